@@ -1,0 +1,5 @@
+"""`python -m cvtasks`."""
+
+from cvtasks.cli import main
+
+main()

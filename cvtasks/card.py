@@ -1,0 +1,93 @@
+"""What a reader finds in a model folder: the card and the curves."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from cvtasks.files import write_bytes, write_text
+from cvtasks.recipe import Recipe
+
+
+def write_card(
+    folder: Path,
+    recipe: Recipe,
+    scores: dict[str, Any],
+    *,
+    command: str,
+    machine: str,
+    training_seconds: float,
+    best_epoch: int,
+) -> None:
+    """Write the folder's `README.md` from what was measured."""
+    names = list(next(iter(scores["classes"].values())))
+    table = [f"| class | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for name, row in scores["classes"].items():
+        table.append(f"| {name} | {' | '.join(_number(row[column]) for column in names)} |")
+    metrics = "\n".join(f"- **{name}: {_number(number)}**" for name, number in scores["metrics"].items())
+    start = f"weights from `{Path(recipe.train.weights).name}`" if recipe.train.weights else "random weights"
+    size = sum((folder / name).stat().st_size for name in recipe_files(folder))
+    text = f"""# {folder.name}
+
+A model for the task *{recipe.task.name}*: {recipe.backbone}, pictures of {recipe.size}×{recipe.size} pixels, {len(recipe.classes)} classes
+({", ".join(recipe.classes)}). {size / 1e6:.1f} MB with its graph.
+
+```
+cvtasks {recipe.task.name} picture.jpg --model {folder.name}
+```
+
+## Scores
+
+On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their own size, by the {scores["engine"]} engine in {scores["precision"]}:
+
+{metrics}
+
+{chr(10).join(table)}
+
+`metrics.json` holds these numbers, `history.csv` and `curves.png` the course of the training, `samples/` the first pictures
+(picture, truth, prediction).
+
+## How it was made
+
+- command: `{command}`
+- data: `{recipe.data.path}`, split `{recipe.data.train}`; classes that are not named above count as {recipe.data.others}
+- start: backbone with {start}, head with random weights; seed {recipe.train.seed}
+- {recipe.train.epochs} epochs, {training_seconds / 60:.0f} minutes; the best epoch was {best_epoch}
+- machine: {machine}
+
+`recipe.toml` has every setting; the same command trains the model again.
+
+## Limits
+
+It knows the classes above and nothing else: every other thing is assigned to one of them. It was measured on the split named
+above only, which also chose the best epoch, so expect a little less on other pictures. Do not use it where an error harms someone.
+"""
+    write_text(folder / "README.md", text)
+
+
+def recipe_files(folder: Path) -> list[str]:
+    """Names of the weights and the graph that lie in the folder."""
+    return [file.name for file in folder.iterdir() if file.suffix in (".safetensors", ".xml", ".bin")]
+
+
+def write_curves(path: Path, history: list) -> None:
+    """Draw loss and headline score over the epochs to a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    loss, score = figure.subplots(1, 2)
+    loss.plot([row.epoch + 1 for row in history], [row.loss for row in history])
+    loss.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
+    looks = [row for row in history if row.scores]
+    if looks:
+        name = next(iter(looks[0].scores))
+        score.plot([row.epoch + 1 for row in looks], [row.scores[name] for row in looks], marker=".")
+        score.set(xlabel="epoch", ylabel=name, ylim=(0, 1))
+    for axes in (loss, score):
+        axes.grid(alpha=0.3)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100)
+    write_bytes(path, content.getvalue())
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,66 @@
+"""The command line: parses, calls, prints. Nothing else imports it, and it imports nothing heavy before it must."""
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from cvtasks.cli import about, evaluate, predict, train
+from cvtasks.cli.output import say
+from cvtasks.errors import CVTasksError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="cvtasks",
+    help="Computer vision in Keras 3: train, evaluate and run models on pictures.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_debug = False
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Computer vision in Keras 3: train, evaluate and run models on pictures."""
+    global _debug
+    _debug = debug
+    if version:
+        from cvtasks import __version__
+
+        print(f"cvtasks {__version__}")
+        raise typer.Exit
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not for our users
+
+
+for command in (predict.segment, train.train, evaluate.evaluate, about.models, about.info):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; leave with the exit code that the contract names, and one sentence for every error."""
+    try:
+        app()
+    except CVTasksError as error:
+        _leave(error, str(error), error.exit_code)
+    except KeyboardInterrupt as error:
+        _leave(error, "interrupted; what was done is kept", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has left
+        sys.exit(0)
+    except Exception as error:  # the one place that turns a fault of ours into a sentence
+        _leave(error, f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug and report it.", 1)
+
+
+def _leave(error: BaseException, sentence: str, code: int) -> None:
+    if _debug:
+        traceback.print_exception(error)
+    say(f"cvtasks: {sentence}")
+    sys.exit(code)

@@ -1,0 +1,68 @@
+"""`cvtasks evaluate`."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from cvtasks.cli.output import Ticker, say
+from cvtasks.cli.predict import Device, DeviceOption, Engine, EngineOption, Precision, PrecisionOption
+from cvtasks.errors import UsageError
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A name of `cvtasks models`, or a folder that train wrote.")],
+    data: Annotated[str, typer.Option(metavar="DATA[:SPLIT]", help="The data set; without a split, the recipe's validation split.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")] = False,
+    engine: EngineOption = Engine.auto,
+    precision: PrecisionOption = Precision.auto,
+    device: DeviceOption = Device.auto,
+) -> None:
+    """Measure a model on a data set, by the standard of its task.
+
+    \b
+    cvtasks evaluate segment-mobilenet-voc --data VOCdevkit/VOC2012:val
+    """
+    from cvtasks.data import open_source, remap, split_of
+    from cvtasks.evaluation import evaluate as measure
+    from cvtasks.evaluation import scores
+    from cvtasks.model import load
+
+    loaded = load(model, engine=engine, precision=precision, device=device, many=True)
+    recipe = loaded.recipe
+    path, split = split_of(data or recipe.data.path)
+    if not path:
+        raise UsageError("evaluate needs data, and the model's recipe names none. Give --data DATA:SPLIT")
+    split = split or recipe.data.validate
+    opened = open_source(path, split, recipe.task.answer)
+    source = remap(opened, recipe.classes, recipe.data.others)
+    say(f"data: {opened.format}, {path}:{split}, {len(source)} pictures")
+    ticker, done = Ticker(), 0
+
+    def count(*_: object) -> None:
+        nonlocal done
+        done += 1
+        ticker.show(f"{done} of {len(source)} pictures")
+
+    metric = measure(loaded.engine, recipe.task, recipe.canvas, source, count)
+    ticker.clear()
+    result = {
+        "model": loaded.name,
+        "data": path,
+        "split": split,
+        "images": len(source),
+        "engine": loaded.engine.name,
+        "precision": loaded.engine.precision,
+        **scores(metric),
+    }
+    if as_json:
+        print(json.dumps(result))
+        return
+    width = max(map(len, result["classes"]))
+    names = list(next(iter(result["classes"].values())))
+    print(f"{'class':<{width}}  " + "  ".join(f"{name:>10}" for name in names))
+    for name, row in result["classes"].items():
+        numbers = ("–" if row[column] is None else f"{row[column]:.4f}" for column in names)
+        print(f"{name:<{width}}  " + "  ".join(f"{number:>10}" for number in numbers))
+    for name, number in result["metrics"].items():
+        print(f"{name}: {'–' if number is None else format(number, '.4f')}")

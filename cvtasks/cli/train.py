@@ -1,0 +1,138 @@
+"""`cvtasks train`."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cvtasks.cli.output import Ticker, duration, say
+from cvtasks.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from cvtasks.recipe import Recipe
+
+
+def train(
+    what: Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (segment) or a recipe file (recipe.toml).")] = "",
+    data: Annotated[str, typer.Option(metavar="DATA", help="Folder of the data set; DATA:SPLIT names the training split.")] = "",
+    backbone: Annotated[str, typer.Option(help="Name of the backbone, such as mobilenet, resnet50, vgg16.")] = "",
+    size: Annotated[int, typer.Option(help="Side of the network's square canvas in pixels.")] = 0,
+    classes: Annotated[str, typer.Option(help="Comma-separated classes to learn; default: all of the data set.")] = "",
+    weights: Annotated[str, typer.Option(help='Start of the backbone: "imagenet" or a file of weights.')] = "",
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check recipe, data and one step; write nothing.")] = False,
+    resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder.")] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard (the extra of that name).")] = False,
+) -> None:
+    """Train a model and write it into a folder: recipe, weights, graph, metrics, history, card.
+
+    \b
+    cvtasks train segment --data VOCdevkit/VOC2012 --backbone resnet50 --weights imagenet --set train.epochs=40
+    cvtasks train models/segment-mobilenet-voc/recipe.toml --data VOCdevkit/VOC2012 -o runs/mine
+    cvtasks train --resume runs/mine
+    """
+    given = [name for name, value in (("TASK|RECIPE", what), ("--output", output), ("--data", data), ("--set", set_)) if value]
+    if resume and given:
+        raise UsageError(f"--resume goes on with the recipe in its folder and takes no {given[0]}. Leave it out.")
+    if not resume and not what:
+        raise UsageError("train needs a task, a recipe file or --resume DIR. Example: cvtasks train segment --data DATA")
+    from cvtasks.recipe import read_recipe
+    from cvtasks.zoo import RECIPE
+
+    overrides = [
+        *([f'data.path="{split_data(data)[0]}"'] if data else []),
+        *([f'data.train="{split_data(data)[1]}"'] if data and split_data(data)[1] else []),
+        *([f'backbone="{backbone}"'] if backbone else []),
+        *([f"size={size}"] if size else []),
+        *([f'train.weights="{weights}"'] if weights else []),
+        *([f"classes={[name.strip() for name in classes.split(',')]}"] if classes else []),
+        *(set_ or []),
+    ]
+    if resume:
+        recipe, folder = read_recipe(resume / RECIPE), resume
+    else:
+        recipe = read_recipe(what, overrides) if what.endswith(".toml") else new_recipe(what, overrides)
+        folder = output or unused_folder(recipe)
+    print(recipe.to_toml())
+
+    from cvtasks import run as running
+
+    report = terminal_report(recipe, folder if tensorboard else None)
+    if dry_run:
+        running.rehearse(recipe, report)
+        say("dry run: recipe, data and one training step are fine; nothing was written")
+        return
+    command = " ".join(["cvtasks", *map(shlex.quote, sys.argv[1:])])
+    finished = running.run(recipe, folder, command, report, resume=resume is not None)
+    for name, number in finished["metrics"].items():
+        print(f"{name}: {number:.4f}")
+    say(f"written to {folder}")
+
+
+def split_data(data: str) -> tuple[str, str]:
+    """DATA[:SPLIT] → (path, split)."""
+    from cvtasks.data import split_of
+
+    return split_of(data)
+
+
+def new_recipe(task: str, overrides: list[str]) -> "Recipe":
+    """A recipe for a task with nothing but defaults, the overrides and the classes of the data."""
+    from cvtasks.data import open_source
+    from cvtasks.recipe import parse_recipe
+
+    document: dict[str, Any] = {"task": task, "backbone": "mobilenet", "size": 320, "classes": ["background", "object"]}
+    recipe = parse_recipe(document, overrides)
+    if any(override.startswith("classes=") for override in overrides):
+        return recipe
+    if not recipe.data.path:
+        raise DataError("training needs data. Give --data PATH, the folder of a data set.")
+    document["classes"] = list(open_source(recipe.data.path, recipe.data.train, recipe.task.answer).classes)
+    return parse_recipe(document, overrides)
+
+
+def unused_folder(recipe: "Recipe") -> Path:
+    """`runs/TASK-BACKBONE`, with a number where that exists."""
+    base = Path("runs") / f"{recipe.task.name}-{recipe.backbone}"
+    number, folder = 1, base
+    while folder.exists():
+        number += 1
+        folder = base.with_name(f"{base.name}-{number}")
+    return folder
+
+
+def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> Any:
+    """What the terminal shows of a run."""
+    from cvtasks.training import Epoch, Report
+
+    ticker, epochs = Ticker(), recipe.train.epochs
+    board = summary_writer(tensorboard) if tensorboard else None
+
+    def on_step(epoch: int, step: int, steps: int, loss: float, speed: float) -> None:
+        left = ((steps - step) + (epochs - epoch - 1) * steps) * recipe.train.batch / speed
+        ticker.show(
+            f"epoch {epoch + 1}/{epochs}  step {step}/{steps}  loss {loss:.4f}  {speed:.1f} pictures/s  {duration(left)} left"
+        )
+
+    def on_epoch(row: Epoch, best: bool) -> None:
+        ticker.clear()
+        shown = "".join(f"  {name} {number:.4f}" for name, number in row.scores.items())
+        say(f"epoch {row.epoch + 1}/{epochs}  loss {row.loss:.4f}{shown}{'  best' if best else ''}  {duration(row.seconds)}")
+        if board:
+            for name, number in {"loss": row.loss, "learning rate": row.learning_rate, **row.scores}.items():
+                board.add_scalar(name, number, row.epoch + 1)
+            board.flush()
+
+    return Report(on_message=say, on_step=on_step, on_epoch=on_epoch)
+
+
+def summary_writer(folder: Path) -> Any:
+    """TensorBoard's writer, or a sentence where the extra is missing."""
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError as error:
+        raise UsageError('--tensorboard needs an extra. Install it: pip install "cvtasks[tensorboard]"') from error
+    return SummaryWriter(str(folder / "tensorboard"))

@@ -1,0 +1,43 @@
+"""Sources: where samples come from. The format is recognised from what lies at the path."""
+
+from pathlib import Path
+
+from cvtasks.answers import Answer
+from cvtasks.data.folders import MaskFolders
+from cvtasks.data.source import Source, remap
+from cvtasks.data.voc import VOCSegmentation
+from cvtasks.errors import DataError
+
+__all__ = ["SOURCES", "Source", "open_source", "remap", "split_of"]
+
+SOURCES: tuple[type[Source], ...] = (VOCSegmentation, MaskFolders)
+"""Asked in this order; the first that knows the layout and gives the wanted kind of truth is taken."""
+
+
+def split_of(data: str) -> tuple[str, str]:
+    """DATA of the command line → (path, split); the split is empty where none was given.
+
+    >>> split_of("VOCdevkit/VOC2012:val")
+    ('VOCdevkit/VOC2012', 'val')
+    """
+    path, colon, split = data.rpartition(":")
+    if not colon or "/" in split or "\\" in split or Path(data).exists():
+        return data, ""
+    return path, split
+
+
+def open_source(path: str, split: str, kind: type[Answer]) -> Source:
+    """Open the data set at `path` for a task whose truth is of type `kind`.
+
+    Raises:
+        DataError: nothing is there, its layout is not known, the split does not exist, or files are missing.
+    """
+    root = Path(path)
+    if not path or not root.is_dir():
+        raise DataError(f"a data set is a folder; {path!r} is none. Give --data PATH or `data.path` in the recipe.")
+    fitting = [source for source in SOURCES if source.kind is kind]
+    for source in fitting:
+        if source.is_at(root):
+            return source(root, split)
+    layouts = "; ".join(f"{source.format}: {source.layout}" for source in fitting)
+    raise DataError(f"the layout of {path!r} is not known for {kind.__name__.lower()} data. Known layouts: {layouts}.")

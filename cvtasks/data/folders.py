@@ -1,0 +1,45 @@
+"""A folder of pictures beside a folder of masks."""
+
+from pathlib import Path
+
+from cvtasks.data.source import MaskSource
+from cvtasks.errors import DataError, did_you_mean
+
+_PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+
+
+class MaskFolders(MaskSource):
+    """Pictures in `images/`, masks of the same stem in `masks/` (PNG of class ids, 255 = void), names in `classes.txt`.
+
+    With splits both folders hold one folder a split (`images/train`, `masks/train`); without, there is one split with
+    the empty name.
+    """
+
+    format = "image and mask folders"
+    layout = "images/[SPLIT/], masks/[SPLIT/] and classes.txt (one name a line, background first)"
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether both folders lie at `root`."""
+        return (root / "images").is_dir() and (root / "masks").is_dir()
+
+    def __init__(self, root: Path, split: str) -> None:
+        names = root / "classes.txt"
+        if not names.is_file():
+            raise DataError(f"image and mask folders need {str(names)!r}, one class a line, background first. Write it.")
+        self.classes = tuple(line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip())
+        splits = sorted(folder.name for folder in (root / "images").iterdir() if folder.is_dir())
+        if splits and split not in splits:
+            raise DataError(f'"{split}" is no split of {str(root)!r}. {did_you_mean(split, splits)} Write DATA:SPLIT.')
+        if split and not splits:
+            raise DataError(f'{str(root)!r} has no splits, as {str(root / "images")!r} has no folders; got "{split}".')
+        images, masks = root / "images" / split, root / "masks" / split
+        pictures = sorted(file for file in images.iterdir() if file.suffix.lower() in _PICTURES)
+        stems = {file.stem for file in pictures}
+        if len(stems) < len(pictures):
+            raise DataError(f"pictures are matched to masks by their stems, so these must differ; in {str(images)!r} some do not.")
+        lonely = sorted(file.name for file in masks.glob("*.png") if file.stem not in stems) if masks.is_dir() else []
+        if lonely:
+            raise DataError(f"every mask needs its picture; {str(masks)!r} has {len(lonely)} without, such as {lonely[0]!r}.")
+        self.pairs = [(file, masks / f"{file.stem}.png") for file in pictures]
+        self._require(f"{str(images)!r}")

@@ -1,0 +1,140 @@
+"""What a source is, and how its classes become the recipe's."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from cvtasks.answers import VOID, Answer, Mask, Sample
+from cvtasks.errors import DataError, did_you_mean
+from cvtasks.media.pictures import picture_size, read_mask, read_picture
+
+
+class Source(ABC):
+    """Samples of one split of one data set, by index; the order never changes."""
+
+    format: ClassVar[str]
+    """Its name, said aloud when the format was recognised."""
+    layout: ClassVar[str]
+    """What must lie at its root, in a few words."""
+    kind: ClassVar[type[Answer]]
+    """Type of its truth."""
+
+    classes: tuple[str, ...]
+
+    @classmethod
+    @abstractmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether this format lies at `root`."""
+
+    @abstractmethod
+    def __init__(self, root: Path, split: str) -> None:
+        """Read the list of samples; raises DataError where the split or a file is missing."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @abstractmethod
+    def problems(self) -> Iterator[str]:
+        """Look at every truth without decoding pictures; yield a sentence for each that cannot be used."""
+
+
+class MaskSource(Source):
+    """A source of (picture file, mask file) pairs. Subclasses set `classes` and `pairs`."""
+
+    kind = Mask
+    pairs: list[tuple[Path, Path]]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Sample:
+        picture, mask = self.pairs[index]
+        image = read_picture(picture)
+        return Sample(image, self._truth(mask, image.shape[:2]), picture.stem)
+
+    def problems(self) -> Iterator[str]:
+        with ThreadPoolExecutor(2) as pool:
+            yield from filter(None, pool.map(self._problem, self.pairs))
+
+    def _problem(self, pair: tuple[Path, Path]) -> str | None:
+        from cvtasks.errors import CVTasksError
+
+        try:
+            self._truth(pair[1], picture_size(pair[0]))
+        except CVTasksError as error:
+            return str(error)
+        return None
+
+    def _truth(self, path: Path, size: tuple[int, int]) -> Mask:
+        ids = read_mask(path)
+        if ids.shape != size:
+            raise DataError(
+                f"a mask must have its picture's size (height, width) {size}; {str(path)!r} has {ids.shape}. "
+                "Resize it with nearest-neighbour interpolation."
+            )
+        try:
+            return Mask(ids, self.classes)
+        except ValueError as error:
+            raise DataError(f"{str(path)!r}: {error} Add the class to the list or correct the mask.") from error
+
+    def _require(self, what: str) -> None:
+        """Raise DataError if there is no pair, or if a file of a pair is missing."""
+        if not self.pairs:
+            raise DataError(f"a data set needs at least one picture; {what} has none.")
+        for role, files in (("picture", [p for p, _ in self.pairs]), ("mask", [m for _, m in self.pairs])):
+            missing = [str(file) for file in files if not file.is_file()]
+            if missing:
+                raise DataError(
+                    f"every picture needs its mask and every mask its picture; {what} lacks {len(missing)} {role}"
+                    f"{'s' if len(missing) > 1 else ''}: {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}. "
+                    "Add the files or take the names off the list."
+                )
+
+
+class remap(Source):  # noqa: N801  (reads as the verb it is)
+    """A source whose classes become `classes`; the classes of the data that are not among them become `others`.
+
+    Raises:
+        DataError: a name of `classes` is not a class of the source.
+    """
+
+    def __init__(self, source: Source, classes: tuple[str, ...], others: str) -> None:
+        for name in classes:
+            if name not in source.classes:
+                raise DataError(
+                    f'every class of the recipe must be one of the data ({source.format}); "{name}" is not. '
+                    f"{did_you_mean(name, source.classes)}"
+                )
+        self.format, self.layout, self.kind = source.format, source.layout, source.kind
+        self.classes = classes
+        self._source = source
+        lookup = np.full(256, VOID if others == "void" else 0, np.uint8)
+        for index, name in enumerate(source.classes):
+            if name in classes:
+                lookup[index] = classes.index(name)
+        lookup[VOID] = VOID
+        self._lookup = lookup
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Never: it wraps another source."""
+        return False
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._source[index]
+        return replace(sample, truth=Mask(self._lookup[sample.truth.ids], self.classes))
+
+    def problems(self) -> Iterator[str]:
+        """The wrapped source's."""
+        return self._source.problems()

@@ -1,0 +1,38 @@
+"""Run a network by Keras, on whatever back end and device it has."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import keras
+import numpy as np
+
+from cvtasks.networks.build import activated
+from cvtasks.tasks import Task
+
+
+class KerasEngine:
+    """The live network; weights that change are seen at once.
+
+    Args:
+        batch: pictures a step; the last step of a stream is filled up, so that one shape is compiled.
+    """
+
+    name = "keras"
+
+    def __init__(self, network: keras.Model, task: Task, precision: str, batch: int = 1) -> None:
+        self.precision = precision
+        self._network = activated(network, task)
+        self._batch = batch
+
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Canvases (H, W, 3) uint8 RGB → activated outputs, float32, in the same order."""
+        images = iter(images)
+        while chunk := list(islice(images, self._batch)):
+            filled = np.stack(chunk + chunk[-1:] * (self._batch - len(chunk)))
+            outputs = np.asarray(self._network.predict_on_batch(filled), np.float32)
+            yield from outputs[: len(chunk)]
+
+
+def has_gpu() -> bool:
+    """Whether the back end sees a GPU."""
+    return bool(keras.distribution.list_devices("gpu"))

@@ -1,0 +1,78 @@
+"""Run a compiled graph on the CPU by OpenVINO. Never imports Keras."""
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+# `import openvino` reports to its maker over the network. Without this package it falls back to a stub that does not.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino as ov  # noqa: E402
+
+from cvtasks.errors import ModelError  # noqa: E402
+
+GRAPH = "graph.xml"
+"""The graph's file in a model folder; its constants lie beside it in `graph.bin`."""
+
+
+def has_bf16() -> bool:
+    """Whether this CPU computes in bfloat16 by itself."""
+    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+class OpenVINOEngine:
+    """A compiled graph that takes (1, H, W, 3) uint8 RGB.
+
+    Args:
+        graph: the .xml file.
+        precision: what it computes in.
+        many: prepare for throughput (several pictures at a time) rather than for one picture soon.
+
+    Raises:
+        ModelError: the graph cannot be read.
+    """
+
+    name = "openvino"
+
+    def __init__(self, graph: Path, precision: Literal["f32", "bf16"], many: bool) -> None:
+        self.precision = precision
+        core = ov.Core()
+        try:
+            model = core.read_model(graph)
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise ModelError(f"the graph {str(graph)!r} cannot be read: {reason} Delete it: it will be made again.") from error
+        prepared = ov.preprocess.PrePostProcessor(model)
+        prepared.input().tensor().set_element_type(ov.Type.u8)
+        prepared.input().preprocess().convert_element_type(ov.Type.f32)
+        prepared.output().tensor().set_element_type(ov.Type.f32)
+        settings = {
+            "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
+            "INFERENCE_PRECISION_HINT": precision,
+        }
+        self._compiled = core.compile_model(prepared.build(), "CPU", settings)
+        self._requests = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") if many else 1
+
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Canvases (H, W, 3) uint8 RGB → activated outputs, float32, in the same order; a few are under way at a time."""
+        idle = [self._compiled.create_infer_request() for _ in range(self._requests + 1 if self._requests > 1 else 1)]
+        busy: deque[ov.InferRequest] = deque()
+        for image in images:
+            if not idle:
+                yield self._finish(busy, idle)
+            request = idle.pop()
+            request.start_async([ov.Tensor(np.ascontiguousarray(image[None]))], share_inputs=True)
+            busy.append(request)
+        while busy:
+            yield self._finish(busy, idle)
+
+    @staticmethod
+    def _finish(busy: deque, idle: list) -> np.ndarray:
+        request = busy.popleft()
+        request.wait()
+        idle.append(request)
+        return request.get_output_tensor().data[0].copy()

@@ -1,0 +1,52 @@
+"""Every error a user can cause, and the exit code it leaves the command line with.
+
+A message says the rule, what was received and the way out, in that order.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CVTasksError(Exception):
+    """Base of every error that cvtasks raises on purpose; its text is one sentence or two for the user."""
+
+    exit_code = 1
+
+
+class UsageError(CVTasksError):
+    """An argument or an option cannot be used as given."""
+
+    exit_code = 2
+
+
+class InputError(CVTasksError):
+    """A picture, a video or a stream cannot be read."""
+
+    exit_code = 3
+
+
+class ModelError(CVTasksError):
+    """A model folder, its weights or a recipe is not usable."""
+
+    exit_code = 4
+
+
+class DataError(CVTasksError):
+    """A data set is missing, damaged or does not fit the recipe."""
+
+    exit_code = 5
+
+
+def did_you_mean(received: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that names the nearest known name, or lists all of them.
+
+    >>> did_you_mean("mobilnet", ["vgg16", "mobilenet"])
+    'Did you mean "mobilenet"?'
+    >>> did_you_mean("x", ["b", "a"])
+    'Known: a, b.'
+    """
+    names = sorted(known)
+    near = get_close_matches(received.lower(), names, n=1)
+    if near:
+        return f'Did you mean "{near[0]}"?'
+    return f"Known: {', '.join(names)}." if names else "None is known."

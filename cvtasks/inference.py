@@ -1,0 +1,40 @@
+"""From pictures to answers: letterbox, engine, decode; the same for every task, engine and purpose."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from cvtasks.answers import Answer
+from cvtasks.letterbox import Letterbox
+from cvtasks.tasks import Task
+
+Tag = TypeVar("Tag")
+
+
+class Engine(Protocol):
+    """Runs a network of fixed canvas."""
+
+    name: str
+    precision: str
+
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Canvases (H, W, 3) uint8 RGB → activated outputs, float32, in the same order; takes a few ahead."""
+
+
+def predict(
+    engine: Engine, task: Task, classes: tuple[str, ...], canvas: tuple[int, int], pictures: Iterable[tuple[Tag, np.ndarray]]
+) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
+    """(tag, picture) pairs → (tag, picture, answer), in the same order; pictures are (h, w, 3) uint8 RGB of any size."""
+    under_way: deque[tuple[Tag, np.ndarray, Letterbox]] = deque()
+
+    def canvases() -> Iterator[np.ndarray]:
+        for tag, picture in pictures:
+            letterbox = Letterbox(picture.shape[:2], canvas)
+            under_way.append((tag, picture, letterbox))
+            yield letterbox.image(picture)
+
+    for output in engine.stream(canvases()):
+        tag, picture, letterbox = under_way.popleft()
+        yield tag, picture, task.decode(output, letterbox, classes)

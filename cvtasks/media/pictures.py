@@ -1,0 +1,252 @@
+"""Reading and writing pictures and masks: the one loader of training, evaluation and inference.
+
+The order is always the same: look at what the path is (a named pipe would block for ever), read the bytes, believe the
+header only as far as the bytes can bear it (`headers.py`), then decode. OpenCV decodes from memory, never by file name:
+by name it crashes on names that are not UTF-8 and returns half of a truncated JPEG as a grey picture without a word.
+Pillow decodes TIFF, whose 16-bit and alpha variants OpenCV reads wrongly, and masks, whose palette indices it alone
+keeps. OpenCV's BGR order exists in this file alone.
+"""
+
+import io
+import os
+import stat
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cvtasks.errors import CVTasksError, DataError, InputError, UsageError, did_you_mean
+from cvtasks.files import write_bytes
+from cvtasks.media.headers import Header, damaged, read_header
+
+MAX_PIXELS = 50_000_000
+# What imencode is asked for; its own default for WebP is lossless, which is slow.
+_WRITERS = {
+    ".jpg": (cv2.IMWRITE_JPEG_QUALITY, 95),
+    ".jpeg": (cv2.IMWRITE_JPEG_QUALITY, 95),
+    ".png": (),
+    ".webp": (cv2.IMWRITE_WEBP_QUALITY, 90),
+}
+# EXIF orientation -> what makes the stored picture upright (Exif 2.32, tag 274).
+_UPRIGHT = {
+    2: lambda image: cv2.flip(image, 1),
+    3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
+    4: lambda image: cv2.flip(image, 0),
+    5: lambda image: cv2.transpose(image),
+    6: lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda image: cv2.flip(cv2.transpose(image), -1),
+    8: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+
+
+def read_picture(source: str | Path | bytes, max_pixels: int = MAX_PIXELS, *, name: str | None = None) -> np.ndarray:
+    """Return a picture as (h, w, 3) uint8 RGB, 0..255, upright: the EXIF turn is applied.
+
+    `source` is a path, or the encoded bytes themselves. The content decides what it is, not the ending of the name:
+    JPEG (also CMYK), PNG, WebP, BMP, TIFF, GIF. Of several frames or pages the first is read; 16-bit values are shifted
+    to 8 (value >> 8); transparent pixels are laid over white; grey is repeated three times.
+
+    Args:
+        source: path or encoded bytes.
+        max_pixels: refuse more pixels (width * height) than this before anything is decoded.
+        name: what errors call the picture; its path by default.
+
+    Raises:
+        InputError: not a readable regular file, not a picture, damaged or cut short, or too large.
+    """
+    content, name, header = _open(source, max_pixels, name)
+    image = _decode_tiff(content, name) if header.kind == "TIFF" else _decode(content, name, header)
+    if image.shape[:2] != header.upright:
+        (height, width), (real_height, real_width) = header.upright, image.shape[:2]
+        raise damaged(name, header.kind, f"declares {width} x {height} pixels and holds {real_width} x {real_height}")
+    return image
+
+
+def picture_size(
+    source: str | Path | bytes, max_pixels: int = MAX_PIXELS, *, name: str | None = None
+) -> tuple[int, int]:
+    """Return (height, width) in pixels of the upright picture, from its header alone.
+
+    Args and errors are those of `read_picture`; damage beyond the header may stay unseen.
+    """
+    return _open(source, max_pixels, name)[2].upright
+
+
+def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Return a mask as (h, w) uint8 class ids, exactly as stored.
+
+    Read are PNGs that are indexed (the palette is ignored, the indices are the ids) or grey of 1 to 16 bits (the stored
+    value is the id: 1-bit masks give 0 and 1). By VOC's convention 255 is void.
+
+    Raises:
+        InputError: the file cannot be read, is no picture, is damaged or too large.
+        DataError: it is a picture, but not one that holds ids: colours, JPEG, alpha, or an id above 255.
+    """
+    content, name, header = _open(path, max_pixels, None)
+    if header.kind != "PNG" or header.channels not in ("indexed", "grey"):
+        received = f"a PNG of {header.channels} colours" if header.kind == "PNG" else f"a {header.kind}"
+        raise DataError(
+            f"A mask must be an indexed or a grey PNG whose values are class ids; {name} is {received}. Write ids, "
+            "not colours: `cvtasks.media.pictures.write_mask` does; map colours back to ids with the data set's table."
+        )
+    from PIL.PngImagePlugin import PngImageFile
+
+    try:
+        with PngImageFile(io.BytesIO(content)) as image:
+            ids = np.asarray(image)
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error ...
+        raise damaged(name, "PNG", f"cannot be decoded ({error})") from error
+    if header.channels == "grey" and header.bits in (2, 4):  # Pillow has stretched these to 0..255
+        ids = ids // (255 // (2**header.bits - 1))
+    if ids.max() > 255:
+        raise DataError(
+            f"The ids of a mask must lie in 0..255; {name} is a 16-bit PNG that holds {ids.max()}. "
+            "Renumber its classes; 255 is void."
+        )
+    return ids.astype(np.uint8)
+
+
+def write_picture(path: str | Path, image: np.ndarray) -> None:
+    """Write `image` (h, w, 3) uint8 RGB to `path`, whole or not at all, as JPEG, PNG or WebP by the ending of its name.
+
+    Raises:
+        UsageError: another ending. CVTasksError: the file cannot be written or the picture is too large for the kind.
+        ValueError: `image` has another shape or type.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _WRITERS:
+        hint = did_you_mean(suffix, _WRITERS)
+        raise UsageError(f"A picture is written as {', '.join(_WRITERS)}; got {str(path)!r}. {hint}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f"A picture must be (h, w, 3) uint8, not empty; got {image.shape} {image.dtype}.")
+    try:
+        encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _WRITERS[suffix])[1]
+    except cv2.error as error:
+        height, width = image.shape[:2]
+        raise CVTasksError(
+            f"A JPEG holds at most 65,500 pixels a side and a WebP 16,383; {str(path)!r} was to hold {width} x "
+            f"{height}. Write a .png."
+        ) from error
+    write_bytes(path, encoded.tobytes())
+
+
+def write_mask(path: str | Path, ids: np.ndarray, palette: np.ndarray) -> None:
+    """Write class `ids` (h, w) uint8 as an indexed PNG, whole or not at all; viewers show id i as `palette[i]`.
+
+    Args:
+        palette: (256, 3) uint8 RGB. It changes the look alone: `read_mask` returns the same ids under any palette.
+
+    Raises:
+        CVTasksError: the file cannot be written. ValueError: a shape or a type is another.
+    """
+    if ids.dtype != np.uint8 or ids.ndim != 2 or ids.size == 0:
+        raise ValueError(f"A mask must be (h, w) uint8, not empty; got {ids.shape} {ids.dtype}.")
+    if palette.dtype != np.uint8 or palette.shape != (256, 3):
+        raise ValueError(f"A palette must be (256, 3) uint8; got {palette.shape} {palette.dtype}.")
+    from PIL import Image
+
+    image = Image.frombytes("P", ids.shape[::-1], ids.tobytes())
+    image.putpalette(palette.tobytes())
+    encoded = io.BytesIO()
+    image.save(encoded, "PNG")
+    write_bytes(path, encoded.getvalue())
+
+
+# === from a path to bytes and a header that can be trusted ===
+
+
+def _open(source: str | Path | bytes, max_pixels: int, name: str | None) -> tuple[bytes, str, Header]:
+    """Return the encoded bytes, the name for errors and the header; refuse more than `max_pixels`."""
+    if isinstance(source, bytes):
+        content, name = source, "the given bytes" if name is None else repr(name)
+    else:
+        name = repr(str(source) if name is None else name)  # repr: a name that is not UTF-8 can always be printed
+        content = _content(source, name, most=8 * max_pixels + 2**24)
+    header = read_header(content, name)
+    if header.width * header.height > max_pixels:
+        raise InputError(
+            f"A picture may have at most {max_pixels:,} pixels (max_pixels); {name} declares {header.width:,} x "
+            f"{header.height:,}. Make it smaller, or raise the limit if you trust the file."
+        )
+    return content, name, header
+
+
+def _content(path: str | Path, name: str, most: int) -> bytes:
+    """Return the bytes of a regular file of at most `most` bytes (four uncompressed 16-bit channels, and metadata)."""
+    try:
+        _refuse_special(os.stat(path), name, most)
+        # A pipe that takes the file's place in between must not block either, hence O_NONBLOCK and the second look.
+        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            status = os.fstat(file.fileno())
+            _refuse_special(status, name, most)
+            return file.read(status.st_size + 1)
+    except FileNotFoundError:
+        raise InputError(f"A picture must be a file that exists; {name} does not. Check the name.") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL within the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"A picture must be a file that can be read; {name} cannot: {reason}. Check it.") from error
+
+
+def _refuse_special(status: os.stat_result, name: str, most: int) -> None:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    if not stat.S_ISREG(status.st_mode):
+        kind = kinds.get(stat.S_IFMT(status.st_mode), "a device")
+        raise InputError(f"A picture must be a regular file; {name} is {kind}. Name a picture file.")
+    if status.st_size > most:
+        raise InputError(
+            f"A picture file may have at most {most:,} bytes at this limit of pixels; {name} has {status.st_size:,}. "
+            "Raise the limit (max_pixels) if it really is a picture."
+        )
+
+
+# === from bytes to pixels ===
+
+
+def _decode(content: bytes, name: str, header: Header) -> np.ndarray:
+    """Return (h, w, 3) uint8 RGB, upright, of anything but a TIFF."""
+    # A JPEG has neither alpha nor 16 bits: its colours come straight in RGB. The rest is asked for as it is stored.
+    jpeg = header.kind == "JPEG"
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION if jpeg else cv2.IMREAD_UNCHANGED
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error as error:
+        raise damaged(name, header.kind, f"cannot be decoded ({error.err})") from error
+    if image is None:
+        raise damaged(name, header.kind, "cannot be decoded to its end")
+    if not jpeg:
+        clear = None if header.clear_grey is None else image == header.clear_grey
+        if image.dtype == np.uint16:
+            image = (image >> 8).astype(np.uint8)
+        if image.ndim == 2:
+            image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
+            if clear is not None:
+                image[clear] = 255
+        elif image.shape[2] == 4:
+            image = _over_white(image[..., 2::-1], image[..., 3:])
+        else:
+            image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return _UPRIGHT[header.turn](image) if header.turn != 1 else image
+
+
+def _decode_tiff(content: bytes, name: str) -> np.ndarray:
+    """Return (h, w, 3) uint8 RGB of a TIFF's first page; Pillow turns it upright by itself."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    try:
+        with TiffImageFile(io.BytesIO(content)) as page:
+            page.load()
+            if page.mode.startswith("I;16"):
+                grey = (np.asarray(page) >> 8).astype(np.uint8)
+                return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+            if page.has_transparency_data:
+                pixels = np.asarray(page.convert("RGBA"))
+                return _over_white(pixels[..., :3], pixels[..., 3:])
+            return np.array(page.convert("RGB"))
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, KeyError ...
+        raise damaged(name, "TIFF", f"cannot be decoded ({error})") from error
+
+
+def _over_white(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Lay `colours` (h, w, 3) with `alpha` (h, w, 1), both uint8, over white; rounded to the nearest."""
+    alpha = alpha.astype(np.uint16)  # 255 * 255 + 127 fits
+    return ((colours * alpha + (255 * (255 - alpha) + 127)) // 255).astype(np.uint8)

@@ -1,0 +1,52 @@
+"""A recipe's network: backbone, then the task's head."""
+
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from cvtasks.networks.backbones import BACKBONES, build_backbone
+from cvtasks.recipe import Recipe
+
+
+def build_network(recipe: Recipe, size: tuple[int, int], precision: str = "f32") -> keras.Model:
+    """Build the network with random weights.
+
+    Args:
+        size: (height, width) of the input.
+        precision: "f32", or "bf16" for float32 weights that compute in bfloat16.
+
+    Returns:
+        a model (batch, height, width, 3) 0–255 RGB → the task's logits; its layer of the backbone's name is the backbone.
+    """
+    with _policy("mixed_bfloat16" if precision == "bf16" else "float32"):
+        backbone = build_backbone(recipe.backbone, size)
+        image = keras.Input((*size, 3), name="image")
+        maps = dict(zip(BACKBONES[recipe.backbone].strides, backbone(image), strict=True))
+        return keras.Model(image, recipe.task.head(image, maps, recipe.classes), name=recipe.task.name)
+
+
+def backbone_of(network: keras.Model) -> keras.Model:
+    """The backbone within a network of `build_network`."""
+    return next(layer for layer in network.layers if isinstance(layer, keras.Model))
+
+
+def activated(network: keras.Model, task: Any) -> keras.Model:
+    """The same network with the task's activation behind it: its output lives in the target's space."""
+    return keras.Model(network.input, task.activate(network.output), name=f"{task.name}_activated")
+
+
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Give `target` the weights of `source`; both come from one recipe, their sizes and precisions may differ."""
+    for theirs, ours in zip(source.weights, target.weights, strict=True):
+        ours.assign(theirs)
+
+
+@contextmanager
+def _policy(name: str):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

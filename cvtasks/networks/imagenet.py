@@ -1,0 +1,107 @@
+"""The ImageNet weights that keras.applications publishes: where they are, fetching them, giving them to a backbone."""
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cvtasks.errors import ModelError
+from cvtasks.networks.weights import Transfer, assign, compared
+
+if TYPE_CHECKING:
+    import keras
+
+BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
+
+FILES: dict[str, tuple[str, str | None]] = {
+    "vgg16": ("vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5", "6d6bbae143d832006294945121d1f1fc"),
+    "vgg19": ("vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5", "253f8cb515780f3b799900260a226db6"),
+    "resnet50": ("resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5", "4d473c1dd8becc155b73f8504c6f6626"),
+    "resnet101": ("resnet/resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5", "88cf7a10940856eca736dc7b7e228a21"),
+    "resnet152": ("resnet/resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5", "ee4c566cf9a93f14d82f913c2dc6dd0c"),
+    "resnet50-v2": ("resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5", "fac2f116257151a9d068a22e544a4917"),
+    "resnet101-v2": ("resnet/resnet101v2_weights_tf_dim_ordering_tf_kernels_notop.h5", "c0ed64b8031c3730f411d2eb4eea35b5"),
+    "resnet152-v2": ("resnet/resnet152v2_weights_tf_dim_ordering_tf_kernels_notop.h5", "ed17cf2e0169df9d443503ef94b23b33"),
+    "mobilenet": ("mobilenet/mobilenet_1_0_224_tf_no_top.h5", None),
+    "mobilenet-12": ("mobilenet/mobilenet_1_0_224_tf_no_top.h5", None),
+    "mobilenet-075": ("mobilenet/mobilenet_7_5_224_tf_no_top.h5", None),
+    "mobilenet-050": ("mobilenet/mobilenet_5_0_224_tf_no_top.h5", None),
+    "mobilenet-025": ("mobilenet/mobilenet_2_5_224_tf_no_top.h5", None),
+}
+"""Backbone → file below the base URL, and its MD5 as keras.applications has it; for MobileNet it has none."""
+
+TIME_LIMIT = 60.0
+"""Seconds without a byte after which a download is given up."""
+
+
+def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = None) -> Transfer:
+    """Give a backbone the ImageNet weights that keras.applications publishes; download them unless Keras' cache has them.
+
+    Args:
+        backbone: what `build_backbone(name, …)` returned; changed in place, or not at all when an error is raised.
+        name: its name.
+        base_url: where to fetch from instead of keras.applications' own place.
+
+    Returns:
+        What was taken over: every variable of the backbone.
+
+    Raises:
+        ModelError: there are none for this backbone; or the file cannot be fetched, is damaged or lacks a variable.
+    """
+    path = fetch_imagenet(name, base_url)
+    report, values = compared(backbone, path)
+    if report.missing or report.mismatched:
+        raise ModelError(
+            f"ImageNet weights must have every variable of {name}; {str(path)!r} does not: {report} "
+            "Delete that file, so that it is fetched again."
+        )
+    assign(backbone, values)
+    return report
+
+
+def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
+    """Return the file of ImageNet weights of a backbone, downloaded unless Keras' cache has it.
+
+    Args:
+        name: of the backbone.
+        base_url: fetch from here instead of `BASE_URL`.
+
+    Raises:
+        ModelError: there are none for this backbone, or the file cannot be fetched, or has another hash.
+    """
+    if name not in FILES:
+        raise ModelError(f"ImageNet weights exist for {', '.join(FILES)}; got {name!r}. Start from random weights.")
+    import keras
+
+    file, md5 = FILES[name]
+    url = f"{(base_url or BASE_URL).rstrip('/')}/{file}"
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    target = home / "models" / Path(file).name
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(home, os.W_OK):  # Keras would take a folder that everybody can write to
+            raise PermissionError(f"{str(home)!r} cannot be written; set KERAS_HOME to a folder that can")
+        # Keras prints its progress bar; standard output belongs to what the user asked for.
+        with _time_limit(), redirect_stdout(sys.stderr):
+            keras.utils.get_file(target.name, url, cache_dir=str(home), cache_subdir="models", file_hash=md5)
+    except Exception as error:  # get_file itself raises a bare Exception for every failure of the network
+        known = f" with MD5 {md5}" if md5 else ""
+        raise ModelError(
+            f"ImageNet weights of {name} must be at {url}{known}; {error}. Put the file at {str(target)!r} by hand, "
+            'or set `weights` to the path of a file you have (`weights = "path/to/file"`).'
+        ) from error
+    return target
+
+
+@contextmanager
+def _time_limit() -> Iterator[None]:
+    """Give new sockets a time limit: `get_file` has no argument for one and would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIME_LIMIT)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,34 @@
+"""Losses, in float32 whatever the network computes in."""
+
+from typing import Any
+
+from keras import ops
+
+
+def segmentation_loss(target: Any, logits: Any, *, dice: float, class_weights: tuple[float, ...]) -> Any:
+    """Cross-entropy plus `dice` × (1 − mean soft Dice), one number a picture.
+
+    The cross-entropy is the mean over the pixels that are not void, weighted by the true pixel's class. Soft Dice
+    (Milletari et al., "V-Net", 2016, equation 1, with plain sums below the line) is averaged over the classes that the
+    picture's truth holds.
+
+    Args:
+        target: (batch, H, W, classes), one-hot; all zero where void.
+        logits: (batch, H, W, classes).
+
+    Returns:
+        (batch,) float32; zero for a picture that is all void.
+    """
+    target, logits = ops.cast(target, "float32"), ops.cast(logits, "float32")
+    log_share = ops.log_softmax(logits, axis=-1)
+    weighted = target * ops.reshape(ops.convert_to_tensor(class_weights, "float32"), (1, 1, 1, -1)) if class_weights else target
+    entropy = -ops.sum(weighted * log_share, axis=(1, 2, 3)) / ops.maximum(ops.sum(weighted, axis=(1, 2, 3)), 1e-6)
+    if not dice:
+        return entropy
+    seen = ops.sum(target, axis=-1, keepdims=True)  # (batch, H, W, 1): 0 where void
+    share = ops.exp(log_share) * seen
+    true = ops.sum(target, axis=(1, 2))  # (batch, classes)
+    both = ops.sum(target * share, axis=(1, 2))
+    present = ops.cast(true > 0, "float32")
+    missing = present * (1 - 2 * both / ops.maximum(true + ops.sum(share, axis=(1, 2)), 1e-6))
+    return entropy + dice * ops.sum(missing, axis=-1) / ops.maximum(ops.sum(present, axis=-1), 1)

@@ -1,0 +1,292 @@
+"""Recipe: everything that makes a model, in one TOML file. Unknown key = error with the nearest known name."""
+
+import dataclasses
+import math
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from cvtasks.errors import ModelError, did_you_mean
+from cvtasks.files import write_text
+from cvtasks.networks.backbones import BACKBONES
+from cvtasks.tasks import TASKS, Task
+
+
+@dataclass(frozen=True)
+class Data:
+    """The table `[data]`: which pictures, and how training varies them.
+
+    Attributes:
+        path: the data set, as for `--data`.
+        train, validate: names of the splits.
+        others: what a class of the data that the recipe does not name becomes: "background" or "void".
+        crop: side of the square that training cuts, in pixels; 0 for the recipe's size.
+        scale: (low, high) factor on the picture, first scaled so that its longest side is the recipe's size.
+        rotate: degrees to either side.
+        flip: probability of a mirrored picture.
+        colour: strength of brightness, contrast, saturation and hue changes; 0 for none.
+        workers: threads that prepare batches; 0 for none beside the main one. The result does not depend on it.
+    """
+
+    path: str = ""
+    train: str = "train"
+    validate: str = "val"
+    others: Literal["background", "void"] = "background"
+    crop: int = 0
+    scale: tuple[float, float] = (0.5, 1.5)
+    rotate: float = 0.0
+    flip: float = 0.5
+    colour: float = 0.4
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class Train:
+    """The table `[train]`: how the network learns.
+
+    Attributes:
+        epochs: passes over the data; `batch`: pictures a step; `accumulate`: steps that make one update.
+        optimizer: "adamw" or "sgd" (with Nesterov `momentum`); weight decay spares biases and norms.
+        schedule: of the learning rate after `warmup` epochs of linear rise: "cosine" or "poly" (power 0.9) to zero,
+            "step" (a tenth after 60 % and again after 85 %), "constant".
+        precision: "bf16" (mixed: losses and weights stay float32) or "f32".
+        ema: decay of the moving average of the weights that is evaluated and saved; 0 for none.
+        weights: start of the backbone: "" (random), "imagenet", or a .npz, .weights.h5 or .safetensors file.
+        freeze: (epoch, stride) pairs: from that epoch on the backbone up to that stride stays as it is (0: all learns).
+        validate_every: epochs between two looks at the validation split.
+        patience: looks without a better score before training stops; 0 for never.
+        clip: largest norm of the gradient; 0 for no limit.
+        jit: "auto" compiles where it pays (not on a CPU under TensorFlow), or "on", "off".
+        store: precision of the weights in the model folder, "f32", or "f16" for half the size.
+        seed: of everything that is random.
+    """
+
+    epochs: int = 30
+    batch: int = 16
+    accumulate: int = 1
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 1e-2
+    schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
+    warmup: float = 1.0
+    precision: Literal["bf16", "f32"] = "bf16"
+    ema: float = 0.0
+    weights: str = ""
+    freeze: tuple[tuple[int, int], ...] = ()
+    validate_every: int = 1
+    patience: int = 0
+    clip: float = 0.0
+    jit: Literal["auto", "on", "off"] = "auto"
+    store: Literal["f32", "f16"] = "f32"
+    seed: int = 0
+
+
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "data.crop": (0, 4096),
+    "data.scale": (0.1, 10),
+    "data.rotate": (0, 180),
+    "data.flip": (0, 1),
+    "data.colour": (0, 1),
+    "data.workers": (0, 64),
+    "train.epochs": (1, 100_000),
+    "train.batch": (1, 4096),
+    "train.accumulate": (1, 1024),
+    "train.learning_rate": (1e-12, 100),
+    "train.momentum": (0, 0.9999),
+    "train.weight_decay": (0, 10),
+    "train.warmup": (0, 1000),
+    "train.ema": (0, 0.99999),
+    "train.validate_every": (1, 100_000),
+    "train.patience": (0, 100_000),
+    "train.clip": (0, 1e6),
+    "train.seed": (0, 2**31 - 1),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a model is and how it was, or will be, made.
+
+    Attributes:
+        task: the task with its own table.
+        backbone: a name of `BACKBONES`.
+        size: side of the network's square canvas in pixels, a multiple of the backbone's coarsest stride.
+        classes: names; their order is the order of the ids.
+        data, train: the tables of these names.
+        files: name → SHA-256 of the files that lie beside the recipe in a model folder.
+    """
+
+    task: Task
+    backbone: str
+    size: int
+    classes: tuple[str, ...]
+    data: Data = field(default_factory=Data)
+    train: Train = field(default_factory=Train)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.backbone not in BACKBONES:
+            raise ModelError(f'unknown backbone "{self.backbone}". {did_you_mean(self.backbone, BACKBONES)}')
+        strides = BACKBONES[self.backbone].strides
+        coarsest = max(strides)
+        if not coarsest <= self.size <= 4096 or self.size % coarsest:
+            low = max(coarsest, self.size // coarsest * coarsest)
+            raise ModelError(
+                f"`size` must be a multiple of {coarsest}, the stride of {self.backbone}, and at most 4096; "
+                f"got {self.size}. Try {min(low, 4096)} or {min(low + coarsest, 4096)}."
+            )
+        if self.data.crop % coarsest:
+            raise ModelError(
+                f"`data.crop` must be a multiple of {coarsest}, the stride of {self.backbone}, or 0; got {self.data.crop}."
+            )
+        if len(set(self.classes)) != len(self.classes) or not all(self.classes):
+            raise ModelError(f"`classes` must be different names, none empty; got {list(self.classes)}.")
+        for key, (low, high) in _BOUNDS.items():
+            table, name = key.split(".")
+            value = getattr(getattr(self, table), name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if not low <= number <= high:
+                    raise ModelError(f"`{key}` must be {low:g} to {high:g}; got {number:g}.")
+        if self.data.scale[0] > self.data.scale[1]:
+            raise ModelError(f"`data.scale` must be (low, high); got {self.data.scale}.")
+        for epoch, stride in self.train.freeze:
+            if epoch < 0 or stride not in (0, *strides):
+                raise ModelError(
+                    f"`train.freeze` holds [epoch, stride] pairs, stride one of {[0, *strides]}; got {[epoch, stride]}."
+                )
+        self.task.check(self.classes, strides)
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """(height, width) of the network's input."""
+        return self.size, self.size
+
+    def to_toml(self) -> str:
+        """Return the resolved recipe, every value spelt out."""
+        import tomli_w
+
+        document: dict[str, Any] = {
+            "task": self.task.name,
+            "backbone": self.backbone,
+            "size": self.size,
+            "classes": list(self.classes),
+            self.task.name: dataclasses.asdict(self.task),
+            "data": dataclasses.asdict(self.data),
+            "train": dataclasses.asdict(self.train),
+        }
+        if self.files:
+            document["files"] = dict(self.files)
+        return tomli_w.dumps(document)
+
+    def save(self, path: str | Path) -> None:
+        """Write the resolved recipe, whole or not at all."""
+        write_text(path, self.to_toml())
+
+
+def read_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe file; `overrides` are "key=value" with a dotted key and a TOML value.
+
+    Raises:
+        ModelError: no such file, no TOML, an unknown key, a value of the wrong type or out of bounds.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > 1_000_000:
+            raise ModelError(f"a recipe is a TOML file of at most 1 MB; {str(path)!r} has {path.stat().st_size} bytes.")
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"the recipe {str(path)!r} cannot be read: {error.strerror}. Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(f"a recipe is a TOML file in UTF-8; {str(path)!r} is not: {error}") from error
+    try:
+        return parse_recipe(document, overrides)
+    except ModelError as error:
+        raise ModelError(f"{str(path)!r}: {error}") from error
+
+
+def parse_recipe(document: Mapping[str, Any], overrides: Iterable[str] = ()) -> Recipe:
+    """Check a parsed TOML document and make a recipe of it.
+
+    >>> parse_recipe({"task": "segment", "backbone": "tiny", "sise": 64})
+    Traceback (most recent call last):
+    cvtasks.errors.ModelError: unknown key `sise`. Did you mean "size"?
+    """
+    document = _overridden(document, overrides)
+    name = document.get("task", "")
+    if name not in TASKS:
+        raise ModelError(f'`task` must be one of {", ".join(TASKS)}; got {name!r}. {did_you_mean(str(name), TASKS)}')
+    _known("", document, {"task", "backbone", "size", "classes", "data", "train", "files", name})
+    missing = [key for key in ("backbone", "size", "classes") if key not in document]
+    if missing:
+        raise ModelError(f"a recipe needs `{'`, `'.join(missing)}`; it has only {sorted(document)}.")
+    return Recipe(
+        task=_table(TASKS[name], document.get(name, {}), name),
+        backbone=_value(str, document["backbone"], "backbone"),
+        size=_value(int, document["size"], "size"),
+        classes=_value(tuple[str, ...], document["classes"], "classes"),
+        data=_table(Data, document.get("data", {}), "data"),
+        train=_table(Train, document.get("train", {}), "train"),
+        files=_value(dict[str, str], document.get("files", {}), "files"),
+    )
+
+
+def _overridden(document: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in document.items()}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key or key.count(".") > 1:
+            raise ModelError(f"an override is `key=value` or `table.key=value`; got {override!r}. Example: train.epochs=40")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text  # a bare word is a string
+        table, _, name = key.strip().rpartition(".")
+        target = result.setdefault(table, {}) if table else result
+        if not isinstance(target, dict):
+            raise ModelError(f"`{table}` is no table of a recipe, so `{key}` cannot be set.")
+        target[name] = value
+    return result
+
+
+def _known(where: str, received: Iterable[str], known: Iterable[str]) -> None:
+    known = list(known)
+    for key in received:
+        if key not in known:
+            raise ModelError(f"unknown key `{where}{key}`. {did_you_mean(str(key), known)}")
+
+
+def _table(kind: type, document: Any, where: str) -> Any:
+    """Make the dataclass `kind` of a TOML table; every key and type is checked."""
+    if not isinstance(document, Mapping):
+        raise ModelError(f"`{where}` must be a table; got {document!r}. Write it as [{where}].")
+    hints = typing.get_type_hints(kind)
+    fields = [f.name for f in dataclasses.fields(kind)]
+    _known(f"{where}.", document, fields)
+    return kind(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in document.items()})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    """Return `value` as the type that `hint` says, or raise ModelError."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value not in arguments:
+            raise ModelError(f"`{where}` must be one of {', '.join(arguments)}; got {value!r}.")
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_value(arguments[0], item, where) for item in value)
+        if len(value) == len(arguments):
+            return tuple(_value(kind, item, where) for kind, item in zip(arguments, value, strict=True))
+    if origin is dict and isinstance(value, Mapping):
+        return types.MappingProxyType({str(k): _value(arguments[1], v, f"{where}.{k}") for k, v in value.items()})
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if hint in (int, str, bool) and type(value) is hint:
+        return value
+    name = hint.__name__ if isinstance(hint, type) and origin is None else str(hint).replace("typing.", "")
+    raise ModelError(f"`{where}` must be of type {name}; got {value!r}.")

@@ -1,0 +1,250 @@
+"""A training run from the data to a finished model folder."""
+
+import csv
+import io
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cvtasks.answers import Answer, Sample
+from cvtasks.card import write_card, write_curves
+from cvtasks.data import Source, open_source, remap
+from cvtasks.engines.export import export_graph
+from cvtasks.engines.with_openvino import GRAPH
+from cvtasks.errors import DataError, UsageError
+from cvtasks.evaluation import evaluate, scores
+from cvtasks.files import cannot_write, sha256, write_text
+from cvtasks.media.pictures import write_picture
+from cvtasks.model import load, load_network
+from cvtasks.networks.build import build_network
+from cvtasks.networks.weights import load_weights, save_weights
+from cvtasks.recipe import Recipe, read_recipe
+from cvtasks.training import BEST, Epoch, Progress, Report, train
+from cvtasks.zoo import RECIPE, WEIGHTS
+
+CHECKPOINTS, LOG = "checkpoints", "log.jsonl"
+_PICTURES = 8
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The two splits of a recipe's data set, with the recipe's classes."""
+
+    train: Source
+    validate: Source
+
+
+def open_sources(recipe: Recipe, report: Report) -> Sources:
+    """Open and check both splits; says what was recognised.
+
+    Raises:
+        DataError: a split has files missing, or truths that cannot be used; names the first of them.
+    """
+    opened = {}
+    for split in (recipe.data.train, recipe.data.validate):
+        source = open_source(recipe.data.path, split, recipe.task.answer)
+        problems = list(source.problems())
+        if problems:
+            raise DataError(f"{len(problems)} of {len(source)} samples of {split!r} cannot be used. The first: {problems[0]}")
+        report.on_message(f"data: {source.format}, {recipe.data.path}:{split}, {len(source)} pictures, none dropped")
+        opened[split] = remap(source, recipe.classes, recipe.data.others)
+    others = [name for name in source.classes if name not in recipe.classes]
+    if others:
+        report.on_message(f"data: {len(others)} classes that the recipe does not name become {recipe.data.others}")
+    return Sources(opened[recipe.data.train], opened[recipe.data.validate])
+
+
+def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool = False) -> dict[str, Any]:
+    """Train, keep the best weights, make the graph, measure it, write the card; returns what `metrics.json` holds.
+
+    Args:
+        folder: must not exist yet, unless `resume`; then the recipe that lies in it is the one that counts.
+        command: what the user typed, for the card.
+
+    Raises:
+        UsageError: the folder exists, or has nothing to resume.
+    """
+    begun = time.time()
+    if resume:
+        recipe = read_recipe(folder / RECIPE)
+        if recipe.files:
+            raise UsageError(f"{str(folder)!r} holds a finished model; there is nothing to resume. Train into another folder.")
+    sources = open_sources(recipe, report)
+    if not resume:
+        _new_folder(folder, recipe)
+    log = _Log(folder / LOG, report)
+    log.note("resumed" if resume else "begun", command=command, seed=recipe.train.seed, machine=machine())
+    with _lock(folder):
+        progress = train(recipe, sources.train, sources.validate, folder / CHECKPOINTS, log.report())
+        finished = finish(recipe, folder, sources.validate, report)
+    write_history(folder, progress)
+    write_curves(folder / "curves.png", progress.history)
+    seconds = sum(row.seconds for row in progress.history)
+    best = max((row for row in progress.history if row.scores), key=lambda row: next(iter(row.scores.values())))
+    write_card(folder, recipe, finished, command=command, machine=machine(), training_seconds=seconds, best_epoch=best.epoch + 1)
+    log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
+    return finished
+
+
+def rehearse(recipe: Recipe, report: Report) -> None:
+    """Open and check the data, and train one step in a folder that is thrown away."""
+    sources = open_sources(recipe, report)
+    one = Sources(_First(sources.train, recipe.train.batch), _First(sources.validate, 1))
+    how = replace(recipe.train, epochs=1, batch=min(recipe.train.batch, len(one.train)), validate_every=1)
+    with tempfile.TemporaryDirectory() as place:
+        train(replace(recipe, train=how), one.train, one.validate, Path(place), report)
+
+
+class _First(Source):
+    """The first samples of a source."""
+
+    def __init__(self, source: Source, count: int) -> None:
+        self.classes, self._source, self._count = source.classes, source, min(count, len(source))
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> Sample:
+        return self._source[index]
+
+    def problems(self) -> Iterator[str]:
+        return iter(())
+
+
+def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> dict[str, Any]:
+    """Turn the best weights into a model folder and measure it as its users will run it."""
+    report.on_message("finishing: weights, graph, evaluation of what was saved")
+    network = build_network(recipe, recipe.canvas)
+    load_weights(network, folder / CHECKPOINTS / BEST)
+    save_weights(network, folder / WEIGHTS, dtype={"f32": "float32", "f16": "float16"}[recipe.train.store])
+    network = load_network(folder, recipe)  # as stored: the graph must come from the same numbers
+    files = [folder / WEIGHTS]
+    if keras.config.backend() == "tensorflow":
+        files += export_graph(network, recipe.task, folder, half=recipe.train.store == "f16")
+    else:
+        report.on_message(f"no {GRAPH}: only Keras on TensorFlow exports it; it is made when the model is first used there")
+    replace(recipe, files={file.name: sha256(file) for file in files}).save(folder / RECIPE)
+    model = load(folder, engine="openvino" if len(files) > 1 else "keras", many=True)
+    pictures = folder / "samples"
+    shown = 0
+
+    def keep(name: str, image: np.ndarray, truth: Answer, prediction: Answer) -> None:
+        nonlocal shown
+        if shown < _PICTURES:
+            sides = [recipe.task.draw(image, answer) for answer in (truth, prediction)]
+            write_picture(pictures / f"{Path(name).name}.jpg", np.concatenate([image, *sides], axis=1))
+            shown += 1
+
+    metric = evaluate(model.engine, recipe.task, recipe.canvas, validation, keep)
+    finished = {
+        "model": folder.name,
+        "data": recipe.data.path,
+        "split": recipe.data.validate,
+        "images": len(validation),
+        "engine": model.engine.name,
+        "precision": model.engine.precision,
+        **scores(metric),
+    }
+    write_text(folder / "metrics.json", json.dumps(finished, indent=2) + "\n")
+    return finished
+
+
+def write_history(folder: Path, progress: Progress) -> None:
+    """Write `history.csv`: one row an epoch."""
+    names = list(dict.fromkeys(name for row in progress.history for name in row.scores))
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["epoch", "loss", "learning_rate", "seconds", *names])
+    for row in progress.history:
+        numbers = [f"{row.scores[name]:.6f}" if name in row.scores else "" for name in names]
+        rows.writerow([row.epoch + 1, f"{row.loss:.6f}", f"{row.learning_rate:.3e}", f"{row.seconds:.1f}", *numbers])
+    write_text(folder / "history.csv", text.getvalue())
+
+
+def machine() -> str:
+    """The machine and the versions that decide about results, in one line."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("keras", keras.config.backend(), "openvino"))
+    return f"{platform.machine()}, {cores} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
+
+
+def _new_folder(folder: Path, recipe: Recipe) -> None:
+    try:
+        folder.mkdir(parents=True)
+        (folder / CHECKPOINTS).mkdir()
+    except FileExistsError as error:
+        raise UsageError(f"{str(folder)!r} exists, and nothing is overwritten. Choose another -o, or --resume it.") from error
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    size = build_network(recipe, recipe.canvas).count_params() * 4
+    needed, free = size * 8, shutil.disk_usage(folder).free  # weights, best, optimizer (two or three times), graph, one aside
+    if free < needed:
+        shutil.rmtree(folder)
+        raise UsageError(f"the run needs about {needed / 1e6:.0f} MB; {str(folder)!r} has {free / 1e6:.0f} MB free. Choose another.")
+    recipe.save(folder / RECIPE)
+
+
+class _lock:  # noqa: N801
+    """One run a folder: the kernel lets go of the lock when the process ends, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / CHECKPOINTS / "lock"
+
+    def __enter__(self) -> None:
+        self._file = open(self._path, "w")
+        if sys.platform == "win32":
+            return
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise UsageError(f"another run works in {str(self._path.parent.parent)!r}. Wait for it or stop it.") from error
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+class _Log:
+    """Appends events to `log.jsonl`, and hands them on."""
+
+    def __init__(self, path: Path, report: Report) -> None:
+        self._path, self._report = path, report
+
+    def note(self, event: str, **facts: Any) -> None:
+        line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **facts})
+        try:
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+
+    def report(self) -> Report:
+        def on_message(text: str) -> None:
+            self.note("message", text=text)
+            self._report.on_message(text)
+
+        def on_epoch(row: Epoch, best: bool) -> None:
+            facts = {"loss": row.loss, "learning_rate": row.learning_rate, "seconds": round(row.seconds, 1), **row.scores}
+            self.note("epoch", epoch=row.epoch + 1, best=best, **facts)
+            self._report.on_epoch(row, best)
+
+        return replace(self._report, on_message=on_message, on_epoch=on_epoch)
+

@@ -1,0 +1,83 @@
+"""What a task is: the contract between the numpy side (encode, decode, metric, draw) and the Keras side (head, loss).
+
+The law of the house: `decode(encode(truth)) == truth`, and the task's metric calls it perfect. A target and the
+network's activated output live in the same space and have the same shape.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+
+from cvtasks.answers import Answer
+from cvtasks.letterbox import Letterbox
+
+Classes = tuple[str, ...]
+
+
+class Metric(Protocol):
+    """Sums over a data set. Knows nothing of networks."""
+
+    def add(self, truth: Answer, prediction: Answer) -> None:
+        """Count one picture."""
+
+    def result(self) -> dict[str, float]:
+        """Name of the standard → number from 0 to 1; the headline first. NaN where nothing was there to measure."""
+
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """Name of the class → the same for it alone."""
+
+
+class Task(ABC):
+    """A frozen dataclass whose fields are exactly the recipe's table of the task's name.
+
+    `classes` is always the recipe's list. Arrays have no batch axis on the numpy side and one on the Keras side.
+    """
+
+    name: ClassVar[str]
+    answer: ClassVar[type[Answer]]
+
+    @abstractmethod
+    def check(self, classes: Classes, strides: Sequence[int]) -> None:
+        """Raise ModelError where the classes, the backbone's strides or the task's own fields do not fit each other."""
+
+    # === numpy side ===
+
+    @abstractmethod
+    def encode(self, truth: Answer, letterbox: Letterbox) -> np.ndarray:
+        """Truth in pixels of the picture → target on the letterbox's canvas."""
+
+    @abstractmethod
+    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes) -> Answer:
+        """Activated output of the network (or a target) → prediction in pixels of the picture."""
+
+    @abstractmethod
+    def metric(self, classes: Classes) -> Metric:
+        """A fresh metric; the first number of its result chooses the best checkpoint."""
+
+    @abstractmethod
+    def draw(self, image: np.ndarray, answer: Answer) -> np.ndarray:
+        """Return a new (h, w, 3) uint8 RGB picture with the answer drawn on it; `image` is left as it was."""
+
+    @abstractmethod
+    def record(self, answer: Answer) -> dict[str, Any]:
+        """The answer's part of a JSON record."""
+
+    @abstractmethod
+    def summary(self, answer: Answer) -> str:
+        """The answer in a few words, for the terminal."""
+
+    # === Keras side ===
+
+    @abstractmethod
+    def head(self, image: Any, maps: dict[int, Any], classes: Classes) -> Any:
+        """The network's input and its feature maps by stride (KerasTensors) → logits (KerasTensor, float32)."""
+
+    @abstractmethod
+    def activate(self, logits: Any) -> Any:
+        """Logits → the target's space. Part of every exported graph."""
+
+    @abstractmethod
+    def loss(self, target: Any, logits: Any) -> Any:
+        """(batch, *target), (batch, *logits) → (batch,) float32, near zero for a perfect output."""

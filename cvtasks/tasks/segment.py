@@ -1,0 +1,146 @@
+"""Semantic segmentation: one class for every pixel, by a U-Net."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import cv2
+import numpy as np
+
+from cvtasks.answers import VOID, Mask
+from cvtasks.drawing import draw_mask
+from cvtasks.errors import ModelError
+from cvtasks.letterbox import Letterbox
+from cvtasks.metrics.segmentation import MaskMetric
+from cvtasks.rle import encode_rle
+from cvtasks.tasks.base import Classes, Task
+
+
+@dataclass(frozen=True)
+class Segment(Task):
+    """The recipe's table `[segment]`.
+
+    Attributes:
+        channels: width of the decoder at strides 16, 8, 4, 2, as many as the decoder has levels; after the last the
+            logits are enlarged to the input's resolution.
+        convolutions: 3×3 convolutions at each level of the decoder.
+        upsampling: "bilinear", or "transposed" (a learned 2×2 transposed convolution, the lectures' deconvolution).
+        input_skip: width of one more level at the input's own resolution, fed with the picture; 0 for none.
+        dropout: share of the coarsest map's channels that is dropped in training, 0 to below 1.
+        dice: weight of the Dice loss beside the cross-entropy, at least 0.
+        class_weights: one factor a class for the cross-entropy; empty for equal weights.
+    """
+
+    name: ClassVar[str] = "segment"
+    answer: ClassVar[type] = Mask
+
+    channels: tuple[int, ...] = (256, 128, 64, 32)
+    convolutions: int = 1
+    upsampling: Literal["bilinear", "transposed"] = "bilinear"
+    input_skip: int = 0
+    dropout: float = 0.0
+    dice: float = 0.5
+    class_weights: tuple[float, ...] = ()
+
+    def check(self, classes: Classes, strides: Sequence[int]) -> None:
+        """Raise ModelError where the classes, the backbone's strides or the fields do not fit each other."""
+        if not 2 <= len(classes) <= VOID:
+            raise ModelError(
+                f"segmentation needs 2 to {VOID} classes, background first; got {len(classes)}. "
+                "Name them in the recipe's `classes`."
+            )
+        levels = len(strides) - 1
+        if not 1 <= len(self.channels) <= levels:
+            raise ModelError(
+                f"`segment.channels` must hold 1 to {levels} widths, one a stride from {strides[-2]} down; "
+                f"got {len(self.channels)}."
+            )
+        if self.input_skip and len(self.channels) != levels:
+            raise ModelError(
+                f"`segment.input_skip` continues a decoder that reaches stride {strides[0]}, with {levels} widths in "
+                f"`segment.channels`; got {len(self.channels)}. Add the missing ones or set `segment.input_skip = 0`."
+            )
+        for field, values in (("channels", self.channels), ("class_weights", self.class_weights)):
+            if any(value <= 0 for value in values):
+                raise ModelError(f"`segment.{field}` must hold numbers above 0; got {list(values)}.")
+        if self.class_weights and len(self.class_weights) != len(classes):
+            raise ModelError(
+                f"`segment.class_weights` must be empty or hold one number for each of the {len(classes)} classes; "
+                f"got {len(self.class_weights)}."
+            )
+        for field, low, high in (("convolutions", 1, 4), ("dropout", 0, 0.95), ("dice", 0, 100), ("input_skip", 0, 512)):
+            if not low <= getattr(self, field) <= high:
+                raise ModelError(f"`segment.{field}` must be {low} to {high}; got {getattr(self, field)}.")
+
+    def encode(self, truth: Mask, letterbox: Letterbox) -> np.ndarray:
+        """Mask → (H, W, classes) uint8, one-hot; all zero where the truth is void or the canvas is empty."""
+        rows = np.zeros((256, len(truth.classes)), np.uint8)
+        np.fill_diagonal(rows, 1)
+        return rows[letterbox.ids(truth.ids, fill=VOID)]
+
+    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes) -> Mask:
+        """(H, W, classes) → Mask of the picture's own size: the scores are resized (bilinear), then the best one wins.
+
+        Where no class has any score, as in a target's void, the answer is void.
+        """
+        height, width = letterbox.size
+        best, ids = None, np.zeros((height, width), np.uint8)
+        inside = letterbox.cut(output)
+        for index in range(len(classes)):
+            plane = np.ascontiguousarray(inside[..., index], np.float32)
+            if plane.shape != (height, width):
+                plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
+            if best is None:
+                best = plane
+                continue
+            ids[plane > best] = index
+            best = cv2.max(best, plane)
+        ids[best == 0] = VOID
+        return Mask(ids, classes)
+
+    def metric(self, classes: Classes) -> MaskMetric:
+        """VOC mean IoU and pixel accuracy."""
+        return MaskMetric(classes)
+
+    def draw(self, image: np.ndarray, answer: Mask) -> np.ndarray:
+        """The picture under a translucent mask in the VOC colours, with a legend of the classes found."""
+        return draw_mask(image, answer)
+
+    def record(self, answer: Mask) -> dict[str, Any]:
+        """`mask`: `size`, `shares` (class → share of the pixels) and `rle` (class → COCO compressed run lengths)."""
+        present = answer.shares()
+        rle = {name: encode_rle(answer.ids == i) for i, name in enumerate(answer.classes) if i and name in present}
+        return {"mask": {"size": list(answer.size), "shares": {k: round(v, 6) for k, v in present.items()}, "rle": rle}}
+
+    def summary(self, answer: Mask) -> str:
+        """Foreground classes and their shares, the largest first."""
+        background = answer.classes[0]
+        found = sorted(((s, n) for n, s in answer.shares().items() if n != background), reverse=True)
+        return ", ".join(f"{name} {share:.1%}" for share, name in found) or f"only {background}"
+
+    def head(self, image: Any, maps: dict[int, Any], classes: Classes) -> Any:
+        """Logits (batch, H, W, classes) float32 of a U-Net decoder."""
+        from cvtasks.networks.unet import unet
+
+        return unet(
+            image,
+            maps,
+            classes=len(classes),
+            channels=self.channels,
+            convolutions=self.convolutions,
+            upsampling=self.upsampling,
+            input_skip=self.input_skip,
+            dropout=self.dropout,
+        )
+
+    def activate(self, logits: Any) -> Any:
+        """Softmax over the classes."""
+        from keras import ops
+
+        return ops.softmax(logits, axis=-1)
+
+    def loss(self, target: Any, logits: Any) -> Any:
+        """Cross-entropy of the pixels that are not void, plus `dice` times one minus the mean soft Dice."""
+        from cvtasks.networks.losses import segmentation_loss
+
+        return segmentation_loss(target, logits, dice=self.dice, class_weights=self.class_weights)

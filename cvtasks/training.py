@@ -1,0 +1,257 @@
+"""Training: one loop for every task. Names no task."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from cvtasks.checkpoint import load_checkpoint, read_progress, save_checkpoint
+from cvtasks.data import Source
+from cvtasks.data.augment import Augment
+from cvtasks.data.batches import Batches
+from cvtasks.engines.with_keras import KerasEngine
+from cvtasks.errors import CVTasksError, ModelError
+from cvtasks.evaluation import evaluate
+from cvtasks.letterbox import Letterbox
+from cvtasks.networks.backbones import freeze
+from cvtasks.networks.build import backbone_of, build_network, copy_weights
+from cvtasks.networks.weights import save_weights, transfer
+from cvtasks.recipe import Recipe, Train
+
+CHECKPOINT, BEST = "last.safetensors", "best.safetensors"
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of the history. Scores are those of the averaged weights where the recipe asks for an average."""
+
+    epoch: int
+    loss: float
+    learning_rate: float
+    seconds: float
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Progress:
+    """Where a run stands. `epoch` and `step` are the next ones to do; `seconds` were spent before on the epoch."""
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    best: float = -math.inf
+    looks_since_best: int = 0
+    history: list[Epoch] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the loop tells whoever watches it; every method may be left as it is."""
+
+    on_message: Callable[[str], None] = lambda text: None
+    on_step: Callable[[int, int, int, float, float], None] = lambda epoch, step, steps, loss, images_a_second: None
+    on_epoch: Callable[[Epoch, bool], None] = lambda row, best: None
+
+
+class Stopped(CVTasksError):
+    """The run was asked to stop, and saved where it was."""
+
+    exit_code = 130
+
+
+class NotFinite(ModelError):
+    """Loss or weights became NaN or infinite."""
+
+
+def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path, report: Report | None = None) -> Progress:
+    """Train until the last epoch, from the folder's checkpoint if it has one.
+
+    Writes `last.safetensors` (to resume from) and `best.safetensors` (weights, averaged where asked, with the best first
+    number of the task's metric on `validation`) into `folder`. The same recipe, data and machine give the same bits,
+    also over any number of stops and resumes.
+
+    Raises:
+        Stopped: on SIGINT or SIGTERM, after the step under way; the checkpoint is written.
+        NotFinite: the loss or a weight is no finite number; names step and pictures, saves nothing.
+    """
+    report = report or Report()
+    how = recipe.train
+    keras.utils.set_random_seed(how.seed)
+    crop = (recipe.data.crop or recipe.size,) * 2
+    network = build_network(recipe, crop, how.precision)
+    averaged = build_network(recipe, recipe.canvas, how.precision)
+    checkpoint = folder / CHECKPOINT
+    if not checkpoint.exists():
+        for line in _start_weights(network, recipe):
+            report.on_message(line)
+    progress = _progress(checkpoint)
+    augment = Augment(recipe.data, recipe.size, how.seed)
+
+    def prepare(source: Source, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray, str]:
+        sample = augment(source[index], epoch, index)
+        size = sample.image.shape[:2]
+        return sample.image, recipe.task.encode(sample.truth, Letterbox(size, size)), sample.name
+
+    batches = Batches(train_source, prepare, batch=how.batch, seed=how.seed, workers=recipe.data.workers)
+    engine = KerasEngine(averaged, recipe.task, how.precision, batch=min(8, len(validation)))
+    with _stop_asked() as stop:
+        stage = _stage(how, progress.epoch if progress.step else progress.epoch - 1)
+        _enter(stage, network, averaged, recipe)
+        if checkpoint.exists():
+            load_checkpoint(checkpoint, network, network.optimizer)
+        while progress.epoch < how.epochs:
+            if stage != (stage := _stage(how, progress.epoch)):
+                _enter(stage, network, averaged, recipe)
+            rate = _epoch(network, recipe, batches, progress, report, stop, checkpoint)
+            copy_weights(network, averaged)
+            if how.ema:
+                network.optimizer.finalize_variable_values(averaged.trainable_variables)
+            scores: dict[str, float] = {}
+            last = progress.epoch + 1 == how.epochs
+            if last or (progress.epoch + 1) % how.validate_every == 0:
+                scores = evaluate(engine, recipe.task, recipe.canvas, validation).result()
+            row = Epoch(progress.epoch, progress.loss_sum / len(batches), rate, progress.seconds, scores)
+            headline = next(iter(scores.values()), -math.inf)
+            is_best = headline > progress.best
+            if is_best:
+                save_weights(averaged, folder / BEST)
+            progress = Progress(
+                epoch=progress.epoch + 1,
+                best=max(progress.best, headline),
+                looks_since_best=0 if is_best else progress.looks_since_best + bool(scores),
+                history=[*progress.history, row],
+            )
+            save_checkpoint(checkpoint, network, network.optimizer, asdict(progress))
+            report.on_epoch(row, is_best)
+            if how.patience and progress.looks_since_best >= how.patience:
+                report.on_message(f"stopped early: {how.patience} looks at the validation split without a better score")
+                break
+    return progress
+
+
+def learning_rate(how: Train, updates: float) -> float:
+    """The learning rate after `updates` epochs, which may be a fraction.
+
+    >>> how = Train(epochs=10, learning_rate=1.0, warmup=1.0, schedule="step")
+    >>> [round(learning_rate(how, at), 4) for at in (0, 0.5, 1, 5.9, 6, 8.5)]
+    [0.0, 0.5, 1.0, 1.0, 0.1, 0.01]
+    """
+    if updates < how.warmup:
+        return how.learning_rate * updates / how.warmup
+    done = min(1.0, (updates - how.warmup) / max(how.epochs - how.warmup, 1e-9))
+    factor = {
+        "cosine": (1 + math.cos(math.pi * done)) / 2,
+        "poly": (1 - done) ** 0.9,
+        "step": 0.1 ** sum(updates >= share * how.epochs for share in (0.6, 0.85)),
+        "constant": 1.0,
+    }[how.schedule]
+    return how.learning_rate * factor
+
+
+def _epoch(
+    network: keras.Model,
+    recipe: Recipe,
+    batches: Batches,
+    progress: Progress,
+    report: Report,
+    stop: threading.Event,
+    checkpoint: Path,
+) -> float:
+    """Do what is left of the epoch; returns its last learning rate. Keeps `progress` up to date."""
+    how, steps, rate = recipe.train, len(batches), 0.0
+    before, start = progress.seconds, time.monotonic()
+    first = progress.step
+    for batch in batches.epoch(progress.epoch, first):
+        rate = learning_rate(how, progress.epoch + (progress.step + 1) / steps)
+        network.optimizer.learning_rate = rate
+        network.reset_metrics()
+        loss = float(network.train_on_batch(batch.images, batch.targets))
+        if not math.isfinite(loss):
+            raise NotFinite(
+                f"the loss must stay a finite number; it became {loss} in epoch {progress.epoch + 1}, step {progress.step + 1}, "
+                f"with the pictures {', '.join(batch.names)}. Nothing of it was saved. Try a lower `train.learning_rate` "
+                f'(now {how.learning_rate:g}), `train.clip = 1.0` or `train.precision = "f32"`.'
+            )
+        progress.step += 1
+        progress.loss_sum += loss
+        spent = time.monotonic() - start
+        progress.seconds = before + spent
+        report.on_step(progress.epoch, progress.step, steps, loss, (progress.step - first) * len(batch.names) / spent)
+        if stop.is_set() and progress.step < steps:
+            save_checkpoint(checkpoint, network, network.optimizer, asdict(progress))
+            raise Stopped(
+                f"stopped after epoch {progress.epoch + 1}, step {progress.step} of {steps}; saved. "
+                f"Go on with: cvtasks train --resume {checkpoint.parent.parent}"
+            )
+    return rate
+
+
+def _stage(how: Train, epoch: int) -> int:
+    """Stride up to which the backbone is frozen in `epoch`."""
+    return max(((start, stride) for start, stride in how.freeze if start <= max(epoch, 0)), default=(0, 0))[1]
+
+
+def _enter(stage: int, network: keras.Model, averaged: keras.Model, recipe: Recipe) -> None:
+    """Freeze the backbone up to the stride `stage`, and begin with a fresh optimizer for what is left to learn."""
+    how = recipe.train
+    for model in (network, averaged):
+        freeze(backbone_of(model), recipe.backbone, stage)
+    common = {
+        "learning_rate": how.learning_rate,
+        "weight_decay": how.weight_decay or None,
+        "global_clipnorm": how.clip or None,
+        "use_ema": how.ema > 0,
+        "ema_momentum": how.ema or 0.99,
+        "gradient_accumulation_steps": how.accumulate if how.accumulate > 1 else None,
+    }
+    if how.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(**common)
+    else:
+        optimizer = keras.optimizers.SGD(momentum=how.momentum, nesterov=how.momentum > 0, **common)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.build(network.trainable_variables)
+    jit = {"auto": "auto", "on": True, "off": False}[how.jit]
+    network.compile(optimizer, loss=recipe.task.loss, jit_compile=jit)
+
+
+def _start_weights(network: keras.Model, recipe: Recipe) -> Iterator[str]:
+    """Give the backbone the weights that the recipe asks for; say what was done."""
+    weights, backbone = recipe.train.weights, backbone_of(network)
+    if weights == "imagenet":
+        from cvtasks.networks.imagenet import load_imagenet
+
+        yield f"backbone: {load_imagenet(backbone, recipe.backbone)}"
+    elif weights:
+        yield f"backbone: {transfer(backbone, weights)}"
+    else:
+        yield "backbone: random weights"
+
+
+def _progress(checkpoint: Path) -> Progress:
+    if not checkpoint.exists():
+        return Progress()
+    saved = read_progress(checkpoint)
+    return Progress(**{**saved, "history": [Epoch(**row) for row in saved["history"]]})
+
+
+@contextmanager
+def _stop_asked() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set while the context lasts (in the main thread; elsewhere nothing sets it)."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
