@@ -16,7 +16,7 @@ from cvtasks.files import written_whole
 
 def save_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer, progress: dict[str, Any]) -> None:
     """Write all variables (weights, optimizer, random states) and `progress` (JSON), whole or not at all."""
-    arrays = {key: np.ascontiguousarray(keras.ops.convert_to_numpy(v)) for key, v in _variables(network, optimizer)}
+    arrays = {key: np.ascontiguousarray(v.numpy()) for key, v in _variables(network, optimizer)}
     with written_whole(path) as part:
         save_file(arrays, part, metadata={"progress": json.dumps(progress)})
 

@@ -64,6 +64,7 @@ def load(
     precision: Precision = "auto",
     device: Literal["auto", "cpu", "gpu"] = "auto",
     many: bool = False,
+    batch: int = 0,
 ) -> Model:
     """Load a model by its name in the zoo or from a folder that training wrote. Nothing in the folder is executed.
 
@@ -73,6 +74,8 @@ def load(
         precision: "f32" or "bf16"; "auto" is bf16 where the CPU computes in it, and f32 otherwise.
         device: "auto" is the GPU if Keras is asked for and has one, and the CPU otherwise.
         many: prepare for throughput rather than for one picture soon.
+        batch: pictures a step of the keras engine; 0 for 1, or 8 with `many`. The graph takes one at a time, several
+            of them side by side.
 
     Raises:
         ModelError: no such model, or a file of it is missing, damaged or does not fit its recipe.
@@ -84,7 +87,7 @@ def load(
     if engine == "openvino" and device == "gpu":
         raise UsageError("the openvino engine runs on the CPU; got --device gpu. Choose --engine keras.")
     if engine == "keras" or device == "gpu":
-        return Model(folder.name, recipe, _keras_engine(folder, recipe, precision, device, many))
+        return Model(folder.name, recipe, _keras_engine(folder, recipe, precision, device, batch or (8 if many else 1)))
     from cvtasks.engines.with_openvino import GRAPH, OpenVINOEngine, has_bf16
 
     graph = folder / GRAPH
@@ -105,13 +108,13 @@ def load_network(folder: Path, recipe: Recipe, precision: str = "f32"):
     return network
 
 
-def _keras_engine(folder: Path, recipe: Recipe, precision: str, device: str, many: bool) -> Engine:
+def _keras_engine(folder: Path, recipe: Recipe, precision: str, device: str, batch: int) -> Engine:
     from cvtasks.engines.with_keras import KerasEngine, has_gpu
 
     if device == "gpu" and not has_gpu():
         raise UsageError("--device gpu needs a GPU that Keras' back end sees; it sees none. Choose --device cpu.")
     chosen = "f32" if precision == "auto" else precision
-    return KerasEngine(load_network(folder, recipe, chosen), recipe.task, chosen, batch=8 if many else 1)
+    return KerasEngine(load_network(folder, recipe, chosen), recipe.task, chosen, batch)
 
 
 def _export(folder: Path, recipe: Recipe, place: Path) -> None:

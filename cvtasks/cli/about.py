@@ -1,9 +1,90 @@
 """`cvtasks models` and `cvtasks info`."""
 
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
 
-def models() -> None:
-    """List the models of the zoo."""
+import typer
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
 
-def info() -> None:
-    """Show versions, devices and engines."""
+def models(as_json: JsonOption = False) -> None:
+    """List the models and recipes of the zoo."""
+    from cvtasks.recipe import read_recipe
+    from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder, zoo_names
+
+    rows: list[dict[str, Any]] = []
+    for name in zoo_names():
+        folder = zoo_folder() / name
+        recipe = read_recipe(folder / RECIPE)
+        metrics = folder / "metrics.json"
+        scores = json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else {"metrics": {}}
+        trained = (folder / WEIGHTS).is_file()
+        size = sum((folder / file).stat().st_size for file in recipe.files if (folder / file).is_file())
+        rows.append(
+            {
+                "name": name,
+                "task": recipe.task.name,
+                "backbone": recipe.backbone,
+                "size": recipe.size,
+                "classes": list(recipe.classes),
+                "trained": trained,
+                "bytes": size,
+                "metrics": scores["metrics"],
+                "folder": str(folder),
+            }
+        )
+    if as_json:
+        print(json.dumps(rows))
+        return
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        headline = next(iter(row["metrics"].items()), None)
+        state = f"{row['bytes'] / 1e6:.1f} MB" if row["trained"] else "recipe only: train it"
+        score = f"  {headline[0]} {headline[1]:.3f}" if headline else ""
+        print(f"{row['name']:<{width}}  {row['task']}  {row['backbone']} {row['size']} px, {len(row['classes'])} classes  {state}{score}")
+
+
+def info(as_json: JsonOption = False) -> None:
+    """Show versions, devices and engines. Loads Keras' back end, so it takes a few seconds."""
+    import os
+
+    import cv2
+    import keras
+
+    from cvtasks import __version__
+    from cvtasks.cache import cache_folder
+    from cvtasks.engines.with_openvino import has_bf16, ov
+    from cvtasks.zoo import zoo_folder
+
+    facts: dict[str, Any] = {"cvtasks": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    for package in ("keras", "tensorflow", "jax", "torch", "opencv-python", "albumentations", "openvino", "numpy"):
+        try:
+            facts[package] = version(package)
+        except PackageNotFoundError:
+            facts[package] = "not installed"
+    facts |= {
+        "keras backend": keras.config.backend(),
+        "keras devices": keras.distribution.list_devices() or ["cpu"],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "opencv window": _has_window(cv2.getBuildInformation()),
+        "engines": {
+            "openvino": ov.Core().get_property("CPU", "FULL_DEVICE_NAME"),
+            "openvino precision": "bf16" if has_bf16() else "f32",
+            "keras": keras.config.backend(),
+        },
+        "zoo": str(zoo_folder()),
+        "cache": str(cache_folder()),
+    }
+    if as_json:
+        print(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        print(f"{name}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}")
+
+
+def _has_window(build: str) -> bool:
+    gui = [line.split(":", 1)[1].strip() for line in build.splitlines() if line.strip().startswith("GUI:")]
+    return bool(gui) and gui[0] not in ("", "NONE")

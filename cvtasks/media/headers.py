@@ -131,6 +131,8 @@ def _png(content: bytes) -> Header:
     width, height, bits, colour = struct.unpack_from(">IIBB", content, 16)
     if colour not in _PNG_CHANNELS:
         raise _Damaged(f"declares colour type {colour}, which does not exist")
+    if bits not in (1, 2, 4, 8, 16):
+        raise _Damaged(f"declares channels of {bits} bits, which do not exist")
     channels, count = _PNG_CHANNELS[colour]
     at, packed, turn, clear_grey = 8, 0, 1, None
     while True:
@@ -184,7 +186,19 @@ def _bmp(content: bytes) -> Header:
 
 
 def _gif(content: bytes) -> Header:
-    return Header("GIF", *struct.unpack_from("<HH", content, 6))
+    """The screen, made larger where the first frame leads beyond it, as readers do."""
+    width, height, flags = struct.unpack_from("<HHB", content, 6)
+    at = 13 + (6 << (flags & 7) if flags & 0x80 else 0)  # behind the palette
+    while content[at] != 0x2C:  # a frame
+        if content[at] == 0x3B:
+            raise _Damaged("holds no frame")
+        if content[at] == 0x21:  # an extension: its kind, then blocks of a length and so many bytes
+            at += 2
+            while content[at]:
+                at += 1 + content[at]
+        at += 1
+    left, top, frame_width, frame_height = struct.unpack_from("<HHHH", content, at + 1)
+    return Header("GIF", max(width, left + frame_width), max(height, top + frame_height))
 
 
 def _tiff(content: bytes) -> Header:

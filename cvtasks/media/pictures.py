@@ -3,8 +3,8 @@
 The order is always the same: look at what the path is (a named pipe would block for ever), read the bytes, believe the
 header only as far as the bytes can bear it (`headers.py`), then decode. OpenCV decodes from memory, never by file name:
 by name it crashes on names that are not UTF-8 and returns half of a truncated JPEG as a grey picture without a word.
-Pillow decodes TIFF, whose 16-bit and alpha variants OpenCV reads wrongly, and masks, whose palette indices it alone
-keeps. OpenCV's BGR order exists in this file alone.
+Pillow decodes the rarer kinds: TIFF, whose 16-bit and alpha variants OpenCV reads wrongly, GIF and BMP, which depend on
+OpenCV's version; and masks, whose palette indices it alone keeps. OpenCV's BGR order exists in this file alone.
 """
 
 import io
@@ -55,16 +55,15 @@ def read_picture(source: str | Path | bytes, max_pixels: int = MAX_PIXELS, *, na
         InputError: not a readable regular file, not a picture, damaged or cut short, or too large.
     """
     content, name, header = _open(source, max_pixels, name)
-    image = _decode_tiff(content, name) if header.kind == "TIFF" else _decode(content, name, header)
+    decode = _decode if header.kind in ("JPEG", "PNG", "WebP") else _decode_rare
+    image = decode(content, name, header)
     if image.shape[:2] != header.upright:
         (height, width), (real_height, real_width) = header.upright, image.shape[:2]
         raise damaged(name, header.kind, f"declares {width} x {height} pixels and holds {real_width} x {real_height}")
     return image
 
 
-def picture_size(
-    source: str | Path | bytes, max_pixels: int = MAX_PIXELS, *, name: str | None = None
-) -> tuple[int, int]:
+def picture_size(source: str | Path | bytes, max_pixels: int = MAX_PIXELS, *, name: str | None = None) -> tuple[int, int]:
     """Return (height, width) in pixels of the upright picture, from its header alone.
 
     Args and errors are those of `read_picture`; damage beyond the header may stay unseen.
@@ -116,17 +115,21 @@ def write_picture(path: str | Path, image: np.ndarray) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
         hint = did_you_mean(suffix, _WRITERS)
-        raise UsageError(f"A picture is written as {', '.join(_WRITERS)}; got {str(path)!r}. {hint}")
+        raise UsageError(
+            f"A picture's name must end in {', '.join(_WRITERS)}, the kinds that are written; got {str(path)!r}. {hint}"
+        )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(f"A picture must be (h, w, 3) uint8, not empty; got {image.shape} {image.dtype}.")
     try:
-        encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _WRITERS[suffix])[1]
-    except cv2.error as error:
+        done, encoded = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), _WRITERS[suffix])
+    except cv2.error:  # some versions raise, some return False
+        done = False
+    if not done:
         height, width = image.shape[:2]
         raise CVTasksError(
-            f"A JPEG holds at most 65,500 pixels a side and a WebP 16,383; {str(path)!r} was to hold {width} x "
+            f"A side must have at most 65,500 pixels in a JPEG and 16,383 in a WebP; {str(path)!r} was to hold {width} x "
             f"{height}. Write a .png."
-        ) from error
+        )
     write_bytes(path, encoded.tobytes())
 
 
@@ -174,7 +177,7 @@ def _open(source: str | Path | bytes, max_pixels: int, name: str | None) -> tupl
 def _content(path: str | Path, name: str, most: int) -> bytes:
     """Return the bytes of a regular file of at most `most` bytes (four uncompressed 16-bit channels, and metadata)."""
     try:
-        _refuse_special(os.stat(path), name, most)
+        _refuse_special(Path(path).stat(), name, most)
         # A pipe that takes the file's place in between must not block either, hence O_NONBLOCK and the second look.
         with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as file:
             status = os.fstat(file.fileno())
@@ -203,12 +206,12 @@ def _refuse_special(status: os.stat_result, name: str, most: int) -> None:
 
 
 def _decode(content: bytes, name: str, header: Header) -> np.ndarray:
-    """Return (h, w, 3) uint8 RGB, upright, of anything but a TIFF."""
+    """Return (h, w, 3) uint8 RGB, upright, of a JPEG, a PNG or a WebP."""
     # A JPEG has neither alpha nor 16 bits: its colours come straight in RGB. The rest is asked for as it is stored.
     jpeg = header.kind == "JPEG"
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION if jpeg else cv2.IMREAD_UNCHANGED
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+        image: np.ndarray | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
         raise damaged(name, header.kind, f"cannot be decoded ({error.err})") from error
     if image is None:
@@ -222,31 +225,40 @@ def _decode(content: bytes, name: str, header: Header) -> np.ndarray:
             if clear is not None:
                 image[clear] = 255
         elif image.shape[2] == 4:
-            image = _over_white(image[..., 2::-1], image[..., 3:])
+            image = _over_white(cv2.cvtColor(image, cv2.COLOR_BGRA2RGB), image[..., 3])
         else:
             image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return _UPRIGHT[header.turn](image) if header.turn != 1 else image
 
 
-def _decode_tiff(content: bytes, name: str) -> np.ndarray:
-    """Return (h, w, 3) uint8 RGB of a TIFF's first page; Pillow turns it upright by itself."""
-    from PIL.TiffImagePlugin import TiffImageFile
+def _decode_rare(content: bytes, name: str, header: Header) -> np.ndarray:
+    """Return (h, w, 3) uint8 RGB of the first page or frame; Pillow turns a TIFF upright by itself."""
+    from PIL import BmpImagePlugin, GifImagePlugin, TiffImagePlugin
 
+    # The classes themselves: Image.open would warn of large pictures, and warnings cannot be silenced thread by thread.
+    readers = {
+        "BMP": BmpImagePlugin.BmpImageFile,
+        "GIF": GifImagePlugin.GifImageFile,
+        "TIFF": TiffImagePlugin.TiffImageFile,
+    }
     try:
-        with TiffImageFile(io.BytesIO(content)) as page:
+        with readers[header.kind](io.BytesIO(content)) as page:
+            covered = sum((right - left) * (bottom - top) for _, (left, top, right, bottom), *_ in page.tile)
+            if header.kind == "TIFF" and covered < page.width * page.height:
+                raise ValueError("its strips do not cover it")  # Pillow would leave the rest black
             page.load()
             if page.mode.startswith("I;16"):
                 grey = (np.asarray(page) >> 8).astype(np.uint8)
                 return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
             if page.has_transparency_data:
                 pixels = np.asarray(page.convert("RGBA"))
-                return _over_white(pixels[..., :3], pixels[..., 3:])
+                return _over_white(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), pixels[..., 3])
             return np.array(page.convert("RGB"))
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, KeyError ...
-        raise damaged(name, "TIFF", f"cannot be decoded ({error})") from error
+        raise damaged(name, header.kind, f"cannot be decoded ({error})") from error
 
 
 def _over_white(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Lay `colours` (h, w, 3) with `alpha` (h, w, 1), both uint8, over white; rounded to the nearest."""
-    alpha = alpha.astype(np.uint16)  # 255 * 255 + 127 fits
-    return ((colours * alpha + (255 * (255 - alpha) + 127)) // 255).astype(np.uint8)
+    """Lay `colours` (h, w, 3) with `alpha` (h, w), both uint8, over white; rounded to the nearest."""
+    alpha = cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB)
+    return cv2.add(cv2.multiply(colours, alpha, scale=1 / 255), 255 - alpha)

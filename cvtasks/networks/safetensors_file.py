@@ -38,9 +38,7 @@ class Stored:
     read: Callable[[], np.ndarray]
 
 
-def write_safetensors(
-    path: str | Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
-) -> None:
+def write_safetensors(path: str | Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
     """Write `arrays` by name, whole or not at all; equal arrays and metadata give equal bytes.
 
     Raises:
@@ -55,7 +53,7 @@ def write_safetensors(
         header[name] = {"dtype": codes[array.dtype], "shape": list(array.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data begin at a multiple of eight bytes
-    with written_whole(path) as part, open(part, "wb") as file:
+    with written_whole(path) as part, part.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for array in little.values():
             file.write(array.data if array.size else b"")
@@ -111,7 +109,7 @@ def damaged(path: Path, what: str) -> ModelError:
 def _header(path: Path) -> tuple[dict[str, Any], int, int]:
     """Return the header's entries, the byte at which the data begin, and the size of the file."""
     size = path.stat().st_size
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(HEADER_LIMIT, size - 8):
             rule = f"its header must fit into the file and into {HEADER_LIMIT} bytes"

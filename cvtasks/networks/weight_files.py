@@ -23,6 +23,12 @@ from cvtasks.networks.safetensors_file import Stored, damaged, read_safetensors
 OBJECT_LIMIT = 20_000
 """Groups and datasets in an HDF5 file; ResNet-152 has about three thousand."""
 
+DEPTH_LIMIT = 32
+"""Groups within groups; a Keras 3 network within a network within a network needs ten."""
+
+DEFLATE_LIMIT = 1100
+"""Bytes that one compressed byte can stand for; deflate reaches 1032."""
+
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[dict[str, Stored]]:
@@ -128,8 +134,9 @@ def _datasets(file: Any, path: Path) -> Iterator[Any]:
         for key in group:
             where = f"{group.name.rstrip('/')}/{key}"
             seen += 1
-            if seen > OBJECT_LIMIT:
-                raise damaged(path, f"it must have at most {OBJECT_LIMIT} groups and datasets; there are more")
+            if seen > OBJECT_LIMIT or where.count("/") > DEPTH_LIMIT:
+                rule = f"it must have at most {OBJECT_LIMIT} groups and datasets, {DEPTH_LIMIT} deep"
+                raise damaged(path, f"{rule}; there is more at {where[:100]}")
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise damaged(path, f"it must not have links, to other places or files; {where} is one")
             item = group[key]
@@ -141,8 +148,11 @@ def _datasets(file: Any, path: Path) -> Iterator[Any]:
                 raise damaged(path, f"it must hold arrays of numbers; {where} is something else")
             if item.external or item.is_virtual:
                 raise damaged(path, f"its data must lie in itself; those of {where} lie elsewhere")
+            declared, backed = math.prod(item.shape) * item.dtype.itemsize, item.id.get_storage_size()
+            if declared > DEFLATE_LIMIT * backed:
+                raise damaged(path, f"{where} must have the bytes it declares, {declared}; the file has {backed} for it")
             chunk = math.prod(item.chunks or (0,)) * item.dtype.itemsize
-            if chunk > max(1 << 20, math.prod(item.shape) * item.dtype.itemsize):
+            if chunk > max(1 << 20, declared):
                 raise damaged(path, f"{where} must not be stored in pieces larger than itself; a piece has {chunk} bytes")
             yield item
 
@@ -157,10 +167,12 @@ def _h5_name(dataset: Any) -> str:
     layer = groups[-1] if groups else ""
     if layer == "vars" and variable.isdigit():
         attributes = dataset.parent.attrs
-        declared = attributes.get_id("name") if "name" in attributes else None
-        if declared is not None and declared.shape == () and declared.dtype.itemsize < 1000:
-            return f"{attributes['name']}/{variable}"
-        return f"{groups[-2] if len(groups) > 1 else ''}/{variable}"
+        layer = groups[-2] if len(groups) > 1 else ""
+        if "name" in attributes and attributes.get_id("name").dtype.itemsize < 1000:  # no large array to be read
+            layer = attributes["name"]
+        return f"{layer}/{variable}"
     variable = variable.removesuffix(":0")
     old = re.fullmatch(re.escape(layer) + r"_(W|b)(_\d+)?", variable)
-    return f"{layer}/{ {'W': 'kernel', 'b': 'bias'}[old[1]] if old else variable}"
+    if old:
+        variable = "kernel" if old[1] == "W" else "bias"
+    return f"{layer}/{variable}"

@@ -6,6 +6,7 @@ network's activated output live in the same space and have the same shape.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -37,6 +38,8 @@ class Task(ABC):
 
     name: ClassVar[str]
     answer: ClassVar[type[Answer]]
+    files: ClassVar[tuple[str, ...]] = ()
+    """Kinds of files that `write` knows, beside those that every task has; they are saved unless asked otherwise."""
 
     @abstractmethod
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
@@ -61,8 +64,20 @@ class Task(ABC):
         """Return a new (h, w, 3) uint8 RGB picture with the answer drawn on it; `image` is left as it was."""
 
     @abstractmethod
+    def keep(self, answer: Answer, names: Sequence[str]) -> Answer:
+        """The answer with nothing but these classes in it."""
+
+    @abstractmethod
     def record(self, answer: Answer) -> dict[str, Any]:
         """The answer's part of a JSON record."""
+
+    @abstractmethod
+    def rows(self, answer: Answer) -> list[dict[str, Any]]:
+        """The answer's rows of a CSV file, all with the same columns."""
+
+    @abstractmethod
+    def write(self, kind: str, stem: Path, answer: Answer) -> Path:
+        """Write the answer as the `kind` of `files` beside `stem`, whole or not at all; returns the file."""
 
     @abstractmethod
     def summary(self, answer: Answer) -> str:

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import cv2
 import numpy as np
 
 from cvtasks.answers import VOID, Mask
-from cvtasks.drawing import draw_mask
+from cvtasks.drawing import draw_mask, voc_palette
 from cvtasks.errors import ModelError
 from cvtasks.letterbox import Letterbox
+from cvtasks.media.pictures import write_mask
 from cvtasks.metrics.segmentation import MaskMetric
 from cvtasks.rle import encode_rle
 from cvtasks.tasks.base import Classes, Task
@@ -33,6 +35,7 @@ class Segment(Task):
 
     name: ClassVar[str] = "segment"
     answer: ClassVar[type] = Mask
+    files: ClassVar[tuple[str, ...]] = ("mask",)
 
     channels: tuple[int, ...] = (256, 128, 64, 32)
     convolutions: int = 1
@@ -105,6 +108,22 @@ class Segment(Task):
     def draw(self, image: np.ndarray, answer: Mask) -> np.ndarray:
         """The picture under a translucent mask in the VOC colours, with a legend of the classes found."""
         return draw_mask(image, answer)
+
+    def keep(self, answer: Mask, names: Sequence[str]) -> Mask:
+        """The mask with every other class turned into background."""
+        kept = [i for i, name in enumerate(answer.classes) if name in names]
+        return Mask(np.where(np.isin(answer.ids, [*kept, VOID]), answer.ids, 0).astype(np.uint8), answer.classes)
+
+    def rows(self, answer: Mask) -> list[dict[str, Any]]:
+        """One row for each class that is present: `class`, `pixels`, `share`."""
+        counts = zip(answer.classes, answer.counts().tolist(), strict=True)
+        return [{"class": name, "pixels": n, "share": round(n / answer.ids.size, 6)} for name, n in counts if n]
+
+    def write(self, kind: str, stem: Path, answer: Mask) -> Path:
+        """`mask`: an indexed PNG of the ids with the VOC palette."""
+        path = stem.with_name(f"{stem.name}-{kind}.png")
+        write_mask(path, answer.ids, voc_palette())
+        return path
 
     def record(self, answer: Mask) -> dict[str, Any]:
         """`mask`: `size`, `shares` (class → share of the pixels) and `rle` (class → COCO compressed run lengths)."""

@@ -91,7 +91,7 @@ def build_backbone(name: str, size: tuple[int | None, int | None]) -> "keras.Mod
 
     if keras.config.image_data_format() != "channels_last":
         raise ModelError(
-            "Networks are built with channels last; Keras is set to \"channels_first\". "
+            'Networks are built with channels last; Keras is set to "channels_first". '
             'Set "image_data_format" to "channels_last" in keras.json.'
         )
     image = keras.Input((height, width, 3), name="image")

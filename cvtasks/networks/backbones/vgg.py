@@ -41,9 +41,7 @@ def build(image: keras.KerasTensor, depth: int, batch_norm: bool = False) -> lis
 
 def _convolution(x: keras.KerasTensor, channels: int, batch_norm: bool, name: str) -> keras.KerasTensor:
     """Return 3x3 convolution and ReLU, with or without batch normalisation between them."""
-    x = keras.layers.Conv2D(
-        channels, 3, padding="same", use_bias=not batch_norm, kernel_initializer="he_normal", name=name
-    )(x)
+    x = keras.layers.Conv2D(channels, 3, padding="same", use_bias=not batch_norm, kernel_initializer="he_normal", name=name)(x)
     if batch_norm:
         x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
     return keras.layers.ReLU(name=f"{name}_relu")(x)

@@ -1,0 +1,264 @@
+"""From what the user names on the command line to pictures, one at a time and none before it is asked for.
+
+SOURCE is a picture file, a folder, a quoted glob, `-` (an encoded picture on standard input), an http(s) address or
+`sample:NAME`. Nothing is refused while the list is made: what cannot be read becomes an `Item` whose `read` says why,
+so that one bad input does not stop the others.
+"""
+
+import glob
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import partial
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from cvtasks.errors import InputError, did_you_mean
+from cvtasks.media.download import MAX_BYTES, TIMEOUT_S, download
+from cvtasks.media.pictures import MAX_PIXELS, read_picture
+
+# Folders and globs choose by these endings; a file that is named outright is read whatever its name ends in.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+_WHAT = 'a picture file, a folder, a quoted glob, "-", an http(s) address or sample:NAME'
+_MOST_NAMES_COMPARED = 5000
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture that is yet to be read.
+
+    Attributes:
+        name: short and a valid file stem, for display and output names: "dog" for photos/dog.jpg. Two items may share
+            it; `stems` tells them apart.
+        source: where it comes from: a path, an address, "sample:NAME" or "-".
+    """
+
+    name: str
+    source: str
+    _fetch: Callable[[], str | bytes] = field(repr=False, compare=False)  # a path or encoded bytes
+    _max_pixels: int = field(default=MAX_PIXELS, repr=False, compare=False)
+
+    def read(self) -> np.ndarray:
+        """Return the picture, (h, w, 3) uint8 RGB, upright (see `read_picture`).
+
+        Raises:
+            InputError: it cannot be read; every time, for standard input from the second time on.
+        """
+        name = "standard input" if self.source == "-" else self.source
+        return read_picture(self._fetch(), self._max_pixels, name=name)
+
+
+def expand(
+    sources: Sequence[str],
+    *,
+    max_pixels: int = MAX_PIXELS,
+    timeout_s: float = TIMEOUT_S,
+    max_bytes: int = MAX_BYTES,
+) -> Iterator[Item]:
+    """Yield the pictures that `sources` stand for, in their order; in folders and globs in natural order (2 before 10).
+
+    What exists on the disk wins: a file called `a[1].jpg` or `0` is that file. A folder gives the pictures that lie in
+    it, not in folders below (a glob with `**` does that); hidden files are left out. Only names are listed ahead:
+    pictures are opened, fetched and checked by `Item.read`.
+
+    Args:
+        sources: as the user typed them.
+        max_pixels: limit of `read_picture`.
+        timeout_s, max_bytes: limits of `download`; `max_bytes` holds for standard input too.
+
+    Raises:
+        Nothing for a bad source: its item does, when read. TypeError: `sources` is one string, not a list.
+    """
+    if isinstance(sources, str):
+        raise TypeError(f"`sources` must be a list of strings; got the string {sources!r}. Wrap it in a list.")
+    item = partial(Item, _max_pixels=max_pixels)
+    stdin_taken = False
+    for source in map(os.fspath, sources):
+        if source == "-":
+            yield item("stdin", source, partial(_read_stdin, max_bytes, stdin_taken))
+            stdin_taken = True
+        elif source and Path(source).is_dir():  # "" would be the current folder
+            yield from _list_folder(source, item)
+        elif os.path.lexists(source):
+            yield item(_stem(source), source, partial(str, source))
+        elif re.match(r"https?://", source, re.IGNORECASE):
+            name = _stem(re.split("[?#]", source)[0])
+            yield item(name, source, partial(download, source, timeout_s, max_bytes))
+        elif source.startswith("sample:"):
+            yield item(_safe(source.removeprefix("sample:")), source, partial(_find_sample, source))
+        elif refusal := _refuse(source):
+            yield item(_stem(source), source, partial(_fail, refusal))
+        elif glob.has_magic(source):
+            yield from _list_glob(source, item)
+        else:
+            yield item(_stem(source), source, partial(_find_missing, source))
+
+
+def stems(items: Iterable[Item]) -> Iterator[str]:
+    """Yield for each item a file stem that no other item has, in order; the same items always give the same stems.
+
+    A stem is a valid, visible file name on every system: at most 150 bytes of UTF-8, no separators, control characters
+    or undecodable bytes, no dot or dash in front. Items that share one get "-2", "-3" …; upper and lower case are not
+    told apart, because some file systems do not.
+
+    >>> item = lambda name: Item(name, name, str)
+    >>> list(stems([item("dog"), item("Dog"), item("dog-2"), item("a/b"), item("..")]))
+    ['dog', 'Dog-2', 'dog-2-2', 'a_b', 'picture']
+    """
+    last: dict[str, int] = {}  # every stem given so far, folded -> the last number tried for it
+    for item in items:
+        wanted = stem = _safe(item.name)
+        while stem.casefold() in last:
+            last[wanted.casefold()] += 1
+            stem = f"{wanted}-{last[wanted.casefold()]}"
+        last[stem.casefold()] = 1
+        yield stem
+
+
+def natural_key(name: str) -> tuple:
+    """Return a key that sorts numbers within names by value.
+
+    >>> sorted(["img10.png", "img2.png", "IMG1.png"], key=natural_key)
+    ['IMG1.png', 'img2.png', 'img10.png']
+    """
+    parts = re.split(r"([0-9]+)", name.casefold())
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
+
+
+# === lists of pictures ===
+
+
+def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
+    """Yield the folder's own pictures; without any, one item that says so."""
+    try:
+        with os.scandir(folder) as entries:
+            others, names = 0, []
+            for entry in entries:
+                if _is_picture_name(entry.name) and not entry.is_dir():
+                    names.append(entry.name)
+                else:
+                    others += 1
+    except OSError as error:
+        reason = f"A folder must be one that can be listed; {folder!r} cannot: {error.strerror}. Check its permissions."
+        yield item(_stem(folder), folder, partial(_fail, reason))
+        return
+    for name in sorted(names, key=natural_key):
+        path = str(Path(folder, name))
+        yield item(_stem(name), path, partial(str, path))
+    if not names:
+        reason = (
+            f"A folder must hold pictures ({', '.join(SUFFIXES)}); {folder!r} holds {others} other entries and none. "
+            f"For pictures in folders below give the glob {str(Path(folder, '**', '*'))!r}, quoted."
+        )
+        yield item(_stem(folder), folder, partial(_fail, reason))
+
+
+def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item]:
+    """Yield the pictures that match; without any, one item that says so."""
+    matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns and gives hidden files
+    paths = [path for path in matches if _is_picture_name(Path(path).name) and not Path(path).is_dir()]
+    for path in sorted(paths, key=natural_key):
+        yield item(_stem(path), path, partial(str, path))
+    if not paths:
+        reason = (
+            f"A glob must match pictures ({', '.join(SUFFIXES)}); {pattern!r} matches {len(matches)} other entries and "
+            "none. Check the pattern and the folder it starts in."
+        )
+        yield item(_stem(pattern), pattern, partial(_fail, reason))
+
+
+def _is_picture_name(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+
+
+# === one source -> a path or bytes, when it is read ===
+
+
+def _fail(reason: str) -> bytes:
+    raise InputError(reason)
+
+
+def _refuse(source: str) -> str | None:
+    """Return why `source`, which is no path, is not read here; None where nothing speaks against it."""
+    scheme = re.match(r"([a-z][a-z0-9+.-]+)://", source, re.IGNORECASE)
+    if re.fullmatch(r"[0-9]+", source):
+        what, way_out = "the number of a camera", "Save a frame as a picture and give that."
+    elif scheme and re.fullmatch(r"(rt[mps]+|udp|tcp|srt|mms)[a-z]?", scheme[1].lower()):
+        what, way_out = "a live stream", "Save a frame as a picture and give that."
+    elif scheme:
+        what, way_out = f"a {scheme[1]} address", "Fetch the picture and give its path."
+    else:
+        return None
+    return f"A source must be pictures: {_WHAT}; {source!r} is {what}. {way_out}"
+
+
+def _find_missing(path: str) -> str:
+    """Return `path` if it exists by now; otherwise name the nearest file beside it."""
+    if os.path.lexists(path):
+        return path
+    folder, name = Path(path).parent, Path(path).name
+    try:
+        with os.scandir(folder) as entries:
+            names = {entry.name.lower(): entry.name for entry in islice(entries, _MOST_NAMES_COMPARED)}
+    except (OSError, ValueError):  # ValueError: a NUL within the name
+        raise InputError(
+            f"A source must be something that exists: {_WHAT}; {path!r} does not, nor does the folder {str(folder)!r}. "
+            "Check the path."
+        ) from None
+    near = get_close_matches(name.lower(), names, n=1)
+    hint = f"Did you mean {str(folder / names[near[0]])!r}?" if near else "Check the name and the folder."
+    raise InputError(f"A source must be something that exists: {_WHAT}; {path!r} does not. {hint}")
+
+
+def _find_sample(source: str) -> str:
+    """Return the path of a photograph that lies within the installed scikit-image; the package is not imported."""
+    package = find_spec("skimage")
+    if package is None or not package.submodule_search_locations:
+        raise InputError(
+            f"{source!r} is a photograph that scikit-image ships, and that is not installed. "
+            'Install it: pip install "cvtasks[samples]".'
+        )
+    folder = Path(package.submodule_search_locations[0], "data")
+    paths = {path.stem: str(path) for path in folder.iterdir() if _is_picture_name(path.name)}
+    name = source.removeprefix("sample:")
+    if name not in paths:
+        raise InputError(f"A sample must be one that scikit-image ships; got {source!r}. {did_you_mean(name, paths)}")
+    return paths[name]
+
+
+def _read_stdin(max_bytes: int, taken: bool) -> bytes:
+    """Return all of standard input, an encoded picture of at most `max_bytes` bytes."""
+    if taken:
+        raise InputError('Standard input holds one picture; "-" was given twice. Give it once.')
+    stream = getattr(sys.stdin, "buffer", None)
+    if stream is None or sys.stdin.isatty():
+        raise InputError('"-" reads an encoded picture from standard input; nothing is piped in. Pipe one: … < dog.jpg.')
+    try:
+        content = stream.read(max_bytes + 1)
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise InputError(f"Standard input must be readable; it is not: {error}. Pipe a picture into it.") from error
+    if len(content) > max_bytes:
+        raise InputError(f"A picture on standard input may have at most {max_bytes:,} bytes; more came. Give a path.")
+    return content
+
+
+# === names ===
+
+
+def _stem(path: str) -> str:
+    """Return the last part of a path or an address without its ending, made safe as a file stem."""
+    return _safe(Path(path).stem)
+
+
+def _safe(name: str) -> str:
+    name = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]', "_", unicodedata.normalize("NFC", name))
+    name = name.encode()[:150].decode(errors="ignore").strip(" .").lstrip("-. ") or "picture"
+    reserved = re.fullmatch(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", name, re.IGNORECASE)  # on Windows
+    return "_" + name if reserved else name

@@ -1,0 +1,255 @@
+"""Laws that every backbone of the table keeps, with keras.applications as the oracle where it has the network."""
+
+import re
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+from cvtasks.errors import ModelError
+from cvtasks.networks import imagenet
+from cvtasks.networks.backbones import BACKBONES, architecture, build_backbone, freeze, layers_up_to
+
+SIZE = (64, 64)
+
+TWINS = {
+    "vgg16": (keras.applications.vgg16, "VGG16"),
+    "vgg19": (keras.applications.vgg19, "VGG19"),
+    "resnet50": (keras.applications.resnet, "ResNet50"),
+    "resnet101": (keras.applications.resnet, "ResNet101"),
+    "resnet152": (keras.applications.resnet, "ResNet152"),
+    "resnet50-v2": (keras.applications.resnet_v2, "ResNet50V2"),
+    "resnet101-v2": (keras.applications.resnet_v2, "ResNet101V2"),
+    "resnet152-v2": (keras.applications.resnet_v2, "ResNet152V2"),
+    "mobilenet": (keras.applications.mobilenet, "MobileNet"),
+    "mobilenet-12": (keras.applications.mobilenet, "MobileNet"),
+    "mobilenet-075": (keras.applications.mobilenet, "MobileNet"),
+    "mobilenet-050": (keras.applications.mobilenet, "MobileNet"),
+    "mobilenet-025": (keras.applications.mobilenet, "MobileNet"),
+}
+
+
+@pytest.fixture(scope="module", params=BACKBONES)
+def built(request):
+    """Name and network; one at a time, since all of them together hold two gigabytes."""
+    return request.param, build_backbone(request.param, SIZE)
+
+
+def pictures(count: int = 2) -> np.ndarray:
+    """Random pictures (count, height, width, 3) float32 0–255."""
+    return np.random.default_rng(0).integers(0, 256, (count, *SIZE, 3)).astype("float32")
+
+
+def twin(name: str, weights: str | None = None) -> keras.Model:
+    """The network of that name in keras.applications."""
+    module, function = TWINS[name]
+    options = {"alpha": BACKBONES[name].options["alpha"]} if "alpha" in BACKBONES[name].options else {}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`input_shape` is undefined or non-square")  # it would load those for 224
+        return getattr(module, function)(include_top=False, weights=weights, input_shape=(*SIZE, 3), **options)
+
+
+def maps_of(network: keras.Model, images: np.ndarray) -> list[np.ndarray]:
+    """The outputs of a network as arrays."""
+    outputs = network(images, training=False)
+    return [keras.ops.convert_to_numpy(x) for x in (outputs if isinstance(outputs, list) else [outputs])]
+
+
+def is_automatic(layer: keras.layers.Layer) -> bool:
+    """Whether Keras gave the layer its name: that of its class and a number that depends on what was built before."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
+    return re.fullmatch(rf"({snake}|{snake.replace('2_d', '2d')})(_\d+)?", layer.name) is not None
+
+
+def test_maps_have_the_strides_of_the_table(built):
+    name, network = built
+    strides = architecture(name).strides
+    assert list(strides) == sorted(set(strides))
+    assert [tuple(x.shape[1:3]) for x in network.outputs] == [(SIZE[0] // s, SIZE[1] // s) for s in strides]
+    assert network.name == name.replace("-", "_")
+
+
+def test_variables_have_stable_paths_of_their_own(built):
+    _, network = built
+    paths = [variable.path for variable in network.weights]
+    assert len(set(paths)) == len(paths) > 0
+    assert [layer.name for layer in network.layers if layer.weights and is_automatic(layer)] == []
+    owners = {layer.name for layer in network.layers}
+    assert {path.rpartition("/")[0] for path in paths} <= owners
+
+
+def test_automatic_names_are_recognised():
+    layers = [keras.layers.Conv2D(1, 1), keras.layers.BatchNormalization(), keras.layers.DepthwiseConv2D(1)]
+    assert all(map(is_automatic, layers))
+    assert not is_automatic(keras.layers.Conv2D(1, 1, name="conv1"))
+
+
+@pytest.mark.parametrize("name", ["tiny", "vgg11-bn", "resnet18", "mobilenet-025"])
+def test_paths_do_not_depend_on_what_was_built_before(name):
+    first, second = build_backbone(name, SIZE), build_backbone(name, (32, 96))
+    assert [v.path for v in first.weights] == [v.path for v in second.weights]
+    assert [tuple(v.shape) for v in first.weights] == [tuple(v.shape) for v in second.weights]
+
+
+def test_black_and_white_pictures_give_finite_maps(built):
+    _, network = built
+    images = np.stack([np.zeros((*SIZE, 3), "float32"), np.full((*SIZE, 3), 255, "float32")])
+    for features in maps_of(network, images):
+        assert np.isfinite(features).all()
+        assert features.shape[0] == 2
+
+
+def test_normalisation_is_the_first_layer(built):
+    name, network = built
+    first = network.layers[1]
+    assert first.name == "normalise" and first.compute_dtype == "float32"
+    values = maps_of(keras.Model(network.input, first.output), np.full((1, *SIZE, 3), 255, "float32"))[0][0, 0, 0]
+    mean = np.array([123.68, 116.779, 103.939])
+    centred = BACKBONES[name].module == "vgg" or (BACKBONES[name].module == "resnet" and not name.endswith("-v2"))
+    np.testing.assert_allclose(values, 255 - mean if centred else [1, 1, 1], rtol=1e-5)
+
+
+def test_features_and_published_weights_are_those_of_keras_applications(built, monkeypatch, tmp_path):
+    name, network = built
+    if name not in TWINS:
+        assert not BACKBONES[name].imagenet
+        return
+    asked = []
+
+    def record(fname, origin, cache_subdir, file_hash=None, cache_dir=None):
+        asked.append((fname, origin, cache_subdir, file_hash))
+        return tmp_path / fname
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", record)
+    monkeypatch.setattr("keras.utils.get_file", record)
+    monkeypatch.setattr(keras.Model, "load_weights", lambda self, path: None)
+    theirs = twin(name, weights="imagenet")
+    imagenet.fetch_imagenet(name)
+    assert len(asked) == 2 and asked[0] == asked[1]
+
+    rng = np.random.default_rng(1)
+    for variable in theirs.weights:  # so that no scale is 1 and no shift 0, as they are in a fresh network
+        variable.assign(variable + 0.05 * rng.random(tuple(variable.shape), "float32"))
+    values = {variable.path: variable for variable in theirs.weights}
+    ours = {variable.path: variable for variable in network.weights}
+    if name == "mobilenet-12":
+        theirs = keras.Model(theirs.input, theirs.get_layer("conv_pw_12_relu").output)
+        assert {path for path in values if "_13" not in path} == ours.keys()
+    else:
+        assert values.keys() == ours.keys()
+    for path, variable in ours.items():
+        variable.assign(values[path])
+    expected = maps_of(theirs, TWINS[name][0].preprocess_input(pictures()))[0]
+    received = maps_of(network, pictures())[-1]
+    np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+def test_freezing_is_by_layers_and_grows_with_the_stride(built):
+    name, network = built
+    strides = architecture(name).strides
+    sets = [{layer.name for layer in layers_up_to(network, name, stride)} for stride in (0, *strides)]
+    assert sets[0] == set()
+    assert all(smaller < larger for smaller, larger in zip(sets, sets[1:], strict=False))
+    assert sets[-1] == {layer.name for layer in network.layers}
+    for stride, names in zip((0, *strides), sets, strict=True):
+        freeze(network, name, stride)
+        assert {layer.name for layer in network.layers if not layer.trainable} == names
+    assert network.trainable_variables == []
+    freeze(network, name, 0)
+    assert len(network.trainable_variables) > 0
+
+
+def test_frozen_layers_keep_weights_and_statistics_while_the_others_learn():
+    network = build_backbone("tiny", SIZE)
+    freeze(network, "tiny", 8)
+    head = keras.layers.Dense(1, name="head")(keras.layers.GlobalAveragePooling2D()(network.outputs[-1]))
+    model = keras.Model(network.inputs, head)
+    model.compile("sgd", "mse")
+    before, names = maps_of(network, pictures()), {layer.name for layer in layers_up_to(network, "tiny", 8)}
+    weights = {v.path: keras.ops.convert_to_numpy(v.value) for v in network.weights}
+    model.fit(pictures(), np.ones((2, 1)), epochs=1, verbose=0)
+    for number, (old, new) in enumerate(zip(before, maps_of(network, pictures()), strict=True)):
+        assert np.array_equal(old, new) == (number < 3)
+    changed = {v.path.split("/")[0] for v in network.weights if not np.array_equal(keras.ops.convert_to_numpy(v.value), weights[v.path])}
+    assert changed == {layer.name for layer in network.layers if layer.weights and layer.name not in names}
+
+
+@pytest.mark.parametrize("depth", [16, 19])
+def test_our_vgg_is_built_as_the_published_one(depth):
+    ours = build_backbone(f"vgg{depth}-bn", SIZE)
+    shapes = {v.path: tuple(v.shape) for v in ours.weights if v.path.endswith("conv1/kernel") or "_bn/" not in v.path}
+    published = {v.path: tuple(v.shape) for v in twin(f"vgg{depth}").weights if v.path.endswith("/kernel")}
+    assert shapes == published
+
+
+def test_resnet_34_has_the_parameters_of_the_paper():
+    # He et al., table 1: stages of 3, 4, 6, 3 blocks of two 3x3 convolutions with 64, 128, 256, 512 channels
+    network = build_backbone("resnet34", SIZE)
+    kernels = [tuple(v.shape) for v in network.weights if v.path.endswith("/kernel")]
+    assert sum(shape[:2] == (3, 3) for shape in kernels) == 2 * (3 + 4 + 6 + 3)
+    assert sum(shape[:2] == (1, 1) for shape in kernels) == 3  # one projection where a stage begins with more channels
+    assert [x.shape[-1] for x in network.outputs] == [64, 64, 128, 256, 512]
+
+
+def test_an_open_size_takes_any_multiple():
+    network = build_backbone("tiny", (None, None))
+    for height, width in ((32, 64), (96, 32)):
+        shapes = [x.shape[1:3] for x in maps_of(network, np.zeros((1, height, width, 3), "float32"))]
+        assert shapes == [(height // s, width // s) for s in architecture("tiny").strides]
+
+
+def test_half_precision_normalises_in_full_precision():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = build_backbone("tiny", SIZE)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert network.get_layer("normalise").compute_dtype == "float32"
+    assert {v.dtype for v in network.weights} == {"float32"}
+    assert network.outputs[-1].dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        ((500, 500), "`size` must be a multiple of 32, the stride of resnet50; got 500. Try 480 or 512."),
+        ((64, 500), "`size` must be a multiple of 32, the stride of resnet50; got 64 x 500 (height x width). Try 480 or 512."),
+        ((20, 20), "`size` must be a multiple of 32, the stride of resnet50; got 20. Try 32."),
+        ((0, 0), "`size` must be a multiple of 32, the stride of resnet50; got 0. Try 32."),
+        ((-32, -32), "`size` must be a multiple of 32, the stride of resnet50; got -32. Try 32."),
+        ((64.0, 64.0), "`size` must be a multiple of 32, the stride of resnet50; got 64.0. Try 32."),
+        (64, "`size` must be (height, width); got 64. Try (224, 224)."),
+        ((64, 64, 3), "`size` must be (height, width); got (64, 64, 3). Try (224, 224)."),
+    ],
+)
+def test_a_bad_size_says_the_rule_and_the_way_out(size, text):
+    with pytest.raises(ModelError) as error:
+        build_backbone("resnet50", size)
+    assert str(error.value) == text
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(ModelError, match='"resnet50"'):
+        build_backbone("resnet5", SIZE)
+
+
+def test_an_unknown_stride_is_answered_with_the_known_ones():
+    with pytest.raises(ModelError, match="2, 4, 8, 16, 32; got 3"):
+        freeze(build_backbone("tiny", SIZE), "tiny", 3)
+    assert layers_up_to(build_backbone("tiny", SIZE), (2, 4, 8, 16, 32), 0) == []
+
+
+def test_channels_first_is_refused():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ModelError, match="channels last"):
+            build_backbone("tiny", SIZE)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+def test_the_table_says_which_have_imagenet_weights():
+    assert {name for name, row in BACKBONES.items() if row.imagenet} == imagenet.FILES.keys() == TWINS.keys()
