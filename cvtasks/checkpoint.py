@@ -7,18 +7,15 @@ from typing import Any
 
 import keras
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from cvtasks.errors import ModelError
-from cvtasks.files import written_whole
+from cvtasks.networks.safetensors_file import read_metadata, read_safetensors, write_safetensors
 
 
 def save_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer, progress: dict[str, Any]) -> None:
     """Write all variables (weights, optimizer, random states) and `progress` (JSON), whole or not at all."""
-    arrays = {key: np.ascontiguousarray(v.numpy()) for key, v in _variables(network, optimizer)}
-    with written_whole(path) as part:
-        save_file(arrays, part, metadata={"progress": json.dumps(progress)})
+    arrays = {key: np.asarray(variable.numpy()) for key, variable in _variables(network, optimizer)}
+    write_safetensors(path, arrays, {"progress": json.dumps(progress)})
 
 
 def read_progress(path: Path) -> dict[str, Any]:
@@ -27,33 +24,32 @@ def read_progress(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: the file is no checkpoint, or damaged.
     """
-    try:
-        with safe_open(path, "numpy") as file:
-            return json.loads((file.metadata() or {})["progress"])
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise ModelError(f"{str(path)!r} is no checkpoint that can be read: {error}. Start the run again.") from error
+    metadata = read_metadata(path)
+    if "progress" not in metadata:
+        raise ModelError(f"{str(path)!r} must be a checkpoint that training wrote; it holds no progress. Start the run again.")
+    return json.loads(metadata["progress"])
 
 
 def load_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer) -> None:
     """Set every variable as it was saved.
 
     Raises:
-        ModelError: the checkpoint belongs to another network or optimizer.
+        ModelError: the checkpoint is damaged, or belongs to another network or optimizer.
     """
-    wanted = dict(_variables(network, optimizer))
-    with safe_open(path, "numpy") as file:
-        if set(file.keys()) != set(wanted):
-            odd = sorted(set(file.keys()) ^ set(wanted))
-            raise ModelError(f"{str(path)!r} belongs to another network or optimizer: {odd[0]!r} is in one of the two only.")
-        for key, variable in wanted.items():
-            if tuple(file.get_slice(key).get_shape()) != tuple(variable.shape):
-                raise ModelError(f"{str(path)!r} belongs to another network: {key!r} has another shape there.")
-        for key, variable in wanted.items():
-            variable.assign(file.get_tensor(key))
+    wanted, stored = dict(_variables(network, optimizer)), read_safetensors(path)
+    odd = sorted(set(stored) ^ set(wanted))
+    odd += [key for key in wanted if key in stored and stored[key].shape != tuple(wanted[key].shape)]
+    if odd:
+        raise ModelError(
+            f"{str(path)!r} must come from the network and optimizer of its recipe; {odd[0]!r} is missing or of another shape "
+            "in one of the two. Start the run again."
+        )
+    for key, variable in wanted.items():
+        variable.assign(stored[key].read())
 
 
 def _variables(network: keras.Model, optimizer: keras.Optimizer) -> Iterable[tuple[str, Any]]:
-    """(key, variable); the place in the list makes a key unique where two paths are alike."""
+    """(key, variable); keyed by place and last name, as Keras numbers the rest by what else the process has made."""
     for kind, variables in (("network", network.variables), ("optimizer", optimizer.variables)):
         for index, variable in enumerate(variables):
-            yield f"{kind}/{index:05d}/{variable.path}", variable
+            yield f"{kind}/{index:05d}/{variable.path.rsplit('/')[-1]}", variable

@@ -56,6 +56,11 @@ def maps_of(network: keras.Model, images: np.ndarray) -> list[np.ndarray]:
     return [keras.ops.convert_to_numpy(x) for x in (outputs if isinstance(outputs, list) else [outputs])]
 
 
+def values_of(network: keras.Model) -> dict[str, np.ndarray]:
+    """All weights by path."""
+    return {variable.path: keras.ops.convert_to_numpy(variable.value) for variable in network.weights}
+
+
 def is_automatic(layer: keras.layers.Layer) -> bool:
     """Whether Keras gave the layer its name: that of its class and a number that depends on what was built before."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(layer).__name__).lower()
@@ -168,11 +173,11 @@ def test_frozen_layers_keep_weights_and_statistics_while_the_others_learn():
     model = keras.Model(network.inputs, head)
     model.compile("sgd", "mse")
     before, names = maps_of(network, pictures()), {layer.name for layer in layers_up_to(network, "tiny", 8)}
-    weights = {v.path: keras.ops.convert_to_numpy(v.value) for v in network.weights}
+    weights = values_of(network)
     model.fit(pictures(), np.ones((2, 1)), epochs=1, verbose=0)
     for number, (old, new) in enumerate(zip(before, maps_of(network, pictures()), strict=True)):
         assert np.array_equal(old, new) == (number < 3)
-    changed = {v.path.split("/")[0] for v in network.weights if not np.array_equal(keras.ops.convert_to_numpy(v.value), weights[v.path])}
+    changed = {path.split("/")[0] for path, value in values_of(network).items() if not np.array_equal(value, weights[path])}
     assert changed == {layer.name for layer in network.layers if layer.weights and layer.name not in names}
 
 

@@ -415,6 +415,15 @@ def test_special_files_do_not_block(tmp_path: Path) -> None:
         refused_in_time(path, "socket")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_pipe_that_takes_the_place_of_a_file_does_not_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file.jpg").write_bytes(JPEG)
+    status = (tmp_path / "file.jpg").stat()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    monkeypatch.setattr(Path, "stat", lambda path, **options: status)  # what was there a moment ago
+    refused_in_time(tmp_path / "pipe.jpg", "pipe")
+
+
 def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
     (tmp_path / "dangling.jpg").symlink_to(tmp_path / "gone")
     (tmp_path / "file").write_bytes(b"x")

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import threading
 import zipfile
 from functools import partial
@@ -23,6 +24,9 @@ from cvtasks.networks.backbones import BACKBONES, build_backbone
 from cvtasks.networks.imagenet import load_imagenet
 from cvtasks.networks.safetensors_file import read_metadata, read_safetensors, write_safetensors
 from cvtasks.networks.weights import Transfer, load_weights, save_weights, transfer
+
+keras_on_jax = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+"""Keras 3.15 writes and reads its own files on JAX in a way that NumPy 2 warns of."""
 
 DATA = os.environ.get("CVTASKS_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="CVTASKS_DATA names no folder of weights")
@@ -52,7 +56,8 @@ def shake(model: keras.Model) -> None:
     """Give every weight another value, positive where it must be."""
     rng = np.random.default_rng(len(model.weights))
     for variable in model.weights:
-        variable.assign((keras.ops.convert_to_numpy(variable.value) + rng.random(tuple(variable.shape)) * 3).astype(variable.dtype))
+        array = keras.ops.convert_to_numpy(variable.value)
+        variable.assign((array + rng.random(array.shape) * 3).astype(variable.dtype))
 
 
 def values(model: keras.Model) -> dict[str, np.ndarray]:
@@ -154,7 +159,7 @@ def test_what_cannot_be_used_is_not_saved(value, dtype, fragments, tmp_path):
     model = network()
     path = tmp_path / "a.safetensors"
     path.write_bytes(b"the last good one")
-    array = model.get_layer("conv3").keras.ops.convert_to_numpy(kernel.value).copy()
+    array = values(model)["conv3/kernel"].copy()
     array[0, 0, 0, 0] = value
     model.get_layer("conv3").kernel.assign(array)
     refused(lambda: save_weights(model, path, dtype), model, *fragments)
@@ -163,9 +168,9 @@ def test_what_cannot_be_used_is_not_saved(value, dtype, fragments, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(CVTasksError, match="file"):
-        save_weights(network(), tmp_path / "file" / "a.safetensors")
+    (tmp_path / "a.safetensors").mkdir()
+    with pytest.raises(CVTasksError, match=re.escape(str(tmp_path / "a.safetensors"))):
+        save_weights(network(), tmp_path / "a.safetensors")
 
 
 def without(arrays, name):
@@ -325,6 +330,7 @@ WRITERS = {
 }
 
 
+@keras_on_jax
 @pytest.mark.parametrize("name", WRITERS)
 def test_everything_is_taken_over_from_every_format(name, tmp_path):
     first, second = network(), network()
@@ -359,6 +365,7 @@ def test_a_whole_model_file_of_keras_2_is_read_without_its_optimizer(tmp_path):
     assert same(values(first), values(second))
 
 
+@keras_on_jax
 @pytest.mark.parametrize("name", WRITERS)
 def test_what_does_not_fit_is_reported_and_left(name, tmp_path):
     small, large = network(classes=3), network(classes=5)
@@ -373,6 +380,7 @@ def test_what_does_not_fit_is_reported_and_left(name, tmp_path):
     assert "head/kernel (file (32, 3), network (32, 5))" in str(report)
 
 
+@keras_on_jax
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_trunk_is_taken_over_from_a_whole_network(name, tmp_path):
     whole, trunk = network(), build_backbone("tiny", (32, 32))
@@ -405,6 +413,7 @@ def test_layers_of_one_name_match_by_their_whole_path_alone(tmp_path):
     )
 
 
+@keras_on_jax
 def test_layers_with_another_number_of_variables_do_not_match_by_number(tmp_path):
     image = keras.Input((2,))
     first = keras.Model(image, keras.layers.BatchNormalization(scale=False, name="bn")(keras.layers.Dense(2, name="d")(image)))
@@ -479,6 +488,7 @@ def test_files_that_are_something_else_are_refused(ending, tmp_path):
         refused(lambda: transfer(model, path), model, path.name)
 
 
+@keras_on_jax
 @pytest.mark.parametrize("ending", ["a.npz", "a.h5", "a.weights.h5"])
 def test_damaged_data_are_refused(ending, tmp_path):
     model, path = network(), tmp_path / ending
@@ -596,6 +606,7 @@ def publish(folder: Path, name: str, model: keras.Model, monkeypatch, **options)
     return path
 
 
+@keras_on_jax
 @pytest.mark.parametrize(
     ("name", "module", "function", "options"),
     [

@@ -24,19 +24,24 @@ app = typer.Typer(
 _debug = False
 
 
+def _leave_with_version(asked: bool) -> None:
+    if asked:
+        from cvtasks import __version__
+
+        print(f"cvtasks {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_leave_with_version)
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Computer vision in Keras 3: train, evaluate and run models on pictures."""
     global _debug
     _debug = debug
-    if version:
-        from cvtasks import __version__
-
-        print(f"cvtasks {__version__}")
-        raise typer.Exit
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not for our users
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from cvtasks.answers import VOID, Answer, Mask, Sample
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.errors import CVTasksError, DataError, did_you_mean
 from cvtasks.media.pictures import picture_size, read_mask, read_picture
 
 
@@ -61,12 +61,11 @@ class MaskSource(Source):
         return Sample(image, self._truth(mask, image.shape[:2]), picture.stem)
 
     def problems(self) -> Iterator[str]:
+        """Compare every mask with its picture's header and with `classes`; yield a sentence for each that cannot be used."""
         with ThreadPoolExecutor(2) as pool:
             yield from filter(None, pool.map(self._problem, self.pairs))
 
     def _problem(self, pair: tuple[Path, Path]) -> str | None:
-        from cvtasks.errors import CVTasksError
-
         try:
             self._truth(pair[1], picture_size(pair[0]))
         except CVTasksError as error:

@@ -5,13 +5,13 @@ Decoders believe the declared size and allocate it before they look at the conte
 so any number of threads may read headers at once.
 """
 
-import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cvtasks.errors import InputError
 from cvtasks.media.directory import first_directory
+from cvtasks.media.strangers import what_it_is
 
 KINDS = "JPEG, PNG, WebP, BMP, TIFF, GIF"
 
@@ -57,7 +57,7 @@ def read_header(content: bytes, name: str) -> Header:
     kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
     if kind is None or (kind == "WebP" and content[8:12] != b"WEBP"):
         raise InputError(
-            f"A picture must be one of {KINDS}, whatever its name ends in; {name} holds {_what_else(content)}. "
+            f"A picture must be one of {KINDS}, whatever its name ends in; {name} holds {what_it_is(content)}. "
             "Convert it to JPEG or PNG first."
         )
     try:
@@ -244,31 +244,3 @@ _PARSERS: dict[str, Callable[[bytes], Header]] = {
     "TIFF": _tiff,
     "GIF": _gif,
 }
-
-# First match wins; patterns are matched at the beginning of the content.
-_ELSE = (
-    (rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", "a HEIC photograph"),
-    (rb"....ftypavi[fs]", "an AVIF picture"),
-    (rb"....(ftyp|moov|mdat|wide)", "an MP4 or MOV video"),
-    (rb"RIFF....AVI ", "an AVI video"),
-    (rb"\x1aE\xdf\xa3", "a Matroska or WebM video"),
-    (rb"FLV\x01|OggS|\0\0\x01[\xba\xb3]|0&\xb2u\x8ef\xcf\x11", "a video or a sound"),
-    (rb"G.{187}G", "an MPEG transport stream, a video"),
-    (rb"%PDF", "a PDF document"),
-    (rb"\s*<(!doctype html|html|head|body)", "a web page (HTML)"),
-    (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<svg", "an SVG drawing"),
-    (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive"),
-    (rb"\0\0\0\x0cjP  |\xffO\xffQ", "a JPEG 2000 picture"),
-)
-
-
-def _what_else(content: bytes) -> str:
-    """Return words for content that is no known picture."""
-    if not content:
-        return "0 bytes"
-    head = content[:1024]
-    for pattern, words in _ELSE:
-        if re.match(pattern, head, re.IGNORECASE | re.DOTALL):
-            return words
-    text = all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in head)
-    return "text" if text else f"something unknown that begins with {head[:8]!r}"

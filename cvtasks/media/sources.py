@@ -84,7 +84,7 @@ def expand(
         if source == "-":
             yield item("stdin", source, partial(_read_stdin, max_bytes, stdin_taken))
             stdin_taken = True
-        elif source and Path(source).is_dir():  # "" would be the current folder
+        elif _is_folder(source):
             yield from _list_folder(source, item)
         elif os.path.lexists(source):
             yield item(_stem(source), source, partial(str, source))
@@ -141,7 +141,7 @@ def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
         with os.scandir(folder) as entries:
             others, names = 0, []
             for entry in entries:
-                if _is_picture_name(entry.name) and not entry.is_dir():
+                if _is_picture_name(entry.name) and not _is_folder(entry.path):
                     names.append(entry.name)
                 else:
                     others += 1
@@ -163,7 +163,7 @@ def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
 def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item]:
     """Yield the pictures that match; without any, one item that says so."""
     matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns and gives hidden files
-    paths = [path for path in matches if _is_picture_name(Path(path).name) and not Path(path).is_dir()]
+    paths = [path for path in matches if _is_picture_name(Path(path).name) and not _is_folder(path)]
     for path in sorted(paths, key=natural_key):
         yield item(_stem(path), path, partial(str, path))
     if not paths:
@@ -172,6 +172,10 @@ def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item]:
             "none. Check the pattern and the folder it starts in."
         )
         yield item(_stem(pattern), pattern, partial(_fail, reason))
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for names too long, loops of links, locked folders
 
 
 def _is_picture_name(name: str) -> bool:
@@ -226,7 +230,7 @@ def _find_sample(source: str) -> str:
             'Install it: pip install "cvtasks[samples]".'
         )
     folder = Path(package.submodule_search_locations[0], "data")
-    paths = {path.stem: str(path) for path in folder.iterdir() if _is_picture_name(path.name)}
+    paths = {path.stem: str(path) for path in folder.iterdir() if path.suffix in (".png", ".jpg")}  # .tif: test stacks
     name = source.removeprefix("sample:")
     if name not in paths:
         raise InputError(f"A sample must be one that scikit-image ships; got {source!r}. {did_you_mean(name, paths)}")

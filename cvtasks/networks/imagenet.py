@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.error import HTTPError
 
 from cvtasks.errors import ModelError
 from cvtasks.networks.weights import Transfer, assign, compared
@@ -88,6 +89,8 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
         with _time_limit(), redirect_stdout(sys.stderr):
             keras.utils.get_file(target.name, url, cache_dir=str(home), cache_subdir="models", file_hash=md5)
     except Exception as error:  # get_file itself raises a bare Exception for every failure of the network
+        if isinstance(error.__context__, HTTPError):
+            error.__context__.close()  # Keras leaves the connection open
         known = f" with MD5 {md5}" if md5 else ""
         raise ModelError(
             f"ImageNet weights of {name} must be at {url}{known}; {error}. Put the file at {str(target)!r} by hand, "

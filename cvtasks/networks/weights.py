@@ -65,9 +65,11 @@ def save_weights(
     """
     if dtype not in ("float32", "float16"):
         raise ModelError(f'`dtype` must be "float32" or "float16"; got {dtype!r}.')
+    import keras
+
     arrays = {}
     for name, variable in _by_path(model).items():
-        array = np.asarray(variable.numpy())
+        array = keras.ops.convert_to_numpy(variable.value)
         if not _is_float(variable):
             arrays[name] = array
             continue

@@ -1,0 +1,31 @@
+"""Words for content that was given as a picture and is none, so that an error can say what it is."""
+
+import re
+
+# First match wins; patterns are matched at the beginning of the content.
+_WORDS = (
+    (rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", "a HEIC photograph"),
+    (rb"....ftypavi[fs]", "an AVIF picture"),
+    (rb"....(ftyp|moov|mdat|wide)", "an MP4 or MOV video"),
+    (rb"RIFF....AVI ", "an AVI video"),
+    (rb"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+    (rb"FLV\x01|OggS|\0\0\x01[\xba\xb3]|0&\xb2u\x8ef\xcf\x11", "a video or a sound"),
+    (rb"G.{187}G", "an MPEG transport stream, a video"),
+    (rb"%PDF", "a PDF document"),
+    (rb"\s*<(!doctype html|html|head|body)", "a web page (HTML)"),
+    (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<svg", "an SVG drawing"),
+    (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive"),
+    (rb"\0\0\0\x0cjP  |\xffO\xffQ", "a JPEG 2000 picture"),
+)
+
+
+def what_it_is(content: bytes) -> str:
+    """Return words for content that is no known picture."""
+    if not content:
+        return "0 bytes"
+    head = content[:1024]
+    for pattern, words in _WORDS:
+        if re.match(pattern, head, re.IGNORECASE | re.DOTALL):
+            return words
+    text = all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in head)
+    return "text" if text else f"something unknown that begins with {head[:8]!r}"

@@ -1,0 +1,311 @@
+"""Training: a run that stops goes on as if it had not; a run that goes wrong says so and spoils nothing."""
+
+import csv
+import json
+import os
+import resource
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cvtasks.checkpoint import load_checkpoint, read_progress, save_checkpoint
+from cvtasks.data import open_source, remap
+from cvtasks.data.augment import Augment
+from cvtasks.data.batches import Batches
+from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
+from cvtasks.files import sha256
+from cvtasks.recipe import Data, Recipe, Train, parse_recipe
+from cvtasks.run import open_sources, rehearse, run
+from cvtasks.training import BEST, CHECKPOINT, NotFinite, Report, Stopped, learning_rate, train
+
+OPTIONS = {
+    "data": {"scale": [0.8, 1.2], "workers": 0},
+    "train": {"epochs": 3, "batch": 8, "ema": 0.9, "freeze": [[0, 2], [2, 0]], "accumulate": 2, "learning_rate": 0.003},
+}
+
+
+def small(shapes: Path, **train_options: object) -> Recipe:
+    """A recipe with everything that has a state: dropout, average, accumulation, a stage that ends."""
+    return parse_recipe(
+        {
+            "task": "segment",
+            "backbone": "tiny",
+            "size": 64,
+            "classes": ["background", "square", "disc"],
+            "segment": {"channels": [16, 16], "dropout": 0.2},
+            "data": {**OPTIONS["data"], "path": str(shapes)},
+            "train": {**OPTIONS["train"], **train_options},
+        }
+    )
+
+
+def trained_in(folder: Path, recipe: Recipe, report: Report | None = None) -> tuple[str, str, list]:
+    """Train in `folder`; returns the hashes of checkpoint and best weights, and the history without times."""
+    folder.mkdir(exist_ok=True)
+    sources = open_sources(recipe, Report())
+    progress = train(recipe, sources.train, sources.validate, folder, report)
+    return state_of(folder), sha256(folder / BEST), [replace(row, seconds=0) for row in progress.history]
+
+
+def state_of(folder: Path) -> str:
+    """Hash of all variables of a checkpoint; its header holds times, which differ."""
+    from cvtasks.networks.safetensors_file import read_safetensors
+
+    return repr([(key, hash(stored.read().tobytes())) for key, stored in sorted(read_safetensors(folder / CHECKPOINT).items())])
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, list]:
+    return trained_in(tmp_path_factory.mktemp("uninterrupted"), small(shapes))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from cvtasks.recipe import read_recipe
+from cvtasks.run import open_sources
+from cvtasks.training import Report, train
+
+def on_step(epoch, step, *_):
+    if (epoch, step) == (2, 2):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+recipe = read_recipe(sys.argv[1])
+sources = open_sources(recipe, Report())
+train(recipe, sources.train, sources.validate, Path(sys.argv[2]), Report(on_step=on_step))
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(shapes: Path, tmp_path: Path, run_python, uninterrupted) -> None:
+    recipe = small(shapes)
+    recipe.save(tmp_path / "recipe.toml")
+    (tmp_path / "run").mkdir()
+    killed = run_python("-c", KILLED, tmp_path / "recipe.toml", tmp_path / "run")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert read_progress(tmp_path / "run" / CHECKPOINT)["epoch"] == 2
+    with_threads = replace(recipe, data=replace(recipe.data, workers=2))
+    assert trained_in(tmp_path / "run", with_threads) == uninterrupted
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_saves_within_the_epoch_and_goes_on(shapes: Path, tmp_path: Path, uninterrupted, number: int) -> None:
+    def on_step(epoch: int, step: int, *_: object) -> None:
+        if (epoch, step) == (1, 1):
+            os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped, match=r"epoch 2, step 1 of 3; saved.*--resume"):
+        trained_in(tmp_path, small(shapes), Report(on_step=on_step))
+    assert signal.getsignal(number) is before
+    assert read_progress(tmp_path / CHECKPOINT)["step"] == 1
+    assert trained_in(tmp_path, small(shapes)) == uninterrupted
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_is_not_saved(shapes: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFinite, match=r"epoch \d, step \d, with the pictures 0\d\d, .*train.learning_rate.*now 1e\+02"):
+        trained_in(tmp_path, small(shapes, learning_rate=100.0, optimizer="sgd", warmup=0.0, epochs=30))
+    for file in tmp_path.glob("*.safetensors"):
+        from cvtasks.networks.safetensors_file import read_safetensors
+
+        for name, stored in read_safetensors(file).items():
+            assert np.isfinite(stored.read()).all(), f"{file.name}: {name}"
+
+
+def test_early_stopping_counts_looks_without_a_better_score(shapes: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    recipe = small(shapes, epochs=9, patience=2, learning_rate=1e-12, ema=0.0)
+    _, _, history = trained_in(tmp_path, recipe, Report(on_message=said.append))
+    assert len(history) < 9
+    assert any("stopped early" in text for text in said)
+
+
+@pytest.mark.parametrize("options", [{"optimizer": "sgd", "schedule": "poly"}, {"precision": "f32", "clip": 1.0, "jit": "off"}])
+def test_other_ways_to_train_learn_too(shapes: Path, tmp_path: Path, options: dict) -> None:
+    recipe = small(shapes, **{"learning_rate": 0.01, "freeze": [], "ema": 0.0, "accumulate": 1, **options})
+    _, _, history = trained_in(tmp_path, recipe)
+    assert history[-1].loss < history[0].loss
+
+
+def test_frozen_layers_stay_as_they_are(shapes: Path, tmp_path: Path) -> None:
+    from cvtasks.networks.build import build_network
+    from cvtasks.networks.safetensors_file import read_safetensors
+
+    recipe = small(shapes, freeze=[[0, 32]], epochs=1)
+    trained_in(tmp_path, recipe)
+    import keras
+
+    keras.utils.set_random_seed(recipe.train.seed)
+    fresh = {v.path: v.numpy() for v in build_network(recipe, (64, 64)).weights}
+    backbone = [path for path in fresh if path.startswith("conv")]
+    saved = read_safetensors(tmp_path / BEST)
+    assert backbone
+    for path in backbone:
+        np.testing.assert_array_equal(saved[path].read(), fresh[path])
+    assert any(not np.array_equal(saved[path].read(), fresh[path]) for path in fresh if path not in backbone)
+
+
+# === saving ===
+
+
+@pytest.fixture
+def model_and_optimizer():
+    import keras
+
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(50), keras.layers.Dropout(0.5)])
+    optimizer = keras.optimizers.AdamW()
+    optimizer.build(network.trainable_variables)
+    return network, optimizer
+
+
+def test_a_checkpoint_of_another_network_is_refused(model_and_optimizer, tmp_path: Path) -> None:
+    import keras
+
+    save_checkpoint(tmp_path / "c.safetensors", *model_and_optimizer, {"epoch": 1})
+    other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(51), keras.layers.Dropout(0.5)])
+    with pytest.raises(ModelError, match="network and optimizer of its recipe"):
+        load_checkpoint(tmp_path / "c.safetensors", other, model_and_optimizer[1])
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on the size of files")
+def test_a_disk_that_is_full_keeps_the_last_good_checkpoint(model_and_optimizer, tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, *model_and_optimizer, {"epoch": 1})
+    good = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(good) // 2, limits[1]))
+    try:
+        with pytest.raises(CVTasksError, match=r"could not be written.*What was there before is unchanged"):
+            save_checkpoint(path, *model_and_optimizer, {"epoch": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == good
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# === schedules, batches, augmentation ===
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "poly", "step", "constant"])
+def test_the_rate_warms_up_and_never_rises_again(schedule: str) -> None:
+    how = Train(epochs=20, warmup=2.0, learning_rate=0.4, schedule=schedule)
+    rates = [learning_rate(how, at / 10) for at in range(201)]
+    assert rates[0] == 0
+    assert rates[10] == pytest.approx(0.2)
+    assert max(rates) == rates[20] == pytest.approx(0.4)
+    assert all(later <= earlier for earlier, later in zip(rates[20:], rates[21:], strict=False))
+    ends = {"cosine": 0, "poly": 0, "step": 0.004, "constant": 0.4}
+    assert rates[-1] == pytest.approx(ends[schedule])
+
+
+def _names(source, workers: int, epoch: int, first: int = 0) -> list[tuple[str, ...]]:
+    augment = Augment(Data(), 64, seed=5)
+
+    def prepare(source, epoch, index):
+        sample = augment(source[index], epoch, index)
+        return sample.image, sample.truth.ids, f"{sample.name}-{sample.image.sum()}-{sample.truth.ids.sum()}"
+
+    batches = Batches(source, prepare, batch=5, seed=5, workers=workers)
+    return [batch.names for batch in batches.epoch(epoch, first)]
+
+
+def test_batches_depend_on_seed_epoch_and_index_alone(shapes: Path) -> None:
+    from cvtasks.answers import Mask
+
+    source = open_source(str(shapes), "train", Mask)
+    alone = _names(source, workers=0, epoch=3)
+    assert _names(source, workers=3, epoch=3) == alone
+    assert _names(source, workers=2, epoch=3, first=2) == alone[2:]
+    assert _names(source, workers=0, epoch=4) != alone
+    flat = [name.split("-")[0] for batch in alone for name in batch]
+    assert len(set(flat)) == len(flat) == len(source) // 5 * 5
+
+
+def test_leaving_an_epoch_early_ends_its_threads(shapes: Path) -> None:
+    import threading
+
+    from cvtasks.answers import Mask
+
+    source = open_source(str(shapes), "train", Mask)
+    epoch = Batches(source, lambda s, e, i: (s[i].image[:8, :8], i, "x"), batch=2, seed=0, workers=3).epoch(0)
+    next(epoch)
+    epoch.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
+
+
+def test_a_mask_stays_with_its_pixels_under_augmentation(shapes: Path) -> None:
+    from cvtasks.answers import Mask
+
+    source = open_source(str(shapes), "train", Mask)
+    augment = Augment(Data(scale=(0.7, 1.5), rotate=30.0, colour=0.0), 64, seed=1)
+    for index in range(len(source)):
+        sample = augment(source[index], epoch=0, index=index)
+        red = (sample.image[..., 0] > 200) & (sample.image[..., 2] < 100)
+        square = sample.truth.ids == 1
+        assert (red & ~square).sum() <= 0.02 * red.sum() + 5
+
+
+# === a run and its folder ===
+
+
+def test_a_run_writes_what_the_contract_names(trained: Path) -> None:
+    names = {file.name for file in trained.iterdir()}
+    assert {"recipe.toml", "weights.safetensors", "metrics.json", "history.csv", "README.md", "curves.png"} <= names
+    assert {"graph.xml", "graph.bin", "log.jsonl", "samples", "checkpoints"} <= names
+    assert len(list((trained / "samples").glob("*.jpg"))) == 8
+    rows = list(csv.DictReader((trained / "history.csv").read_text().splitlines()))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert f"{metrics['metrics']['VOC mean IoU']:.3f}" in (trained / "README.md").read_text()
+    events = [json.loads(line)["event"] for line in (trained / "log.jsonl").read_text().splitlines()]
+    assert events[0] == "begun"
+    assert events[-1] == "finished"
+
+
+def test_a_folder_that_exists_is_never_overwritten(shapes: Path, trained: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in trained.rglob("*")}
+    with pytest.raises(UsageError, match="exists, and nothing is overwritten"):
+        run(small(shapes), trained, "cvtasks train", Report())
+    with pytest.raises(UsageError, match="finished model; there is nothing to resume"):
+        run(small(shapes), trained, "cvtasks train", Report(), resume=True)
+    assert {file: file.stat().st_mtime_ns for file in trained.rglob("*")} == before
+
+
+def test_two_runs_never_share_a_folder(shapes: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    errors: list[CVTasksError] = []
+
+    def on_step(epoch: int, step: int, *_: object) -> None:
+        if not errors:
+            try:
+                run(small(shapes), folder, "cvtasks train", Report(), resume=True)
+            except UsageError as error:
+                errors.append(error)
+
+    run(small(shapes, epochs=1), folder, "cvtasks train", Report(on_step=on_step))
+    assert "another run works in" in str(errors[0])
+
+
+def test_a_rehearsal_trains_a_step_and_writes_nothing(shapes: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    rehearse(small(shapes), Report(on_message=said.append))
+    assert list(tmp_path.iterdir()) == []
+    assert any("24 pictures" in text for text in said)
+
+
+# === data ===
+
+
+def test_classes_are_taken_by_name_and_the_rest_becomes_what_the_recipe_says(shapes: Path) -> None:
+    from cvtasks.answers import VOID, Mask
+
+    source = open_source(str(shapes), "train", Mask)
+    swapped = remap(source, ("background", "disc"), "void")
+    for index in range(len(source)):
+        ids, ours = source[index].truth.ids, swapped[index].truth.ids
+        np.testing.assert_array_equal(ours, np.select([ids == 2, ids == 1], [1, VOID], 0))
+    with pytest.raises(DataError, match='"disk" is not. Did you mean "disc"'):
+        remap(source, ("background", "disk"), "void")
