@@ -37,10 +37,19 @@ def evaluate(
     return metric
 
 
-def scores(metric: Metric) -> dict[str, Any]:
-    """`metrics` (name → number) and `classes` (class → the same) as JSON takes them: NaN becomes null."""
+def report(model: str, data: str, split: str, images: int, engine: Engine, metric: Metric) -> dict[str, Any]:
+    """The one object that says what was measured on what, and by what, as JSON takes it: NaN becomes null."""
 
     def plain(numbers: dict[str, float]) -> dict[str, float | None]:
         return {name: None if math.isnan(number) else round(number, 6) for name, number in numbers.items()}
 
-    return {"metrics": plain(metric.result()), "classes": {name: plain(row) for name, row in metric.per_class().items()}}
+    return {
+        "model": model,
+        "data": data,
+        "split": split,
+        "images": images,
+        "engine": engine.name,
+        "precision": engine.precision,
+        "metrics": plain(metric.result()),
+        "classes": {name: plain(row) for name, row in metric.per_class().items()},
+    }

@@ -95,7 +95,8 @@ def load(
         key = hashlib.sha256(recipe.to_toml().encode()).hexdigest()  # it lists the weights' own
         graph = cached_graph(key, lambda place: _export(folder, recipe, place))
     chosen = ("bf16" if has_bf16() else "f32") if precision == "auto" else precision
-    return Model(folder.name, recipe, OpenVINOEngine(graph, chosen, many))
+    output = recipe.task.output_shape(recipe.canvas, recipe.classes)
+    return Model(folder.name, recipe, OpenVINOEngine(graph, recipe.canvas, output, chosen, many))
 
 
 def load_network(folder: Path, recipe: Recipe, precision: str = "f32"):

@@ -23,12 +23,14 @@ from cvtasks.card import write_card, write_curves
 from cvtasks.data import Source, open_source, remap
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.with_openvino import GRAPH
-from cvtasks.errors import DataError, UsageError
-from cvtasks.evaluation import evaluate, scores
+from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.evaluation import evaluate
+from cvtasks.evaluation import report as measured
 from cvtasks.files import cannot_write, sha256, write_text
 from cvtasks.media.pictures import write_picture
 from cvtasks.model import load, load_network
 from cvtasks.networks.build import build_network
+from cvtasks.networks.imagenet import fetch_imagenet
 from cvtasks.networks.weights import load_weights, save_weights
 from cvtasks.recipe import Recipe, read_recipe
 from cvtasks.training import BEST, Epoch, Progress, Report, train
@@ -83,6 +85,7 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
             raise UsageError(f"{str(folder)!r} holds a finished model; there is nothing to resume. Train into another folder.")
     sources = open_sources(recipe, report)
     if not resume:
+        check_start(recipe)
         _new_folder(folder, recipe)
     log = _Log(folder / LOG, report)
     log.note("resumed" if resume else "begun", command=command, seed=recipe.train.seed, machine=machine())
@@ -98,9 +101,19 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
     return finished
 
 
+def check_start(recipe: Recipe) -> None:
+    """Have the backbone's first weights at hand before anything is written; raises ModelError where there are none."""
+    weights = recipe.train.weights
+    if weights == "imagenet":
+        fetch_imagenet(recipe.backbone)
+    elif weights and not Path(weights).is_file():
+        raise ModelError(f'`train.weights` must be "imagenet" or a file; {weights!r} is none. Check the path.')
+
+
 def rehearse(recipe: Recipe, report: Report) -> None:
     """Open and check the data, and train one step in a folder that is thrown away."""
     sources = open_sources(recipe, report)
+    check_start(recipe)
     one = Sources(_First(sources.train, recipe.train.batch), _First(sources.validate, 1))
     how = replace(recipe.train, epochs=1, batch=min(recipe.train.batch, len(one.train)), validate_every=1)
     with tempfile.TemporaryDirectory() as place:
@@ -152,15 +165,7 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
             shown += 1
 
     metric = evaluate(model.engine, recipe.task, recipe.canvas, validation, keep)
-    finished = {
-        "model": folder.name,
-        "data": recipe.data.path,
-        "split": recipe.data.validate,
-        "images": len(validation),
-        "engine": model.engine.name,
-        "precision": model.engine.precision,
-        **scores(metric),
-    }
+    finished = measured(folder.name, recipe.data.path, recipe.data.validate, len(validation), model.engine, metric)
     write_text(folder / "metrics.json", json.dumps(finished, indent=2) + "\n")
     return finished
 

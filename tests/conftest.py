@@ -21,7 +21,7 @@ SHAPES = ("background", "square", "disc")
 _COLOURS = ((230, 60, 60), (60, 60, 230))  # of squares and of discs
 _SIZES = ((64, 64), (48, 80), (97, 65))  # (height, width): the network's own, and two that the letterbox must change
 _OUR_ENVIRONMENT = ("CVTASKS_CACHE", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL")
-_TERMINAL = ("COLUMNS", "LINES", "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "GITHUB_ACTIONS")  # what changes what is printed
+_TERMINAL = ("COLUMNS", "LINES", "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "GITHUB_ACTIONS")  # they change what is printed
 
 
 @dataclass(frozen=True)

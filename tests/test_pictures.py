@@ -334,6 +334,23 @@ def test_refused_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             read(content)
 
 
+@pytest.mark.parametrize("shape", [(2000, 1999), (2000, 1999, 3)])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {"compress_level": 9}),
+        ("JPEG", {"optimize": True}),
+        ("JPEG", {"optimize": True, "progressive": True}),
+        ("WEBP", {"lossless": True}),
+        ("GIF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+    ],
+)
+def test_flat_pictures_are_no_bombs(shape: tuple[int, ...], kind: str, options: dict[str, object]) -> None:
+    """Nothing packs tighter than one colour: what honest programs write must pass the checks against lying headers."""
+    assert picture_size(encoded(np.zeros(shape, np.uint8), kind, **options)) == shape[:2]
+
+
 @pytest.mark.parametrize("name", READABLE)
 def test_limit_of_pixels(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = READABLE[name][0]

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cvtasks.cli.output import start_keras
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
 
@@ -52,6 +54,8 @@ def info(as_json: JsonOption = False) -> None:
     import os
 
     import cv2
+
+    start_keras()
     import keras
 
     from cvtasks import __version__

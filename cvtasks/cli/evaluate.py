@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cvtasks.cli.output import Ticker, say
+from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.cli.predict import Device, DeviceOption, Engine, EngineOption, Precision, PrecisionOption
 from cvtasks.errors import UsageError
 
@@ -25,10 +25,12 @@ def evaluate(
     """
     from cvtasks.data import open_source, remap, split_of
     from cvtasks.evaluation import evaluate as measure
-    from cvtasks.evaluation import scores
+    from cvtasks.evaluation import report
     from cvtasks.model import load
 
-    loaded = load(model, engine=engine, precision=precision, device=device, many=True)
+    if Engine.keras == engine or Device.gpu == device:
+        start_keras()
+    loaded = load(model, engine=str(engine), precision=str(precision), device=str(device), many=True)
     recipe = loaded.recipe
     path, split = split_of(data or recipe.data.path)
     if not path:
@@ -46,15 +48,7 @@ def evaluate(
 
     metric = measure(loaded.engine, recipe.task, recipe.canvas, source, count)
     ticker.clear()
-    result = {
-        "model": loaded.name,
-        "data": path,
-        "split": split,
-        "images": len(source),
-        "engine": loaded.engine.name,
-        "precision": loaded.engine.precision,
-        **scores(metric),
-    }
+    result = report(loaded.name, path, split, len(source), loaded.engine, metric)
     if as_json:
         print(json.dumps(result))
         return

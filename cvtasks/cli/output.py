@@ -1,7 +1,11 @@
 """What reaches the terminal: sentences on stderr, results on stdout."""
 
+import os
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def printable(text: str) -> str:
@@ -55,3 +59,33 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+@contextmanager
+def quiet_start() -> Iterator[None]:
+    """Keep what is written to the stderr of the process while the context lasts; hand it on only if it ends in an error.
+
+    TensorFlow's C++ part tells about the machine when it is imported and before any switch of it is read.
+    """
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(real, 2)
+            kept.seek(0)
+            os.write(2, kept.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)
+
+
+def start_keras() -> None:
+    """Import Keras and wake its back end, without its notes about the machine."""
+    with quiet_start():
+        import keras
+
+        keras.distribution.list_devices()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cvtasks.cli.output import Ticker, say
+from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
 
 
@@ -91,6 +91,8 @@ def _run(
     from cvtasks.model import load
     from cvtasks.zoo import default_model
 
+    if Engine.keras == how["engine"] or Device.gpu == how["device"]:
+        start_keras()
     items = expand(sources)
     first = [item for _, item in zip(range(2), items, strict=False)]
     loaded = load(model or default_model(task), many=len(first) > 1, batch=batch, **{k: str(v) for k, v in how.items()})

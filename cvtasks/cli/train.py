@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvtasks.cli.output import Ticker, duration, say
+from cvtasks.cli.output import Ticker, duration, say, start_keras
 from cvtasks.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def train(
         folder = output or unused_folder(recipe)
     print(recipe.to_toml())
 
+    start_keras()
     from cvtasks import run as running
 
     report = terminal_report(recipe, folder if tensorboard else None)

@@ -29,16 +29,24 @@ class OpenVINOEngine:
 
     Args:
         graph: the .xml file.
+        canvas: (H, W), and `output`: the shape of one picture's output, that the graph must have.
         precision: what it computes in.
         many: prepare for throughput (several pictures at a time) rather than for one picture soon.
 
     Raises:
-        ModelError: the graph cannot be read.
+        ModelError: the graph cannot be read, or belongs to another recipe.
     """
 
     name = "openvino"
 
-    def __init__(self, graph: Path, precision: Literal["f32", "bf16"], many: bool) -> None:
+    def __init__(
+        self,
+        graph: Path,
+        canvas: tuple[int, int],
+        output: tuple[int, ...],
+        precision: Literal["f32", "bf16"],
+        many: bool,
+    ) -> None:
         self.precision = precision
         core = ov.Core()
         try:
@@ -46,6 +54,12 @@ class OpenVINOEngine:
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(f"the graph {str(graph)!r} cannot be read: {reason} Delete it: it will be made again.") from error
+        shapes = [list(port.partial_shape.to_shape()) if port.partial_shape.is_static else None for port in model.inputs + model.outputs]
+        if shapes != [[1, *canvas, 3], [1, *output]]:
+            raise ModelError(
+                f"the graph of this recipe must map {[1, *canvas, 3]} to {[1, *output]}; {str(graph)!r} has {shapes}. "
+                "Delete it: it will be made again."
+            )
         prepared = ov.preprocess.PrePostProcessor(model)
         prepared.input().tensor().set_element_type(ov.Type.u8)
         prepared.input().preprocess().convert_element_type(ov.Type.f32)

@@ -58,7 +58,7 @@ def read_header(content: bytes, name: str) -> Header:
     if kind is None or (kind == "WebP" and content[8:12] != b"WEBP"):
         raise InputError(
             f"A picture must be one of {KINDS}, whatever its name ends in; {name} holds {what_it_is(content)}. "
-            "Convert it to JPEG or PNG first."
+            "Give another, or convert it to JPEG or PNG."
         )
     try:
         header = _PARSERS[kind](content)

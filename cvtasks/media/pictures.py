@@ -11,6 +11,7 @@ import io
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -236,7 +237,7 @@ def _decode_rare(content: bytes, name: str, header: Header) -> np.ndarray:
     from PIL import BmpImagePlugin, GifImagePlugin, TiffImagePlugin
 
     # The classes themselves: Image.open would warn of large pictures, and warnings cannot be silenced thread by thread.
-    readers = {
+    readers: dict[str, Any] = {
         "BMP": BmpImagePlugin.BmpImageFile,
         "GIF": GifImagePlugin.GifImageFile,
         "TIFF": TiffImagePlugin.TiffImageFile,

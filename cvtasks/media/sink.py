@@ -39,6 +39,7 @@ class Sink:
         self._folder, self._task, self._kinds = folder, task, kinds
         self._taken: set[str] = set()
         self._open: dict[str, TextIO] = {}
+        self._records_stem: Path | None = None
         self._finish = ExitStack()
         self._records: list[Path] = []
 
@@ -92,8 +93,8 @@ class Sink:
 
     def _file(self, name: str) -> TextIO:
         if name not in self._open:
-            kind = Path(name)
-            path = self.stem(kind.stem).with_suffix(kind.suffix)
+            self._records_stem = self._records_stem or self.stem("records")
+            path = self._records_stem.with_suffix(Path(name).suffix)
             part = self._finish.enter_context(written_whole(path))
             self._open[name] = open(part, "w", encoding="utf-8", newline="")
             self._records.append(path)

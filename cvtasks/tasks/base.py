@@ -48,6 +48,10 @@ class Task(ABC):
     # === numpy side ===
 
     @abstractmethod
+    def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
+        """Shape of a target, and of the activated output, on a canvas of (height, width)."""
+
+    @abstractmethod
     def encode(self, truth: Answer, letterbox: Letterbox) -> np.ndarray:
         """Truth in pixels of the picture → target on the letterbox's canvas."""
 

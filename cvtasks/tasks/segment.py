@@ -75,6 +75,10 @@ class Segment(Task):
             if not low <= getattr(self, field) <= high:
                 raise ModelError(f"`segment.{field}` must be {low} to {high}; got {getattr(self, field)}.")
 
+    def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
+        """(H, W, classes)."""
+        return *canvas, len(classes)
+
     def encode(self, truth: Mask, letterbox: Letterbox) -> np.ndarray:
         """Mask → (H, W, classes) uint8, one-hot; all zero where the truth is void or the canvas is empty."""
         rows = np.zeros((256, len(truth.classes)), np.uint8)
