@@ -379,8 +379,9 @@ import importlib, logging, os, sys, threading, warnings
 sys.modules["openvino_telemetry"] = None
 import cv2, h5py, keras, numpy, openvino, PIL.Image, safetensors.numpy, typer
 def state():
-    filters = [(a, str(m), c, str(w), n) for a, m, c, w, n in warnings.filters]
-    return dict(os.environ), os.getcwd(), threading.active_count(), logging.root.handlers[:], filters, keras.config.dtype_policy().name
+    filters = [tuple(map(str, one)) for one in warnings.filters]
+    place = os.getcwd(), dict(os.environ)
+    return *place, threading.active_count(), logging.root.handlers[:], filters, keras.config.dtype_policy().name
 before = state()
 for name in sys.argv[1:]:
     importlib.import_module(name)

@@ -52,6 +52,12 @@ def network(classes: int = 3) -> keras.Model:
     return model
 
 
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    """A network for what must not change it."""
+    return network()
+
+
 def shake(model: keras.Model) -> None:
     """Give every weight another value, positive where it must be."""
     rng = np.random.default_rng(len(model.weights))
@@ -195,8 +201,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_weights_of_another_network_are_refused(fault, tmp_path):
-    model = network()
+def test_weights_of_another_network_are_refused(model, fault, tmp_path):
     change, fragments = FAULTS[fault]
     arrays = {name: np.asarray(array) for name, array in change(values(model)).items()}
     safetensors.numpy.save_file(arrays, tmp_path / "a.safetensors")
@@ -253,8 +258,8 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_files_are_refused_before_anything_is_read(damage, tmp_path, monkeypatch):
-    model, path = network(), tmp_path / "a.safetensors"
+def test_damaged_files_are_refused_before_anything_is_read(model, damage, tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
     arrays = values(model)
     write_safetensors(path, {**without(arrays, "head/bias"), "head/bias": arrays["head/bias"]})
     change, fragments = DAMAGES[damage]
@@ -268,8 +273,8 @@ def test_damaged_files_are_refused_before_anything_is_read(damage, tmp_path, mon
         refused(partial(load, model, path), model, "a.safetensors", *fragments)
 
 
-def test_a_large_header_is_refused(tmp_path, monkeypatch):
-    model, path = network(), tmp_path / "a.safetensors"
+def test_a_large_header_is_refused(model, tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
     save_weights(model, path)
     monkeypatch.setattr(safetensors_file, "HEADER_LIMIT", 100)
     refused(lambda: load_weights(model, path), model, "100 bytes")
@@ -282,8 +287,7 @@ def test_metadata_must_be_strings(tmp_path):
         read_metadata(tmp_path / "a.safetensors")
 
 
-def test_no_file_no_weights_and_two_of_one_name_are_refused(tmp_path):
-    model = network()
+def test_no_file_no_weights_and_two_of_one_name_are_refused(model, tmp_path):
     refused(lambda: load_weights(model, tmp_path / "none.safetensors"), model, "none.safetensors")
     refused(lambda: transfer(model, tmp_path), model, "Check the path")
     with pytest.raises(ModelError, match="has none"):
@@ -436,15 +440,13 @@ def test_layers_with_another_number_of_variables_do_not_match_by_number(tmp_path
         ({"counter/steps": np.float32(1)}, ["counter/steps", "int32", "float32"]),
     ],
 )
-def test_a_transfer_that_makes_no_sense_is_refused(arrays, fragments, tmp_path):
-    model = network()
+def test_a_transfer_that_makes_no_sense_is_refused(model, arrays, fragments, tmp_path):
     write_npz(tmp_path / "a.npz", arrays)
     refused(lambda: transfer(model, tmp_path / "a.npz"), model, "a.npz", *fragments)
 
 
-def test_an_unknown_ending_is_refused(tmp_path):
+def test_an_unknown_ending_is_refused(model, tmp_path):
     (tmp_path / "a.pt").write_bytes(b"")
-    model = network()
     refused(lambda: transfer(model, tmp_path / "a.pt"), model, ".safetensors, .npz, .h5", "a.pt")
 
 
@@ -471,18 +473,17 @@ ARCHIVES = {
 
 @pytest.mark.parametrize("damage", ARCHIVES)
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_dishonest_archives_are_refused(damage, tmp_path):
+def test_dishonest_archives_are_refused(model, damage, tmp_path):
     members, fragments = ARCHIVES[damage]
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members:
             archive.writestr(name, content)
-    model = network()
     refused(lambda: transfer(model, tmp_path / "a.npz"), model, "a.npz", *fragments)
 
 
 @pytest.mark.parametrize("ending", [".npz", ".h5", ".safetensors"])
-def test_files_that_are_something_else_are_refused(ending, tmp_path):
-    model, path = network(), tmp_path / f"a{ending}"
+def test_files_that_are_something_else_are_refused(model, ending, tmp_path):
+    path = tmp_path / f"a{ending}"
     for content in (b"", b"<html>404</html>" * 100):
         path.write_bytes(content)
         refused(lambda: transfer(model, path), model, path.name)
@@ -490,8 +491,8 @@ def test_files_that_are_something_else_are_refused(ending, tmp_path):
 
 @keras_on_jax
 @pytest.mark.parametrize("ending", ["a.npz", "a.h5", "a.weights.h5"])
-def test_damaged_data_are_refused(ending, tmp_path):
-    model, path = network(), tmp_path / ending
+def test_damaged_data_are_refused(model, ending, tmp_path):
+    path = tmp_path / ending
     WRITERS[ending](path, model)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
@@ -543,10 +544,10 @@ TRAPS = {
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_h5_files_that_lead_elsewhere_or_declare_too_much_are_refused(trap, tmp_path, monkeypatch):
+def test_h5_files_that_lead_elsewhere_or_declare_too_much_are_refused(model, trap, tmp_path, monkeypatch):
     monkeypatch.setattr("cvtasks.networks.weight_files.OBJECT_LIMIT", 30 if trap == "crowd" else 20_000)
     make, fragments = TRAPS[trap]
-    model, path = network(), tmp_path / "a.h5"
+    path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file["head/kernel:0"] = np.zeros((32, 3), "float32")
         make(file, tmp_path)
@@ -670,6 +671,5 @@ def test_a_file_that_lacks_a_variable_is_refused(server, monkeypatch):
 
 
 @pytest.mark.parametrize("name", [name for name, row in BACKBONES.items() if not row.imagenet])
-def test_backbones_without_imagenet_weights_name_those_that_have_them(name):
-    model = build_backbone("tiny", (32, 32))
+def test_backbones_without_imagenet_weights_name_those_that_have_them(name, model):
     refused(lambda: load_imagenet(model, name, "http://127.0.0.1:9"), model, repr(name), "vgg16, vgg19, resnet50")
