@@ -2,10 +2,13 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvtasks.files import write_bytes, write_text
 from cvtasks.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cvtasks.training import Epoch
 
 
 def write_card(
@@ -25,7 +28,7 @@ def write_card(
         table.append(f"| {name} | {' | '.join(_number(row[column]) for column in names)} |")
     metrics = "\n".join(f"- **{name}: {_number(number)}**" for name, number in scores["metrics"].items())
     start = f"weights from `{Path(recipe.train.weights).name}`" if recipe.train.weights else "random weights"
-    size = sum((folder / name).stat().st_size for name in recipe_files(folder))
+    size = sum(file.stat().st_size for file in folder.iterdir() if file.suffix in (".safetensors", ".xml", ".bin"))
     text = f"""# {folder.name}
 
 A model for the task *{recipe.task.name}*: {recipe.backbone}, pictures of {recipe.size}×{recipe.size} pixels, {len(recipe.classes)} classes
@@ -37,7 +40,8 @@ cvtasks {recipe.task.name} picture.jpg --model {folder.name}
 
 ## Scores
 
-On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their own size, by the {scores["engine"]} engine in {scores["precision"]}:
+On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their own size, by the {scores["engine"]} engine in
+{scores["precision"]}:
 
 {metrics}
 
@@ -64,12 +68,7 @@ above only, which also chose the best epoch, so expect a little less on other pi
     write_text(folder / "README.md", text)
 
 
-def recipe_files(folder: Path) -> list[str]:
-    """Names of the weights and the graph that lie in the folder."""
-    return [file.name for file in folder.iterdir() if file.suffix in (".safetensors", ".xml", ".bin")]
-
-
-def write_curves(path: Path, history: list) -> None:
+def write_curves(path: Path, history: list["Epoch"]) -> None:
     """Draw loss and headline score over the epochs to a PNG."""
     from matplotlib.figure import Figure
 

@@ -127,9 +127,7 @@ def _export(folder: Path, recipe: Recipe, place: Path) -> None:
 def _check_files(folder: Path, recipe: Recipe) -> None:
     """Raise ModelError unless each file that the recipe lists is there, byte for byte."""
     if WEIGHTS not in recipe.files:
-        raise ModelError(
-            f"{folder.name} is a recipe without weights. Train it: cvtasks train {folder / RECIPE} --data DATA"
-        )
+        raise ModelError(f"{folder.name} is a recipe without weights. Train it: cvtasks train {folder / RECIPE} --data DATA")
     for name, expected in recipe.files.items():
         path = folder / name
         if Path(name).name != name or not path.is_file():

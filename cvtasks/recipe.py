@@ -219,7 +219,7 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[str] = ()) -> 
     document = _overridden(document, overrides)
     name = document.get("task", "")
     if name not in TASKS:
-        raise ModelError(f'`task` must be one of {", ".join(TASKS)}; got {name!r}. {did_you_mean(str(name), TASKS)}')
+        raise ModelError(f"`task` must be one of {', '.join(TASKS)}; got {name!r}. {did_you_mean(str(name), TASKS)}")
     _known("", document, {"task", "backbone", "size", "classes", "data", "train", "files", name})
     missing = [key for key in ("backbone", "size", "classes") if key not in document]
     if missing:

@@ -20,7 +20,7 @@ import numpy as np
 
 from cvtasks.answers import Answer, Sample
 from cvtasks.card import write_card, write_curves
-from cvtasks.data import Source, open_source, remap
+from cvtasks.data import Remapped, Source, open_source
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.with_openvino import GRAPH
 from cvtasks.errors import DataError, ModelError, UsageError
@@ -61,7 +61,7 @@ def open_sources(recipe: Recipe, report: Report) -> Sources:
         if problems:
             raise DataError(f"{len(problems)} of {len(source)} samples of {split!r} cannot be used. The first: {problems[0]}")
         report.on_message(f"data: {source.format}, {recipe.data.path}:{split}, {len(source)} pictures, none dropped")
-        opened[split] = remap(source, recipe.classes, recipe.data.others)
+        opened[split] = Remapped(source, recipe.classes, recipe.data.others)
     others = [name for name in source.classes if name not in recipe.classes]
     if others:
         report.on_message(f"data: {len(others)} classes that the recipe does not name become {recipe.data.others}")
@@ -89,14 +89,16 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
         _new_folder(folder, recipe)
     log = _Log(folder / LOG, report)
     log.note("resumed" if resume else "begun", command=command, seed=recipe.train.seed, machine=machine())
-    with _lock(folder):
+    with _Lock(folder):
         progress = train(recipe, sources.train, sources.validate, folder / CHECKPOINTS, log.report())
         finished = finish(recipe, folder, sources.validate, report)
     write_history(folder, progress)
     write_curves(folder / "curves.png", progress.history)
     seconds = sum(row.seconds for row in progress.history)
     best = max((row for row in progress.history if row.scores), key=lambda row: next(iter(row.scores.values())))
-    write_card(folder, recipe, finished, command=command, machine=machine(), training_seconds=seconds, best_epoch=best.epoch + 1)
+    write_card(
+        folder, recipe, finished, command=command, machine=machine(), training_seconds=seconds, best_epoch=best.epoch + 1
+    )
     log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
     return finished
 
@@ -201,18 +203,20 @@ def _new_folder(folder: Path, recipe: Recipe) -> None:
     needed, free = size * 8, shutil.disk_usage(folder).free  # weights, best, optimizer (two or three times), graph, one aside
     if free < needed:
         shutil.rmtree(folder)
-        raise UsageError(f"the run needs about {needed / 1e6:.0f} MB; {str(folder)!r} has {free / 1e6:.0f} MB free. Choose another.")
+        raise UsageError(
+            f"the run needs about {needed / 1e6:.0f} MB; {str(folder)!r} has {free / 1e6:.0f} MB free. Choose another."
+        )
     recipe.save(folder / RECIPE)
 
 
-class _lock:  # noqa: N801
+class _Lock:
     """One run a folder: the kernel lets go of the lock when the process ends, however it ends."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / CHECKPOINTS / "lock"
 
     def __enter__(self) -> None:
-        self._file = open(self._path, "w")
+        self._file = self._path.open("w")
         if sys.platform == "win32":
             return
         import fcntl
@@ -236,7 +240,7 @@ class _Log:
     def note(self, event: str, **facts: Any) -> None:
         line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **facts})
         try:
-            with open(self._path, "a", encoding="utf-8") as file:
+            with self._path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
         except OSError as error:
             raise cannot_write(self._path, error) from error
@@ -252,4 +256,3 @@ class _Log:
             self._report.on_epoch(row, best)
 
         return replace(self._report, on_message=on_message, on_epoch=on_epoch)
-

@@ -115,7 +115,9 @@ def test_one_bad_input_does_not_stop_the_others(cli, trained: Path, photo: Path,
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "half.png").write_bytes(photo.read_bytes()[:500])
     names = ["text.jpg", "empty.png", "half.png", "missing.png"]
-    code, out, err = cli("segment", *(tmp_path / name for name in names), photo, "-m", trained, "-o", tmp_path / "out", "--json")
+    code, out, err = cli(
+        "segment", *(tmp_path / name for name in names), photo, "-m", trained, "-o", tmp_path / "out", "--json"
+    )
     assert code == 3
     assert len(out.splitlines()) == 1
     for name in names:
@@ -203,7 +205,9 @@ def test_many_at_a_time_are_the_same_as_one_by_one(trained: Path, shapes: Path) 
         assert (answer.ids == one.predict(picture).ids).mean() > 0.999
 
 
-@pytest.mark.parametrize("array", [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 4), np.uint8)])
+@pytest.mark.parametrize(
+    "array", [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 4), np.uint8)]
+)
 def test_predict_refuses_arrays_that_are_no_picture(trained: Path, array: np.ndarray) -> None:
     with pytest.raises(cvtasks.CVTasksError, match=r"\(h, w, 3\) uint8 RGB"):
         cvtasks.load(trained).predict(array)
@@ -248,7 +252,27 @@ def test_evaluate_prints_the_standards_names(cli, trained: Path, shapes: Path) -
     assert f"VOC mean IoU: {result['metrics']['VOC mean IoU']:.4f}" in out
 
 
-@pytest.mark.parametrize(("data", "words"), [("nowhere", "is none"), ("{shapes}:vall", 'Did you mean "val"'), (".", "not known")])
+def test_saved_records_score_as_the_network_does(cli, trained: Path, shapes: Path, tmp_path: Path) -> None:
+    assert cli("segment", shapes / "images" / "val", "-m", trained, "--save", "json", "-o", tmp_path)[0] == 0
+    saved = tmp_path / "records.jsonl"
+    code, out, _ = cli("evaluate", trained, "--data", f"{shapes}:val", "--predictions", saved, "--json")
+    assert code == 0
+    assert json.loads(out)["metrics"] == json.loads((trained / "metrics.json").read_text())["metrics"]
+    lines = saved.read_text().splitlines(keepends=True)
+    for broken, words in (
+        (lines[1:], "'000' has none"),
+        (lines + lines[:1], "'000' comes again in line 9"),
+        (["{}\n"], "line 1"),
+    ):
+        saved.write_text("".join(broken))
+        code, _, err = cli("evaluate", trained, "--data", f"{shapes}:val", "--predictions", saved)
+        assert code == 5
+        assert words in err
+
+
+@pytest.mark.parametrize(
+    ("data", "words"), [("nowhere", "is none"), ("{shapes}:vall", 'Did you mean "val"'), (".", "not known")]
+)
 def test_data_that_cannot_be_used_is_exit_code_5(cli, trained: Path, shapes: Path, tmp_path, monkeypatch, data, words) -> None:
     monkeypatch.chdir(tmp_path)
     code, out, err = cli("evaluate", trained, "--data", data.format(shapes=shapes))

@@ -94,6 +94,9 @@ def test_decode_of_encode_is_the_truth_and_the_metric_calls_it_perfect(task: str
         box = Letterbox(truth.size, canvas)
         again = its.task.decode(its.task.encode(truth, box).astype("float32"), box, its.classes)
         metric.add(truth, again)
+        assert (
+            its.task.record(its.task.from_record(its.task.record(truth), its.classes)).keys() == its.task.record(truth).keys()
+        )
         if canvas == truth.size:
             assert its.task.record(again) == its.task.record(truth)
     assert set(metric.result().values()) == {1.0}
@@ -111,7 +114,9 @@ def test_a_wrong_answer_is_not_perfect(task: str) -> None:
 def test_output_has_the_shape_of_a_target(task: str, backbone: str) -> None:
     its = recipe(task, backbone)
     network = activated(build_network(its, its.canvas), its.task)
-    assert network.output_shape == (None, *targets(its.task, case(task).truths[:1]).shape[1:])
+    expected = its.task.output_shape(its.canvas, its.classes)
+    assert network.output_shape == (None, *expected)
+    assert targets(its.task, case(task).truths[:1]).shape[1:] == expected
     assert network.output.dtype == "float32"
 
 

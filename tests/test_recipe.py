@@ -25,7 +25,7 @@ def test_defaults_are_filled_in() -> None:
         ({"train": {"epoch": 3}}, 'unknown key `train.epoch`. Did you mean "epochs"'),
         ({"segment": {"chanels": [8]}}, 'unknown key `segment.chanels`. Did you mean "channels"'),
         ({"detect": {}}, "unknown key `detect`"),
-        ({"task": "segmant"}, 'got \'segmant\'. Did you mean "segment"'),
+        ({"task": "segmant"}, "got 'segmant'. Did you mean \"segment\""),
         ({"task": 3}, "`task` must be one of"),
         ({"backbone": "resnet51"}, 'unknown backbone "resnet51". Did you mean "resnet5'),
         ({"size": 50}, "multiple of 32, the stride of tiny.*got 50. Try 32 or 64"),
@@ -61,7 +61,13 @@ def test_what_is_needed_is_asked_for(key: str) -> None:
 def test_overrides_are_toml_values_or_bare_words() -> None:
     its = parse_recipe(
         SMALL,
-        ["train.epochs=3", "train.learning_rate=1e-4", "data.path=my data", "train.freeze=[[0,32],[2,4]]", "backbone=resnet18"],
+        [
+            "train.epochs=3",
+            "train.learning_rate=1e-4",
+            "data.path=my data",
+            "train.freeze=[[0,32],[2,4]]",
+            "backbone=resnet18",
+        ],
     )
     assert its.train.epochs == 3
     assert its.train.learning_rate == 1e-4

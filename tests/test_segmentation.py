@@ -122,9 +122,7 @@ def _numpy_loss(target: np.ndarray, logits: np.ndarray, dice: float, weights: np
         factor = (t * weights).sum(-1)[seen]
         entropy = (pixel * factor).sum() / factor.sum()
         present = [k for k in range(t.shape[-1]) if t[..., k].any()]
-        overlap = [
-            2 * (share[..., k] * t[..., k]).sum() / (t[..., k].sum() + share[..., k][seen].sum()) for k in present
-        ]
+        overlap = [2 * (share[..., k] * t[..., k]).sum() / (t[..., k].sum() + share[..., k][seen].sum()) for k in present]
         losses.append(entropy + dice * (1 - np.mean(overlap)))
     return losses
 

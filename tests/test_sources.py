@@ -17,8 +17,9 @@ import pytest
 from cvtasks.errors import InputError
 from cvtasks.media import sources
 from cvtasks.media.download import download
+from cvtasks.media.names import natural_key
 from cvtasks.media.pictures import read_picture, write_picture
-from cvtasks.media.sources import SUFFIXES, Item, expand, natural_key, stems
+from cvtasks.media.sources import SUFFIXES, Item, expand, stems
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 

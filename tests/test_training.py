@@ -6,13 +6,14 @@ import os
 import resource
 import signal
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cvtasks.checkpoint import load_checkpoint, read_progress, save_checkpoint
-from cvtasks.data import open_source, remap
+from cvtasks.data import Remapped, open_source
 from cvtasks.data.augment import Augment
 from cvtasks.data.batches import Batches
 from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
@@ -54,7 +55,9 @@ def state_of(folder: Path) -> str:
     """Hash of all variables of a checkpoint; its header holds times, which differ."""
     from cvtasks.networks.safetensors_file import read_safetensors
 
-    return repr([(key, hash(stored.read().tobytes())) for key, stored in sorted(read_safetensors(folder / CHECKPOINT).items())])
+    return repr(
+        [(key, hash(stored.read().tobytes())) for key, stored in sorted(read_safetensors(folder / CHECKPOINT).items())]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +125,9 @@ def test_early_stopping_counts_looks_without_a_better_score(shapes: Path, tmp_pa
     assert any("stopped early" in text for text in said)
 
 
-@pytest.mark.parametrize("options", [{"optimizer": "sgd", "schedule": "poly"}, {"precision": "f32", "clip": 1.0, "jit": "off"}])
+@pytest.mark.parametrize(
+    "options", [{"optimizer": "sgd", "schedule": "poly"}, {"precision": "f32", "clip": 1.0, "jit": "off"}]
+)
 def test_other_ways_to_train_learn_too(shapes: Path, tmp_path: Path, options: dict) -> None:
     recipe = small(shapes, **{"learning_rate": 0.01, "freeze": [], "ema": 0.0, "accumulate": 1, **options})
     _, _, history = trained_in(tmp_path, recipe)
@@ -195,7 +200,7 @@ def test_the_rate_warms_up_and_never_rises_again(schedule: str) -> None:
     assert rates[0] == 0
     assert rates[10] == pytest.approx(0.2)
     assert max(rates) == rates[20] == pytest.approx(0.4)
-    assert all(later <= earlier for earlier, later in zip(rates[20:], rates[21:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(rates[20:]))
     ends = {"cosine": 0, "poly": 0, "step": 0.004, "constant": 0.4}
     assert rates[-1] == pytest.approx(ends[schedule])
 
@@ -303,9 +308,9 @@ def test_classes_are_taken_by_name_and_the_rest_becomes_what_the_recipe_says(sha
     from cvtasks.answers import VOID, Mask
 
     source = open_source(str(shapes), "train", Mask)
-    swapped = remap(source, ("background", "disc"), "void")
+    swapped = Remapped(source, ("background", "disc"), "void")
     for index in range(len(source)):
         ids, ours = source[index].truth.ids, swapped[index].truth.ids
         np.testing.assert_array_equal(ours, np.select([ids == 2, ids == 1], [1, VOID], 0))
-    with pytest.raises(DataError, match='"disk" is not. Did you mean "disc"'):
-        remap(source, ("background", "disk"), "void")
+    with pytest.raises(DataError, match=r'"disk" is not\. Did you mean "disc"'):
+        Remapped(source, ("background", "disk"), "void")

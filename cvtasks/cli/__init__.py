@@ -61,7 +61,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has left
         sys.exit(0)
     except Exception as error:  # the one place that turns a fault of ours into a sentence
-        _leave(error, f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug and report it.", 1)
+        _leave(
+            error, f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug and report it.", 1
+        )
 
 
 def _leave(error: BaseException, sentence: str, code: int) -> None:

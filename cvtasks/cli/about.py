@@ -46,7 +46,9 @@ def models(as_json: JsonOption = False) -> None:
         headline = next(iter(row["metrics"].items()), None)
         state = f"{row['bytes'] / 1e6:.1f} MB" if row["trained"] else "recipe only: train it"
         score = f"  {headline[0]} {headline[1]:.3f}" if headline else ""
-        print(f"{row['name']:<{width}}  {row['task']}  {row['backbone']} {row['size']} px, {len(row['classes'])} classes  {state}{score}")
+        print(
+            f"{row['name']:<{width}}  {row['task']}  {row['backbone']} {row['size']} px, {len(row['classes'])} classes  {state}{score}"
+        )
 
 
 def info(as_json: JsonOption = False) -> None:

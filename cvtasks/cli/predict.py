@@ -44,7 +44,9 @@ ModelOption = Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help
 OutputOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Default: outputs/TASK.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else there.")]
 ClassesOption = Annotated[str, typer.Option(metavar="A,B", help="Keep only these classes.")]
-SaveOption = Annotated[str, typer.Option(metavar="KINDS", help="Comma-separated: picture, json, csv and the task's own; or none.")]
+SaveOption = Annotated[
+    str, typer.Option(metavar="KINDS", help="Comma-separated: picture, json, csv and the task's own; or none.")
+]
 BatchOption = Annotated[int, typer.Option(min=0, help="Pictures a step of the keras engine; 0: one for one picture, else 8.")]
 EngineOption = Annotated[Engine, typer.Option(help="What runs the network; auto: openvino on a CPU, keras on a GPU.")]
 PrecisionOption = Annotated[Precision, typer.Option(help="What the network computes in; auto: bf16 where the CPU has it.")]
@@ -70,7 +72,17 @@ def segment(
     cvtasks segment holidays/ --save mask,json -o masks
     cvtasks segment --json sample:chelsea | jq .mask.shares
     """
-    _run("segment", sources, model, output, as_json, classes, save, dict(engine=engine, precision=precision, device=device), batch)
+    _run(
+        "segment",
+        sources,
+        model,
+        output,
+        as_json,
+        classes,
+        save,
+        {"engine": engine, "precision": precision, "device": device},
+        batch,
+    )
 
 
 def _run(
@@ -98,7 +110,9 @@ def _run(
     loaded = load(model or default_model(task), many=len(first) > 1, batch=batch, **{k: str(v) for k, v in how.items()})
     recipe = loaded.recipe
     if recipe.task.name != task:
-        raise ModelError(f"{task} needs a model of this task; {loaded.name} is one for {recipe.task.name}. See: cvtasks models")
+        raise ModelError(
+            f"{task} needs a model of this task; {loaded.name} is one for {recipe.task.name}. See: cvtasks models"
+        )
     keep = _kept(classes, recipe.classes)
     kinds = ("picture", *recipe.task.files) if not save else () if save == "none" else tuple(save.split(","))
     sink = Sink(output or Path("outputs") / task, recipe.task, kinds)

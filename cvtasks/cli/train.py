@@ -16,16 +16,22 @@ if TYPE_CHECKING:
 
 def train(
     what: Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (segment) or a recipe file (recipe.toml).")] = "",
-    data: Annotated[str, typer.Option(metavar="DATA", help="Folder of the data set; DATA:SPLIT names the training split.")] = "",
+    data: Annotated[
+        str, typer.Option(metavar="DATA", help="Folder of the data set; DATA:SPLIT names the training split.")
+    ] = "",
     backbone: Annotated[str, typer.Option(help="Name of the backbone, such as mobilenet, resnet50, vgg16.")] = "",
     size: Annotated[int, typer.Option(help="Side of the network's square canvas in pixels.")] = 0,
     classes: Annotated[str, typer.Option(help="Comma-separated classes to learn; default: all of the data set.")] = "",
     weights: Annotated[str, typer.Option(help='Start of the backbone: "imagenet" or a file of weights.')] = "",
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check recipe, data and one step; write nothing.")] = False,
     resume: Annotated[Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder.")] = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard (the extra of that name).")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also log for TensorBoard (the extra of that name).")
+    ] = False,
 ) -> None:
     """Train a model and write it into a folder: recipe, weights, graph, metrics, history, card.
 

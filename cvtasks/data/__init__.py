@@ -4,11 +4,11 @@ from pathlib import Path
 
 from cvtasks.answers import Answer
 from cvtasks.data.folders import MaskFolders
-from cvtasks.data.source import Source, remap
+from cvtasks.data.source import Remapped, Source
 from cvtasks.data.voc import VOCSegmentation
 from cvtasks.errors import DataError
 
-__all__ = ["SOURCES", "Source", "open_source", "remap", "split_of"]
+__all__ = ["SOURCES", "Remapped", "Source", "open_source", "split_of"]
 
 SOURCES: tuple[type[Source], ...] = (VOCSegmentation, MaskFolders)
 """Asked in this order; the first that knows the layout and gives the wanted kind of truth is taken."""

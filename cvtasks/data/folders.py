@@ -37,7 +37,9 @@ class MaskFolders(MaskSource):
         pictures = sorted(file for file in images.iterdir() if file.suffix.lower() in _PICTURES)
         stems = {file.stem for file in pictures}
         if len(stems) < len(pictures):
-            raise DataError(f"pictures are matched to masks by their stems, so these must differ; in {str(images)!r} some do not.")
+            raise DataError(
+                f"pictures are matched to masks by their stems, so these must differ; in {str(images)!r} some do not."
+            )
         lonely = sorted(file.name for file in masks.glob("*.png") if file.stem not in stems) if masks.is_dir() else []
         if lonely:
             raise DataError(f"every mask needs its picture; {str(masks)!r} has {len(lonely)} without, such as {lonely[0]!r}.")

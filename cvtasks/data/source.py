@@ -98,7 +98,7 @@ class MaskSource(Source):
                 )
 
 
-class remap(Source):  # noqa: N801  (reads as the verb it is)
+class Remapped(Source):
     """A source whose classes become `classes`; the classes of the data that are not among them become `others`.
 
     Raises:

@@ -54,7 +54,10 @@ class OpenVINOEngine:
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(f"the graph {str(graph)!r} cannot be read: {reason} Delete it: it will be made again.") from error
-        shapes = [list(port.partial_shape.to_shape()) if port.partial_shape.is_static else None for port in model.inputs + model.outputs]
+        shapes = [
+            list(port.partial_shape.to_shape()) if port.partial_shape.is_static else None
+            for port in model.inputs + model.outputs
+        ]
         if shapes != [[1, *canvas, 3], [1, *output]]:
             raise ModelError(
                 f"the graph of this recipe must map {[1, *canvas, 3]} to {[1, *output]}; {str(graph)!r} has {shapes}. "

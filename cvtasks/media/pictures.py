@@ -8,8 +8,6 @@ OpenCV's version; and masks, whose palette indices it alone keeps. OpenCV's BGR 
 """
 
 import io
-import os
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ import numpy as np
 from cvtasks.errors import CVTasksError, DataError, InputError, UsageError, did_you_mean
 from cvtasks.files import write_bytes
 from cvtasks.media.headers import Header, damaged, read_header
+from cvtasks.media.regular_file import read_regular_file
 
 MAX_PIXELS = 50_000_000
 # What imencode is asked for; its own default for WebP is lossless, which is slow.
@@ -165,7 +164,7 @@ def _open(source: str | Path | bytes, max_pixels: int, name: str | None) -> tupl
         content, name = source, "the given bytes" if name is None else repr(name)
     else:
         name = repr(str(source) if name is None else name)  # repr: a name that is not UTF-8 can always be printed
-        content = _content(source, name, most=8 * max_pixels + 2**24)
+        content = read_regular_file(source, name, most=8 * max_pixels + 2**24)
     header = read_header(content, name)
     if header.width * header.height > max_pixels:
         raise InputError(
@@ -173,34 +172,6 @@ def _open(source: str | Path | bytes, max_pixels: int, name: str | None) -> tupl
             f"{header.height:,}. Make it smaller, or raise the limit if you trust the file."
         )
     return content, name, header
-
-
-def _content(path: str | Path, name: str, most: int) -> bytes:
-    """Return the bytes of a regular file of at most `most` bytes (four uncompressed 16-bit channels, and metadata)."""
-    try:
-        _refuse_special(Path(path).stat(), name, most)
-        # A pipe that takes the file's place in between must not block either, hence O_NONBLOCK and the second look.
-        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-            status = os.fstat(file.fileno())
-            _refuse_special(status, name, most)
-            return file.read(status.st_size + 1)
-    except FileNotFoundError:
-        raise InputError(f"A picture must be a file that exists; {name} does not. Check the name.") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL within the name
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"A picture must be a file that can be read; {name} cannot: {reason}. Check it.") from error
-
-
-def _refuse_special(status: os.stat_result, name: str, most: int) -> None:
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
-    if not stat.S_ISREG(status.st_mode):
-        kind = kinds.get(stat.S_IFMT(status.st_mode), "a device")
-        raise InputError(f"A picture must be a regular file; {name} is {kind}. Name a picture file.")
-    if status.st_size > most:
-        raise InputError(
-            f"A picture file may have at most {most:,} bytes at this limit of pixels; {name} has {status.st_size:,}. "
-            "Raise the limit (max_pixels) if it really is a picture."
-        )
 
 
 # === from bytes to pixels ===

@@ -44,15 +44,15 @@ class Sink:
         self._records: list[Path] = []
 
     def stem(self, name: str) -> Path:
-        """A path in the folder, without an ending, that no file of the folder and no earlier stem begins with.
+        """A path in the folder, without an ending, whose files do not exist yet and that is given once only.
 
-        Not to be called by two threads at a time.
+        Upper and lower case are not told apart, as on some file systems. Not to be called by two threads at a time.
         """
         number, stem = 1, name
-        while stem in self._taken or any(self._exists(stem)):
+        while stem.casefold() in self._taken or any(self._exists(stem)):
             number += 1
             stem = f"{name}-{number}"
-        self._taken.add(stem)
+        self._taken.add(stem.casefold())
         return self._folder / stem
 
     def write(self, stem: Path, image: np.ndarray, answer: Answer) -> list[Path]:
@@ -96,7 +96,7 @@ class Sink:
             self._records_stem = self._records_stem or self.stem("records")
             path = self._records_stem.with_suffix(Path(name).suffix)
             part = self._finish.enter_context(written_whole(path))
-            self._open[name] = open(part, "w", encoding="utf-8", newline="")
+            self._open[name] = part.open("w", encoding="utf-8", newline="")
             self._records.append(path)
         return self._open[name]
 

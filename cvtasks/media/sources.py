@@ -9,7 +9,6 @@ import glob
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -22,6 +21,7 @@ import numpy as np
 
 from cvtasks.errors import InputError, did_you_mean
 from cvtasks.media.download import MAX_BYTES, TIMEOUT_S, download
+from cvtasks.media.names import natural_key, safe_stem
 from cvtasks.media.pictures import MAX_PIXELS, read_picture
 
 # Folders and globs choose by these endings; a file that is named outright is read whatever its name ends in.
@@ -92,7 +92,7 @@ def expand(
             name = _stem(re.split("[?#]", source)[0])
             yield item(name, source, partial(download, source, timeout_s, max_bytes))
         elif source.startswith("sample:"):
-            yield item(_safe(source.removeprefix("sample:")), source, partial(_find_sample, source))
+            yield item(safe_stem(source.removeprefix("sample:")), source, partial(_find_sample, source))
         elif refusal := _refuse(source):
             yield item(_stem(source), source, partial(_fail, refusal))
         elif glob.has_magic(source):
@@ -104,9 +104,8 @@ def expand(
 def stems(items: Iterable[Item]) -> Iterator[str]:
     """Yield for each item a file stem that no other item has, in order; the same items always give the same stems.
 
-    A stem is a valid, visible file name on every system: at most 150 bytes of UTF-8, no separators, control characters
-    or undecodable bytes, no dot or dash in front. Items that share one get "-2", "-3" …; upper and lower case are not
-    told apart, because some file systems do not.
+    Each is `safe_stem` of the item's name. Items that share one get "-2", "-3" …; upper and lower case are not told
+    apart, because some file systems do not.
 
     >>> item = lambda name: Item(name, name, str)
     >>> list(stems([item("dog"), item("Dog"), item("dog-2"), item("a/b"), item("..")]))
@@ -114,22 +113,12 @@ def stems(items: Iterable[Item]) -> Iterator[str]:
     """
     last: dict[str, int] = {}  # every stem given so far, folded -> the last number tried for it
     for item in items:
-        wanted = stem = _safe(item.name)
+        wanted = stem = safe_stem(item.name)
         while stem.casefold() in last:
             last[wanted.casefold()] += 1
             stem = f"{wanted}-{last[wanted.casefold()]}"
         last[stem.casefold()] = 1
         yield stem
-
-
-def natural_key(name: str) -> tuple:
-    """Return a key that sorts numbers within names by value.
-
-    >>> sorted(["img10.png", "img2.png", "IMG1.png"], key=natural_key)
-    ['IMG1.png', 'img2.png', 'img10.png']
-    """
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
 
 
 # === lists of pictures ===
@@ -253,16 +242,6 @@ def _read_stdin(max_bytes: int, taken: bool) -> bytes:
     return content
 
 
-# === names ===
-
-
 def _stem(path: str) -> str:
     """Return the last part of a path or an address without its ending, made safe as a file stem."""
-    return _safe(Path(path).stem)
-
-
-def _safe(name: str) -> str:
-    name = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]', "_", unicodedata.normalize("NFC", name))
-    name = name.encode()[:150].decode(errors="ignore").strip(" .").lstrip("-. ") or "picture"
-    reserved = re.fullmatch(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", name, re.IGNORECASE)  # on Windows
-    return "_" + name if reserved else name
+    return safe_stem(Path(path).stem)

@@ -45,9 +45,7 @@ class MaskMetric:
         true, predicted = self._confusion.sum(1), self._confusion[:, :-1].sum(0)
         with np.errstate(invalid="ignore"):
             iou, accuracy = hit / (true + predicted - hit), hit / true
-        return {
-            name: {"IoU": float(i), "accuracy": float(a)} for name, i, a in zip(self._classes, iou, accuracy, strict=True)
-        }
+        return {name: {"IoU": float(i), "accuracy": float(a)} for name, i, a in zip(self._classes, iou, accuracy, strict=True)}
 
     def result(self) -> dict[str, float]:
         """ "VOC mean IoU" and "pixel accuracy", 0 to 1; NaN before anything was counted."""

@@ -21,7 +21,9 @@ def segmentation_loss(target: Any, logits: Any, *, dice: float, class_weights: t
     """
     target, logits = ops.cast(target, "float32"), ops.cast(logits, "float32")
     log_share = ops.log_softmax(logits, axis=-1)
-    weighted = target * ops.reshape(ops.convert_to_tensor(class_weights, "float32"), (1, 1, 1, -1)) if class_weights else target
+    weighted = (
+        target * ops.reshape(ops.convert_to_tensor(class_weights, "float32"), (1, 1, 1, -1)) if class_weights else target
+    )
     entropy = -ops.sum(weighted * log_share, axis=(1, 2, 3)) / ops.maximum(ops.sum(weighted, axis=(1, 2, 3)), 1e-6)
     if not dice:
         return entropy

@@ -5,7 +5,7 @@ network's activated output live in the same space and have the same shape.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -74,6 +74,10 @@ class Task(ABC):
     @abstractmethod
     def record(self, answer: Answer) -> dict[str, Any]:
         """The answer's part of a JSON record."""
+
+    @abstractmethod
+    def from_record(self, record: Mapping[str, Any], classes: Classes) -> Answer:
+        """The inverse of `record`; raises KeyError, TypeError or ValueError where the record is not one of this task."""
 
     @abstractmethod
     def rows(self, answer: Answer) -> list[dict[str, Any]]:

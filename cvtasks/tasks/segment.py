@@ -1,6 +1,6 @@
 """Semantic segmentation: one class for every pixel, by a U-Net."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,7 +14,7 @@ from cvtasks.errors import ModelError
 from cvtasks.letterbox import Letterbox
 from cvtasks.media.pictures import write_mask
 from cvtasks.metrics.segmentation import MaskMetric
-from cvtasks.rle import encode_rle
+from cvtasks.rle import decode_rle, encode_rle
 from cvtasks.tasks.base import Classes, Task
 
 
@@ -134,6 +134,14 @@ class Segment(Task):
         present = answer.shares()
         rle = {name: encode_rle(answer.ids == i) for i, name in enumerate(answer.classes) if i and name in present}
         return {"mask": {"size": list(answer.size), "shares": {k: round(v, 6) for k, v in present.items()}, "rle": rle}}
+
+    def from_record(self, record: Mapping[str, Any], classes: Classes) -> Mask:
+        """Mask of a record; pixels that no run covers are background."""
+        height, width = record["mask"]["size"]
+        ids = np.zeros((height, width), np.uint8)
+        for name, rle in record["mask"]["rle"].items():
+            ids[decode_rle(rle)] = classes.index(name)
+        return Mask(ids, classes)
 
     def summary(self, answer: Mask) -> str:
         """Foreground classes and their shares, the largest first."""

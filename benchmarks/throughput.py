@@ -1,0 +1,150 @@
+"""Pictures a second in a steady stream, from pictures in memory to answers at their own size.
+
+    python benchmarks/throughput.py [--model MODEL] [--runs 7] [--pictures 48]
+
+`Model.predict_many` (letterbox, compiled graph, decode) against
+
+- a bare OpenVINO loop over the same graph, precision and element types, on inputs that are already letterboxed, its
+  outputs dropped: one call after the other as compiled for latency, and the fastest such loop there is, a queue of
+  requests as compiled for throughput. Wanted: at least 0.95 times as fast as either; the rest is what cvtasks costs.
+- `keras.Model.predict` of one picture after the other, float32, inputs already letterboxed floats: what one writes
+  without cvtasks. Wanted: at least 6 times as fast in bfloat16 and twice in float32.
+
+Then the processor time, of all threads, that letterbox, engine and decode take for one picture. The pictures are those of
+`$CVTASKS_DATA/photos`, or made ones. Takes about four minutes.
+"""
+
+import argparse
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+from compare import Times, interleaved, medians, photographs, print_times, report
+
+from cvtasks.engines.with_openvino import GRAPH, has_bf16, ov
+from cvtasks.letterbox import Letterbox
+from cvtasks.model import Model, load, load_network
+from cvtasks.networks.build import activated
+from cvtasks.recipe import read_recipe
+from cvtasks.zoo import RECIPE, model_folder
+
+SIZES = ((500, 375), (320, 240))
+WITHIN = {"bare loop": ">= 0.95", "bare queue": ">= 0.95"}
+KERAS = {"bf16": ">= 6", "f32": ">= 2"}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="segment-mobilenet-voc", help="a name of the zoo or a folder with a graph")
+    parser.add_argument("--runs", type=int, default=7, help="passes of each contestant (default: 7)")
+    parser.add_argument("--pictures", type=int, default=48, help="pictures a pass (default: 48; keras does an eighth of them)")
+    options = parser.parse_args()
+    folder = model_folder(options.model)
+    if not (folder / GRAPH).is_file():
+        raise SystemExit(f"{folder} has no {GRAPH}: the bare loop needs one. Train or export the model with TensorFlow.")
+    recipe = read_recipe(folder / RECIPE)
+    network = activated(load_network(folder, recipe), recipe.task)
+    ratios, target = {}, {}
+    for precision in ("bf16", "f32") if has_bf16() else ("f32",):
+        model = load(folder, engine="openvino", precision=precision, many=True)
+        peers = make_peers(folder / GRAPH, precision, network)
+        for width, height in SIZES:
+            pictures = photographs(width, height, options.pictures)
+            title = f"{precision}, {width} x {height}"
+            times, items = race(model, peers, pictures, options.runs)
+            print_times(f"{title}: a picture", times, items)
+            print_shares(model, pictures, options.runs)
+            each = medians(times, items)
+            for peer, wanted in {**WITHIN, "keras predict": KERAS[precision]}.items():
+                name = f"{title}: predict_many / {peer}"
+                ratios[name], target[name] = round(each[peer] / each["predict_many"], 3), wanted
+                print(f"  as fast as {peer:<17} {ratios[name]:6.2f} times (wanted: {wanted})")
+    report("throughput", target, ratio=ratios)
+
+
+Peer = Callable[[Sequence[np.ndarray]], object]
+"""Takes canvases (H, W, 3) uint8; drops what it computes."""
+
+
+def make_peers(graph: Path, precision: str, network: keras.Model) -> dict[str, Peer]:
+    """The peers by name. Keras' takes floats and computes in float32 whatever the precision."""
+    one, many = (compiled(graph, precision, hint) for hint in ("LATENCY", "THROUGHPUT"))
+
+    def loop(canvases: Sequence[np.ndarray]) -> None:
+        for canvas in canvases:
+            one(canvas[None])
+
+    def queue(canvases: Sequence[np.ndarray]) -> None:
+        requests = ov.AsyncInferQueue(many)
+        for canvas in canvases:
+            requests.start_async([ov.Tensor(canvas[None])], share_inputs=True)
+        requests.wait_all()
+
+    def predict(canvases: Sequence[np.ndarray]) -> None:
+        for canvas in canvases:
+            network.predict(canvas[None], verbose=0)
+
+    return {"bare loop": loop, "bare queue": queue, "keras predict": predict}
+
+
+def compiled(graph: Path, precision: str, hint: str) -> ov.CompiledModel:
+    """The graph as OpenVINO's own documentation compiles it: uint8 in, float32 out."""
+    core = ov.Core()
+    prepared = ov.preprocess.PrePostProcessor(core.read_model(graph))
+    prepared.input().tensor().set_element_type(ov.Type.u8)
+    prepared.input().preprocess().convert_element_type(ov.Type.f32)
+    prepared.output().tensor().set_element_type(ov.Type.f32)
+    return core.compile_model(prepared.build(), "CPU", {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision})
+
+
+def race(model: Model, peers: dict[str, Peer], pictures: list[np.ndarray], runs: int) -> tuple[Times, dict[str, int]]:
+    """Seconds of each contestant's passes, and how many pictures a pass of it has."""
+    canvases = letterboxed(model, pictures)
+    floats = [canvas.astype(np.float32) for canvas in canvases[: max(1, len(canvases) // 8)]]
+    inputs = {name: floats if name == "keras predict" else canvases for name in peers}
+    contestants = {"predict_many": partial(drain, model, pictures)}
+    contestants |= {name: partial(peer, inputs[name]) for name, peer in peers.items()}
+    items = {"predict_many": len(pictures)} | {name: len(given) for name, given in inputs.items()}
+    return interleaved(contestants, runs), items
+
+
+def drain(model: Model, pictures: list[np.ndarray]) -> None:
+    """Predict all pictures and drop the answers."""
+    deque(model.predict_many((None, picture) for picture in pictures), maxlen=0)
+
+
+def letterboxed(model: Model, pictures: list[np.ndarray]) -> list[np.ndarray]:
+    """Each picture on the model's canvas."""
+    canvas = model.recipe.canvas
+    return [np.ascontiguousarray(Letterbox(picture.shape[:2], canvas).image(picture)) for picture in pictures]
+
+
+def print_shares(model: Model, pictures: list[np.ndarray], runs: int) -> None:
+    """Print what each part of predict_many costs, by itself, in processor time of all threads for one picture."""
+    recipe, few = model.recipe, pictures[:16]
+    canvases = letterboxed(model, few)
+    letterbox = Letterbox(few[0].shape[:2], recipe.canvas)
+    outputs = list(model.engine.stream(canvases))
+
+    def decode() -> None:
+        for output in outputs:
+            recipe.task.decode(output, letterbox, recipe.classes)
+
+    parts = {
+        "letterbox": partial(letterboxed, model, few),
+        "engine": lambda: deque(model.engine.stream(canvases), maxlen=0),
+        "decode": decode,
+    }
+    each = medians(interleaved(parts, runs, clock=time.process_time), dict.fromkeys(parts, len(few)))
+    whole = sum(each.values())
+    parts_of = ((f"{name} {1000 * seconds:.2f} ms", f"({seconds / whole:.1%})") for name, seconds in each.items())
+    print("  processor time: " + ", ".join(map(" ".join, parts_of)))
+
+
+if __name__ == "__main__":
+    main()
