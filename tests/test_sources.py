@@ -17,9 +17,11 @@ import pytest
 from cvtasks.errors import InputError
 from cvtasks.media import sources
 from cvtasks.media.download import download
-from cvtasks.media.names import natural_key
+from cvtasks.media.names import natural_key, safe_stem
 from cvtasks.media.pictures import read_picture, write_picture
-from cvtasks.media.sources import SUFFIXES, Item, expand, stems
+from cvtasks.media.sink import Sink
+from cvtasks.media.sources import SUFFIXES, Item, expand
+from cvtasks.tasks.segment import Segment
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 
@@ -59,7 +61,6 @@ def the_one(*given: str, **limits: float) -> Item:
 
 def test_nothing_gives_nothing() -> None:
     assert list(expand([])) == []
-    assert list(stems([])) == []
 
 
 def test_one_string_is_a_mistake() -> None:
@@ -432,9 +433,10 @@ def test_stems_are_unique_safe_and_the_same_again(tmp_path: Path) -> None:
         "<&>",
     ]
     names += ["dog"] * 1000
-    items = [Item(name, name, str) for name in names]
-    found = list(stems(items))
-    assert found == list(stems(iter(items)))
+    found, again = (
+        [sink.stem(safe_stem(name)).name for name in names] for sink in (Sink(tmp_path, Segment(), ()) for _ in range(2))
+    )
+    assert found == again
     assert len(found) == len(names) == len({stem.casefold() for stem in found})
     assert found[0] == "a" and found[-1] == "dog-1000" and "日本" in found
     for stem in found:
@@ -449,7 +451,7 @@ def test_names_of_items_are_safe_already(here: Path, photo: bytes) -> None:
     for name in NAMES:
         Path(name).write_bytes(photo)
     for item in expand([*NAMES, "http://h/..", "sample:../..", "-", "/", "*.nothing"]):
-        assert list(stems([item])) == [item.name]
+        assert safe_stem(item.name) == item.name
 
 
 def test_natural_order_is_an_order() -> None:

@@ -109,7 +109,7 @@ def test_a_stopped_run_saves_within_the_epoch_and_goes_on(shapes: Path, tmp_path
 
 def test_a_loss_that_is_no_number_stops_the_run_and_is_not_saved(shapes: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFinite, match=r"epoch \d, step \d, with the pictures 0\d\d, .*train.learning_rate.*now 1e\+02"):
-        trained_in(tmp_path, small(shapes, learning_rate=100.0, optimizer="sgd", warmup=0.0, epochs=30))
+        trained_in(tmp_path, small(shapes, learning_rate=100.0, weight_decay=10.0, optimizer="sgd", warmup=0.0, epochs=30))
     for file in tmp_path.glob("*.safetensors"):
         from cvtasks.networks.safetensors_file import read_safetensors
 

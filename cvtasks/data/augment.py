@@ -38,7 +38,14 @@ class Augment:
 
         data, crop = self._data, self._data.crop or self._size
         low, high = (max(1, round(self._size * factor)) for factor in data.scale)
-        steps = [A.LongestMaxSize(list(range(low, high + 1)), interpolation=cv2.INTER_LINEAR, area_for_downscale="image")]
+        steps = [
+            A.LongestMaxSize(
+                list(range(low, high + 1)),
+                interpolation=cv2.INTER_LINEAR,
+                mask_interpolation=cv2.INTER_NEAREST_EXACT,
+                area_for_downscale="image",
+            )
+        ]
         if data.rotate:
             steps.append(
                 A.Rotate((-data.rotate, data.rotate), border_mode=cv2.BORDER_CONSTANT, fill=GREY, fill_mask=VOID, p=0.5)

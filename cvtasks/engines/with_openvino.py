@@ -67,6 +67,10 @@ class OpenVINOEngine:
         prepared.input().tensor().set_element_type(ov.Type.u8)
         prepared.input().preprocess().convert_element_type(ov.Type.f32)
         prepared.output().tensor().set_element_type(ov.Type.f32)
+        self._planar = len(output) == 3  # maps come out plane by plane, as whoever decodes them reads them
+        if self._planar:
+            prepared.output().model().set_layout(ov.Layout("NHWC"))
+            prepared.output().tensor().set_layout(ov.Layout("NCHW"))
         settings = {
             "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
@@ -87,9 +91,9 @@ class OpenVINOEngine:
         while busy:
             yield self._finish(busy, idle)
 
-    @staticmethod
-    def _finish(busy: deque, idle: list) -> np.ndarray:
+    def _finish(self, busy: deque, idle: list) -> np.ndarray:
         request = busy.popleft()
         request.wait()
+        output = request.get_output_tensor().data[0].copy()
         idle.append(request)
-        return request.get_output_tensor().data[0].copy()
+        return np.moveaxis(output, 0, -1) if self._planar else output

@@ -37,7 +37,7 @@ class Sink:
                     "Separate several by commas."
                 )
         self._folder, self._task, self._kinds = folder, task, kinds
-        self._taken: set[str] = set()
+        self._taken: dict[str, int] = {}  # every stem given so far, folded → the last number tried for it
         self._open: dict[str, TextIO] = {}
         self._records_stem: Path | None = None
         self._finish = ExitStack()
@@ -48,11 +48,12 @@ class Sink:
 
         Upper and lower case are not told apart, as on some file systems. Not to be called by two threads at a time.
         """
-        number, stem = 1, name
+        stem = name
         while stem.casefold() in self._taken or any(self._exists(stem)):
-            number += 1
+            number = self._taken.get(name.casefold(), 1) + 1
+            self._taken[name.casefold()] = number
             stem = f"{name}-{number}"
-        self._taken.add(stem.casefold())
+        self._taken.setdefault(stem.casefold(), 1)
         return self._folder / stem
 
     def write(self, stem: Path, image: np.ndarray, answer: Answer) -> list[Path]:

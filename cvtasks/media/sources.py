@@ -9,7 +9,7 @@ import glob
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
@@ -36,7 +36,7 @@ class Item:
 
     Attributes:
         name: short and a valid file stem, for display and output names: "dog" for photos/dog.jpg. Two items may share
-            it; `stems` tells them apart.
+            it; a sink tells them apart.
         source: where it comes from: a path, an address, "sample:NAME" or "-".
     """
 
@@ -99,26 +99,6 @@ def expand(
             yield from _list_glob(source, item)
         else:
             yield item(_stem(source), source, partial(_find_missing, source))
-
-
-def stems(items: Iterable[Item]) -> Iterator[str]:
-    """Yield for each item a file stem that no other item has, in order; the same items always give the same stems.
-
-    Each is `safe_stem` of the item's name. Items that share one get "-2", "-3" …; upper and lower case are not told
-    apart, because some file systems do not.
-
-    >>> item = lambda name: Item(name, name, str)
-    >>> list(stems([item("dog"), item("Dog"), item("dog-2"), item("a/b"), item("..")]))
-    ['dog', 'Dog-2', 'dog-2-2', 'a_b', 'picture']
-    """
-    last: dict[str, int] = {}  # every stem given so far, folded -> the last number tried for it
-    for item in items:
-        wanted = stem = safe_stem(item.name)
-        while stem.casefold() in last:
-            last[wanted.casefold()] += 1
-            stem = f"{wanted}-{last[wanted.casefold()]}"
-        last[stem.casefold()] = 1
-        yield stem
 
 
 # === lists of pictures ===

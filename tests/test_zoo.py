@@ -1,0 +1,91 @@
+"""The zoo: every model in it loads, works offline, and scores what its card says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import cvtasks
+from cvtasks.cli import main
+from cvtasks.data import Remapped, open_source
+from cvtasks.evaluation import evaluate
+from cvtasks.recipe import read_recipe
+from cvtasks.zoo import RECIPE, WEIGHTS, default_model, model_folder, zoo_folder, zoo_names
+
+TRAINED = [name for name in zoo_names() if (zoo_folder() / name / WEIGHTS).is_file()]
+SEGMENTING = [name for name in TRAINED if name.startswith("segment-")]
+
+
+def test_segment_has_a_default_with_weights() -> None:
+    assert default_model("segment") in SEGMENTING
+    with pytest.raises(cvtasks.CVTasksError, match="no trained model for juggle"):
+        default_model("juggle")
+
+
+@pytest.mark.parametrize("name", zoo_names())
+def test_a_name_is_a_folder_and_says_its_task(name: str) -> None:
+    assert model_folder(name) == zoo_folder() / name
+    recipe = read_recipe(zoo_folder() / name / RECIPE)
+    assert name.startswith(f"{recipe.task.name}-")
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_trained_model_is_small_and_whole(name: str) -> None:
+    recipe = read_recipe(zoo_folder() / name / RECIPE)
+    assert {WEIGHTS, "graph.xml", "graph.bin"} == set(recipe.files)
+    assert sum((zoo_folder() / name / file).stat().st_size for file in recipe.files) <= 16e6
+    assert not Path(recipe.data.path).is_absolute()
+
+
+@pytest.mark.parametrize("name", SEGMENTING)
+def test_the_cat_is_a_cat(name: str) -> None:
+    """On the photograph of the README: 451×300 pixels, most of them cat."""
+    skimage = pytest.importorskip("skimage", reason="scikit-image ships the photograph")
+    photo = Path(skimage.__file__).parent / "data" / "chelsea.png"
+    mask = cvtasks.load(name).predict(photo)
+    assert mask.size == (300, 451)
+    shares = mask.shares()
+    assert shares.get("cat", 0) > 0.4
+    assert max(shares, key=shares.get) == "cat"
+
+
+@pytest.mark.parametrize("name", SEGMENTING)
+def test_the_graph_is_the_network(name: str) -> None:
+    skimage = pytest.importorskip("skimage", reason="scikit-image ships the photograph")
+    photo = Path(skimage.__file__).parent / "data" / "chelsea.png"
+    graph, network = (cvtasks.load(name, engine=engine, precision="f32").predict(photo) for engine in ("openvino", "keras"))
+    assert (graph.ids == network.ids).mean() > 0.999
+
+
+@pytest.mark.parametrize("name", SEGMENTING)
+@pytest.mark.parametrize("precision", ["auto", "f32"])
+def test_the_score_is_the_cards(name: str, precision: str, cvtasks_data: Path) -> None:
+    model = cvtasks.load(name, precision=precision, many=True)
+    recipe = model.recipe
+    source = open_source(str(cvtasks_data / "voc2012" / "VOCdevkit" / "VOC2012"), "val", recipe.task.answer)
+    source = Remapped(source, recipe.classes, recipe.data.others)
+    measured = evaluate(model.engine, recipe.task, recipe.canvas, source).result()["VOC mean IoU"]
+    card = json.loads((zoo_folder() / name / "metrics.json").read_text())
+    assert card["images"] == len(source)
+    assert measured == pytest.approx(card["metrics"]["VOC mean IoU"], abs=0.002)
+    assert measured >= 0.60
+
+
+def test_the_first_command_of_the_readme(run_cli, tmp_path: Path) -> None:
+    pytest.importorskip("skimage", reason="scikit-image ships the photograph")
+    done = run_cli("segment", "sample:chelsea", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {file.name for file in (tmp_path / "outputs" / "segment").iterdir()} == {"chelsea.jpg", "chelsea-mask.png"}
+
+
+@pytest.mark.parametrize("name", [name for name in zoo_names() if name not in TRAINED])
+def test_a_recipe_without_weights_is_rehearsed(name: str, cvtasks_data: Path, monkeypatch, capsys, tmp_path: Path) -> None:
+    """One real step of the real recipe, from random weights: ImageNet's would have to be fetched."""
+    monkeypatch.chdir(tmp_path)
+    data = cvtasks_data / "voc2012" / "VOCdevkit" / "VOC2012"
+    quick = ["--set", "train.batch=2", "--set", "data.crop=64", "--set", "data.workers=0"]
+    arguments = ["cvtasks", "train", str(zoo_folder() / name / RECIPE), "--data", str(data), "--set", 'train.weights=""']
+    monkeypatch.setattr("sys.argv", [*arguments, *quick, "--dry-run"])
+    main()
+    assert "one training step are fine" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
