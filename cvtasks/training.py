@@ -111,6 +111,7 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
             if stage != (stage := _stage(how, progress.epoch)):
                 _enter(stage, network, averaged, recipe)
             rate = _epoch(network, recipe, batches, progress, report, stop, checkpoint)
+            _check_finite(network, progress)
             copy_weights(network, averaged)
             if how.ema:
                 network.optimizer.finalize_variable_values(averaged.trainable_variables)
@@ -129,7 +130,7 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
                 looks_since_best=0 if is_best else progress.looks_since_best + bool(scores),
                 history=[*progress.history, row],
             )
-            save_checkpoint(checkpoint, network, network.optimizer, asdict(progress))
+            _save(checkpoint, network, progress)
             report.on_epoch(row, is_best)
             if how.patience and progress.looks_since_best >= how.patience:
                 report.on_message(f"stopped early: {how.patience} looks at the validation split without a better score")
@@ -186,12 +187,27 @@ def _epoch(
         progress.seconds = before + spent
         report.on_step(progress.epoch, progress.step, steps, loss, (progress.step - first) * len(batch.names) / spent)
         if stop.is_set() and progress.step < steps:
-            save_checkpoint(checkpoint, network, network.optimizer, asdict(progress))
+            _save(checkpoint, network, progress)
             raise Stopped(
                 f"stopped after epoch {progress.epoch + 1}, step {progress.step} of {steps}; saved. "
                 f"Go on with: cvtasks train --resume {checkpoint.parent.parent}"
             )
     return rate
+
+
+def _check_finite(network: keras.Model, progress: Progress) -> None:
+    """Raise NotFinite if a weight is NaN or infinite; the loss may not show it before the next step."""
+    for variable in network.weights:
+        if not np.isfinite(variable.numpy()).all():
+            raise NotFinite(
+                f"weights must stay finite numbers; {variable.path} did not, in epoch {progress.epoch + 1} before step "
+                f"{progress.step + 1}. Nothing of it was saved. Try a lower `train.learning_rate` or `train.clip = 1.0`."
+            )
+
+
+def _save(checkpoint: Path, network: keras.Model, progress: Progress) -> None:
+    _check_finite(network, progress)
+    save_checkpoint(checkpoint, network, network.optimizer, asdict(progress))
 
 
 def _stage(how: Train, epoch: int) -> int:

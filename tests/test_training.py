@@ -108,13 +108,26 @@ def test_a_stopped_run_saves_within_the_epoch_and_goes_on(shapes: Path, tmp_path
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_is_not_saved(shapes: Path, tmp_path: Path) -> None:
-    with pytest.raises(NotFinite, match=r"epoch \d, step \d, with the pictures 0\d\d, .*train.learning_rate.*now 1e\+02"):
-        trained_in(tmp_path, small(shapes, learning_rate=100.0, weight_decay=10.0, optimizer="sgd", warmup=0.0, epochs=30))
+    recipe = small(shapes, learning_rate=100.0, weight_decay=10.0, optimizer="sgd", warmup=0.0, epochs=30)
+    with pytest.raises(NotFinite, match=r"in epoch \d+.*step \d.*Nothing of it was saved.*train.learning_rate"):
+        trained_in(tmp_path, recipe)
     for file in tmp_path.glob("*.safetensors"):
         from cvtasks.networks.safetensors_file import read_safetensors
 
         for name, stored in read_safetensors(file).items():
             assert np.isfinite(stored.read()).all(), f"{file.name}: {name}"
+
+
+def test_a_loss_that_is_no_number_names_the_pictures(shapes: Path, tmp_path: Path, monkeypatch) -> None:
+    def loss(self, target, logits):
+        from keras import ops
+
+        return ops.mean(logits, axis=(1, 2, 3)) * float("nan")
+
+    monkeypatch.setattr("cvtasks.tasks.segment.Segment.loss", loss)
+    with pytest.raises(NotFinite, match=r"became nan in epoch 1, step 1, with the pictures 0\d\d, .*now 0\.003"):
+        trained_in(tmp_path, small(shapes))
+    assert list(tmp_path.glob("*.safetensors")) == []
 
 
 def test_early_stopping_counts_looks_without_a_better_score(shapes: Path, tmp_path: Path) -> None:
