@@ -47,8 +47,7 @@ On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their
 
 {chr(10).join(table)}
 
-`metrics.json` holds these numbers, `history.csv` and `curves.png` the course of the training, `samples/` the first pictures
-(picture, truth, prediction).
+`metrics.json` holds these numbers; `history.csv`, `log.jsonl` and `curves.png` the course of the training.
 
 ## How it was made
 

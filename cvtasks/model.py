@@ -96,7 +96,7 @@ def load(
         graph = cached_graph(key, lambda place: _export(folder, recipe, place))
     chosen = ("bf16" if has_bf16() else "f32") if precision == "auto" else precision
     output = recipe.task.output_shape(recipe.canvas, recipe.classes)
-    return Model(folder.name, recipe, OpenVINOEngine(graph, recipe.canvas, output, chosen, many))
+    return Model(folder.name, recipe, OpenVINOEngine(graph, folder / WEIGHTS, recipe.canvas, output, chosen, many))
 
 
 def load_network(folder: Path, recipe: Recipe, precision: str = "f32"):
@@ -121,7 +121,7 @@ def _keras_engine(folder: Path, recipe: Recipe, precision: str, device: str, bat
 def _export(folder: Path, recipe: Recipe, place: Path) -> None:
     from cvtasks.engines.export import export_graph
 
-    export_graph(load_network(folder, recipe), recipe.task, place, half=False)
+    export_graph(load_network(folder, recipe), recipe.task, folder / WEIGHTS, place)
 
 
 def _check_files(folder: Path, recipe: Recipe) -> None:

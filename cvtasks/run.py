@@ -151,7 +151,7 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
     network = load_network(folder, recipe)  # as stored: the graph must come from the same numbers
     files = [folder / WEIGHTS]
     if keras.config.backend() == "tensorflow":
-        files += export_graph(network, recipe.task, folder, half=recipe.train.store == "f16")
+        files += export_graph(network, recipe.task, folder / WEIGHTS, folder)
     else:
         report.on_message(f"no {GRAPH}: only Keras on TensorFlow exports it; it is made when the model is first used there")
     replace(recipe, files={file.name: sha256(file) for file in files}).save(folder / RECIPE)

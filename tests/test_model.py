@@ -35,7 +35,7 @@ def weights(folder: Path) -> dict[str, np.ndarray]:
     return {name: stored.read() for name, stored in read_safetensors(folder / WEIGHTS).items()}
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, "graph.xml", "graph.bin"])
+@pytest.mark.parametrize("name", [WEIGHTS, "graph.xml", "graph.safetensors"])
 @pytest.mark.parametrize("engine", ["openvino", "keras"])
 def test_a_missing_file_is_named(folder: Path, name: str, engine: str) -> None:
     (folder / name).unlink()
@@ -43,7 +43,7 @@ def test_a_missing_file_is_named(folder: Path, name: str, engine: str) -> None:
         cvtasks.load(folder, engine=engine)
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, "graph.xml", "graph.bin"])
+@pytest.mark.parametrize("name", [WEIGHTS, "graph.xml", "graph.safetensors"])
 def test_a_flipped_bit_is_found(folder: Path, name: str) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -141,7 +141,7 @@ def test_without_a_graph_one_is_made_once_and_kept(folder: Path, monkeypatch, tm
     picture = np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8)
     expected = cvtasks.load(folder, precision="f32").predict(picture)
     recipe = folder / "recipe.toml"
-    for name in ("graph.xml", "graph.bin"):
+    for name in ("graph.xml", "graph.safetensors"):
         (folder / name).unlink()
         lines = [line for line in recipe.read_text().splitlines() if not line.startswith(f'"{name}"')]
         recipe.write_text("\n".join(lines) + "\n")

@@ -271,7 +271,7 @@ def test_a_mask_stays_with_its_pixels_under_augmentation(shapes: Path) -> None:
 def test_a_run_writes_what_the_contract_names(trained: Path) -> None:
     names = {file.name for file in trained.iterdir()}
     assert {"recipe.toml", "weights.safetensors", "metrics.json", "history.csv", "README.md", "curves.png"} <= names
-    assert {"graph.xml", "graph.bin", "log.jsonl", "samples", "checkpoints"} <= names
+    assert {"graph.xml", "graph.safetensors", "log.jsonl", "samples", "checkpoints"} <= names
     assert len(list((trained / "samples").glob("*.jpg"))) == 8
     rows = list(csv.DictReader((trained / "history.csv").read_text().splitlines()))
     assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))

@@ -32,7 +32,7 @@ def test_a_name_is_a_folder_and_says_its_task(name: str) -> None:
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_trained_model_is_small_and_whole(name: str) -> None:
     recipe = read_recipe(zoo_folder() / name / RECIPE)
-    assert {WEIGHTS, "graph.xml", "graph.bin"} == set(recipe.files)
+    assert {WEIGHTS, "graph.xml", "graph.safetensors"} == set(recipe.files)
     assert sum((zoo_folder() / name / file).stat().st_size for file in recipe.files) <= 16e6
     assert not Path(recipe.data.path).is_absolute()
 

@@ -6,21 +6,25 @@ import tempfile
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from cvtasks.engines.with_openvino import GRAPH, ov
+from cvtasks.engines.constants import pack
+from cvtasks.engines.with_openvino import CONSTANTS, GRAPH, ov
 from cvtasks.errors import ModelError
-from cvtasks.files import written_whole
+from cvtasks.files import write_bytes
 from cvtasks.networks.build import activated
+from cvtasks.networks.safetensors_file import read_safetensors
 from cvtasks.tasks import Task
 
 
-def export_graph(network: keras.Model, task: Task, folder: Path, half: bool) -> tuple[Path, Path]:
-    """Write `graph.xml` and `graph.bin` into `folder`.
+def export_graph(network: keras.Model, task: Task, weights: Path, folder: Path) -> tuple[Path, Path]:
+    """Write `graph.xml` and its constants, `graph.safetensors`, into `folder`.
 
     The graph takes (1, H, W, 3) float 0–255 RGB of the network's own size and ends with the task's activation.
 
     Args:
-        half: store the constants in half precision; what it computes in is the engine's choice.
+        weights: the file that the network's weights were loaded from; in its precision the constants are stored. What is
+            computed in is the engine's choice.
 
     Raises:
         ModelError: Keras does not run on TensorFlow, the one back end that can export.
@@ -37,9 +41,8 @@ def export_graph(network: keras.Model, task: Task, folder: Path, half: bool) -> 
         graph = ov.Core().read_model(place)
         graph.reshape([1, *network.input_shape[1:]])
         made = Path(place) / GRAPH
+        half = any(stored.dtype == np.float16 for stored in read_safetensors(weights).values())
         ov.save_model(graph, made, compress_to_fp16=half)
-        targets = folder / GRAPH, (folder / GRAPH).with_suffix(".bin")
-        for target in targets[::-1]:  # the constants first: a graph without them would not load
-            with written_whole(target) as part:
-                part.write_bytes(made.with_suffix(target.suffix).read_bytes())
-    return targets
+        pack(made, weights, folder / CONSTANTS)
+        write_bytes(folder / GRAPH, made.read_bytes())
+    return folder / GRAPH, folder / CONSTANTS

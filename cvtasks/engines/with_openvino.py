@@ -13,10 +13,11 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino as ov  # noqa: E402
 
+from cvtasks.engines.constants import unpack  # noqa: E402
 from cvtasks.errors import ModelError  # noqa: E402
 
-GRAPH = "graph.xml"
-"""The graph's file in a model folder; its constants lie beside it in `graph.bin`."""
+GRAPH, CONSTANTS = "graph.xml", "graph.safetensors"
+"""The graph's files in a model folder; the second holds the constants that are not in the weights."""
 
 
 def has_bf16() -> bool:
@@ -28,7 +29,8 @@ class OpenVINOEngine:
     """A compiled graph that takes (1, H, W, 3) uint8 RGB.
 
     Args:
-        graph: the .xml file.
+        graph: the .xml file; its `CONSTANTS` lie beside it.
+        weights: the file of weights that the graph was made from.
         canvas: (H, W), and `output`: the shape of one picture's output, that the graph must have.
         precision: what it computes in.
         many: prepare for throughput (several pictures at a time) rather than for one picture soon.
@@ -42,6 +44,7 @@ class OpenVINOEngine:
     def __init__(
         self,
         graph: Path,
+        weights: Path,
         canvas: tuple[int, int],
         output: tuple[int, ...],
         precision: Literal["f32", "bf16"],
@@ -50,7 +53,7 @@ class OpenVINOEngine:
         self.precision = precision
         core = ov.Core()
         try:
-            model = core.read_model(graph)
+            model = core.read_model(graph.read_bytes(), ov.Tensor(unpack(graph.with_name(CONSTANTS), weights)))
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(f"the graph {str(graph)!r} cannot be read: {reason} Delete it: it will be made again.") from error
