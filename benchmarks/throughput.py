@@ -25,12 +25,13 @@ import keras
 import numpy as np
 from compare import Times, interleaved, medians, photographs, print_times, report
 
-from cvtasks.engines.with_openvino import GRAPH, has_bf16, ov
+from cvtasks.engines.constants import unpack
+from cvtasks.engines.with_openvino import CONSTANTS, GRAPH, has_bf16, ov
 from cvtasks.letterbox import Letterbox
 from cvtasks.model import Model, load, load_network
 from cvtasks.networks.build import activated
 from cvtasks.recipe import read_recipe
-from cvtasks.zoo import RECIPE, model_folder
+from cvtasks.zoo import RECIPE, WEIGHTS, model_folder
 
 SIZES = ((500, 375), (320, 240))
 WITHIN = {"bare loop": ">= 0.95", "bare queue": ">= 0.95"}
@@ -52,7 +53,7 @@ def main() -> None:
     ratios, target = {}, {}
     for precision in ("bf16", "f32") if has_bf16() else ("f32",):
         model = load(folder, engine="openvino", precision=precision, many=True)
-        peers = make_peers(folder / GRAPH, precision, network)
+        peers = make_peers(folder, precision, network)
         for width, height in SIZES:
             pictures = photographs(width, height, options.pictures)
             title = f"{precision}, {width} x {height}"
@@ -71,9 +72,9 @@ Peer = Callable[[Sequence[np.ndarray]], object]
 """Takes canvases (H, W, 3) uint8; drops what it computes."""
 
 
-def make_peers(graph: Path, precision: str, network: keras.Model) -> dict[str, Peer]:
+def make_peers(folder: Path, precision: str, network: keras.Model) -> dict[str, Peer]:
     """The peers by name. Keras' takes floats and computes in float32 whatever the precision."""
-    one, many = (compiled(graph, precision, hint) for hint in ("LATENCY", "THROUGHPUT"))
+    one, many = (compiled(folder, precision, hint) for hint in ("LATENCY", "THROUGHPUT"))
 
     def loop(canvases: Sequence[np.ndarray]) -> None:
         for canvas in canvases:
@@ -92,10 +93,11 @@ def make_peers(graph: Path, precision: str, network: keras.Model) -> dict[str, P
     return {"bare loop": loop, "bare queue": queue, "keras predict": predict}
 
 
-def compiled(graph: Path, precision: str, hint: str) -> ov.CompiledModel:
-    """The graph as OpenVINO's own documentation compiles it: uint8 in, float32 out."""
+def compiled(folder: Path, precision: str, hint: str) -> ov.CompiledModel:
+    """The folder's graph as OpenVINO's own documentation compiles it: uint8 in, float32 out."""
     core = ov.Core()
-    prepared = ov.preprocess.PrePostProcessor(core.read_model(graph))
+    constants = ov.Tensor(unpack(folder / CONSTANTS, folder / WEIGHTS))
+    prepared = ov.preprocess.PrePostProcessor(core.read_model((folder / GRAPH).read_bytes(), constants))
     prepared.input().tensor().set_element_type(ov.Type.u8)
     prepared.input().preprocess().convert_element_type(ov.Type.f32)
     prepared.output().tensor().set_element_type(ov.Type.f32)

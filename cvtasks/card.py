@@ -20,6 +20,7 @@ def write_card(
     machine: str,
     training_seconds: float,
     best_epoch: int,
+    train_images: int,
 ) -> None:
     """Write the folder's `README.md` from what was measured."""
     names = list(next(iter(scores["classes"].values())))
@@ -52,7 +53,7 @@ On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their
 ## How it was made
 
 - command: `{command}`
-- data: `{recipe.data.path}`, split `{recipe.data.train}`; classes that are not named above count as {recipe.data.others}
+- data: {train_images} pictures of `{recipe.data.path}:{recipe.data.train}`; classes that are not named above count as {recipe.data.others}
 - start: backbone with {start}, head with random weights; seed {recipe.train.seed}
 - {recipe.train.epochs} epochs, {training_seconds / 60:.0f} minutes; the best epoch was {best_epoch}
 - machine: {machine}

@@ -97,7 +97,14 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
     seconds = sum(row.seconds for row in progress.history)
     best = max((row for row in progress.history if row.scores), key=lambda row: next(iter(row.scores.values())))
     write_card(
-        folder, recipe, finished, command=command, machine=machine(), training_seconds=seconds, best_epoch=best.epoch + 1
+        folder,
+        recipe,
+        finished,
+        command=command,
+        machine=machine(),
+        training_seconds=seconds,
+        best_epoch=best.epoch + 1,
+        train_images=len(sources.train),
     )
     log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
     return finished

@@ -78,7 +78,7 @@ def info(as_json: JsonOption = False) -> None:
         "opencv window": _has_window(cv2.getBuildInformation()),
         "engines": {
             "openvino": ov.Core().get_property("CPU", "FULL_DEVICE_NAME"),
-            "openvino precision": "bf16" if has_bf16() else "f32",
+            "openvino precisions": "f32 and bf16" if has_bf16() else "f32",
             "keras": keras.config.backend(),
         },
         "zoo": str(zoo_folder()),

@@ -56,7 +56,8 @@ def save_weights(
     Args:
         model: any built Keras model.
         path: of the file; ends in `.safetensors`.
-        dtype: "float32", or "float16" for half the size and about three decimal digits; integers stay as they are.
+        dtype: "float32", or "float16" for half the size and about three decimal digits. Vectors (biases, normalisation) stay
+            float32, as variances leave the range of float16, and integers stay as they are.
         metadata: strings to keep in the file's header.
 
     Raises:
@@ -76,7 +77,7 @@ def save_weights(
         single = array.astype("float32")
         _check_finite(name, single, "The weights were not saved. Go back to an earlier save and train on with a lower rate")
         with np.errstate(over="ignore"):
-            arrays[name] = single.astype(dtype)
+            arrays[name] = single.astype(dtype if single.ndim > 1 else "float32")
         if not np.isfinite(arrays[name]).all():
             raise ModelError(
                 f"Weights saved as {dtype} must lie within ±{np.finfo(dtype).max}; "
