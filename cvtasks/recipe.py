@@ -1,10 +1,7 @@
 """Recipe: everything that makes a model, in one TOML file. Unknown key = error with the nearest known name."""
 
 import dataclasses
-import math
 import tomllib
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any, Literal
 from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.files import write_text
 from cvtasks.networks.backbones import BACKBONES
+from cvtasks.tables import check_keys, read_table, read_value
 from cvtasks.tasks import TASKS, Task
 
 
@@ -220,18 +218,18 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[str] = ()) -> 
     name = document.get("task", "")
     if name not in TASKS:
         raise ModelError(f"`task` must be one of {', '.join(TASKS)}; got {name!r}. {did_you_mean(str(name), TASKS)}")
-    _known("", document, {"task", "backbone", "size", "classes", "data", "train", "files", name})
+    check_keys("", document, {"task", "backbone", "size", "classes", "data", "train", "files", name})
     missing = [key for key in ("backbone", "size", "classes") if key not in document]
     if missing:
         raise ModelError(f"a recipe needs `{'`, `'.join(missing)}`; it has only {sorted(document)}.")
     return Recipe(
-        task=_table(TASKS[name], document.get(name, {}), name),
-        backbone=_value(str, document["backbone"], "backbone"),
-        size=_value(int, document["size"], "size"),
-        classes=_value(tuple[str, ...], document["classes"], "classes"),
-        data=_table(Data, document.get("data", {}), "data"),
-        train=_table(Train, document.get("train", {}), "train"),
-        files=_value(dict[str, str], document.get("files", {}), "files"),
+        task=read_table(TASKS[name], document.get(name, {}), name),
+        backbone=read_value(str, document["backbone"], "backbone"),
+        size=read_value(int, document["size"], "size"),
+        classes=read_value(tuple[str, ...], document["classes"], "classes"),
+        data=read_table(Data, document.get("data", {}), "data"),
+        train=read_table(Train, document.get("train", {}), "train"),
+        files=read_value(dict[str, str], document.get("files", {}), "files"),
     )
 
 
@@ -251,42 +249,3 @@ def _overridden(document: Mapping[str, Any], overrides: Iterable[str]) -> dict[s
             raise ModelError(f"`{table}` is no table of a recipe, so `{key}` cannot be set.")
         target[name] = value
     return result
-
-
-def _known(where: str, received: Iterable[str], known: Iterable[str]) -> None:
-    known = list(known)
-    for key in received:
-        if key not in known:
-            raise ModelError(f"unknown key `{where}{key}`. {did_you_mean(str(key), known)}")
-
-
-def _table(kind: type, document: Any, where: str) -> Any:
-    """Make the dataclass `kind` of a TOML table; every key and type is checked."""
-    if not isinstance(document, Mapping):
-        raise ModelError(f"`{where}` must be a table; got {document!r}. Write it as [{where}].")
-    hints = typing.get_type_hints(kind)
-    fields = [f.name for f in dataclasses.fields(kind)]
-    _known(f"{where}.", document, fields)
-    return kind(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in document.items()})
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    """Return `value` as the type that `hint` says, or raise ModelError."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        if value not in arguments:
-            raise ModelError(f"`{where}` must be one of {', '.join(arguments)}; got {value!r}.")
-        return value
-    if origin is tuple and isinstance(value, list | tuple):
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_value(arguments[0], item, where) for item in value)
-        if len(value) == len(arguments):
-            return tuple(_value(kind, item, where) for kind, item in zip(arguments, value, strict=True))
-    if origin is dict and isinstance(value, Mapping):
-        return types.MappingProxyType({str(k): _value(arguments[1], v, f"{where}.{k}") for k, v in value.items()})
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    if hint in (int, str, bool) and type(value) is hint:
-        return value
-    name = hint.__name__ if isinstance(hint, type) and origin is None else str(hint).replace("typing.", "")
-    raise ModelError(f"`{where}` must be of type {name}; got {value!r}.")

@@ -1,12 +1,9 @@
 """A training run from the data to a finished model folder."""
 
-import csv
-import io
 import json
 import os
 import platform
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -33,10 +30,10 @@ from cvtasks.networks.build import build_network
 from cvtasks.networks.imagenet import fetch_imagenet
 from cvtasks.networks.weights import load_weights, save_weights
 from cvtasks.recipe import Recipe, read_recipe
-from cvtasks.training import BEST, Epoch, Progress, Report, train
+from cvtasks.run_folder import CHECKPOINTS, LOG, Lock, Log, write_history
+from cvtasks.training import BEST, Report, train
 from cvtasks.zoo import RECIPE, WEIGHTS
 
-CHECKPOINTS, LOG = "checkpoints", "log.jsonl"
 _PICTURES = 8
 
 
@@ -87,9 +84,9 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
     if not resume:
         check_start(recipe)
         _new_folder(folder, recipe)
-    log = _Log(folder / LOG, report)
+    log = Log(folder / LOG, report)
     log.note("resumed" if resume else "begun", command=command, seed=recipe.train.seed, machine=machine())
-    with _Lock(folder):
+    with Lock(folder):
         progress = train(recipe, sources.train, sources.validate, folder / CHECKPOINTS, log.report())
         finished = finish(recipe, folder, sources.validate, report)
     write_history(folder, progress)
@@ -179,18 +176,6 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
     return finished
 
 
-def write_history(folder: Path, progress: Progress) -> None:
-    """Write `history.csv`: one row an epoch."""
-    names = list(dict.fromkeys(name for row in progress.history for name in row.scores))
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["epoch", "loss", "learning_rate", "seconds", *names])
-    for row in progress.history:
-        numbers = [f"{row.scores[name]:.6f}" if name in row.scores else "" for name in names]
-        rows.writerow([row.epoch + 1, f"{row.loss:.6f}", f"{row.learning_rate:.3e}", f"{row.seconds:.1f}", *numbers])
-    write_text(folder / "history.csv", text.getvalue())
-
-
 def machine() -> str:
     """The machine and the versions that decide about results, in one line."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -214,52 +199,3 @@ def _new_folder(folder: Path, recipe: Recipe) -> None:
             f"the run needs about {needed / 1e6:.0f} MB; {str(folder)!r} has {free / 1e6:.0f} MB free. Choose another."
         )
     recipe.save(folder / RECIPE)
-
-
-class _Lock:
-    """One run a folder: the kernel lets go of the lock when the process ends, however it ends."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / CHECKPOINTS / "lock"
-
-    def __enter__(self) -> None:
-        self._file = self._path.open("w")
-        if sys.platform == "win32":
-            return
-        import fcntl
-
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise UsageError(f"another run works in {str(self._path.parent.parent)!r}. Wait for it or stop it.") from error
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-
-class _Log:
-    """Appends events to `log.jsonl`, and hands them on."""
-
-    def __init__(self, path: Path, report: Report) -> None:
-        self._path, self._report = path, report
-
-    def note(self, event: str, **facts: Any) -> None:
-        line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **facts})
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-        except OSError as error:
-            raise cannot_write(self._path, error) from error
-
-    def report(self) -> Report:
-        def on_message(text: str) -> None:
-            self.note("message", text=text)
-            self._report.on_message(text)
-
-        def on_epoch(row: Epoch, best: bool) -> None:
-            facts = {"loss": row.loss, "learning_rate": row.learning_rate, "seconds": round(row.seconds, 1), **row.scores}
-            self.note("epoch", epoch=row.epoch + 1, best=best, **facts)
-            self._report.on_epoch(row, best)
-
-        return replace(self._report, on_message=on_message, on_epoch=on_epoch)

@@ -24,6 +24,7 @@ from cvtasks.networks.backbones import freeze
 from cvtasks.networks.build import backbone_of, build_network, copy_weights
 from cvtasks.networks.weights import save_weights, transfer
 from cvtasks.recipe import Recipe, Train
+from cvtasks.schedule import learning_rate
 
 CHECKPOINT, BEST = "last.safetensors", "best.safetensors"
 
@@ -136,25 +137,6 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
                 report.on_message(f"stopped early: {how.patience} looks at the validation split without a better score")
                 break
     return progress
-
-
-def learning_rate(how: Train, updates: float) -> float:
-    """The learning rate after `updates` epochs, which may be a fraction.
-
-    >>> how = Train(epochs=10, learning_rate=1.0, warmup=1.0, schedule="step")
-    >>> [round(learning_rate(how, at), 4) for at in (0, 0.5, 1, 5.9, 6, 8.5)]
-    [0.0, 0.5, 1.0, 1.0, 0.1, 0.01]
-    """
-    if updates < how.warmup:
-        return how.learning_rate * updates / how.warmup
-    done = min(1.0, (updates - how.warmup) / max(how.epochs - how.warmup, 1e-9))
-    factor = {
-        "cosine": (1 + math.cos(math.pi * done)) / 2,
-        "poly": (1 - done) ** 0.9,
-        "step": 0.1 ** sum(updates >= share * how.epochs for share in (0.6, 0.85)),
-        "constant": 1.0,
-    }[how.schedule]
-    return how.learning_rate * factor
 
 
 def _epoch(

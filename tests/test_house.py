@@ -26,8 +26,15 @@ ZOO = ROOT / "models"
 LAYERS = {  # from the top down; a module imports from its own layer and from those below. The longest name that fits counts
     "launcher": ["cvtasks.__main__"],
     "command line": ["cvtasks.cli"],
-    "a whole run": ["cvtasks.run"],
-    "purposes": ["cvtasks.training", "cvtasks.evaluation", "cvtasks.checkpoint", "cvtasks.card", "cvtasks.media.sink"],
+    "a whole run": ["cvtasks.run", "cvtasks.run_folder"],
+    "purposes": [
+        "cvtasks.training",
+        "cvtasks.evaluation",
+        "cvtasks.checkpoint",
+        "cvtasks.card",
+        "cvtasks.schedule",
+        "cvtasks.media.sink",
+    ],
     "model": ["cvtasks.model", "cvtasks.data"],
     "engines": ["cvtasks.engines", "cvtasks.inference"],
     "a recipe's network": ["cvtasks.networks.build"],
@@ -36,7 +43,7 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
     "networks": ["cvtasks.networks"],
     "media": ["cvtasks.media"],
     "values": ["cvtasks.answers", "cvtasks.drawing", "cvtasks.letterbox", "cvtasks.metrics", "cvtasks.rle"],
-    "ground": ["cvtasks.cache", "cvtasks.errors", "cvtasks.files"],
+    "ground": ["cvtasks.cache", "cvtasks.errors", "cvtasks.files", "cvtasks.tables"],
 }
 
 KERAS_SIDE = [  # may import Keras with their first line; importing any other module must not load it, not even by detours
@@ -52,6 +59,7 @@ KERAS_SIDE = [  # may import Keras with their first line; importing any other mo
     "cvtasks.networks.losses",
     "cvtasks.networks.unet",
     "cvtasks.run",
+    "cvtasks.run_folder",
     "cvtasks.training",
 ]
 

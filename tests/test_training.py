@@ -20,7 +20,8 @@ from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
 from cvtasks.files import sha256
 from cvtasks.recipe import Data, Recipe, Train, parse_recipe
 from cvtasks.run import open_sources, rehearse, run
-from cvtasks.training import BEST, CHECKPOINT, NotFinite, Report, Stopped, learning_rate, train
+from cvtasks.schedule import learning_rate
+from cvtasks.training import BEST, CHECKPOINT, NotFinite, Report, Stopped, train
 
 OPTIONS = {
     "data": {"scale": [0.8, 1.2], "workers": 0},

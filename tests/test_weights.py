@@ -146,8 +146,9 @@ def test_half_precision_is_half_the_size_and_close(tmp_path):
     for path, value in values(second).items():
         np.testing.assert_allclose(value, values(first)[path], rtol=2**-11, atol=2**-25)
     assert values(second)["counter/steps"] == values(first)["counter/steps"]
-    kinds = {stored.dtype.name for stored in read_safetensors(tmp_path / "half.safetensors").values()}
-    assert kinds == {"float16", "int32"}
+    for path, stored in read_safetensors(tmp_path / "half.safetensors").items():
+        expected = "int32" if path == "counter/steps" else "float16" if len(stored.shape) > 1 else "float32"
+        assert stored.dtype.name == expected, "matrices are halved; variances may leave the range of float16"
     full, half = ((tmp_path / f"{name}.safetensors").stat().st_size for name in ("full", "half"))
     assert half < 0.6 * full
 
