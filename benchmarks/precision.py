@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=0, help="samples; 0 for all (default)")
     options = parser.parse_args()
     if not has_bf16():
-        print("This CPU does not compute in bfloat16, and `--precision auto` is f32 on it: there is nothing to compare.")
+        print("This CPU does not compute in bfloat16: there is nothing to compare.")
         return
     models = {
         precision: load(options.model, engine="openvino", precision=precision, many=True) for precision in ("f32", "bf16")

@@ -91,15 +91,14 @@ class Segment(Task):
         Where no class has any score, as in a target's void, the answer is void.
         """
         height, width = letterbox.size
-        best, ids = None, np.zeros((height, width), np.uint8)
+        best, ids = np.zeros((height, width), np.float32), np.zeros((height, width), np.uint8)
         inside = letterbox.cut(output)
         for index in range(len(classes)):  # OpenCV, one plane at a time: ten times quicker than an argmax over the last axis
             plane = np.ascontiguousarray(inside[..., index], np.float32)
+            if cv2.minMaxLoc(plane)[1] < 1 / len(classes):
+                continue  # the scores of a pixel add up to 1, so a class that stays below its share wins nowhere
             if plane.shape != (height, width):
                 plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
-            if best is None:
-                best = plane
-                continue
             ids = cv2.copyTo(np.full_like(ids, index), cv2.compare(plane, best, cv2.CMP_GT), ids)
             best = cv2.max(best, plane)
         if cv2.minMaxLoc(best)[0] <= 0:
