@@ -71,8 +71,8 @@ def load(
     Args:
         engine: "openvino" runs the compiled graph on the CPU without loading Keras; "keras" runs any back end;
             "auto" is openvino on a CPU and keras on a GPU.
-        precision: "f32" or "bf16"; "auto" is f32: bf16 is quicker where the CPU has it, and costs a little of the score
-            (`benchmarks/precision.py` measures how much).
+        precision: "f32" or "bf16"; "auto" is bf16 where the openvino engine runs on a CPU that computes in it, and f32
+            otherwise. `benchmarks/precision.py` measures what bf16 costs.
         device: "auto" is the GPU if Keras is asked for and has one, and the CPU otherwise.
         many: prepare for throughput rather than for one picture soon.
         batch: pictures a step of the keras engine; 0 for 1, or 8 with `many`. The graph takes one at a time, several
@@ -95,7 +95,7 @@ def load(
     if GRAPH not in recipe.files or not graph.is_file():
         key = hashlib.sha256(recipe.to_toml().encode()).hexdigest()  # it lists the weights' own
         graph = cached_graph(key, lambda place: _export(folder, recipe, place))
-    chosen = "f32" if precision == "auto" else precision
+    chosen = ("bf16" if has_bf16() else "f32") if precision == "auto" else precision
     if chosen == "bf16" and not has_bf16():
         raise UsageError("--precision bf16 needs a CPU that computes in it; this one does not. Choose f32.")
     output = recipe.task.output_shape(recipe.canvas, recipe.classes)

@@ -49,7 +49,7 @@ SaveOption = Annotated[
 ]
 BatchOption = Annotated[int, typer.Option(min=0, help="Pictures a step of the keras engine; 0: one for one picture, else 8.")]
 EngineOption = Annotated[Engine, typer.Option(help="What runs the network; auto: openvino on a CPU, keras on a GPU.")]
-PrecisionOption = Annotated[Precision, typer.Option(help="What the network computes in; auto: f32.")]
+PrecisionOption = Annotated[Precision, typer.Option(help="What the network computes in; auto: bf16 on a CPU that has it.")]
 DeviceOption = Annotated[Device, typer.Option(help="Where the network runs.")]
 
 

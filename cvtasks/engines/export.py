@@ -4,6 +4,7 @@ import contextlib
 import io
 import tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import keras
 import numpy as np
@@ -42,7 +43,35 @@ def export_graph(network: keras.Model, task: Task, weights: Path, folder: Path) 
         graph.reshape([1, *network.input_shape[1:]])
         made = Path(place) / GRAPH
         half = any(stored.dtype == np.float16 for stored in read_safetensors(weights).values())
+        _softmax_by_planes(graph)
         ov.save_model(graph, made, compress_to_fp16=half)
+        _keep_depthwise_precise(made)
         pack(made, weights, folder / CONSTANTS)
         write_bytes(folder / GRAPH, made.read_bytes())
     return folder / GRAPH, folder / CONSTANTS
+
+
+def _softmax_by_planes(graph: ov.Model) -> None:
+    """Let a last softmax over classes run over whole planes; over rows of a few numbers it takes a sixth of the time.
+
+    The transpositions cancel out with those that OpenVINO makes around convolutions, and with a planar output's.
+    """
+    softmax = graph.get_results()[0].input_value(0).get_node()
+    if softmax.get_type_name() == "Softmax" and len(softmax.get_output_partial_shape(0)) == 4:
+        import openvino.opset13 as opset
+
+        planes = opset.softmax(opset.transpose(softmax.input_value(0), np.array([0, 3, 1, 2])), 1)
+        softmax.output(0).replace(opset.transpose(planes, np.array([0, 2, 3, 1])).output(0))
+
+
+def _keep_depthwise_precise(graph: Path) -> None:
+    """Mark depthwise convolutions to compute in float32 also where the rest computes in bfloat16, which costs them most.
+
+    The mark must stand in the file: the CPU plug-in does not see one that was set on the graph in memory.
+    """
+    tree = ElementTree.parse(graph)
+    for layer in tree.iterfind("./layers/layer[@type='GroupConvolution']"):
+        info = layer.find("rt_info")
+        info = ElementTree.SubElement(layer, "rt_info") if info is None else info
+        ElementTree.SubElement(info, "attribute", name="precise", version="0")
+    tree.write(graph)

@@ -95,7 +95,7 @@ class Segment(Task):
         inside = letterbox.cut(output)
         for index in range(len(classes)):  # OpenCV, one plane at a time: ten times quicker than an argmax over the last axis
             plane = np.ascontiguousarray(inside[..., index], np.float32)
-            if cv2.minMaxLoc(plane)[1] < 1 / len(classes):
+            if cv2.minMaxLoc(plane)[1] < 0.999 / len(classes):
                 continue  # the scores of a pixel add up to 1, so a class that stays below its share wins nowhere
             if plane.shape != (height, width):
                 plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
