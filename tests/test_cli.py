@@ -304,6 +304,20 @@ def test_a_dry_run_writes_nothing(cli, shapes: Path, tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def test_tensorboard_gets_the_scores_and_says_where_the_extra_is_missing(
+    cli, shapes: Path, tmp_path: Path, monkeypatch
+) -> None:
+    code, _, err = cli("train", "segment", "--data", shapes, *QUICK, "-o", tmp_path / "run", "--tensorboard")
+    assert code == 0, err
+    (events,) = (tmp_path / "run" / "tensorboard").iterdir()
+    assert b"VOC" in events.read_bytes()
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    code, _, err = cli("train", "segment", "--data", shapes, *QUICK, "-o", tmp_path / "other", "--tensorboard")
+    assert code == 2
+    assert "cvtasks[tensorboard]" in err
+    assert not (tmp_path / "other").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

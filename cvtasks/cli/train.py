@@ -11,7 +11,10 @@ from cvtasks.cli.output import Ticker, duration, say, start_keras
 from cvtasks.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cvtasks.recipe import Recipe
+    from cvtasks.training import Epoch, Report
 
 
 def train(
@@ -111,12 +114,12 @@ def unused_folder(recipe: "Recipe") -> Path:
     return folder
 
 
-def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> Any:
+def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":
     """What the terminal shows of a run."""
-    from cvtasks.training import Epoch, Report
+    from cvtasks.training import Report
 
     ticker, epochs = Ticker(), recipe.train.epochs
-    board = summary_writer(tensorboard) if tensorboard else None
+    board = board_in(tensorboard) if tensorboard else None
 
     def on_step(epoch: int, step: int, steps: int, loss: float, speed: float) -> None:
         left = ((steps - step) + (epochs - epoch - 1) * steps) * recipe.train.batch / speed
@@ -124,22 +127,26 @@ def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> Any:
             f"epoch {epoch + 1}/{epochs}  step {step}/{steps}  loss {loss:.4f}  {speed:.1f} pictures/s  {duration(left)} left"
         )
 
-    def on_epoch(row: Epoch, best: bool) -> None:
+    def on_epoch(row: "Epoch", best: bool) -> None:
         ticker.clear()
         shown = "".join(f"  {name} {number:.4f}" for name, number in row.scores.items())
         say(f"epoch {row.epoch + 1}/{epochs}  loss {row.loss:.4f}{shown}{'  best' if best else ''}  {duration(row.seconds)}")
         if board:
-            for name, number in {"loss": row.loss, "learning rate": row.learning_rate, **row.scores}.items():
-                board.add_scalar(name, number, row.epoch + 1)
-            board.flush()
+            board(row)
 
     return Report(on_message=say, on_step=on_step, on_epoch=on_epoch)
 
 
-def summary_writer(folder: Path) -> Any:
-    """TensorBoard's writer, or a sentence where the extra is missing."""
+def board_in(folder: Path) -> "Callable[[Epoch], None]":
+    """What appends an epoch to TensorBoard's files in `folder`; an error now, not later, where the extra is missing."""
     try:
         from tensorboardX import SummaryWriter
     except ImportError as error:
         raise UsageError('--tensorboard needs an extra. Install it: pip install "cvtasks[tensorboard]"') from error
-    return SummaryWriter(str(folder / "tensorboard"))
+
+    def write(row: "Epoch") -> None:
+        with SummaryWriter(str(folder / "tensorboard")) as writer:  # a file an epoch: nothing is made before the run has begun
+            for name, number in {"loss": row.loss, "learning rate": row.learning_rate, **row.scores}.items():
+                writer.add_scalar(name, number, row.epoch + 1)
+
+    return write
