@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def evaluate(
     """
 
     def pictures() -> Iterator[tuple[tuple[str, Answer], np.ndarray]]:
-        for sample in prefetched((lambda i=i: source[i] for i in range(len(source))), threads=1, ahead=8):
+        for sample in prefetched((partial(source.__getitem__, i) for i in range(len(source))), threads=1, ahead=8):
             yield (sample.name, sample.truth), sample.image
 
     metric = task.metric(source.classes)

@@ -16,8 +16,13 @@ Tag = TypeVar("Tag")
 class Engine(Protocol):
     """Runs a network of fixed canvas."""
 
-    name: str
-    precision: str
+    @property
+    def name(self) -> str:
+        """What the records call it."""
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: "f32" or "bf16"."""
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Canvases (H, W, 3) uint8 RGB → activated outputs, float32, in the same order; takes a few ahead."""

@@ -144,12 +144,12 @@ class Recipe:
             )
         if len(set(self.classes)) != len(self.classes) or not all(self.classes):
             raise ModelError(f"`classes` must be different names, none empty; got {list(self.classes)}.")
-        for key, (low, high) in _BOUNDS.items():
+        for key, (least, most) in _BOUNDS.items():
             table, name = key.split(".")
             value = getattr(getattr(self, table), name)
             for number in value if isinstance(value, tuple) else (value,):
-                if not low <= number <= high:
-                    raise ModelError(f"`{key}` must be {low:g} to {high:g}; got {number:g}.")
+                if not least <= number <= most:
+                    raise ModelError(f"`{key}` must be {least:g} to {most:g}; got {number:g}.")
         if self.data.scale[0] > self.data.scale[1]:
             raise ModelError(f"`data.scale` must be (low, high); got {self.data.scale}.")
         for epoch, stride in self.train.freeze:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cvtasks.cli.output import Ticker, say, start_keras
-from cvtasks.cli.predict import Device, DeviceOption, Engine, EngineOption, Precision, PrecisionOption
+from cvtasks.cli.predict import DeviceOption, EngineOption, PrecisionOption
 from cvtasks.errors import UsageError
 
 
@@ -21,9 +21,9 @@ def evaluate(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="Score these saved records (JSON lines) instead of running it."),
     ] = None,
-    engine: EngineOption = Engine.auto,
-    precision: PrecisionOption = Precision.auto,
-    device: DeviceOption = Device.auto,
+    engine: EngineOption = "auto",
+    precision: PrecisionOption = "auto",
+    device: DeviceOption = "auto",
 ) -> None:
     """Measure a model on a data set, by the standard of its task.
 
@@ -50,9 +50,9 @@ def evaluate(
     if predictions:
         result = report(str(predictions), path, split, len(source), None, score_records(predictions, recipe.task, source))
     else:
-        if Engine.keras == engine or Device.gpu == device:
+        if engine == "keras" or device == "gpu":
             start_keras()
-        loaded = load(model, engine=str(engine), precision=str(precision), device=str(device), many=True)
+        loaded = load(model, engine=engine, precision=precision, device=device, many=True)
         ticker, done = Ticker(), 0
 
         def count(*_: object) -> None:

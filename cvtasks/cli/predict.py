@@ -2,40 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
-
-
-class Engine(StrEnum):
-    """What runs the network."""
-
-    auto = "auto"
-    keras = "keras"
-    openvino = "openvino"
-
-
-class Precision(StrEnum):
-    """What it computes in."""
-
-    auto = "auto"
-    f32 = "f32"
-    bf16 = "bf16"
-
-
-class Device(StrEnum):
-    """Where it runs."""
-
-    auto = "auto"
-    cpu = "cpu"
-    gpu = "gpu"
-
 
 SourcesArgument = Annotated[
     list[str], typer.Argument(metavar="SOURCE...", help='Pictures, folders, "globs", URLs, - (stdin) or sample:NAME.')
@@ -48,9 +22,13 @@ SaveOption = Annotated[
     str, typer.Option(metavar="KINDS", help="Comma-separated: picture, json, csv and the task's own; or none.")
 ]
 BatchOption = Annotated[int, typer.Option(min=0, help="Pictures a step of the keras engine; 0: one for one picture, else 8.")]
-EngineOption = Annotated[Engine, typer.Option(help="What runs the network; auto: openvino on a CPU, keras on a GPU.")]
-PrecisionOption = Annotated[Precision, typer.Option(help="What the network computes in; auto: bf16 on a CPU that has it.")]
-DeviceOption = Annotated[Device, typer.Option(help="Where the network runs.")]
+EngineOption = Annotated[
+    Literal["auto", "keras", "openvino"], typer.Option(help="What runs the network; auto: openvino on a CPU, keras on a GPU.")
+]
+PrecisionOption = Annotated[
+    Literal["auto", "f32", "bf16"], typer.Option(help="What the network computes in; auto: bf16 on a CPU that has it.")
+]
+DeviceOption = Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where the network runs.")]
 
 
 def segment(
@@ -60,9 +38,9 @@ def segment(
     as_json: JsonOption = False,
     classes: ClassesOption = "",
     save: SaveOption = "",
-    engine: EngineOption = Engine.auto,
-    precision: PrecisionOption = Precision.auto,
-    device: DeviceOption = Device.auto,
+    engine: EngineOption = "auto",
+    precision: PrecisionOption = "auto",
+    device: DeviceOption = "auto",
     batch: BatchOption = 0,
 ) -> None:
     """Say for every pixel what it shows: an overlay with a legend, an indexed mask, a record.
@@ -103,11 +81,11 @@ def _run(
     from cvtasks.model import load
     from cvtasks.zoo import default_model
 
-    if Engine.keras == how["engine"] or Device.gpu == how["device"]:
+    if how["engine"] == "keras" or how["device"] == "gpu":
         start_keras()
     items = expand(sources)
     first = [item for _, item in zip(range(2), items, strict=False)]
-    loaded = load(model or default_model(task), many=len(first) > 1, batch=batch, **{k: str(v) for k, v in how.items()})
+    loaded = load(model or default_model(task), many=len(first) > 1, batch=batch, **how)
     recipe = loaded.recipe
     if recipe.task.name != task:
         raise ModelError(

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 
@@ -17,11 +16,11 @@ from cvtasks.media.pictures import picture_size, read_mask, read_picture
 class Source(ABC):
     """Samples of one split of one data set, by index; the order never changes."""
 
-    format: ClassVar[str]
+    format: str
     """Its name, said aloud when the format was recognised."""
-    layout: ClassVar[str]
+    layout: str
     """What must lie at its root, in a few words."""
-    kind: ClassVar[type[Answer]]
+    kind: type[Answer]
     """Type of its truth."""
 
     classes: tuple[str, ...]

@@ -6,6 +6,7 @@ network's activated output live in the same space and have the same shape.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -30,6 +31,7 @@ class Metric(Protocol):
         """Name of the class → the same for it alone."""
 
 
+@dataclass(frozen=True)
 class Task(ABC):
     """A frozen dataclass whose fields are exactly the recipe's table of the task's name.
 
