@@ -160,3 +160,23 @@ def test_half_precision_loses_almost_nothing(trained: Path, folder: Path, shapes
     full, half = (cvtasks.load(place, engine="keras") for place in (trained, folder))
     for path in sorted((shapes / "images" / "val").iterdir()):
         assert (full.predict(path).ids == half.predict(path).ids).mean() > 0.99
+
+
+SIGNALLED = """
+import os, signal, sys, threading
+import numpy as np
+import cvtasks
+
+models = [cvtasks.load(sys.argv[1], precision="f32")]
+models[0].predict(np.zeros((9, 9, 3), np.uint8))
+thread = threading.Thread(target=models.clear)  # the last one goes in another thread
+thread.start()
+thread.join()
+signal.signal(signal.SIGINT, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_a_signal_after_models_are_gone_is_handled(run_python, trained: Path) -> None:
+    done = run_python("-X", "faulthandler", "-c", SIGNALLED, trained)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr

@@ -62,7 +62,7 @@ def info(as_json: JsonOption = False) -> None:
 
     from cvtasks import __version__
     from cvtasks.cache import cache_folder
-    from cvtasks.engines.with_openvino import has_bf16, ov
+    from cvtasks.engines.with_openvino import core, has_bf16
     from cvtasks.zoo import zoo_folder
 
     facts: dict[str, Any] = {"cvtasks": __version__, "python": platform.python_version(), "platform": platform.platform()}
@@ -77,7 +77,7 @@ def info(as_json: JsonOption = False) -> None:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "opencv window": _has_window(cv2.getBuildInformation()),
         "engines": {
-            "openvino": ov.Core().get_property("CPU", "FULL_DEVICE_NAME"),
+            "openvino": core().get_property("CPU", "FULL_DEVICE_NAME"),
             "openvino precisions": "f32 and bf16" if has_bf16() else "f32",
             "keras": keras.config.backend(),
         },

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from cvtasks.engines.constants import pack
-from cvtasks.engines.with_openvino import CONSTANTS, GRAPH, ov
+from cvtasks.engines.with_openvino import CONSTANTS, GRAPH, core, ov
 from cvtasks.errors import ModelError
 from cvtasks.files import write_bytes
 from cvtasks.networks.build import activated
@@ -39,7 +39,7 @@ def export_graph(network: keras.Model, task: Task, weights: Path, folder: Path) 
     with tempfile.TemporaryDirectory() as place:
         with contextlib.redirect_stdout(io.StringIO()):  # Keras prints what it wrote, whatever `verbose` says
             activated(network, task).export(place, format="tf_saved_model", verbose=False, input_signature=signature)
-        graph = ov.Core().read_model(place)
+        graph = core().read_model(place)
         graph.reshape([1, *network.input_shape[1:]])
         made = Path(place) / GRAPH
         half = any(stored.dtype == np.float16 for stored in read_safetensors(weights).values())

@@ -3,6 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -20,9 +21,19 @@ GRAPH, CONSTANTS = "graph.xml", "graph.safetensors"
 """The graph's files in a model folder; the second holds the constants that are not in the weights."""
 
 
+@cache
+def core() -> ov.Core:
+    """The one core of the process, kept to its end.
+
+    With the last core OpenVINO gives its CPU plug-in back, and with that the memory that it made the main thread's stack for
+    signals: if that happens in another thread, the next Ctrl-C is a segmentation fault.
+    """
+    return ov.Core()
+
+
 def has_bf16() -> bool:
     """Whether this CPU computes in bfloat16 by itself."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class OpenVINOEngine:
@@ -51,9 +62,8 @@ class OpenVINOEngine:
         many: bool,
     ) -> None:
         self.precision = precision
-        core = ov.Core()
         try:
-            model = core.read_model(graph.read_bytes(), ov.Tensor(unpack(graph.with_name(CONSTANTS), weights)))
+            model = core().read_model(graph.read_bytes(), ov.Tensor(unpack(graph.with_name(CONSTANTS), weights)))
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(f"the graph {str(graph)!r} cannot be read: {reason} Delete it: it will be made again.") from error
@@ -78,7 +88,7 @@ class OpenVINOEngine:
             "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
         }
-        self._compiled = core.compile_model(prepared.build(), "CPU", settings)
+        self._compiled = core().compile_model(prepared.build(), "CPU", settings)
         self._requests = self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") if many else 1
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
