@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -158,6 +161,23 @@ def test_standard_input_is_a_picture(run_cli, trained: Path, photo: Path, tmp_pa
     done = run_cli("segment", "-", "-m", trained, "--json", "-o", tmp_path, stdin=photo.read_bytes())
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["width"] == 80
+
+
+def test_ctrl_c_keeps_what_was_done(trained: Path, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "many").mkdir()
+    for number in range(2000):
+        (tmp_path / "many" / f"{number}.png").hardlink_to(photo)
+    command = [sys.executable, "-m", "cvtasks", "segment", tmp_path / "many", "-m", trained, "-o", tmp_path / "out"]
+    home = {**os.environ, "PYTHONPATH": str(Path(cvtasks.__file__).parents[1])}
+    with subprocess.Popen([*map(str, command), "--save", "json"], stderr=subprocess.PIPE, env=home) as running:
+        running.stderr.readline()  # the first picture is done
+        running.send_signal(signal.SIGINT)
+        rest = running.stderr.read().decode()
+        running.wait(60)
+    assert running.returncode == 130, rest
+    (records,) = (tmp_path / "out").iterdir()
+    done = [json.loads(line) for line in records.read_text().splitlines()]
+    assert 0 < len(done) < 2000
 
 
 def test_only_the_classes_asked_for_are_kept(cli, trained: Path, shapes: Path, tmp_path: Path) -> None:
