@@ -167,6 +167,10 @@ def test_folders_with_holes_are_refused(folders: Path, change, message: str) -> 
 def test_an_unknown_layout_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Pascal VOC segmentation: JPEGImages/.*image and mask folders: images/"):
         open_source(str(tmp_path), "", Mask)
+    save_picture(tmp_path / "inside" / "images" / "a.png", (2, 2))
+    save_mask(tmp_path / "inside" / "masks" / "a.png", np.zeros((2, 2)))
+    with pytest.raises(DataError, match=r"holds one below\. Give '.*inside'"):
+        open_source(str(tmp_path), "", Mask)
     with pytest.raises(DataError, match="'' is none"):
         open_source("", "", Mask)
 

@@ -55,8 +55,6 @@ def main() -> None:
         app()
     except CVTasksError as error:
         _leave(error, str(error), error.exit_code)
-    except KeyboardInterrupt as error:
-        _leave(error, "interrupted; what was done is kept", 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has left
         sys.exit(0)

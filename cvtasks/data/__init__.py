@@ -39,5 +39,8 @@ def open_source(path: str, split: str, kind: type[Answer]) -> Source:
     for source in fitting:
         if source.is_at(root):
             return source(root, split)
+    below = [str(child) for child in sorted(root.iterdir()) if any(source.is_at(child) for source in fitting)]
+    if below:
+        raise DataError(f"a data set is the folder in which its own folders lie; {path!r} holds one below. Give {below[0]!r}.")
     layouts = "; ".join(f"{source.format}: {source.layout}" for source in fitting)
     raise DataError(f"the layout of {path!r} is not known for {kind.__name__.lower()} data. Known layouts: {layouts}.")
