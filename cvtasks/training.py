@@ -116,6 +116,7 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
             copy_weights(network, averaged)
             if how.ema:
                 network.optimizer.finalize_variable_values(averaged.trainable_variables)
+                copy_weights(averaged, averaged)  # arrays of its own: JAX would share the optimizer's
             scores: dict[str, float] = {}
             last = progress.epoch + 1 == how.epochs
             if last or (progress.epoch + 1) % how.validate_every == 0:

@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 
 from cvtasks.networks.backbones import BACKBONES, build_backbone
 from cvtasks.recipe import Recipe
@@ -39,7 +40,7 @@ def activated(network: keras.Model, task: Any) -> keras.Model:
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Give `target` the weights of `source`; both come from one recipe, their sizes and precisions may differ."""
     for theirs, ours in zip(source.weights, target.weights, strict=True):
-        ours.assign(theirs)
+        ours.assign(np.array(theirs.numpy()))  # a copy: JAX would share the array, and a training step gives it up
 
 
 @contextmanager
