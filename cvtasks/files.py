@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cvtasks.errors import CVTasksError
@@ -30,7 +30,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder is none, there is nothing to remove either
+            part.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:

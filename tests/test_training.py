@@ -17,7 +17,7 @@ from cvtasks.data import Remapped, open_source
 from cvtasks.data.augment import Augment
 from cvtasks.data.batches import Batches
 from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
-from cvtasks.files import sha256
+from cvtasks.files import sha256, write_text
 from cvtasks.recipe import Data, Recipe, Train, parse_recipe
 from cvtasks.run import open_sources, rehearse, run
 from cvtasks.schedule import learning_rate
@@ -202,6 +202,13 @@ def test_a_disk_that_is_full_keeps_the_last_good_checkpoint(model_and_optimizer,
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == good
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(CVTasksError, match=r"file/x\.txt.* could not be written"):
+        write_text(tmp_path / "file" / "x.txt", "text")
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 # === schedules, batches, augmentation ===
