@@ -29,9 +29,18 @@ class Engine(Protocol):
 
 
 def predict(
-    engine: Engine, task: Task, classes: tuple[str, ...], canvas: tuple[int, int], pictures: Iterable[tuple[Tag, np.ndarray]]
+    engine: Engine,
+    task: Task,
+    classes: tuple[str, ...],
+    canvas: tuple[int, int],
+    pictures: Iterable[tuple[Tag, np.ndarray]],
+    threshold: float = 0.0,
 ) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
-    """(tag, picture) pairs → (tag, picture, answer), in the same order; pictures are (h, w, 3) uint8 RGB of any size."""
+    """(tag, picture) pairs → (tag, picture, answer), in the same order; pictures are (h, w, 3) uint8 RGB of any size.
+
+    Args:
+        threshold: the least score, 0 to 1, of what the answers hold.
+    """
     under_way: deque[tuple[Tag, np.ndarray, Letterbox]] = deque()
 
     def canvases() -> Iterator[np.ndarray]:
@@ -42,4 +51,4 @@ def predict(
 
     for output in engine.stream(canvases()):
         tag, picture, letterbox = under_way.popleft()
-        yield tag, picture, task.decode(output, letterbox, classes)
+        yield tag, picture, task.decode(output, letterbox, classes, threshold)

@@ -35,14 +35,15 @@ class Model:
     recipe: Recipe
     engine: Engine
 
-    def predict(self, picture: str | Path | bytes | np.ndarray) -> Answer:
+    def predict(self, picture: str | Path | bytes | np.ndarray, threshold: float | None = None) -> Answer:
         """Predict one picture.
 
         Args:
             picture: a file, encoded bytes, or (h, w, 3) uint8 RGB.
+            threshold: the least score, 0 to 1, of what the answer holds; None for the recipe's own.
 
         Returns:
-            the answer in pixels of this picture; a `Mask` for segmentation.
+            the answer in pixels of this picture: a `Mask` for segmentation, `Boxes` for detection.
 
         Raises:
             InputError: the picture cannot be read.
@@ -50,11 +51,15 @@ class Model:
         image = picture if isinstance(picture, np.ndarray) else read_picture(picture)
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise UsageError(f"a picture array must be (h, w, 3) uint8 RGB; got {image.shape} {image.dtype}.")
-        return next(self.predict_many([(None, image)]))[2]
+        return next(self.predict_many([(None, image)], threshold))[2]
 
-    def predict_many(self, pictures: Iterable[tuple[Tag, np.ndarray]]) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
+    def predict_many(
+        self, pictures: Iterable[tuple[Tag, np.ndarray]], threshold: float | None = None
+    ) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
         """(tag, picture) pairs → (tag, picture, answer), in the same order, with a few under way at a time."""
-        return predict(self.engine, self.recipe.task, self.recipe.classes, self.recipe.canvas, pictures)
+        task = self.recipe.task
+        least = task.threshold if threshold is None else threshold
+        return predict(self.engine, task, self.recipe.classes, self.recipe.canvas, pictures, least)
 
 
 def load(

@@ -42,7 +42,7 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
     "tasks": ["cvtasks.tasks"],
     "networks": ["cvtasks.networks"],
     "media": ["cvtasks.media"],
-    "values": ["cvtasks.answers", "cvtasks.drawing", "cvtasks.letterbox", "cvtasks.metrics", "cvtasks.rle"],
+    "values": ["cvtasks.answers", "cvtasks.boxes", "cvtasks.drawing", "cvtasks.letterbox", "cvtasks.metrics", "cvtasks.rle"],
     "ground": ["cvtasks.cache", "cvtasks.errors", "cvtasks.files", "cvtasks.tables"],
 }
 

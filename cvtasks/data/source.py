@@ -6,9 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from cvtasks.answers import VOID, Answer, Mask, Sample
+from cvtasks.answers import Answer, Mask, Sample
 from cvtasks.errors import CVTasksError, DataError, did_you_mean
 from cvtasks.media.pictures import picture_size, read_mask, read_picture
 
@@ -113,13 +111,7 @@ class Remapped(Source):
                 )
         self.format, self.layout, self.kind = source.format, source.layout, source.kind
         self.classes = classes
-        self._source = source
-        lookup = np.full(256, VOID if others == "void" else 0, np.uint8)
-        for index, name in enumerate(source.classes):
-            if name in classes:
-                lookup[index] = classes.index(name)
-        lookup[VOID] = VOID
-        self._lookup = lookup
+        self._source, self._others = source, others
 
     @classmethod
     def is_at(cls, root: Path) -> bool:
@@ -131,7 +123,7 @@ class Remapped(Source):
 
     def __getitem__(self, index: int) -> Sample:
         sample = self._source[index]
-        return replace(sample, truth=Mask(self._lookup[sample.truth.ids], self.classes))
+        return replace(sample, truth=sample.truth.with_classes(self.classes, self._others))
 
     def problems(self) -> Iterator[str]:
         """The wrapped source's."""

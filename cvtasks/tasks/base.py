@@ -36,12 +36,17 @@ class Task(ABC):
     """A frozen dataclass whose fields are exactly the recipe's table of the task's name.
 
     `classes` is always the recipe's list. Arrays have no batch axis on the numpy side and one on the Keras side.
+
+    Attributes:
+        threshold: the least score, 0 to 1, of what is shown to a user who asks for no other; evaluation takes everything.
     """
 
     name: ClassVar[str]
     answer: ClassVar[type[Answer]]
     files: ClassVar[tuple[str, ...]] = ()
     """Kinds of files that `write` knows, beside those that every task has; they are saved unless asked otherwise."""
+
+    threshold: float = 0.0
 
     @abstractmethod
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
@@ -58,8 +63,8 @@ class Task(ABC):
         """Truth in pixels of the picture → target on the letterbox's canvas."""
 
     @abstractmethod
-    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes) -> Answer:
-        """Activated output of the network (or a target) → prediction in pixels of the picture."""
+    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> Answer:
+        """Activated output of the network (or a target) → prediction in pixels of the picture, without scores below `threshold`."""
 
     @abstractmethod
     def metric(self, classes: Classes) -> Metric:

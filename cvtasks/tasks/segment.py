@@ -23,6 +23,7 @@ class Segment(Task):
     """The recipe's table `[segment]`.
 
     Attributes:
+        threshold: share of its pixel's score, 0 to 1, below which the best class becomes background; 0 for never.
         channels: width of the decoder at strides 16, 8, 4, 2, as many as the decoder has levels; after the last the
             logits are enlarged to the input's resolution.
         convolutions: 3×3 convolutions at each level of the decoder.
@@ -71,7 +72,13 @@ class Segment(Task):
                 f"`segment.class_weights` must be empty or hold one number for each of the {len(classes)} classes; "
                 f"got {len(self.class_weights)}."
             )
-        for field, low, high in (("convolutions", 1, 4), ("dropout", 0, 0.95), ("dice", 0, 100), ("input_skip", 0, 512)):
+        for field, low, high in (
+            ("threshold", 0, 1),
+            ("convolutions", 1, 4),
+            ("dropout", 0, 0.95),
+            ("dice", 0, 100),
+            ("input_skip", 0, 512),
+        ):
             if not low <= getattr(self, field) <= high:
                 raise ModelError(f"`segment.{field}` must be {low} to {high}; got {getattr(self, field)}.")
 
@@ -85,10 +92,11 @@ class Segment(Task):
         np.fill_diagonal(rows, 1)
         return rows[letterbox.ids(truth.ids, fill=VOID)]
 
-    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes) -> Mask:
+    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> Mask:
         """(H, W, classes) → Mask of the picture's own size: the scores are resized (bilinear), then the best one wins.
 
-        Where no class has any score, as in a target's void, the answer is void.
+        Where no class has any score, as in a target's void, the answer is void; where the best one has less than
+        `threshold`, background.
         """
         height, width = letterbox.size
         best, ids = np.zeros((height, width), np.float32), np.zeros((height, width), np.uint8)
@@ -101,6 +109,8 @@ class Segment(Task):
                 plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
             ids = cv2.copyTo(np.full_like(ids, index), cv2.compare(plane, best, cv2.CMP_GT), ids)
             best = cv2.max(best, plane)
+        if threshold:
+            ids[best < threshold] = 0
         if cv2.minMaxLoc(best)[0] <= 0:
             ids[best <= 0] = VOID
         return Mask(ids, classes)
