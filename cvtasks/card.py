@@ -62,8 +62,8 @@ On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their
 
 ## Limits
 
-It knows the classes above and nothing else: every other thing is assigned to one of them. It was measured on the split named
-above only, which also chose the best epoch, so expect a little less on other pictures. Do not use it where an error harms someone.
+It knows the classes above and nothing else; what is none of them may be taken for one. It was measured on the split named above
+only, which also chose the best epoch, so expect a little less on other pictures. Do not use it where an error harms someone.
 """
     write_text(folder / "README.md", text)
 

@@ -1,13 +1,16 @@
 """Drawing: pure, every function returns a new picture."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 
-from cvtasks.answers import VOID, Mask
+from cvtasks.answers import VOID, Boxes, Mask
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
+@cache
 def voc_palette() -> np.ndarray:
     """(256, 3) uint8 RGB: the VOC colour map (VOClabelcolormap.m); bit j of an id goes to bit 7 − j ÷ 3 of channel j % 3.
 
@@ -18,6 +21,7 @@ def voc_palette() -> np.ndarray:
     colours = np.zeros((256, 3), np.uint8)
     for bit in range(8):
         colours[:, bit % 3] |= (((ids >> bit) & 1) << (7 - bit // 3)).astype(np.uint8)
+    colours.setflags(write=False)  # it is shared
     return colours
 
 
@@ -29,6 +33,31 @@ def draw_mask(image: np.ndarray, mask: Mask, opacity: float = 0.55) -> np.ndarra
     drawn = np.where(shown[..., None], mixed, image)
     present = [i for i in np.flatnonzero(mask.counts()) if i > 0]
     return draw_legend(drawn, [(mask.classes[i], tuple(voc_palette()[i].tolist())) for i in present])
+
+
+def draw_boxes(image: np.ndarray, boxes: Boxes) -> np.ndarray:
+    """(h, w, 3) uint8 RGB → the same with a frame around every object, in its class's VOC colour, and its name and score.
+
+    Scores of 1, as in a truth, are not written; difficult objects and crowds have a thin frame.
+    """
+    drawn = np.ascontiguousarray(image).copy()
+    scale = float(np.clip(min(image.shape[:2]) / 900, 0.35, 1.2))
+    thick = max(1, round(2.5 * scale))
+    for i in np.argsort(boxes.scores, kind="stable"):  # the surest on top
+        colour = tuple(voc_palette()[(boxes.labels[i] + 1) % VOID].tolist())
+        left, top, right, bottom = np.round(boxes.xyxy[i]).astype(int).tolist()
+        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colour, thick if boxes.counted[i] else 1, cv2.LINE_AA)
+        score = boxes.scores[i]
+        text = _printable(boxes.names[i]) if score == 1 else f"{_printable(boxes.names[i])} {score:.2f}"
+        (width, height), below = cv2.getTextSize(text, _FONT, scale, 1)
+        pad = max(2, height // 3)
+        x = int(np.clip(left - thick // 2, 0, max(0, image.shape[1] - width - 2 * pad)))
+        y = top if top >= height + 2 * pad else min(top + height + 2 * pad, image.shape[0] - 1)
+        cv2.rectangle(drawn, (x, y - height - 2 * pad), (x + width + 2 * pad, y), colour, -1)
+        light = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+        ink = (0, 0, 0) if light > 130 else (255, 255, 255)
+        cv2.putText(drawn, text, (x + pad, y - pad), _FONT, scale, ink, max(1, round(1.4 * scale)), cv2.LINE_AA)
+    return drawn
 
 
 def draw_legend(image: np.ndarray, entries: list[tuple[str, tuple[int, int, int]]]) -> np.ndarray:

@@ -11,9 +11,12 @@ import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.data import Source
-from cvtasks.errors import DataError
+from cvtasks.errors import DataError, UsageError
+from cvtasks.files import write_text
 from cvtasks.inference import Engine, predict
+from cvtasks.media.pictures import write_picture
 from cvtasks.media.prefetch import prefetched
+from cvtasks.predictions import Saved
 from cvtasks.tasks import Metric, Task
 
 
@@ -41,36 +44,22 @@ def evaluate(
     return metric
 
 
-def score_records(path: Path, task: Task, source: Source) -> Metric:
-    """Score saved predictions: JSON lines as the task commands write them, matched to the pictures by file stem.
+def score_saved(saved: Saved, task: Task, source: Source) -> Metric:
+    """Score saved predictions against every picture of the source.
 
     Raises:
-        DataError: a line is no record of this task, a stem comes twice, or a picture has no record.
+        DataError: a picture has no record where it must have one, or more than one; a prediction does not fit its picture,
+            or is of none.
     """
-    found: dict[str, Answer] = {}
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                record = json.loads(line)
-                stem = Path(record["source"]).stem
-                answer = task.from_record(record, source.classes)
-            except (KeyError, TypeError, ValueError) as error:
-                raise DataError(
-                    f"every line must be a record of {task.name}, as `cvtasks {task.name} --json` prints it; line {number} of "
-                    f"{str(path)!r} is not: {type(error).__name__}: {error}."
-                ) from error
-            if stem in found:
-                raise DataError(f"every picture must have one record; {stem!r} comes again in line {number} of {str(path)!r}.")
-            found[stem] = answer
     metric = task.metric(source.classes)
     for index in range(len(source)):
         sample = source[index]
-        if sample.name not in found:
-            raise DataError(f"every picture must have a record; {sample.name!r} has none in {str(path)!r}.")
+        entry = saved.pop(sample.name, sample.truth)
         try:
-            metric.add(sample.truth, found[sample.name])
+            metric.add(sample.truth, entry.answer)
         except ValueError as error:
-            raise DataError(f"the record of {sample.name!r} in {str(path)!r} does not fit its picture: {error}") from error
+            raise DataError(f"{entry.place} does not fit the picture {sample.name!r}: {error}") from error
+    saved.check_empty()
     return metric
 
 
@@ -90,3 +79,28 @@ def report(model: str, data: str, split: str, images: int, engine: Engine | None
         "metrics": plain(metric.result()),
         "classes": {name: plain(row) for name, row in metric.per_class().items()},
     }
+
+
+def check_new(folder: Path) -> None:
+    """Raise UsageError if there is anything in the folder: nothing is overwritten."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise UsageError(f"a report needs a folder that is new or empty; {str(folder)!r} is neither. Choose another -o.")
+
+
+def write_report(folder: Path, result: dict[str, Any], metric: Metric, source: Source) -> list[str]:
+    """Write `report.json`, which is `result`, and the metric's figures; returns the names of all files.
+
+    Args:
+        source: what the metric has counted, all of it and in this order.
+    """
+
+    def picture(index: int) -> tuple[str, np.ndarray]:
+        sample = source[index]
+        return sample.name, sample.image
+
+    write_text(folder / "report.json", json.dumps(result, indent=2) + "\n")
+    written = ["report.json"]
+    for name, image in metric.figures(picture):
+        write_picture(folder / name, image)
+        written.append(name)
+    return written

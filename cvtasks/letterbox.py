@@ -58,3 +58,15 @@ class Letterbox:
         """Canvas (H, W, ...) → the view of it that holds the picture (height, width, ...)."""
         top, left, height, width = self.window
         return output[top : top + height, left : left + width]
+
+    def boxes(self, xyxy: np.ndarray) -> np.ndarray:
+        """(n, 4) edges in pixels of the picture → float32 in pixels of the canvas."""
+        top, left, height, width = self.window
+        scale = np.array([width / self.size[1], height / self.size[0]] * 2, np.float32)
+        return xyxy.astype(np.float32) * scale + np.array([left, top] * 2, np.float32)
+
+    def boxes_back(self, xyxy: np.ndarray) -> np.ndarray:
+        """(n, 4) edges in pixels of the canvas → float32 in pixels of the picture; the inverse of `boxes`."""
+        top, left, height, width = self.window
+        scale = np.array([self.size[1] / width, self.size[0] / height] * 2, np.float32)
+        return (xyxy.astype(np.float32) - np.array([left, top] * 2, np.float32)) * scale

@@ -7,39 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from cvtasks.answers import Boxes
 from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.files import write_text
 from cvtasks.networks.backbones import BACKBONES
+from cvtasks.recipe_data import DATA_BOUNDS, Data
 from cvtasks.tables import check_keys, read_table, read_value
 from cvtasks.tasks import TASKS, Task
-
-
-@dataclass(frozen=True)
-class Data:
-    """The table `[data]`: which pictures, and how training varies them.
-
-    Attributes:
-        path: the data set, as for `--data`.
-        train, validate: names of the splits.
-        others: what a class of the data that the recipe does not name becomes: "background" or "void".
-        crop: side of the square that training cuts, in pixels; 0 for the recipe's size.
-        scale: (low, high) factor on the picture, first scaled so that its longest side is the recipe's size.
-        rotate: degrees to either side.
-        flip: probability of a mirrored picture.
-        colour: strength of brightness, contrast, saturation and hue changes; 0 for none.
-        workers: threads that prepare batches; 0 for none beside the main one. The result does not depend on it.
-    """
-
-    path: str = ""
-    train: str = "train"
-    validate: str = "val"
-    others: Literal["background", "void"] = "background"
-    crop: int = 0
-    scale: tuple[float, float] = (0.5, 1.5)
-    rotate: float = 0.0
-    flip: float = 0.5
-    colour: float = 0.4
-    workers: int = 2
 
 
 @dataclass(frozen=True)
@@ -49,6 +23,7 @@ class Train:
     Attributes:
         epochs: passes over the data; `batch`: pictures a step; `accumulate`: steps that make one update.
         optimizer: "adamw" or "sgd" (with Nesterov `momentum`); weight decay spares biases and norms.
+        backbone_rate: share of the learning rate at which the backbone learns, 0 to 1; below 1 where it comes with weights.
         schedule: of the learning rate after `warmup` epochs of linear rise: "cosine" or "poly" (power 0.9) to zero,
             "step" (a tenth after 60 % and again after 85 %), "constant".
         precision: "bf16" (mixed: losses and weights stay float32) or "f32".
@@ -68,6 +43,7 @@ class Train:
     accumulate: int = 1
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = 1e-3
+    backbone_rate: float = 1.0
     momentum: float = 0.9
     weight_decay: float = 1e-2
     schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
@@ -85,16 +61,12 @@ class Train:
 
 
 _BOUNDS: dict[str, tuple[float, float]] = {
-    "data.crop": (0, 4096),
-    "data.scale": (0.1, 10),
-    "data.rotate": (0, 180),
-    "data.flip": (0, 1),
-    "data.colour": (0, 1),
-    "data.workers": (0, 64),
+    **{f"data.{name}": bounds for name, bounds in DATA_BOUNDS.items()},
     "train.epochs": (1, 100_000),
     "train.batch": (1, 4096),
     "train.accumulate": (1, 1024),
     "train.learning_rate": (1e-12, 100),
+    "train.backbone_rate": (0, 1),
     "train.momentum": (0, 0.9999),
     "train.weight_decay": (0, 10),
     "train.warmup": (0, 1000),
@@ -142,6 +114,11 @@ class Recipe:
             raise ModelError(
                 f"`data.crop` must be a multiple of {coarsest}, the stride of {self.backbone}, or 0; got {self.data.crop}."
             )
+        if any(side % coarsest or not 0 < side <= 4096 for side in self.data.sides):
+            raise ModelError(
+                f"`data.sides` must hold multiples of {coarsest}, the stride of {self.backbone}, up to 4096; "
+                f"got {list(self.data.sides)}."
+            )
         if len(set(self.classes)) != len(self.classes) or not all(self.classes):
             raise ModelError(f"`classes` must be different names, none empty; got {list(self.classes)}.")
         for key, (least, most) in _BOUNDS.items():
@@ -152,6 +129,13 @@ class Recipe:
                     raise ModelError(f"`{key}` must be {least:g} to {most:g}; got {number:g}.")
         if self.data.scale[0] > self.data.scale[1]:
             raise ModelError(f"`data.scale` must be (low, high); got {self.data.scale}.")
+        if self.data.mosaic and self.task.answer is not Boxes:
+            raise ModelError(
+                f"`data.mosaic` joins pictures with boxes, which {self.task.name} does not learn; got {self.data.mosaic:g}. "
+                "Set it to 0."
+            )
+        if self.data.mixup and not self.data.mosaic:
+            raise ModelError(f"`data.mixup` mixes mosaics, of which `data.mosaic = 0` makes none; got {self.data.mixup:g}.")
         for epoch, stride in self.train.freeze:
             if epoch < 0 or stride not in (0, *strides):
                 raise ModelError(

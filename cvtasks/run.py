@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cvtasks.answers import Answer, Sample
+from cvtasks.answers import Sample
 from cvtasks.card import write_card, write_curves
 from cvtasks.data import Remapped, Source, open_source
 from cvtasks.engines.export import export_graph
@@ -24,6 +24,7 @@ from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.evaluation import evaluate
 from cvtasks.evaluation import report as measured
 from cvtasks.files import cannot_write, sha256, write_text
+from cvtasks.inference import Engine, predict
 from cvtasks.media.pictures import write_picture
 from cvtasks.model import load, load_network
 from cvtasks.networks.build import build_network
@@ -57,7 +58,9 @@ def open_sources(recipe: Recipe, report: Report) -> Sources:
         problems = list(source.problems())
         if problems:
             raise DataError(f"{len(problems)} of {len(source)} samples of {split!r} cannot be used. The first: {problems[0]}")
-        report.on_message(f"data: {source.format}, {recipe.data.path}:{split}, {len(source)} pictures, none dropped")
+        report.on_message(f"data: {source.format}, {recipe.data.path}:{split}, {len(source)} pictures")
+        for remark in source.remarks():
+            report.on_message(f"data: {remark}")
         opened[split] = Remapped(source, recipe.classes, recipe.data.others)
     others = [name for name in source.classes if name not in recipe.classes]
     if others:
@@ -158,22 +161,26 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
         files += export_graph(network, recipe.task, folder / WEIGHTS, folder)
     else:
         report.on_message(f"no {GRAPH}: only Keras on TensorFlow exports it; it is made when the model is first used there")
-    replace(recipe, files={file.name: sha256(file) for file in files}).save(folder / RECIPE)
+    recipe = replace(recipe, files={file.name: sha256(file) for file in files})
+    recipe.save(folder / RECIPE)
     model = load(folder, engine="openvino" if len(files) > 1 else "keras", many=True)
-    pictures = folder / "samples"
-    shown = 0
-
-    def keep(name: str, image: np.ndarray, truth: Answer, prediction: Answer) -> None:
-        nonlocal shown
-        if shown < _PICTURES:
-            sides = [recipe.task.draw(image, answer) for answer in (truth, prediction)]
-            write_picture(pictures / f"{Path(name).name}.jpg", np.concatenate([image, *sides], axis=1))
-            shown += 1
-
-    metric = evaluate(model.engine, recipe.task, recipe.canvas, validation, keep)
+    metric = evaluate(model.engine, recipe.task, recipe.canvas, validation)
+    recipe = replace(recipe, task=recipe.task.tuned(metric))
+    recipe.save(folder / RECIPE)
+    _show(recipe, model.engine, validation, folder / "samples")
     finished = measured(folder.name, recipe.data.path, recipe.data.validate, len(validation), model.engine, metric)
     write_text(folder / "metrics.json", json.dumps(finished, indent=2) + "\n")
     return finished
+
+
+def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> None:
+    """Write a few pictures, each beside its truth and its prediction."""
+    samples = [validation[index] for index in range(min(_PICTURES, len(validation)))]
+    pairs = [(sample, sample.image) for sample in samples]
+    task = recipe.task
+    for sample, image, prediction in predict(engine, task, recipe.classes, recipe.canvas, pairs, task.threshold):
+        sides = [task.draw(image, answer) for answer in (sample.truth, prediction)]
+        write_picture(folder / f"{Path(sample.name).name}.jpg", np.concatenate([image, *sides], axis=1))
 
 
 def machine() -> str:

@@ -23,6 +23,7 @@ from cvtasks.letterbox import Letterbox
 from cvtasks.networks.backbones import freeze
 from cvtasks.networks.build import backbone_of, build_network, copy_weights
 from cvtasks.networks.weights import save_weights, transfer
+from cvtasks.optimizer import make_optimizer
 from cvtasks.recipe import Recipe, Train
 from cvtasks.schedule import learning_rate
 
@@ -86,18 +87,19 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
     report = report or Report()
     how = recipe.train
     keras.utils.set_random_seed(how.seed)
-    crop = (recipe.data.crop or recipe.size,) * 2
-    network = build_network(recipe, crop, how.precision)
+    sides = recipe.data.sides or (recipe.data.crop or recipe.size,)
+    network = build_network(recipe, (sides[0] if len(sides) == 1 else None,) * 2, how.precision)
     averaged = build_network(recipe, recipe.canvas, how.precision)
     checkpoint = folder / CHECKPOINT
     if not checkpoint.exists():
         for line in _start_weights(network, recipe):
             report.on_message(line)
     progress = _progress(checkpoint)
-    augment = Augment(recipe.data, recipe.size, how.seed)
+    augment = Augment(recipe.data, recipe.size, how.seed, how.epochs)
 
-    def prepare(source: Source, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray, str]:
-        sample = augment(source[index], epoch, index)
+    def prepare(source: Source, epoch: int, step: int, index: int) -> tuple[np.ndarray, np.ndarray, str]:
+        side = sides[int(np.random.default_rng([how.seed, epoch, step]).integers(len(sides)))]
+        sample = augment(source, epoch, index, side)
         size = sample.image.shape[:2]
         return sample.image, recipe.task.encode(sample.truth, Letterbox(size, size)), sample.name
 
@@ -122,13 +124,13 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
             if last or (progress.epoch + 1) % how.validate_every == 0:
                 scores = evaluate(engine, recipe.task, recipe.canvas, validation).result()
             row = Epoch(progress.epoch, progress.loss_sum / len(batches), rate, progress.seconds, scores)
-            headline = next(iter(scores.values()), -math.inf)
-            is_best = headline > progress.best
+            headline = next(iter(scores.values()), math.nan)
+            is_best = headline > progress.best or (last and not (folder / BEST).exists())
             if is_best:
                 save_weights(averaged, folder / BEST)
             progress = Progress(
                 epoch=progress.epoch + 1,
-                best=max(progress.best, headline),
+                best=headline if headline > progress.best else progress.best,
                 looks_since_best=0 if is_best else progress.looks_since_best + bool(scores),
                 history=[*progress.history, row],
             )
@@ -203,20 +205,7 @@ def _enter(stage: int, network: keras.Model, averaged: keras.Model, recipe: Reci
     how = recipe.train
     for model in (network, averaged):
         freeze(backbone_of(model), recipe.backbone, stage)
-    common = {
-        "learning_rate": how.learning_rate,
-        "weight_decay": how.weight_decay or None,
-        "global_clipnorm": how.clip or None,
-        "use_ema": how.ema > 0,
-        "ema_momentum": how.ema or 0.99,
-        "gradient_accumulation_steps": how.accumulate if how.accumulate > 1 else None,
-    }
-    if how.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(**common)
-    else:
-        optimizer = keras.optimizers.SGD(momentum=how.momentum, nesterov=how.momentum > 0, **common)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    optimizer.build(network.trainable_variables)
+    optimizer = make_optimizer(how, network, backbone_of(network))
     jit = {"auto": "auto", "on": True, "off": False}[how.jit]
     network.compile(optimizer, loss=recipe.task.loss, jit_compile=jit)
 

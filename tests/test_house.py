@@ -28,9 +28,12 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
     "command line": ["cvtasks.cli"],
     "a whole run": ["cvtasks.run", "cvtasks.run_folder"],
     "purposes": [
+        "cvtasks.pipeline",
         "cvtasks.training",
         "cvtasks.evaluation",
+        "cvtasks.predictions",
         "cvtasks.checkpoint",
+        "cvtasks.optimizer",
         "cvtasks.card",
         "cvtasks.schedule",
         "cvtasks.media.sink",
@@ -38,11 +41,12 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
     "model": ["cvtasks.model", "cvtasks.data"],
     "engines": ["cvtasks.engines", "cvtasks.inference"],
     "a recipe's network": ["cvtasks.networks.build"],
-    "recipe": ["cvtasks.recipe", "cvtasks.zoo"],
+    "recipe": ["cvtasks.recipe", "cvtasks.recipe_data", "cvtasks.zoo"],
     "tasks": ["cvtasks.tasks"],
     "networks": ["cvtasks.networks"],
     "media": ["cvtasks.media"],
-    "values": ["cvtasks.answers", "cvtasks.boxes", "cvtasks.drawing", "cvtasks.letterbox", "cvtasks.metrics", "cvtasks.rle"],
+    "annotation files": ["cvtasks.formats"],
+    "values": ["cvtasks.answers", "cvtasks.boxes", "cvtasks.drawing", "cvtasks.figures", "cvtasks.gallery", "cvtasks.letterbox", "cvtasks.metrics", "cvtasks.rle"],
     "ground": ["cvtasks.cache", "cvtasks.errors", "cvtasks.files", "cvtasks.tables"],
 }
 
@@ -56,8 +60,10 @@ KERAS_SIDE = [  # may import Keras with their first line; importing any other mo
     "cvtasks.networks.backbones.tiny",
     "cvtasks.networks.backbones.vgg",
     "cvtasks.networks.build",
+    "cvtasks.networks.detector",
     "cvtasks.networks.losses",
     "cvtasks.networks.unet",
+    "cvtasks.optimizer",
     "cvtasks.run",
     "cvtasks.run_folder",
     "cvtasks.training",
@@ -359,7 +365,7 @@ def test_importing_cvtasks_loads_nothing(modules_after):
     assert not modules_after("import cvtasks") & {"keras", "cv2", "numpy", "tensorflow", "openvino", "albumentations"}
 
 
-@pytest.mark.parametrize("command", ["", "segment", "train", "evaluate", "models", "info"])
+@pytest.mark.parametrize("command", ["", "segment", "train", "evaluate", "data", "models", "info"])
 def test_help_loads_nothing_heavy(command, modules_after):
     loaded = modules_after(COMMAND, *filter(None, [command]), "--help")
     assert "cvtasks.cli" in loaded
@@ -426,7 +432,7 @@ from cvtasks.answers import Mask, Sample
 from cvtasks.data.augment import Augment
 from cvtasks.recipe import Data
 truth = Mask(np.zeros((40, 50), np.uint8), ("background", "disc"))
-varied = Augment(Data(), 32, 0)(Sample(np.zeros((40, 50, 3), np.uint8), truth, "x"), 0, 0)
+varied = Augment(Data(), 32, 0, 1)([Sample(np.zeros((40, 50, 3), np.uint8), truth, "x")], 0, 0)
 assert varied.image.shape == (32, 32, 3)
 """
 IMPORT_GRAPH_ENGINE = """
@@ -504,7 +510,7 @@ def test_zoo_model_is_complete(folder):
 
 # === dependencies ===
 
-PACKAGE_OF = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image", "tomli_w": "tomli-w"}
+PACKAGE_OF = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image", "tomli_w": "tomli-w", "yaml": "pyyaml"}
 
 
 def declared(*lines: str) -> set[str]:

@@ -21,6 +21,7 @@ from cvtasks.media.names import natural_key, safe_stem
 from cvtasks.media.pictures import read_picture, write_picture
 from cvtasks.media.sink import Sink
 from cvtasks.media.sources import SUFFIXES, Item, expand
+from cvtasks.media.streams import Stream
 from cvtasks.tasks.segment import Segment
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -40,10 +41,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def refusal(item: Item) -> str:
-    """The message of an item that cannot be read: it has a rule, names the source and can be printed."""
+def refusal(item: Item | Stream) -> str:
+    """The message of an item that cannot be read, or a stream not opened: it has a rule, names the source, can be printed."""
     with pytest.raises(InputError) as error:
-        item.read()
+        item.read() if isinstance(item, Item) else item.open()
     message = str(error.value)
     assert repr(item.source) in message or item.source == "-"
     assert message.endswith((".", "?"))
@@ -51,7 +52,7 @@ def refusal(item: Item) -> str:
     return message
 
 
-def the_one(*given: str, **limits: float) -> Item:
+def the_one(*given: str, **limits: float) -> Item | Stream:
     (item,) = expand(given, **limits)
     return item
 
@@ -179,7 +180,7 @@ def test_one_bad_source_does_not_stop_the_others(here: Path, photo: bytes) -> No
     Path("a.png").write_bytes(photo)
     Path("b.png").write_bytes(photo[:30])
     Path("c.png").write_bytes(photo)
-    items = list(expand(["a.png", "b.png", "missing", "0", "*.jpg", "rtsp://x/y", "sample:nothing", "c.png"]))
+    items = list(expand(["a.png", "b.png", "missing", "9999", "*.jpg", "rtmp://x/y", "sample:nothing", "c.png"]))
     assert len(items) == 8
     for item in items[1:-1]:
         refusal(item)
@@ -204,10 +205,6 @@ def test_nothing_is_opened_before_it_is_read(here: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("given", "word"),
     [
-        ("0", "camera"),
-        ("12", "camera"),
-        ("rtsp://user@host/stream", "stream"),
-        ("RTSPS://host/stream", "stream"),
         ("rtmp://host/stream", "stream"),
         ("udp://@:1234", "stream"),
         ("file:///etc/passwd", "file address"),
@@ -219,9 +216,48 @@ def test_what_is_no_picture_is_recognised(here: Path, given: str, word: str) -> 
     assert word in refusal(the_one(given))
 
 
-def test_a_video_is_recognised_by_its_content(here: Path) -> None:
-    Path("clip.jpg").write_bytes(b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(99))
-    assert "video" in refusal(the_one("clip.jpg"))
+MP4 = b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + bytes(99)
+
+
+@pytest.mark.parametrize(("name", "content"), [("clip.jpg", MP4), ("clip.mp4", MP4), ("clip.mov", b""), ("clip.MKV", b"text")])
+def test_a_video_is_recognised_by_its_content_or_else_by_its_name(here: Path, name: str, content: bytes) -> None:
+    Path(name).write_bytes(content)
+    stream = the_one(name)
+    assert isinstance(stream, Stream)
+    assert (stream.name, stream.source, stream.live) == ("clip", name, False)
+    assert "video" in refusal(stream)
+
+
+def test_a_folder_gives_no_videos_and_a_glob_does(here: Path, photo: bytes) -> None:
+    Path("a.png").write_bytes(photo)
+    Path("b.mp4").write_bytes(MP4)
+    assert [item.source for item in expand(["."])] == ["a.png"]
+    assert [(item.source, type(item)) for item in expand(["*"])] == [("a.png", Item), ("b.mp4", Stream)]
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "live"),
+    [
+        ("0", "camera-0", True),
+        ("12", "camera-12", True),
+        ("rtsp://user@host/stream", "stream", True),
+        ("RTSPS://host:554", "host", True),
+        ("rtsp://[", "stream", True),
+        ("http://h/clip.mp4?token=1", "clip", False),
+        ("https://h/camera.mjpg", "camera", True),
+    ],
+)
+def test_cameras_and_addresses_of_streams_are_recognised_by_their_names(here: Path, given: str, name: str, live: bool) -> None:
+    stream = the_one(given)
+    assert isinstance(stream, Stream)
+    assert (stream.name, stream.source, stream.live) == (name, given, live)
+
+
+def test_passwords_are_not_shown(here: Path) -> None:
+    stream = the_one("rtsp://me:secret@host:554/stream")
+    assert stream.source == "rtsp://me:***@host:554/stream"
+    assert "secret" not in repr(stream)
+    assert "secret" not in refusal(the_one("http://me:secret@127.0.0.1:1/a.mp4"))
 
 
 def test_the_limit_of_pixels_is_passed_on(here: Path, photo: bytes) -> None:
@@ -362,7 +398,8 @@ def test_impossible_addresses(given: str) -> None:
     assert "address" in refusal(the_one(given, timeout_s=1))
 
 
-def test_names_of_addresses() -> None:
+def test_names_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "what_an_address_gives", lambda url: "picture")
     given = ["http://h/a/b.png?x=/y", "https://h/a/#f", "http://h", "http://h/a%2Fb.jpg"]
     assert [item.name for item in expand(given)] == ["b", "a", "h", "a%2Fb"]
 

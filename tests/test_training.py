@@ -227,10 +227,10 @@ def test_the_rate_warms_up_and_never_rises_again(schedule: str) -> None:
 
 
 def _names(source, workers: int, epoch: int, first: int = 0) -> list[tuple[str, ...]]:
-    augment = Augment(Data(), 64, seed=5)
+    augment = Augment(Data(), 64, seed=5, epochs=5)
 
-    def prepare(source, epoch, index):
-        sample = augment(source[index], epoch, index)
+    def prepare(source, epoch, step, index):
+        sample = augment(source, epoch, index)
         return sample.image, sample.truth.ids, f"{sample.name}-{sample.image.sum()}-{sample.truth.ids.sum()}"
 
     batches = Batches(source, prepare, batch=5, seed=5, workers=workers)
@@ -255,7 +255,7 @@ def test_leaving_an_epoch_early_ends_its_threads(shapes: Path) -> None:
     from cvtasks.answers import Mask
 
     source = open_source(str(shapes), "train", Mask)
-    epoch = Batches(source, lambda s, e, i: (s[i].image[:8, :8], i, "x"), batch=2, seed=0, workers=3).epoch(0)
+    epoch = Batches(source, lambda s, e, step, i: (s[i].image[:8, :8], i, "x"), batch=2, seed=0, workers=3).epoch(0)
     next(epoch)
     epoch.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
@@ -265,9 +265,9 @@ def test_a_mask_stays_with_its_pixels_under_augmentation(shapes: Path) -> None:
     from cvtasks.answers import Mask
 
     source = open_source(str(shapes), "train", Mask)
-    augment = Augment(Data(scale=(0.7, 1.5), rotate=30.0, colour=0.0), 64, seed=1)
+    augment = Augment(Data(scale=(0.7, 1.5), rotate=30.0, colour=0.0), 64, seed=1, epochs=1)
     for index in range(len(source)):
-        sample = augment(source[index], epoch=0, index=index)
+        sample = augment(source, epoch=0, index=index)
         red = (sample.image[..., 0] > 200) & (sample.image[..., 2] < 100)
         square = sample.truth.ids == 1
         assert (red & ~square).sum() <= 0.02 * red.sum() + 5

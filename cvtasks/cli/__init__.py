@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cvtasks.cli import about, evaluate, predict, train
+from cvtasks.cli.data import data
 from cvtasks.cli.output import say
 from cvtasks.errors import CVTasksError
 
@@ -42,17 +43,20 @@ def options(
     """Computer vision in Keras 3: train, evaluate and run models on pictures."""
     global _debug
     _debug = debug
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up notes are not for our users
+    # TensorFlow's start-up notes and what OpenCV and FFmpeg say about damaged videos are not for our users.
+    for name, value in (("TF_CPP_MIN_LOG_LEVEL", "2"), ("OPENCV_LOG_LEVEL", "OFF"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
+        os.environ.setdefault(name, value)
 
 
-for command in (predict.segment, train.train, evaluate.evaluate, about.models, about.info):
+for command in (predict.detect, predict.segment, train.train, evaluate.evaluate, about.models, about.info):
     app.command()(command)
+app.add_typer(data, name="data")
 
 
 def main() -> None:
     """Run the command line; leave with the exit code that the contract names, and one sentence for every error."""
     try:
-        app()
+        app(args=_with_values(sys.argv[1:]))
     except CVTasksError as error:
         _leave(error, str(error), error.exit_code)
     except BrokenPipeError:
@@ -62,6 +66,17 @@ def main() -> None:
         _leave(
             error, f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug and report it.", 1
         )
+
+
+def _with_values(arguments: list[str]) -> list[str]:
+    """The arguments with `--show` for `--show=auto`: Typer has no options whose value may be left out."""
+    spelled = list(arguments)
+    for i in range(len(spelled)):
+        if spelled[i] == "--":
+            break
+        if spelled[i] == "--show" and spelled[i + 1 : i + 2] not in (["auto"], ["window"], ["browser"]):
+            spelled[i] = "--show=auto"
+    return spelled
 
 
 def _leave(error: BaseException, sentence: str, code: int) -> None:

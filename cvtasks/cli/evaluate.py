@@ -19,7 +19,15 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")] = False,
     predictions: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Score these saved records (JSON lines) instead of running it."),
+        typer.Option(
+            exists=True,
+            metavar="FILE",
+            help="Score these instead of running it: JSON lines; for boxes also COCO results, or VOC's comp4 files or their folder.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write the report and its figures into this new folder."),
     ] = None,
     engine: EngineOption = "auto",
     precision: PrecisionOption = "auto",
@@ -29,26 +37,34 @@ def evaluate(
 
     \b
     cvtasks evaluate segment-mobilenet-voc --data VOCdevkit/VOC2012:val
+    cvtasks evaluate detect-mobilenet-voc --data VOCdevkit/VOC2012:val -o report
     cvtasks evaluate segment-mobilenet-voc --data VOCdevkit/VOC2012:val --predictions outputs/segment/records.jsonl
     """
     from cvtasks.data import Remapped, open_source, split_of
+    from cvtasks.evaluation import check_new, report, score_saved, write_report
     from cvtasks.evaluation import evaluate as measure
-    from cvtasks.evaluation import report, score_records
     from cvtasks.model import load
+    from cvtasks.predictions import read_predictions
     from cvtasks.recipe import read_recipe
     from cvtasks.zoo import RECIPE, model_folder
 
+    if output:
+        check_new(output)
     folder = model_folder(model)
     recipe = read_recipe(folder / RECIPE)
     path, split = split_of(data or recipe.data.path)
     if not path:
         raise UsageError("evaluate needs data, and the model's recipe names none. Give --data DATA:SPLIT")
-    split = split or recipe.data.validate
+    split = split or ("" if path.endswith(".json") else recipe.data.validate)  # a COCO file is one split without a name
     opened = open_source(path, split, recipe.task.answer)
     source = Remapped(opened, recipe.classes, recipe.data.others)
     say(f"data: {opened.format}, {path}:{split}, {len(source)} pictures")
     if predictions:
-        result = report(str(predictions), path, split, len(source), None, score_records(predictions, recipe.task, source))
+        saved = read_predictions(predictions, recipe.task, opened, recipe.classes)
+        for line in (saved.format, *saved.remarks):
+            say(f"predictions: {line}")
+        metric = score_saved(saved, recipe.task, source)
+        result = report(str(predictions), path, split, len(source), None, metric)
     else:
         if engine == "keras" or device == "gpu":
             start_keras()
@@ -63,14 +79,28 @@ def evaluate(
         metric = measure(loaded.engine, recipe.task, recipe.canvas, source, count)
         ticker.clear()
         result = report(loaded.name, path, split, len(source), loaded.engine, metric)
+    for remark in opened.remarks():
+        say(f"data: {remark}")
+    if output:
+        written = write_report(output, result, metric, source)
+        say(f"report → {output}: {', '.join(name for name in written if '/' not in name)}")
     if as_json:
         print(json.dumps(result))
         return
-    width = max(map(len, result["classes"]))
-    names = list(next(iter(result["classes"].values())))
-    print(f"{'class':<{width}}  " + "  ".join(f"{name:>10}" for name in names))
-    for name, row in result["classes"].items():
-        numbers = ("–" if row[column] is None else f"{row[column]:.4f}" for column in names)
-        print(f"{name:<{width}}  " + "  ".join(f"{number:>10}" for number in numbers))
+    print(_table(result["classes"]))
     for name, number in result["metrics"].items():
-        print(f"{name}: {'–' if number is None else format(number, '.4f')}")
+        print(f"{name}: {_number(number)}")
+
+
+def _table(classes: dict[str, dict[str, float | None]]) -> str:
+    """Rows of classes under their columns' names."""
+    first = max(map(len, classes), default=0)
+    widths = {name: max(10, len(name)) for name in next(iter(classes.values()), {})}
+    lines = [f"{'class':<{first}}  " + "  ".join(f"{name:>{width}}" for name, width in widths.items())]
+    for name, row in classes.items():
+        lines.append(f"{name:<{first}}  " + "  ".join(f"{_number(row[column]):>{width}}" for column, width in widths.items()))
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

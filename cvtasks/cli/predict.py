@@ -1,22 +1,36 @@
-"""The task commands: pictures in; drawings, files and records out. One body for every task."""
+"""The task commands: pictures, videos, cameras and streams in; drawings, files and records out. One body for every task."""
 
 import json
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cvtasks.cli.live import Watch, hold, run_stream
 from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
 
+if TYPE_CHECKING:
+    from cvtasks.media.sources import Item
+    from cvtasks.media.viewer import Viewer
+    from cvtasks.pipeline import Job
+
 SourcesArgument = Annotated[
-    list[str], typer.Argument(metavar="SOURCE...", help='Pictures, folders, "globs", URLs, - (stdin) or sample:NAME.')
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help='Pictures, videos, folders, "globs", URLs, - (stdin), a camera (0), an rtsp:// stream or sample:NAME.',
+    ),
 ]
 ModelOption = Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="A name of `cvtasks models` or a folder.")]
 OutputOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Default: outputs/TASK.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else there.")]
+ThresholdOption = Annotated[
+    float | None, typer.Option(metavar="X", min=0, max=1, help="Least score of what is shown; default: the model's own.")
+]
 ClassesOption = Annotated[str, typer.Option(metavar="A,B", help="Keep only these classes.")]
 SaveOption = Annotated[
     str, typer.Option(metavar="KINDS", help="Comma-separated: picture, json, csv and the task's own; or none.")
@@ -29,127 +43,165 @@ PrecisionOption = Annotated[
     Literal["auto", "f32", "bf16"], typer.Option(help="What the network computes in; auto: bf16 on a CPU that has it.")
 ]
 DeviceOption = Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where the network runs.")]
+ShowOption = Annotated[
+    Literal["", "auto", "window", "browser"],
+    typer.Option(metavar="[auto|window|browser]", help="Live view: a window if there can be one, else a page on 127.0.0.1."),
+]
+PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Port of that page; 0: any that is free.")]
+EveryOption = Annotated[int, typer.Option(metavar="N", min=1, help="Only every N-th frame of a video.")]
+MostOption = Annotated[int, typer.Option("--max-frames", metavar="N", min=0, help="End a video after N frames; 0: never.")]
+RealtimeOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--realtime/--all-frames",
+        help="The newest frame wins, or none is skipped.",
+        show_default="realtime for cameras and streams, all frames for files",
+    ),
+]
 
 
-def segment(
-    sources: SourcesArgument,
-    model: ModelOption = "",
-    output: OutputOption = None,
-    as_json: JsonOption = False,
-    classes: ClassesOption = "",
-    save: SaveOption = "",
-    engine: EngineOption = "auto",
-    precision: PrecisionOption = "auto",
-    device: DeviceOption = "auto",
-    batch: BatchOption = 0,
-) -> None:
+@dataclass(frozen=True)
+class Wish:
+    """What the user asked for, apart from the sources."""
+
+    task: str
+    model: str
+    output: Path | None
+    as_json: bool
+    threshold: float | None
+    classes: str
+    save: str
+    watch: Watch
+    how: dict[str, Any]  # of `load`
+
+
+def _command(task: str, text: str) -> Callable[..., None]:
+    """The command of a task; `text` is its help."""
+
+    def command(
+        sources: SourcesArgument,
+        model: ModelOption = "",
+        output: OutputOption = None,
+        as_json: JsonOption = False,
+        threshold: ThresholdOption = None,
+        classes: ClassesOption = "",
+        save: SaveOption = "",
+        show: ShowOption = "",
+        port: PortOption = 0,
+        every: EveryOption = 1,
+        max_frames: MostOption = 0,
+        realtime: RealtimeOption = None,
+        engine: EngineOption = "auto",
+        precision: PrecisionOption = "auto",
+        device: DeviceOption = "auto",
+        batch: BatchOption = 0,
+    ) -> None:
+        watch = Watch(show, port, every, max_frames, realtime)
+        how = {"engine": engine, "precision": precision, "device": device, "batch": batch}
+        _run(sources, Wish(task, model, output, as_json, threshold, classes, save, watch, how))
+
+    command.__name__, command.__doc__ = task, text
+    return command
+
+
+segment = _command(
+    "segment",
     """Say for every pixel what it shows: an overlay with a legend, an indexed mask, a record.
 
     \b
     cvtasks segment photo.jpg
     cvtasks segment holidays/ --save mask,json -o masks
+    cvtasks segment clip.mp4 --show
     cvtasks segment --json sample:chelsea | jq .mask.shares
-    """
-    _run(
-        "segment",
-        sources,
-        model,
-        output,
-        as_json,
-        classes,
-        save,
-        {"engine": engine, "precision": precision, "device": device},
-        batch,
-    )
+    """,
+)
+
+detect = _command(
+    "detect",
+    """Find objects: a labelled box and a score for each.
+
+    \b
+    cvtasks detect photo.jpg
+    cvtasks detect 0 --show
+    cvtasks detect clip.mp4 --show --save picture,json
+    cvtasks detect holidays/ --classes dog,cat --threshold 0.5 --save coco
+    """,
+)
 
 
-def _run(
-    task: str,
-    sources: list[str],
-    model: str,
-    output: Path | None,
-    as_json: bool,
-    classes: str,
-    save: str,
-    how: dict[str, Any],
-    batch: int,
-) -> None:
+def _run(sources: list[str], wish: Wish) -> None:
     """Run a task's model over the sources; one bad source is reported and does not stop the others."""
-    from cvtasks.media.prefetch import prefetched
     from cvtasks.media.sink import Sink
     from cvtasks.media.sources import Item, expand
     from cvtasks.model import load
+    from cvtasks.pipeline import Job
     from cvtasks.zoo import default_model
 
-    if how["engine"] == "keras" or how["device"] == "gpu":
+    if wish.how["engine"] == "keras" or wish.how["device"] == "gpu":
         start_keras()
     items = expand(sources)
-    first = [item for _, item in zip(range(2), items, strict=False)]
-    loaded = load(model or default_model(task), many=len(first) > 1, batch=batch, **how)
-    recipe = loaded.recipe
-    if recipe.task.name != task:
-        raise ModelError(
-            f"{task} needs a model of this task; {loaded.name} is one for {recipe.task.name}. See: cvtasks models"
-        )
-    keep = _kept(classes, recipe.classes)
-    kinds = ("picture", *recipe.task.files) if not save else () if save == "none" else tuple(save.split(","))
-    sink = Sink(output or Path("outputs") / task, recipe.task, kinds)
-    ticker, done, failed = Ticker(), 0, 0
-
-    def all_items() -> Iterator[Item]:
-        yield from first
-        yield from items
-
-    def read(item: Item) -> tuple[Item, Any]:
-        try:
-            return item, item.read()
-        except CVTasksError as error:
-            return item, error
-
-    def pictures() -> Iterator[tuple[Item, Any]]:
-        nonlocal failed
-        for item, image in prefetched((partial(read, item) for item in all_items()), threads=1, ahead=4):
-            if isinstance(image, CVTasksError):
-                failed += 1
-                ticker.clear()
-                say(str(image))
-                continue
-            yield item, image
-
-    def finished() -> Iterator[tuple[dict[str, Any], Any, list[Path]]]:
-        def write(item: Item, image: Any, answer: Any, stem: Path) -> tuple[dict[str, Any], Any, list[Path]]:
-            facts = {"source": item.source, "width": image.shape[1], "height": image.shape[0], "task": task}
-            facts |= {"model": loaded.name, "engine": loaded.engine.name}
-            return facts | recipe.task.record(answer), answer, sink.write(stem, image, answer)
-
-        def calls() -> Iterator[Any]:
-            for item, image, answer in loaded.predict_many(pictures()):
-                kept = recipe.task.keep(answer, keep) if keep else answer
-                yield partial(write, item, image, kept, sink.stem(item.name))
-
-        yield from prefetched(calls(), threads=1, ahead=4)
-
+    first = list(islice(items, 2))
+    many = len(first) > 1 or not all(isinstance(one, Item) or one.live for one in first)
+    model = load(wish.model or default_model(wish.task), many=many, **wish.how)
+    task = model.recipe.task
+    if task.name != wish.task:
+        raise ModelError(f"{wish.task} needs a model of this task; {model.name} is one for {task.name}. See: cvtasks models")
+    kinds = () if wish.save == "none" else tuple(wish.save.split(",")) if wish.save else ("picture", *task.files)
+    sink = Sink(wish.output or Path("outputs") / wish.task, task, kinds)
+    records = wish.as_json or "json" in kinds
+    job = Job(model, sink, kinds, _kept(wish.classes, model.recipe.classes), wish.threshold, records, bool(wish.watch.show))
+    frame_files = wish.save != "" and not {*kinds}.isdisjoint({*task.files, *task.files_on_request})
+    done = failed = 0
     try:
-        for record, answer, files in finished():
-            done += 1
-            sink.record(record, answer)
-            if as_json:
-                print(json.dumps(record), flush=True)
-            ticker.clear()
-            where = f" → {', '.join(map(str, files))}" if files else ""
-            say(f"{record['source']}: {recipe.task.summary(answer)}{where}")
-            ticker.show(f"{done} pictures")
+        with wish.watch.opened(f"cvtasks {wish.task}") as viewer:
+            for kind, group in groupby(chain(first, items), type):
+                if kind is Item:
+                    well, ill = _run_pictures(group, job, viewer, wish.as_json)
+                    done, failed = done + well, failed + ill
+                for stream in group if kind is not Item else ():
+                    try:
+                        run_stream(stream, job, wish.watch, viewer, wish.as_json, frame_files)
+                        done += 1
+                    except InputError as error:
+                        say(str(error))
+                        failed += 1
     finally:
-        ticker.clear()
         for path in sink.close():
             say(f"records → {path}")
     if failed:
         raise InputError(f"{failed} of {done + failed} inputs could not be read; {done} were done.")
 
 
-def _kept(classes: str, known: tuple[str, ...]) -> list[str]:
+def _run_pictures(items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", as_json: bool) -> tuple[int, int]:
+    """Do pictures; returns how many were done and how many could not be read."""
+    ticker, done, failed = Ticker(), 0, 0
+
+    def report(error: CVTasksError) -> None:
+        nonlocal failed
+        failed += 1
+        ticker.clear()
+        say(str(error))
+
+    for one in job.pictures(items, report):
+        done += 1
+        job.sink.record(one.record, one.answer)
+        if as_json:
+            print(json.dumps(one.record), flush=True)
+        ticker.clear()
+        where = f" → {', '.join(map(str, one.files))}" if one.files else ""
+        say(f"{one.record['source']}: {job.model.recipe.task.summary(one.answer)}{where}")
+        ticker.show(f"{done} pictures")
+        if viewer and one.drawn is not None:
+            viewer.show(one.drawn, {"picture": one.record["source"]})
+    ticker.clear()
+    if viewer and done:
+        hold(viewer)
+    return done, failed
+
+
+def _kept(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:
     names = [name.strip() for name in classes.split(",") if name.strip()]
     for name in names:
         if name not in known:
             raise ModelError(f'the model does not know the class "{name}". {did_you_mean(name, known)}')
-    return names
+    return tuple(names)

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from cvtasks.recipe import Recipe
     from cvtasks.training import Epoch, Report
 
+_SCORES = 3  # that an epoch's line shows; the history has all
+
 
 def train(
-    what: Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (segment) or a recipe file (recipe.toml).")] = "",
+    what: Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (segment, detect) or a recipe file (recipe.toml).")] = "",
     data: Annotated[
         str, typer.Option(metavar="DATA", help="Folder of the data set; DATA:SPLIT names the training split.")
     ] = "",
@@ -40,6 +42,7 @@ def train(
 
     \b
     cvtasks train segment --data VOCdevkit/VOC2012 --backbone resnet50 --weights imagenet --set train.epochs=40
+    cvtasks train detect --data my-data/data.yaml --backbone mobilenet --weights imagenet
     cvtasks train models/segment-mobilenet-voc/recipe.toml --data VOCdevkit/VOC2012 -o runs/mine
     cvtasks train --resume runs/mine
     """
@@ -129,7 +132,7 @@ def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":
 
     def on_epoch(row: "Epoch", best: bool) -> None:
         ticker.clear()
-        shown = "".join(f"  {name} {number:.4f}" for name, number in row.scores.items())
+        shown = "".join(f"  {name} {number:.4f}" for name, number in list(row.scores.items())[:_SCORES])
         say(f"epoch {row.epoch + 1}/{epochs}  loss {row.loss:.4f}{shown}{'  best' if best else ''}  {duration(row.seconds)}")
         if board:
             board(row)

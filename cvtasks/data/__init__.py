@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
-from cvtasks.answers import Answer
+from cvtasks.answers import Answer, Boxes
+from cvtasks.data.coco import COCODetection
 from cvtasks.data.folders import MaskFolders
 from cvtasks.data.source import Remapped, Source
 from cvtasks.data.voc import VOCSegmentation
+from cvtasks.data.voc_detection import VOCDetection
+from cvtasks.data.yolo import YOLODetection
 from cvtasks.errors import DataError
 
 __all__ = ["SOURCES", "Remapped", "Source", "open_source", "split_of"]
 
-SOURCES: tuple[type[Source], ...] = (VOCSegmentation, MaskFolders)
+SOURCES: tuple[type[Source], ...] = (VOCSegmentation, MaskFolders, VOCDetection, YOLODetection, COCODetection)
 """Asked in this order; the first that knows the layout and gives the wanted kind of truth is taken."""
 
 
@@ -33,13 +36,17 @@ def open_source(path: str, split: str, kind: type[Answer]) -> Source:
         DataError: nothing is there, its layout is not known, the split does not exist, or files are missing.
     """
     root = Path(path)
-    if not path or not root.is_dir():
-        raise DataError(f"a data set is a folder; {path!r} is none. Give --data PATH or `data.path` in the recipe.")
     fitting = [source for source in SOURCES if source.kind is kind]
-    for source in fitting:
-        if source.is_at(root):
-            return source(root, split)
-    below = [str(child) for child in sorted(root.iterdir()) if any(source.is_at(child) for source in fitting)]
+    if path:
+        for source in fitting:
+            if source.is_at(root):
+                return source(root, split)
+    if not path or not root.is_dir():
+        files = ", or its COCO JSON or YOLO YAML" if kind is Boxes else ""
+        raise DataError(f"a data set is a folder{files}; {path!r} is none. Give --data PATH or `data.path` in the recipe.")
+    below = [
+        str(child) for child in sorted(root.iterdir()) if child.is_dir() and any(source.is_at(child) for source in fitting)
+    ]
     if below:
         raise DataError(f"a data set is the folder in which its own folders lie; {path!r} holds one below. Give {below[0]!r}.")
     layouts = "; ".join(f"{source.format}: {source.layout}" for source in fitting)

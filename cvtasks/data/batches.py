@@ -25,14 +25,15 @@ class Batches:
     """All full batches of an epoch; the few samples left over differ from epoch to epoch.
 
     Args:
-        prepare: (source, epoch, index) → (image, target, name). Must depend on its arguments alone.
+        prepare: (source, epoch, step, index) → (image, target, name), one shape for all of a step. Must depend on its
+            arguments alone.
         workers: threads; 0 prepares each batch when it is asked for. The batches are the same.
     """
 
     def __init__(
         self,
         source: Source,
-        prepare: Callable[[Source, int, int], tuple[np.ndarray, np.ndarray, str]],
+        prepare: Callable[[Source, int, int, int], tuple[np.ndarray, np.ndarray, str]],
         *,
         batch: int,
         seed: int,
@@ -47,16 +48,16 @@ class Batches:
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The epoch's batches from the step `first` on."""
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._source))
-        steps = [order[i * self._batch : (i + 1) * self._batch].tolist() for i in range(first, len(self))]
+        steps = [(i, order[i * self._batch : (i + 1) * self._batch].tolist()) for i in range(first, len(self))]
         if not self._workers:
-            for step in steps:
-                yield _joined([self._prepare(self._source, epoch, index) for index in step])
+            for step, indices in steps:
+                yield _joined([self._prepare(self._source, epoch, step, index) for index in indices])
             return
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix="batches")
         try:
             waiting: deque[list[Future]] = deque()
-            for step in steps:
-                waiting.append([pool.submit(self._prepare, self._source, epoch, index) for index in step])
+            for step, indices in steps:
+                waiting.append([pool.submit(self._prepare, self._source, epoch, step, index) for index in indices])
                 if len(waiting) > _AHEAD:
                     yield _joined([future.result() for future in waiting.popleft()])
             while waiting:

@@ -5,7 +5,8 @@ from pathlib import Path
 from cvtasks.data.source import MaskSource
 from cvtasks.errors import DataError, did_you_mean
 
-_PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+"""Endings that pictures have."""
 
 
 class MaskFolders(MaskSource):
@@ -34,7 +35,7 @@ class MaskFolders(MaskSource):
         if split and not splits:
             raise DataError(f'{str(root)!r} has no splits, as {str(root / "images")!r} has no folders; got "{split}".')
         images, masks = root / "images" / split, root / "masks" / split
-        pictures = sorted(file for file in images.iterdir() if file.suffix.lower() in _PICTURES)
+        pictures = sorted(file for file in images.iterdir() if file.suffix.lower() in PICTURES)
         stems = {file.stem for file in pictures}
         if len(stems) < len(pictures):
             raise DataError(

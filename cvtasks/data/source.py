@@ -1,14 +1,17 @@
 """What a source is, and how its classes become the recipe's."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from cvtasks.answers import Answer, Mask, Sample
 from cvtasks.errors import CVTasksError, DataError, did_you_mean
 from cvtasks.media.pictures import picture_size, read_mask, read_picture
+
+Item = TypeVar("Item")
 
 
 class Source(ABC):
@@ -38,9 +41,51 @@ class Source(ABC):
     @abstractmethod
     def __getitem__(self, index: int) -> Sample: ...
 
+    def truth(self, index: int) -> Answer:
+        """The truth of one sample alone."""
+        return self[index].truth
+
     @abstractmethod
     def problems(self) -> Iterator[str]:
         """Look at every truth without decoding pictures; yield a sentence for each that cannot be used."""
+
+    def remarks(self) -> list[str]:
+        """What reading changed or passed over, a sentence for each kind of it; to be said aloud. Ask after `problems`."""
+        return []
+
+
+def complaints(look: Callable[[Item], object], items: Iterable[Item]) -> Iterator[str]:
+    """Call `look` for every item, in threads; yield the text of each error."""
+
+    def complaint(item: Item) -> str | None:
+        try:
+            look(item)
+        except CVTasksError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(2) as pool:
+        yield from filter(None, pool.map(complaint, items))
+
+
+def require(what: str, files: dict[str, list[Path]]) -> None:
+    """Raise DataError if there is no picture, or if a file is missing.
+
+    Args:
+        what: what errors call the list that names the files.
+        files: "picture", and what belongs to it if it has a file → the files, one a sample.
+    """
+    if not any(files.values()):
+        raise DataError(f"a data set needs at least one picture; {what} has none.")
+    rule = f"every {' needs its '.join(files)}" if len(files) > 1 else f"every {next(iter(files))} must be there"
+    for role, paths in files.items():
+        missing = [str(path) for path in paths if not path.is_file()]
+        if missing:
+            raise DataError(
+                f"{rule}; {what} lacks {len(missing)} {role}"
+                f"{'s' if len(missing) > 1 else ''}: {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}. "
+                "Add the files or take the names off the list."
+            )
 
 
 class MaskSource(Source):
@@ -57,17 +102,14 @@ class MaskSource(Source):
         image = read_picture(picture)
         return Sample(image, self._truth(mask, image.shape[:2]), picture.stem)
 
+    def truth(self, index: int) -> Mask:
+        """The mask of one sample; its picture is not decoded."""
+        picture, mask = self.pairs[index]
+        return self._truth(mask, picture_size(picture))
+
     def problems(self) -> Iterator[str]:
         """Compare every mask with its picture's header and with `classes`; yield a sentence for each that cannot be used."""
-        with ThreadPoolExecutor(2) as pool:
-            yield from filter(None, pool.map(self._problem, self.pairs))
-
-    def _problem(self, pair: tuple[Path, Path]) -> str | None:
-        try:
-            self._truth(pair[1], picture_size(pair[0]))
-        except CVTasksError as error:
-            return str(error)
-        return None
+        return complaints(lambda pair: self._truth(pair[1], picture_size(pair[0])), self.pairs)
 
     def _truth(self, path: Path, size: tuple[int, int]) -> Mask:
         ids = read_mask(path)
@@ -83,16 +125,7 @@ class MaskSource(Source):
 
     def _require(self, what: str) -> None:
         """Raise DataError if there is no pair, or if a file of a pair is missing."""
-        if not self.pairs:
-            raise DataError(f"a data set needs at least one picture; {what} has none.")
-        for role, files in (("picture", [p for p, _ in self.pairs]), ("mask", [m for _, m in self.pairs])):
-            missing = [str(file) for file in files if not file.is_file()]
-            if missing:
-                raise DataError(
-                    f"every picture needs its mask and every mask its picture; {what} lacks {len(missing)} {role}"
-                    f"{'s' if len(missing) > 1 else ''}: {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}. "
-                    "Add the files or take the names off the list."
-                )
+        require(what, {"picture": [p for p, _ in self.pairs], "mask": [m for _, m in self.pairs]})
 
 
 class Remapped(Source):
@@ -125,6 +158,14 @@ class Remapped(Source):
         sample = self._source[index]
         return replace(sample, truth=sample.truth.with_classes(self.classes, self._others))
 
+    def truth(self, index: int) -> Answer:
+        """The truth of one sample, with these classes."""
+        return self._source.truth(index).with_classes(self.classes, self._others)
+
     def problems(self) -> Iterator[str]:
         """The wrapped source's."""
         return self._source.problems()
+
+    def remarks(self) -> list[str]:
+        """The wrapped source's."""
+        return self._source.remarks()

@@ -54,8 +54,8 @@ def read_header(content: bytes, name: str) -> Header:
     Raises:
         InputError: the content is no picture of a known kind, is cut short, or declares what it cannot hold.
     """
-    kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
-    if kind is None or (kind == "WebP" and content[8:12] != b"WEBP"):
+    kind = _kind(content)
+    if kind is None:
         raise InputError(
             f"A picture must be one of {KINDS}, whatever its name ends in; {name} holds {what_it_is(content)}. "
             "Give another, or convert it to JPEG or PNG."
@@ -74,6 +74,11 @@ def read_header(content: bytes, name: str) -> Header:
             "Convert it to PNG first."
         ) from None
     return header
+
+
+def is_picture(content: bytes) -> bool:
+    """Whether content begins as a picture of a known kind does."""
+    return _kind(content) is not None
 
 
 def damaged(name: str, kind: str, reason: str) -> InputError:
@@ -244,3 +249,8 @@ _PARSERS: dict[str, Callable[[bytes], Header]] = {
     "TIFF": _tiff,
     "GIF": _gif,
 }
+
+
+def _kind(content: bytes) -> str | None:
+    kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
+    return None if kind == "WebP" and content[8:12] != b"WEBP" else kind

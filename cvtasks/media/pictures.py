@@ -20,6 +20,8 @@ from cvtasks.media.headers import Header, damaged, read_header
 from cvtasks.media.regular_file import read_regular_file
 
 MAX_PIXELS = 50_000_000
+# Folders and globs choose by these endings; a file that is named outright is read whatever its name ends in.
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 # What imencode is asked for; its own default for WebP is lossless, which is slow.
 _WRITERS = {
     ".jpg": (cv2.IMWRITE_JPEG_QUALITY, 95),

@@ -18,7 +18,7 @@ def read_regular_file(path: str | Path, name: str, most: int) -> bytes:
     try:
         _refuse_special(Path(path).stat(), name, most)
         # A pipe that takes the file's place in between must not block either, hence O_NONBLOCK and the second look.
-        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        with open(path, "rb", opener=_without_waiting) as file:
             status = os.fstat(file.fileno())
             _refuse_special(status, name, most)
             return file.read(status.st_size + 1)
@@ -27,6 +27,22 @@ def read_regular_file(path: str | Path, name: str, most: int) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a NUL within the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"A picture must be a file that can be read; {name} cannot: {reason}. Check it.") from error
+
+
+def read_head(path: str | Path, most: int = 1024) -> bytes:
+    """Return up to `most` bytes from the beginning of a regular file.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file. ValueError: its name cannot be one.
+    """
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise OSError(f"it is {_KINDS.get(stat.S_IFMT(Path(path).stat().st_mode), 'a device')}")
+    with open(path, "rb", opener=_without_waiting) as file:
+        return file.read(most)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _refuse_special(status: os.stat_result, name: str, most: int) -> None:

@@ -3,18 +3,22 @@
 import csv
 import json
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePath
+from threading import Lock
 from typing import Any, TextIO
 
 import numpy as np
 
-from cvtasks.answers import Answer
+from cvtasks.answers import Answer, Boxes
 from cvtasks.errors import UsageError, did_you_mean
-from cvtasks.files import cannot_write, written_whole
+from cvtasks.files import cannot_write, write_text, written_whole
+from cvtasks.formats.coco import coco_document
 from cvtasks.media.pictures import write_picture
 from cvtasks.tasks import Task
 
 RECORDS = ("json", "csv")
+_COCO = "coco"
+_ENDINGS = (".jpg", ".mp4", ".jsonl", ".json", ".csv", ".xml", ".txt", "-mask.png")  # of whatever a sink or a task writes
 
 
 class Sink:
@@ -22,14 +26,16 @@ class Sink:
 
     Args:
         folder: made when the first file is written.
-        kinds: what to write, of "picture", "json" (`records.jsonl`), "csv" (`records.csv`) and the task's own `files`.
+        kinds: what to write, of "picture", "json" (`records.jsonl`), "csv" (`records.csv`), the task's own `files` and
+            `files_on_request`, and for boxes "coco": one `coco.json` for all pictures (`cvtasks.formats.coco`). With "yolo",
+            `classes.txt` says what the numbers mean.
 
     Raises:
         UsageError: an unknown kind.
     """
 
     def __init__(self, folder: Path, task: Task, kinds: tuple[str, ...]) -> None:
-        known = ("picture", *task.files, *RECORDS)
+        known = ("picture", *task.files, *task.files_on_request, *([_COCO] if task.answer is Boxes else []), *RECORDS)
         for kind in kinds:
             if kind not in known:
                 raise UsageError(
@@ -37,35 +43,46 @@ class Sink:
                     "Separate several by commas."
                 )
         self._folder, self._task, self._kinds = folder, task, kinds
+        self._naming = Lock()
         self._taken: dict[str, int] = {}  # every stem given so far, folded → the last number tried for it
         self._open: dict[str, TextIO] = {}
         self._records_stem: Path | None = None
         self._finish = ExitStack()
         self._records: list[Path] = []
+        self._boxes: dict[PurePath, Boxes] = {}  # picture → what was found, for COCO
+        self._classes: tuple[str, ...] = ()
 
     def stem(self, name: str) -> Path:
         """A path in the folder, without an ending, whose files do not exist yet and that is given once only.
 
-        Upper and lower case are not told apart, as on some file systems. Not to be called by two threads at a time.
+        Upper and lower case are not told apart, as on some file systems. Threads may call it at the same time.
         """
-        stem = name
-        while stem.casefold() in self._taken or any(self._exists(stem)):
-            number = self._taken.get(name.casefold(), 1) + 1
-            self._taken[name.casefold()] = number
-            stem = f"{name}-{number}"
-        self._taken.setdefault(stem.casefold(), 1)
-        return self._folder / stem
+        with self._naming:
+            stem = name
+            while stem.casefold() in self._taken or any(self._exists(stem)):
+                number = self._taken.get(name.casefold(), 1) + 1
+                self._taken[name.casefold()] = number
+                stem = f"{name}-{number}"
+            self._taken.setdefault(stem.casefold(), 1)
+            return self._folder / stem
 
-    def write(self, stem: Path, image: np.ndarray, answer: Answer) -> list[Path]:
-        """Write picture and files of one answer; returns them. Threads may call it at the same time."""
+    def write(self, stem: Path, image: np.ndarray, answer: Answer, source: str = "", *, drawn: bool = True) -> list[Path]:
+        """Write picture and files of one answer; returns them. Threads may call it at the same time.
+
+        Args:
+            source: what the record calls the picture; the stem's name where it has none.
+            drawn: False leaves out the kind "picture", for frames that are drawn into a video.
+        """
         written = []
         for kind in self._kinds:
+            if kind == "picture" and not drawn:
+                continue
             if kind == "picture":
                 path = stem.with_name(f"{stem.name}.jpg")
                 write_picture(path, self._task.draw(image, answer))
                 written.append(path)
-            elif kind not in RECORDS:
-                written.append(self._task.write(kind, stem, answer))
+            elif kind not in (*RECORDS, _COCO):
+                written.append(self._task.write(kind, stem, answer, source or stem.name))
         return written
 
     def record(self, record: dict[str, Any], answer: Answer) -> None:
@@ -74,15 +91,20 @@ class Sink:
             self._file("records.jsonl").write(json.dumps(record) + "\n")
         if "csv" in self._kinds:
             new = "records.csv" not in self._open
-            rows = [{"source": record["source"], **row} for row in self._task.rows(answer)]
+            place = {name: record.get(name, "") for name in ("source", "frame", "time_s")}
+            rows = [place | row for row in self._task.rows(answer)]
             if rows:
                 table = csv.DictWriter(self._file("records.csv"), list(rows[0]), lineterminator="\n")
                 if new:
                     table.writeheader()
                 table.writerows(rows)
+        if isinstance(answer, Boxes):
+            self._classes = answer.classes
+            if _COCO in self._kinds:
+                self._boxes[_picture(record)] = answer
 
     def close(self) -> list[Path]:
-        """Finish the files of records, also after an error or an interruption; returns them."""
+        """Finish the files that are one for all pictures, also after an error or an interruption; returns them."""
         try:
             for file in self._open.values():
                 file.close()
@@ -90,7 +112,20 @@ class Sink:
             raise cannot_write(self._folder, error) from error
         self._open.clear()
         self._finish.close()
+        if self._boxes:
+            names = [path.name for path in self._boxes]
+            if len(set(names)) < len(names):
+                names = [path.as_posix() for path in self._boxes]
+            document = coco_document(zip(names, self._boxes.values(), strict=True), self._classes, scores=True)
+            self._add(self.stem("coco").with_suffix(".json"), json.dumps(document) + "\n")
+        if self._classes and "yolo" in self._kinds:
+            self._add(self.stem("classes").with_suffix(".txt"), "".join(f"{name}\n" for name in self._classes))
+        self._boxes, self._classes = {}, ()
         return self._records
+
+    def _add(self, path: Path, text: str) -> None:
+        write_text(path, text)
+        self._records.append(path)
 
     def _file(self, name: str) -> TextIO:
         if name not in self._open:
@@ -102,5 +137,10 @@ class Sink:
         return self._open[name]
 
     def _exists(self, stem: str) -> list[bool]:
-        endings = [".jpg", ".jsonl", ".csv", *(f"-{kind}.png" for kind in self._task.files)]
-        return [(self._folder / f"{stem}{ending}").exists() for ending in endings]
+        return [(self._folder / f"{stem}{ending}").exists() for ending in _ENDINGS]
+
+
+def _picture(record: dict[str, Any]) -> PurePath:
+    """The file that a record is about; a frame of a video is called as if it had been saved beside it."""
+    path = PurePath(record["source"])
+    return path.with_name(f"{path.stem}-{record['frame']:06d}.jpg") if "frame" in record else path

@@ -1,8 +1,9 @@
-"""From what the user names on the command line to pictures, one at a time and none before it is asked for.
+"""From what the user names on the command line to pictures and streams, one at a time and none before it is asked for.
 
-SOURCE is a picture file, a folder, a quoted glob, `-` (an encoded picture on standard input), an http(s) address or
-`sample:NAME`. Nothing is refused while the list is made: what cannot be read becomes an `Item` whose `read` says why,
-so that one bad input does not stop the others.
+SOURCE is a picture or a video file, a folder of pictures, a quoted glob, `-` (an encoded picture on standard input), an
+http(s) address, the number of a camera, an rtsp(s) address or `sample:NAME`. Nothing is refused while the list is made:
+what cannot be read becomes an `Item` whose `read`, or a `Stream` whose `open`, says why, so that one bad input does not
+stop the others.
 """
 
 import glob
@@ -20,13 +21,13 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.errors import InputError, did_you_mean
+from cvtasks.media.capture import VIDEO_SUFFIXES, is_video_file, what_an_address_gives
 from cvtasks.media.download import MAX_BYTES, TIMEOUT_S, download
 from cvtasks.media.names import natural_key, safe_stem
-from cvtasks.media.pictures import MAX_PIXELS, read_picture
+from cvtasks.media.pictures import MAX_PIXELS, SUFFIXES, read_picture
+from cvtasks.media.streams import Stream, address_stream, live_stream, video_stream
 
-# Folders and globs choose by these endings; a file that is named outright is read whatever its name ends in.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-_WHAT = 'a picture file, a folder, a quoted glob, "-", an http(s) address or sample:NAME'
+_WHAT = 'a picture or video file, a folder, a quoted glob, "-", an http(s) or rtsp(s) address, the number of a camera or sample:NAME'
 _MOST_NAMES_COMPARED = 5000
 
 
@@ -61,12 +62,13 @@ def expand(
     max_pixels: int = MAX_PIXELS,
     timeout_s: float = TIMEOUT_S,
     max_bytes: int = MAX_BYTES,
-) -> Iterator[Item]:
-    """Yield the pictures that `sources` stand for, in their order; in folders and globs in natural order (2 before 10).
+) -> Iterator[Item | Stream]:
+    """Yield what `sources` stand for, in their order; in folders and globs in natural order (2 before 10).
 
     What exists on the disk wins: a file called `a[1].jpg` or `0` is that file. A folder gives the pictures that lie in
-    it, not in folders below (a glob with `**` does that); hidden files are left out. Only names are listed ahead:
-    pictures are opened, fetched and checked by `Item.read`.
+    it, not its videos, nor what lies in folders below (a glob does both); hidden files are left out. Of a file only the
+    first bytes are looked at, and an address is asked what it gives only where its ending does not say; all else is
+    opened, fetched and checked by `Item.read` and `Stream.open`.
 
     Args:
         sources: as the user typed them.
@@ -87,12 +89,17 @@ def expand(
         elif _is_folder(source):
             yield from _list_folder(source, item)
         elif os.path.lexists(source):
-            yield item(_stem(source), source, partial(str, source))
+            yield video_stream(source) if is_video_file(source) else item(_stem(source), source, partial(str, source))
         elif re.match(r"https?://", source, re.IGNORECASE):
+            if (gives := what_an_address_gives(source)) != "picture":
+                yield address_stream(source, live=gives == "stream")
+                continue
             name = _stem(re.split("[?#]", source)[0])
             yield item(name, source, partial(download, source, timeout_s, max_bytes))
         elif source.startswith("sample:"):
             yield item(safe_stem(source.removeprefix("sample:")), source, partial(_find_sample, source))
+        elif stream := live_stream(source):
+            yield stream
         elif refusal := _refuse(source):
             yield item(_stem(source), source, partial(_fail, refusal))
         elif glob.has_magic(source):
@@ -110,7 +117,7 @@ def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
         with os.scandir(folder) as entries:
             others, names = 0, []
             for entry in entries:
-                if _is_picture_name(entry.name) and not _is_folder(entry.path):
+                if _ends_in(SUFFIXES, entry.name) and not _is_folder(entry.path):
                     names.append(entry.name)
                 else:
                     others += 1
@@ -129,15 +136,16 @@ def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
         yield item(_stem(folder), folder, partial(_fail, reason))
 
 
-def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item]:
-    """Yield the pictures that match; without any, one item that says so."""
+def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item | Stream]:
+    """Yield the pictures and videos that match; without any, one item that says so."""
     matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns and gives hidden files
-    paths = [path for path in matches if _is_picture_name(Path(path).name) and not _is_folder(path)]
+    suffixes = SUFFIXES + VIDEO_SUFFIXES
+    paths = [path for path in matches if _ends_in(suffixes, Path(path).name) and not _is_folder(path)]
     for path in sorted(paths, key=natural_key):
-        yield item(_stem(path), path, partial(str, path))
+        yield video_stream(path) if is_video_file(path) else item(_stem(path), path, partial(str, path))
     if not paths:
         reason = (
-            f"A glob must match pictures ({', '.join(SUFFIXES)}); {pattern!r} matches {len(matches)} other entries and "
+            f"A glob must match pictures or videos ({', '.join(suffixes)}); {pattern!r} matches {len(matches)} other entries and "
             "none. Check the pattern and the folder it starts in."
         )
         yield item(_stem(pattern), pattern, partial(_fail, reason))
@@ -147,8 +155,8 @@ def _is_folder(path: str) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for names too long, loops of links, locked folders
 
 
-def _is_picture_name(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+def _ends_in(suffixes: tuple[str, ...], name: str) -> bool:
+    return name.lower().endswith(suffixes) and not name.startswith(".")
 
 
 # === one source -> a path or bytes, when it is read ===
@@ -161,15 +169,13 @@ def _fail(reason: str) -> bytes:
 def _refuse(source: str) -> str | None:
     """Return why `source`, which is no path, is not read here; None where nothing speaks against it."""
     scheme = re.match(r"([a-z][a-z0-9+.-]+)://", source, re.IGNORECASE)
-    if re.fullmatch(r"[0-9]+", source):
-        what, way_out = "the number of a camera", "Save a frame as a picture and give that."
-    elif scheme and re.fullmatch(r"(rt[mps]+|udp|tcp|srt|mms)[a-z]?", scheme[1].lower()):
-        what, way_out = "a live stream", "Save a frame as a picture and give that."
+    if scheme and re.fullmatch(r"(rt[mp]+|udp|tcp|srt|mms)[a-z]?", scheme[1].lower()):
+        what, way_out = f"a live stream by {scheme[1]}", "Give its rtsp or http address, if it has one."
     elif scheme:
-        what, way_out = f"a {scheme[1]} address", "Fetch the picture and give its path."
+        what, way_out = f"a {scheme[1]} address", "Fetch it and give its path."
     else:
         return None
-    return f"A source must be pictures: {_WHAT}; {source!r} is {what}. {way_out}"
+    return f"A source must be {_WHAT}; {source!r} is {what}. {way_out}"
 
 
 def _find_missing(path: str) -> str:

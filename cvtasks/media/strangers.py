@@ -23,9 +23,20 @@ def what_it_is(content: bytes) -> str:
     """Return words for content that is no known picture."""
     if not content:
         return "0 bytes"
+    if words := _known(content):
+        return words
     head = content[:1024]
-    for pattern, words in _WORDS:
-        if re.match(pattern, head, re.IGNORECASE | re.DOTALL):
-            return words
     text = all(byte >= 32 or byte in b"\t\n\r\f\x1b" for byte in head)
     return "text" if text else f"something unknown that begins with {head[:8]!r}"
+
+
+def is_video(content: bytes) -> bool:
+    """Whether content begins as a video file does; Ogg, FLV and WMV files that hold sound alone begin so too."""
+    return "video" in (_known(content) or "")
+
+
+def _known(content: bytes) -> str | None:
+    for pattern, words in _WORDS:
+        if re.match(pattern, content[:1024], re.IGNORECASE | re.DOTALL):
+            return words
+    return None

@@ -1,5 +1,7 @@
 """How good a segmentation is: VOC's intersection over union, from one confusion matrix over the whole data set."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from cvtasks.answers import VOID, Mask
@@ -55,3 +57,9 @@ class MaskMetric:
             "VOC mean IoU": float(np.mean(ious)) if ious else float("nan"),
             "pixel accuracy": float(np.diag(self._confusion).sum() / total) if total else float("nan"),
         }
+
+    def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
+        """The confusion matrix of pixels."""
+        from cvtasks.figures import matrix
+
+        yield "confusion.png", matrix(self._confusion, self._classes, (*self._classes, "void"), "pixels")

@@ -5,7 +5,7 @@ network's activated output live in the same space and have the same shape.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -30,6 +30,12 @@ class Metric(Protocol):
     def per_class(self) -> dict[str, dict[str, float]]:
         """Name of the class → the same for it alone."""
 
+    def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
+        """Pictures that show the result: name of the file, perhaps in a folder, and (h, w, 3) uint8 RGB.
+
+        `picture` gives name and image (h, w, 3) uint8 RGB of the nth picture that was added.
+        """
+
 
 @dataclass(frozen=True)
 class Task(ABC):
@@ -45,6 +51,8 @@ class Task(ABC):
     answer: ClassVar[type[Answer]]
     files: ClassVar[tuple[str, ...]] = ()
     """Kinds of files that `write` knows, beside those that every task has; they are saved unless asked otherwise."""
+    files_on_request: ClassVar[tuple[str, ...]] = ()
+    """Further kinds that `write` knows; they are saved where they are asked for."""
 
     threshold: float = 0.0
 
@@ -71,6 +79,10 @@ class Task(ABC):
         """A fresh metric; the first number of its result chooses the best checkpoint."""
 
     @abstractmethod
+    def tuned(self, metric: Metric) -> "Task":
+        """The task with what is better known after `metric` has seen the validation split; itself where that is nothing."""
+
+    @abstractmethod
     def draw(self, image: np.ndarray, answer: Answer) -> np.ndarray:
         """Return a new (h, w, 3) uint8 RGB picture with the answer drawn on it; `image` is left as it was."""
 
@@ -91,8 +103,11 @@ class Task(ABC):
         """The answer's rows of a CSV file, all with the same columns."""
 
     @abstractmethod
-    def write(self, kind: str, stem: Path, answer: Answer) -> Path:
-        """Write the answer as the `kind` of `files` beside `stem`, whole or not at all; returns the file."""
+    def write(self, kind: str, stem: Path, answer: Answer, source: str) -> Path:
+        """Write the answer as a `kind` of file beside `stem`, whole or not at all; returns the file.
+
+        `source` is what the record calls the picture; some formats name it.
+        """
 
     @abstractmethod
     def summary(self, answer: Answer) -> str:

@@ -15,7 +15,7 @@ from cvtasks.letterbox import Letterbox
 from cvtasks.media.pictures import write_mask
 from cvtasks.metrics.segmentation import MaskMetric
 from cvtasks.rle import decode_rle, encode_rle
-from cvtasks.tasks.base import Classes, Task
+from cvtasks.tasks.base import Classes, Metric, Task
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,10 @@ class Segment(Task):
         """VOC mean IoU and pixel accuracy."""
         return MaskMetric(classes)
 
+    def tuned(self, metric: Metric) -> "Segment":
+        """Itself."""
+        return self
+
     def draw(self, image: np.ndarray, answer: Mask) -> np.ndarray:
         """The picture under a translucent mask in the VOC colours, with a legend of the classes found."""
         return draw_mask(image, answer)
@@ -133,7 +137,7 @@ class Segment(Task):
         counts = zip(answer.classes, answer.counts().tolist(), strict=True)
         return [{"class": name, "pixels": n, "share": round(n / answer.ids.size, 6)} for name, n in counts if n]
 
-    def write(self, kind: str, stem: Path, answer: Mask) -> Path:
+    def write(self, kind: str, stem: Path, answer: Mask, source: str) -> Path:
         """`mask`: an indexed PNG of the ids with the VOC palette."""
         path = stem.with_name(f"{stem.name}-{kind}.png")
         write_mask(path, answer.ids, voc_palette())

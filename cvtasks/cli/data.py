@@ -1,0 +1,94 @@
+"""`cvtasks data check`, `stats` and `convert`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cvtasks.cli.output import say
+from cvtasks.errors import DataError
+
+if TYPE_CHECKING:
+    from cvtasks.data import Source
+
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at data sets: check, stats, convert.")
+
+DataArgument = Annotated[str, typer.Argument(metavar="DATA[:SPLIT]", help="A data set and which split of it.")]
+TaskOption = Annotated[Literal["detect", "segment"], typer.Option(help="What the truths are for.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+
+
+@data.command()
+def check(source: DataArgument, task: TaskOption = "detect") -> None:
+    """Read every truth and look at every picture's header; name each that cannot be used.
+
+    \b
+    cvtasks data check VOCdevkit/VOC2012:train
+    cvtasks data check coco:val2017
+    cvtasks data check --task segment VOCdevkit/VOC2012:val
+    """
+    opened = _open(source, task)
+    problems = 0
+    for problem in opened.problems():
+        problems += 1
+        print(problem)
+    if problems:
+        raise DataError(f"{problems} of {len(opened)} samples cannot be used.")
+    for remark in opened.remarks():
+        say(f"data: {remark}")
+    say("every sample can be used")
+
+
+@data.command()
+def stats(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption = False) -> None:
+    """Count what a data set holds, class by class.
+
+    \b
+    cvtasks data stats VOCdevkit:2007+2012-trainval
+    cvtasks data stats --json coco:train2017 | jq '.[] | select(.objects < 1000)'
+    """
+    from cvtasks.data.statistics import statistics
+
+    rows = statistics(_open(source, task))
+    if as_json:
+        print(json.dumps(rows))
+        return
+    columns = list(rows[0])
+    table: list[list[Any]] = [columns, *([row[column] for column in columns] for row in rows)]
+    shown = [["–" if cell is None else str(cell) for cell in line] for line in table]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for name, *cells in shown:
+        print(f"{name:<{widths[0]}}  " + "  ".join(f"{cell:>{w}}" for cell, w in zip(cells, widths[1:], strict=True)))
+
+
+@data.command()
+def convert(
+    source: DataArgument,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the new data set goes; may hold other splits of it.")],
+    to: Annotated[Literal["voc", "coco", "yolo"], typer.Option(help="The new format.")],
+    split: Annotated[str, typer.Option(metavar="NAME", help="The new split's name; the old one's by default.")] = "",
+) -> None:
+    """Write a data set for detection in another format, pictures and all.
+
+    \b
+    cvtasks data convert VOCdevkit/VOC2012:train voc-as-coco --to coco
+    cvtasks data convert coco:val2017 coco-as-yolo --to yolo --split val
+    """
+    from cvtasks.data import split_of
+    from cvtasks.data.convert import convert as write
+
+    opened = _open(source, "detect")
+    for remark in [*opened.remarks(), *write(opened, to, folder, split or split_of(source)[1])]:
+        say(f"data: {remark}")
+    say(f"{len(opened)} pictures → {folder}")
+
+
+def _open(data: str, task: str) -> "Source":
+    from cvtasks.data import open_source, split_of
+    from cvtasks.tasks import TASKS
+
+    path, split = split_of(data)
+    opened = open_source(path, split, TASKS[task].answer)
+    say(f"data: {opened.format}, {data}, {len(opened)} pictures")
+    return opened

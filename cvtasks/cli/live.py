@@ -1,0 +1,109 @@
+"""Videos, cameras and streams on the command line: progress, live view, Ctrl-C, and what is said at the end."""
+
+import json
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from cvtasks.cli.output import Ticker, say
+
+if TYPE_CHECKING:
+    from cvtasks.media.streams import Stream
+    from cvtasks.media.viewer import Viewer
+    from cvtasks.pipeline import Job
+
+_PATIENCE_S = 30.0  # that a file waits for somebody to open the page
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Which frames are taken, and where they are shown."""
+
+    show: Literal["", "auto", "window", "browser"] = ""
+    port: int = 0
+    every: int = 1
+    most: int = 0
+    realtime: bool | None = None
+
+    @contextmanager
+    def opened(self, title: str) -> "Iterator[Viewer | None]":
+        """The live view as long as the context lasts, if one was asked for."""
+        if not self.show:
+            yield None
+            return
+        from cvtasks.media.viewer import open_viewer
+
+        viewer = open_viewer(self.show, title, self.port)
+        say(f"live view: {viewer.where}")
+        try:
+            yield viewer
+        finally:
+            viewer.close()
+
+
+def run_stream(stream: "Stream", job: "Job", watch: Watch, viewer: "Viewer | None", as_json: bool, frame_files: bool) -> None:
+    """Do one video, camera or stream; Ctrl-C ends it in good order and is raised then.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+    from cvtasks.pipeline import VideoRun
+
+    video = stream.open(every=watch.every, most=watch.most, realtime=watch.realtime)
+    run = VideoRun(job, stream, video, watch.every, frame_files)
+    if viewer and not video.live:
+        viewer.wait_for_somebody(_PATIENCE_S)
+    expected = watch.most or math.ceil(video.declared / watch.every)
+    ticker, next_line = Ticker(), 0.0
+    with on_interrupt(run.stop) as interrupted, closing(iter(run)) as frames:
+        for done in frames:
+            job.sink.record(done.record, done.answer)
+            if as_json:
+                print(json.dumps(done.record), flush=True)
+            pace = run.stages.pace()
+            if time.monotonic() > next_line:  # finding the words takes longer than a frame may
+                next_line = time.monotonic() + 0.2
+                of = f"/{expected}" if expected else ""
+                found = job.model.recipe.task.summary(done.answer)
+                ticker.show(f"{stream.source}: frame {run.stages.frames}{of}  {pace:.1f} fps  {found}")
+            if viewer and done.drawn is not None and done.frame is not None:
+                latency = 1000 * (time.monotonic() - done.frame.taken)
+                facts = {"source": stream.name, "frames a second": f"{pace:.1f}", "latency": f"{latency:.0f} ms"}
+                facts["frame"] = str(done.frame.index)
+                viewer.show(done.drawn, facts | ({"dropped": str(video.dropped)} if video.realtime else {}))
+                if viewer.closed:
+                    run.stop()
+    ticker.clear()
+    say(f"{stream.source}: {run.stages}{f' → {run.written}' if run.written else ''}")
+    for note in run.notes():
+        say(f"{stream.source}: {note}")
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def hold(viewer: "Viewer") -> None:
+    """Leave the last picture there to be looked at, until the user has had enough."""
+    say("Ctrl-C ends the live view")
+    while not viewer.closed:
+        viewer.rest(0.1)
+
+
+@contextmanager
+def on_interrupt(stop: Callable[[], None]) -> Iterator[list[bool]]:
+    """Let the first Ctrl-C call `stop`, and the second one interrupt; gives a list that is empty as long as none came."""
+    came: list[bool] = []
+
+    def handle(*_: object) -> None:
+        came.append(True)
+        signal.signal(signal.SIGINT, before)
+        stop()
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGINT, before)

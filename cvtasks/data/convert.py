@@ -1,0 +1,126 @@
+"""A data set for detection, written anew in another format. What was there is not touched."""
+
+import json
+from pathlib import Path
+
+from cvtasks.answers import Boxes
+from cvtasks.data.detection import BoxesSource
+from cvtasks.errors import DataError, UsageError, did_you_mean
+from cvtasks.files import write_bytes, write_text
+from cvtasks.formats.coco import coco_document
+from cvtasks.formats.reading import read_text
+from cvtasks.formats.voc import voc_xml
+from cvtasks.formats.yolo import SPLITS, parse_yaml, yolo_text, yolo_yaml
+
+FORMATS = ("voc", "coco", "yolo")
+
+
+def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]:
+    """Write the samples of `source` into `folder` as the split of that name, their pictures byte for byte.
+
+    The folder may hold other splits with the same classes. Lists and JSON come last, so that what was broken off is no split.
+
+    Args:
+        to: one of `FORMATS`.
+
+    Returns:
+        What the format cannot say, in sentences with counts.
+
+    Raises:
+        UsageError: an unknown format, or the format has no such split. DataError: the split exists, has other classes than
+            the folder's, two pictures would get one name, or a truth of the source cannot be used.
+    """
+    if to not in FORMATS:
+        raise UsageError(f"a data set is written as one of {', '.join(FORMATS)}; got {to!r}. {did_you_mean(to, FORMATS)}")
+    if not split or Path(split).name != split or (to == "yolo" and split not in SPLITS):
+        known = f"one of {', '.join(SPLITS)}" if to == "yolo" else "a plain word"
+        raise UsageError(f"the split of a {to} data set must be {known}; got {split!r}. Give it another name.")
+    truths = [source.truth(index) for index in range(len(source))]
+    if to == "voc":
+        _write_voc(source, truths, folder, split)
+    elif to == "coco":
+        _write_coco(source, truths, folder, split)
+    else:
+        _write_yolo(source, truths, folder, split)
+    return _lost(to, truths)
+
+
+def _write_voc(source: BoxesSource, truths: list[Boxes], folder: Path, split: str) -> None:
+    listed = _new(folder / "ImageSets" / "Main" / f"{split}.txt")
+    _classes(folder / "classes.txt", source.classes)
+    pictures = _copy(source, folder / "JPEGImages")
+    for picture, truth in zip(pictures, truths, strict=True):
+        write_text(folder / "Annotations" / f"{picture.stem}.xml", voc_xml(truth, picture.name))
+    write_text(listed, "".join(f"{picture.stem}\n" for picture in pictures))
+
+
+def _write_coco(source: BoxesSource, truths: list[Boxes], folder: Path, split: str) -> None:
+    path = _new(folder / "annotations" / f"instances_{split}.json")
+    names = [picture.name for picture in _copy(source, folder / "images" / split)]
+    write_text(path, json.dumps(coco_document(zip(names, truths, strict=True), source.classes)) + "\n")
+
+
+def _write_yolo(source: BoxesSource, truths: list[Boxes], folder: Path, split: str) -> None:
+    yaml, splits = folder / "data.yaml", {split}
+    _new(folder / "images" / split)
+    if yaml.is_file():
+        there = parse_yaml(read_text(yaml), str(yaml))
+        _agree(yaml, there.classes, source.classes)
+        splits |= there.splits.keys()
+    for picture, truth in zip(_copy(source, folder / "images" / split), truths, strict=True):
+        write_text(folder / "labels" / split / f"{picture.stem}.txt", yolo_text(truth))
+    write_text(yaml, yolo_yaml(source.classes, tuple(name for name in SPLITS if name in splits)))
+
+
+def _new(path: Path) -> Path:
+    if path.exists():
+        raise DataError(f"{str(path)!r} exists, and nothing is overwritten. Choose another folder or name of the split.")
+    return path
+
+
+def _classes(path: Path, classes: tuple[str, ...]) -> None:
+    if path.exists():
+        _agree(path, tuple(read_text(path).splitlines()), classes)
+    else:
+        write_text(path, "".join(f"{name}\n" for name in classes))
+
+
+def _agree(path: Path, there: tuple[str, ...], classes: tuple[str, ...]) -> None:
+    if there != classes:
+        raise DataError(
+            f"all splits of a data set have the same classes; {str(path)!r} says {', '.join(there)}, the new one has "
+            f"{', '.join(classes)}. Choose another folder."
+        )
+
+
+def _copy(source: BoxesSource, folder: Path) -> list[Path]:
+    """Copy the pictures, each called after its sample; returns the copies. One that is there already must be the same."""
+    copies = [
+        folder / f"{name.replace('/', '-')}{path.suffix.lower()}"
+        for name, path in zip(source.names, source.pictures, strict=True)
+    ]
+    stems = [copy.stem.casefold() for copy in copies]
+    twice = [copy.name for copy, stem in zip(copies, stems, strict=True) if stems.count(stem) > 1] if _clash(stems) else []
+    if twice:
+        raise DataError(f"every picture needs a name of its own; {' and '.join(twice[:2])} would share one. Rename a picture.")
+    for picture, copy in zip(source.pictures, copies, strict=True):
+        content = picture.read_bytes()
+        if copy.exists() and copy.read_bytes() != content:
+            raise DataError(f"{str(copy)!r} exists and is another picture than {str(picture)!r}. Choose another folder.")
+        if not copy.exists():
+            write_bytes(copy, content)
+    return copies
+
+
+def _clash(stems: list[str]) -> bool:
+    return len(set(stems)) < len(stems)
+
+
+def _lost(to: str, truths: list[Boxes]) -> list[str]:
+    crowds = sum(int(truth.crowd.sum()) for truth in truths)
+    ignored = sum(int((~truth.counted).sum()) for truth in truths)
+    if to == "voc" and crowds:
+        return [f"Pascal VOC knows no crowds, these became difficult: {crowds}"]
+    if to == "yolo" and ignored:
+        return [f"YOLO knows neither difficult objects nor crowds, these were left out: {ignored}"]
+    return []

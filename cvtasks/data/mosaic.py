@@ -1,0 +1,57 @@
+"""Samples made of several: mosaics, and mixtures of two. Pictures and boxes together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from cvtasks.answers import Boxes, Sample
+
+_EDGE = 0.2  # share of the side that the centre stays away from the border (darknet's `mosaic_bound`)
+_EVEN = 8.0  # both parameters of the Beta distribution of a mixture's shares: nearly always 0.25 to 0.75
+
+
+def mosaic(
+    rng: np.random.Generator, samples: Sequence[Sample], crop: int, fit: Callable[[Sample, tuple[int, int]], Sample]
+) -> Sample:
+    """Four samples around a random centre → one of (crop, crop).
+
+    `fit` cuts or pads a sample to a window (height, width); as each has its own, nothing overlaps.
+    Source: Bochkovskiy et al., "YOLOv4" (2020), section 3.4, as darknet does it.
+    """
+    edge = max(1, round(_EDGE * crop))
+    x, y = (int(at) for at in rng.integers(edge, crop - edge + 1, 2))
+    corners = ((0, 0), (x, 0), (0, y), (x, y))
+    windows = ((y, x), (y, crop - x), (crop - y, x), (crop - y, crop - x))
+    fitted = [fit(sample, window) for sample, window in zip(samples, windows, strict=True)]
+    image = np.empty((crop, crop, 3), np.uint8)
+    for (left, top), (height, width), part in zip(corners, windows, fitted, strict=True):
+        image[top : top + height, left : left + width] = part.image
+    return Sample(image, _joined([part.truth for part in fitted], corners, (crop, crop)), _names(fitted))
+
+
+def mixup(rng: np.random.Generator, first: Sample, second: Sample) -> Sample:
+    """The weighted mean of two pictures of one size, with the objects of both.
+
+    Source: Zhang et al., "mixup" (2018); for detection Zhang et al., "Bag of Freebies for Training Object Detection Neural
+    Networks" (2019), section 3.1: the shares lie around one half, and every object counts as a whole one.
+    """
+    share = float(rng.beta(_EVEN, _EVEN))
+    image = cv2.addWeighted(first.image, share, second.image, 1 - share, 0)
+    truth = _joined([first.truth, second.truth], ((0, 0), (0, 0)), first.truth.size)
+    return Sample(image, truth, _names([first, second]))
+
+
+def _joined(parts: Sequence[Boxes], corners: Sequence[tuple[int, int]], size: tuple[int, int]) -> Boxes:
+    """All boxes in one picture of `size`, each moved by its (x, y) corner."""
+    moved = [part.xyxy + np.array(corner * 2, np.float32) for part, corner in zip(parts, corners, strict=True)]
+    rest = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("labels", "scores", "difficult", "crowd", "areas")
+    }
+    return replace(parts[0], xyxy=np.concatenate(moved), size=size, **rest)
+
+
+def _names(samples: Sequence[Sample]) -> str:
+    return " + ".join(sample.name for sample in samples)

@@ -1,0 +1,49 @@
+"""What a data set holds, class by class."""
+
+from typing import Any
+
+import numpy as np
+
+from cvtasks.answers import Boxes, Mask
+from cvtasks.data.source import Source
+
+
+def statistics(source: Source) -> list[dict[str, Any]]:
+    """One row a class, in the order of the classes.
+
+    For boxes: `class`, `objects`, `pictures` that hold one, `difficult`, `crowds`, and the median `width` and `height` of the
+    objects in pixels. For masks: `class`, `pictures`, and `share` of all pixels that are not void, 0 to 1.
+    """
+    truths = [source.truth(index) for index in range(len(source))]
+    masks = [truth for truth in truths if isinstance(truth, Mask)]
+    boxes = [truth for truth in truths if isinstance(truth, Boxes)]
+    return _of_masks(masks, source.classes) if masks else _of_boxes(boxes, source.classes)
+
+
+def _of_boxes(truths: list[Boxes], classes: tuple[str, ...]) -> list[dict[str, Any]]:
+    rows = []
+    for label, name in enumerate(classes):
+        own = [truth.take(truth.labels == label) for truth in truths]
+        sides = np.concatenate([boxes.xyxy[:, 2:] - boxes.xyxy[:, :2] for boxes in own])
+        width, height = np.median(sides, axis=0).round(1).tolist() if len(sides) else (None, None)
+        rows.append(
+            {
+                "class": name,
+                "objects": len(sides),
+                "pictures": sum(len(boxes) > 0 for boxes in own),
+                "difficult": sum(int(boxes.difficult.sum()) for boxes in own),
+                "crowds": sum(int(boxes.crowd.sum()) for boxes in own),
+                "width": width,
+                "height": height,
+            }
+        )
+    return rows
+
+
+def _of_masks(truths: list[Mask], classes: tuple[str, ...]) -> list[dict[str, Any]]:
+    counts = np.array([truth.counts() for truth in truths])
+    total = max(int(counts.sum()), 1)
+    return [
+        {"class": name, "pictures": int((column > 0).sum()), "share": round(int(column.sum()) / total, 6)}
+        for name, column in zip(classes, counts.T, strict=True)
+    ]

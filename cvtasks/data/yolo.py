@@ -1,0 +1,106 @@
+"""YOLO text files and their YAML, for detection."""
+
+import os
+from pathlib import Path
+
+from cvtasks.data.detection import BoxesSource, Truth, distinct
+from cvtasks.data.folders import PICTURES
+from cvtasks.data.source import require
+from cvtasks.errors import DataError, did_you_mean
+from cvtasks.formats.reading import MEGABYTE, UNLABELLED, read_text
+from cvtasks.formats.yolo import YoloYaml, parse_yaml, parse_yolo
+
+_YAML = ("data.yaml", "data.yml", "dataset.yaml")
+
+
+class YOLODetection(BoxesSource):
+    """Pictures of one split of a `data.yaml`, sorted by path or in the order of its list, and the boxes beside them.
+
+    The root is the YAML file, or the folder it lies in. `train`, `val` and `test` name folders of pictures, searched
+    through, or lists (`.txt`, one picture a line). The boxes of `…/images/….jpg` are in `…/labels/….txt`, those of another
+    path in a `.txt` beside the picture; where that file is missing, the picture has no objects. Everything lies below the
+    folder that `path` names, which is the YAML's own unless said.
+    """
+
+    format = "YOLO"
+    layout = "data.yaml with names, train and val; images/ and labels/"
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether `root` is a YAML file or a folder that holds one of the usual name."""
+        return _yaml(root) is not None
+
+    def __init__(self, root: Path, split: str) -> None:
+        super().__init__(root, split)
+        path = _yaml(root)
+        if path is None:
+            raise DataError(f"a YOLO data set needs one of {', '.join(_YAML)}; {str(root)!r} has none. Write it.")
+        content = parse_yaml(read_text(path, MEGABYTE), str(path))
+        if split not in content.splits:
+            raise DataError(f'"{split}" is no split of {str(path)!r}. {did_you_mean(split, content.splits)} Write DATA:SPLIT.')
+        home = _home(content, path)
+        self.pictures = [picture for place in content.splits[split] for picture in _pictures(place, home, path)]
+        if len(set(self.pictures)) < len(self.pictures):
+            raise DataError(f'a split must name every picture once; "{split}" of {str(path)!r} names one again. Remove it.')
+        require(f'"{split}" of {str(path)!r}', {"picture": self.pictures})
+        self._labels = [_label_file(picture, home) for picture in self.pictures]
+        if not any(file.is_file() for file in self._labels):
+            raise DataError(
+                f'"{split}" of {str(path)!r} has no label file at all, such as {str(self._labels[0])!r}. Put the labels there.'
+            )
+        self.classes = content.classes
+        self.names = distinct(self.pictures, home)
+
+    def _read(self, index: int, size: tuple[int, int]) -> Truth:
+        path = self._labels[index]
+        if not path.exists():
+            return parse_yolo("", self.classes, size, str(path))[0], (UNLABELLED,)
+        return parse_yolo(read_text(path), self.classes, size, str(path))
+
+
+def _yaml(root: Path) -> Path | None:
+    if root.is_file():
+        return root if root.suffix.lower() in (".yaml", ".yml") else None
+    return next((root / name for name in _YAML if (root / name).is_file()), None)
+
+
+def _home(content: YoloYaml, path: Path) -> Path:
+    """The folder that the splits are named from; the YAML's own where `path` was right on another machine only."""
+    named = path.parent / content.path
+    return _plain(named if named.is_dir() else path.parent)
+
+
+def _pictures(place: str, home: Path, path: Path) -> list[Path]:
+    """The pictures of a folder or a list."""
+    source = _below(place, home, home, path)
+    if source.is_dir():
+        return sorted(file for file in source.rglob("*") if file.suffix.lower() in PICTURES)
+    if source.suffix.lower() == ".txt" and source.is_file():
+        lines = [line.strip() for line in read_text(source).splitlines() if line.strip()]
+        return [_below(line, source.parent if line.startswith("./") else home, home, source) for line in lines]
+    raise DataError(f"a split must be a folder or a list of pictures (.txt); {str(path)!r} names {place!r}, which is neither.")
+
+
+def _below(name: str, base: Path, home: Path, path: Path) -> Path:
+    """`name`, as seen from `base`, which must lie below `home`."""
+    found = _plain(base / name)
+    if not found.is_relative_to(home) and name.startswith("../"):  # Roboflow names its folders from one that is not there
+        found = _plain(base / name.removeprefix("../"))
+    if not found.is_relative_to(home):
+        raise DataError(f"everything must lie below {str(home)!r}; {str(path)!r} names {name!r}. Set `path` in the YAML.")
+    return found
+
+
+def _plain(path: Path) -> Path:
+    """The absolute path without `..`; links are left as they are, for pictures often lie behind one."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _label_file(picture: Path, home: Path) -> Path:
+    """`…/images/a/b.jpg` → `…/labels/a/b.txt`; the last `images` counts, and none above `home`."""
+    parts = list(picture.relative_to(home).parts)
+    for index in reversed(range(len(parts) - 1)):
+        if parts[index] == "images":
+            parts[index] = "labels"
+            break
+    return (home / Path(*parts)).with_suffix(".txt")

@@ -1,0 +1,92 @@
+"""What every reader of annotation files does first and last: read no more than is sensible, and keep boxes in the picture."""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cvtasks.boxes import clip
+from cvtasks.errors import DataError
+
+CUT = "boxes that reached a little out of their pictures were cut at the edge"
+EMPTY = "boxes without width or height were passed over"
+OUTLINES = "outlines were read as the boxes around them"
+RESIZED = "annotations declare another size than their picture has; the picture's counts"
+UNLABELLED = "pictures have no label file and count as empty"
+"""Remarks: what a reader changed or passed over. It gives one for each time; a source counts them and says so."""
+
+MEGABYTE = 1_000_000
+_SLACK = 0.01  # of a side: what other programs' rounding, and corners counted from 0 instead of 1, can explain
+
+
+def read_annotation(path: Path, most: int = 16 * MEGABYTE) -> bytes:
+    """Return the bytes of an annotation file.
+
+    Raises:
+        DataError: it does not exist, is no regular file (a named pipe would block for ever), cannot be read, or has more
+            than `most` bytes.
+    """
+    try:
+        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DataError(f"an annotation must be a regular file; {str(path)!r} is none. Write a file there.")
+            content = file.read(most + 1)
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"an annotation must be a file that can be read; {str(path)!r} cannot: {reason}. Check it.") from error
+    if len(content) > most:
+        raise DataError(
+            f"an annotation may have at most {most:,} bytes; {str(path)!r} has more. Split it, or check what it is."
+        )
+    return content
+
+
+def read_text(path: Path, most: int = 16 * MEGABYTE) -> str:
+    """Return the text of a UTF-8 file, without its byte order mark; errors are those of `read_annotation`."""
+    try:
+        return read_annotation(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"an annotation must be text in UTF-8; {str(path)!r} is not: {error}. Save it as UTF-8.") from error
+
+
+def fit(xyxy: np.ndarray, size: tuple[int, int], places: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Boxes as a file gives them → (n, 4) float32 within the picture, and a remark for each that had to be cut.
+
+    A box may leave its picture by a hundredth of the side, at least two pixels: that much is rounding. More means that it
+    was drawn on another picture or on one of another size, which nobody but the user can put right.
+
+    Args:
+        xyxy: (n, 4) float64, pixels.
+        size: (height, width) of the picture.
+        places: (n) words for errors, such as "line 3 of 'a.txt'".
+
+    Raises:
+        DataError: a box is not finite, empty, inverted, or too far out of the picture; says where.
+    """
+    xyxy = np.asarray(xyxy, np.float64).reshape(-1, 4)
+    inside = clip(xyxy, size)
+    stored = inside.astype(np.float32)
+    out = np.abs(xyxy - inside).max(axis=1, initial=0)
+    slack = np.maximum(2.0, _SLACK * np.array([size[1], size[0]] * 2))
+    for box, kept, seen, place in zip(xyxy, inside, stored, places, strict=True):
+        left, top, right, bottom = box.astype(np.float32).tolist()
+        if not np.isfinite(box).all():
+            raise DataError(f"a box must be four finite numbers; {place} has {box.tolist()}. Correct it.")
+        if not (left < right and top < bottom):
+            raise DataError(
+                f"a box must have its left edge left of its right one and its top above its bottom; {place} has "
+                f"{_numbers(box)} (left, top, right, bottom). Correct or remove it."
+            )
+        if (np.abs(box - kept) > slack).any() or not (seen[:2] < seen[2:]).all():
+            raise DataError(
+                f"a box must lie in its picture, {size[1]} x {size[0]} (width x height) pixels; {place} has {_numbers(box)} "
+                "(left, top, right, bottom). Was the picture resized, or is it another one? Correct or remove the box."
+            )
+    return stored, (CUT,) * int((out > 1e-3).sum())
+
+
+def _numbers(box: np.ndarray) -> str:
+    return ", ".join(f"{edge:g}" for edge in box)

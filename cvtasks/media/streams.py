@@ -1,0 +1,57 @@
+"""Streams: what gives many frames rather than one picture, by the name that the user gave it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cvtasks.media.capture import Capture, open_address, open_camera, open_video
+from cvtasks.media.names import safe_stem
+from cvtasks.media.video import Video
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A video, a camera or a network stream that is yet to be opened.
+
+    Attributes:
+        name: short and a valid file stem, as an `Item`'s.
+        source: where it comes from, without passwords: a path, an address, the number of a camera.
+        live: whether it goes on whether it is read or not.
+    """
+
+    name: str
+    source: str
+    live: bool
+    _connect: Callable[[], Capture] = field(repr=False, compare=False)
+
+    def open(self, *, every: int = 1, most: int = 0, realtime: bool | None = None) -> Video:
+        """Open it for reading; see `Video`, also for the errors."""
+        return Video(self._connect, repr(self.source), live=self.live, every=every, most=most, realtime=realtime)
+
+
+def video_stream(path: str) -> Stream:
+    """The stream of a video file."""
+    return Stream(safe_stem(Path(path).stem), path, False, partial(open_video, path))
+
+
+def address_stream(url: str, live: bool) -> Stream:
+    """The stream behind an http(s) or rtsp(s) address."""
+    try:
+        parts = urlsplit(url)
+        secret, host, path = parts.password, parts.hostname, Path(parts.path)
+    except ValueError:  # no valid address, as whoever opens it says
+        return Stream("stream", url, live, partial(open_address, url, url))
+    shown = url
+    if secret is not None:
+        shown = url.replace(parts.netloc, f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}", 1)
+    return Stream(safe_stem(path.stem or host or "stream"), shown, live, partial(open_address, url, shown))
+
+
+def live_stream(source: str) -> Stream | None:
+    """The stream of a camera's number or an rtsp(s) address; None if `source` is neither."""
+    if re.fullmatch(r"[0-9]{1,4}", source, re.ASCII):
+        return Stream(f"camera-{int(source)}", source, True, partial(open_camera, int(source)))
+    return address_stream(source, True) if re.match(r"rtsps?://", source, re.IGNORECASE) else None

@@ -1,0 +1,112 @@
+"""What a detector got wrong: which classes it takes for which, its surest false positives, the largest objects it missed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cvtasks.answers import Boxes
+from cvtasks.boxes import areas, iou
+from cvtasks.metrics.matching import Objects, Predictions, covered, judge
+
+_NEAR = 0.1  # overlap below which a box has nothing to do with an object (Hoiem et al., section 2.1)
+
+Kind = Literal["background", "confused", "duplicate", "poorly localized", "missed"]
+
+
+@dataclass(frozen=True, eq=False)
+class BoxError:
+    """A wrong prediction, or a missed object.
+
+    Attributes:
+        kind: of a prediction: "duplicate" of one that found the object first, "confused" with an object of another class,
+            "poorly localized" near one of its own class, or of "background"; else "missed".
+        picture: index of the picture, in the order in which they were added.
+        label, xyxy, score: the class and the box (4,) of the prediction and its score; of a missed object its own, and 1.
+        other_label, other_xyxy, other_score, iou: the object that the prediction overlaps most and by how much; for a missed
+            object the prediction that comes nearest. -1, None, 0 and 0 where there is none.
+    """
+
+    kind: Kind
+    picture: int
+    label: int
+    xyxy: np.ndarray
+    score: float
+    other_label: int = -1
+    other_xyxy: np.ndarray | None = None
+    other_score: float = 0.0
+    iou: float = 0.0
+
+
+def confusion(pictures: Sequence[tuple[Boxes, Boxes]], classes: int, threshold: float, least_iou: float) -> np.ndarray:
+    """(truth, prediction) pairs → (classes + 1, classes + 1) int64; row = truth, column = prediction, the last is background.
+
+    From the surest down, whatever its class, each prediction with a score of at least `threshold` goes to the object that it
+    overlaps most of those still free, by `least_iou` at least. One that finds none is background's, but counts nowhere if it
+    overlaps something difficult or lies in a crowd by half; so does an object that nothing found.
+    """
+    matrix = np.zeros((classes + 1, classes + 1), np.int64)
+    for truth, prediction in pictures:
+        shown = prediction.take(np.argsort(-prediction.scores, kind="stable"))
+        shown = shown.take(shown.scores >= threshold)
+        boxes, objects = shown.xyxy.astype(np.float64), truth.xyxy.astype(np.float64)
+        overlap, free = iou(boxes, objects), truth.counted
+        excused = np.where(truth.crowd, covered(boxes, objects), overlap >= least_iou)[:, ~truth.counted].any(axis=1)
+        for label, row, pardon in zip(shown.labels, overlap, excused, strict=True):
+            near = np.flatnonzero(free & (row >= least_iou))
+            if near.size:
+                best = near[np.lexsort((truth.labels[near] != label, -row[near]))[0]]
+                matrix[truth.labels[best], label] += 1
+                free[best] = False
+            elif not pardon:
+                matrix[classes, label] += 1
+        np.add.at(matrix[:, classes], truth.labels[free], 1)
+    return matrix
+
+
+def false_positives(objects: Objects, predictions: Predictions, least_iou: float, most: int) -> list[BoxError]:
+    """The wrong predictions with the highest scores, at most `most`, each with what is wrong about it.
+
+    Source: Hoiem et al., "Diagnosing Error in Object Detectors", 2012; but as confused with another class counts only what
+    would have been a hit of that class.
+    """
+    verdicts = judge(objects, predictions, least_iou)
+    wrong = verdicts.order[~(verdicts.hit | verdicts.passed)[verdicts.order]][:most]
+    found = []
+    for i in wrong.tolist():
+        own, other = float(predictions.own_iou[i]), float(predictions.other_iou[i])
+        kind: Kind = "background"
+        of_own = own >= other
+        if own >= least_iou:
+            kind, of_own = "duplicate", True
+        elif other >= least_iou:
+            kind, of_own = "confused", False
+        elif own >= _NEAR:
+            kind, of_own = "poorly localized", True
+        at = int(predictions.own[i] if of_own else predictions.other[i])
+        against = () if at < 0 else (int(objects.labels[at]), objects.xyxy[at], 1.0, own if of_own else other)
+        where = int(predictions.picture[i]), int(predictions.labels[i]), predictions.xyxy[i], float(predictions.scores[i])
+        found.append(BoxError(kind, *where, *against))
+    return found
+
+
+def missed(objects: Objects, predictions: Predictions, least_iou: float, threshold: float, most: int) -> list[BoxError]:
+    """The largest objects that no prediction with a score of at least `threshold` has found, at most `most`."""
+    verdicts = judge(objects, predictions, least_iou)
+    shown = predictions.scores >= threshold
+    lost = objects.counted.copy()
+    lost[predictions.own[verdicts.hit & shown]] = False
+    largest = np.flatnonzero(lost)
+    largest = largest[np.argsort(-areas(objects.xyxy[largest]), kind="stable")][:most]
+    found = []
+    for i in largest.tolist():
+        picture = int(objects.picture[i])
+        near = np.flatnonzero(shown & (predictions.picture == picture))
+        overlap = iou(objects.xyxy[i : i + 1].astype(np.float64), predictions.xyxy[near].astype(np.float64))[0]
+        against: tuple = ()
+        if overlap.max(initial=0) >= _NEAR:
+            at = near[overlap.argmax()]
+            against = int(predictions.labels[at]), predictions.xyxy[at], float(predictions.scores[at]), float(overlap.max())
+        found.append(BoxError("missed", picture, int(objects.labels[i]), objects.xyxy[i], 1.0, *against))
+    return found

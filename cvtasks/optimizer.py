@@ -1,0 +1,55 @@
+"""The optimizer of a recipe, with a slower pace for what was learned before."""
+
+from collections.abc import Collection
+from typing import Any
+
+import keras
+
+from cvtasks.recipe import Train
+
+
+class _Paced(keras.optimizers.Optimizer):
+    """Mixed into an optimizer: each variable learns at its own share of the learning rate (1 until `pace` says otherwise)."""
+
+    _shares: dict[int, float] = {}  # noqa: RUF012  (exchanged as a whole, never changed)
+
+    def pace(self, variables: Collection[keras.Variable], share: float) -> None:
+        """Let these learn at `share` of the learning rate, 0 to 1; to be called once the optimizer is built."""
+        self._shares = {self._get_variable_index(variable): share for variable in variables}
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one variable; the share is a constant of the compiled step."""
+        super().update_step(gradient, variable, learning_rate * self._shares.get(self._get_variable_index(variable), 1.0))
+
+
+class _AdamW(_Paced, keras.optimizers.AdamW):
+    pass
+
+
+class _SGD(_Paced, keras.optimizers.SGD):
+    pass
+
+
+def make_optimizer(how: Train, network: keras.Model, backbone: keras.Model) -> keras.optimizers.Optimizer:
+    """Build the optimizer of `network`'s trainable variables; those of its `backbone` learn at `how.backbone_rate`."""
+    common = {
+        "learning_rate": how.learning_rate,
+        "global_clipnorm": how.clip or None,
+        "use_ema": how.ema > 0,
+        "ema_momentum": how.ema or 0.99,
+        "gradient_accumulation_steps": how.accumulate if how.accumulate > 1 else None,
+    }
+    if how.optimizer == "adamw":
+        optimizer = _AdamW(name="adamw", weight_decay=how.weight_decay, **common)
+    else:
+        optimizer = _SGD(
+            name="sgd",
+            momentum=how.momentum,
+            nesterov=how.momentum > 0,
+            weight_decay=how.weight_decay or None,
+            **common,
+        )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    optimizer.build(network.trainable_variables)
+    optimizer.pace(backbone.trainable_variables, how.backbone_rate)
+    return optimizer

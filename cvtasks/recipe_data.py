@@ -1,0 +1,61 @@
+"""The recipe's table `[data]`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Data:
+    """The table `[data]`: which pictures, and how training varies them.
+
+    Attributes:
+        path: the data set, as for `--data`.
+        train, validate: names of the splits.
+        others: what a class of the data that the recipe does not name becomes: "background" or "void".
+        crop: side of the square that training cuts, in pixels; 0 for the recipe's size.
+        sides: of the squares, where they change: one of these for each step, and all in it larger or smaller; empty for
+            always `crop`.
+        scale: (low, high) factor on the picture, first scaled so that its longest side is the recipe's size.
+        rotate: degrees to either side; boxes stay good around objects up to about 15.
+        shear: degrees to either side, across and down.
+        flip: probability of a mirrored picture.
+        colour: strength of brightness, contrast, saturation and hue changes; 0 for none.
+        mosaic: probability that four pictures with boxes are joined around a random centre.
+        mixup: probability that a mosaic is averaged with another one.
+        close_mosaic: the last epochs, as many as this, have neither mosaics nor mixtures.
+        visible: least share of an object's box that must show for it to be learned; of the rest, what shows is ignored.
+        workers: threads that prepare batches; 0 for none beside the main one. The result does not depend on it.
+    """
+
+    path: str = ""
+    train: str = "train"
+    validate: str = "val"
+    others: Literal["background", "void"] = "background"
+    crop: int = 0
+    sides: tuple[int, ...] = ()
+    scale: tuple[float, float] = (0.5, 1.5)
+    rotate: float = 0.0
+    shear: float = 0.0
+    flip: float = 0.5
+    colour: float = 0.4
+    mosaic: float = 0.0
+    mixup: float = 0.0
+    close_mosaic: int = 0
+    visible: float = 0.25
+    workers: int = 2
+
+
+DATA_BOUNDS: dict[str, tuple[float, float]] = {
+    "crop": (0, 4096),
+    "scale": (0.1, 10),
+    "rotate": (0, 180),
+    "shear": (0, 45),
+    "flip": (0, 1),
+    "colour": (0, 1),
+    "mosaic": (0, 1),
+    "mixup": (0, 1),
+    "close_mosaic": (0, 100_000),
+    "visible": (0, 1),
+    "workers": (0, 64),
+}
+"""Least and largest value of each number, and of each number of a pair."""

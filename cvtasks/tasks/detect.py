@@ -1,0 +1,211 @@
+"""Object detection: a class and a box for every object, by a one-stage detector without anchors."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cvtasks.answers import Boxes
+from cvtasks.boxes import areas, clip, nms
+from cvtasks.drawing import draw_boxes
+from cvtasks.errors import ModelError
+from cvtasks.files import write_text
+from cvtasks.letterbox import Letterbox
+from cvtasks.metrics.detection import BoxesMetric
+from cvtasks.tasks.base import Classes, Metric, Task
+from cvtasks.tasks.cells import assign, cells
+
+IGNORED = -1.0
+"""Stands in a target's scores where a cell looks at something that neither helps nor hurts."""
+
+_CANDIDATES = 1000  # boxes that suppression looks at, the best first
+
+
+@dataclass(frozen=True)
+class Detect(Task):
+    """The recipe's table `[detect]`.
+
+    A target is (cells, 4 + classes): the distances from the cell's centre to the left, top, right and bottom edge of its
+    object, in strides of the cell, and a score for each class. Cells come map by map, the finest first, row by row.
+
+    Attributes:
+        threshold: the least score, 0 to 1, of an object that is shown to a user who asks for no other; training ends by
+            putting the one here that has the best F1 on the validation split.
+        strides: of the feature maps that objects are looked for on, finest first; the last is the backbone's coarsest.
+        scale: side of the object that a cell expects, in strides; decides which map learns which sizes.
+        width: channels of the feature pyramid and of the head.
+        depth: 3×3 convolutions of the head before its last one, for boxes and for classes each.
+        box_weight: weight of the boxes' loss beside the scores', above 0.
+        nms: IoU, 0 to 1, from which on a better box of the same class suppresses another.
+        most: objects of a picture, at most.
+        floor: score below which evaluation leaves an object out, for speed.
+    """
+
+    name: ClassVar[str] = "detect"
+    answer: ClassVar[type] = Boxes
+    files_on_request: ClassVar[tuple[str, ...]] = ("voc", "yolo")
+
+    threshold: float = 0.35
+    strides: tuple[int, ...] = (8, 16, 32)
+    scale: float = 5.0
+    width: int = 96
+    depth: int = 2
+    box_weight: float = 2.0
+    nms: float = 0.6
+    most: int = 100
+    floor: float = 0.005
+
+    def check(self, classes: Classes, strides: Sequence[int]) -> None:
+        """Raise ModelError where the classes, the backbone's strides or the fields do not fit each other."""
+        if not classes:
+            raise ModelError("detection needs at least one class; got none. Name them in the recipe's `classes`.")
+        fitting = [tuple(strides[first:]) for first in range(len(strides))]
+        if self.strides not in fitting:
+            raise ModelError(
+                f"`detect.strides` must be the backbone's last ones, such as {list(strides[-3:])}; got {list(self.strides)}."
+            )
+        for field, low, high in (
+            ("threshold", 0, 1),
+            ("scale", 0.5, 100),
+            ("width", 1, 4096),
+            ("depth", 0, 8),
+            ("box_weight", 1e-6, 1000),
+            ("nms", 0, 1),
+            ("most", 1, 10_000),
+            ("floor", 1e-6, 1),
+        ):
+            if not low <= getattr(self, field) <= high:
+                raise ModelError(f"`detect.{field}` must be {low} to {high}; got {getattr(self, field)}.")
+
+    def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
+        """(cells, 4 + classes)."""
+        return sum((canvas[0] // stride) * (canvas[1] // stride) for stride in self.strides), 4 + len(classes)
+
+    def encode(self, truth: Boxes, letterbox: Letterbox) -> np.ndarray:
+        """Boxes → (cells, 4 + classes) float32.
+
+        The cells of an object hold its distances and a one for its class. A cell within a difficult object or a crowd that
+        no other object claims is `IGNORED` in every class; all else is zero.
+        """
+        centres, sizes = cells(letterbox.canvas, self.strides)
+        target = np.zeros((len(centres), 4 + len(truth.classes)), np.float32)
+        placed = letterbox.boxes(truth.xyxy)
+        for box in placed[~truth.counted]:
+            target[((centres > box[:2]) & (centres < box[2:])).all(axis=1), 4:] = IGNORED
+        counted = placed[truth.counted]
+        owner = assign(counted, letterbox.canvas, self.strides, self.scale)
+        held = np.flatnonzero(owner >= 0)
+        box, centre, size = counted[owner[held]], centres[held], sizes[held]
+        target[held, :4] = np.concatenate([centre - box[:, :2], box[:, 2:] - centre], axis=1) / size
+        target[held, 4:] = np.eye(len(truth.classes), dtype=np.float32)[truth.labels[truth.counted][owner[held]]]
+        return target
+
+    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> Boxes:
+        """(cells, 4 + classes) → Boxes, best score first; those that a better one of their class covers are left out."""
+        scores = output[:, 4:]
+        found = np.flatnonzero(scores >= max(threshold, self.floor))  # a flat search: the quickest over rows of a few numbers
+        if len(found) > _CANDIDATES:
+            values = scores.reshape(-1)[found]
+            found = np.sort(found[np.argpartition(-values, _CANDIDATES)[:_CANDIDATES]])
+        cell, label = np.divmod(found, len(classes))
+        centres, sizes = cells(letterbox.canvas, self.strides)
+        edges = output[cell, :4] * sizes[cell]
+        placed = np.concatenate([centres[cell] - edges[:, :2], centres[cell] + edges[:, 2:]], axis=1)
+        xyxy = clip(letterbox.boxes_back(placed), letterbox.size)
+        score = scores[cell, label]
+        real = np.flatnonzero(areas(xyxy) > 0)
+        kept = real[nms(xyxy[real], score[real], label[real], self.nms, self.most)]
+        return Boxes.of(xyxy[kept], label[kept], classes, letterbox.size, scores=score[kept])
+
+    def metric(self, classes: Classes) -> BoxesMetric:
+        """Average precision by VOC and by COCO."""
+        return BoxesMetric(classes)
+
+    def tuned(self, metric: Metric) -> "Detect":
+        """With the threshold at which mean F1 is best."""
+        if not isinstance(metric, BoxesMetric):
+            raise TypeError(f"a detector is tuned by a BoxesMetric; got {type(metric).__name__}.")
+        threshold, f1 = metric.best_threshold()
+        return self if math.isnan(f1) else replace(self, threshold=threshold)
+
+    def draw(self, image: np.ndarray, answer: Boxes) -> np.ndarray:
+        """The picture with a coloured, labelled box around every object."""
+        return draw_boxes(image, answer)
+
+    def keep(self, answer: Boxes, names: Sequence[str]) -> Boxes:
+        """The objects of these classes."""
+        return answer.take(np.array([name in names for name in answer.names], bool))
+
+    def rows(self, answer: Boxes) -> list[dict[str, Any]]:
+        """One row for each object: `class`, `score`, `x1`, `y1`, `x2`, `y2` in pixels."""
+        return [
+            {"class": name, "score": score, **dict(zip(("x1", "y1", "x2", "y2"), _exact(box), strict=True))}
+            for name, score, box in zip(answer.names, _exact(answer.scores), answer.xyxy, strict=True)
+        ]
+
+    def write(self, kind: str, stem: Path, answer: Boxes, source: str) -> Path:
+        """`voc`: an XML file; `yolo`: a text file, a line each with its score."""
+        if kind == "voc":
+            from cvtasks.formats.voc import voc_xml
+
+            path, text = stem.with_name(f"{stem.name}.xml"), voc_xml(answer, PurePath(source).name, scores=True)
+        else:
+            from cvtasks.formats.yolo import yolo_text
+
+            path, text = stem.with_name(f"{stem.name}.txt"), yolo_text(answer, scores=True)
+        write_text(path, text)
+        return path
+
+    def record(self, answer: Boxes) -> dict[str, Any]:
+        """`boxes`: a list of `name`, `score` and `xyxy` in pixels, difficult objects and crowds left out."""
+        shown = answer.take(answer.counted)
+        return {
+            "boxes": [
+                {"name": name, "score": score, "xyxy": _exact(box)}
+                for name, score, box in zip(shown.names, _exact(shown.scores), shown.xyxy, strict=True)
+            ]
+        }
+
+    def from_record(self, record: Mapping[str, Any], classes: Classes) -> Boxes:
+        """Boxes of a record."""
+        boxes = record["boxes"]
+        return Boxes.of(
+            [box["xyxy"] for box in boxes],
+            [classes.index(box["name"]) for box in boxes],
+            classes,
+            (record.get("height", 0), record.get("width", 0)),
+            scores=[box["score"] for box in boxes],
+        )
+
+    def summary(self, answer: Boxes) -> str:
+        """How many objects of each class, the most frequent first."""
+        counts = {name: answer.names.count(name) for name in answer.names}
+        many = sorted(counts.items(), key=lambda item: -item[1])
+        return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in many) or "nothing"
+
+    def head(self, image: Any, maps: dict[int, Any], classes: Classes) -> Any:
+        """Logits (batch, cells, 4 + classes) float32."""
+        from cvtasks.networks.detector import detector
+
+        chosen = {stride: maps[stride] for stride in self.strides}
+        return detector(chosen, classes=len(classes), width=self.width, depth=self.depth)
+
+    def activate(self, logits: Any) -> Any:
+        """Offsets of centres and logarithms of sizes → distances; logits of classes → scores by a sigmoid."""
+        from cvtasks.networks.detector import activate
+
+        return activate(logits, scale=self.scale)
+
+    def loss(self, target: Any, logits: Any) -> Any:
+        """Quality focal loss of the scores plus `box_weight` times the boxes' GIoU loss."""
+        from cvtasks.networks.detector import detection_loss
+
+        return detection_loss(target, logits, scale=self.scale, box_weight=self.box_weight)
+
+
+def _exact(numbers: np.ndarray) -> list[float]:
+    """The shortest decimals that are these float32 numbers again."""
+    return [float(str(number)) for number in numbers]
