@@ -20,7 +20,7 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 def error_tile(image: np.ndarray, name: str, error: BoxError, truth: Boxes, prediction: Boxes) -> np.ndarray:
     """The part of a picture with an error, (366, 400, 3) uint8 RGB, and below it what is wrong.
 
-    The boxes that the error is about have thick frames, all others thin ones.
+    The boxes that the error is about have thick frames, the one on the other so that both are seen; all others have thin ones.
 
     Args:
         image: (h, w, 3) uint8 RGB; `name` is written in the caption.
@@ -51,8 +51,8 @@ def error_tile(image: np.ndarray, name: str, error: BoxError, truth: Boxes, pred
         frame(box, PREDICTED, 1)
     mine, theirs = (TRUTH, PREDICTED) if error.kind == "missed" else (PREDICTED, TRUTH)
     if error.other_xyxy is not None:
-        frame(error.other_xyxy, theirs, 3)
-    frame(error.xyxy, mine, 3)
+        frame(error.other_xyxy, theirs, 6)
+    frame(error.xyxy, mine, 2)
     shown[:] = canvas
     first, second = _caption(error, truth.classes)
     _write(tile, first, (8, _HEIGHT + 18), 0.5, _INK)
@@ -90,7 +90,7 @@ def _caption(error: BoxError, classes: tuple[str, ...]) -> tuple[str, str]:
     """What is wrong, and how far the nearest thing is."""
     name, other = classes[error.label], classes[error.other_label] if error.other_xyxy is not None else ""
     if error.kind == "missed":
-        near = f"nearest: {other} {error.other_score:.2f}, IoU {error.iou:.2f} - " if other else "nothing there - "
+        near = f"nearest: {other} {error.other_score:.2f}, IoU {error.iou:.2f} - " if other else "nothing found there - "
         return f"missed {name}", near
     near = f"IoU {error.iou:.2f} with {other} - " if other else ""
     words = {"confused": f"it is a {other}", "background": "nothing such is there"}

@@ -174,8 +174,9 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
 
 
 def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> None:
-    """Write a few pictures, each beside its truth and its prediction."""
-    samples = [validation[index] for index in range(min(_PICTURES, len(validation)))]
+    """Write a few pictures of the whole split, each beside its truth and its prediction."""
+    count = min(_PICTURES, len(validation))
+    samples = [validation[number * len(validation) // count] for number in range(count)]
     pairs = [(sample, sample.image) for sample in samples]
     task = recipe.task
     for sample, image, prediction in predict(engine, task, recipe.classes, recipe.canvas, pairs, task.threshold):

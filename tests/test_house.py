@@ -46,7 +46,16 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
     "networks": ["cvtasks.networks"],
     "media": ["cvtasks.media"],
     "annotation files": ["cvtasks.formats"],
-    "values": ["cvtasks.answers", "cvtasks.boxes", "cvtasks.drawing", "cvtasks.figures", "cvtasks.gallery", "cvtasks.letterbox", "cvtasks.metrics", "cvtasks.rle"],
+    "values": [
+        "cvtasks.answers",
+        "cvtasks.boxes",
+        "cvtasks.drawing",
+        "cvtasks.figures",
+        "cvtasks.gallery",
+        "cvtasks.letterbox",
+        "cvtasks.metrics",
+        "cvtasks.rle",
+    ],
     "ground": ["cvtasks.cache", "cvtasks.errors", "cvtasks.files", "cvtasks.tables"],
 }
 
@@ -510,7 +519,14 @@ def test_zoo_model_is_complete(folder):
 
 # === dependencies ===
 
-PACKAGE_OF = {"cv2": "opencv-python", "PIL": "pillow", "skimage": "scikit-image", "tomli_w": "tomli-w", "yaml": "pyyaml"}
+PACKAGE_OF = {
+    "cv2": "opencv-python",
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "tomli_w": "tomli-w",
+    "yaml": "pyyaml",
+    "faster_coco_eval": "faster-coco-eval",
+}
 
 
 def declared(*lines: str) -> set[str]:

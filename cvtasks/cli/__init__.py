@@ -43,8 +43,9 @@ def options(
     """Computer vision in Keras 3: train, evaluate and run models on pictures."""
     global _debug
     _debug = debug
-    # TensorFlow's start-up notes and what OpenCV and FFmpeg say about damaged videos are not for our users.
-    for name, value in (("TF_CPP_MIN_LOG_LEVEL", "2"), ("OPENCV_LOG_LEVEL", "OFF"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
+    # TensorFlow's start-up notes, and what OpenCV says about damaged videos and missing fonts, are not for our users.
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "OPENCV_LOG_LEVEL": "OFF", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
+    for name, value in {**quiet, "QT_LOGGING_RULES": "*.warning=false"}.items():
         os.environ.setdefault(name, value)
 
 

@@ -94,7 +94,7 @@ def evaluate(
 
 def _table(classes: dict[str, dict[str, float | None]]) -> str:
     """Rows of classes under their columns' names."""
-    first = max(map(len, classes), default=0)
+    first = max(map(len, ("class", *classes)))
     widths = {name: max(10, len(name)) for name in next(iter(classes.values()), {})}
     lines = [f"{'class':<{first}}  " + "  ".join(f"{name:>{width}}" for name, width in widths.items())]
     for name, row in classes.items():
