@@ -117,6 +117,23 @@ def run_cli(run_python: Callable[..., Finished]) -> Callable[..., Finished]:
     return run
 
 
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """`cli(*arguments)` → (exit code, stdout, stderr), within this process."""
+
+    from cvtasks.cli import main
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cvtasks", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+            raise SystemExit(0)
+        said = capsys.readouterr()
+        return int(left.value.code or 0), said.out, said.err
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of drawn squares and discs: pictures and masks in folders, 24 to train, 8 to validate."""

@@ -374,7 +374,7 @@ def test_importing_cvtasks_loads_nothing(modules_after):
     assert not modules_after("import cvtasks") & {"keras", "cv2", "numpy", "tensorflow", "openvino", "albumentations"}
 
 
-@pytest.mark.parametrize("command", ["", "segment", "train", "evaluate", "data", "models", "info"])
+@pytest.mark.parametrize("command", ["", "detect", "segment", "train", "evaluate", "data", "models", "info"])
 def test_help_loads_nothing_heavy(command, modules_after):
     loaded = modules_after(COMMAND, *filter(None, [command]), "--help")
     assert "cvtasks.cli" in loaded

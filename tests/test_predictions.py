@@ -1,7 +1,6 @@
 """Saved predictions, whoever saved them, and the report that `evaluate` writes."""
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Boxes
-from cvtasks.cli import main
 from cvtasks.formats.coco import coco_document
 from cvtasks.formats.voc import to_voc_corners, voc_xml
 from cvtasks.media.pictures import read_picture, write_picture
@@ -124,17 +122,11 @@ def save(world: World, kind: str, folder: Path) -> Path:
 
 
 @pytest.fixture
-def evaluate(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple]:
+def evaluate(world: World, cli: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[int, str, str]]:
     """`evaluate(predictions, *options, data=…)` → (exit code, stdout, stderr)."""
 
     def call(predictions: Path, *options: object, data: object = None) -> tuple[int, str, str]:
-        arguments = ["evaluate", world.root / "model", "--data", data or world.data, "--predictions", predictions, *options]
-        monkeypatch.setattr(sys, "argv", ["cvtasks", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-            raise SystemExit(0)
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
+        return cli("evaluate", world.root / "model", "--data", data or world.data, "--predictions", predictions, *options)
 
     return call
 

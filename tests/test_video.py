@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -48,6 +49,11 @@ def numbered(number: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarra
 def number_of(image: np.ndarray) -> int:
     """The inverse of `numbered`, after any compression."""
     return sum(int(image[4:12, bit * BLOCK + 4 : bit * BLOCK + 12].mean() > 127) << bit for bit in range(10))
+
+
+@pytest.fixture(autouse=True)
+def _quick_to_reconnect(monkeypatch) -> None:
+    monkeypatch.setattr(video_module, "_PAUSE_S", 0.001)
 
 
 @pytest.fixture
@@ -338,16 +344,46 @@ def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path
         VideoWriter(tmp_path / "file" / "out.mp4", Fraction(25)).write(numbered(0), 0.0)
 
 
+def test_a_full_disk_is_an_error_and_leaves_nothing(run_python, tmp_path: Path) -> None:
+    code = """
+import resource, sys
+import numpy as np
+from fractions import Fraction
+from pathlib import Path
+from cvtasks.errors import CVTasksError
+from cvtasks.media.video_writer import VideoWriter
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+if sys.argv[2]:
+    sys.modules["av"] = None
+writer = VideoWriter(Path(sys.argv[1], "out.mp4"), Fraction(25))
+try:
+    try:
+        for i in range(200):
+            writer.write(np.random.default_rng(i).integers(0, 256, (64, 160, 3), np.uint8), i / 25)
+    finally:
+        writer.close()
+except CVTasksError as error:
+    print(error)
+"""
+    pytest.importorskip("resource")
+    for without_pyav in ("", "1"):
+        done = run_python("-c", code, tmp_path, without_pyav)
+        assert done.returncode == 0, done.stderr
+        assert "could not be written" in done.stdout
+        assert list(tmp_path.iterdir()) == []
+
+
 # === live ===
 
 
 def gone() -> Camera:
+    """A camera that is not there any more."""
     raise InputError("A camera must be connected; it is not. Connect it.")
 
 
 def test_the_newest_frame_wins_and_the_others_are_counted() -> None:
     connections = iter([lambda: Camera([numbered(i) for i in range(100)], 0.002)] + [gone] * 99)
-    video = Video(lambda: next(connections)(), "x", live=True, pause_s=0.001)
+    video = Video(lambda: next(connections)(), "x", live=True)
     taken = []
     for frame in video:
         taken.append(frame)
@@ -362,7 +398,7 @@ def test_the_newest_frame_wins_and_the_others_are_counted() -> None:
 
 def test_all_frames_of_a_live_source_come_if_asked_for() -> None:
     connections = iter([lambda: Camera([numbered(i) for i in range(50)])] + [gone] * 99)
-    video = Video(lambda: next(connections)(), "x", live=True, realtime=False, pause_s=0.001)
+    video = Video(lambda: next(connections)(), "x", live=True, realtime=False)
     assert [frame.index for frame in video] == list(range(50))
     assert video.dropped == 0
 
@@ -436,7 +472,6 @@ class Viewed(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site(monkeypatch) -> Iterator[Site]:
-    monkeypatch.setattr(video_module, "_PAUSE_S", 0.01)
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with Site() as site:
@@ -450,7 +485,7 @@ def site(monkeypatch) -> Iterator[Site]:
 def test_a_stream_that_vanishes_is_connected_again_up_to_a_limit(site: Site) -> None:
     site.plan = [5, 4, 3]
     (stream,) = expand([f"http://127.0.0.1:{site.server_port}/camera.mjpg"])
-    video = Video(stream._connect, "x", live=True, realtime=False, pause_s=0.01)
+    video = Video(stream._connect, "x", live=True, realtime=False)
     numbers = [number_of(frame.image) for frame in video]
     assert numbers == list(range(12))
     assert video.reconnected == 2
@@ -460,7 +495,7 @@ def test_a_stream_that_vanishes_is_connected_again_up_to_a_limit(site: Site) -> 
 def test_a_stream_whose_size_changes_goes_on(site: Site, tmp_path: Path) -> None:
     site.plan, site.sizes = [20], [(HEIGHT, WIDTH)] * 10 + [(96, 200)]
     (stream,) = expand([f"http://127.0.0.1:{site.server_port}/camera.mjpg"])
-    video = Video(stream._connect, "x", live=True, realtime=False, pause_s=0.001)
+    video = Video(stream._connect, "x", live=True, realtime=False)
     writer = VideoWriter(tmp_path / "out.mp4", Fraction(25))
     for i, frame in enumerate(video):
         writer.write(frame.image, i / 25)
@@ -476,6 +511,24 @@ def test_an_address_without_an_ending_is_asked_what_it_gives(site: Site) -> None
         (other,) = expand([f"http://127.0.0.1:{site.server_port}/{name}"])
         with pytest.raises(InputError):
             other.open() if isinstance(other, Stream) else other.read()
+
+
+def test_a_video_behind_an_address_is_a_file_that_skips_nothing(clip, tmp_path: Path, monkeypatch) -> None:
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    clip("a.mp4", frames=30)
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(tmp_path))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        video = opened(f"http://127.0.0.1:{server.server_port}/a.mp4?x=1")
+        assert [number_of(frame.image) for frame in video] == list(range(30))
+        assert (video.live, video.rate) == (False, NTSC)
+        server.shutdown()
+        thread.join()
 
 
 # === threads ===
@@ -707,6 +760,42 @@ def test_show_without_a_value_is_auto(cli, clip, tmp_path: Path, monkeypatch) ->
     assert asked == [("auto", 0), "closed", ("auto", 0), "closed", ("browser", 1234), "closed"]
 
 
+def test_a_camera_until_it_is_unplugged(cli, tmp_path: Path, monkeypatch) -> None:
+    plugs = iter([lambda: Camera([numbered(i) for i in range(40)], 0.002)] + [gone] * 99)
+    monkeypatch.setattr("cvtasks.media.streams.open_camera", lambda index: next(plugs)())
+    code, said, err = cli("segment", "0", "--json", "--save", "picture,json", "-o", tmp_path)
+    assert code == 0
+    records = [json.loads(line) for line in said.splitlines()]
+    assert {record["source"] for record in records} == {"0"}
+    assert [record["frame"] for record in records][-1] == 39
+    assert "0: the source vanished; 4 attempts to reconnect failed" in err
+    rate, numbers, codec = played(tmp_path / "camera-0.mp4")
+    assert (rate, codec) == (30, "h264")
+    assert numbers == sorted(numbers) and set(numbers) <= {record["frame"] for record in records}
+    code, _, err = cli("segment", "0", "-o", tmp_path / "none")
+    assert code == 3 and "camera" in err.lower()
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_picture_stays_in_view_until_the_user_has_had_enough(cli, tmp_path: Path, monkeypatch) -> None:
+    class Screen:
+        where, closed, rests = "here", False, 0
+
+        def show(self, image: np.ndarray, facts: dict[str, str]) -> None:
+            assert facts == {"picture": str(tmp_path / "p.png")}
+
+        def rest(self, seconds: float) -> None:
+            self.rests += 1
+            self.closed = self.rests == 3
+
+        def close(self) -> None:
+            assert self.rests == 3
+
+    monkeypatch.setattr("cvtasks.media.viewer.open_viewer", lambda *_: Screen())
+    cv2.imwrite(str(tmp_path / "p.png"), numbered(0))
+    assert cli("segment", tmp_path / "p.png", "--show", "-o", tmp_path / "out")[0] == 0
+
+
 def test_ctrl_c_in_mid_video_keeps_what_was_done(clip, tmp_path: Path) -> None:
     path = clip(frames=1000, size=(BLOCK, WIDTH))
     code = """
@@ -728,7 +817,9 @@ main()
 """
     command = [sys.executable, "-c", code, "segment", path, "--json", "--save", "picture,json", "-o", tmp_path / "out"]
     home = {**os.environ, "PYTHONPATH": str(Path(cvtasks.__file__).parents[1])}
-    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home) as running:
+    with subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home, bufsize=0
+    ) as running:
         running.stdout.readline()  # the first frame is done
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=60)

@@ -16,7 +16,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="cvtasks",
-    help="Computer vision in Keras 3: train, evaluate and run models on pictures.",
+    help="Computer vision in Keras 3: train, evaluate and run models on pictures and videos.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -40,7 +40,7 @@ def options(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Computer vision in Keras 3: train, evaluate and run models on pictures."""
+    """Computer vision in Keras 3: train, evaluate and run models on pictures and videos."""
     global _debug
     _debug = debug
     # TensorFlow's start-up notes, and what OpenCV says about damaged videos and missing fonts, are not for our users.

@@ -54,7 +54,7 @@ def parse_coco(content: bytes, name: str) -> CocoFile:
         _unique("category's name", (entry["name"] for entry in document["categories"]), name)
         _unique("image", (entry["id"] for entry in document["images"]), name)
         _unique("annotation", (entry["id"] for entry in document["annotations"] if "id" in entry), name)
-        ordered = dict(sorted(categories.items(), key=lambda item: (isinstance(item[0], str), item[0])))
+        ordered = dict(sorted(categories.items(), key=lambda item: _order(item[0])))
         labels = {key: label for label, key in enumerate(ordered)}
         objects: dict[Id, list[tuple[Any, ...]]] = {_id(entry["id"]): [] for entry in document["images"]}
         for entry in document["annotations"]:
@@ -71,7 +71,7 @@ def parse_coco(content: bytes, name: str) -> CocoFile:
                 (entry.get("height"), entry.get("width")),
                 tuple(objects[_id(entry["id"])]),
             )
-            for entry in document["images"]
+            for entry in sorted(document["images"], key=lambda entry: _order(_id(entry["id"])))  # scores tie as in pycocotools
         )
     except (ValueError, RecursionError) as error:
         raise DataError(f"an annotation must be JSON; {name!r} is not: {error}. Write it again.") from error
@@ -174,6 +174,11 @@ def _id(value: Any) -> Id:
     if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
         raise TypeError(f"an id must be a whole number or text; got {value!r}")
     return int(value)
+
+
+def _order(key: Id) -> tuple[bool, Id]:
+    """Numbers first, then texts."""
+    return isinstance(key, str), key
 
 
 def _unique(what: str, ids: Iterable[Any], name: str) -> None:

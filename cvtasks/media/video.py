@@ -56,7 +56,6 @@ class Video:
         every: give every n-th frame only.
         most: end after this many frames; 0 for never.
         realtime: give the newest frame each time and drop those between, files at their own speed; None: if it is live.
-        pause_s: before the first of the attempts to reconnect, which take twice as long each time.
 
     Attributes:
         rate: frames a second, before `every`; a guess where the source does not say, and for all that is live.
@@ -76,11 +75,10 @@ class Video:
         every: int = 1,
         most: int = 0,
         realtime: bool | None = None,
-        pause_s: float = _PAUSE_S,
     ) -> None:
         self.live, self.realtime = live, live if realtime is None else realtime
         self.lost = self.dropped = self.reconnected = self._read = 0
-        self._connect, self._name, self._every, self._most, self._pause_s = connect, name, every, most, pause_s
+        self._connect, self._name, self._every, self._most = connect, name, every, most
         self._stop = threading.Event()
         self._vanished = self._ended = False
         self._capture = connect()
@@ -185,7 +183,7 @@ class Video:
     def _reconnect(self, attempts: int) -> int:
         """Open the source again; returns how many attempts were made by now."""
         self._capture.release()
-        while attempts < RECONNECTS and not self._stop.wait(self._pause_s * 2**attempts):
+        while attempts < RECONNECTS and not self._stop.wait(_PAUSE_S * 2**attempts):
             attempts += 1
             try:
                 self._capture = self._connect()

@@ -11,7 +11,7 @@ import numpy as np
 from cvtasks.answers import Boxes
 from cvtasks.boxes import areas, clip, nms
 from cvtasks.drawing import draw_boxes
-from cvtasks.errors import ModelError
+from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.files import write_text
 from cvtasks.letterbox import Letterbox
 from cvtasks.metrics.detection import BoxesMetric
@@ -172,6 +172,11 @@ class Detect(Task):
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Boxes:
         """Boxes of a record."""
         boxes = record["boxes"]
+        for box in boxes:
+            if box["name"] not in classes:
+                raise ValueError(
+                    f'every object must have a class of the model; "{box["name"]}" is none. {did_you_mean(box["name"], classes)}'
+                )
         return Boxes.of(
             [box["xyxy"] for box in boxes],
             [classes.index(box["name"]) for box in boxes],
