@@ -39,9 +39,9 @@ def main() -> None:
     source = Spread(source, options.limit or len(source))
     metrics = {name: evaluate(model.engine, recipe.task, recipe.canvas, source).result() for name, model in models.items()}
     lost = {name: 100 * (score - metrics["bf16"][name]) for name, score in metrics["f32"].items()}
-    print(f"{len(source)} pictures          f32      bf16   points lost")
+    print(f"{f'{len(source)} pictures':<28} f32      bf16   points lost")
     for name, points in lost.items():
-        print(f"  {name:<20} {metrics['f32'][name]:.4f}    {metrics['bf16'][name]:.4f}   {points:+.3f}")
+        print(f"  {name:<25} {metrics['f32'][name]:.4f}    {metrics['bf16'][name]:.4f}   {points:+.3f}")
     rounded = {name: round(points, 3) for name, points in lost.items()}
     report("precision", dict.fromkeys(lost, "<= 0.2"), images=len(source), points_lost=rounded)
 

@@ -45,7 +45,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "graph.onnx"
         export(activated(load_network(folder, recipe), recipe.task), file)
-        runs = {"ONNX Runtime": with_onnxruntime(file), "OpenCV DNN": with_opencv(file), "OpenVINO, the same file": with_openvino(file)}
+        runs = {
+            "ONNX Runtime": with_onnxruntime(file),
+            "OpenCV DNN": with_opencv(file),
+            "OpenVINO, the same file": with_openvino(file),
+        }
     for precision in ("f32", "bf16") if has_bf16() else ("f32",):
         engine = load(folder, engine="openvino", precision=precision).engine
         runs[f"cvtasks' engine, {precision}"] = lambda image, engine=engine: next(engine.stream([image[0].astype(np.uint8)]))
@@ -57,7 +61,9 @@ def main() -> None:
     print_times(f"{options.model}, {recipe.size} px, one picture", times)
     each = medians(times)
     ours = each["cvtasks' engine, f32"]
-    report("runtimes", {}, ratio={f"{name} / cvtasks' engine, f32": round(seconds / ours, 2) for name, seconds in each.items()})
+    report(
+        "runtimes", {}, ratio={f"{name} / cvtasks' engine, f32": round(seconds / ours, 2) for name, seconds in each.items()}
+    )
 
 
 def export(network: keras.Model, file: Path) -> None:

@@ -167,7 +167,9 @@ def test_every_truth_comes_back_whatever_its_size(count: int) -> None:
 
 def test_difficult_objects_and_crowds_are_ignored_but_not_where_others_are() -> None:
     box = Letterbox((64, 64), (64, 64))
-    truth = boxes([[0, 0, 64, 64], [0, 0, 32, 32], [20, 20, 44, 44]], difficult=[True, False, False], crowd=[False, True, False])
+    truth = boxes(
+        [[0, 0, 64, 64], [0, 0, 32, 32], [20, 20, 44, 44]], difficult=[True, False, False], crowd=[False, True, False]
+    )
     target = Detect(scale=2.0).encode(truth, box)
     values = set(target[:, 4:].max(axis=1).tolist())
     assert values == {IGNORED, 1.0}

@@ -59,7 +59,14 @@ def small(devkit: Path, data: dict | None = None, **train_options: object) -> Re
             "classes": list(CLASSES),
             "detect": {"width": 24, "scale": 2.5},
             "data": {"path": str(devkit), "scale": [0.9, 1.1], "colour": 0.0, "workers": 0, **(data or {})},
-            "train": {"epochs": 40, "batch": 8, "learning_rate": 0.01, "precision": "f32", "validate_every": 20, **train_options},
+            "train": {
+                "epochs": 40,
+                "batch": 8,
+                "learning_rate": 0.01,
+                "precision": "f32",
+                "validate_every": 20,
+                **train_options,
+            },
         }
     )
 
@@ -108,7 +115,9 @@ def test_saved_records_score_as_the_model_does(detector: Path, devkit: Path, tmp
     common = ("--engine", "openvino", "--precision", "f32")
     pictures = sorted(map(str, (devkit / "JPEGImages").glob("val-*.png")))
     kinds = "picture,json,csv,voc,yolo,coco"
-    found = run_cli("detect", *pictures, "--model", detector, "-o", tmp_path / "out", "--threshold", 0, "--save", kinds, *common)
+    found = run_cli(
+        "detect", *pictures, "--model", detector, "-o", tmp_path / "out", "--threshold", 0, "--save", kinds, *common
+    )
     assert found.returncode == 0, found.stderr
     names = {path.name for path in (tmp_path / "out").rglob("*")}
     assert {"val-000.jpg", "records.jsonl", "records.csv", "val-000.xml", "val-000.txt", "coco.json"} <= names

@@ -77,7 +77,9 @@ def _box_logits(target: np.ndarray, certainty: float) -> np.ndarray:
     centre = (distances[..., 2:] - distances[..., :2]) / 2
     size = np.log(np.where(sides > 0, sides, 2.0) / 2.0)  # the case's scale
     box = np.concatenate([centre, size], axis=-1)
-    return np.concatenate([box if certainty > 0 else (box + 1) * certainty, (2 * scores - 1) * certainty], -1).astype("float32")
+    return np.concatenate([box if certainty > 0 else (box + 1) * certainty, (2 * scores - 1) * certainty], -1).astype(
+        "float32"
+    )
 
 
 @cache

@@ -21,7 +21,6 @@ import numpy as np
 import pytest
 
 import cvtasks
-from cvtasks.cli import main
 from cvtasks.errors import CVTasksError, InputError
 from cvtasks.media import video as video_module
 from cvtasks.media.prefetch import in_thread
@@ -685,27 +684,18 @@ def test_stop_finishes_what_is_under_way(model: Model, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def cli(model: Model, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
-    """`cli(*arguments)` → (exit code, stdout, stderr), within this process, with the blank model."""
+def blank(cli, model: Model, monkeypatch) -> Callable[..., tuple[int, str, str]]:
+    """`cli` with the blank model."""
     monkeypatch.setattr("cvtasks.model.load", lambda *_, **__: model)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["cvtasks", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-            raise SystemExit(0)
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
-    return call
+    return cli
 
 
-def test_segment_of_videos_pictures_and_bad_inputs(cli, clip, tmp_path: Path) -> None:
+def test_segment_of_videos_pictures_and_bad_inputs(blank, clip, tmp_path: Path) -> None:
     first, second = clip("a.mp4", frames=12), clip("b.mp4", frames=8)
     (tmp_path / "bad.mp4").write_bytes(b"")
     cv2.imwrite(str(tmp_path / "p.png"), numbered(0))
     out = tmp_path / "out"
-    code, said, err = cli(
+    code, said, err = blank(
         "segment", first, tmp_path / "bad.mp4", tmp_path / "p.png", second, "--json", "--save", "picture,json,csv", "-o", out
     )
     assert code == 3
@@ -720,19 +710,19 @@ def test_segment_of_videos_pictures_and_bad_inputs(cli, clip, tmp_path: Path) ->
     assert re.search(r"a\.mp4: 12 frames in .* fps \(decode .*\) → .*out/a\.mp4", err)
 
 
-def test_options_of_videos(cli, clip, tmp_path: Path) -> None:
+def test_options_of_videos(blank, clip, tmp_path: Path) -> None:
     path = clip(frames=30)
-    code, said, _ = cli(
+    code, said, _ = blank(
         "segment", path, "--every", "4", "--max-frames", "5", "--json", "--save", "none", "-o", tmp_path / "out"
     )
     assert code == 0
     assert [json.loads(line)["frame"] for line in said.splitlines()] == [0, 4, 8, 12, 16]
     assert not (tmp_path / "out").exists()
-    assert cli("segment", path, "--threshold", "1.5")[0] == 2
-    assert cli("segment", path, "--every", "0")[0] == 2
+    assert blank("segment", path, "--threshold", "1.5")[0] == 2
+    assert blank("segment", path, "--every", "0")[0] == 2
 
 
-def test_show_without_a_value_is_auto(cli, clip, tmp_path: Path, monkeypatch) -> None:
+def test_show_without_a_value_is_auto(blank, clip, tmp_path: Path, monkeypatch) -> None:
     asked = []
 
     class Screen:
@@ -753,17 +743,17 @@ def test_show_without_a_value_is_auto(cli, clip, tmp_path: Path, monkeypatch) ->
     monkeypatch.setattr("cvtasks.media.viewer.open_viewer", lambda kind, title, port: asked.append((kind, port)) or Screen())
     path = clip(frames=60)
     for given in (["--show", path], [path, "--show"], [path, "--show", "browser", "--port", "1234"]):
-        code, _, err = cli("segment", *given, "-o", tmp_path / "out")
+        code, _, err = blank("segment", *given, "-o", tmp_path / "out")
         assert code == 0
         assert "live view: here" in err
         assert int(re.search(r": (\d+) frames in", err)[1]) < 40, "whoever closes the view ends it"
     assert asked == [("auto", 0), "closed", ("auto", 0), "closed", ("browser", 1234), "closed"]
 
 
-def test_a_camera_until_it_is_unplugged(cli, tmp_path: Path, monkeypatch) -> None:
+def test_a_camera_until_it_is_unplugged(blank, tmp_path: Path, monkeypatch) -> None:
     plugs = iter([lambda: Camera([numbered(i) for i in range(40)], 0.002)] + [gone] * 99)
     monkeypatch.setattr("cvtasks.media.streams.open_camera", lambda index: next(plugs)())
-    code, said, err = cli("segment", "0", "--json", "--save", "picture,json", "-o", tmp_path)
+    code, said, err = blank("segment", "0", "--json", "--save", "picture,json", "-o", tmp_path)
     assert code == 0
     records = [json.loads(line) for line in said.splitlines()]
     assert {record["source"] for record in records} == {"0"}
@@ -772,12 +762,12 @@ def test_a_camera_until_it_is_unplugged(cli, tmp_path: Path, monkeypatch) -> Non
     rate, numbers, codec = played(tmp_path / "camera-0.mp4")
     assert (rate, codec) == (30, "h264")
     assert numbers == sorted(numbers) and set(numbers) <= {record["frame"] for record in records}
-    code, _, err = cli("segment", "0", "-o", tmp_path / "none")
+    code, _, err = blank("segment", "0", "-o", tmp_path / "none")
     assert code == 3 and "camera" in err.lower()
     assert not (tmp_path / "none").exists()
 
 
-def test_a_picture_stays_in_view_until_the_user_has_had_enough(cli, tmp_path: Path, monkeypatch) -> None:
+def test_a_picture_stays_in_view_until_the_user_has_had_enough(blank, tmp_path: Path, monkeypatch) -> None:
     class Screen:
         where, closed, rests = "here", False, 0
 
@@ -793,7 +783,7 @@ def test_a_picture_stays_in_view_until_the_user_has_had_enough(cli, tmp_path: Pa
 
     monkeypatch.setattr("cvtasks.media.viewer.open_viewer", lambda *_: Screen())
     cv2.imwrite(str(tmp_path / "p.png"), numbered(0))
-    assert cli("segment", tmp_path / "p.png", "--show", "-o", tmp_path / "out")[0] == 0
+    assert blank("segment", tmp_path / "p.png", "--show", "-o", tmp_path / "out")[0] == 0
 
 
 def test_ctrl_c_in_mid_video_keeps_what_was_done(clip, tmp_path: Path) -> None:
@@ -802,7 +792,7 @@ def test_ctrl_c_in_mid_video_keeps_what_was_done(clip, tmp_path: Path) -> None:
 import sys, time
 import numpy as np
 import cvtasks.model
-from cvtasks.cli import main
+from cvtasks.blank import main
 from cvtasks.recipe import parse_recipe
 class Slow:
     name, precision = "slow", "f32"

@@ -20,7 +20,9 @@ _SCORES = 3  # that an epoch's line shows; the history has all
 
 
 def train(
-    what: Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (segment, detect) or a recipe file (recipe.toml).")] = "",
+    what: Annotated[
+        str, typer.Argument(metavar="TASK|RECIPE", help="A task (segment, detect) or a recipe file (recipe.toml).")
+    ] = "",
     data: Annotated[
         str, typer.Option(metavar="DATA", help="Folder of the data set; DATA:SPLIT names the training split.")
     ] = "",
