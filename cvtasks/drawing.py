@@ -48,7 +48,7 @@ def draw_boxes(image: np.ndarray, boxes: Boxes) -> np.ndarray:
         cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colour, thick if boxes.counted[i] else 1, cv2.LINE_AA)
         score = boxes.scores[i]
         text = _printable(boxes.names[i]) if score == 1 else f"{_printable(boxes.names[i])} {score:.2f}"
-        (width, height), below = cv2.getTextSize(text, _FONT, scale, 1)
+        (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
         pad = max(2, height // 3)
         x = int(np.clip(left - thick // 2, 0, max(0, image.shape[1] - width - 2 * pad)))
         y = top if top >= height + 2 * pad else min(top + height + 2 * pad, image.shape[0] - 1)

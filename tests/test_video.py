@@ -792,7 +792,7 @@ def test_ctrl_c_in_mid_video_keeps_what_was_done(clip, tmp_path: Path) -> None:
 import sys, time
 import numpy as np
 import cvtasks.model
-from cvtasks.blank import main
+from cvtasks.cli import main
 from cvtasks.recipe import parse_recipe
 class Slow:
     name, precision = "slow", "f32"

@@ -95,11 +95,16 @@ def split_data(data: str) -> tuple[str, str]:
 
 
 def new_recipe(task: str, overrides: list[str]) -> "Recipe":
-    """A recipe for a task with nothing but defaults, the overrides and the classes of the data."""
+    """A recipe for a task: what is usual for it, the overrides and the classes of the data."""
     from cvtasks.data import open_source
     from cvtasks.recipe import parse_recipe
+    from cvtasks.tasks import TASKS
 
     document: dict[str, Any] = {"task": task, "backbone": "mobilenet", "size": 320, "classes": ["background", "object"]}
+    if task in TASKS:
+        document |= {table: dict(values) for table, values in TASKS[task].start.items()}
+    if any(override.startswith("train.weights=") for override in overrides):
+        document.setdefault("train", {})["backbone_rate"] = 0.2  # what was learned before is not to be lost in the first steps
     recipe = parse_recipe(document, overrides)
     if any(override.startswith("classes=") for override in overrides):
         return recipe

@@ -54,6 +54,9 @@ class Task(ABC):
     files_on_request: ClassVar[tuple[str, ...]] = ()
     """Further kinds that `write` knows; they are saved where they are asked for."""
 
+    start: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Table → key → value that a new recipe for this task begins with, where the recipe's own defaults are not the best."""
+
     threshold: float = 0.0
 
     @abstractmethod

@@ -48,6 +48,11 @@ class Detect(Task):
     answer: ClassVar[type] = Boxes
     files_on_request: ClassVar[tuple[str, ...]] = ("voc", "yolo")
 
+    start: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "data": {"scale": (0.6, 1.4), "colour": 0.3, "mosaic": 0.5, "close_mosaic": 5},
+        "train": {"ema": 0.998, "clip": 10.0, "weight_decay": 0.02},
+    }
+
     threshold: float = 0.35
     strides: tuple[int, ...] = (8, 16, 32)
     scale: float = 5.0

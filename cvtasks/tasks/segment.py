@@ -38,6 +38,11 @@ class Segment(Task):
     answer: ClassVar[type] = Mask
     files: ClassVar[tuple[str, ...]] = ("mask",)
 
+    start: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "data": {"scale": (0.6, 1.4), "colour": 0.3},
+        "train": {"ema": 0.996, "clip": 5.0, "weight_decay": 0.02},
+    }
+
     channels: tuple[int, ...] = (256, 128, 64, 32)
     convolutions: int = 1
     upsampling: Literal["bilinear", "transposed"] = "bilinear"
