@@ -748,6 +748,11 @@ def test_show_without_a_value_is_auto(blank, clip, tmp_path: Path, monkeypatch) 
         assert "live view: here" in err
         assert int(re.search(r": (\d+) frames in", err)[1]) < 40, "whoever closes the view ends it"
     assert asked == [("auto", 0), "closed", ("auto", 0), "closed", ("browser", 1234), "closed"]
+    asked.clear()
+    monkeypatch.setattr("cvtasks.media.streams.open_camera", lambda index: Camera([numbered(i) for i in range(40)], 0.002))
+    for given in (["0"], ["0", "--json"], ["0", "--show", "none"], [path]):
+        assert blank("segment", *given, "--max-frames", "3", "-o", tmp_path / "out")[0] == 0
+    assert asked == [("auto", 0), "closed"], "only a camera is shown without being asked for"
 
 
 def test_a_camera_until_it_is_unplugged(blank, tmp_path: Path, monkeypatch) -> None:
@@ -762,7 +767,7 @@ def test_a_camera_until_it_is_unplugged(blank, tmp_path: Path, monkeypatch) -> N
     rate, numbers, codec = played(tmp_path / "camera-0.mp4")
     assert (rate, codec) == (30, "h264")
     assert numbers == sorted(numbers) and set(numbers) <= {record["frame"] for record in records}
-    code, _, err = blank("segment", "0", "-o", tmp_path / "none")
+    code, _, err = blank("segment", "0", "--show", "none", "-o", tmp_path / "none")
     assert code == 3 and "camera" in err.lower()
     assert not (tmp_path / "none").exists()
 

@@ -75,7 +75,7 @@ def _with_values(arguments: list[str]) -> list[str]:
     for i in range(len(spelled)):
         if spelled[i] == "--":
             break
-        if spelled[i] == "--show" and spelled[i + 1 : i + 2] not in (["auto"], ["window"], ["browser"]):
+        if spelled[i] == "--show" and spelled[i + 1 : i + 2] not in (["auto"], ["window"], ["browser"], ["none"]):
             spelled[i] = "--show=auto"
     return spelled
 

@@ -23,7 +23,7 @@ _PATIENCE_S = 30.0  # that a file waits for somebody to open the page
 class Watch:
     """Which frames are taken, and where they are shown."""
 
-    show: Literal["", "auto", "window", "browser"] = ""
+    show: Literal["", "auto", "window", "browser", "none"] = ""
     port: int = 0
     every: int = 1
     most: int = 0

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,6 +15,7 @@ from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
 
 if TYPE_CHECKING:
     from cvtasks.media.sources import Item
+    from cvtasks.media.streams import Stream
     from cvtasks.media.viewer import Viewer
     from cvtasks.pipeline import Job
 
@@ -44,8 +45,12 @@ PrecisionOption = Annotated[
 ]
 DeviceOption = Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where the network runs.")]
 ShowOption = Annotated[
-    Literal["", "auto", "window", "browser"],
-    typer.Option(metavar="[auto|window|browser]", help="Live view: a window if there can be one, else a page on 127.0.0.1."),
+    Literal["", "auto", "window", "browser", "none"],
+    typer.Option(
+        metavar="[auto|window|browser|none]",
+        help="Live view: a window if there can be one, else a page on 127.0.0.1.",
+        show_default="auto for cameras unless --json",
+    ),
 ]
 PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Port of that page; 0: any that is free.")]
 EveryOption = Annotated[int, typer.Option(metavar="N", min=1, help="Only every N-th frame of a video.")]
@@ -122,7 +127,7 @@ detect = _command(
 
     \b
     cvtasks detect photo.jpg
-    cvtasks detect 0 --show
+    cvtasks detect 0
     cvtasks detect clip.mp4 --show --save picture,json
     cvtasks detect holidays/ --classes dog,cat --threshold 0.5 --save coco
     """,
@@ -149,18 +154,19 @@ def _run(sources: list[str], wish: Wish) -> None:
     kinds = () if wish.save == "none" else tuple(wish.save.split(",")) if wish.save else ("picture", *task.files)
     sink = Sink(wish.output or Path("outputs") / wish.task, task, kinds)
     records = wish.as_json or "json" in kinds
-    job = Job(model, sink, kinds, _kept(wish.classes, model.recipe.classes), wish.threshold, records, bool(wish.watch.show))
+    watch = replace(wish.watch, show=_shown(wish, first))
+    job = Job(model, sink, kinds, _kept(wish.classes, model.recipe.classes), wish.threshold, records, bool(watch.show))
     frame_files = wish.save != "" and not {*kinds}.isdisjoint({*task.files, *task.files_on_request})
     done = failed = 0
     try:
-        with wish.watch.opened(f"cvtasks {wish.task}") as viewer:
+        with watch.opened(f"cvtasks {wish.task}") as viewer:
             for kind, group in groupby(chain(first, items), type):
                 if kind is Item:
                     well, ill = _run_pictures(group, job, viewer, wish.as_json)
                     done, failed = done + well, failed + ill
                 for stream in group if kind is not Item else ():
                     try:
-                        run_stream(stream, job, wish.watch, viewer, wish.as_json, frame_files)
+                        run_stream(stream, job, watch, viewer, wish.as_json, frame_files)
                         done += 1
                     except InputError as error:
                         say(str(error))
@@ -170,6 +176,13 @@ def _run(sources: list[str], wish: Wish) -> None:
             say(f"records → {path}")
     if failed:
         raise InputError(f"{failed} of {done + failed} inputs could not be read; {done} were done.")
+
+
+def _shown(wish: Wish, first: "list[Item | Stream]") -> str:
+    """The live view that is wanted; whoever names a camera wants to see it."""
+    if not wish.watch.show and not wish.as_json and any(one.is_camera for one in first):
+        return "auto"
+    return "" if wish.watch.show == "none" else wish.watch.show
 
 
 def _run_pictures(items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", as_json: bool) -> tuple[int, int]:

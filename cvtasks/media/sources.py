@@ -46,6 +46,11 @@ class Item:
     _fetch: Callable[[], str | bytes] = field(repr=False, compare=False)  # a path or encoded bytes
     _max_pixels: int = field(default=MAX_PIXELS, repr=False, compare=False)
 
+    @property
+    def is_camera(self) -> bool:
+        """Never; a `Stream` may be one."""
+        return False
+
     def read(self) -> np.ndarray:
         """Return the picture, (h, w, 3) uint8 RGB, upright (see `read_picture`).
 

@@ -27,6 +27,11 @@ class Stream:
     live: bool
     _connect: Callable[[], Capture] = field(repr=False, compare=False)
 
+    @property
+    def is_camera(self) -> bool:
+        """Whether it is a camera of this machine."""
+        return self.live and self.source.isdigit()
+
     def open(self, *, every: int = 1, most: int = 0, realtime: bool | None = None) -> Video:
         """Open it for reading; see `Video`, also for the errors."""
         return Video(self._connect, repr(self.source), live=self.live, every=every, most=most, realtime=realtime)
