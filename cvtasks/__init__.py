@@ -3,15 +3,16 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cvtasks.answers import Mask, Sample
+    from cvtasks.answers import Boxes, Mask, Sample
     from cvtasks.errors import CVTasksError
     from cvtasks.model import Model, load
     from cvtasks.recipe import Recipe, read_recipe
 
-__all__ = ["CVTasksError", "Mask", "Model", "Recipe", "Sample", "load", "read_recipe"]
+__all__ = ["Boxes", "CVTasksError", "Mask", "Model", "Recipe", "Sample", "load", "read_recipe"]
 __version__ = "0.1.0"
 
 _HOME = {
+    "Boxes": "cvtasks.answers",
     "CVTasksError": "cvtasks.errors",
     "Mask": "cvtasks.answers",
     "Model": "cvtasks.model",
