@@ -46,6 +46,11 @@ def nms(xyxy: np.ndarray, scores: np.ndarray, labels: np.ndarray, threshold: flo
     import cv2
 
     rects = np.concatenate([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]], axis=1).astype(np.float64)
-    kept = cv2.dnn.NMSBoxesBatched(rects, scores.astype(np.float32), labels.astype(np.int32), 0.0, threshold)
-    kept = np.asarray(kept, np.int64).reshape(-1)
-    return kept[np.argsort(-scores[kept], kind="stable")][:most]
+    scores = scores.astype(np.float32)
+    kept = []
+    for label in np.unique(labels):  # NMSBoxesBatched compares boxes of all classes: four times slower with twenty
+        of_class = np.flatnonzero(labels == label)
+        found = cv2.dnn.NMSBoxes(rects[of_class], scores[of_class], 0.0, threshold)
+        kept.append(of_class[np.asarray(found, np.int64).reshape(-1)])
+    best = np.concatenate(kept)
+    return best[np.lexsort((best, -scores[best]))][:most]
