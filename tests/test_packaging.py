@@ -78,11 +78,9 @@ def test_wheel_holds_a_zoo_model_as_it_is(built):
 
 
 def test_wheel_holds_nothing_else(wheel_names):
-    foreign = [
-        name
-        for name in wheel_names
-        if name.startswith("cvtasks/") and not name.startswith("cvtasks/models/") and not name.endswith((".py", "py.typed", "media/page.html"))
-    ]
+    known = (".py", "py.typed", "media/page.html")
+    package = [name for name in wheel_names if name.startswith("cvtasks/") and not name.startswith("cvtasks/models/")]
+    foreign = [name for name in package if not name.endswith(known)]
     assert not foreign
     assert not [name for name in wheel_names if "test" in name or "__pycache__" in name or Path(name).name.startswith(".")]
 
