@@ -66,7 +66,7 @@ def info(as_json: JsonOption = False) -> None:
     from cvtasks.zoo import zoo_folder
 
     facts: dict[str, Any] = {"cvtasks": __version__, "python": platform.python_version(), "platform": platform.platform()}
-    for package in ("keras", "tensorflow", "jax", "torch", "opencv-python", "albumentations", "openvino", "numpy"):
+    for package in ("keras", "tensorflow", "jax", "torch", "opencv-python", "av", "albumentations", "openvino", "numpy"):
         try:
             facts[package] = version(package)
         except PackageNotFoundError:
