@@ -48,7 +48,7 @@ def nms(xyxy: np.ndarray, scores: np.ndarray, labels: np.ndarray, threshold: flo
     rects = np.concatenate([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]], axis=1).astype(np.float64)
     scores = scores.astype(np.float32)
     kept = []
-    for label in np.unique(labels):  # NMSBoxesBatched compares boxes of all classes: four times slower with twenty
+    for label in np.unique(labels):  # NMSBoxesBatched compares boxes of all classes, which takes longer
         of_class = np.flatnonzero(labels == label)
         found = cv2.dnn.NMSBoxes(rects[of_class], scores[of_class], 0.0, threshold)
         kept.append(of_class[np.asarray(found, np.int64).reshape(-1)])

@@ -125,7 +125,7 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
                 scores = evaluate(engine, recipe.task, recipe.canvas, validation).result()
             row = Epoch(progress.epoch, progress.loss_sum / len(batches), rate, progress.seconds, scores)
             headline = next(iter(scores.values()), math.nan)
-            is_best = headline > progress.best or (last and not (folder / BEST).exists())
+            is_best = headline > progress.best or (bool(scores) and not (folder / BEST).exists())  # NaN: nothing to find
             if is_best:
                 save_weights(averaged, folder / BEST)
             progress = Progress(

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 import cvtasks
-from cvtasks.answers import Boxes
+from cvtasks.answers import Boxes, Sample
 from cvtasks.checkpoint import read_progress
 from cvtasks.data import open_source
 from cvtasks.files import sha256
@@ -161,6 +162,25 @@ def test_a_stopped_run_goes_on_to_the_same_bits(devkit: Path, tmp_path: Path, op
     assert read_progress(parts / CHECKPOINT)["step"] == 1
     train(recipe, sources.train, sources.validate, parts)
     assert sha256(whole / BEST) == sha256(parts / BEST)
+
+
+def test_validation_pictures_without_objects_still_give_weights(devkit: Path, tmp_path: Path) -> None:
+    """Their score is no number, so that no epoch is better than another."""
+    recipe = small(devkit, epochs=2, validate_every=1, patience=1)
+    sources = open_sources(recipe, Report())
+
+    class Empty:
+        classes = recipe.classes
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> Sample:
+            sample = sources.validate[index]
+            return replace(sample, truth=sample.truth.take(np.zeros(len(sample.truth), bool)))
+
+    train(recipe, sources.train, Empty(), tmp_path)
+    assert (tmp_path / BEST).is_file()
 
 
 def test_the_backbone_learns_at_its_own_pace(devkit: Path, tmp_path: Path) -> None:

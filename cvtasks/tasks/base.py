@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from cvtasks.answers import Answer
+from cvtasks.errors import ModelError
 from cvtasks.letterbox import Letterbox
 
 Classes = tuple[str, ...]
@@ -62,6 +63,13 @@ class Task(ABC):
     @abstractmethod
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
         """Raise ModelError where the classes, the backbone's strides or the task's own fields do not fit each other."""
+
+    def check_bounds(self, bounds: Mapping[str, tuple[float, float]]) -> None:
+        """Raise ModelError where a field's number is outside its (least, most)."""
+        for field, (least, most) in bounds.items():
+            value = getattr(self, field)
+            if not least <= value <= most:
+                raise ModelError(f"`{self.name}.{field}` must be {least:g} to {most:g}; got {value:g}.")
 
     # === numpy side ===
 

@@ -23,6 +23,17 @@ IGNORED = -1.0
 
 _CANDIDATES = 1000  # boxes that suppression looks at, the best first
 
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "threshold": (0, 1),
+    "scale": (0.5, 100),
+    "width": (1, 4096),
+    "depth": (0, 8),
+    "box_weight": (1e-6, 1000),
+    "nms": (0, 1),
+    "most": (1, 10_000),
+    "floor": (1e-6, 1),
+}
+
 
 @dataclass(frozen=True)
 class Detect(Task):
@@ -72,18 +83,7 @@ class Detect(Task):
             raise ModelError(
                 f"`detect.strides` must be the backbone's last ones, such as {list(strides[-3:])}; got {list(self.strides)}."
             )
-        for field, low, high in (
-            ("threshold", 0, 1),
-            ("scale", 0.5, 100),
-            ("width", 1, 4096),
-            ("depth", 0, 8),
-            ("box_weight", 1e-6, 1000),
-            ("nms", 0, 1),
-            ("most", 1, 10_000),
-            ("floor", 1e-6, 1),
-        ):
-            if not low <= getattr(self, field) <= high:
-                raise ModelError(f"`detect.{field}` must be {low} to {high}; got {getattr(self, field)}.")
+        self.check_bounds(_BOUNDS)
 
     def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
         """(cells, 4 + classes)."""

@@ -17,6 +17,14 @@ from cvtasks.metrics.segmentation import MaskMetric
 from cvtasks.rle import decode_rle, encode_rle
 from cvtasks.tasks.base import Classes, Metric, Task
 
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "threshold": (0, 1),
+    "convolutions": (1, 4),
+    "dropout": (0, 0.95),
+    "dice": (0, 100),
+    "input_skip": (0, 512),
+}
+
 
 @dataclass(frozen=True)
 class Segment(Task):
@@ -77,15 +85,7 @@ class Segment(Task):
                 f"`segment.class_weights` must be empty or hold one number for each of the {len(classes)} classes; "
                 f"got {len(self.class_weights)}."
             )
-        for field, low, high in (
-            ("threshold", 0, 1),
-            ("convolutions", 1, 4),
-            ("dropout", 0, 0.95),
-            ("dice", 0, 100),
-            ("input_skip", 0, 512),
-        ):
-            if not low <= getattr(self, field) <= high:
-                raise ModelError(f"`segment.{field}` must be {low} to {high}; got {getattr(self, field)}.")
+        self.check_bounds(_BOUNDS)
 
     def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
         """(H, W, classes)."""
@@ -106,7 +106,7 @@ class Segment(Task):
         height, width = letterbox.size
         best, ids = np.zeros((height, width), np.float32), np.zeros((height, width), np.uint8)
         inside = letterbox.cut(output)
-        for index in range(len(classes)):  # OpenCV, one plane at a time: ten times quicker than an argmax over the last axis
+        for index in range(len(classes)):  # OpenCV, one plane at a time: much quicker than an argmax over the last axis
             plane = np.ascontiguousarray(inside[..., index], np.float32)
             if cv2.minMaxLoc(plane)[1] < 0.999 / len(classes):
                 continue  # the scores of a pixel add up to 1, so a class that stays below its share wins nowhere
