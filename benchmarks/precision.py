@@ -14,7 +14,8 @@ from pathlib import Path
 from compare import report
 
 from cvtasks.answers import Sample
-from cvtasks.data import Remapped, Source, open_source, split_of
+from cvtasks.data import Source, open_source, split_of
+from cvtasks.data.fitted import fitted
 from cvtasks.engines.with_openvino import has_bf16
 from cvtasks.evaluation import evaluate
 from cvtasks.model import load
@@ -35,7 +36,7 @@ def main() -> None:
     }
     recipe = models["f32"].recipe
     path, split = split_of(options.data)
-    source = Remapped(open_source(path, split or recipe.data.validate, recipe.task.answer), recipe.classes, recipe.data.others)
+    source = fitted(open_source(path, split or recipe.data.validate, recipe.task.answer), recipe)
     source = Spread(source, options.limit or len(source))
     metrics = {name: evaluate(model.engine, recipe.task, recipe.canvas, source).result() for name, model in models.items()}
     lost = {name: 100 * (score - metrics["bf16"][name]) for name, score in metrics["f32"].items()}

@@ -1,6 +1,6 @@
 """Answers: the one type that a truth and a prediction share, in pixels of the original picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -175,7 +175,69 @@ class Boxes:
         return moved if others == "void" else moved.take(known)
 
 
-Answer = Mask | Boxes
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Which classes a picture shows. Make a truth with `Labels.of`.
+
+    Attributes:
+        scores: (c,) float32, 0 to 1, one for each of `classes`; in a truth 1 where the picture shows it, 0 where not, or the
+            shares of a mixture of pictures.
+        difficult: (c,) bool: neither to be found nor counted against whoever finds it.
+        classes: the names.
+
+    Raises:
+        ValueError: shapes or types differ from these, or a score is not a number from 0 to 1.
+
+    >>> Labels.of([2], ("cat", "cow", "dog")).scores.tolist()
+    [0.0, 0.0, 1.0]
+    """
+
+    scores: np.ndarray
+    difficult: np.ndarray
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, shown: Iterable[int], classes: tuple[str, ...], difficult: Iterable[int] = ()) -> "Labels":
+        """The truth about a picture that shows these classes, given by their indices, and `difficult` ones besides."""
+        scores, ignored = np.zeros(len(classes), np.float32), np.zeros(len(classes), bool)
+        scores[list(shown)] = 1
+        ignored[list(difficult)] = True
+        return cls(scores, ignored, classes)
+
+    def __post_init__(self) -> None:
+        for name, kind in (("scores", np.float32), ("difficult", np.bool_)):
+            array = getattr(self, name)
+            if array.shape != (len(self.classes),) or array.dtype != kind:
+                raise ValueError(
+                    f"`{name}` must be ({len(self.classes)},) {kind.__name__}, one a class; got {array.shape} {array.dtype}."
+                )
+        if not ((self.scores >= 0) & (self.scores <= 1)).all():
+            raise ValueError(f"every score must be a number from 0 to 1; got {self.scores[:5].tolist()}.")
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(n,) int64: indices of the classes with a score above 0 that are not difficult, the best first."""
+        order = np.argsort(-self.scores, kind="stable")
+        return order[(self.scores[order] > 0) & ~self.difficult[order]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(n) names of the classes that are shown, the best first."""
+        return tuple(self.classes[index] for index in self.shown)
+
+    def with_classes(self, classes: tuple[str, ...], others: str = "background") -> "Labels":
+        """The same for the list `classes`; what is not on it goes, whatever `others` says: nothing is to be said of it."""
+        if classes == self.classes:
+            return self
+        place = {name: index for index, name in enumerate(self.classes)}
+        known = [(new, place[name]) for new, name in enumerate(classes) if name in place]
+        scores, difficult = np.zeros(len(classes), np.float32), np.zeros(len(classes), bool)
+        for new, old in known:
+            scores[new], difficult[new] = self.scores[old], self.difficult[old]
+        return Labels(scores, difficult, classes)
+
+
+Answer = Mask | Boxes | Labels
 """Any answer."""
 
 
@@ -185,7 +247,7 @@ class Sample:
 
     Attributes:
         image: (h, w, 3) uint8 RGB.
-        truth: the answer a perfect model gives, of the same size.
+        truth: the answer a perfect model gives; a mask or boxes are of the same size.
         name: unique within its source.
     """
 

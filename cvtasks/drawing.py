@@ -5,7 +5,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from cvtasks.answers import VOID, Boxes, Mask
+from cvtasks.answers import VOID, Boxes, Labels, Mask
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -83,3 +83,10 @@ def draw_legend(image: np.ndarray, entries: list[tuple[str, tuple[int, int, int]
 def _printable(name: str) -> str:
     """OpenCV's letters are ASCII; anything else becomes a question mark."""
     return name.encode("ascii", "replace").decode()
+
+
+def draw_labels(image: np.ndarray, labels: Labels, most: int = 5) -> np.ndarray:
+    """Minimal for now."""
+    factor = max(1, -(-160 // min(image.shape[:2])))
+    drawn = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+    return draw_legend(drawn, [(f"{labels.classes[i]} {labels.scores[i]:.0%}", (255, 255, 255)) for i in labels.shown[:most]])

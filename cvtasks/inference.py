@@ -45,9 +45,10 @@ def predict(
 
     def canvases() -> Iterator[np.ndarray]:
         for tag, picture in pictures:
-            letterbox = Letterbox(picture.shape[:2], canvas)
+            prepared = task.prepare(picture)
+            letterbox = Letterbox(prepared.shape[:2], canvas)
             under_way.append((tag, picture, letterbox))
-            yield letterbox.image(picture)
+            yield letterbox.image(prepared)
 
     for output in engine.stream(canvases()):
         tag, picture, letterbox = under_way.popleft()

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cvtasks.answers import Boxes
+from cvtasks.answers import Boxes, Labels
 from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.files import write_text
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe_data import DATA_BOUNDS, Data
 from cvtasks.tables import check_keys, read_table, read_value
 from cvtasks.tasks import TASKS, Task
+
+Norm = Literal["", "none", "batch", "layer", "instance", "group"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class Recipe:
         backbone: a name of `BACKBONES`.
         size: side of the network's square canvas in pixels, a multiple of the backbone's coarsest stride.
         classes: names; their order is the order of the ids.
+        norm: normalisation of the backbone: "" for its own, or "none", "batch", "layer", "instance", "group" where it can be
+            chosen (`cvtasks.networks.backbones.norms`).
         data, train: the tables of these names.
         files: name → SHA-256 of the files that lie beside the recipe in a model folder.
     """
@@ -95,6 +99,7 @@ class Recipe:
     backbone: str
     size: int
     classes: tuple[str, ...]
+    norm: Norm = ""
     data: Data = field(default_factory=Data)
     train: Train = field(default_factory=Train)
     files: Mapping[str, str] = field(default_factory=dict)
@@ -102,22 +107,22 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
             raise ModelError(f'unknown backbone "{self.backbone}". {did_you_mean(self.backbone, BACKBONES)}')
-        strides = BACKBONES[self.backbone].strides
-        coarsest = max(strides)
-        if not coarsest <= self.size <= 4096 or self.size % coarsest:
-            low = max(coarsest, self.size // coarsest * coarsest)
+        network = BACKBONES[self.backbone]
+        strides = network.strides
+        for key, side in (("size", self.size), ("data.crop", self.data.crop), *(("data.sides", s) for s in self.data.sides)):
+            if side or key != "data.crop":
+                network.check_side(self.backbone, side, key)
+        if self.task.aligned and not network.aligned:
+            fitting = [name for name, row in BACKBONES.items() if row.aligned and row.strides[-1] == 32]
             raise ModelError(
-                f"`size` must be a multiple of {coarsest}, the stride of {self.backbone}, and at most 4096; "
-                f"got {self.size}. Try {min(low, 4096)} or {min(low + coarsest, 4096)}."
+                f"{self.task.name} needs a backbone whose maps lie on the picture's grid; {self.backbone} does not pad its "
+                f"convolutions, so its maps are smaller. Choose one of {', '.join(fitting)}."
             )
-        if self.data.crop % coarsest:
+        if self.norm and not network.norms:
+            fitting = [name for name, row in BACKBONES.items() if row.norms]
             raise ModelError(
-                f"`data.crop` must be a multiple of {coarsest}, the stride of {self.backbone}, or 0; got {self.data.crop}."
-            )
-        if any(side % coarsest or not 0 < side <= 4096 for side in self.data.sides):
-            raise ModelError(
-                f"`data.sides` must hold multiples of {coarsest}, the stride of {self.backbone}, up to 4096; "
-                f"got {list(self.data.sides)}."
+                f'`norm` can be chosen for {", ".join(fitting)}; {self.backbone} has its own. Leave it out or choose `norm = ""`; '
+                f"got {self.norm!r}."
             )
         if len(set(self.classes)) != len(self.classes) or not all(self.classes):
             raise ModelError(f"`classes` must be different names, none empty; got {list(self.classes)}.")
@@ -134,7 +139,12 @@ class Recipe:
                 f"`data.mosaic` joins pictures with boxes, which {self.task.name} does not learn; got {self.data.mosaic:g}. "
                 "Set it to 0."
             )
-        if self.data.mixup and not self.data.mosaic:
+        if self.data.cutmix and self.task.answer is not Labels:
+            raise ModelError(
+                f"`data.cutmix` mixes pictures with labels, which {self.task.name} does not learn; got {self.data.cutmix:g}. "
+                "Set it to 0."
+            )
+        if self.data.mixup and not self.data.mosaic and self.task.answer is not Labels:
             raise ModelError(f"`data.mixup` mixes mosaics, of which `data.mosaic = 0` makes none; got {self.data.mixup:g}.")
         for epoch, stride in self.train.freeze:
             if epoch < 0 or stride not in (0, *strides):
@@ -157,6 +167,7 @@ class Recipe:
             "backbone": self.backbone,
             "size": self.size,
             "classes": list(self.classes),
+            "norm": self.norm,
             self.task.name: dataclasses.asdict(self.task),
             "data": dataclasses.asdict(self.data),
             "train": dataclasses.asdict(self.train),
@@ -202,7 +213,7 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[str] = ()) -> 
     name = document.get("task", "")
     if name not in TASKS:
         raise ModelError(f"`task` must be one of {', '.join(TASKS)}; got {name!r}. {did_you_mean(str(name), TASKS)}")
-    check_keys("", document, {"task", "backbone", "size", "classes", "data", "train", "files", name})
+    check_keys("", document, {"task", "backbone", "size", "classes", "norm", "data", "train", "files", name})
     missing = [key for key in ("backbone", "size", "classes") if key not in document]
     if missing:
         raise ModelError(f"a recipe needs `{'`, `'.join(missing)}`; it has only {sorted(document)}.")
@@ -211,6 +222,7 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[str] = ()) -> 
         backbone=read_value(str, document["backbone"], "backbone"),
         size=read_value(int, document["size"], "size"),
         classes=read_value(tuple[str, ...], document["classes"], "classes"),
+        norm=read_value(Norm, document.get("norm", ""), "norm"),
         data=read_table(Data, document.get("data", {}), "data"),
         train=read_table(Train, document.get("train", {}), "train"),
         files=read_value(dict[str, str], document.get("files", {}), "files"),

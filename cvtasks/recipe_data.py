@@ -21,8 +21,10 @@ class Data:
         flip: probability of a mirrored picture.
         colour: strength of brightness, contrast, saturation and hue changes; 0 for none.
         mosaic: probability that four pictures with boxes are joined around a random centre.
-        mixup: probability that a mosaic is averaged with another one.
+        mixup: probability that a mosaic is averaged with another one, or a picture with labels with another picture.
+        cutmix: probability that a window of a picture with labels shows another picture.
         close_mosaic: the last epochs, as many as this, have neither mosaics nor mixtures.
+        border: what lies around a picture that does not fill its square: "grey", as at prediction, or its "edge" repeated.
         visible: least share of an object's box that must show for it to be learned; of the rest, what shows is ignored.
         workers: threads that prepare batches; 0 for none beside the main one. The result does not depend on it.
     """
@@ -40,7 +42,9 @@ class Data:
     colour: float = 0.4
     mosaic: float = 0.0
     mixup: float = 0.0
+    cutmix: float = 0.0
     close_mosaic: int = 0
+    border: Literal["grey", "edge"] = "grey"
     visible: float = 0.25
     workers: int = 2
 
@@ -54,6 +58,7 @@ DATA_BOUNDS: dict[str, tuple[float, float]] = {
     "colour": (0, 1),
     "mosaic": (0, 1),
     "mixup": (0, 1),
+    "cutmix": (0, 1),
     "close_mosaic": (0, 100_000),
     "visible": (0, 1),
     "workers": (0, 64),

@@ -17,7 +17,8 @@ import numpy as np
 
 from cvtasks.answers import Sample
 from cvtasks.card import write_card, write_curves
-from cvtasks.data import Remapped, Source, open_source
+from cvtasks.data import Source, open_source
+from cvtasks.data.fitted import fitted
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.with_openvino import GRAPH
 from cvtasks.errors import DataError, ModelError, UsageError
@@ -59,9 +60,9 @@ def open_sources(recipe: Recipe, report: Report) -> Sources:
         if problems:
             raise DataError(f"{len(problems)} of {len(source)} samples of {split!r} cannot be used. The first: {problems[0]}")
         report.on_message(f"data: {source.format}, {recipe.data.path}:{split}, {len(source)} pictures")
-        for remark in source.remarks():
+        opened[split] = fitted(source, recipe)
+        for remark in opened[split].remarks():
             report.on_message(f"data: {remark}")
-        opened[split] = Remapped(source, recipe.classes, recipe.data.others)
     others = [name for name in source.classes if name not in recipe.classes]
     if others:
         report.on_message(f"data: {len(others)} classes that the recipe does not name become {recipe.data.others}")
@@ -181,7 +182,8 @@ def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> N
     task = recipe.task
     for sample, image, prediction in predict(engine, task, recipe.classes, recipe.canvas, pairs, task.threshold):
         sides = [task.draw(image, answer) for answer in (sample.truth, prediction)]
-        write_picture(folder / f"{Path(sample.name).name}.jpg", np.concatenate([image, *sides], axis=1))
+        shown = image.repeat(len(sides[0]) // len(image), axis=0).repeat(len(sides[0]) // len(image), axis=1)
+        write_picture(folder / f"{Path(sample.name).name}.jpg", np.concatenate([shown, *sides], axis=1))
 
 
 def machine() -> str:

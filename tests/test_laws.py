@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from cvtasks.answers import VOID, Answer, Boxes, Mask
+from cvtasks.answers import VOID, Answer, Boxes, Labels, Mask
 from cvtasks.engines.with_keras import KerasEngine
 from cvtasks.inference import predict
 from cvtasks.letterbox import Letterbox
@@ -71,6 +71,15 @@ def _boxes(size: tuple[int, int], seed: int) -> tuple[np.ndarray, Boxes]:
     return image, truth
 
 
+def _one(size: tuple[int, int], seed: int) -> tuple[np.ndarray, Boxes]:
+    """A picture with a square or a disc, in turns, and the box around it."""
+    image, mask = _discs(size, seed)
+    rows, columns = np.nonzero(mask.ids == 1 + seed % 2)
+    image[mask.ids == 2 - seed % 2] = 30
+    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    return image, Boxes.of([box], [seed % 2], ("square", "disc"), size)
+
+
 def _box_logits(target: np.ndarray, certainty: float) -> np.ndarray:
     distances, scores = target[..., :4], target[..., 4:]
     sides = distances[..., :2] + distances[..., 2:]
@@ -88,6 +97,12 @@ def case(task: str) -> Case:
     drawn = [_discs((SIZE, SIZE), seed) for seed in range(8)]
     boxed = [_boxes((SIZE, SIZE), seed) for seed in range(8)]
     cases = {
+        "classify": Case(
+            {"classes": ["square", "disc"], "classify": {"dropout": 0.0}},
+            [Labels.of([seed % 2], ("square", "disc")) for seed in range(8)],
+            [_one((SIZE, SIZE), seed)[0] for seed in range(8)],
+            lambda target, certainty: (2 * target.astype("float32") - 1) * certainty,
+        ),
         "detect": Case(
             {"classes": ["square", "disc"], "detect": {"width": 16, "scale": 2.0}},
             [truth for _, truth in boxed],
@@ -112,7 +127,7 @@ def recipe(task: str, backbone: str = "tiny", size: int = SIZE) -> Recipe:
 
 def targets(task: Task, truths: list) -> np.ndarray:
     """The truths encoded as one batch; every picture fills the canvas."""
-    return np.stack([task.encode(truth, Letterbox(truth.size, truth.size)) for truth in truths])
+    return np.stack([task.encode(truth, Letterbox((SIZE, SIZE), (SIZE, SIZE))) for truth in truths])
 
 
 def same(task: Task, one: Answer, other: Answer) -> bool:
@@ -136,14 +151,14 @@ def test_every_task_has_a_case_and_its_table(task: str) -> None:
 def test_decode_of_encode_is_the_truth_and_the_metric_calls_it_perfect(task: str, canvas: tuple[int, int]) -> None:
     its = recipe(task)
     metric = its.task.metric(its.classes)
-    for truth in case(task).truths:
-        box = Letterbox(truth.size, canvas)
+    for truth, image in zip(case(task).truths, case(task).images, strict=True):
+        box = Letterbox(image.shape[:2], canvas)
         again = its.task.decode(its.task.encode(truth, box).astype("float32"), box, its.classes)
         metric.add(truth, again)
         assert (
             its.task.record(its.task.from_record(its.task.record(truth), its.classes)).keys() == its.task.record(truth).keys()
         )
-        if canvas == truth.size:
+        if canvas == image.shape[:2]:
             assert same(its.task, again, truth)
     assert {number for number in metric.result().values() if not np.isnan(number)} == {1.0}
 
@@ -235,7 +250,9 @@ def test_draw_gives_a_new_picture_and_leaves_the_old_one(task: str) -> None:
     image, truth = case(task).images[0], case(task).truths[0]
     before = image.copy()
     drawn = its.task.draw(image, truth)
-    assert drawn.shape == image.shape
+    assert drawn.shape[2] == 3
+    assert drawn.shape[0] * image.shape[1] == drawn.shape[1] * image.shape[0]
+    assert drawn.shape[0] % image.shape[0] == 0  # a small picture may be enlarged, so that words can be read
     assert drawn.dtype == np.uint8
     assert not np.array_equal(drawn, image)
     np.testing.assert_array_equal(image, before)

@@ -8,7 +8,8 @@ import pytest
 
 import cvtasks
 from cvtasks.cli import main
-from cvtasks.data import Remapped, open_source
+from cvtasks.data import open_source
+from cvtasks.data.fitted import fitted
 from cvtasks.evaluation import evaluate
 from cvtasks.recipe import read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS, default_model, model_folder, zoo_folder, zoo_names
@@ -79,7 +80,7 @@ def test_the_score_is_the_cards(name: str, cvtasks_data: Path) -> None:
     model = cvtasks.load(name, many=True)
     recipe = model.recipe
     source = open_source(str(cvtasks_data / "voc2012" / "VOCdevkit" / "VOC2012"), "val", recipe.task.answer)
-    source = Remapped(source, recipe.classes, recipe.data.others)
+    source = fitted(source, recipe)
     measured = evaluate(model.engine, recipe.task, recipe.canvas, source).result()
     card = json.loads((zoo_folder() / name / "metrics.json").read_text())
     assert card["images"] == len(source)

@@ -49,7 +49,8 @@ def options(
         os.environ.setdefault(name, value)
 
 
-for command in (predict.detect, predict.segment, train.train, evaluate.evaluate, about.models, about.info):
+_tasks = (predict.classify, predict.localize, predict.segment, predict.detect)
+for command in (*_tasks, train.train, evaluate.evaluate, about.models, about.info):
     app.command()(command)
 app.add_typer(data, name="data")
 

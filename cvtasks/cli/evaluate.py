@@ -40,7 +40,8 @@ def evaluate(
     cvtasks evaluate detect-mobilenet-voc --data VOCdevkit/VOC2012:val -o report
     cvtasks evaluate segment-mobilenet-voc --data VOCdevkit/VOC2012:val --predictions outputs/segment/records.jsonl
     """
-    from cvtasks.data import Remapped, open_source, split_of
+    from cvtasks.data import open_source, split_of
+    from cvtasks.data.fitted import fitted
     from cvtasks.evaluation import check_new, report, score_saved, write_report
     from cvtasks.evaluation import evaluate as measure
     from cvtasks.model import load
@@ -57,7 +58,7 @@ def evaluate(
         raise UsageError("evaluate needs data, and the model's recipe names none. Give --data DATA:SPLIT")
     split = split or ("" if path.endswith(".json") else recipe.data.validate)  # a COCO file is one split without a name
     opened = open_source(path, split, recipe.task.answer)
-    source = Remapped(opened, recipe.classes, recipe.data.others)
+    source = fitted(opened, recipe)
     say(f"data: {opened.format}, {path}:{split}, {len(source)} pictures")
     if predictions:
         saved = read_predictions(predictions, recipe.task, opened, recipe.classes)
@@ -79,7 +80,7 @@ def evaluate(
         metric = measure(loaded.engine, recipe.task, recipe.canvas, source, count)
         ticker.clear()
         result = report(loaded.name, path, split, len(source), loaded.engine, metric)
-    for remark in opened.remarks():
+    for remark in source.remarks():
         say(f"data: {remark}")
     if output:
         written = write_report(output, result, metric, source)

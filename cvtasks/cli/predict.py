@@ -109,6 +109,29 @@ def _command(task: str, text: str) -> Callable[..., None]:
     return command
 
 
+classify = _command(
+    "classify",
+    """Say which class a picture shows, or which of several, with scores.
+
+    \b
+    cvtasks classify photo.jpg
+    cvtasks classify holidays/ --save csv
+    cvtasks classify digit.jpg --model classify-lenet-mnist
+    cvtasks classify --json sample:chelsea | jq .labels
+    """,
+)
+
+localize = _command(
+    "localize",
+    """Find the one object that a picture is about: its class and a box around it.
+
+    \b
+    cvtasks localize photo.jpg
+    cvtasks localize 0
+    cvtasks localize holidays/ --save picture,json
+    """,
+)
+
 segment = _command(
     "segment",
     """Say for every pixel what it shows: an overlay with a legend, an indexed mask, a record.

@@ -21,7 +21,10 @@ _SCORES = 3  # that an epoch's line shows; the history has all
 
 def train(
     what: Annotated[
-        str, typer.Argument(metavar="TASK|RECIPE", help="A task (segment, detect) or a recipe file (recipe.toml).")
+        str,
+        typer.Argument(
+            metavar="TASK|RECIPE", help="A task (classify, localize, segment, detect) or a recipe file (recipe.toml)."
+        ),
     ] = "",
     data: Annotated[
         str, typer.Option(metavar="DATA", help="Folder of the data set; DATA:SPLIT names the training split.")
@@ -102,16 +105,18 @@ def new_recipe(task: str, overrides: list[str]) -> "Recipe":
 
     document: dict[str, Any] = {"task": task, "backbone": "mobilenet", "size": 320, "classes": ["background", "object"]}
     if task in TASKS:
+        document["size"] = TASKS[task].start_size
         document |= {table: dict(values) for table, values in TASKS[task].start.items()}
     if any(override.startswith("train.weights=") for override in overrides):
         document.setdefault("train", {})["backbone_rate"] = 0.2  # what was learned before is not to be lost in the first steps
     recipe = parse_recipe(document, overrides)
-    if any(override.startswith("classes=") for override in overrides):
-        return recipe
     if not recipe.data.path:
         raise DataError("training needs data. Give --data PATH, the folder of a data set.")
-    document["classes"] = list(open_source(recipe.data.path, recipe.data.train, recipe.task.answer).classes)
-    return parse_recipe(document, overrides)
+    source = open_source(recipe.data.path, recipe.data.train, recipe.task.answer)
+    named = any(override.startswith("classes=") for override in overrides)
+    classes = recipe.classes if named else source.classes
+    truths = (source.truth(index).with_classes(classes) for index in range(len(source)))
+    return parse_recipe({**document, "classes": list(classes), task: recipe.task.suited(truths)}, overrides)
 
 
 def unused_folder(recipe: "Recipe") -> Path:

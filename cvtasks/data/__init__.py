@@ -5,6 +5,7 @@ from pathlib import Path
 from cvtasks.answers import Answer, Boxes
 from cvtasks.data.coco import COCODetection
 from cvtasks.data.folders import MaskFolders
+from cvtasks.data.idx import IdxLabels
 from cvtasks.data.source import Remapped, Source
 from cvtasks.data.voc import VOCSegmentation
 from cvtasks.data.voc_detection import VOCDetection
@@ -13,7 +14,7 @@ from cvtasks.errors import DataError
 
 __all__ = ["SOURCES", "Remapped", "Source", "open_source", "split_of"]
 
-SOURCES: tuple[type[Source], ...] = (VOCSegmentation, MaskFolders, VOCDetection, YOLODetection, COCODetection)
+SOURCES: tuple[type[Source], ...] = (VOCSegmentation, MaskFolders, VOCDetection, YOLODetection, COCODetection, IdxLabels)
 """Asked in this order; the first that knows the layout and gives the wanted kind of truth is taken."""
 
 

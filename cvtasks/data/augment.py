@@ -9,7 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cvtasks.answers import VOID, Mask, Sample
+from cvtasks.answers import VOID, Labels, Mask, Sample
+from cvtasks.data.mixtures import blended, cutmix
 from cvtasks.data.mosaic import mixup, mosaic
 from cvtasks.data.warp import draw_warp
 from cvtasks.letterbox import GREY
@@ -24,7 +25,8 @@ class Augment:
 
     The picture is scaled so that its longest side is `size` times a factor from `data.scale`, turned, cut at random
     (padded where it is smaller: grey, void), mirrored and recoloured as the recipe says. With boxes, some are mosaics of
-    four or mixtures of two mosaics. Albumentations does what it does well: masks, and colours.
+    four or mixtures of two mosaics; with labels, some are mixtures of two pictures. Albumentations does what it does well: masks,
+    and colours.
 
     Args:
         data: the recipe's table; `size`: its size; `seed`: of everything that is drawn.
@@ -49,10 +51,24 @@ class Augment:
             transform = self._seeded(("mask", crop), lambda: self._cut(crop, size) + self._colour(), epoch, index)
             result = transform(image=sample.image, mask=sample.truth.ids)
             return replace(sample, image=result["image"], truth=Mask(result["mask"], sample.truth.classes))
-        varied = self._boxed(source, sample, epoch, index, crop, size)
+        vary = self._labelled if isinstance(sample.truth, Labels) else self._boxed
+        varied = vary(source, sample, epoch, index, crop, size)
         if not self._data.colour:
             return varied
         return replace(varied, image=self._seeded(("colour",), self._colour, epoch, index)(image=varied.image)["image"])
+
+    def _labelled(self, source: Sequence[Sample], sample: Sample, epoch: int, index: int, crop: int, size: int) -> Sample:
+        data, rng = self._data, np.random.default_rng([self._seed, epoch, index])
+
+        def fit(sample: Sample) -> Sample:
+            warp = draw_warp(rng, data, size, sample.image.shape[:2], (crop, crop))
+            return replace(sample, image=warp.image(sample.image))
+
+        varied = fit(sample)
+        for probability, mix in ((data.mixup, blended), (data.cutmix, cutmix)):
+            if probability and epoch < self._open and rng.random() < probability:
+                return mix(rng, varied, fit(source[int(rng.integers(len(source)))]))
+        return varied
 
     def _boxed(self, source: Sequence[Sample], sample: Sample, epoch: int, index: int, crop: int, size: int) -> Sample:
         data, rng = self._data, np.random.default_rng([self._seed, epoch, index])

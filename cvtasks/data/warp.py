@@ -26,7 +26,8 @@ class Warp:
         mirrored: whether left and right change places.
         turn: (2, 2) linear map about the centre of the scaled picture.
         shift: (x, y) of the scaled picture's corner in the window, in whole pixels; below 0 where the window cuts it.
-        window: (height, width) of the result; grey where the picture does not reach.
+        window: (height, width) of the result.
+        edge: where the picture does not reach, its edge is repeated; else there is grey.
     """
 
     size: tuple[int, int]
@@ -35,6 +36,7 @@ class Warp:
     turn: np.ndarray
     shift: tuple[int, int]
     window: tuple[int, int]
+    edge: bool = False
 
     @property
     def matrix(self) -> np.ndarray:
@@ -55,15 +57,21 @@ class Warp:
         if (self.turn != np.eye(2)).any():
             return self._turned(image)
         (x, y), (height, width) = self.shift, self.window
-        result = np.full((height, width, 3), GREY, np.uint8)
         inside = image[max(-y, 0) : height - y, max(-x, 0) : width - x]
-        result[max(y, 0) : max(y, 0) + len(inside), max(x, 0) : max(x, 0) + inside.shape[1]] = inside
-        return result
+        top, left = max(y, 0), max(x, 0)
+        rest = (top, height - top - len(inside), left, width - left - inside.shape[1])
+        return cv2.copyMakeBorder(inside, *rest, self._border, value=(GREY,) * 3) if any(rest) else inside
+
+    @property
+    def _border(self) -> int:
+        """OpenCV's name of what fills the rest."""
+        return cv2.BORDER_REPLICATE if self.edge else cv2.BORDER_CONSTANT
 
     def _turned(self, scaled: np.ndarray) -> np.ndarray:
         middle = np.array(self.scaled[::-1]) / 2 - 0.5  # OpenCV counts from the centre of the first pixel
         matrix = np.column_stack([self.turn, middle + self.shift - self.turn @ middle])
-        return cv2.warpAffine(scaled, matrix, self.window[::-1], flags=cv2.INTER_LINEAR, borderValue=(GREY,) * 3)
+        size, fill = self.window[::-1], (GREY,) * 3
+        return cv2.warpAffine(scaled, matrix, size, flags=cv2.INTER_LINEAR, borderMode=self._border, borderValue=fill)
 
     def boxes(self, truth: Boxes, visible: float) -> Boxes:
         """The objects that show in the window, with boxes around what shows of them.
@@ -108,7 +116,7 @@ def draw_warp(rng: np.random.Generator, data: Data, side: int, size: tuple[int, 
     turn = _turn(rng, data)
     room = [window[1] - wide, window[0] - tall]
     x, y = (int(rng.integers(min(0, free), max(0, free) + 1)) for free in room)
-    return Warp(size, (tall, wide), mirrored, turn, (x, y), window)
+    return Warp(size, (tall, wide), mirrored, turn, (x, y), window, edge=data.border == "edge")
 
 
 def _turn(rng: np.random.Generator, data: Data) -> np.ndarray:

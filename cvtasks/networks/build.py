@@ -1,12 +1,13 @@
 """A recipe's network: backbone, then the task's head."""
 
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
-from cvtasks.networks.backbones import BACKBONES, build_backbone
+from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 from cvtasks.recipe import Recipe
 
 
@@ -21,10 +22,12 @@ def build_network(recipe: Recipe, size: tuple[int, int], precision: str = "f32")
         a model (batch, height, width, 3) 0–255 RGB → the task's logits; its layer of the backbone's name is the backbone.
     """
     with _policy("mixed_bfloat16" if precision == "bf16" else "float32"):
-        backbone = build_backbone(recipe.backbone, size)
+        backbone = build_backbone(recipe.backbone, size, recipe.norm)
         image = keras.Input((*size, 3), name="image")
-        maps = dict(zip(BACKBONES[recipe.backbone].strides, backbone(image), strict=True))
-        return keras.Model(image, recipe.task.head(image, maps, recipe.classes), name=recipe.task.name)
+        features = backbone(image)
+        maps = dict(zip(BACKBONES[recipe.backbone].strides, features, strict=False))
+        top = partial(build_top, recipe.backbone, features)
+        return keras.Model(image, recipe.task.head(image, maps, recipe.classes, top), name=recipe.task.name)
 
 
 def backbone_of(network: keras.Model) -> keras.Model:

@@ -5,7 +5,7 @@ network's activated output live in the same space and have the same shape.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -17,6 +17,17 @@ from cvtasks.errors import ModelError
 from cvtasks.letterbox import Letterbox
 
 Classes = tuple[str, ...]
+
+
+class Top(Protocol):
+    """The classifier that a backbone's paper gives it."""
+
+    def __call__(self, classes: int, dropout: float, auxiliary: bool) -> list[Any]:
+        """Logits (batch, classes) float32; with `auxiliary` also those of the paper's further classifiers, for training.
+
+        Raises:
+            ModelError: the backbone has no such classifier, or none for pictures of no fixed size.
+        """
 
 
 class Metric(Protocol):
@@ -58,6 +69,12 @@ class Task(ABC):
     start: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Table → key → value that a new recipe for this task begins with, where the recipe's own defaults are not the best."""
 
+    start_size: ClassVar[int] = 320
+    """Side of the canvas that a new recipe begins with."""
+
+    aligned: ClassVar[bool] = True
+    """Whether the head needs feature maps that lie on the picture's grid: of exactly its size divided by their stride."""
+
     threshold: float = 0.0
 
     @abstractmethod
@@ -71,7 +88,28 @@ class Task(ABC):
             if not least <= value <= most:
                 raise ModelError(f"`{self.name}.{field}` must be {least:g} to {most:g}; got {value:g}.")
 
+    @classmethod
+    def suited(cls, truths: Iterable[Answer]) -> dict[str, Any]:
+        """Values of the task's own table that a new recipe for data with such truths begins with."""
+        return {}
+
     # === numpy side ===
+
+    def select(self, truth: Answer) -> Answer | None:
+        """What of a source's truth this task is about; None where it can make nothing of such a picture and leaves it out."""
+        return truth
+
+    @property
+    def selection(self) -> str:
+        """The pictures that `select` keeps, in words; empty where it keeps all, as they are."""
+        return ""
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """A picture (h, w, 3) uint8 RGB as the network is to see it before it is fitted to the canvas; itself if it is so already.
+
+        Done twice it is the same as once. The answer is in pixels of the picture as it was.
+        """
+        return image
 
     @abstractmethod
     def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
@@ -95,7 +133,10 @@ class Task(ABC):
 
     @abstractmethod
     def draw(self, image: np.ndarray, answer: Answer) -> np.ndarray:
-        """Return a new (h, w, 3) uint8 RGB picture with the answer drawn on it; `image` is left as it was."""
+        """Return a new (h, w, 3) uint8 RGB picture with the answer drawn on it; `image` is left as it was.
+
+        Small pictures may be enlarged by a whole factor, the same for all of one size, so that words can be read.
+        """
 
     @abstractmethod
     def keep(self, answer: Answer, names: Sequence[str]) -> Answer:
@@ -127,8 +168,11 @@ class Task(ABC):
     # === Keras side ===
 
     @abstractmethod
-    def head(self, image: Any, maps: dict[int, Any], classes: Classes) -> Any:
-        """The network's input and its feature maps by stride (KerasTensors) → logits (KerasTensor, float32)."""
+    def head(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
+        """The network's input and its feature maps by stride (KerasTensors) → logits (KerasTensor, float32).
+
+        `top` builds what the backbone's paper puts on these maps to classify.
+        """
 
     @abstractmethod
     def activate(self, logits: Any) -> Any:
@@ -137,3 +181,8 @@ class Task(ABC):
     @abstractmethod
     def loss(self, target: Any, logits: Any) -> Any:
         """(batch, *target), (batch, *logits) → (batch,) float32, near zero for a perfect output."""
+
+
+def shortest(numbers: np.ndarray) -> list[float]:
+    """The shortest decimals that are these float32 numbers again."""
+    return [float(str(number)) for number in numbers]

@@ -15,7 +15,7 @@ from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.files import write_text
 from cvtasks.letterbox import Letterbox
 from cvtasks.metrics.detection import BoxesMetric
-from cvtasks.tasks.base import Classes, Metric, Task
+from cvtasks.tasks.base import Classes, Metric, Task, Top, shortest
 from cvtasks.tasks.cells import assign, cells
 
 IGNORED = -1.0
@@ -147,8 +147,8 @@ class Detect(Task):
     def rows(self, answer: Boxes) -> list[dict[str, Any]]:
         """One row for each object: `class`, `score`, `x1`, `y1`, `x2`, `y2` in pixels."""
         return [
-            {"class": name, "score": score, **dict(zip(("x1", "y1", "x2", "y2"), _exact(box), strict=True))}
-            for name, score, box in zip(answer.names, _exact(answer.scores), answer.xyxy, strict=True)
+            {"class": name, "score": score, **dict(zip(("x1", "y1", "x2", "y2"), shortest(box), strict=True))}
+            for name, score, box in zip(answer.names, shortest(answer.scores), answer.xyxy, strict=True)
         ]
 
     def write(self, kind: str, stem: Path, answer: Boxes, source: str) -> Path:
@@ -169,8 +169,8 @@ class Detect(Task):
         shown = answer.take(answer.counted)
         return {
             "boxes": [
-                {"name": name, "score": score, "xyxy": _exact(box)}
-                for name, score, box in zip(shown.names, _exact(shown.scores), shown.xyxy, strict=True)
+                {"name": name, "score": score, "xyxy": shortest(box)}
+                for name, score, box in zip(shown.names, shortest(shown.scores), shown.xyxy, strict=True)
             ]
         }
 
@@ -196,7 +196,7 @@ class Detect(Task):
         many = sorted(counts.items(), key=lambda item: -item[1])
         return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in many) or "nothing"
 
-    def head(self, image: Any, maps: dict[int, Any], classes: Classes) -> Any:
+    def head(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, cells, 4 + classes) float32."""
         from cvtasks.networks.detector import detector
 
@@ -214,8 +214,3 @@ class Detect(Task):
         from cvtasks.networks.detector import detection_loss
 
         return detection_loss(target, logits, scale=self.scale, box_weight=self.box_weight)
-
-
-def _exact(numbers: np.ndarray) -> list[float]:
-    """The shortest decimals that are these float32 numbers again."""
-    return [float(str(number)) for number in numbers]

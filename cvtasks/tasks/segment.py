@@ -15,7 +15,7 @@ from cvtasks.letterbox import Letterbox
 from cvtasks.media.pictures import write_mask
 from cvtasks.metrics.segmentation import MaskMetric
 from cvtasks.rle import decode_rle, encode_rle
-from cvtasks.tasks.base import Classes, Metric, Task
+from cvtasks.tasks.base import Classes, Metric, Task, Top
 
 _BOUNDS: dict[str, tuple[float, float]] = {
     "threshold": (0, 1),
@@ -168,7 +168,7 @@ class Segment(Task):
         found = sorted(((s, n) for n, s in answer.shares().items() if n != background), reverse=True)
         return ", ".join(f"{name} {share:.1%}" for share, name in found) or f"only {background}"
 
-    def head(self, image: Any, maps: dict[int, Any], classes: Classes) -> Any:
+    def head(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, H, W, classes) float32 of a U-Net decoder."""
         from cvtasks.networks.unet import unet
 

@@ -25,16 +25,39 @@ class Architecture:
         options: what tells this network from the others of its family.
         imagenet: keras.applications publishes ImageNet weights for it.
         strides: pixels of the image to one cell of each map, finest first.
+        aligned: each map has exactly the image's size divided by its stride, as all convolutions are padded. If not, the
+            strides are still right, but maps are smaller.
+        least: smallest side of an image for a network that is not aligned, in pixels.
+        norms: its normalisation can be chosen, see `norms.py`.
+        top: its module has `top`, the paper's own classifier.
+        extras: how many further maps follow those of the strides: what auxiliary classifiers look at.
     """
 
     module: str
     options: dict[str, Any]
     imagenet: bool
     strides: tuple[int, ...] = (2, 4, 8, 16, 32)
+    aligned: bool = True
+    least: int = 0
+    norms: bool = False
+    top: bool = False
+    extras: int = 0
+
+    def check_side(self, name: str, side: int, key: str = "size") -> None:
+        """Raise ModelError if images of that side do not fit the network; `name` and `key` are what the error calls them."""
+        stride = self.strides[-1] if self.aligned else 1
+        least = max(stride, self.least)
+        if least <= side <= 4096 and side % stride == 0:
+            return
+        low = min(max(least, side // stride * stride), 4096)
+        rule = f"a multiple of {stride}, the stride of {name}," if self.aligned else f"at least {least} for {name}"
+        near = f"{low} or {min(low + stride, 4096)}" if low > side or self.aligned else f"{low}"
+        raise ModelError(f"`{key}` must be {rule} and at most 4096; got {side}. Try {near}.")
 
 
 BACKBONES: dict[str, Architecture] = {
     "tiny": Architecture("tiny", {}, imagenet=False),
+    "lenet5": Architecture("lenet", {}, imagenet=False, strides=(2, 4), aligned=False, least=28, norms=True, top=True),
     "vgg11": Architecture("vgg", {"depth": 11}, imagenet=False),
     "vgg11-bn": Architecture("vgg", {"depth": 11, "batch_norm": True}, imagenet=False),
     "vgg13": Architecture("vgg", {"depth": 13}, imagenet=False),
@@ -70,13 +93,14 @@ def architecture(name: str) -> Architecture:
     return BACKBONES[name]
 
 
-def build_backbone(name: str, size: tuple[int | None, int | None]) -> "keras.Model":
+def build_backbone(name: str, size: tuple[int | None, int | None], norm: str = "") -> "keras.Model":
     """Build the network `name` with fresh random weights.
 
     Args:
         name: a key of `BACKBONES`.
         size: (height, width) of the input in pixels, multiples of the coarsest stride. None leaves a side open: the
             network then takes any multiple.
+        norm: "" for the network's own normalisation, or a kind of `norms.py` where the table says that it can be chosen.
 
     Returns:
         A functional model, `(batch, height, width, 3)` float RGB 0–255 → list of maps
@@ -86,7 +110,7 @@ def build_backbone(name: str, size: tuple[int | None, int | None]) -> "keras.Mod
         ModelError: unknown name, or a size that is no multiple of the coarsest stride.
     """
     row = architecture(name)
-    height, width = _checked(size, name, row.strides[-1])
+    height, width = _checked(size, name, row)
     import keras
 
     if keras.config.image_data_format() != "channels_last":
@@ -95,8 +119,31 @@ def build_backbone(name: str, size: tuple[int | None, int | None]) -> "keras.Mod
             'Set "image_data_format" to "channels_last" in keras.json.'
         )
     image = keras.Input((height, width, 3), name="image")
-    maps = import_module(f"{__name__}.{row.module}").build(image, **row.options)
+    options = {**row.options, "norm": norm} if norm else row.options
+    maps = import_module(f"{__name__}.{row.module}").build(image, **options)
     return keras.Model(image, maps, name=name.replace("-", "_"))
+
+
+def build_top(name: str, features: "list[keras.KerasTensor]", classes: int, dropout: float, auxiliary: bool) -> list[Any]:
+    """Build the classifier of the network's paper on what its backbone gives.
+
+    Args:
+        features: the backbone's outputs.
+        auxiliary: also build the paper's further classifiers, which only training looks at.
+
+    Returns:
+        Logits `(batch, classes)` float32; the main classifier's first.
+
+    Raises:
+        ModelError: the network has no classifier of its own, or needs pictures of a fixed size for it.
+    """
+    row = architecture(name)
+    if not row.top:
+        fitting = [other for other, its in BACKBONES.items() if its.top]
+        raise ModelError(f"{name} has no classifier of its own; {', '.join(fitting)} have. Choose one, or a pooled head.")
+    if auxiliary and not row.extras:
+        raise ModelError(f"{name} has no auxiliary classifiers. Set their weight to 0.")
+    return import_module(f"{__name__}.{row.module}").top(features, classes, dropout, auxiliary, **row.options)
 
 
 def layers_up_to(backbone: "keras.Model", name_or_strides: str | Sequence[int], stride: int) -> "list[keras.layers.Layer]":
@@ -142,17 +189,12 @@ def freeze(backbone: "keras.Model", name: str, stride: int) -> None:
         layer.trainable = id(layer) not in frozen
 
 
-def _checked(size: tuple[int | None, int | None], name: str, stride: int) -> tuple[int | None, int | None]:
-    """Return `size` if it is (height, width), each None or a positive multiple of `stride`."""
+def _checked(size: tuple[int | None, int | None], name: str, row: Architecture) -> tuple[int | None, int | None]:
+    """Return `size` if it is (height, width), each None or a side that fits the network."""
     if not isinstance(size, (tuple, list)) or len(size) != 2:
-        raise ModelError(f"`size` must be (height, width); got {size!r}. Try ({7 * stride}, {7 * stride}).")
+        least = max(row.least, 7 * row.strides[-1])
+        raise ModelError(f"`size` must be (height, width); got {size!r}. Try ({least}, {least}).")
     for side in size:
-        if side is None:
-            continue
-        whole = isinstance(side, int) and not isinstance(side, bool)
-        if not whole or side <= 0 or side % stride:
-            below = side // stride * stride if whole else 0
-            near = f"{below} or {below + stride}" if below > 0 else f"{stride}"
-            received = side if size[0] == size[1] else f"{size[0]} x {size[1]} (height x width)"
-            raise ModelError(f"`size` must be a multiple of {stride}, the stride of {name}; got {received}. Try {near}.")
+        if side is not None:
+            row.check_side(name, side)
     return size[0], size[1]

@@ -18,3 +18,13 @@ def to_centred_bgr(image: keras.KerasTensor) -> keras.KerasTensor:
     """
     centred = keras.layers.Rescaling(1.0, offset=[-123.68, -116.779, -103.939], dtype="float32", name="normalise")(image)
     return keras.ops.flip(centred, axis=-1)
+
+
+def to_ink(image: keras.KerasTensor) -> keras.KerasTensor:
+    """Return the brightness of `image` (ITU-R BT.601), one channel: 0 becomes −0.1 and 255 becomes 1.175.
+
+    The range is that of LeCun et al. 1998 (section II-B), so that pictures which are mostly black have a mean of about 0 and a
+    variance of about 1.
+    """
+    red, green, blue = (keras.ops.cast(image[..., channel : channel + 1], "float32") for channel in range(3))
+    return (0.299 * red + 0.587 * green + 0.114 * blue) * (1.275 / 255) - 0.1
