@@ -8,6 +8,7 @@ import numpy as np
 from cvtasks.answers import VOID, Boxes, Labels, Mask
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SMALL, _ENLARGED, _LONGEST = 160, 320, 4096  # sides in pixels: of what is enlarged, and of what it becomes
 
 
 @cache
@@ -80,13 +81,57 @@ def draw_legend(image: np.ndarray, entries: list[tuple[str, tuple[int, int, int]
     return drawn
 
 
+def draw_labels(image: np.ndarray, labels: Labels, most: int = 5) -> np.ndarray:
+    """(h, w, 3) uint8 RGB → the same with a panel of the `most` best classes, each with a bar and its score in percent.
+
+    Scores of 1, as in a truth, are not written. A picture with a shorter side below 160 pixels is enlarged by a whole factor,
+    so that the words can be read.
+    """
+    drawn = np.ascontiguousarray(enlarged(image))
+    rows = [(labels.classes[i], float(labels.scores[i]), voc_palette()[(i + 1) % VOID]) for i in labels.shown[:most]]
+    height, width = drawn.shape[:2]
+    scale = float(np.clip(min(height, width) / 750, 0.4, 1.3))
+    thick = max(1, round(1.6 * scale))
+    (_, letter), _ = cv2.getTextSize("Ag", _FONT, scale, thick)
+    pad, row = max(4, round(letter * 0.6)), round(letter * 2)
+    percents = ["" if score == 1 else "<1%" if score < 0.005 else f"{score:.0%}" for _, score, _ in rows]
+    numbers = max((cv2.getTextSize(text, _FONT, scale, thick)[0][0] for text in percents if text), default=-2 * pad) + 2 * pad
+    room = max(width - numbers - 5 * pad, 1)
+    names = [_fitted(name, room, scale, thick) for name, _, _ in rows] or [
+        _fitted("no class is sure enough", room, scale, thick)
+    ]
+    widest = max(cv2.getTextSize(name, _FONT, scale, thick)[0][0] for name in names)
+    inside = max(widest + numbers + 2 * pad, min(round(0.3 * width), room)) if rows else widest + 2 * pad
+    corner = drawn[: row * len(names) + 2 * pad, : inside + 2 * pad]
+    corner[:] = (corner * 0.35).astype(np.uint8)
+    for i, (_, score, colour) in enumerate(rows):
+        bar = drawn[pad + i * row : pad + (i + 1) * row - max(2, letter // 4), pad : pad + max(1, round(inside * score))]
+        bar[:] = (bar * 0.2 + colour * 0.8).astype(np.uint8)
+    for i, name in enumerate(names):
+        baseline = pad + i * row + (row - max(2, letter // 4) + letter) // 2 - letter // 8
+        percent = percents[i] if rows else ""
+        right = pad + inside - pad - cv2.getTextSize(percent, _FONT, scale, thick)[0][0]
+        for text, x in ((name, 2 * pad), (percent, right)):
+            for ink, aside in (((0, 0, 0), 1), ((255, 255, 255), 0)):  # with a shadow: bars may be light
+                cv2.putText(drawn, text, (x + aside, baseline + aside), _FONT, scale, ink, thick, cv2.LINE_AA)
+    return drawn
+
+
+def enlarged(image: np.ndarray) -> np.ndarray:
+    """(h, w, 3) → a copy; with a shorter side below 160 pixels, enlarged by a whole factor to about 320, 4096 on the longer."""
+    shorter, longer = sorted(image.shape[:2])
+    factor = max(1, min(-(-_ENLARGED // shorter), _LONGEST // longer)) if shorter < _SMALL else 1
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _fitted(text: str, width: int, scale: float, thick: int) -> str:
+    """As much of the text as fits in `width` pixels, at least one letter; OpenCV's are ASCII."""
+    text = _printable(text)
+    while len(text) > 1 and cv2.getTextSize(text, _FONT, scale, thick)[0][0] > width:
+        text = text[:-1]
+    return text
+
+
 def _printable(name: str) -> str:
     """OpenCV's letters are ASCII; anything else becomes a question mark."""
     return name.encode("ascii", "replace").decode()
-
-
-def draw_labels(image: np.ndarray, labels: Labels, most: int = 5) -> np.ndarray:
-    """Minimal for now."""
-    factor = max(1, -(-160 // min(image.shape[:2])))
-    drawn = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
-    return draw_legend(drawn, [(f"{labels.classes[i]} {labels.scores[i]:.0%}", (255, 255, 255)) for i in labels.shown[:most]])

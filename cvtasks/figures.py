@@ -1,25 +1,42 @@
 """Figures about results: curves and tables of colours, as pictures (h, w, 3) uint8 RGB."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from cvtasks.metrics.average_precision import ClassCurve, area_ap
+from cvtasks.metrics.average_precision import area_ap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _NAMED = 24  # curves that a legend can name and an eye can tell apart
+_ROWS = 100  # classes that have a row or a column with its name
+_ACROSS, _DOWN = 24.0, 20.0  # inches: of a matrix, at most
 
 
-def precision_recall_curves(curves: Mapping[str, ClassCurve]) -> np.ndarray:
-    """Class → curve, drawn as it is; the legend has the area below it after VOC's smoothing, the best class first."""
+class Curve(Protocol):
+    """What has precision and recall."""
+
+    @property
+    def precision(self) -> np.ndarray:
+        """(n,) 0 to 1."""
+
+    @property
+    def recall(self) -> np.ndarray:
+        """(n,) 0 to 1, never falling."""
+
+
+def precision_recall_curves(
+    curves: Mapping[str, Curve], metric: str = "mean VOC2012 area AP@0.5", at: str = " at IoU 0.5"
+) -> np.ndarray:
+    """Class → curve, drawn as it is; the legend has the area below it after VOC's smoothing, the best class first.
+
+    `metric` is what the mean is called, and `at` what makes a prediction right, for the axes.
+    """
     scored = {name: area_ap(curve.precision, curve.recall) for name, curve in curves.items()}
-    figure, axes = _square(
-        "recall at IoU 0.5", "precision at IoU 0.5", f"mean VOC2012 area AP@0.5: {_mean(scored.values()):.3f}"
-    )
+    figure, axes = _square(f"recall{at}", f"precision{at}", f"{metric}: {_mean(scored.values()):.3f}")
     for name in sorted(scored, key=lambda name: -scored[name]):
         recall, precision = curves[name].recall, curves[name].precision
         first = precision[:1] if len(precision) else [0.0]
@@ -28,11 +45,11 @@ def precision_recall_curves(curves: Mapping[str, ClassCurve]) -> np.ndarray:
     return _finish(figure, axes, len(scored))
 
 
-def f1_curves(curves: Mapping[str, np.ndarray], thresholds: np.ndarray, best: float) -> np.ndarray:
+def f1_curves(curves: Mapping[str, np.ndarray], thresholds: np.ndarray, best: float, at: str = " at IoU 0.5") -> np.ndarray:
     """Class → (t,) F1 at each of `thresholds` (t,); the mean in black, with a line at the `best` threshold."""
     mean = np.mean(list(curves.values()), axis=0) if curves else np.zeros(len(thresholds))
     peak = float(np.interp(best, thresholds, mean))
-    figure, axes = _square("least score of what is shown", "F1 at IoU 0.5", f"best mean F1 {peak:.3f} at {best:.2f}")
+    figure, axes = _square("least score of what is shown", f"F1{at}", f"best mean F1 {peak:.3f} at {best:.2f}")
     for name in sorted(curves, key=lambda name: -curves[name].max()):
         style = _style(len(curves), axes)
         axes.plot(thresholds, curves[name], label=f"{name} {curves[name].max():.3f}", **style)
@@ -41,14 +58,54 @@ def f1_curves(curves: Mapping[str, np.ndarray], thresholds: np.ndarray, best: fl
     return _finish(figure, axes, len(curves) + 1)
 
 
+def share_curves(x: np.ndarray, curves: Mapping[str, Sequence[float]], across: str, up: str, mark: float) -> np.ndarray:
+    """Name → (n,) 0 to 1 at each of `x` (n,) 0 to 1; with a line at `mark`, and the numbers there in the legend.
+
+    Args:
+        across, up: names of the axes.
+    """
+    figure, axes = _square(across, up, f"{up} by {across}")
+    for name, values in curves.items():
+        axes.plot(x, values, label=f"{name}: {np.interp(mark, x, values):.3f} at {mark:g}", **_style(len(curves), axes))
+    axes.axvline(mark, color="black", linewidth=1, linestyle=":")
+    return _finish(figure, axes, len(curves))
+
+
+def class_bars(rows: Mapping[str, Mapping[str, float]]) -> np.ndarray:
+    """Class → name → number from 0 to 1, drawn as bars, the class with the lowest first number on top; NaN has none.
+
+    Of more than a hundred classes it shows those with the lowest.
+    """
+    order = sorted(rows, key=lambda name: np.nan_to_num(next(iter(rows[name].values())), nan=np.inf))
+    shown = order[:_ROWS]
+    keys = list(rows[shown[0]]) if shown else []
+    figure, axes = _figure(7, 1.5 + 0.24 * max(len(shown), 4))
+    height = 0.8 / max(len(keys), 1)
+    for i, key in enumerate(keys):
+        values = np.array([rows[name][key] for name in shown])
+        known = [value for value in (row[key] for row in rows.values()) if not np.isnan(value)]
+        axes.barh(np.arange(len(shown)) + i * height, np.nan_to_num(values), height, label=f"{key}, mean {_mean(known):.3f}")
+    axes.set_yticks(np.arange(len(shown)) + 0.4 - height / 2, shown)
+    axes.set(
+        xlim=(0, 1), ylim=(len(shown), -0.5), title="" if shown == order else f"the worst {_ROWS} of {len(order)} classes"
+    )
+    axes.grid(axis="x", alpha=0.3)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    return _pixels(figure)
+
+
 def matrix(counts: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str) -> np.ndarray:
-    """(r, c) counts of truth by prediction; coloured, and up to 30 rows also written, as shares of the row."""
+    """(r, c) counts of truth by prediction; coloured, and up to 30 rows also written, as shares of the row.
+
+    More than a hundred classes have their indices at the sides in place of their names.
+    """
     total = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(total, 1)
-    figure, axes = _figure(3.2 + 0.5 * len(columns), 2.2 + 0.42 * len(rows))
+    figure, axes = _figure(3.2 + min(0.5 * len(columns), _ACROSS), 2.2 + min(0.42 * len(rows), _DOWN))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(rows)), [f"{name} ({n})" for name, n in zip(rows, total[:, 0], strict=True)])
+    if max(len(rows), len(columns)) <= _ROWS + 1:
+        axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(rows)), [f"{name} ({n})" for name, n in zip(rows, total[:, 0], strict=True)])
     axes.set(xlabel="prediction", ylabel="truth", title=f"{title}; shares of each row")
     if len(rows) <= 30:
         for row, column in zip(*np.nonzero(counts), strict=True):

@@ -1,4 +1,4 @@
-"""Pictures of a detector's errors, for people to look at: what it should have said in green, what it said in red."""
+"""Pictures of errors, for people to look at; of boxes what should have been said in green, what was said in red."""
 
 from collections.abc import Sequence
 
@@ -60,17 +60,32 @@ def error_tile(image: np.ndarray, name: str, error: BoxError, truth: Boxes, pred
     return tile
 
 
-def contact_sheet(tiles: Sequence[np.ndarray]) -> np.ndarray:
-    """At least one picture, all (h, w, 3) uint8 → one with all of them, four in a row, and a line about the colours."""
+def captioned(image: np.ndarray, first: str, second: str) -> np.ndarray:
+    """A whole picture (h, w, 3) uint8 RGB, fitted into (366, 400, 3), and two lines below it."""
+    scale = min(_WIDTH / image.shape[1], _HEIGHT / image.shape[0])
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    enlarged = cv2.INTER_NEAREST if scale > 4 else cv2.INTER_CUBIC
+    tile = np.full((_HEIGHT + _STRIP, _WIDTH, 3), _PAPER, np.uint8)
+    x, y = (_WIDTH - size[0]) // 2, (_HEIGHT - size[1]) // 2
+    tile[y : y + size[1], x : x + size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else enlarged)
+    _write(tile, first, (8, _HEIGHT + 18), 0.5, _INK)
+    _write(tile, second, (8, _HEIGHT + 37), 0.4, _PALE)
+    return tile
+
+
+def contact_sheet(tiles: Sequence[np.ndarray], colours: bool = False) -> np.ndarray:
+    """At least one picture, all (h, w, 3) uint8 → one with all of them, four in a row; above them what `colours` mean."""
     height, width = tiles[0].shape[:2]
     rows = -(-len(tiles) // _COLUMNS)
     columns = min(len(tiles), _COLUMNS)
-    sheet = np.zeros((rows * (height + _GAP) + _GAP + _HEAD, columns * (width + _GAP) + _GAP, 3), np.uint8)
-    _write(sheet, "green: what is there", (_GAP + 2, 19), 0.5, TRUTH)
-    _write(sheet, "red: what was found", (_GAP + 192, 19), 0.5, PREDICTED)
+    head = _HEAD if colours else 0
+    sheet = np.zeros((rows * (height + _GAP) + _GAP + head, columns * (width + _GAP) + _GAP, 3), np.uint8)
+    if colours:
+        _write(sheet, "green: what is there", (_GAP + 2, 19), 0.5, TRUTH)
+        _write(sheet, "red: what was found", (_GAP + 192, 19), 0.5, PREDICTED)
     for number, tile in enumerate(tiles):
         row, column = divmod(number, _COLUMNS)
-        top, left = _HEAD + _GAP + row * (height + _GAP), _GAP + column * (width + _GAP)
+        top, left = head + _GAP + row * (height + _GAP), _GAP + column * (width + _GAP)
         sheet[top : top + height, left : left + width] = tile
     return sheet
 

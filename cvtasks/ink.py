@@ -50,7 +50,7 @@ def _ink(image: np.ndarray) -> np.ndarray:
     darker = cv2.subtract(paper, grey)
     if darker.max(initial=0) < 32:
         return np.zeros_like(grey)
-    level, ink = cv2.threshold(darker, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    _, ink = cv2.threshold(darker, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     if count > 1:  # specks go: what is smaller than a twentieth of the largest stroke
         areas = stats[1:, cv2.CC_STAT_AREA]

@@ -79,7 +79,7 @@ def test_a_record_comes_back() -> None:
     task, found = Classify(), Labels(np.array([0.25, 0.125, 0], np.float32), np.zeros(3, bool), ABC)
     again = task.from_record(json.loads(json.dumps(task.record(found))), ABC)
     np.testing.assert_array_equal(again.scores, found.scores)
-    with pytest.raises(ValueError, match='"bea" is none. Did you mean "bee"'):
+    with pytest.raises(ValueError, match=r'"bea" is none\. Did you mean "bee"'):
         task.from_record({"labels": [{"name": "bea", "score": 0.5}]}, ABC)
 
 

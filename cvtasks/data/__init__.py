@@ -3,7 +3,11 @@
 from pathlib import Path
 
 from cvtasks.answers import Answer, Boxes
+from cvtasks.data.box_labels import COCOLabels, VOCLabels, YOLOLabels
+from cvtasks.data.cifar import CIFARLabels
+from cvtasks.data.class_folders import ClassFolders
 from cvtasks.data.coco import COCODetection
+from cvtasks.data.csv_labels import CSVLabels
 from cvtasks.data.folders import MaskFolders
 from cvtasks.data.idx import IdxLabels
 from cvtasks.data.source import Remapped, Source
@@ -14,7 +18,18 @@ from cvtasks.errors import DataError
 
 __all__ = ["SOURCES", "Remapped", "Source", "open_source", "split_of"]
 
-SOURCES: tuple[type[Source], ...] = (VOCSegmentation, MaskFolders, VOCDetection, YOLODetection, COCODetection, IdxLabels)
+SOURCES: tuple[type[Source], ...] = (
+    VOCSegmentation,
+    MaskFolders,
+    VOCDetection,
+    YOLODetection,
+    COCODetection,
+    IdxLabels,
+    VOCLabels,
+    YOLOLabels,
+    COCOLabels,
+    ClassFolders,
+)
 """Asked in this order; the first that knows the layout and gives the wanted kind of truth is taken."""
 
 

@@ -1,72 +1,54 @@
 """MNIST and its relatives: pictures and labels in idx files."""
 
 import gzip
+import math
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from cvtasks.answers import Labels, Sample
-from cvtasks.data.source import Source
+from cvtasks.data.labels import ArrayLabels, class_names
 from cvtasks.errors import DataError, did_you_mean
-from cvtasks.formats.reading import read_text
 
-_FILES = {"train": "train", "test": "t10k"}
+_STEMS = {"train": "train", "test": "t10k"}
 _MOST = 1 << 30  # bytes of an unpacked file; MNIST's largest has 47 million
+_DEFLATE = 1032  # deflate shrinks at most so many times (RFC 1951: 258 bytes in two bits)
 
 
-class IdxLabels(Source):
+class IdxLabels(ArrayLabels):
     """`train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, `t10k-…` for the split `test`; each may be `.gz`.
 
-    The classes are those of a file `classes.txt` at the root, one name a line, or else the digits 0 to 9.
+    The classes are those of a file `classes.txt` at the root, one name a line, or else the digits 0 to 9. Pictures are grey.
     Format: http://yann.lecun.com/exdb/mnist, "File formats".
     """
 
     format = "idx files"
     layout = "train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], and the same for t10k"
-    kind = Labels
 
     @classmethod
     def is_at(cls, root: Path) -> bool:
         """Whether pictures of one of the splits lie at `root`."""
-        return any(_file(root, f"{stem}-images-idx3-ubyte") is not None for stem in _FILES.values())
+        return bool(_splits(root))
 
     def __init__(self, root: Path, split: str) -> None:
-        known = [name for name, stem in _FILES.items() if _file(root, f"{stem}-images-idx3-ubyte")]
-        if split not in known:
-            raise DataError(f'"{split}" is no split of {str(root)!r}. {did_you_mean(split, known)} Write DATA:SPLIT.')
-        self._split = split
-        self._images = _read(root, f"{_FILES[split]}-images-idx3-ubyte", 3)
-        self._labels = _read(root, f"{_FILES[split]}-labels-idx1-ubyte", 1)
-        if len(self._images) != len(self._labels) or not len(self._images):
+        super().__init__(root, split)
+        splits = _splits(root)
+        if split not in splits:
+            raise DataError(f'"{split}" is no split of {str(root)!r}. {did_you_mean(split, splits)} Write DATA:SPLIT.')
+        self.images = _read(root, f"{_STEMS[split]}-images-idx3-ubyte", 3)
+        self.labels = _read(root, f"{_STEMS[split]}-labels-idx1-ubyte", 1)
+        if len(self.images) != len(self.labels):
             raise DataError(
-                f'every picture needs its label; "{split}" of {str(root)!r} has {len(self._images)} pictures and '
-                f"{len(self._labels)} labels."
+                f'every picture needs its label; "{split}" of {str(root)!r} has {len(self.images)} pictures and '
+                f"{len(self.labels)} labels. Copy or download the files again."
             )
         names = root / "classes.txt"
-        listed = [line.strip() for line in read_text(names).splitlines() if line.strip()] if names.is_file() else []
-        self.classes = tuple(listed) or tuple(map(str, range(10)))
-        if self._labels.max() >= len(self.classes):
-            raise DataError(
-                f"every label must be below {len(self.classes)}, the number of classes; {str(root)!r} has "
-                f"{int(self._labels.max())}. Name the classes in {str(names)!r}, one a line."
-            )
+        self.classes = class_names(names) if names.is_file() else tuple(map(str, range(10)))
+        self._check(root, names)
 
-    def __len__(self) -> int:
-        return len(self._labels)
 
-    def __getitem__(self, index: int) -> Sample:
-        image = np.repeat(self._images[index][..., None], 3, axis=2)
-        return Sample(image, self.truth(index), f"{self._split}-{index:05d}")
-
-    def truth(self, index: int) -> Labels:
-        """The label of one picture."""
-        return Labels.of([int(self._labels[index])], self.classes)
-
-    def problems(self) -> Iterator[str]:
-        """None: the files were checked when they were read."""
-        return iter(())
+def _splits(root: Path) -> list[str]:
+    return [split for split, stem in _STEMS.items() if _file(root, f"{stem}-images-idx3-ubyte") is not None]
 
 
 def _file(root: Path, name: str) -> Path | None:
@@ -74,19 +56,34 @@ def _file(root: Path, name: str) -> Path | None:
 
 
 def _read(root: Path, name: str, axes: int) -> np.ndarray:
-    """The array of uint8 with so many axes in an idx file; the header is checked before anything is read."""
+    """The array of uint8 with so many axes in an idx file; what its header says is checked before it is believed."""
     path = _file(root, name)
     if path is None:
         raise DataError(f"pictures and labels belong together; {str(root)!r} lacks {name!r}. Add the file.")
+    packed = path.suffix == ".gz"
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            head = np.frombuffer(file.read(4 + 4 * axes), ">u4").astype(np.int64)
-            size = int(np.prod(head[1:])) if len(head) == axes + 1 else -1
-            if size < 0 or head[0] != 0x800 + axes or size > _MOST:
-                raise DataError(f"an idx file of bytes with {axes} axes begins with its sizes; {str(path)!r} does not.")
+        stored = path.stat().st_size * (_DEFLATE if packed else 1)
+        with (gzip.open if packed else open)(path, "rb") as file:
+            head = file.read(4 + 4 * axes)
+            if len(head) < 4 + 4 * axes or head[:4] != bytes([0, 0, 8, axes]):  # 8: bytes
+                raise DataError(
+                    f"an idx file of {axes}-dimensional bytes begins with 0, 0, 8, {axes} and its sizes; {str(path)!r} begins "
+                    f"with {', '.join(map(str, head[:4])) or 'nothing'}. Is it another file?"
+                )
+            shape = tuple(np.frombuffer(head, ">u4", offset=4).tolist())
+            size = math.prod(shape)
+            sides = " x ".join(f"{side:,}" for side in shape)
+            if size > min(_MOST, stored) or 0 in shape[1:]:
+                raise DataError(
+                    f"an idx file must hold the bytes that its header says, {_MOST:,} at most; {str(path)!r} says {sides}, and "
+                    f"has {path.stat().st_size:,} bytes{' packed' if packed else ''}. Copy or download it again."
+                )
             content = file.read(size + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{str(path)!r} cannot be read: {error}. Copy or download it again.") from error
+        raise DataError(f"an idx file must be whole; {str(path)!r} is not: {error}. Copy or download it again.") from error
     if len(content) != size:
-        raise DataError(f"{str(path)!r} must hold the {size} bytes that its header says; it has {len(content)} or more.")
-    return np.frombuffer(content, np.uint8).reshape(head[1:])
+        more = "more" if len(content) > size else f"{len(content):,}"
+        raise DataError(
+            f"an idx file must hold the bytes that its header says, {sides}; {str(path)!r} holds {more}. Copy or download it again."
+        )
+    return np.frombuffer(content, np.uint8).reshape(shape)

@@ -120,7 +120,7 @@ class BoxesMetric:
                 tiles.append(error_tile(image, name, error, truth, prediction.take(prediction.scores >= threshold)))
                 yield f"errors/{title}-{number:02d}.jpg", tiles[-1]
             if tiles:
-                yield f"{title}.jpg", contact_sheet(tiles)
+                yield f"{title}.jpg", contact_sheet(tiles, colours=True)
 
     def _collected(self) -> tuple[Objects, Predictions]:
         self._columns = self._columns or collect(self._pictures)

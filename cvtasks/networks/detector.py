@@ -81,7 +81,7 @@ def detection_loss(target: Any, logits: Any, *, scale: float, box_weight: float)
     output = activate(logits, scale=scale)
     truth, raw = target[..., 4:], logits[..., 4:]
     object_cell = ops.cast(ops.max(truth, axis=-1) > 0, "float32")  # (batch, cells)
-    overlap, generalized = _iou(output[..., :4], target[..., :4])
+    overlap, generalized = generalized_iou(output[..., :4], target[..., :4])
     quality = ops.stop_gradient(ops.expand_dims(overlap, -1)) * ops.maximum(truth, 0)
     score = output[..., 4:]
     entropy = ops.maximum(raw, 0) - raw * quality + ops.log1p(ops.exp(-ops.abs(raw)))
@@ -93,8 +93,8 @@ def detection_loss(target: Any, logits: Any, *, scale: float, box_weight: float)
     return scores / count + box_weight * boxes / weights
 
 
-def _iou(a: Any, b: Any) -> tuple[Any, Any]:
-    """IoU and generalized IoU (batch, cells) of two sets of distances (batch, cells, 4) from the same points."""
+def generalized_iou(a: Any, b: Any) -> tuple[Any, Any]:
+    """IoU and generalized IoU (...) of two sets of distances (..., 4) left, top, right, bottom from the same points."""
     shared = _area(ops.minimum(a, b))
     union = ops.maximum(_area(a) + _area(b) - shared, 1e-6)
     hull = ops.maximum(_area(ops.maximum(a, b)), 1e-6)
@@ -110,17 +110,18 @@ def _area(distances: Any) -> Any:
 def _pyramid(maps: dict[int, Any], width: int) -> dict[int, Any]:
     """Every map at the same width, having seen both the coarser and the finer ones."""
     strides = sorted(maps)
-    level = {stride: _unit(maps[stride], width, 1, f"lateral{stride}") for stride in strides}
+    level = {stride: convolution_unit(maps[stride], width, 1, f"lateral{stride}") for stride in strides}
     for fine, coarse in reversed(list(itertools.pairwise(strides))):
         larger = layers.UpSampling2D(2, name=f"down{fine}_up")(level[coarse])
-        level[fine] = _unit(layers.Add(name=f"down{fine}_add")([level[fine], larger]), width, 3, f"down{fine}")
+        level[fine] = convolution_unit(layers.Add(name=f"down{fine}_add")([level[fine], larger]), width, 3, f"down{fine}")
     for fine, coarse in itertools.pairwise(strides):
-        smaller = _unit(level[fine], width, 3, f"up{coarse}_shrink", stride=2)
-        level[coarse] = _unit(layers.Add(name=f"up{coarse}_add")([level[coarse], smaller]), width, 3, f"up{coarse}")
+        smaller = convolution_unit(level[fine], width, 3, f"up{coarse}_shrink", stride=2)
+        level[coarse] = convolution_unit(layers.Add(name=f"up{coarse}_add")([level[coarse], smaller]), width, 3, f"up{coarse}")
     return level
 
 
-def _unit(x: Any, width: int, kernel: int, name: str, stride: int = 1) -> Any:
+def convolution_unit(x: Any, width: int, kernel: int, name: str, stride: int = 1) -> Any:
+    """Convolution, batch norm, ReLU: `width` channels, a `kernel` square, layers called `name`_…."""
     return _norm(_convolution(width, kernel, name, stride)(x), name)
 
 

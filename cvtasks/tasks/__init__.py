@@ -3,6 +3,7 @@
 from cvtasks.tasks.base import Metric, Task
 from cvtasks.tasks.classify import Classify
 from cvtasks.tasks.detect import Detect
+from cvtasks.tasks.localize import Localize
 from cvtasks.tasks.segment import Segment
 
 __all__ = ["TASKS", "Metric", "Task"]
@@ -10,5 +11,6 @@ __all__ = ["TASKS", "Metric", "Task"]
 TASKS: dict[str, type[Task]] = {
     "classify": Classify,
     "detect": Detect,
+    "localize": Localize,
     "segment": Segment,
 }

@@ -12,7 +12,8 @@ from cvtasks.drawing import draw_labels
 from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.ink import centred
 from cvtasks.letterbox import Letterbox
-from cvtasks.metrics.classification import LabelsMetric
+from cvtasks.metrics.classification import AccuracyMetric
+from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.tasks.base import Classes, Metric, Task, Top, shortest
 
 IGNORED = -1.0
@@ -117,15 +118,13 @@ class Classify(Task):
         scores[scores < threshold] = 0
         return Labels(scores, output < 0, classes)
 
-    def metric(self, classes: Classes) -> LabelsMetric:
+    def metric(self, classes: Classes) -> AccuracyMetric | MultiLabelMetric:
         """Top-1 and top-5 accuracy, or VOC's mean average precision."""
-        return LabelsMetric(classes, many=self.labels == "many")
+        return AccuracyMetric(classes) if self.labels == "one" else MultiLabelMetric(classes)
 
     def tuned(self, metric: Metric) -> "Classify":
         """With the threshold at which mean F1 is best, where there are many labels."""
-        if not isinstance(metric, LabelsMetric):
-            raise TypeError(f"a classifier is tuned by a LabelsMetric; got {type(metric).__name__}.")
-        if self.labels == "one":
+        if not isinstance(metric, MultiLabelMetric):
             return self
         threshold, f1 = metric.best_threshold()
         return self if np.isnan(f1) else replace(self, threshold=threshold)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,11 +10,11 @@ import numpy as np
 from cvtasks.answers import Boxes
 from cvtasks.boxes import areas, clip, nms
 from cvtasks.drawing import draw_boxes
-from cvtasks.errors import ModelError, did_you_mean
-from cvtasks.files import write_text
+from cvtasks.errors import ModelError
 from cvtasks.letterbox import Letterbox
 from cvtasks.metrics.detection import BoxesMetric
-from cvtasks.tasks.base import Classes, Metric, Task, Top, shortest
+from cvtasks.tasks.base import Classes, Metric, Top
+from cvtasks.tasks.boxes_task import BoxesTask
 from cvtasks.tasks.cells import assign, cells
 
 IGNORED = -1.0
@@ -36,7 +35,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 
 
 @dataclass(frozen=True)
-class Detect(Task):
+class Detect(BoxesTask):
     """The recipe's table `[detect]`.
 
     A target is (cells, 4 + classes): the distances from the cell's centre to the left, top, right and bottom edge of its
@@ -56,8 +55,6 @@ class Detect(Task):
     """
 
     name: ClassVar[str] = "detect"
-    answer: ClassVar[type] = Boxes
-    files_on_request: ClassVar[tuple[str, ...]] = ("voc", "yolo")
 
     start: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "data": {"scale": (0.6, 1.4), "colour": 0.3, "mosaic": 0.5, "close_mosaic": 5},
@@ -139,56 +136,6 @@ class Detect(Task):
     def draw(self, image: np.ndarray, answer: Boxes) -> np.ndarray:
         """The picture with a coloured, labelled box around every object."""
         return draw_boxes(image, answer)
-
-    def keep(self, answer: Boxes, names: Sequence[str]) -> Boxes:
-        """The objects of these classes."""
-        return answer.take(np.array([name in names for name in answer.names], bool))
-
-    def rows(self, answer: Boxes) -> list[dict[str, Any]]:
-        """One row for each object: `class`, `score`, `x1`, `y1`, `x2`, `y2` in pixels."""
-        return [
-            {"class": name, "score": score, **dict(zip(("x1", "y1", "x2", "y2"), shortest(box), strict=True))}
-            for name, score, box in zip(answer.names, shortest(answer.scores), answer.xyxy, strict=True)
-        ]
-
-    def write(self, kind: str, stem: Path, answer: Boxes, source: str) -> Path:
-        """`voc`: an XML file; `yolo`: a text file, a line each with its score."""
-        if kind == "voc":
-            from cvtasks.formats.voc import voc_xml
-
-            path, text = stem.with_name(f"{stem.name}.xml"), voc_xml(answer, PurePath(source).name, scores=True)
-        else:
-            from cvtasks.formats.yolo import yolo_text
-
-            path, text = stem.with_name(f"{stem.name}.txt"), yolo_text(answer, scores=True)
-        write_text(path, text)
-        return path
-
-    def record(self, answer: Boxes) -> dict[str, Any]:
-        """`boxes`: a list of `name`, `score` and `xyxy` in pixels, difficult objects and crowds left out."""
-        shown = answer.take(answer.counted)
-        return {
-            "boxes": [
-                {"name": name, "score": score, "xyxy": shortest(box)}
-                for name, score, box in zip(shown.names, shortest(shown.scores), shown.xyxy, strict=True)
-            ]
-        }
-
-    def from_record(self, record: Mapping[str, Any], classes: Classes) -> Boxes:
-        """Boxes of a record."""
-        boxes = record["boxes"]
-        for box in boxes:
-            if box["name"] not in classes:
-                raise ValueError(
-                    f'every object must have a class of the model; "{box["name"]}" is none. {did_you_mean(box["name"], classes)}'
-                )
-        return Boxes.of(
-            [box["xyxy"] for box in boxes],
-            [classes.index(box["name"]) for box in boxes],
-            classes,
-            (record.get("height", 0), record.get("width", 0)),
-            scores=[box["score"] for box in boxes],
-        )
 
     def summary(self, answer: Boxes) -> str:
         """How many objects of each class, the most frequent first."""

@@ -1,0 +1,119 @@
+"""One folder a class."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from cvtasks.data.detection import distinct
+from cvtasks.data.labels import FileLabels
+from cvtasks.data.source import require
+from cvtasks.errors import DataError, did_you_mean
+from cvtasks.formats.reading import read_text
+from cvtasks.media.pictures import SUFFIXES
+
+_OTHERS = {"images", "masks", "labels", "annotations", "Annotations", "JPEGImages"}  # folders that other formats have
+
+
+class ClassFolders(FileLabels):
+    """Pictures in the folder of their class: `<split>/<class>/…jpg`, or `<class>/…jpg`, which is one split without a name.
+
+    A folder below the root is a split if it holds folders and a class if it holds pictures; all must be of one kind. The
+    classes are the names of the folders of all splits, sorted. A file `classes.txt` at the root gives them readable names
+    and an order: `n01440764 tench`, one a line. What begins with a dot plays no part.
+    """
+
+    format = "class folders"
+    layout = "[SPLIT/]CLASS/ with pictures in it, and classes.txt (FOLDER NAME, one a line) if folders have other names"
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether folders of pictures lie at `root`, or below the folders there, and none that another format has."""
+        if not root.is_dir():
+            return False
+        folders = _folders(root)
+        if any(folder.name in _OTHERS for folder in folders):
+            return False
+        return any(_has_picture(folder) for folder in [*folders, *(child for folder in folders for child in _folders(folder))])
+
+    def __init__(self, root: Path, split: str) -> None:
+        super().__init__(root, split)
+        folders = _folders(root)
+        parents = [folder for folder in folders if _folders(folder)]
+        holders = [folder for folder in folders if _has_picture(folder)]
+        if parents and holders:
+            raise DataError(
+                "a folder below the root must be a split, which holds folders alone, or a class, which holds pictures alone, and "
+                f"all must be the same; {str(parents[0])!r} holds folders and {str(holders[0])!r} pictures. Move one of them away."
+            )
+        splits = [folder.name for folder in parents]
+        if splits and split not in splits:
+            raise DataError(f'"{split}" is no split of {str(root)!r}. {did_you_mean(split, splits)} Write DATA:SPLIT.')
+        if split and not splits:
+            raise DataError(f'{str(root)!r} has no splits: its folders are classes; got "{split}". Leave the split empty.')
+        homes = [root / name for name in splits] or [root]
+        titles = _titles(root, {folder.name for home in homes for folder in _folders(home)})
+        self.classes = tuple(titles.values())
+        place = {name: index for index, name in enumerate(titles)}
+        self.pictures, self.shown, self._strange = [], [], 0
+        for folder in _folders(root / split):
+            for entry in _entries(folder):
+                if entry.is_dir():
+                    raise DataError(
+                        f"a class's folder must hold pictures alone; {str(folder)!r} has the folder {entry.name!r}."
+                    )
+                if _is_picture(entry.name):
+                    self.pictures.append(folder / entry.name)
+                    self.shown.append((place[folder.name],))
+                else:
+                    self._strange += 1
+        require(f"{str(root / split)!r}", {"picture": self.pictures})
+        self.names = distinct(self.pictures, root / split)
+
+    def remarks(self) -> list[str]:
+        """How many files are no pictures by their names."""
+        return [f"files beside the pictures were passed over: {self._strange}"] if self._strange else []
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What lies in a folder, sorted by name."""
+    with os.scandir(folder) as found:
+        yield from sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
+
+
+def _has_picture(folder: Path) -> bool:
+    with os.scandir(folder) as found:
+        return any(_is_picture(entry.name) and not entry.name.startswith(".") and entry.is_file() for entry in found)
+
+
+def _titles(root: Path, folders: set[str]) -> dict[str, str]:
+    """Folder → the class's name, in the order of the classes."""
+    path = root / "classes.txt"
+    if not path.is_file():
+        return {name: name for name in sorted(folders)}
+    titles: dict[str, str] = {}
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        text = line.strip()
+        if not text:
+            continue
+        starts = [name for name in folders if text == name or (text.startswith(name) and text[len(name)].isspace())]
+        folder = max(starts, key=len, default="")
+        if not folder or folder in titles:
+            what = "names a folder again" if folder else "does not"
+            raise DataError(
+                f"every line of {str(path)!r} must begin with the name of a folder, each once; line {number}, {text!r}, {what}."
+            )
+        titles[folder] = text[len(folder) :].strip() or folder
+    missing = sorted(folders - titles.keys())
+    if missing:
+        raise DataError(f"{str(path)!r} must name every class's folder; {missing[0]!r} is not in it. Add a line for it.")
+    if len(set(titles.values())) < len(titles):
+        raise DataError(f"{str(path)!r} must give every class a name of its own; got {', '.join(titles.values())}.")
+    return titles

@@ -1,0 +1,116 @@
+"""A table of pictures and their labels."""
+
+import csv
+from pathlib import Path
+
+from cvtasks.data.detection import distinct
+from cvtasks.data.inside import leads_out
+from cvtasks.data.labels import FileLabels, class_names
+from cvtasks.data.source import require
+from cvtasks.errors import DataError, did_you_mean
+from cvtasks.formats.reading import MEGABYTE, read_text
+
+_COLUMNS = ("image", "label", "split")
+_MOST = 500 * MEGABYTE
+
+Row = tuple[int, str, tuple[str, ...], str]
+"""The line's number, the picture, its labels, its split."""
+
+
+class CSVLabels(FileLabels):
+    """The lines of a CSV file with the header `image,label` or `image,label,split`, in their order.
+
+    The root is the file, or the folder of a `labels.csv`. A picture is named from the CSV's folder and lies below it. Several
+    labels have `|` between them; no label means that the picture shows none of the classes. Without the column there is one
+    split without a name. The classes are those of a `classes.txt` beside the file, one name a line, or else all labels of all
+    splits, sorted.
+    """
+
+    format = "CSV labels"
+    layout = "labels.csv with the header image,label[,split]; several labels are written a|b"
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether `root` is a CSV file or a folder with a `labels.csv`."""
+        return _csv(root) is not None
+
+    def __init__(self, root: Path, split: str) -> None:
+        super().__init__(root, split)
+        path = _csv(root)
+        if path is None:
+            raise DataError(f"CSV labels need a file 'labels.csv'; {str(root)!r} has none. Write it.")
+        rows = _rows(path)
+        splits = {row[3] for row in rows}
+        if split not in splits:
+            raise DataError(f'"{split}" is no split of {str(path)!r}. {did_you_mean(split, splits)} Write DATA:SPLIT.')
+        names = path.parent / "classes.txt"
+        self.classes = (
+            class_names(names) if names.is_file() else tuple(sorted({label for _, _, labels, _ in rows for label in labels}))
+        )
+        if not self.classes:
+            raise DataError(f"a data set needs at least one class; {str(path)!r} has no label at all. Label its pictures.")
+        place = {name: index for index, name in enumerate(self.classes)}
+        self.pictures, self.shown = [], []
+        seen: set[Path] = set()
+        for line, image, labels, part in rows:
+            strange = [label for label in labels if label not in place]
+            if strange:
+                raise DataError(
+                    f'every label must be one of {str(names)!r}; "{strange[0]}", line {line} of {str(path)!r}, is not. '
+                    f"{did_you_mean(strange[0], place)}"
+                )
+            if part != split:
+                continue
+            picture = path.parent / image
+            if picture in seen:
+                raise DataError(f"a split must name every picture once; line {line} of {str(path)!r} names {image!r} again.")
+            seen.add(picture)
+            self.pictures.append(picture)
+            self.shown.append(tuple(sorted(place[label] for label in labels)))
+        require(f"{str(path)!r}", {"picture": self.pictures})
+        self.names = distinct(self.pictures, path.parent)
+
+
+def _csv(root: Path) -> Path | None:
+    path = root if root.suffix.lower() == ".csv" else root / "labels.csv"
+    return path if path.is_file() else None
+
+
+def _rows(path: Path) -> list[Row]:
+    """The lines of the table.
+
+    Raises:
+        DataError: it is no table with these columns, a line has more or fewer, a name leads out of the folder, or a label is
+            empty or comes twice.
+    """
+    table = csv.reader(read_text(path, _MOST).splitlines(keepends=True), strict=True)
+    rows: list[Row] = []
+    try:
+        header = [column.strip().lower() for column in next(table, [])]
+        strange = [column for column in header if column not in _COLUMNS]
+        if not {"image", "label"} <= set(header) or strange or len(set(header)) < len(header):
+            raise DataError(
+                f"a table of labels must have the header image,label or image,label,split; {str(path)!r} has "
+                f"{','.join(header)[:80] or 'none'!r}. Name its columns so."
+            )
+        for cells in filter(None, table):
+            line = table.line_num
+            if len(cells) != len(header):
+                raise DataError(f"a line of {str(path)!r} must have {len(header)} columns; line {line} has {len(cells)}.")
+            row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
+            if leads_out(row["image"]):
+                raise DataError(
+                    f"an image must be named by its path below the table's folder; line {line} of {str(path)!r} has "
+                    f"{row['image']!r}. Move the picture there."
+                )
+            labels = tuple(label.strip() for label in row["label"].split("|")) if row["label"] else ()
+            if "" in labels or len(set(labels)) < len(labels):
+                raise DataError(f"labels must be names, each once; line {line} of {str(path)!r} has {row['label']!r}.")
+            rows.append((line, row["image"], labels, row.get("split", "")))
+    except csv.Error as error:
+        raise DataError(
+            f"a table of labels must be a CSV file; line {table.line_num} of {str(path)!r} is not one's: {error}. Correct it."
+        ) from error
+    if not rows:
+        raise DataError(f"a data set needs at least one picture; {str(path)!r} has none.")
+    return rows

@@ -1,0 +1,139 @@
+"""How good the localization of one object a picture is: ILSVRC's, which asks for the right class and a box that fits."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cvtasks.answers import Boxes
+from cvtasks.boxes import iou
+from cvtasks.metrics.detection import IOU, THRESHOLDS
+from cvtasks.metrics.detection_errors import BoxError
+
+_GUESSES = 5
+_SHOWN = 16  # pictures in the gallery
+
+
+class LocationMetric:
+    """Collects (truth, prediction) pairs, one object a picture; everything is computed when it is asked for.
+
+    A guess is right if it has the object's class and a box whose IoU with the object's is at least 0.5. Top-1 accuracy asks
+    whether the best guess is right, top-5 accuracy whether one of the five best is: one minus ILSVRC's error. Guesses of equal
+    score are taken in the order in which they came. What is difficult or a crowd counts nowhere.
+
+    Source: Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", 2015, section 4.2.
+    """
+
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self._classes = classes
+        self._pictures: list[tuple[Boxes, Boxes]] = []  # the object, and at most five guesses, the best first
+
+    def add(self, truth: Boxes, prediction: Boxes) -> None:
+        """Count one picture; a prediction may have any number of boxes.
+
+        Raises:
+            ValueError: the truth has not exactly one object that counts; the two have other classes than this metric, or
+                pictures of different sizes; the size (0, 0), of who does not know, fits any.
+        """
+        if len({truth.size, prediction.size} - {(0, 0)}) > 1 or {truth.classes, prediction.classes} != {self._classes}:
+            raise ValueError(
+                f"truth and prediction must have one size and the metric's classes {self._classes}; got sizes "
+                f"{truth.size} and {prediction.size}, classes {truth.classes} and {prediction.classes}."
+            )
+        objects = truth.take(truth.counted)
+        if len(objects) != 1:
+            raise ValueError(
+                f"a picture must have exactly one object to be found; the truth has {len(objects)}. Leave it out."
+            )
+        self._pictures.append((objects, prediction.take(np.argsort(-prediction.scores, kind="stable")[:_GUESSES])))
+
+    def result(self) -> dict[str, float]:
+        """Name → number from 0 to 1, the headline first; NaN where nothing was there to measure.
+
+        "top-1 localization accuracy" and "top-5 localization accuracy"; "mean IoU where the class is right", that of the best
+        guesses of the right class; "mean IoU", that of all best guesses whatever their class, 0 where there is none; "top-1
+        accuracy", that of the class alone.
+        """
+        return _numbers(*self._overlaps())
+
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """Class → the same over the pictures whose object is of it."""
+        truth, (overlap, same) = self._labels()[0], self._overlaps()
+        return {name: _numbers(overlap[truth == i], same[truth == i]) for i, name in enumerate(self._classes)}
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """(classes, classes + 1) int64 pictures; row = truth, column = class of the best guess, last = there is no guess."""
+        matrix = np.zeros((len(self._classes), len(self._classes) + 1), np.int64)
+        np.add.at(matrix, self._labels(), 1)
+        return matrix
+
+    def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
+        """The confusion matrix of the classes, accuracy at each IoU, and the pictures that were wrong with the most certainty."""
+        from cvtasks.figures import matrix, share_curves
+        from cvtasks.gallery import contact_sheet, error_tile
+
+        yield "confusion.png", matrix(self.confusion, self._classes, (*self._classes, "nothing"), "best guesses")
+        overlap, same = (rows[:, 0] for rows in self._overlaps())
+        shares = {
+            "the best guess's box": [_mean(overlap >= least) for least in THRESHOLDS],
+            "its box and its class": [_mean(same & (overlap >= least)) for least in THRESHOLDS],
+        }
+        yield "iou-curve.png", share_curves(THRESHOLDS, shares, "least IoU with the object", "share of the pictures", IOU)
+        tiles = []
+        for error in self.wrong(_SHOWN):
+            name, image = picture(error.picture)
+            truth, guesses = self._pictures[error.picture]
+            tiles.append(error_tile(image, name, error, truth, guesses.take(slice(1))))
+        if tiles:
+            yield "worst.jpg", contact_sheet(tiles, colours=True)
+
+    def wrong(self, most: int) -> list[BoxError]:
+        """The best guesses that are wrong, those with the highest scores, at most `most`; then pictures without any guess.
+
+        What is of another class is "confused" with the object, what is of its own "poorly localized", however far off.
+        """
+        overlap, same = (rows[:, 0] for rows in self._overlaps())
+        scores = np.array([guesses.scores.max(initial=-1) for _, guesses in self._pictures], np.float32)
+        wrong = np.flatnonzero(~(same & (overlap >= IOU)))
+        found = []
+        for i in wrong[np.argsort(-scores[wrong], kind="stable")][:most].tolist():
+            truth, guesses = self._pictures[i]
+            label, box = int(truth.labels[0]), truth.xyxy[0]
+            if not len(guesses):
+                found.append(BoxError("missed", i, label, box, 1.0))
+                continue
+            kind = "poorly localized" if same[i] else "confused"
+            guess = int(guesses.labels[0]), guesses.xyxy[0], float(guesses.scores[0])
+            found.append(BoxError(kind, i, *guess, label, box, 1.0, float(overlap[i])))
+        return found
+
+    def _labels(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) the class of each picture's object, and (n,) of its best guess, the number of classes where there is none."""
+        rows = [(truth.labels[0], *guesses.labels[:1], len(self._classes))[:2] for truth, guesses in self._pictures]
+        truth, called = np.array(rows, np.int64).reshape(-1, 2).T
+        return truth, called
+
+    def _overlaps(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n, 5) float64 IoU of each guess with the object, 0 where there is none; (n, 5) bool, whether its class is right."""
+        overlap = np.zeros((len(self._pictures), _GUESSES))
+        same = np.zeros(overlap.shape, bool)
+        for i, (truth, guesses) in enumerate(self._pictures):
+            overlap[i, : len(guesses)] = iou(guesses.xyxy.astype(np.float64), truth.xyxy.astype(np.float64))[:, 0]
+            same[i, : len(guesses)] = guesses.labels == truth.labels[0]
+        return overlap, same
+
+
+def _numbers(overlap: np.ndarray, same: np.ndarray) -> dict[str, float]:
+    """(n, 5) IoU of the guesses with the object, (n, 5) bool whether their class is right → `LocationMetric.result`."""
+    right = same & (overlap >= IOU)
+    return {
+        "top-1 localization accuracy": _mean(right[:, 0]),
+        "top-5 localization accuracy": _mean(right.any(axis=1)),
+        "mean IoU where the class is right": _mean(overlap[same[:, 0], 0]),
+        "mean IoU": _mean(overlap[:, 0]),
+        "top-1 accuracy": _mean(same[:, 0]),
+    }
+
+
+def _mean(numbers: np.ndarray) -> float:
+    return float(np.mean(numbers)) if numbers.size else float("nan")

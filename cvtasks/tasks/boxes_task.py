@@ -1,0 +1,72 @@
+"""What the tasks whose answer is boxes have in common: their records, rows and files."""
+
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cvtasks.answers import Boxes
+from cvtasks.errors import did_you_mean
+from cvtasks.files import write_text
+from cvtasks.tasks.base import Classes, Task, shortest
+
+
+@dataclass(frozen=True)
+class BoxesTask(Task, ABC):
+    """A task that answers with boxes."""
+
+    answer: ClassVar[type] = Boxes
+    files_on_request: ClassVar[tuple[str, ...]] = ("voc", "yolo")
+
+    def keep(self, answer: Boxes, names: Sequence[str]) -> Boxes:
+        """The objects of these classes."""
+        return answer.take(np.array([name in names for name in answer.names], bool))
+
+    def rows(self, answer: Boxes) -> list[dict[str, Any]]:
+        """One row for each object: `class`, `score`, `x1`, `y1`, `x2`, `y2` in pixels."""
+        return [
+            {"class": name, "score": score, **dict(zip(("x1", "y1", "x2", "y2"), shortest(box), strict=True))}
+            for name, score, box in zip(answer.names, shortest(answer.scores), answer.xyxy, strict=True)
+        ]
+
+    def write(self, kind: str, stem: Path, answer: Boxes, source: str) -> Path:
+        """`voc`: an XML file; `yolo`: a text file, a line each with its score."""
+        if kind == "voc":
+            from cvtasks.formats.voc import voc_xml
+
+            path, text = stem.with_name(f"{stem.name}.xml"), voc_xml(answer, PurePath(source).name, scores=True)
+        else:
+            from cvtasks.formats.yolo import yolo_text
+
+            path, text = stem.with_name(f"{stem.name}.txt"), yolo_text(answer, scores=True)
+        write_text(path, text)
+        return path
+
+    def record(self, answer: Boxes) -> dict[str, Any]:
+        """`boxes`: a list of `name`, `score` and `xyxy` in pixels, difficult objects and crowds left out."""
+        shown = answer.take(answer.counted)
+        return {
+            "boxes": [
+                {"name": name, "score": score, "xyxy": shortest(box)}
+                for name, score, box in zip(shown.names, shortest(shown.scores), shown.xyxy, strict=True)
+            ]
+        }
+
+    def from_record(self, record: Mapping[str, Any], classes: Classes) -> Boxes:
+        """Boxes of a record."""
+        boxes = record["boxes"]
+        for box in boxes:
+            if box["name"] not in classes:
+                raise ValueError(
+                    f'every object must have a class of the model; "{box["name"]}" is none. {did_you_mean(box["name"], classes)}'
+                )
+        return Boxes.of(
+            [box["xyxy"] for box in boxes],
+            [classes.index(box["name"]) for box in boxes],
+            classes,
+            (record.get("height", 0), record.get("width", 0)),
+            scores=[box["score"] for box in boxes],
+        )
