@@ -6,6 +6,14 @@ from cvtasks.errors import ModelError, did_you_mean
 
 RECIPE, WEIGHTS = "recipe.toml", "weights.safetensors"
 
+DEFAULTS = {
+    "classify": "classify-mobilenet-voc",
+    "detect": "detect-mobilenet-voc",
+    "localize": "localize-mobilenet-voc",
+    "segment": "segment-mobilenet-voc",
+}
+"""Task → the model it uses unless told otherwise."""
+
 
 def zoo_folder() -> Path:
     """The folder of the shipped models: inside an installed package, beside it in a checkout."""
@@ -20,14 +28,14 @@ def zoo_names() -> list[str]:
 
 
 def default_model(task: str) -> str:
-    """Name of the model that a task uses unless told otherwise: its first in the zoo that has weights.
+    """Name of the model that a task uses unless told otherwise.
 
     Raises:
         ModelError: the zoo has none for this task.
     """
-    for name in zoo_names():
-        if name.startswith(f"{task}-") and (zoo_folder() / name / WEIGHTS).is_file():
-            return name
+    name = DEFAULTS.get(task, "")
+    if name and (zoo_folder() / name / WEIGHTS).is_file():
+        return name
     raise ModelError(f"the zoo has no trained model for {task}. Give --model FOLDER, or train one: cvtasks train {task}")
 
 

@@ -12,18 +12,26 @@ from cvtasks.data import open_source
 from cvtasks.data.fitted import fitted
 from cvtasks.evaluation import evaluate
 from cvtasks.recipe import read_recipe
+from cvtasks.tasks import TASKS
 from cvtasks.zoo import RECIPE, WEIGHTS, default_model, model_folder, zoo_folder, zoo_names
 
 TRAINED = [name for name in zoo_names() if (zoo_folder() / name / WEIGHTS).is_file()]
 DETECTING = [name for name in TRAINED if name.startswith("detect-")]
 SEGMENTING = [name for name in TRAINED if name.startswith("segment-")]
-LEAST = {"detect": {"VOC2012 area AP@0.5": 0.72, "COCO AP": 0.30}, "segment": {"VOC mean IoU": 0.60}}
-"""What a shipped model must reach on the validation pictures."""
+LEAST = {
+    "classify-lenet-mnist": {"top-1 accuracy": 0.992},
+    "classify-mobilenet-voc": {"VOC2012 multi-label mAP": 0.65},
+    "detect-mobilenet-voc": {"VOC2012 area AP@0.5": 0.72, "COCO AP": 0.30},
+    "localize-mobilenet-voc": {"top-1 localization accuracy": 0.60, "mean IoU where the class is right": 0.65},
+    "segment-mobilenet-voc": {"VOC mean IoU": 0.60},
+}
+"""What a shipped model must reach on its validation pictures."""
+PLACES = {"VOCdevkit/VOC2012": "voc2012/VOCdevkit/VOC2012", "mnist": "mnist"}
+"""Where the real data lie that recipes name."""
 
 
 def test_every_task_has_a_default_with_weights() -> None:
-    assert default_model("detect") in DETECTING
-    assert default_model("segment") in SEGMENTING
+    assert {default_model(task) for task in TASKS} <= set(TRAINED)
     with pytest.raises(cvtasks.CVTasksError, match="no trained model for juggle"):
         default_model("juggle")
 
@@ -79,17 +87,25 @@ def test_the_graph_of_a_detector_is_the_network(name: str) -> None:
 def test_the_score_is_the_cards(name: str, cvtasks_data: Path) -> None:
     model = cvtasks.load(name, many=True)
     recipe = model.recipe
-    source = open_source(str(cvtasks_data / "voc2012" / "VOCdevkit" / "VOC2012"), "val", recipe.task.answer)
+    source = open_source(str(cvtasks_data / PLACES[recipe.data.path]), recipe.data.validate, recipe.task.answer)
     source = fitted(source, recipe)
     measured = evaluate(model.engine, recipe.task, recipe.canvas, source).result()
     card = json.loads((zoo_folder() / name / "metrics.json").read_text())
     assert card["images"] == len(source)
-    for standard, least in LEAST[recipe.task.name].items():
+    for standard, least in LEAST[name].items():
         assert measured[standard] == pytest.approx(card["metrics"][standard], abs=0.003)
         assert measured[standard] >= least
 
 
-@pytest.mark.parametrize(("task", "files"), [("detect", {"chelsea.jpg"}), ("segment", {"chelsea.jpg", "chelsea-mask.png"})])
+@pytest.mark.parametrize(
+    ("task", "files"),
+    [
+        ("classify", {"chelsea.jpg"}),
+        ("detect", {"chelsea.jpg"}),
+        ("localize", {"chelsea.jpg"}),
+        ("segment", {"chelsea.jpg", "chelsea-mask.png"}),
+    ],
+)
 def test_the_first_command_of_the_readme(run_cli, tmp_path: Path, task: str, files: set[str]) -> None:
     pytest.importorskip("skimage", reason="scikit-image ships the photograph")
     done = run_cli(task, "sample:chelsea", cwd=tmp_path)

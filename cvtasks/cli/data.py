@@ -1,4 +1,4 @@
-"""`cvtasks data check`, `stats` and `convert`."""
+"""`cvtasks data check`, `stats`, `convert` and `get`."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cvtasks.cli.output import say
+from cvtasks.cli.output import Ticker, say
 from cvtasks.errors import DataError
 
 if TYPE_CHECKING:
     from cvtasks.data import Source
 
-data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at data sets: check, stats, convert.")
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets: check, stats, convert, get.")
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA[:SPLIT]", help="A data set and which split of it.")]
-TaskOption = Annotated[Literal["detect", "segment"], typer.Option(help="What the truths are for.")]
+TaskOption = Annotated[Literal["classify", "localize", "segment", "detect"], typer.Option(help="What the truths are for.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
 
@@ -27,6 +27,7 @@ def check(source: DataArgument, task: TaskOption = "detect") -> None:
     cvtasks data check VOCdevkit/VOC2012:train
     cvtasks data check coco:val2017
     cvtasks data check --task segment VOCdevkit/VOC2012:val
+    cvtasks data check --task classify photos/labels.csv
     """
     opened = _open(source, task)
     problems = 0
@@ -46,6 +47,7 @@ def stats(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
 
     \b
     cvtasks data stats VOCdevkit:2007+2012-trainval
+    cvtasks data stats --task classify imagenette:train
     cvtasks data stats --json coco:train2017 | jq '.[] | select(.objects < 1000)'
     """
     from cvtasks.data.statistics import statistics
@@ -82,6 +84,37 @@ def convert(
     for remark in [*opened.remarks(), *write(opened, to, folder, split or split_of(source)[1])]:
         say(f"data: {remark}")
     say(f"{len(opened)} pictures → {folder}")
+
+
+@data.command()
+def get(
+    name: Annotated[
+        Literal["mnist", "fashion-mnist", "cifar10", "voc2007", "voc2012", "imagenette"],
+        typer.Argument(help="Which data set."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where it goes; the folder of caches by default.")
+    ] = None,
+    url: Annotated[str, typer.Option(metavar="BASE", help="Address below which its files lie, if not its authors'.")] = "",
+) -> None:
+    """Fetch a well-known data set, check it, and unpack it; print its folder.
+
+    \b
+    cvtasks data get fashion-mnist
+    cvtasks data stats --task classify fashion-mnist:train
+    cvtasks data get voc2012 -o data --url https://mirror.example/voc
+    """
+    from cvtasks.data.fetch import fetch
+    from cvtasks.data.known import KNOWN, place_of
+
+    known, place, ticker = KNOWN[name], out or place_of(name), Ticker()
+    say(f"{known.title} ({known.page}), {sum(file.size for file in known.files) / 1e6:,.0f} MB. {known.terms}")
+    try:
+        new = fetch(known, place, url, ticker.show)
+    finally:
+        ticker.clear()
+    say(f"fetched: {place / known.root}" if new else f"there already, left as it is: {place / known.root}")
+    print(place / known.root)
 
 
 def _open(data: str, task: str) -> "Source":

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cvtasks.answers import Answer, Boxes
+from cvtasks.answers import Answer, Boxes, Labels
 from cvtasks.data.box_labels import COCOLabels, VOCLabels, YOLOLabels
 from cvtasks.data.cifar import CIFARLabels
 from cvtasks.data.class_folders import ClassFolders
@@ -10,6 +10,7 @@ from cvtasks.data.coco import COCODetection
 from cvtasks.data.csv_labels import CSVLabels
 from cvtasks.data.folders import MaskFolders
 from cvtasks.data.idx import IdxLabels
+from cvtasks.data.known import KNOWN, resolve
 from cvtasks.data.source import Remapped, Source
 from cvtasks.data.voc import VOCSegmentation
 from cvtasks.data.voc_detection import VOCDetection
@@ -19,16 +20,9 @@ from cvtasks.errors import DataError
 __all__ = ["SOURCES", "Remapped", "Source", "open_source", "split_of"]
 
 SOURCES: tuple[type[Source], ...] = (
-    VOCSegmentation,
-    MaskFolders,
-    VOCDetection,
-    YOLODetection,
-    COCODetection,
-    IdxLabels,
-    VOCLabels,
-    YOLOLabels,
-    COCOLabels,
-    ClassFolders,
+    *(VOCSegmentation, MaskFolders),
+    *(VOCDetection, YOLODetection, COCODetection),
+    *(VOCLabels, YOLOLabels, COCOLabels, CSVLabels, IdxLabels, CIFARLabels, ClassFolders),
 )
 """Asked in this order; the first that knows the layout and gives the wanted kind of truth is taken."""
 
@@ -46,20 +40,23 @@ def split_of(data: str) -> tuple[str, str]:
 
 
 def open_source(path: str, split: str, kind: type[Answer]) -> Source:
-    """Open the data set at `path` for a task whose truth is of type `kind`.
+    """Open the data set at `path`, or the fetched one of that name, for a task whose truth is of type `kind`.
 
     Raises:
         DataError: nothing is there, its layout is not known, the split does not exist, or files are missing.
     """
-    root = Path(path)
+    root = resolve(path)
     fitting = [source for source in SOURCES if source.kind is kind]
     if path:
         for source in fitting:
             if source.is_at(root):
                 return source(root, split)
     if not path or not root.is_dir():
-        files = ", or its COCO JSON or YOLO YAML" if kind is Boxes else ""
-        raise DataError(f"a data set is a folder{files}; {path!r} is none. Give --data PATH or `data.path` in the recipe.")
+        files = {Boxes: ", or its COCO JSON or YOLO YAML", Labels: ", or its CSV, COCO JSON or YOLO YAML"}.get(kind, "")
+        raise DataError(
+            f"a data set is a folder{files}; {path!r} is none. Give --data PATH or `data.path` in the recipe, or the name of a "
+            f"data set that `cvtasks data get` fetches: {', '.join(KNOWN)}."
+        )
     below = [
         str(child) for child in sorted(root.iterdir()) if child.is_dir() and any(source.is_at(child) for source in fitting)
     ]

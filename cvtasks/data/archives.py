@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -24,8 +23,8 @@ def unpack(archive: Path, folder: Path, on_file: Callable[[int], None] = lambda 
     """Write the files and folders of a `.tar`, `.tar.gz` or `.tgz` below `folder`, an existing one.
 
     Links, devices and pipes are refused, and names that lead out of the folder or come twice; so is what unpacks to far
-    more than pictures can. Owners, rights and times are not taken over. After an error `folder` holds a part: give one that
-    can be thrown away.
+    more than pictures can. Owners, rights and times are not taken over. What an earlier archive left in `folder` may be
+    replaced, and after an error it holds a part: give one that can be thrown away.
 
     Args:
         on_file: is called after each file with the number of files so far.
@@ -34,29 +33,30 @@ def unpack(archive: Path, folder: Path, on_file: Callable[[int], None] = lambda 
         DataError: the archive is damaged, or holds what is refused. CVTasksError: the folder cannot be written.
     """
     most = _TIMES * archive.stat().st_size + _MORE
-    written = files = 0
+    written, files = 0, 0
+    seen: set[str] = set()
     try:
         with archive.open("rb") as raw:
             plain = raw if archive.suffix == ".tar" else gzip.GzipFile(fileobj=raw)
             with tarfile.open(fileobj=_Bounded(plain, most, archive), mode="r|") as tar:
                 for number, member in enumerate(tar):
-                    name, target = _target(member, archive, folder)
-                    written += member.size
+                    name = _checked(member, archive)
+                    written += abs(member.size)
                     if number >= MOST_MEMBERS or written > most:
                         raise _too_much(archive, most)
+                    target = folder / name
+                    (target if member.isdir() else target.parent).mkdir(parents=True, exist_ok=True)
                     if member.isdir():
-                        target.mkdir(parents=True, exist_ok=True)
                         continue
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    content = tar.extractfile(member)
-                    if content is None:
-                        raise DataError(f"{str(archive)!r} is damaged: {name!r} has no content. Get it again.")
-                    with _new(target, name, archive) as file:
-                        while chunk := content.read(_CHUNK):
-                            file.write(chunk)
+                    if str(name).casefold() in seen:
+                        raise FileExistsError(f"{member.name!r} comes twice")
+                    seen.add(str(name).casefold())  # on some systems A.jpg and a.jpg are one file
+                    _write(tar, member, target)
                     files += 1
                     on_file(files)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise DataError(f"an archive must hold every name once; in {str(archive)!r}: {error}. It is not unpacked.") from error
+    except (tarfile.TarError, EOFError, ValueError, RecursionError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"an archive must be whole; {str(archive)!r} is not: {error}. Get it again.") from error
     except OSError as error:
         raise cannot_write(folder, error) from error
@@ -76,25 +76,29 @@ class _Bounded(io.RawIOBase):
         return content
 
 
-def _target(member: tarfile.TarInfo, archive: Path, folder: Path) -> tuple[str, Path]:
-    """The member's name and where it goes."""
-    name = member.name
+def _checked(member: tarfile.TarInfo, archive: Path) -> PurePosixPath:
+    """The path of a member that may be written."""
+    name = PurePosixPath(member.name)
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE) or member.issparse():
-        raise DataError(f"an archive must hold files and folders alone; in {str(archive)!r}, {name!r} is something else.")
-    if leads_out(name) or (not PurePosixPath(name).parts and not member.isdir()):
-        raise DataError(f"names in an archive must lead below its folder; {str(archive)!r} has {name!r}. It is not unpacked.")
-    return name, folder / PurePosixPath(name)
+        raise DataError(
+            f"an archive must hold files and folders alone; {member.name!r} of {str(archive)!r} is something else."
+        )
+    if leads_out(member.name) or (not name.parts and not member.isdir()):
+        raise DataError(f"names in an archive must lead below its folder; {str(archive)!r} has {member.name!r}.")
+    return name
 
 
-def _new(target: Path, name: str, archive: Path) -> io.BufferedWriter:
-    try:
-        return open(target, "xb")
-    except (FileExistsError, IsADirectoryError):
-        raise DataError(f"an archive must hold every name once; {str(archive)!r} has {name!r} again. Get it again.") from None
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    content = tar.extractfile(member)
+    if content is None:
+        raise tarfile.ReadError(f"{member.name!r} has no content")
+    with target.open("wb") as file:
+        while chunk := content.read(_CHUNK):
+            file.write(chunk)
 
 
 def _too_much(archive: Path, most: int) -> DataError:
     return DataError(
-        f"an archive of {os.path.getsize(archive):,} bytes may unpack to {most:,} bytes and {MOST_MEMBERS:,} names; "
+        f"an archive of {archive.stat().st_size:,} bytes may unpack to {most:,} bytes and {MOST_MEMBERS:,} names; "
         f"{str(archive)!r} holds more. It is not unpacked."
     )

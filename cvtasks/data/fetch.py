@@ -49,7 +49,6 @@ def fetch(known: KnownData, place: Path, base: str = "", report: Report = lambda
         )
     base = base or known.base
     try:
-        place.mkdir(parents=True, exist_ok=True)
         for file in known.files:
             if not (place / file.name).is_file():
                 download(urljoin(f"{base.rstrip('/')}/", file.name), file, place / file.name, report)
@@ -76,11 +75,10 @@ def download(
             silent or slow, or the file is too large or has another MD5.
     """
     part = path.with_name(f"{path.name}.part")
-    timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
-    most = file.size + file.size // 10
-    if not (part.is_file() and file.size == part.stat().st_size):
-        _receive(url, file, part, most, report, timeout_s)
-    with part.open("rb") as content:
+    if not (part.is_file() and part.stat().st_size == file.size):
+        _receive(url, file, part, report, TIMEOUT_S if timeout_s is None else timeout_s)
+    with part.open("rb+") as content:
+        os.fsync(content.fileno())
         received = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if received != file.md5:
         part.unlink()
@@ -91,41 +89,55 @@ def download(
     part.replace(path)
 
 
-def _receive(url: str, file: RemoteFile, part: Path, most: int, report: Report, timeout_s: float) -> None:
+def _receive(url: str, file: RemoteFile, part: Path, report: Report, timeout_s: float) -> None:
     """Append to the part, or begin it, until all is there."""
     have = part.stat().st_size if part.is_file() else 0
+    most = file.size + file.size // 10
     try:
         with _answer(url, have, timeout_s) as response:
+            if response.status == 416:  # nothing is missing, or what is here is too much: the MD5 will tell
+                return
             start, total = _extent(response, have)
             if total is not None and total > most:
                 raise _too_large(url, file, total)
             begun, done = time.monotonic(), start
+            part.parent.mkdir(parents=True, exist_ok=True)
             with part.open("r+b" if start else "wb") as out:
                 out.seek(start)
                 out.truncate()
-                while chunk := response.read1(_CHUNK):
+                for chunk in _chunks(response):
                     out.write(chunk)
                     done += len(chunk)
                     report(f"{file.name}: {done / 1e6:,.1f} of {max(total or file.size, done) / 1e6:,.1f} MB")
                     if done > most:
                         raise _too_large(url, file, done)
                     if time.monotonic() - begun > timeout_s + (done - start) / _SLOWEST:
-                        raise TimeoutError(f"fewer than {_SLOWEST:,} bytes a second")
-                out.flush()
-                os.fsync(out.fileno())
-        if total is not None and done < total:
-            raise ConnectionError(f"it ended after {done:,} of {total:,} bytes")
-    except (_Unreachable, ConnectionError, TimeoutError, HTTPException) as error:
-        silent = isinstance(error, TimeoutError) and "timed out" in str(error)
-        why = f"it was silent for {timeout_s:g} s" if silent else error
+                        raise _Unreachable(f"it sends fewer than {_SLOWEST:,} bytes a second")
+            if total is not None and done < total:
+                raise _Unreachable(f"it broke off after {done:,} of {total:,} bytes")
+    except _Unreachable as error:
         raise DataError(
-            f"an address must give its file; {url!r} did not: {why}. Run the command again, which goes on from there, or give "
-            "another address with --url."
+            f"an address must give its file; {url!r} did not: {error}. Try again, which goes on with what has come already, "
+            "or give another address with --url."
         ) from error
 
 
 class _Unreachable(Exception):
-    """An address could not be asked; the text says why."""
+    """An address could not be asked, or not to the end; the text says why."""
+
+
+def _unreachable(error: Exception) -> _Unreachable:
+    reason = getattr(error, "reason", error)
+    return _Unreachable("it is silent for too long" if isinstance(reason, TimeoutError) else str(reason))
+
+
+def _chunks(response: HTTPResponse) -> Iterator[bytes]:
+    """What an answer holds, as it comes."""
+    try:
+        while chunk := response.read1(_CHUNK):
+            yield chunk
+    except (OSError, HTTPException) as error:
+        raise _unreachable(error) from error
 
 
 @contextmanager
@@ -142,8 +154,8 @@ def _answer(url: str, have: int, timeout_s: float) -> Iterator[HTTPResponse]:
             raise _Unreachable(f"{at!r} is neither http nor https")
         try:
             response = opener.open(Request(at, headers=headers), timeout=timeout_s)
-        except (OSError, ValueError) as error:  # ValueError: no valid address
-            raise _Unreachable(str(getattr(error, "reason", error))) from error
+        except (OSError, HTTPException, ValueError) as error:  # ValueError: no valid address
+            raise _unreachable(error) from error
         with response:
             location = response.headers.get("Location")
             if response.status in (200, 206) or (response.status == 416 and have):
@@ -162,12 +174,9 @@ def _extent(response: HTTPResponse, have: int) -> tuple[int, int | None]:
         return 0, int(length) if length.isdecimal() else None
     unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
     span, _, whole = rest.partition("/")
-    total = int(whole) if whole.isdecimal() else None
-    if response.status == 416:
-        raise _Unreachable(f"it has no more than the {have:,} bytes that are here already; remove the .part")
     if unit.lower() != "bytes" or span.partition("-")[0] != str(have):
         raise _Unreachable(f"it was asked for what follows byte {have:,} and answers with {rest or 'something else'!r}")
-    return have, total
+    return have, int(whole) if whole.isdecimal() else None
 
 
 def _too_large(url: str, file: RemoteFile, received: int) -> DataError:

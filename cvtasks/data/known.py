@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvtasks.cache import cache_folder
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -170,14 +170,3 @@ def resolve(data: str) -> Path:
         raise DataError(f"a known data set must be fetched before it is used; {data!r} is not there. Run {ways}.")
     roots = [place_of(name) / KNOWN[name].root for name in members]
     return roots[0] if len(roots) == 1 else roots[0].parent
-
-
-def known_data(name: str) -> KnownData:
-    """The data set of that name.
-
-    Raises:
-        DataError: there is none.
-    """
-    if name not in KNOWN:
-        raise DataError(f'"{name}" is no data set that can be fetched. {did_you_mean(name, KNOWN)}')
-    return KNOWN[name]

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from cvtasks.answers import Boxes, Mask
+from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data.source import Source
 
 
@@ -12,12 +12,27 @@ def statistics(source: Source) -> list[dict[str, Any]]:
     """One row a class, in the order of the classes.
 
     For boxes: `class`, `objects`, `pictures` that hold one, `difficult`, `crowds`, and the median `width` and `height` of the
-    objects in pixels. For masks: `class`, `pictures`, and `share` of all pixels that are not void, 0 to 1.
+    objects in pixels. For masks: `class`, `pictures`, and `share` of all pixels that are not void, 0 to 1. For labels: `class`,
+    `pictures` that show it, and `difficult`: pictures in which it is neither to be found nor counted against whoever finds it.
     """
     truths = [source.truth(index) for index in range(len(source))]
     masks = [truth for truth in truths if isinstance(truth, Mask)]
     boxes = [truth for truth in truths if isinstance(truth, Boxes)]
+    labels = [truth for truth in truths if isinstance(truth, Labels)]
+    if labels:
+        return _of_labels(labels, source.classes)
     return _of_masks(masks, source.classes) if masks else _of_boxes(boxes, source.classes)
+
+
+def _of_labels(truths: list[Labels], classes: tuple[str, ...]) -> list[dict[str, Any]]:
+    shown, difficult = np.zeros(len(classes), np.int64), np.zeros(len(classes), np.int64)
+    for truth in truths:
+        shown += (truth.scores > 0) & ~truth.difficult
+        difficult += truth.difficult
+    return [
+        {"class": name, "pictures": int(pictures), "difficult": int(hard)}
+        for name, pictures, hard in zip(classes, shown, difficult, strict=True)
+    ]
 
 
 def _of_boxes(truths: list[Boxes], classes: tuple[str, ...]) -> list[dict[str, Any]]:

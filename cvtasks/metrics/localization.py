@@ -11,6 +11,7 @@ from cvtasks.metrics.detection_errors import BoxError
 
 _GUESSES = 5
 _SHOWN = 16  # pictures in the gallery
+_OF_A_CLASS = ("top-1 localization accuracy", "top-1 accuracy")  # that are drawn
 
 
 class LocationMetric:
@@ -68,11 +69,13 @@ class LocationMetric:
         return matrix
 
     def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
-        """The confusion matrix of the classes, accuracy at each IoU, and the pictures that were wrong with the most certainty."""
-        from cvtasks.figures import matrix, share_curves
+        """The confusion matrix of the classes, how each did, accuracy at each IoU, and the surest guesses that were wrong."""
+        from cvtasks.figures import class_bars, matrix, share_curves
         from cvtasks.gallery import contact_sheet, error_tile
 
         yield "confusion.png", matrix(self.confusion, self._classes, (*self._classes, "nothing"), "best guesses")
+        rows = self.per_class()
+        yield "classes.png", class_bars({name: {key: row[key] for key in _OF_A_CLASS} for name, row in rows.items()})
         overlap, same = (rows[:, 0] for rows in self._overlaps())
         shares = {
             "the best guess's box": [_mean(overlap >= least) for least in THRESHOLDS],

@@ -110,14 +110,15 @@ class MultiLabelMetric:
         return float(THRESHOLDS[middle].round(2)), float(mean[middle])
 
     def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
-        """Precision and recall, F1, and the surest errors of each kind; what has at least the best threshold is shown."""
-        from cvtasks.figures import f1_curves, precision_recall_curves
+        """Curves, bars of the classes, and the surest errors of each kind; what has at least the best threshold is shown."""
+        from cvtasks.figures import class_bars, f1_curves, precision_recall_curves
         from cvtasks.gallery import captioned, contact_sheet
 
         curves, (threshold, _) = {name: curve for name, curve in self.curves().items() if curve.objects}, self.best_threshold()
         yield "pr-curves.png", precision_recall_curves(curves, "VOC2012 multi-label mAP", "")
         f1 = {name: curve.f1(THRESHOLDS) for name, curve in curves.items()}
         yield "f1-curve.png", f1_curves(f1, THRESHOLDS, threshold, "")
+        yield "classes.png", class_bars(self.per_class())
         shown, difficult, scores = self._collected()
         for title, wrong, order in (
             ("false-positives", ~shown & ~difficult & (scores >= threshold), -scores),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.boxes import clip
+from cvtasks.boxes import areas, clip
 from cvtasks.drawing import draw_boxes
 from cvtasks.errors import ModelError
 from cvtasks.letterbox import Letterbox
@@ -16,7 +16,7 @@ from cvtasks.tasks.base import Classes, Metric, Top
 from cvtasks.tasks.boxes_task import BoxesTask
 
 _GUESSES = 5  # classes of an answer, all with the one box: what top-5 accuracy looks at
-_LEAST = 1e-6  # score below which a class is not in an answer
+_DECIMALS = 2  # of a box's edges in pixels, as COCO writes them: what the way to the canvas and back does not change
 
 _BOUNDS: dict[str, tuple[float, float]] = {
     "threshold": (0, 1),
@@ -33,18 +33,18 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 class Localize(BoxesTask):
     """The recipe's table `[localize]`.
 
-    A target is (4 + classes,): left, top, right and bottom edge of the object as shares of the canvas, 0 to 1, and a one for its
-    class; all zero where a picture has no object.
+    A target is (4 + classes,): left, top, right and bottom edge of the object as fractions of the canvas, 0 to 1, and a one for
+    its class; all zero where no object is left in the picture, which then counts for nothing.
 
     Attributes:
         threshold: the least score, 0 to 1, of an answer that is shown to a user who asks for no other.
-        object: which of a picture's objects counts, of those that are neither difficult nor a crowd: the "largest", or the
-            "only" one. Pictures without it are left out.
+        object: which object a picture is about, of those that are neither difficult nor a crowd: the "largest", or the "only"
+            one. Pictures without it are left out.
         width: channels of the head; `depth`: its 3×3 convolutions.
-        dropout: share of the channels that training hides from the last layer.
+        dropout: share of the head's channels that training hides from the classes.
         smoothing: share of the truth that is spread over all classes.
         box_weight: weight of the box's loss beside the class's, above 0.
-        l1_weight: weight, within the box's loss, of the edges' distances beside the generalized IoU.
+        l1_weight: weight, within the box's loss, of the errors of its four edges beside the generalized IoU.
     """
 
     name: ClassVar[str] = "localize"
@@ -73,42 +73,47 @@ class Localize(BoxesTask):
     @property
     def selection(self) -> str:
         """Pictures with an object."""
-        which = "an object" if self.object == "largest" else "exactly one object"
-        return f"pictures with {which} of the classes that is neither difficult nor a crowd"
+        if self.object == "only":
+            return "pictures with exactly one object of the classes that is neither difficult nor a crowd"
+        return "pictures with an object of the classes that is neither difficult nor a crowd, the largest of which counts"
 
     def select(self, truth: Boxes) -> Boxes | None:
-        """The object that counts, alone; None where there is none."""
-        counted = np.flatnonzero(truth.counted & (truth.xyxy[:, 2:] > truth.xyxy[:, :2]).all(axis=1))
-        if not len(counted) or (self.object == "only" and len(counted) > 1):
+        """The object that the picture is about, alone; None where there is none. Of objects of one area the first counts."""
+        real = np.flatnonzero(truth.counted & (areas(truth.xyxy) > 0))
+        if not len(real) or (self.object == "only" and len(real) > 1):
             return None
-        return truth.take(counted[[np.argmax(truth.areas[counted])]])
+        return truth.take(real[[truth.areas[real].argmax()]])
 
     def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
         """(4 + classes,)."""
         return (4 + len(classes),)
 
     def encode(self, truth: Boxes, letterbox: Letterbox) -> np.ndarray:
-        """Boxes, of which the largest that counts is taken, → (4 + classes,) float32."""
+        """Boxes, of which `select` says which counts, → (4 + classes,) float32."""
         target = np.zeros(4 + len(truth.classes), np.float32)
         chosen = self.select(truth)
         if chosen is not None:
-            height, width = letterbox.canvas
-            target[:4] = letterbox.boxes(chosen.xyxy)[0] / (width, height, width, height)
+            target[:4] = letterbox.boxes(chosen.xyxy)[0] / _sides(letterbox.canvas)
             target[4 + chosen.labels[0]] = 1
         return target
 
     def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> Boxes:
-        """(4 + classes,) → Boxes: the one box with each of the five best classes, the best first, from `threshold` on."""
-        height, width = letterbox.canvas
-        box = letterbox.boxes_back(output[None, :4] * np.array([width, height, width, height], np.float32))
+        """(4 + classes,) → Boxes: the five best classes, the best first, without scores below `threshold`; all with the one box.
+
+        A box that lies beside the picture, or is thinner than what is written of it, becomes one pixel wide or high.
+        """
         scores = np.clip(output[4:], 0, 1).astype(np.float32)
         best = np.argsort(-scores, kind="stable")[:_GUESSES]
-        best = best[scores[best] >= max(threshold, _LEAST)]
-        xyxy = clip(box, letterbox.size).repeat(len(best), axis=0)
-        return Boxes.of(xyxy, best, classes, letterbox.size, scores=scores[best])
+        best = best[(scores[best] > 0) & (scores[best] >= threshold)]
+        box = clip(letterbox.boxes_back(output[None, :4] * _sides(letterbox.canvas)), letterbox.size)
+        low, high = np.split(box.astype(np.float64).round(_DECIMALS), 2, axis=1)
+        flat = high <= low
+        low = np.where(flat, np.minimum(low, _sides(letterbox.size)[:2] - 1), low)
+        xyxy = np.concatenate([low, np.where(flat, low + 1, high)], axis=1)
+        return Boxes.of(xyxy.repeat(len(best), axis=0), best, classes, letterbox.size, scores=scores[best])
 
     def metric(self, classes: Classes) -> LocationMetric:
-        """Localization accuracy of the ImageNet challenge, and how well the box fits."""
+        """Localization accuracy as ILSVRC has it, and how well the boxes fit."""
         return LocationMetric(classes)
 
     def tuned(self, metric: Metric) -> "Localize":
@@ -116,19 +121,18 @@ class Localize(BoxesTask):
         return self
 
     def draw(self, image: np.ndarray, answer: Boxes) -> np.ndarray:
-        """The picture with the object's box, its best class and that one's score."""
-        return draw_boxes(image, answer.take(np.arange(min(len(answer), 1))))
+        """The picture with a box around the object, its best class and that one's score."""
+        return draw_boxes(image, answer.take(slice(1)))
 
     def summary(self, answer: Boxes) -> str:
-        """The five best classes with their scores in percent."""
-        best = (f"{name} {score:.0%}" for name, score in zip(answer.names, answer.scores, strict=True))
-        return ", ".join(best) or "nothing is sure enough"
+        """The best class and its score in percent."""
+        return f"{answer.names[0]} {answer.scores[0]:.0%}" if len(answer) else "no class is sure enough"
 
     def head(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, 4 + classes) float32."""
         from cvtasks.networks.localizer import localizer
 
-        return localizer(maps, classes=len(classes), width=self.width, depth=self.depth, dropout=self.dropout)
+        return localizer(image, maps, classes=len(classes), width=self.width, depth=self.depth, dropout=self.dropout)
 
     def activate(self, logits: Any) -> Any:
         """Edges within the canvas, and a softmax over the classes."""
@@ -137,9 +141,14 @@ class Localize(BoxesTask):
         return activate(logits)
 
     def loss(self, target: Any, logits: Any) -> Any:
-        """Cross-entropy of the class plus `box_weight` × (GIoU loss + `l1_weight` × distance of the edges)."""
+        """Cross-entropy of the class plus `box_weight` × (GIoU loss + `l1_weight` × L1 loss of the edges)."""
         from cvtasks.networks.localizer import localization_loss
 
         return localization_loss(
             target, logits, smoothing=self.smoothing, box_weight=self.box_weight, l1_weight=self.l1_weight
         )
+
+
+def _sides(size: tuple[int, int]) -> np.ndarray:
+    """(height, width) → (4,) float32: what left, top, right and bottom are fractions of."""
+    return np.array([size[1], size[0]] * 2, np.float32)

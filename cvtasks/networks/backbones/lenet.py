@@ -21,6 +21,7 @@ import keras
 
 from cvtasks.networks.backbones.normalisation import to_ink
 from cvtasks.networks.backbones.norms import normalised
+from cvtasks.networks.backbones.tops import dense_layers
 
 _INPUT = 32
 
@@ -29,6 +30,7 @@ def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
     """Return S2 and S4, of stride 2 and 4.
 
     Args:
+        norm: between each convolution and its tanh; "" for none.
         image: `(batch, height, width, 3)` RGB 0–255. Pictures of 28×28 pixels, as MNIST has them, get two black pixels on each
             side, as in the paper.
     """
@@ -45,9 +47,4 @@ def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
 
 def top(features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool) -> list[keras.KerasTensor]:
     """Return the logits of C5, F6 and the output, `(batch, classes)`."""
-    x = keras.layers.Flatten(name="flatten")(features[-1])
-    for name, units in (("c5", 120), ("f6", 84)):
-        x = keras.layers.Dense(units, activation="tanh", name=name)(x)
-        if dropout:
-            x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
-    return [keras.layers.Dense(classes, dtype="float32", name="logits")(x)]
+    return [dense_layers(features[-1], ("c5", "f6"), (120, 84), classes, dropout, activation="tanh")]
