@@ -3,8 +3,9 @@
     python benchmarks/start.py [--model MODEL] [--runs 7]
 
 - `python -m cvtasks --help` against `python -c "import keras"`: help must not pay for a framework (at most a tenth).
-- `python -m cvtasks segment PHOTO` with the compiled graph against the same with Keras (at most a fifth). Both write the
-  same files, into a folder that is thrown away; the first process of each, which fills the disk's cache, is not counted.
+- `python -m cvtasks TASK PHOTO`, the task being the model's, with the compiled graph against the same with Keras (at most a
+  fifth). Both write the same files, into a folder that is thrown away; the first process of each, which fills the disk's
+  cache, is not counted.
 
 Takes about three minutes at 7 runs.
 """
@@ -19,8 +20,10 @@ from pathlib import Path
 from compare import interleaved, medians, photographs, print_times, report
 
 from cvtasks.media.pictures import write_picture
+from cvtasks.recipe import read_recipe
+from cvtasks.zoo import RECIPE, model_folder
 
-TARGET = {"help / import keras": "<= 0.1", "segment, openvino / keras": "<= 0.2"}
+TARGET = {"help / import keras": "<= 0.1", "one picture, openvino / keras": "<= 0.2"}
 
 
 def main() -> None:
@@ -29,21 +32,22 @@ def main() -> None:
     parser.add_argument("--model", default="segment-mobilenet-voc", help="a name of the zoo or a folder")
     parser.add_argument("--runs", type=int, default=7, help="processes of each kind (default: 7)")
     options = parser.parse_args()
+    task = read_recipe(model_folder(options.model) / RECIPE).task.name
     with tempfile.TemporaryDirectory() as place:
         photo = str(Path(place) / "photo.jpg")
         write_picture(photo, photographs(500, 375, 1)[0])
-        segment = ["-m", "cvtasks", "segment", photo, "--model", options.model, "-o", f"{place}/output", "--engine"]
+        command = ["-m", "cvtasks", task, photo, "--model", options.model, "-o", f"{place}/output", "--engine"]
         help_times = interleaved(
             {"--help": partial(process, "-m", "cvtasks", "--help"), "import keras": partial(process, "-c", "import keras")},
             options.runs,
         )
-        segment_times = interleaved(
-            {engine: partial(process, *segment, engine) for engine in ("openvino", "keras")},
+        picture_times = interleaved(
+            {engine: partial(process, *command, engine) for engine in ("openvino", "keras")},
             options.runs,
         )
     print_times("start", help_times)
-    print_times("segment one picture, cold", segment_times)
-    first, second = medians(help_times), medians(segment_times)
+    print_times(f"{task} one picture, cold", picture_times)
+    first, second = medians(help_times), medians(picture_times)
     ratios = (first["--help"] / first["import keras"], second["openvino"] / second["keras"])
     report("start", TARGET, ratio={name: round(ratio, 3) for name, ratio in zip(TARGET, ratios, strict=True)})
 

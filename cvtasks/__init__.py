@@ -3,17 +3,18 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cvtasks.answers import Boxes, Mask, Sample
+    from cvtasks.answers import Boxes, Labels, Mask, Sample
     from cvtasks.errors import CVTasksError
     from cvtasks.model import Model, load
     from cvtasks.recipe import Recipe, read_recipe
 
-__all__ = ["Boxes", "CVTasksError", "Mask", "Model", "Recipe", "Sample", "load", "read_recipe"]
+__all__ = ["Boxes", "CVTasksError", "Labels", "Mask", "Model", "Recipe", "Sample", "load", "read_recipe"]
 __version__ = "0.1.0"
 
 _HOME = {
     "Boxes": "cvtasks.answers",
     "CVTasksError": "cvtasks.errors",
+    "Labels": "cvtasks.answers",
     "Mask": "cvtasks.answers",
     "Model": "cvtasks.model",
     "Recipe": "cvtasks.recipe",

@@ -43,7 +43,8 @@ class Model:
             threshold: the least score, 0 to 1, of what the answer holds; None for the recipe's own.
 
         Returns:
-            the answer in pixels of this picture: a `Mask` for segmentation, `Boxes` for detection.
+            the answer in pixels of this picture: `Labels` for classification, `Boxes` for localization and detection, a `Mask`
+            for segmentation.
 
         Raises:
             InputError: the picture cannot be read.

@@ -51,7 +51,7 @@ def fetch(known: KnownData, place: Path, base: str = "", report: Report = lambda
     try:
         for file in known.files:
             if not (place / file.name).is_file():
-                download(urljoin(f"{base.rstrip('/')}/", file.name), file, place / file.name, report)
+                download(f"{base.rstrip('/')}/{file.name}", file, place / file.name, report)
         if known.root != ".":
             _unpack_all(known, place, report)
         else:
@@ -154,16 +154,16 @@ def _answer(url: str, have: int, timeout_s: float) -> Iterator[HTTPResponse]:
             raise _Unreachable(f"{at!r} is neither http nor https")
         try:
             response = opener.open(Request(at, headers=headers), timeout=timeout_s)
+            following = urljoin(at, response.headers.get("Location", ""))
         except (OSError, HTTPException, ValueError) as error:  # ValueError: no valid address
             raise _unreachable(error) from error
         with response:
-            location = response.headers.get("Location")
             if response.status in (200, 206) or (response.status == 416 and have):
                 yield response
                 return
-            if response.status not in (301, 302, 303, 307, 308) or location is None:
+            if response.status not in (301, 302, 303, 307, 308):
                 raise _Unreachable(f"it answers {response.status} {response.reason}")
-        at = urljoin(at, location)
+        at = following
     raise _Unreachable(f"it redirects more than {_MOST_REDIRECTS} times")
 
 

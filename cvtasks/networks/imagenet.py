@@ -6,10 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
 from cvtasks.errors import ModelError
+from cvtasks.networks.safetensors_file import damaged, write_safetensors
+from cvtasks.networks.weight_files import opened
 from cvtasks.networks.weights import Transfer, assign, compared
 
 if TYPE_CHECKING:
@@ -26,6 +29,10 @@ FILES: dict[str, tuple[str, str | None]] = {
     "resnet50-v2": ("resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5", "fac2f116257151a9d068a22e544a4917"),
     "resnet101-v2": ("resnet/resnet101v2_weights_tf_dim_ordering_tf_kernels_notop.h5", "c0ed64b8031c3730f411d2eb4eea35b5"),
     "resnet152-v2": ("resnet/resnet152v2_weights_tf_dim_ordering_tf_kernels_notop.h5", "ed17cf2e0169df9d443503ef94b23b33"),
+    "inception-v3": (
+        "inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "bcbd6486424b2319ff4ef7d526e38f63",
+    ),
     "mobilenet": ("mobilenet/mobilenet_1_0_224_tf_no_top.h5", None),
     "mobilenet-12": ("mobilenet/mobilenet_1_0_224_tf_no_top.h5", None),
     "mobilenet-075": ("mobilenet/mobilenet_7_5_224_tf_no_top.h5", None),
@@ -33,6 +40,9 @@ FILES: dict[str, tuple[str, str | None]] = {
     "mobilenet-025": ("mobilenet/mobilenet_2_5_224_tf_no_top.h5", None),
 }
 """Backbone → file below the base URL, and its MD5 as keras.applications has it; for MobileNet it has none."""
+
+NUMBERED = ("inception-v3",)
+"""Backbones whose layers have numbers instead of names in the file, so that it is read in the layers' order, as Keras does."""
 
 TIME_LIMIT = 60.0
 """Seconds without a byte after which a download is given up."""
@@ -53,7 +63,8 @@ def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = Non
         ModelError: there are none for this backbone; or the file cannot be fetched, is damaged or lacks a variable.
     """
     path = fetch_imagenet(name, base_url)
-    report, values = compared(backbone, path)
+    with TemporaryDirectory() as place:
+        report, values = compared(backbone, _named(backbone, path, Path(place)) if name in NUMBERED else path)
     if report.missing or report.mismatched:
         raise ModelError(
             f"ImageNet weights must have every variable of {name}; {str(path)!r} does not: {report} "
@@ -97,6 +108,24 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
             'or set `weights` to the path of a file you have (`weights = "path/to/file"`).'
         ) from error
     return target
+
+
+def _named(backbone: "keras.Model", path: Path, place: Path) -> Path:
+    """Return a copy, in the folder `place`, of a Keras 2 file with the names of the backbone's variables, in the order of layers."""
+    import h5py
+
+    with opened(path) as stored:
+        try:
+            with h5py.File(path, "r") as file:
+                layers = [file[layer].attrs["weight_names"] for layer in file.attrs["layer_names"]]
+            keys = [name.decode().removesuffix(":0") for names in layers for name in names]
+            values = [stored[key].read() for key in keys]
+        except (KeyError, AttributeError, OSError, ValueError) as error:
+            raise damaged(path, f"it must list its layers as Keras 2 did; {error}") from error
+    variables = [variable.path for layer in backbone.layers for variable in layer.weights]
+    copy = place / path.with_suffix(".safetensors").name
+    write_safetensors(copy, dict(zip(variables, values, strict=False)))
+    return copy
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 A backbone takes `(batch, height, width, 3)` float RGB in 0–255 and begins with its own normalisation. Its outputs are a
 list of maps `(batch, height / s, width / s, channels)`, one for every stride s of its table entry. The names are known
 without importing Keras; a network is built when it is asked for.
+
+A family's module has `build(image, norm="", **options)`, which gives those maps, and `top(features, classes, dropout, auxiliary,
+**options)`, the classifier of its paper; options are those of the table.
 """
 
 from collections.abc import Sequence
@@ -21,7 +24,7 @@ class Architecture:
     """One row of the table of backbones.
 
     Attributes:
-        module: the file beside this one whose `build(image, **options)` makes the feature maps.
+        module: the file beside this one with the family's `build` and `top`.
         options: what tells this network from the others of its family.
         imagenet: keras.applications publishes ImageNet weights for it.
         strides: pixels of the image to one cell of each map, finest first.
@@ -35,7 +38,7 @@ class Architecture:
 
     module: str
     options: dict[str, Any]
-    imagenet: bool
+    imagenet: bool = False
     strides: tuple[int, ...] = (2, 4, 8, 16, 32)
     aligned: bool = True
     least: int = 0
@@ -47,38 +50,66 @@ class Architecture:
         """Raise ModelError if images of that side do not fit the network; `name` and `key` are what the error calls them."""
         stride = self.strides[-1] if self.aligned else 1
         least = max(stride, self.least)
-        if least <= side <= 4096 and side % stride == 0:
+        if isinstance(side, int) and least <= side <= 4096 and side % stride == 0:
             return
-        low = min(max(least, side // stride * stride), 4096)
+        low = min(max(least, int(side) // stride * stride), 4096)
         rule = f"a multiple of {stride}, the stride of {name}," if self.aligned else f"at least {least} for {name}"
         near = f"{low} or {min(low + stride, 4096)}" if low > side or self.aligned else f"{low}"
         raise ModelError(f"`{key}` must be {rule} and at most 4096; got {side}. Try {near}.")
 
 
 BACKBONES: dict[str, Architecture] = {
-    "tiny": Architecture("tiny", {}, imagenet=False),
-    "lenet5": Architecture("lenet", {}, imagenet=False, strides=(2, 4), aligned=False, least=28, norms=True, top=True),
-    "vgg11": Architecture("vgg", {"depth": 11}, imagenet=False),
-    "vgg11-bn": Architecture("vgg", {"depth": 11, "batch_norm": True}, imagenet=False),
-    "vgg13": Architecture("vgg", {"depth": 13}, imagenet=False),
-    "vgg13-bn": Architecture("vgg", {"depth": 13, "batch_norm": True}, imagenet=False),
-    "vgg16": Architecture("vgg", {"depth": 16}, imagenet=True),
-    "vgg16-bn": Architecture("vgg", {"depth": 16, "batch_norm": True}, imagenet=False),
-    "vgg19": Architecture("vgg", {"depth": 19}, imagenet=True),
-    "vgg19-bn": Architecture("vgg", {"depth": 19, "batch_norm": True}, imagenet=False),
-    "resnet18": Architecture("resnet", {"depth": 18}, imagenet=False),
-    "resnet34": Architecture("resnet", {"depth": 34}, imagenet=False),
-    "resnet50": Architecture("resnet", {"depth": 50}, imagenet=True),
-    "resnet101": Architecture("resnet", {"depth": 101}, imagenet=True),
-    "resnet152": Architecture("resnet", {"depth": 152}, imagenet=True),
-    "resnet50-v2": Architecture("resnet", {"depth": 50, "version": 2}, imagenet=True),
-    "resnet101-v2": Architecture("resnet", {"depth": 101, "version": 2}, imagenet=True),
-    "resnet152-v2": Architecture("resnet", {"depth": 152, "version": 2}, imagenet=True),
-    "mobilenet": Architecture("mobilenet", {"alpha": 1.0}, imagenet=True),
+    "tiny": Architecture("tiny", {}),
+    "lenet5": Architecture("lenet", {}, strides=(2, 4), aligned=False, least=28, norms=True, top=True),
+    "alexnet": Architecture("alexnet", {}, strides=(4, 8, 16, 32), aligned=False, least=67, norms=True, top=True),
+    "alexnet-one-tower": Architecture(
+        "alexnet", {"towers": 1}, strides=(4, 8, 16, 32), aligned=False, least=67, norms=True, top=True
+    ),
+    "alexnet-small": Architecture("alexnet", {"small": True}, strides=(2, 4), norms=True, top=True),
+    "vgg11": Architecture("vgg", {"depth": 11}, norms=True, top=True),
+    "vgg11-lrn": Architecture("vgg", {"depth": 11, "norm": "lrn"}, norms=True, top=True),
+    "vgg11-bn": Architecture("vgg", {"depth": 11, "norm": "batch"}, norms=True, top=True),
+    "vgg11-bn-050": Architecture("vgg", {"depth": 11, "norm": "batch", "width": 0.5}, norms=True, top=True),
+    "vgg11-bn-025": Architecture("vgg", {"depth": 11, "norm": "batch", "width": 0.25}, norms=True, top=True),
+    "vgg13": Architecture("vgg", {"depth": 13}, norms=True, top=True),
+    "vgg13-bn": Architecture("vgg", {"depth": 13, "norm": "batch"}, norms=True, top=True),
+    "vgg16": Architecture("vgg", {"depth": 16}, imagenet=True, norms=True, top=True),
+    "vgg16-c": Architecture("vgg", {"depth": 16, "column_c": True}, norms=True, top=True),
+    "vgg16-bn": Architecture("vgg", {"depth": 16, "norm": "batch"}, norms=True, top=True),
+    "vgg19": Architecture("vgg", {"depth": 19}, imagenet=True, norms=True, top=True),
+    "vgg19-bn": Architecture("vgg", {"depth": 19, "norm": "batch"}, norms=True, top=True),
+    "nin": Architecture("nin", {}, strides=(1, 2, 4), norms=True, top=True),
+    "nin-050": Architecture("nin", {"width": 0.5}, strides=(1, 2, 4), norms=True, top=True),
+    "googlenet": Architecture("googlenet", {}, norms=True, top=True, extras=2),
+    "inception-small": Architecture("inception_small", {}, strides=(1, 2, 4), norms=True, top=True),
+    "inception-small-050": Architecture("inception_small", {"width": 0.5}, strides=(1, 2, 4), norms=True, top=True),
+    "inception-v3": Architecture("inception_v3", {}, imagenet=True, aligned=False, least=75, norms=True, top=True),
+    "resnet18": Architecture("resnet", {"depth": 18}, norms=True, top=True),
+    "resnet34": Architecture("resnet", {"depth": 34}, norms=True, top=True),
+    "resnet50": Architecture("resnet", {"depth": 50}, imagenet=True, top=True),
+    "resnet101": Architecture("resnet", {"depth": 101}, imagenet=True, top=True),
+    "resnet152": Architecture("resnet", {"depth": 152}, imagenet=True, top=True),
+    "resnet18-v2": Architecture("resnet", {"depth": 18, "version": 2}, norms=True, top=True),
+    "resnet34-v2": Architecture("resnet", {"depth": 34, "version": 2}, norms=True, top=True),
+    "resnet50-v2": Architecture("resnet", {"depth": 50, "version": 2}, imagenet=True, top=True),
+    "resnet101-v2": Architecture("resnet", {"depth": 101, "version": 2}, imagenet=True, top=True),
+    "resnet152-v2": Architecture("resnet", {"depth": 152, "version": 2}, imagenet=True, top=True),
+    "resnet20": Architecture("resnet", {"depth": 20}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet32": Architecture("resnet", {"depth": 32}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet44": Architecture("resnet", {"depth": 44}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet56": Architecture("resnet", {"depth": 56}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet110": Architecture("resnet", {"depth": 110}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet20-wide": Architecture("resnet", {"depth": 20, "width": 2}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet20-v2": Architecture("resnet", {"depth": 20, "version": 2}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet32-v2": Architecture("resnet", {"depth": 32, "version": 2}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet44-v2": Architecture("resnet", {"depth": 44, "version": 2}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet56-v2": Architecture("resnet", {"depth": 56, "version": 2}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet110-v2": Architecture("resnet", {"depth": 110, "version": 2}, strides=(1, 2, 4), norms=True, top=True),
+    "mobilenet": Architecture("mobilenet", {"alpha": 1.0}, imagenet=True, top=True),
     "mobilenet-12": Architecture("mobilenet", {"alpha": 1.0, "last": 12}, imagenet=True),
-    "mobilenet-075": Architecture("mobilenet", {"alpha": 0.75}, imagenet=True),
-    "mobilenet-050": Architecture("mobilenet", {"alpha": 0.5}, imagenet=True),
-    "mobilenet-025": Architecture("mobilenet", {"alpha": 0.25}, imagenet=True),
+    "mobilenet-075": Architecture("mobilenet", {"alpha": 0.75}, imagenet=True, top=True),
+    "mobilenet-050": Architecture("mobilenet", {"alpha": 0.5}, imagenet=True, top=True),
+    "mobilenet-025": Architecture("mobilenet", {"alpha": 0.25}, imagenet=True, top=True),
 }
 
 
@@ -98,19 +129,22 @@ def build_backbone(name: str, size: tuple[int | None, int | None], norm: str = "
 
     Args:
         name: a key of `BACKBONES`.
-        size: (height, width) of the input in pixels, multiples of the coarsest stride. None leaves a side open: the
-            network then takes any multiple.
+        size: (height, width) of the input in pixels, multiples of the coarsest stride; or any from the table's `least` on, where
+            the network is not aligned. None leaves a side open.
         norm: "" for the network's own normalisation, or a kind of `norms.py` where the table says that it can be chosen.
 
     Returns:
         A functional model, `(batch, height, width, 3)` float RGB 0–255 → list of maps
-        `(batch, height / s, width / s, channels)`, one for each of `architecture(name).strides`, finest first.
+        `(batch, height / s, width / s, channels)`, one for each of `architecture(name).strides`, finest first; then the table's
+        `extras`.
 
     Raises:
-        ModelError: unknown name, or a size that is no multiple of the coarsest stride.
+        ModelError: unknown name, a size that does not fit, or a normalisation that cannot be chosen.
     """
     row = architecture(name)
     height, width = _checked(size, name, row)
+    if norm and not row.norms:
+        raise ModelError(f'`norm` cannot be chosen for {name}, which has its own; got {norm!r}. Choose "".')
     import keras
 
     if keras.config.image_data_format() != "channels_last":

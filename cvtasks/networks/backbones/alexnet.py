@@ -41,7 +41,7 @@ variance of 1 each, and the constants of the local response normalisation, which
 import keras
 
 from cvtasks.networks.backbones.normalisation import to_centred_bgr, to_unit_range
-from cvtasks.networks.backbones.norms import LocalResponse, normalised
+from cvtasks.networks.backbones.norms import BARE, LocalResponse, normalised
 from cvtasks.networks.backbones.tops import dense_layers
 
 _SPREAD = 0.01
@@ -87,7 +87,7 @@ def _small(x: keras.KerasTensor, norm: str) -> list[keras.KerasTensor]:
     maps = []
     for number in (1, 2):
         x = keras.layers.Conv2D(
-            64, 5, padding="same", use_bias=norm in ("", "none"), kernel_initializer="he_normal", name=f"conv{number}"
+            64, 5, padding="same", use_bias=norm in BARE, kernel_initializer="he_normal", name=f"conv{number}"
         )(x)
         x = keras.layers.ReLU(name=f"conv{number}_relu")(normalised(x, norm, f"conv{number}_norm"))
         x = keras.layers.MaxPooling2D(3, strides=2, padding="same", name=f"pool{number}")(x)
@@ -122,7 +122,7 @@ def _convolution(
             kernel,
             strides=strides,
             padding=padding,
-            use_bias=norm in ("", "none"),
+            use_bias=norm in BARE,
             kernel_initializer=_normal(),
             bias_initializer=keras.initializers.Constant(bias),
             name=own,

@@ -27,7 +27,7 @@ import keras
 
 from cvtasks.errors import ModelError
 from cvtasks.networks.backbones.normalisation import to_centred_bgr
-from cvtasks.networks.backbones.norms import LocalResponse, normalised
+from cvtasks.networks.backbones.norms import BARE, LocalResponse, normalised
 from cvtasks.networks.backbones.tops import dense_layers
 from cvtasks.networks.classifier import pooled
 
@@ -112,7 +112,7 @@ def _convolution(
     x: keras.KerasTensor, channels: int, kernel: int, norm: str, name: str, strides: int = 1, padding: str = "same"
 ) -> keras.KerasTensor:
     """Return convolution and ReLU, with or without normalisation between them."""
-    bare = norm in ("", "none")
+    bare = norm in BARE
     x = keras.layers.Conv2D(
         channels,
         kernel,

@@ -20,7 +20,7 @@ to 1 instead of global contrast normalisation and whitening.
 import keras
 
 from cvtasks.networks.backbones.normalisation import to_unit_range
-from cvtasks.networks.backbones.norms import normalised
+from cvtasks.networks.backbones.norms import BARE, normalised
 
 _BLOCKS = (
     (("conv1", 5, 192), ("cccp1", 1, 160), ("cccp2", 1, 96)),
@@ -44,7 +44,7 @@ def build(image: keras.KerasTensor, width: float = 1.0, norm: str = "") -> list[
                 int(channels * width),
                 kernel,
                 padding="same",
-                use_bias=norm in ("", "none"),
+                use_bias=norm in BARE,
                 kernel_initializer="he_normal",
                 name=name,
             )(x)

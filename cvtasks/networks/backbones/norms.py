@@ -4,7 +4,12 @@ from typing import final
 
 import keras
 
-from cvtasks.errors import ModelError
+from cvtasks.errors import ModelError, did_you_mean
+
+BARE = ("", "none")
+"""The kinds that do nothing: the convolution before them needs its bias."""
+
+KINDS = (*BARE, "batch", "layer", "instance", "group")
 
 GROUPS = 32
 """Of group normalisation (Wu and He, "Group Normalization", 2018, section 4.1), or the most that fit the channels."""
@@ -24,9 +29,11 @@ def normalised(
         momentum: of the statistics of "batch".
 
     Raises:
-        ModelError: "instance" of maps of one place, which would all be zero.
+        ModelError: no such kind; or "instance" of maps of one place, which would all be zero.
     """
-    if not kind or kind == "none":
+    if kind not in KINDS:
+        raise ModelError(f"`norm` must be one of {', '.join(KINDS)}; got {kind!r}. {did_you_mean(kind, KINDS)}")
+    if kind in BARE:
         return x
     if kind == "batch":
         return keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, scale=scale, name=name)(x)

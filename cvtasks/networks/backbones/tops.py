@@ -14,7 +14,7 @@ def flattened(x: keras.KerasTensor, name: str = "flatten") -> keras.KerasTensor:
     Raises:
         ModelError: height or width is open, so that no dense layer can follow.
     """
-    if None in x.shape:
+    if None in x.shape[1:]:
         raise ModelError(f"A classifier with dense layers needs pictures of a fixed size; got maps of {tuple(x.shape[1:])}.")
     return keras.layers.Flatten(name=name)(x)
 

@@ -27,7 +27,7 @@ because the paper's own initialisation needs a trained A; batch normalisation is
 import keras
 
 from cvtasks.networks.backbones.normalisation import to_centred_bgr
-from cvtasks.networks.backbones.norms import LocalResponse, normalised
+from cvtasks.networks.backbones.norms import BARE, LocalResponse, normalised
 from cvtasks.networks.backbones.tops import dense_layers
 
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
@@ -80,6 +80,6 @@ def top(
 
 def _convolution(x: keras.KerasTensor, channels: int, kernel: int, norm: str, name: str) -> keras.KerasTensor:
     """Return convolution and ReLU, with or without normalisation between them."""
-    bare = norm in ("", "none")
+    bare = norm in BARE
     x = keras.layers.Conv2D(channels, kernel, padding="same", use_bias=bare, kernel_initializer="he_normal", name=name)(x)
     return keras.layers.ReLU(name=f"{name}_relu")(normalised(x, norm, f"{name}_bn"))
