@@ -1,8 +1,9 @@
 """COCO JSON, for detection."""
 
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Truth, distinct
+from cvtasks.data.inside import leads_out
 from cvtasks.data.source import require
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.coco import Id, coco_boxes, parse_coco
@@ -48,7 +49,7 @@ class COCODetection(BoxesSource):
         content = parse_coco(read_annotation(path, _MOST), str(path))
         self._images = content.images
         for image in self._images:
-            if _leads_out(image.file_name):
+            if leads_out(image.file_name):
                 raise DataError(
                     f"a file_name must lead to a picture below the data set's folder; {str(path)!r} has {image.file_name!r}."
                 )
@@ -78,9 +79,3 @@ def _splits(root: Path) -> dict[str, Path]:
     splits = {file.stem.removeprefix("instances_"): file for file in instances or files}
     pictures = any((root / name).is_dir() for name in ("images", *splits))
     return splits if pictures or below.is_dir() else {}
-
-
-def _leads_out(name: str) -> bool:
-    """Whether a relative path is none, or climbs, on this system or another."""
-    ways = PurePosixPath(name), PureWindowsPath(name)
-    return not name or "\0" in name or any(way.is_absolute() or way.drive or way.root or ".." in way.parts for way in ways)

@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.parse import urljoin
-from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, UnknownHandler
+from urllib.request import Request
 
 from cvtasks.data.archives import ENDINGS, unpack
 from cvtasks.data.known import KnownData, RemoteFile, is_complete
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.files import cannot_write, write_text
+from cvtasks.media.download import http_opener
 
 TIMEOUT_S = 30.0
 """Seconds that a server may be silent."""
@@ -143,12 +144,8 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
 @contextmanager
 def _answer(url: str, have: int, timeout_s: float) -> Iterator[HTTPResponse]:
     """The answer of status 200 or 206, or 416 to a request for what is beyond the end, after all redirects."""
-    # Python's own redirect handler follows to ftp:// and reads a redirect's body without a limit.
-    opener = OpenerDirector()
-    for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler(), UnknownHandler()):
-        opener.add_handler(handler)
     headers = {"User-Agent": "cvtasks", **({"Range": f"bytes={have}-"} if have else {})}
-    at = url
+    at, opener = url, http_opener()
     for _ in range(_MOST_REDIRECTS + 1):
         if not at.lower().startswith(("http://", "https://")):
             raise _Unreachable(f"{at!r} is neither http nor https")

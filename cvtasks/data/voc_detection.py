@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Truth, distinct
 from cvtasks.data.folders import PICTURES
+from cvtasks.data.labels import class_names
 from cvtasks.data.source import require
 from cvtasks.data.voc import VOC_CLASSES
 from cvtasks.errors import DataError, did_you_mean
@@ -92,7 +93,4 @@ def _classes(root: Path) -> tuple[str, ...]:
     path = root / "classes.txt"
     if not path.is_file():
         return VOC_CLASSES[1:]
-    names = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
-    if not names or len(set(names)) < len(names):
-        raise DataError(f"{str(path)!r} must name one class a line, each once; got {', '.join(names) or 'none'}.")
-    return names
+    return class_names(path)

@@ -53,14 +53,21 @@ def peek(url: str, timeout_s: float = TIMEOUT_S, most: int = 1024) -> tuple[str,
         return at, response.headers.get("Content-Type", "").lower(), bytes(head)
 
 
-@contextmanager
-def _answer(url: str, deadline: float, timeout_s: float) -> Iterator[tuple[str, HTTPResponse]]:
-    """The address after all redirects, and its answer of status 200; what goes wrong in the context is an InputError too."""
-    # Python's own redirect handler reads a redirect's body without a limit, and its opener knows file:// and ftp://.
+def http_opener() -> OpenerDirector:
+    """Opens http and https addresses alone, and follows no redirects.
+
+    Python's own opener knows file:// and ftp:// too, and its redirect handler reads a redirect's body without a limit.
+    """
     opener = OpenerDirector()
     for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler(), UnknownHandler()):
         opener.add_handler(handler)
-    at = url
+    return opener
+
+
+@contextmanager
+def _answer(url: str, deadline: float, timeout_s: float) -> Iterator[tuple[str, HTTPResponse]]:
+    """The address after all redirects, and its answer of status 200; what goes wrong in the context is an InputError too."""
+    at, opener = url, http_opener()
     try:
         for _ in range(_MOST_REDIRECTS + 1):
             with opener.open(_request(at), timeout=max(deadline - time.monotonic(), 0.001)) as response:

@@ -1,10 +1,14 @@
-"""Average precision of one class as Pascal VOC computes it, from hits and misses sorted by score."""
+"""Average precision of one class as Pascal VOC computes it, from hits and misses sorted by score; the best threshold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 _LEVELS = np.arange(11) * 0.1  # as NumPy programs before us have them: the third, sixth and seventh tenth are a hair larger
+
+THRESHOLDS = np.linspace(0, 1, 101)
+"""Scores that a user may cut at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,3 +63,13 @@ def eleven_point_ap(precision: np.ndarray, recall: np.ndarray) -> float:
     0.848485
     """
     return float(np.mean([precision[recall >= level].max(initial=0.0) for level in _LEVELS]))
+
+
+def best_threshold(rows: Sequence[np.ndarray]) -> tuple[float, float]:
+    """F1 (101,) of each class at `THRESHOLDS` → the threshold with the best mean, and that; (0.5, NaN) without a class."""
+    if not rows:
+        return 0.5, float("nan")
+    mean = np.mean(rows, axis=0)
+    best = np.flatnonzero(mean == mean.max())
+    middle = best[len(best) // 2]  # of equally good ones
+    return float(THRESHOLDS[middle].round(2)), float(mean[middle])

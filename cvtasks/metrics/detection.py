@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.metrics.average_precision import ClassCurve, area_ap, eleven_point_ap
+from cvtasks.metrics.average_precision import THRESHOLDS, ClassCurve, area_ap, best_threshold, eleven_point_ap
 from cvtasks.metrics.coco_ap import CocoScores, coco_scores
 from cvtasks.metrics.detection_errors import BoxError, confusion, false_positives, missed
 from cvtasks.metrics.matching import Objects, Predictions, collect, judge
 
 IOU = 0.5
 """Overlap from which on a prediction has found an object, wherever a name does not say another."""
-THRESHOLDS = np.linspace(0, 1, 101)
-"""Scores at which F1 is computed."""
 
 _VOC = {"VOC2012 area AP@0.5": area_ap, "VOC2007 11-point AP@0.5": eleven_point_ap}
 _SHOWN = 16  # errors of each sort in the gallery
@@ -76,13 +74,7 @@ class BoxesMetric:
 
     def best_threshold(self) -> tuple[float, float]:
         """The threshold, of `THRESHOLDS`, with the best F1 in the mean over classes, and that F1; (0.5, NaN) without objects."""
-        rows = [curve.f1(THRESHOLDS) for curve in self.curves().values() if curve.objects]
-        if not rows:
-            return 0.5, float("nan")
-        mean = np.mean(rows, axis=0)
-        best = np.flatnonzero(mean == mean.max())
-        middle = best[len(best) // 2]  # of equally good ones
-        return float(THRESHOLDS[middle].round(2)), float(mean[middle])
+        return best_threshold([curve.f1(THRESHOLDS) for curve in self.curves().values() if curve.objects])
 
     def confusion(self, threshold: float) -> np.ndarray:
         """(classes + 1, classes + 1) int64; row = truth, column = prediction, last = background (`detection_errors.confusion`)."""

@@ -6,7 +6,8 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.boxes import iou
-from cvtasks.metrics.detection import IOU, THRESHOLDS
+from cvtasks.metrics.average_precision import THRESHOLDS
+from cvtasks.metrics.detection import IOU
 from cvtasks.metrics.detection_errors import BoxError
 
 _GUESSES = 5

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvtasks.answers import Labels
-from cvtasks.metrics.average_precision import area_ap, eleven_point_ap
-from cvtasks.metrics.detection import THRESHOLDS
+from cvtasks.metrics.average_precision import THRESHOLDS, area_ap, best_threshold, eleven_point_ap
 
 _SHOWN = 12  # pictures on a sheet of errors
 
@@ -101,13 +100,7 @@ class MultiLabelMetric:
 
     def best_threshold(self) -> tuple[float, float]:
         """The threshold with the best F1 in the mean over classes, and that F1; (0.5, NaN) where nothing is shown."""
-        rows = [curve.f1(THRESHOLDS) for curve in self.curves().values() if curve.objects]
-        if not rows:
-            return 0.5, float("nan")
-        mean = np.mean(rows, axis=0)
-        best = np.flatnonzero(mean == mean.max())
-        middle = best[len(best) // 2]  # of equally good ones
-        return float(THRESHOLDS[middle].round(2)), float(mean[middle])
+        return best_threshold([curve.f1(THRESHOLDS) for curve in self.curves().values() if curve.objects])
 
     def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
         """Curves, bars of the classes, and the surest errors of each kind; what has at least the best threshold is shown."""
