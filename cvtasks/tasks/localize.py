@@ -98,12 +98,13 @@ class Localize(BoxesTask):
         return target
 
     def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> Boxes:
-        """(4 + classes,) → Boxes: the five best classes, the best first, without scores below `threshold`; all with the one box.
+        """(4 + classes,) → Boxes: the object, of the best class, unless that one's score is below `threshold`.
 
+        For a threshold of 0 these are five guesses, as the metric wants them: the five best classes, all with the one box.
         A box that lies beside the picture, or is thinner than what is written of it, becomes one pixel wide or high.
         """
         scores = np.clip(output[4:], 0, 1).astype(np.float32)
-        best = np.argsort(-scores, kind="stable")[:_GUESSES]
+        best = np.argsort(-scores, kind="stable")[: 1 if threshold else _GUESSES]
         best = best[(scores[best] > 0) & (scores[best] >= threshold)]
         box = clip(letterbox.boxes_back(output[None, :4] * _sides(letterbox.canvas)), letterbox.size)
         low, high = np.split(box.astype(np.float64).round(_DECIMALS), 2, axis=1)
