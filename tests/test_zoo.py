@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -131,3 +132,20 @@ def test_a_recipe_without_weights_is_rehearsed(name: str, cvtasks_data: Path, mo
     assert not left.value.code
     assert "one training step are fine" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif("classify-lenet-mnist" not in TRAINED, reason="the digits' model is not trained")
+def test_digits_on_paper_are_read(cvtasks_data: Path) -> None:
+    """Test digits, written large and dark on paper that is lit from one side, anywhere on the sheet, with noise."""
+    source = open_source(str(cvtasks_data / "mnist"), "test", cvtasks.Labels)
+    model, rng, right = cvtasks.load("classify-lenet-mnist", many=True), np.random.default_rng(0), 0
+    for index in range(0, 10_000, 100):
+        digit = cv2.resize(source[index].image[..., 0], (160, 160), interpolation=cv2.INTER_CUBIC)
+        sheet = np.zeros((480, 640))
+        y, x = rng.integers(320), rng.integers(480)
+        sheet[y : y + 160, x : x + 160] = digit / 255
+        paper = 230 - 90 * np.linspace(0, 1, 640)
+        photo = paper * (1 - 0.8 * sheet) + rng.normal(0, 5, sheet.shape)
+        answer = model.predict(np.clip(photo, 0, 255).astype(np.uint8)[..., None].repeat(3, axis=2))
+        right += answer.names[0] == source.truth(index).names[0]
+    assert right >= 95
