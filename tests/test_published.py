@@ -37,16 +37,11 @@ PUBLISHED = [  # name, side of the picture, classes, parameters: of training, or
     ("resnet50", 224, 1000, 25_636_712, "all"),  # keras.applications'
     ("resnet101", 224, 1000, 44_707_176, "all"),
     ("resnet152", 224, 1000, 60_419_944, "all"),
-    ("resnet50-v2", 224, 1000, 25_613_800, "all"),
     ("resnet20", 32, 10, 269_722, "trainable"),  # He et al., table 6: 0.27 million
-    ("resnet32", 32, 10, 464_154, "trainable"),  # 0.46
-    ("resnet44", 32, 10, 658_586, "trainable"),  # 0.66
     ("resnet56", 32, 10, 853_018, "trainable"),  # 0.85
     ("resnet110", 32, 10, 1_727_962, "trainable"),  # 1.7
     ("resnet20-v2", 32, 10, 269_722, "trainable"),
     ("mobilenet", 224, 1000, 4_253_864, "all"),  # keras.applications'
-    ("mobilenet-075", 224, 1000, 2_601_976, "all"),
-    ("mobilenet-050", 224, 1000, 1_342_536, "all"),
     ("mobilenet-025", 224, 1000, 475_544, "all"),
 ]
 
@@ -200,7 +195,7 @@ def test_local_response_normalisation_is_that_of_the_formula() -> None:
 def test_the_towers_of_alexnet_meet_in_conv3_and_nowhere_before() -> None:
     network = build_backbone("alexnet", (67, 67))
     picture = np.random.default_rng(0).integers(0, 256, (1, 67, 67, 3)).astype("float32")
-    ends = keras.Model(network.inputs, [network.get_layer(name).output for name in ("conv2", "conv3")])
+    ends = keras.Model(network.input, [network.get_layer(name).output for name in ("conv2", "conv3")])
     before = [keras.ops.convert_to_numpy(x) for x in ends(picture)]
     network.get_layer("conv2_a").bias.assign(np.full(128, 100.0))
     after = [keras.ops.convert_to_numpy(x) for x in ends(picture)]
@@ -228,7 +223,7 @@ def test_in_version_2_nothing_but_sums_stands_between_the_blocks() -> None:
     for variable in network.weights:
         if variable.path.endswith("_2_conv/kernel"):
             variable.assign(keras.ops.zeros(variable.shape))
-    stem = keras.Model(network.inputs, network.get_layer("pool1_pool").output)
+    stem = keras.Model(network.input, network.get_layer("pool1_pool").output)
     picture = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype("float32")
     expected = keras.ops.convert_to_numpy(stem(picture, training=False)) / np.sqrt(1 + 1.001e-5)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(network(picture, training=False)[1]), expected, rtol=1e-5)
@@ -236,7 +231,7 @@ def test_in_version_2_nothing_but_sums_stands_between_the_blocks() -> None:
 
 def test_lenet_sees_ink_with_a_border() -> None:
     network = build_backbone("lenet5", (28, 28))
-    seen = keras.Model(network.inputs, network.get_layer("c1").input)
+    seen = keras.Model(network.input, network.get_layer("c1").input)
     white = keras.ops.convert_to_numpy(seen(np.full((1, 28, 28, 3), 255, "float32")))
     assert white.shape == (1, 32, 32, 1)
     np.testing.assert_allclose(white[0, 2:30, 2:30], 1.175, rtol=1e-5)
@@ -302,7 +297,7 @@ print(keras.config.backend())
 @pytest.mark.parametrize(
     ("backend", "networks"),
     [
-        ("tensorflow", "lenet5:28 alexnet:67 vgg11-lrn:32 nin-050:16 googlenet:96 inception-small-050:16 resnet20-v2:16"),
+        ("tensorflow", "lenet5:28 alexnet:67 nin-050:16 googlenet:96 resnet20-v2:16"),
         ("jax", "lenet5:28 alexnet-small:8"),
     ],
 )
@@ -313,7 +308,7 @@ def test_a_step_of_training_moves_every_parameter(backend: str, networks: str, r
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="only Keras on TensorFlow exports a graph")
-@pytest.mark.parametrize(("backbone", "size"), [("lenet5", 28), ("alexnet", 67), ("resnet20", 16)])
+@pytest.mark.parametrize(("backbone", "size"), [("lenet5", 28), ("alexnet", 67)])
 def test_the_graph_sees_what_keras_sees(backbone: str, size: int, tmp_path: Path) -> None:
     from cvtasks.engines.export import export_graph
     from cvtasks.engines.with_openvino import GRAPH, OpenVINOEngine

@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
+import numpy as np
+
 from cvtasks.errors import ModelError
 from cvtasks.networks.safetensors_file import damaged, write_safetensors
 from cvtasks.networks.weight_files import opened
@@ -64,7 +66,7 @@ def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = Non
     """
     path = fetch_imagenet(name, base_url)
     with TemporaryDirectory() as place:
-        report, values = compared(backbone, _named(backbone, path, Path(place)) if name in NUMBERED else path)
+        report, values = compared(backbone, in_our_names(backbone, path, Path(place)) if name in NUMBERED else path)
     if report.missing or report.mismatched:
         raise ModelError(
             f"ImageNet weights must have every variable of {name}; {str(path)!r} does not: {report} "
@@ -110,17 +112,21 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
     return target
 
 
-def _named(backbone: "keras.Model", path: Path, place: Path) -> Path:
-    """Return a copy, in the folder `place`, of a Keras 2 file with the names of the backbone's variables, in the order of layers."""
+def in_our_names(backbone: "keras.Model", path: Path, place: Path) -> Path:
+    """Return a copy, in the folder `place`, of a Keras 2 file with the names of the backbone's variables, by the order of layers.
+
+    Raises:
+        ModelError: the file is damaged or does not list its layers.
+    """
     import h5py
 
     with opened(path) as stored:
         try:
             with h5py.File(path, "r") as file:
                 layers = [file[layer].attrs["weight_names"] for layer in file.attrs["layer_names"]]
-            keys = [name.decode().removesuffix(":0") for names in layers for name in names]
+            keys = [np.asarray(name).astype(str).item().removesuffix(":0") for names in layers for name in names]
             values = [stored[key].read() for key in keys]
-        except (KeyError, AttributeError, OSError, ValueError) as error:
+        except (KeyError, TypeError, OSError, ValueError) as error:
             raise damaged(path, f"it must list its layers as Keras 2 did; {error}") from error
     variables = [variable.path for layer in backbone.layers for variable in layer.weights]
     copy = place / path.with_suffix(".safetensors").name

@@ -54,7 +54,7 @@ class Architecture:
             return
         low = min(max(least, int(side) // stride * stride), 4096)
         rule = f"a multiple of {stride}, the stride of {name}," if self.aligned else f"at least {least} for {name}"
-        near = f"{low} or {min(low + stride, 4096)}" if low > side or self.aligned else f"{low}"
+        near = f"{low} or {low + stride}" if low < side < 4096 else f"{low}"
         raise ModelError(f"`{key}` must be {rule} and at most 4096; got {side}. Try {near}.")
 
 
