@@ -124,7 +124,8 @@ def in_our_names(backbone: "keras.Model", path: Path, place: Path) -> Path:
         try:
             with h5py.File(path, "r") as file:
                 layers = [file[layer].attrs["weight_names"] for layer in file.attrs["layer_names"]]
-            keys = [np.asarray(name).astype(str).item().removesuffix(":0") for names in layers for name in names]
+            names = [str(np.asarray(name).astype(str)) for names in layers for name in names]  # bytes or strings
+            keys = [name.removesuffix(":0") for name in names]
             values = [stored[key].read() for key in keys]
         except (KeyError, TypeError, OSError, ValueError) as error:
             raise damaged(path, f"it must list its layers as Keras 2 did; {error}") from error

@@ -108,7 +108,7 @@ def _convolution(
 ) -> keras.KerasTensor:
     """Return convolution and ReLU; with two towers each half of the channels sees its half of the input.
 
-    Two convolutions, not one in groups: TensorFlow has no gradient of those on a CPU.
+    Two convolutions side by side, as the authors' two GPUs had them.
     """
     if towers > 1:
         half = x.shape[-1] // 2
