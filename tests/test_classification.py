@@ -287,7 +287,7 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_train_evaluate_and_classify_class_folders(squares: Path, cli, tmp_path: Path) -> None:
     quick = [
-        "train.epochs=6",
+        "train.epochs=12",
         "train.batch=8",
         "train.learning_rate=0.01",
         "data.workers=0",
