@@ -340,3 +340,18 @@ def test_a_recipe_whose_classes_no_picture_shows_alone_is_refused(squares: Path,
                 {**json.loads("{}"), "task": "classify", "backbone": "tiny", "size": 64, "classes": ["cube", "disc"]}
             ),
         )
+
+
+def test_data_without_a_validation_split_are_validated_on_their_test_split(cli, tmp_path: Path) -> None:
+    rng, data = np.random.default_rng(0), tmp_path / "digits"
+    data.mkdir()
+    for stem, count in (("train", 8), ("t10k", 4)):
+        images, labels = rng.integers(0, 256, (count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8)
+        header = np.array([0x803, count, 28, 28], ">u4").tobytes()
+        (data / f"{stem}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        (data / f"{stem}-labels-idx1-ubyte").write_bytes(np.array([0x801, count], ">u4").tobytes() + labels.tobytes())
+    quick = ["--set", "train.batch=4", "--set", "data.workers=0", "--set", "classify.top=own", "--dry-run"]
+    code, out, err = cli("train", "classify", "--data", data, "--backbone", "lenet5", "--size", 28, *quick)
+    assert code == 0, err
+    assert 'validate = "test"' in out
+    assert "one training step are fine" in err

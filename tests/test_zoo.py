@@ -121,7 +121,18 @@ def test_a_recipe_without_weights_is_rehearsed(name: str, cvtasks_data: Path, mo
     """One real step of the real recipe, from random weights: ImageNet's would have to be fetched."""
     monkeypatch.chdir(tmp_path)
     data = cvtasks_data / "voc2012" / "VOCdevkit"
-    quick = ["--set", "train.batch=2", "--set", "data.crop=64", "--set", "data.sides=[]", "--set", "data.workers=0"]
+    quick = [
+        "--set",
+        "train.batch=2",
+        "--set",
+        "train.precision=f32",
+        "--set",
+        "data.crop=64",
+        "--set",
+        "data.sides=[]",
+        "--set",
+        "data.workers=0",
+    ]
     if name.endswith("-voc0712"):  # a devkit of several years; here it has one
         quick += ["--set", "data.train=2012-train", "--set", "data.validate=2012-val"]
     elif name.endswith("-imagenette"):  # as `data get` leaves it, with names for the folders

@@ -92,8 +92,8 @@ def get(
         Literal["mnist", "fashion-mnist", "cifar10", "voc2007", "voc2012", "imagenette"],
         typer.Argument(help="Which data set."),
     ],
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where it goes; the folder of caches by default.")
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where it goes; the folder of caches by default.")
     ] = None,
     url: Annotated[str, typer.Option(metavar="BASE", help="Address below which its files lie, if not its authors'.")] = "",
 ) -> None:
@@ -107,7 +107,7 @@ def get(
     from cvtasks.data.fetch import fetch
     from cvtasks.data.known import KNOWN, place_of
 
-    known, place, ticker = KNOWN[name], out or place_of(name), Ticker()
+    known, place, ticker = KNOWN[name], output or place_of(name), Ticker()
     say(f"{known.title} ({known.page}), {sum(file.size for file in known.files) / 1e6:,.0f} MB. {known.terms}")
     try:
         new = fetch(known, place, url, ticker.show)

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -113,10 +114,23 @@ def new_recipe(task: str, overrides: list[str]) -> "Recipe":
     if not recipe.data.path:
         raise DataError("training needs data. Give --data PATH, the folder of a data set.")
     source = open_source(recipe.data.path, recipe.data.train, recipe.task.answer)
+    if not any(override.startswith("data.validate=") for override in overrides):
+        document["data"] = {**document.get("data", {}), "validate": validation_split(recipe)}
     named = any(override.startswith("classes=") for override in overrides)
     classes = recipe.classes if named else source.classes
     truths = (source.truth(index).with_classes(classes) for index in range(len(source)))
     return parse_recipe({**document, "classes": list(classes), task: recipe.task.suited(truths)}, overrides)
+
+
+def validation_split(recipe: "Recipe") -> str:
+    """The first of the usual names that the data have; "val" where they have none, so that whoever opens it complains."""
+    from cvtasks.data import open_source
+
+    for split in ("val", "test"):
+        with suppress(DataError):
+            open_source(recipe.data.path, split, recipe.task.answer)
+            return split
+    return "val"
 
 
 def unused_folder(recipe: "Recipe") -> Path:
