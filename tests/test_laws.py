@@ -23,11 +23,12 @@ from cvtasks.tasks import TASKS, Task
 
 SIZE = 64
 FAMILIES = {  # one of each, and the tasks that look at it: the old ones, too slow for all of them, take turns
-    **dict.fromkeys(("tiny", "resnet18", "mobilenet-025"), tuple(TASKS)),
+    "tiny": tuple(TASKS),
+    **dict.fromkeys(("resnet18", "mobilenet-025"), ("detect", "localize")),
     **dict.fromkeys(("lenet5", "alexnet-small"), ("classify", "localize")),
-    **dict.fromkeys(("vgg11-bn-025", "resnet50-v2"), ("classify", "segment")),
-    **dict.fromkeys(("vgg11", "nin-050", "resnet20"), ("localize", "detect")),
-    **dict.fromkeys(("googlenet", "inception-small-050", "resnet18-v2"), ("classify", "detect")),
+    **dict.fromkeys(("vgg11-bn-025", "resnet50-v2", "inception-small-050"), ("segment",)),
+    **dict.fromkeys(("nin-050", "resnet20", "resnet18-v2"), ("classify",)),
+    **dict.fromkeys(("vgg11", "googlenet"), ("detect",)),
 }
 EACH_FAMILY = [(task, backbone) for backbone, its in FAMILIES.items() for task in its]
 
