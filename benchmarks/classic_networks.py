@@ -1,6 +1,6 @@
 """The networks of a CNN course on Fashion-MNIST: one table of test accuracies, each by the program's own training.
 
-    python benchmarks/classic_networks.py --data fashion-mnist -o runs/classics [--results FILE] [--only lenet5,resnet20]
+    python benchmarks/classic_networks.py --data fashion-mnist -o runs/classics [--results FILE] [--only lenet5,resnet]
 
 Every row is a recipe that differs from the others only in what `ROWS` says. The test pictures are looked at once, after the last
 epoch. A row whose runs take less than a quarter of an hour each on two cores is trained with three seeds, any other with one.
@@ -104,6 +104,9 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(ROWS), help="rows, separated by commas")
     parser.add_argument("--table", action="store_true", help="print the table of what there is, and train nothing")
     options = parser.parse_args()
+    unknown = [key for key in options.only.split(",") if key not in ROWS]
+    if unknown:
+        raise SystemExit(f"the rows are {', '.join(ROWS)}; got {unknown[0]!r}.")
     results = json.loads(options.results.read_text()) if options.results.is_file() else {}
     for key in () if options.table else options.only.split(","):
         for seed in range(1, ROWS[key].seeds + 1):
@@ -159,7 +162,8 @@ def table(results: dict[str, Any]) -> str:
             f"| {row.title} | {row.paper} | {row.note} | {runs[0]['parameters']:,} | {runs[0]['epochs']} | {minutes:.0f} "
             f"| {statistics.mean(scores):.4f}{spread} |"
         )
-    return "\n".join(lines)
+    machines = sorted({one["machine"] for one in results.values()})
+    return "\n".join([*lines, "", *machines])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cvtasks.answers import Labels
 from cvtasks.files import write_bytes, write_text
 from cvtasks.recipe import Recipe
 
@@ -29,6 +30,8 @@ def write_card(
         table.append(f"| {name} | {' | '.join(_number(row[column]) for column in names)} |")
     metrics = "\n".join(f"- **{name}: {_number(number)}**" for name, number in scores["metrics"].items())
     start = f"weights from `{Path(recipe.train.weights).name}`" if recipe.train.weights else "random weights"
+    others = "" if recipe.task.answer is Labels else f"; classes that are not named above count as {recipe.data.others}"
+    looks = "after the last epoch" if recipe.train.validate_every >= recipe.train.epochs else "which also chose the best epoch"
     size = sum(file.stat().st_size for file in folder.iterdir() if file.suffix in (".safetensors", ".xml", ".bin"))
     text = f"""# {folder.name}
 
@@ -53,7 +56,7 @@ On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their
 ## How it was made
 
 - command: `{command}`
-- data: {train_images} pictures of `{recipe.data.path}:{recipe.data.train}`; classes that are not named above count as {recipe.data.others}
+- data: {train_images} pictures of `{recipe.data.path}:{recipe.data.train}`{others}
 - start: backbone with {start}, head with random weights; seed {recipe.train.seed}
 - {recipe.train.epochs} epochs, {training_seconds / 60:.0f} minutes; the best epoch was {best_epoch}
 - machine: {machine}
@@ -63,7 +66,7 @@ On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their
 ## Limits
 
 It knows the classes above and nothing else; what is none of them may be taken for one. It was measured on the split named above
-only, which also chose the best epoch, so expect a little less on other pictures. Do not use it where an error harms someone.
+only, {looks}, so expect a little less on other pictures. Do not use it where an error harms someone.
 """
     write_text(folder / "README.md", text)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cvtasks.answers import Boxes, Labels
+from cvtasks.answers import Labels, Mask
 from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.files import write_text
 from cvtasks.networks.backbones import BACKBONES
@@ -134,10 +134,15 @@ class Recipe:
                     raise ModelError(f"`{key}` must be {least:g} to {most:g}; got {number:g}.")
         if self.data.scale[0] > self.data.scale[1]:
             raise ModelError(f"`data.scale` must be (low, high); got {self.data.scale}.")
-        if self.data.mosaic and self.task.answer is not Boxes:
+        if self.data.mosaic and not self.task.mosaics:
             raise ModelError(
-                f"`data.mosaic` joins pictures with boxes, which {self.task.name} does not learn; got {self.data.mosaic:g}. "
+                f"`data.mosaic` joins pictures with boxes, which {self.task.name} does not learn from; got {self.data.mosaic:g}. "
                 "Set it to 0."
+            )
+        if self.data.border != "grey" and self.task.answer is Mask:
+            raise ModelError(
+                f'`data.border` is "grey" for {self.task.name}: there is void around its pictures; got "{self.data.border}". '
+                "Leave it out."
             )
         if self.data.cutmix and self.task.answer is not Labels:
             raise ModelError(

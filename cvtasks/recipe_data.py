@@ -11,7 +11,7 @@ class Data:
     Attributes:
         path: the data set, as for `--data`.
         train, validate: names of the splits.
-        others: what a class of the data that the recipe does not name becomes: "background" or "void".
+        others: what a class of the data that the recipe does not name becomes: "background" or "void"; as a label it plays no part.
         crop: side of the square that training cuts, in pixels; 0 for the recipe's size.
         sides: of the squares, where they change: one of these for each step, and all in it larger or smaller; empty for
             always `crop`.

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cvtasks.answers import Sample
+from cvtasks.answers import Labels, Sample
 from cvtasks.card import write_card, write_curves
 from cvtasks.data import Source, open_source
 from cvtasks.data.fitted import fitted
@@ -65,7 +65,8 @@ def open_sources(recipe: Recipe, report: Report) -> Sources:
             report.on_message(f"data: {remark}")
     others = [name for name in source.classes if name not in recipe.classes]
     if others:
-        report.on_message(f"data: {len(others)} classes that the recipe does not name become {recipe.data.others}")
+        fate = "play no part" if source.kind is Labels else f"become {recipe.data.others}"
+        report.on_message(f"data: {len(others)} classes that the recipe does not name {fate}")
     return Sources(opened[recipe.data.train], opened[recipe.data.validate])
 
 

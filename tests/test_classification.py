@@ -83,6 +83,31 @@ def test_a_record_comes_back() -> None:
         task.from_record({"labels": [{"name": "bea", "score": 0.5}]}, ABC)
 
 
+def test_many_labels_keep_the_law() -> None:
+    task = Classify(labels="many")
+    metric = task.metric(ABC)
+    for truth in (Labels.of([0, 2], ABC), Labels.of([1], ABC, difficult=[0]), Labels.of([], ABC), Labels.of([0, 1, 2], ABC)):
+        again = task.decode(task.encode(truth, BOX), BOX, ABC)
+        assert task.record(again) == task.record(truth)
+        np.testing.assert_array_equal(again.difficult, truth.difficult)
+        metric.add(truth, again)
+    assert set(metric.result().values()) == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("task", "data", "sentence"),
+    [
+        ("classify", {"mosaic": 0.5}, "`data.mosaic` joins pictures with boxes, which classify does not learn from"),
+        ("localize", {"mosaic": 0.5}, "`data.mosaic` joins pictures with boxes, which localize does not learn from"),
+        ("localize", {"cutmix": 0.5}, "`data.cutmix` mixes pictures with labels"),
+        ("segment", {"border": "edge"}, '`data.border` is "grey" for segment'),
+    ],
+)
+def test_augmentation_that_a_task_cannot_use_is_refused(task: str, data: dict, sentence: str) -> None:
+    with pytest.raises(ModelError, match=sentence):
+        parse_recipe({"task": task, "backbone": "tiny", "size": 64, "classes": list(ABC), "data": data})
+
+
 # === losses ===
 
 

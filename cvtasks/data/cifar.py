@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.data.labels import ArrayLabels, class_names
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.data.source import check_split
+from cvtasks.errors import DataError
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 
 _FILES = {"train": "data_batch_*.bin", "test": "test_batch.bin"}
@@ -29,8 +30,7 @@ class CIFARLabels(ArrayLabels):
     def __init__(self, root: Path, split: str) -> None:
         super().__init__(root, split)
         splits = _splits(root)
-        if split not in splits:
-            raise DataError(f'"{split}" is no split of {str(root)!r}. {did_you_mean(split, splits)} Write DATA:SPLIT.')
+        check_split(split, splits, root)
         names = root / "batches.meta.txt"
         self.classes = class_names(names)
         records = np.concatenate([_read(path) for path in splits[split]])

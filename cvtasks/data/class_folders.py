@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cvtasks.data.detection import distinct
 from cvtasks.data.labels import FileLabels
-from cvtasks.data.source import require
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.data.source import check_split, require
+from cvtasks.errors import DataError
 from cvtasks.formats.reading import read_text
 from cvtasks.media.pictures import SUFFIXES
 
@@ -46,8 +46,8 @@ class ClassFolders(FileLabels):
                 f"all must be the same; {str(parents[0])!r} holds folders and {str(holders[0])!r} pictures. Move one of them away."
             )
         splits = [folder.name for folder in parents]
-        if splits and split not in splits:
-            raise DataError(f'"{split}" is no split of {str(root)!r}. {did_you_mean(split, splits)} Write DATA:SPLIT.')
+        if splits:
+            check_split(split, splits, root)
         if split and not splits:
             raise DataError(f'{str(root)!r} has no splits: its folders are classes; got "{split}". Leave the split empty.')
         homes = [root / name for name in splits] or [root]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Truth, distinct
 from cvtasks.data.inside import leads_out
-from cvtasks.data.source import require
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.data.source import check_split, require
+from cvtasks.errors import DataError
 from cvtasks.formats.coco import Id, coco_boxes, parse_coco
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 
@@ -42,8 +42,7 @@ class COCODetection(BoxesSource):
             root = root.parents[1] if root.parent.name == "annotations" else root.parent
         else:
             files = _splits(root)
-            if split not in files:
-                raise DataError(f'"{split}" is no split of {str(root)!r}. {did_you_mean(split, files)} Write DATA:SPLIT.')
+            check_split(split, files, root)
             path = files[split]
         self._path = path
         content = parse_coco(read_annotation(path, _MOST), str(path))

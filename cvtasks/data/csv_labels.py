@@ -6,7 +6,7 @@ from pathlib import Path
 from cvtasks.data.detection import distinct
 from cvtasks.data.inside import leads_out
 from cvtasks.data.labels import FileLabels, class_names
-from cvtasks.data.source import require
+from cvtasks.data.source import check_split, require
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.reading import MEGABYTE, read_text
 
@@ -41,8 +41,7 @@ class CSVLabels(FileLabels):
             raise DataError(f"CSV labels need a file 'labels.csv'; {str(root)!r} has none. Write it.")
         rows = _rows(path)
         splits = {row[3] for row in rows}
-        if split not in splits:
-            raise DataError(f'"{split}" is no split of {str(path)!r}. {did_you_mean(split, splits)} Write DATA:SPLIT.')
+        check_split(split, splits, path)
         names = path.parent / "classes.txt"
         self.classes = (
             class_names(names) if names.is_file() else tuple(sorted({label for _, _, labels, _ in rows for label in labels}))

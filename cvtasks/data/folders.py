@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from cvtasks.data.source import MaskSource
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.data.source import MaskSource, check_split
+from cvtasks.errors import DataError
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 """Endings that pictures have."""
@@ -30,8 +30,8 @@ class MaskFolders(MaskSource):
             raise DataError(f"image and mask folders need {str(names)!r}, one class a line, background first. Write it.")
         self.classes = tuple(line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip())
         splits = sorted(folder.name for folder in (root / "images").iterdir() if folder.is_dir())
-        if splits and split not in splits:
-            raise DataError(f'"{split}" is no split of {str(root)!r}. {did_you_mean(split, splits)} Write DATA:SPLIT.')
+        if splits:
+            check_split(split, splits, root)
         if split and not splits:
             raise DataError(f'{str(root)!r} has no splits, as {str(root / "images")!r} has no folders; got "{split}".')
         images, masks = root / "images" / split, root / "masks" / split

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.data.labels import ArrayLabels, class_names
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.data.source import check_split
+from cvtasks.errors import DataError
 
 _STEMS = {"train": "train", "test": "t10k"}
 _MOST = 1 << 30  # bytes of an unpacked file; MNIST's largest has 47 million
@@ -33,8 +34,7 @@ class IdxLabels(ArrayLabels):
     def __init__(self, root: Path, split: str) -> None:
         super().__init__(root, split)
         splits = _splits(root)
-        if split not in splits:
-            raise DataError(f'"{split}" is no split of {str(root)!r}. {did_you_mean(split, splits)} Write DATA:SPLIT.')
+        check_split(split, splits, root)
         self.images = _read(root, f"{_STEMS[split]}-images-idx3-ubyte", 3)
         self.labels = _read(root, f"{_STEMS[split]}-labels-idx1-ubyte", 1)
         if len(self.images) != len(self.labels):

@@ -88,6 +88,13 @@ def require(what: str, files: dict[str, list[Path]]) -> None:
             )
 
 
+def check_split(split: str, splits: Iterable[str], place: Path) -> None:
+    """Raise DataError if `split` is none of the `splits` that the data set at `place` has; names the nearest."""
+    known = list(splits)
+    if split not in known:
+        raise DataError(f'"{split}" is no split of {str(place)!r}. {did_you_mean(split, known)} Write DATA:SPLIT.')
+
+
 class MaskSource(Source):
     """A source of (picture file, mask file) pairs. Subclasses set `classes` and `pairs`."""
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from cvtasks.data.source import MaskSource
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.data.source import MaskSource, check_split
+from cvtasks.errors import DataError
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -32,8 +32,7 @@ class VOCSegmentation(MaskSource):
         lists = root / "ImageSets" / "Segmentation"
         path = lists / f"{split}.txt"
         splits = sorted(file.stem for file in lists.glob("*.txt"))
-        if split not in splits:
-            raise DataError(f'"{split}" is no split of {str(root)!r}. {did_you_mean(split, splits)} Write DATA:SPLIT.')
+        check_split(split, splits, root)
         names = [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         outside = [name for name in names if Path(name).name != name]
         if outside:

@@ -6,9 +6,9 @@ from pathlib import Path
 from cvtasks.data.detection import BoxesSource, Truth, distinct
 from cvtasks.data.folders import PICTURES
 from cvtasks.data.labels import class_names
-from cvtasks.data.source import require
+from cvtasks.data.source import check_split, require
 from cvtasks.data.voc import VOC_CLASSES
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.errors import DataError
 from cvtasks.formats.reading import read_annotation, read_text
 from cvtasks.formats.voc import parse_voc
 
@@ -43,8 +43,7 @@ class VOCDetection(BoxesSource):
         }
         self.pictures, self._annotations = [], []
         for part in [split] if "" in years else _parts(split):
-            if part not in lists:
-                raise DataError(f'"{part}" is no split of {str(root)!r}. {did_you_mean(part, lists)} Write DATA:SPLIT.')
+            check_split(part, lists, root)
             folder, names = lists[part].parents[2], _names(lists[part])
             stored = {file.stem: file for file in (folder / "JPEGImages").iterdir() if file.suffix.lower() in PICTURES}
             self.pictures += [stored.get(name, folder / "JPEGImages" / f"{name}.jpg") for name in names]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Truth, distinct
 from cvtasks.data.folders import PICTURES
-from cvtasks.data.source import require
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.data.source import check_split, require
+from cvtasks.errors import DataError
 from cvtasks.formats.reading import MEGABYTE, UNLABELLED, read_text
 from cvtasks.formats.yolo import YoloYaml, parse_yaml, parse_yolo
 
@@ -36,8 +36,7 @@ class YOLODetection(BoxesSource):
         if path is None:
             raise DataError(f"a YOLO data set needs one of {', '.join(_YAML)}; {str(root)!r} has none. Write it.")
         content = parse_yaml(read_text(path, MEGABYTE), str(path))
-        if split not in content.splits:
-            raise DataError(f'"{split}" is no split of {str(path)!r}. {did_you_mean(split, content.splits)} Write DATA:SPLIT.')
+        check_split(split, content.splits, path)
         home = _home(content, path)
         self.pictures = [picture for place in content.splits[split] for picture in _pictures(place, home, path)]
         if len(set(self.pictures)) < len(self.pictures):

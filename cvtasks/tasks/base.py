@@ -75,6 +75,9 @@ class Task(ABC):
     aligned: ClassVar[bool] = True
     """Whether the head needs feature maps that lie on the picture's grid: of exactly its size divided by their stride."""
 
+    mosaics: ClassVar[bool] = False
+    """Whether it can learn from several pictures joined to one."""
+
     threshold: float = 0.0
 
     @abstractmethod

@@ -72,7 +72,7 @@ class Classify(Task):
     @classmethod
     def suited(cls, truths: Iterable[Labels]) -> dict[str, Any]:
         """Many labels, if a picture shows none of the classes, or several."""
-        one = all(np.count_nonzero(truth.scores) == 1 for truth in truths)
+        one = all(len(truth.shown) == 1 for truth in truths)
         return {} if one else {"labels": "many"}
 
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
@@ -98,7 +98,7 @@ class Classify(Task):
 
     def select(self, truth: Labels) -> Labels | None:
         """The truth, or None where one class is to be learned and it has none or several."""
-        return truth if self.labels == "many" or np.count_nonzero(truth.scores) == 1 else None
+        return truth if self.labels == "many" or len(truth.shown) == 1 else None
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """The picture, or the drawing on it as MNIST's digits are: light on dark, centred in 28×28."""
