@@ -338,7 +338,9 @@ def test_masks_stay_with_their_pixels(how: dict[str, float]) -> None:
 
 def test_a_recipe_may_not_ask_for_what_would_not_be_done() -> None:
     document = {"task": "segment", "backbone": "tiny", "size": 64, "classes": ["background", "disc"]}
-    with pytest.raises(ModelError, match=r"`data\.mosaic` joins pictures with boxes, which segment does not learn from; got 0\.5"):
+    with pytest.raises(
+        ModelError, match=r"`data\.mosaic` joins pictures with boxes, which segment does not learn from; got 0\.5"
+    ):
         parse_recipe({**document, "data": {"mosaic": 0.5}})
     with pytest.raises(ModelError, match=r"`data\.mixup` mixes mosaics"):
         parse_recipe({**document, "data": {"mixup": 0.5}})
