@@ -31,7 +31,8 @@ class Row:
         note: how it differs from the paper's network.
         size: side of the network's input; Fashion-MNIST has 28, and is enlarged for 32.
         seeds: how often it is trained.
-        task, train: what its recipe's tables `[classify]` and `[train]` have of their own.
+        norm: its recipe's normalisation, "" for the network's own.
+        task, data, train: what its recipe's tables `[classify]`, `[data]` and `[train]` have of their own.
     """
 
     title: str
@@ -41,34 +42,47 @@ class Row:
     size: int
     epochs: int
     seeds: int = 1
+    norm: str = ""
     task: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
     train: dict[str, Any] = field(default_factory=dict)
 
 
 OWN = {"top": "own"}
 ROWS = {
-    "lenet5": Row("LeNet-5", "LeCun 1998", "none", "lenet5", 28, 20, 3, {**OWN, "dropout": 0.0}),
+    "lenet5": Row(
+        "LeNet-5",
+        "LeCun 1998",
+        "batch norm",
+        "lenet5",
+        28,
+        16,
+        3,
+        norm="batch",
+        task={**OWN, "dropout": 0.1, "smoothing": 0.0},
+        data={"scale": [1.0, 1.0]},
+        train={"learning_rate": 0.003},
+    ),
     "alexnet": Row(
         "AlexNet",
         "Krizhevsky 2012",
         "the small one of Zhang 2017 for 28 pixels: two 5×5 convolutions, two dense layers",
         "alexnet-small",
         28,
-        16,
-        1,
-        {**OWN, "dropout": 0.5},
+        12,
+        task={**OWN, "dropout": 0.5},
     ),
-    "nin": Row("NiN", "Lin 2013", "half the channels", "nin-050", 32, 9, 1, {**OWN, "dropout": 0.3}),
-    "vgg": Row("VGG-11", "Simonyan 2014", "half the channels, batch norm, pooled head", "vgg11-bn-050", 32, 14),
+    "nin": Row("NiN", "Lin 2013", "half the channels, batch norm", "nin-050", 32, 6, norm="batch", task={**OWN, "dropout": 0.3}),
+    "vgg": Row("VGG-11", "Simonyan 2014", "half the channels, batch norm, pooled head", "vgg11-bn-050", 32, 12),
     "googlenet": Row(
         "GoogLeNet",
         "Szegedy 2014",
         "the small Inception of Zhang 2017 for 28 pixels, half the channels",
         "inception-small-050",
         28,
-        7,
+        5,
     ),
-    "resnet": Row("ResNet-20", "He 2015", "none (section 4.2)", "resnet20", 28, 14),
+    "resnet": Row("ResNet-20", "He 2015", "none (section 4.2)", "resnet20", 28, 8),
 }
 
 
@@ -80,6 +94,7 @@ def recipe(row: Row, data: str, names: tuple[str, ...], seed: int) -> Recipe:
             "task": "classify",
             "backbone": row.backbone,
             "size": row.size,
+            "norm": row.norm,
             "classes": list(names),
             "classify": {"dropout": 0.2, "smoothing": 0.05, **row.task},
             "data": {
@@ -89,6 +104,7 @@ def recipe(row: Row, data: str, names: tuple[str, ...], seed: int) -> Recipe:
                 "scale": [0.9, 1.1],
                 "colour": 0.0,
                 "border": "edge",
+                **row.data,
             },
             "train": {**train, "epochs": row.epochs, "validate_every": row.epochs, "seed": seed, **row.train},
         }
