@@ -72,7 +72,9 @@ ROWS = {
         12,
         task={**OWN, "dropout": 0.5},
     ),
-    "nin": Row("NiN", "Lin 2013", "half the channels, batch norm", "nin-050", 32, 6, norm="batch", task={**OWN, "dropout": 0.3}),
+    "nin": Row(
+        "NiN", "Lin 2013", "half the channels, batch norm", "nin-050", 32, 6, norm="batch", task={**OWN, "dropout": 0.3}
+    ),
     "vgg": Row("VGG-11", "Simonyan 2014", "half the channels, batch norm, pooled head", "vgg11-bn-050", 32, 12),
     "googlenet": Row(
         "GoogLeNet",
