@@ -3,14 +3,22 @@
 A message says the rule, what was received and the way out, in that order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 
 class CVTasksError(Exception):
-    """Base of every error that cvtasks raises on purpose; its text is one sentence or two for the user."""
+    """Base of every error that cvtasks raises on purpose; its text is one sentence or two for the user.
+
+    Args:
+        rule: what was broken, in a few words, where errors of one kind are to be counted together.
+    """
 
     exit_code = 1
+
+    def __init__(self, text: str, rule: str = "") -> None:
+        super().__init__(text)
+        self.rule = rule
 
 
 class UsageError(CVTasksError):
@@ -35,6 +43,15 @@ class DataError(CVTasksError):
     """A data set is missing, damaged or does not fit the recipe."""
 
     exit_code = 5
+
+
+Complain = Callable[[CVTasksError], None]
+"""What a reader does about a thing that it cannot use: raise the error, or note it and leave the thing out."""
+
+
+def strictly(error: CVTasksError) -> None:
+    """The complaint that nothing survives: raise the error."""
+    raise error
 
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:

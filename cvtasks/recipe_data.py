@@ -12,6 +12,8 @@ class Data:
         path: the data set, as for `--data`.
         train, validate: names of the splits.
         others: what a class of the data that the recipe does not name becomes: "background" or "void"; as a label it plays no part.
+        faulty: what cannot be used of the data: "refuse" to begin, or "drop" it, aloud: an object (of an unknown class, with a
+            box that cannot be), or else its picture. What is left out is background to the network.
         crop: side of the square that training cuts, in pixels; 0 for the recipe's size.
         sides: of the squares, where they change: one of these for each step, and all in it larger or smaller; empty for
             always `crop`.
@@ -33,6 +35,7 @@ class Data:
     train: str = "train"
     validate: str = "val"
     others: Literal["background", "void"] = "background"
+    faulty: Literal["refuse", "drop"] = "refuse"
     crop: int = 0
     sides: tuple[int, ...] = ()
     scale: tuple[float, float] = (0.5, 1.5)

@@ -6,7 +6,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,13 +15,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from cvtasks.answers import Labels, Sample
+from cvtasks.answers import Labels
 from cvtasks.card import write_card, write_curves
 from cvtasks.data import Source, open_source
-from cvtasks.data.fitted import fitted
+from cvtasks.data.fitted import Part, fitted, without_faults
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.with_openvino import GRAPH
-from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
 from cvtasks.evaluation import evaluate
 from cvtasks.evaluation import report as measured
 from cvtasks.files import cannot_write, sha256, write_text
@@ -48,18 +48,29 @@ class Sources:
 
 
 def open_sources(recipe: Recipe, report: Report) -> Sources:
-    """Open and check both splits; says what was recognised.
+    """Open and check both splits; says what was recognised, and what is left out.
 
     Raises:
-        DataError: a split has files missing, or truths that cannot be used; names the first of them.
+        DataError: there are faults, and the recipe does not say to drop what has them; or nothing to learn from is left.
     """
     opened = {}
     for split in (recipe.data.train, recipe.data.validate):
-        source = open_source(recipe.data.path, split, recipe.task.answer)
-        problems = list(source.problems())
-        if problems:
-            raise DataError(f"{len(problems)} of {len(source)} samples of {split!r} cannot be used. The first: {problems[0]}")
+        faults: list[CVTasksError] = []
+        source = open_source(recipe.data.path, split, recipe.task.answer, faults.append)
+        count = len(source)
+        source = without_faults(source, faults)
+        if faults and recipe.data.faulty == "refuse":
+            raise DataError(
+                f"{len(faults)} faults in {split!r}, the first: {faults[0]} `cvtasks data check` lists them all; "
+                "`--set data.faulty=drop` leaves out what has them."
+            )
         report.on_message(f"data: {source.format}, {recipe.data.path}:{split}, {len(source)} pictures")
+        if faults:
+            rules = Counter(fault.rule or "cannot be read" for fault in faults)
+            counts = ", ".join(f"{rule}: {number}" for rule, number in rules.items())
+            report.on_message(
+                f"data: left out as faulty ({counts}), {count - len(source)} pictures among it. The first: {faults[0]}"
+            )
         opened[split] = fitted(source, recipe)
         for remark in opened[split].remarks():
             report.on_message(f"data: {remark}")
@@ -67,7 +78,13 @@ def open_sources(recipe: Recipe, report: Report) -> Sources:
     if others:
         fate = "play no part" if source.kind is Labels else f"become {recipe.data.others}"
         report.on_message(f"data: {len(others)} classes that the recipe does not name {fate}")
-    return Sources(opened[recipe.data.train], opened[recipe.data.validate])
+    learned = opened[recipe.data.train]
+    if all(learned.truth(index).empty for index in range(len(learned))):
+        raise DataError(
+            f"training needs at least one picture that shows one of the classes {', '.join(recipe.classes)}; {len(learned)} pictures "
+            f"of {recipe.data.train!r} show none. Check the recipe's `classes` and the data."
+        )
+    return Sources(learned, opened[recipe.data.validate])
 
 
 def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool = False) -> dict[str, Any]:
@@ -125,30 +142,10 @@ def rehearse(recipe: Recipe, report: Report) -> None:
     """Open and check the data, and train one step in a folder that is thrown away."""
     sources = open_sources(recipe, report)
     check_start(recipe)
-    one = Sources(_First(sources.train, recipe.train.batch), _First(sources.validate, 1))
+    one = Sources(Part(sources.train, range(min(recipe.train.batch, len(sources.train)))), Part(sources.validate, [0]))
     how = replace(recipe.train, epochs=1, batch=min(recipe.train.batch, len(one.train)), validate_every=1)
     with tempfile.TemporaryDirectory() as place:
         train(replace(recipe, train=how), one.train, one.validate, Path(place), report)
-
-
-class _First(Source):
-    """The first samples of a source."""
-
-    def __init__(self, source: Source, count: int) -> None:
-        self.classes, self._source, self._count = source.classes, source, min(count, len(source))
-
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        return False
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, index: int) -> Sample:
-        return self._source[index]
-
-    def problems(self) -> Iterator[str]:
-        return iter(())
 
 
 def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> dict[str, Any]:

@@ -231,7 +231,7 @@ def test_the_size_of_the_picture_itself_counts(declared: str, remarks: tuple[str
     [([-1, -2, 50, 20], [0, 0, 50, 20]), ([90, 40, 102, 50], [90, 40, 100, 48]), ([0, 0, 100, 48], [0, 0, 100, 48])],
 )
 def test_a_box_may_reach_a_little_out_of_its_picture(box: list[float], expected: list[float]) -> None:
-    xyxy, remarks = fit(np.array([box]), SIZE, ["x"])
+    xyxy, remarks, _ = fit(np.array([box]), SIZE, ["x"])
     assert xyxy.tolist() == [expected]
     assert remarks == ((CUT,) if box != expected else ())
 

@@ -1,16 +1,18 @@
 """`cvtasks data check`, `stats`, `convert` and `get`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cvtasks.cli.output import Ticker, say
+from cvtasks.cli.output import Ticker, printable, say
 from cvtasks.errors import DataError
 
 if TYPE_CHECKING:
     from cvtasks.data import Source
+    from cvtasks.data.check import Finding
 
 data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets: check, stats, convert, get.")
 
@@ -20,25 +22,50 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout a
 
 
 @data.command()
-def check(source: DataArgument, task: TaskOption = "detect") -> None:
-    """Read every truth and look at every picture's header; name each that cannot be used.
+def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption = False) -> None:
+    """Read every truth and every picture; list what could spoil a training. Changes nothing; exit code 5 if there are errors.
 
     \b
     cvtasks data check VOCdevkit/VOC2012:train
     cvtasks data check coco:val2017
     cvtasks data check --task segment VOCdevkit/VOC2012:val
     cvtasks data check --task classify photos/labels.csv
+    cvtasks data check --json coco:val2017 | jq '.findings[] | select(.level == "error") | .file'
     """
-    opened = _open(source, task)
-    problems = 0
-    for problem in opened.problems():
-        problems += 1
-        print(problem)
-    if problems:
-        raise DataError(f"{problems} of {len(opened)} samples cannot be used.")
-    for remark in opened.remarks():
-        say(f"data: {remark}")
-    say("every sample can be used")
+    from cvtasks.data import split_of
+    from cvtasks.data.check import LEVELS, check
+    from cvtasks.tasks import TASKS
+
+    path, split = split_of(source)
+    ticker = Ticker()
+    try:
+        progress = lambda done, total: ticker.show(f"{done} of {total} pictures")  # noqa: E731
+        findings = list(check(path, split, TASKS[task].answer, progress))
+    finally:
+        ticker.clear()
+    counts = {f"{level}s": sum(one.count for one in findings if one.level == level) for level in LEVELS}
+    if as_json:
+        print(json.dumps({"data": path, "split": split, "task": task, **counts, "findings": list(map(asdict, findings))}))
+    else:
+        print_findings(findings)
+    if counts["errors"]:
+        raise DataError(f"{counts['errors']} errors and {counts['warnings']} warnings in {source}. Correct the data.")
+    say(f"no error, {counts['warnings']} warnings, {counts['notes']} notes in {source}")
+
+
+def print_findings(findings: "list[Finding]") -> None:
+    """A heading for each rule, errors first, and below it what was found, a few of many."""
+    from cvtasks.data.check import LEVELS
+
+    rules = dict.fromkeys((one.level, one.rule) for level in LEVELS for one in findings if one.level == level)
+    for level, rule in rules:
+        own = [one for one in findings if (one.level, one.rule) == (level, rule)]
+        print(printable(f"{level}: {rule} ({sum(one.count for one in own)})"))
+        shown = 3 if level == "note" else 20
+        for one in own[:shown]:
+            print(printable(f"  {one.reason if not one.file or one.file in one.reason else f'{one.file}: {one.reason}'}"))
+        if len(own) > shown:
+            print(f"  … and {len(own) - shown} more; --json lists all")
 
 
 @data.command()

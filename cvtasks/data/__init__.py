@@ -15,7 +15,7 @@ from cvtasks.data.source import Remapped, Source
 from cvtasks.data.voc import VOCSegmentation
 from cvtasks.data.voc_detection import VOCDetection
 from cvtasks.data.yolo import YOLODetection
-from cvtasks.errors import DataError
+from cvtasks.errors import Complain, DataError, strictly
 
 __all__ = ["SOURCES", "Remapped", "Source", "open_source", "split_of"]
 
@@ -39,18 +39,21 @@ def split_of(data: str) -> tuple[str, str]:
     return path, split
 
 
-def open_source(path: str, split: str, kind: type[Answer]) -> Source:
+def open_source(path: str, split: str, kind: type[Answer], complain: Complain = strictly) -> Source:
     """Open the data set at `path`, or the fetched one of that name, for a task whose truth is of type `kind`.
 
+    Args:
+        complain: about files that are missing, and whatever cannot be used; if it returns, that is left out.
+
     Raises:
-        DataError: nothing is there, its layout is not known, the split does not exist, or files are missing.
+        DataError: nothing is there, its layout is not known, or the split does not exist.
     """
     root = resolve(path)
     fitting = [source for source in SOURCES if source.kind is kind]
     if path:
         for source in fitting:
             if source.is_at(root):
-                return source(root, split)
+                return source(root, split, complain)
     if not path or not root.is_dir():
         files = {Boxes: ", or its COCO JSON or YOLO YAML", Labels: ", or its CSV, COCO JSON or YOLO YAML"}.get(kind, "")
         raise DataError(

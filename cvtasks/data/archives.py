@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from cvtasks.files import cannot_write
 ENDINGS = (".tar", ".tar.gz", ".tgz")
 """What the names of archives end in."""
 MOST_MEMBERS = 500_000
+_LONGEST, _LONGEST_PART = 1000, 255  # bytes of a name, and of what stands between its slashes; file systems end there
 _TIMES = 4  # what unpacks to more than so many times its size, and 16 MiB, is no archive of pictures
 _MORE = 1 << 24
 _CHUNK = 1 << 20
@@ -32,13 +34,16 @@ def unpack(archive: Path, folder: Path, on_file: Callable[[int], None] = lambda 
     Raises:
         DataError: the archive is damaged, or holds what is refused. CVTasksError: the folder cannot be written.
     """
+    if not archive.is_file():  # a named pipe would block for ever
+        raise DataError(f"an archive must be a regular file that exists; {str(archive)!r} is none. Check the name.")
     most = _TIMES * archive.stat().st_size + _MORE
     written, files = 0, 0
     seen: set[str] = set()
     try:
         with archive.open("rb") as raw:
             plain = raw if archive.suffix == ".tar" else gzip.GzipFile(fileobj=raw)
-            with tarfile.open(fileobj=_Bounded(plain, most, archive), mode="r|") as tar:
+            stream = _Bounded(plain, most, archive)
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as tar:
                 for number, member in enumerate(tar):
                     name = _checked(member, archive)
                     written += abs(member.size)
@@ -54,12 +59,28 @@ def unpack(archive: Path, folder: Path, on_file: Callable[[int], None] = lambda 
                     _write(tar, member, target)
                     files += 1
                     on_file(files)
+            while stream.read():  # to the end of the packing, where its checksum is
+                pass
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise DataError(f"an archive must hold every name once; in {str(archive)!r}: {error}. It is not unpacked.") from error
     except (tarfile.TarError, EOFError, ValueError, RecursionError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"an archive must be whole; {str(archive)!r} is not: {error}. Get it again.") from error
     except OSError as error:
         raise cannot_write(folder, error) from error
+
+
+class _Member(tarfile.TarInfo):
+    """A header. Before the mark of the end all must be good: tarfile takes the first bad or missing one for the end."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "_Member":
+        """Raise ReadError for a header that is cut or damaged."""
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                raise
+            raise tarfile.ReadError(f"{error}, before the mark of its end") from error
 
 
 class _Bounded(io.RawIOBase):
@@ -82,6 +103,12 @@ def _checked(member: tarfile.TarInfo, archive: Path) -> PurePosixPath:
     if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE) or member.issparse():
         raise DataError(
             f"an archive must hold files and folders alone; {member.name!r} of {str(archive)!r} is something else."
+        )
+    encoded = os.fsencode(member.name)
+    if len(encoded) > _LONGEST or max(map(len, encoded.split(b"/"))) > _LONGEST_PART:
+        raise DataError(
+            f"names in an archive may have {_LONGEST} bytes, {_LONGEST_PART} between slashes; one of {str(archive)!r} has "
+            f"{len(encoded)}: {member.name[:50]!r} …"
         )
     if leads_out(member.name) or (not name.parts and not member.isdir()):
         raise DataError(f"names in an archive must lead below its folder; {str(archive)!r} has {member.name!r}.")

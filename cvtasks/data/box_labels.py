@@ -11,6 +11,7 @@ from cvtasks.data.detection import BoxesSource
 from cvtasks.data.source import Source
 from cvtasks.data.voc_detection import VOCDetection
 from cvtasks.data.yolo import YOLODetection
+from cvtasks.errors import Complain, CVTasksError, strictly
 
 
 class BoxLabels(Source):
@@ -29,9 +30,9 @@ class BoxLabels(Source):
         """Whether the boxes lie at `root`."""
         return cls.boxes.is_at(root)
 
-    def __init__(self, root: Path, split: str) -> None:
-        self._boxes = self.boxes(root, split)
-        self.classes = self._boxes.classes
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        self._boxes = self.boxes(root, split, complain)
+        self.classes, self.files = self._boxes.classes, self._boxes.files
 
     def __len__(self) -> int:
         return len(self._boxes)
@@ -44,9 +45,17 @@ class BoxLabels(Source):
         """The labels of one sample; its picture is not decoded."""
         return labels_of(self._boxes.truth(index))
 
-    def problems(self) -> Iterator[str]:
+    def faults(self, index: int) -> list[CVTasksError]:
         """The boxes' own: where these cannot be used, neither can the labels."""
-        return self._boxes.problems()
+        return self._boxes.faults(index)
+
+    def orphans(self) -> Iterator[CVTasksError]:
+        """The boxes' own."""
+        return self._boxes.orphans()
+
+    def remarks_of(self, index: int) -> tuple[str, ...]:
+        """The boxes' own."""
+        return self._boxes.remarks_of(index)
 
     def remarks(self) -> list[str]:
         """The boxes' own."""

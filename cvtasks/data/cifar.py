@@ -6,7 +6,7 @@ import numpy as np
 
 from cvtasks.data.labels import ArrayLabels, class_names
 from cvtasks.data.source import check_split
-from cvtasks.errors import DataError
+from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 
 _FILES = {"train": "data_batch_*.bin", "test": "test_batch.bin"}
@@ -27,8 +27,8 @@ class CIFARLabels(ArrayLabels):
         """Whether the files of one of the splits lie at `root`."""
         return bool(_splits(root))
 
-    def __init__(self, root: Path, split: str) -> None:
-        super().__init__(root, split)
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
         splits = _splits(root)
         check_split(split, splits, root)
         names = root / "batches.meta.txt"

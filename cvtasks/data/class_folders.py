@@ -6,8 +6,8 @@ from pathlib import Path
 
 from cvtasks.data.detection import distinct
 from cvtasks.data.labels import FileLabels
-from cvtasks.data.source import check_split, require
-from cvtasks.errors import DataError
+from cvtasks.data.source import check_split, present
+from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import read_text
 from cvtasks.media.pictures import SUFFIXES
 
@@ -35,8 +35,8 @@ class ClassFolders(FileLabels):
             return False
         return any(_has_picture(folder) for folder in [*folders, *(child for folder in folders for child in _folders(folder))])
 
-    def __init__(self, root: Path, split: str) -> None:
-        super().__init__(root, split)
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
         folders = _folders(root)
         parents = [folder for folder in folders if _folders(folder)]
         holders = [folder for folder in folders if _has_picture(folder)]
@@ -54,7 +54,7 @@ class ClassFolders(FileLabels):
         titles = _titles(root, {folder.name for home in homes for folder in _folders(home)})
         self.classes = tuple(titles.values())
         place = {name: index for index, name in enumerate(titles)}
-        self.pictures, self.shown, self._strange = [], [], 0
+        self.files, self.shown, self._strange = [], [], 0
         for folder in _folders(root / split):
             for entry in _entries(folder):
                 if entry.is_dir():
@@ -62,12 +62,12 @@ class ClassFolders(FileLabels):
                         f"a class's folder must hold pictures alone; {str(folder)!r} has the folder {entry.name!r}."
                     )
                 if _is_picture(entry.name):
-                    self.pictures.append(folder / entry.name)
+                    self.files.append(folder / entry.name)
                     self.shown.append((place[folder.name],))
                 else:
                     self._strange += 1
-        require(f"{str(root / split)!r}", {"picture": self.pictures})
-        self.names = distinct(self.pictures, root / split)
+        present(f"{str(root / split)!r}", {"picture": self.files}, complain)
+        self.names = distinct(self.files, root / split)
 
     def remarks(self) -> list[str]:
         """How many files are no pictures by their names."""

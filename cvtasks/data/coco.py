@@ -1,11 +1,13 @@
 """COCO JSON, for detection."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Truth, distinct
+from cvtasks.data.folders import PICTURES
 from cvtasks.data.inside import leads_out
-from cvtasks.data.source import check_split, require
-from cvtasks.errors import DataError
+from cvtasks.data.source import check_split, present
+from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.coco import Id, coco_boxes, parse_coco
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 
@@ -33,8 +35,8 @@ class COCODetection(BoxesSource):
         """Whether `root` is a JSON file, or a folder with one for each split."""
         return _is_json(root) or bool(_splits(root))
 
-    def __init__(self, root: Path, split: str) -> None:
-        super().__init__(root, split)
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
         if root.is_file():
             if split:
                 raise DataError(f'a JSON file is one split without a name; got "{split}" of {str(root)!r}. Give the folder.')
@@ -45,7 +47,7 @@ class COCODetection(BoxesSource):
             check_split(split, files, root)
             path = files[split]
         self._path = path
-        content = parse_coco(read_annotation(path, _MOST), str(path))
+        content = parse_coco(read_annotation(path, _MOST), str(path), complain)
         self._images = content.images
         for image in self._images:
             if leads_out(image.file_name):
@@ -55,15 +57,27 @@ class COCODetection(BoxesSource):
         homes = [root / split, root / "images" / split, root / "images", root]
         first = self._images[0].file_name if self._images else ""
         home = next((home for home in homes if (home / first).is_file()), homes[2])
-        self.pictures = [home / image.file_name for image in self._images]
-        require(f"{str(path)!r}", {"picture": self.pictures})
+        pictures = [home / image.file_name for image in self._images]
+        kept = present(f"{str(path)!r}", {"picture": pictures}, complain)
+        self.pictures, self._images = [pictures[index] for index in kept], tuple(self._images[index] for index in kept)
+        self._home, self._split = home, split
         self.classes = tuple(content.categories)
         self.names = distinct(self.pictures, home)
         self.image_ids: dict[str, Id] = {name: image.id for name, image in zip(self.names, self._images, strict=True)}
         self.category_ids: dict[str, Id] = content.categories
 
-    def _read(self, index: int, size: tuple[int, int]) -> Truth:
-        return coco_boxes(self._images[index], self.classes, size, str(self._path))
+    def orphans(self) -> Iterator[DataError]:
+        """Pictures in a folder of this split alone that the file does not list."""
+        if self._home.name != self._split or not self._home.is_dir():
+            return
+        listed = {path.resolve() for path in self.pictures}
+        for path in sorted(self._home.rglob("*")):
+            if path.suffix.lower() in PICTURES and path.resolve() not in listed:
+                text = f"picture {str(path)!r} is not among the images of {str(self._path)!r}. List it, or remove it."
+                yield DataError(text, "picture without annotation")
+
+    def _read(self, index: int, size: tuple[int, int], complain: Complain) -> Truth:
+        return coco_boxes(self._images[index], self.classes, size, str(self._path), complain)
 
 
 def _is_json(path: Path) -> bool:

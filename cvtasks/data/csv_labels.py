@@ -6,8 +6,8 @@ from pathlib import Path
 from cvtasks.data.detection import distinct
 from cvtasks.data.inside import leads_out
 from cvtasks.data.labels import FileLabels, class_names
-from cvtasks.data.source import check_split, require
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.data.source import check_split, present
+from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
 
 _COLUMNS = ("image", "label", "split")
@@ -34,8 +34,8 @@ class CSVLabels(FileLabels):
         """Whether `root` is a CSV file or a folder with a `labels.csv`."""
         return _csv(root) is not None
 
-    def __init__(self, root: Path, split: str) -> None:
-        super().__init__(root, split)
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
         path = _csv(root)
         if path is None:
             raise DataError(f"CSV labels need a file 'labels.csv'; {str(root)!r} has none. Write it.")
@@ -49,25 +49,22 @@ class CSVLabels(FileLabels):
         if not self.classes:
             raise DataError(f"a data set needs at least one class; {str(path)!r} has no label at all. Label its pictures.")
         place = {name: index for index, name in enumerate(self.classes)}
-        self.pictures, self.shown = [], []
-        seen: set[Path] = set()
+        pictures: list[Path] = []
+        shown: list[tuple[int, ...]] = []
         for line, image, labels, part in rows:
             strange = [label for label in labels if label not in place]
             if strange:
-                raise DataError(
+                text = (
                     f'every label must be one of {str(names)!r}; "{strange[0]}", line {line} of {str(path)!r}, is not. '
                     f"{did_you_mean(strange[0], place)}"
                 )
-            if part != split:
-                continue
-            picture = path.parent / image
-            if picture in seen:
-                raise DataError(f"a split must name every picture once; line {line} of {str(path)!r} names {image!r} again.")
-            seen.add(picture)
-            self.pictures.append(picture)
-            self.shown.append(tuple(sorted(place[label] for label in labels)))
-        require(f"{str(path)!r}", {"picture": self.pictures})
-        self.names = distinct(self.pictures, path.parent)
+                complain(DataError(text, "class unknown"))
+            if part == split:
+                pictures.append(path.parent / image)
+                shown.append(tuple(sorted(place[label] for label in labels if label in place)))
+        kept = present(f"{str(path)!r}", {"picture": pictures}, complain)
+        self.files, self.shown = [pictures[index] for index in kept], [shown[index] for index in kept]
+        self.names = distinct(self.files, path.parent)
 
 
 def _csv(root: Path) -> Path | None:

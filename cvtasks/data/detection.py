@@ -2,11 +2,12 @@
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cvtasks.answers import Boxes, Sample
-from cvtasks.data.source import Source, complaints
+from cvtasks.data.source import Source
+from cvtasks.errors import Complain, CVTasksError, strictly
 from cvtasks.media.pictures import picture_size, read_picture
 
 Truth = tuple[Boxes, tuple[str, ...]]
@@ -23,12 +24,13 @@ class BoxesSource(Source):
     pictures: list[Path]
     names: list[str]
 
-    def __init__(self, root: Path, split: str) -> None:
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        self._complain = complain
         self._known: dict[int, Truth] = {}  # threads may read the same truth twice; both times it is the same
 
     @abstractmethod
-    def _read(self, index: int, size: tuple[int, int]) -> Truth:
-        """Read the truth of one picture, whose real size is (height, width); raises DataError where it cannot be used."""
+    def _read(self, index: int, size: tuple[int, int], complain: Complain) -> Truth:
+        """Read the truth of one picture, whose real size is (height, width); `complain` hears of objects that cannot be used."""
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -41,13 +43,32 @@ class BoxesSource(Source):
         """The objects of one sample; its picture is not decoded."""
         return self._look(index)[0]
 
-    def problems(self) -> Iterator[str]:
-        """Read every truth against its picture's header; yield a sentence for each that cannot be used."""
-        return complaints(self._look, range(len(self)))
+    @property
+    def files(self) -> list[Path]:
+        """The pictures."""
+        return self.pictures
+
+    def faults(self, index: int) -> list[CVTasksError]:
+        """An error for each object that cannot be used, or one where the file, or its picture's header, cannot be."""
+        found: list[CVTasksError] = []
+        try:
+            truth = self._read(index, picture_size(self.pictures[index]), found.append)
+        except CVTasksError as error:
+            found.append(error)
+        else:
+            self._known.update({} if found else {index: truth})
+        return found
+
+    def remarks_of(self, index: int) -> tuple[str, ...]:
+        """What reading one truth changed or passed over."""
+        return self._look(index)[1]
 
     def remarks(self) -> list[str]:
         """What reading changed or passed over in all truths, with counts; quick where they have been read before."""
-        counts = Counter(remark for index in range(len(self)) for remark in self._look(index)[1])
+        counts: Counter[str] = Counter()
+        for index in range(len(self)):
+            with suppress(CVTasksError):  # a fault, and no remark
+                counts.update(self.remarks_of(index))
         return [f"{remark}: {count}" for remark, count in counts.items()]
 
     def _look(self, index: int) -> Truth:
@@ -55,7 +76,7 @@ class BoxesSource(Source):
 
     def _truth(self, index: int, size: tuple[int, int]) -> Truth:
         if index not in self._known:
-            self._known[index] = self._read(index, size)
+            self._known[index] = self._read(index, size, self._complain)
         return self._known[index]
 
 

@@ -1,11 +1,13 @@
 """A source as a recipe sees it: its classes, the truths its task is about, pictures as the network is to see them."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from cvtasks.answers import Answer, Sample
 from cvtasks.data.source import Remapped, Source
-from cvtasks.errors import DataError
+from cvtasks.errors import CVTasksError, DataError
+from cvtasks.media.pictures import picture_size
 from cvtasks.recipe import Recipe
 from cvtasks.tasks import Task
 
@@ -20,17 +22,41 @@ def fitted(source: Source, recipe: Recipe) -> Source:
     return Selected(remapped, recipe.task) if recipe.task.selection else remapped
 
 
-class Selected(Source):
-    """Those samples of a source that a task can use, with what of their truths it is about."""
+def without_faults(source: Source, faults: list[CVTasksError]) -> Source:
+    """Look at every truth and every header; append what is wrong to `faults`, and return what can be used.
 
-    def __init__(self, source: Source, task: Task) -> None:
+    Objects are left out by the source itself where it was opened with a complaint that returns.
+
+    Raises:
+        DataError: nothing can be used.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(source.faults, range(len(source))))
+    kept = [index for index, errors in enumerate(found) if not errors or _readable(source, index)]
+    told = {str(fault): fault for fault in [*faults, *(fault for errors in found for fault in errors)]}
+    faults[:] = told.values()  # once each: the source has complained again where it was asked for what is left of a truth
+    if not kept:
+        raise DataError(f"none of {len(source)} samples can be used. The first fault: {faults[0]}")
+    return Part(source, kept) if len(kept) < len(source) else source
+
+
+def _readable(source: Source, index: int) -> bool:
+    try:
+        source.truth(index)
+        if source.files:
+            picture_size(source.files[index])
+    except CVTasksError:
+        return False
+    return True
+
+
+class Part(Source):
+    """Some samples of a source, by their indices there."""
+
+    def __init__(self, source: Source, kept: Sequence[int]) -> None:
         self.format, self.layout, self.kind, self.classes = source.format, source.layout, source.kind, source.classes
-        self._source, self._task = source, task
-        self._kept = [index for index in range(len(source)) if task.select(source.truth(index)) is not None]
-        if not self._kept:
-            raise DataError(
-                f"{task.name} learns from {task.selection}; none of the {len(source)} pictures is one. Check the recipe's `classes`."
-            )
+        self.files = [source.files[index] for index in kept] if source.files else ()
+        self._source, self._kept = source, kept
 
     @classmethod
     def is_at(cls, root: object) -> bool:
@@ -41,16 +67,39 @@ class Selected(Source):
         return len(self._kept)
 
     def __getitem__(self, index: int) -> Sample:
+        return self._source[self._kept[index]]
+
+    def truth(self, index: int) -> Answer:
+        """The wrapped source's."""
+        return self._source.truth(self._kept[index])
+
+    def faults(self, index: int) -> list[CVTasksError]:
+        """The wrapped source's."""
+        return self._source.faults(self._kept[index])
+
+    def remarks(self) -> list[str]:
+        """The wrapped source's."""
+        return self._source.remarks()
+
+
+class Selected(Part):
+    """Those samples of a source that a task can use, with what of their truths it is about."""
+
+    def __init__(self, source: Source, task: Task) -> None:
+        super().__init__(source, [index for index in range(len(source)) if task.select(source.truth(index)) is not None])
+        self._task = task
+        if not self._kept:
+            raise DataError(
+                f"{task.name} learns from {task.selection}; none of the {len(source)} pictures is one. Check the recipe's `classes`."
+            )
+
+    def __getitem__(self, index: int) -> Sample:
         sample = self._source[self._kept[index]]
         return replace(sample, image=self._task.prepare(sample.image), truth=self._selected(sample.truth))
 
     def truth(self, index: int) -> Answer:
         """What the task is about of one sample's truth."""
         return self._selected(self._source.truth(self._kept[index]))
-
-    def problems(self) -> Iterator[str]:
-        """The wrapped source's."""
-        return self._source.problems()
 
     def remarks(self) -> list[str]:
         """The wrapped source's, and how many pictures are left out."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cvtasks.data.source import MaskSource, check_split
-from cvtasks.errors import DataError
+from cvtasks.errors import Complain, DataError, strictly
 
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 """Endings that pictures have."""
@@ -24,7 +24,7 @@ class MaskFolders(MaskSource):
         """Whether both folders lie at `root`."""
         return (root / "images").is_dir() and (root / "masks").is_dir()
 
-    def __init__(self, root: Path, split: str) -> None:
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         names = root / "classes.txt"
         if not names.is_file():
             raise DataError(f"image and mask folders need {str(names)!r}, one class a line, background first. Write it.")
@@ -43,6 +43,6 @@ class MaskFolders(MaskSource):
             )
         lonely = sorted(file.name for file in masks.glob("*.png") if file.stem not in stems) if masks.is_dir() else []
         if lonely:
-            raise DataError(f"every mask needs its picture; {str(masks)!r} has {len(lonely)} without, such as {lonely[0]!r}.")
-        self.pairs = [(file, masks / f"{file.stem}.png") for file in pictures]
-        self._require(f"{str(images)!r}")
+            text = f"every mask needs its picture; {str(masks)!r} has {len(lonely)} without, such as {lonely[0]!r}."
+            complain(DataError(text, "picture missing"))
+        self._list(f"{str(images)!r}", [(file, masks / f"{file.stem}.png") for file in pictures], complain)

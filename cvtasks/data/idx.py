@@ -9,7 +9,7 @@ import numpy as np
 
 from cvtasks.data.labels import ArrayLabels, class_names
 from cvtasks.data.source import check_split
-from cvtasks.errors import DataError
+from cvtasks.errors import Complain, DataError, strictly
 
 _STEMS = {"train": "train", "test": "t10k"}
 _MOST = 1 << 30  # bytes of an unpacked file; MNIST's largest has 47 million
@@ -31,8 +31,8 @@ class IdxLabels(ArrayLabels):
         """Whether pictures of one of the splits lie at `root`."""
         return bool(_splits(root))
 
-    def __init__(self, root: Path, split: str) -> None:
-        super().__init__(root, split)
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
         splits = _splits(root)
         check_split(split, splits, root)
         self.images = _read(root, f"{_STEMS[split]}-images-idx3-ubyte", 3)

@@ -1,14 +1,14 @@
 """What the sources of image-level labels have in common."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cvtasks.answers import Labels, Sample
-from cvtasks.data.source import Source, complaints
-from cvtasks.errors import DataError
+from cvtasks.data.source import Source
+from cvtasks.errors import Complain, CVTasksError, DataError, strictly
 from cvtasks.formats.reading import read_text
 from cvtasks.media.pictures import picture_size, read_picture
 
@@ -21,7 +21,7 @@ class LabelsSource(Source):
 
     kind = Labels
 
-    def __init__(self, root: Path, split: str) -> None:
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         self._known: dict[tuple[int, ...], Labels] = {}  # threads may make the same truth twice; both times it is the same
 
     @abstractmethod
@@ -37,21 +37,24 @@ class LabelsSource(Source):
 
 
 class FileLabels(LabelsSource):
-    """A source of picture files. Subclasses set `pictures`, `names`, and `shown`: the indices of the classes of each."""
+    """A source of picture files. Subclasses set `files`, `names`, and `shown`: the indices of the classes of each."""
 
-    pictures: Sequence[Path]
     names: Sequence[str]
     shown: Sequence[tuple[int, ...]]
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.files)
 
     def __getitem__(self, index: int) -> Sample:
-        return Sample(read_picture(self.pictures[index]), self.truth(index), self.names[index])
+        return Sample(read_picture(self.files[index]), self.truth(index), self.names[index])
 
-    def problems(self) -> Iterator[str]:
-        """Read every picture's header; yield a sentence for each that cannot be used."""
-        return complaints(picture_size, self.pictures)
+    def faults(self, index: int) -> list[CVTasksError]:
+        """What is wrong with the picture's header."""
+        try:
+            picture_size(self.files[index])
+        except CVTasksError as error:
+            return [error]
+        return []
 
     def _shown(self, index: int) -> tuple[int, ...]:
         return self.shown[index]
@@ -67,8 +70,8 @@ class ArrayLabels(LabelsSource):
     images: np.ndarray
     labels: np.ndarray
 
-    def __init__(self, root: Path, split: str) -> None:
-        super().__init__(root, split)
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
         self._split = split
 
     def __len__(self) -> int:
@@ -78,10 +81,6 @@ class ArrayLabels(LabelsSource):
         image = self.images[index]
         rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
         return Sample(rgb, self.truth(index), f"{self._split}-{index:05d}")
-
-    def problems(self) -> Iterator[str]:
-        """None: the files were checked when they were read."""
-        return iter(())
 
     def _shown(self, index: int) -> tuple[int, ...]:
         return (int(self.labels[index]),)

@@ -1,17 +1,14 @@
 """What a source is, and how its classes become the recipe's."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 from cvtasks.answers import Answer, Mask, Sample
-from cvtasks.errors import CVTasksError, DataError, did_you_mean
+from cvtasks.errors import Complain, CVTasksError, DataError, did_you_mean, strictly
 from cvtasks.media.pictures import picture_size, read_mask, read_picture
-
-Item = TypeVar("Item")
 
 
 class Source(ABC):
@@ -31,9 +28,20 @@ class Source(ABC):
     def is_at(cls, root: Path) -> bool:
         """Whether this format lies at `root`."""
 
+    files: Sequence[Path] = ()
+    """The picture of each sample; empty where pictures are no files of their own."""
+
     @abstractmethod
-    def __init__(self, root: Path, split: str) -> None:
-        """Read the list of samples; raises DataError where the split or a file is missing."""
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        """Read the list of samples.
+
+        Args:
+            complain: about a file that is missing, a sample that is listed twice, an object that cannot be used. If it
+                returns, that is left out.
+
+        Raises:
+            DataError: the split does not exist, or its list cannot be read.
+        """
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -45,47 +53,65 @@ class Source(ABC):
         """The truth of one sample alone."""
         return self[index].truth
 
-    @abstractmethod
+    def faults(self, index: int) -> list[CVTasksError]:
+        """What is wrong with a sample's truth and its picture's header: an error for each object, or one for the whole."""
+        try:
+            self.truth(index)
+        except CVTasksError as error:
+            return [error]
+        return []
+
     def problems(self) -> Iterator[str]:
-        """Look at every truth without decoding pictures; yield a sentence for each that cannot be used."""
+        """Look at every truth without decoding pictures; yield a sentence for each fault."""
+        with ThreadPoolExecutor(2) as pool:
+            for errors in pool.map(self.faults, range(len(self))):
+                yield from map(str, errors)
+
+    def orphans(self) -> Iterator[CVTasksError]:
+        """Files of the data set that belong to nothing."""
+        return iter(())
+
+    def remarks_of(self, index: int) -> tuple[str, ...]:
+        """What reading a truth changed or passed over, a sentence for each time; raises where it cannot be read."""
+        return ()
 
     def remarks(self) -> list[str]:
         """What reading changed or passed over, a sentence for each kind of it; to be said aloud. Ask after `problems`."""
         return []
 
 
-def complaints(look: Callable[[Item], object], items: Iterable[Item]) -> Iterator[str]:
-    """Call `look` for every item, in threads; yield the text of each error."""
-
-    def complaint(item: Item) -> str | None:
-        try:
-            look(item)
-        except CVTasksError as error:
-            return str(error)
-        return None
-
-    with ThreadPoolExecutor(2) as pool:
-        yield from filter(None, pool.map(complaint, items))
-
-
-def require(what: str, files: dict[str, list[Path]]) -> None:
-    """Raise DataError if there is no picture, or if a file is missing.
+def present(what: str, files: dict[str, list[Path]], complain: Complain = strictly) -> list[int]:
+    """The samples whose files are all there, once each.
 
     Args:
         what: what errors call the list that names the files.
         files: "picture", and what belongs to it if it has a file → the files, one a sample.
+        complain: about those that are missing, and pictures that are listed again.
+
+    Raises:
+        DataError: there is no picture.
     """
     if not any(files.values()):
         raise DataError(f"a data set needs at least one picture; {what} has none.")
+    gone: set[int] = set()
     rule = f"every {' needs its '.join(files)}" if len(files) > 1 else f"every {next(iter(files))} must be there"
     for role, paths in files.items():
-        missing = [str(path) for path in paths if not path.is_file()]
-        if missing:
-            raise DataError(
-                f"{rule}; {what} lacks {len(missing)} {role}"
-                f"{'s' if len(missing) > 1 else ''}: {', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}. "
-                "Add the files or take the names off the list."
+        missing = {index: str(path) for index, path in enumerate(paths) if not path.is_file()}
+        names, gone = list(missing.values()), gone | missing.keys()
+        if names:
+            text = (
+                f"{rule}; {what} lacks {len(names)} {role}{'s' if len(names) > 1 else ''}: {', '.join(names[:3])}"
+                f"{' …' if len(names) > 3 else ''}. Add the files or take the names off the list."
             )
+            complain(DataError(text, f"{role} missing"))
+    seen: set[Path] = set()
+    for index, path in enumerate(files["picture"]):
+        if path in seen:
+            text = f"a split must name every picture once; {what} names {str(path)!r} again. Take one off the list."
+            complain(DataError(text, "picture twice"))
+            gone.add(index)
+        seen.add(path)
+    return [index for index in range(len(files["picture"])) if index not in gone]
 
 
 def check_split(split: str, splits: Iterable[str], place: Path) -> None:
@@ -114,25 +140,24 @@ class MaskSource(Source):
         picture, mask = self.pairs[index]
         return self._truth(mask, picture_size(picture))
 
-    def problems(self) -> Iterator[str]:
-        """Compare every mask with its picture's header and with `classes`; yield a sentence for each that cannot be used."""
-        return complaints(lambda pair: self._truth(pair[1], picture_size(pair[0])), self.pairs)
-
     def _truth(self, path: Path, size: tuple[int, int]) -> Mask:
         ids = read_mask(path)
         if ids.shape != size:
             raise DataError(
                 f"a mask must have its picture's size (height, width) {size}; {str(path)!r} has {ids.shape}. "
-                "Resize it with nearest-neighbour interpolation."
+                "Resize it with nearest-neighbour interpolation.",
+                "mask size",
             )
         try:
             return Mask(ids, self.classes)
         except ValueError as error:
-            raise DataError(f"{str(path)!r}: {error} Add the class to the list or correct the mask.") from error
+            raise DataError(f"{str(path)!r}: {error} Add the class to the list or correct the mask.", "mask ids") from error
 
-    def _require(self, what: str) -> None:
-        """Raise DataError if there is no pair, or if a file of a pair is missing."""
-        require(what, {"picture": [p for p, _ in self.pairs], "mask": [m for _, m in self.pairs]})
+    def _list(self, what: str, pairs: list[tuple[Path, Path]], complain: Complain) -> None:
+        """Keep the pairs of which both files are there."""
+        kept = present(what, {"picture": [picture for picture, _ in pairs], "mask": [mask for _, mask in pairs]}, complain)
+        self.pairs = [pairs[index] for index in kept]
+        self.files = [picture for picture, _ in self.pairs]
 
 
 class Remapped(Source):
@@ -150,7 +175,7 @@ class Remapped(Source):
                     f"{did_you_mean(name, source.classes)}"
                 )
         self.format, self.layout, self.kind = source.format, source.layout, source.kind
-        self.classes = classes
+        self.classes, self.files = classes, source.files
         self._source, self._others = source, others
 
     @classmethod
@@ -169,9 +194,9 @@ class Remapped(Source):
         """The truth of one sample, with these classes."""
         return self._source.truth(index).with_classes(self.classes, self._others)
 
-    def problems(self) -> Iterator[str]:
+    def faults(self, index: int) -> list[CVTasksError]:
         """The wrapped source's."""
-        return self._source.problems()
+        return self._source.faults(index)
 
     def remarks(self) -> list[str]:
         """The wrapped source's."""

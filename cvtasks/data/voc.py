@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cvtasks.data.source import MaskSource, check_split
-from cvtasks.errors import DataError
+from cvtasks.errors import Complain, DataError, strictly
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -28,7 +28,7 @@ class VOCSegmentation(MaskSource):
         """Whether the devkit's folders for segmentation lie at `root`."""
         return (root / "ImageSets" / "Segmentation").is_dir() and (root / "JPEGImages").is_dir()
 
-    def __init__(self, root: Path, split: str) -> None:
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         lists = root / "ImageSets" / "Segmentation"
         path = lists / f"{split}.txt"
         splits = sorted(file.stem for file in lists.glob("*.txt"))
@@ -39,7 +39,7 @@ class VOCSegmentation(MaskSource):
             raise DataError(f"a line of {str(path)!r} must be the bare name of a picture; got {outside[0]!r}.")
         own, augmented = root / "SegmentationClass", root / "SegmentationClassAug"
         official = {file.stem for file in own.glob("*.png")}
-        self.pairs = [
+        pairs = [
             (root / "JPEGImages" / f"{name}.jpg", (own if name in official else augmented) / f"{name}.png") for name in names
         ]
-        self._require(f"{str(path)!r}")
+        self._list(f"{str(path)!r}", pairs, complain)

@@ -1,14 +1,14 @@
 """Pascal VOC as it is, for detection: one year, or a devkit that holds several."""
 
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Truth, distinct
 from cvtasks.data.folders import PICTURES
 from cvtasks.data.labels import class_names
-from cvtasks.data.source import check_split, require
+from cvtasks.data.source import check_split, present
 from cvtasks.data.voc import VOC_CLASSES
-from cvtasks.errors import DataError
+from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import read_annotation, read_text
 from cvtasks.formats.voc import parse_voc
 
@@ -33,31 +33,48 @@ class VOCDetection(BoxesSource):
         """Whether the devkit's folders for detection lie at `root`, or below it in folders of years."""
         return _is_year(root) or bool(_years(root))
 
-    def __init__(self, root: Path, split: str) -> None:
-        super().__init__(root, split)
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
         years = {"": root} if _is_year(root) else _years(root)
         lists = {
             f"{year}-{file.stem}" if year else file.stem: file
             for year, folder in years.items()
             for file in sorted((folder / "ImageSets" / "Main").glob("*.txt"))
         }
-        self.pictures, self._annotations = [], []
+        self.pictures, self._annotations, self._folders = [], [], set(years.values())
         for part in [split] if "" in years else _parts(split):
             check_split(part, lists, root)
             folder, names = lists[part].parents[2], _names(lists[part])
-            stored = {file.stem: file for file in (folder / "JPEGImages").iterdir() if file.suffix.lower() in PICTURES}
+            stored = _stored(folder)
             self.pictures += [stored.get(name, folder / "JPEGImages" / f"{name}.jpg") for name in names]
             self._annotations += [folder / "Annotations" / f"{name}.xml" for name in names]
-        twice = [str(picture) for picture, count in Counter(self.pictures).items() if count > 1]
-        if twice:
-            raise DataError(f'a split must name every picture once; "{split}" of {str(root)!r} names {twice[0]!r} again.')
-        require(f'"{split}" of {str(root)!r}', {"picture": self.pictures, "annotation": self._annotations})
+        files = {"picture": self.pictures, "annotation": self._annotations}
+        kept = present(f'"{split}" of {str(root)!r}', files, complain)
+        self.pictures, self._annotations = ([paths[index] for index in kept] for paths in files.values())
         self.names = distinct(self.pictures, root)
         self.classes = _classes(root)
 
-    def _read(self, index: int, size: tuple[int, int]) -> Truth:
+    def orphans(self) -> Iterator[DataError]:
+        """Annotations without a picture, and pictures without an annotation, whether listed or not."""
+        for folder in self._folders:
+            pictures = set(_stored(folder))
+            annotations = {file.stem for file in (folder / "Annotations").glob("*.xml")}
+            for what, other, lonely in (
+                ("annotation", "picture", annotations - pictures),
+                ("picture", "annotation", pictures - annotations),
+            ):
+                for name in sorted(lonely):
+                    text = f"{what} {name!r} of {str(folder)!r} has no {other} of its name. Add it, or remove it."
+                    yield DataError(text, f"{what} without {other}")
+
+    def _read(self, index: int, size: tuple[int, int], complain: Complain) -> Truth:
         path = self._annotations[index]
-        return parse_voc(read_annotation(path), self.classes, size, str(path))
+        return parse_voc(read_annotation(path), self.classes, size, str(path), complain)
+
+
+def _stored(folder: Path) -> dict[str, Path]:
+    """Stem → file of each picture of a year."""
+    return {file.stem: file for file in sorted((folder / "JPEGImages").iterdir()) if file.suffix.lower() in PICTURES}
 
 
 def _is_year(root: Path) -> bool:

@@ -1,14 +1,15 @@
 """YOLO text files and their YAML, for detection."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Truth, distinct
 from cvtasks.data.folders import PICTURES
-from cvtasks.data.source import check_split, require
-from cvtasks.errors import DataError
+from cvtasks.data.source import check_split, present
+from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, UNLABELLED, read_text
-from cvtasks.formats.yolo import YoloYaml, parse_yaml, parse_yolo
+from cvtasks.formats.yolo import SPLITS, YoloYaml, parse_yaml, parse_yolo
 
 _YAML = ("data.yaml", "data.yml", "dataset.yaml")
 
@@ -30,18 +31,17 @@ class YOLODetection(BoxesSource):
         """Whether `root` is a YAML file or a folder that holds one of the usual name."""
         return _yaml(root) is not None
 
-    def __init__(self, root: Path, split: str) -> None:
-        super().__init__(root, split)
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
         path = _yaml(root)
         if path is None:
             raise DataError(f"a YOLO data set needs one of {', '.join(_YAML)}; {str(root)!r} has none. Write it.")
         content = parse_yaml(read_text(path, MEGABYTE), str(path))
         check_split(split, content.splits, path)
         home = _home(content, path)
-        self.pictures = [picture for place in content.splits[split] for picture in _pictures(place, home, path)]
-        if len(set(self.pictures)) < len(self.pictures):
-            raise DataError(f'a split must name every picture once; "{split}" of {str(path)!r} names one again. Remove it.')
-        require(f'"{split}" of {str(path)!r}', {"picture": self.pictures})
+        pictures = [picture for place in content.splits[split] for picture in _pictures(place, home, path)]
+        self.pictures = [pictures[index] for index in present(f'"{split}" of {str(path)!r}', {"picture": pictures}, complain)]
+        self._home = home
         self._labels = [_label_file(picture, home) for picture in self.pictures]
         if not any(file.is_file() for file in self._labels):
             raise DataError(
@@ -50,11 +50,21 @@ class YOLODetection(BoxesSource):
         self.classes = content.classes
         self.names = distinct(self.pictures, home)
 
-    def _read(self, index: int, size: tuple[int, int]) -> Truth:
+    def orphans(self) -> Iterator[DataError]:
+        """Label files without a picture."""
+        known = set(self._labels)
+        for folder in sorted({path.parent for path in self._labels}):
+            pictures = {_label_file(picture, self._home) for picture in _beside(folder, self._home)}
+            for path in sorted(file for file in folder.glob("*.txt") if file not in known and file not in pictures):
+                if path.stem not in ("classes", *SPLITS):  # tools leave the names of the classes and lists there
+                    text = f"label file {str(path)!r} has no picture of its name. Add it, or remove the file."
+                    yield DataError(text, "annotation without picture")
+
+    def _read(self, index: int, size: tuple[int, int], complain: Complain) -> Truth:
         path = self._labels[index]
         if not path.exists():
             return parse_yolo("", self.classes, size, str(path))[0], (UNLABELLED,)
-        return parse_yolo(read_text(path), self.classes, size, str(path))
+        return parse_yolo(read_text(path), self.classes, size, str(path), complain)
 
 
 def _yaml(root: Path) -> Path | None:
@@ -93,6 +103,13 @@ def _below(name: str, base: Path, home: Path, path: Path) -> Path:
 def _plain(path: Path) -> Path:
     """The absolute path without `..`; links are left as they are, for pictures often lie behind one."""
     return Path(os.path.normpath(path.absolute()))
+
+
+def _beside(folder: Path, home: Path) -> list[Path]:
+    """The pictures that a folder of labels may belong to."""
+    parts = folder.relative_to(home).parts
+    homes = [home.joinpath(*("images" if part == "labels" else part for part in parts)), folder]
+    return [file for place in homes if place.is_dir() for file in place.iterdir() if file.suffix.lower() in PICTURES]
 
 
 def _label_file(picture: Path, home: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.errors import DataError
+from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import EMPTY, RESIZED, fit
 
 Id = int | str
@@ -36,11 +36,15 @@ class CocoFile:
     categories: dict[str, Id]
 
 
-def parse_coco(content: bytes, name: str) -> CocoFile:
+def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> CocoFile:
     """Read the JSON of a data set; boxes are looked at by `coco_boxes`, picture by picture.
 
+    Args:
+        complain: about an annotation whose id is another's too, or that names no image or category. If it returns, the
+            annotation is left out.
+
     Raises:
-        DataError: it is no JSON, not a data set, or its ids do not fit together: one comes twice, or names nothing.
+        DataError: it is no JSON, not a data set, or an image or category has the id of another.
     """
     try:
         document = json.loads(content)
@@ -53,15 +57,21 @@ def parse_coco(content: bytes, name: str) -> CocoFile:
         _unique("category", (entry["id"] for entry in document["categories"]), name)
         _unique("category's name", (entry["name"] for entry in document["categories"]), name)
         _unique("image", (entry["id"] for entry in document["images"]), name)
-        _unique("annotation", (entry["id"] for entry in document["annotations"] if "id" in entry), name)
         ordered = dict(sorted(categories.items(), key=lambda item: _order(item[0])))
         labels = {key: label for label, key in enumerate(ordered)}
         objects: dict[Id, list[tuple[Any, ...]]] = {_id(entry["id"]): [] for entry in document["images"]}
+        seen: set[Id] = set()
         for entry in document["annotations"]:
             image, category, number = _id(entry["image_id"]), _id(entry["category_id"]), entry.get("id", "?")
+            if "id" in entry and _id(number) in seen:
+                complain(_twice("annotation", number, name))
+                continue
             if image not in objects or category not in labels:
                 what, key = ("image", image) if image not in objects else ("category", category)
-                raise DataError(f"every {what}_id must be that of an entry; annotation {number} of {name!r} has {key!r}.")
+                text = f"every {what}_id must be that of an entry; annotation {number} of {name!r} has {key!r}."
+                complain(DataError(text, f"{what} unknown"))
+                continue
+            seen |= {_id(number)} if "id" in entry else set()
             flags = bool(entry.get("iscrowd", 0)), bool(entry.get("ignore", 0))
             objects[image].append((number, entry.get("bbox"), labels[category], entry.get("area"), *flags))
         images = tuple(
@@ -84,7 +94,9 @@ def parse_coco(content: bytes, name: str) -> CocoFile:
     return CocoFile(images, {what: key for key, what in ordered.items()})
 
 
-def coco_boxes(image: CocoImage, classes: tuple[str, ...], size: tuple[int, int], name: str) -> tuple[Boxes, tuple[str, ...]]:
+def coco_boxes(
+    image: CocoImage, classes: tuple[str, ...], size: tuple[int, int], name: str, complain: Complain = strictly
+) -> tuple[Boxes, tuple[str, ...]]:
     """The objects of one image of a file, and remarks about what was changed in reading.
 
     `iscrowd` is crowd, `ignore` difficult, `area` the object's area (the box's where there is none). COCO has a few boxes
@@ -92,9 +104,8 @@ def coco_boxes(image: CocoImage, classes: tuple[str, ...], size: tuple[int, int]
 
     Args:
         size: (height, width) of the picture as it really is.
-
-    Raises:
-        DataError: a box is not four numbers, has a negative side, or does not fit (`fit` of `cvtasks.formats.reading`).
+        complain: about a box that is not four numbers, has a negative side, or does not fit (`fit` of
+            `cvtasks.formats.reading`), and an area that is no number. If it returns, the object is left out.
     """
     rows = []
     for number, box, label, area, crowd, ignored in image.objects:
@@ -102,19 +113,22 @@ def coco_boxes(image: CocoImage, classes: tuple[str, ...], size: tuple[int, int]
         try:
             x, y, w, h = (float(side) for side in box)
             area = w * h if area is None else float(area)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise DataError(
-                f"a bbox must be four numbers (left, top, width, height), and an area one; {place} has {box!r}, {area!r}."
-            ) from error
+        except (TypeError, ValueError, OverflowError):
+            text = f"a bbox must be four numbers (left, top, width, height), and an area one; {place} has {box!r}, {area!r}."
+            complain(DataError(text, "box missing"))
+            continue
+        if not abs(area) <= _LARGEST and np.isfinite((x, y, w, h)).all():
+            text = f"an area must be a finite number; {place} has {area!r}. Correct or remove it."
+            complain(DataError(text, "area"))
+            continue
         rows.append(((x, y, x + w, y + h), label, ignored, crowd, area, place))
     kept = [row for row in rows if not _flat(row[0])]
     edges, labels, ignored, crowd, areas, places = zip(*kept, strict=True) if kept else ((),) * 6
-    xyxy, remarks = fit(np.array(edges, np.float64), size, places)
+    xyxy, remarks, good = fit(np.array(edges, np.float64), size, places, complain)
+    labels, ignored, crowd, areas = ([part[index] for index in good] for part in (labels, ignored, crowd, areas))
     remarks += (EMPTY,) * (len(rows) - len(kept))
     if all(image.size) and image.size != size:
         remarks += (RESIZED,)
-    if not np.isfinite(areas).all():
-        raise DataError(f"an area must be a finite number; one of image {image.id} of {name!r} is not. Correct or remove it.")
     return Boxes.of(xyxy, labels, classes, size, difficult=ignored, crowd=crowd, areas=areas), remarks
 
 
@@ -160,18 +174,21 @@ def coco_document(
 
 
 def _flat(edges: tuple[float, ...]) -> bool:
-    """Whether a box has no width or no height as float32."""
+    """Whether a box that lies within float32 has no width or no height there."""
+    if not np.abs(edges).max() <= _LARGEST:
+        return False
     left, top, right, bottom = np.array(edges, np.float32).tolist()
     return left == right or top == bottom
 
 
 _LISTS = ("images", "annotations", "categories")
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def _id(value: Any) -> Id:
     if isinstance(value, str):
         return int(value) if value.isdecimal() else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:  # also of NaN and infinity
         raise TypeError(f"an id must be a whole number or text; got {value!r}")
     return int(value)
 
@@ -185,5 +202,9 @@ def _unique(what: str, ids: Iterable[Any], name: str) -> None:
     seen = set()
     for key in map(_id, ids):
         if key in seen:
-            raise DataError(f"every {what} needs an id of its own; {name!r} has {key!r} twice. Renumber them.")
+            raise _twice(what, key, name)
         seen.add(key)
+
+
+def _twice(what: str, key: Id, name: str) -> DataError:
+    return DataError(f"every {what} needs an id of its own; {name!r} has {key!r} twice. Renumber them.", "id twice")

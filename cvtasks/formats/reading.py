@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.boxes import clip
-from cvtasks.errors import DataError
+from cvtasks.errors import Complain, DataError, strictly
 
 CUT = "boxes that reached a little out of their pictures were cut at the edge"
 EMPTY = "boxes without width or height were passed over"
 OUTLINES = "outlines were read as the boxes around them"
 RESIZED = "annotations declare another size than their picture has; the picture's counts"
 UNLABELLED = "pictures have no label file and count as empty"
+ZERO_BASED = "corners are counted from 0, where Pascal VOC counts from 1"
 """Remarks: what a reader changed or passed over. It gives one for each time; a source counts them and says so."""
 
 MEGABYTE = 1_000_000
@@ -52,8 +53,11 @@ def read_text(path: Path, most: int = 16 * MEGABYTE) -> str:
         raise DataError(f"an annotation must be text in UTF-8; {str(path)!r} is not: {error}. Save it as UTF-8.") from error
 
 
-def fit(xyxy: np.ndarray, size: tuple[int, int], places: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Boxes as a file gives them → (n, 4) float32 within the picture, and a remark for each that had to be cut.
+@np.errstate(over="ignore")  # what is too large for float32 becomes infinite there, and is refused
+def fit(
+    xyxy: np.ndarray, size: tuple[int, int], places: Sequence[str], complain: Complain = strictly
+) -> tuple[np.ndarray, tuple[str, ...], list[int]]:
+    """Boxes as a file gives them → (k, 4) float32 within the picture, a remark for each that had to be cut, and which they are.
 
     A box may leave its picture by a hundredth of the side, at least two pixels: that much is rounding. More means that it
     was drawn on another picture or on one of another size, which nobody but the user can put right.
@@ -62,30 +66,37 @@ def fit(xyxy: np.ndarray, size: tuple[int, int], places: Sequence[str]) -> tuple
         xyxy: (n, 4) float64, pixels.
         size: (height, width) of the picture.
         places: (n) words for errors, such as "line 3 of 'a.txt'".
-
-    Raises:
-        DataError: a box is not finite, empty, inverted, or too far out of the picture; says where.
+        complain: about a box that is not finite, empty, inverted, or too far out of the picture; says where. If it returns,
+            the box is left out.
     """
     xyxy = np.asarray(xyxy, np.float64).reshape(-1, 4)
     inside = clip(xyxy, size)
     stored = inside.astype(np.float32)
     out = np.abs(xyxy - inside).max(axis=1, initial=0)
     slack = np.maximum(2.0, _SLACK * np.array([size[1], size[0]] * 2))
-    for box, kept, seen, place in zip(xyxy, inside, stored, places, strict=True):
+    good = []
+    for index, (box, kept, seen, place) in enumerate(zip(xyxy, inside, stored, places, strict=True)):
         left, top, right, bottom = box.astype(np.float32).tolist()
         if not np.isfinite(box).all():
-            raise DataError(f"a box must be four finite numbers; {place} has {box.tolist()}. Correct it.")
-        if not (left < right and top < bottom):
-            raise DataError(
+            complain(
+                DataError(f"a box must be four finite numbers; {place} has {box.tolist()}. Correct it.", "box not finite")
+            )
+        elif not (left < right and top < bottom):
+            empty = left <= right and top <= bottom
+            text = (
                 f"a box must have its left edge left of its right one and its top above its bottom; {place} has "
                 f"{_numbers(box)} (left, top, right, bottom). Correct or remove it."
             )
-        if (np.abs(box - kept) > slack).any() or not (seen[:2] < seen[2:]).all():
-            raise DataError(
+            complain(DataError(text, "box empty" if empty else "box inverted"))
+        elif (np.abs(box - kept) > slack).any() or not (seen[:2] < seen[2:]).all():
+            text = (
                 f"a box must lie in its picture, {size[1]} x {size[0]} (width x height) pixels; {place} has {_numbers(box)} "
                 "(left, top, right, bottom). Was the picture resized, or is it another one? Correct or remove the box."
             )
-    return stored, (CUT,) * int((out > 1e-3).sum())
+            complain(DataError(text, "box outside"))
+        else:
+            good.append(index)
+    return stored[good], (CUT,) * int((out[good] > 1e-3).sum()), good
 
 
 def _numbers(box: np.ndarray) -> str:

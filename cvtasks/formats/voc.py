@@ -12,8 +12,8 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from cvtasks.answers import Boxes
-from cvtasks.errors import DataError, did_you_mean
-from cvtasks.formats.reading import RESIZED, fit
+from cvtasks.errors import Complain, DataError, did_you_mean, strictly
+from cvtasks.formats.reading import RESIZED, ZERO_BASED, fit
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -32,7 +32,9 @@ def to_voc_corners(xyxy: np.ndarray) -> np.ndarray:
     return np.asarray(xyxy, np.float64) + np.array([1.0, 1, 0, 0])
 
 
-def parse_voc(content: bytes, classes: tuple[str, ...], size: tuple[int, int], name: str) -> tuple[Boxes, tuple[str, ...]]:
+def parse_voc(
+    content: bytes, classes: tuple[str, ...], size: tuple[int, int], name: str, complain: Complain = strictly
+) -> tuple[Boxes, tuple[str, ...]]:
     """One annotation file → its objects, and remarks about what was changed in reading.
 
     Read are `name`, `difficult` and `bndbox` of each `object`, whole or fractional, in any namespace and order. What else
@@ -44,36 +46,34 @@ def parse_voc(content: bytes, classes: tuple[str, ...], size: tuple[int, int], n
         classes: names that objects may have.
         size: (height, width) of the picture as it really is.
         name: what errors call the file.
+        complain: about an object whose class is unknown, with a number that is none, or a box that does not fit (`fit` of
+            `cvtasks.formats.reading`). If it returns, the object is left out.
 
     Raises:
-        DataError: the file is no such XML or declares entities, a class is unknown, a number is none, or a box does not
-            fit (`fit` of `cvtasks.formats.reading`).
+        DataError: the file is no such XML or declares entities.
     """
     try:
         root = fromstring(content, forbid_dtd=True)
     except DefusedXmlException as error:
-        raise DataError(f"an annotation must not declare a document type or entities; {name!r} does. Remove them.") from error
+        raise DataError(
+            f"an annotation must not declare a document type or entities; {name!r} does. Remove them.", "XML"
+        ) from error
     except (ParseError, LookupError, ValueError) as error:  # LookupError, ValueError: an encoding that does not exist
-        raise DataError(f"an annotation must be whole, correct XML; {name!r} is not: {error}. Write it again.") from error
+        raise DataError(
+            f"an annotation must be whole, correct XML; {name!r} is not: {error}. Write it again.", "XML"
+        ) from error
     if _tag(root) != "annotation":
         raise DataError(f"Pascal VOC's XML holds an <annotation>; {name!r} holds a <{_tag(root)}>. Is it another format?")
-    corners, labels, difficult, places = [], [], [], []
+    objects = []
     for number, item in enumerate((child for child in root if _tag(child) == "object"), start=1):
-        what = _text(item, "name")
-        place = f"object {number} ({what}) of {name!r}"
-        if what not in classes:
-            raise DataError(
-                f'every class must be one of the data set\'s; "{what}", object {number} of {name!r}, is not. '
-                f"{did_you_mean(what, classes)} Correct the name, or list the classes in classes.txt beside Annotations/."
-            )
-        box = _child(item, "bndbox")
-        if box is None:
-            raise DataError(f"every object needs a <bndbox>; {place} has none. Add it or remove the object.")
-        corners.append([_number(_text(box, corner), corner, place) for corner in _CORNERS])
-        difficult.append(_number(_text(item, "difficult") or "0", "difficult", place) != 0)
-        labels.append(classes.index(what))
-        places.append(place)
-    xyxy, remarks = fit(from_voc_corners(np.array(corners, np.float64).reshape(-1, 4)), size, places)
+        try:
+            objects.append(_object(item, number, classes, name))
+        except DataError as error:
+            complain(error)
+    corners = np.array([entry[0] for entry in objects], np.float64).reshape(-1, 4)
+    xyxy, remarks, good = fit(from_voc_corners(corners), size, [entry[3] for entry in objects], complain)
+    remarks += (ZERO_BASED,) * int((corners[good, :2] == 0).any(axis=1).sum())
+    labels, difficult = ([objects[index][part] for index in good] for part in (1, 2))
     declared = _child(root, "size")
     if declared is not None:
         sides = _text(declared, "height"), _text(declared, "width")
@@ -109,6 +109,23 @@ def voc_xml(boxes: Boxes, filename: str, *, scores: bool = False) -> str:
     return tostring(root, encoding="unicode") + "\n"
 
 
+def _object(item: Element, number: int, classes: tuple[str, ...], name: str) -> tuple[list[float], int, bool, str]:
+    """Corners, label, difficult, and words for errors, of one object."""
+    what = _text(item, "name")
+    place = f"object {number} ({what}) of {name!r}"
+    if what not in classes:
+        raise DataError(
+            f'every class must be one of the data set\'s; "{what}", object {number} of {name!r}, is not. '
+            f"{did_you_mean(what, classes)} Correct the name, or list the classes in classes.txt beside Annotations/.",
+            "class unknown",
+        )
+    box = _child(item, "bndbox")
+    if box is None:
+        raise DataError(f"every object needs a <bndbox>; {place} has none. Add it or remove the object.", "box missing")
+    corners = [_number(_text(box, corner), corner, place) for corner in _CORNERS]
+    return corners, classes.index(what), _number(_text(item, "difficult") or "0", "difficult", place) != 0, place
+
+
 def _tag(element: Element) -> str:
     """The element's name without its namespace."""
     return element.tag.rpartition("}")[2]
@@ -130,7 +147,7 @@ def _number(text: str, tag: str, place: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(f"<{tag}> must be a finite number; {place} has {text!r}. Correct it.")
+        raise DataError(f"<{tag}> must be a finite number; {place} has {text!r}. Correct it.", "box not finite")
     return number
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.errors import DataError
+from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import OUTLINES, fit
 
 SPLITS = ("train", "val", "test")
+_MOST = 1_000_000  # characters of a YAML; the 21,841 names of ImageNet have 0.5 million
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,18 @@ def parse_yaml(text: str, name: str) -> YoloYaml:
     """Read a `data.yaml`.
 
     Raises:
-        DataError: it is no YAML, has no `names`, or their numbers are not 0, 1, 2 …
+        DataError: it is no YAML, has aliases or is too long, has no `names`, or their numbers are not 0, 1, 2 …
     """
     import yaml
 
+    if len(text) > _MOST:
+        raise DataError(f"a data set's YAML may have {_MOST:,} characters; {name!r} has {len(text):,}. Check what it is.")
     try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):  # few of them can stand for a terabyte
+            raise DataError(f"a data set's YAML must not have aliases (*name); {name!r} has. Write out what they stand for.")
         document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # PyYAML's constructors of numbers and dates raise nearly every kind on what is none
         raise DataError(f"{name!r} must be YAML; it is not: {error}. Correct it.") from error
     if not isinstance(document, dict) or not isinstance(document.get("names"), list | dict):
         raise DataError(f"a YOLO data set's YAML lists the classes as `names`; {name!r} does not. Add them.")
@@ -50,22 +56,26 @@ def parse_yaml(text: str, name: str) -> YoloYaml:
         raise DataError(f"boxes are read, key points are not; {name!r} has `kpt_shape`. Give a data set for detection.")
     names = document["names"]
     if isinstance(names, dict):
-        if sorted(names, key=str) != sorted(range(len(names)), key=str):
-            raise DataError(f"the numbers of `names` must be 0, 1, 2 …; {name!r} has {', '.join(map(str, names))}.")
+        if names.keys() != set(range(len(names))):
+            numbers = ", ".join(_word(number, "a number of `names`", name) for number in names)
+            raise DataError(f"the numbers of `names` must be 0, 1, 2 …; {name!r} has {numbers}.")
         names = [names[number] for number in range(len(names))]
-    classes = tuple(str(entry) for entry in names)
+    classes = tuple(_word(entry, "a name", name) for entry in names)
     if not classes or len(set(classes)) < len(classes):
         raise DataError(f"`names` must be at least one class, each once; {name!r} has {', '.join(classes) or 'none'}.")
     if document.get("nc", len(classes)) != len(classes):
-        raise DataError(f"`nc` must be the number of `names`, {len(classes)}; {name!r} has {document['nc']!r}. Correct one.")
+        number = _word(document["nc"], "`nc`", name)
+        raise DataError(f"`nc` must be the number of `names`, {len(classes)}; {name!r} has {number}. Correct one.")
     return YoloYaml(
-        str(document.get("path") or ""),
+        _word(document.get("path") or "", "`path`", name),
         {split: _places(document[split], split, name) for split in SPLITS if document.get(split)},
         classes,
     )
 
 
-def parse_yolo(text: str, classes: tuple[str, ...], size: tuple[int, int], name: str) -> tuple[Boxes, tuple[str, ...]]:
+def parse_yolo(
+    text: str, classes: tuple[str, ...], size: tuple[int, int], name: str, complain: Complain = strictly
+) -> tuple[Boxes, tuple[str, ...]]:
     """The text of one picture → its objects, and remarks about what was changed in reading. Without a line, no objects.
 
     A line with six numbers has a score at its end, which plays no part. One with an outline, `class x1 y1 x2 y2 x3 y3 …`,
@@ -74,9 +84,8 @@ def parse_yolo(text: str, classes: tuple[str, ...], size: tuple[int, int], name:
     Args:
         size: (height, width) of the picture.
         name: what errors call the file.
-
-    Raises:
-        DataError: a line is neither, its class does not exist, or a box does not fit (`fit` of `cvtasks.formats.reading`).
+        complain: about a line that is neither, whose class does not exist, or whose box does not fit (`fit` of
+            `cvtasks.formats.reading`). If it returns, the line is left out.
     """
     height, width = size
     edges, labels, places, outlines = [], [], [], 0
@@ -89,14 +98,16 @@ def parse_yolo(text: str, classes: tuple[str, ...], size: tuple[int, int], name:
         except ValueError:
             numbers = []
         if not numbers or not all(map(math.isfinite, (label, *numbers))) or not _is_a_line(len(numbers)):
-            raise DataError(
+            text = (
                 f"a line must be numbers: class, centre x and y, width, height, or class and an outline x1 y1 x2 y2 x3 y3 …; "
                 f"{place} is {line.strip()[:80]!r}. Correct it."
             )
+            complain(DataError(text, "line"))
+            continue
         if label not in range(len(classes)):
-            raise DataError(
-                f"a class must be a whole number from 0 to {len(classes) - 1}, one of the names in the YAML; {place} has {label:g}."
-            )
+            text = f"a class must be a whole number from 0 to {len(classes) - 1}, one of the names in the YAML; {place} has {label:g}."
+            complain(DataError(text, "class unknown"))
+            continue
         if len(numbers) in (4, 5):
             x, y, w, h = numbers[:4]
             edges.append((x - w / 2, y - h / 2, x + w / 2, y + h / 2))
@@ -105,9 +116,10 @@ def parse_yolo(text: str, classes: tuple[str, ...], size: tuple[int, int], name:
             outlines += 1
         labels.append(int(label))
         places.append(place)
-    pixels = np.array(edges, np.float64).reshape(-1, 4) * [width, height, width, height]
-    xyxy, remarks = fit(pixels.round(6), size, places)
-    return Boxes.of(xyxy, labels, classes, size), remarks + (OUTLINES,) * outlines
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is refused
+        pixels = (np.array(edges, np.float64).reshape(-1, 4) * [width, height, width, height]).round(6)
+    xyxy, remarks, good = fit(pixels, size, places, complain)
+    return Boxes.of(xyxy, [labels[index] for index in good], classes, size), remarks + (OUTLINES,) * outlines
 
 
 def yolo_text(boxes: Boxes, *, scores: bool = False) -> str:
@@ -144,5 +156,15 @@ def _is_a_line(count: int) -> bool:
 def _places(value: Any, split: str, name: str) -> tuple[str, ...]:
     places = value if isinstance(value, list) else [value]
     if not all(isinstance(place, str) and place for place in places):
-        raise DataError(f"`{split}` must be a folder, a list of pictures (.txt), or several; {name!r} has {value!r}.")
+        kinds = ", ".join(sorted({type(place).__name__ for place in places}))
+        raise DataError(f"`{split}` must be a folder, a list of pictures (.txt), or several, as text; {name!r} has {kinds}.")
     return tuple(places)
+
+
+def _word(value: Any, what: str, name: str) -> str:
+    """A value that may be written without quotes, as text."""
+    if isinstance(value, list | dict | set | tuple | bytes):
+        raise DataError(f"{what} must be a word or a number; {name!r} has a {type(value).__name__}. Correct it.")
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise DataError(f"{what} must have at most 64 bits; one of {name!r} has {value.bit_length()}. Correct it.")
+    return str(value)

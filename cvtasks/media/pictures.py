@@ -22,6 +22,7 @@ from cvtasks.media.regular_file import read_regular_file
 MAX_PIXELS = 50_000_000
 # Folders and globs choose by these endings; a file that is named outright is read whatever its name ends in.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+_READ_AHEAD = 16  # bytes that a JPEG decoder looks at beyond the last pixel, and some
 # What imencode is asked for; its own default for WebP is lossless, which is slow.
 _WRITERS = {
     ".jpg": (cv2.IMWRITE_JPEG_QUALITY, 95),
@@ -88,13 +89,16 @@ def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         received = f"a PNG of {header.channels} colours" if header.kind == "PNG" else f"a {header.kind}"
         raise DataError(
             f"A mask must be an indexed or a grey PNG whose values are class ids; {name} is {received}. Write ids, "
-            "not colours: `cvtasks.media.pictures.write_mask` does; map colours back to ids with the data set's table."
+            "not colours: `cvtasks.media.pictures.write_mask` does; map colours back to ids with the data set's table.",
+            "mask of colours",
         )
     from PIL.PngImagePlugin import PngImageFile
 
     try:
         with PngImageFile(io.BytesIO(content)) as image:
             ids = np.asarray(image)
+        if cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) is None:
+            raise ValueError("its rows end early")  # Pillow takes what is missing for id 0
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error ...
         raise damaged(name, "PNG", f"cannot be decoded ({error})") from error
     if header.channels == "grey" and header.bits in (2, 4):  # Pillow has stretched these to 0..255
@@ -184,6 +188,8 @@ def _decode(content: bytes, name: str, header: Header) -> np.ndarray:
     # A JPEG has neither alpha nor 16 bits: its colours come straight in RGB. The rest is asked for as it is stored.
     jpeg = header.kind == "JPEG"
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION if jpeg else cv2.IMREAD_UNCHANGED
+    if header.end:  # before an end mark the decoder paints grey what is missing; without one it says that it is missing
+        content = content[: header.end] + bytes(_READ_AHEAD)
     try:
         image: np.ndarray | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
