@@ -141,7 +141,8 @@ def measure(row: Row, data: str, folder: Path, seed: int) -> dict[str, Any]:
     from cvtasks.answers import Labels
     from cvtasks.data import open_source
     from cvtasks.networks.build import build_network
-    from cvtasks.run import machine, run
+    from cvtasks.run import run
+    from cvtasks.run_folder import machine
     from cvtasks.training import Report
 
     names = open_source(data, "train", Labels).classes

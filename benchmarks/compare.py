@@ -54,7 +54,7 @@ def print_times(title: str, times: Times, items: Mapping[str, int] | None = None
 
 def report(benchmark: str, target: Mapping[str, str], **measured: object) -> None:
     """Print the JSON line: what was measured, the target of each number, and the machine."""
-    from cvtasks.run import machine  # loads Keras: never before the measurement
+    from cvtasks.run_folder import machine  # loads Keras: never before the measurement
 
     print(json.dumps({"benchmark": benchmark, **measured, "target": dict(target), "machine": machine()}))
 

@@ -45,11 +45,6 @@ class Mask:
         """(height, width) of the picture."""
         return self.ids.shape
 
-    @property
-    def empty(self) -> bool:
-        """Whether it shows nothing but background and void."""
-        return not self.counts()[1:].any()
-
     def counts(self) -> np.ndarray:
         """(classes,) int64: pixels of each class; void is counted nowhere."""
         return np.bincount(self.ids.ravel(), minlength=256)[: len(self.classes)]
@@ -163,11 +158,6 @@ class Boxes:
         return tuple(self.classes[label] for label in self.labels)
 
     @property
-    def empty(self) -> bool:
-        """Whether it has no object that is to be found."""
-        return not self.counted.any()
-
-    @property
     def counted(self) -> np.ndarray:
         """(n,) bool: objects that are to be found: neither difficult nor a crowd."""
         return ~(self.difficult | self.crowd)
@@ -229,11 +219,6 @@ class Labels:
         """(n,) int64: indices of the classes with a score above 0 that are not difficult, the best first."""
         order = np.argsort(-self.scores, kind="stable")
         return order[(self.scores[order] > 0) & ~self.difficult[order]]
-
-    @property
-    def empty(self) -> bool:
-        """Whether it shows no class."""
-        return not len(self.shown)
 
     @property
     def names(self) -> tuple[str, ...]:

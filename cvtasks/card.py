@@ -8,6 +8,8 @@ from cvtasks.answers import Labels
 from cvtasks.files import write_bytes, write_text
 from cvtasks.recipe import Recipe
 
+CARD = "README.md"
+
 if TYPE_CHECKING:
     from cvtasks.training import Epoch
 
@@ -68,7 +70,7 @@ On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their
 It knows the classes above and nothing else; what is none of them may be taken for one. It was measured on the split named above
 only, {looks}, so expect a little less on other pictures. Do not use it where an error harms someone.
 """
-    write_text(folder / "README.md", text)
+    write_text(folder / CARD, text)
 
 
 def write_curves(path: Path, history: list["Epoch"]) -> None:

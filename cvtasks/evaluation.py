@@ -84,7 +84,7 @@ def report(model: str, data: str, split: str, images: int, engine: Engine | None
 def check_new(folder: Path) -> None:
     """Raise UsageError if there is anything in the folder: nothing is overwritten."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise UsageError(f"a report needs a folder that is new or empty; {str(folder)!r} is neither. Choose another -o.")
+        raise UsageError(f"what is drawn needs a folder that is new or empty; {str(folder)!r} is neither. Choose another -o.")
 
 
 def write_report(folder: Path, result: dict[str, Any], metric: Metric, source: Source) -> list[str]:

@@ -94,6 +94,28 @@ def class_bars(rows: Mapping[str, Mapping[str, float]]) -> np.ndarray:
     return _pixels(figure)
 
 
+def count_bars(counts: Mapping[str, int], what: str) -> np.ndarray:
+    """Class → how many, drawn as bars, the most frequent on top. Of more than a hundred classes it shows these and the rarest."""
+    order = sorted(counts, key=lambda name: -counts[name])
+    shown = order if len(order) <= _ROWS else [*order[: _ROWS // 2], *order[-_ROWS // 2 :]]
+    figure, axes = _figure(7, 1.5 + 0.24 * max(len(shown), 4))
+    bars = axes.barh(np.arange(len(shown)), [counts[name] for name in shown])
+    axes.bar_label(bars, padding=3, fontsize=8)
+    axes.set_yticks(np.arange(len(shown)), shown)
+    axes.set(ylim=(len(shown), -1), xlabel=what, title=f"{sum(counts.values()):,} {what} of {len(counts)} classes")
+    axes.margins(x=0.1)
+    return _pixels(figure)
+
+
+def histogram(values: np.ndarray, across: str, up: str) -> np.ndarray:
+    """(n,) numbers from 0 to 1 in twenty steps."""
+    figure, axes = _figure(7, 4)
+    axes.hist(values, bins=20, range=(0, 1))
+    axes.set(xlabel=across, ylabel=up, xlim=(0, 1), title=f"{len(values):,} {up}")
+    axes.grid(axis="y", alpha=0.3)
+    return _pixels(figure)
+
+
 def matrix(counts: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str) -> np.ndarray:
     """(r, c) counts of truth by prediction; coloured, and up to 30 rows also written, as shares of the row.
 

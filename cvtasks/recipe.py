@@ -12,71 +12,16 @@ from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.files import write_text
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe_data import DATA_BOUNDS, Data
+from cvtasks.recipe_train import TRAIN_BOUNDS, Train
 from cvtasks.tables import check_keys, read_table, read_value
 from cvtasks.tasks import TASKS, Task
 
 Norm = Literal["", "none", "batch", "layer", "instance", "group"]
 
 
-@dataclass(frozen=True)
-class Train:
-    """The table `[train]`: how the network learns.
-
-    Attributes:
-        epochs: passes over the data; `batch`: pictures a step; `accumulate`: steps that make one update.
-        optimizer: "adamw" or "sgd" (with Nesterov `momentum`); weight decay spares biases and norms.
-        backbone_rate: share of the learning rate at which the backbone learns, 0 to 1; below 1 where it comes with weights.
-        schedule: of the learning rate after `warmup` epochs of linear rise: "cosine" or "poly" (power 0.9) to zero,
-            "step" (a tenth after 60 % and again after 85 %), "constant".
-        precision: "bf16" (mixed: losses and weights stay float32) or "f32".
-        ema: decay of the moving average of the weights that is evaluated and saved; 0 for none.
-        weights: start of the backbone: "" (random), "imagenet", or a .npz, .weights.h5 or .safetensors file.
-        freeze: (epoch, stride) pairs: from that epoch on the backbone up to that stride stays as it is (0: all learns).
-        validate_every: epochs between two looks at the validation split.
-        patience: looks without a better score before training stops; 0 for never.
-        clip: largest norm of the gradient; 0 for no limit.
-        jit: "auto" compiles where it pays (not on a CPU under TensorFlow), or "on", "off".
-        store: precision of the weights in the model folder, "f32", or "f16" for half the size.
-        seed: of everything that is random.
-    """
-
-    epochs: int = 30
-    batch: int = 16
-    accumulate: int = 1
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: float = 1e-3
-    backbone_rate: float = 1.0
-    momentum: float = 0.9
-    weight_decay: float = 1e-2
-    schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
-    warmup: float = 1.0
-    precision: Literal["bf16", "f32"] = "bf16"
-    ema: float = 0.0
-    weights: str = ""
-    freeze: tuple[tuple[int, int], ...] = ()
-    validate_every: int = 1
-    patience: int = 0
-    clip: float = 0.0
-    jit: Literal["auto", "on", "off"] = "auto"
-    store: Literal["f32", "f16"] = "f32"
-    seed: int = 0
-
-
 _BOUNDS: dict[str, tuple[float, float]] = {
     **{f"data.{name}": bounds for name, bounds in DATA_BOUNDS.items()},
-    "train.epochs": (1, 100_000),
-    "train.batch": (1, 4096),
-    "train.accumulate": (1, 1024),
-    "train.learning_rate": (1e-12, 100),
-    "train.backbone_rate": (0, 1),
-    "train.momentum": (0, 0.9999),
-    "train.weight_decay": (0, 10),
-    "train.warmup": (0, 1000),
-    "train.ema": (0, 0.99999),
-    "train.validate_every": (1, 100_000),
-    "train.patience": (0, 100_000),
-    "train.clip": (0, 1e6),
-    "train.seed": (0, 2**31 - 1),
+    **{f"train.{name}": bounds for name, bounds in TRAIN_BOUNDS.items()},
 }
 
 
@@ -196,10 +141,13 @@ def read_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     try:
         if path.stat().st_size > 1_000_000:
             raise ModelError(f"a recipe is a TOML file of at most 1 MB; {str(path)!r} has {path.stat().st_size} bytes.")
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if any(line.count(".") > 1000 for line in text.splitlines()):  # the parser's time grows with their square
+            raise ValueError("a line has more than 1000 dots")
+        document = tomllib.loads(text)
     except OSError as error:
         raise ModelError(f"the recipe {str(path)!r} cannot be read: {error.strerror}. Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML, or a number of thousands of digits
         raise ModelError(f"a recipe is a TOML file in UTF-8; {str(path)!r} is not: {error}") from error
     try:
         return parse_recipe(document, overrides)
@@ -215,8 +163,9 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[str] = ()) -> 
     cvtasks.errors.ModelError: unknown key `sise`. Did you mean "size"?
     """
     document = _overridden(document, overrides)
+    _check_values(document)
     name = document.get("task", "")
-    if name not in TASKS:
+    if not isinstance(name, str) or name not in TASKS:
         raise ModelError(f"`task` must be one of {', '.join(TASKS)}; got {name!r}. {did_you_mean(str(name), TASKS)}")
     check_keys("", document, {"task", "backbone", "size", "classes", "norm", "data", "train", "files", name})
     missing = [key for key in ("backbone", "size", "classes") if key not in document]
@@ -234,6 +183,20 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[str] = ()) -> 
     )
 
 
+def _check_values(document: Mapping[str, Any]) -> None:
+    values: list[Any] = [document]
+    for _ in range(8):
+        if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in values):
+            break
+        groups = (value.values() if isinstance(value, Mapping) else value for value in values)
+        values = [item for group in groups if isinstance(group, Iterable) and not isinstance(group, str) for item in group]
+    if values:  # larger numbers are none in TOML 1.0, and deeper tables none in a recipe: neither could be said in an error
+        raise ModelError(
+            "a recipe holds whole numbers of at most 64 bits, in at most eight tables and lists within each other; this has "
+            "others. Correct it."
+        )
+
+
 def _overridden(document: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
     result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in document.items()}
     for override in overrides:
@@ -242,7 +205,7 @@ def _overridden(document: Mapping[str, Any], overrides: Iterable[str]) -> dict[s
             raise ModelError(f"an override is `key=value` or `table.key=value`; got {override!r}. Example: train.epochs=40")
         try:
             value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):
             value = text  # a bare word is a string
         table, _, name = key.strip().rpartition(".")
         target = result.setdefault(table, {}) if table else result

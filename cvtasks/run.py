@@ -1,14 +1,11 @@
 """A training run from the data to a finished model folder."""
 
 import json
-import os
-import platform
 import shutil
 import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +13,14 @@ import keras
 import numpy as np
 
 from cvtasks.answers import Labels
-from cvtasks.card import write_card, write_curves
+from cvtasks.card import CARD, write_card, write_curves
 from cvtasks.data import Source, open_source
+from cvtasks.data.fingerprint import fingerprint
 from cvtasks.data.fitted import Part, fitted, without_faults
+from cvtasks.data.statistics import shows_nothing
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.with_openvino import GRAPH
-from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
+from cvtasks.errors import CVTasksError, DataError, UsageError
 from cvtasks.evaluation import evaluate
 from cvtasks.evaluation import report as measured
 from cvtasks.files import cannot_write, sha256, write_text
@@ -30,9 +29,10 @@ from cvtasks.media.pictures import write_picture
 from cvtasks.model import load, load_network
 from cvtasks.networks.build import build_network
 from cvtasks.networks.imagenet import fetch_imagenet
+from cvtasks.networks.weight_files import opened
 from cvtasks.networks.weights import load_weights, save_weights
 from cvtasks.recipe import Recipe, read_recipe
-from cvtasks.run_folder import CHECKPOINTS, LOG, Lock, Log, write_history
+from cvtasks.run_folder import CHECKPOINTS, LOG, Lock, Log, check_data, machine, write_facts, write_history
 from cvtasks.training import BEST, Report, train
 from cvtasks.zoo import RECIPE, WEIGHTS
 
@@ -79,7 +79,7 @@ def open_sources(recipe: Recipe, report: Report) -> Sources:
         fate = "play no part" if source.kind is Labels else f"become {recipe.data.others}"
         report.on_message(f"data: {len(others)} classes that the recipe does not name {fate}")
     learned = opened[recipe.data.train]
-    if all(learned.truth(index).empty for index in range(len(learned))):
+    if all(shows_nothing(learned.truth(index)) for index in range(len(learned))):
         raise DataError(
             f"training needs at least one picture that shows one of the classes {', '.join(recipe.classes)}; {len(learned)} pictures "
             f"of {recipe.data.train!r} show none. Check the recipe's `classes` and the data."
@@ -100,12 +100,16 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
     begun = time.time()
     if resume:
         recipe = read_recipe(folder / RECIPE)
-        if recipe.files:
+        if (folder / CARD).exists():
             raise UsageError(f"{str(folder)!r} holds a finished model; there is nothing to resume. Train into another folder.")
     sources = open_sources(recipe, report)
-    if not resume:
+    prints = {"train": fingerprint(sources.train), "validate": fingerprint(sources.validate)}
+    if resume:
+        check_data(folder, prints)
+    else:
         check_start(recipe)
         _new_folder(folder, recipe)
+        write_facts(folder, command, recipe.train.seed, prints)
     log = Log(folder / LOG, report)
     log.note("resumed" if resume else "begun", command=command, seed=recipe.train.seed, machine=machine())
     with Lock(folder):
@@ -134,8 +138,9 @@ def check_start(recipe: Recipe) -> None:
     weights = recipe.train.weights
     if weights == "imagenet":
         fetch_imagenet(recipe.backbone)
-    elif weights and not Path(weights).is_file():
-        raise ModelError(f'`train.weights` must be "imagenet" or a file; {weights!r} is none. Check the path.')
+    elif weights:
+        with opened(weights):  # a file that cannot be used is refused before anything is written
+            pass
 
 
 def rehearse(recipe: Recipe, report: Report) -> None:
@@ -182,13 +187,6 @@ def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> N
         sides = [task.draw(image, answer) for answer in (sample.truth, prediction)]
         shown = image.repeat(len(sides[0]) // len(image), axis=0).repeat(len(sides[0]) // len(image), axis=1)
         write_picture(folder / f"{Path(sample.name).name}.jpg", np.concatenate([shown, *sides], axis=1))
-
-
-def machine() -> str:
-    """The machine and the versions that decide about results, in one line."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("keras", keras.config.backend(), "openvino"))
-    return f"{platform.machine()}, {cores} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
 
 
 def _new_folder(folder: Path, recipe: Recipe) -> None:

@@ -3,17 +3,66 @@
 import csv
 import io
 import json
+import os
+import platform
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cvtasks.errors import UsageError
+import keras
+
+from cvtasks.errors import DataError, UsageError
 from cvtasks.files import cannot_write, write_text
 from cvtasks.training import Epoch, Progress, Report
 
-CHECKPOINTS, LOG = "checkpoints", "log.jsonl"
+CHECKPOINTS, LOG, FACTS = "checkpoints", "log.jsonl", "run.json"
+
+_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+_FLAGS = ("KERAS_", "TF_", "XLA_", "JAX_", "CUDA_")
+
+
+def machine() -> str:
+    """The machine and the versions that decide about results, in one line."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("keras", keras.config.backend(), "openvino"))
+    return f"{platform.machine()}, {cores} cores, {platform.system()}, Python {platform.python_version()}, {packages}"
+
+
+def write_facts(folder: Path, command: str, seed: int, data: Mapping[str, str]) -> None:
+    """Write `run.json`: all that decides about a run's bits beside its recipe.
+
+    Args:
+        data: split → its fingerprint.
+    """
+    packages = ("cvtasks", "keras", keras.config.backend(), "numpy", "opencv-python", "albumentations", "openvino")
+    facts = {
+        "command": command,
+        "seed": seed,
+        "machine": machine(),
+        "versions": {name: version(name) for name in packages},
+        "devices": keras.distribution.list_devices() or ["cpu"],
+        "threads": {name: os.environ.get(name) for name in _THREADS},
+        "flags": {name: value for name, value in sorted(os.environ.items()) if name.startswith(_FLAGS)},
+        "data": dict(data),
+    }
+    write_text(folder / FACTS, json.dumps(facts, indent=2) + "\n")
+
+
+def check_data(folder: Path, data: Mapping[str, str]) -> None:
+    """Raise DataError if the data are not those that the run in `folder` began with; a run of an older version passes."""
+    if not (folder / FACTS).is_file():
+        return
+    before = json.loads((folder / FACTS).read_text(encoding="utf-8"))["data"]
+    for split, print_now in data.items():
+        if before.get(split) != print_now:
+            raise DataError(
+                f"a run goes on with the data it began with; the split to {split} of {str(folder)!r} has changed since. Bring the "
+                "data back, or start another run."
+            )
 
 
 class Lock:

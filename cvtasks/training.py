@@ -1,12 +1,11 @@
 """Training: one loop for every task. Names no task."""
 
 import math
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -17,8 +16,8 @@ from cvtasks.data import Source
 from cvtasks.data.augment import Augment
 from cvtasks.data.batches import Batches
 from cvtasks.engines.with_keras import KerasEngine
-from cvtasks.errors import CVTasksError, ModelError
 from cvtasks.evaluation import evaluate
+from cvtasks.guards import NotFinite, check_finite
 from cvtasks.letterbox import Letterbox
 from cvtasks.networks.backbones import freeze
 from cvtasks.networks.build import backbone_of, build_network, copy_weights
@@ -26,6 +25,7 @@ from cvtasks.networks.weights import save_weights, transfer
 from cvtasks.optimizer import make_optimizer
 from cvtasks.recipe import Recipe, Train
 from cvtasks.schedule import learning_rate
+from cvtasks.stopping import Stopped, stop_asked
 
 CHECKPOINT, BEST = "last.safetensors", "best.safetensors"
 
@@ -43,7 +43,10 @@ class Epoch:
 
 @dataclass
 class Progress:
-    """Where a run stands. `epoch` and `step` are the next ones to do; `seconds` were spent before on the epoch."""
+    """Where a run stands. `epoch` and `step` are the next ones to do; `seconds` were spent before on the epoch.
+
+    After the last step of an epoch what is left to do of it is the look at the validation split.
+    """
 
     epoch: int = 0
     step: int = 0
@@ -51,6 +54,7 @@ class Progress:
     seconds: float = 0.0
     best: float = -math.inf
     looks_since_best: int = 0
+    setbacks: int = 0
     history: list[Epoch] = field(default_factory=list)
 
 
@@ -63,16 +67,6 @@ class Report:
     on_epoch: Callable[[Epoch, bool], None] = lambda row, best: None
 
 
-class Stopped(CVTasksError):
-    """The run was asked to stop, and saved where it was."""
-
-    exit_code = 130
-
-
-class NotFinite(ModelError):
-    """Loss or weights became NaN or infinite."""
-
-
 def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path, report: Report | None = None) -> Progress:
     """Train until the last epoch, from the folder's checkpoint if it has one.
 
@@ -81,8 +75,9 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
     also over any number of stops and resumes.
 
     Raises:
-        Stopped: on SIGINT or SIGTERM, after the step under way; the checkpoint is written.
-        NotFinite: the loss or a weight is no finite number; names step and pictures, saves nothing.
+        Stopped: on SIGINT or SIGTERM, after the step or the picture under way; the checkpoint is written.
+        NotFinite: the loss or a weight is no finite number, more often than `train.setbacks`; names step and pictures, saves
+            nothing.
     """
     report = report or Report()
     how = recipe.train
@@ -105,16 +100,25 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
 
     batches = Batches(train_source, prepare, batch=how.batch, seed=how.seed, workers=recipe.data.workers)
     engine = KerasEngine(averaged, recipe.task, how.precision, batch=min(8, len(validation)))
-    with _stop_asked() as stop:
-        stage = _stage(how, progress.epoch if progress.step else progress.epoch - 1)
-        _enter(stage, network, averaged, recipe)
-        if checkpoint.exists():
-            load_checkpoint(checkpoint, network, network.optimizer)
+    with stop_asked() as stop:
+        stage = _restore(checkpoint, network, averaged, recipe, progress)
+        if how.setbacks and not checkpoint.exists():
+            _save(checkpoint, network, progress)
         while progress.epoch < how.epochs:
             if stage != (stage := _stage(how, progress.epoch)):
                 _enter(stage, network, averaged, recipe)
-            rate = _epoch(network, recipe, batches, progress, report, stop, checkpoint)
-            _check_finite(network, progress)
+            try:
+                rate = _epoch(network, recipe, batches, progress, report, stop, checkpoint)
+            except NotFinite as error:
+                if progress.setbacks >= how.setbacks:
+                    raise
+                progress = replace(_progress(checkpoint), setbacks=progress.setbacks + 1)
+                stage = _restore(checkpoint, network, averaged, recipe, progress)
+                report.on_message(
+                    f"{error} Gone back to epoch {progress.epoch + 1}, step {progress.step + 1}, at half the rate; "
+                    f"{progress.setbacks} of {how.setbacks} such setbacks."
+                )
+                continue
             copy_weights(network, averaged)
             if how.ema:
                 network.optimizer.finalize_variable_values(averaged.trainable_variables)
@@ -122,7 +126,13 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
             scores: dict[str, float] = {}
             last = progress.epoch + 1 == how.epochs
             if last or (progress.epoch + 1) % how.validate_every == 0:
-                scores = evaluate(engine, recipe.task, recipe.canvas, validation).result()
+                try:
+                    scores = evaluate(engine, recipe.task, recipe.canvas, validation, partial(_go_on, stop)).result()
+                except Stopped as error:
+                    _save(checkpoint, network, progress)
+                    raise Stopped(
+                        f"stopped while epoch {progress.epoch + 1} was looked at; saved. {_way_on(checkpoint)}"
+                    ) from error
             row = Epoch(progress.epoch, progress.loss_sum / len(batches), rate, progress.seconds, scores)
             headline = next(iter(scores.values()), math.nan)
             is_best = headline > progress.best or (bool(scores) and not (folder / BEST).exists())  # NaN: nothing to find
@@ -132,6 +142,7 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
                 epoch=progress.epoch + 1,
                 best=headline if headline > progress.best else progress.best,
                 looks_since_best=0 if is_best else progress.looks_since_best + bool(scores),
+                setbacks=progress.setbacks,
                 history=[*progress.history, row],
             )
             _save(checkpoint, network, progress)
@@ -140,6 +151,25 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
                 report.on_message(f"stopped early: {how.patience} looks at the validation split without a better score")
                 break
     return progress
+
+
+def _go_on(stop: threading.Event, *_: object) -> None:
+    """Raise Stopped if it was asked for; called after each picture of the validation split."""
+    if stop.is_set():
+        raise Stopped("stopped while looking at the validation split.")
+
+
+def _way_on(checkpoint: Path) -> str:
+    return f"Go on with: cvtasks train --resume {checkpoint.parent.parent}"
+
+
+def _restore(checkpoint: Path, network: keras.Model, averaged: keras.Model, recipe: Recipe, progress: Progress) -> int:
+    """Set network and optimizer as the checkpoint has them, if there is one; returns the stage they are in."""
+    stage = _stage(recipe.train, progress.epoch if progress.step else progress.epoch - 1)
+    _enter(stage, network, averaged, recipe)
+    if checkpoint.exists():
+        load_checkpoint(checkpoint, network, network.optimizer)
+    return stage
 
 
 def _epoch(
@@ -152,20 +182,16 @@ def _epoch(
     checkpoint: Path,
 ) -> float:
     """Do what is left of the epoch; returns its last learning rate. Keeps `progress` up to date."""
-    how, steps, rate = recipe.train, len(batches), 0.0
+    how, steps = recipe.train, len(batches)
+    rate = _rate(how, progress, progress.step / steps)
     before, start = progress.seconds, time.monotonic()
     first = progress.step
     for batch in batches.epoch(progress.epoch, first):
-        rate = learning_rate(how, progress.epoch + (progress.step + 1) / steps)
+        rate = _rate(how, progress, (progress.step + 1) / steps)
         network.optimizer.learning_rate = rate
         network.reset_metrics()
         loss = float(network.train_on_batch(batch.images, batch.targets))
-        if not math.isfinite(loss):
-            raise NotFinite(
-                f"the loss must stay a finite number; it became {loss} in epoch {progress.epoch + 1}, step {progress.step + 1}, "
-                f"with the pictures {', '.join(batch.names)}. Nothing of it was saved. Try a lower `train.learning_rate` "
-                f'(now {how.learning_rate:g}), `train.clip = 1.0` or `train.precision = "f32"`.'
-            )
+        check_finite(network, loss, progress.epoch, progress.step, batch.names, how.learning_rate)
         progress.step += 1
         progress.loss_sum += loss
         spent = time.monotonic() - start
@@ -174,24 +200,17 @@ def _epoch(
         if stop.is_set() and progress.step < steps:
             _save(checkpoint, network, progress)
             raise Stopped(
-                f"stopped after epoch {progress.epoch + 1}, step {progress.step} of {steps}; saved. "
-                f"Go on with: cvtasks train --resume {checkpoint.parent.parent}"
+                f"stopped after epoch {progress.epoch + 1}, step {progress.step} of {steps}; saved. {_way_on(checkpoint)}"
             )
     return rate
 
 
-def _check_finite(network: keras.Model, progress: Progress) -> None:
-    """Raise NotFinite if a weight is NaN or infinite; the loss may not show it before the next step."""
-    for variable in network.weights:
-        if not np.isfinite(variable.numpy()).all():
-            raise NotFinite(
-                f"weights must stay finite numbers; {variable.path} did not, in epoch {progress.epoch + 1} before step "
-                f"{progress.step + 1}. Nothing of it was saved. Try a lower `train.learning_rate` or `train.clip = 1.0`."
-            )
+def _rate(how: Train, progress: Progress, done: float) -> float:
+    """The learning rate where so much of the epoch is done."""
+    return learning_rate(how, progress.epoch + done) * 0.5**progress.setbacks
 
 
 def _save(checkpoint: Path, network: keras.Model, progress: Progress) -> None:
-    _check_finite(network, progress)
     save_checkpoint(checkpoint, network, network.optimizer, asdict(progress))
 
 
@@ -228,18 +247,3 @@ def _progress(checkpoint: Path) -> Progress:
         return Progress()
     saved = read_progress(checkpoint)
     return Progress(**{**saved, "history": [Epoch(**row) for row in saved["history"]]})
-
-
-@contextmanager
-def _stop_asked() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set while the context lasts (in the main thread; elsewhere nothing sets it)."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

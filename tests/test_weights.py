@@ -447,8 +447,8 @@ def test_a_transfer_that_makes_no_sense_is_refused(model, arrays, fragments, tmp
 
 
 def test_an_unknown_ending_is_refused(model, tmp_path):
-    (tmp_path / "a.pt").write_bytes(b"")
-    refused(lambda: transfer(model, tmp_path / "a.pt"), model, ".safetensors, .npz, .h5", "a.pt")
+    (tmp_path / "a.onnx").write_bytes(b"")
+    refused(lambda: transfer(model, tmp_path / "a.onnx"), model, ".safetensors, .npz, .h5, .hdf5, .keras, .pt, .pth", "a.onnx")
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -546,7 +546,7 @@ TRAPS = {
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_h5_files_that_lead_elsewhere_or_declare_too_much_are_refused(model, trap, tmp_path, monkeypatch):
-    monkeypatch.setattr("cvtasks.networks.weight_files.OBJECT_LIMIT", 30 if trap == "crowd" else 20_000)
+    monkeypatch.setattr("cvtasks.networks.h5_file.OBJECT_LIMIT", 30 if trap == "crowd" else 20_000)
     make, fragments = TRAPS[trap]
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:

@@ -1,4 +1,4 @@
-"""`cvtasks data check`, `stats`, `convert` and `get`."""
+"""`cvtasks data check`, `stats`, `show`, `convert` and `get`."""
 
 import json
 from dataclasses import asdict
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cvtasks.data import Source
     from cvtasks.data.check import Finding
 
-data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets: check, stats, convert, get.")
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets: check, stats, show, convert, get.")
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA[:SPLIT]", help="A data set and which split of it.")]
 TaskOption = Annotated[Literal["classify", "localize", "segment", "detect"], typer.Option(help="What the truths are for.")]
@@ -89,6 +89,43 @@ def stats(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for name, *cells in shown:
         print(f"{name:<{widths[0]}}  " + "  ".join(f"{cell:>{w}}" for cell, w in zip(cells, widths[1:], strict=True)))
+
+
+@data.command()
+def show(
+    source: DataArgument,
+    task: TaskOption = "detect",
+    recipe: Annotated[
+        Path | None, typer.Option(metavar="RECIPE", help="Also draw the batches that training makes by this recipe.toml.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the pictures go.")] = Path(
+        "outputs/show"
+    ),
+) -> None:
+    """Draw samples with their truths, how often each class comes, how large objects are; and batches as the network gets them.
+
+    \b
+    cvtasks data show VOCdevkit/VOC2012:train
+    cvtasks data show --task segment VOCdevkit/VOC2012:val -o look
+    cvtasks data show VOCdevkit/VOC2012:train --recipe models/detect-mobilenet-voc/recipe.toml
+    """
+    from cvtasks.data.fitted import fitted
+    from cvtasks.data.show import batch_sheet, sheets
+    from cvtasks.evaluation import check_new
+    from cvtasks.media.pictures import write_picture
+    from cvtasks.recipe import read_recipe
+    from cvtasks.tasks import TASKS
+
+    check_new(output)
+    wanted = read_recipe(recipe) if recipe else None
+    which = wanted.task if wanted else TASKS[task]()
+    opened = _open(source, which.name)
+    drawn = sheets(opened, which.draw)
+    if wanted:
+        drawn["batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
+    for name, image in drawn.items():
+        write_picture(output / name, image)
+        print(output / name)
 
 
 @data.command()

@@ -33,7 +33,10 @@ def train(
     backbone: Annotated[str, typer.Option(help="Name of the backbone, such as mobilenet, resnet50, vgg16.")] = "",
     size: Annotated[int, typer.Option(help="Side of the network's square canvas in pixels.")] = 0,
     classes: Annotated[str, typer.Option(help="Comma-separated classes to learn; default: all of the data set.")] = "",
-    weights: Annotated[str, typer.Option(help='Start of the backbone: "imagenet" or a file of weights.')] = "",
+    weights: Annotated[
+        str,
+        typer.Option(help='Start of the backbone: "imagenet" or a file of weights (.safetensors, .npz, .h5, .keras, .pt).'),
+    ] = "",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe.")
     ] = None,

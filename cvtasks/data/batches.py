@@ -2,12 +2,13 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
 
 from cvtasks.data.source import Source
+from cvtasks.data.workers import Workers
 
 _AHEAD = 3  # batches that are being prepared while one is trained on
 
@@ -53,17 +54,23 @@ class Batches:
             for step, indices in steps:
                 yield _joined([self._prepare(self._source, epoch, step, index) for index in indices])
             return
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix="batches")
+        workers: Workers[tuple[np.ndarray, np.ndarray, str]] = Workers(self._workers)
         try:
             waiting: deque[list[Future]] = deque()
             for step, indices in steps:
-                waiting.append([pool.submit(self._prepare, self._source, epoch, step, index) for index in indices])
+                waiting.append(
+                    [workers.submit(self._name(index), self._prepare, self._source, epoch, step, index) for index in indices]
+                )
                 if len(waiting) > _AHEAD:
-                    yield _joined([future.result() for future in waiting.popleft()])
+                    yield _joined(workers.results(waiting.popleft()))
             while waiting:
-                yield _joined([future.result() for future in waiting.popleft()])
+                yield _joined(workers.results(waiting.popleft()))
         finally:
-            pool.shutdown(cancel_futures=True)
+            workers.close()
+
+    def _name(self, index: int) -> str:
+        """What errors call a sample."""
+        return repr(str(self._source.files[index])) if self._source.files else f"sample {index}"
 
 
 def _joined(items: list[tuple[np.ndarray, np.ndarray, str]]) -> Batch:

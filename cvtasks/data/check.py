@@ -12,6 +12,7 @@ from cvtasks.answers import Answer, Boxes, Labels, Mask
 from cvtasks.data import open_source
 from cvtasks.data.duplicates import Look, look_at, twins
 from cvtasks.data.source import Source
+from cvtasks.data.statistics import shows_nothing
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.reading import RESIZED, ZERO_BASED
 from cvtasks.media.pictures import MAX_PIXELS, read_picture
@@ -186,10 +187,10 @@ def _odd(truth: Answer, name: str) -> Iterator[Finding]:
                 yield Finding(
                     "note", rule, name, f"objects marked {rule}: neither to be found nor counted against.", int(count)
                 )
-    if isinstance(truth, Mask) and truth.empty and (truth.ids == 255).mean() > 0.02 and not (truth.ids == 0).all():
+    if isinstance(truth, Mask) and shows_nothing(truth) and (truth.ids == 255).mean() > 0.02 and not (truth.ids == 0).all():
         reason = "255 means void; this mask holds 0 and 255 alone. Write 1 for the object if it is a mask of two classes."
         yield Finding("warning", "binary mask", name, reason)
-    if truth.empty:
+    if shows_nothing(truth):
         yield Finding("note", "empty", name, "nothing is to be found in it; it teaches what is background.")
 
 

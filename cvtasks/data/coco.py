@@ -52,7 +52,7 @@ class COCODetection(BoxesSource):
         for image in self._images:
             if leads_out(image.file_name):
                 raise DataError(
-                    f"a file_name must lead to a picture below the data set's folder; {str(path)!r} has {image.file_name!r}."
+                    f"a file_name must lead to a picture below the data set's folder; {str(path)!r} has {image.file_name[:300]!r}."
                 )
         homes = [root / split, root / "images" / split, root / "images", root]
         first = self._images[0].file_name if self._images else ""

@@ -56,6 +56,7 @@ class Part(Source):
     def __init__(self, source: Source, kept: Sequence[int]) -> None:
         self.format, self.layout, self.kind, self.classes = source.format, source.layout, source.kind, source.classes
         self.files = [source.files[index] for index in kept] if source.files else ()
+        self.truth_files = [source.truth_files[index] for index in kept] if source.truth_files else ()
         self._source, self._kept = source, kept
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from cvtasks.data.labels import class_names
 from cvtasks.data.source import MaskSource, check_split
 from cvtasks.errors import Complain, DataError, strictly
 
@@ -28,7 +29,7 @@ class MaskFolders(MaskSource):
         names = root / "classes.txt"
         if not names.is_file():
             raise DataError(f"image and mask folders need {str(names)!r}, one class a line, background first. Write it.")
-        self.classes = tuple(line.strip() for line in names.read_text(encoding="utf-8").splitlines() if line.strip())
+        self.classes = class_names(names)
         splits = sorted(folder.name for folder in (root / "images").iterdir() if folder.is_dir())
         if splits:
             check_split(split, splits, root)

@@ -30,6 +30,8 @@ class Source(ABC):
 
     files: Sequence[Path] = ()
     """The picture of each sample; empty where pictures are no files of their own."""
+    truth_files: Sequence[Path] = ()
+    """The file of each sample's truth, where that is a picture too."""
 
     @abstractmethod
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
@@ -157,7 +159,7 @@ class MaskSource(Source):
         """Keep the pairs of which both files are there."""
         kept = present(what, {"picture": [picture for picture, _ in pairs], "mask": [mask for _, mask in pairs]}, complain)
         self.pairs = [pairs[index] for index in kept]
-        self.files = [picture for picture, _ in self.pairs]
+        self.files, self.truth_files = [picture for picture, _ in self.pairs], [mask for _, mask in self.pairs]
 
 
 class Remapped(Source):
@@ -175,7 +177,7 @@ class Remapped(Source):
                     f"{did_you_mean(name, source.classes)}"
                 )
         self.format, self.layout, self.kind = source.format, source.layout, source.kind
-        self.classes, self.files = classes, source.files
+        self.classes, self.files, self.truth_files = classes, source.files, source.truth_files
         self._source, self._others = source, others
 
     @classmethod

@@ -4,8 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from cvtasks.answers import Boxes, Labels, Mask
+from cvtasks.answers import Answer, Boxes, Labels, Mask
 from cvtasks.data.source import Source
+
+
+def shows_nothing(truth: Answer) -> bool:
+    """Whether a truth has nothing that is to be found: no object, no class, background and void alone."""
+    if isinstance(truth, Mask):
+        return not truth.counts()[1:].any()
+    return not (truth.counted.any() if isinstance(truth, Boxes) else len(truth.shown))
 
 
 def statistics(source: Source) -> list[dict[str, Any]]:

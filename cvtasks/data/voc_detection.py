@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Truth, distinct
 from cvtasks.data.folders import PICTURES
+from cvtasks.data.inside import no_name
 from cvtasks.data.labels import class_names
 from cvtasks.data.source import check_split, present
 from cvtasks.data.voc import VOC_CLASSES
@@ -98,9 +99,9 @@ def _parts(split: str) -> list[str]:
 def _names(path: Path) -> list[str]:
     """The first column of a list."""
     names = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
-    outside = [name for name in names if Path(name).name != name]
+    outside = [name for name in names if Path(name).name != name or name == ".." or no_name(f"{name}.jpeg")]
     if outside:
-        raise DataError(f"a line of {str(path)!r} must be the bare name of a picture; got {outside[0]!r}.")
+        raise DataError(f"a line of {str(path)!r} must be the bare name of a picture; got {outside[0][:300]!r}.")
     return names
 
 

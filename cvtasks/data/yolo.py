@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Truth, distinct
 from cvtasks.data.folders import PICTURES
+from cvtasks.data.inside import no_name
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, UNLABELLED, read_text
@@ -62,7 +63,7 @@ class YOLODetection(BoxesSource):
 
     def _read(self, index: int, size: tuple[int, int], complain: Complain) -> Truth:
         path = self._labels[index]
-        if not path.exists():
+        if not os.path.lexists(path):  # a link to nowhere is no picture without objects
             return parse_yolo("", self.classes, size, str(path))[0], (UNLABELLED,)
         return parse_yolo(read_text(path), self.classes, size, str(path), complain)
 
@@ -76,7 +77,7 @@ def _yaml(root: Path) -> Path | None:
 def _home(content: YoloYaml, path: Path) -> Path:
     """The folder that the splits are named from; the YAML's own where `path` was right on another machine only."""
     named = path.parent / content.path
-    return _plain(named if named.is_dir() else path.parent)
+    return _plain(named if not no_name(content.path) and named.is_dir() else path.parent)
 
 
 def _pictures(place: str, home: Path, path: Path) -> list[Path]:
@@ -92,6 +93,10 @@ def _pictures(place: str, home: Path, path: Path) -> list[Path]:
 
 def _below(name: str, base: Path, home: Path, path: Path) -> Path:
     """`name`, as seen from `base`, which must lie below `home`."""
+    if no_name(name):
+        raise DataError(
+            f"a path must be one that a file can have; {str(path)!r} names {name[:300]!r}, of {len(name)} characters."
+        )
     found = _plain(base / name)
     if not found.is_relative_to(home) and name.startswith("../"):  # Roboflow names its folders from one that is not there
         found = _plain(base / name.removeprefix("../"))

@@ -23,6 +23,8 @@ from cvtasks.files import written_whole
 HEADER_LIMIT = 16 << 20
 """Bytes of a header that are still read; ResNet-152 needs 0.1 million."""
 
+_MOST_AXES = 32
+
 DTYPES = {
     "BOOL": "|b1", "U8": "|u1", "I8": "|i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4",
     "U64": "<u8", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8",
@@ -136,7 +138,8 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...]
     """Return dtype, shape, first and last byte of one entry of a header."""
     try:
         code, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-        sound = isinstance(code, str) and all(type(n) is int and n >= 0 for n in (*shape, begin, end)) and begin <= end
+        sound = isinstance(code, str) and all(type(n) is int and 0 <= n < 2**63 for n in (*shape, begin, end)) and begin <= end
+        sound = sound and len(shape) <= _MOST_AXES and math.prod(filter(None, shape)) < 2**59  # more is no shape to numpy
     except (TypeError, KeyError, ValueError):
         sound = False
     if not sound:

@@ -131,7 +131,8 @@ def transfer(model: "keras.Model", path: str | Path) -> Transfer:
 
     Args:
         model: any built Keras model; changed in place, or not at all when an error is raised.
-        path: `.safetensors`, `.npz` with keys `layer/variable`, or an `.h5` of Keras 2 or 3 without its optimizer.
+        path: `.safetensors`; `.npz` with keys `layer/variable`; `.h5` of Keras 2 or 3 or `.keras`, without the optimizer and
+            the configuration; or `.pt`, `.pth` with a state dictionary, whose names and layouts are turned into Keras'.
 
     Raises:
         ModelError: nothing matches; or the file is damaged, has links or declares sizes that it does not hold; or a
@@ -159,6 +160,9 @@ def compared(model: "keras.Model", path: Path) -> tuple[Transfer, dict[str, np.n
                 rule = f"{name} must hold numbers of the kind {ours[name].dtype}"
                 raise ModelError(f"{rule}; {path.name!r} has {stored[key].dtype}. Convert the file.")
         values = {name: _value(path, name, stored[key]) for name, key in fitting.items()}
+        for name in fitting:
+            if not _is_float(ours[name]) and (values[name] != values[name].astype(ours[name].dtype)).any():
+                raise damaged(path, f"{name} must hold numbers in the range of {ours[name].dtype}; it has others")
         missing = tuple(name for name in ours if name not in pairs)
         unused = tuple(sorted(stored.keys() - pairs.values()))
     return Transfer(tuple(fitting), missing, unused, mismatched), values
@@ -224,7 +228,7 @@ def _value(path: Path, name: str, stored: Stored) -> np.ndarray:
         with np.errstate(over="ignore"):
             value = value.astype("float32", copy=False)
         _check_finite(name, value, f"{path.name!r} is of no use. Choose an earlier one")
-    return value
+    return value.astype(value.dtype.newbyteorder("="), copy=False)  # back ends know this machine's order of bytes alone
 
 
 def _check_finite(name: str, value: np.ndarray, way_out: str) -> None:
