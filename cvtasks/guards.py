@@ -1,14 +1,33 @@
-"""Looking after each step of training whether its numbers are still numbers."""
+"""Looking after each step of training: whether its numbers are still numbers, and whether memory was enough."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import keras
 import numpy as np
 
 from cvtasks.errors import ModelError
+from cvtasks.preflight import FULL
+from cvtasks.recipe import Recipe
 
 _TRY = 'Try a lower `train.learning_rate` (now {rate:g}), `train.clip = 1.0` or `train.precision = "f32"`.'
+
+
+@contextmanager
+def memory_named(recipe: Recipe) -> Iterator[None]:
+    """Turn a back end's way to say that memory is full into a ModelError that says what to try."""
+    try:
+        yield
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".lower()
+        if any(word in said for word in FULL):
+            raise ModelError(
+                f"a batch must fit into memory; one of {recipe.train.batch} pictures of {recipe.data.crop or recipe.size} pixels "
+                f"with {recipe.backbone} does not. Try `--batch auto`, a smaller `train.batch` with `train.accumulate`, a smaller "
+                '`size`, or `train.precision = "bf16"`.'
+            ) from error
+        raise
 
 
 class NotFinite(ModelError):

@@ -15,7 +15,8 @@ class Train:
         schedule: of the learning rate after `warmup` epochs of linear rise: "cosine" or "poly" (power 0.9) to zero,
             "step" (a tenth after 60 % and again after 85 %), "constant".
         precision: "bf16" (mixed: losses and weights stay float32) or "f32".
-        ema: decay of the moving average of the weights that is evaluated and saved; 0 for none.
+        ema: decay of the moving average of the weights that is evaluated and saved; 0 for none. It is about 1 / (1 - ema) steps
+            behind: of little use where the rate falls to zero in not many more.
         weights: start of the backbone: "" (random), "imagenet", or a file: .safetensors, .npz, .h5, .keras, .pt or .pth.
         freeze: (epoch, stride) pairs: from that epoch on the backbone up to that stride stays as it is (0: all learns).
         validate_every: epochs between two looks at the validation split.

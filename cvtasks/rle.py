@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_MOST = 1 << 28  # pixels of a mask
+
 
 def encode_rle(mask: np.ndarray) -> dict:
     """(h, w) bool → {"size": [h, w], "counts": str}, what pycocotools calls a compressed RLE.
@@ -28,13 +30,21 @@ def encode_rle(mask: np.ndarray) -> dict:
 def decode_rle(rle: dict) -> np.ndarray:
     """The inverse of `encode_rle`: (h, w) bool.
 
+    Raises:
+        KeyError, TypeError, ValueError: it is no such encoding, its runs do not fill the mask, or it has more than 2²⁸ pixels.
+
     >>> decode_rle({"size": [2, 2], "counts": "13"}).astype(int).tolist()
     [[0, 1], [1, 1]]
     """
+    height, width = rle["size"]
+    if not all(type(side) is int and side >= 0 for side in (height, width)) or height * width > _MOST:
+        raise ValueError(f"`size` must be (height, width), {_MOST:,} pixels at most.")
     runs: list[int] = []
     value = shift = 0
     for char in rle["counts"]:
         bits = ord(char) - 48
+        if not 0 <= bits < 64 or shift > 30:
+            raise ValueError(f"`counts` must be runs of at most {_MOST:,} pixels in the characters '0' to 'o'; got {char!r}.")
         value |= (bits & 0x1F) << shift
         shift += 5
         if bits & 0x20:
@@ -43,7 +53,7 @@ def decode_rle(rle: dict) -> np.ndarray:
             value -= 1 << shift
         runs.append(value + runs[-2] if len(runs) > 2 else value)
         value = shift = 0
-    if any(run < 0 for run in runs) or sum(runs) != rle["size"][0] * rle["size"][1]:
-        raise ValueError(f"the runs must add up to {rle['size'][0]}×{rle['size'][1]} pixels; got {sum(runs)}.")
+    if value or shift or any(run < 0 for run in runs) or sum(runs) != height * width:
+        raise ValueError(f"the runs must be whole and add up to {height}×{width} pixels; got {sum(runs)}.")
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return flat.reshape(rle["size"], order="F")
+    return flat.reshape((height, width), order="F")

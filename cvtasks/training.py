@@ -17,7 +17,7 @@ from cvtasks.data.augment import Augment
 from cvtasks.data.batches import Batches
 from cvtasks.engines.with_keras import KerasEngine
 from cvtasks.evaluation import evaluate
-from cvtasks.guards import NotFinite, check_finite
+from cvtasks.guards import NotFinite, check_finite, memory_named
 from cvtasks.letterbox import Letterbox
 from cvtasks.networks.backbones import freeze
 from cvtasks.networks.build import backbone_of, build_network, copy_weights
@@ -190,7 +190,8 @@ def _epoch(
         rate = _rate(how, progress, (progress.step + 1) / steps)
         network.optimizer.learning_rate = rate
         network.reset_metrics()
-        loss = float(network.train_on_batch(batch.images, batch.targets))
+        with memory_named(recipe):
+            loss = float(network.train_on_batch(batch.images, batch.targets))
         check_finite(network, loss, progress.epoch, progress.step, batch.names, how.learning_rate)
         progress.step += 1
         progress.loss_sum += loss

@@ -37,6 +37,7 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
         "cvtasks.card",
         "cvtasks.schedule",
         "cvtasks.guards",
+        "cvtasks.preflight",
         "cvtasks.stopping",
         "cvtasks.media.sink",
     ],

@@ -20,7 +20,7 @@ from cvtasks.data.batches import Batches
 from cvtasks.data.fingerprint import fingerprint
 from cvtasks.data.source import Source
 from cvtasks.data.workers import Workers
-from cvtasks.errors import DataError, UsageError
+from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.files import sha256
 from cvtasks.networks.safetensors_file import read_safetensors
 from cvtasks.recipe import Recipe, parse_recipe
@@ -80,6 +80,17 @@ def test_whoever_asks_twice_does_not_wait(shapes: Path, tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         train_in(tmp_path, small(shapes), Report(on_step=on_step))
+
+
+def test_an_average_changes_nothing_about_the_weights_that_it_averages(shapes: Path, tmp_path: Path) -> None:
+    def network(folder: Path) -> dict[str, bytes]:
+        stored = read_safetensors(folder / CHECKPOINT)
+        return {key: value.read().tobytes() for key, value in stored.items() if key.startswith("network/")}
+
+    for ema in (0.0, 0.9):
+        train_in(tmp_path / f"{ema}", small(shapes, ema=ema))
+    assert network(tmp_path / "0.0") == network(tmp_path / "0.9")
+    assert sha256(tmp_path / "0.0" / BEST) != sha256(tmp_path / "0.9" / BEST)
 
 
 # === numbers that are none ===
@@ -308,3 +319,57 @@ def test_a_full_file_system_keeps_the_last_good_file(tmp_path: Path, run_python)
     assert "No space left" in done.stdout
     assert "Free some space" in done.stdout
     assert int(done.stdout.split("kept")[1]) > 5
+
+
+# === memory and devices ===
+
+
+def test_a_batch_that_fits_is_found_from_two_small_steps(shapes: Path, monkeypatch) -> None:
+    from cvtasks import preflight
+
+    tried: list[int] = []
+
+    def step(recipe: Recipe, batch: int) -> dict:
+        tried.append(batch)
+        return {"gpu": False, "peak": 1_000 + 100 * batch}
+
+    monkeypatch.setattr(preflight, "_step", step)
+    for free, fitting in ((1e9, 64), (10_000, 32), (4_000, 16), (2_000, 4)):  # of which seven tenths are used
+        assert preflight.fitting_batch(small(shapes), int(free)) == fitting
+        assert 1_000 + 100 * fitting <= 0.7 * free
+    assert set(tried) == {2, 8}
+    with pytest.raises(ModelError, match="one picture of 64 pixels must fit into memory with tiny; it does not"):
+        preflight.fitting_batch(small(shapes), 1_000)
+
+
+def test_on_a_gpu_batches_are_tried(shapes: Path, monkeypatch) -> None:
+    from cvtasks import preflight
+
+    monkeypatch.setattr(preflight, "_step", lambda recipe, batch: {"gpu": True, "peak": 0} if batch <= 16 else None)
+    assert preflight.fitting_batch(small(shapes)) == 16
+
+
+def test_a_real_step_is_measured(shapes: Path) -> None:
+    from cvtasks.preflight import fitting_batch
+
+    assert fitting_batch(small(shapes), 10**12) == 64
+
+
+def test_full_memory_is_named(shapes: Path, tmp_path: Path, monkeypatch) -> None:
+    import keras
+
+    def train_on_batch(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 9 GiB")
+
+    monkeypatch.setattr(keras.Model, "train_on_batch", train_on_batch)
+    with pytest.raises(ModelError, match=r"one of 8 pictures of 64 pixels with tiny does not\. Try `--batch auto`"):
+        train_in(tmp_path, small(shapes))
+
+
+def test_a_gpu_that_is_not_there_is_an_error(cli, shapes: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("cvtasks.engines.with_keras.has_gpu", lambda: False)
+    (tmp_path / "recipe.toml").write_text(small(shapes).to_toml())
+    code, _, err = cli("train", tmp_path / "recipe.toml", "--device", "gpu", "-o", tmp_path / "run")
+    assert code == 2
+    assert "it sees none. Choose --device cpu." in err
+    assert not (tmp_path / "run").exists()

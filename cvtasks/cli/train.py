@@ -3,8 +3,9 @@
 import shlex
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -37,6 +38,10 @@ def train(
         str,
         typer.Option(help='Start of the backbone: "imagenet" or a file of weights (.safetensors, .npz, .h5, .keras, .pt).'),
     ] = "",
+    batch: Annotated[str, typer.Option(metavar="N|auto", help="Pictures a step; auto: as many as fit, 64 at most.")] = "",
+    device: Annotated[
+        Literal["auto", "cpu", "gpu"], typer.Option(help="Where to train; auto: on the GPU if there is one.")
+    ] = "auto",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe.")
     ] = None,
@@ -55,11 +60,16 @@ def train(
     cvtasks train models/segment-mobilenet-voc/recipe.toml --data VOCdevkit/VOC2012 -o runs/mine
     cvtasks train --resume runs/mine
     """
-    given = [name for name, value in (("TASK|RECIPE", what), ("--output", output), ("--data", data), ("--set", set_)) if value]
+    given = [
+        name
+        for name, value in (("TASK|RECIPE", what), ("--output", output), ("--data", data), ("--set", set_), ("--batch", batch))
+        if value
+    ]
     if resume and given:
         raise UsageError(f"--resume goes on with the recipe in its folder and takes no {given[0]}. Leave it out.")
     if not resume and not what:
         raise UsageError("train needs a task, a recipe file or --resume DIR. Example: cvtasks train segment --data DATA")
+    from cvtasks.preflight import check_device, choose_device, fitting_batch
     from cvtasks.recipe import read_recipe
     from cvtasks.zoo import RECIPE
 
@@ -69,6 +79,7 @@ def train(
         *([f'backbone="{backbone}"'] if backbone else []),
         *([f"size={size}"] if size else []),
         *([f'train.weights="{weights}"'] if weights else []),
+        *([f"train.batch={batch}"] if batch and batch != "auto" else []),
         *([f"classes={[name.strip() for name in classes.split(',')]}"] if classes else []),
         *(set_ or []),
     ]
@@ -77,11 +88,16 @@ def train(
     else:
         recipe = read_recipe(what, overrides) if what.endswith(".toml") else new_recipe(what, overrides)
         folder = output or unused_folder(recipe)
+    choose_device(device)
+    if batch == "auto":
+        recipe = replace(recipe, train=replace(recipe.train, batch=fitting_batch(recipe)))
+        say(f"batch: {recipe.train.batch} pictures fit into memory")
     print(recipe.to_toml())
 
     start_keras()
     from cvtasks import run as running
 
+    check_device(device)
     report = terminal_report(recipe, folder if tensorboard else None)
     if dry_run:
         running.rehearse(recipe, report)

@@ -18,10 +18,9 @@ import numpy as np
 
 from cvtasks.errors import InputError
 from cvtasks.media.download import peek
-from cvtasks.media.headers import is_picture
 from cvtasks.media.pictures import MAX_PIXELS, SUFFIXES
 from cvtasks.media.regular_file import read_head
-from cvtasks.media.strangers import is_video, what_it_is
+from cvtasks.media.strangers import is_picture, is_video, what_it_is
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp"),

@@ -6,12 +6,13 @@ so any number of threads may read headers at once.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 from cvtasks.errors import InputError
-from cvtasks.media.directory import first_directory
-from cvtasks.media.strangers import what_it_is
+from cvtasks.media.directory import first_directory, turn_of
+from cvtasks.media.strangers import kind_of, what_it_is
 
 KINDS = "JPEG, PNG, WebP, BMP, TIFF, GIF"
 
@@ -20,6 +21,8 @@ _DEFLATE = 1032
 # An 8x8 block costs at least one bit (a progressive, flat, grey JPEG): 512 pixels a byte. Twice that is refused.
 _JPEG_PIXELS_PER_BYTE = 1024
 _MOST_SCANS = 500
+_SCANNED_PIXELS = 1_500_000_000  # a scan of nothing costs 50 bytes, and a look at every pixel; usual are ten scans
+_MOST_PARTS = 200_000  # segments, chunks, blocks; a good file has some thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Header:
     channels: str = ""  # PNG: "grey", "rgb", "indexed", "grey+alpha", "rgb+alpha"
     bits: int = 8  # PNG: bits a channel, 1..16
     clear_grey: int | None = None  # grey PNG: the decoded value that means transparent (1, 2, 4 bits stretched to 8)
+    end: int = 0  # JPEG whose pixels are one stretch of bytes: the place of its end mark
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -54,7 +58,7 @@ def read_header(content: bytes, name: str) -> Header:
     Raises:
         InputError: the content is no picture of a known kind, is cut short, or declares what it cannot hold.
     """
-    kind = _kind(content)
+    kind = kind_of(content)
     if kind is None:
         raise InputError(
             f"A picture must be one of {KINDS}, whatever its name ends in; {name} holds {what_it_is(content)}. "
@@ -66,19 +70,14 @@ def read_header(content: bytes, name: str) -> Header:
             raise _Damaged(f"declares {header.width} x {header.height} pixels")
     except (IndexError, OverflowError, struct.error):
         raise damaged(name, kind, "ends within its header") from None
-    except _Damaged as error:
-        raise damaged(name, kind, str(error)) from None
     except _Foreign as error:
         raise InputError(
             f"A picture's channels must be whole numbers of at most 16 bits, 8 in a JPEG; {name}, a {kind}, {error}. "
             "Convert it to PNG first."
         ) from None
+    except ValueError as error:  # _Damaged, or of a directory
+        raise damaged(name, kind, str(error)) from None
     return header
-
-
-def is_picture(content: bytes) -> bool:
-    """Whether content begins as a picture of a known kind does."""
-    return _kind(content) is not None
 
 
 def damaged(name: str, kind: str, reason: str) -> InputError:
@@ -92,7 +91,7 @@ def damaged(name: str, kind: str, reason: str) -> InputError:
 def _jpeg(content: bytes) -> Header:
     """Walk the segments up to the first scan (ITU T.81, annex B)."""
     size, marker_of_size, turn, at = None, 0, 1, 2
-    while True:
+    for _ in _parts():
         at = content.find(b"\xff", at)
         if at < 0:
             raise _Damaged("ends before its first scan")
@@ -108,22 +107,25 @@ def _jpeg(content: bytes) -> Header:
         if marker == 0xDA:
             break
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            bits, *size = struct.unpack_from(">BHH", content, at + 2)
+            bits, *size, channels = struct.unpack_from(">BHHB", content, at + 2)
             marker_of_size = marker
             if bits != 8:
                 raise _Foreign(f"has {bits}")
         elif marker == 0xE1 and content.startswith(b"Exif\0\0", at + 2):
-            turn = _turn(content[at + 8 : at + length])
+            turn = turn_of(content[at + 8 : at + length])
         at += length
     if size is None:
         raise _Damaged("declares no size")
-    if marker_of_size == 0xC2 and content.count(b"\xff\xda", at) > _MOST_SCANS:
-        raise _Damaged(f"has more than {_MOST_SCANS} scans, which serve only to keep a reader busy")
-    if content.rfind(b"\xff\xd9", at) < 0:
+    scans = content.count(b"\xff\xda", at) + 1 if marker_of_size in (0xC2, 0xCA) else 1  # progressive
+    if scans > min(_MOST_SCANS, max(1, _SCANNED_PIXELS // max(1, size[0] * size[1]))):
+        raise _Damaged(f"has {scans} scans, more than its size needs; they serve only to keep a reader busy")
+    end = content.find(b"\xff\xd9", at)
+    if end < 0:
         raise _Damaged("is cut short: it has no end mark")
     if size[0] * size[1] > _JPEG_PIXELS_PER_BYTE * len(content):
         raise _Damaged(f"declares {size[1]} x {size[0]} pixels, more than its {len(content)} bytes can hold")
-    return Header("JPEG", size[1], size[0], turn)
+    whole = marker_of_size in (0xC0, 0xC1) and content[at + 2] == channels
+    return Header("JPEG", size[1], size[0], turn, end=end if whole else 0)
 
 
 _PNG_CHANNELS = {0: ("grey", 1), 2: ("rgb", 3), 3: ("indexed", 1), 4: ("grey+alpha", 2), 6: ("rgb+alpha", 4)}
@@ -140,7 +142,7 @@ def _png(content: bytes) -> Header:
         raise _Damaged(f"declares channels of {bits} bits, which do not exist")
     channels, count = _PNG_CHANNELS[colour]
     at, packed, turn, clear_grey = 8, 0, 1, None
-    while True:
+    for _ in _parts():
         if at + 8 > len(content):
             raise _Damaged("is cut short: it has no end chunk")
         length, chunk = struct.unpack_from(">I4s", content, at)
@@ -149,7 +151,7 @@ def _png(content: bytes) -> Header:
         if chunk == b"IDAT":
             packed += length
         elif chunk == b"eXIf":
-            turn = _turn(content[at + 8 : at + 8 + length])
+            turn = turn_of(content[at + 8 : at + 8 + length])
         elif chunk == b"tRNS" and channels == "grey" and length == 2:
             clear_grey = int.from_bytes(content[at + 8 : at + 10], "big") * (255 // (2**bits - 1) or 1)
         elif chunk == b"IEND":
@@ -174,11 +176,12 @@ def _webp(content: bytes) -> Header:
     if chunk != b"VP8X":
         raise _Damaged(f"begins with the unknown chunk {chunk!r}")
     low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", content, at + 4)
-    at = 12
+    at, parts = 12, _parts()
     while at + 8 <= whole:
+        next(parts)
         chunk, length = struct.unpack_from("<4sI", content, at)
         if chunk == b"EXIF":
-            turn = _turn(content[at + 8 : at + 8 + length].removeprefix(b"Exif\0\0"))
+            turn = turn_of(content[at + 8 : at + 8 + length].removeprefix(b"Exif\0\0"))
         at += 8 + length + length % 2
     return Header("WebP", 1 + low_width + (high_width << 16), 1 + low_height + (high_height << 16), turn)
 
@@ -193,13 +196,15 @@ def _bmp(content: bytes) -> Header:
 def _gif(content: bytes) -> Header:
     """The screen, made larger where the first frame leads beyond it, as readers do."""
     width, height, flags = struct.unpack_from("<HHB", content, 6)
-    at = 13 + (6 << (flags & 7) if flags & 0x80 else 0)  # behind the palette
+    at, parts = 13 + (6 << (flags & 7) if flags & 0x80 else 0), _parts()  # behind the palette
     while content[at] != 0x2C:  # a frame
+        next(parts)
         if content[at] == 0x3B:
             raise _Damaged("holds no frame")
         if content[at] == 0x21:  # an extension: its kind, then blocks of a length and so many bytes
             at += 2
             while content[at]:
+                next(parts)
                 at += 1 + content[at]
         at += 1
     left, top, frame_width, frame_height = struct.unpack_from("<HHHH", content, at + 1)
@@ -221,26 +226,12 @@ def _tiff(content: bytes) -> Header:
     return Header("TIFF", tags[256], tags[257], turn if 1 <= turn <= 8 else 1)
 
 
-def _turn(exif: bytes) -> int:
-    """Return the orientation 1..8 that EXIF data asks for; 1 where it says nothing or nonsense."""
-    try:
-        turn = first_directory(exif).get(274, 1)
-    except (OverflowError, struct.error, ValueError):
-        return 1
-    return turn if 1 <= turn <= 8 else 1
+def _parts() -> Iterator[None]:
+    """A turn for each part that a header may have; more serve only to keep a reader busy."""
+    yield from repeat(None, _MOST_PARTS)
+    raise _Damaged(f"has more than {_MOST_PARTS:,} parts")
 
 
-_MAGIC = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"RIFF": "WebP",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-    b"GIF8": "GIF",
-}
 _PARSERS: dict[str, Callable[[bytes], Header]] = {
     "JPEG": _jpeg,
     "PNG": _png,
@@ -249,8 +240,3 @@ _PARSERS: dict[str, Callable[[bytes], Header]] = {
     "TIFF": _tiff,
     "GIF": _gif,
 }
-
-
-def _kind(content: bytes) -> str | None:
-    kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
-    return None if kind == "WebP" and content[8:12] != b"WEBP" else kind

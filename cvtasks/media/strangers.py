@@ -1,7 +1,18 @@
-"""Words for content that was given as a picture and is none, so that an error can say what it is."""
+"""What content is by its first bytes, and words for what was given as a picture and is none, so that an error can say it."""
 
 import re
 
+_MAGIC = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"RIFF": "WebP",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"GIF8": "GIF",
+}
 # First match wins; patterns are matched at the beginning of the content.
 _WORDS = (
     (rb"....ftyp(heic|heix|hevc|heim|heis|mif1|msf1)", "a HEIC photograph"),
@@ -17,6 +28,17 @@ _WORDS = (
     (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive"),
     (rb"\0\0\0\x0cjP  |\xffO\xffQ", "a JPEG 2000 picture"),
 )
+
+
+def kind_of(content: bytes) -> str | None:
+    """Return the kind of picture that content begins as: JPEG, PNG, WebP, BMP, TIFF or GIF; None for all else."""
+    kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
+    return None if kind == "WebP" and content[8:12] != b"WEBP" else kind
+
+
+def is_picture(content: bytes) -> bool:
+    """Whether content begins as a picture of a known kind does."""
+    return kind_of(content) is not None
 
 
 def what_it_is(content: bytes) -> str:

@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cvtasks.answers import Boxes
 from cvtasks.data import Source
 from cvtasks.errors import DataError
@@ -52,13 +54,15 @@ def _records(path: Path, task: Task, classes: tuple[str, ...]) -> Saved:
         place = f"line {number} of {str(path)!r}"
         try:
             record = json.loads(line)
-            entry = Entry(record["source"], place, task.from_record(record, classes))
-        except (KeyError, TypeError, ValueError) as error:
+            stem = Path(record["source"]).stem
+            with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused
+                entry = Entry(record["source"], place, task.from_record(record, classes))
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise DataError(
                 f"every line must be a record of {task.name}, as `cvtasks {task.name} --json` prints it; {place} is not: "
                 f"{type(error).__name__}: {error}."
             ) from error
-        entries.setdefault(Path(entry.source).stem, []).append(entry)
+        entries.setdefault(stem, []).append(entry)
     return Saved(path, "JSON lines", (), entries, plain, complete=True)
 
 
@@ -67,12 +71,12 @@ def _whole_json(path: Path) -> Any:
     first = next((line.strip() for line in lines(path) if line.strip()), "")
     if first[:1] not in ("[", "{"):
         return None
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         if "source" in json.loads(first):
             return None
     try:
         return json.loads("".join(lines(path)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if first[0] == "[":
             raise DataError(f"COCO's results are one list in JSON; {str(path)!r} is not: {error}. Save it again.") from error
         return None

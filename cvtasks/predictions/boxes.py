@@ -1,6 +1,5 @@
 """Predicted boxes as other programs save them: COCO's results, and Pascal VOC's text files of a class each."""
 
-import math
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -18,6 +17,8 @@ from cvtasks.predictions.saved import Entry, Saved, lines, plain
 
 COMP4 = re.compile(r"comp\d+_det_(?P<rest>.+)\.txt")
 """Names of the devkit's files: comp4_det_test_<class>.txt."""
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def read_comp4(path: Path, data: Source, classes: tuple[str, ...]) -> Saved:
@@ -102,7 +103,7 @@ def _coco(
             image, category = source(str(entry["image_id"])), str(entry["category_id"])
             left, top, width, height = map(float, entry["bbox"])
             score = float(entry["score"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise DataError(
                 f"every entry must have image_id, category_id, bbox (left, top, width, height) and score; {place} has not: "
                 f"{type(error).__name__}: {error}."
@@ -127,7 +128,7 @@ class _Found:
     def add(self, image: str, place: str, label: int, score: float, xyxy: list[float]) -> None:
         """Add one; raises DataError where it is no box."""
         left, top, right, bottom = xyxy
-        if not (all(map(math.isfinite, (score, *xyxy))) and left <= right and top <= bottom):
+        if not (all(abs(number) <= _LARGEST for number in (score, *xyxy)) and left <= right and top <= bottom):  # nor NaN
             raise DataError(
                 f"a box must have a finite score and edges, the left one left of the right one and the top above the bottom; "
                 f"{place} has score {score:g} and, as left, top, right, bottom, {', '.join(f'{edge:g}' for edge in xyxy)}."
@@ -146,7 +147,7 @@ class _Found:
 
 def _number(name: str) -> str:
     """The name without leading zeros where it is a number: "000139" and 139 are one picture."""
-    return str(int(name)) if name.isascii() and name.isdigit() else name
+    return name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name
 
 
 def _passed(counts: Counter) -> tuple[str, ...]:

@@ -1,0 +1,117 @@
+"""What a training needs of its machine, found out before it begins: a device, and memory for one batch."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from cvtasks.errors import ModelError, UsageError
+from cvtasks.recipe import Recipe
+
+FULL = ("resource_exhausted", "resourceexhausted", "out of memory", "oom when allocating", "unable to allocate", "memoryerror")
+"""What back ends say, in small letters, when memory is full."""
+MOST = 64
+"""The largest batch that is chosen: larger ones learn differently, and rarely faster."""
+
+_SHARE = 0.7  # of the memory that is free
+_STEP = """
+import json, os, sys
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import keras, numpy as np
+from cvtasks.engines.with_keras import has_gpu
+from cvtasks.networks.build import backbone_of, build_network
+from cvtasks.optimizer import make_optimizer
+from cvtasks.recipe import read_recipe
+
+recipe, batch = read_recipe(sys.argv[1]), int(sys.argv[2])
+side = max(recipe.data.sides or (recipe.data.crop or recipe.size,))
+network = build_network(recipe, (side, side), recipe.train.precision)
+network.compile(make_optimizer(recipe.train, network, backbone_of(network)), loss=recipe.task.loss)
+target = np.zeros((batch, *network.output_shape[1:]), "float32")
+network.train_on_batch(np.zeros((batch, side, side, 3), "uint8"), target)
+peak = 0
+if os.path.exists("/proc/self/status"):
+    peak = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(json.dumps({"gpu": has_gpu(), "peak": peak}))
+"""
+
+
+def choose_device(device: str) -> None:
+    """Hide GPUs from Keras' back end, which must not be loaded yet, if `device` is "cpu"."""
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        os.environ["JAX_PLATFORMS"] = "cpu"
+
+
+def check_device(device: str) -> None:
+    """Raise UsageError if a GPU was asked for and Keras' back end sees none; loads it."""
+    from cvtasks.engines.with_keras import has_gpu
+
+    if device == "gpu" and not has_gpu():
+        raise UsageError("--device gpu needs a GPU that Keras' back end sees; it sees none. Choose --device cpu.")
+
+
+def fitting_batch(recipe: Recipe, free: int | None = None) -> int:
+    """The largest power of two, 64 at most, of which a training step fits into memory; each is tried in a process of its own.
+
+    On a CPU two small steps are measured, and the rest is reckoned from them: what is too large would get the whole machine
+    into trouble. On a GPU batches are tried until one fails.
+
+    Args:
+        free: bytes that may be used; what the machine says is free, by default.
+
+    Raises:
+        ModelError: not even a batch of one fits; says what to try.
+    """
+    free = _available() if free is None else free
+    first = _step(recipe, 2)
+    if first and not first["gpu"] and first["peak"] and free:
+        second = _step(recipe, 8) or first
+        each = max(1.0, (second["peak"] - first["peak"]) / 6)
+        room = int((_SHARE * free - (first["peak"] - 2 * each)) / each)
+        fitting = [size for size in _sizes() if size <= room]
+    else:
+        fitting = []
+        for size in reversed(_sizes()):
+            if not _step(recipe, size):
+                break
+            fitting.insert(0, size)
+    if not fitting:
+        raise ModelError(
+            f"one picture of {recipe.size} pixels must fit into memory with {recipe.backbone}; it does not. Try a smaller `size`, "
+            "a smaller backbone, or a machine with more memory."
+        )
+    return fitting[0]
+
+
+def _sizes() -> list[int]:
+    return [2**power for power in range(MOST.bit_length() - 1, -1, -1)]
+
+
+def _step(recipe: Recipe, batch: int) -> dict | None:
+    """Do one training step in another process; None if memory was not enough."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "recipe.toml"
+        replace(recipe, files={}).save(path)
+        done = subprocess.run(
+            [sys.executable, "-c", _STEP, str(path), str(batch)], capture_output=True, check=False, text=True, errors="replace"
+        )
+    if done.returncode < 0 or any(word in done.stderr.lower() for word in FULL):
+        return None
+    if done.returncode:
+        raise ModelError(
+            f"a training step must work before its batch can be chosen; it ended with: {done.stderr.strip()[-300:]}"
+        )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _available() -> int:
+    """Bytes of memory that are free, as Linux says; 0 where nobody says."""
+    path = Path("/proc/meminfo")
+    if not path.is_file():
+        return 0
+    line = next((line for line in path.read_text().splitlines() if line.startswith("MemAvailable")), "x 0")
+    return 1024 * int(line.split()[1])
