@@ -267,3 +267,33 @@ def test_drawing_leaves_background_and_void_alone() -> None:
     drawn = draw_mask(image, Mask(ids, CLASSES))
     assert (drawn[200:350] == 90).all()
     assert (drawn[350:] != 90).all()
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 32])
+def test_enlarging_is_bilinear_whatever_is_known_of_the_size(factor: int) -> None:
+    from keras import ops
+
+    from cvtasks.networks.unet import Enlarge
+
+    x = np.random.default_rng(factor).normal(size=(2, 5, 7, 3)).astype("float32")
+    layer = Enlarge(factor)
+    expected = np.asarray(ops.image.resize(x, (5 * factor, 7 * factor), interpolation="bilinear"))
+    np.testing.assert_allclose(np.asarray(layer(x)), expected, atol=1e-6)
+    stretched = layer._stretched(layer._stretched(ops.convert_to_tensor(x), 1), 2)
+    np.testing.assert_allclose(np.asarray(stretched), expected, atol=1e-5)
+
+
+def test_a_network_learns_from_pictures_whose_size_changes() -> None:
+    from cvtasks.networks.build import build_network
+    from cvtasks.recipe import parse_recipe
+
+    table = {"channels": [8, 8]}
+    recipe = parse_recipe(
+        {"task": "segment", "backbone": "tiny", "size": 64, "classes": ["background", "a"], "segment": table}
+    )
+    network = build_network(recipe, (None, None))
+    network.compile("sgd", loss=recipe.task.loss)
+    for side in (64, 96, 32):
+        target = np.zeros((2, side, side, network.output_shape[-1]), "float32")
+        target[..., 0] = 1
+        assert np.isfinite(network.train_on_batch(np.zeros((2, side, side, 3), "uint8"), target))

@@ -7,7 +7,7 @@ convolution to the width of its level before it is joined, and bilinear upsampli
 
 from typing import Any
 
-from keras import layers
+from keras import layers, ops
 
 
 def unet(
@@ -53,7 +53,43 @@ def unet(
     logits = layers.Conv2D(classes, 1, dtype="float32", name="logits")(x)
     if at == 1:
         return logits
-    return layers.UpSampling2D(at, interpolation="bilinear", dtype="float32", name="logits_enlarged")(logits)
+    return Enlarge(at, dtype="float32", name="logits_enlarged")(logits)
+
+
+class Enlarge(layers.Layer):
+    """Bilinear enlargement by a whole factor, edges repeated: (b, h, w, c) → (b, h · factor, w · factor, c).
+
+    Keras' own cannot do it where the size changes from step to step (3.15 on TensorFlow); there it is worked out here.
+    """
+
+    def __init__(self, factor: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, x: Any) -> Any:
+        """Enlarge."""
+        height, width = x.shape[1:3]
+        if height and width:
+            return ops.image.resize(x, (height * self.factor, width * self.factor), interpolation="bilinear")
+        return self._stretched(self._stretched(x, 1), 2)
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """The same with larger sides."""
+        return (shape[0], *(side and side * self.factor for side in shape[1:3]), shape[3])
+
+    def _stretched(self, x: Any, axis: int) -> Any:
+        """Along one axis: each value becomes `factor` values, on the lines to its neighbours."""
+        every = [slice(None)] * 4
+        first, last, head, tail = (
+            (*every[:axis], part, *every[axis + 1 :]) for part in (slice(1), slice(-1, None), slice(-1), slice(1, None))
+        )
+        before = ops.concatenate([x[first], x[head]], axis=axis)
+        after = ops.concatenate([x[tail], x[last]], axis=axis)
+        places = [(number + 0.5) / self.factor - 0.5 for number in range(self.factor)]
+        parts = [x + abs(place) * ((before if place < 0 else after) - x) for place in places]
+        shape = list(ops.shape(x))
+        shape[axis] *= self.factor
+        return ops.reshape(ops.stack(parts, axis=axis + 1), shape)
 
 
 def _unit(x: Any, width: int, kernel: int, name: str) -> Any:
@@ -66,4 +102,4 @@ def _unit(x: Any, width: int, kernel: int, name: str) -> Any:
 def _enlarge(x: Any, factor: int, width: int, upsampling: str, name: str) -> Any:
     if upsampling == "transposed":
         return layers.Conv2DTranspose(width, factor, strides=factor, name=f"{name}_up")(x)
-    return layers.UpSampling2D(factor, interpolation="bilinear", name=f"{name}_up")(x)
+    return Enlarge(factor, name=f"{name}_up")(x)
