@@ -75,7 +75,7 @@ ROWS = {
     "nin": Row(
         "NiN", "Lin 2013", "half the channels, batch norm", "nin-050", 32, 5, norm="batch", task={**OWN, "dropout": 0.3}
     ),
-    "vgg": Row("VGG-11", "Simonyan 2014", "half the channels, batch norm, pooled head", "vgg11-bn-050", 32, 12),
+    "vgg": Row("VGG-11", "Simonyan 2014", "half the channels, batch norm, pooled head", "vgg11-bn-050", 32, 20),
     "googlenet": Row(
         "GoogLeNet",
         "Szegedy 2014",

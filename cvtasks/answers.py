@@ -200,8 +200,11 @@ class Labels:
     def of(cls, shown: Iterable[int], classes: tuple[str, ...], difficult: Iterable[int] = ()) -> "Labels":
         """The truth about a picture that shows these classes, given by their indices, and `difficult` ones besides."""
         scores, ignored = np.zeros(len(classes), np.float32), np.zeros(len(classes), bool)
-        scores[list(shown)] = 1
-        ignored[list(difficult)] = True
+        shown, difficult = list(shown), list(difficult)
+        if min([*shown, *difficult], default=0) < 0:
+            raise ValueError(f"a class is given by its index, 0 to {len(classes) - 1}; got {min([*shown, *difficult])}.")
+        scores[shown] = 1
+        ignored[difficult] = True
         return cls(scores, ignored, classes)
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ say. So a walk of our own looks at every object first, and a dataset is read whe
 """
 
 import math
+import mmap
 import re
 import zlib
 from collections import Counter
@@ -29,6 +30,7 @@ DEPTH_LIMIT = 32
 NAME_LIMIT = 1000
 """Characters of a path within the file, and of a layer's name."""
 
+_HEAP = b"GCOL\1\0\0\0"  # how a global heap begins
 _SHUFFLE, _GZIP, _FLETCHER = 2, 1, 3
 FILTERS = {_SHUFFLE: "shuffle", _GZIP: "gzip", _FLETCHER: "fletcher32"}
 """The filters that are read, by their numbers and in the order in which they must stand: none can inflate twice."""
@@ -48,6 +50,7 @@ def h5_tensors(path: Path, shown: Path | None = None) -> Iterator[dict[str, Stor
     import h5py
 
     shown = shown or path
+    _check_heaps(path, shown)
     try:
         file = h5py.File(path, "r")
     except Exception as error:  # HDF5 raises nearly every kind on foreign bytes
@@ -65,6 +68,31 @@ def h5_tensors(path: Path, shown: Path | None = None) -> Iterator[dict[str, Stor
             name if twins[name] == 1 else dataset.name: Stored(dataset.shape, dataset.dtype, partial(_read, dataset))
             for name, dataset in found
         }
+
+
+def _check_heaps(path: Path, shown: Path) -> None:
+    """Refuse a heap of variable-length texts whose objects do not lie one behind the other: HDF5 would go round in it for ever.
+
+    Source: HDF5 File Format Specification 3.0, section III.E, "Disk Format: Level 1E - Global Heap".
+    """
+    if not path.stat().st_size:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(_HEAP)
+        while start >= 0:
+            size = int.from_bytes(content[start + 8 : start + 16], "little")
+            at, end = start + 16, start + size
+            while at + 16 <= end <= len(content):
+                number, length = (int.from_bytes(content[at + low : at + high], "little") for low, high in ((0, 2), (8, 16)))
+                step = length if number == 0 else 16 + length + -length % 8  # number 0: what is free, with its own header
+                if step < 16 or at + step > end:
+                    raise damaged(
+                        shown, f"its heaps must hold their objects; the one at byte {start} has one of {length} bytes"
+                    )
+                at += step
+            if end > len(content):
+                raise damaged(shown, f"its heaps must lie within it; the one at byte {start} ends at byte {end}")
+            start = content.find(_HEAP, start + 1)
 
 
 def _datasets(file: Any, path: Path) -> Iterator[Any]:

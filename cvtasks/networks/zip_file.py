@@ -82,7 +82,7 @@ def _members(path: Path, archive: zipfile.ZipFile, file: IO[bytes]) -> dict[str,
         if name in members:
             raise damaged(path, f"{name!r} must be in it once; it is there twice")
         if _leads_out(info.filename):
-            raise damaged(path, f"names in it must be relative and at most 200 characters long; it has {name!r}")
+            raise damaged(path, f"names in it must be relative and of 1 to 200 characters; it has {name!r}")
         if info.flag_bits & 1:
             raise damaged(path, f"{name!r} must not be encrypted, and is")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -117,4 +117,4 @@ def _begin(path: Path, file: IO[bytes], info: zipfile.ZipInfo) -> int:
 
 def _leads_out(name: str) -> bool:
     """Tell names that would lie outside the folder into which the archive were unpacked, and immoderate ones."""
-    return len(name) > 200 or "\\" in name or name.startswith("/") or ".." in PurePosixPath(name).parts
+    return not 0 < len(name) <= 200 or "\\" in name or name.startswith("/") or ".." in PurePosixPath(name).parts

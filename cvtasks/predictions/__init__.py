@@ -55,7 +55,7 @@ def _records(path: Path, task: Task, classes: tuple[str, ...]) -> Saved:
         try:
             record = json.loads(line)
             stem = Path(record["source"]).stem
-            with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused
+            with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is refused
                 entry = Entry(record["source"], place, task.from_record(record, classes))
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise DataError(

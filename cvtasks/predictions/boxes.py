@@ -18,7 +18,7 @@ from cvtasks.predictions.saved import Entry, Saved, lines, plain
 COMP4 = re.compile(r"comp\d+_det_(?P<rest>.+)\.txt")
 """Names of the devkit's files: comp4_det_test_<class>.txt."""
 
-_LARGEST = float(np.finfo(np.float32).max)
+_LARGEST = 1e18  # of an edge: areas stay within float32
 
 
 def read_comp4(path: Path, data: Source, classes: tuple[str, ...]) -> Saved:

@@ -58,6 +58,9 @@ class BoxesTask(Task, ABC):
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Boxes:
         """Boxes of a record."""
         boxes = record["boxes"]
+        size = record.get("height", 0), record.get("width", 0)
+        if not all(type(side) is int and side >= 0 for side in size):
+            raise ValueError(f"`height` and `width` must be whole numbers of pixels; got {size[0]!r}, {size[1]!r}.")
         for box in boxes:
             if box["name"] not in classes:
                 raise ValueError(
@@ -67,6 +70,6 @@ class BoxesTask(Task, ABC):
             [box["xyxy"] for box in boxes],
             [classes.index(box["name"]) for box in boxes],
             classes,
-            (record.get("height", 0), record.get("width", 0)),
+            size,
             scores=[box["score"] for box in boxes],
         )

@@ -157,6 +157,8 @@ class Segment(Task):
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Mask:
         """Mask of a record; pixels that no run covers are background."""
         height, width = record["mask"]["size"]
+        if not (type(height) is int and type(width) is int and height > 0 and width > 0 and height * width <= 50_000_000):
+            raise ValueError(f"`size` must be the height and width of a picture in pixels; got {height!r}, {width!r}.")
         ids = np.zeros((height, width), np.uint8)
         for name, rle in record["mask"]["rle"].items():
             ids[decode_rle(rle)] = classes.index(name)
