@@ -54,7 +54,7 @@ def main() -> None:
         names = make(root, options.pictures)
         plant(root, names)
         begun = time.perf_counter()
-        findings = [one for one in check(str(root), "train", Boxes) if one.level != "note"]
+        findings = [one for one in check(str(root), "train", Boxes).findings if one.level != "note"]
         ours = time.perf_counter() - begun
         begun = time.perf_counter()
         with ThreadPoolExecutor(2) as pool:

@@ -24,10 +24,15 @@ def read_progress(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: the file is no checkpoint, or damaged.
     """
-    metadata = read_metadata(path)
-    if "progress" not in metadata:
+    if not path.is_file():
+        raise ModelError(f"a checkpoint must be a file that training wrote; {str(path)!r} is none. Start the run again.")
+    try:
+        progress = json.loads(read_metadata(path).get("progress", "null"))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"the progress in {str(path)!r} must be JSON; it is not: {error}. Start the run again.") from error
+    if not isinstance(progress, dict):
         raise ModelError(f"{str(path)!r} must be a checkpoint that training wrote; it holds no progress. Start the run again.")
-    return json.loads(metadata["progress"])
+    return progress
 
 
 def load_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer) -> None:
@@ -38,10 +43,18 @@ def load_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer
     """
     wanted, stored = dict(_variables(network, optimizer)), read_safetensors(path)
     odd = sorted(set(stored) ^ set(wanted))
-    odd += [key for key in wanted if key in stored and stored[key].shape != tuple(wanted[key].shape)]
+    odd += [
+        key
+        for key in wanted
+        if key in stored
+        and (
+            stored[key].shape != tuple(wanted[key].shape)
+            or stored[key].dtype.kind != np.asarray(wanted[key].numpy()).dtype.kind
+        )
+    ]
     if odd:
         raise ModelError(
-            f"{str(path)!r} must come from the network and optimizer of its recipe; {odd[0]!r} is missing or of another shape "
+            f"{str(path)!r} must come from the network and optimizer of its recipe; {odd[0]!r} is missing or of another shape or kind "
             "in one of the two. Start the run again."
         )
     for key, variable in wanted.items():

@@ -139,8 +139,10 @@ def _check_files(folder: Path, recipe: Recipe) -> None:
         raise ModelError(f"{folder.name} is a recipe without weights. Train it: cvtasks train {folder / RECIPE} --data DATA")
     for name, expected in recipe.files.items():
         path = folder / name
-        if Path(name).name != name or not path.is_file():
-            raise ModelError(f"the recipe of {folder.name} lists {name!r}, which is missing. Copy or train the model again.")
+        if Path(name).name != name or len(name) > 100 or not path.is_file():
+            raise ModelError(
+                f"the recipe of {folder.name} lists {name[:100]!r}, which is missing. Copy or train the model again."
+            )
         if sha256(path) != expected:
             raise ModelError(
                 f"{str(path)!r} is not the file its recipe lists: SHA-256 must be {expected}. It is damaged or was exchanged; "

@@ -139,6 +139,8 @@ def read_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """
     path = Path(path)
     try:
+        if path.exists() and not path.is_file():  # a named pipe would block for ever
+            raise ModelError(f"the recipe {str(path)!r} cannot be read: it is no file. Check the path.")
         if path.stat().st_size > 1_000_000:
             raise ModelError(f"a recipe is a TOML file of at most 1 MB; {str(path)!r} has {path.stat().st_size} bytes.")
         text = path.read_text(encoding="utf-8")

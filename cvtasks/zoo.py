@@ -50,8 +50,13 @@ def model_folder(model: str | Path) -> Path:
     if bare and text in zoo_names():
         return zoo_folder() / text
     folder = Path(model)
-    if (folder / RECIPE).is_file():
-        return folder
-    if folder.is_dir():
+    try:
+        if (folder / RECIPE).is_file():
+            return folder
+        known = folder.is_dir()
+    except (OSError, ValueError) as error:  # a name that no folder can have
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"a model is a name of the zoo or a folder; {text[:100]!r} is neither: {reason}.") from error
+    if known:
         raise ModelError(f"a model is a folder with a {RECIPE}; {text!r} has none. Give a folder that `cvtasks train` wrote.")
     raise ModelError(f"a model is a name of the zoo or a folder; {text!r} is neither. {did_you_mean(text, zoo_names())}")

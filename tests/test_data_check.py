@@ -192,7 +192,7 @@ FAULTS: dict[str, tuple[str, Change, str, str, str]] = {  # layout, change, leve
 
 
 def found(root: Path, layout: str) -> list[Finding]:
-    return list(check(str(root), "train", LAYOUTS[layout][1]))
+    return list(check(str(root), "train", LAYOUTS[layout][1]).findings)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -248,7 +248,7 @@ def test_real_data_raise_no_alarm(split: str, task: str, cvtasks_data: Path, tmp
     for folder in ("JPEGImages", "Annotations", "SegmentationClass"):
         (tmp_path / folder).symlink_to(year / folder)
     write(tmp_path / "ImageSets" / lists / f"{split}.txt", "\n".join(names))
-    findings = list(check(str(tmp_path), split, Boxes if task == "detect" else Mask))
+    findings = check(str(tmp_path), split, Boxes if task == "detect" else Mask).findings
     assert [one for one in findings if one.level != "note"] == []
 
 

@@ -551,7 +551,7 @@ def declared(*lines: str) -> set[str]:
 
 def undeclared(file: Path, always: set[str], in_functions: set[str]) -> list[str]:
     """The imports of other people's packages that are in neither set."""
-    known = sys.stdlib_module_names | {"cvtasks"}
+    known = sys.stdlib_module_names | {"cvtasks", "tests"}
     others = [(i, i.target.split(".")[0]) for i in imports(file)]
     others = [(i, PACKAGE_OF.get(name, name)) for i, name in others if name not in known]
     return [

@@ -30,27 +30,6 @@ LEAST = {
 """Kind, as the name of a case begins → how many there must be at least."""
 
 
-AWAITED = {
-    "voc: a class of a megabyte": "the message quotes all of it",
-    "voc: a corner of 5000 digits": "the message quotes all of it",
-    "voc: masks of no list": "UnicodeDecodeError",
-    "coco: a box that is one word of four digits": "is read as four numbers",
-    "coco: a box that is an object": "its keys are read as four numbers",
-    "coco: a box of a million numbers": "the message quotes all of them",
-    "model: recipe, channels of 10^9": "is accepted",
-    "model: recipe, a named pipe": "blocks",
-    "model: folder, a listed name too long": "OSError",
-    "model: folder, a name too long": "OSError",
-    "model: checkpoint, progress that is no JSON": "JSONDecodeError",
-    "model: checkpoint, progress that is a list": "is accepted",
-    "model: checkpoint, progress of 100,000 levels": "RecursionError",
-    "model: checkpoint of whole numbers": "is accepted",
-    "model: checkpoint that does not exist": "FileNotFoundError",
-    "model: checkpoint that is a named pipe": "blocks",
-}
-"""Case → what happens still, which must not. Whoever mends it takes the line out."""
-
-
 @pytest.fixture(scope="module")
 def taken(run_python: Callable, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict]:
     """`taken(group)`: what happened to each case of a group, of which one process takes all when the first is asked for."""
@@ -71,8 +50,7 @@ def params() -> Iterator[object]:
     """(group, name) of every case."""
     for group, cases in TABLE.items():
         for name in cases:
-            marks = [pytest.mark.xfail(reason=AWAITED[name])] if name in AWAITED else []
-            yield pytest.param(group, name, marks=marks, id=name)
+            yield pytest.param(group, name, id=name)
 
 
 @pytest.mark.parametrize(("group", "name"), list(params()))

@@ -40,12 +40,25 @@ def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
     ticker = Ticker()
     try:
         progress = lambda done, total: ticker.show(f"{done} of {total} pictures")  # noqa: E731
-        findings = list(check(path, split, TASKS[task].answer, progress))
+        checked = check(path, split, TASKS[task].answer, progress)
     finally:
         ticker.clear()
+    findings = checked.findings
+    say(f"data: {checked.format}, {source}, {checked.samples} pictures")
     counts = {f"{level}s": sum(one.count for one in findings if one.level == level) for level in LEVELS}
     if as_json:
-        print(json.dumps({"data": path, "split": split, "task": task, **counts, "findings": list(map(asdict, findings))}))
+        print(
+            json.dumps(
+                {
+                    "data": path,
+                    "split": split,
+                    "task": task,
+                    "samples": checked.samples,
+                    **counts,
+                    "findings": list(map(asdict, findings)),
+                }
+            )
+        )
     else:
         print_findings(findings)
     if counts["errors"]:
@@ -53,7 +66,7 @@ def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
     say(f"no error, {counts['warnings']} warnings, {counts['notes']} notes in {source}")
 
 
-def print_findings(findings: "list[Finding]") -> None:
+def print_findings(findings: "tuple[Finding, ...]") -> None:
     """A heading for each rule, errors first, and below it what was found, a few of many."""
     from cvtasks.data.check import LEVELS
 

@@ -56,9 +56,18 @@ class _Seen:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What was looked at, and what was found: its format, how many samples it has, the findings."""
+
+    format: str
+    samples: int
+    findings: tuple[Finding, ...]
+
+
 def check(
     path: str, split: str, kind: type[Answer], on_sample: Callable[[int, int], None] = lambda done, total: None
-) -> Iterator[Finding]:
+) -> Checked:
     """Read every truth and decode every picture of a split; compare it with itself and with the splits it must not meet.
 
     Args:
@@ -71,6 +80,18 @@ def check(
     complaints: list[CVTasksError] = []
     source = open_source(path, split, kind, complaints.append)
     others = _others(path, split, kind)
+    found = _findings(source, split, others, complaints, on_sample)
+    return Checked(source.format, len(source), tuple(found))
+
+
+def _findings(
+    source: Source,
+    split: str,
+    others: dict[str, Source],
+    complaints: list[CVTasksError],
+    on_sample: Callable[[int, int], None],
+) -> Iterator[Finding]:
+    """All that is found, in the order in which it is looked for."""
     total = sum(map(len, (source, *others.values())))
     for error in [*complaints, *source.orphans()]:
         level: Level = "warning" if error.rule.endswith(("without picture", "without annotation")) else "error"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cvtasks.data.source import MaskSource, check_split
 from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.formats.reading import read_text
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -33,7 +34,7 @@ class VOCSegmentation(MaskSource):
         path = lists / f"{split}.txt"
         splits = sorted(file.stem for file in lists.glob("*.txt"))
         check_split(split, splits, root)
-        names = [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        names = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
         outside = [name for name in names if Path(name).name != name]
         if outside:
             raise DataError(f"a line of {str(path)!r} must be the bare name of a picture; got {outside[0]!r}.")

@@ -111,10 +111,13 @@ def coco_boxes(
     for number, box, label, area, crowd, ignored in image.objects:
         place = f"annotation {number} of {name!r}"
         try:
+            if not isinstance(box, list) or len(box) != 4:
+                raise TypeError
             x, y, w, h = (float(side) for side in box)
             area = w * h if area is None else float(area)
         except (TypeError, ValueError, OverflowError):
-            text = f"a bbox must be four numbers (left, top, width, height), and an area one; {place} has {box!r}, {area!r}."
+            received = f"{str(box)[:80]}, {str(area)[:80]}"
+            text = f"a bbox must be four numbers (left, top, width, height), and an area one; {place} has {received}."
             complain(DataError(text, "box missing"))
             continue
         if not abs(area) <= _LARGEST and np.isfinite((x, y, w, h)).all():

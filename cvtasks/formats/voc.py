@@ -15,6 +15,7 @@ from cvtasks.answers import Boxes
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.reading import RESIZED, ZERO_BASED, fit
 
+_QUOTED = 80  # characters of a text that errors quote
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -112,11 +113,11 @@ def voc_xml(boxes: Boxes, filename: str, *, scores: bool = False) -> str:
 def _object(item: Element, number: int, classes: tuple[str, ...], name: str) -> tuple[list[float], int, bool, str]:
     """Corners, label, difficult, and words for errors, of one object."""
     what = _text(item, "name")
-    place = f"object {number} ({what}) of {name!r}"
+    place = f"object {number} ({_short(what)}) of {name!r}"
     if what not in classes:
         raise DataError(
-            f'every class must be one of the data set\'s; "{what}", object {number} of {name!r}, is not. '
-            f"{did_you_mean(what, classes)} Correct the name, or list the classes in classes.txt beside Annotations/.",
+            f'every class must be one of the data set\'s; "{_short(what)}", object {number} of {name!r}, is not. '
+            f"{did_you_mean(_short(what), classes)} Correct the name, or list the classes in classes.txt beside Annotations/.",
             "class unknown",
         )
     box = _child(item, "bndbox")
@@ -147,8 +148,12 @@ def _number(text: str, tag: str, place: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(f"<{tag}> must be a finite number; {place} has {text!r}. Correct it.", "box not finite")
+        raise DataError(f"<{tag}> must be a finite number; {place} has {_short(text)!r}. Correct it.", "box not finite")
     return number
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
 def _digits(corner: float, offset: float) -> str:

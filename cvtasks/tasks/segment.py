@@ -26,6 +26,9 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 }
 
 
+MOST_CHANNELS = 4096
+
+
 @dataclass(frozen=True)
 class Segment(Task):
     """The recipe's table `[segment]`.
@@ -66,6 +69,8 @@ class Segment(Task):
                 f"segmentation needs 2 to {VOID} classes, background first; got {len(classes)}. "
                 "Name them in the recipe's `classes`."
             )
+        if not all(1 <= width <= MOST_CHANNELS for width in (*self.channels, self.input_skip or 1)):
+            raise ModelError(f"`segment.channels` must be widths from 1 to {MOST_CHANNELS}; got {list(self.channels)}.")
         levels = len(strides) - 1
         if not 1 <= len(self.channels) <= levels:
             raise ModelError(
