@@ -92,7 +92,7 @@ def attacks(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Attacke
     asked = {
         item.callspec.params["name"]
         for item in request.session.items
-        if hasattr(item, "callspec") and "name" in item.callspec.params
+        if item.path == request.path and hasattr(item, "callspec") and "name" in item.callspec.params
     }
     with ThreadPoolExecutor(2) as pool:
         running = {name: pool.submit(attacked, name, COUNTS[name]) for name in ORDER if name in asked}

@@ -97,6 +97,7 @@ def test_sources_leave_out_what_cannot_be_used_and_say_so() -> None:
     class Drawn(list):
         format = layout = "drawn"
         kind, classes = Boxes, CLASSES
+        files = truth_files = ()
 
         def truth(self, index: int) -> Boxes:
             return self[index].truth

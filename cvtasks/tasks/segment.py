@@ -69,8 +69,6 @@ class Segment(Task):
                 f"segmentation needs 2 to {VOID} classes, background first; got {len(classes)}. "
                 "Name them in the recipe's `classes`."
             )
-        if not all(1 <= width <= MOST_CHANNELS for width in (*self.channels, self.input_skip or 1)):
-            raise ModelError(f"`segment.channels` must be widths from 1 to {MOST_CHANNELS}; got {list(self.channels)}.")
         levels = len(strides) - 1
         if not 1 <= len(self.channels) <= levels:
             raise ModelError(
@@ -85,6 +83,8 @@ class Segment(Task):
         for field, values in (("channels", self.channels), ("class_weights", self.class_weights)):
             if any(value <= 0 for value in values):
                 raise ModelError(f"`segment.{field}` must hold numbers above 0; got {list(values)}.")
+        if max(*self.channels, self.input_skip) > MOST_CHANNELS:
+            raise ModelError(f"`segment.channels` must be widths of at most {MOST_CHANNELS}; got {list(self.channels)}.")
         if self.class_weights and len(self.class_weights) != len(classes):
             raise ModelError(
                 f"`segment.class_weights` must be empty or hold one number for each of the {len(classes)} classes; "
