@@ -6,7 +6,7 @@ For segment and detect, with 0 and 2 loader workers: a small network learns draw
 `kill -9` hits it after random steps, so many times, each time followed by another start. Everything that has a state takes part:
 dropout, augmentation, mosaics, a moving average, accumulated gradients, a stage in which layers are frozen, the best score. Wanted: equal
 SHA-256 of the best weights, equal variables in the checkpoint (weights, optimizer, random states) and an equal history (but for its
-seconds), whatever the number of workers: 20 of 20 kills. Takes about five minutes on two cores.
+seconds), whatever the number of workers: 20 of 20 kills. Takes about eight minutes on two cores.
 """
 
 import argparse
