@@ -58,7 +58,7 @@ def fitting_batch(recipe: Recipe, free: int | None = None) -> int:
     """The largest power of two, 64 at most, of which a training step fits into memory; each is tried in a process of its own.
 
     On a CPU two small steps are measured, and the rest is reckoned from them: what is too large would get the whole machine
-    into trouble. On a GPU batches are tried until one fails.
+    into trouble. On a GPU, and where eight are too many, batches are tried until one fails.
 
     Args:
         free: bytes that may be used; what the machine says is free, by default.
@@ -68,8 +68,8 @@ def fitting_batch(recipe: Recipe, free: int | None = None) -> int:
     """
     free = _available() if free is None else free
     first = _step(recipe, 2)
-    if first and not first["gpu"] and first["peak"] and free:
-        second = _step(recipe, 8) or first
+    second = _step(recipe, 8) if first and not first["gpu"] and first["peak"] and free else None
+    if first and second:
         each = max(1.0, (second["peak"] - first["peak"]) / 6)
         room = int((_SHARE * free - (first["peak"] - 2 * each)) / each)
         fitting = [size for size in _sizes() if size <= room]

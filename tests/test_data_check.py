@@ -215,6 +215,16 @@ def test_a_planted_fault_is_found_by_name(fault: str, tmp_path: Path) -> None:
     assert others == [], "one fault is one error"
 
 
+def test_what_was_not_compared_is_said(tmp_path: Path) -> None:
+    voc(tmp_path)
+    cut("JPEGImages/v1.jpg")(tmp_path)
+    (note,) = [one for one in found(tmp_path, "voc") if one.rule == "split not compared"]
+    assert (note.count, "pictures of 'val' cannot be read" in note.reason) == (1, True)
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_bytes(b"\xff\xfe")
+    (note,) = [one for one in found(tmp_path, "voc") if one.rule == "split not compared"]
+    assert "UTF-8" in note.reason
+
+
 def test_all_objects_of_a_file_are_told_and_the_good_ones_stay(tmp_path: Path) -> None:
     voc(tmp_path)
     for number in (1, 2):

@@ -349,6 +349,13 @@ def test_on_a_gpu_batches_are_tried(shapes: Path, monkeypatch) -> None:
     assert preflight.fitting_batch(small(shapes)) == 16
 
 
+def test_where_eight_do_not_fit_fewer_are_tried(shapes: Path, monkeypatch) -> None:
+    from cvtasks import preflight
+
+    monkeypatch.setattr(preflight, "_step", lambda recipe, batch: {"gpu": False, "peak": 1_000} if batch <= 4 else None)
+    assert preflight.fitting_batch(small(shapes), 10**9) == 4
+
+
 def test_a_real_step_is_measured(shapes: Path) -> None:
     from cvtasks.preflight import fitting_batch
 

@@ -79,9 +79,9 @@ def check(
     """
     complaints: list[CVTasksError] = []
     source = open_source(path, split, kind, complaints.append)
-    others = _others(path, split, kind)
+    others, unopened = _others(path, split, kind)
     found = _findings(source, split, others, complaints, on_sample)
-    return Checked(source.format, len(source), tuple(found))
+    return Checked(source.format, len(source), (*found, *unopened))
 
 
 def _findings(
@@ -110,6 +110,9 @@ def _findings(
         done = len(source)
         for name, opened in others.items():
             theirs = [look for look in pool.map(lambda index, o=opened: _look(o, index), range(len(opened))) if look]
+            if len(theirs) < len(opened):
+                reason = f"pictures of {name!r} cannot be read and were not compared. Check that split too."
+                yield Finding("note", "split not compared", "", reason, len(opened) - len(theirs))
             done += len(opened)
             on_sample(done, total)
             for one, other in twins(looks, theirs):
@@ -122,15 +125,16 @@ def _findings(
     yield from _balance(truths, source.classes)
 
 
-def _others(path: str, split: str, kind: type[Answer]) -> dict[str, Source]:
-    """The splits that must not share pictures with this one, where they exist and can be opened."""
-    found = {}
+def _others(path: str, split: str, kind: type[Answer]) -> tuple[dict[str, Source], list[Finding]]:
+    """The splits that must not share pictures with this one, where they exist, and a note for each that cannot be opened."""
+    found, unopened = {}, []
     for name in _AGAINST.get(split, ()):
         try:
             found[name] = open_source(path, name, kind, lambda error: None)
-        except DataError:
-            continue
-    return found
+        except DataError as error:
+            if error.rule != "split unknown":
+                unopened.append(Finding("note", "split not compared", "", str(error)))
+    return found, unopened
 
 
 def _see(source: Source, index: int) -> _Seen:

@@ -120,7 +120,9 @@ def check_split(split: str, splits: Iterable[str], place: Path) -> None:
     """Raise DataError if `split` is none of the `splits` that the data set at `place` has; names the nearest."""
     known = list(splits)
     if split not in known:
-        raise DataError(f'"{split}" is no split of {str(place)!r}. {did_you_mean(split, known)} Write DATA:SPLIT.')
+        raise DataError(
+            f'"{split}" is no split of {str(place)!r}. {did_you_mean(split, known)} Write DATA:SPLIT.', "split unknown"
+        )
 
 
 class MaskSource(Source):

@@ -54,7 +54,6 @@ class Workers(Generic[T]):
             thread.join(0 if self._hung() else PATIENCE_S)
 
     def _result(self, future: Future[T]) -> T:
-        self._done = max(self._done, time.monotonic() if future.done() else self._done)
         while not future.done():
             try:
                 return future.result(timeout=0.5)

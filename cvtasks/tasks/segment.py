@@ -27,6 +27,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 
 
 MOST_CHANNELS = 4096
+"""Width of a level of the decoder; no network that is known has as many."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ class Segment(Task):
             if any(value <= 0 for value in values):
                 raise ModelError(f"`segment.{field}` must hold numbers above 0; got {list(values)}.")
         if max(*self.channels, self.input_skip) > MOST_CHANNELS:
-            raise ModelError(f"`segment.channels` must be widths of at most {MOST_CHANNELS}; got {list(self.channels)}.")
+            raise ModelError(
+                f"`segment.channels` and `segment.input_skip` must be at most {MOST_CHANNELS}; got {[*self.channels, self.input_skip]}."
+            )
         if self.class_weights and len(self.class_weights) != len(classes):
             raise ModelError(
                 f"`segment.class_weights` must be empty or hold one number for each of the {len(classes)} classes; "
