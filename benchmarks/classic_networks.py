@@ -69,11 +69,11 @@ ROWS = {
         "the small one of Zhang 2017 for 28 pixels: two 5×5 convolutions, two dense layers",
         "alexnet-small",
         28,
-        10,
+        17,
         task={**OWN, "dropout": 0.5},
     ),
     "nin": Row(
-        "NiN", "Lin 2013", "half the channels, batch norm", "nin-050", 32, 5, norm="batch", task={**OWN, "dropout": 0.3}
+        "NiN", "Lin 2013", "half the channels, batch norm", "nin-050", 32, 8, norm="batch", task={**OWN, "dropout": 0.3}
     ),
     "vgg": Row("VGG-11", "Simonyan 2014", "half the channels, batch norm, pooled head", "vgg11-bn-050", 32, 20),
     "googlenet": Row(
@@ -82,7 +82,7 @@ ROWS = {
         "the small Inception of Zhang 2017 for 28 pixels, half the channels",
         "inception-small-050",
         28,
-        4,
+        5,
     ),
     "resnet": Row("ResNet-20", "He 2015", "none (section 4.2)", "resnet20", 28, 8),
 }
