@@ -11,11 +11,11 @@ import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.data import Source
+from cvtasks.data.workers import prepared
 from cvtasks.errors import DataError, UsageError
 from cvtasks.files import write_text
 from cvtasks.inference import Engine, predict
 from cvtasks.media.pictures import write_picture
-from cvtasks.media.prefetch import prefetched
 from cvtasks.predictions import Saved
 from cvtasks.tasks import Metric, Task
 
@@ -34,7 +34,7 @@ def evaluate(
     """
 
     def pictures() -> Iterator[tuple[tuple[str, Answer], np.ndarray]]:
-        for sample in prefetched((partial(source.__getitem__, i) for i in range(len(source))), threads=1, ahead=8):
+        for sample in prepared((source.called(i), partial(source.__getitem__, i)) for i in range(len(source))):
             yield (sample.name, sample.truth), sample.image
 
     metric = task.metric(source.classes)

@@ -66,7 +66,7 @@ def fitting_batch(recipe: Recipe, free: int | None = None) -> int:
     Raises:
         ModelError: not even a batch of one fits; says what to try.
     """
-    free = _available() if free is None else free
+    free = available() if free is None else free
     first = _step(recipe, 2)
     second = _step(recipe, 8) if first and not first["gpu"] and first["peak"] and free else None
     if first and second:
@@ -108,7 +108,7 @@ def _step(recipe: Recipe, batch: int) -> dict | None:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _available() -> int:
+def available() -> int:
     """Bytes of memory that are free, as Linux says; 0 where nobody says."""
     path = Path("/proc/meminfo")
     if not path.is_file():

@@ -24,6 +24,7 @@ from cvtasks.errors import CVTasksError, DataError, UsageError
 from cvtasks.evaluation import evaluate
 from cvtasks.evaluation import report as measured
 from cvtasks.files import cannot_write, sha256, write_text
+from cvtasks.guards import check_memory
 from cvtasks.inference import Engine, predict
 from cvtasks.media.pictures import write_picture
 from cvtasks.model import load, load_network
@@ -190,6 +191,8 @@ def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> N
 
 
 def _new_folder(folder: Path, recipe: Recipe) -> None:
+    network = build_network(recipe, recipe.canvas, recipe.train.precision)
+    check_memory(network, recipe)
     try:
         folder.mkdir(parents=True)
         (folder / CHECKPOINTS).mkdir()
@@ -197,8 +200,8 @@ def _new_folder(folder: Path, recipe: Recipe) -> None:
         raise UsageError(f"{str(folder)!r} exists, and nothing is overwritten. Choose another -o, or --resume it.") from error
     except OSError as error:
         raise cannot_write(folder, error) from error
-    size = build_network(recipe, recipe.canvas).count_params() * 4
-    needed, free = size * 8, shutil.disk_usage(folder).free  # weights, best, optimizer (two or three times), graph, one aside
+    needed = network.count_params() * 4 * 8  # weights, best, optimizer (two or three times), graph, one aside
+    free = shutil.disk_usage(folder).free
     if free < needed:
         shutil.rmtree(folder)
         raise UsageError(

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -189,6 +190,19 @@ def test_a_hung_worker_is_named_and_holds_nobody_up(monkeypatch) -> None:
     never.set()
 
 
+def test_a_picture_that_hangs_an_evaluation_is_named(monkeypatch) -> None:
+    from cvtasks.data.workers import prepared
+
+    monkeypatch.setattr("cvtasks.data.workers.PATIENCE_S", 1.0)
+    never = threading.Event()
+    source = Slow(never.wait)
+    with pytest.raises(DataError, match=r"prepared within 1 s; '/share/5\.jpg' hung"):
+        list(prepared((source.called(index), partial(source.__getitem__, index)) for index in range(8)))
+    never.set()
+    assert list(prepared([])) == []
+    assert list(prepared((str(n), lambda n=n: n) for n in range(20))) == list(range(20))
+
+
 def test_an_error_in_a_worker_names_the_sample() -> None:
     def broken() -> None:
         raise OSError("the disk is gone")
@@ -360,6 +374,34 @@ def test_a_real_step_is_measured(shapes: Path) -> None:
     from cvtasks.preflight import fitting_batch
 
     assert fitting_batch(small(shapes), 10**12) == 64
+
+
+def test_a_batch_that_cannot_fit_is_refused_before_anything_is_written(shapes: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("cvtasks.guards.has_gpu", lambda: False)
+    for free, sides in ((2_000_000, []), (20_000_000, [64, 256])):
+        monkeypatch.setattr("cvtasks.guards.available", lambda free=free: free)
+        recipe = replace(small(shapes), data=replace(small(shapes).data, sides=tuple(sides)))
+        with pytest.raises(
+            ModelError, match=rf"8 pictures of {max([64, *sides])} pixels with tiny take .* GB are free\. Try `--batch"
+        ):
+            run(recipe, tmp_path / "run", "cvtasks train x", Report())
+        assert not (tmp_path / "run").exists()
+
+
+def test_what_is_certainly_needed_is_less_than_what_a_step_takes(shapes: Path, monkeypatch) -> None:
+    import keras
+
+    from cvtasks import guards, preflight
+    from cvtasks.networks.build import build_network
+
+    recipe = small(shapes)
+    network = build_network(recipe, recipe.canvas)
+    few, more = (preflight._step(recipe, batch) for batch in (2, 34))
+    assert few and more
+    per_picture = (more["peak"] - few["peak"]) / 32
+    certain = guards._put_out(network) / 2
+    assert 0.2 * per_picture < certain < per_picture
+    assert guards._put_out(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 1)])) == 4 * 8 * 8 * 4
 
 
 def test_full_memory_is_named(shapes: Path, tmp_path: Path, monkeypatch) -> None:

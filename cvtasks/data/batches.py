@@ -59,7 +59,10 @@ class Batches:
             waiting: deque[list[Future]] = deque()
             for step, indices in steps:
                 waiting.append(
-                    [workers.submit(self._name(index), self._prepare, self._source, epoch, step, index) for index in indices]
+                    [
+                        workers.submit(self._source.called(index), self._prepare, self._source, epoch, step, index)
+                        for index in indices
+                    ]
                 )
                 if len(waiting) > _AHEAD:
                     yield _joined(workers.results(waiting.popleft()))
@@ -67,10 +70,6 @@ class Batches:
                 yield _joined(workers.results(waiting.popleft()))
         finally:
             workers.close()
-
-    def _name(self, index: int) -> str:
-        """What errors call a sample."""
-        return repr(str(self._source.files[index])) if self._source.files else f"sample {index}"
 
 
 def _joined(items: list[tuple[np.ndarray, np.ndarray, str]]) -> Batch:

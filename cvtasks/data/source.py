@@ -55,6 +55,10 @@ class Source(ABC):
         """The truth of one sample alone."""
         return self[index].truth
 
+    def called(self, index: int) -> str:
+        """What errors call a sample that has not been read yet."""
+        return repr(str(self.files[index])) if self.files else f"sample {index}"
+
     def faults(self, index: int) -> list[CVTasksError]:
         """What is wrong with a sample's truth and its picture's header: an error for each object, or one for the whole."""
         try:

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -61,7 +62,7 @@ class Workers(Generic[T]):
                 if not future.done() and self._hung():
                     raise DataError(
                         f"a sample must be prepared within {PATIENCE_S:.0f} s; {' and '.join(sorted(self._busy.values())) or 'none'} "
-                        "hung. Is its disk or network share still there? Go on with --resume when it is."
+                        "hung. Is its disk or network share still there? When it is, a training goes on with --resume."
                     ) from None
         return future.result()
 
@@ -84,3 +85,25 @@ class Workers(Generic[T]):
             finally:
                 self._done = time.monotonic()
                 del self._busy[number]
+
+
+def prepared(calls: Iterable[tuple[str, Callable[[], T]]], ahead: int = 8) -> Iterator[T]:
+    """Yield what each call returns, in order, while a thread makes up to `ahead` of them beforehand.
+
+    Args:
+        calls: each with what errors call its sample.
+
+    Raises:
+        DataError: a call hangs. Whatever a call raised, where its result would have come.
+    """
+    workers: Workers[T] = Workers(1)
+    waiting: deque[Future[T]] = deque()
+    try:
+        for name, call in calls:
+            waiting.append(workers.submit(name, call))
+            if len(waiting) >= ahead:
+                yield workers.results([waiting.popleft()])[0]
+        while waiting:
+            yield workers.results([waiting.popleft()])[0]
+    finally:
+        workers.close()
