@@ -240,6 +240,21 @@ def test_values_of_a_convolution_land_where_torch_has_them(tmp_path):
     np.testing.assert_allclose(received.transpose(2, 0, 1), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("between", [[], [keras.layers.Dropout(0.5), keras.layers.ReLU()]], ids=["next", "behind dropout"])
+def test_a_linear_layer_behind_a_flattened_map_reads_the_places_it_read_in_torch(between, tmp_path):
+    """torch.flatten puts channels first: out[o] = Σ weight[o, (c · H + y) · W + x] · map[c, y, x]."""
+    rng = np.random.default_rng(0)
+    image, weight, second = rng.random((3, 4, 5)), rng.random((6, 60)), rng.random((2, 6))
+    inner = keras.Sequential(
+        [keras.Input((4, 5, 3)), keras.layers.Flatten(), *between, keras.layers.Dense(6, name="a", use_bias=False)]
+    )
+    outside = keras.Input((4, 5, 3))
+    model = keras.Model(outside, keras.layers.Dense(2, name="b", use_bias=False)(inner(outside)))
+    transfer(model, write_state(tmp_path / "a.pt", {"a.weight": weight, "b.weight": second}))
+    received = keras.ops.convert_to_numpy(model(image.transpose(1, 2, 0)[None].astype("float32")))[0]
+    np.testing.assert_allclose(received, second @ (weight @ image.ravel()), rtol=1e-5)
+
+
 def test_a_tensor_that_does_not_fit_is_named_in_our_words(tmp_path):
     model = build_backbone("tiny", (32, 32))
     tensors = in_torch_terms(model)

@@ -63,7 +63,7 @@ def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
         print_findings(findings)
     if counts["errors"]:
         raise DataError(f"{counts['errors']} errors and {counts['warnings']} warnings in {source}. Correct the data.")
-    say(f"no error, {counts['warnings']} warnings, {counts['notes']} notes in {source}")
+    say(f"no error, {counts['warnings']} warnings; notes: {counts['notes']}. Checked: {source}")
 
 
 def print_findings(findings: "tuple[Finding, ...]") -> None:

@@ -48,8 +48,8 @@ def torch_tensors(path: Path) -> Iterator[dict[str, Stored]]:
     bfloat16 is read as float32.
 
     Names decide: a tensor finds its place where the PyTorch network's layers are called as ours are. A file cannot say how
-    a network pads, which epsilon its normalisation has, and in which order it flattens a map: PyTorch puts channels first,
-    so that a linear layer after a flattened map wider than one pixel does not fit ours although its shape does.
+    a network pads and which epsilon its normalisation has. The rows of a linear layer behind a flattened map are in
+    PyTorch's order, channels first; who knows the network turns them (`flattened`).
 
     Raises:
         ModelError: the file is damaged; or of the format before PyTorch 1.6, TorchScript or a whole pickled network; or a

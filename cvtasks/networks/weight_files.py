@@ -16,6 +16,9 @@ from cvtasks.networks.npz_file import npz_tensors
 from cvtasks.networks.safetensors_file import Stored, read_safetensors
 from cvtasks.networks.torch_file import torch_tensors
 
+CHANNELS_FIRST = (".pt", ".pth")
+"""Files of networks that flatten a map channel by channel."""
+
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[dict[str, Stored]]:

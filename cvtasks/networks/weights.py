@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cvtasks.errors import ModelError
+from cvtasks.networks.flattened import flattened_maps, from_channels_first
 from cvtasks.networks.safetensors_file import Stored, damaged, read_safetensors, write_safetensors
-from cvtasks.networks.weight_files import opened
+from cvtasks.networks.weight_files import CHANNELS_FIRST, opened
 
 if TYPE_CHECKING:
     import keras
@@ -160,6 +161,9 @@ def compared(model: "keras.Model", path: Path) -> tuple[Transfer, dict[str, np.n
                 rule = f"{name} must hold numbers of the kind {ours[name].dtype}"
                 raise ModelError(f"{rule}; {path.name!r} has {stored[key].dtype}. Convert the file.")
         values = {name: _value(path, name, stored[key]) for name, key in fitting.items()}
+        if path.suffix in CHANNELS_FIRST:
+            maps = flattened_maps(model)
+            values |= {name: from_channels_first(values[name], maps[name]) for name in values.keys() & maps.keys()}
         for name in fitting:
             if not _is_float(ours[name]) and (values[name] != values[name].astype(ours[name].dtype)).any():
                 raise damaged(path, f"{name} must hold numbers in the range of {ours[name].dtype}; it has others")
