@@ -1,6 +1,7 @@
 """Checkpoint: everything a run needs to go on as if it had never stopped, in one safetensors file."""
 
 import json
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from cvtasks.networks.safetensors_file import read_metadata, read_safetensors, w
 
 
 def save_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer, progress: dict[str, Any]) -> None:
-    """Write all variables (weights, optimizer, random states) and `progress` (JSON), whole or not at all."""
+    """Write all variables (weights, optimizer, random states), their check sums and `progress` (JSON), whole or not at all."""
     arrays = {key: np.asarray(variable.numpy()) for key, variable in _variables(network, optimizer)}
-    write_safetensors(path, arrays, {"progress": json.dumps(progress)})
+    sums = {key: zlib.crc32(np.ascontiguousarray(array)) for key, array in arrays.items()}
+    write_safetensors(path, arrays, {"progress": json.dumps(progress), "crc32": json.dumps(sums)})
 
 
 def read_progress(path: Path) -> dict[str, Any]:
@@ -24,15 +26,20 @@ def read_progress(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: the file is no checkpoint, or damaged.
     """
+    return _read_said(path, "progress")
+
+
+def _read_said(path: Path, key: str) -> dict[str, Any]:
+    """Return a dictionary that the file's header holds as JSON."""
     if not path.is_file():
         raise ModelError(f"a checkpoint must be a file that training wrote; {str(path)!r} is none. Start the run again.")
     try:
-        progress = json.loads(read_metadata(path).get("progress", "null"))
+        said = json.loads(read_metadata(path).get(key, "null"))
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"the progress in {str(path)!r} must be JSON; it is not: {error}. Start the run again.") from error
-    if not isinstance(progress, dict):
-        raise ModelError(f"{str(path)!r} must be a checkpoint that training wrote; it holds no progress. Start the run again.")
-    return progress
+        raise ModelError(f"the {key} in {str(path)!r} must be JSON; it is not: {error}. Start the run again.") from error
+    if not isinstance(said, dict):
+        raise ModelError(f"{str(path)!r} must be a checkpoint that training wrote; it holds no {key}. Start the run again.")
+    return said
 
 
 def load_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer) -> None:
@@ -57,8 +64,13 @@ def load_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer
             f"{str(path)!r} must come from the network and optimizer of its recipe; {odd[0]!r} is missing or of another shape or kind "
             "in one of the two. Start the run again."
         )
+    sums, values = _read_said(path, "crc32"), {}
+    for key in wanted:
+        values[key] = stored[key].read()
+        if zlib.crc32(np.ascontiguousarray(values[key])) != sums.get(key):
+            raise ModelError(f"{str(path)!r} must be as it was saved; {key!r} is damaged. Start the run again.")
     for key, variable in wanted.items():
-        variable.assign(stored[key].read())
+        variable.assign(values[key])
 
 
 def _variables(network: keras.Model, optimizer: keras.Optimizer) -> Iterable[tuple[str, Any]]:

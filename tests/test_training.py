@@ -188,6 +188,20 @@ def test_a_checkpoint_of_another_network_is_refused(model_and_optimizer, tmp_pat
         load_checkpoint(tmp_path / "c.safetensors", other, model_and_optimizer[1])
 
 
+def test_any_flipped_bit_of_a_checkpoints_numbers_is_found(model_and_optimizer, tmp_path: Path) -> None:
+    network, optimizer = model_and_optimizer
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, network, optimizer, {"epoch": 1})
+    load_checkpoint(path, network, optimizer)
+    content, before = path.read_bytes(), [variable.numpy().copy() for variable in network.variables]
+    numbers = 8 + int.from_bytes(content[:8], "little")
+    for place in np.random.default_rng(0).integers(numbers, len(content), 20):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(ModelError, match=r"must be as it was saved; '(network|optimizer)/.*' is damaged"):
+            load_checkpoint(path, network, optimizer)
+        assert all(map(np.array_equal, before, (variable.numpy() for variable in network.variables)))
+
+
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on the size of files")
 def test_a_disk_that_is_full_keeps_the_last_good_checkpoint(model_and_optimizer, tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
