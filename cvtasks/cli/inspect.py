@@ -1,0 +1,204 @@
+"""`cvtasks inspect`: a network layer by layer, or one layer as an exercise."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cvtasks.cli.output import printable, say, start_keras
+from cvtasks.errors import UsageError
+
+if TYPE_CHECKING:
+    from cvtasks.insight.architecture.inspection import Inspection
+
+_EXERCISE = "Of conv, pool and dense: "
+_PICTURES = 8  # of noise, for the effective field
+_DEFAULTS = {"filters": 1, "channels": 0, "layers": 1}
+
+SubjectArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK|MODEL", help="A network of a paper, a name of `cvtasks models`, a folder; conv, pool, dense."
+    ),
+]
+SizeOption = Annotated[str, typer.Option(metavar="N|HxW", help="The picture's size; default: the paper's or the model's.")]
+LayerOption = Annotated[str, typer.Option(metavar="NAME", help="Only this layer.")]
+WorkOption = Annotated[bool, typer.Option("--show-work", help="The formulas of that layer, with its numbers put in.")]
+EffectiveOption = Annotated[
+    bool, typer.Option("--effective", help="Measure what the layer, or the last map, sees, by gradients.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout and nothing else there.")]
+OutputOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Draw the architecture (SVG) there.")]
+InputOption = Annotated[str, typer.Option("--input", metavar="N|HxW|HxWxC", help=f"{_EXERCISE}the input.")]
+KernelOption = Annotated[str, typer.Option(metavar="K|HxW", help=f"{_EXERCISE}the kernel.")]
+StrideOption = Annotated[str, typer.Option(metavar="S", help=f"{_EXERCISE}the stride.", show_default="1, of pool: the kernel")]
+PaddingOption = Annotated[str, typer.Option(metavar="P|same|valid", help=f"{_EXERCISE}zeros on each side.", show_default="0")]
+DilationOption = Annotated[
+    str, typer.Option(metavar="D", help=f"{_EXERCISE}distance of the inputs it looks at.", show_default="1")
+]
+FiltersOption = Annotated[int, typer.Option("--filters", "--units", metavar="F", min=1, help=f"{_EXERCISE}how many outputs.")]
+ChannelsOption = Annotated[int, typer.Option(metavar="C", min=0, help=f"{_EXERCISE}of the input.", show_default="1")]
+LayersOption = Annotated[int, typer.Option(metavar="L", min=1, help="So many convolutions one after the other.")]
+
+
+def inspect(
+    subject: SubjectArgument,
+    size: SizeOption = "",
+    layer: LayerOption = "",
+    show_work: WorkOption = False,
+    effective: EffectiveOption = False,
+    as_json: JsonOption = False,
+    as_csv: CsvOption = False,
+    output: OutputOption = None,
+    input_size: InputOption = "",
+    kernel: KernelOption = "",
+    stride: StrideOption = "",
+    padding: PaddingOption = "",
+    dilation: DilationOption = "",
+    filters: FiltersOption = 1,
+    channels: ChannelsOption = 0,
+    layers: LayersOption = 1,
+) -> None:
+    """Show what every layer computes, what it costs, and what its units see of the picture.
+
+    \b
+    cvtasks inspect resnet50
+    cvtasks inspect vgg16 --size 320x480 -o outputs/inspect
+    cvtasks inspect alexnet --layer conv1 --show-work
+    cvtasks inspect detect-mobilenet-voc --csv > layers.csv
+    cvtasks inspect resnet18 --effective -o outputs/inspect
+    cvtasks inspect conv --input 7 --kernel 3 --stride 2 --padding 0
+    cvtasks inspect conv --input 32x32x3 --kernel 5 --padding 2 --filters 10
+    cvtasks inspect conv --kernel 3 --layers 3
+    """
+    from cvtasks.insight.architecture.exercise import KINDS
+
+    if as_json and as_csv:
+        raise UsageError("--json and --csv are two ways to print the same; choose one.")
+    given = {"input": input_size, "kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    counts = {"filters": filters, "channels": channels, "layers": layers}
+    if subject in KINDS:
+        others = {"size": size, "layer": layer, "effective": effective, "csv": as_csv, "output": output}
+        _refuse(others, f"{subject} is one layer by itself and takes --input, --kernel, --stride …")
+        _exercise(subject, given, counts, as_json)
+        return
+    changed = {name: value for name, value in counts.items() if value != _DEFAULTS[name]}
+    _refuse({**given, **changed}, f"that is for {', '.join(KINDS)}; {subject} takes --size and --layer")
+    if show_work and not layer:
+        raise UsageError("--show-work shows the work of one layer; name it with --layer.")
+    _network(subject, size, layer, show_work, effective, as_json, as_csv, output)
+
+
+def _refuse(options: dict[str, Any], rule: str) -> None:
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"--{name} does not fit: {rule}. Leave it out.")
+
+
+def _exercise(kind: Any, given: dict[str, str], counts: dict[str, int], as_json: bool) -> None:
+    from cvtasks.insight.architecture.exercise import answer
+
+    solved = answer(
+        kind,
+        size=given["input"],
+        kernel=given["kernel"],
+        stride=given["stride"],
+        padding=given["padding"] or "valid",
+        dilation=given["dilation"] or "1",
+        **counts,
+    )
+    print(json.dumps(solved.values) if as_json else "\n".join(solved.lines))
+
+
+def _network(
+    name: str,
+    size: str,
+    layer: str,
+    show_work: bool,
+    effective: bool,
+    as_json: bool,
+    as_csv: bool,
+    output: Path | None,
+) -> None:
+    from cvtasks.insight.architecture.exercise import pair
+    from cvtasks.insight.subjects import check_subject
+
+    wanted = pair(size, "size") if size else None
+    check_subject(name)
+    paths = [output / f"{Path(name).name}.svg", output / f"{Path(name).name}-effective.png"] if output else []
+    for path in paths[: 2 if effective else 1]:
+        if path.exists():
+            raise UsageError(f"nothing is overwritten; {str(path)!r} is there already. Choose another -o or move it.")
+    start_keras()
+    from cvtasks.insight.architecture.inspection import inspect_network
+    from cvtasks.insight.architecture.listing import LEGEND, record, summary, table, to_csv, totals
+    from cvtasks.insight.architecture.work import layer_lines
+    from cvtasks.insight.subjects import subject
+
+    found = subject(name, wanted, weights=effective)
+    inspection = inspect_network(found.network, found.name)
+    say(found.said)
+    rows = [inspection.row(layer)] if layer else list(inspection.rows)
+    measured = _measured(inspection, layer, paths[1:]) if effective else None
+    if as_json:
+        extra = {"effective_field": measured} if measured else {}
+        print(json.dumps({**summary(inspection), **extra, "rows": [record(row) for row in rows]}))
+    elif as_csv:
+        print(to_csv(rows), end="")
+    else:
+        lines = layer_lines(rows[0]) if show_work else table(rows, _width())
+        lines += totals(inspection) if not layer else []
+        print(printable("\n".join(lines)))
+        if measured:
+            print(_sentence(measured))
+        if not show_work:
+            say(LEGEND)
+    if output:
+        from cvtasks.files import write_text
+        from cvtasks.insight.architecture.volumes import volumes
+
+        write_text(paths[0], volumes(inspection))
+        say(f"{found.name} → {', '.join(map(str, paths[: 2 if effective else 1]))}")
+
+
+def _width() -> int:
+    """The terminal's, or 100 where the table goes into a file or a pipe."""
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+
+
+def _measured(inspection: "Inspection", layer: str, paths: list[Path]) -> dict[str, Any]:
+    """Measure the effective field of the layer, or of the last map; draw it where there is a path."""
+    from cvtasks.insight.architecture.effective import drawn, effective_field, random_pictures
+
+    row = inspection.row(layer) if layer else inspection.last_map()
+    field = effective_field(inspection, row, random_pictures(inspection.size, _PICTURES))
+    if paths:
+        from cvtasks.media.pictures import write_picture
+
+        write_picture(paths[0], drawn(field))
+    return {
+        "layer": row.name,
+        "unit": field.unit,
+        "pictures": _PICTURES,
+        "side": round(field.side, 1),
+        "box": field.box,
+        "theoretical_box": field.theory,
+    }
+
+
+def _sentence(measured: dict[str, Any]) -> str:
+    """What was measured, in a sentence."""
+    top, left, bottom, right = measured["theoretical_box"]
+    unit = f"unit {measured['unit']} of {measured['layer']}" if measured["unit"] else measured["layer"]
+    if measured["box"] is None:
+        return f"effective field: {unit} has no gradient at any pixel"
+    y, x, down, across = measured["box"]
+    return (
+        f"effective field: {unit} hears mostly an area of {measured['side']:.0f}×{measured['side']:.0f} pixels "
+        f"({measured['pictures']} pictures of noise); any gradient within {down - y}×{across - x}; "
+        f"in theory {bottom - top}×{right - left} of the picture"
+    )
