@@ -1,0 +1,228 @@
+"""`cvtasks filter`: one kernel or pooling over a picture or over typed numbers, with the arithmetic."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cvtasks.cli.one_picture import one_picture, unused
+from cvtasks.cli.output import say
+from cvtasks.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cvtasks.insight.filtering.worked import Step, Work
+
+_ENDINGS = ("-filtered.png", "-sheet.png", "-steps.png")
+
+
+def filter(
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help='A picture, sample:NAME, - (stdin), or numbers: "3 1 0; 0 2 1; 1 0 4".')
+    ],
+    kernel: Annotated[
+        str,
+        typer.Option(
+            "-k",
+            "--kernel",
+            metavar="KERNEL",
+            help="blur, gaussian, sharpen, edges, sobel-x, sobel-y, prewitt-x, prewitt-y, emboss, identity, "
+            'or numbers: "0 1 0; 1 -4 1; 0 1 0".',
+        ),
+    ] = "",
+    pool: Annotated[
+        Literal["", "max", "average", "sum", "lp"],
+        typer.Option(metavar="[max|average|sum|lp]", help="A pooling in place of a kernel.", show_default=False),
+    ] = "",
+    size: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Side of the pooling's region, of blur or of gaussian; 0: 2, 3 and 3.")
+    ] = 0,
+    padding: Annotated[
+        str,
+        typer.Option(
+            metavar="[zero|replicate|reflect|symmetric|wrap|valid|full|same|N]",
+            help="What is around the input; N: so many zeros on each side.",
+            show_default="zero for kernels, valid for poolings",
+        ),
+    ] = "",
+    stride: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Cells from one position to the next; 0: 1, or the pooling's size.")
+    ] = 0,
+    dilation: Annotated[int, typer.Option(metavar="N", min=1, max=16, help="Distance of the kernel's cells.")] = 1,
+    mode: Annotated[
+        Literal["cross-correlation", "convolution"],
+        typer.Option(help="The kernel as it is, as in networks, or flipped first."),
+    ] = "cross-correlation",
+    p: Annotated[float, typer.Option(help="Of --pool lp.")] = 2.0,
+    grey: Annotated[
+        bool, typer.Option("--grey", help="Make a colour picture grey first; else each channel by itself.")
+    ] = False,
+    patch: Annotated[
+        str,
+        typer.Option(metavar="Y,X", help="Output row and column to work out.", show_default="where the picture is steepest"),
+    ] = "",
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the pictures go.")] = Path(
+        "outputs/filter"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")] = False,
+) -> None:
+    """Filter a picture with one kernel, or pool it: before and after, and the numbers worked out.
+
+    Typed numbers, and pictures of at most 12 × 12 pixels, are worked out position by position. Numbers that begin with a minus
+    come after -- at the end.
+
+    \b
+    cvtasks filter photo.jpg --kernel sobel-x
+    cvtasks filter sample:camera --kernel "0 1 0; 1 -4 1; 0 1 0" --padding reflect --patch 100,200
+    cvtasks filter photo.jpg --kernel gaussian --size 7 --stride 2 --grey
+    cvtasks filter "3 3 2 1 0; 0 0 1 3 1; 3 1 2 2 3; 2 0 0 2 2; 2 0 0 0 1" --kernel "0 1 2; 2 2 0; 0 1 2" --padding valid
+    cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --pool max --json | jq .output
+    """
+    from cvtasks.insight.filtering.filter_sheets import LONGEST_SIDE, before_after, steps_drawn, steps_sheet
+    from cvtasks.insight.filtering.worked import busiest, table
+
+    work = _work(kernel, pool, size, padding, stride, dilation, mode, p)
+    typed = _typed(image)
+    name, values = ("numbers", typed) if typed is not None else _picture(image, grey)
+    rows, columns = work.extents(values.shape)
+    result = work.apply(values)
+    for what, axis in (("rows", rows), ("columns", columns)):
+        if axis.left_over:
+            say(f"stride {axis.stride} over {what}: {axis.formula()}")
+    place = _place(patch, result.shape) if patch else (0, 0) if typed is not None else busiest(values, work)
+    channel, of = (values, "") if values.ndim == 2 else (values[..., 1], "green")
+    if of:
+        say("each channel by itself; the numbers are those of green")
+    tiny = steps_drawn(values.shape, work)
+    places = [(i, j) for i in range(rows.output) for j in range(columns.output)] if tiny else [place]
+    steps = [work.step(channel, *at) for at in places]
+    drawn: dict[str, np.ndarray] = {}
+    if typed is None:
+        from cvtasks.insight.filtering.displayed import displayed
+
+        shown = displayed(result, work)
+        drawn = {"-filtered.png": shown.image, "-sheet.png": before_after(values, work, place, 1, of)}
+    if tiny:
+        drawn["-steps.png"] = steps_sheet(channel, work)
+        if len(steps) > tiny:
+            say(f"{len(steps)} positions; the first {tiny} are drawn")
+    elif typed is not None:
+        say(f"Steps are drawn for at most {LONGEST_SIDE} × {LONGEST_SIDE} numbers, and little padding; these are too many.")
+    files = _written(output, name, drawn)
+    if as_json:
+        record = _record(image, work, values, result, steps, typed is not None or tiny > 0)
+        extra = {"display": shown.legend} if typed is None else {}
+        print(json.dumps({**record, **extra, "files": [str(path) for path in files]}))
+    else:
+        answers = result if result.ndim == 2 else result[..., 1]
+        print(f"{work.heading}: {rows.size} × {columns.size} → {rows.output} × {columns.output}")
+        print(f"rows {rows.formula()}\ncolumns {columns.formula()}")
+        if tiny or typed is not None:
+            print(f"\ninput with its padding\n{table(work.ground(channel))}\n\noutput\n{table(answers)}")
+        else:
+            print(f"black and white: {shown.legend}\n\ninput below the window\n{table(steps[0].values)}")
+        if steps[0].weights is not None:
+            turned = ", turned by half a circle" if mode == "convolution" else ""
+            print(f"\nkernel as it is laid over the input{turned}\n{table(steps[0].weights)}")
+        print()
+        for step in steps:
+            print(f"output row {step.row}, column {step.column}: {' '.join(step.work)}")
+    for path in files:
+        say(f"→ {path}")
+
+
+def _work(kernel: str, pool: str, size: int, padding: str, stride: int, dilation: int, mode: Any, p: float) -> "Work":
+    """What is to be done; UsageError where options do not belong together."""
+    from cvtasks.insight.filtering.kernels import kernel as kernel_of
+    from cvtasks.insight.filtering.worked import Filtering, RegionPooling
+
+    if bool(kernel) == bool(pool):
+        received = "both" if kernel else "neither"
+        raise UsageError(
+            f"Give either --kernel or --pool; got {received}. For example: --kernel sobel-x, or --pool max --size 2."
+        )
+    if pool:
+        if dilation != 1 or mode != "cross-correlation":
+            raise UsageError("A pooling has neither --dilation nor --mode; leave them out, or give a --kernel.")
+        return RegionPooling(pool, size or 2, stride, padding or "valid", p)  # type: ignore[arg-type]
+    zeros = int(padding) if re.fullmatch(r"\d{1,3}", padding) else padding or "zero"
+    return Filtering(kernel_of(kernel, size), stride or 1, zeros, dilation, mode)
+
+
+def _typed(text: str) -> "np.ndarray | None":
+    """The numbers, where that is what was typed; None where it is a source."""
+    from cvtasks.insight.filtering.kernels import matrix
+
+    cells = text.replace(",", " ").replace(";", " ").split()
+    numbers = len(cells) > 1 and all(re.fullmatch(r"[-+.\d/eE]+", cell) for cell in cells)
+    looks_typed = numbers or (";" in text and re.match(r"\s*[-+.\d]", text))
+    return matrix(text, "An input") if looks_typed and not os.path.lexists(text) else None
+
+
+def _picture(source: str, grey: bool) -> "tuple[str, np.ndarray]":
+    """Name and pixels, (h, w) uint8 if it is grey or is made so, else (h, w, 3)."""
+    import cv2
+
+    name, pixels = one_picture(source, "filter")
+    if (pixels == pixels[..., :1]).all():
+        return name, pixels[..., 0]
+    return name, cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if grey else pixels
+
+
+def _place(text: str, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Y,X as numbers within the output."""
+    found = re.fullmatch(r"\s*(\d{1,6})\s*,\s*(\d{1,6})\s*", text)
+    if not found or int(found[1]) >= shape[0] or int(found[2]) >= shape[1]:
+        raise UsageError(
+            f"--patch must be a row and a column of the output, which has {shape[0]} and {shape[1]}, counted from 0; got {text!r}. "
+            "For example: --patch 0,0"
+        )
+    return int(found[1]), int(found[2])
+
+
+def _written(folder: Path, name: str, drawn: "dict[str, np.ndarray]") -> list[Path]:
+    """Write the pictures under a name that no file of the folder has; returns the files."""
+    from cvtasks.media.pictures import write_picture
+
+    stem = unused(folder, name, _ENDINGS)
+    files = []
+    for ending, picture in drawn.items():
+        files.append(folder / f"{stem}{ending}")
+        write_picture(files[-1], picture)
+    return files
+
+
+def _record(
+    source: str, work: "Work", values: "np.ndarray", result: "np.ndarray", steps: "list[Step]", whole: bool
+) -> dict[str, Any]:
+    """What `--json` prints; all numbers of the output if `whole`."""
+    from cvtasks.insight.filtering.worked import Filtering
+
+    rows, columns = work.extents(values.shape)
+    if isinstance(work, Filtering):
+        what = {"kernel": work.kernel.cells.tolist(), "divisor": work.kernel.divisor, "mode": work.mode}
+    else:
+        what = {"pool": work.how, "size": work.size} | ({"p": work.p} if work.how == "lp" else {})
+    record = {
+        "source": source,
+        "height": rows.size,
+        "width": columns.size,
+        "channels": 1 if values.ndim == 2 else values.shape[2],
+        **what,
+        "padding": work.padding,
+        "stride": rows.stride,
+        "dilation": rows.dilation,
+        "output_height": rows.output,
+        "output_width": columns.output,
+        "rows": rows.formula(),
+        "columns": columns.formula(),
+        "fits": not (rows.left_over or columns.left_over),
+    }
+    if whole:
+        record["output"] = result.tolist()
+    worked = [{"row": one.row, "column": one.column, "work": " ".join(one.work), "result": one.result} for one in steps]
+    return {**record, "steps": worked}
