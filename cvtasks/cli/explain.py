@@ -1,0 +1,227 @@
+"""`cvtasks explain`: where the reasons for an answer lie."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cvtasks.cli.one_picture import one_picture, unused
+from cvtasks.cli.output import Ticker, say, start_keras
+from cvtasks.errors import UsageError
+
+if TYPE_CHECKING:
+    from cvtasks.insight.explaining.curves import Curves
+    from cvtasks.insight.explaining.explainer import Explainer, Scene
+    from cvtasks.insight.explaining.explanation import Explanation
+    from cvtasks.insight.explaining.sanity import Sanity
+    from cvtasks.insight.explaining.targets import Target
+
+
+def explain(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="A picture, a URL, - (stdin) or sample:NAME.")],
+    model: Annotated[
+        str, typer.Option("-m", "--model", metavar="MODEL", help="A name of `cvtasks models` or a folder; of any task.")
+    ] = "",
+    target: Annotated[
+        str,
+        typer.Option(
+            metavar="CLASS|box:N|region:N",
+            help="What to explain: a class, or the N-th box or region of the answer, from 0.",
+            show_default="what the answer is surest of",
+        ),
+    ] = "",
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="METHOD",
+            help="grad-cam, grad-cam++, layercam, eigencam, guided, deconvnet, integrated, smoothgrad, occlusion; several "
+            "separated by commas, or all.",
+            show_default="layercam for a detector's box, else grad-cam",
+        ),
+    ] = "",
+    layer: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Whose map the first four methods look at.", show_default="the backbone's coarsest"),
+    ] = "",
+    threshold: Annotated[
+        float | None,
+        typer.Option(metavar="X", min=0, max=1, help="Least score of the answer's boxes; default: the model's own."),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Also make each map with random weights, and of a picture of one colour.")
+    ] = False,
+    curves: Annotated[bool, typer.Option("--curves", help="Also delete and insert pixels in each map's order.")] = False,
+    maps: Annotated[
+        Literal["", "npz", "png"],
+        typer.Option(metavar="[npz|png]", help="Also save the maps: as numbers, or as 16-bit pictures.", show_default=False),
+    ] = "",
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go.")] = Path(
+        "outputs/explain"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")] = False,
+) -> None:
+    """Show which parts of a picture made the model say what it said.
+
+    \b
+    cvtasks explain photo.jpg
+    cvtasks explain photo.jpg --target dog --method grad-cam,guided,occlusion
+    cvtasks explain photo.jpg --model detect-mobilenet-voc --target box:0 --method all
+    cvtasks explain photo.jpg --model segment-mobilenet-voc --target cat --check --curves
+    cvtasks explain --json sample:chelsea --method integrated | jq .methods[0].completeness
+    """
+    from cvtasks.zoo import default_model, model_folder
+
+    chosen = model or default_model("classify")
+    model_folder(chosen)
+    name, picture = one_picture(image, "explain")
+    start_keras()
+    from cvtasks.insight.explaining.explainer import Explainer
+    from cvtasks.insight.explaining.explanation import METHODS, check_method, default_method
+    from cvtasks.insight.explaining.targets import find_target
+
+    wanted = METHODS if method == "all" else tuple(dict.fromkeys(one.strip() for one in method.split(",") if one.strip()))
+    for one in wanted:
+        check_method(one)
+    explainer = Explainer.of(chosen)
+    if layer:
+        explainer.check_layer(layer)
+    scene = explainer.look(picture, threshold)
+    found = find_target(explainer, scene, target)
+    wanted = wanted or (default_method(found),)
+    explanations, checks, drawn = _all(explainer, scene, found, wanted, layer, method == "all", check, curves)
+    files = _written(output, f"{name}-{found.name}", f"{explainer.name}: {found.name}", explanations, checks, drawn, maps)
+    if as_json:
+        methods = [_record(one, checks.get(one.method), drawn.get(one.method)) for one in explanations]
+        about = {"source": image, "model": explainer.name, "task": explainer.task.name}
+        print(json.dumps({**about, **_target_record(found), "methods": methods, "files": [str(path) for path in files]}))
+    else:
+        print(f"target: {found.name}, score {found.score:.3f} before, {found.probability:.3f} after the activation")
+        for one in explanations:
+            print("\n  ".join(_lines(one, checks.get(one.method), drawn.get(one.method))))
+    for path in files:
+        say(f"→ {path}")
+
+
+def _all(
+    explainer: "Explainer",
+    scene: "Scene",
+    target: "Target",
+    methods: tuple[str, ...],
+    layer: str,
+    lenient: bool,
+    check: bool,
+    curves: bool,
+) -> "tuple[list[Explanation], dict[str, Sanity], dict[str, Curves]]":
+    """The explanations, and method → what was found about each; a method that the network does not allow is said if `lenient`."""
+    from cvtasks.insight.explaining.curves import curves as curves_of
+    from cvtasks.insight.explaining.explanation import explain_scene
+    from cvtasks.insight.explaining.sanity import sanity
+
+    explanations, checks, drawn, ticker = [], {}, {}, Ticker()
+    for number, method in enumerate(methods):
+        ticker.show(f"{method}, {number + 1} of {len(methods)}")
+        try:
+            one = explain_scene(explainer, scene, target, method, layer)
+        except UsageError as error:
+            if not lenient:
+                raise
+            ticker.clear()
+            say(f"{method} is left out: {error}")
+            continue
+        explanations.append(one)
+        if check:
+            checks[method] = sanity(explainer, scene, one)
+        if curves:
+            drawn[method] = curves_of(explainer, scene, target, one.on_canvas)
+    ticker.clear()
+    return explanations, checks, drawn
+
+
+def _written(
+    folder: Path,
+    name: str,
+    title: str,
+    explanations: "list[Explanation]",
+    checks: "dict[str, Sanity]",
+    drawn: "dict[str, Curves]",
+    maps: str,
+) -> list[Path]:
+    """Write the sheet and what else is wanted, under a name that no file of the folder has; returns the files."""
+    from cvtasks.files import write_bytes
+    from cvtasks.insight.explaining.curves import curves_figure
+    from cvtasks.insight.explaining.overlay import explanation_sheet, maps_npz, maps_png
+    from cvtasks.media.names import safe_stem
+    from cvtasks.media.pictures import write_picture
+
+    name = safe_stem(name).replace(" ", "-")
+    methods = [f"-{one.method}.png" for one in explanations]
+    stem = unused(folder, name, (".png", "-curves.png", "-maps.npz", *methods))
+    files = [folder / f"{stem}.png"]
+    write_picture(files[0], explanation_sheet(explanations, title, checks, drawn))
+    if drawn:
+        files.append(folder / f"{stem}-curves.png")
+        write_picture(files[-1], curves_figure(drawn, title))
+    if maps:
+        contents = maps_npz(explanations) if maps == "npz" else maps_png(explanations)
+        for ending, content in contents.items():
+            files.append(folder / f"{stem}-{ending}")
+            write_bytes(files[-1], content)
+    return files
+
+
+def _target_record(target: "Target") -> dict[str, Any]:
+    box = {} if target.box is None else {"xyxy": [round(float(edge), 2) for edge in target.box]}
+    pixels = {} if target.region is None else {"pixels": int(target.region.sum())}
+    return {"target": target.name, "score": target.score, "probability": target.probability, **box, **pixels}
+
+
+def _record(one: "Explanation", check: "Sanity | None", curve: "Curves | None") -> dict[str, Any]:
+    """A method's part of what `--json` prints."""
+    record: dict[str, Any] = {"method": one.method, "layer": one.layer, "peak": one.peak, "inside": one.inside}
+    record |= {"least": float(one.map.min()), "most": float(one.map.max())}
+    if one.integrated is not None:
+        own = one.integrated
+        record["completeness"] = {"sum": own.total, "difference": own.difference, "error": _finite(own.error)}
+    if check is not None:
+        record["check"] = {
+            "random_weights": {"rank_correlation": check.correlation, "changed": check.depends_on_weights},
+            "one_colour": {"contrast": _finite(check.contrast)},
+        }
+    if curve is not None:
+        record["curves"] = {
+            "deletion_auc": curve.deletion_auc,
+            "insertion_auc": curve.insertion_auc,
+            **{key: [round(float(value), 6) for value in getattr(curve, key)] for key in ("shares", "deletion", "insertion")},
+        }
+    return record
+
+
+def _finite(number: float) -> float | None:
+    """JSON has no infinity."""
+    return number if abs(number) != float("inf") else None
+
+
+def _lines(one: "Explanation", check: "Sanity | None", curve: "Curves | None") -> list[str]:
+    """A method's lines on the terminal."""
+    inside = "" if one.inside is None else f", {one.inside:.0%} of it inside the target"
+    peak = (
+        f"most at x {one.peak[0]}, y {one.peak[1]}"
+        if one.peak
+        else "nothing: here all speaks against the target. Try another layer"
+    )
+    lines = [f"{one.method}{f' of {one.layer}' if one.layer else ''}: {peak}{inside}"]
+    if one.integrated is not None:
+        own = one.integrated
+        lines.append(f"completeness: sum {own.total:.4f}, score less baseline's {own.difference:.4f}, error {own.error:.2%}")
+    if check is not None:
+        verdict = (
+            "the map changes" if check.depends_on_weights else "the map stays alike: it says little about what was learned"
+        )
+        lines.append(f"random weights: rank correlation {check.correlation:.3f}, {verdict}")
+        lines.append(f"picture of one colour: {check.contrast:.3f} of the map's contrast")
+    if curve is not None:
+        lines.append(
+            f"deletion AUC {curve.deletion_auc:.3f} (less is better), insertion AUC {curve.insertion_auc:.3f} (more is)"
+        )
+    return lines

@@ -1,0 +1,214 @@
+"""Why a network said what it said: a map over the picture, by one of several methods."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.insight.explaining.cam import CAMS
+from cvtasks.insight.explaining.explainer import Explainer, Scene
+from cvtasks.insight.explaining.gradient_maps import (
+    Integrated,
+    integrated_gradients,
+    map_and_gradient,
+    pixel_gradient,
+    smooth_gradient,
+    strongest,
+)
+from cvtasks.insight.explaining.occlusion import occlusion
+from cvtasks.insight.explaining.targets import Target, find_target
+from cvtasks.insight.units.places import Axes
+
+if TYPE_CHECKING:
+    import keras
+
+METHODS = (*CAMS, "guided", "deconvnet", "integrated", "smoothgrad", "occlusion")
+"""Names of the methods. Those of `CAMS` look at one layer's map, the others at pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Where the reasons for a target lie.
+
+    Attributes:
+        method: of `METHODS`.
+        layer: whose map it was made of; "" for methods about pixels.
+        target: what is explained, with its score.
+        picture: (h, w, 3) uint8 RGB, as the task prepares it.
+        map: (h, w) float32 in pixels of the picture. It is at least 0 but for `integrated` and `occlusion`, in which what is
+            below 0 speaks against the target.
+        on_canvas: (H, W) float32, the map in pixels of what the network sees; that of `integrated` adds up to its total.
+        colours: (h, w, 3) float32 in pixels of the picture: the signal that came down to each colour of each pixel; None for
+            methods without one.
+        integrated: the numbers of `integrated`; None for others.
+    """
+
+    method: str
+    layer: str
+    target: Target
+    picture: np.ndarray
+    map: np.ndarray
+    on_canvas: np.ndarray
+    colours: np.ndarray | None = None
+    integrated: Integrated | None = None
+
+    @property
+    def score(self) -> float:
+        """The target's logit."""
+        return self.target.score
+
+    @property
+    def peak(self) -> tuple[int, int] | None:
+        """(x, y) of the pixel of the picture with the largest value, the middle one of several; None where all are equal."""
+        if self.map.min() == self.map.max():
+            return None
+        rows, columns = np.nonzero(self.map == self.map.max())
+        return int(columns[len(columns) // 2]), int(rows[len(rows) // 2])
+
+    @property
+    def inside(self) -> float | None:
+        """Share of the map above 0 that lies in the target's box or region, 0 to 1; None where it has none, or the map is empty.
+
+        That is the energy-based pointing game of Wang et al., "Score-CAM", 2020, section 4.3.
+        """
+        weight = np.maximum(self.map, 0).astype(np.float64)
+        place = self.target.region
+        if place is None and self.target.box is not None:
+            left, top, right, bottom = np.round(self.target.box).astype(int).clip(0).tolist()
+            place = np.zeros(self.map.shape, bool)
+            place[top:bottom, left:right] = True
+        return None if place is None or not weight.any() else float(weight[place].sum() / weight.sum())
+
+
+def explain(
+    model: "str | Path | keras.Model | Explainer",
+    picture: np.ndarray,
+    target: str = "",
+    method: str = "",
+    layer: str = "",
+    threshold: float | None = None,
+) -> Explanation:
+    """Explain one target of one picture.
+
+    Args:
+        model: a name of the zoo, a model folder, a classifier in Keras, or an `Explainer`, which is the quickest for many
+            pictures.
+        picture: (h, w, 3) uint8 RGB of any size.
+        target: a class, "box:0", "region:0" …; by default what the answer is surest of, see `find_target`.
+        method: of `METHODS`; by default the target's, see `default_method`.
+        layer: whose map is looked at, for class activation maps; by default the backbone's coarsest, or for a box that of the
+            stride at which it was found.
+        threshold: the least score of what the answer holds; None for the model's own.
+
+    Raises:
+        UsageError: no such target, method or layer, or a layer without places. ModelError: the model is not usable.
+    """
+    explainer = Explainer.of(model)
+    scene = explainer.look(picture, threshold)
+    return explain_scene(explainer, scene, find_target(explainer, scene, target), method, layer)
+
+
+def explain_scene(explainer: Explainer, scene: Scene, target: Target, method: str = "", layer: str = "") -> Explanation:
+    """`explain`, of a picture that the network has seen: for several methods or targets of one picture.
+
+    Raises:
+        UsageError: no such method or layer, a layer without places, or a method that the network does not allow.
+    """
+    method = method or default_method(target)
+    check_method(method)
+    if method in CAMS:
+        layer = layer or explainer.last_map(target.stride)
+        explainer.check_layer(layer)
+    else:
+        layer = ""
+    drawn = _METHODS[method](explainer, scene, target, layer, method)
+    colours = None if drawn.colours is None else _on_picture(drawn.colours, scene)
+    found = _on_picture(drawn.on_canvas, scene)
+    return Explanation(method, layer, target, scene.picture, found, drawn.on_canvas, colours, drawn.integrated)
+
+
+def _on_picture(values: np.ndarray, scene: Scene) -> np.ndarray:
+    """What lies on the canvas, (H, W) or (H, W, 3), in pixels of the picture."""
+    cut = np.ascontiguousarray(scene.letterbox.cut(values))
+    return cv2.resize(cut, scene.picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def default_method(target: Target) -> str:
+    """`layercam` for a detector's box, `grad-cam` for all else.
+
+    Grad-CAM takes a channel's weight from the mean of its gradient over all places and gives it to all of them. The score of a
+    box depends on the places around one cell alone, so such weights say nothing about the others; LayerCAM weighs each place
+    by its own gradient.
+    """
+    return "layercam" if target.stride else "grad-cam"
+
+
+def check_method(method: str) -> None:
+    """Raise UsageError unless there is such a method."""
+    if method not in METHODS:
+        raise UsageError(f"a method is one of {', '.join(METHODS)}; got {method!r}. {did_you_mean(method, METHODS)}")
+
+
+def spread(values: np.ndarray, axes: Axes, canvas: tuple[int, int]) -> np.ndarray:
+    """A map (h, w) of a layer → (H, W) float32 on the canvas: on the lines between its places, beyond the last ones constant.
+
+    A place lies where the middle of its receptive field is, also for networks that do not pad.
+    """
+    rows, columns = (_between(one.middles, side) for one, side in zip(axes, canvas, strict=True))
+    return (rows @ values.astype(np.float64) @ columns.T).astype(np.float32)
+
+
+def _between(middles: np.ndarray, side: int) -> np.ndarray:
+    """(side, places): how much each place counts for each pixel of an axis."""
+    pixels, places = np.arange(side) + 0.5, np.eye(len(middles))
+    return np.stack([np.interp(pixels, middles, one) for one in places], axis=1)
+
+
+# === methods ===
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    on_canvas: np.ndarray
+    colours: np.ndarray | None = None
+    integrated: Integrated | None = None
+
+
+def _by_layer(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
+    if method == "eigencam":
+        values = np.asarray(explainer.cut(layer)[0](scene.canvas[None], training=False), np.float32)[0]
+        found = CAMS[method](values)
+    else:
+        found = CAMS[method](*map_and_gradient(explainer, scene.canvas, target.pick, layer))
+    return _Drawn(spread(found, explainer.axes(layer), explainer.canvas))
+
+
+def _by_rule(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
+    colours = pixel_gradient(explainer, scene.canvas, target.pick, method)
+    return _Drawn(strongest(colours), colours)
+
+
+def _by_integration(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
+    found = integrated_gradients(explainer, scene.canvas, target.pick)
+    return _Drawn(found.values.sum(axis=2), integrated=found)
+
+
+def _by_noise(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
+    return _Drawn(strongest(smooth_gradient(explainer, scene.canvas, target.pick)))
+
+
+def _by_covering(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
+    return _Drawn(occlusion(explainer, scene.canvas, scene.letterbox, target.pick))
+
+
+_METHODS: dict[str, Callable[[Explainer, Scene, Target, str, str], _Drawn]] = {
+    **dict.fromkeys(CAMS, _by_layer),
+    **dict.fromkeys(("guided", "deconvnet"), _by_rule),
+    "integrated": _by_integration,
+    "smoothgrad": _by_noise,
+    "occlusion": _by_covering,
+}

@@ -1,0 +1,91 @@
+"""Checks that a map is about the network and the picture at all.
+
+Adebayo et al., "Sanity Checks for Saliency Maps", 2018, section 3: a map that stays as it is when the weights are replaced by random
+ones says nothing about what was learned.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+
+from cvtasks.insight.explaining.explainer import Explainer, Scene
+from cvtasks.insight.explaining.explanation import Explanation, explain_scene
+
+_ALIKE = 0.5  # rank correlation from which on two maps are called alike
+_ATTEMPTS = 4  # other random weights, where a ReLU cuts off all of a map
+
+
+@dataclass(frozen=True)
+class Sanity:
+    """What came of the checks.
+
+    Attributes:
+        correlation: Spearman's rank correlation, −1 to 1, of the map with that of the network with shuffled weights; 0 where one
+            of them is flat, the latter for several shuffles.
+        contrast: standard deviation of the map of a picture of one colour, over that of the picture's own map; 0 is flat,
+            infinity where only the latter is.
+    """
+
+    correlation: float
+    contrast: float
+
+    @property
+    def depends_on_weights(self) -> bool:
+        """Whether the two maps are not alike."""
+        return abs(self.correlation) < _ALIKE
+
+
+def sanity(explainer: Explainer, scene: Scene, found: Explanation, seed: int = 0) -> Sanity:
+    """Make the same map with random weights, and of a picture of one colour.
+
+    Padding shows in the latter: a network that pads sees the borders of its maps, so a map is exactly flat only for networks that
+    do not pad, and for `integrated` and `occlusion`, which compare with a blank picture.
+    """
+    inside = scene.letterbox.cut
+    correlation = 0.0
+    for attempt in range(seed, seed + _ATTEMPTS):
+        with shuffled_weights(explainer.network, attempt):
+            other = explain_scene(explainer, scene, found.target, found.method, found.layer)
+        if np.ptp(inside(other.on_canvas)):
+            correlation = rank_correlation(inside(found.on_canvas), inside(other.on_canvas))
+            break
+    one_colour = replace(scene, canvas=np.full_like(scene.canvas, explainer.blank))
+    flat = explain_scene(explainer, one_colour, found.target, found.method, found.layer)
+    own, blank = float(inside(found.on_canvas).std()), float(inside(flat.on_canvas).std())
+    return Sanity(correlation, blank / own if own else float("inf") if blank else 0.0)
+
+
+@contextmanager
+def shuffled_weights(network: keras.Model, seed: int = 0) -> Iterator[None]:
+    """While the context lasts, the numbers of every array of weights stand at random places within it.
+
+    So each layer keeps the distribution of its weights, and what it has learned is gone; the statistics of normalisation stay.
+    The weights come back afterwards, also after an error.
+    """
+    rng = np.random.default_rng(seed)
+    weights = [weight for weight in network.weights if not weight.name.startswith("moving_")]
+    kept = [np.array(keras.ops.convert_to_numpy(weight)) for weight in weights]
+    try:
+        for weight, values in zip(weights, kept, strict=True):
+            weight.assign(rng.permutation(values.reshape(-1)).reshape(values.shape))
+        yield
+    finally:
+        for weight, values in zip(weights, kept, strict=True):
+            weight.assign(values)
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's, −1 to 1, of two arrays of one shape; equal values share a rank, and of a flat array it is 0."""
+    first, second = _ranks(one), _ranks(other)
+    spread = first.std() * second.std()
+    return float(((first - first.mean()) * (second - second.mean())).mean() / spread) if spread else 0.0
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """(n,) float64: the mean rank of each value among all."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = counts.cumsum()
+    return ((last - counts + last - 1) / 2)[place.reshape(-1)]
