@@ -1,0 +1,77 @@
+"""Opening a network with its weights: a model of the zoo or a folder, or a backbone by its name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cvtasks.errors import ModelError, UsageError, did_you_mean
+from cvtasks.insight.subjects import default_size
+from cvtasks.model import load_network
+from cvtasks.networks.backbones import BACKBONES, build_backbone
+from cvtasks.networks.imagenet import load_imagenet
+from cvtasks.networks.weights import transfer
+from cvtasks.recipe import Recipe, read_recipe
+from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_names
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A network that can be looked into.
+
+    Attributes:
+        name: what it is called.
+        network: of one input and one output: a model's logits, a backbone's coarsest map.
+        recipe: the model's; None of a backbone.
+        weights: where its weights are from, in words.
+    """
+
+    name: str
+    network: "keras.Model"
+    recipe: Recipe | None
+    weights: str
+
+
+def open_network(name: str, weights: str = "", seed: int = 0) -> Opened:
+    """Open MODEL of the command line.
+
+    Args:
+        name: of the zoo, a folder, or of `BACKBONES`.
+        weights: for a backbone: "imagenet", or a file as training takes it; random ones by default.
+        seed: of random weights.
+
+    Raises:
+        ModelError: it is none of these, or has no weights or damaged ones.
+        UsageError: weights are given for a model, which has its own.
+    """
+    if name in BACKBONES and not (Path(name) / RECIPE).is_file():
+        return _backbone(name, weights, seed)
+    if name not in zoo_names() and not any(mark in name for mark in "/\\") and not Path(name).exists():
+        known = (*zoo_names(), *BACKBONES)
+        raise ModelError(f"MODEL is a name of the zoo, a folder or a backbone; {name!r} is none. {did_you_mean(name, known)}")
+    folder = model_folder(name)
+    recipe = read_recipe(folder / RECIPE)
+    if weights:
+        raise UsageError(f"--weights is for a backbone such as mobilenet; {folder.name} has its own. Leave it out.")
+    if WEIGHTS not in recipe.files:
+        raise ModelError(f"{folder.name} is a recipe without weights. Train it: cvtasks train {folder / RECIPE} --data DATA")
+    return Opened(folder.name, load_network(folder, recipe), recipe, f"weights of {folder.name}")
+
+
+def _backbone(name: str, weights: str, seed: int) -> Opened:
+    import keras
+
+    side, _ = default_size(name)
+    keras.utils.set_random_seed(seed)
+    backbone = build_backbone(name, (side, side))
+    if weights == "imagenet":
+        load_imagenet(backbone, name)
+        said = "weights of ImageNet"
+    elif weights:
+        said = f"weights of {Path(weights).name}: {transfer(backbone, weights)}"
+    else:
+        said = f"random weights (seed {seed}); --weights imagenet or a file gives others"
+    coarsest = backbone.outputs[len(BACKBONES[name].strides) - 1]
+    return Opened(name, keras.Model(backbone.input, coarsest, name=backbone.name), None, said)
