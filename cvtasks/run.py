@@ -70,7 +70,7 @@ def open_sources(recipe: Recipe, report: Report) -> Sources:
             rules = Counter(fault.rule or "cannot be read" for fault in faults)
             counts = ", ".join(f"{rule}: {number}" for rule, number in rules.items())
             report.on_message(
-                f"data: left out as faulty ({counts}), {count - len(source)} pictures among it. The first: {faults[0]}"
+                f"data: left out as faulty: {counts}; whole pictures among it: {count - len(source)}. The first: {faults[0]}"
             )
         opened[split] = fitted(source, recipe)
         for remark in opened[split].remarks():

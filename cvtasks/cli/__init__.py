@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cvtasks.cli import about, evaluate, predict, train
+from cvtasks.cli import about, evaluate, explain, features, filter, inspect, predict, train
 from cvtasks.cli.data import data
 from cvtasks.cli.output import say
 from cvtasks.errors import CVTasksError
@@ -50,7 +50,8 @@ def options(
 
 
 _tasks = (predict.classify, predict.localize, predict.segment, predict.detect)
-for command in (*_tasks, train.train, evaluate.evaluate, about.models, about.info):
+_insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
+for command in (*_tasks, train.train, evaluate.evaluate, about.models, about.info, *_insight):
     app.command()(command)
 app.add_typer(data, name="data")
 
