@@ -90,7 +90,7 @@ def load(
     """
     folder = model_folder(model)
     recipe = read_recipe(folder / RECIPE)
-    _check_files(folder, recipe)
+    check_files(folder, recipe)
     if engine == "openvino" and device == "gpu":
         raise UsageError("the openvino engine runs on the CPU; got --device gpu. Choose --engine keras.")
     if engine == "keras" or device == "gpu":
@@ -133,7 +133,7 @@ def _export(folder: Path, recipe: Recipe, place: Path) -> None:
     export_graph(load_network(folder, recipe), recipe.task, folder / WEIGHTS, place)
 
 
-def _check_files(folder: Path, recipe: Recipe) -> None:
+def check_files(folder: Path, recipe: Recipe) -> None:
     """Raise ModelError unless each file that the recipe lists is there, byte for byte."""
     if WEIGHTS not in recipe.files:
         raise ModelError(f"{folder.name} is a recipe without weights. Train it: cvtasks train {folder / RECIPE} --data DATA")

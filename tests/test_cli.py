@@ -349,7 +349,7 @@ def test_a_fault_of_ours_is_exit_code_1_and_debug_shows_it(cli, trained: Path, p
     def broken(*_: object) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("cvtasks.model._check_files", broken)
+    monkeypatch.setattr("cvtasks.model.check_files", broken)
     code, _, err = cli("segment", photo, "-m", trained)
     assert code == 1
     assert "ZeroDivisionError: oh" in err

@@ -1,6 +1,7 @@
 """`cvtasks explain`: its record, its files, what it says about wrong use, and whether a cat's map lies on the cat."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from cvtasks.insight.explaining.explainer import Explainer
 from cvtasks.insight.explaining.explanation import METHODS, Explanation, explain, explain_scene
 from cvtasks.insight.explaining.targets import find_target
 from cvtasks.media.pictures import read_picture
+from cvtasks.zoo import WEIGHTS, model_folder
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +113,18 @@ def test_pictures_that_cannot_be_explained_are_named(cli, trained: Path, empty: 
         assert found == code, err
         assert sentence in err
         assert "Traceback" not in err
+
+
+def test_a_model_whose_weights_are_not_its_recipes_is_refused(cli, photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "lenet"
+    shutil.copytree(model_folder("classify-lenet-mnist"), folder)
+    content = bytearray((folder / WEIGHTS).read_bytes())
+    content[-1] ^= 1
+    (folder / WEIGHTS).write_bytes(content)
+    for command in (("explain", photo, "--model", folder), ("filters", folder), ("inspect", folder, "--effective")):
+        code, out, err = cli(*command, *(() if command[0] == "inspect" else ("-o", tmp_path / "out")))
+        assert (code, out) == (4, ""), err
+        assert "is not the file its recipe lists" in err
 
 
 def test_a_network_without_relus_leaves_their_methods_out_and_says_so(cli, empty: Path, tmp_path: Path) -> None:

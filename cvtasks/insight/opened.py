@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from cvtasks.errors import ModelError, UsageError, did_you_mean
 from cvtasks.insight.subjects import default_size
-from cvtasks.model import load_network
+from cvtasks.model import check_files, load_network
 from cvtasks.networks.backbones import BACKBONES, build_backbone
 from cvtasks.networks.imagenet import load_imagenet
 from cvtasks.networks.weights import transfer
 from cvtasks.recipe import Recipe, read_recipe
-from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_names
+from cvtasks.zoo import RECIPE, model_folder, zoo_names
 
 if TYPE_CHECKING:
     import keras
@@ -55,8 +55,7 @@ def open_network(name: str, weights: str = "", seed: int = 0) -> Opened:
     recipe = read_recipe(folder / RECIPE)
     if weights:
         raise UsageError(f"--weights is for a backbone such as mobilenet; {folder.name} has its own. Leave it out.")
-    if WEIGHTS not in recipe.files:
-        raise ModelError(f"{folder.name} is a recipe without weights. Train it: cvtasks train {folder / RECIPE} --data DATA")
+    check_files(folder, recipe)
     return Opened(folder.name, load_network(folder, recipe), recipe, f"weights of {folder.name}")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvtasks.errors import ModelError, UsageError, did_you_mean
-from cvtasks.model import load_network
+from cvtasks.model import check_files, load_network
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 from cvtasks.recipe import read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_names
@@ -131,6 +131,8 @@ def _model(name: str, size: tuple[int, int] | None, weights: bool) -> Subject:
     folder = model_folder(name)
     recipe = read_recipe(folder / RECIPE)
     trained = weights and (folder / WEIGHTS).is_file()
+    if trained:
+        check_files(folder, recipe)
     if trained and size is None:
         network = load_network(folder, recipe)
     else:

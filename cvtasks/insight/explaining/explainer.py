@@ -15,7 +15,7 @@ from cvtasks.insight.rectified import Rule, rectify, without_end
 from cvtasks.insight.taps import Unfolded, cut_at
 from cvtasks.insight.units.places import Axes, axes_of, canvas_of
 from cvtasks.letterbox import GREY, Letterbox
-from cvtasks.model import load_network
+from cvtasks.model import check_files, load_network
 from cvtasks.networks.build import backbone_of
 from cvtasks.recipe import read_recipe
 from cvtasks.tasks import Task
@@ -85,6 +85,7 @@ class Explainer:
             return cls._of_classifier(model, classes)
         folder = model_folder(model)
         recipe = read_recipe(folder / RECIPE)
+        check_files(folder, recipe)
         return cls(load_network(folder, recipe), recipe.task, recipe.classes, folder.name)
 
     @classmethod
