@@ -16,6 +16,7 @@ import cvtasks
 from cvtasks.answers import Boxes, Sample
 from cvtasks.checkpoint import read_progress
 from cvtasks.data import open_source
+from cvtasks.data.source import Source
 from cvtasks.files import sha256
 from cvtasks.formats.voc import voc_xml
 from cvtasks.media.pictures import read_mask, read_picture
@@ -169,8 +170,15 @@ def test_validation_pictures_without_objects_still_give_weights(devkit: Path, tm
     recipe = small(devkit, epochs=2, validate_every=1, patience=1)
     sources = open_sources(recipe, Report())
 
-    class Empty:
+    class Empty(Source):
         classes = recipe.classes
+
+        def __init__(self) -> None:
+            pass
+
+        @classmethod
+        def is_at(cls, root: Path) -> bool:
+            return False
 
         def __len__(self) -> int:
             return 2
