@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import cvtasks
+from cvtasks import insight
 from cvtasks.recipe import read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS
 
@@ -355,28 +357,34 @@ def test_everything_public_has_a_docstring():
 # === the public surface ===
 
 
-def test_the_front_shows_exactly_what_it_serves():
-    assert cvtasks.__all__ == sorted(cvtasks.__all__)
-    assert set(cvtasks.__all__) == cvtasks._HOME.keys()
-    assert set(cvtasks.__all__) <= set(dir(cvtasks))
-    for name, home in cvtasks._HOME.items():
-        assert getattr(cvtasks, name) is getattr(importlib.import_module(home), name)
+FRONTS = pytest.mark.parametrize("front", [cvtasks, insight], ids=lambda front: front.__name__)
 
 
-def test_the_front_tells_type_checkers_the_same():
+@FRONTS
+def test_a_front_shows_exactly_what_it_serves(front: ModuleType):
+    assert front.__all__ == sorted(front.__all__)
+    assert set(front.__all__) == front._HOME.keys()
+    assert set(front.__all__) <= set(dir(front))
+    for name, home in front._HOME.items():
+        assert getattr(front, name) is getattr(importlib.import_module(home), name)
+
+
+@FRONTS
+def test_a_front_tells_type_checkers_the_same(front: ModuleType):
     """What stands below TYPE_CHECKING, which no test runs, agrees with what is served at run time."""
     told = {
         alias.name: node.module
-        for node in ast.walk(tree(PACKAGE / "__init__.py"))
+        for node in ast.walk(tree(Path(front.__file__)))
         if isinstance(node, ast.ImportFrom) and below(node.module or "", "cvtasks")
         for alias in node.names
     }
-    assert told == cvtasks._HOME
+    assert told == front._HOME
 
 
-def test_an_unknown_name_is_an_attribute_error():
+@FRONTS
+def test_an_unknown_name_is_an_attribute_error(front: ModuleType):
     with pytest.raises(AttributeError, match="no attribute 'segmemt'"):
-        _ = cvtasks.segmemt
+        _ = front.segmemt
 
 
 # === what a process loads ===

@@ -405,7 +405,7 @@ def test_a_network_from_the_command_line(cli, tmp_path):
     assert ElementTree.parse(svg).getroot().tag.endswith("svg")
     before = svg.read_bytes()
     code, _, err = cli("inspect", "tiny", "--size", 32, "-o", tmp_path / "out")
-    assert code == 2 and "overwritten" in err and svg.read_bytes() == before
+    assert code == 0 and "tiny-2.svg" in err and svg.read_bytes() == before
 
 
 def test_json_is_one_object_and_nothing_else(cli):

@@ -278,12 +278,13 @@ import sys
 import keras, numpy as np
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 
+keras.utils.set_random_seed(1)
 for name, side in [argument.split(":") for argument in sys.argv[1:]]:
     side = int(side)
     backbone = build_backbone(name, (side, side))
     logits = build_top(name, backbone.outputs, 3, 0.1, BACKBONES[name].extras > 0)
     network = keras.Model(backbone.inputs, keras.ops.stack(logits, axis=1))
-    network.compile(keras.optimizers.SGD(1e-3), lambda y, x: keras.ops.mean(-keras.ops.log_softmax(x)[..., 0]))
+    network.compile(keras.optimizers.SGD(1.0), lambda y, x: keras.ops.mean(-keras.ops.log_softmax(x)[..., 0]))
     before = [keras.ops.convert_to_numpy(v).copy() for v in network.trainable_variables]
     loss = network.train_on_batch(np.random.default_rng(0).integers(0, 256, (2, side, side, 3)).astype("float32"), np.zeros(2))
     after = [keras.ops.convert_to_numpy(v) for v in network.trainable_variables]

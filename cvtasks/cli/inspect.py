@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cvtasks.cli.one_picture import unused
 from cvtasks.cli.output import printable, say, start_keras
 from cvtasks.errors import UsageError
 
@@ -129,10 +130,8 @@ def _network(
 
     wanted = pair(size, "size") if size else None
     check_subject(name)
-    paths = [output / f"{Path(name).name}.svg", output / f"{Path(name).name}-effective.png"] if output else []
-    for path in paths[: 2 if effective else 1]:
-        if path.exists():
-            raise UsageError(f"nothing is overwritten; {str(path)!r} is there already. Choose another -o or move it.")
+    endings = (".svg", "-effective.png")
+    paths = [output / f"{unused(output, Path(name).name, endings)}{ending}" for ending in endings] if output else []
     start_keras()
     from cvtasks.insight.architecture.inspection import inspect_network
     from cvtasks.insight.architecture.listing import LEGEND, record, summary, table, to_csv, totals

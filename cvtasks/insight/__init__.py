@@ -1,1 +1,79 @@
-"""See inside: what a network computes, what it costs, and why it answered as it did."""
+"""See inside: what a network computes, what it costs, and why it answered as it did.
+
+The functions that notebooks start from are here; their modules hold the rest.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cvtasks.insight.architecture.effective import effective_field
+    from cvtasks.insight.architecture.inspection import inspect_network
+    from cvtasks.insight.explaining.explainer import Explainer
+    from cvtasks.insight.explaining.explanation import explain
+    from cvtasks.insight.explaining.overlay import explanation_sheet
+    from cvtasks.insight.filtering.convolution import along, convolve
+    from cvtasks.insight.filtering.kernels import kernel
+    from cvtasks.insight.filtering.pooling import pool
+    from cvtasks.insight.opened import open_network
+    from cvtasks.insight.subjects import subject
+    from cvtasks.insight.units.class_images import class_images, unit_images
+    from cvtasks.insight.units.exciting import most_exciting, projections
+    from cvtasks.insight.units.feature_maps import feature_maps, feature_sheet
+    from cvtasks.insight.units.weight_sheets import filter_sheet, filters_of
+
+__all__ = [
+    "Explainer",
+    "along",
+    "class_images",
+    "convolve",
+    "effective_field",
+    "explain",
+    "explanation_sheet",
+    "feature_maps",
+    "feature_sheet",
+    "filter_sheet",
+    "filters_of",
+    "inspect_network",
+    "kernel",
+    "most_exciting",
+    "open_network",
+    "pool",
+    "projections",
+    "subject",
+    "unit_images",
+]
+
+_HOME = {
+    "Explainer": "cvtasks.insight.explaining.explainer",
+    "along": "cvtasks.insight.filtering.convolution",
+    "class_images": "cvtasks.insight.units.class_images",
+    "convolve": "cvtasks.insight.filtering.convolution",
+    "effective_field": "cvtasks.insight.architecture.effective",
+    "explain": "cvtasks.insight.explaining.explanation",
+    "explanation_sheet": "cvtasks.insight.explaining.overlay",
+    "feature_maps": "cvtasks.insight.units.feature_maps",
+    "feature_sheet": "cvtasks.insight.units.feature_maps",
+    "filter_sheet": "cvtasks.insight.units.weight_sheets",
+    "filters_of": "cvtasks.insight.units.weight_sheets",
+    "inspect_network": "cvtasks.insight.architecture.inspection",
+    "kernel": "cvtasks.insight.filtering.kernels",
+    "most_exciting": "cvtasks.insight.units.exciting",
+    "open_network": "cvtasks.insight.opened",
+    "pool": "cvtasks.insight.filtering.pooling",
+    "projections": "cvtasks.insight.units.exciting",
+    "subject": "cvtasks.insight.subjects",
+    "unit_images": "cvtasks.insight.units.class_images",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a function when it is first used: half of them need Keras, and convolutions by hand should not wait for it."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvtasks.errors import ModelError, UsageError, did_you_mean
-from cvtasks.insight.subjects import default_size
+from cvtasks.errors import UsageError
+from cvtasks.insight.subjects import check_subject, default_size
 from cvtasks.model import check_files, load_network
 from cvtasks.networks.backbones import BACKBONES, build_backbone
 from cvtasks.networks.imagenet import load_imagenet
 from cvtasks.networks.weights import transfer
 from cvtasks.recipe import Recipe, read_recipe
-from cvtasks.zoo import RECIPE, model_folder, zoo_names
+from cvtasks.zoo import RECIPE, model_folder
 
 if TYPE_CHECKING:
     import keras
@@ -44,13 +44,10 @@ def open_network(name: str, weights: str = "", seed: int = 0) -> Opened:
 
     Raises:
         ModelError: it is none of these, or has no weights or damaged ones.
-        UsageError: weights are given for a model, which has its own.
+        UsageError: it is both a network and a model; or weights are given for a model, which has its own.
     """
-    if name in BACKBONES and not (Path(name) / RECIPE).is_file():
+    if check_subject(name):
         return _backbone(name, weights, seed)
-    if name not in zoo_names() and not any(mark in name for mark in "/\\") and not Path(name).exists():
-        known = (*zoo_names(), *BACKBONES)
-        raise ModelError(f"MODEL is a name of the zoo, a folder or a backbone; {name!r} is none. {did_you_mean(name, known)}")
     folder = model_folder(name)
     recipe = read_recipe(folder / RECIPE)
     if weights:

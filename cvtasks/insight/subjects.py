@@ -64,7 +64,7 @@ def check_subject(name: str) -> bool:
         return True
     if not folder and not any(mark in name for mark in "/\\"):
         hint = did_you_mean(name, [*BACKBONES, *zoo_names()])
-        raise ModelError(f"what to inspect is a network, a model of the zoo or a folder; {name[:100]!r} is none. {hint}")
+        raise ModelError(f"what to look into is a network, a model of the zoo or a folder; {name[:100]!r} is none. {hint}")
     model_folder(name)
     return False
 

@@ -171,26 +171,26 @@ def sheet(
         canvas[top : top + _BAR[1], _EDGE + 18 : _EDGE + 18 + _BAR[0]] = bar
     picture = Image.fromarray(canvas)
     pen = ImageDraw.Draw(picture)
-    pen.text((_EDGE, _EDGE), title, INK, _font(20))
+    pen.text((_EDGE, _EDGE), title, INK, text_font(20))
     for number, line in enumerate(legend):
-        pen.text((_EDGE, _EDGE + _TITLE + number * _LINE), line, PALE, _font(13))
+        pen.text((_EDGE, _EDGE + _TITLE + number * _LINE), line, PALE, text_font(13))
     for caption, (x, y) in zip(captions, corners, strict=True):
         for number, line in enumerate(caption):
-            pen.text((x, y + number * _CAPTION), line, INK if number == 0 else PALE, _font(12), anchor="ma")
+            pen.text((x, y + number * _CAPTION), line, INK if number == 0 else PALE, text_font(12), anchor="ma")
     if scale:
         for number, mark in enumerate(scale.marks):
             x = _EDGE + 18 + _BAR[0] * number / (len(scale.marks) - 1)
-            pen.text((x, top + _BAR[1] + 3), mark, PALE, _font(12), anchor="ma")
+            pen.text((x, top + _BAR[1] + 3), mark, PALE, text_font(12), anchor="ma")
     return np.asarray(picture)
 
 
 def _width(text: str, size: int) -> int:
-    return int(np.ceil(_font(size).getlength(text)))
+    return int(np.ceil(text_font(size).getlength(text)))
 
 
 @lru_cache(maxsize=8)
-def _font(size: int) -> "FreeTypeFont":
-    """DejaVu Sans, which comes with matplotlib and has more than Latin letters."""
+def text_font(size: int) -> "FreeTypeFont":
+    """DejaVu Sans, which comes with Matplotlib and has more than Latin letters; `size` in pixels."""
     from pathlib import Path
 
     import matplotlib as mpl

@@ -14,6 +14,7 @@ from cvtasks.insight.architecture.layers import Shape, Step, step, unknown
 if TYPE_CHECKING:
     import keras
 
+# What a layer of somebody else may raise where it wants numbers and gets shapes; its row then says that it is not known.
 _UNTRACEABLE = (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError, KeyError, IndexError)
 
 

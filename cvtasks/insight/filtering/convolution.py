@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.insight.architecture.arithmetic import same
 
 PADDINGS = {  # name → what `numpy.pad` calls it, and what a row a b c looks like with two cells more on each side
     "valid": ("constant", "a b c: nothing is added"),
@@ -112,8 +113,8 @@ def along(
     elif padding == "full":
         before = after = reach - 1
     elif padding == "same":
-        total = max((-(-size // stride) - 1) * stride + reach - size, 0)
-        before, after = total // 2, total - total // 2
+        keras_like = same(size, window, stride, dilation)
+        before, after = keras_like.before, keras_like.after
     else:
         before = (reach - 1) // 2 if flip else reach // 2
         after = reach - 1 - before

@@ -1,14 +1,11 @@
 """Squared paper: grids of numbers, pictures and lines of text at places counted in cells, as one picture."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
+from cvtasks.insight.tiles import text_font
 
 WINDOW, RESULT, PADDING, PLAIN = (255, 224, 138), (185, 228, 192), (231, 233, 238), (255, 255, 255)
 """RGB fills: of the cells below the window, of a result, of padding, of all others."""
@@ -96,14 +93,3 @@ class Paper:
 def text_width(text: str, size: int = 14) -> float:
     """How wide a line of text is, in cells."""
     return text_font(size).getlength(text) / CELL
-
-
-@lru_cache(maxsize=8)
-def text_font(size: int) -> "FreeTypeFont":
-    """DejaVu Sans, which comes with Matplotlib; `size` in pixels."""
-    from pathlib import Path
-
-    import matplotlib as mpl
-    from PIL import ImageFont
-
-    return ImageFont.truetype(str(Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)
