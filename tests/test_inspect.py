@@ -17,7 +17,7 @@ from cvtasks.insight.architecture.exercise import answer
 from cvtasks.insight.architecture.inspection import PICTURE, inspect_network
 from cvtasks.insight.architecture.listing import record, short, summary, table, to_csv, totals
 from cvtasks.insight.architecture.volumes import longest_path, stages, volumes
-from cvtasks.insight.architecture.work import layer_lines
+from cvtasks.insight.architecture.work import FORMULAS, layer_lines
 from cvtasks.insight.subjects import check_subject, default_size, subject
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.zoo import zoo_names
@@ -39,7 +39,8 @@ from cvtasks.zoo import zoo_names
         ("2", "5", "1", "2", [2, 2]),
         ("5", "3", "2", "valid", [2, 2]),  # "stride of size 2×2, 5×5 input, 2×2 output"
         ("5x3", "2", "1", "valid", [4, 2]),  # the 5×3 input by a 2×2 filter
-        ("5x3", "2", "1", "1", [6, 4]),
+        ("5x3", "2", "1", "1", [6, 4]),  # zeros on all four sides
+        ("5x3", "2", "1", "same", [5, 3]),  # on two
         ("227x227x3", "11", "4", "0", [55, 55]),
         ("280x320", "1x2", "1", "valid", [280, 319]),
     ],
@@ -72,8 +73,10 @@ def test_six_and_three_filters_stack_as_channels():
 
 
 def test_alexnets_first_layers():
-    first = answer("conv", size="227x227x3", kernel="11", stride="4", filters=96).values
+    solved = answer("conv", size="227x227x3", kernel="11", stride="4", filters=96)
+    first = solved.values
     assert first["output"] == [55, 55, 96] and first["weights"] == 3 * 11 * 11 * 96
+    assert "output: 55×55×96, 290,400 units" in solved.lines
     pool = answer("pool", size="55x55x96", kernel="3", stride="2").values
     assert pool["output"] == [27, 27, 96] and pool["parameters"] == 0
 
@@ -92,6 +95,68 @@ def test_three_3x3_against_one_7x7():
     text = "\n".join(answer("conv", kernel="3", layers=3, size="10x20x8").lines)
     for number in (27 * 8 * 8, 49 * 8 * 8, 27 * 10 * 20 * 64, 49 * 10 * 20 * 64):
         assert f"{number:,}" in text
+
+
+def test_two_3x3_against_one_5x5():
+    """ "A convolution 5x5 is 3x3 applied twice", with fewer weights."""
+    solved = answer("conv", kernel="3,3", channels=64).values
+    assert solved["receptive_field"] == [5, 5]
+    assert (solved["weights_in_channels_squared"], solved["one_layer_in_channels_squared"]) == (18, 25)
+    assert (solved["all_weights"], solved["one_layer_weights"]) == (18 * 64**2, 25 * 64**2)
+
+
+@pytest.mark.parametrize("side", [3, 5, 7])
+def test_1xn_and_nx1_against_nxn(side):
+    solved = answer("conv", kernel=f"1x{side},{side}x1", size="10x20x8").values
+    assert solved["receptive_field"] == [side, side]
+    assert (solved["weights_in_channels_squared"], solved["one_layer_in_channels_squared"]) == (2 * side, side**2)
+    assert solved["multiply_adds"] == 10 * 20 * 2 * side * 8**2
+
+
+def test_a_bottleneck_of_half_the_channels_against_one_3x3():
+    """1×1, C → C/2; 3×3; 1×1, C/2 → C: 3.25 C² against 9 C², as the same chain of Keras' layers counts it."""
+    channels, half = 64, 32
+    solved = answer("conv", kernel="1,3,1", filters=(half, half, channels), size=f"7x7x{channels}")
+    assert solved.values["all_weights"] == 3.25 * channels**2 and solved.values["one_layer_weights"] == 9 * channels**2
+    assert any("3.25·C²" in line for line in solved.lines) and any("9·C²" in line for line in solved.lines)
+    network = keras.Sequential([keras.Input((7, 7, channels))])
+    for kernel, filters in ((1, half), (3, half), (1, channels)):
+        network.add(keras.layers.Conv2D(filters, kernel, padding="same", use_bias=False))
+    assert network.count_params() == solved.values["all_weights"]
+    row = inspect_network(network).rows[-1]
+    assert [axis.size for axis in row.field.local] == solved.values["receptive_field"] == [3, 3]
+    assert sum(row.costs.multiply_adds for row in inspect_network(network).rows) == solved.values["multiply_adds"]
+
+
+def test_a_1x1_filter_is_a_dot_product_over_the_channels():
+    solved = answer("conv", size="56x56x64", kernel="1", filters=32)
+    assert solved.values["output"] == [56, 56, 32] and solved.values["weights"] == 32 * 64
+    assert any("1·1·64 + 1 = 65" in line for line in solved.lines)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (3, 2), (4, 2), (3, 1), (2, 3), (5, 3)])
+@pytest.mark.parametrize("padding", ["same", "0"])
+def test_a_transposed_convolution_undoes_what_a_convolution_does_to_sizes(kernel, stride, padding):
+    solved = answer("transposed", size="4x5x3", kernel=str(kernel), stride=str(stride), padding=padding, filters=2)
+    made = solved.values["output"]
+    image = keras.Input((4, 5, 3))
+    named = "same" if padding == "same" else "valid"
+    x = keras.layers.Conv2DTranspose(2, kernel, stride, named)(image)
+    if padding == "same" or kernel >= stride:  # Keras adds what is missing to a stride that is larger than the kernel
+        assert made == list(x.shape[1:])
+        row = inspect_network(keras.Model(image, x)).rows[-1]
+        assert (row.costs.connections, row.costs.multiply_adds) == (
+            solved.values["connections"],
+            solved.values["multiply_adds"],
+        )
+        assert f"{row.shape[0]}" in solved.lines[0]
+    sizes = [line for line in solved.lines if "(W − 1)·S" in line]
+    assert sizes and not any("− -" in line or "·-" in line for line in sizes)
+    if padding == "0":
+        back = answer("conv", size=f"{made[0]}x{made[1]}x2", kernel=str(kernel), stride=str(stride)).values
+        assert back["fits"] and back["output"][:2] == [4, 5]
+        cut = answer("transposed", size="4x5x3", kernel="5", stride="2", padding="2").values["output"]
+        assert cut[:2] == [(4 - 1) * 2 + 5 - 2 * 2, (5 - 1) * 2 + 5 - 2 * 2]
 
 
 def test_a_dense_layer_on_200x200_has_forty_million_connections():
@@ -130,6 +195,12 @@ def test_q_by_r_and_m_by_n():
         {"size": "7x7x3", "kernel": "3", "channels": 4},
         {"kernel": "1x3", "layers": 2},
         {"size": "7", "kernel": "3", "filters": 0},
+        {"size": "7", "kernel": "3", "filters": (3, 4)},
+        {"kernel": "1,3", "filters": (3,)},
+        {"kernel": "1,3", "filters": (3, 4)},
+        {"kernel": "1,3", "stride": "2"},
+        {"kernel": "1,3", "layers": 2},
+        {"kernel": "1,,3"},
     ],
 )
 def test_an_exercise_without_sense_is_refused(wrong):
@@ -369,6 +440,8 @@ def test_the_work_of_a_layer_shows_the_formulas_with_its_numbers():
     for row in found.rows:
         lines = layer_lines(row)
         assert lines[0].startswith(f"{row.name}: ") and len(lines) > 3
+        assert (row.kind in FORMULAS) == (FORMULAS.get(row.kind) in lines)
+        assert any(line.startswith(f"units: {'·'.join(map(str, row.shape))} = ") for line in lines)
 
 
 def test_numbers_are_short():

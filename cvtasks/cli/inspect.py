@@ -15,14 +15,15 @@ from cvtasks.errors import UsageError
 if TYPE_CHECKING:
     from cvtasks.insight.architecture.inspection import Inspection
 
-_EXERCISE = "Of conv, pool and dense: "
+_EXERCISE = "Of an exercise: "
 _PICTURES = 8  # of noise, for the effective field
-_DEFAULTS = {"filters": 1, "channels": 0, "layers": 1}
+_DEFAULTS = {"channels": 0, "layers": 1}
 
 SubjectArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NETWORK|MODEL", help="A network of a paper, a name of `cvtasks models`, a folder; conv, pool, dense."
+        metavar="NETWORK|MODEL",
+        help="A network of a paper, a model (see `cvtasks models`), a folder; conv, transposed, pool or dense.",
     ),
 ]
 SizeOption = Annotated[str, typer.Option(metavar="N|HxW", help="The picture's size; default: the paper's or the model's.")]
@@ -35,13 +36,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout a
 CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout and nothing else there.")]
 OutputOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Draw the architecture (SVG) there.")]
 InputOption = Annotated[str, typer.Option("--input", metavar="N|HxW|HxWxC", help=f"{_EXERCISE}the input.")]
-KernelOption = Annotated[str, typer.Option(metavar="K|HxW", help=f"{_EXERCISE}the kernel.")]
+KernelOption = Annotated[
+    str, typer.Option(metavar="K|HxW[,…]", help=f"{_EXERCISE}the kernel; several are convolutions one after the other.")
+]
 StrideOption = Annotated[str, typer.Option(metavar="S", help=f"{_EXERCISE}the stride.", show_default="1, of pool: the kernel")]
 PaddingOption = Annotated[str, typer.Option(metavar="P|same|valid", help=f"{_EXERCISE}zeros on each side.", show_default="0")]
 DilationOption = Annotated[
     str, typer.Option(metavar="D", help=f"{_EXERCISE}distance of the inputs it looks at.", show_default="1")
 ]
-FiltersOption = Annotated[int, typer.Option("--filters", "--units", metavar="F", min=1, help=f"{_EXERCISE}how many outputs.")]
+FiltersOption = Annotated[
+    str,
+    typer.Option(
+        "--filters", "--units", metavar="F[,…]", help=f"{_EXERCISE}how many outputs, of each kernel.", show_default="1"
+    ),
+]
 ChannelsOption = Annotated[int, typer.Option(metavar="C", min=0, help=f"{_EXERCISE}of the input.", show_default="1")]
 LayersOption = Annotated[int, typer.Option(metavar="L", min=1, help="So many convolutions one after the other.")]
 
@@ -60,7 +68,7 @@ def inspect(
     stride: StrideOption = "",
     padding: PaddingOption = "",
     dilation: DilationOption = "",
-    filters: FiltersOption = 1,
+    filters: FiltersOption = "",
     channels: ChannelsOption = 0,
     layers: LayersOption = 1,
 ) -> None:
@@ -75,13 +83,16 @@ def inspect(
     cvtasks inspect conv --input 7 --kernel 3 --stride 2 --padding 0
     cvtasks inspect conv --input 32x32x3 --kernel 5 --padding 2 --filters 10
     cvtasks inspect conv --kernel 3 --layers 3
+    cvtasks inspect conv --kernel 1,3,1 --filters 64,64,256 --input 56x56x256
+    cvtasks inspect transposed --input 14x14x512 --kernel 2 --stride 2 --filters 256
     """
     from cvtasks.insight.architecture.exercise import KINDS
 
     if as_json and as_csv:
         raise UsageError("--json and --csv are two ways to print the same; choose one.")
     given = {"input": input_size, "kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
-    counts = {"filters": filters, "channels": channels, "layers": layers}
+    given |= {"filters": filters}
+    counts = {"channels": channels, "layers": layers}
     if subject in KINDS:
         others = {"size": size, "layer": layer, "effective": effective, "csv": as_csv, "output": output}
         _refuse(others, f"{subject} is one layer by itself and takes --input, --kernel, --stride …")
@@ -101,7 +112,7 @@ def _refuse(options: dict[str, Any], rule: str) -> None:
 
 
 def _exercise(kind: Any, given: dict[str, str], counts: dict[str, int], as_json: bool) -> None:
-    from cvtasks.insight.architecture.exercise import answer
+    from cvtasks.insight.architecture.exercise import answer, several
 
     solved = answer(
         kind,
@@ -110,6 +121,7 @@ def _exercise(kind: Any, given: dict[str, str], counts: dict[str, int], as_json:
         stride=given["stride"],
         padding=given["padding"] or "valid",
         dilation=given["dilation"] or "1",
+        filters=several(given["filters"], "filters") if given["filters"] else (),
         **counts,
     )
     print(json.dumps(solved.values) if as_json else "\n".join(solved.lines))

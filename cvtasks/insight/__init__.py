@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cvtasks.insight.explaining.explainer import Explainer
     from cvtasks.insight.explaining.explanation import explain
     from cvtasks.insight.explaining.overlay import explanation_sheet
+    from cvtasks.insight.filtering.backward import convolution_gradients, convolve_transposed, pool_gradient
     from cvtasks.insight.filtering.convolution import along, convolve
     from cvtasks.insight.filtering.kernels import kernel
     from cvtasks.insight.filtering.pooling import pool
@@ -25,7 +26,9 @@ __all__ = [
     "Explainer",
     "along",
     "class_images",
+    "convolution_gradients",
     "convolve",
+    "convolve_transposed",
     "effective_field",
     "explain",
     "explanation_sheet",
@@ -38,6 +41,7 @@ __all__ = [
     "most_exciting",
     "open_network",
     "pool",
+    "pool_gradient",
     "projections",
     "subject",
     "unit_images",
@@ -47,6 +51,9 @@ _HOME = {
     "Explainer": "cvtasks.insight.explaining.explainer",
     "along": "cvtasks.insight.filtering.convolution",
     "class_images": "cvtasks.insight.units.class_images",
+    "convolution_gradients": "cvtasks.insight.filtering.backward",
+    "convolve_transposed": "cvtasks.insight.filtering.backward",
+    "pool_gradient": "cvtasks.insight.filtering.backward",
     "convolve": "cvtasks.insight.filtering.convolution",
     "effective_field": "cvtasks.insight.architecture.effective",
     "explain": "cvtasks.insight.explaining.explanation",

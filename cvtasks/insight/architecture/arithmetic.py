@@ -3,7 +3,7 @@
 Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016. Everything is about one axis; a picture has two.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from cvtasks.errors import UsageError
@@ -35,7 +35,12 @@ class Window:
         return self.dilation * (self.kernel - 1) + 1
 
     def exact(self, size: int) -> Fraction:
-        """(W − K + P before + P after) / S + 1, which is a whole number where the windows fill the padded input exactly."""
+        """(W − K + P before + P after) / S + 1, which is a whole number where the windows fill the padded input exactly.
+
+        (W − 1) · S + K − P before − P after of a transposed convolution.
+        """
+        if self.transposed:
+            return Fraction((size - 1) * self.stride + self.reach - self.before - self.after)
         return Fraction(size - self.reach + self.before + self.after, self.stride) + 1
 
     def fits(self, size: int) -> bool:
@@ -69,6 +74,25 @@ def same(size: int, kernel: int, stride: int, dilation: int = 1) -> Window:
     return Window(kernel, stride, total // 2, total - total // 2, dilation)
 
 
+def transposed(size: int, kernel: int, stride: int, padding: str | int, dilation: int = 1) -> Window:
+    """The window of a transposed convolution, which undoes what a convolution of these numbers does to sizes.
+
+    Args:
+        padding: what is cut off the output at both ends; "valid" cuts nothing, "same" what makes it `size` · `stride`.
+
+    Raises:
+        UsageError: a number that no window has.
+
+    >>> [output_size(4, transposed(4, 3, 2, padding)) for padding in ("valid", 1, "same")]
+    [9, 7, 8]
+    """
+    one = padded(size, kernel, stride, 0 if padding == "same" else padding, dilation)
+    if padding == "same":
+        surplus = one.reach - stride
+        one = replace(one, before=max(surplus, 0) // 2, after=surplus - max(surplus, 0) // 2)
+    return replace(one, transposed=True)
+
+
 def padded(size: int, kernel: int, stride: int, padding: str | int, dilation: int = 1) -> Window:
     """The window for a padding as users write it: "same", "valid", or so many zeros at both ends.
 
@@ -88,6 +112,8 @@ def padded(size: int, kernel: int, stride: int, padding: str | int, dilation: in
 
 def output_size(size: int, window: Window) -> int:
     """How many outputs a window has on `size` inputs: (W − K + 2P) / S + 1, rounded down; 0 where it does not fit once.
+
+    (W − 1) · S + K − 2P of a transposed convolution.
 
     >>> [output_size(7, Window(3, stride)) for stride in (1, 2, 3)]
     [5, 3, 2]

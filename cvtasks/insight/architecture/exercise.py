@@ -1,25 +1,18 @@
 """One convolution, pooling or dense layer by itself: the exercises of a lecture, answered with their work."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import prod
 from typing import Any, Literal
 
 from cvtasks.errors import UsageError
 from cvtasks.insight.architecture import work
-from cvtasks.insight.architecture.arithmetic import Window, output_size, padded, stacked_field
+from cvtasks.insight.architecture.arithmetic import Window, output_size, padded, stacked_field, transposed
+from cvtasks.insight.architecture.chain import chain
 from cvtasks.insight.architecture.receptive import Field
+from cvtasks.insight.architecture.solution import Solution
 
-Kind = Literal["conv", "pool", "dense"]
-KINDS: tuple[Kind, ...] = ("conv", "pool", "dense")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer with its work: lines to read, and the same as plain values."""
-
-    lines: tuple[str, ...]
-    values: Mapping[str, Any]
+Kind = Literal["conv", "transposed", "pool", "dense"]
+KINDS: tuple[Kind, ...] = ("conv", "transposed", "pool", "dense")
 
 
 def numbers(text: str, name: str, least: int, most: int) -> tuple[int, ...]:
@@ -30,8 +23,11 @@ def numbers(text: str, name: str, least: int, most: int) -> tuple[int, ...]:
     """
     parts = text.lower().replace("×", "x").split("x")
     if not least <= len(parts) <= most or not all(part.strip().isdecimal() and len(part) < 7 for part in parts):
-        example = {"input": "32, 280x320 or 32x32x3", "size": "224 or 240x320"}.get(name, "3 or 1x2")
-        raise UsageError(f"--{name} must be like {example}: whole numbers, height before width; got {text!r}.")
+        example = {"input": "32, 280x320 or 32x32x3", "size": "224 or 240x320", "filters": "10 or 64,64,256"}.get(
+            name, "3 or 1x2"
+        )
+        order = "" if name == "filters" else ", height before width"
+        raise UsageError(f"--{name} must be like {example}: whole numbers{order}; got {text!r}.")
     return tuple(int(part) for part in parts)
 
 
@@ -39,6 +35,11 @@ def pair(text: str, name: str) -> tuple[int, int]:
     """Read a number, or height × width."""
     read = numbers(text, name, 1, 2)
     return (read[0], read[-1])
+
+
+def several(text: str, name: str) -> tuple[int, ...]:
+    """Read "10" or "64,64,256"."""
+    return tuple(numbers(part, name, 1, 1)[0] for part in text.split(","))
 
 
 def answer(
@@ -49,24 +50,26 @@ def answer(
     stride: str = "",
     padding: str = "valid",
     dilation: str = "1",
-    filters: int = 1,
+    filters: int | Sequence[int] = (),
     channels: int = 0,
     layers: int = 1,
-) -> Answer:
+) -> Solution:
     """Answer an exercise.
 
     Args:
         size: of the input: "7", "280x320" (height before width), "32x32x3".
-        kernel, stride, dilation: "3" or "1x2"; padding also "same" or "valid". A pooling moves by its kernel by default.
-        filters: of a convolution; units of a dense layer.
+        kernel, stride, dilation: "3" or "1x2"; padding also "same" or "valid", of a transposed convolution what is cut off on
+            each side. A pooling moves by its kernel by default. Several kernels, "1,3,1", are a `chain`.
+        filters: of a convolution, 1 by default; of each one of a chain; units of a dense layer.
         channels: of the input, where `size` does not say it.
         layers: so many convolutions one after the other, each with as many filters as channels.
 
     Raises:
         UsageError: a number is missing, or none that a layer can have.
     """
-    if min(filters, layers) < 1 or channels < 0:
-        raise UsageError(f"--filters and --layers must be at least 1; got {filters} and {layers}.")
+    filters = (filters,) if isinstance(filters, int) else tuple(filters)
+    if min((*filters, layers)) < 1 or channels < 0:
+        raise UsageError(f"--filters and --layers must be at least 1; got {work.listed(filters)} and {layers}.")
     read = numbers(size, "input", 1, 3) if size else ()
     if len(read) == 3 and channels and channels != read[2]:
         raise UsageError(f"--input {size} has {read[2]} channels; --channels says {channels}. Leave one of them out.")
@@ -76,23 +79,36 @@ def answer(
         raise UsageError(
             "dense joins every input with every output; it takes --input and --filters alone. Leave the others out."
         )
-    if kind == "pool" and (filters > 1 or layers > 1):
+    if kind == "pool" and (filters not in ((), (1,)) or layers > 1):
         raise UsageError("pool has as many outputs as the input has channels; leave --filters and --layers out.")
-    if kind == "dense":
-        return _dense(shape, filters)
-    if not kernel:
+    if kind == "transposed" and layers > 1:
+        raise UsageError("--layers is for conv; leave it out.")
+    if kind != "dense" and not kernel:
         raise UsageError(f"{kind} needs --kernel, like --kernel 3.")
-    pairs = [pair(kernel, "kernel"), pair(stride or ("1" if kind == "conv" else kernel), "stride"), pair(dilation, "dilation")]
+    if "," in kernel:
+        if kind != "conv" or layers > 1 or (stride or "1") != "1" or dilation != "1" or padding not in ("valid", "same"):
+            raise UsageError(
+                "several kernels are a chain of conv whose maps keep their size; it takes --filters, --channels and --input. "
+                "Leave the others out."
+            )
+        return chain([pair(part, "kernel") for part in kernel.split(",")], filters, known, shape[:2] or None)
+    if len(filters) > 1:
+        raise UsageError(f"several --filters go with several kernels, like --kernel 1,3,1; got {work.listed(filters)}.")
+    count = filters[0] if filters else 1
+    if kind == "dense":
+        return _dense(shape, count)
+    pairs = [pair(kernel, "kernel"), pair(stride or (kernel if kind == "pool" else "1"), "stride"), pair(dilation, "dilation")]
     if layers > 1:
         return _stack(layers, pairs, known, shape)
     if not shape:
         raise UsageError(f"{kind} needs --input, like --input 32x32x3; only --layers does without.")
     zeros = (padding, padding) if padding in ("same", "valid") else pair(padding, "padding")
-    rows, columns = (padded(shape[i], pairs[0][i], pairs[1][i], zeros[i], pairs[2][i]) for i in (0, 1))
-    return _window(kind, shape, (rows, columns), filters if kind == "conv" else shape[2])
+    make = transposed if kind == "transposed" else padded
+    rows, columns = (make(shape[i], pairs[0][i], pairs[1][i], zeros[i], pairs[2][i]) for i in (0, 1))
+    return _window(kind, shape, (rows, columns), shape[2] if kind == "pool" else count)
 
 
-def _window(kind: Kind, shape: tuple[int, ...], windows: tuple[Window, Window], filters: int) -> Answer:
+def _window(kind: Kind, shape: tuple[int, ...], windows: tuple[Window, Window], filters: int) -> Solution:
     sides = [output_size(size, window) for size, window in zip(shape[:2], windows, strict=True)]
     fits = all(window.fits(size) for size, window in zip(shape[:2], windows, strict=True))
     output = (*sides, filters)
@@ -110,24 +126,26 @@ def _window(kind: Kind, shape: tuple[int, ...], windows: tuple[Window, Window], 
     }
     if not fits:
         lines = [line.partition(", rounded")[0] for line in lines] + _misfit(shape, windows, sides)
-        return Answer(tuple(lines), values)
-    lines.append(f"output: {'×'.join(map(str, output))}")
+        return Solution(tuple(lines), values)
+    lines.append(f"output: {work.volume(output)}")
     taps = prod(window.taps(size, made) for size, made, window in zip(shape, sides, windows, strict=False))
     if kind == "pool":
         values |= {"parameters": 0, "connections": taps * filters}
         lines += ["parameters: none", f"connections: {work.shown(taps * filters)}"]
     else:
-        kernel, places = [window.kernel for window in windows], prod(sides)
+        at = shape[:2] if kind == "transposed" else sides  # where the kernel is laid
+        kernel, places = [window.kernel for window in windows], prod(at)
         weights = prod(kernel) * shape[2] * filters
         values |= {"weights": weights, "biases": filters, "parameters": weights + filters, "multiply_adds": places * weights}
         values |= {"connections": taps * shape[2] * filters, "dense_weights": prod(shape) * prod(output)}
-        values["additions"] = places * filters * prod(kernel) * shape[2]
-        lines += work.convolution_lines(kernel, shape[2], filters, sides, filters)
+        if kind == "conv":
+            values["additions"] = places * filters * prod(kernel) * shape[2]
+        lines += work.convolution_lines(kernel, shape[2], filters, at, filters, kind == "transposed")
         lines += work.connection_lines(values["connections"], values["multiply_adds"])
         lines += work.dense_comparison(shape, output, weights, places * weights)
     field = Field().through(windows)
     values["receptive_field"] = [axis.size for axis in field.local or ()]
-    return Answer((*lines, *work.field_lines(windows, Field(), field)), values)
+    return Solution((*lines, *work.field_lines(windows, Field(), field)), values)
 
 
 def _misfit(shape: tuple[int, ...], windows: tuple[Window, Window], sides: list[int]) -> list[str]:
@@ -152,7 +170,7 @@ def _misfit(shape: tuple[int, ...], windows: tuple[Window, Window], sides: list[
     return lines
 
 
-def _dense(shape: tuple[int, ...], units: int) -> Answer:
+def _dense(shape: tuple[int, ...], units: int) -> Solution:
     if not shape:
         raise UsageError("dense needs --input, like --input 200x200, and --filters for its units.")
     inputs = prod(shape)
@@ -165,18 +183,21 @@ def _dense(shape: tuple[int, ...], units: int) -> Answer:
         f"biases: {units:,}; parameters: {work.shown(weights + units)}",
         "receptive field: the whole input",
     )
-    return Answer(lines, values)
+    return Solution(lines, values)
 
 
-def _stack(layers: int, pairs: list[tuple[int, int]], channels: int, shape: tuple[int, ...]) -> Answer:
+def _stack(layers: int, pairs: list[tuple[int, int]], channels: int, shape: tuple[int, ...]) -> Solution:
     (kernel, other), (stride, across), (dilation, wide) = pairs
     if kernel != other or stride != across or dilation != wide:
-        raise UsageError("--layers needs a square kernel and one stride; give --kernel 3, not 1x3.")
+        raise UsageError(
+            "--layers needs a square kernel and one stride, like --kernel 3; kernels that differ are written one after the other, "
+            f"like --kernel {kernel}x{other},{other}x{kernel}."
+        )
     reach = stacked_field(layers, kernel, stride, dilation)
     values = {"kind": "conv", "layers": layers, "kernel": [kernel] * 2, "stride": [stride] * 2, "receptive_field": [reach] * 2}
     if (stride, dilation) != (1, 1):
         steps = " + ".join(f"{dilation * (kernel - 1)}·{stride**number}" for number in range(layers))
-        return Answer((f"receptive field: 1 + Σ D·(K − 1)·Sⁿ = 1 + {steps} = {reach}",), values)
+        return Solution((f"receptive field: 1 + Σ D·(K − 1)·Sⁿ = 1 + {steps} = {reach}",), values)
     values |= {"weights_in_channels_squared": layers * kernel**2, "one_layer_in_channels_squared": reach**2}
     places = (shape[0], shape[1]) if shape else None
-    return Answer(tuple(work.stack_lines(layers, kernel, channels or None, places)), values)
+    return Solution(tuple(work.stack_lines(layers, kernel, channels or None, places)), values)

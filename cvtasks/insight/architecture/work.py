@@ -9,6 +9,22 @@ from cvtasks.insight.architecture.layers import Shape, Windows
 from cvtasks.insight.architecture.receptive import Axis, Field
 
 SIDES = ("height", "width")
+_NORM = "y = γ·x̂ + β, x̂ = (x − E[x]) / √(Var[x] + ε)"
+FORMULAS = {
+    "batch norm": f"{_NORM}: of each channel, over all places of a batch while it learns, their running values after",
+    "layer norm": f"{_NORM}: over the channels of one picture, at each place",
+    "group norm": f"{_NORM}: over all places and the channels of a group, of one picture",
+    "local norm": "yᵢ = xᵢ / (k + α·Σ xⱼ²)^β: over the channels j next to i, at each place",
+    "relu": "y = max(0, x)",
+    "softmax": "yᵢ = exp(xᵢ) / Σ exp(xⱼ)",
+    "max pool": "y = max x over the window; the place of the maximum is where its gradient goes",
+    "mean pool": "y = Σ x / n over the n units of the window",
+    "global mean": "y = Σ x / (H·W) over all places",
+    "dense": "y = b + Σ w·x over all inputs",
+    "conv": "y = b + Σ w·x over the window and all channels",
+    "depthwise": "y = b + Σ w·x over the window, of each channel by itself",
+}
+"""What a kind of layer computes, as the lectures write it."""
 
 
 def shown(value: float) -> str:
@@ -25,6 +41,21 @@ def times(*factors: float) -> str:
     return "·".join(map(shown, factors))
 
 
+def times_sign(sides: Sequence[int]) -> str:
+    """Sides as one writes them: 3×3."""
+    return "×".join(map(str, sides))
+
+
+def volume(shape: Sequence[int]) -> str:
+    """A map's shape, and how many units that is: 55×55×96, 290,400 units."""
+    return f"{times_sign(shape)}, {shown(prod(shape))} units"
+
+
+def listed(values: Sequence[int]) -> str:
+    """Numbers as the command line takes them: 64,64,256."""
+    return ",".join(map(str, values)) or "none"
+
+
 def size_lines(windows: Windows, before: Shape, after: Shape) -> list[str]:
     """How the size of the output comes about, for height and width, or for both at once where they are equal."""
     lines = [_size(window, size, made) for window, size, made in zip(windows, before[:2], after[:2], strict=True)]
@@ -36,9 +67,11 @@ def size_lines(windows: Windows, before: Shape, after: Shape) -> list[str]:
 def _size(window: Window, size: int, made: int) -> str:
     reach = f"{window.reach}" if window.dilation == 1 else f"({window.dilation}·({window.kernel} − 1) + 1)"
     padding = window.before + window.after
-    if window.transposed:
-        return f"(W − 1)·S + K − P = ({size} − 1)·{window.stride} + {reach} − {padding} = {made}"
     even = window.before == window.after
+    if window.transposed:
+        formula, cut = ("K − 2P", f"2·{window.before}") if even else ("K − P", f"{padding}")
+        line = f"(W − 1)·S + {formula} = ({size} − 1)·{window.stride} + {reach} − {cut} = {made}"
+        return line.replace("− 2·-", "+ 2·").replace("− -", "+ ")
     formula = "(W − K + 2P)/S + 1" if even else "(W − K + P₁ + P₂)/S + 1"
     zeros = f"2·{window.before}" if even else f"{window.before} + {window.after}"
     exact = window.exact(size)
@@ -49,12 +82,15 @@ def _size(window: Window, size: int, made: int) -> str:
     return f"{line}, rounded down to {output_size(size, window)}: the window does not fit exactly, so the end is left out"
 
 
-def convolution_lines(kernel: Sequence[int], channels: int, filters: int, sides: Sequence[int], biases: int) -> list[str]:
+def convolution_lines(
+    kernel: Sequence[int], channels: int, filters: int, sides: Sequence[int], biases: int, transposed: bool = False
+) -> list[str]:
     """Weights, biases, multiplications and additions of a convolution.
 
     Args:
         channels: that one filter looks at.
         sides: height and width of the map at whose places it is used.
+        transposed: it writes instead of looking; its additions are those of the connections that meet.
     """
     one, places = (*kernel, channels), prod(sides)
     weights = prod(one) * filters
@@ -65,6 +101,8 @@ def convolution_lines(kernel: Sequence[int], channels: int, filters: int, sides:
     else:
         lines.append(f"biases: none; parameters: {shown(weights)}")
     lines.append(f"multiply-adds: places · weights = {times(*sides)} · {shown(weights)} = {shown(places * weights)}")
+    if transposed:
+        return lines
     sums = prod(one) - 1 + bool(biases)
     each = "K·K·C, one of them for the bias" if biases else "K·K·C − 1"
     lines.append(
@@ -78,7 +116,7 @@ def connection_lines(connections: int, multiply_adds: int) -> list[str]:
     if not connections:
         return []
     lost = multiply_adds - connections
-    note = f", as {shown(lost)} of the multiply-adds meet padding" if lost > 0 else ""
+    note = f", as {shown(lost)} of the multiply-adds fall outside the map" if lost > 0 else ""
     return [f"connections: {shown(connections)}{note}"]
 
 
@@ -128,6 +166,8 @@ def layer_lines(row: Row) -> list[str]:
     shape = "×".join(map(str, row.shape))
     lines = [f"{row.name}: {row.kind}, {', '.join('×'.join(map(str, one)) for one in row.before)} → {shape}"]
     cost = row.costs
+    if row.kind in FORMULAS:
+        lines.append(FORMULAS[row.kind])
     if row.windows is not None:
         lines += size_lines(row.windows, row.before[0], row.shape)
     if row.windows is not None and row.kind in ("conv", "depthwise", "transposed"):
@@ -137,7 +177,7 @@ def layer_lines(row: Row) -> list[str]:
         channels = 1 if row.kind == "depthwise" else used // (prod(kernel) * row.shape[2])
         if cost.shared:
             lines.append("its parameters are those of its first call")
-        lines += convolution_lines(kernel, channels, row.shape[2], sides, cost.biases)
+        lines += convolution_lines(kernel, channels, row.shape[2], sides, cost.biases, row.kind == "transposed")
         if row.kind == "conv":
             lines += dense_comparison(row.before[0], row.shape, used, cost.multiply_adds)
     elif row.kind == "dense":
@@ -151,7 +191,7 @@ def layer_lines(row: Row) -> list[str]:
     else:
         lines += ["parameters: none"]
     lines += connection_lines(cost.connections, cost.multiply_adds)
-    lines += [f"memory of the output: {times(*row.shape)} numbers = {shown(cost.memory)} bytes"]
+    lines += [f"units: {times(*row.shape)} = {shown(prod(row.shape))}; memory: {shown(cost.memory)} bytes"]
     if row.windows is not None:
         return lines + field_lines(row.windows, row.given, row.field) + list(row.notes)
     seen, stride, offset = field_text(row)

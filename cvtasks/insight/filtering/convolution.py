@@ -175,12 +175,12 @@ def convolve(
     result = np.zeros((rows.output, columns.output, *(weights.shape[3:] if layer else image.shape[2:])))
     for m in range(rows.window):
         for n in range(columns.window):
-            under = ground[_under(rows, m), _under(columns, n)]  # what the kernel's cell (m, n) lies on, at all positions
-            result += under @ weights[m, n] if layer else under * weights[m, n]
+            seen = ground[under(rows, m), under(columns, n)]  # what the kernel's cell (m, n) lies on, at all positions
+            result += seen @ weights[m, n] if layer else seen * weights[m, n]
     return result + bias
 
 
-def _under(axis: Extent, cell: int) -> slice:
+def under(axis: Extent, cell: int) -> slice:
     """The padded input's rows, or columns, that a cell of the kernel lies on while the kernel is moved."""
     first = cell * axis.dilation
     return slice(first, first + (axis.output - 1) * axis.stride + 1, axis.stride)

@@ -11,6 +11,12 @@ POOLINGS = ("max", "average", "sum", "lp")
 Pooling = Literal["max", "average", "sum", "lp"]
 
 
+def check_pooling(how: str) -> None:
+    """Raise UsageError if there is no such pooling."""
+    if how not in POOLINGS:
+        raise UsageError(f"The pooling must be {', '.join(POOLINGS)}; got {how!r}. {did_you_mean(how, POOLINGS)}")
+
+
 def pool_extents(shape: tuple[int, ...], size: int, stride: int = 0, padding: str = "valid") -> tuple[Extent, Extent]:
     """How a square region of `size` goes over rows and columns; a `stride` of 0 is the size, so that regions do not overlap.
 
@@ -47,8 +53,7 @@ def pool(
     >>> pool(np.array([[1, 2, 0, 1], [3, 4, 1, 0]]), 2).tolist()
     [[4.0, 1.0]]
     """
-    if how not in POOLINGS:
-        raise UsageError(f"The pooling must be {', '.join(POOLINGS)}; got {how!r}. {did_you_mean(how, POOLINGS)}")
+    check_pooling(how)
     image = np.asarray(image, np.float64)
     if image.ndim not in (2, 3):
         raise UsageError(f"A picture must be (h, w) or (h, w, c); got {image.shape}.")
