@@ -19,7 +19,17 @@ class _Paced(keras.optimizers.Optimizer):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable; the share is a constant of the compiled step."""
-        super().update_step(gradient, variable, learning_rate * self._shares.get(self._get_variable_index(variable), 1.0))
+        super().update_step(gradient, variable, learning_rate * self._share(variable))
+
+    def _apply_weight_decay(self, variables: Collection[keras.Variable]) -> None:
+        """Keras' own decay, but that each variable decays at its share as well: what learns slower forgets slower, at 0 not at all."""
+        for variable in variables:
+            if self.weight_decay is not None and self._use_weight_decay(variable):
+                rate = keras.ops.cast(self.learning_rate, variable.dtype) * self._share(variable)
+                variable.assign(variable - variable * keras.ops.cast(self.weight_decay, variable.dtype) * rate)
+
+    def _share(self, variable: keras.Variable) -> float:
+        return self._shares.get(self._get_variable_index(variable), 1.0)
 
 
 class _AdamW(_Paced, keras.optimizers.AdamW):

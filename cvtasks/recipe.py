@@ -57,8 +57,13 @@ class Recipe:
         for key, side in (("size", self.size), ("data.crop", self.data.crop), *(("data.sides", s) for s in self.data.sides)):
             if side or key != "data.crop":
                 network.check_side(self.backbone, side, key)
+        fitting = [name for name, row in BACKBONES.items() if row.aligned and row.strides[-1] == 32]
+        if self.task.on_features and not network.features:
+            raise ModelError(
+                f"{self.task.name} needs a backbone whose maps are learned features; {self.backbone} is fully connected, and has no "
+                f'map but the picture: it classifies, with `classify.top = "own"`. Set that, or choose one of {", ".join(fitting)}.'
+            )
         if self.task.aligned and not network.aligned:
-            fitting = [name for name, row in BACKBONES.items() if row.aligned and row.strides[-1] == 32]
             raise ModelError(
                 f"{self.task.name} needs a backbone whose maps lie on the picture's grid; {self.backbone} does not pad its "
                 f"convolutions, so its maps are smaller. Choose one of {', '.join(fitting)}."

@@ -10,7 +10,11 @@ class Train:
 
     Attributes:
         epochs: passes over the data; `batch`: pictures a step; `accumulate`: steps that make one update.
-        optimizer: "adamw" or "sgd" (with Nesterov `momentum`); weight decay spares biases and norms.
+        optimizer: "adamw" or "sgd" (with Nesterov `momentum`).
+        weight_decay: each update takes learning rate · weight_decay of every kernel away, and spares biases and norms: Keras'
+            decoupled decay (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019), at the rate at which
+            each kernel learns. For "sgd" with a `momentum` of 0 and no `clip`, that is the same as ½ weight_decay ‖w‖² of the
+            kernels in the loss.
         backbone_rate: share of the learning rate at which the backbone learns, 0 to 1; below 1 where it comes with weights.
         schedule: of the learning rate after `warmup` epochs of linear rise: "cosine" or "poly" (power 0.9) to zero,
             "step" (a tenth after 60 % and again after 85 %), "constant".

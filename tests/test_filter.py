@@ -1,6 +1,7 @@
 """Convolution and pooling with NumPy: the lectures' worked numbers, and SciPy and Keras as oracles."""
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,8 +30,18 @@ def test_five_by_five_cell_by_cell() -> None:
 def test_five_by_three_without_and_with_padding() -> None:
     image, weights = numbers("5 3 4; 1 0 0; 3 6 1; 9 0 2; 7 4 3"), numbers("0 1; -1 2")
     assert convolve(image, weights).tolist() == [[2, 4], [9, -4], [-3, 5], [1, 4]]
-    assert convolve(image, weights, padding="zero")[0].tolist() == [10, 1, 5]
-    assert convolve(image, weights, padding=1)[0, :3].tolist() == [10, 1, 5]
+    # zeros one row above and one column to the left alone, as the kernel's even sides need
+    whole = [[10, 1, 5], [7, 2, 4], [7, 9, -4], [21, -3, 5], [23, 1, 4]]
+    assert convolve(image, weights, padding="zero").tolist() == whole
+    assert convolve(np.pad(image, ((1, 0), (1, 0))), weights).tolist() == whole
+    assert convolve(image, weights, padding=1)[:5, :3].tolist() == whole
+
+
+def test_the_command_prints_the_padded_result_and_nothing_more(cli, tmp_path: Path) -> None:
+    typed = ("5 3 4; 1 0 0; 3 6 1; 9 0 2; 7 4 3", "--kernel", "0 1; -1 2", "--padding", "zero")
+    code, out, _ = cli("filter", *typed, "-o", tmp_path)
+    assert code == 0
+    assert out.split("\noutput\n")[1].split("\n\n")[0] == "10   1   5\n 7   2   4\n 7   9  -4\n21  -3   5\n23   1   4"
 
 
 def test_true_convolution_flips_the_kernel() -> None:
@@ -112,6 +123,30 @@ def test_convolution_is_commutative_associative_and_linear() -> None:
     assert (convolve(a, 2 * c, **full) == 2 * convolve(a, c, **full)).all()
 
 
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("mode", ["cross-correlation", "convolution"])
+def test_a_sum_of_kernels_or_of_pictures_gives_the_sum_of_the_results(padding: str, mode: str) -> None:
+    rng = np.random.default_rng(8)
+    (a, b), (c, d) = (rng.integers(-9, 10, (2, *shape)).astype(float) for shape in ((5, 6), (3, 2)))
+    how = {"mode": mode, "padding": padding}
+    assert (convolve(a, c + d, **how) == convolve(a, c, **how) + convolve(a, d, **how)).all()
+    assert (convolve(a + b, c, **how) == convolve(a, c, **how) + convolve(b, c, **how)).all()
+
+
+@pytest.mark.parametrize("mode", ["cross-correlation", "convolution"])
+def test_a_shifted_picture_gives_the_shifted_result(mode: str) -> None:
+    rng = np.random.default_rng(9)
+    image, weights = rng.integers(-9, 10, (9, 10)).astype(float), rng.integers(-9, 10, (3, 4)).astype(float)
+    for down, right in product((-2, -1, 0, 1, 2), repeat=2):
+        moved = np.roll(image, (down, right), (0, 1))
+        for padding in ("zero", "wrap"):
+            result, again = (convolve(x, weights, padding=padding, mode=mode) for x in (moved, image))
+            same = result == np.roll(again, (down, right), (0, 1))
+            # zeros differ within a kernel of the border, or of the seam where what left the picture comes in again
+            rows, columns = slice(max(down, 0) + 1, 9 + min(down, 0) - 1), slice(max(right, 0) + 2, 10 + min(right, 0) - 2)
+            assert (same if padding == "wrap" else same[rows, columns]).all()
+
+
 def test_three_layers_of_three_see_seven() -> None:
     seen = np.pad([[1.0]], 6)
     for side in (3, 5, 7):
@@ -130,6 +165,39 @@ def test_named_kernels_do_what_they_are_called() -> None:
         assert kernel(name).weights.sum() == pytest.approx(total)
     assert (convolve(upright, kernel("identity").weights, padding="reflect") == upright).all()
     assert (kernel("gaussian", 5).cells[2] == 6 * np.array([1, 4, 6, 4, 1])).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("identity", [[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+        ("edges", [[0, 1, 0], [1, -4, 1], [0, 1, 0]]),
+        ("sharpen", [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+        ("sobel-x", [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
+        ("sobel-y", [[-1, -2, -1], [0, 0, 0], [1, 2, 1]]),
+        ("prewitt-x", [[-1, 0, 1], [-1, 0, 1], [-1, 0, 1]]),
+        ("prewitt-y", [[-1, -1, -1], [0, 0, 0], [1, 1, 1]]),
+    ],
+)
+def test_named_kernels_have_the_textbooks_cells(name: str, cells: list[list[int]]) -> None:
+    assert kernel(name).cells.tolist() == kernel(name).weights.tolist() == cells
+
+
+@pytest.mark.parametrize("ours", ["valid", "full", "zero"])
+def test_a_row_filters_a_signal_as_numpy_does(ours: str) -> None:
+    rng = np.random.default_rng(10)
+    theirs = "same" if ours == "zero" else ours
+    for length in (1, 3, 5):
+        signal, weights = rng.integers(-9, 10, 12).astype(float), rng.integers(-9, 10, length).astype(float)
+        row = {"image": signal[None], "kernel": weights[None], "padding": ours}
+        assert convolve(**row).tolist() == [np.correlate(signal, weights, theirs).tolist()]
+        assert convolve(**row, mode="convolution").tolist() == [np.convolve(signal, weights, theirs).tolist()]
+
+
+def test_a_row_filters_each_line_of_a_picture_by_itself() -> None:
+    image, weights = numbers(FIVE), np.array([1.0, 2, -4])
+    assert convolve(image, weights[None]).tolist() == [np.correlate(line, weights).tolist() for line in image]
+    assert convolve(image, weights[:, None]).T.tolist() == [np.correlate(line, weights).tolist() for line in image.T]
 
 
 # === SciPy and Keras say the same ===
@@ -189,6 +257,17 @@ def test_pooling_same_as_keras(padding: str, stride: int, size: int) -> None:
         expected = theirs(image[None], size, stride or size, padding, data_format="channels_last")
         result = pool(image, size, how, stride=stride, padding=padding)
         np.testing.assert_allclose(result, keras.ops.convert_to_numpy(expected)[0], atol=1e-6)
+
+
+def test_the_maximum_stays_while_its_pixel_moves_within_the_region() -> None:
+    rng = np.random.default_rng(11)
+    image = rng.integers(0, 50, (9, 12)).astype(float)
+    image[::3, ::3] = rng.integers(50, 100, (3, 4))  # the largest of each region, in its upper left corner
+    for down, right in product((0, 1, 2), repeat=2):
+        moved = np.roll(image, (down, right), (0, 1))
+        assert (pool(moved, 3) == pool(image, 3)).all()
+        assert (pool(moved, 3, "average") == pool(image, 3, "average")).all() == (down == right == 0)
+    assert (pool(np.roll(image, 3, 1), 3) != pool(image, 3)).any()
 
 
 def test_lp_pooling_lies_between_sum_and_maximum() -> None:

@@ -40,6 +40,25 @@ def test_typed_numbers_are_worked_out(cli, tmp_path: Path) -> None:
     assert str(tmp_path / "numbers-steps.png") in err
 
 
+def test_bias_and_relu_make_a_units_feature_map(cli, tmp_path: Path) -> None:
+    """h = max(0, x ⊗ w + b), as Keras' layer computes it."""
+    import keras
+
+    arguments = ("--kernel", THREE, "--padding", "valid", "--bias", -11.5, "--relu", "-o", tmp_path)
+    code, out, _ = cli("filter", FIVE, *arguments)
+    assert code == 0 and "bias -11.5, ReLU" in out
+    assert "= 10; + (-11.5) = -1.5; max(0, -1.5) = 0" in out
+    code, out, _ = cli("filter", FIVE, *arguments, "--json")
+    record = json.loads(out)
+    layer = keras.layers.Conv2D(1, 3, activation="relu")
+    layer.build((None, 5, 5, 1))
+    layer.set_weights([matrix(THREE, "")[..., None, None], np.array([-11.5])])
+    expected = keras.ops.convert_to_numpy(layer(matrix(FIVE, "")[None, ..., None]))[0, ..., 0]
+    np.testing.assert_allclose(record["output"], expected)
+    assert [step["result"] for step in record["steps"]] == pytest.approx(expected.ravel().tolist())
+    assert (record["bias"], record["relu"]) == (-11.5, True)
+
+
 def test_json_has_every_number_and_nothing_else_is_printed(cli, tmp_path: Path) -> None:
     code, out, err = cli("filter", FIVE, "--pool", "max", "--json", "-o", tmp_path)
     record = json.loads(out)
@@ -106,7 +125,9 @@ def test_a_tiny_picture_has_its_steps_too(cli, tmp_path: Path) -> None:
         ([FIVE, "--pool", "max", "--padding", "zero"], "valid or same"),
         ([FIVE, "--pool", "max", "--size", "6"], "does not fit"),
         ([FIVE, "--pool", "lp", "--p", "0"], "above 0"),
-        ([FIVE, "--pool", "max", "--dilation", "2"], "neither --dilation nor --mode"),
+        ([FIVE, "--pool", "max", "--dilation", "2"], "no --dilation, --mode"),
+        ([FIVE, "--pool", "max", "--relu"], "leave them out"),
+        ([FIVE, "-k", "blur", "--bias", "nan"], "--bias must be a number"),
         (["3 3 2; 0 x 1", "-k", "blur"], "'x'"),
     ],
 )
@@ -144,6 +165,14 @@ def test_the_legend_says_what_brightness_means() -> None:
     assert displayed(more.apply(edge), more).legend == "black: 0, white: 400 (stretched)"
     flat = np.zeros((3, 3), np.uint8)
     assert (displayed(signed.apply(flat), signed).image == 128).all()
+
+
+def test_what_a_relu_has_cut_is_black() -> None:
+    response = np.array([[0.0, 100.0], [0.0, 200.0]])
+    plain, cut = (Filtering(kernel("edges"), relu=relu) for relu in (False, True))
+    assert "mid grey: 0" in displayed(response, plain).legend
+    assert "black: 0" in displayed(response, cut).legend
+    assert displayed(response, cut).image[..., 0].tolist() == response.tolist()
 
 
 def test_the_patch_lies_on_the_steepest_place() -> None:

@@ -93,6 +93,7 @@ KERAS_SIDE = [  # may import Keras with their first line; importing any other mo
     "cvtasks.networks.backbones.inception_small",
     "cvtasks.networks.backbones.inception_v3",
     "cvtasks.networks.backbones.lenet",
+    "cvtasks.networks.backbones.mlp",
     "cvtasks.networks.backbones.mobilenet",
     "cvtasks.networks.backbones.nin",
     "cvtasks.networks.backbones.normalisation",

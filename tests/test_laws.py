@@ -148,6 +148,8 @@ def recipe(task: str, backbone: str = "tiny", size: int = SIZE) -> Recipe:
         document["detect"] = {**document["detect"], "strides": list(strides[-3:])}
     if task == "segment":
         document["segment"] = {"channels": document["segment"]["channels"][: len(strides) - 1]}
+    if not BACKBONES[backbone].features:
+        document["classify"] = {**document["classify"], "top": "own"}
     return parse_recipe({"task": task, "backbone": backbone, "size": size, **document})
 
 
@@ -156,6 +158,8 @@ def one_for_each_backbone() -> list[tuple[str, str]]:
     pairs = []
     for number, (backbone, row) in enumerate(BACKBONES.items()):
         fitting = [name for name, task in TASKS.items() if row.aligned or not task.aligned]
+        if not row.features:  # all that it has is its own classifier
+            fitting = ["classify"]
         pairs.append((fitting[number % len(fitting)], backbone))
     return pairs
 

@@ -2,7 +2,9 @@
 
 import gc
 import math
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from cvtasks.engines.with_keras import KerasEngine
 from cvtasks.errors import ModelError
+from cvtasks.insight.architecture.graph import walk
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 from cvtasks.networks.backbones.googlenet import MODULES
 from cvtasks.networks.backbones.norms import LocalResponse
@@ -43,6 +46,7 @@ PUBLISHED = [  # name, side of the picture, classes, parameters: of training, or
     ("resnet20-v2", 32, 10, 269_722, "trainable"),
     ("mobilenet", 224, 1000, 4_253_864, "all"),  # keras.applications'
     ("mobilenet-025", 224, 1000, 475_544, "all"),
+    ("mlp", 28, 10, 266_610, "all"),  # LeCun et al., section III-C: 28×28-300-100-10
 ]
 
 VGG = {
@@ -149,6 +153,25 @@ def size_of(variables: list) -> int:
     return sum(math.prod(variable.shape) for variable in variables)
 
 
+def surroundings(network: keras.Model, kind: type | tuple[type, ...]) -> dict[Any, tuple[list[Any], list[Any]]]:
+    """{layer of that kind: (the layers right before it, those right after it)}, also in networks within the network."""
+    calls = [call for call in walk(network).calls if not call.inner]
+    makers = {number: call.operation for call in calls for number in call.outputs}
+    readers: dict[int, list[Any]] = {number: [] for number in makers}
+    for call in calls:
+        for number in set(call.inputs) & makers.keys():
+            readers[number].append(call.operation)
+    return {
+        call.operation: ([makers[number] for number in call.inputs if number in makers], readers[call.outputs[0]])
+        for call in calls
+        if isinstance(call.operation, kind)
+    }
+
+
+def names(layers: Iterable[Any]) -> list[str]:
+    return [layer.name for layer in layers]
+
+
 # === the papers' tables ===
 
 
@@ -190,6 +213,67 @@ def test_local_response_normalisation_is_that_of_the_formula() -> None:
         energy = np.square(x[..., max(0, channel - 2) : channel + 3], dtype="float64").sum(-1)
         expected[..., channel] = x[..., channel] / (2 + 1e-4 * energy) ** 0.75
     np.testing.assert_allclose(keras.ops.convert_to_numpy(LocalResponse("lrn")(x)), expected, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("blank")
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        ("vgg11", set()),
+        ("lenet5", set()),
+        ("vgg11-lrn", {("block1_conv1_relu", "block1_pool")}),  # Simonyan and Zisserman, table 1, column A-LRN
+        ("alexnet", {("conv1_relu", "pool1"), ("conv2_relu", "pool2")}),  # Krizhevsky et al., section 3.5
+        ("alexnet-one-tower", {("conv1_relu", "pool1"), ("conv2_relu", "pool2")}),
+        ("alexnet-small", {("pool1", "conv2"), ("pool2", "flatten")}),  # Zhang et al., appendix A
+        ("googlenet", {("pool1", "conv2_reduce"), ("conv2_relu", "pool2")}),  # Szegedy et al., figure 3
+    ],
+)
+def test_local_response_normalisation_stands_where_the_papers_have_it(name: str, places: set[tuple[str, str]]) -> None:
+    found = surroundings(whole(name, max(64, BACKBONES[name].least), 2), LocalResponse)
+    assert len(found) == len(places)
+    assert {(*names(before), *names(after)) for before, after in found.values()} == places
+
+
+ORDERED = (
+    "lenet5",
+    "alexnet",
+    "alexnet-small",
+    "vgg11",
+    "nin",
+    "googlenet",
+    "inception-small",
+    "inception-v3",
+    "resnet18",
+    "resnet20",
+)
+"""Of each builder whose normalisation can be chosen; version 2 of ResNet normalises before it convolves."""
+
+
+@pytest.mark.usefixtures("blank")
+@pytest.mark.parametrize("name", [*ORDERED, "vgg11-bn", "tiny"])
+def test_a_normalisation_stands_between_its_convolution_and_the_activation(name: str) -> None:
+    """Ioffe and Szegedy 2015, section 3.2; at the end of a residual path the sum comes before the activation."""
+    side = max(64, BACKBONES[name].least)
+    network = build_backbone(name, (side, side), "batch" if name in ORDERED else "")
+    convolution = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
+    activation = (keras.layers.ReLU, keras.layers.Activation)
+    side_by_side, sums = (surroundings(network, kind) for kind in (keras.layers.Concatenate, keras.layers.Add))
+    normalised = []
+    for norm, (before, after) in surroundings(network, keras.layers.BatchNormalization).items():
+        if before[0] in side_by_side:  # the towers of AlexNet
+            before = side_by_side[before[0]][0]
+        assert all(isinstance(layer, convolution) for layer in before), norm.name
+        normalised += names(before)
+        if after[0] in sums:
+            assert len(after) == 1, norm.name
+            after = sums[after[0]][1]
+        assert [isinstance(layer, activation) for layer in after] == [True], norm.name
+    assert normalised
+    assert sorted(normalised) == sorted(names(surroundings(network, convolution)))
+
+
+def test_the_order_is_looked_at_in_every_family_whose_normalisation_can_be_chosen() -> None:
+    assert {BACKBONES[name].module for name in ORDERED} == {row.module for row in BACKBONES.values() if row.norms}
 
 
 def test_the_towers_of_alexnet_meet_in_conv3_and_nowhere_before() -> None:
@@ -255,6 +339,40 @@ def test_auxiliary_classifiers_come_after_the_main_one_and_can_be_left_out() -> 
     # Szegedy et al., section 5: 128 1×1 filters, 1024 units, the classes; the mean of 5×5 leaves one place of six
     own = [(512 + 1) * 128 + (128 + 1) * 1024 + (1024 + 1) * 7, (528 + 1) * 128 + (128 + 1) * 1024 + (1024 + 1) * 7]
     assert size_of(with_them.weights) - size_of(without.weights) == sum(own)
+
+
+OWN = {"top": "own", "dropout": 0.3}
+BETWEEN_BLOCKS = {("pool1", "conv2"): 0.5, ("pool2", "conv3"): 0.5}  # Lin et al., section 4.1 and figure 2
+AUXILIARY = {("aux1_dense", "aux1_logits"): 0.7, ("aux2_dense", "aux2_logits"): 0.7}  # Szegedy et al., section 5
+
+
+@pytest.mark.usefixtures("blank")
+@pytest.mark.parametrize(
+    ("name", "side", "options", "chosen", "fixed"),
+    [
+        ("lenet5", 28, {**OWN, "dropout": 0}, [], {}),
+        ("lenet5", 28, OWN, [("c5", "f6"), ("f6", "logits")], {}),
+        ("alexnet", 67, OWN, [("fc6", "fc7"), ("fc7", "logits")], {}),  # Krizhevsky et al., section 4.2
+        ("alexnet-small", 28, OWN, [("fc3", "fc4"), ("fc4", "logits")], {}),
+        ("vgg11", 32, OWN, [("fc1", "fc2"), ("fc2", "logits")], {}),  # Simonyan and Zisserman, section 3.1
+        ("nin-050", 16, OWN, [("cccp5_relu", "cccp6")], BETWEEN_BLOCKS),
+        ("nin-050", 16, {**OWN, "dropout": 0}, [], BETWEEN_BLOCKS),
+        ("googlenet", 96, {**OWN, "auxiliary": 0.3}, [("pool", "logits")], AUXILIARY),
+        ("googlenet", 96, {**OWN, "auxiliary": 0.3, "dropout": 0}, [], AUXILIARY),
+        ("mlp", 28, OWN, [("fc1", "fc2"), ("fc2", "logits")], {}),
+        ("resnet20", 16, OWN, [("pool", "logits")], {}),
+        ("tiny", 32, {"dropout": 0.3}, [("pool", "logits")], {}),
+        ("tiny", 32, {"dropout": 0.3, "peak": 0.5}, [("conv5_relu", "class_map")], {}),
+    ],
+)
+def test_the_recipe_hides_what_the_papers_hide(
+    name: str, side: int, options: dict, chosen: list[tuple[str, str]], fixed: dict[tuple[str, str], float]
+) -> None:
+    its = parse_recipe({"task": "classify", "backbone": name, "size": side, "classes": ["a", "b"], "classify": options})
+    network = build_network(its, its.canvas)
+    found = surroundings(network, keras.layers.Dropout)
+    hidden = {(*names(before), *names(after)): layer.rate for layer, (before, after) in found.items()}
+    assert hidden == fixed | dict.fromkeys(chosen, options["dropout"])
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,88 @@ def test_frozen_layers_stay_as_they_are(shapes: Path, tmp_path: Path) -> None:
     assert any(not np.array_equal(saved[path].read(), fresh[path]) for path in fresh if path not in backbone)
 
 
+# === weight decay ===
+
+
+@pytest.fixture
+def with_all_kinds():
+    """A network with kernels, biases, gammas and betas, none of which is zero, and its backbone."""
+    import keras
+
+    from cvtasks.networks.build import backbone_of, build_network
+
+    its = parse_recipe(
+        {
+            "task": "classify",
+            "backbone": "lenet5",
+            "norm": "batch",
+            "size": 28,
+            "classes": ["a", "b"],
+            "classify": {"top": "own"},
+        }
+    )
+    network = build_network(its, its.canvas)
+    rng = np.random.default_rng(0)
+    for variable in network.trainable_variables:
+        variable.assign(keras.ops.convert_to_tensor(rng.uniform(1, 2, variable.shape), "float32"))
+    assert {variable.name for variable in network.trainable_variables} == {"kernel", "bias", "gamma", "beta"}
+    return network, backbone_of(network)
+
+
+@pytest.mark.parametrize("options", [{"optimizer": "adamw"}, {"optimizer": "sgd"}, {"optimizer": "sgd", "clip": 1.0}])
+def test_weight_decay_shrinks_kernels_and_spares_biases_and_norms(options: dict, with_all_kinds) -> None:
+    """Without a gradient, a step takes the learning rate times the decay of each kernel away, and nothing else moves."""
+    import keras
+
+    from cvtasks.optimizer import make_optimizer
+
+    network, backbone = with_all_kinds
+    optimizer = make_optimizer(Train(learning_rate=0.1, weight_decay=0.3, **options), network, backbone)
+    before = [keras.ops.convert_to_numpy(variable).copy() for variable in network.trainable_variables]
+    for _ in range(2):
+        optimizer.apply([keras.ops.zeros_like(variable) for variable in network.trainable_variables])
+    for variable, old in zip(network.trainable_variables, before, strict=True):
+        expected = old * (1 - 0.1 * 0.3) ** 2 if variable.name == "kernel" else old
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), expected, rtol=1e-6, err_msg=variable.path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_weight_decay_goes_at_the_backbones_own_rate(optimizer: str, share: float, with_all_kinds) -> None:
+    import keras
+
+    from cvtasks.optimizer import make_optimizer
+
+    network, backbone = with_all_kinds
+    how = Train(optimizer=optimizer, learning_rate=0.1, weight_decay=0.3, backbone_rate=share)
+    made = make_optimizer(how, network, backbone)
+    before = [keras.ops.convert_to_numpy(variable).copy() for variable in network.trainable_variables]
+    made.apply([keras.ops.zeros_like(variable) for variable in network.trainable_variables])
+    slow = {id(variable) for variable in backbone.trainable_variables}
+    assert 0 < len(slow) < len(before)
+    for variable, old in zip(network.trainable_variables, before, strict=True):
+        decay = 0.1 * 0.3 * (share if id(variable) in slow else 1) * (variable.name == "kernel")
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), old * (1 - decay), rtol=1e-6, err_msg=variable.path)
+
+
+def test_weight_decay_of_plain_sgd_is_the_l2_term(with_all_kinds) -> None:
+    """Half the decay times the kernels' squares, added to the loss, has the decay times the kernels as its gradient."""
+    import keras
+
+    from cvtasks.optimizer import make_optimizer
+
+    network, backbone = with_all_kinds
+    how = Train(optimizer="sgd", momentum=0.0, learning_rate=0.1, weight_decay=0.3)
+    optimizer = make_optimizer(how, network, backbone)
+    rng = np.random.default_rng(1)
+    before = [keras.ops.convert_to_numpy(variable).copy() for variable in network.trainable_variables]
+    slopes = [rng.normal(size=old.shape).astype("float32") for old in before]
+    optimizer.apply([keras.ops.convert_to_tensor(slope) for slope in slopes])
+    for variable, old, slope in zip(network.trainable_variables, before, slopes, strict=True):
+        expected = old - 0.1 * (slope + (0.3 * old if variable.name == "kernel" else 0))
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), expected, rtol=1e-5, atol=1e-6, err_msg=variable.path)
+
+
 # === saving ===
 
 

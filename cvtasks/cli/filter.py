@@ -1,6 +1,7 @@
 """`cvtasks filter`: one kernel or pooling over a picture or over typed numbers, with the arithmetic."""
 
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -57,6 +58,8 @@ def filter(
         Literal["cross-correlation", "convolution"],
         typer.Option(help="The kernel as it is, as in networks, or flipped first."),
     ] = "cross-correlation",
+    bias: Annotated[float, typer.Option(help="Is added to every number.")] = 0.0,
+    relu: Annotated[bool, typer.Option("--relu", help="Then make 0 of what is below: a unit's feature map.")] = False,
     p: Annotated[float, typer.Option(help="Of --pool lp.")] = 2.0,
     grey: Annotated[
         bool, typer.Option("--grey", help="Make a colour picture grey first; else each channel by itself.")
@@ -85,7 +88,7 @@ def filter(
     from cvtasks.insight.filtering.filter_sheets import LONGEST_SIDE, before_after, steps_drawn, steps_sheet
     from cvtasks.insight.filtering.worked import busiest, table
 
-    work = _work(kernel, pool, size, padding, stride, dilation, mode, p)
+    work = _work(kernel, pool, size, padding, stride, dilation, mode, bias, relu, p)
     typed = _typed(image)
     name, values = ("numbers", typed) if typed is not None else _picture(image, grey)
     rows, columns = work.extents(values.shape)
@@ -135,7 +138,18 @@ def filter(
         say(f"→ {path}")
 
 
-def _work(kernel: str, pool: str, size: int, padding: str, stride: int, dilation: int, mode: Any, p: float) -> "Work":
+def _work(
+    kernel: str,
+    pool: str,
+    size: int,
+    padding: str,
+    stride: int,
+    dilation: int,
+    mode: Any,
+    bias: float,
+    relu: bool,
+    p: float,
+) -> "Work":
     """What is to be done; UsageError where options do not belong together."""
     from cvtasks.insight.filtering.kernels import kernel as kernel_of
     from cvtasks.insight.filtering.worked import Filtering, RegionPooling
@@ -146,11 +160,13 @@ def _work(kernel: str, pool: str, size: int, padding: str, stride: int, dilation
             f"Give either --kernel or --pool; got {received}. For example: --kernel sobel-x, or --pool max --size 2."
         )
     if pool:
-        if dilation != 1 or mode != "cross-correlation":
-            raise UsageError("A pooling has neither --dilation nor --mode; leave them out, or give a --kernel.")
+        if dilation != 1 or mode != "cross-correlation" or bias or relu:
+            raise UsageError("A pooling has no --dilation, --mode, --bias or --relu; leave them out, or give a --kernel.")
         return RegionPooling(pool, size or 2, stride, padding or "valid", p)  # type: ignore[arg-type]
     zeros = int(padding) if re.fullmatch(r"\d{1,3}", padding) else padding or "zero"
-    return Filtering(kernel_of(kernel, size), stride or 1, zeros, dilation, mode)
+    if not math.isfinite(bias):
+        raise UsageError(f"--bias must be a number; got {bias}. Leave it out, or try --bias 1.")
+    return Filtering(kernel_of(kernel, size), stride or 1, zeros, dilation, mode, bias, relu)
 
 
 def _typed(text: str) -> "np.ndarray | None":
@@ -205,6 +221,7 @@ def _record(
     rows, columns = work.extents(values.shape)
     if isinstance(work, Filtering):
         what = {"kernel": work.kernel.cells.tolist(), "divisor": work.kernel.divisor, "mode": work.mode}
+        what |= {"bias": work.bias, "relu": work.relu}
     else:
         what = {"pool": work.how, "size": work.size} | ({"p": work.p} if work.how == "lp" else {})
     record = {

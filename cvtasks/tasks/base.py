@@ -80,6 +80,11 @@ class Task(ABC):
 
     threshold: float = 0.0
 
+    @property
+    def on_features(self) -> bool:
+        """Whether the head stands on the backbone's maps of features; if not, it is the classifier of the backbone's paper."""
+        return True
+
     @abstractmethod
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
         """Raise ModelError where the classes, the backbone's strides or the task's own fields do not fit each other."""

@@ -75,6 +75,11 @@ class Classify(Task):
         one = all(len(truth.shown) == 1 for truth in truths)
         return {} if one else {"labels": "many"}
 
+    @property
+    def on_features(self) -> bool:
+        """Whether the head is the pooled one."""
+        return self.top == "pooled"
+
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
         """Raise ModelError where the classes or the fields do not fit each other."""
         least = 1 if self.labels == "many" else 2

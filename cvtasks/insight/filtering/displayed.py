@@ -22,10 +22,12 @@ class Display:
 def displayed(response: np.ndarray, work: Work) -> Display:
     """A response (h, w) or (h, w, 3) to 0..255 input as a picture; channels stay channels.
 
-    Kernels whose weights add up to nothing, or less, answer with signs: mid grey stands for 0. All others keep to brightness:
-    beyond 0..255 is clipped or, where that would be much of the picture, all of it stretched. The legend says which.
+    Kernels whose weights add up to nothing, or less, answer with signs where no ReLU follows: mid grey stands for 0. All others
+    keep to brightness: beyond 0..255 is clipped or, where that would be much of the picture, all of it stretched. The legend says
+    which.
     """
-    if isinstance(work, Filtering) and work.kernel.cells.sum() <= 1e-9 * np.abs(work.kernel.cells).sum():
+    signed = isinstance(work, Filtering) and not work.relu
+    if signed and work.kernel.cells.sum() <= 1e-9 * np.abs(work.kernel.cells).sum():
         most = float(np.percentile(np.abs(response), _WHITE_AT)) or float(np.abs(response).max()) or 1.0
         beyond = float((np.abs(response) > most).mean())
         clipped = f"; {_percent(beyond)} is beyond and clipped" if beyond else ""

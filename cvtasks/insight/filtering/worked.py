@@ -34,13 +34,20 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Filtering:
-    """A kernel and how it is moved; see `convolve`."""
+    """A kernel and how it is moved; see `convolve`.
+
+    Attributes:
+        bias: is added to every number.
+        relu: what is below 0 then becomes 0: the feature map of a unit, h = max(0, x ⊗ w + b).
+    """
 
     kernel: Kernel
     stride: int = 1
     padding: str | int = "zero"
     dilation: int = 1
     mode: Mode = "cross-correlation"
+    bias: float = 0.0
+    relu: bool = False
 
     @property
     def heading(self) -> str:
@@ -49,7 +56,8 @@ class Filtering:
         holes = f", dilation {self.dilation}" if self.dilation > 1 else ""
         padding = f"{self.padding} zeros on each side" if isinstance(self.padding, int) else f"{self.padding} padding"
         padding = "no padding (valid)" if self.padding == "valid" else padding
-        return f"{self.kernel.name or 'kernel'} {sides}, {self.mode}, {padding}, stride {self.stride}{holes}"
+        after = (f", bias {number(self.bias)}" if self.bias else "") + (", ReLU" if self.relu else "")
+        return f"{self.kernel.name or 'kernel'} {sides}, {self.mode}, {padding}, stride {self.stride}{holes}{after}"
 
     @property
     def laid(self) -> np.ndarray:
@@ -68,7 +76,8 @@ class Filtering:
     def apply(self, image: np.ndarray) -> np.ndarray:
         """(h, w) or (h, w, c) → float64 of the same kind."""
         how = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation, "mode": self.mode}
-        return convolve(image, self.kernel.cells, **how) / self.kernel.divisor
+        sums = convolve(image, self.kernel.cells, **how) / self.kernel.divisor + self.bias
+        return np.maximum(sums, 0) if self.relu else sums
 
     def ground(self, channel: np.ndarray) -> np.ndarray:
         """One channel (h, w) with its padding."""
@@ -84,12 +93,16 @@ class Filtering:
             " + ".join(f"{_factor(w)}·{_factor(v)}" for w, v in zip(*line, strict=True))
             for line in zip(self.laid, values, strict=True)
         ]
-        result = total / self.kernel.divisor
-        end = (
-            f" = {number(total)}"
-            if self.kernel.divisor == 1
-            else f" = {number(total)}; /{self.kernel.divisor} = {number(result)}"
-        )
+        result, end = total, f" = {number(total)}"
+        if self.kernel.divisor != 1:
+            result = result / self.kernel.divisor
+            end += f"; /{self.kernel.divisor} = {number(result)}"
+        if self.bias:
+            result += self.bias
+            end += f"; + {_factor(self.bias)} = {number(result)}"
+        if self.relu:
+            end += f"; max(0, {number(result)}) = {number(max(0.0, result))}"
+            result = max(0.0, result)
         return Step(row, column, top, left, values, self.laid, result, _joined(lines, "+ ", end))
 
 

@@ -34,6 +34,7 @@ class Architecture:
         norms: its normalisation can be chosen, see `norms.py`.
         top: its module has `top`, the paper's own classifier.
         extras: how many further maps follow those of the strides: what auxiliary classifiers look at.
+        features: its maps are learned features. If not, its one map is the picture itself, and all its layers are those of `top`.
     """
 
     module: str
@@ -45,6 +46,7 @@ class Architecture:
     norms: bool = False
     top: bool = False
     extras: int = 0
+    features: bool = True
 
     def check_side(self, name: str, side: int, key: str = "size") -> None:
         """Raise ModelError if images of that side do not fit the network; `name` and `key` are what the error calls them."""
@@ -53,7 +55,7 @@ class Architecture:
         if isinstance(side, int) and least <= side <= 4096 and side % stride == 0:
             return
         low = min(max(least, int(side) // stride * stride), 4096)
-        rule = f"a multiple of {stride}, the stride of {name}," if self.aligned else f"at least {least} for {name}"
+        rule = f"a multiple of {stride}, the stride of {name}," if stride > 1 else f"at least {least} for {name}"
         near = f"{low} or {low + stride}" if low < side < 4096 else f"{low}"
         raise ModelError(f"`{key}` must be {rule} and at most 4096; got {side}. Try {near}.")
 
@@ -110,6 +112,7 @@ BACKBONES: dict[str, Architecture] = {
     "mobilenet-075": Architecture("mobilenet", {"alpha": 0.75}, imagenet=True, top=True),
     "mobilenet-050": Architecture("mobilenet", {"alpha": 0.5}, imagenet=True, top=True),
     "mobilenet-025": Architecture("mobilenet", {"alpha": 0.25}, imagenet=True, top=True),
+    "mlp": Architecture("mlp", {}, strides=(1,), top=True, features=False),
 }
 
 

@@ -13,8 +13,9 @@ LeCun, Bottou, Bengio, Haffner 1998, "Gradient-Based Learning Applied to Documen
 | output | dense, 10 | 10 | 850 |
 
 61,706 parameters with ten classes. Deviations, all of them usual: every map of C3 sees all of S2 (table I of the paper leaves
-links out), S2 and S4 are plain means without weights of their own, the activation is tanh without the paper's factors, and the
-output is linear for a softmax instead of distances to drawn characters.
+links out), S2 and S4 are plain means without weights of their own, C5 is written as a dense layer, which equals the paper's 5×5
+convolution at 32×32, the activation is tanh without the paper's factors, and the output is linear for a softmax instead of
+distances to drawn characters.
 """
 
 import keras
