@@ -290,9 +290,14 @@ def test_the_border_around_a_picture_excites_nothing():
     assert top <= one.region[0] < one.region[2] <= top + height
 
 
-def test_a_network_without_relus_is_projected_by_its_gradient():
-    assert rule_for(edges()) == "deconvnet"
-    assert rule_for(edges(), "guided") == "guided"
+def test_the_projection_is_chosen_by_what_the_network_has():
+    assert rule_for(edges()) == "guided"
+    assert rule_for(edges(), "deconvnet") == "deconvnet"
+    pooled = keras.Sequential(
+        [keras.Input((8, 8, 3)), keras.layers.Conv2D(1, 3, activation="relu"), keras.layers.MaxPooling2D()]
+    )
+    assert rule_for(pooled) == "deconvnet"
+    assert rule_for(pooled, "guided") == "guided"
     assert rule_for(edges("tanh")) == "gradient"
     with pytest.raises(UsageError, match=r"has none\. Choose gradient"):
         rule_for(edges("tanh"), "deconvnet")
@@ -459,7 +464,7 @@ def test_features_that_a_data_set_excites(cli, trained, shapes, tmp_path):
     code, out, err = cli("features", trained, "--data", f"{shapes}:val", *asked)
     assert code == 0, err
     record = json.loads(out)
-    assert (record["pictures"], record["failed"], record["projection"]) == (8, [], "deconvnet")
+    assert (record["pictures"], record["failed"], record["projection"]) == (8, [], "guided")
     for row in record["units"]:
         answers = [one["answer"] for one in row["exciting"]]
         assert len(answers) == 5

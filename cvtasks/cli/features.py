@@ -81,7 +81,7 @@ def features(
         typer.Option(
             metavar="[deconvnet|guided|gradient]",
             help="How a unit's answer is led back to pixels.",
-            show_default="deconvnet; gradient without ReLUs",
+            show_default="deconvnet; guided without max pooling; gradient without ReLUs",
         ),
     ] = "",
     class_: Annotated[

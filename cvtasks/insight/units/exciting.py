@@ -144,7 +144,11 @@ def projections(
 
 
 def rule_for(network: keras.Model, wanted: str = "") -> Rule:
-    """How ReLUs are to treat a projection: as it is wanted, or by default a deconvnet, and the gradient where there is no ReLU.
+    """How ReLUs are to treat a projection: as it is wanted, or by default what shows most in the network.
+
+    A deconvnet where the network has max pooling; guided backpropagation where it has none, as a deconvnet finds its way by the
+    places of the maxima (Springenberg, Dosovitskiy, Brox, Riedmiller, "Striving for Simplicity", 2015); the gradient
+    where there is no ReLU.
 
     Raises:
         UsageError: a rule for ReLUs is wanted, and the network has none.
@@ -152,10 +156,14 @@ def rule_for(network: keras.Model, wanted: str = "") -> Rule:
     rules = get_args(Rule)
     if wanted and wanted not in rules:
         raise UsageError(f"a projection is one of {', '.join(rules)}; got {wanted!r}. {did_you_mean(wanted, rules)}")
-    rectifies = any(relu_limit(layer) is not False for layer in unfold(network).network.layers)
+    layers = unfold(network).network.layers
+    rectifies = any(relu_limit(layer) is not False for layer in layers)
+    pools = any(isinstance(layer, keras.layers.MaxPooling2D) for layer in layers)
     if not rectifies and wanted not in ("", "gradient"):
         raise UsageError(f"{wanted} is a rule for ReLUs; {network.name!r} has none. Choose gradient.")
-    return "gradient" if not rectifies else cast(Rule, wanted or "deconvnet")
+    if not rectifies:
+        return "gradient"
+    return cast(Rule, wanted or ("deconvnet" if pools else "guided"))
 
 
 def exciting_sheet(
