@@ -344,6 +344,21 @@ def test_train_evaluate_and_classify_class_folders(squares: Path, cli, tmp_path:
     assert "has none in" in err  # seven pictures have no record
 
 
+def test_a_whole_run_goes_on_jax_too(squares: Path, run_cli, tmp_path: Path) -> None:
+    """From the preflight to the card; the graph alone waits for TensorFlow."""
+    jax = {"KERAS_BACKEND": "jax"}
+    changes = [part for change in ("train.epochs=1", "data.workers=0", "train.precision=f32") for part in ("--set", change)]
+    data = ("--data", squares, "--backbone", "tiny", "--size", 32)
+    done = run_cli("train", "classify", *data, *changes, "-o", tmp_path / "run", env=jax)
+    assert done.returncode == 0, done.stderr
+    assert "no graph.xml" in done.stdout + done.stderr
+    assert (tmp_path / "run" / "README.md").is_file()
+    scored = run_cli("evaluate", tmp_path / "run", "--data", squares, "--engine", "keras", "--json", env=jax)
+    assert scored.returncode == 0, scored.stderr
+    found = json.loads((tmp_path / "run" / "metrics.json").read_text())["metrics"]
+    assert json.loads(scored.stdout)["metrics"]["top-1 accuracy"] == pytest.approx(found["top-1 accuracy"])
+
+
 def test_a_recipe_whose_classes_no_picture_shows_alone_is_refused(squares: Path, tmp_path: Path) -> None:
     from cvtasks.data import open_source
     from cvtasks.data.fitted import fitted
