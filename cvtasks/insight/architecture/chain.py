@@ -37,7 +37,10 @@ def chain(
             f"Try --filters {','.join([str(filters[0])] * len(kernels))}."
         )
     if filters and not channels:
-        raise UsageError("where filters are given, channels must be too, like --channels 256 or --input 14x14x256.")
+        raise UsageError(
+            f"where filters are given, the input's channels must be too; got --filters {work.listed(filters)} alone. Try --channels "
+            f"{filters[-1]}, or --input 14x14x{filters[-1]}."
+        )
     reach = tuple(1 + sum(kernel[axis] - 1 for kernel in kernels) for axis in (0, 1))
     grown = [f"1 + {' + '.join(str(kernel[axis] - 1) for kernel in kernels)}" for axis in (0, 1)]
     sums = grown[0] if grown[0] == grown[1] else " by ".join(grown)

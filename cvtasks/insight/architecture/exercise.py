@@ -151,7 +151,7 @@ def _window(kind: Kind, shape: tuple[int, ...], windows: tuple[Window, Window], 
 def _misfit(shape: tuple[int, ...], windows: tuple[Window, Window], sides: list[int]) -> list[str]:
     lines = ["does not fit: that is no whole number from 1 on"]
     if min(sides):
-        lines.append(f"a library leaves the end of the input out and gives {'×'.join(map(str, sides))}")
+        lines.append(f"a library leaves the end of the input out and gives {work.times_sign(sides)}")
     alike = windows[0] == windows[1] and shape[0] == shape[1]
     names = ("side",) if alike else work.SIDES
     for side, size, window in zip(names, shape[:2], windows, strict=False):

@@ -163,8 +163,8 @@ def layer_lines(row: Row) -> list[str]:
     Returns:
         sentences and formulas, the layer's name first.
     """
-    shape = "×".join(map(str, row.shape))
-    lines = [f"{row.name}: {row.kind}, {', '.join('×'.join(map(str, one)) for one in row.before)} → {shape}"]
+    shape = times_sign(row.shape)
+    lines = [f"{row.name}: {row.kind}, {', '.join(map(times_sign, row.before))} → {shape}"]
     cost = row.costs
     if row.kind in FORMULAS:
         lines.append(FORMULAS[row.kind])

@@ -55,7 +55,9 @@ def convolution_gradients(
     if image.ndim != 3 or weights.ndim != 4 or weights.shape[2] != image.shape[2]:
         raise UsageError(f"A layer takes (h, w, c) and (k, l, c, f); got {image.shape} and {weights.shape}.")
     if isinstance(padding, str) and PADDINGS.get(padding, ("constant", ""))[0] != "constant":
-        raise UsageError(f"Gradients are those of a padding with zeros, like same or valid; got {padding!r}.")
+        raise UsageError(
+            f"Gradients are those of a padding with zeros, like same or valid; got {padding!r}. Choose one of these."
+        )
     rows, columns = (along(image.shape[axis], weights.shape[axis], stride, padding, dilation) for axis in (0, 1))
     expected = (rows.output, columns.output, weights.shape[3])
     if delta.shape != expected:
@@ -93,7 +95,9 @@ def convolve_transposed(maps: np.ndarray, kernel: np.ndarray, *, stride: int = 1
         raise UsageError(f"Maps (h, w, f) go with a kernel (k, l, c, f); got {maps.shape} and {weights.shape}.")
     sides = [(maps.shape[axis] - 1) * stride + weights.shape[axis] - 2 * padding for axis in (0, 1)]
     if min(*sides, stride) < 1 or padding < 0:
-        raise UsageError(f"A stride from 1 on and a padding that leaves something are needed; got {stride} and {padding}.")
+        raise UsageError(
+            f"A stride from 1 on and a padding that leaves something are needed; got {stride} and {padding}. Try stride=1, padding=0."
+        )
     rows, columns = (along(side, weights.shape[axis], stride, padding) for axis, side in enumerate(sides))
     return _written(maps, weights, rows, columns)
 
@@ -129,7 +133,7 @@ def pool_gradient(
     check_pooling(how)
     image, delta = np.asarray(image, np.float64), np.asarray(upstream, np.float64)
     if how == "lp":
-        raise UsageError("The gradient is that of max, average or sum; got 'lp'.")
+        raise UsageError("The gradient is that of max, average or sum; got 'lp'. Choose one of these.")
     rows, columns = pool_extents(image.shape, size, stride, padding)
     if image.ndim != 3 or delta.shape != (rows.output, columns.output, image.shape[2]):
         raise UsageError(f"A pooling of (h, w, c) gets back (h', w', c); got {image.shape} and {delta.shape}.")
