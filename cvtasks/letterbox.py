@@ -1,5 +1,6 @@
-"""Letterbox: a picture of any size on the network's canvas, and the way back."""
+"""Letterbox: a picture of any size on the network's canvas, and the way back; how a picture is scaled for a network."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -7,6 +8,23 @@ import numpy as np
 
 GREY = 114
 """Fills the canvas around the picture (a mid grey, as most detectors use)."""
+
+
+def scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(h, w, 3) uint8 → (height, width, 3) uint8: the one rule for training and prediction alike; itself if it has that size.
+
+    Bilinear down to half the size, where it still looks at every pixel; the mean over an area below that, which takes eight
+    times as long.
+    """
+    if image.shape[:2] == size:
+        return image
+    far = size[0] < 0.5 * image.shape[0] or size[1] < 0.5 * image.shape[1]
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR)
+
+
+def scaled_ids(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(h, w) uint8 → (height, width) uint8: the nearest pixel's, so that no id is invented."""
+    return ids if ids.shape == size else cv2.resize(ids, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 @dataclass(frozen=True)
@@ -34,20 +52,17 @@ class Letterbox:
 
     def image(self, image: np.ndarray) -> np.ndarray:
         """(h, w, 3) uint8 → canvas (H, W, 3) uint8, grey around it."""
-        # Bilinear looks at 2×2 pixels: enough down to half the size, and much quicker than the mean over an area.
-        return self._placed(image, GREY, cv2.INTER_AREA if self.scale < 0.5 else cv2.INTER_LINEAR)
+        return self._placed(image, scaled, GREY)
 
     def ids(self, ids: np.ndarray, fill: int) -> np.ndarray:
         """(h, w) uint8 → canvas (H, W) uint8, `fill` around it; no id is invented (nearest pixel)."""
-        return self._placed(ids, fill, cv2.INTER_NEAREST_EXACT)
+        return self._placed(ids, scaled_ids, fill)
 
-    def _placed(self, array: np.ndarray, fill: int, interpolation: int) -> np.ndarray:
+    def _placed(self, array: np.ndarray, resize: Callable[[np.ndarray, tuple[int, int]], np.ndarray], fill: int) -> np.ndarray:
         top, left, height, width = self.window
         if array.shape[:2] != self.size:
             raise ValueError(f"this letterbox is for pictures of {self.size} (height, width); got {array.shape[:2]}.")
-        inside = array
-        if array.shape[:2] != (height, width):
-            inside = cv2.resize(array, (width, height), interpolation=interpolation)
+        inside = resize(array, (height, width))
         if (height, width) == self.canvas:
             return inside
         placed = np.full((*self.canvas, *array.shape[2:]), fill, array.dtype)

@@ -21,7 +21,7 @@ class Data:
         rotate: degrees to either side; boxes stay good around objects up to about 15.
         shear: degrees to either side, across and down.
         flip: probability of a mirrored picture.
-        colour: strength of brightness, contrast, saturation and hue changes; 0 for none.
+        colour: strength of brightness, contrast, saturation and hue changes of each image, not of the grey around it; 0 for none.
         mosaic: probability that four pictures with boxes are joined around a random centre.
         mixup: probability that a mosaic is averaged with another one, or a picture with labels with another picture.
         cutmix: probability that a window of a picture with labels shows another picture.

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cvtasks.answers import Boxes, Mask, Sample
+from cvtasks.answers import VOID, Answer, Boxes, Labels, Mask, Sample
 from cvtasks.boxes import areas, clip
 from cvtasks.data.augment import Augment
 from cvtasks.data.mosaic import mixup
 from cvtasks.data.warp import SMALLEST, THINNEST, Warp, draw_warp
 from cvtasks.errors import ModelError
-from cvtasks.letterbox import GREY
+from cvtasks.letterbox import GREY, Letterbox
 from cvtasks.recipe import Data, parse_recipe
 
 CLASSES = tuple(f"object {i}" for i in range(12))
@@ -270,9 +270,70 @@ def test_one_picture_is_varied_differently_at_each_index(data: Data) -> None:
 
 def test_colours_leave_the_boxes_alone() -> None:
     data = Data(mosaic=0.5, colour=0.8)
-    samples = [(Augment(d, SIDE, 0, 1)(SCENES, 0, 2)) for d in (data, replace(data, colour=0.0))]
-    np.testing.assert_array_equal(samples[0].truth.xyxy, samples[1].truth.xyxy)
-    assert (samples[0].image != samples[1].image).any()
+    changed = []
+    for epoch in range(4):
+        samples = [(Augment(d, SIDE, 0, 9)(SCENES, epoch, 2)) for d in (data, replace(data, colour=0.0))]
+        np.testing.assert_array_equal(samples[0].truth.xyxy, samples[1].truth.xyxy)
+        changed.append((samples[0].image != samples[1].image).any())
+    assert any(changed)
+
+
+PAPER = np.broadcast_to(np.uint8([200, 120, 30]), (60, 90, 3))  # one colour, and not writable
+TRUTHS = {
+    "boxes": Boxes.of([[5, 5, 60, 50]], [0], CLASSES, (60, 90)),
+    "labels": Labels.of([0], CLASSES),
+    "mask": Mask(np.ones((60, 90), np.uint8), CLASSES),
+}
+
+
+def colours(image: np.ndarray) -> dict[tuple[int, ...], int]:
+    """Colour → how many pixels have it."""
+    found, counts = np.unique(image.reshape(-1, 3), axis=0, return_counts=True)
+    return dict(zip(map(tuple, found.tolist()), counts.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("turned", [{}, {"rotate": 30.0, "shear": 10.0}], ids=["straight", "turned"])
+@pytest.mark.parametrize("truth", TRUTHS.values(), ids=TRUTHS)
+def test_around_an_image_there_is_the_letterboxes_grey_whatever_its_colours(truth: Answer, turned: dict) -> None:
+    """At prediction the grey has one colour; an image of one colour keeps one (but for rounding); all else must be that grey."""
+    data, papers = Data(colour=1.0, scale=(0.7, 0.7), **turned), set()
+    for epoch in range(8):
+        image = Augment(data, SIDE, 0, 9)([Sample(PAPER, truth, "paper")], epoch, 0).image
+        found = colours(image)
+        assert found.pop((GREY, GREY, GREY)) > 0.3 * SIDE * SIDE
+        papers.add(paper := max(found, key=found.get))
+        assert turned or np.abs(np.array(list(found)) - paper).max() <= 4  # turned, its edges are mixed with the grey
+    assert len(papers) > 3
+    assert (PAPER == [200, 120, 30]).all()
+
+
+@pytest.mark.parametrize("mixed", [0.0, 1.0], ids=["mosaic", "two mosaics"])
+def test_each_image_of_a_mosaic_has_its_own_colours_and_grey_has_none(mixed: float) -> None:
+    data = Data(colour=1.0, scale=(0.4, 0.4), mosaic=1.0, mixup=mixed)
+    source, most = [Sample(PAPER, TRUTHS["boxes"], "paper")] * 4, 0
+    for epoch in range(8):
+        found = colours(Augment(data, SIDE, 0, 9)(source, epoch, 0).image)
+        assert (GREY, GREY, GREY) in found
+        most = max(most, len(found))
+        assert mixed or len(found) <= 10  # two an image, as colours are rounded
+    assert most > 3
+
+
+# === one rule for the scale ===
+
+
+@pytest.mark.parametrize("side", [24, 47, 48, 60, 96, 200])
+@pytest.mark.parametrize("kind", TRUTHS)
+def test_training_scales_an_image_as_prediction_does(kind: str, side: int) -> None:
+    """Cut out of a 96×96 image as a whole, larger and smaller: the same bytes as on the letterbox's canvas."""
+    rng = np.random.default_rng(side)
+    image, ids = rng.integers(0, 256, (96, 96, 3), np.uint8), rng.integers(0, 3, (96, 96), np.uint8)
+    truths = {"boxes": Boxes.of([], [], CLASSES, (96, 96)), "labels": Labels.of([], CLASSES), "mask": Mask(ids, CLASSES)}
+    sample = Augment(PLAIN, side, 0, 1)([Sample(image, truths[kind], "noise")], 0, 0)
+    letterbox = Letterbox((96, 96), (side, side))
+    np.testing.assert_array_equal(sample.image, letterbox.image(image))
+    if kind == "mask":
+        np.testing.assert_array_equal(sample.truth.ids, letterbox.ids(ids, VOID))
 
 
 # === odd truths and sizes ===

@@ -6,27 +6,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 
-from cvtasks.answers import VOID, Labels, Mask, Sample
+from cvtasks.answers import Labels, Mask, Sample
 from cvtasks.data.mixtures import blended, cutmix
 from cvtasks.data.mosaic import mixup, mosaic
-from cvtasks.data.warp import draw_warp
-from cvtasks.letterbox import GREY
+from cvtasks.data.warp import Warp, draw_warp
 from cvtasks.recipe import Data
 
 _SHRINK = 0.7
 """Pictures of a mosaic are that much smaller than alone, so that their objects are not cut off by its windows."""
 
+_COLOURS = 1
+"""Names the random numbers of colours beside those of places, so that one does not change with the other."""
+
+Seen = Callable[[Warp, np.ndarray], np.ndarray]
+"""A warp and an image (h, w, 3) uint8 → the warp's window of it (H, W, 3) uint8."""
+
 
 class Augment:
     """Samples of any size → samples of (crop, crop); may be called by several threads at a time.
 
-    The picture is scaled so that its longest side is `size` times a factor from `data.scale`, turned, cut at random
-    (padded where it is smaller: grey, void), mirrored and recoloured as the recipe says. With boxes, some are mosaics of
-    four or mixtures of two mosaics; with labels, some are mixtures of two pictures. Albumentations does what it does well: masks,
-    and colours.
+    The image is scaled so that its longest side is `size` times a factor from `data.scale`, mirrored, turned, cut at random
+    (padded where it is smaller: grey, void) and recoloured as the recipe says. With boxes, some are mosaics of four or
+    mixtures of two mosaics; with labels, some are mixtures of two images. Each image has its own colours; what is padded has
+    none but the letterbox's grey. Albumentations does what it does well: colours.
 
     Args:
         data: the recipe's table; `size`: its size; `seed`: of everything that is drawn.
@@ -47,87 +51,68 @@ class Augment:
         crop = crop or usual
         size = round(self._size * crop / usual)
         sample = source[index]
+        rng = np.random.default_rng([self._seed, epoch, index])
+        seen = self._seen(np.random.default_rng([self._seed, epoch, index, _COLOURS]))
         if isinstance(sample.truth, Mask):
-            transform = self._seeded(("mask", crop), lambda: self._cut(crop, size) + self._colour(), epoch, index)
-            result = transform(image=sample.image, mask=sample.truth.ids)
-            return replace(sample, image=result["image"], truth=Mask(result["mask"], sample.truth.classes))
+            warp = draw_warp(rng, self._data, size, sample.truth.size, (crop, crop))
+            return replace(sample, image=seen(warp, sample.image), truth=warp.mask(sample.truth))
         vary = self._labelled if isinstance(sample.truth, Labels) else self._boxed
-        varied = vary(source, sample, epoch, index, crop, size)
-        if not self._data.colour:
-            return varied
-        return replace(varied, image=self._seeded(("colour",), self._colour, epoch, index)(image=varied.image)["image"])
+        return vary(source, sample, rng, seen, epoch < self._open, crop, size)
 
-    def _labelled(self, source: Sequence[Sample], sample: Sample, epoch: int, index: int, crop: int, size: int) -> Sample:
-        data, rng = self._data, np.random.default_rng([self._seed, epoch, index])
+    def _labelled(
+        self, source: Sequence[Sample], sample: Sample, rng: np.random.Generator, seen: Seen, mixes: bool, crop: int, size: int
+    ) -> Sample:
+        data = self._data
 
         def fit(sample: Sample) -> Sample:
             warp = draw_warp(rng, data, size, sample.image.shape[:2], (crop, crop))
-            return replace(sample, image=warp.image(sample.image))
+            return replace(sample, image=seen(warp, sample.image))
 
         varied = fit(sample)
         for probability, mix in ((data.mixup, blended), (data.cutmix, cutmix)):
-            if probability and epoch < self._open and rng.random() < probability:
+            if probability and mixes and rng.random() < probability:
                 return mix(rng, varied, fit(source[int(rng.integers(len(source)))]))
         return varied
 
-    def _boxed(self, source: Sequence[Sample], sample: Sample, epoch: int, index: int, crop: int, size: int) -> Sample:
-        data, rng = self._data, np.random.default_rng([self._seed, epoch, index])
+    def _boxed(
+        self, source: Sequence[Sample], sample: Sample, rng: np.random.Generator, seen: Seen, joins: bool, crop: int, size: int
+    ) -> Sample:
+        data = self._data
 
         def fit(sample: Sample, window: tuple[int, int], side: int = round(_SHRINK * size)) -> Sample:
             warp = draw_warp(rng, data, side, sample.truth.size, window)
-            return replace(sample, image=warp.image(sample.image), truth=warp.boxes(sample.truth, data.visible))
+            return replace(sample, image=seen(warp, sample.image), truth=warp.boxes(sample.truth, data.visible))
 
         def joined(first: Sample) -> Sample:
             others = [source[int(other)] for other in rng.integers(len(source), size=3)]
             return mosaic(rng, [first, *others], crop, fit)
 
-        if epoch >= self._open or rng.random() >= data.mosaic:
+        if not joins or rng.random() >= data.mosaic:
             return fit(sample, (crop, crop), size)
         whole = joined(sample)
         if rng.random() < data.mixup:
             whole = mixup(rng, whole, joined(source[int(rng.integers(len(source)))]))
         return whole
 
-    def _seeded(self, key: tuple, steps: Callable[[], list], epoch: int, index: int) -> Any:
-        """This thread's Compose of the steps, made once for each key, seeded for the sample."""
-        made = self._own.__dict__.setdefault("made", {})
-        if key not in made:
+    def _seen(self, rng: np.random.Generator) -> Seen:
+        """What a warp shows of an image, recoloured as `rng` says."""
+        if not self._data.colour:
+            return Warp.image
+
+        def recolour(image: np.ndarray) -> np.ndarray:
+            jitter = self._jitter()
+            jitter.set_random_seed(int(rng.integers(2**32)))
+            return jitter(image=np.ascontiguousarray(image))["image"]
+
+        return lambda warp, image: warp.image(image, recolour)
+
+    def _jitter(self) -> Any:
+        """This thread's Compose of colours."""
+        if not hasattr(self._own, "jitter"):
             os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
             import albumentations as A  # noqa: N812  (its documentation's own name)
 
-            made[key] = A.Compose(steps())
-        made[key].set_random_seed(int(np.random.SeedSequence([self._seed, epoch, index]).generate_state(1)[0]))
-        return made[key]
-
-    def _cut(self, crop: int, size: int) -> list:
-        import albumentations as A  # noqa: N812
-
-        data = self._data
-        low, high = (max(1, round(size * factor)) for factor in data.scale)
-        steps = [
-            A.LongestMaxSize(
-                list(range(low, high + 1)),
-                interpolation=cv2.INTER_LINEAR,
-                mask_interpolation=cv2.INTER_NEAREST_EXACT,
-                area_for_downscale="image",
-            )
-        ]
-        border = {"border_mode": cv2.BORDER_CONSTANT, "fill": GREY, "fill_mask": VOID}
-        if data.rotate:
-            steps.append(A.Rotate((-data.rotate, data.rotate), p=0.5, **border))
-        if data.shear:
-            steps.append(A.Affine(shear=(-data.shear, data.shear), p=0.5, **border))
-        steps += [
-            A.PadIfNeeded(crop, crop, position="random", **border),
-            A.RandomCrop(crop, crop),
-            A.HorizontalFlip(p=data.flip),
-        ]
-        return steps
-
-    def _colour(self) -> list:
-        import albumentations as A  # noqa: N812
-
-        c = self._data.colour
-        if not c:
-            return []
-        return [A.ColorJitter((1 - c, 1 + c), (1 - c, 1 + c), (1 - c, 1 + c), (-c / 4, c / 4), p=0.8)]
+            c = self._data.colour
+            steps = [A.ColorJitter((1 - c, 1 + c), (1 - c, 1 + c), (1 - c, 1 + c), (-c / 4, c / 4), p=0.8)]
+            self._own.jitter = A.Compose(steps)
+        return self._own.jitter

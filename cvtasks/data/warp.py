@@ -1,13 +1,14 @@
-"""A picture and its boxes under one affine map into a window, with honest boxes where the window cuts objects."""
+"""A picture and its truth under one affine map into a window, with honest boxes where the window cuts objects."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from cvtasks.answers import Boxes
+from cvtasks.answers import VOID, Boxes, Mask
 from cvtasks.boxes import areas, clip
-from cvtasks.letterbox import GREY
+from cvtasks.letterbox import GREY, scaled, scaled_ids
 from cvtasks.recipe import Data
 
 THINNEST = 2.0
@@ -47,31 +48,52 @@ class Warp:
         centre = np.array([width, height]) / 2
         return np.column_stack([linear, middle + self.shift - linear @ centre])
 
-    def image(self, image: np.ndarray) -> np.ndarray:
-        """(h, w, 3) uint8 → the window (H, W, 3) uint8."""
-        if self.scaled != self.size:  # interpolated as Letterbox does: the network learns from what it will be shown
-            shrinks = self.scaled[0] < 0.5 * self.size[0] or self.scaled[1] < 0.5 * self.size[1]
-            image = cv2.resize(image, self.scaled[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    def image(self, image: np.ndarray, recolour: Callable[[np.ndarray], np.ndarray] = lambda seen: seen) -> np.ndarray:
+        """(h, w, 3) uint8 → the window (H, W, 3) uint8.
+
+        Args:
+            recolour: (h, w, 3) uint8 → the same size in other colours; done to what is seen of the image and not to the grey
+                around it, which always has one colour, as the letterbox's has at prediction.
+        """
+        image = scaled(image, self.scaled)
         if self.mirrored:
             image = cv2.flip(image, 1)
-        if (self.turn != np.eye(2)).any():
-            return self._turned(image)
-        (x, y), (height, width) = self.shift, self.window
-        inside = image[max(-y, 0) : height - y, max(-x, 0) : width - x]
-        top, left = max(y, 0), max(x, 0)
-        rest = (top, height - top - len(inside), left, width - left - inside.shape[1])
+        if self._turns:
+            return self._turned(recolour(image), cv2.INTER_LINEAR, self._border, (GREY,) * 3)
+        inside, rest = self._cut(image)
+        inside = recolour(inside)
         return cv2.copyMakeBorder(inside, *rest, self._border, value=(GREY,) * 3) if any(rest) else inside
+
+    def mask(self, truth: Mask) -> Mask:
+        """The ids that show in the window, void around them; no id is invented (nearest pixel)."""
+        ids = scaled_ids(truth.ids, self.scaled)
+        if self.mirrored:
+            ids = cv2.flip(ids, 1)
+        if self._turns:
+            return replace(truth, ids=self._turned(ids, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, VOID))
+        inside, rest = self._cut(ids)
+        return replace(truth, ids=cv2.copyMakeBorder(inside, *rest, cv2.BORDER_CONSTANT, value=VOID))
+
+    def _cut(self, array: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+        """What the window shows of (h, w, ...), and how much of the window is above, below, left and right of it."""
+        (x, y), (height, width) = self.shift, self.window
+        inside = array[max(-y, 0) : height - y, max(-x, 0) : width - x]
+        top, left = max(y, 0), max(x, 0)
+        return inside, (top, height - top - len(inside), left, width - left - inside.shape[1])
+
+    @property
+    def _turns(self) -> bool:
+        return bool((self.turn != np.eye(2)).any())
 
     @property
     def _border(self) -> int:
         """OpenCV's name of what fills the rest."""
         return cv2.BORDER_REPLICATE if self.edge else cv2.BORDER_CONSTANT
 
-    def _turned(self, scaled: np.ndarray) -> np.ndarray:
+    def _turned(self, array: np.ndarray, flags: int, border: int, fill: int | tuple[int, ...]) -> np.ndarray:
         middle = np.array(self.scaled[::-1]) / 2 - 0.5  # OpenCV counts from the centre of the first pixel
         matrix = np.column_stack([self.turn, middle + self.shift - self.turn @ middle])
-        size, fill = self.window[::-1], (GREY,) * 3
-        return cv2.warpAffine(scaled, matrix, size, flags=cv2.INTER_LINEAR, borderMode=self._border, borderValue=fill)
+        return cv2.warpAffine(array, matrix, self.window[::-1], flags=flags, borderMode=border, borderValue=fill)
 
     def boxes(self, truth: Boxes, visible: float) -> Boxes:
         """The objects that show in the window, with boxes around what shows of them.
