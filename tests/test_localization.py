@@ -15,7 +15,9 @@ from cvtasks.answers import Boxes, Sample
 from cvtasks.boxes import areas, iou
 from cvtasks.data import open_source
 from cvtasks.data.augment import Augment
+from cvtasks.data.fingerprint import fingerprint
 from cvtasks.data.fitted import Selected
+from cvtasks.data.warp import Warp
 from cvtasks.drawing import draw_boxes
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.with_keras import KerasEngine
@@ -83,6 +85,47 @@ def test_the_largest_object_counts_and_of_equals_the_first() -> None:
     np.testing.assert_array_equal(Localize().encode(truth, WHOLE), Localize().encode(chosen, WHOLE))
 
 
+def test_a_truth_keeps_the_others_of_the_class_behind_the_object() -> None:
+    """Neither the dog, nor what is difficult, a crowd or flat; of a class that is no other's "void" makes difficult ants."""
+    xyxy = [[0, 0, 5, 5], [0, 0, 20, 20], [30, 0, 60, 30], [0, 30, 70, 60], [0, 0, 70, 50], [7, 7, 7, 9], [9, 9, 19, 19]]
+    truth = boxes(xyxy, [0, 3, 0, 0, 0, 0, 0], difficult=[0, 0, 0, 1, 0, 0, 0], crowd=[0, 0, 0, 0, 1, 0, 0])
+    chosen = Localize().select(truth)
+    assert chosen.xyxy.tolist() == [[30, 0, 60, 30], [0, 0, 5, 5], [9, 9, 19, 19]]
+    assert chosen.names == ("ant", "ant", "ant")
+    for others in ("background", "void"):
+        assert Localize().select(truth.with_classes(("dog",), others)).xyxy.tolist() == [[0, 0, 20, 20]]
+        ants = Localize().select(truth.with_classes(("bee", "ant"), others))
+        np.testing.assert_array_equal(ants.xyxy, chosen.xyxy)
+        assert ants.labels.tolist() == [1, 1, 1]
+    again = Localize().select(chosen)
+    np.testing.assert_array_equal(again.xyxy, chosen.xyxy)
+
+
+@pytest.mark.parametrize(("shift", "left"), [(0, [0, 0, 40, 40]), (-20, [0, 0, 20, 40]), (-34, [26, 10, 46, 30])])
+def test_where_a_window_cuts_the_object_the_largest_that_is_left_is_learned(shift: int, left: list[int]) -> None:
+    """40×40 and 20×20 of one class: half of the first is still the larger; of 6 columns, below a quarter, nothing is learned."""
+    truth = Localize().select(boxes([[0, 0, 40, 40], [60, 10, 80, 30]]))
+    moved = Warp(SIZE, SIZE, False, np.eye(2), (shift, 0), SIZE).boxes(truth, visible=0.25)
+    target = Localize().encode(moved, WHOLE)
+    np.testing.assert_allclose(target[:4] * [80, 60, 80, 60], left, atol=1e-4)
+    assert target[4:].tolist() == [1, 0, 0, 0, 0, 0, 0]
+    metric = Localize().metric(CLASSES)
+    metric.add(moved, Localize().decode(target, WHOLE, CLASSES))
+    assert metric.result()["top-1 localization accuracy"] == metric.result()["mean IoU"] == 1
+
+
+def test_data_are_recognised_by_the_others_too() -> None:
+    class Drawn(list):
+        format, classes, files, truth_files = "drawn", CLASSES, (), ()
+
+        def truth(self, index: int) -> Boxes:
+            return Localize().select(self[index])
+
+    large, small = [0, 0, 40, 40], [50, 10, 60, 20]
+    prints = [fingerprint(Drawn([boxes(rows)])) for rows in ([large], [large, small], [large, [51, *small[1:]]])]
+    assert len(set(prints)) == 3
+
+
 def test_the_only_object_counts_if_it_is_the_only_one() -> None:
     task = Localize(object="only")
     alone = boxes([[0, 0, 60, 60], [2, 2, 12, 12]], [1, 2], difficult=[True, False])
@@ -107,7 +150,10 @@ def test_sources_leave_out_what_cannot_be_used_and_say_so() -> None:
 
     source = Drawn(Sample(image, truth, str(number)) for number, truth in enumerate(truths))
     largest, only = (Selected(source, Localize(object=which)) for which in ("largest", "only"))
-    assert [sample.truth.xyxy.tolist() for sample in map(largest.__getitem__, range(2))] == [[[0, 0, 9, 9]], [[0, 0, 20, 20]]]
+    assert [sample.truth.xyxy.tolist() for sample in map(largest.__getitem__, range(2))] == [
+        [[0, 0, 9, 9]],
+        [[0, 0, 20, 20], [0, 0, 9, 9]],
+    ]
     assert [len(largest), len(only)] == [2, 1]
     assert "1 of 3 pictures left out" in largest.remarks()[0]
     assert "exactly one object" in only.remarks()[0]
@@ -357,6 +403,12 @@ def test_the_picture_shows_the_best_guess_alone() -> None:
     best = boxes([[20, 30, 40, 60]], [1], scores=[0.5])
     np.testing.assert_array_equal(task.draw(image, found), draw_boxes(image, best))
     np.testing.assert_array_equal(task.draw(image, boxes([])), image)
+
+
+def test_a_truth_shows_the_object_and_thinly_the_others() -> None:
+    task, image = Localize(), np.full((*SIZE, 3), 90, np.uint8)
+    rows = [[20, 20, 70, 55], [2, 15, 18, 40]]
+    np.testing.assert_array_equal(task.draw(image, boxes(rows)), draw_boxes(image, boxes(rows, difficult=[False, True])))
 
 
 # === whole runs ===

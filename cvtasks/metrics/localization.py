@@ -16,25 +16,27 @@ _OF_A_CLASS = ("top-1 localization accuracy", "top-1 accuracy")  # that are draw
 
 
 class LocationMetric:
-    """Collects (truth, prediction) pairs, one object a picture; everything is computed when it is asked for.
+    """Collects (truth, prediction) pairs, one class a picture; everything is computed when it is asked for.
 
-    A guess is right if it has the object's class and a box whose IoU with the object's is at least 0.5. Top-1 accuracy asks
-    whether the best guess is right, top-5 accuracy whether one of the five best is: one minus ILSVRC's error. Guesses of equal
-    score are taken in the order in which they came. What is difficult or a crowd counts nowhere.
+    A guess is right if it has the class of the picture's objects and a box whose IoU with one of them, whichever it overlaps
+    most, is at least 0.5. Top-1 accuracy asks whether the best guess is right, top-5 accuracy whether one of the five best is:
+    one minus ILSVRC's error. Guesses of equal score are taken in the order in which they came. What is difficult or a crowd
+    counts nowhere.
 
-    Source: Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", 2015, section 4.2.
+    Source: Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", 2015, section 4.2: the error is the least
+    over all instances of the class.
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
         self._classes = classes
-        self._pictures: list[tuple[Boxes, Boxes]] = []  # the object, and at most five guesses, the best first
+        self._pictures: list[tuple[Boxes, Boxes]] = []  # objects of one class, and at most five guesses, the best first
 
     def add(self, truth: Boxes, prediction: Boxes) -> None:
         """Count one picture; a prediction may have any number of boxes.
 
         Raises:
-            ValueError: the truth has not exactly one object that counts; the two have other classes than this metric, or
-                pictures of different sizes; the size (0, 0), of who does not know, fits any.
+            ValueError: the truth has no object that counts, or some of several classes; the two have other classes than this
+                metric, or pictures of different sizes; the size (0, 0), of who does not know, fits any.
         """
         if len({truth.size, prediction.size} - {(0, 0)}) > 1 or {truth.classes, prediction.classes} != {self._classes}:
             raise ValueError(
@@ -42,9 +44,10 @@ class LocationMetric:
                 f"{truth.size} and {prediction.size}, classes {truth.classes} and {prediction.classes}."
             )
         objects = truth.take(truth.counted)
-        if len(objects) != 1:
+        if len(set(objects.names)) != 1:
+            named = f"of {', '.join(sorted(set(objects.names)))}" if len(objects) else "none"
             raise ValueError(
-                f"a picture must have exactly one object to be found; the truth has {len(objects)}. Leave it out."
+                f"a picture must have one object to be found, or several of one class; the truth has {named}. Leave it out."
             )
         self._pictures.append((objects, prediction.take(np.argsort(-prediction.scores, kind="stable")[:_GUESSES])))
 
@@ -58,7 +61,7 @@ class LocationMetric:
         return _numbers(*self._overlaps())
 
     def per_class(self) -> dict[str, dict[str, float]]:
-        """Class → the same over the pictures whose object is of it."""
+        """Class → the same over the pictures whose objects are of it."""
         truth, (overlap, same) = self._labels()[0], self._overlaps()
         return {name: _numbers(overlap[truth == i], same[truth == i]) for i, name in enumerate(self._classes)}
 
@@ -82,7 +85,7 @@ class LocationMetric:
             "the best guess's box": [_mean(overlap >= least) for least in THRESHOLDS],
             "its box and its class": [_mean(same & (overlap >= least)) for least in THRESHOLDS],
         }
-        yield "iou-curve.png", share_curves(THRESHOLDS, shares, "least IoU with the object", "share of the pictures", IOU)
+        yield "iou-curve.png", share_curves(THRESHOLDS, shares, "least IoU with an object", "share of the pictures", IOU)
         tiles = []
         for error in self.wrong(_SHOWN):
             name, image = picture(error.picture)
@@ -102,33 +105,39 @@ class LocationMetric:
         found = []
         for i in wrong[np.argsort(-scores[wrong], kind="stable")][:most].tolist():
             truth, guesses = self._pictures[i]
-            label, box = int(truth.labels[0]), truth.xyxy[0]
+            label = int(truth.labels[0])
             if not len(guesses):
-                found.append(BoxError("missed", i, label, box, 1.0))
+                found.append(BoxError("missed", i, label, truth.xyxy[0], 1.0))
                 continue
             kind = "poorly localized" if same[i] else "confused"
             guess = int(guesses.labels[0]), guesses.xyxy[0], float(guesses.scores[0])
-            found.append(BoxError(kind, i, *guess, label, box, 1.0, float(overlap[i])))
+            nearest = truth.xyxy[_iou(guesses, truth)[0].argmax()]
+            found.append(BoxError(kind, i, *guess, label, nearest, 1.0, float(overlap[i])))
         return found
 
     def _labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) the class of each picture's object, and (n,) of its best guess, the number of classes where there is none."""
+        """(n,) the class of each picture's objects, and (n,) of its best guess, the number of classes where there is none."""
         rows = [(truth.labels[0], *guesses.labels[:1], len(self._classes))[:2] for truth, guesses in self._pictures]
         truth, called = np.array(rows, np.int64).reshape(-1, 2).T
         return truth, called
 
     def _overlaps(self) -> tuple[np.ndarray, np.ndarray]:
-        """(n, 5) float64 IoU of each guess with the object, 0 where there is none; (n, 5) bool, whether its class is right."""
+        """(n, 5) float64 largest IoU of each guess with an object, 0 without a guess; (n, 5) bool, whether its class is right."""
         overlap = np.zeros((len(self._pictures), _GUESSES))
         same = np.zeros(overlap.shape, bool)
         for i, (truth, guesses) in enumerate(self._pictures):
-            overlap[i, : len(guesses)] = iou(guesses.xyxy.astype(np.float64), truth.xyxy.astype(np.float64))[:, 0]
+            overlap[i, : len(guesses)] = _iou(guesses, truth).max(axis=1)
             same[i, : len(guesses)] = guesses.labels == truth.labels[0]
         return overlap, same
 
 
+def _iou(guesses: Boxes, truth: Boxes) -> np.ndarray:
+    """(guesses, objects) float64."""
+    return iou(guesses.xyxy.astype(np.float64), truth.xyxy.astype(np.float64))
+
+
 def _numbers(overlap: np.ndarray, same: np.ndarray) -> dict[str, float]:
-    """(n, 5) IoU of the guesses with the object, (n, 5) bool whether their class is right → `LocationMetric.result`."""
+    """(n, 5) IoU of the guesses with the nearest object, (n, 5) bool whether their class is right → `LocationMetric.result`."""
     right = same & (overlap >= IOU)
     return {
         "top-1 localization accuracy": _mean(right[:, 0]),

@@ -1,7 +1,7 @@
 """Single-object localization: the class of the object that a picture is about, and a box around it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -35,6 +35,9 @@ class Localize(BoxesTask):
 
     A target is (4 + classes,): left, top, right and bottom edge of the object as fractions of the canvas, 0 to 1, and a one for
     its class; all zero where no object is left in the picture, which then counts for nothing.
+
+    A truth is the object that an image is about, first, and all others of its class, any of which the metric takes for right.
+    What of it shows in a window that training cuts is judged anew: the largest that is left is learned.
 
     Attributes:
         threshold: the least score, 0 to 1, of an answer that is shown to a user who asks for no other.
@@ -75,14 +78,22 @@ class Localize(BoxesTask):
         """Pictures with an object."""
         if self.object == "only":
             return "pictures with exactly one object of the classes that is neither difficult nor a crowd"
-        return "pictures with an object of the classes that is neither difficult nor a crowd, the largest of which counts"
+        return (
+            "pictures with an object of the classes that is neither difficult nor a crowd; the largest is learned, and in the score "
+            "any other of its class is as good"
+        )
 
     def select(self, truth: Boxes) -> Boxes | None:
-        """The object that the picture is about, alone; None where there is none. Of objects of one area the first counts."""
+        """The object that the picture is about, then the others of its class; None where there is none.
+
+        Difficult ones and crowds are not among them. Of objects of one area the first counts.
+        """
         real = np.flatnonzero(truth.counted & (areas(truth.xyxy) > 0))
         if not len(real) or (self.object == "only" and len(real) > 1):
             return None
-        return truth.take(real[[truth.areas[real].argmax()]])
+        first = real[truth.areas[real].argmax()]
+        others = real[(truth.labels[real] == truth.labels[first]) & (real != first)]
+        return truth.take(np.array([first, *others]))
 
     def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
         """(4 + classes,)."""
@@ -122,8 +133,9 @@ class Localize(BoxesTask):
         return self
 
     def draw(self, image: np.ndarray, answer: Boxes) -> np.ndarray:
-        """The picture with a box around the object, its best class and that one's score."""
-        return draw_boxes(image, answer.take(slice(1)))
+        """The picture with a box around the object, its best class and that one's score; thin ones around others of its class."""
+        shown = answer.take(answer.labels == answer.labels[:1]) if len(answer) else answer
+        return draw_boxes(image, replace(shown, difficult=np.arange(len(shown)) > 0))
 
     def summary(self, answer: Boxes) -> str:
         """The best class and its score in percent."""
