@@ -153,6 +153,28 @@ def test_small_objects_go_to_fine_maps_and_large_ones_to_coarse_maps() -> None:
         assert ((centres[held] > box[0, :2]) & (centres[held] < box[0, 2:])).all()
 
 
+def test_the_threshold_is_the_candidates_mean_and_their_deviation_by_n() -> None:
+    """ATSS' algorithm 1, written out for one object at a time; with n − 1, as the paper's code has it, some cells go."""
+    canvas, differ = (128, 160), 0
+    centres, sizes = cells(canvas, STRIDES)
+    squares = np.concatenate([centres - 2.5 * sizes, centres + 2.5 * sizes], axis=1)
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        low, sides = rng.uniform(0, (80, 60)), rng.uniform(10, (80, 60))
+        box = np.float32([[*low, *low + sides]])
+        distance = np.linalg.norm(centres - box.reshape(2, 2).mean(axis=0), axis=1)
+        near = [sorted(np.flatnonzero(sizes[:, 0] == stride), key=lambda cell: distance[cell])[:9] for stride in STRIDES]
+        candidates = np.concatenate(near)
+        overlap = iou(squares, box)[:, 0]
+        inside = {cell for cell in candidates if (box[0, :2] < centres[cell]).all() and (centres[cell] < box[0, 2:]).all()}
+        limits = [overlap[candidates].mean() + overlap[candidates].std(ddof=ddof) for ddof in (0, 1)]
+        by_n, by_less = ({cell for cell in inside if overlap[cell] >= limit} for limit in limits)
+        if by_n:
+            assert set(np.flatnonzero(assign(box, canvas, STRIDES, 5.0) == 0)) == by_n
+        differ += by_n != by_less
+    assert differ > 5
+
+
 @pytest.mark.parametrize("count", [1, 5, 60])
 def test_every_truth_comes_back_whatever_its_size(count: int) -> None:
     """Each in a class of its own, so that none suppresses another."""

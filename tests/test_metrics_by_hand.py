@@ -221,13 +221,15 @@ def test_a_class_without_truth_has_no_average_precision_and_leaves_the_mean_alon
     assert (metric.result()[AREA], metric.result()[ELEVEN]) == (1, 1)
 
 
-def test_three_of_ten_are_short_of_a_recall_of_three_tenths() -> None:
-    """The devkit's own third level is 0.30000000000000004: of its eleven, three are reached."""
+@pytest.mark.parametrize(
+    ("found", "levels"), [(1, 2), (2, 3), (3, 3), (4, 5), (5, 6), (6, 6), (7, 7), (8, 9), (9, 10), (10, 11)]
+)
+def test_three_six_and_seven_of_ten_are_short_of_their_tenths(found: int, levels: int) -> None:
+    """Level 3 of `arange(11) * 0.1` is 0.30000000000000004: of its eleven, 0, 1 and 2 tenths are reached."""
     truth = boxes([[0, 10 * i, 10, 10 * i + 10] for i in range(10)])
-    found = truth.take(np.arange(3))
-    row = measured([(truth, found)]).per_class()["cat"]
-    assert row[AREA] == pytest.approx(3 / 10)
-    assert row[ELEVEN] == pytest.approx(3 / 11)
+    row = measured([(truth, truth.take(np.arange(found)))]).per_class()["cat"]
+    assert row[AREA] == pytest.approx(found / 10)
+    assert row[ELEVEN] == pytest.approx(levels / 11)
 
 
 # === labels and masks, by hand ===

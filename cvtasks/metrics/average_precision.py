@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_LEVELS = np.arange(11) * 0.1  # as NumPy programs before us have them: the third, sixth and seventh tenth are a hair larger
+_LEVELS = np.arange(11) * 0.1
 
 THRESHOLDS = np.linspace(0, 1, 101)
 """Scores that a user may cut at."""
@@ -57,7 +57,10 @@ def area_ap(precision: np.ndarray, recall: np.ndarray) -> float:
 def eleven_point_ap(precision: np.ndarray, recall: np.ndarray) -> float:
     """(n,), (n,) → the mean of the best precisions at a recall of at least 0, 0.1 … 1.
 
-    Source: VOCevaldet.m of the devkit of 2007.
+    The levels are `arange(11) * 0.1`, as the NumPy programs have them that carry the devkit's number: 0.3, 0.6 and 0.7 among
+    them are a hair too large, so that a recall of exactly 3, 6 or 7 tenths does not reach its own.
+
+    Source: VOCevaldet.m of the devkit of 2007, whose levels are 0:0.1:1.
 
     >>> round(eleven_point_ap(np.array([1.0, 0.5, 2 / 3]), np.array([0.5, 0.5, 1.0])), 6)
     0.848485

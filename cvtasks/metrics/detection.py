@@ -21,8 +21,9 @@ class BoxesMetric:
     """Collects (truth, prediction) pairs; everything is computed when it is asked for.
 
     The VOC numbers are the devkit's (VOCevaldet.m, VOCap.m): a hit has an IoU of at least 0.5 with the object of its class
-    that it overlaps most, one hit an object; what found a difficult object, or lies in a crowd, counts neither way. COCO's
-    are pycocotools'. Means are over the classes that have an object to be found; false positives on empty pictures count.
+    that it overlaps most, one hit an object; what found a difficult object, or lies in a crowd, counts neither way. The eleven
+    levels of recall are `arange(11) * 0.1` (`eleven_point_ap` says what hangs on that). COCO's numbers are pycocotools'. Means
+    are over the classes that have an object to be found; false positives on empty pictures count.
     Predictions of equal score are taken in the order in which they came.
     """
 

@@ -48,9 +48,9 @@ class MultiLabelMetric:
 
     For each class all pictures are ranked by its score, but for those where it is difficult, and average precision is taken
     from the ranking, by the area below the curve ("VOC2012 multi-label mAP", VOCevalcls.m of the devkit of 2010 and later) and
-    at eleven recalls ("VOC2007 11-point multi-label mAP"). Pictures with equal scores enter together, so that the result does
-    not depend on the order of the pictures; the devkit takes them as they come. A class that no picture shows has no average
-    precision (NaN) and is left out of the means.
+    at the eleven recalls `arange(11) * 0.1` ("VOC2007 11-point multi-label mAP"). Pictures with equal scores enter together, so
+    that the result does not depend on the order of the pictures; the devkit takes them as they come. A class that no picture
+    shows has no average precision (NaN) and is left out of the means.
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
