@@ -409,6 +409,9 @@ def test_a_truth_shows_the_object_and_thinly_the_others() -> None:
     task, image = Localize(), np.full((*SIZE, 3), 90, np.uint8)
     rows = [[20, 20, 70, 55], [2, 15, 18, 40]]
     np.testing.assert_array_equal(task.draw(image, boxes(rows)), draw_boxes(image, boxes(rows, difficult=[False, True])))
+    whole = boxes([[0, 0, 70, 55], [1, 1, 9, 9], *rows], [0, 1, 0, 0], difficult=[True, False, False, False])
+    np.testing.assert_array_equal(task.draw(image, whole), task.draw(image, boxes(rows)))
+    np.testing.assert_array_equal(task.draw(image, boxes(rows, difficult=[True, True])), image)
 
 
 # === whole runs ===

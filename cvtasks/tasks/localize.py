@@ -133,9 +133,16 @@ class Localize(BoxesTask):
         return self
 
     def draw(self, image: np.ndarray, answer: Boxes) -> np.ndarray:
-        """The picture with a box around the object, its best class and that one's score; thin ones around others of its class."""
-        shown = answer.take(answer.labels == answer.labels[:1]) if len(answer) else answer
-        return draw_boxes(image, replace(shown, difficult=np.arange(len(shown)) > 0))
+        """The picture with a box around the object, its best class and that one's score; of a truth, thin ones around the others.
+
+        Scores of 1 are a truth's, and of any truth what `select` says is drawn.
+        """
+        if not (answer.scores == 1).all():
+            return draw_boxes(image, answer.take(slice(1)))
+        chosen = self.select(answer)
+        if chosen is None:
+            return draw_boxes(image, answer.take(slice(0)))
+        return draw_boxes(image, replace(chosen, difficult=np.arange(len(chosen)) > 0))
 
     def summary(self, answer: Boxes) -> str:
         """The best class and its score in percent."""
