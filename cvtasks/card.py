@@ -1,12 +1,15 @@
 """What a reader finds in a model folder: the card and the curves."""
 
 import io
+import math
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvtasks.answers import Labels
 from cvtasks.files import write_bytes, write_text
 from cvtasks.recipe import Recipe
+from cvtasks.text import code, markdown, one_line
 
 CARD = "README.md"
 
@@ -29,24 +32,25 @@ def write_card(
     names = list(next(iter(scores["classes"].values())))
     table = [f"| class | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     for name, row in scores["classes"].items():
-        table.append(f"| {name} | {' | '.join(_number(row[column]) for column in names)} |")
+        table.append(f"| {markdown(name)} | {' | '.join(_number(row[column]) for column in names)} |")
     metrics = "\n".join(f"- **{name}: {_number(number)}**" for name, number in scores["metrics"].items())
-    start = f"weights from `{Path(recipe.train.weights).name}`" if recipe.train.weights else "random weights"
+    start = f"weights from {code(Path(recipe.train.weights).name)}" if recipe.train.weights else "random weights"
     others = "" if recipe.task.answer is Labels else f"; classes that are not named above count as {recipe.data.others}"
     looks = "after the last epoch" if recipe.train.validate_every >= recipe.train.epochs else "which also chose the best epoch"
+    title = one_line(folder.name)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.suffix in (".safetensors", ".xml", ".bin"))
-    text = f"""# {folder.name}
+    text = f"""# {markdown(title)}
 
 A model for the task *{recipe.task.name}*: {recipe.backbone}, pictures of {recipe.size}×{recipe.size} pixels, {len(recipe.classes)} classes
-({", ".join(recipe.classes)}). {size / 1e6:.1f} MB with its graph.
+({", ".join(map(markdown, recipe.classes))}). {size / 1e6:.1f} MB with its graph.
 
 ```
-cvtasks {recipe.task.name} picture.jpg --model {folder.name}
+cvtasks {recipe.task.name} picture.jpg --model {shlex.quote(title)}
 ```
 
 ## Scores
 
-On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their own size, by the {scores["engine"]} engine in
+On {scores["images"]} pictures of {code(f"{scores['data']}:{scores['split']}")}, at their own size, by the {scores["engine"]} engine in
 {scores["precision"]}:
 
 {metrics}
@@ -57,8 +61,8 @@ On {scores["images"]} pictures of `{scores["data"]}:{scores["split"]}`, at their
 
 ## How it was made
 
-- command: `{command}`
-- data: {train_images} pictures of `{recipe.data.path}:{recipe.data.train}`{others}
+- command: {code(command)}
+- data: {train_images} pictures of {code(f"{recipe.data.path}:{recipe.data.train}")}{others}
 - start: backbone with {start}, head with random weights; seed {recipe.train.seed}
 - {recipe.train.epochs} epochs, {training_seconds / 60:.0f} minutes; the best epoch was {best_epoch}
 - machine: {machine}
@@ -84,7 +88,7 @@ def write_curves(path: Path, history: list["Epoch"]) -> None:
     looks = [row for row in history if row.scores]
     if looks:
         name = next(iter(looks[0].scores))
-        score.plot([row.epoch + 1 for row in looks], [row.scores[name] for row in looks], marker=".")
+        score.plot([row.epoch + 1 for row in looks], [row.scores.get(name, math.nan) for row in looks], marker=".")
         score.set(xlabel="epoch", ylabel=name, ylim=(0, 1))
     for axes in (loss, score):
         axes.grid(alpha=0.3)

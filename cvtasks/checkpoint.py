@@ -1,16 +1,19 @@
 """Checkpoint: everything a run needs to go on as if it had never stopped, in one safetensors file."""
 
 import json
+import math
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 import keras
 import numpy as np
 
 from cvtasks.errors import ModelError
 from cvtasks.networks.safetensors_file import read_metadata, read_safetensors, write_safetensors
+
+T = TypeVar("T")
 
 
 def save_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer, progress: dict[str, Any]) -> None:
@@ -27,6 +30,38 @@ def read_progress(path: Path) -> dict[str, Any]:
         ModelError: the file is no checkpoint, or damaged.
     """
     return _read_said(path, "progress")
+
+
+def restored(kind: type[T], said: Any, path: Path) -> T:
+    """Make the dataclass `kind` of what the checkpoint `path` says of it; every field must be there and of its type.
+
+    Counts are not negative and, as losses and times, finite; scores may be NaN where nothing was there to measure.
+
+    Raises:
+        ModelError: it says something else.
+    """
+    hints = get_type_hints(kind)
+    if not isinstance(said, dict) or said.keys() != hints.keys():
+        received = ", ".join(map(str, said))[:200] if isinstance(said, dict) else str(said)[:80]
+        raise ModelError(
+            f"the progress in {str(path)!r} must say {', '.join(hints)}; it says {received!r}. Start the run again."
+        )
+    for name, value in said.items():
+        if not _fits(hints[name], name, value):
+            raise ModelError(
+                f"the progress in {str(path)!r} must be as training wrote it; its {name} is {str(value)[:80]!r}. Start the run again."
+            )
+    return kind(**said)
+
+
+def _fits(hint: Any, name: str, value: Any) -> bool:
+    if hint is int:
+        return type(value) is int and 0 <= value < 2**31
+    if hint is float:
+        return type(value) in (int, float) and (math.isfinite(value) or (name == "best" and value == -math.inf))
+    if get_origin(hint) is dict:
+        return isinstance(value, dict) and all(type(number) in (int, float) for number in value.values())
+    return isinstance(value, get_origin(hint) or hint)
 
 
 def _read_said(path: Path, key: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from cvtasks.answers import VOID, Boxes, Labels, Mask
+from cvtasks.text import visible
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SMALL, _ENLARGED, _LONGEST = 160, 320, 4096  # sides in pixels: of what is enlarged, and of what it becomes
@@ -133,5 +134,5 @@ def _fitted(text: str, width: int, scale: float, thick: int) -> str:
 
 
 def _printable(name: str) -> str:
-    """OpenCV's letters are ASCII; anything else becomes a question mark."""
-    return name.encode("ascii", "replace").decode()
+    """OpenCV's letters are ASCII: what cannot be seen is escaped, any other letter becomes a question mark."""
+    return visible(name).encode("ascii", "replace").decode()

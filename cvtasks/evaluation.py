@@ -1,6 +1,5 @@
 """Evaluation: a task's metric over a source, by any engine. Names no task."""
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,6 +17,7 @@ from cvtasks.inference import Engine, predict
 from cvtasks.media.pictures import write_picture
 from cvtasks.predictions import Saved
 from cvtasks.tasks import Metric, Task
+from cvtasks.text import dumps
 
 
 def evaluate(
@@ -98,7 +98,7 @@ def write_report(folder: Path, result: dict[str, Any], metric: Metric, source: S
         sample = source[index]
         return sample.name, sample.image
 
-    write_text(folder / "report.json", json.dumps(result, indent=2) + "\n")
+    write_text(folder / "report.json", dumps(result, indent=2) + "\n")
     written = ["report.json"]
     for name, image in metric.figures(picture):
         write_picture(folder / name, image)

@@ -1,11 +1,13 @@
 """Figures about results: curves and tables of colours, as pictures (h, w, 3) uint8 RGB."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from cvtasks.metrics.average_precision import area_ap
+from cvtasks.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +42,7 @@ def precision_recall_curves(
     for name in sorted(scored, key=lambda name: -scored[name]):
         recall, precision = curves[name].recall, curves[name].precision
         first = precision[:1] if len(precision) else [0.0]
-        label, style = f"{name} {scored[name]:.3f}", _style(len(scored), axes)
+        label, style = f"{written(name)} {scored[name]:.3f}", _style(len(scored), axes)
         axes.plot(np.concatenate([[0.0], recall]), np.concatenate([first, precision]), label=label, **style)
     return _finish(figure, axes, len(scored))
 
@@ -52,7 +54,7 @@ def f1_curves(curves: Mapping[str, np.ndarray], thresholds: np.ndarray, best: fl
     figure, axes = _square("least score of what is shown", f"F1{at}", f"best mean F1 {peak:.3f} at {best:.2f}")
     for name in sorted(curves, key=lambda name: -curves[name].max()):
         style = _style(len(curves), axes)
-        axes.plot(thresholds, curves[name], label=f"{name} {curves[name].max():.3f}", **style)
+        axes.plot(thresholds, curves[name], label=f"{written(name)} {curves[name].max():.3f}", **style)
     axes.plot(thresholds, mean, color="black", linewidth=2.5, label=f"mean {mean.max():.3f}")
     axes.axvline(best, color="black", linewidth=1, linestyle=":")
     return _finish(figure, axes, len(curves) + 1)
@@ -66,7 +68,9 @@ def share_curves(x: np.ndarray, curves: Mapping[str, Sequence[float]], across: s
     """
     figure, axes = _square(across, up, f"{up} by {across}")
     for name, values in curves.items():
-        axes.plot(x, values, label=f"{name}: {np.interp(mark, x, values):.3f} at {mark:g}", **_style(len(curves), axes))
+        axes.plot(
+            x, values, label=f"{written(name)}: {np.interp(mark, x, values):.3f} at {mark:g}", **_style(len(curves), axes)
+        )
     axes.axvline(mark, color="black", linewidth=1, linestyle=":")
     return _finish(figure, axes, len(curves))
 
@@ -84,8 +88,10 @@ def class_bars(rows: Mapping[str, Mapping[str, float]]) -> np.ndarray:
     for i, key in enumerate(keys):
         values = np.array([rows[name][key] for name in shown])
         known = [value for value in (row[key] for row in rows.values()) if not np.isnan(value)]
-        axes.barh(np.arange(len(shown)) + i * height, np.nan_to_num(values), height, label=f"{key}, mean {_mean(known):.3f}")
-    axes.set_yticks(np.arange(len(shown)) + 0.4 - height / 2, shown)
+        axes.barh(
+            np.arange(len(shown)) + i * height, np.nan_to_num(values), height, label=f"{written(key)}, mean {_mean(known):.3f}"
+        )
+    axes.set_yticks(np.arange(len(shown)) + 0.4 - height / 2, list(map(written, shown)))
     axes.set(
         xlim=(0, 1), ylim=(len(shown), -0.5), title="" if shown == order else f"the worst {_ROWS} of {len(order)} classes"
     )
@@ -101,7 +107,7 @@ def count_bars(counts: Mapping[str, int], what: str) -> np.ndarray:
     figure, axes = _figure(7, 1.5 + 0.24 * max(len(shown), 4))
     bars = axes.barh(np.arange(len(shown)), [counts[name] for name in shown])
     axes.bar_label(bars, padding=3, fontsize=8)
-    axes.set_yticks(np.arange(len(shown)), shown)
+    axes.set_yticks(np.arange(len(shown)), list(map(written, shown)))
     axes.set(ylim=(len(shown), -1), xlabel=what, title=f"{sum(counts.values()):,} {what} of {len(counts)} classes")
     axes.margins(x=0.1)
     return _pixels(figure)
@@ -126,8 +132,8 @@ def matrix(counts: np.ndarray, rows: Sequence[str], columns: Sequence[str], titl
     figure, axes = _figure(3.2 + min(0.5 * len(columns), _ACROSS), 2.2 + min(0.42 * len(rows), _DOWN))
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     if max(len(rows), len(columns)) <= _ROWS + 1:
-        axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(len(rows)), [f"{name} ({n})" for name, n in zip(rows, total[:, 0], strict=True)])
+        axes.set_xticks(range(len(columns)), list(map(written, columns)), rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(rows)), [f"{written(name)} ({n})" for name, n in zip(rows, total[:, 0], strict=True)])
     axes.set(xlabel="prediction", ylabel="truth", title=f"{title}; shares of each row")
     if len(rows) <= 30:
         for row, column in zip(*np.nonzero(counts), strict=True):
@@ -136,6 +142,27 @@ def matrix(counts: np.ndarray, rows: Sequence[str], columns: Sequence[str], titl
             text = f"{share:.2f}".removeprefix("0") if share >= 0.005 else "·"
             axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
     return _pixels(figure)
+
+
+def written(name: str) -> str:
+    """A name as matplotlib writes it in its own font: no formula between dollars, no label that is hidden, and what the font
+    lacks escaped.
+
+    >>> written("a$b$"), written("\\x1b"), written("猫")
+    ('a\\\\$b\\\\$', '\\\\x1b', '\\\\u732b')
+    """
+    known = _letters()
+    shown = "".join(c if ord(c) in known else c.encode("unicode_escape").decode() for c in visible(name))
+    shown = shown.replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown  # a label that begins so is left out of the legend
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """Code points that matplotlib's font has."""
+    from matplotlib.font_manager import findfont, get_font
+
+    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
 def _figure(width: float, height: float) -> "tuple[Figure, Axes]":

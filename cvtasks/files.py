@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cvtasks.errors import CVTasksError
+from cvtasks.text import encodable
 
 
 @contextmanager
@@ -20,7 +21,8 @@ def written_whole(path: str | Path) -> Iterator[Path]:
         CVTasksError: the disk is full or the folder cannot be written; says which file was meant.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]  # a long name has no room for an ending
+    part = path.with_name(f".{digest}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -35,9 +37,9 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path`, whole or not at all."""
+    """Write `text` as UTF-8 to `path`, whole or not at all; what UTF-8 cannot hold is escaped (`cvtasks.text.encodable`)."""
     with written_whole(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+        part.write_text(encodable(text), encoding="utf-8", newline="\n")
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

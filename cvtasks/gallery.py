@@ -7,6 +7,7 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.metrics.detection_errors import BoxError
+from cvtasks.text import visible
 
 TRUTH, PREDICTED = (60, 200, 90), (235, 60, 50)  # RGB
 _WIDTH, _HEIGHT, _STRIP = 400, 320, 46  # of a tile's picture, and of the strip with its caption below
@@ -114,7 +115,7 @@ def _caption(error: BoxError, classes: tuple[str, ...]) -> tuple[str, str]:
 
 def _write(image: np.ndarray, text: str, where: tuple[int, int], scale: float, colour: tuple[int, int, int]) -> None:
     """One line from `where` on, cut at the picture's end; OpenCV's letters are ASCII."""
-    text = text.encode("ascii", "replace").decode()
+    text = visible(text).encode("ascii", "replace").decode()
     while text and where[0] + cv2.getTextSize(text, _FONT, scale, 1)[0][0] > image.shape[1] - 8:
         text = text[:-1]
     cv2.putText(image, text, where, _FONT, scale, colour, 1, cv2.LINE_AA)

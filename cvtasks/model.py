@@ -143,7 +143,13 @@ def check_files(folder: Path, recipe: Recipe) -> None:
             raise ModelError(
                 f"the recipe of {folder.name} lists {name[:100]!r}, which is missing. Copy or train the model again."
             )
-        if sha256(path) != expected:
+        try:
+            found = sha256(path)
+        except OSError as error:
+            raise ModelError(
+                f"{str(path)!r} must be a file that can be read; it cannot: {error.strerror}. Check it."
+            ) from error
+        if found != expected:
             raise ModelError(
                 f"{str(path)!r} is not the file its recipe lists: SHA-256 must be {expected}. It is damaged or was exchanged; "
                 "copy or train the model again."

@@ -15,6 +15,7 @@ from cvtasks.recipe_data import DATA_BOUNDS, Data
 from cvtasks.recipe_train import TRAIN_BOUNDS, Train
 from cvtasks.tables import check_keys, read_table, read_value
 from cvtasks.tasks import TASKS, Task
+from cvtasks.text import is_encodable
 
 Norm = Literal["", "none", "batch", "layer", "instance", "group"]
 
@@ -76,6 +77,9 @@ class Recipe:
             )
         if len(set(self.classes)) != len(self.classes) or not all(self.classes):
             raise ModelError(f"`classes` must be different names, none empty; got {list(self.classes)}.")
+        for text in (self.data.path, self.train.weights, *self.classes):
+            if not is_encodable(text):
+                raise ModelError(f"a recipe is text in UTF-8, also its paths; got {text!r}. Rename the folder or the file.")
         for key, (least, most) in _BOUNDS.items():
             table, name = key.split(".")
             value = getattr(getattr(self, table), name)

@@ -1,6 +1,5 @@
 """A training run from the data to a finished model folder."""
 
-import json
 import shutil
 import tempfile
 import time
@@ -20,12 +19,13 @@ from cvtasks.data.fitted import Part, fitted, without_faults
 from cvtasks.data.statistics import shows_nothing
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.with_openvino import GRAPH
-from cvtasks.errors import CVTasksError, DataError, UsageError
+from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
 from cvtasks.evaluation import evaluate
 from cvtasks.evaluation import report as measured
 from cvtasks.files import cannot_write, sha256, write_text
 from cvtasks.guards import check_memory
 from cvtasks.inference import Engine, predict
+from cvtasks.media.names import distinct_stems
 from cvtasks.media.pictures import write_picture
 from cvtasks.model import load, load_network
 from cvtasks.networks.build import build_network
@@ -34,7 +34,8 @@ from cvtasks.networks.weight_files import opened
 from cvtasks.networks.weights import load_weights, save_weights
 from cvtasks.recipe import Recipe, read_recipe
 from cvtasks.run_folder import CHECKPOINTS, LOG, Lock, Log, check_data, machine, write_facts, write_history
-from cvtasks.training import BEST, Report, train
+from cvtasks.text import dumps
+from cvtasks.training import BEST, CHECKPOINT, Report, train
 from cvtasks.zoo import RECIPE, WEIGHTS
 
 _PICTURES = 8
@@ -103,6 +104,7 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
         recipe = read_recipe(folder / RECIPE)
         if (folder / CARD).exists():
             raise UsageError(f"{str(folder)!r} holds a finished model; there is nothing to resume. Train into another folder.")
+        _check_checkpoints(folder / CHECKPOINTS, report)
     sources = open_sources(recipe, report)
     prints = {"train": fingerprint(sources.train), "validate": fingerprint(sources.validate)}
     if resume:
@@ -132,6 +134,17 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
     )
     log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
     return finished
+
+
+def _check_checkpoints(folder: Path, report: Report) -> None:
+    """Raise ModelError if what a run has learned is gone; says so where nothing was saved yet."""
+    if not folder.is_dir() or ((folder / BEST).exists() and not (folder / CHECKPOINT).exists()):
+        missing = CHECKPOINT if folder.is_dir() else CHECKPOINTS
+        raise ModelError(
+            f"a run goes on from {CHECKPOINTS}/{CHECKPOINT}; {str(folder.parent)!r} has no {missing}. Bring it back, or start another run."
+        )
+    if not (folder / CHECKPOINT).exists():
+        report.on_message("the run had saved no checkpoint yet and begins anew")
 
 
 def check_start(recipe: Recipe) -> None:
@@ -174,7 +187,7 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
     recipe.save(folder / RECIPE)
     _show(recipe, model.engine, validation, folder / "samples")
     finished = measured(folder.name, recipe.data.path, recipe.data.validate, len(validation), model.engine, metric)
-    write_text(folder / "metrics.json", json.dumps(finished, indent=2) + "\n")
+    write_text(folder / "metrics.json", dumps(finished, indent=2) + "\n")
     return finished
 
 
@@ -184,10 +197,11 @@ def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> N
     samples = [validation[number * len(validation) // count] for number in range(count)]
     pairs = [(sample, sample.image) for sample in samples]
     task = recipe.task
+    stems = iter(distinct_stems(sample.name for sample in samples))
     for sample, image, prediction in predict(engine, task, recipe.classes, recipe.canvas, pairs, task.threshold):
         sides = [task.draw(image, answer) for answer in (sample.truth, prediction)]
         shown = image.repeat(len(sides[0]) // len(image), axis=0).repeat(len(sides[0]) // len(image), axis=1)
-        write_picture(folder / f"{Path(sample.name).name}.jpg", np.concatenate([shown, *sides], axis=1))
+        write_picture(folder / f"{next(stems)}.jpg", np.concatenate([shown, *sides], axis=1))
 
 
 def _new_folder(folder: Path, recipe: Recipe) -> None:

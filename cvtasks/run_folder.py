@@ -15,12 +15,14 @@ from typing import Any
 
 import keras
 
-from cvtasks.errors import DataError, UsageError
+from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.files import cannot_write, write_text
+from cvtasks.text import dumps
 from cvtasks.training import Epoch, Progress, Report
 
 CHECKPOINTS, LOG, FACTS = "checkpoints", "log.jsonl", "run.json"
 
+_MOST = 1_000_000  # bytes of a run.json
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _FLAGS = ("KERAS_", "TF_", "XLA_", "JAX_", "CUDA_")
 
@@ -49,20 +51,38 @@ def write_facts(folder: Path, command: str, seed: int, data: Mapping[str, str]) 
         "flags": {name: value for name, value in sorted(os.environ.items()) if name.startswith(_FLAGS)},
         "data": dict(data),
     }
-    write_text(folder / FACTS, json.dumps(facts, indent=2) + "\n")
+    write_text(folder / FACTS, dumps(facts, indent=2) + "\n")
 
 
 def check_data(folder: Path, data: Mapping[str, str]) -> None:
     """Raise DataError if the data are not those that the run in `folder` began with; a run of an older version passes."""
-    if not (folder / FACTS).is_file():
+    if not os.path.lexists(folder / FACTS):
         return
-    before = json.loads((folder / FACTS).read_text(encoding="utf-8"))["data"]
+    before = _facts(folder / FACTS)
     for split, print_now in data.items():
         if before.get(split) != print_now:
             raise DataError(
                 f"a run goes on with the data it began with; the split to {split} of {str(folder)!r} has changed since. Bring the "
                 "data back, or start another run."
             )
+
+
+def _facts(path: Path) -> Mapping[str, Any]:
+    """What a `run.json` says of the data: split → its fingerprint."""
+    try:
+        if path.stat().st_size > _MOST:
+            raise ValueError(f"it has more than {_MOST:,} bytes")
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        data = facts["data"]
+        if not isinstance(data, dict):
+            raise TypeError("its `data` is no object")
+    except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise ModelError(
+            f"a run goes on by its {FACTS}, a JSON object that training wrote; {str(path)!r} cannot be used: {reason}. Bring it "
+            "back, or start another run."
+        ) from error
+    return data
 
 
 class Lock:
@@ -72,7 +92,10 @@ class Lock:
         self._path = folder / CHECKPOINTS / "lock"
 
     def __enter__(self) -> None:
-        self._file = self._path.open("w")
+        try:
+            self._file = self._path.open("w")
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
         if sys.platform == "win32":
             return
         import fcntl
@@ -95,7 +118,7 @@ class Log:
 
     def note(self, event: str, **facts: Any) -> None:
         """Append one line: the time, the event, the facts."""
-        line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **facts})
+        line = dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **facts})
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")

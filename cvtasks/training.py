@@ -11,11 +11,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cvtasks.checkpoint import load_checkpoint, read_progress, save_checkpoint
+from cvtasks.checkpoint import load_checkpoint, read_progress, restored, save_checkpoint
 from cvtasks.data import Source
 from cvtasks.data.augment import Augment
 from cvtasks.data.batches import Batches
 from cvtasks.engines.with_keras import KerasEngine
+from cvtasks.errors import ModelError
 from cvtasks.evaluation import evaluate
 from cvtasks.guards import NotFinite, check_finite, memory_named
 from cvtasks.letterbox import Letterbox
@@ -247,4 +248,12 @@ def _progress(checkpoint: Path) -> Progress:
     if not checkpoint.exists():
         return Progress()
     saved = read_progress(checkpoint)
-    return Progress(**{**saved, "history": [Epoch(**row) for row in saved["history"]]})
+    rows = saved.get("history")
+    history = [restored(Epoch, row, checkpoint) for row in rows] if isinstance(rows, list) else rows
+    progress = restored(Progress, {**saved, "history": history}, checkpoint)
+    if [row.epoch for row in progress.history] != list(range(progress.epoch)):
+        raise ModelError(
+            f"the history in {str(checkpoint)!r} must have a row for each of {progress.epoch} epochs; it has others. "
+            "Start the run again."
+        )
+    return progress

@@ -52,7 +52,7 @@ def model_folder(model: str | Path) -> Path:
     folder = Path(model)
     try:
         if (folder / RECIPE).is_file():
-            return folder
+            return folder if folder.name not in ("", "..") else folder.resolve()  # a model is called by its folder's name
         known = folder.is_dir()
     except (OSError, ValueError) as error:  # a name that no folder can have
         reason = getattr(error, "strerror", None) or error

@@ -63,7 +63,7 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
         "cvtasks.metrics",
         "cvtasks.rle",
     ],
-    "ground": ["cvtasks.cache", "cvtasks.errors", "cvtasks.files", "cvtasks.tables"],
+    "ground": ["cvtasks.cache", "cvtasks.errors", "cvtasks.files", "cvtasks.tables", "cvtasks.text"],
 }
 
 KERAS_SIDE = [  # may import Keras with their first line; importing any other module must not load it, not even by detours
@@ -115,7 +115,7 @@ KERAS_SIDE = [  # may import Keras with their first line; importing any other mo
 ]
 
 BACK_ENDS = {"keras", "tensorflow", "jax", "torch"}
-LONGEST = 400
+LONGEST = 260
 MEGABYTE = 1_000_000
 
 

@@ -1,5 +1,6 @@
 """The command line: parses, calls, prints. Nothing else imports it, and it imports nothing heavy before it must."""
 
+import errno
 import os
 import sys
 import traceback
@@ -9,7 +10,7 @@ import typer
 
 from cvtasks.cli import about, evaluate, explain, features, filter, inspect, predict, train
 from cvtasks.cli.data import data
-from cvtasks.cli.output import say
+from cvtasks.cli.output import doors, say
 from cvtasks.errors import CVTasksError
 
 __all__ = ["app", "main"]
@@ -58,6 +59,11 @@ app.add_typer(data, name="data")
 
 def main() -> None:
     """Run the command line; leave with the exit code that the contract names, and one sentence for every error."""
+    with doors():
+        _run()
+
+
+def _run() -> None:
     try:
         app(args=_with_values(sys.argv[1:]))
     except CVTasksError as error:
@@ -65,10 +71,23 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has left
         sys.exit(0)
+    except OSError as error:
+        _leave(error, *of_the_system(error))
     except Exception as error:  # the one place that turns a fault of ours into a sentence
         _leave(
             error, f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug and report it.", 1
         )
+
+
+def of_the_system(error: OSError) -> tuple[str, int]:
+    """A sentence and the exit code for what the system says of a file, where nobody before knew more about it."""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "one"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+    sentence = f"files and folders must be ones that can be used; {name!r} cannot be: {error.strerror or error}."
+    return (
+        f"{sentence} {'Free some space or choose another.' if full else 'Check its name and its permissions.'}",
+        2 if full else 3,
+    )
 
 
 def _with_values(arguments: list[str]) -> list[str]:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from cvtasks.cli.output import start_keras
+from cvtasks.cli.output import start_keras, tell
+from cvtasks.text import dumps, padded, visible, width
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
 
@@ -39,16 +40,15 @@ def models(as_json: JsonOption = False) -> None:
             }
         )
     if as_json:
-        print(json.dumps(rows))
+        print(dumps(rows))
         return
-    width = max((len(row["name"]) for row in rows), default=0)
+    columns = max((width(visible(row["name"])) for row in rows), default=0)
     for row in rows:
         headline = next(iter(row["metrics"].items()), None)
         state = f"{row['bytes'] / 1e6:.1f} MB" if row["trained"] else "recipe only: train it"
         score = f"  {headline[0]} {headline[1]:.3f}" if headline else ""
-        print(
-            f"{row['name']:<{width}}  {row['task']}  {row['backbone']} {row['size']} px, {len(row['classes'])} classes  {state}{score}"
-        )
+        network = f"{row['task']}  {row['backbone']} {row['size']} px, {len(row['classes'])} classes"
+        tell(f"{padded(row['name'], columns)}  {network}  {state}{score}")
 
 
 def info(as_json: JsonOption = False) -> None:
@@ -85,10 +85,10 @@ def info(as_json: JsonOption = False) -> None:
         "cache": str(cache_folder()),
     }
     if as_json:
-        print(json.dumps(facts))
+        print(dumps(facts))
         return
     for name, value in facts.items():
-        print(f"{name}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}")
+        tell(f"{name}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}")
 
 
 def _has_window(build: str) -> bool:

@@ -1,14 +1,14 @@
 """`cvtasks data check`, `stats`, `show`, `convert` and `get`."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from cvtasks.cli.output import Ticker, printable, say
+from cvtasks.cli.output import Ticker, say, tell
 from cvtasks.errors import DataError
+from cvtasks.text import dumps, table
 
 if TYPE_CHECKING:
     from cvtasks.data import Source
@@ -48,7 +48,7 @@ def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
     counts = {f"{level}s": sum(one.count for one in findings if one.level == level) for level in LEVELS}
     if as_json:
         print(
-            json.dumps(
+            dumps(
                 {
                     "data": path,
                     "split": split,
@@ -73,12 +73,12 @@ def print_findings(findings: "tuple[Finding, ...]") -> None:
     rules = dict.fromkeys((one.level, one.rule) for level in LEVELS for one in findings if one.level == level)
     for level, rule in rules:
         own = [one for one in findings if (one.level, one.rule) == (level, rule)]
-        print(printable(f"{level}: {rule} ({sum(one.count for one in own)})"))
+        tell(f"{level}: {rule} ({sum(one.count for one in own)})")
         shown = 3 if level == "note" else 20
         for one in own[:shown]:
-            print(printable(f"  {one.reason if not one.file or one.file in one.reason else f'{one.file}: {one.reason}'}"))
+            tell(f"  {one.reason if not one.file or one.file in one.reason else f'{one.file}: {one.reason}'}")
         if len(own) > shown:
-            print(f"  … and {len(own) - shown} more; --json lists all")
+            tell(f"  … and {len(own) - shown} more; --json lists all")
 
 
 @data.command()
@@ -94,14 +94,11 @@ def stats(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
 
     rows = statistics(_open(source, task))
     if as_json:
-        print(json.dumps(rows))
+        print(dumps(rows))
         return
     columns = list(rows[0])
-    table: list[list[Any]] = [columns, *([row[column] for column in columns] for row in rows)]
-    shown = [["–" if cell is None else str(cell) for cell in line] for line in table]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    for name, *cells in shown:
-        print(f"{name:<{widths[0]}}  " + "  ".join(f"{cell:>{w}}" for cell, w in zip(cells, widths[1:], strict=True)))
+    cells = [["–" if row[column] is None else str(row[column]) for column in columns] for row in rows]
+    tell(*table([columns, *cells]))
 
 
 @data.command()
@@ -138,7 +135,7 @@ def show(
         drawn["batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
     for name, image in drawn.items():
         write_picture(output / name, image)
-        print(output / name)
+        tell(str(output / name))
 
 
 @data.command()
@@ -191,7 +188,7 @@ def get(
     finally:
         ticker.clear()
     say(f"fetched: {place / known.root}" if new else f"there already, left as it is: {place / known.root}")
-    print(place / known.root)
+    tell(str(place / known.root))
 
 
 def _open(data: str, task: str) -> "Source":

@@ -1,14 +1,14 @@
 """`cvtasks evaluate`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cvtasks.cli.output import Ticker, say, start_keras
+from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.predict import DeviceOption, EngineOption, PrecisionOption
 from cvtasks.errors import UsageError
+from cvtasks.text import dumps, table
 
 
 def evaluate(
@@ -86,21 +86,18 @@ def evaluate(
         written = write_report(output, result, metric, source)
         say(f"report → {output}: {', '.join(name for name in written if '/' not in name)}")
     if as_json:
-        print(json.dumps(result))
+        print(dumps(result))
         return
-    print(_table(result["classes"]))
+    tell(*_table(result["classes"]))
     for name, number in result["metrics"].items():
-        print(f"{name}: {_number(number)}")
+        tell(f"{name}: {_number(number)}")
 
 
-def _table(classes: dict[str, dict[str, float | None]]) -> str:
+def _table(classes: dict[str, dict[str, float | None]]) -> list[str]:
     """Rows of classes under their columns' names."""
-    first = max(map(len, ("class", *classes)))
-    widths = {name: max(10, len(name)) for name in next(iter(classes.values()), {})}
-    lines = [f"{'class':<{first}}  " + "  ".join(f"{name:>{width}}" for name, width in widths.items())]
-    for name, row in classes.items():
-        lines.append(f"{name:<{first}}  " + "  ".join(f"{_number(row[column]):>{width}}" for column, width in widths.items()))
-    return "\n".join(lines)
+    columns = list(next(iter(classes.values()), {}))
+    rows = [[name, *(_number(row[column]) for column in columns)] for name, row in classes.items()]
+    return table([["class", *columns], *rows], least=10)
 
 
 def _number(value: float | None) -> str:

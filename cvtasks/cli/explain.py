@@ -1,14 +1,14 @@
 """`cvtasks explain`: where the reasons for an answer lie."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cvtasks.cli.one_picture import one_picture, unused
-from cvtasks.cli.output import Ticker, say, start_keras
+from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.errors import UsageError
+from cvtasks.text import dumps
 
 if TYPE_CHECKING:
     from cvtasks.insight.explaining.curves import Curves
@@ -94,11 +94,12 @@ def explain(
     if as_json:
         methods = [_record(one, checks.get(one.method), drawn.get(one.method)) for one in explanations]
         about = {"source": image, "model": explainer.name, "task": explainer.task.name}
-        print(json.dumps({**about, **_target_record(found), "methods": methods, "files": [str(path) for path in files]}))
+        print(dumps({**about, **_target_record(found), "methods": methods, "files": [str(path) for path in files]}))
     else:
-        print(f"target: {found.name}, score {found.score:.3f} before, {found.probability:.3f} after the activation")
+        tell(f"target: {found.name}, score {found.score:.3f} before, {found.probability:.3f} after the activation")
         for one in explanations:
-            print("\n  ".join(_lines(one, checks.get(one.method), drawn.get(one.method))))
+            first, *others = _lines(one, checks.get(one.method), drawn.get(one.method))
+            tell(first, *(f"  {line}" for line in others))
     for path in files:
         say(f"→ {path}")
 

@@ -1,14 +1,14 @@
 """`cvtasks filters` and `cvtasks features`: what a network's filters look like, and what its units and classes answer to."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from cvtasks.cli.feature_results import made_for, maps_of, walk_over, write_new
-from cvtasks.cli.output import say, start_keras
+from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import InputError, UsageError
+from cvtasks.text import dumps
 
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A name of `cvtasks models`, a folder, or a backbone such as mobilenet.")
@@ -55,14 +55,14 @@ def filters(
         say(f"{len(chosen)} of {len(found)} filters are drawn; --units chooses others, --json has the numbers of all")
     if as_json:
         about = {"model": opened.name, "weights": opened.weights, "colours": found.colours, "scale": scale}
-        print(json.dumps({**about, **numbers, "shown": chosen, "file": str(path)}))
+        print(dumps({**about, **numbers, "shown": chosen, "file": str(path)}))
         return
     kernel = " × ".join(map(str, (*numbers["kernel"], numbers["channels"])))
-    print(
+    tell(
         f"{found.layer} ({found.kind}): {len(found)} filters of {kernel}, weights {numbers['min']:.4g} to {numbers['max']:.4g}"
     )
     dead = ", ".join(map(str, found.dead)) or "none"
-    print(f"dead: {dead}")
+    tell(f"dead: {dead}")
 
 
 def features(
@@ -134,7 +134,10 @@ def features(
         how = Ascent(steps=steps, seed=seed)
         result = made_for(opened, class_, layer, numbers or list(range(_UNITS)), how, output)
     lines = result.pop("lines")
-    print(json.dumps({"model": opened.name, "weights": opened.weights, **result}) if as_json else "\n".join(lines))
+    if as_json:
+        print(dumps({"model": opened.name, "weights": opened.weights, **result}))
+    else:
+        tell(*lines)
     if result.get("failed"):
         raise InputError(f"{len(result['failed'])} pictures could not be read; {result['pictures']} were looked at.")
 

@@ -1,6 +1,5 @@
 """`cvtasks filter`: one kernel or pooling over a picture or over typed numbers, with the arithmetic."""
 
-import json
 import math
 import os
 import re
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cvtasks.cli.one_picture import one_picture, unused
-from cvtasks.cli.output import say
+from cvtasks.cli.output import say, tell
 from cvtasks.errors import UsageError
+from cvtasks.text import dumps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +88,9 @@ def filter(
     from cvtasks.insight.filtering.filter_sheets import LONGEST_SIDE, before_after, steps_drawn, steps_sheet
     from cvtasks.insight.filtering.worked import busiest, table
 
+    def lines(values: "np.ndarray") -> list[str]:
+        return table(values).splitlines()
+
     work = _work(kernel, pool, size, padding, stride, dilation, mode, bias, relu, p)
     typed = _typed(image)
     name, values = ("numbers", typed) if typed is not None else _picture(image, grey)
@@ -119,21 +122,21 @@ def filter(
     if as_json:
         record = _record(image, work, values, result, steps, typed is not None or tiny > 0)
         extra = {"display": shown.legend} if typed is None else {}
-        print(json.dumps({**record, **extra, "files": [str(path) for path in files]}))
+        print(dumps({**record, **extra, "files": [str(path) for path in files]}))
     else:
         answers = result if result.ndim == 2 else result[..., 1]
-        print(f"{work.heading}: {rows.size} × {columns.size} → {rows.output} × {columns.output}")
-        print(f"rows {rows.formula()}\ncolumns {columns.formula()}")
+        tell(f"{work.heading}: {rows.size} × {columns.size} → {rows.output} × {columns.output}")
+        tell(f"rows {rows.formula()}", f"columns {columns.formula()}")
         if tiny or typed is not None:
-            print(f"\ninput with its padding\n{table(work.ground(channel))}\n\noutput\n{table(answers)}")
+            tell("", "input with its padding", *lines(work.ground(channel)), "", "output", *lines(answers))
         else:
-            print(f"black and white: {shown.legend}\n\ninput below the window\n{table(steps[0].values)}")
+            tell(f"black and white: {shown.legend}", "", "input below the window", *lines(steps[0].values))
         if steps[0].weights is not None:
             turned = ", turned by half a circle" if mode == "convolution" else ""
-            print(f"\nkernel as it is laid over the input{turned}\n{table(steps[0].weights)}")
-        print()
+            tell("", f"kernel as it is laid over the input{turned}", *lines(steps[0].weights))
+        tell("")
         for step in steps:
-            print(f"output row {step.row}, column {step.column}: {' '.join(step.work)}")
+            tell(f"output row {step.row}, column {step.column}: {' '.join(step.work)}")
     for path in files:
         say(f"→ {path}")
 

@@ -1,6 +1,5 @@
 """`cvtasks inspect`: a network layer by layer, or one layer as an exercise."""
 
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvtasks.cli.one_picture import unused
-from cvtasks.cli.output import printable, say, start_keras
+from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import UsageError
+from cvtasks.text import dumps
 
 if TYPE_CHECKING:
     from cvtasks.insight.architecture.inspection import Inspection
@@ -124,7 +124,10 @@ def _exercise(kind: Any, given: dict[str, str], counts: dict[str, int], as_json:
         filters=several(given["filters"], "filters") if given["filters"] else (),
         **counts,
     )
-    print(json.dumps(solved.values) if as_json else "\n".join(solved.lines))
+    if as_json:
+        print(dumps(solved.values))
+    else:
+        tell(*solved.lines)
 
 
 def _network(
@@ -139,11 +142,16 @@ def _network(
 ) -> None:
     from cvtasks.insight.architecture.exercise import pair
     from cvtasks.insight.subjects import check_subject
+    from cvtasks.media.names import safe_stem
 
     wanted = pair(size, "size") if size else None
     check_subject(name)
     endings = (".svg", "-effective.png")
-    paths = [output / f"{unused(output, Path(name).name, endings)}{ending}" for ending in endings] if output else []
+    paths = (
+        [output / f"{unused(output, safe_stem(Path(name).resolve().name), endings)}{ending}" for ending in endings]
+        if output
+        else []
+    )
     start_keras()
     from cvtasks.insight.architecture.inspection import inspect_network
     from cvtasks.insight.architecture.listing import LEGEND, record, summary, table, to_csv, totals
@@ -157,15 +165,15 @@ def _network(
     measured = _measured(inspection, layer, paths[1:]) if effective else None
     if as_json:
         extra = {"effective_field": measured} if measured else {}
-        print(json.dumps({**summary(inspection), **extra, "rows": [record(row) for row in rows]}))
+        print(dumps({**summary(inspection), **extra, "rows": [record(row) for row in rows]}))
     elif as_csv:
-        print(to_csv(rows), end="")
+        tell(*to_csv(rows).rstrip("\n").split("\n"))
     else:
         lines = layer_lines(rows[0]) if show_work else table(rows, _width())
         lines += totals(inspection) if not layer else []
-        print(printable("\n".join(lines)))
+        tell(*lines)
         if measured:
-            print(_sentence(measured))
+            tell(_sentence(measured))
         if not show_work:
             say(LEGEND)
     if output:

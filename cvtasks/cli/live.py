@@ -1,6 +1,5 @@
 """Videos, cameras and streams on the command line: progress, live view, Ctrl-C, and what is said at the end."""
 
-import json
 import math
 import signal
 import time
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from cvtasks.cli.output import Ticker, say
+from cvtasks.text import dumps
 
 if TYPE_CHECKING:
     from cvtasks.media.streams import Stream
@@ -63,7 +63,7 @@ def run_stream(stream: "Stream", job: "Job", watch: Watch, viewer: "Viewer | Non
         for done in frames:
             job.sink.record(done.record, done.answer)
             if as_json:
-                print(json.dumps(done.record), flush=True)
+                print(dumps(done.record), flush=True)
             pace = run.stages.pace()
             if time.monotonic() > next_line:  # finding the words takes longer than a frame may
                 next_line = time.monotonic() + 0.2

@@ -1,22 +1,85 @@
 """What reaches the terminal: sentences on stderr, results on stdout."""
 
+import io
 import os
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
-
-def printable(text: str) -> str:
-    """The text with everything that could steer a terminal, or cannot be encoded, replaced."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+from cvtasks.text import harmless, padded, visible, width
 
 
 def say(text: str) -> None:
-    """Print a line to stderr."""
-    encoding = sys.stderr.encoding or "utf-8"
-    print(printable(text).encode(encoding, "replace").decode(encoding), file=sys.stderr, flush=True)
+    """Print a line to stderr; what could steer a terminal, line breaks too, is escaped (`cvtasks.text.visible`)."""
+    print(_fitting(visible(text), sys.stderr), file=sys.stderr, flush=True)
+
+
+def tell(*lines: str, end: str = "\n") -> None:
+    """Print lines to stdout, escaped as `say` does it."""
+    print(_fitting("\n".join(map(visible, lines)), sys.stdout), end=end)
+
+
+def say_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    """What `warnings.showwarning` is to do: whatever a library quotes in a warning is escaped too."""
+    say(f"{filename}:{lineno}: {category.__name__}: {message}")
+
+
+class Door(io.TextIOBase):
+    """A standard stream behind which nothing steers the terminal, whoever writes: Typer, a warning, a traceback.
+
+    What its encoding does not have, such as a dash in ASCII, is escaped too.
+    """
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the real one."""
+        return getattr(self._to, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self._to.isatty()
+
+    def fileno(self) -> int:
+        """The number of the real one."""
+        return self._to.fileno()
+
+    def writable(self) -> bool:
+        """It is there to be written."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Write; line breaks and tabs are left as they are."""
+        self._to.write(_fitting(harmless(text), self))
+        return len(text)
+
+    def flush(self) -> None:
+        """Send off what was written."""
+        self._to.flush()
+
+
+@contextmanager
+def doors() -> Iterator[None]:
+    """Put a `Door` before stdout and stderr as long as the context lasts, and let warnings go through it in one line."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (Door(stream) if stream else stream for stream in streams)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = say_warning
+            yield
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+def _fitting(text: str, stream: TextIO | None) -> str:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 class Ticker:
@@ -35,8 +98,8 @@ class Ticker:
             return
         self._next = now + self._pause
         if self._live:
-            print(f"\r{printable(text):<{self._shown}}", end="", file=sys.stderr, flush=True)
-            self._shown = len(text)
+            print(f"\r{_fitting(padded(text, self._shown), sys.stderr)}", end="", file=sys.stderr, flush=True)
+            self._shown = width(visible(text))
         else:
             say(text)
 

@@ -1,6 +1,5 @@
 """The task commands: pictures, videos, cameras and streams in; drawings, files and records out. One body for every task."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
@@ -12,6 +11,7 @@ import typer
 from cvtasks.cli.live import Watch, hold, run_stream
 from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
+from cvtasks.text import dumps
 
 if TYPE_CHECKING:
     from cvtasks.media.sources import Item
@@ -222,7 +222,7 @@ def _run_pictures(items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", 
         done += 1
         job.sink.record(one.record, one.answer)
         if as_json:
-            print(json.dumps(one.record), flush=True)
+            print(dumps(one.record), flush=True)
         ticker.clear()
         where = f" → {', '.join(map(str, one.files))}" if one.files else ""
         say(f"{one.record['source']}: {job.model.recipe.task.summary(one.answer)}{where}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cvtasks.cli.output import Ticker, duration, say, start_keras
+from cvtasks.cli.output import Ticker, duration, say, start_keras, tell
 from cvtasks.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def train(
     if batch == "auto":
         recipe = replace(recipe, train=replace(recipe.train, batch=fitting_batch(recipe)))
         say(f"batch: {recipe.train.batch} pictures fit into memory")
-    print(recipe.to_toml())
+    tell(*recipe.to_toml().rstrip("\n").split("\n"))
 
     start_keras()
     from cvtasks import run as running
@@ -106,7 +106,7 @@ def train(
     command = " ".join(["cvtasks", *map(shlex.quote, sys.argv[1:])])
     finished = running.run(recipe, folder, command, report, resume=resume is not None)
     for name, number in finished["metrics"].items():
-        print(f"{name}: {number:.4f}")
+        tell(f"{name}: {number:.4f}")
     say(f"written to {folder}")
 
 

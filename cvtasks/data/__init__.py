@@ -1,6 +1,6 @@
 """Sources: where samples come from. The format is recognised from what lies at the path."""
 
-from pathlib import Path
+import os
 
 from cvtasks.answers import Answer, Boxes, Labels
 from cvtasks.data.box_labels import COCOLabels, VOCLabels, YOLOLabels
@@ -16,6 +16,7 @@ from cvtasks.data.voc import VOCSegmentation
 from cvtasks.data.voc_detection import VOCDetection
 from cvtasks.data.yolo import YOLODetection
 from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.formats.reading import readable
 
 __all__ = ["SOURCES", "Remapped", "Source", "open_source", "split_of"]
 
@@ -34,7 +35,7 @@ def split_of(data: str) -> tuple[str, str]:
     ('VOCdevkit/VOC2012', 'val')
     """
     path, colon, split = data.rpartition(":")
-    if not colon or "/" in split or "\\" in split or Path(data).exists():
+    if not colon or "/" in split or "\\" in split or os.path.exists(data):  # noqa: PTH110 - Path.exists raises for names that are too long
         return data, ""
     return path, split
 
@@ -48,6 +49,11 @@ def open_source(path: str, split: str, kind: type[Answer], complain: Complain = 
     Raises:
         DataError: nothing is there, its layout is not known, or the split does not exist.
     """
+    with readable(path):
+        return _open(path, split, kind, complain)
+
+
+def _open(path: str, split: str, kind: type[Answer], complain: Complain) -> Source:
     root = resolve(path)
     fitting = [source for source in SOURCES if source.kind is kind]
     if path:

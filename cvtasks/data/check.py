@@ -14,7 +14,7 @@ from cvtasks.data.duplicates import Look, look_at, twins
 from cvtasks.data.source import Source
 from cvtasks.data.statistics import shows_nothing
 from cvtasks.errors import CVTasksError, DataError
-from cvtasks.formats.reading import RESIZED, ZERO_BASED
+from cvtasks.formats.reading import RESIZED, ZERO_BASED, readable
 from cvtasks.media.pictures import MAX_PIXELS, read_picture
 from cvtasks.media.regular_file import read_regular_file
 
@@ -80,7 +80,8 @@ def check(
     complaints: list[CVTasksError] = []
     source = open_source(path, split, kind, complaints.append)
     others, unopened = _others(path, split, kind)
-    found = _findings(source, split, others, complaints, on_sample)
+    with readable(path):
+        found = tuple(_findings(source, split, others, complaints, on_sample))
     return Checked(source.format, len(source), (*found, *unopened))
 
 

@@ -10,6 +10,7 @@ from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import read_text
 from cvtasks.media.pictures import SUFFIXES
+from cvtasks.text import encodable
 
 _OTHERS = {"images", "masks", "labels", "annotations", "Annotations", "JPEGImages"}  # folders that other formats have
 
@@ -97,7 +98,7 @@ def _titles(root: Path, folders: set[str]) -> dict[str, str]:
     """Folder → the class's name, in the order of the classes."""
     path = root / "classes.txt"
     if not path.is_file():
-        return {name: name for name in sorted(folders)}
+        return {name: encodable(name) for name in sorted(folders)}
     titles: dict[str, str] = {}
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         text = line.strip()

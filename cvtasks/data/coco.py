@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Truth, distinct
 from cvtasks.data.folders import PICTURES
-from cvtasks.data.inside import leads_out
+from cvtasks.data.inside import leads_out, on_disk
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.coco import Id, coco_boxes, parse_coco
@@ -57,7 +57,7 @@ class COCODetection(BoxesSource):
         homes = [root / split, root / "images" / split, root / "images", root]
         first = self._images[0].file_name if self._images else ""
         home = next((home for home in homes if (home / first).is_file()), homes[2])
-        pictures = [home / image.file_name for image in self._images]
+        pictures = [on_disk(home / image.file_name) for image in self._images]
         kept = present(f"{str(path)!r}", {"picture": pictures}, complain)
         self.pictures, self._images = [pictures[index] for index in kept], tuple(self._images[index] for index in kept)
         self._home, self._split = home, split

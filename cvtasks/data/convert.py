@@ -1,6 +1,7 @@
 """A data set for detection, written anew in another format. What was there is not touched."""
 
-import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 from cvtasks.answers import Boxes
@@ -8,9 +9,11 @@ from cvtasks.data.detection import BoxesSource
 from cvtasks.errors import DataError, UsageError, did_you_mean
 from cvtasks.files import write_bytes, write_text
 from cvtasks.formats.coco import coco_document
-from cvtasks.formats.reading import read_text
+from cvtasks.formats.reading import read_text, readable
 from cvtasks.formats.voc import voc_xml
 from cvtasks.formats.yolo import SPLITS, parse_yaml, yolo_text, yolo_yaml
+from cvtasks.media.names import safe_stem
+from cvtasks.text import dumps, listed
 
 FORMATS = ("voc", "coco", "yolo")
 
@@ -35,45 +38,65 @@ def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]
     if not split or Path(split).name != split or (to == "yolo" and split not in SPLITS):
         known = f"one of {', '.join(SPLITS)}" if to == "yolo" else "a plain word"
         raise UsageError(f"the split of a {to} data set must be {known}; got {split!r}. Give it another name.")
-    truths = [source.truth(index) for index in range(len(source))]
+    classes, remarks = _writable(source.classes, to)
+    truths = [replace(source.truth(index), classes=classes) for index in range(len(source))]
     if to == "voc":
-        _write_voc(source, truths, folder, split)
+        _write_voc(source, classes, truths, folder, split)
     elif to == "coco":
-        _write_coco(source, truths, folder, split)
+        _write_coco(source, classes, truths, folder, split)
     else:
-        _write_yolo(source, truths, folder, split)
-    return _lost(to, truths)
+        _write_yolo(source, classes, truths, folder, split)
+    return [*remarks, *_lost(to, truths)]
 
 
-def _write_voc(source: BoxesSource, truths: list[Boxes], folder: Path, split: str) -> None:
+def _write_voc(source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str) -> None:
     listed = _new(folder / "ImageSets" / "Main" / f"{split}.txt")
-    _classes(folder / "classes.txt", source.classes)
+    _classes(folder / "classes.txt", classes)
     pictures = _copy(source, folder / "JPEGImages")
     for picture, truth in zip(pictures, truths, strict=True):
         write_text(folder / "Annotations" / f"{picture.stem}.xml", voc_xml(truth, picture.name))
     write_text(listed, "".join(f"{picture.stem}\n" for picture in pictures))
 
 
-def _write_coco(source: BoxesSource, truths: list[Boxes], folder: Path, split: str) -> None:
+def _write_coco(source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str) -> None:
     path = _new(folder / "annotations" / f"instances_{split}.json")
     names = [picture.name for picture in _copy(source, folder / "images" / split)]
-    write_text(path, json.dumps(coco_document(zip(names, truths, strict=True), source.classes)) + "\n")
+    write_text(path, dumps(coco_document(zip(names, truths, strict=True), classes)) + "\n")
 
 
-def _write_yolo(source: BoxesSource, truths: list[Boxes], folder: Path, split: str) -> None:
+def _write_yolo(source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str) -> None:
     yaml, splits = folder / "data.yaml", {split}
     _new(folder / "images" / split)
     if yaml.is_file():
         there = parse_yaml(read_text(yaml), str(yaml))
-        _agree(yaml, there.classes, source.classes)
+        _agree(yaml, there.classes, classes)
         splits |= there.splits.keys()
     for picture, truth in zip(_copy(source, folder / "images" / split), truths, strict=True):
         write_text(folder / "labels" / split / f"{picture.stem}.txt", yolo_text(truth))
-    write_text(yaml, yolo_yaml(source.classes, tuple(name for name in SPLITS if name in splits)))
+    write_text(yaml, yolo_yaml(classes, tuple(name for name in SPLITS if name in splits)))
+
+
+def _writable(classes: tuple[str, ...], to: str) -> tuple[tuple[str, ...], list[str]]:
+    """The names as the format can hold them, and a remark where that is not as they were.
+
+    JSON and YAML hold any name; XML and a list of lines hold none with control characters, or with space around it.
+    """
+    if to != "voc":
+        return classes, []
+    written = tuple(map(listed, classes))
+    changed = [name for name, line in zip(classes, written, strict=True) if name != line]
+    if len(set(written)) < len(written):
+        raise DataError(
+            f"Pascal VOC writes every name in one line; of the classes {', '.join(map(repr, classes))} two would be the same. "
+            "Rename one."
+        )
+    return written, [
+        f"Pascal VOC writes names in one line; characters of these were escaped: {len(changed)}"
+    ] if changed else []
 
 
 def _new(path: Path) -> Path:
-    if path.exists():
+    if os.path.lexists(path):
         raise DataError(f"{str(path)!r} exists, and nothing is overwritten. Choose another folder or name of the split.")
     return path
 
@@ -94,9 +117,12 @@ def _agree(path: Path, there: tuple[str, ...], classes: tuple[str, ...]) -> None
 
 
 def _copy(source: BoxesSource, folder: Path) -> list[Path]:
-    """Copy the pictures, each called after its sample; returns the copies. One that is there already must be the same."""
+    """Copy the pictures, each called after its sample, by a name that every system allows; returns the copies.
+
+    One that is there already must be the same.
+    """
     copies = [
-        folder / f"{name.replace('/', '-')}{path.suffix.lower()}"
+        folder / f"{safe_stem(name.replace('/', '-'))}{path.suffix.lower()}"
         for name, path in zip(source.names, source.pictures, strict=True)
     ]
     stems = [copy.stem.casefold() for copy in copies]
@@ -104,7 +130,8 @@ def _copy(source: BoxesSource, folder: Path) -> list[Path]:
     if twice:
         raise DataError(f"every picture needs a name of its own; {' and '.join(twice[:2])} would share one. Rename a picture.")
     for picture, copy in zip(source.pictures, copies, strict=True):
-        content = picture.read_bytes()
+        with readable(picture):
+            content = picture.read_bytes()
         if copy.exists() and copy.read_bytes() != content:
             raise DataError(f"{str(copy)!r} exists and is another picture than {str(picture)!r}. Choose another folder.")
         if not copy.exists():

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from cvtasks.data.detection import distinct
-from cvtasks.data.inside import leads_out
+from cvtasks.data.inside import leads_out, on_disk
 from cvtasks.data.labels import FileLabels, class_names
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
@@ -60,7 +60,7 @@ class CSVLabels(FileLabels):
                 )
                 complain(DataError(text, "class unknown"))
             if part == split:
-                pictures.append(path.parent / image)
+                pictures.append(on_disk(path.parent / image))
                 shown.append(tuple(sorted(place[label] for label in labels if label in place)))
         kept = present(f"{str(path)!r}", {"picture": pictures}, complain)
         self.files, self.shown = [pictures[index] for index in kept], [shown[index] for index in kept]

@@ -9,6 +9,7 @@ from cvtasks.answers import Boxes, Sample
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, CVTasksError, strictly
 from cvtasks.media.pictures import picture_size, read_picture
+from cvtasks.text import encodable
 
 Truth = tuple[Boxes, tuple[str, ...]]
 """The objects of a picture, and a remark for each thing that was changed in reading them."""
@@ -82,8 +83,8 @@ class BoxesSource(Source):
 
 def distinct(paths: list[Path], root: Path) -> list[str]:
     """A name for each picture that no other has: its stem where these differ, else its path from `root`, without its ending if
-    that will do."""
+    that will do. What of it is no UTF-8 is escaped (`cvtasks.text.encodable`)."""
     for names in ([path.stem for path in paths], [path.relative_to(root).with_suffix("").as_posix() for path in paths]):
         if len(set(names)) == len(names):
-            return names
-    return [path.relative_to(root).as_posix() for path in paths]
+            return list(map(encodable, names))
+    return [encodable(path.relative_to(root).as_posix()) for path in paths]

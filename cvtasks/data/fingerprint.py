@@ -4,6 +4,7 @@ import hashlib
 
 from cvtasks.answers import Boxes, Labels
 from cvtasks.data.source import Source
+from cvtasks.formats.reading import readable
 
 
 def fingerprint(source: Source) -> str:
@@ -16,7 +17,9 @@ def fingerprint(source: Source) -> str:
     for index in range(len(source)):
         for files in (source.files, source.truth_files):
             if files:
-                digest.update(f"{files[index].name}\0{files[index].stat().st_size}\0".encode(errors="surrogateescape"))
+                with readable(files[index]):
+                    size = files[index].stat().st_size
+                digest.update(f"{files[index].name}\0{size}\0".encode(errors="surrogateescape"))
         if source.truth_files:
             continue
         truth = source.truth(index)

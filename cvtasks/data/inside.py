@@ -1,6 +1,8 @@
 """Names that other people's files give, which must stay below the folder they are seen from."""
 
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from cvtasks.text import decoded
 
 _LONGEST, _LONGEST_PART = 1000, 255  # bytes of UTF-8: in all, and between slashes, where file systems end
 
@@ -26,3 +28,11 @@ def no_name(name: str) -> bool:
     except UnicodeEncodeError:  # half a letter, which JSON can write
         return True
     return "\0" in name or len(encoded) > _LONGEST or max(map(len, encoded.split(b"/"))) > _LONGEST_PART
+
+
+def on_disk(path: Path) -> Path:
+    """The path itself, or that of the file whose name is no UTF-8 and was written so (`cvtasks.text.encodable`)."""
+    if "\\x" not in path.name or path.is_file():
+        return path
+    other = path.with_name(decoded(path.name))
+    return other if other.is_file() else path

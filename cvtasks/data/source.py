@@ -9,6 +9,7 @@ from pathlib import Path
 from cvtasks.answers import Answer, Mask, Sample
 from cvtasks.errors import Complain, CVTasksError, DataError, did_you_mean, strictly
 from cvtasks.media.pictures import picture_size, read_mask, read_picture
+from cvtasks.text import encodable
 
 
 class Source(ABC):
@@ -141,7 +142,7 @@ class MaskSource(Source):
     def __getitem__(self, index: int) -> Sample:
         picture, mask = self.pairs[index]
         image = read_picture(picture)
-        return Sample(image, self._truth(mask, image.shape[:2]), picture.stem)
+        return Sample(image, self._truth(mask, image.shape[:2]), encodable(picture.stem))
 
     def truth(self, index: int) -> Mask:
         """The mask of one sample; its picture is not decoded."""

@@ -13,6 +13,7 @@ import numpy as np
 from cvtasks.answers import Boxes
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import EMPTY, RESIZED, fit
+from cvtasks.text import encodable
 
 Id = int | str
 """An image's or a category's id. Text that is a whole number becomes that number: some programs write "7" for 7."""
@@ -53,7 +54,7 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
                 f"COCO's JSON is an object of lists: {', '.join(_LISTS)}; {name!r} is not. A bare list holds results, which "
                 "`cvtasks evaluate --predictions` scores."
             )
-        categories = {_id(entry["id"]): str(entry["name"]) for entry in document["categories"]}
+        categories = {_id(entry["id"]): encodable(str(entry["name"])) for entry in document["categories"]}
         _unique("category", (entry["id"] for entry in document["categories"]), name)
         _unique("category's name", (entry["name"] for entry in document["categories"]), name)
         _unique("image", (entry["id"] for entry in document["images"]), name)

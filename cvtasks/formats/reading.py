@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,23 @@ ZERO_BASED = "corners are counted from 0, where Pascal VOC counts from 1"
 
 MEGABYTE = 1_000_000
 _SLACK = 0.01  # of a side: what other programs' rounding, and corners counted from 0 instead of 1, can explain
+
+
+@contextmanager
+def readable(path: str | Path) -> Iterator[None]:
+    """Turn what the system says of a file or folder that cannot be read, or has vanished, into a DataError that names it.
+
+    Args:
+        path: what is named where the system names nothing.
+    """
+    try:
+        yield
+    except OSError as error:
+        name, reason = os.fsdecode(error.filename or path), error.strerror or error
+        raise DataError(
+            f"a data set is files and folders that can be read; {name!r} cannot be: {reason}. Check its name and its permissions.",
+            "cannot be read",
+        ) from error
 
 
 def read_annotation(path: Path, most: int = 16 * MEGABYTE) -> bytes:

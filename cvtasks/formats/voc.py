@@ -14,6 +14,7 @@ from defusedxml.ElementTree import ParseError, fromstring
 from cvtasks.answers import Boxes
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.reading import RESIZED, ZERO_BASED, fit
+from cvtasks.text import listed, one_line
 
 _QUOTED = 80  # characters of a text that errors quote
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -86,8 +87,9 @@ def parse_voc(
 def voc_xml(boxes: Boxes, filename: str, *, scores: bool = False) -> str:
     """Boxes of the picture `filename` → the text of an annotation file.
 
-    Corners are written with as many digits as bring the same float32 back. VOC knows no crowds: these become difficult,
-    which means the same to its evaluation. `areas` are lost. Scores stand in a `score`, which the devkit passes over.
+    Names are written in one line, control characters escaped: XML has no place for them. Corners are written with as many
+    digits as bring the same float32 back. VOC knows no crowds: these become difficult, which means the same to its
+    evaluation. `areas` are lost. Scores stand in a `score`, which the devkit passes over.
     """
     height, width = boxes.size
     root = Element("annotation")
@@ -99,7 +101,7 @@ def voc_xml(boxes: Boxes, filename: str, *, scores: bool = False) -> str:
     ignored = ~boxes.counted
     for index, (name, corners) in enumerate(zip(boxes.names, to_voc_corners(boxes.xyxy).tolist(), strict=True)):
         item = SubElement(root, "object")
-        _add(item, "name", name)
+        _add(item, "name", listed(name))
         _add(item, "difficult", str(int(ignored[index])))
         box = SubElement(item, "bndbox")
         for tag, corner in zip(_CORNERS, corners, strict=True):
@@ -114,6 +116,8 @@ def _object(item: Element, number: int, classes: tuple[str, ...], name: str) -> 
     """Corners, label, difficult, and words for errors, of one object."""
     what = _text(item, "name")
     place = f"object {number} ({_short(what)}) of {name!r}"
+    if what not in classes:  # `voc_xml` writes names so that XML has a place for them
+        what = next((known for known in classes if listed(known) == what), what)
     if what not in classes:
         raise DataError(
             f'every class must be one of the data set\'s; "{_short(what)}", object {number} of {name!r}, is not. '
@@ -163,4 +167,4 @@ def _digits(corner: float, offset: float) -> str:
 
 
 def _add(parent: Element, tag: str, text: str) -> None:
-    SubElement(parent, tag).text = text
+    SubElement(parent, tag).text = one_line(text)

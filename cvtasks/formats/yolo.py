@@ -13,6 +13,7 @@ import numpy as np
 from cvtasks.answers import Boxes
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import OUTLINES, fit
+from cvtasks.text import encodable
 
 SPLITS = ("train", "val", "test")
 _MOST = 1_000_000  # characters of a YAML; the 21,841 names of ImageNet have 0.5 million
@@ -145,7 +146,8 @@ def yolo_yaml(classes: tuple[str, ...], splits: tuple[str, ...]) -> str:
     import yaml
 
     document = {**{split: f"images/{split}" for split in splits}, "names": dict(enumerate(classes))}
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    readable = all(name.isprintable() for name in classes)  # an unescaped U+0085 would be read as a space
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=readable)
 
 
 def _is_a_line(count: int) -> bool:
@@ -167,4 +169,4 @@ def _word(value: Any, what: str, name: str) -> str:
         raise DataError(f"{what} must be a word or a number; {name!r} has a {type(value).__name__}. Correct it.")
     if isinstance(value, int) and abs(value) >= 2**63:
         raise DataError(f"{what} must have at most 64 bits; one of {name!r} has {value.bit_length()}. Correct it.")
-    return str(value)
+    return encodable(str(value))

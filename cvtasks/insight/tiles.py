@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from cvtasks.text import visible
+
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
@@ -146,7 +148,8 @@ def sheet(
     """
     from PIL import Image, ImageDraw
 
-    captions = [tile.caption.split("\n") for tile in tiles]
+    title, legend = visible(title), [visible(line) for line in legend]
+    captions = [[visible(line) for line in tile.caption.split("\n")] for tile in tiles]
     lines = max(map(len, captions))
     across = max(*(tile.image.shape[1] for tile in tiles), *(_width(line, 12) for caption in captions for line in caption))
     down = max(tile.image.shape[0] for tile in tiles) + lines * _CAPTION + 4

@@ -1,7 +1,6 @@
 """Where answers go: drawings, files of the task, records. The same for every task; no file that exists is touched."""
 
 import csv
-import json
 from contextlib import ExitStack
 from pathlib import Path, PurePath
 from threading import Lock
@@ -15,6 +14,7 @@ from cvtasks.files import cannot_write, write_text, written_whole
 from cvtasks.formats.coco import coco_document
 from cvtasks.media.pictures import write_picture
 from cvtasks.tasks import Task
+from cvtasks.text import cell, dumps, listed
 
 RECORDS = ("json", "csv")
 _COCO = "coco"
@@ -88,7 +88,7 @@ class Sink:
     def record(self, record: dict[str, Any], answer: Answer) -> None:
         """Add to the files of records, which appear under their names when the sink is closed."""
         if "json" in self._kinds:
-            self._file("records.jsonl").write(json.dumps(record) + "\n")
+            self._file("records.jsonl").write(dumps(record) + "\n")
         if "csv" in self._kinds:
             new = "records.csv" not in self._open
             place = {name: record.get(name, "") for name in ("source", "frame", "time_s")}
@@ -97,7 +97,7 @@ class Sink:
                 table = csv.DictWriter(self._file("records.csv"), list(rows[0]), lineterminator="\n")
                 if new:
                     table.writeheader()
-                table.writerows(rows)
+                table.writerows({name: cell(value) for name, value in row.items()} for row in rows)
         if isinstance(answer, Boxes):
             self._classes = answer.classes
             if _COCO in self._kinds:
@@ -117,9 +117,9 @@ class Sink:
             if len(set(names)) < len(names):
                 names = [path.as_posix() for path in self._boxes]
             document = coco_document(zip(names, self._boxes.values(), strict=True), self._classes, scores=True)
-            self._add(self.stem("coco").with_suffix(".json"), json.dumps(document) + "\n")
+            self._add(self.stem("coco").with_suffix(".json"), dumps(document) + "\n")
         if self._classes and "yolo" in self._kinds:
-            self._add(self.stem("classes").with_suffix(".txt"), "".join(f"{name}\n" for name in self._classes))
+            self._add(self.stem("classes").with_suffix(".txt"), "".join(f"{listed(name)}\n" for name in self._classes))
         self._boxes, self._classes = {}, ()
         return self._records
 

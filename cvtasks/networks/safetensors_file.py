@@ -152,4 +152,7 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...]
 
 def _read(path: Path, dtype: np.dtype, shape: tuple[int, ...], offset: int) -> np.ndarray:
     """Return the array that lies at that byte of the file."""
-    return np.fromfile(path, dtype, count=math.prod(shape), offset=offset).reshape(shape)
+    try:
+        return np.fromfile(path, dtype, count=math.prod(shape), offset=offset).reshape(shape)
+    except (OSError, ValueError) as error:  # ValueError: it has become shorter
+        raise damaged(path, f"it must be a file that can be read and does not change; {error}") from error

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cvtasks.insight.architecture.inspection import Inspection, Row, field_text, window_text
+from cvtasks.text import cell
 
 _Column = tuple[str, Callable[[Row], str]]
 _LEAST = 12  # characters of a layer's name
@@ -67,7 +68,7 @@ def to_csv(rows: Sequence[Row]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(list(records[0]) if records else [])
     for one in records:
-        writer.writerow([_cell(value) for value in one.values()])
+        writer.writerow([cell(_cell(value)) for value in one.values()])
     return text.getvalue()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from cvtasks.figures import written
 from cvtasks.insight.explaining.explainer import Explainer, Scene
 from cvtasks.insight.explaining.targets import Target, probability
 
@@ -86,7 +87,7 @@ def curves_figure(found: Mapping[str, Curves], title: str) -> np.ndarray:
         axes.set(xlabel=across, ylabel="probability of the target", title=f"{kind} ({good})", xlim=(0, 1), ylim=(0, 1.02))
         axes.grid(alpha=0.3)
         axes.legend(fontsize=9)
-    figure.suptitle(title)
+    figure.suptitle(written(title))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
