@@ -58,10 +58,14 @@ def _fits(hint: Any, name: str, value: Any) -> bool:
     if hint is int:
         return type(value) is int and 0 <= value < 2**31
     if hint is float:
-        return type(value) in (int, float) and (math.isfinite(value) or (name == "best" and value == -math.inf))
+        return _is_number(value) and (math.isfinite(value) or (name == "best" and value == -math.inf))
     if get_origin(hint) is dict:
-        return isinstance(value, dict) and all(type(number) in (int, float) for number in value.values())
+        return isinstance(value, dict) and all(map(_is_number, value.values()))
     return isinstance(value, get_origin(hint) or hint)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or (type(value) is int and abs(value) < 2**63)  # a larger one is no float
 
 
 def _read_said(path: Path, key: str) -> dict[str, Any]:

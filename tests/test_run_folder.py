@@ -42,7 +42,7 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     assert again.history[0].scores["top-1 accuracy"] == 0.5 and math.isnan(again.history[0].scores["nothing to measure"])
 
 
-NO_NUMBERS = ("x", "1", None, True, math.nan, math.inf, [], {}, [1])
+NO_NUMBERS = ("x", "1", None, True, math.nan, math.inf, [], {}, [1], 10**400)
 NUMBERS = ("loss_sum", "seconds", "best")
 
 
@@ -58,7 +58,7 @@ def test_progress_of_another_type_is_refused(tmp_path: Path, key: str, odd: obje
 
 
 @pytest.mark.parametrize("key", asdict(ROW))
-@pytest.mark.parametrize("odd", ["x", None, True, [], {"a": "b"}, math.inf])
+@pytest.mark.parametrize("odd", ["x", None, True, [], {"a": "b"}, {"a": 10**400}, math.inf, 10**400])
 def test_a_row_of_another_type_is_refused(tmp_path: Path, key: str, odd: object) -> None:
     with pytest.raises(ModelError, match="must be as training wrote it"):
         _progress(checkpoint(tmp_path, {**SAID, "history": [{**asdict(ROW), key: odd}]}))
