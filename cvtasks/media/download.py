@@ -1,42 +1,47 @@
-"""Fetching over http or https, within limits of time and size: one encoded picture, or a look at what an address gives."""
+"""Fetching over http or https, within limits of time and size: one encoded image, a look at what an address gives, a file."""
 
-import time
-from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
-from string import punctuation
-from urllib.parse import quote, unquote, urljoin, urlsplit
-from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, UnknownHandler
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
 
-from cvtasks.errors import InputError
+from cvtasks.errors import DataError, InputError
+from cvtasks.media.addresses import shown
+from cvtasks.media.connection import Patience
+from cvtasks.media.http import Answer, Unreachable, answer
 
 TIMEOUT_S = 20.0
 MAX_BYTES = 64 * 2**20
-_MOST_REDIRECTS = 5
+SLOWEST = 10_000
+"""Bytes a second: whoever sends a large file more slowly is given up."""
+_CHUNK = 1 << 18
+_MOST_UNKNOWN = 4 * 2**30  # of a file of unknown size
 
 
 def download(url: str, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES) -> bytes:
     """Return what lies at `url`, an http or https address; whether it is a picture is for the reader to see.
 
     Args:
-        timeout_s: seconds for the whole of it; a server that falls silent just before may take as long again.
+        timeout_s: seconds for the whole of it.
         max_bytes: refuse more.
 
     Raises:
-        InputError: the address cannot be reached, answers with another status than 200, too late, with too much, or
-            redirects to anything but http(s).
+        InputError: the address cannot be reached, answers with another status than 200, too late, with too much, breaks off, or
+            redirects to anything but http(s) or further into the network.
     """
-    deadline = time.monotonic() + timeout_s
-    with _answer(url, deadline, timeout_s) as (_, response):
-        content = bytearray()
-        while chunk := response.read1(2**16):
-            content += chunk
-            if len(content) > max_bytes:
-                raise InputError(f"A picture may have at most {max_bytes:,} bytes; {url!r} sends more. Fetch it by hand.")
-            if time.monotonic() > deadline:
-                raise _late(url, timeout_s)
-        return bytes(content)
+    try:
+        with answer(url, Patience(timeout_s)) as given:
+            content = bytearray()
+            while chunk := given.read(2**16):
+                content += chunk
+                if len(content) > max_bytes:
+                    raise InputError(
+                        f"A picture may have at most {max_bytes:,} bytes; {shown(url)!r} sends more. Fetch it by hand."
+                    )
+            check_whole(given, len(content))
+            return bytes(content)
+    except Unreachable as error:
+        raise cannot_fetch(url, error) from error
 
 
 def peek(url: str, timeout_s: float = TIMEOUT_S, most: int = 1024) -> tuple[str, str, bytes]:
@@ -45,65 +50,121 @@ def peek(url: str, timeout_s: float = TIMEOUT_S, most: int = 1024) -> tuple[str,
     Raises:
         InputError: as `download`.
     """
-    deadline = time.monotonic() + timeout_s
-    with _answer(url, deadline, timeout_s) as (at, response):
-        head = bytearray()
-        while len(head) < most and time.monotonic() < deadline and (chunk := response.read1(most - len(head))):
-            head += chunk
-        return at, response.headers.get("Content-Type", "").lower(), bytes(head)
-
-
-def http_opener() -> OpenerDirector:
-    """Opens http and https addresses alone, and follows no redirects.
-
-    Python's own opener knows file:// and ftp:// too, and its redirect handler reads a redirect's body without a limit.
-    """
-    opener = OpenerDirector()
-    for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler(), UnknownHandler()):
-        opener.add_handler(handler)
-    return opener
-
-
-@contextmanager
-def _answer(url: str, deadline: float, timeout_s: float) -> Iterator[tuple[str, HTTPResponse]]:
-    """The address after all redirects, and its answer of status 200; what goes wrong in the context is an InputError too."""
-    at, opener = url, http_opener()
     try:
-        for _ in range(_MOST_REDIRECTS + 1):
-            with opener.open(_request(at), timeout=max(deadline - time.monotonic(), 0.001)) as response:
-                location = response.headers.get("Location")
-                if response.status not in (301, 302, 303, 307, 308) or location is None:
-                    if response.status != 200:
-                        raise InputError(
-                            f"An address must answer with status 200; {url!r} answers {response.status} {response.reason}. "
-                            "Open it in a browser to see why."
-                        )
-                    yield at, response
-                    return
-            at = urljoin(at, location)
-            if not at.lower().startswith(("http://", "https://")):
-                raise InputError(f"An address may redirect to http(s) only; {url!r} does to {at!r}. Fetch it by hand.")
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: no valid address
-        reason = getattr(error, "reason", error)
-        if isinstance(reason, TimeoutError):
-            raise _late(url, timeout_s) from error
-        raise InputError(
-            f"An address must be one that can be fetched; {url!r} cannot: {reason}. Check the address and the connection."
-        ) from error
-    raise InputError(f"An address may redirect at most {_MOST_REDIRECTS} times; {url!r} does more often. Check it.")
+        with answer(url, Patience(timeout_s)) as given:
+            return given.at, given.kind, head_of(given, most)
+    except Unreachable as error:
+        raise cannot_fetch(url, error) from error
 
 
-def _request(url: str) -> Request:
-    """The request for an address, whose name and password, as in http://name:password@host, go where a server looks for them."""
-    headers, parts = {"User-Agent": "cvtasks"}, urlsplit(url)
-    if parts.username is not None:
-        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers["Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
-        url = url.replace(parts.netloc, parts.netloc.rpartition("@")[2], 1)
-    return Request(quote(url, punctuation, errors="surrogateescape"), headers=headers)
+def head_of(given: Answer, most: int = 1024) -> bytes:
+    """Return up to `most` bytes of an answer; fewer where it ends, breaks off or falls silent before."""
+    head = b""
+    try:
+        while len(head) < most and (chunk := given.read(most - len(head))):
+            head += chunk
+    except Unreachable:
+        if not head:
+            raise
+    return head
 
 
-def _late(url: str, timeout_s: float) -> InputError:
+def check_whole(given: Answer, received: int) -> None:
+    """Raise `Unreachable` if an answer broke off after so many bytes."""
+    if given.length is not None and given.length > 0:  # what http.client still waits for
+        raise Unreachable(f"it broke off after {received:,} of {received + given.length:,} bytes")
+
+
+def cannot_fetch(url: str, error: Unreachable) -> InputError:
+    """Return the error for an address that cannot be fetched."""
     return InputError(
-        f"An address must send what it has within {timeout_s:g} s; {url!r} did not. Try again, or fetch it by hand."
+        f"An address must be one that can be fetched; {shown(url)!r} cannot: {error}. Check the address and the connection."
     )
+
+
+def download_file(
+    url: str,
+    path: Path,
+    md5: str | None,
+    size: int | None = None,
+    report: Callable[[str], None] = lambda text: None,
+    timeout_s: float = 30.0,
+) -> None:
+    """Download `url` to `path` by way of `path` + `.part`, going on with one that is there if the MD5 is known.
+
+    Args:
+        md5: of the file, 32 hexadecimal digits; what has another is removed.
+        size: bytes that it has, more or less; what is more than a tenth larger is refused.
+        report: is told how far it is; often.
+        timeout_s: seconds that the server may be silent.
+
+    Raises:
+        DataError: the address cannot be had or redirects to where it must not, the connection breaks off, the server is silent or
+            slow, or the file is too large or has another MD5.
+        OSError: the file cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part" if md5 else f".{path.name}.{os.getpid()}.part")
+    try:
+        if size is None or not (part.is_file() and part.stat().st_size == size):
+            _receive(url, part, size, report, timeout_s)
+        with part.open("rb+") as content:
+            os.fsync(content.fileno())
+            received = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        if md5 and received != md5:
+            part.unlink()
+            raise DataError(
+                f"a file must have the MD5 that its authors publish, {md5}; what {shown(url)!r} gives has {received}. It is "
+                "removed; try again, or give another address."
+            )
+        part.replace(path)
+    finally:
+        if not md5:
+            part.unlink(missing_ok=True)
+
+
+def _receive(url: str, part: Path, size: int | None, report: Callable[[str], None], timeout_s: float) -> None:
+    """Append to the part, or begin it, until all is there."""
+    have = part.stat().st_size if part.is_file() else 0
+    most = _MOST_UNKNOWN if size is None else size + size // 10
+    asked = {"Range": f"bytes={have}-"} if have else {}
+    name = part.name.removesuffix(".part")
+    try:
+        with answer(url, Patience(timeout_s, SLOWEST), asked, (200, 206, 416) if have else (200,)) as given:
+            if given.status == 416:  # nothing is missing, or what is here is too much: the MD5 will tell
+                return
+            done, total = _extent(given, have)
+            if total is not None and total > most:
+                raise _too_large(url, name, size, total)
+            part.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("r+b" if done else "wb") as out:
+                out.seek(done)
+                out.truncate()
+                while chunk := given.read(_CHUNK):
+                    out.write(chunk)
+                    done += len(chunk)
+                    report(f"{name}: {done / 1e6:,.1f} of {max(total or size or 0, done) / 1e6:,.1f} MB")
+                    if done > most:
+                        raise _too_large(url, name, size, done)
+            if total is not None and done < total:
+                raise Unreachable(f"it broke off after {done:,} of {total:,} bytes")
+    except Unreachable as error:
+        raise DataError(
+            f"an address must give its file; {shown(url)!r} did not: {error}. Try again, which goes on with what has come already, "
+            "or give another address."
+        ) from error
+
+
+def _extent(given: Answer, have: int) -> tuple[int, int | None]:
+    """Where in the file an answer begins, and the bytes of the whole file if it says so."""
+    if given.status == 200:  # the server knows no ranges, or nothing was there: from the start
+        return 0, given.length
+    unit, _, rest = given.headers.get("Content-Range", "").partition(" ")
+    span, _, whole = rest.partition("/")
+    if unit.lower() != "bytes" or span.partition("-")[0] != str(have):
+        raise Unreachable(f"it was asked for what follows byte {have:,} and answers with {rest or 'something else'!r}")
+    return have, int(whole) if whole.isdecimal() else None
+
+
+def _too_large(url: str, name: str, size: int | None, received: int) -> DataError:
+    rule = f"may have at most {_MOST_UNKNOWN:,} bytes" if size is None else f"must have about {size:,} bytes"
+    return DataError(f"{name!r} {rule}; {shown(url)!r} sends {received:,} or more. Give another address.")

@@ -1,18 +1,16 @@
 """The ImageNet weights that keras.applications publishes: where they are, fetching them, giving them to a backbone."""
 
+import hashlib
 import os
-import socket
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError
 
 import numpy as np
 
-from cvtasks.errors import ModelError
+from cvtasks.errors import CVTasksError, ModelError
+from cvtasks.media.addresses import shown
+from cvtasks.media.download import download_file
 from cvtasks.networks.safetensors_file import damaged, write_safetensors
 from cvtasks.networks.weight_files import opened
 from cvtasks.networks.weights import Transfer, assign, compared
@@ -47,7 +45,7 @@ NUMBERED = ("inception-v3",)
 """Backbones whose layers have numbers instead of names in the file, so that it is read in the layers' order, as Keras does."""
 
 TIME_LIMIT = 60.0
-"""Seconds without a byte after which a download is given up."""
+"""Seconds of silence after which a download is given up."""
 
 
 def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = None) -> Transfer:
@@ -77,7 +75,7 @@ def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = Non
 
 
 def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
-    """Return the file of ImageNet weights of a backbone, downloaded unless Keras' cache has it.
+    """Return the file of ImageNet weights of a backbone, downloaded unless it lies where Keras keeps it too.
 
     Args:
         name: of the backbone.
@@ -88,28 +86,27 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
     """
     if name not in FILES:
         raise ModelError(f"ImageNet weights exist for {', '.join(FILES)}; got {name!r}. Start from random weights.")
-    import keras
-
     file, md5 = FILES[name]
     url = f"{(base_url or BASE_URL).rstrip('/')}/{file}"
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     target = home / "models" / Path(file).name
+    if target.is_file() and (md5 is None or _md5(target) == md5):
+        return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(home, os.W_OK):  # Keras would take a folder that everybody can write to
-            raise PermissionError(f"{str(home)!r} cannot be written; set KERAS_HOME to a folder that can")
-        # Keras prints its progress bar; standard output belongs to what the user asked for.
-        with _time_limit(), redirect_stdout(sys.stderr):
-            keras.utils.get_file(target.name, url, cache_dir=str(home), cache_subdir="models", file_hash=md5)
-    except Exception as error:  # get_file itself raises a bare Exception for every failure of the network
-        if isinstance(error.__context__, HTTPError):
-            error.__context__.close()  # Keras leaves the connection open
+        download_file(url, target, md5, timeout_s=TIME_LIMIT)
+    except (CVTasksError, OSError) as error:
         known = f" with MD5 {md5}" if md5 else ""
         raise ModelError(
-            f"ImageNet weights of {name} must be at {url}{known}; {error}. Put the file at {str(target)!r} by hand, "
+            f"ImageNet weights of {name} must be at {shown(url)}{known}; {str(error).rstrip('.')}. Put the file at {str(target)!r} by hand, "
             'or set `weights` to the path of a file you have (`weights = "path/to/file"`).'
         ) from error
     return target
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def in_our_names(backbone: "keras.Model", path: Path, place: Path) -> Path:
@@ -133,14 +130,3 @@ def in_our_names(backbone: "keras.Model", path: Path, place: Path) -> Path:
     copy = place / path.with_suffix(".safetensors").name
     write_safetensors(copy, dict(zip(variables, values, strict=False)))
     return copy
-
-
-@contextmanager
-def _time_limit() -> Iterator[None]:
-    """Give new sockets a time limit: `get_file` has no argument for one and would wait for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIME_LIMIT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

@@ -1,0 +1,82 @@
+"""Addresses: how one is shown, since it may hold a password, and how far inside a network it lies."""
+
+import re
+from ipaddress import IPv6Address, ip_address, ip_network
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+_HIDDEN = "***"
+# Parameters by whose names cameras and clouds take passwords: ?pwd=, &access_token=, &X-Amz-Signature= …
+_SECRET = (
+    r"[\w.-]*(?:token|passw|passphrase|pwd|secret|signature|credential|api[_-]?key|access[_-]?key|auth)[\w.-]*|pass|key|sig"
+)
+_PARAMETER = re.compile(rf"(?<=[?&;#])({_SECRET})=[^&;#\s]+", re.IGNORECASE)
+_TRANSLATED = ip_network("64:ff9b::/96")  # IPv4 addresses as networks of IPv6 alone write them (RFC 6052)
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address with a scheme, and no path."""
+    return re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE) is not None
+
+
+def shown(address: str) -> str:
+    """Return an address as it may be shown and written down: without passwords. What is no address stays as it is.
+
+    A name without a password is hidden too, for it is often a key.
+
+    >>> shown("http://me:secret@host/a.jpg?size=2&token=5"), shown("rtsp://key@host"), shown("a:b@c.jpg")
+    ('http://me:***@host/a.jpg?size=2&token=***', 'rtsp://***@host', 'a:b@c.jpg')
+    """
+    if not is_address(address):
+        return address
+    scheme, _, rest = address.partition("://")
+    end = re.search(r"[/?#\\]|$", rest).start()  # type: ignore[union-attr] - $ always matches
+    at = rest.rfind("@", 0, end)
+    if at < 0 and re.search(r":(?![0-9]*$)", re.sub(r"\[.*?\]", "", rest[:end])):
+        at = rest.rfind("@")  # no port behind the colon: a password with a slash or the like, which should be written %2F
+    if at >= 0:
+        name, colon, _ = rest[:at].partition(":")
+        rest = f"{name + ':' if colon else ''}{_HIDDEN}{rest[at:]}"
+    return _PARAMETER.sub(rf"\1={_HIDDEN}", f"{scheme}://{rest}")
+
+
+def stem_of(address: str) -> str:
+    """Return the last part of an address' path without its ending; its host where there is no path, "" where there is neither.
+
+    >>> stem_of("http://me:secret@host/a/b.png?x=/y"), stem_of("rtsp://me:secret@host:554")
+    ('b', 'host')
+    """
+    rest = shown(address).partition("://")[2]
+    place = re.split(r"[?#]", rest)[0].rpartition("@")[2]
+    host, _, path = place.partition("/")
+    return PurePosixPath(path).stem or re.sub(r":[0-9]*$", "", host)
+
+
+def login_of(address: str) -> tuple[str, str] | None:
+    """Return name and password of an address, None if it has neither.
+
+    Raises:
+        ValueError: it is no valid address.
+    """
+    parts = urlsplit(address)
+    return None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
+
+
+def depth(number: str) -> int:
+    """How far inside an IP address lies: 0 on the internet, 1 in a private network, 2 on the same link, 3 in this machine.
+
+    >>> [depth(number) for number in ("93.184.215.14", "192.168.1.5", "169.254.169.254", "127.0.0.1", "::ffff:127.0.0.1")]
+    [0, 1, 2, 3, 3]
+    """
+    at = ip_address(number.partition("%")[0])
+    if isinstance(at, IPv6Address):
+        inner = at.ipv4_mapped or at.sixtofour
+        if at in _TRANSLATED:
+            inner = ip_address(int(at) & 0xFFFFFFFF)  # type: ignore[assignment] - an IPv4Address
+        if inner:
+            return depth(str(inner))
+    if at.is_loopback or at.is_unspecified:
+        return 3
+    if at.is_link_local:
+        return 2
+    return 0 if at.is_global and not at.is_multicast else 1
