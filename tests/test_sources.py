@@ -240,10 +240,10 @@ def test_a_folder_gives_no_videos_and_a_glob_does(here: Path, photo: bytes) -> N
     [
         ("0", "camera-0", True),
         ("12", "camera-12", True),
-        ("rtsp://user@host/stream", "stream", True),
+        ("rtsp://host/stream", "stream", True),
         ("RTSPS://host:554", "host", True),
         ("rtsp://[", "stream", True),
-        ("http://h/clip.mp4?token=1", "clip", False),
+        ("http://h/clip.mp4?x=1", "clip", False),
         ("https://h/camera.mjpg", "camera", True),
     ],
 )
@@ -374,7 +374,7 @@ def test_good_addresses(site: str, path: str) -> None:
     [
         ("/missing.png", "404"),
         ("/html.png", "HTML"),
-        ("/cut.png", "chunk"),
+        ("/cut.png", "broke off after"),
         ("/empty.png", "0 bytes"),
         ("/slow.png", "0.3 s"),
         ("/silent.png", "0.3 s"),

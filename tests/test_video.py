@@ -451,18 +451,18 @@ class Viewed(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b"#EXTM3U\n/etc/passwd\n")
             return
-        if site.requests % 2 == 1 and site.requests // 2 >= len(site.plan):
+        if site.requests >= len(site.plan):
             self.send_error(503)
             return
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
-        looks, site.requests = site.requests % 2 == 0, site.requests + 1  # first a look at what it is, then the stream
+        site.requests += 1
         try:
-            for _ in range(1 if looks else site.plan[site.requests // 2 - 1]):
+            for _ in range(site.plan[site.requests - 1]):
                 size = site.sizes[min(site.sent, len(site.sizes) - 1)]
                 jpeg = cv2.imencode(".jpg", numbered(site.sent, *size))[1].tobytes()
-                site.sent += not looks
+                site.sent += 1
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
         except ConnectionError:

@@ -49,7 +49,7 @@ def stem_of(address: str) -> str:
     rest = shown(address).partition("://")[2]
     place = re.split(r"[?#]", rest)[0].rpartition("@")[2]
     host, _, path = place.partition("/")
-    return PurePosixPath(path).stem or re.sub(r":[0-9]*$", "", host)
+    return PurePosixPath(path).stem or re.sub(r":[0-9]*$", "", host).strip("[]")
 
 
 def login_of(address: str) -> tuple[str, str] | None:

@@ -1,8 +1,8 @@
-"""OpenCV's doors for moving pictures: video files, addresses, cameras.
+"""OpenCV's doors for moving pictures: video files and cameras.
 
 FFmpeg, which OpenCV hands them to, takes names for much more than they seem: protocols (`concat:`, `subfile,,`), playlists
 that lead to other files, numbered pictures. So only a file whose content begins as a video's is opened, by a path that can
-mean nothing else, and of addresses http(s) and rtsp(s) alone.
+mean nothing else.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from cvtasks.errors import InputError
 from cvtasks.media.download import peek
 from cvtasks.media.pictures import MAX_PIXELS, SUFFIXES
+from cvtasks.media.pyav_capture import is_cover, only_a_cover, open_by_pyav
 from cvtasks.media.regular_file import read_head
 from cvtasks.media.strangers import is_picture, is_video, what_it_is
 
@@ -27,8 +28,9 @@ VIDEO_SUFFIXES = (
     *(".wmv", ".flv", ".ogv", ".mjpg", ".mjpeg", ".m3u8"),
 )
 _RAW_SUFFIXES = (".mjpg", ".mjpeg")  # JPEG pictures one after the other
-OPEN_TIMEOUT_S = READ_TIMEOUT_S = 10.0
-_KINDS = "an MP4, MOV, AVI, MKV, WebM, MPEG, FLV or WMV file"
+MOST_FAILURES = 1000  # reads of a file that fail one after the other before that is its end; each takes microseconds
+_STILL = ("MJPG", "MPNG", "png", "jpeg")  # codecs of covers
+KINDS = "an MP4, MOV, AVI, MKV, WebM, MPEG, FLV or WMV file"
 
 
 class Capture(Protocol):
@@ -47,13 +49,16 @@ class Capture(Protocol):
         """Close it."""
 
 
+C = TypeVar("C", bound=Capture)
+
+
 def is_video_file(path: str) -> bool:
     """Whether the file's content, or failing that the ending of its name, says that it is a video."""
     try:
         head = read_head(path)
     except (OSError, ValueError):
         return False
-    return is_video(head) or (path.lower().endswith(VIDEO_SUFFIXES) and (not is_picture(head) or _raw(path, head)))
+    return is_video(head) or (path.lower().endswith(VIDEO_SUFFIXES) and (not is_picture(head) or is_raw(path, head)))
 
 
 def what_an_address_gives(url: str, timeout_s: float = 5.0) -> Literal["picture", "video", "stream"]:
@@ -75,49 +80,83 @@ def what_an_address_gives(url: str, timeout_s: float = 5.0) -> Literal["picture"
     return "video" if is_video(head) else "picture"
 
 
-def open_video(path: str) -> Capture:
-    """Open a video file.
+def open_video(path: str, name: str | None = None) -> Capture:
+    """Open a video file; `name` is what errors call it.
 
     Raises:
         InputError: it is no video, or one that cannot be read.
     """
-    name = repr(path)
+    name = repr(path if name is None else name)
     try:
         head = read_head(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL within the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"A video must be a file that can be read; {name} cannot: {reason}. Check it.") from error
-    if not is_video(head) and not _raw(path, head):
+    if not is_video(head) and not is_raw(path, head):
         raise InputError(
-            f"A video must be {_KINDS}; {name} holds {what_it_is(head)}. Convert it to MP4; of a playlist, give the videos "
+            f"A video must be {KINDS}; {name} holds {what_it_is(head)}. Convert it to MP4; of a playlist, give the videos "
             "that it lists."
         )
     with plain_path(path) as plain:
-        return _checked(cv2.VideoCapture(plain, cv2.CAP_FFMPEG), name, "is cut short or damaged. Save or fetch it again.")
+        capture = by_ffmpeg(plain)
+        code = _code(capture)
+        if capture.isOpened():
+            begun = Begun(checked_size(capture, name))
+            if code in _STILL and is_cover(plain):
+                raise only_a_cover(name)
+            if begun.decodes:
+                return begun
+        capture.release()
+        other = open_by_pyav(plain, name, code)
+        return checked_size(other, name)
 
 
-def open_address(url: str, name: str) -> Capture:
-    """Open an http(s) or rtsp(s) address; `name` is what errors call it, without passwords.
+def by_ffmpeg(source: object, *limits: int) -> cv2.VideoCapture:
+    """What OpenCV's FFmpeg makes of a path, an address or something to read from; it may not be open.
 
-    Raises:
-        InputError: it does not answer in time, or not with a video or a live stream.
+    FFmpeg tells the terminal about damage unless this variable, which OpenCV reads once, says otherwise.
     """
-    if url.lower().startswith("http"):
-        try:
-            url, kind, head = peek(url, OPEN_TIMEOUT_S)
-        except InputError as error:
-            raise InputError(str(error).replace(repr(url), repr(name))) from error
-        if not is_video(head) and not kind.startswith("multipart/x-mixed-replace"):
-            raise InputError(
-                f"An address must give a video file or a live stream (MJPEG); {name!r} gives {kind or what_it_is(head)}. "
-                "Playlists are not followed: give the address of a video or stream itself."
-            )
-    limits = [
-        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(1000 * OPEN_TIMEOUT_S)),
-        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(1000 * READ_TIMEOUT_S)),
-    ]
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits)
-    return _checked(capture, repr(name), f"did not answer with one within {OPEN_TIMEOUT_S:g} s. Check address and connection.")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    log = cv2.utils.logging
+    before = log.setLogLevel(log.LOG_LEVEL_SILENT)  # OpenCV's own words about what it cannot open
+    try:
+        return cv2.VideoCapture(source, cv2.CAP_FFMPEG, list(limits))
+    finally:
+        log.setLogLevel(before)
+
+
+class Begun:
+    """A capture that was looked at as far as its first good frame, which it still gives, and what failed before."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self._capture, self._failed = capture, 0
+        while not (decodes := capture.grab()) and self._failed < MOST_FAILURES:
+            self._failed += 1
+        self.decodes = self._waiting = decodes
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        """The next frame, BGR."""
+        if self._failed:
+            self._failed -= 1
+            return False, None
+        if self._waiting:
+            self._waiting = False
+            return self._capture.retrieve()
+        return self._capture.read()
+
+    def grab(self) -> bool:
+        """Pass over the next frame."""
+        if self._failed or self._waiting:
+            return self.read()[0]
+        return self._capture.grab()
+
+    def get(self, property: int) -> float:
+        """A property."""
+        return self._capture.get(property)
+
+    def release(self) -> None:
+        """Close it."""
+        self._capture.release()
 
 
 def open_camera(index: int) -> Capture:
@@ -156,9 +195,12 @@ def plain_path(path: str | Path) -> Iterator[str]:
         yield str(link)
 
 
-def _checked(capture: cv2.VideoCapture, name: str, otherwise: str) -> Capture:
-    if not capture.isOpened():
-        raise InputError(f"A video must be one that can be opened; {name} {otherwise}")
+def checked_size(capture: C, name: str) -> C:
+    """The capture, unless its frames are too large.
+
+    Raises:
+        InputError: they are.
+    """
     width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     if width * height > MAX_PIXELS:
         raise InputError(
@@ -167,5 +209,11 @@ def _checked(capture: cv2.VideoCapture, name: str, otherwise: str) -> Capture:
     return capture
 
 
-def _raw(path: str, head: bytes) -> bool:
+def _code(capture: cv2.VideoCapture) -> str:
+    """The four letters of the codec; "" where there are none."""
+    letters = int(capture.get(cv2.CAP_PROP_FOURCC)) if capture.isOpened() else 0
+    return (letters & 0xFFFFFFFF).to_bytes(4, "little").strip(b"\0 ").decode("ascii", "replace")
+
+
+def is_raw(path: str, head: bytes) -> bool:
     return path.lower().endswith(_RAW_SUFFIXES) and head.startswith(b"\xff\xd8\xff")

@@ -110,6 +110,14 @@ class TimedSocket:
         """What comes, to be read."""
         return io.BufferedReader(_Timed(self.sock, self._patience))
 
+    def secure(self, context: ssl.SSLContext, host: str | None) -> None:
+        """Go on by TLS."""
+        self.sock.settimeout(self._patience.left())
+        sock = context.wrap_socket(self.sock, server_hostname=host, do_handshake_on_connect=False)
+        self.sock = sock
+        sock.settimeout(self._patience.left())
+        sock.do_handshake()  # the limit is that of the whole handshake
+
     def setsockopt(self, *option: int) -> None:
         """Set an option of the socket."""
         self.sock.setsockopt(*option)
@@ -119,7 +127,7 @@ class TimedSocket:
         self.sock.close()
 
 
-class Journey(Protocol):
+class Lead(Protocol):
     """What leads a connection: where to, and until when."""
 
     patience: Patience
@@ -131,7 +139,7 @@ class Journey(Protocol):
 class Connection(HTTPConnection):
     """A connection to http by a socket of the journey's."""
 
-    def __init__(self, host: str, *, journey: Journey, timeout: float) -> None:
+    def __init__(self, host: str, *, journey: Lead, timeout: float) -> None:
         super().__init__(host, timeout=timeout)
         self._journey, self._create_connection = journey, journey.connect
 
@@ -144,11 +152,4 @@ class SecureConnection(Connection):
     def connect(self) -> None:
         """Connect, and shake hands."""
         super().connect()  # through a proxy if there is one
-        patience, context = self._journey.patience, ssl.create_default_context()
-        plain: socket.socket = self.sock.sock
-        plain.settimeout(patience.left())
-        name = self._tunnel_host or self.host  # type: ignore[attr-defined]
-        wrapped = context.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
-        self.sock = TimedSocket(wrapped, patience)
-        wrapped.settimeout(patience.left())
-        wrapped.do_handshake()  # the limit is that of the whole handshake
+        self.sock.secure(ssl.create_default_context(), self._tunnel_host or self.host)  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ from urllib.request import AbstractHTTPHandler, OpenerDirector, ProxyHandler, Re
 from cvtasks.media.addresses import depth, login_of, shown
 from cvtasks.media.connection import Connection, Patience, SecureConnection, TimedSocket, look_up
 
-_MOST_REDIRECTS = 5
+MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -45,7 +45,7 @@ class Answer:
     reason: str
     headers: Message
     _response: HTTPResponse
-    _patience: Patience
+    patience: Patience
 
     @property
     def length(self) -> int | None:
@@ -63,9 +63,9 @@ class Answer:
         Raises:
             Unreachable: the connection breaks off, or nothing comes in time.
         """
-        with _in_words(self._patience):
+        with in_words(self.patience):
             content = self._response.read1(most)
-            self._patience.count(len(content))
+            self.patience.count(len(content))
             return content
 
 
@@ -84,9 +84,9 @@ def answer(
     Raises:
         Unreachable: it cannot be reached, answers with another status, too late, or leads where it must not.
     """
-    at, journey = url, _Journey(patience)
-    for _ in range(_MOST_REDIRECTS + 1):
-        with _in_words(patience):
+    at, journey = url, Journey(patience)
+    for _ in range(MOST_REDIRECTS + 1):
+        with in_words(patience):
             response = journey.ask(at, dict(headers or {}))
         with response:
             if response.status not in _REDIRECTS or response.headers.get("Location") is None:
@@ -94,13 +94,13 @@ def answer(
                     raise Unreachable(f"it answers {response.status} {response.reason}".rstrip())
                 yield Answer(at, response.status, response.reason, response.headers, response, patience)
                 return
-            with _in_words(patience):
+            with in_words(patience):
                 at = urljoin(at, response.headers["Location"])
-    raise Unreachable(f"it redirects more than {_MOST_REDIRECTS} times")
+    raise Unreachable(f"it redirects more than {MOST_REDIRECTS} times")
 
 
 @contextmanager
-def _in_words(patience: Patience) -> Iterator[None]:
+def in_words(patience: Patience) -> Iterator[None]:
     """Whatever goes wrong in the context is `Unreachable`; nothing is kept of errors whose text may hold a password."""
     try:
         yield
@@ -111,21 +111,17 @@ def _in_words(patience: Patience) -> Iterator[None]:
         raise Unreachable(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__) from None
 
 
-class _Journey:
+class Journey:
     """From an address to the next that it redirects to: knows how far in it may lead, and when it ends."""
 
     def __init__(self, patience: Patience) -> None:
         self.patience, self._deepest, self._proxied = patience, math.inf, False
 
     def ask(self, url: str, headers: dict[str, str]) -> HTTPResponse:
-        scheme = url.partition(":")[0].lower()
-        if scheme not in ("http", "https"):
-            raise Unreachable(f"{shown(url)!r} is neither http nor https")
-        parts = urlsplit(url)
-        host, _ = parts.hostname, _port(parts)
-        if not host:
-            raise Unreachable(f"{shown(url)!r} names no host")
-        self._proxied = scheme in getproxies() and not proxy_bypass(host)
+        """Ask the address, and follow no redirect."""
+        parts = valid(url, ("http", "https"))
+        host = parts.hostname or ""
+        self._proxied = parts.scheme in getproxies() and not proxy_bypass(host)
         if self._proxied:  # whoever stands in between looks the name up; what can be seen here is seen
             self._check_literal(host)
         if login := login_of(url):
@@ -175,13 +171,24 @@ def _further_in(host: str) -> OSError:
     )
 
 
-def _port(parts: SplitResult) -> int | None:
+def valid(url: str, schemes: tuple[str, str]) -> SplitResult:
+    """Return the parts of an address of one of two schemes.
+
+    Raises:
+        Unreachable: it is none; the text says why, and nothing that may be a password.
+    """
+    if url.partition("://")[0].lower() not in schemes:
+        raise Unreachable(f"{shown(url)!r} is neither {schemes[0]} nor {schemes[1]}")
     try:
-        return parts.port
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
     except ValueError:
         raise Unreachable(
-            "its port must be a number; a password in an address may not hold @, :, /, ? or #, but %40 …"
+            f"{shown(url)!r} is no valid address; within a password, @ : / ? # are written %40 %3A %2F %3F %23"
         ) from None
+    if not host:
+        raise Unreachable(f"{shown(url)!r} names no host")
+    return parts
 
 
 class _Handler(AbstractHTTPHandler):
@@ -189,7 +196,7 @@ class _Handler(AbstractHTTPHandler):
 
     http_request = https_request = AbstractHTTPHandler.do_request_
 
-    def __init__(self, journey: _Journey) -> None:
+    def __init__(self, journey: Journey) -> None:
         super().__init__()
         self._journey = journey
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.errors import InputError, did_you_mean
+from cvtasks.media.addresses import shown, stem_of
 from cvtasks.media.capture import VIDEO_SUFFIXES, is_video_file, what_an_address_gives
 from cvtasks.media.download import MAX_BYTES, TIMEOUT_S, download
 from cvtasks.media.names import natural_key, safe_stem
@@ -38,7 +39,7 @@ class Item:
     Attributes:
         name: short and a valid file stem, for display and output names: "dog" for photos/dog.jpg. Two items may share
             it; a sink tells them apart.
-        source: where it comes from: a path, an address, "sample:NAME" or "-".
+        source: where it comes from: a path, an address without passwords, "sample:NAME" or "-".
     """
 
     name: str
@@ -99,14 +100,13 @@ def expand(
             if (gives := what_an_address_gives(source)) != "picture":
                 yield address_stream(source, live=gives == "stream")
                 continue
-            name = _stem(re.split("[?#]", source)[0])
-            yield item(name, source, partial(download, source, timeout_s, max_bytes))
+            yield item(safe_stem(stem_of(source)), shown(source), partial(download, source, timeout_s, max_bytes))
         elif source.startswith("sample:"):
             yield item(safe_stem(source.removeprefix("sample:")), source, partial(_find_sample, source))
         elif stream := live_stream(source):
             yield stream
         elif refusal := _refuse(source):
-            yield item(_stem(source), source, partial(_fail, refusal))
+            yield item(safe_stem(stem_of(source)), shown(source), partial(_fail, refusal))
         elif glob.has_magic(source):
             yield from _list_glob(source, item)
         else:
@@ -180,7 +180,7 @@ def _refuse(source: str) -> str | None:
         what, way_out = f"a {scheme[1]} address", "Fetch it and give its path."
     else:
         return None
-    return f"A source must be {_WHAT}; {source!r} is {what}. {way_out}"
+    return f"A source must be {_WHAT}; {shown(source)!r} is {what}. {way_out}"
 
 
 def _find_missing(path: str) -> str:

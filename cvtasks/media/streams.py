@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from cvtasks.media.capture import Capture, open_address, open_camera, open_video
+from cvtasks.media.addresses import shown, stem_of
+from cvtasks.media.capture import Capture, open_camera, open_video
 from cvtasks.media.names import safe_stem
+from cvtasks.media.served import open_address
 from cvtasks.media.video import Video
 
 
@@ -44,15 +45,7 @@ def video_stream(path: str) -> Stream:
 
 def address_stream(url: str, live: bool) -> Stream:
     """The stream behind an http(s) or rtsp(s) address."""
-    try:
-        parts = urlsplit(url)
-        secret, host, path = parts.password, parts.hostname, Path(parts.path)
-    except ValueError:  # no valid address, as whoever opens it says
-        return Stream("stream", url, live, partial(open_address, url, url))
-    shown = url
-    if secret is not None:
-        shown = url.replace(parts.netloc, f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}", 1)
-    return Stream(safe_stem(path.stem or host or "stream"), shown, live, partial(open_address, url, shown))
+    return Stream(safe_stem(stem_of(url) or "stream"), shown(url), live, partial(open_address, url, shown(url)))
 
 
 def live_stream(source: str) -> Stream | None:

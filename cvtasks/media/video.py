@@ -18,13 +18,12 @@ import cv2
 import numpy as np
 
 from cvtasks.errors import InputError
-from cvtasks.media.capture import Capture
+from cvtasks.media.capture import MOST_FAILURES, Capture
 from cvtasks.media.prefetch import newest
 
 RECONNECTS = 4
 _PAUSE_S = 0.5  # before the first attempt to reconnect; twice as long before each one after
 _SETTLED = 100  # frames after which a connection counts as good, and the attempts begin anew
-_MOST_FAILURES = 1000  # reads of a file that fail one after the other before that is its end; each takes microseconds
 _HICCUPS = 10  # the same of a camera or a stream
 _RATES = [*map(Fraction, (15, 24, 25, 30, 50, 60)), *(Fraction(n, 1001) for n in (24000, 30000, 60000))]
 
@@ -141,12 +140,12 @@ class Video:
     def _file_frames(self) -> Iterator[tuple[int, float, np.ndarray | None]]:
         index, failures, first = 0, 0, None
         try:
-            while failures < _MOST_FAILURES and not self._stop.is_set():
+            while failures < MOST_FAILURES and not self._stop.is_set():
                 done, image = _next(self._capture, index % self._every == 0)
                 index += 1
                 if not done:
                     failures += 1
-                    self._ended = failures == _MOST_FAILURES
+                    self._ended = failures == MOST_FAILURES
                     continue
                 self._read += 1
                 self.lost += failures
