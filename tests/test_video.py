@@ -102,6 +102,13 @@ def played(path: Path) -> tuple[Fraction, list[int], str]:
         return stream.average_rate, numbers, stream.codec_context.name
 
 
+def timed(path: Path) -> list[tuple[int, float]]:
+    """The number of each frame, and when it is shown, in seconds, by PyAV."""
+    with av.open(str(path)) as container:
+        frames = [(frame.to_ndarray(format="rgb24"), frame.pts * frame.time_base) for frame in container.decode(video=0)]
+        return [(number_of(image), at) for image, at in frames]
+
+
 class Camera:
     """What `cv2.VideoCapture` would be: gives the pictures, then fails."""
 
@@ -237,10 +244,10 @@ def test_behind_damage_it_goes_on_and_the_length_stays(clip, tmp_path: Path, nam
     for frame in frames:
         writer.write(frame.image, frame.time_s)
     writer.close()
-    rate, numbers, _ = played(tmp_path / "out.mp4")
-    assert rate == NTSC
+    shown = [at for _, at in timed(tmp_path / "out.mp4")]
+    assert shown == pytest.approx(times, abs=0.002)
     if codec != "mjpeg":  # an AVI has no times of its own
-        assert len(numbers) == 60
+        assert shown[-1] == pytest.approx(59 / NTSC, abs=0.002), "what is lost leaves a gap"
 
 
 def test_a_damaged_frame_is_counted() -> None:
@@ -316,14 +323,56 @@ def test_odd_sizes_grow_by_a_pixel_and_other_sizes_are_fitted(tmp_path: Path) ->
     assert writer.notes() == ["the size changed: 2 frames were scaled to that of the first"]
 
 
-def test_gaps_are_filled_by_time_and_a_clock_that_jumps_is_not_believed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rate", [Fraction(25), NTSC, Fraction(100, 17), Fraction(240)])
+def test_frames_of_a_file_keep_the_times_that_they_had(tmp_path: Path, rate: Fraction) -> None:
+    """Bursts, pauses, a frame that lasts a hundred seconds, half frames: within a tick; behind a clock that jumps it goes on."""
+    times = [0, 0.0333, 0.0667, 0.1, 0.3667, 0.7, 0.7004, 1.0333, 101.25, 101.2913, 102]
+    writer = VideoWriter(tmp_path / "out.mp4", rate)
+    for i, at in enumerate([*times, 1e6, 1e6 + 1]):
+        writer.write(numbered(i), at)
+    writer.close()
+    step = float(1 / rate)
+    shown = dict(timed(tmp_path / "out.mp4"))
+    assert shown == pytest.approx(dict(enumerate([*times, 102 + step, 103 + step])), abs=1.1e-3)
+    assert writer.written == len(times) + 2
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        stream = container.streams.video[0]
+        assert float(stream.duration * stream.time_base) == pytest.approx(103 + 2 * step, abs=2e-3), "the last lasts a frame"
+
+
+def test_times_rounded_by_a_container_are_put_right(tmp_path: Path) -> None:
+    """Matroska knows milliseconds: 33, 67, 100 … are a constant rate, and stay one, gap and all."""
+    writer = VideoWriter(tmp_path / "out.mp4", NTSC)
+    for number in (*range(50), *range(60, 100)):
+        writer.write(numbered(number), round(number / NTSC, 3))
+    writer.close()
+    assert timed(tmp_path / "out.mp4") == [(number, number / NTSC) for number in (*range(50), *range(60, 100))]
+
+
+def test_without_pyav_frames_come_near_their_times_and_that_is_said(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    times = [*(i / 6 for i in range(9)), *(1.5 + i / 30 for i in range(1, 10)), 2.6, 2.61]
+    writer = VideoWriter(tmp_path / "out.mp4", Fraction(6))
+    for i, at in enumerate(times):
+        writer.write(numbered(i), at)
+    writer.close()
+    monkeypatch.undo()
+    rate, numbers, _ = played(tmp_path / "out.mp4")
+    assert rate == 120
+    begins = {number: numbers.index(number) / 120 for number in numbers}
+    assert begins == pytest.approx(dict(enumerate(times)), abs=1 / 240 + 1 / 120)
+    assert numbers == sorted(numbers)
+    assert "the frame rate varies" in writer.notes()[0] and "120 a second" in writer.notes()[0]
+    assert [file.name for file in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_live_frames_are_placed_by_time_at_a_constant_rate(tmp_path: Path) -> None:
     times = [0, 1, 2, 6, 7, 1e6, 1e6 + 1, 1e6 + 1.4, 1e6 + 2]  # in frames
-    for every_frame, expected in ((True, [0, 1, 2, 2, 2, 2, 3, 4, 5, 6, 7, 8]), (False, [0, 1, 2, 2, 2, 2, 3, 4, 5, 6, 7, 8])):
-        writer = VideoWriter(tmp_path / f"{every_frame}.mp4", Fraction(25), every_frame)
-        for i, at in enumerate(times):
-            writer.write(numbered(i), at / 25)
-        writer.close()
-        assert played(tmp_path / f"{every_frame}.mp4")[1] == expected
+    writer = VideoWriter(tmp_path / "out.mp4", Fraction(25), every_frame=False)
+    for i, at in enumerate(times):
+        writer.write(numbered(i), at / 25)
+    writer.close()
+    assert played(tmp_path / "out.mp4")[:2] == (25, [0, 1, 2, 2, 2, 2, 3, 4, 5, 6, 7, 8])
     for every_frame, count in ((True, 40), (False, 20)):  # twice as many frames as the rate says
         writer = VideoWriter(tmp_path / "twice.mp4", Fraction(25), every_frame)
         for i in range(40):

@@ -221,7 +221,9 @@ def _steady(
     def put_right(following: float) -> tuple[int, float, np.ndarray | None]:
         nonlocal before
         index, time_s, image = waiting.popleft()
-        before = time_s if before < time_s < following else before + step
+        if not before < time_s < following:  # half of the way to the next, but no longer than a frame lasts
+            time_s = before + (min(step, (following - before) / 2) if before < following < math.inf else step)
+        before = time_s
         return index, before, image
 
     for frame in frames:

@@ -1,6 +1,7 @@
 """Writing an MP4 that plays everywhere: H.264 by PyAV (the extra `video`) or by an OpenCV that can, else MPEG-4 part 2."""
 
 import math
+from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -17,35 +18,43 @@ from cvtasks.media.capture import plain_path
 _X264 = {
     "preset": "superfast",
     "crf": "23",
+    "bf": "0",  # with frames out of order, an MP4 whose rate varies gets another length than its frames have
     # OpenCV converts by BT.601; players would take BT.709 for large frames if the file did not say so.
     "x264-params": "colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m:range=tv",
 }
 _MOST_GAP_S = 60.0  # a longer gap between two frames is a clock that jumped
+_LONGEST_FRAME_S = 6 * 3600.0  # the same where a gap costs nothing: a recorded screen may stand still for long
 _SLACK = 0.05  # of a frame: times are rounded to milliseconds by some containers
+_ROUNDED_S = 0.001  # by as much, first and later frame together
+_FINE = 120  # frames a second, at least, of an encoder of constant rate for frames that come at another
+_TICKS = 60_000  # a second, at least: what the times in a file are counted in
 
 
 class Encoder(Protocol):
-    """Writes frames of one even size, at a constant rate."""
+    """Writes frames of one even size."""
 
     plays_in_browsers: bool
+    exact: bool  # whether a frame may come at any time, or only where one of constant rate would
 
-    def write(self, image: np.ndarray) -> None:
-        """Add a frame, (h, w, 3) uint8 RGB."""
+    def write(self, image: np.ndarray, at: float) -> None:
+        """Add a frame, (h, w, 3) uint8 RGB, at a time that is counted in frames of the constant rate."""
 
     def close(self) -> None:
         """Finish the file."""
 
 
 class VideoWriter:
-    """Writes frames to an MP4 of constant rate, whole or not at all; the file appears under its name when it is closed.
+    """Writes frames to an MP4, whole or not at all; the file appears under its name when it is closed.
 
-    Frames are placed by their time: where some are missing, the one before is repeated, so that the length stays. The first
-    frame decides about the size; later ones of another are scaled to fit, with black around. Odd sizes grow by a pixel.
+    With `every_frame` each has the time that it had, whether the rate is constant or not; an encoder that knows constant rates
+    alone repeats frames to come near to that. Otherwise the rate is constant: where frames are missing, the one before is
+    repeated, and where more come than `rate` says, they are left out. The length stays either way. The first frame decides about
+    the size; later ones of another are scaled to fit, with black around. Odd sizes grow by a pixel.
 
     Args:
         path: ends in ".mp4"; its folder is made when the first frame comes.
         rate: frames a second.
-        every_frame: write all of them, also where more come than `rate` says; otherwise these are left out.
+        every_frame: write all of them at their own times.
 
     Attributes:
         written: frames in the file so far.
@@ -55,6 +64,8 @@ class VideoWriter:
         self.path, self.written = path, 0
         self._rate, self._every_frame = rate, every_frame
         self._start = 0.0  # time of the file's first frame, on the clock of the frames
+        self._last = -1.0  # the last frame's place, counted in frames of the constant rate
+        self._finer = 1  # by how much the encoder's rate is higher than `rate`
         self._image: np.ndarray | None = None  # the last one, as written
         self._encoder: Encoder | None = None
         self._finish = ExitStack()
@@ -69,16 +80,45 @@ class VideoWriter:
         if self._encoder is None:
             self._start = time_s
             self._encoder = self._open(image)
+        if not self._every_frame:
+            self._write_steadily(image, time_s)
+            return
+        at = self._place(time_s)
+        if self._encoder.exact:
+            self._encode(self._fitted(image), at)
+        else:
+            self._write_near(image, at)
+
+    def _place(self, time_s: float) -> float:
+        """Where the frame comes, counted in frames of the constant rate."""
+        rate = float(self._rate)
+        at = (time_s - self._start) * rate
+        if not self._last < at < self._last + _LONGEST_FRAME_S * rate:
+            self._start, at = time_s - (self._last + 1) / rate, self._last + 1
+        self._last = at
+        return round(at) if abs(at - round(at)) <= _ROUNDED_S * rate else at
+
+    def _write_near(self, image: np.ndarray, at: float) -> None:
+        """Write a frame at the nearest place that an encoder of constant rate has, after enough of the one before."""
+        if at != round(at) and self._finer == 1:
+            self._begin_again()
+        missing = round(at * self._finer) - self.written
+        for _ in range(missing if missing < _MOST_GAP_S * self._rate * self._finer else 0):
+            self._encode(self._image, self.written)
+        self._image = self._fitted(image)
+        self._encode(self._image, self.written)
+
+    def _write_steadily(self, image: np.ndarray, time_s: float) -> None:
         late = (time_s - self._start) * float(self._rate) - self.written
         if abs(late) > _MOST_GAP_S * self._rate:
             self._start = time_s - self.written / float(self._rate)
             late = 0.0
-        if late <= -1 and not self._every_frame:
+        if late <= -1:
             return
         for _ in range(math.floor(late + _SLACK)):
-            self._encode(self._image)
+            self._encode(self._image, self.written)
         self._image = self._fitted(image)
-        self._encode(self._image)
+        self._encode(self._image, self.written)
 
     def close(self) -> Path | None:
         """Finish the file, also after an error or an interruption; returns it, or None if no frame came.
@@ -98,6 +138,12 @@ class VideoWriter:
         notes = []
         if self._scaled:
             notes.append(f"the size changed: {self._scaled} frames were scaled to that of the first")
+        if self._finer > 1:
+            rate = float(self._rate) * self._finer
+            notes.append(
+                f"the frame rate varies, which this encoder cannot say: frames are repeated, {rate:.0f} a second, and come up to "
+                f"{1000 / rate:.0f} ms early or late. PyAV writes their own times"
+            )
         if self.written and not self._plays:
             notes.append(
                 "browsers will not play it (MPEG-4 part 2): H.264 needs an extra, PyAV with x264. "
@@ -113,10 +159,24 @@ class VideoWriter:
         self._plays = encoder.plays_in_browsers
         return encoder
 
-    def _encode(self, image: np.ndarray | None) -> None:
+    def _encode(self, image: np.ndarray | None, at: float) -> None:
         if self._encoder is not None and image is not None:
-            self._encoder.write(image)
+            self._encoder.write(image, at)
             self.written += 1
+
+    def _begin_again(self) -> None:
+        """Write the file again at a rate at which frames can come near any time; so far each came where its own rate says."""
+        if not isinstance(self._encoder, _OpenCV) or not self.written:
+            return
+        self._finer = max(2, math.ceil(_FINE / self._rate))
+        before, self._encoder = self._encoder, self._encoder.finer(self._finer)
+        self.written = 0
+        try:
+            for image in before.frames():
+                for _ in range(self._finer):
+                    self._encode(image, self.written)
+        finally:
+            before.remove()
 
     def _fitted(self, image: np.ndarray) -> np.ndarray:
         height, width = self._size
@@ -151,7 +211,7 @@ def open_encoder(path: str, rate: Fraction, size: tuple[int, int]) -> Encoder:
 
 
 class _PyAV:
-    plays_in_browsers = True
+    plays_in_browsers = exact = True
 
     def __init__(self, path: str, rate: Fraction, size: tuple[int, int]) -> None:
         import av
@@ -167,13 +227,16 @@ class _PyAV:
         self._stream.height, self._stream.width = size
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.gop_size = max(1, round(2 * rate))  # seconds that a player decodes to jump somewhere
-        self._count = 0
+        finer = math.ceil(_TICKS / rate.numerator)  # a whole number of ticks for each frame of a constant rate
+        self._tick, self._ticks = Fraction(1, rate.numerator * finer), rate.denominator * finer
+        self._stream.codec_context.time_base = self._tick
+        self._pts = -1
 
-    def write(self, image: np.ndarray) -> None:
+    def write(self, image: np.ndarray, at: float) -> None:
         planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)  # quicker than FFmpeg's own conversion
         frame = self._av.VideoFrame.from_ndarray(planes, "yuv420p")
-        frame.pts = self._count
-        self._count += 1
+        self._pts = max(self._pts + 1, round(at * self._ticks))
+        frame.pts, frame.time_base, frame.duration = self._pts, self._tick, self._ticks
         self._mux(frame)
 
     def close(self) -> None:
@@ -192,21 +255,42 @@ class _PyAV:
 
 
 class _OpenCV:
-    def __init__(self, path: str, rate: Fraction, size: tuple[int, int], code: str) -> None:
+    exact = False
+
+    def __init__(self, path: str, rate: Fraction, size: tuple[int, int], code: str, beside: str = "") -> None:
         # OpenCV looks at the ending of the name: the file is made beside, and takes its place in the end.
-        self._path, self._made = Path(path), Path(f"{path}.mp4")
+        self._path, self._made = Path(path), Path(f"{path}{beside}.mp4")
+        self._as_given = rate, size, code
         self.plays_in_browsers = code == "avc1"
         self._writer = cv2.VideoWriter(
             str(self._made), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*code), float(rate), (size[1], size[0])
         )
         if not self._writer.isOpened():
-            self._made.unlink(missing_ok=True)
+            self.remove()
             raise LookupError(code)
         self._count = 0
 
-    def write(self, image: np.ndarray) -> None:
+    def write(self, image: np.ndarray, at: float) -> None:
         self._writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         self._count += 1
+
+    def finer(self, times: int) -> "_OpenCV":
+        """An encoder of so many times the rate, for the same file."""
+        rate, size, code = self._as_given
+        return _OpenCV(str(self._path), rate * times, size, code, ".finer")
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """What was written so far; nothing can be added any more."""
+        self._writer.release()
+        written = cv2.VideoCapture(str(self._made), cv2.CAP_FFMPEG)
+        while (image := written.read()[1]) is not None:
+            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        written.release()
+
+    def remove(self) -> None:
+        """Leave no file."""
+        self._writer.release()
+        self._made.unlink(missing_ok=True)
 
     def close(self) -> None:
         self._writer.release()
