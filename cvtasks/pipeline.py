@@ -66,17 +66,28 @@ class Job:
     records: bool = True
     show: bool = False
 
-    def pictures(self, items: Iterable[Item], on_error: Callable[[CVTasksError], None]) -> Iterator[Done]:
-        """Do pictures; those that cannot be read are reported to `on_error`, in their place, and left out."""
+    def pictures(
+        self,
+        items: Iterable[Item],
+        on_error: Callable[[CVTasksError], None],
+        on_remark: Callable[[str], None] = lambda text: None,
+    ) -> Iterator[Done]:
+        """Do pictures; those that cannot be read are reported to `on_error`, in their place, and left out.
 
-        def read(item: Item) -> tuple[Item, np.ndarray | CVTasksError]:
+        What was left out in reading one, such as the other pages of a document, is told to `on_remark`, with its source.
+        """
+
+        def read(item: Item) -> tuple[Item, np.ndarray | CVTasksError, list[str]]:
+            remarks: list[str] = []
             try:
-                return item, item.read()
+                return item, item.read(remarks.append), remarks
             except CVTasksError as error:
-                return item, error
+                return item, error, []
 
         def good() -> Iterator[tuple[Item, np.ndarray]]:
-            for item, image in prefetched((partial(read, item) for item in items), threads=1, ahead=_AHEAD):
+            for item, image, remarks in prefetched((partial(read, item) for item in items), threads=1, ahead=_AHEAD):
+                for remark in remarks:
+                    on_remark(f"{item.source}: {remark}")
                 if isinstance(image, CVTasksError):
                     on_error(image)
                 else:

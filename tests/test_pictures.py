@@ -515,6 +515,10 @@ def test_a_damaged_mask_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mask.png").write_bytes(content)
     with pytest.raises(InputError) as error:
         read_mask(tmp_path / "mask.png")
+    says(error, tmp_path / "mask.png", "check sum")
+    (tmp_path / "mask.png").write_bytes(png(FEW[:20], 8, 0, size=(H, W)))
+    with pytest.raises(InputError) as error:
+        read_mask(tmp_path / "mask.png")
     says(error, tmp_path / "mask.png", "decoded")
 
 

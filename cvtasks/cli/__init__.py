@@ -10,7 +10,7 @@ import typer
 
 from cvtasks.cli import about, evaluate, explain, features, filter, inspect, predict, train
 from cvtasks.cli.data import data
-from cvtasks.cli.output import doors, say
+from cvtasks.cli.output import doors, quiet_libraries, say
 from cvtasks.errors import CVTasksError
 
 __all__ = ["app", "main"]
@@ -36,6 +36,7 @@ def _leave_with_version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_leave_with_version)
     ] = False,
@@ -44,6 +45,8 @@ def options(
     """Computer vision in Keras 3: train, evaluate and run models on pictures and videos."""
     global _debug
     _debug = debug
+    if not debug:
+        context.with_resource(quiet_libraries())
     # TensorFlow's start-up notes, and what OpenCV says about damaged videos and missing fonts, are not for our users.
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "OPENCV_LOG_LEVEL": "OFF", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
     for name, value in {**quiet, "QT_LOGGING_RULES": "*.warning=false"}.items():

@@ -79,6 +79,7 @@ def explain(
     from cvtasks.insight.explaining.explainer import Explainer
     from cvtasks.insight.explaining.explanation import METHODS, check_method, default_method
     from cvtasks.insight.explaining.targets import find_target
+    from cvtasks.media.addresses import shown
 
     wanted = METHODS if method == "all" else tuple(dict.fromkeys(one.strip() for one in method.split(",") if one.strip()))
     for one in wanted:
@@ -93,7 +94,7 @@ def explain(
     files = _written(output, f"{name}-{found.name}", f"{explainer.name}: {found.name}", explanations, checks, drawn, maps)
     if as_json:
         methods = [_record(one, checks.get(one.method), drawn.get(one.method)) for one in explanations]
-        about = {"source": image, "model": explainer.name, "task": explainer.task.name}
+        about = {"source": shown(image), "model": explainer.name, "task": explainer.task.name}
         print(dumps({**about, **_target_record(found), "methods": methods, "files": [str(path) for path in files]}))
     else:
         tell(f"target: {found.name}, score {found.score:.3f} before, {found.probability:.3f} after the activation")

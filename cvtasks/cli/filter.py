@@ -220,6 +220,7 @@ def _record(
 ) -> dict[str, Any]:
     """What `--json` prints; all numbers of the output if `whole`."""
     from cvtasks.insight.filtering.worked import Filtering
+    from cvtasks.media.addresses import shown
 
     rows, columns = work.extents(values.shape)
     if isinstance(work, Filtering):
@@ -228,7 +229,7 @@ def _record(
     else:
         what = {"pool": work.how, "size": work.size} | ({"p": work.p} if work.how == "lp" else {})
     record = {
-        "source": source,
+        "source": shown(source),
         "height": rows.size,
         "width": columns.size,
         "channels": 1 if values.ndim == 2 else values.shape[2],

@@ -5,6 +5,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cvtasks.cli.output import say
 from cvtasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,13 +18,14 @@ def one_picture(source: str, command: str) -> "tuple[str, np.ndarray]":
     Raises:
         InputError: it is several, a video or a camera, or cannot be read.
     """
+    from cvtasks.media.addresses import shown
     from cvtasks.media.sources import Item, expand
 
     first = list(islice(expand([source]), 2))
     if len(first) != 1 or not isinstance(first[0], Item):
         received = "several" if len(first) > 1 else "a video or a camera"
-        raise InputError(f"`{command}` takes one picture at a time; {source!r} is {received}. Name one.")
-    return first[0].name, first[0].read()
+        raise InputError(f"`{command}` takes one picture at a time; {shown(source)!r} is {received}. Name one.")
+    return first[0].name, first[0].read(lambda remark: say(f"{first[0].source}: {remark}"))
 
 
 def unused(folder: Path, stem: str, endings: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from cvtasks.text import harmless, padded, visible, width
@@ -122,6 +122,38 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the words of libraries in C off the terminal while the context lasts; ours come as before.
+
+    libpng, libjpeg, libtiff and FFmpeg write to the process' stderr about every damaged file, past Python and between its lines.
+    What they found is told by whoever called them. So that file is nowhere, and `sys.stderr` is where it was.
+    """
+    own = sys.stderr
+    try:
+        ours = own is not None and own.fileno() == 2
+        real = os.dup(2)
+    except (OSError, ValueError):  # closed, or there is no stderr of the process
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    if ours:
+        own.flush()
+        same = os.fdopen(os.dup(real), "w", encoding=own.encoding, errors=own.errors, buffering=1)
+        sys.stderr = Door(same) if isinstance(own, Door) else same
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        if ours:
+            with suppress(OSError):
+                sys.stderr.flush()
+            sys.stderr = own  # the other is not closed: a logger may have it
+        os.dup2(real, 2)
+        os.close(real)
+        os.close(nowhere)
 
 
 @contextmanager

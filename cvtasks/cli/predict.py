@@ -218,7 +218,11 @@ def _run_pictures(items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", 
         ticker.clear()
         say(str(error))
 
-    for one in job.pictures(items, report):
+    def tell(remark: str) -> None:
+        ticker.clear()
+        say(remark)
+
+    for one in job.pictures(items, report, tell):
         done += 1
         job.sink.record(one.record, one.answer)
         if as_json:

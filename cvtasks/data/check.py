@@ -145,9 +145,11 @@ def _see(source: Source, index: int) -> _Seen:
         rule = error.rule or ("picture cannot be read" if error.exit_code == 3 else "truth cannot be read")
         findings.append(Finding("error", rule, _name(source, index), str(error)))
     look, truth = None, None
+    remarks: list[str] = []
     broken = any(finding.rule == "picture cannot be read" for finding in findings)
     try:
-        look = None if broken else look_at(*_picture(source, index), _name(source, index))
+        look = None if broken else look_at(*_picture(source, index, remarks.append), _name(source, index))
+        findings += [Finding("note", "image read in part", _name(source, index), remark) for remark in remarks]
     except CVTasksError as error:
         findings.append(Finding("error", "picture cannot be read", _name(source, index), str(error)))
     try:
@@ -170,14 +172,14 @@ def _look(source: Source, index: int) -> Look | None:
         return None
 
 
-def _picture(source: Source, index: int) -> tuple[bytes, np.ndarray]:
+def _picture(source: Source, index: int, remark: Callable[[str], None] = lambda text: None) -> tuple[bytes, np.ndarray]:
     """The bytes of a picture as it is stored, and its pixels."""
     if not source.files:
         image = source[index].image
         return image.tobytes(), image
     name = repr(str(source.files[index]))
     content = read_regular_file(source.files[index], name, most=8 * MAX_PIXELS)
-    return content, read_picture(content, name=str(source.files[index]))
+    return content, read_picture(content, name=str(source.files[index]), remark=remark)
 
 
 def _name(source: Source, index: int) -> str:

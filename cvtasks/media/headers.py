@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import repeat
 
 from cvtasks.errors import InputError
-from cvtasks.media.directory import first_directory, turn_of
+from cvtasks.media.directory import count_pages, first_directory, turn_of
 from cvtasks.media.strangers import kind_of, what_it_is
 
 KINDS = "JPEG, PNG, WebP, BMP, TIFF, GIF"
@@ -37,6 +37,9 @@ class Header:
     bits: int = 8  # PNG: bits a channel, 1..16
     clear_grey: int | None = None  # grey PNG: the decoded value that means transparent (1, 2, 4 bits stretched to 8)
     end: int = 0  # JPEG whose pixels are one stretch of bytes: the place of its end mark
+    parts: tuple[tuple[int, int], ...] = ()  # PNG: (begin, end) of the chunks that its pixels need
+    used: int = 0  # TIFF: bits of a channel that hold a value, where it says so
+    remarks: tuple[str, ...] = ()  # what is left out in reading it, in words
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -71,13 +74,18 @@ def read_header(content: bytes, name: str) -> Header:
     except (IndexError, OverflowError, struct.error):
         raise damaged(name, kind, "ends within its header") from None
     except _Foreign as error:
-        raise InputError(
-            f"A picture's channels must be whole numbers of at most 16 bits, 8 in a JPEG; {name}, a {kind}, {error}. "
-            "Convert it to PNG first."
-        ) from None
+        raise foreign(name, kind, str(error)) from None
     except ValueError as error:  # _Damaged, or of a directory
         raise damaged(name, kind, str(error)) from None
     return header
+
+
+def foreign(name: str, kind: str, reason: str) -> InputError:
+    """Return the error for a picture of a variant that is not read; `reason` is a verb phrase."""
+    return InputError(
+        "A picture must have channels of whole numbers of at most 16 bits, 8 in a JPEG, that are grey or colours; "
+        f"{name}, a {kind}, {reason}. Save what is meant as a PNG of 8 bits first."
+    )
 
 
 def damaged(name: str, kind: str, reason: str) -> InputError:
@@ -110,7 +118,7 @@ def _jpeg(content: bytes) -> Header:
             bits, *size, channels = struct.unpack_from(">BHHB", content, at + 2)
             marker_of_size = marker
             if bits != 8:
-                raise _Foreign(f"has {bits}")
+                raise _Foreign(f"has channels of {bits} bits")
         elif marker == 0xE1 and content.startswith(b"Exif\0\0", at + 2):
             turn = turn_of(content[at + 8 : at + length])
         at += length
@@ -128,38 +136,58 @@ def _jpeg(content: bytes) -> Header:
     return Header("JPEG", size[1], size[0], turn, end=end if whole else 0)
 
 
-_PNG_CHANNELS = {0: ("grey", 1), 2: ("rgb", 3), 3: ("indexed", 1), 4: ("grey+alpha", 2), 6: ("rgb+alpha", 4)}
+_PNG_CHANNELS = {  # colour type → its name, channels, bits that these may have
+    0: ("grey", 1, (1, 2, 4, 8, 16)),
+    2: ("rgb", 3, (8, 16)),
+    3: ("indexed", 1, (1, 2, 4, 8)),
+    4: ("grey+alpha", 2, (8, 16)),
+    6: ("rgb+alpha", 4, (8, 16)),
+}
 
 
 def _png(content: bytes) -> Header:
     """Walk all chunks: each must lie within the file, and the compressed ones must be able to hold the picture."""
     if content[12:16] != b"IHDR":
         raise _Damaged("does not begin with its header chunk")
-    width, height, bits, colour = struct.unpack_from(">IIBB", content, 16)
+    width, height, bits, colour, *methods = struct.unpack_from(">IIBBBBB", content, 16)
     if colour not in _PNG_CHANNELS:
         raise _Damaged(f"declares colour type {colour}, which does not exist")
-    if bits not in (1, 2, 4, 8, 16):
-        raise _Damaged(f"declares channels of {bits} bits, which do not exist")
-    channels, count = _PNG_CHANNELS[colour]
-    at, packed, turn, clear_grey = 8, 0, 1, None
+    channels, count, depths = _PNG_CHANNELS[colour]
+    if bits not in depths or methods[:2] != [0, 0] or methods[2] > 1:
+        raise _Damaged(f"declares channels of {bits} bits, or a way of packing, which do not exist with its colours")
+    at, packed, turn, clear_grey, frames = 8, 0, 1, None, 1
+    parts: list[tuple[int, int]] = []
+    needed = {b"IHDR": 13, b"IDAT": -1, b"IEND": 0} | ({b"PLTE": -1} if channels == "indexed" else {})
+    needed |= {b"tRNS": {"grey": 2, "rgb": 6, "indexed": -1}[channels]} if count in (1, 3) else {}
     for _ in _parts():
         if at + 8 > len(content):
             raise _Damaged("is cut short: it has no end chunk")
         length, chunk = struct.unpack_from(">I4s", content, at)
         if at + 12 + length > len(content):
             raise _Damaged(f"has a chunk of {length} bytes where {len(content) - at - 8} are left")
+        if chunk == b"IHDR" and parts:
+            raise _Damaged("has two header chunks")
+        if needed.get(chunk) in (length, -1):
+            parts.append((at, at + 12 + length))
         if chunk == b"IDAT":
             packed += length
         elif chunk == b"eXIf":
             turn = turn_of(content[at + 8 : at + 8 + length])
+        elif chunk == b"acTL" and length == 8:
+            (frames,) = struct.unpack_from(">I", content, at + 8)
         elif chunk == b"tRNS" and channels == "grey" and length == 2:
             clear_grey = int.from_bytes(content[at + 8 : at + 10], "big") * (255 // (2**bits - 1) or 1)
         elif chunk == b"IEND":
             break
+        elif chunk[:1].isupper() and chunk not in (b"IHDR", b"PLTE"):
+            raise _Damaged(f"has a chunk {chunk!r} that nobody knows and it cannot be read without")
         at += 12 + length
+    if not packed:
+        raise _Damaged("holds no pixels")
     if width * height * count * bits > 8 * _DEFLATE * (packed + 64):
         raise _Damaged(f"declares {width} x {height} pixels, more than its {packed} compressed bytes can hold")
-    return Header("PNG", width, height, turn, channels, bits, clear_grey)
+    remarks = ("animated: its first frame is read",) if frames > 1 else ()
+    return Header("PNG", width, height, turn, channels, bits, clear_grey, parts=tuple(parts), remarks=remarks)
 
 
 def _webp(content: bytes) -> Header:
@@ -183,7 +211,8 @@ def _webp(content: bytes) -> Header:
         if chunk == b"EXIF":
             turn = turn_of(content[at + 8 : at + 8 + length].removeprefix(b"Exif\0\0"))
         at += 8 + length + length % 2
-    return Header("WebP", 1 + low_width + (high_width << 16), 1 + low_height + (high_height << 16), turn)
+    remarks = ("animated: its first frame is read",) if content[20] & 2 else ()
+    return Header("WebP", 1 + low_width + (high_width << 16), 1 + low_height + (high_height << 16), turn, remarks=remarks)
 
 
 def _bmp(content: bytes) -> Header:
@@ -208,22 +237,65 @@ def _gif(content: bytes) -> Header:
                 at += 1 + content[at]
         at += 1
     left, top, frame_width, frame_height = struct.unpack_from("<HHHH", content, at + 1)
-    return Header("GIF", max(width, left + frame_width), max(height, top + frame_height))
+    remarks = ("animated: its first frame is read",) if _has_second_frame(content, at, parts) else ()
+    return Header("GIF", max(width, left + frame_width), max(height, top + frame_height), remarks=remarks)
+
+
+def _has_second_frame(content: bytes, at: int, parts: Iterator[None]) -> bool:
+    """Whether another frame follows the GIF's first, which begins at `at`."""
+    try:
+        flags = content[at + 9]
+        at += 11 + (6 << (flags & 7) if flags & 0x80 else 0)  # its blocks
+        while True:
+            while content[at]:
+                next(parts)
+                at += 1 + content[at]
+            if content[at + 1] != 0x21:
+                return content[at + 1] == 0x2C
+            at += 3
+    except (IndexError, _Damaged):
+        return False
+
+
+_TIFF_CHANNELS = {  # what the channels are → their name, how many there may be; more of RGB are left out
+    0: ("grey", (1, 2)),
+    1: ("grey", (1, 2)),
+    2: ("RGB", tuple(range(3, 9))),
+    3: ("indices of a palette", (1, 2)),
+    5: ("CMYK", (4, 5)),
+    6: ("YCbCr", (3,)),
+    8: ("CIE L*a*b*", (3, 4)),
+}
+_DEEP_CHANNELS = {1: (1,), 2: (3, 4), 5: (4,)}  # of 16 bits
 
 
 def _tiff(content: bytes) -> Header:
     """The first directory; sample formats that are no plain 8- or 16-bit picture are refused."""
     tags = first_directory(content)
-    bits, samples = tags.get(258, 1), tags.get(277, 1)
+    bits, samples, colours = tags.get(258, 1), tags.get(277, 1), tags.get(262, 1)
     if tags.get(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16):
-        kind = {2: "signed", 3: "floating-point"}.get(tags.get(339, 1), "unsigned")
-        raise _Foreign(f"has {kind} ones of {bits} bits")
-    if bits == 16 and (tags.get(262) == 0 or (tags.get(284) == 2 and samples > 1)):
-        raise _Foreign("has 16-bit ones, inverted or in separate planes")
+        kind = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}.get(tags.get(339, 1), "unsigned")
+        raise _Foreign(f"has {kind} channels of {bits} bits")
+    if bits == 16 and (colours == 0 or (tags.get(284) == 2 and samples > 1)):
+        raise _Foreign("has 16-bit channels, inverted or in separate planes")
+    if colours not in _TIFF_CHANNELS:
+        raise _Foreign(f"says that its channels are neither grey nor colours (photometric interpretation {colours})")
+    name, counts = _TIFF_CHANNELS[colours]
+    if samples not in (_DEEP_CHANNELS.get(colours, ()) if bits == 16 else counts):
+        count = "1 channel" if samples == 1 else f"{samples} channels"
+        raise _Foreign(f"has {count} of {bits} bits that it calls {name}")
     if 256 not in tags or 257 not in tags:
         raise _Damaged("declares no size")
-    turn = tags.get(274, 1)
-    return Header("TIFF", tags[256], tags[257], turn if 1 <= turn <= 8 else 1)
+    turn, pages = tags.get(274, 1), count_pages(content)
+    several = [
+        (pages > 1, f"{pages} pages: the first is read"),
+        (samples > 4 and colours == 2, f"{samples} channels: the first three are read as RGB"),
+        (samples == 2 and tags.get(338, 0) == 0, "2 channels: the first is read"),
+    ]
+    highest = tags.get(281, tags.get(341, 0))
+    used = max(8, highest.bit_length()) if bits == 16 and 0 < highest < 2**16 - 1 else 0
+    remarks = tuple(text for true, text in several if true)
+    return Header("TIFF", tags[256], tags[257], turn if 1 <= turn <= 8 else 1, used=used, bits=bits, remarks=remarks)
 
 
 def _parts() -> Iterator[None]:

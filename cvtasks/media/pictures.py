@@ -8,6 +8,8 @@ OpenCV's version; and masks, whose palette indices it alone keeps. OpenCV's BGR 
 """
 
 import io
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,13 @@ import numpy as np
 
 from cvtasks.errors import CVTasksError, DataError, InputError, UsageError, did_you_mean
 from cvtasks.files import write_bytes
-from cvtasks.media.headers import Header, damaged, read_header
+from cvtasks.media.headers import Header, damaged, foreign, read_header
 from cvtasks.media.regular_file import read_regular_file
 
 MAX_PIXELS = 50_000_000
 # Folders and globs choose by these endings; a file that is named outright is read whatever its name ends in.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+_DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras, microscopes and scanners put into 16
 _READ_AHEAD = 16  # bytes that a JPEG decoder looks at beyond the last pixel, and some
 # What imencode is asked for; its own default for WebP is lossless, which is slow.
 _WRITERS = {
@@ -42,24 +45,34 @@ _UPRIGHT = {
 }
 
 
-def read_picture(source: str | Path | bytes, max_pixels: int = MAX_PIXELS, *, name: str | None = None) -> np.ndarray:
+def read_picture(
+    source: str | Path | bytes,
+    max_pixels: int = MAX_PIXELS,
+    *,
+    name: str | None = None,
+    remark: Callable[[str], None] = lambda text: None,
+) -> np.ndarray:
     """Return a picture as (h, w, 3) uint8 RGB, 0..255, upright: the EXIF turn is applied.
 
     `source` is a path, or the encoded bytes themselves. The content decides what it is, not the ending of the name:
-    JPEG (also CMYK), PNG, WebP, BMP, TIFF, GIF. Of several frames or pages the first is read; 16-bit values are shifted
-    to 8 (value >> 8); transparent pixels are laid over white; grey is repeated three times.
+    JPEG (also CMYK), PNG, WebP, BMP, TIFF, GIF. Of several frames or pages the first is read; transparent pixels are laid over
+    white; grey is repeated three times. 16-bit values are shifted to 8 (value >> 8); where the file says that fewer bits hold a
+    value, or the greatest value of all needs 14, 12, 10 or 8 bits at most, as those of many cameras and microscopes do, these are.
 
     Args:
         source: path or encoded bytes.
         max_pixels: refuse more pixels (width * height) than this before anything is decoded.
         name: what errors call the picture; its path by default.
+        remark: is told what was left out or changed, in a few words each: further pages and frames, unused bits.
 
     Raises:
         InputError: not a readable regular file, not a picture, damaged or cut short, or too large.
     """
     content, name, header = _open(source, max_pixels, name)
+    for text in header.remarks:
+        remark(text)
     decode = _decode if header.kind in ("JPEG", "PNG", "WebP") else _decode_rare
-    image = decode(content, name, header)
+    image = decode(content, name, header, remark)
     if image.shape[:2] != header.upright:
         (height, width), (real_height, real_width) = header.upright, image.shape[:2]
         raise damaged(name, header.kind, f"declares {width} x {height} pixels and holds {real_width} x {real_height}")
@@ -94,6 +107,7 @@ def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         )
     from PIL.PngImagePlugin import PngImageFile
 
+    content = _needed(content, name, header)
     try:
         with PngImageFile(io.BytesIO(content)) as image:
             ids = np.asarray(image)
@@ -183,13 +197,15 @@ def _open(source: str | Path | bytes, max_pixels: int, name: str | None) -> tupl
 # === from bytes to pixels ===
 
 
-def _decode(content: bytes, name: str, header: Header) -> np.ndarray:
+def _decode(content: bytes, name: str, header: Header, remark: Callable[[str], None]) -> np.ndarray:
     """Return (h, w, 3) uint8 RGB, upright, of a JPEG, a PNG or a WebP."""
     # A JPEG has neither alpha nor 16 bits: its colours come straight in RGB. The rest is asked for as it is stored.
     jpeg = header.kind == "JPEG"
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION if jpeg else cv2.IMREAD_UNCHANGED
     if header.end:  # before an end mark the decoder paints grey what is missing; without one it says that it is missing
         content = content[: header.end] + bytes(_READ_AHEAD)
+    if header.kind == "PNG":
+        content = _needed(content, name, header)
     try:
         image: np.ndarray | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
@@ -199,7 +215,7 @@ def _decode(content: bytes, name: str, header: Header) -> np.ndarray:
     if not jpeg:
         clear = None if header.clear_grey is None else image == header.clear_grey
         if image.dtype == np.uint16:
-            image = (image >> 8).astype(np.uint8)
+            image = _eight_bits(image, header, remark)
         if image.ndim == 2:
             image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
             if clear is not None:
@@ -211,7 +227,30 @@ def _decode(content: bytes, name: str, header: Header) -> np.ndarray:
     return _UPRIGHT[header.turn](image) if header.turn != 1 else image
 
 
-def _decode_rare(content: bytes, name: str, header: Header) -> np.ndarray:
+def _needed(content: bytes, name: str, header: Header) -> bytes:
+    """The PNG without what its pixels do not need, and whole: libpng would tell the terminal about all that is odd in it."""
+    for begin, end in header.parts:
+        if zlib.crc32(memoryview(content)[begin + 4 : end - 4]) != int.from_bytes(content[end - 4 : end], "big"):
+            raise damaged(name, "PNG", f"has a wrong check sum in its chunk {content[begin + 4 : begin + 8].decode('ascii')}")
+    pieces = [content[begin:end] for begin, end in header.parts]
+    return content if 8 + sum(map(len, pieces)) == len(content) else b"".join([content[:8], *pieces])
+
+
+def _eight_bits(values: np.ndarray, header: Header, remark: Callable[[str], None]) -> np.ndarray:
+    """Shift 16-bit values (h, w) or (h, w, c) to uint8, by the bits that hold something; alpha by its own."""
+    colours = values[..., :3] if values.ndim == 3 and values.shape[2] == 4 else values
+    highest = int(colours.max())
+    used = next(bits for bits in (header.used or 8, *_DEPTHS) if highest < 2**bits) if highest else 16
+    if used < 16:
+        remark(f"16 bits a channel, of which {used} are used: these are read as 8")
+    if colours is values:
+        return (values >> (used - 8)).astype(np.uint8)
+    alpha = values[..., 3:]
+    depth = used if alpha.max() < 2**used and used < 16 else 16
+    return np.dstack([colours >> (used - 8), alpha >> (depth - 8)]).astype(np.uint8)
+
+
+def _decode_rare(content: bytes, name: str, header: Header, remark: Callable[[str], None]) -> np.ndarray:
     """Return (h, w, 3) uint8 RGB of the first page or frame; Pillow turns a TIFF upright by itself."""
     from PIL import BmpImagePlugin, GifImagePlugin, TiffImagePlugin
 
@@ -228,14 +267,32 @@ def _decode_rare(content: bytes, name: str, header: Header) -> np.ndarray:
                 raise ValueError("its strips do not cover it")  # Pillow would leave the rest black
             page.load()
             if page.mode.startswith("I;16"):
-                grey = (np.asarray(page) >> 8).astype(np.uint8)
-                return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+                return cv2.cvtColor(_eight_bits(np.asarray(page).astype(np.uint16), header, remark), cv2.COLOR_GRAY2RGB)
             if page.has_transparency_data:
-                pixels = np.asarray(page.convert("RGBA"))
+                pixels = _deeper(np.asarray(page.convert("RGBA")), content, header, remark)
                 return _over_white(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), pixels[..., 3])
-            return np.array(page.convert("RGB"))
+            return _deeper(np.array(page.convert("RGB")), content, header, remark)
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, KeyError ...
+        if "pixel mode" in str(error):
+            raise foreign(name, header.kind, f"has channels that Pillow does not read ({error})") from error
         raise damaged(name, header.kind, f"cannot be decoded ({error})") from error
+
+
+def _deeper(pixels: np.ndarray, content: bytes, header: Header, remark: Callable[[str], None]) -> np.ndarray:
+    """The pixels (h, w, c) uint8 of a TIFF; dark ones of 16 bits, of which Pillow gives 8, from all of their bits.
+
+    OpenCV has all bits, but reads some variants wrongly: it counts where its upper eight are what Pillow says.
+    """
+    if header.kind != "TIFF" or header.bits != 16 or pixels[..., :3].max() >= 2**6:
+        return pixels
+    whole = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if whole is None or whole.dtype != np.uint16 or whole.ndim != 3 or whole.shape[2] != pixels.shape[2]:
+        return pixels
+    whole = cv2.cvtColor(whole, cv2.COLOR_BGRA2RGBA if whole.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+    whole = _UPRIGHT[header.turn](whole) if header.turn != 1 else whole
+    if whole.shape != pixels.shape or not ((whole >> 8).astype(np.uint8) == pixels).all():
+        return pixels
+    return _eight_bits(whole, header, remark)
 
 
 def _over_white(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from cvtasks.errors import InputError, did_you_mean
 from cvtasks.media.addresses import shown, stem_of
 from cvtasks.media.capture import VIDEO_SUFFIXES, is_video_file, what_an_address_gives
 from cvtasks.media.download import MAX_BYTES, TIMEOUT_S, download
+from cvtasks.media.globs import matches
 from cvtasks.media.names import natural_key, safe_stem
 from cvtasks.media.pictures import MAX_PIXELS, SUFFIXES, read_picture
 from cvtasks.media.streams import Stream, address_stream, live_stream, video_stream
@@ -52,14 +53,14 @@ class Item:
         """Never; a `Stream` may be one."""
         return False
 
-    def read(self) -> np.ndarray:
-        """Return the picture, (h, w, 3) uint8 RGB, upright (see `read_picture`).
+    def read(self, remark: Callable[[str], None] = lambda text: None) -> np.ndarray:
+        """Return the picture, (h, w, 3) uint8 RGB, upright (see `read_picture`, also for `remark`).
 
         Raises:
             InputError: it cannot be read; every time, for standard input from the second time on.
         """
         name = "standard input" if self.source == "-" else self.source
-        return read_picture(self._fetch(), self._max_pixels, name=name)
+        return read_picture(self._fetch(), self._max_pixels, name=name, remark=remark)
 
 
 def expand(
@@ -127,8 +128,7 @@ def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
                 else:
                     others += 1
     except OSError as error:
-        reason = f"A folder must be one that can be listed; {folder!r} cannot: {error.strerror}. Check its permissions."
-        yield item(_stem(folder), folder, partial(_fail, reason))
+        yield _unlisted(folder, error, item)
         return
     for name in sorted(names, key=natural_key):
         path = str(Path(folder, name))
@@ -143,17 +143,24 @@ def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
 
 def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item | Stream]:
     """Yield the pictures and videos that match; without any, one item that says so."""
-    matches = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns and gives hidden files
+    unlisted: list[Item] = []
+    found = matches(pattern, lambda folder, error: unlisted.append(_unlisted(folder, error, item)))
     suffixes = SUFFIXES + VIDEO_SUFFIXES
-    paths = [path for path in matches if _ends_in(suffixes, Path(path).name) and not _is_folder(path)]
+    paths = [path for path in found if _ends_in(suffixes, Path(path).name) and not _is_folder(path)]
     for path in sorted(paths, key=natural_key):
         yield video_stream(path) if is_video_file(path) else item(_stem(path), path, partial(str, path))
-    if not paths:
+    yield from unlisted
+    if not paths and not unlisted:
         reason = (
-            f"A glob must match pictures or videos ({', '.join(suffixes)}); {pattern!r} matches {len(matches)} other entries and "
+            f"A glob must match pictures or videos ({', '.join(suffixes)}); {pattern!r} matches {len(found)} other entries and "
             "none. Check the pattern and the folder it starts in."
         )
         yield item(_stem(pattern), pattern, partial(_fail, reason))
+
+
+def _unlisted(folder: str, error: OSError, item: Callable[..., Item]) -> Item:
+    reason = f"A folder must be one that can be listed; {folder!r} cannot: {error.strerror}. Check its permissions."
+    return item(_stem(folder), folder, partial(_fail, reason))
 
 
 def _is_folder(path: str) -> bool:

@@ -97,8 +97,9 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
         download_file(url, target, md5, timeout_s=TIME_LIMIT)
     except (CVTasksError, OSError) as error:
         known = f" with MD5 {md5}" if md5 else ""
+        reason = str(error).rstrip(".")
         raise ModelError(
-            f"ImageNet weights of {name} must be at {shown(url)}{known}; {str(error).rstrip('.')}. Put the file at {str(target)!r} by hand, "
+            f"ImageNet weights of {name} must be at {shown(url)}{known}; {reason}. Put the file at {str(target)!r} by hand, "
             'or set `weights` to the path of a file you have (`weights = "path/to/file"`).'
         ) from error
     return target
