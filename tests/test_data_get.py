@@ -368,7 +368,7 @@ def test_a_server_that_trickles_is_left(take, site, tmp_path):
     """Ten bytes every 20 ms are 500 a second; the limit is 10,000, and half a second's worth may be owed."""
     site.drip = (10, 0.02)
     begun = time.monotonic()
-    with pytest.raises(DataError, match="fewer than 10,000 bytes a second.*Try again, which goes on"):
+    with pytest.raises(DataError, match=r"fewer than 10,000 bytes a second.*Try again, which goes on"):
         take(timeout_s=0.3)
     assert 0.25 < time.monotonic() - begun < 2
     assert 0 < left_in(tmp_path)["a.bin.part"] < 1000

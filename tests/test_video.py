@@ -5,12 +5,15 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -579,6 +582,141 @@ def test_a_video_behind_an_address_is_a_file_that_skips_nothing(clip, tmp_path: 
         thread.join()
 
 
+class Offers(http.server.BaseHTTPRequestHandler):
+    """Gives the server's `files` (name → bytes), with a length or, at /open/, without one; asks for a login at /locked/."""
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/lockedx/"):
+            self.send_error(404)
+            return
+        if self.path.startswith("/locked/") and self.headers.get("Authorization") != "Basic bWU6czNjcmV0":
+            self.send_error(401)
+            return
+        content = self.server.files[self.path.split("?")[0].rpartition("/")[2]]
+        self.send_response(200)
+        if not self.path.startswith("/open/"):
+            self.send_header("Content-Length", str(len(content) + 50 * self.path.startswith("/short/")))
+        self.end_headers()
+        with suppress(ConnectionError):
+            self.wfile.write(content)
+
+
+@pytest.fixture
+def offered(monkeypatch) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """The address of a server of files, and the files."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Offers) as server:
+        server.files = {}
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", server.files
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "codec"),
+    [("x", "a.mp4", "libx264"), ("open", "a.mp4", "libx264"), ("open", "a.ts", "libx264"), ("open", "a.mkv", "libx264")],
+)
+def test_a_video_behind_an_address_comes_as_bytes(
+    clip, offered, tmp_path: Path, monkeypatch, place: str, name: str, codec: str
+) -> None:
+    """With a length or without, to its last frame; FFmpeg is given no address, and nothing is left behind."""
+    url, files = offered
+    files[name] = clip(name, frames=30, codec=codec).read_bytes()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    given, real = [], cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", lambda source, *rest: given.append(source) or real(source, *rest))
+    video = opened(f"{url}/{place}/{name}")
+    assert [number_of(frame.image) for frame in video] == list(range(30))
+    assert given and not any("://" in str(source) for source in given)
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_video_behind_an_address_has_limits(clip, offered, monkeypatch) -> None:
+    url, files = offered
+    files["a.mp4"] = clip(frames=30).read_bytes()
+    with pytest.raises(InputError, match="broke off after"):
+        opened(f"{url}/short/a.mp4")
+    monkeypatch.setattr("cvtasks.media.served.MAX_VIDEO_BYTES", 1000)
+    with pytest.raises(InputError, match="at most 1,000 bytes"):
+        opened(f"{url}/x/a.mp4")
+
+
+def test_a_stream_whose_frames_do_not_come_ends_in_time(offered, monkeypatch) -> None:
+    url, files = offered
+    files["a.mjpg"] = b"\xff\xd8\xff" + bytes(10**6)
+    monkeypatch.setattr("cvtasks.media.served.READ_TIMEOUT_S", 0.5)
+    begun = time.monotonic()
+    with pytest.raises(InputError, match=r"127\.0\.0\.1"):
+        opened(f"{url}/open/a.mjpg")
+    assert time.monotonic() - begun < 5
+
+
+# === what OpenCV does not decode ===
+
+
+def with_cover(sound: bytes) -> bytes:
+    """The MP4 with an image as its cover, as music players write it (iTunes' metadata)."""
+    box = lambda kind, *inside: struct.pack(">I", 8 + sum(map(len, inside))) + kind + b"".join(inside)  # noqa: E731
+    image = box(b"covr", box(b"data", struct.pack(">II", 13, 0), cv2.imencode(".jpg", numbered(0))[1].tobytes()))
+    more = box(b"udta", box(b"meta", bytes(4), box(b"hdlr", bytes(8), b"mdirappl", bytes(9)), box(b"ilst", image)))
+    at = sound.index(b"moov") - 4
+    size = struct.unpack_from(">I", sound, at)[0]
+    return sound[:at] + struct.pack(">I", size + len(more)) + sound[at + 4 : at + size] + more + sound[at + size :]
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    """An MP4 that holds sound alone."""
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        for i in range(5):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            frame.sample_rate, frame.pts = 44100, 1024 * i
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return tmp_path / "sound.mp4"
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_av1_is_decoded_by_pyav(clip, capfd, name: str) -> None:
+    path = clip(name, frames=12, codec="libsvtav1")
+    capfd.readouterr()
+    video = opened(path, every=2)
+    frames = list(video)
+    assert [number_of(frame.image) for frame in frames] == [frame.index for frame in frames] == list(range(0, 12, 2))
+    assert [frame.time_s for frame in frames] == pytest.approx([i / NTSC for i in range(0, 12, 2)], abs=0.001)
+    assert (video.rate, video.notes()) == (NTSC, [])
+    assert capfd.readouterr().err == ""
+
+
+def test_av1_without_pyav_is_named_with_the_way_out(clip, monkeypatch) -> None:
+    path = clip(frames=3, codec="libsvtav1")
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(InputError, match=r'in AV1, which this OpenCV does not decode.* pip install "cvtasks\[video\]"'):
+        opened(path)
+
+
+def test_sound_alone_is_no_video_nor_is_its_cover(sound: Path, monkeypatch) -> None:
+    with pytest.raises(InputError, match="holds sound alone"):
+        opened(sound)
+    sound.write_bytes(with_cover(sound.read_bytes()))
+    with pytest.raises(InputError, match="one image as its cover"):
+        opened(sound)
+
+
+@pytest.mark.parametrize(("head", "what"), [(b"ftypheic", "HEIC"), (b"ftypavif", "AVIF"), (b"ftypmif1", "HEIC")])
+def test_a_still_image_in_an_mp4_is_named(tmp_path: Path, head: bytes, what: str) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"\0\0\0\x18" + head + bytes(99))
+    with pytest.raises(InputError, match=what):
+        opened(tmp_path / "a.mp4")
+
+
 # === threads ===
 
 
@@ -655,6 +793,17 @@ def test_a_video_goes_through_in_order_and_comes_out_with_its_rate_and_length(cl
     assert played(run.written) == (NTSC, list(range(80)), "h264")
     assert run.notes() == []
     assert re.match(r"80 frames in .* fps \(decode .* ms, infer .* ms, draw .* ms, write .* ms a frame\)", str(run.stages))
+
+
+def test_a_varying_rate_is_right_in_the_records_and_in_the_video(clip, model: Model, tmp_path: Path) -> None:
+    """Ten frames at 30 a second, then ten at 3; Matroska has no number of frames, and OpenCV takes 102 for it."""
+    times = [*range(0, 330, 33), *range(400, 3700, 330)]
+    (stream,) = expand([str(clip("a.mkv", frames=20, rate=Fraction(30), times=times))])
+    run = VideoRun(job(model, tmp_path / "out", "picture"), stream, stream.open())
+    said = {one.record["frame"]: one.record["time_s"] for one in run}
+    assert said == pytest.approx({i: at / 1000 for i, at in enumerate(times)}, abs=1e-6)
+    assert dict(timed(run.written)) == pytest.approx(said, abs=0.0011)
+    assert run.notes() == []
 
 
 def test_memory_stays_flat(model: Model, tmp_path: Path) -> None:
@@ -757,6 +906,24 @@ def test_segment_of_videos_pictures_and_bad_inputs(blank, clip, tmp_path: Path) 
     assert len(rows) == 22
     assert "bad.mp4" in err and "1 of 4 inputs could not be read; 3 were done" in err
     assert re.search(r"a\.mp4: 12 frames in .* fps \(decode .*\) → .*out/a\.mp4", err)
+
+
+def test_no_file_and_no_word_shows_a_password(blank, clip, offered, tmp_path: Path) -> None:
+    url, files = offered
+    files["a.mp4"] = clip(frames=3).read_bytes()
+    files["p.png"] = cv2.imencode(".png", numbered(0))[1].tobytes()
+    locked, out = url.replace("//", "//me:s3cret@") + "/locked", tmp_path / "out"
+    given = [f"{locked}/{name}?token=s3cret" for name in ("a.mp4", "p.png")]
+    code, said, err = blank("segment", *given, "--json", "--save", "picture,mask,json,csv", "-o", out)
+    assert code == 0, err
+    shown = f"{url.replace('//', '//me:***@')}/locked/p.png?token=***"
+    assert json.loads(said.splitlines()[-1])["source"] == shown
+    assert shown in err and shown in (out / "records.csv").read_text()
+    for text in (said, err, *(file.name for file in out.iterdir())):
+        assert "s3cret" not in text
+    assert not any(b"s3cret" in file.read_bytes() for file in out.iterdir())
+    code, said, err = blank("segment", f"{locked}x/missing.png", "--json", "--save", "none")
+    assert code == 3 and "me:***@" in err and "s3cret" not in err + said
 
 
 def test_options_of_videos(blank, clip, tmp_path: Path) -> None:

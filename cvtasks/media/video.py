@@ -76,7 +76,8 @@ class Video:
         realtime: bool | None = None,
     ) -> None:
         self.live, self.realtime = live, live if realtime is None else realtime
-        self.lost = self.dropped = self.reconnected = self._read = 0
+        self.lost = self.dropped = self.reconnected = self._read = self._uneven = 0
+        self._last_s = self._longest_s = 0.0
         self._connect, self._name, self._every, self._most = connect, name, every, most
         self._stop = threading.Event()
         self._vanished = self._ended = False
@@ -85,6 +86,7 @@ class Video:
         self.declared = int(declared) if not live and 0 < declared < 1e9 else 0
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         good = 1 <= rate <= (60 if live else 120)
+        self._step = 1 / rate if good else 0.0
         frames = self._live_frames() if live else self._file_frames()
         first = list(islice(frames, 1 if good or live else 9))
         if not first:
@@ -109,7 +111,7 @@ class Video:
 
     def notes(self) -> list[str]:
         """What was not as it should be so far, in sentences without an end."""
-        missing = self.declared - self._read
+        missing = 0 if self._varies() else self.declared - self._read
         cut = self._ended and missing > max(1, 0.01 * self.declared)
         several = [
             (self.dropped, f"{_frames(self.dropped)} dropped, overtaken by newer ones"),
@@ -119,6 +121,11 @@ class Video:
             (self._vanished, f"the source vanished; {RECONNECTS} attempts to reconnect failed"),
         ]
         return [text for true, text in several if true]
+
+    def _varies(self) -> bool:
+        """Whether the rate varies, so that frames are no measure: a header without their number has its length × a rate."""
+        missing_s = self.declared * self._step - self._last_s
+        return self._uneven > 0.1 * self._read and missing_s < max(2 * self._longest_s, 0.01 * self._last_s)
 
     def _drop(self) -> None:
         self.dropped += 1
@@ -152,9 +159,15 @@ class Video:
                 failures = 0
                 time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 first = time_s if first is None else first
+                self._look_at(time_s - first)
                 yield index - 1, time_s - first, image
         finally:
             self._capture.release()
+
+    def _look_at(self, time_s: float) -> None:
+        lasted = time_s - self._last_s
+        self._uneven += self._read > 1 and abs(lasted - self._step) > self._step / 2
+        self._longest_s, self._last_s = max(self._longest_s, lasted), time_s
 
     def _live_frames(self) -> Iterator[tuple[int, float, np.ndarray | None]]:
         first, good, failures, attempts = None, 0, 0, 0
