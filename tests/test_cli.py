@@ -355,3 +355,20 @@ def test_a_fault_of_ours_is_exit_code_1_and_debug_shows_it(cli, trained: Path, p
     assert "ZeroDivisionError: oh" in err
     assert "Traceback" not in err
     assert "Traceback" in cli("--debug", "segment", photo, "-m", trained)[2]
+
+
+def test_words_of_libraries_do_not_reach_the_terminal(run_python):
+    code = """
+import os, sys
+from cvtasks.cli.output import quiet_libraries, say
+if sys.argv[1] == "closed":
+    os.close(2)
+    sys.stderr = None
+with quiet_libraries():
+    os.write(2, b"libpng error: IDAT\\n") if sys.argv[1] else None
+    say("ours") if sys.stderr else None
+os.write(2, b"after\\n") if sys.stderr else None
+"""
+    assert run_python("-c", code, "open").stderr == "ours\nafter\n"
+    done = run_python("-c", code.replace("os.write(2, b", "len(b"), "closed")
+    assert (done.returncode, done.stderr) == (0, "")

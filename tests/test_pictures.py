@@ -458,6 +458,137 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     refused_in_time(tmp_path / "huge.jpg", "bytes")
 
 
+# === what is left out is told ===
+
+
+def remarks_of(content: bytes) -> list[str]:
+    """What reading says, each once."""
+    remarks: list[str] = []
+    read_picture(content, remark=remarks.append)
+    return remarks
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_remark_where_and_only_where_something_is_left_out(name: str) -> None:
+    several = {
+        **{key: ["animated: its first frame is read"] for key in ("png animated", "gif animated", "webp animated")},
+        "tiff pages": ["2 pages: the first is read"],
+    }
+    assert remarks_of(READABLE[name][0]) == several.get(name, [])
+
+
+def test_smaller_copies_of_a_page_are_no_pages(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(RGB, photometric="rgb", metadata=None)
+        for every in (2, 4):
+            file.write(RGB[::every, ::every].copy(), photometric="rgb", subfiletype=1, metadata=None)
+    assert remarks_of((tmp_path / "a.tif").read_bytes()) == []
+    circle = bytearray(tiff(GREY, metadata=None))
+    entries = int.from_bytes(circle[8:10], "little")
+    circle[10 + 12 * entries : 14 + 12 * entries] = (8).to_bytes(4, "little")  # the next directory is the first
+    assert remarks_of(bytes(circle)) == []
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("kind", ["png grey", "png rgb", "png rgba", "tiff grey", "tiff big-endian", "tiff rgb", "tiff lzw"])
+def test_of_sixteen_bits_those_that_hold_something_are_read(kind: str, bits: int) -> None:
+    """A 12-bit camera writes 0..4095: its white is white, not 15 of 255."""
+    deep = DEEP >> (16 - bits)
+    deep[0, 0, :3] = 2**bits - 1
+    deep[..., 3] = DEEP[..., 3]  # alpha has all bits
+    expected = deep >> (bits - 8)
+    content, expected = {
+        "png grey": lambda: (png(deep[..., 0], 16, 0), grey3(expected[..., 0])),
+        "png rgb": lambda: (png(deep[..., :3], 16, 2), expected[..., :3]),
+        "png rgba": lambda: (png(deep, 16, 6), over_white(np.dstack([expected[..., :3], deep[..., 3] >> 8]))),
+        "tiff grey": lambda: (tiff(deep[..., 0]), grey3(expected[..., 0])),
+        "tiff big-endian": lambda: (tiff(deep[..., 0], byteorder=">"), grey3(expected[..., 0])),
+        "tiff rgb": lambda: (tiff(deep[..., :3], photometric="rgb"), expected[..., :3]),
+        "tiff lzw": lambda: (tiff(deep[..., :3], photometric="rgb", compression="zlib"), expected[..., :3]),
+    }[kind]()
+    assert np.abs(read_picture(content).astype(int) - expected).max() <= (1 if kind == "png rgba" else 0)
+    told = [f"16 bits a channel, of which {bits} are used: these are read as 8"] if bits < 16 else []
+    assert remarks_of(content) == told
+
+
+def test_a_dark_image_that_says_its_bits_stays_dark() -> None:
+    dark = DEEP[..., 0] >> 7  # 0..511
+    for highest, bits in ((4095, 12), (65535, 10), (100, 10)):  # the last one lies
+        content = tiff(dark, extratags=[(281, "H", 1, highest, True)])
+        assert (read_picture(content) == grey3(dark >> (bits - 8))).all()
+    assert (read_picture(tiff(np.zeros((5, 6), np.uint16))) == 0).all()
+    assert remarks_of(tiff(np.zeros((5, 6), np.uint16))) == []
+
+
+FIVE = np.dstack([RGB, RGB[..., :2]])
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (tiff(FIVE, photometric="minisblack", planarconfig="contig"), "5 channels of 8 bits that it calls grey"),
+        (tiff(FIVE.transpose(2, 0, 1).copy(), photometric="minisblack", planarconfig="separate"), "5 channels of 8 bits"),
+        (tiff(RGB, photometric="minisblack", planarconfig="contig"), "3 channels of 8 bits that it calls grey"),
+        (tiff(DEEP[..., :2].copy(), photometric="minisblack", planarconfig="contig"), "2 channels of 16 bits"),
+        (tiff(np.dstack([DEEP, DEEP[..., :1]]), photometric="rgb"), "5 channels of 16 bits that it calls RGB"),
+        (tiff(GREY, photometric="cfa"), "neither grey nor colours"),
+        (tiff(GREY.astype(np.float16)), "floating-point channels of 16 bits"),
+        (tiff(GREY.astype(np.float64)), "floating-point channels of 64 bits"),
+        (tiff(GREY.astype(np.complex64)), "complex channels"),
+    ],
+)
+def test_channels_that_are_no_picture_are_named(content: bytes, word: str) -> None:
+    with pytest.raises(InputError, match=word) as error:
+        read_picture(content, name="a.tif")
+    assert "damaged" not in str(error.value) and str(error.value).endswith("first.")
+
+
+def test_channels_that_are_too_many_are_left_out_aloud() -> None:
+    content = tiff(FIVE, photometric="rgb")
+    assert (read_picture(content) == RGB).all()
+    assert remarks_of(content) == ["5 channels: the first three are read as RGB"]
+    content = tiff(RGB[..., :2].copy(), photometric="minisblack", planarconfig="contig")
+    assert (read_picture(content) == grey3(RGB[..., 0])).all()
+    assert remarks_of(content) == ["2 channels: the first is read"]
+
+
+# === what libraries would say about it ===
+
+ODD = {  # chunks that libpng warns of
+    "profile": chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(b"junk" * 40)),
+    "bits": chunk(b"sBIT", b"\x09\x09\x09"),
+    "text": chunk(b"zTXt", b"k\0\0junk"),
+    "check sum of text": chunk(b"tEXt", b"a\0b")[:-4] + b"1234",
+    "palette": chunk(b"PLTE", b"\1\2"),
+    "clear colour": chunk(b"tRNS", b"1"),
+    "EXIF": chunk(b"eXIf", b"zz"),
+    "time": chunk(b"tIME", b"zz"),
+    "animation": chunk(b"acTL", bytes(8)),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_beside_the_pixels_changes_nothing_and_nobody_tells(name: str, capfd) -> None:
+    assert (read_picture(png(RGB, 8, 2, ODD[name])) == RGB).all()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (PNG.replace(PNG[60:64], bytes(4)), "wrong check sum in its chunk IDAT"),
+        (png(RGB, 8, 2, chunk(b"ABCD", b"x")), "nobody knows"),
+        (png(RGB, 8, 2, chunk(b"IHDR", PNG[16:29])), "two header chunks"),
+        (b"\x89PNG\r\n\x1a\n" + PNG[8:33] + chunk(b"IEND", b""), "no pixels"),
+        (png(RGB, 4, 2), "channels of 4 bits"),
+    ],
+)
+def test_what_is_damaged_is_told_once(content: bytes, word: str, capfd) -> None:
+    with pytest.raises(InputError, match=word):
+        read_picture(content)
+    assert capfd.readouterr().err == ""
+
+
 # === masks ===
 
 

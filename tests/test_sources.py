@@ -176,6 +176,59 @@ def test_links_that_lead_nowhere_are_reported(here: Path, photo: bytes) -> None:
     refusal(the_one("loop.png")), refusal(the_one("good.png/a.png"))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_links_between_folders_show_each_image_once(here: Path, photo: bytes) -> None:
+    """One that leads back to its own folder would give each image forty times, two of them would never end."""
+    for path in ("a/x.png", "a/b/y.png", "c/z.png", ".hidden/h.png"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(photo)
+    for link, target in (("a/loop", "."), ("a/again", "../a"), ("a/b/up", ".."), ("a/to_c", "../c"), ("c/to_a", "../a")):
+        Path(link).symlink_to(target)
+    begun = time.monotonic()
+    found = lambda *patterns: [Path(item.source).as_posix() for item in expand(patterns)]  # noqa: E731
+    every = ["a/b/y.png", "a/x.png", "c/z.png"]
+    for pattern in ("**", "**/*", "**/*.png", "**/**/*.png", "*/**/*.png", str(here / "**" / "*.png")):
+        assert [os.path.relpath(path) for path in found(pattern)] == every, pattern
+    assert found("a/**/*.png") == ["a/b/y.png", "a/to_c/z.png", "a/x.png"], "what only a link leads to is found by it"
+    assert found("a/loop/*.png") == ["a/loop/x.png"], "who names a link means it"
+    assert found("*/x.png", "a/loop/x.png") == ["a/x.png", "a/loop/x.png"]
+    assert time.monotonic() - begun < 5
+    Path("a/same.png").symlink_to("x.png")
+    assert found("a/*.png") == ["a/same.png", "a/x.png"], "a link to a file is a name of its own"
+    assert found(".hidden/*.png") == found(".h*/*.png") == [".hidden/h.png"]
+
+
+def test_a_folder_that_a_glob_cannot_look_into_is_named(here: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in ("a/x.png", "locked/y.png"):
+        Path(path).parent.mkdir()
+        Path(path).write_bytes(photo)
+    real = os.scandir
+
+    def scandir(folder: str) -> object:
+        if Path(folder).name == "locked":
+            raise PermissionError(13, "Permission denied", folder)
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    for pattern in ("**/*.png", "*/*.png"):
+        good, locked = expand([pattern])
+        assert (good.read() == RGB).all()
+        assert "'locked' cannot: Permission denied" in refusal(locked)
+    for given in ("locked", "locked/*.png"):
+        assert "'locked' cannot: Permission denied" in refusal(the_one(given))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_special_files_among_images_are_named_and_do_not_block(here: Path, photo: bytes) -> None:
+    Path("a.png").write_bytes(photo)
+    os.mkfifo("b.png"), os.mkfifo("c.mp4"), os.mkfifo(".d.png")
+    for given in (".", "*"):
+        good, pipe, *more = expand([given])
+        assert (good.read() == RGB).all()
+        assert "named pipe" in refusal(pipe)
+        assert [refusal(one).count("named pipe") for one in more] == [1] * (given == "*")
+
+
 def test_one_bad_source_does_not_stop_the_others(here: Path, photo: bytes) -> None:
     Path("a.png").write_bytes(photo)
     Path("b.png").write_bytes(photo[:30])
