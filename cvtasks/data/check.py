@@ -149,7 +149,7 @@ def _see(source: Source, index: int) -> _Seen:
     broken = any(finding.rule == "picture cannot be read" for finding in findings)
     try:
         look = None if broken else look_at(*_picture(source, index, remarks.append), _name(source, index))
-        findings += [Finding("note", "image read in part", _name(source, index), remark) for remark in remarks]
+        findings += [Finding("note", "changed in reading an image", _name(source, index), remark) for remark in remarks]
     except CVTasksError as error:
         findings.append(Finding("error", "picture cannot be read", _name(source, index), str(error)))
     try:

@@ -216,4 +216,5 @@ def _code(capture: cv2.VideoCapture) -> str:
 
 
 def is_raw(path: str, head: bytes) -> bool:
+    """Whether a name and the first bytes are those of JPEG images one after the other (MJPEG)."""
     return path.lower().endswith(_RAW_SUFFIXES) and head.startswith(b"\xff\xd8\xff")

@@ -35,7 +35,10 @@ def matches(pattern: str, unreadable: Unreadable) -> list[str]:
             unreadable(folder, error)
 
     by_links = []
+    folders_alone = bool(re.search(f"[{separators}]$", rest))
     for path in _match(start, parts, tell):
+        if folders_alone and not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where this says no
+            continue
         folder, name = os.path.split(path)
         if folder not in real:
             real[folder] = os.path.realpath(folder)

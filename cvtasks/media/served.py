@@ -96,14 +96,15 @@ def _kept(given: Answer, head: bytes, name: str) -> Capture:
 
 
 def _copy(given: Answer, head: bytes, name: str, file: BinaryIO) -> None:
-    received = file.write(head)
     given.patience.slowest = SLOWEST
-    while chunk := given.read(2**18):
+    received, chunk = 0, head
+    while chunk:
         received += file.write(chunk)
-        if received > MAX_VIDEO_BYTES:
+        if received + (given.length or 0) > MAX_VIDEO_BYTES:
             raise InputError(
                 f"A video behind an address may have at most {MAX_VIDEO_BYTES:,} bytes; {name!r} sends more. Fetch it by hand."
             )
+        chunk = given.read(2**18)
     check_whole(given, received)
 
 
