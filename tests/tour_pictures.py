@@ -281,7 +281,7 @@ REFUSED = {
     "png, two headers": bad(lambda: png(header(30_000, 30_000)), "a PNG"),
     "png, colours of a kind that is none": bad(lambda: png(head=header(24, 40, 8, 5)), "colour type 5"),
     "png, indexed without a palette": bad(lambda: png(head=header(24, 40, 8, 3), image=rows(quarters()[..., 0])), "a PNG"),
-    "png, a first frame beyond the screen": bad(lambda: animated(2, 60_000, 60_000), "a PNG"),
+    "png, a first frame beyond the screen": good(lambda: animated(2, 60_000, 60_000), "24 x 40"),
     "png, frames without number": good(lambda: animated(2**31 - 1), "24 x 40"),
     "png, a million chunks": bad(lambda: png(*[chunk(b"tEXt")] * 3_000_000), "parts"),
     "gif of 4 gigapixels": bad(lambda: gif_bomb(65_535), "65,535 x 65,535"),
