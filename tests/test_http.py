@@ -302,6 +302,7 @@ def test_addresses_are_shown_without_passwords(address: str, expected: str) -> N
         *("http://me:s3cret@127.0.0.1:1/a.mp4", "http://me:s3cret@127.0.0.1:1/live", "rtsp://me:s3cret@127.0.0.1:1"),
         *("http://me:s3cret/x@127.0.0.1/a.jpg", "http://me:s3cret?@127.0.0.1/a.mp4", "rtsp://me:s3cret#1@127.0.0.1/a"),
         *("ftp://me:s3cret@host/a.jpg", "rtmp://me:s3cret@host/live", "http://me:s3cret@[/a.jpg", "http://me:s3cret@/a.jpg"),
+        *("http:/me:s3cret@host/a.jpg", "rtsp:me:s3cret@host/live"),
         *("http://127.0.0.1:1/a.jpg?token=s3cret", "http://me:%73%33cret@127.0.0.1:1/a.jpg", "http://me:s3cret@h\n/a.jpg"),
     ],
 )

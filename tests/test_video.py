@@ -702,6 +702,14 @@ def test_av1_without_pyav_is_named_with_the_way_out(clip, monkeypatch) -> None:
         opened(path)
 
 
+def test_a_stream_in_av1_is_named(clip, offered) -> None:
+    url, files = offered
+    files["a.mkv"] = clip("a.mkv", frames=3, codec="libsvtav1").read_bytes()
+    assert [number_of(frame.image) for frame in opened(f"{url}/x/a.mkv")] == [0, 1, 2], "as a file it is read"
+    with pytest.raises(InputError, match="in AV1, which this OpenCV does not decode"):
+        opened(f"{url}/open/a.mkv")
+
+
 def test_sound_alone_is_no_video_nor_is_its_cover(sound: Path, monkeypatch) -> None:
     with pytest.raises(InputError, match="holds sound alone"):
         opened(sound)

@@ -209,6 +209,23 @@ def checked_size(capture: C, name: str) -> C:
     return capture
 
 
+def checked_codec(capture: cv2.VideoCapture, name: str) -> Capture:
+    """The capture of a stream, unless it is in a codec that OpenCV often lacks, and does lack.
+
+    Raises:
+        InputError: it is. PyAV, which has it, reads files alone.
+    """
+    if _code(capture).upper() != "AV01":
+        return capture
+    begun = Begun(capture)
+    if begun.decodes:
+        return begun
+    raise InputError(
+        f"A stream must be in a codec that can be decoded; {name} is in AV1, which this OpenCV does not decode. Let it be sent in "
+        "H.264, or fetch it as a file and give its path."
+    )
+
+
 def _code(capture: cv2.VideoCapture) -> str:
     """The four letters of the codec; "" where there are none."""
     letters = int(capture.get(cv2.CAP_PROP_FOURCC)) if capture.isOpened() else 0

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from cvtasks.errors import InputError
-from cvtasks.media.capture import Capture, by_ffmpeg, checked_size, is_raw, open_video
+from cvtasks.media.capture import Capture, by_ffmpeg, checked_codec, checked_size, is_raw, open_video
 from cvtasks.media.connection import Patience, TimedSocket
 from cvtasks.media.download import SLOWEST, cannot_fetch, check_whole, head_of
 from cvtasks.media.http import MOST_REDIRECTS, Answer, Journey, Unreachable, answer, in_words, valid
@@ -73,7 +73,8 @@ def _open_http(url: str, name: str) -> Capture:
         capture = source.asked(lambda: by_ffmpeg(source), OPEN_TIMEOUT_S)
         if not capture.isOpened():
             raise _no_answer(name)
-        return _Streamed(checked_size(capture, repr(name)), stack.pop_all(), source)
+        checked = source.asked(lambda: checked_codec(checked_size(capture, repr(name)), repr(name)), OPEN_TIMEOUT_S)
+        return _Streamed(checked, stack.pop_all(), source)
 
 
 def _kept(given: Answer, head: bytes, name: str) -> Capture:
@@ -189,7 +190,7 @@ def _open_rtsp(url: str, name: str) -> Capture:
     capture = by_ffmpeg(rtsp_target(url), *limits)
     if not capture.isOpened():
         raise _no_answer(name)
-    return checked_size(capture, repr(name))
+    return checked_codec(checked_size(capture, repr(name)), repr(name))
 
 
 def rtsp_target(url: str) -> str:

@@ -107,7 +107,8 @@ def expand(
         elif stream := live_stream(source):
             yield stream
         elif refusal := _refuse(source):
-            yield item(safe_stem(stem_of(source)), shown(source), partial(_fail, refusal))
+            place = _mended(source)
+            yield item(safe_stem(stem_of(place)), shown(place), partial(_fail, refusal))
         elif glob.has_magic(source):
             yield from _list_glob(source, item)
         else:
@@ -178,8 +179,15 @@ def _fail(reason: str) -> bytes:
     raise InputError(reason)
 
 
+def _mended(source: str) -> str:
+    """The source with :// where one slash or both are missing from an address."""
+    return re.sub(r"^(https?|rtsps?):(?!//)/?(?=[^/])", r"\1://", source, flags=re.IGNORECASE)
+
+
 def _refuse(source: str) -> str | None:
     """Return why `source`, which is no path, is not read here; None where nothing speaks against it."""
+    if _mended(source) != source:
+        return f"An address must have its scheme with :// before it; {shown(_mended(source))!r} is what is meant, perhaps. Write that."
     scheme = re.match(r"([a-z][a-z0-9+.-]+)://", source, re.IGNORECASE)
     if scheme and re.fullmatch(r"(rt[mp]+|udp|tcp|srt|mms)[a-z]?", scheme[1].lower()):
         what, way_out = f"a live stream by {scheme[1]}", "Give its rtsp or http address, if it has one."
