@@ -187,6 +187,8 @@ FAULTS: dict[str, tuple[str, Change, str, str, str]] = {  # layout, change, leve
     "0 and 255": ("masks", saved("masks/train/t1.png", np.tri(*SIZE, dtype=np.uint8) * 255), "warning", "binary mask", "void"),
     "no mask": ("masks", lost("masks/train/t1.png"), "error", "mask missing", "t1.png"),
     "a lonely mask": ("masks", lost("images/train/t1.jpg"), "error", "picture missing", "t1.png"),
+    "twelve bits": ("folders", lambda root: Image.fromarray(np.tri(*SIZE, dtype=np.uint16) * 4095).save(root / "train/cat/t.png"), "note", "changed in reading an image", "of which 12 are used"),
+    "two pages": ("folders", lambda root: Image.new("RGB", SIZE).save(root / "train/cat/t.tif", save_all=True, append_images=[Image.new("RGB", SIZE)]), "note", "changed in reading an image", "2 pages"),
     "no picture at all": ("folders", lambda root: write(root / "train/cat/x.jpg", "hello"), "error", "picture cannot be read", "x.jpg"),
 }  # fmt: skip
 

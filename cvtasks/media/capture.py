@@ -29,6 +29,7 @@ VIDEO_SUFFIXES = (
 )
 _RAW_SUFFIXES = (".mjpg", ".mjpeg")  # JPEG pictures one after the other
 MOST_FAILURES = 1000  # reads of a file that fail one after the other before that is its end; each takes microseconds
+_OFTEN_LACKS = "AV01"  # what OpenCV's FFmpeg cannot decode where it has no dav1d
 _STILL = ("MJPG", "MPNG", "png", "jpeg")  # codecs of covers
 KINDS = "an MP4, MOV, AVI, MKV, WebM, MPEG, FLV or WMV file"
 
@@ -101,7 +102,7 @@ def open_video(path: str, name: str | None = None) -> Capture:
         capture = by_ffmpeg(plain)
         code = _code(capture)
         if capture.isOpened():
-            begun = Begun(checked_size(capture, name))
+            begun = Begun(checked_size(capture, name), 1 if code.upper() == _OFTEN_LACKS else MOST_FAILURES)
             if code in _STILL and is_cover(plain):
                 raise only_a_cover(name)
             if begun.decodes:
@@ -111,12 +112,14 @@ def open_video(path: str, name: str | None = None) -> Capture:
         return checked_size(other, name)
 
 
-def by_ffmpeg(source: object, *limits: int) -> cv2.VideoCapture:
-    """What OpenCV's FFmpeg makes of a path, an address or something to read from; it may not be open.
-
-    FFmpeg tells the terminal about damage unless this variable, which OpenCV reads once, says otherwise.
-    """
+def quiet_ffmpeg() -> None:
+    """Keep FFmpeg from telling the terminal about damage: OpenCV reads this variable once, when it is first asked for a video."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
+def by_ffmpeg(source: object, *limits: int) -> cv2.VideoCapture:
+    """What OpenCV's FFmpeg makes of a path, an address or something to read from; it may not be open."""
+    quiet_ffmpeg()
     log = cv2.utils.logging
     before = log.setLogLevel(log.LOG_LEVEL_SILENT)  # OpenCV's own words about what it cannot open
     try:
@@ -128,9 +131,9 @@ def by_ffmpeg(source: object, *limits: int) -> cv2.VideoCapture:
 class Begun:
     """A capture that was looked at as far as its first good frame, which it still gives, and what failed before."""
 
-    def __init__(self, capture: cv2.VideoCapture) -> None:
+    def __init__(self, capture: cv2.VideoCapture, patience: int = MOST_FAILURES) -> None:
         self._capture, self._failed = capture, 0
-        while not (decodes := capture.grab()) and self._failed < MOST_FAILURES:
+        while not (decodes := capture.grab()) and self._failed < patience:
             self._failed += 1
         self.decodes = self._waiting = decodes
 
@@ -215,9 +218,9 @@ def checked_codec(capture: cv2.VideoCapture, name: str) -> Capture:
     Raises:
         InputError: it is. PyAV, which has it, reads files alone.
     """
-    if _code(capture).upper() != "AV01":
+    if _code(capture).upper() != _OFTEN_LACKS:
         return capture
-    begun = Begun(capture)
+    begun = Begun(capture, 1)
     if begun.decodes:
         return begun
     raise InputError(

@@ -12,7 +12,7 @@ import numpy as np
 
 from cvtasks.errors import CVTasksError
 from cvtasks.files import cannot_write, written_whole
-from cvtasks.media.capture import plain_path
+from cvtasks.media.capture import plain_path, quiet_ffmpeg
 
 # Of x264's presets, ultrafast makes much larger files, and veryfast would hold up the stages before it.
 _X264 = {
@@ -227,16 +227,17 @@ class _PyAV:
         self._stream.height, self._stream.width = size
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.gop_size = max(1, round(2 * rate))  # seconds that a player decodes to jump somewhere
-        finer = math.ceil(_TICKS / rate.numerator)  # a whole number of ticks for each frame of a constant rate
-        self._tick, self._ticks = Fraction(1, rate.numerator * finer), rate.denominator * finer
+        finer = math.ceil(_TICKS / rate.numerator)  # a whole number of ticks for each frame of a constant rate, if it is one
+        second = rate.numerator * finer if rate.numerator <= 2 * _TICKS else 2 * _TICKS  # MP4 counts a frame's with 32 bits
+        self._tick, self._ticks = Fraction(1, second), second / rate
         self._stream.codec_context.time_base = self._tick
         self._pts = -1
 
     def write(self, image: np.ndarray, at: float) -> None:
         planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)  # quicker than FFmpeg's own conversion
         frame = self._av.VideoFrame.from_ndarray(planes, "yuv420p")
-        self._pts = max(self._pts + 1, round(at * self._ticks))
-        frame.pts, frame.time_base, frame.duration = self._pts, self._tick, self._ticks
+        self._pts = max(self._pts + 1, round(at * float(self._ticks)))
+        frame.pts, frame.time_base, frame.duration = self._pts, self._tick, round(self._ticks)
         self._mux(frame)
 
     def close(self) -> None:
@@ -261,6 +262,7 @@ class _OpenCV:
         # OpenCV looks at the ending of the name: the file is made beside, and takes its place in the end.
         self._path, self._made = Path(path), Path(f"{path}{beside}.mp4")
         self._as_given = rate, size, code
+        quiet_ffmpeg()
         self.plays_in_browsers = code == "avc1"
         self._writer = cv2.VideoWriter(
             str(self._made), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*code), float(rate), (size[1], size[0])
