@@ -147,6 +147,15 @@ def without_box(root: Path) -> None:
     write(root / XML, (root / XML).read_text(encoding="utf-8").replace("bndbox>", "box>", 2))
 
 
+def twelve_bits(root: Path) -> None:
+    Image.fromarray(np.tri(*SIZE, dtype=np.uint16) * 4095).save(root / "train" / "cat" / "t.png")
+
+
+def two_pages(root: Path) -> None:
+    pages = [Image.new("RGB", SIZE, colour) for colour in ("red", "blue")]
+    pages[0].save(root / "train" / "cat" / "t.tif", save_all=True, append_images=pages[1:])
+
+
 FAULTS: dict[str, tuple[str, Change, str, str, str]] = {  # layout, change, level, rule, part of what is said
     "picture cut": ("voc", cut("JPEGImages/t1.jpg"), "error", "picture cannot be read", "t1.jpg"),
     "no picture": ("voc", lost("JPEGImages/t1.jpg"), "error", "picture missing", "t1.jpg"),
@@ -187,8 +196,8 @@ FAULTS: dict[str, tuple[str, Change, str, str, str]] = {  # layout, change, leve
     "0 and 255": ("masks", saved("masks/train/t1.png", np.tri(*SIZE, dtype=np.uint8) * 255), "warning", "binary mask", "void"),
     "no mask": ("masks", lost("masks/train/t1.png"), "error", "mask missing", "t1.png"),
     "a lonely mask": ("masks", lost("images/train/t1.jpg"), "error", "picture missing", "t1.png"),
-    "twelve bits": ("folders", lambda root: Image.fromarray(np.tri(*SIZE, dtype=np.uint16) * 4095).save(root / "train/cat/t.png"), "note", "changed in reading an image", "of which 12 are used"),
-    "two pages": ("folders", lambda root: Image.new("RGB", SIZE).save(root / "train/cat/t.tif", save_all=True, append_images=[Image.new("RGB", SIZE)]), "note", "changed in reading an image", "2 pages"),
+    "twelve bits": ("folders", twelve_bits, "note", "changed in reading an image", "of which 12 are used"),
+    "two pages": ("folders", two_pages, "note", "changed in reading an image", "2 pages"),
     "no picture at all": ("folders", lambda root: write(root / "train/cat/x.jpg", "hello"), "error", "picture cannot be read", "x.jpg"),
 }  # fmt: skip
 

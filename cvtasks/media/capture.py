@@ -31,7 +31,7 @@ _RAW_SUFFIXES = (".mjpg", ".mjpeg")  # JPEG pictures one after the other
 MOST_FAILURES = 1000  # reads of a file that fail one after the other before that is its end; each takes microseconds
 _OFTEN_LACKS = "AV01"  # what OpenCV's FFmpeg cannot decode where it has no dav1d
 _STILL = ("MJPG", "MPNG", "png", "jpeg")  # codecs of covers
-KINDS = "an MP4, MOV, AVI, MKV, WebM, MPEG, FLV or WMV file"
+_KINDS = "an MP4, MOV, AVI, MKV, WebM, MPEG, FLV or WMV file"
 
 
 class Capture(Protocol):
@@ -95,7 +95,7 @@ def open_video(path: str, name: str | None = None) -> Capture:
         raise InputError(f"A video must be a file that can be read; {name} cannot: {reason}. Check it.") from error
     if not is_video(head) and not is_raw(path, head):
         raise InputError(
-            f"A video must be {KINDS}; {name} holds {what_it_is(head)}. Convert it to MP4; of a playlist, give the videos "
+            f"A video must be {_KINDS}; {name} holds {what_it_is(head)}. Convert it to MP4; of a playlist, give the videos "
             "that it lists."
         )
     with plain_path(path) as plain:

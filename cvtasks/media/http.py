@@ -28,21 +28,17 @@ class Unreachable(Exception):
     """An address gives nothing, or not all; the text says why, in words that follow "it did not:"."""
 
 
-class Late(Unreachable):
-    """It is silent for too long, or sends too slowly."""
-
-
 @dataclass(frozen=True, eq=False)
 class Answer:
     """What a server answers.
 
     Attributes:
         at: the address, after all redirects.
+        patience: how long its content is waited for.
     """
 
     at: str
     status: int
-    reason: str
     headers: Message
     _response: HTTPResponse
     patience: Patience
@@ -92,7 +88,7 @@ def answer(
             if response.status not in _REDIRECTS or response.headers.get("Location") is None:
                 if response.status not in accept:
                     raise Unreachable(f"it answers {response.status} {response.reason}".rstrip())
-                yield Answer(at, response.status, response.reason, response.headers, response, patience)
+                yield Answer(at, response.status, response.headers, response, patience)
                 return
             with in_words(patience):
                 at = urljoin(at, response.headers["Location"])
@@ -107,7 +103,7 @@ def in_words(patience: Patience) -> Iterator[None]:
     except (OSError, HTTPException, ValueError) as error:  # ValueError: no valid address
         reason = getattr(error, "reason", error)
         if isinstance(reason, TimeoutError):
-            raise Late(patience.words()) from None
+            raise Unreachable(patience.words()) from None
         raise Unreachable(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__) from None
 
 
