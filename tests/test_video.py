@@ -356,8 +356,9 @@ def test_without_pyav_frames_come_near_their_times_and_that_is_said(tmp_path: Pa
     monkeypatch.setitem(sys.modules, "av", None)
     times = [*(i / 6 for i in range(9)), *(1.5 + i / 30 for i in range(1, 10)), 2.6, 2.61]
     writer = VideoWriter(tmp_path / "out.mp4", Fraction(6))
-    for i, at in enumerate(times):
+    for i, at in enumerate([*times, 1000, 1000.5]):  # too long a pause to repeat a frame for
         writer.write(numbered(i), at)
+    times += [2.61 + 1 / 6, 2.61 + 1 / 6 + 0.5]
     writer.close()
     monkeypatch.undo()
     rate, numbers, _ = played(tmp_path / "out.mp4")

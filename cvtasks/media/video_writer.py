@@ -93,7 +93,8 @@ class VideoWriter:
         """Where the frame comes, counted in frames of the constant rate."""
         rate = float(self._rate)
         at = (time_s - self._start) * rate
-        if not self._last < at < self._last + _LONGEST_FRAME_S * rate:
+        longest_s = _LONGEST_FRAME_S if self._encoder is None or self._encoder.exact else _MOST_GAP_S
+        if not self._last < at < self._last + longest_s * rate:
             self._start, at = time_s - (self._last + 1) / rate, self._last + 1
         self._last = at
         return round(at) if abs(at - round(at)) <= _ROUNDED_S * rate else at
@@ -102,8 +103,7 @@ class VideoWriter:
         """Write a frame at the nearest place that an encoder of constant rate has, after enough of the one before."""
         if at != round(at) and self._finer == 1:
             self._begin_again()
-        missing = round(at * self._finer) - self.written
-        for _ in range(missing if missing < _MOST_GAP_S * self._rate * self._finer else 0):
+        for _ in range(round(at * self._finer) - self.written):
             self._encode(self._image, self.written)
         self._image = self._fitted(image)
         self._encode(self._image, self.written)
