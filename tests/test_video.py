@@ -305,6 +305,7 @@ def test_without_pyav_it_is_another_codec_and_that_is_said(tmp_path: Path, monke
     for i in range(30):
         writer.write(numbered(i), i / 25)
     writer.close()
+    monkeypatch.undo()
     rate, numbers, codec = played(tmp_path / "out.mp4")
     assert (rate, numbers) == (25, list(range(30)))
     if codec == "mpeg4":

@@ -112,20 +112,25 @@ def open_video(path: str, name: str | None = None) -> Capture:
         return checked_size(other, name)
 
 
-def quiet_ffmpeg() -> None:
-    """Keep FFmpeg from telling the terminal about damage: OpenCV reads this variable once, when it is first asked for a video."""
+@contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV and its FFmpeg from telling the terminal what they cannot open, and of damage later on.
+
+    FFmpeg's variable is read once, when OpenCV is first asked for a video.
+    """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    log = cv2.utils.logging
+    before = log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(before)
 
 
 def by_ffmpeg(source: object, *limits: int) -> cv2.VideoCapture:
     """What OpenCV's FFmpeg makes of a path, an address or something to read from; it may not be open."""
-    quiet_ffmpeg()
-    log = cv2.utils.logging
-    before = log.setLogLevel(log.LOG_LEVEL_SILENT)  # OpenCV's own words about what it cannot open
-    try:
+    with quiet_opencv():
         return cv2.VideoCapture(source, cv2.CAP_FFMPEG, list(limits))
-    finally:
-        log.setLogLevel(before)
 
 
 class Begun:

@@ -12,7 +12,7 @@ import numpy as np
 
 from cvtasks.errors import CVTasksError
 from cvtasks.files import cannot_write, written_whole
-from cvtasks.media.capture import plain_path, quiet_ffmpeg
+from cvtasks.media.capture import plain_path, quiet_opencv
 
 # Of x264's presets, ultrafast makes much larger files, and veryfast would hold up the stages before it.
 _X264 = {
@@ -262,11 +262,10 @@ class _OpenCV:
         # OpenCV looks at the ending of the name: the file is made beside, and takes its place in the end.
         self._path, self._made = Path(path), Path(f"{path}{beside}.mp4")
         self._as_given = rate, size, code
-        quiet_ffmpeg()
         self.plays_in_browsers = code == "avc1"
-        self._writer = cv2.VideoWriter(
-            str(self._made), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*code), float(rate), (size[1], size[0])
-        )
+        with quiet_opencv():
+            letters = cv2.VideoWriter_fourcc(*code)
+            self._writer = cv2.VideoWriter(str(self._made), cv2.CAP_FFMPEG, letters, float(rate), (size[1], size[0]))
         if not self._writer.isOpened():
             self.remove()
             raise LookupError(code)
