@@ -372,3 +372,20 @@ os.write(2, b"after\\n") if sys.stderr else None
     assert run_python("-c", code, "open").stderr == "ours\nafter\n"
     done = run_python("-c", code.replace("os.write(2, b", "len(b"), "closed")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["detect", "photo.jpg", "--model", "http://me:s3cret@host/model"],
+        ["evaluate", "detect-mobilenet-voc", "--data", "http://me:s3cret@host/data:val"],
+        ["--debug", "evaluate", "http://s3cret@host/model", "--data", "x"],
+        ["detect", "photo.jpg", "--device", "https://me:s3cret@host"],
+        ["models", "ftp://me:s3cret@host/model"],
+    ],
+)
+def test_no_sentence_of_the_command_line_shows_a_password(given, cli):
+    code, out, err = cli(*given)
+    assert code in (2, 4, 5)
+    assert "s3cret" not in out + err
+    assert "***@host" in err

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
+from cvtasks.media.addresses import without_passwords
 from cvtasks.text import harmless, padded, visible, width
 
 
@@ -32,10 +33,13 @@ class Door(io.TextIOBase):
     """A standard stream behind which nothing steers the terminal, whoever writes: Typer, a warning, a traceback.
 
     What its encoding does not have, such as a dash in ASCII, is escaped too.
+
+    Args:
+        secret: whether passwords within addresses are hidden: in what is said of them, not in results.
     """
 
-    def __init__(self, to: TextIO) -> None:
-        self._to = to
+    def __init__(self, to: TextIO, secret: bool = False) -> None:
+        self._to, self._secret = to, secret
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -56,7 +60,7 @@ class Door(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write; line breaks and tabs are left as they are."""
-        self._to.write(_fitting(harmless(text), self))
+        self._to.write(_fitting(harmless(without_passwords(text) if self._secret else text), self))
         return len(text)
 
     def flush(self) -> None:
@@ -68,7 +72,7 @@ class Door(io.TextIOBase):
 def doors() -> Iterator[None]:
     """Put a `Door` before stdout and stderr as long as the context lasts, and let warnings go through it in one line."""
     streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (Door(stream) if stream else stream for stream in streams)
+    sys.stdout, sys.stderr = (Door(stream, stream is streams[1]) if stream else stream for stream in streams)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = say_warning
@@ -142,7 +146,7 @@ def quiet_libraries() -> Iterator[None]:
     if ours:
         own.flush()
         same = os.fdopen(os.dup(real), "w", encoding=own.encoding, errors=own.errors, buffering=1)
-        sys.stderr = Door(same) if isinstance(own, Door) else same
+        sys.stderr = Door(same, secret=True) if isinstance(own, Door) else same
     os.dup2(nowhere, 2)
     try:
         yield

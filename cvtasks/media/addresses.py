@@ -11,6 +11,7 @@ _SECRET = (
     r"[\w.-]*(?:token|passw|passphrase|pwd|secret|signature|credential|api[_-]?key|access[_-]?key|auth)[\w.-]*|pass|key|sig"
 )
 _PARAMETER = re.compile(rf"(?<=[?&;#])({_SECRET})=[^&;#\s]+", re.IGNORECASE)
+_LOGIN = re.compile(r"\b([a-z][a-z0-9+.-]*://)([^\s/?#@:'\"]*:)?[^\s/?#@'\"]*@", re.IGNORECASE)
 _TRANSLATED = ip_network("64:ff9b::/96")  # IPv4 addresses as networks of IPv6 alone write them (RFC 6052)
 
 
@@ -38,6 +39,15 @@ def shown(address: str) -> str:
         name, colon, _ = rest[:at].partition(":")
         rest = f"{name + ':' if colon else ''}{_HIDDEN}{rest[at:]}"
     return _PARAMETER.sub(rf"\1={_HIDDEN}", f"{scheme}://{rest}")
+
+
+def without_passwords(text: str) -> str:
+    """Return a text in which every address is as `shown` has it, as far as its name and password go.
+
+    >>> without_passwords("'http://me:secret@host/a.jpg' is none, nor is x@y")
+    "'http://me:***@host/a.jpg' is none, nor is x@y"
+    """
+    return _LOGIN.sub(lambda found: f"{found[1]}{found[2] or ''}{_HIDDEN}@", text)
 
 
 def stem_of(address: str) -> str:
