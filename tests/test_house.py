@@ -115,7 +115,7 @@ KERAS_SIDE = [  # may import Keras with their first line; importing any other mo
 ]
 
 BACK_ENDS = {"keras", "tensorflow", "jax", "torch"}
-LONGEST = 260
+LONGEST = 400
 MEGABYTE = 1_000_000
 
 
