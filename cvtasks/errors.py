@@ -27,6 +27,12 @@ class UsageError(CVTasksError):
     exit_code = 2
 
 
+class OutputError(CVTasksError):
+    """A file, a folder or a stream cannot be written."""
+
+    exit_code = 2
+
+
 class InputError(CVTasksError):
     """A picture, a video or a stream cannot be read."""
 

@@ -12,9 +12,10 @@ from cvtasks.answers import Answer
 from cvtasks.data import Source
 from cvtasks.data.workers import prepared
 from cvtasks.errors import DataError, UsageError
-from cvtasks.files import write_text
+from cvtasks.files import check_folder, made_beside, publish, write_text
 from cvtasks.inference import Engine, predict
 from cvtasks.media.pictures import write_picture
+from cvtasks.parts import is_hidden
 from cvtasks.predictions import Saved
 from cvtasks.tasks import Metric, Task
 from cvtasks.text import dumps
@@ -82,8 +83,9 @@ def report(model: str, data: str, split: str, images: int, engine: Engine | None
 
 
 def check_new(folder: Path) -> None:
-    """Raise UsageError if there is anything in the folder: nothing is overwritten."""
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+    """Raise UsageError if there is anything in the folder, OutputError if nothing can be written there."""
+    check_folder(folder)
+    if folder.is_dir() and any(not is_hidden(entry.name) for entry in folder.iterdir()):
         raise UsageError(f"what is drawn needs a folder that is new or empty; {str(folder)!r} is neither. Choose another -o.")
 
 
@@ -92,15 +94,20 @@ def write_report(folder: Path, result: dict[str, Any], metric: Metric, source: S
 
     Args:
         source: what the metric has counted, all of it and in this order.
+
+    Raises:
+        OutputError: a file cannot be written, or something has its name by now.
     """
 
     def picture(index: int) -> tuple[str, np.ndarray]:
         sample = source[index]
         return sample.name, sample.image
 
-    write_text(folder / "report.json", dumps(result, indent=2) + "\n")
     written = ["report.json"]
-    for name, image in metric.figures(picture):
-        write_picture(folder / name, image)
-        written.append(name)
+    with made_beside(folder) as place:
+        write_text(place / "report.json", dumps(result, indent=2) + "\n")
+        for name, image in metric.figures(picture):
+            write_picture(place / name, image)
+            written.append(name)
+        publish({place / name: folder / name for name in written})
     return written

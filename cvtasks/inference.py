@@ -8,6 +8,7 @@ import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.letterbox import Letterbox
+from cvtasks.media.prefetch import shut
 from cvtasks.tasks import Task
 
 Tag = TypeVar("Tag")
@@ -50,6 +51,7 @@ def predict(
             under_way.append((tag, picture, letterbox))
             yield letterbox.image(prepared)
 
-    for output in engine.stream(canvases()):
-        tag, picture, letterbox = under_way.popleft()
-        yield tag, picture, task.decode(output, letterbox, classes, threshold)
+    with shut(pictures), shut(engine.stream(canvases())) as outputs:
+        for output in outputs:
+            tag, picture, letterbox = under_way.popleft()
+            yield tag, picture, task.decode(output, letterbox, classes, threshold)

@@ -3,27 +3,25 @@
 The same for every task. Whoever iterates gets finished answers and decides what to print and to show.
 """
 
-import time
-from collections import deque
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.errors import CVTasksError
-from cvtasks.media.prefetch import in_thread, prefetched
+from cvtasks.media.prefetch import in_thread, prefetched, shut
 from cvtasks.media.sink import Sink
 from cvtasks.media.sources import Item
 from cvtasks.media.streams import Stream
 from cvtasks.media.video import Frame, Video
 from cvtasks.media.video_writer import VideoWriter
 from cvtasks.model import Model
-
-T = TypeVar("T")
+from cvtasks.stages import Stages
 
 _AHEAD = 4  # pictures or frames that are read ahead; other stages stay two ahead of the one behind them
 
@@ -71,27 +69,39 @@ class Job:
         items: Iterable[Item],
         on_error: Callable[[CVTasksError], None],
         on_remark: Callable[[str], None] = lambda text: None,
+        *,
+        stop: threading.Event | None = None,
     ) -> Iterator[Done]:
         """Do pictures; those that cannot be read are reported to `on_error`, in their place, and left out.
 
         What was left out in reading one, such as the other pages of a document, is told to `on_remark`, with its source.
-        """
 
-        def read(item: Item) -> tuple[Item, np.ndarray | CVTasksError, list[str]]:
-            remarks: list[str] = []
-            try:
-                return item, item.read(remarks.append), remarks
-            except CVTasksError as error:
-                return item, error, []
+        Args:
+            stop: no further picture is begun once it is set; those under way are finished.
+        """
+        stop = stop or threading.Event()
+
+        def read() -> Iterator[tuple[Item, np.ndarray | CVTasksError, list[str]]]:
+            for item in items:
+                if stop.is_set():
+                    return
+                remarks: list[str] = []
+                try:
+                    yield item, item.read(remarks.append), remarks
+                except CVTasksError as error:
+                    yield item, error, []
 
         def good() -> Iterator[tuple[Item, np.ndarray]]:
-            for item, image, remarks in prefetched((partial(read, item) for item in items), threads=1, ahead=_AHEAD):
-                for remark in remarks:
-                    on_remark(f"{item.source}: {remark}")
-                if isinstance(image, CVTasksError):
-                    on_error(image)
-                else:
-                    yield item, image
+            with shut(in_thread(read(), _AHEAD, stop)) as found:
+                for item, image, remarks in found:
+                    if stop.is_set():
+                        return
+                    for remark in remarks:
+                        on_remark(f"{item.source}: {remark}")
+                    if isinstance(image, CVTasksError):
+                        on_error(image)
+                    else:
+                        yield item, image
 
         def write(item: Item, image: np.ndarray, answer: Answer, stem: Path) -> Done:
             drawn = self.model.recipe.task.draw(image, answer) if self.show else None
@@ -99,8 +109,9 @@ class Job:
             return Done(self.record({"source": item.source}, image, answer), answer, files, drawn)
 
         def calls() -> Iterator[Callable[[], Done]]:
-            for item, image, answer in self.model.predict_many(good(), self.threshold):
-                yield partial(write, item, image, self.kept(answer), self.sink.stem(item.name))
+            with shut(self.model.predict_many(good(), self.threshold)) as answers:
+                for item, image, answer in answers:
+                    yield partial(write, item, image, self.kept(answer), self.sink.stem(item.name))
 
         yield from prefetched(calls(), threads=1, ahead=_AHEAD)
 
@@ -132,8 +143,9 @@ class VideoRun:
         self.written: Path | None = None
         self.stages = Stages()
         self._job, self._stream, self._video, self._frame_files = job, stream, video, frame_files
-        self._stem = job.sink.stem(stream.name)
+        self._stopped = threading.Event()
         picture = "picture" in job.kinds
+        self._stem = job.sink.stem(stream.name, held=picture or frame_files)
         path = self._stem.with_name(f"{self._stem.name}.mp4")
         every_frame = not (video.live or video.realtime)
         self._writer = VideoWriter(path, video.rate / rate_divisor, every_frame) if picture else None
@@ -144,111 +156,61 @@ class VideoRun:
         frames: Iterable[Frame] = self._video
         ahead = 1 if self._video.realtime else 2
         if not self._video.realtime:  # the newest frame is the newest only if none is read ahead
-            frames = in_thread(self.stages.timed("decode", iter(self._video)), _AHEAD)
+            frames = in_thread(self.stages.timed("decode", iter(self._video)), _AHEAD, self._stopped)
         predicted = in_thread(self.stages.timed("infer", self._predict(self.stages.waited("infer", frames))), ahead)
         if self._draws:
             predicted = in_thread(self.stages.timed("draw", self._draw(self.stages.waited("draw", predicted))), ahead)
-        done = in_thread(self.stages.timed("write", self._write(self.stages.waited("write", predicted))), ahead)
+        written = in_thread(self.stages.timed("write", self._write(self.stages.waited("write", predicted))), ahead)
         self.stages.begin()
         try:
-            for one in done:
-                self.stages.frames += 1
-                yield one
+            with shut(written) as done:
+                try:
+                    for one in done:
+                        self.stages.frames += 1
+                        yield one
+                finally:
+                    self.stop()
         finally:
-            self.stop()
-            done.close()
             self.stages.end()
 
     def stop(self) -> None:
         """Take no further frame; those under way are finished."""
         self._video.stop()
+        self._stopped.set()
 
     def notes(self) -> list[str]:
         """What the user should know, in sentences without an end."""
         return self._video.notes() + (self._writer.notes() if self._writer else [])
 
     def _predict(self, frames: Iterable[Frame]) -> Iterator[Done]:
-        pairs = ((frame, frame.image) for frame in frames)
         model, least = self._job.model, self._job.threshold
-        # Where the newest frame counts, no answer waits until the next frame has come.
-        groups = ([pair] for pair in pairs) if self._video.realtime else [pairs]
-        for group in groups:
-            for frame, image, answer in model.predict_many(group, least):
-                yield Done({}, self._job.kept(answer), [], image, frame)
+        with shut(frames):
+            pairs = ((frame, frame.image) for frame in frames)
+            # Where the newest frame counts, no answer waits until the next frame has come.
+            groups = ([pair] for pair in pairs) if self._video.realtime else [pairs]
+            for group in groups:
+                with shut(model.predict_many(group, least)) as answers:
+                    for frame, image, answer in answers:
+                        yield Done({}, self._job.kept(answer), [], image, frame)
 
     def _draw(self, answers: Iterable[Done]) -> Iterator[Done]:
         draw = self._job.model.recipe.task.draw
-        for done in answers:
-            yield Done({}, done.answer, [], draw(done.frame.image, done.answer), done.frame)
+        with shut(answers):
+            for done in answers:
+                yield Done({}, done.answer, [], draw(done.frame.image, done.answer), done.frame)
 
     def _write(self, drawn: Iterable[Done]) -> Iterator[Done]:
-        try:
-            for done in drawn:
-                frame, files = done.frame, []
-                place = {"source": self._stream.source, "frame": frame.index, "time_s": round(frame.time_s, 6)}
-                if self._frame_files:
-                    stem = self._job.sink.stem(f"{self._stem.name}-{frame.index:06d}")
-                    files = self._job.sink.write(stem, frame.image, done.answer, f"{stem.name}.jpg", drawn=False)
+        with shut(drawn):
+            try:
+                for done in drawn:
+                    frame, files = done.frame, []
+                    place = {"source": self._stream.source, "frame": frame.index, "time_s": round(frame.time_s, 6)}
+                    if self._frame_files:
+                        stem = self._job.sink.stem(f"{self._stem.name}-{frame.index:06d}")
+                        files = self._job.sink.write(stem, frame.image, done.answer, drawn=False)
+                    if self._writer:
+                        self._writer.write(done.drawn, frame.time_s)
+                    yield Done(self._job.record(place, frame.image, done.answer), done.answer, files, done.drawn, frame)
+            finally:
                 if self._writer:
-                    self._writer.write(done.drawn, frame.time_s)
-                yield Done(self._job.record(place, frame.image, done.answer), done.answer, files, done.drawn, frame)
-        finally:
-            if self._writer:
-                self.written = self._writer.close()
-
-
-class Stages:
-    """How long each stage of a pipeline was busy, and how many frames came out at its end."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.seconds: dict[str, float] = {}
-        self._begun = self._ended = 0.0
-        self._last: deque[float] = deque(maxlen=60)
-
-    def begin(self) -> None:
-        """Start the clock."""
-        self._begun = time.monotonic()
-
-    def end(self) -> None:
-        """Stop the clock."""
-        self._ended = time.monotonic()
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds from begin to end, or to now."""
-        return (self._ended or time.monotonic()) - self._begun
-
-    def pace(self) -> float:
-        """Count a frame that is shown just now; returns frames a second over the last two seconds, or 60 frames."""
-        now = time.monotonic()
-        self._last.append(now)
-        while now - self._last[0] > 2:
-            self._last.popleft()
-        return (len(self._last) - 1) / (now - self._last[0]) if len(self._last) > 1 else 0.0
-
-    def timed(self, stage: str, items: Iterable[T]) -> Iterator[T]:
-        """The items, as they are; the time that making them takes counts for the stage."""
-        yield from self._counted(stage, items, 1)
-
-    def waited(self, stage: str, items: Iterable[T]) -> Iterator[T]:
-        """The items, as they are; the time until each comes does not count for the stage that asks for it."""
-        yield from self._counted(stage, items, -1)
-
-    def _counted(self, stage: str, items: Iterable[T], sign: int) -> Iterator[T]:
-        items = iter(items)
-        end = object()
-        while True:
-            begun = time.perf_counter()
-            item: Any = next(items, end)
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + sign * (time.perf_counter() - begun)
-            if item is end:
-                return
-            yield item
-            del item
-
-    def __str__(self) -> str:
-        each = (f"{name} {1000 * max(0.0, seconds) / max(1, self.frames):.1f} ms" for name, seconds in self.seconds.items())
-        speed = self.frames / self.elapsed if self.elapsed > 0 else 0.0
-        count = "1 frame" if self.frames == 1 else f"{self.frames} frames"
-        return f"{count} in {self.elapsed:.1f} s, {speed:.1f} fps ({', '.join(each)} a frame)"
+                    self.written = self._writer.close()

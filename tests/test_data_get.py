@@ -21,7 +21,7 @@ from cvtasks.answers import Boxes, Labels
 from cvtasks.cli.data import get as get_command
 from cvtasks.data import archives, fetch, known, open_source
 from cvtasks.data.known import KNOWN, RemoteFile
-from cvtasks.errors import CVTasksError, DataError
+from cvtasks.errors import DataError, OutputError
 
 # === a server that can do wrong ===
 
@@ -548,5 +548,5 @@ def test_a_folder_that_cannot_be_written_is_named(offer, get, tmp_path):
     offer("mnist")
     (tmp_path / "file").write_bytes(b"")
     code, _, err = get("mnist", "-o", tmp_path / "file")
-    assert code == CVTasksError.exit_code
+    assert code == OutputError.exit_code == 2
     assert "could not be written" in err

@@ -38,6 +38,7 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
         "cvtasks.optimizer",
         "cvtasks.card",
         "cvtasks.schedule",
+        "cvtasks.stages",
         "cvtasks.guards",
         "cvtasks.insight",
         "cvtasks.preflight",
@@ -63,7 +64,7 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
         "cvtasks.metrics",
         "cvtasks.rle",
     ],
-    "ground": ["cvtasks.cache", "cvtasks.errors", "cvtasks.files", "cvtasks.tables", "cvtasks.text"],
+    "ground": ["cvtasks.cache", "cvtasks.errors", "cvtasks.files", "cvtasks.parts", "cvtasks.tables", "cvtasks.text"],
 }
 
 KERAS_SIDE = [  # may import Keras with their first line; importing any other module must not load it, not even by detours

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cvtasks.errors import UsageError
+from cvtasks.errors import OutputError, UsageError
 from cvtasks.media import viewer
 from cvtasks.media.page import Page
 
@@ -155,3 +155,14 @@ def test_without_a_window_there_is_a_page_and_the_reason_is_said(monkeypatch) ->
     monkeypatch.setattr(viewer.cv2, "getBuildInformation", lambda: "  GUI:                           NONE\n")
     with pytest.raises(UsageError, match="opencv-python-headless"):
         viewer.open_viewer("window", "x")
+
+
+def test_a_window_whose_desktop_goes_away_is_an_output_that_cannot_be_written(monkeypatch) -> None:
+    def gone(*_: object) -> None:
+        raise cv2.error("the display is gone")
+
+    for name in ("namedWindow", "resizeWindow", "setWindowTitle"):
+        monkeypatch.setattr(viewer.cv2, name, lambda *_: None, raising=False)
+    monkeypatch.setattr(viewer.cv2, "imshow", gone, raising=False)
+    with pytest.raises(OutputError, match="could not be drawn: the display is gone"):
+        viewer.Window("x").show(np.zeros((4, 4, 3), np.uint8), {})

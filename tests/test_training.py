@@ -94,7 +94,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(shapes: Path, tmp_path: Path, run
     assert trained_in(tmp_path / "run", with_threads) == uninterrupted
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_stopped_run_saves_within_the_epoch_and_goes_on(shapes: Path, tmp_path: Path, uninterrupted, number: int) -> None:
     def on_step(epoch: int, step: int, *_: object) -> None:
         if (epoch, step) == (1, 1):

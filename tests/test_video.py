@@ -217,14 +217,20 @@ def test_a_video_without_frames_is_an_input_error() -> None:
         Video(lambda: Camera([]), "x", live=True)
 
 
-def test_a_cut_video_gives_what_is_there_and_says_so(clip) -> None:
-    path = clip()
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.avi", "mjpeg"), ("a.avi", "mpeg4")]
+)
+def test_a_cut_video_gives_what_is_there_and_says_so(clip, name: str, codec: str) -> None:
+    path = clip(name, codec=codec)
+    whole = opened(path)
+    assert len(list(whole)) == 60 and not whole.cut_short and whole.notes() == []
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     video = opened(path)
     numbers = [number_of(frame.image) for frame in video]
     assert numbers == list(range(len(numbers))) and 10 < len(numbers) < 50
     (note,) = video.notes()
-    assert f"declares 60 frames, {len(numbers)} could be read" in note
+    assert f"declares 60 frames, {len(numbers)} could be read: it is cut short" in note
+    assert video.cut_short
 
 
 @pytest.mark.parametrize(
@@ -242,7 +248,8 @@ def test_behind_damage_it_goes_on_and_the_length_stays(clip, tmp_path: Path, nam
     assert number_of(frames[-1].image) == 59
     times = [frame.time_s for frame in frames]
     assert times == sorted(set(times))
-    assert "could be read" in video.notes()[0]
+    assert "could be read: it is damaged" in video.notes()[0]
+    assert not video.cut_short
     writer = VideoWriter(tmp_path / "out.mp4", video.rate)
     for frame in frames:
         writer.write(frame.image, frame.time_s)
@@ -849,9 +856,11 @@ def test_every_nth_frame_keeps_the_length_in_seconds(clip, model: Model, tmp_pat
 def test_files_of_every_frame_are_written_where_asked_for(clip, model: Model, tmp_path: Path) -> None:
     for expected in ("clip-000002-mask.png", "clip-000002-2-mask.png"):
         (stream,) = expand([str(clip(frames=3))])
-        run = VideoRun(job(model, tmp_path / "out", "mask"), stream, stream.open(), frame_files=True)
+        work = job(model, tmp_path / "out", "mask")
+        run = VideoRun(work, stream, stream.open(), frame_files=True)
         assert [one.files[0].name for one in run][2] == expected
         assert run.written is None
+        work.sink.close()
 
 
 def test_what_was_written_plays_after_leaving_early_and_after_an_error(clip, model: Model, tmp_path: Path) -> None:

@@ -4,14 +4,18 @@ import errno
 import os
 import sys
 import traceback
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from cvtasks.cli import about, evaluate, explain, features, filter, inspect, predict, train
 from cvtasks.cli.data import data
-from cvtasks.cli.output import doors, quiet_libraries, say
+from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
 from cvtasks.errors import CVTasksError
+from cvtasks.media.prefetch import left_behind
+from cvtasks.parts import remove_parts
+from cvtasks.stopping import Interrupted, exit_code, interrupting
 
 __all__ = ["app", "main"]
 
@@ -62,24 +66,44 @@ app.add_typer(data, name="data")
 
 def main() -> None:
     """Run the command line; leave with the exit code that the contract names, and one sentence for every error."""
-    with doors():
-        _run()
+    with streams():
+        try:
+            with interrupting(_leave_at_once):
+                code = _run()
+        except Interrupted:
+            code = exit_code()
+        except ReaderLeft as error:
+            code = error.exit_code
+        except CVTasksError as error:
+            code = _said(error, str(error), error.exit_code)
+        except OSError as error:
+            code = _said(error, *of_the_system(error))
+        except Exception as error:  # the one place that turns a fault of ours into a sentence
+            sentence = f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug and report it."
+            code = _said(error, sentence, 1)
+        if left_behind():  # a thread that waits for a camera or a pipe: the interpreter cannot end beside it
+            _leave_at_once(code)
+    sys.exit(code)
 
 
-def _run() -> None:
+def _run() -> int:
+    """Run the command; returns its exit code."""
     try:
         app(args=_with_values(sys.argv[1:]))
-    except CVTasksError as error:
-        _leave(error, str(error), error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has left
-        sys.exit(0)
-    except OSError as error:
-        _leave(error, *of_the_system(error))
-    except Exception as error:  # the one place that turns a fault of ours into a sentence
-        _leave(
-            error, f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug and report it.", 1
-        )
+        code = 0
+    except SystemExit as left:
+        code = left.code if isinstance(left.code, int) else int(left.code is not None)
+    sys.stdout.flush()
+    return code
+
+
+def _leave_at_once(code: int) -> None:
+    """End the process without waiting for its threads, with nothing half made left behind."""
+    remove_parts()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # whatever it is, the process ends now
+            stream.flush()
+    os._exit(code)
 
 
 def of_the_system(error: OSError) -> tuple[str, int]:
@@ -87,10 +111,8 @@ def of_the_system(error: OSError) -> tuple[str, int]:
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "one"
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
     sentence = f"files and folders must be ones that can be used; {name!r} cannot be: {error.strerror or error}."
-    return (
-        f"{sentence} {'Free some space or choose another.' if full else 'Check its name and its permissions.'}",
-        2 if full else 3,
-    )
+    way_out = "Free some space or choose another." if full else "Check its name and its permissions."
+    return f"{sentence} {way_out}", 2 if full else 3
 
 
 def _with_values(arguments: list[str]) -> list[str]:
@@ -104,8 +126,10 @@ def _with_values(arguments: list[str]) -> list[str]:
     return spelled
 
 
-def _leave(error: BaseException, sentence: str, code: int) -> None:
+def _said(error: BaseException, sentence: str, code: int) -> int:
+    """Say what went wrong; returns the code."""
     if _debug:
-        traceback.print_exception(error)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(line)
     say(f"cvtasks: {sentence}")
-    sys.exit(code)
+    return code

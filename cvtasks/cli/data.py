@@ -103,6 +103,7 @@ def stats(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
 
 @data.command()
 def show(
+    context: typer.Context,
     source: DataArgument,
     task: TaskOption = "detect",
     recipe: Annotated[
@@ -122,10 +123,12 @@ def show(
     from cvtasks.data.fitted import fitted
     from cvtasks.data.show import batch_sheet, sheets
     from cvtasks.evaluation import check_new
+    from cvtasks.files import folder_held, made_beside, publish
     from cvtasks.media.pictures import write_picture
     from cvtasks.recipe import read_recipe
     from cvtasks.tasks import TASKS
 
+    context.with_resource(folder_held(output))
     check_new(output)
     wanted = read_recipe(recipe) if recipe else None
     which = wanted.task if wanted else TASKS[task]()
@@ -133,8 +136,11 @@ def show(
     drawn = sheets(opened, which.draw)
     if wanted:
         drawn["batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
-    for name, image in drawn.items():
-        write_picture(output / name, image)
+    with made_beside(output) as place:
+        for name, image in drawn.items():
+            write_picture(place / name, image)
+        publish({place / name: output / name for name in drawn})
+    for name in drawn:
         tell(str(output / name))
 
 
@@ -153,7 +159,9 @@ def convert(
     """
     from cvtasks.data import split_of
     from cvtasks.data.convert import convert as write
+    from cvtasks.files import check_folder
 
+    check_folder(folder)
     opened = _open(source, "detect")
     for remark in [*opened.remarks(), *write(opened, to, folder, split or split_of(source)[1])]:
         say(f"data: {remark}")
@@ -180,8 +188,10 @@ def get(
     """
     from cvtasks.data.fetch import fetch
     from cvtasks.data.known import KNOWN, place_of
+    from cvtasks.files import check_folder
 
     known, place, ticker = KNOWN[name], output or place_of(name), Ticker()
+    check_folder(place)
     say(f"{known.title} ({known.page}), {sum(file.size for file in known.files) / 1e6:,.0f} MB. {known.terms}")
     try:
         new = fetch(known, place, url, ticker.show)

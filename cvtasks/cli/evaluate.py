@@ -12,6 +12,7 @@ from cvtasks.text import dumps, table
 
 
 def evaluate(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A name of `cvtasks models`, or a folder that train wrote.")],
     data: Annotated[
         str, typer.Option(metavar="DATA[:SPLIT]", help="The data set; without a split, the recipe's validation split.")
@@ -44,12 +45,14 @@ def evaluate(
     from cvtasks.data.fitted import fitted
     from cvtasks.evaluation import check_new, report, score_saved, write_report
     from cvtasks.evaluation import evaluate as measure
+    from cvtasks.files import folder_held
     from cvtasks.model import load
     from cvtasks.predictions import read_predictions
     from cvtasks.recipe import read_recipe
     from cvtasks.zoo import RECIPE, model_folder
 
     if output:
+        context.with_resource(folder_held(output))
         check_new(output)
     folder = model_folder(model)
     recipe = read_recipe(folder / RECIPE)

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cvtasks.cli.one_picture import one_picture, unused
+from cvtasks.cli.one_picture import one_picture, write_new
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cvtasks.insight.explaining.curves import Curves
     from cvtasks.insight.explaining.explainer import Explainer, Scene
     from cvtasks.insight.explaining.explanation import Explanation
@@ -70,8 +72,10 @@ def explain(
     cvtasks explain photo.jpg --model segment-mobilenet-voc --target cat --check --curves
     cvtasks explain --json sample:chelsea --method integrated | jq .methods[0].completeness
     """
+    from cvtasks.files import check_folder
     from cvtasks.zoo import default_model, model_folder
 
+    check_folder(output)
     chosen = model or default_model("classify")
     model_folder(chosen)
     name, picture = one_picture(image, "explain")
@@ -150,26 +154,18 @@ def _written(
     maps: str,
 ) -> list[Path]:
     """Write the sheet and what else is wanted, under a name that no file of the folder has; returns the files."""
-    from cvtasks.files import write_bytes
     from cvtasks.insight.explaining.curves import curves_figure
     from cvtasks.insight.explaining.overlay import explanation_sheet, maps_npz, maps_png
     from cvtasks.media.names import safe_stem
-    from cvtasks.media.pictures import write_picture
 
-    name = safe_stem(name).replace(" ", "-")
-    methods = [f"-{one.method}.png" for one in explanations]
-    stem = unused(folder, name, (".png", "-curves.png", "-maps.npz", *methods))
-    files = [folder / f"{stem}.png"]
-    write_picture(files[0], explanation_sheet(explanations, title, checks, drawn))
+    files: dict[str, np.ndarray | bytes] = {".png": explanation_sheet(explanations, title, checks, drawn)}
     if drawn:
-        files.append(folder / f"{stem}-curves.png")
-        write_picture(files[-1], curves_figure(drawn, title))
+        files["-curves.png"] = curves_figure(drawn, title)
     if maps:
         contents = maps_npz(explanations) if maps == "npz" else maps_png(explanations)
-        for ending, content in contents.items():
-            files.append(folder / f"{stem}-{ending}")
-            write_bytes(files[-1], content)
-    return files
+        files |= {f"-{ending}": content for ending, content in contents.items()}
+    also = (".png", "-curves.png", "-maps.npz", *(f"-{one.method}.png" for one in explanations))
+    return write_new(folder, safe_stem(name).replace(" ", "-"), files, also)
 
 
 def _target_record(target: "Target") -> dict[str, Any]:

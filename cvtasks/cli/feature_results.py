@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvtasks.cli.one_picture import one_picture, unused
+from cvtasks.cli.one_picture import one_picture
+from cvtasks.cli.one_picture import write_new as write_files
 from cvtasks.cli.output import Ticker, say
 from cvtasks.errors import InputError, UsageError
 
@@ -111,10 +112,7 @@ def made_for(opened: "Opened", names: str, layer: str, units: list[int], how: "A
 def write_new(folder: Path, stem: str, picture: "np.ndarray") -> Path:
     """Write a PNG under a name that no file of the folder has."""
     from cvtasks.media.names import safe_stem
-    from cvtasks.media.pictures import write_picture
 
-    stem = safe_stem(stem)
-    path = folder / f"{unused(folder, stem, ['.png'])}.png"
-    write_picture(path, picture)
+    (path,) = write_files(folder, safe_stem(stem), {".png": picture})
     say(f"→ {path}")
     return path

@@ -8,6 +8,7 @@ import typer
 from cvtasks.cli.feature_results import made_for, maps_of, walk_over, write_new
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import InputError, UsageError
+from cvtasks.files import check_folder
 from cvtasks.text import dumps
 
 ModelArgument = Annotated[
@@ -40,6 +41,7 @@ def filters(
     cvtasks filters vgg16 --weights imagenet
     cvtasks filters segment-mobilenet-voc --json | jq .dead
     """
+    check_folder(output)
     start_keras()
     from cvtasks.insight.opened import open_network
     from cvtasks.insight.units.weight_sheets import filter_sheet, filters_of, shown
@@ -117,6 +119,7 @@ def features(
         raise UsageError(f"features needs one of {', '.join(ways)}; got {' and '.join(given) or 'none'}.")
     if (data or maximise) and (not layer or layers):
         raise UsageError(f"{given[0]} needs --layer NAME, one layer. `cvtasks inspect {model}` lists them.")
+    check_folder(output)
     start_keras()
     from cvtasks.insight.opened import open_network
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cvtasks.cli.one_picture import one_picture, unused
+from cvtasks.cli.one_picture import one_picture, write_new
 from cvtasks.cli.output import say, tell
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from cvtasks.insight.filtering.worked import Step, Work
+
 
 _ENDINGS = ("-filtered.png", "-sheet.png", "-steps.png")
 
@@ -85,12 +86,14 @@ def filter(
     cvtasks filter "3 3 2 1 0; 0 0 1 3 1; 3 1 2 2 3; 2 0 0 2 2; 2 0 0 0 1" --kernel "0 1 2; 2 2 0; 0 1 2" --padding valid
     cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --pool max --json | jq .output
     """
+    from cvtasks.files import check_folder
     from cvtasks.insight.filtering.filter_sheets import LONGEST_SIDE, before_after, steps_drawn, steps_sheet
     from cvtasks.insight.filtering.worked import busiest, table
 
     def lines(values: "np.ndarray") -> list[str]:
         return table(values).splitlines()
 
+    check_folder(output)
     work = _work(kernel, pool, size, padding, stride, dilation, mode, bias, relu, p)
     typed = _typed(image)
     name, values = ("numbers", typed) if typed is not None else _picture(image, grey)
@@ -118,7 +121,7 @@ def filter(
             say(f"{len(steps)} positions; the first {tiny} are drawn")
     elif typed is not None:
         say(f"Steps are drawn for at most {LONGEST_SIDE} × {LONGEST_SIDE} numbers, and little padding; these are too many.")
-    files = _written(output, name, drawn)
+    files = write_new(output, name, drawn, _ENDINGS) if drawn else []
     if as_json:
         record = _record(image, work, values, result, steps, typed is not None or tiny > 0)
         extra = {"display": shown.legend} if typed is None else {}
@@ -201,18 +204,6 @@ def _place(text: str, shape: tuple[int, ...]) -> tuple[int, int]:
             "For example: --patch 0,0"
         )
     return int(found[1]), int(found[2])
-
-
-def _written(folder: Path, name: str, drawn: "dict[str, np.ndarray]") -> list[Path]:
-    """Write the pictures under a name that no file of the folder has; returns the files."""
-    from cvtasks.media.pictures import write_picture
-
-    stem = unused(folder, name, _ENDINGS)
-    files = []
-    for ending, picture in drawn.items():
-        files.append(folder / f"{stem}{ending}")
-        write_picture(files[-1], picture)
-    return files
 
 
 def _record(

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvtasks.cli.one_picture import unused
+from cvtasks.cli.one_picture import write_new
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import UsageError
+from cvtasks.files import check_folder
 from cvtasks.text import dumps
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cvtasks.insight.architecture.inspection import Inspection
 
 _EXERCISE = "Of an exercise: "
@@ -146,12 +149,8 @@ def _network(
 
     wanted = pair(size, "size") if size else None
     check_subject(name)
-    endings = (".svg", "-effective.png")
-    paths = (
-        [output / f"{unused(output, safe_stem(Path(name).resolve().name), endings)}{ending}" for ending in endings]
-        if output
-        else []
-    )
+    if output:
+        check_folder(output)
     start_keras()
     from cvtasks.insight.architecture.inspection import inspect_network
     from cvtasks.insight.architecture.listing import LEGEND, record, summary, table, to_csv, totals
@@ -162,7 +161,7 @@ def _network(
     inspection = inspect_network(found.network, found.name)
     say(found.said)
     rows = [inspection.row(layer)] if layer else list(inspection.rows)
-    measured = _measured(inspection, layer, paths[1:]) if effective else None
+    measured, drawn = _measured(inspection, layer) if effective else (None, None)
     if as_json:
         extra = {"effective_field": measured} if measured else {}
         print(dumps({**summary(inspection), **extra, "rows": [record(row) for row in rows]}))
@@ -177,11 +176,11 @@ def _network(
         if not show_work:
             say(LEGEND)
     if output:
-        from cvtasks.files import write_text
         from cvtasks.insight.architecture.volumes import volumes
 
-        write_text(paths[0], volumes(inspection))
-        say(f"{found.name} → {', '.join(map(str, paths[: 2 if effective else 1]))}")
+        files = {".svg": volumes(inspection)} | ({"-effective.png": drawn} if drawn is not None else {})
+        paths = write_new(output, safe_stem(Path(name).resolve().name), files, (".svg", "-effective.png"))
+        say(f"{found.name} → {', '.join(map(str, paths))}")
 
 
 def _width() -> int:
@@ -189,17 +188,13 @@ def _width() -> int:
     return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
 
 
-def _measured(inspection: "Inspection", layer: str, paths: list[Path]) -> dict[str, Any]:
-    """Measure the effective field of the layer, or of the last map; draw it where there is a path."""
+def _measured(inspection: "Inspection", layer: str) -> "tuple[dict[str, Any], np.ndarray]":
+    """Measure the effective field of the layer, or of the last map; what was found, and a picture of it."""
     from cvtasks.insight.architecture.effective import drawn, effective_field, random_pictures
 
     row = inspection.row(layer) if layer else inspection.last_map()
     field = effective_field(inspection, row, random_pictures(inspection.size, _PICTURES))
-    if paths:
-        from cvtasks.media.pictures import write_picture
-
-        write_picture(paths[0], drawn(field))
-    return {
+    about = {
         "layer": row.name,
         "unit": field.unit,
         "pictures": _PICTURES,
@@ -207,6 +202,7 @@ def _measured(inspection: "Inspection", layer: str, paths: list[Path]) -> dict[s
         "box": field.box,
         "theoretical_box": field.theory,
     }
+    return about, drawn(field)
 
 
 def _sentence(measured: dict[str, Any]) -> str:

@@ -1,14 +1,14 @@
 """Videos, cameras and streams on the command line: progress, live view, Ctrl-C, and what is said at the end."""
 
 import math
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from cvtasks.cli.output import Ticker, say
+from cvtasks.stopping import Interrupted, stop_asked
 from cvtasks.text import dumps
 
 if TYPE_CHECKING:
@@ -45,12 +45,16 @@ class Watch:
             viewer.close()
 
 
-def run_stream(stream: "Stream", job: "Job", watch: Watch, viewer: "Viewer | None", as_json: bool, frame_files: bool) -> None:
-    """Do one video, camera or stream; Ctrl-C ends it in good order and is raised then.
+def run_stream(stream: "Stream", job: "Job", watch: Watch, viewer: "Viewer | None", as_json: bool, frame_files: bool) -> bool:
+    """Do one video, camera or stream; a signal ends it in good order, and Interrupted is raised then.
+
+    Returns:
+        whether it was there to its end: False for a file that is cut short, of which all that is there was done.
 
     Raises:
         InputError: it cannot be opened.
     """
+    from cvtasks.media.prefetch import shut
     from cvtasks.pipeline import VideoRun
 
     video = stream.open(every=watch.every, most=watch.most, realtime=watch.realtime)
@@ -59,7 +63,7 @@ def run_stream(stream: "Stream", job: "Job", watch: Watch, viewer: "Viewer | Non
         viewer.wait_for_somebody(_PATIENCE_S)
     expected = watch.most or math.ceil(video.declared / watch.every)
     ticker, next_line = Ticker(), 0.0
-    with on_interrupt(run.stop) as interrupted, closing(iter(run)) as frames:
+    with stop_asked(run.stop) as asked, shut(iter(run)) as frames:
         for done in frames:
             job.sink.record(done.record, done.answer)
             if as_json:
@@ -81,8 +85,9 @@ def run_stream(stream: "Stream", job: "Job", watch: Watch, viewer: "Viewer | Non
     say(f"{stream.source}: {run.stages}{f' → {run.written}' if run.written else ''}")
     for note in run.notes():
         say(f"{stream.source}: {note}")
-    if interrupted:
-        raise KeyboardInterrupt
+    if asked.is_set():
+        raise Interrupted
+    return not video.cut_short
 
 
 def hold(viewer: "Viewer") -> None:
@@ -90,20 +95,3 @@ def hold(viewer: "Viewer") -> None:
     say("Ctrl-C ends the live view")
     while not viewer.closed:
         viewer.rest(0.1)
-
-
-@contextmanager
-def on_interrupt(stop: Callable[[], None]) -> Iterator[list[bool]]:
-    """Let the first Ctrl-C call `stop`, and the second one interrupt; gives a list that is empty as long as none came."""
-    came: list[bool] = []
-
-    def handle(*_: object) -> None:
-        came.append(True)
-        signal.signal(signal.SIGINT, before)
-        stop()
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield came
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,7 +1,7 @@
-"""For commands about one picture: read it, and find names for what is drawn of it."""
+"""For commands about one picture: read it, and write what is drawn of it under new names."""
 
-from collections.abc import Iterable
-from itertools import count, islice
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +28,31 @@ def one_picture(source: str, command: str) -> "tuple[str, np.ndarray]":
     return first[0].name, first[0].read(lambda remark: say(f"{first[0].source}: {remark}"))
 
 
-def unused(folder: Path, stem: str, endings: Iterable[str]) -> str:
-    """The stem, or the first of stem-2, stem-3 …, with none of whose endings the folder has a file."""
-    taken = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    ends = tuple(endings)
-    stems = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
-    return next(one for one in stems if taken.isdisjoint(one + end for end in ends))
+def write_new(
+    folder: Path, stem: str, files: "Mapping[str, np.ndarray | str | bytes]", also: Iterable[str] = ()
+) -> list[Path]:
+    """Write files of one stem under names that nothing in the folder has: `stem`, or `stem-2` … for all of them.
+
+    Args:
+        files: ending, such as "-maps.npz" → a picture (h, w, 3) uint8 RGB, a text or bytes.
+        also: endings of what another call may have written under the stem: then it is not used.
+
+    Returns:
+        the files.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    from cvtasks.files import made_beside, publish_new, write_bytes, write_text
+    from cvtasks.media.pictures import write_picture
+
+    with made_beside(folder) as place:
+        made = {ending: place / f"{stem}{ending}" for ending in files}
+        for ending, content in files.items():
+            if isinstance(content, str):
+                write_text(made[ending], content)
+            elif isinstance(content, bytes):
+                write_bytes(made[ending], content)
+            else:
+                write_picture(made[ending], content)
+        return publish_new(folder, stem, made, also)

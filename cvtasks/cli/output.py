@@ -6,40 +6,30 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TextIO
 
+from cvtasks.errors import CVTasksError, OutputError
 from cvtasks.media.addresses import without_passwords
 from cvtasks.text import harmless, padded, visible, width
 
 
-def say(text: str) -> None:
-    """Print a line to stderr; what could steer a terminal, line breaks too, is escaped (`cvtasks.text.visible`)."""
-    print(_fitting(visible(text), sys.stderr), file=sys.stderr, flush=True)
+class ReaderLeft(CVTasksError):
+    """Whoever read our standard output, such as `head`, wants no more of it: no error, and nothing more to do."""
+
+    exit_code = 0
 
 
-def tell(*lines: str, end: str = "\n") -> None:
-    """Print lines to stdout, escaped as `say` does it."""
-    print(_fitting("\n".join(map(visible, lines)), sys.stdout), end=end)
+class Messages(io.TextIOBase):
+    """Standard error, through which nothing steers the terminal, whoever writes: Typer, a warning, a traceback.
 
-
-def say_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
-    """What `warnings.showwarning` is to do: whatever a library quotes in a warning is escaped too."""
-    say(f"{filename}:{lineno}: {category.__name__}: {message}")
-
-
-class Door(io.TextIOBase):
-    """A standard stream behind which nothing steers the terminal, whoever writes: Typer, a warning, a traceback.
-
-    What its encoding does not have, such as a dash in ASCII, is escaped too.
-
-    Args:
-        secret: whether passwords within addresses are hidden: in what is said of them, not in results.
+    Passwords within addresses are hidden. What cannot be said there can be said nowhere, and is no reason to give up the work itself.
     """
 
-    def __init__(self, to: TextIO, secret: bool = False) -> None:
-        self._to, self._secret = to, secret
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -59,31 +49,155 @@ class Door(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Write; line breaks and tabs are left as they are."""
-        self._to.write(_fitting(harmless(without_passwords(text) if self._secret else text), self))
+        """Write; line breaks and tabs are left as they are, what the encoding does not have is escaped."""
+        if not isinstance(text, str):  # whoever asks whether a stream is one of bytes tries it so
+            raise TypeError(f"text must be a string; got {type(text).__name__}.")
+        try:
+            self._to.write(_fitting(harmless(without_passwords(text)), self))
+        except (OSError, ValueError):
+            _silence(self._to)
         return len(text)
 
     def flush(self) -> None:
         """Send off what was written."""
-        self._to.flush()
+        try:
+            self._to.flush()
+        except (OSError, ValueError):
+            _silence(self._to)
+
+
+class Results(io.TextIOBase):
+    """Standard output, whose failures are errors in words rather than a traceback, or nothing at all, at the very end.
+
+    Nothing that is written there steers the terminal; line breaks and tabs are left as they are.
+
+    Args:
+        to: the real one; None where it is closed.
+    """
+
+    def __init__(self, to: TextIO | None) -> None:
+        self._to = to
+        self._failed: CVTasksError | None = None
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the real one."""
+        return getattr(self._to, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        """Whether somebody reads it on a terminal."""
+        return self._to is not None and self._to.isatty()
+
+    def fileno(self) -> int:
+        """The number of the real one."""
+        if self._to is None:
+            raise io.UnsupportedOperation("standard output is closed")
+        return self._to.fileno()
+
+    def writable(self) -> bool:
+        """It is there to be written."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Write, and send off what ends a line.
+
+        Raises:
+            ReaderLeft: nobody reads it any more. OutputError: it is closed, or the disk is full.
+        """
+        if not isinstance(text, str):  # whoever asks whether a stream is one of bytes tries it so
+            raise TypeError(f"text must be a string; got {type(text).__name__}.")
+        if not text:
+            return 0
+        whole = _fitting(harmless(text), self)
+        self._checked(lambda to: to.write(whole))
+        if "\n" in text:
+            self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        """Send off what was written; raises as `write` does."""
+        if self._to is not None:
+            self._checked(lambda to: to.flush())
+
+    def _checked(self, act: Callable[[TextIO], object]) -> None:
+        if self._failed:  # it leads nowhere by now, and must not look as if it went well again
+            raise self._failed
+        try:
+            if self._to is None:
+                raise ValueError("it is closed")
+            act(self._to)
+        except BrokenPipeError as error:
+            self._failed = ReaderLeft("nobody reads the output any more.")
+            _silence(self._to)
+            raise self._failed from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            self._failed = OutputError(f"standard output could not be written: {reason}. Send it elsewhere.")
+            _silence(self._to)
+            raise self._failed from error
 
 
 @contextmanager
-def doors() -> Iterator[None]:
-    """Put a `Door` before stdout and stderr as long as the context lasts, and let warnings go through it in one line."""
-    streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (Door(stream, stream is streams[1]) if stream else stream for stream in streams)
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = say_warning
+def streams() -> Iterator[None]:
+    """See to the standard streams as long as the context lasts: they are `Results` and `Messages`, and none is missing.
+
+    Where one was closed, the next file that is opened would get its number, and whatever C libraries say would be written into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+    out, err = sys.stdout, sys.stderr
+    sys.stdout = Results(out)  # type: ignore[assignment]
+    with ExitStack() as leaving:
+        real = err or leaving.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        sys.stderr = Messages(real)  # type: ignore[assignment]
+        leaving.enter_context(warnings.catch_warnings())
+        warnings.showwarning = say_warning
+        try:
             yield
-    finally:
-        sys.stdout, sys.stderr = streams
+        finally:
+            sys.stdout, sys.stderr = out, err
 
 
-def _fitting(text: str, stream: TextIO | None) -> str:
+def say(text: str) -> None:
+    """Print a line to stderr; what could steer a terminal, line breaks too, is escaped (`cvtasks.text.visible`)."""
+    _say(f"{visible(text)}\n")
+
+
+def tell(*lines: str) -> None:
+    """Print lines to stdout, escaped as `say` does it."""
+    sys.stdout.write(_fitting("".join(f"{visible(line)}\n" for line in lines), sys.stdout))
+
+
+def say_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    """What `warnings.showwarning` is to do: whatever a library quotes in a warning is escaped too."""
+    say(f"{filename}:{lineno}: {category.__name__}: {message}")
+
+
+def _fitting(text: str, stream: TextIO | io.TextIOBase) -> str:
+    """The text with escapes for what the stream's encoding does not have."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _say(text: str) -> None:
+    """Write to stderr. What cannot be said there can be said nowhere, and is no reason to give up the work itself."""
+    try:
+        sys.stderr.write(_fitting(text, sys.stderr))
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _silence(sys.stderr)
+
+
+def _silence(stream: TextIO | None) -> None:
+    """Lead a stream nowhere, so that what it still holds does not fail once more when the process ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        number = stream.fileno()  # type: ignore[union-attr]
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 class Ticker:
@@ -102,7 +216,7 @@ class Ticker:
             return
         self._next = now + self._pause
         if self._live:
-            print(f"\r{_fitting(padded(text, self._shown), sys.stderr)}", end="", file=sys.stderr, flush=True)
+            _say(f"\r{padded(text, self._shown)}")
             self._shown = width(visible(text))
         else:
             say(text)
@@ -110,7 +224,7 @@ class Ticker:
     def clear(self) -> None:
         """Take the line away before another is printed."""
         if self._live and self._shown:
-            print(f"\r{'':<{self._shown}}\r", end="", file=sys.stderr, flush=True)
+            _say(f"\r{'':<{self._shown}}\r")
             self._shown = 0
 
 
@@ -145,8 +259,8 @@ def quiet_libraries() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     if ours:
         own.flush()
-        same = os.fdopen(os.dup(real), "w", encoding=own.encoding, errors=own.errors, buffering=1)
-        sys.stderr = Door(same, secret=True) if isinstance(own, Door) else same
+        same = os.fdopen(os.dup(real), "w", encoding=own.encoding, errors="backslashreplace", buffering=1)
+        sys.stderr = Messages(same) if isinstance(own, Messages) else same  # type: ignore[assignment]
     os.dup2(nowhere, 2)
     try:
         yield
@@ -166,7 +280,8 @@ def quiet_start() -> Iterator[None]:
 
     TensorFlow's C++ part tells about the machine when it is imported and before any switch of it is read.
     """
-    sys.stderr.flush()
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
     real = os.dup(2)
     with tempfile.TemporaryFile() as kept:
         os.dup2(kept.fileno(), 2)
@@ -175,7 +290,8 @@ def quiet_start() -> Iterator[None]:
         except BaseException:
             os.dup2(real, 2)
             kept.seek(0)
-            os.write(2, kept.read())
+            with suppress(OSError):
+                os.write(2, kept.read())
             raise
         finally:
             os.dup2(real, 2)

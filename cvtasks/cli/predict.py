@@ -11,6 +11,7 @@ import typer
 from cvtasks.cli.live import Watch, hold, run_stream
 from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
+from cvtasks.stopping import Interrupted, stop_asked
 from cvtasks.text import dumps
 
 if TYPE_CHECKING:
@@ -159,12 +160,16 @@ detect = _command(
 
 def _run(sources: list[str], wish: Wish) -> None:
     """Run a task's model over the sources; one bad source is reported and does not stop the others."""
+    from cvtasks.files import check_folder
     from cvtasks.media.sink import Sink
     from cvtasks.media.sources import Item, expand
     from cvtasks.model import load
     from cvtasks.pipeline import Job
     from cvtasks.zoo import default_model
 
+    folder = wish.output or Path("outputs") / wish.task
+    if wish.save != "none":
+        check_folder(folder)
     if wish.how["engine"] == "keras" or wish.how["device"] == "gpu":
         start_keras()
     items = expand(sources)
@@ -175,12 +180,12 @@ def _run(sources: list[str], wish: Wish) -> None:
     if task.name != wish.task:
         raise ModelError(f"{wish.task} needs a model of this task; {model.name} is one for {task.name}. See: cvtasks models")
     kinds = () if wish.save == "none" else tuple(wish.save.split(",")) if wish.save else ("picture", *task.files)
-    sink = Sink(wish.output or Path("outputs") / wish.task, task, kinds)
+    sink = Sink(folder, task, kinds)
     records = wish.as_json or "json" in kinds
     watch = replace(wish.watch, show=_shown(wish, first))
     job = Job(model, sink, kinds, _kept(wish.classes, model.recipe.classes), wish.threshold, records, bool(watch.show))
     frame_files = wish.save != "" and not {*kinds}.isdisjoint({*task.files, *task.files_on_request})
-    done = failed = 0
+    done = failed = cut = 0
     try:
         with watch.opened(f"cvtasks {wish.task}") as viewer:
             for kind, group in groupby(chain(first, items), type):
@@ -189,16 +194,20 @@ def _run(sources: list[str], wish: Wish) -> None:
                     done, failed = done + well, failed + ill
                 for stream in group if kind is not Item else ():
                     try:
-                        run_stream(stream, job, watch, viewer, wish.as_json, frame_files)
-                        done += 1
+                        whole = run_stream(stream, job, watch, viewer, wish.as_json, frame_files)
+                        done, cut = done + whole, cut + (not whole)
                     except InputError as error:
                         say(str(error))
                         failed += 1
     finally:
         for path in sink.close():
             say(f"records → {path}")
+    total = done + failed + cut
     if failed:
-        raise InputError(f"{failed} of {done + failed} inputs could not be read; {done} were done.")
+        ends = f", and {cut} not to the end" if cut else ""
+        raise InputError(f"{failed} of {total} inputs could not be read{ends}; {done} were done.")
+    if cut:
+        raise InputError(f"{cut} of {total} inputs could not be read to the end; what was there is done.")
 
 
 def _shown(wish: Wish, first: "list[Item | Stream]") -> str:
@@ -209,7 +218,9 @@ def _shown(wish: Wish, first: "list[Item | Stream]") -> str:
 
 
 def _run_pictures(items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", as_json: bool) -> tuple[int, int]:
-    """Do pictures; returns how many were done and how many could not be read."""
+    """Do pictures; returns how many were done and how many could not be read. A signal ends it, and Interrupted is raised then."""
+    from cvtasks.media.prefetch import shut
+
     ticker, done, failed = Ticker(), 0, 0
 
     def report(error: CVTasksError) -> None:
@@ -222,18 +233,21 @@ def _run_pictures(items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", 
         ticker.clear()
         say(remark)
 
-    for one in job.pictures(items, report, tell):
-        done += 1
-        job.sink.record(one.record, one.answer)
-        if as_json:
-            print(dumps(one.record), flush=True)
-        ticker.clear()
-        where = f" → {', '.join(map(str, one.files))}" if one.files else ""
-        say(f"{one.record['source']}: {job.model.recipe.task.summary(one.answer)}{where}")
-        ticker.show(f"{done} pictures")
-        if viewer and one.drawn is not None:
-            viewer.show(one.drawn, {"picture": one.record["source"]})
+    with stop_asked() as asked, shut(job.pictures(items, report, tell, stop=asked)) as finished:
+        for one in finished:
+            done += 1
+            job.sink.record(one.record, one.answer)
+            if as_json:
+                print(dumps(one.record), flush=True)
+            ticker.clear()
+            where = f" → {', '.join(map(str, one.files))}" if one.files else ""
+            say(f"{one.record['source']}: {job.model.recipe.task.summary(one.answer)}{where}")
+            ticker.show(f"{done} pictures")
+            if viewer and one.drawn is not None:
+                viewer.show(one.drawn, {"picture": one.record["source"]})
     ticker.clear()
+    if asked.is_set():
+        raise Interrupted
     if viewer and done:
         hold(viewer)
     return done, failed

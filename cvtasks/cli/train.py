@@ -1,5 +1,6 @@
 """`cvtasks train`."""
 
+import os
 import shlex
 import sys
 from contextlib import suppress
@@ -11,6 +12,7 @@ import typer
 
 from cvtasks.cli.output import Ticker, duration, say, start_keras, tell
 from cvtasks.errors import DataError, UsageError
+from cvtasks.files import cannot_write, check_folder, check_new_folder, name_held, numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,7 @@ _SCORES = 3  # that an epoch's line shows; the history has all
 
 
 def train(
+    context: typer.Context,
     what: Annotated[
         str,
         typer.Argument(
@@ -69,6 +72,8 @@ def train(
         raise UsageError(f"--resume goes on with the recipe in its folder and takes no {given[0]}. Leave it out.")
     if not resume and not what:
         raise UsageError("train needs a task, a recipe file or --resume DIR. Example: cvtasks train segment --data DATA")
+    if output and not dry_run:
+        check_new_folder(output)
     from cvtasks.preflight import check_device, choose_device, fitting_batch
     from cvtasks.recipe import read_recipe
     from cvtasks.zoo import RECIPE
@@ -87,7 +92,7 @@ def train(
         recipe, folder = read_recipe(resume / RECIPE), resume
     else:
         recipe = read_recipe(what, overrides) if what.endswith(".toml") else new_recipe(what, overrides)
-        folder = output or unused_folder(recipe)
+        folder = output or unused_folder(recipe, None if dry_run else context)
     choose_device(device)
     if batch == "auto":
         recipe = replace(recipe, train=replace(recipe.train, batch=fitting_batch(recipe)))
@@ -152,13 +157,21 @@ def validation_split(recipe: "Recipe") -> str:
     return "val"
 
 
-def unused_folder(recipe: "Recipe") -> Path:
-    """`runs/TASK-BACKBONE`, with a number where that exists."""
+def unused_folder(recipe: "Recipe", context: typer.Context | None = None) -> Path:
+    """`runs/TASK-BACKBONE`, with a number where that exists; held as long as the context, if one is given, lasts."""
     base = Path("runs") / f"{recipe.task.name}-{recipe.backbone}"
-    number, folder = 1, base
-    while folder.exists():
-        number += 1
-        folder = base.with_name(f"{base.name}-{number}")
+    check_folder(base.parent)
+    for name in numbered(base.name):
+        folder = base.with_name(name)
+        if not os.path.lexists(folder):
+            try:
+                if context:
+                    context.with_resource(name_held(folder.parent, name))
+            except FileExistsError:  # another run that begins just now
+                continue
+            except OSError as error:
+                raise cannot_write(folder, error) from error
+            break
     return folder
 
 

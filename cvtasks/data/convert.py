@@ -1,19 +1,21 @@
 """A data set for detection, written anew in another format. What was there is not touched."""
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from cvtasks.answers import Boxes
 from cvtasks.data.detection import BoxesSource
 from cvtasks.errors import DataError, UsageError, did_you_mean
-from cvtasks.files import write_bytes, write_text
+from cvtasks.files import folder_held, made_beside, publish, write_bytes, write_text
 from cvtasks.formats.coco import coco_document
 from cvtasks.formats.reading import read_text, readable
 from cvtasks.formats.voc import voc_xml
 from cvtasks.formats.yolo import SPLITS, parse_yaml, yolo_text, yolo_yaml
 from cvtasks.media.names import safe_stem
-from cvtasks.text import dumps, listed
+from cvtasks.text import dumps, encodable, listed
 
 FORMATS = ("voc", "coco", "yolo")
 
@@ -31,7 +33,8 @@ def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]
 
     Raises:
         UsageError: an unknown format, or the format has no such split. DataError: the split exists, has other classes than
-            the folder's, two pictures would get one name, or a truth of the source cannot be used.
+            the folder's, two pictures would get one name, another file has a name that is needed, or a truth of the source
+            cannot be used. OutputError: the folder cannot be written, or another run writes into it.
     """
     if to not in FORMATS:
         raise UsageError(f"a data set is written as one of {', '.join(FORMATS)}; got {to!r}. {did_you_mean(to, FORMATS)}")
@@ -40,12 +43,13 @@ def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]
         raise UsageError(f"the split of a {to} data set must be {known}; got {split!r}. Give it another name.")
     classes, remarks = _writable(source.classes, to)
     truths = [replace(source.truth(index), classes=classes) for index in range(len(source))]
-    if to == "voc":
-        _write_voc(source, classes, truths, folder, split)
-    elif to == "coco":
-        _write_coco(source, classes, truths, folder, split)
-    else:
-        _write_yolo(source, classes, truths, folder, split)
+    with folder_held(folder):
+        if to == "voc":
+            _write_voc(source, classes, truths, folder, split)
+        elif to == "coco":
+            _write_coco(source, classes, truths, folder, split)
+        else:
+            _write_yolo(source, classes, truths, folder, split)
     return [*remarks, *_lost(to, truths)]
 
 
@@ -54,14 +58,14 @@ def _write_voc(source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes
     _classes(folder / "classes.txt", classes)
     pictures = _copy(source, folder / "JPEGImages")
     for picture, truth in zip(pictures, truths, strict=True):
-        write_text(folder / "Annotations" / f"{picture.stem}.xml", voc_xml(truth, picture.name))
-    write_text(listed, "".join(f"{picture.stem}\n" for picture in pictures))
+        _write_new(folder / "Annotations" / f"{picture.stem}.xml", voc_xml(truth, picture.name))
+    _write_new(listed, "".join(f"{picture.stem}\n" for picture in pictures))
 
 
 def _write_coco(source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str) -> None:
     path = _new(folder / "annotations" / f"instances_{split}.json")
     names = [picture.name for picture in _copy(source, folder / "images" / split)]
-    write_text(path, dumps(coco_document(zip(names, truths, strict=True), classes)) + "\n")
+    _write_new(path, dumps(coco_document(zip(names, truths, strict=True), classes)) + "\n")
 
 
 def _write_yolo(source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str) -> None:
@@ -71,9 +75,11 @@ def _write_yolo(source: BoxesSource, classes: tuple[str, ...], truths: list[Boxe
         there = parse_yaml(read_text(yaml), str(yaml))
         _agree(yaml, there.classes, classes)
         splits |= there.splits.keys()
+        if read_text(yaml) != yolo_yaml(classes, _in_order(there.splits)):
+            raise DataError(f"{str(yaml)!r} is not as `data convert` writes it, and would lose by it. Choose another folder.")
     for picture, truth in zip(_copy(source, folder / "images" / split), truths, strict=True):
-        write_text(folder / "labels" / split / f"{picture.stem}.txt", yolo_text(truth))
-    write_text(yaml, yolo_yaml(classes, tuple(name for name in SPLITS if name in splits)))
+        _write_new(folder / "labels" / split / f"{picture.stem}.txt", yolo_text(truth))
+    write_text(yaml, yolo_yaml(classes, _in_order(splits)))
 
 
 def _writable(classes: tuple[str, ...], to: str) -> tuple[tuple[str, ...], list[str]]:
@@ -90,9 +96,12 @@ def _writable(classes: tuple[str, ...], to: str) -> tuple[tuple[str, ...], list[
             f"Pascal VOC writes every name in one line; of the classes {', '.join(map(repr, classes))} two would be the same. "
             "Rename one."
         )
-    return written, [
-        f"Pascal VOC writes names in one line; characters of these were escaped: {len(changed)}"
-    ] if changed else []
+    remark = f"Pascal VOC writes names in one line; characters of these were escaped: {len(changed)}"
+    return written, [remark] if changed else []
+
+
+def _in_order(splits: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in SPLITS if name in splits)
 
 
 def _new(path: Path) -> Path:
@@ -105,7 +114,7 @@ def _classes(path: Path, classes: tuple[str, ...]) -> None:
     if path.exists():
         _agree(path, tuple(read_text(path).splitlines()), classes)
     else:
-        write_text(path, "".join(f"{name}\n" for name in classes))
+        _write_new(path, "".join(f"{name}\n" for name in classes))
 
 
 def _agree(path: Path, there: tuple[str, ...], classes: tuple[str, ...]) -> None:
@@ -132,11 +141,21 @@ def _copy(source: BoxesSource, folder: Path) -> list[Path]:
     for picture, copy in zip(source.pictures, copies, strict=True):
         with readable(picture):
             content = picture.read_bytes()
-        if copy.exists() and copy.read_bytes() != content:
-            raise DataError(f"{str(copy)!r} exists and is another picture than {str(picture)!r}. Choose another folder.")
-        if not copy.exists():
-            write_bytes(copy, content)
+        _write_new(copy, content, f"another picture than {str(picture)!r}")
     return copies
+
+
+def _write_new(path: Path, content: str | bytes, otherwise: str = "another file than the one to be written") -> None:
+    """Write a file of a name that is free; one that is there already must be the same, byte for byte."""
+    content = encodable(content).encode() if isinstance(content, str) else content
+    if not os.path.lexists(path):
+        with made_beside(path.parent) as place:
+            write_bytes(place / "made", content)
+            with suppress(FileExistsError):  # it appeared just now: it is looked at like any other
+                publish({place / "made": path})
+                return
+    if not path.is_file() or path.read_bytes() != content:
+        raise DataError(f"{str(path)!r} exists and is {otherwise}. Choose another folder.")
 
 
 def _clash(stems: list[str]) -> bool:

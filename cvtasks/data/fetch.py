@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cvtasks.data.archives import ENDINGS, unpack
 from cvtasks.data.known import KnownData, RemoteFile, is_complete
-from cvtasks.errors import CVTasksError, DataError
+from cvtasks.errors import DataError, OutputError
 from cvtasks.files import cannot_write, write_text
 from cvtasks.media.download import download_file
 
@@ -29,7 +29,7 @@ def fetch(known: KnownData, place: Path, base: str = "", report: Report = lambda
 
     Raises:
         DataError: a file cannot be had, is another one, or an archive holds what is refused.
-        CVTasksError: the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
     if is_complete(known, place):
         return False
@@ -83,6 +83,6 @@ def _unpack_all(known: KnownData, place: Path, report: Report) -> None:
         try:
             made.rename(target)
         except OSError as error:
-            raise CVTasksError(f"{str(target)!r} could not be put in its place: {error}. Nothing is changed there.") from error
+            raise OutputError(f"{str(target)!r} could not be put in its place: {error}. Nothing is changed there.") from error
     for archive in archives:
         archive.unlink()

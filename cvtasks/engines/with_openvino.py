@@ -3,6 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -95,14 +96,19 @@ class OpenVINOEngine:
         """Canvases (H, W, 3) uint8 RGB → activated outputs, float32, in the same order; a few are under way at a time."""
         idle = [self._compiled.create_infer_request() for _ in range(self._requests + 1 if self._requests > 1 else 1)]
         busy: deque[ov.InferRequest] = deque()
-        for image in images:
-            if not idle:
+        try:
+            for image in images:
+                if not idle:
+                    yield self._finish(busy, idle)
+                request = idle.pop()
+                request.start_async([ov.Tensor(np.ascontiguousarray(image[None]))], share_inputs=True)
+                busy.append(request)
+            while busy:
                 yield self._finish(busy, idle)
-            request = idle.pop()
-            request.start_async([ov.Tensor(np.ascontiguousarray(image[None]))], share_inputs=True)
-            busy.append(request)
-        while busy:
-            yield self._finish(busy, idle)
+        finally:
+            for request in busy:  # left early: what still computes reads memory that is about to go
+                with suppress(RuntimeError):
+                    request.wait()
 
     def _finish(self, busy: deque, idle: list) -> np.ndarray:
         request = busy.popleft()

@@ -81,6 +81,27 @@ def what_an_address_gives(url: str, timeout_s: float = 5.0) -> Literal["picture"
     return "video" if is_video(head) else "picture"
 
 
+def has_its_end(path: str) -> bool:
+    """Whether a file is an AVI that has all the bytes that it declares. Its frames have no times that would tell.
+
+    It is one RIFF chunk after the other, each with its length (OpenDML AVI extensions, 1996).
+    """
+    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for names that are too long
+        return False
+    try:
+        with Path(path).open("rb") as file:
+            size, place = os.fstat(file.fileno()).st_size, 0
+            while place < size:
+                file.seek(place)
+                head = file.read(8)
+                if head[:4] != b"RIFF":
+                    return False
+                place += 8 + int.from_bytes(head[4:], "little") + int.from_bytes(head[4:], "little") % 2
+            return place == size
+    except (OSError, ValueError):
+        return False
+
+
 def open_video(path: str, name: str | None = None) -> Capture:
     """Open a video file; `name` is what errors call it.
 

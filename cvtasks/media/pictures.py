@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cvtasks.errors import CVTasksError, DataError, InputError, UsageError, did_you_mean
+from cvtasks.errors import DataError, InputError, OutputError, UsageError, did_you_mean
 from cvtasks.files import write_bytes
 from cvtasks.media.headers import Header, damaged, foreign, read_header
 from cvtasks.media.regular_file import read_regular_file
@@ -129,7 +129,7 @@ def write_picture(path: str | Path, image: np.ndarray) -> None:
     """Write `image` (h, w, 3) uint8 RGB to `path`, whole or not at all, as JPEG, PNG or WebP by the ending of its name.
 
     Raises:
-        UsageError: another ending. CVTasksError: the file cannot be written or the picture is too large for the kind.
+        UsageError: another ending. OutputError: the file cannot be written or the picture is too large for the kind.
         ValueError: `image` has another shape or type.
     """
     suffix = Path(path).suffix.lower()
@@ -146,7 +146,7 @@ def write_picture(path: str | Path, image: np.ndarray) -> None:
         done = False
     if not done:
         height, width = image.shape[:2]
-        raise CVTasksError(
+        raise OutputError(
             f"A side must have at most 65,500 pixels in a JPEG and 16,383 in a WebP; {str(path)!r} was to hold {width} x "
             f"{height}. Write a .png."
         )
@@ -160,7 +160,7 @@ def write_mask(path: str | Path, ids: np.ndarray, palette: np.ndarray) -> None:
         palette: (256, 3) uint8 RGB. It changes the look alone: `read_mask` returns the same ids under any palette.
 
     Raises:
-        CVTasksError: the file cannot be written. ValueError: a shape or a type is another.
+        OutputError: the file cannot be written. ValueError: a shape or a type is another.
     """
     if ids.dtype != np.uint8 or ids.ndim != 2 or ids.size == 0:
         raise ValueError(f"A mask must be (h, w) uint8, not empty; got {ids.shape} {ids.dtype}.")

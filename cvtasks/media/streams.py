@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from cvtasks.media.addresses import shown, stem_of
-from cvtasks.media.capture import Capture, open_camera, open_video
+from cvtasks.media.capture import Capture, has_its_end, open_camera, open_video
 from cvtasks.media.names import safe_stem
 from cvtasks.media.served import open_address
 from cvtasks.media.video import Video
@@ -35,7 +35,9 @@ class Stream:
 
     def open(self, *, every: int = 1, most: int = 0, realtime: bool | None = None) -> Video:
         """Open it for reading; see `Video`, also for the errors."""
-        return Video(self._connect, repr(self.source), live=self.live, every=every, most=most, realtime=realtime)
+        complete = not self.live and has_its_end(self.source)
+        name, live = repr(self.source), self.live
+        return Video(self._connect, name, live=live, every=every, most=most, realtime=realtime, complete=complete)
 
 
 def video_stream(path: str) -> Stream:

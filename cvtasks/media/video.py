@@ -55,6 +55,7 @@ class Video:
         every: give every n-th frame only.
         most: end after this many frames; 0 for never.
         realtime: give the newest frame each time and drop those between, files at their own speed; None: if it is live.
+        complete: it is known not to be cut short.
 
     Attributes:
         rate: frames a second, before `every`; a guess where the source does not say, and for all that is live.
@@ -74,6 +75,7 @@ class Video:
         every: int = 1,
         most: int = 0,
         realtime: bool | None = None,
+        complete: bool = False,
     ) -> None:
         self.live, self.realtime = live, live if realtime is None else realtime
         self.lost = self.dropped = self.reconnected = self._read = self._uneven = 0
@@ -81,6 +83,7 @@ class Video:
         self._connect, self._name, self._every, self._most = connect, name, every, most
         self._stop = threading.Event()
         self._vanished = self._ended = False
+        self._complete = complete
         self._capture = connect()
         declared = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.declared = int(declared) if not live and 0 < declared < 1e9 else 0
@@ -112,15 +115,23 @@ class Video:
     def notes(self) -> list[str]:
         """What was not as it should be so far, in sentences without an end."""
         missing = 0 if self._varies() else self.declared - self._read
-        cut = self._ended and missing > max(1, 0.01 * self.declared)
+        fewer = self._ended and missing > max(1, 0.01 * self.declared)
+        why = "it is cut short" if self.cut_short else "it is damaged"
         several = [
             (self.dropped, f"{_frames(self.dropped)} dropped, overtaken by newer ones"),
-            (self.lost and not cut, f"{_frames(self.lost)} damaged and left out"),
-            (cut, f"its header declares {_frames(self.declared)}, {self._read} could be read: it is cut short or damaged"),
+            (self.lost and not fewer, f"{_frames(self.lost)} damaged and left out"),
+            (fewer, f"its header declares {_frames(self.declared)}, {self._read} could be read: {why}"),
             (self.reconnected, f"the connection was lost, and made again {self.reconnected}×"),
             (self._vanished, f"the source vanished; {RECONNECTS} attempts to reconnect failed"),
         ]
         return [text for true, text in several if true]
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether a file was read to its end, and that came before the one that its header declares."""
+        most = max(1, 0.01 * self.declared)
+        missing = min(self.declared - self._read, self.declared - 1 - self._last_s * float(self.rate))
+        return self._ended and not self._complete and not self._varies() and missing > most
 
     def _varies(self) -> bool:
         """Whether the rate varies, so that frames are no measure: a header without their number has its length × a rate."""

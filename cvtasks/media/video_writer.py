@@ -10,8 +10,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from cvtasks.errors import CVTasksError
-from cvtasks.files import cannot_write, written_whole
+from cvtasks.errors import OutputError
+from cvtasks.files import as_meant, cannot_write, made_beside, publish_new
 from cvtasks.media.capture import plain_path, quiet_opencv
 
 # Of x264's presets, ultrafast makes much larger files, and veryfast would hold up the stages before it.
@@ -46,6 +46,8 @@ class Encoder(Protocol):
 class VideoWriter:
     """Writes frames to an MP4, whole or not at all; the file appears under its name when it is closed.
 
+    If something has that name by then, it is left alone and the file gets the next number, as `clip-2.mp4`.
+
     With `every_frame` each has the time that it had, whether the rate is constant or not; an encoder that knows constant rates
     alone repeats frames to come near to that. Otherwise the rate is constant: where frames are missing, the one before is
     repeated, and where more come than `rate` says, they are left out. The length stays either way. The first frame decides about
@@ -75,7 +77,7 @@ class VideoWriter:
         """Add a frame, (h, w, 3) uint8 RGB, that was taken at `time_s`.
 
         Raises:
-            CVTasksError: the file cannot be written.
+            OutputError: the file cannot be written.
         """
         if self._encoder is None:
             self._start = time_s
@@ -124,13 +126,20 @@ class VideoWriter:
         """Finish the file, also after an error or an interruption; returns it, or None if no frame came.
 
         Raises:
-            CVTasksError: it cannot be written.
+            OutputError: it cannot be written.
         """
-        with self._finish:  # renames the file, unless finishing it fails
-            if self._encoder is None:
+        encoder, self._encoder, self._image = self._encoder, None, None
+        with self._finish:
+            if encoder is None:
                 return None
-            encoder, self._encoder, self._image = self._encoder, None, None
-            encoder.close()
+            try:
+                encoder.close()
+                folder, stem, suffix = self.path.parent, self.path.stem, self.path.suffix
+                self.path = publish_new(folder, stem, {suffix: self._part})[0]
+            except OutputError as error:
+                raise as_meant(self.path, error) from error
+            except OSError as error:
+                raise cannot_write(self.path, error) from error
         return self.path
 
     def notes(self) -> list[str]:
@@ -154,14 +163,20 @@ class VideoWriter:
     def _open(self, image: np.ndarray) -> Encoder:
         self._size = image.shape[:2]
         even = self._size[0] + self._size[0] % 2, self._size[1] + self._size[1] % 2
-        part = self._finish.enter_context(written_whole(self.path))
-        encoder = open_encoder(self._finish.enter_context(plain_path(part)), self._rate, even)
+        self._part = self._finish.enter_context(made_beside(self.path.parent)) / "video.mp4"
+        try:
+            encoder = open_encoder(self._finish.enter_context(plain_path(self._part)), self._rate, even)
+        except OutputError as error:
+            raise as_meant(self.path, error) from error
         self._plays = encoder.plays_in_browsers
         return encoder
 
     def _encode(self, image: np.ndarray | None, at: float) -> None:
         if self._encoder is not None and image is not None:
-            self._encoder.write(image, at)
+            try:
+                self._encoder.write(image, at)
+            except OutputError as error:
+                raise as_meant(self.path, error) from error
             self.written += 1
 
     def _begin_again(self) -> None:
@@ -169,7 +184,10 @@ class VideoWriter:
         if not isinstance(self._encoder, _OpenCV) or not self.written:
             return
         self._finer = max(2, math.ceil(_FINE / self._rate))
-        before, self._encoder = self._encoder, self._encoder.finer(self._finer)
+        try:
+            before, self._encoder = self._encoder, self._encoder.finer(self._finer)
+        except LookupError as error:  # it could write a file before: now there is no room
+            raise cannot_write(self.path, OSError("a second file could not be begun beside it")) from error
         self.written = 0
         try:
             for image in before.frames():
@@ -196,7 +214,7 @@ def open_encoder(path: str, rate: Fraction, size: tuple[int, int]) -> Encoder:
     """The best encoder there is, for a file of (height, width), both even.
 
     Raises:
-        CVTasksError: the file cannot be written.
+        OutputError: the file cannot be written, or there is no encoder.
     """
     try:
         return _PyAV(path, rate, size)
@@ -207,7 +225,7 @@ def open_encoder(path: str, rate: Fraction, size: tuple[int, int]) -> Encoder:
             return _OpenCV(path, rate, size, code)
         except LookupError:
             continue
-    raise CVTasksError('This OpenCV writes no MP4. Install an encoder: pip install "cvtasks[video]".')
+    raise OutputError('This OpenCV writes no MP4. Install an encoder: pip install "cvtasks[video]".')
 
 
 class _PyAV:
@@ -241,11 +259,13 @@ class _PyAV:
         self._mux(frame)
 
     def close(self) -> None:
-        self._mux(None)
         try:
-            self._container.close()
-        except self._av.FFmpegError as error:
-            raise cannot_write(self._path, error) from error
+            self._mux(None)
+        finally:
+            try:
+                self._container.close()
+            except self._av.FFmpegError as error:
+                raise cannot_write(self._path, error) from error
 
     def _mux(self, frame: object | None) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import cv2
 import numpy as np
 
-from cvtasks.errors import UsageError
+from cvtasks.errors import OutputError, UsageError
 from cvtasks.media.page import Page
 
 Kind = Literal["auto", "window", "browser"]
@@ -99,8 +99,11 @@ class Window:
             scale = min(1.0, 1280 / image.shape[1], 800 / image.shape[0])
             cv2.resizeWindow(self._title, round(image.shape[1] * scale), round(image.shape[0] * scale))
             self._sized = True
-        cv2.setWindowTitle(self._title, " · ".join([self._title, *(f"{name} {value}" for name, value in facts.items())]))
-        cv2.imshow(self._title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        try:
+            cv2.setWindowTitle(self._title, " · ".join([self._title, *(f"{name} {value}" for name, value in facts.items())]))
+            cv2.imshow(self._title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        except cv2.error as error:
+            raise OutputError(f"the window could not be drawn: {error.err or error}. Use --show browser.") from error
         self.rest(0.001)
 
     def wait_for_somebody(self, seconds: float) -> None:

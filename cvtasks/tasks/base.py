@@ -66,6 +66,9 @@ class Task(ABC):
     files_on_request: ClassVar[tuple[str, ...]] = ()
     """Further kinds that `write` knows; they are saved where they are asked for."""
 
+    columns: ClassVar[tuple[str, ...]] = ()
+    """What `rows` calls the columns of a CSV file, in their order; they stand there too where no row does."""
+
     start: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Table → key → value that a new recipe for this task begins with, where the recipe's own defaults are not the best."""
 
@@ -160,7 +163,7 @@ class Task(ABC):
 
     @abstractmethod
     def rows(self, answer: Answer) -> list[dict[str, Any]]:
-        """The answer's rows of a CSV file, all with the same columns."""
+        """The answer's rows of a CSV file, each with the task's `columns`."""
 
     @abstractmethod
     def write(self, kind: str, stem: Path, answer: Answer, source: str) -> Path:

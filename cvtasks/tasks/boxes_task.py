@@ -20,6 +20,7 @@ class BoxesTask(Task, ABC):
 
     answer: ClassVar[type] = Boxes
     files_on_request: ClassVar[tuple[str, ...]] = ("voc", "yolo")
+    columns: ClassVar[tuple[str, ...]] = ("class", "score", "x1", "y1", "x2", "y2")
 
     def keep(self, answer: Boxes, names: Sequence[str]) -> Boxes:
         """The objects of these classes."""

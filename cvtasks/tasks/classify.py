@@ -52,6 +52,7 @@ class Classify(Task):
 
     name: ClassVar[str] = "classify"
     answer: ClassVar[type] = Labels
+    columns: ClassVar[tuple[str, ...]] = ("class", "score")
     aligned: ClassVar[bool] = False
 
     start_size: ClassVar[int] = 224

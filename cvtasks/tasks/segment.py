@@ -49,6 +49,7 @@ class Segment(Task):
     name: ClassVar[str] = "segment"
     answer: ClassVar[type] = Mask
     files: ClassVar[tuple[str, ...]] = ("mask",)
+    columns: ClassVar[tuple[str, ...]] = ("class", "pixels", "share")
 
     start: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "data": {"scale": (0.6, 1.4), "colour": 0.3},
