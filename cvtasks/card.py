@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvtasks.answers import Labels
+from cvtasks.data.held_out import NAMES
+from cvtasks.data.opening import title as place
 from cvtasks.files import write_bytes, write_text
 from cvtasks.recipe import Recipe
 from cvtasks.text import code, markdown, one_line
@@ -36,6 +38,9 @@ def write_card(
     metrics = "\n".join(f"- **{name}: {_number(number)}**" for name, number in scores["metrics"].items())
     start = f"weights from {code(Path(recipe.train.weights).name)}" if recipe.train.weights else "random weights"
     others = "" if recipe.task.answer is Labels else f"; classes that are not named above count as {recipe.data.others}"
+    measured = code(place(scores["data"], scores["split"]))
+    if recipe.data.held_out:
+        measured = f"{code(place(scores['data'], recipe.data.train))} that were set aside ({recipe.data.held_out:g} of it; `{NAMES}`)"
     looks = "after the last epoch" if recipe.train.validate_every >= recipe.train.epochs else "which also chose the best epoch"
     title = one_line(folder.name)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.suffix in (".safetensors", ".xml", ".bin"))
@@ -50,7 +55,7 @@ cvtasks {recipe.task.name} picture.jpg --model {shlex.quote(title)}
 
 ## Scores
 
-On {scores["images"]} pictures of {code(f"{scores['data']}:{scores['split']}")}, at their own size, by the {scores["engine"]} engine in
+On {scores["images"]} pictures of {measured}, at their own size, by the {scores["engine"]} engine in
 {scores["precision"]}:
 
 {metrics}
@@ -62,7 +67,7 @@ On {scores["images"]} pictures of {code(f"{scores['data']}:{scores['split']}")},
 ## How it was made
 
 - command: {code(command)}
-- data: {train_images} pictures of {code(f"{recipe.data.path}:{recipe.data.train}")}{others}
+- data: {train_images} pictures of {code(place(recipe.data.path, recipe.data.train))}{others}
 - start: backbone with {start}, head with random weights; seed {recipe.train.seed}
 - {recipe.train.epochs} epochs, {training_seconds / 60:.0f} minutes; the best epoch was {best_epoch}
 - machine: {machine}

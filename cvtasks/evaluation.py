@@ -1,7 +1,7 @@
 """Evaluation: a task's metric over a source, by any engine. Names no task."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ def evaluate(
     canvas: tuple[int, int],
     source: Source,
     on_picture: Callable[[str, np.ndarray, Answer, Answer], None] = lambda name, image, truth, prediction: None,
+    only: Sequence[str] | None = None,
 ) -> Metric:
     """Predict every picture of the source and count it; truth and prediction at the picture's own size.
 
     Args:
+        only: classes that are counted where predictions have others too; None for all.
         on_picture: called with (name, picture (h, w, 3), truth, prediction) after each.
     """
 
@@ -40,13 +42,14 @@ def evaluate(
 
     metric = task.metric(source.classes)
     for (name, truth), image, prediction in predict(engine, task, source.classes, canvas, pictures()):
+        prediction = task.keep(prediction, only) if only else prediction
         metric.add(truth, prediction)
         on_picture(name, image, truth, prediction)
     return metric
 
 
-def score_saved(saved: Saved, task: Task, source: Source) -> Metric:
-    """Score saved predictions against every picture of the source.
+def score_saved(saved: Saved, task: Task, source: Source, only: Sequence[str] | None = None) -> Metric:
+    """Score saved predictions against every picture of the source; `only` as for `evaluate`.
 
     Raises:
         DataError: a picture has no record where it must have one, or more than one; a prediction does not fit its picture,
@@ -57,7 +60,7 @@ def score_saved(saved: Saved, task: Task, source: Source) -> Metric:
         sample = source[index]
         entry = saved.pop(sample.name, sample.truth)
         try:
-            metric.add(sample.truth, entry.answer)
+            metric.add(sample.truth, task.keep(entry.answer, only) if only else entry.answer)
         except ValueError as error:
             raise DataError(f"{entry.place} does not fit the picture {sample.name!r}: {error}") from error
     saved.check_empty()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tomllib
+import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,8 +141,12 @@ class Recipe:
         write_text(path, self.to_toml())
 
 
-def read_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
-    """Read a recipe file; `overrides` are "key=value" with a dotted key and a TOML value.
+Override = str | tuple[str, Any]
+"""A change to a recipe: "key=value" with a dotted key and a TOML value, or such a key and the value itself."""
+
+
+def read_recipe(path: str | Path, overrides: Iterable[Override] = ()) -> Recipe:
+    """Read a recipe file, and change it by the `overrides`.
 
     Raises:
         ModelError: no such file, no TOML, an unknown key, a value of the wrong type or out of bounds.
@@ -166,7 +171,7 @@ def read_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
         raise ModelError(f"{str(path)!r}: {error}") from error
 
 
-def parse_recipe(document: Mapping[str, Any], overrides: Iterable[str] = ()) -> Recipe:
+def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()) -> Recipe:
     """Check a parsed TOML document and make a recipe of it.
 
     >>> parse_recipe({"task": "segment", "backbone": "tiny", "sise": 64})
@@ -208,19 +213,44 @@ def _check_values(document: Mapping[str, Any]) -> None:
         )
 
 
-def _overridden(document: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+def key_of(override: Override) -> str:
+    """The dotted key that an override changes.
+
+    >>> key_of("train.epochs = 40"), key_of(("data.path", "a=b"))
+    ('train.epochs', 'data.path')
+    """
+    return (override if isinstance(override, tuple) else override.partition("="))[0].strip()
+
+
+def _overridden(document: Mapping[str, Any], overrides: Iterable[Override]) -> dict[str, Any]:
     result = {key: dict(value) if isinstance(value, Mapping) else value for key, value in document.items()}
     for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals or not key or key.count(".") > 1:
+        key = key_of(override)
+        if not key or key.count(".") > 1 or (isinstance(override, str) and "=" not in override):
             raise ModelError(f"an override is `key=value` or `table.key=value`; got {override!r}. Example: train.epochs=40")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except (ValueError, RecursionError):
-            value = text  # a bare word is a string
-        table, _, name = key.strip().rpartition(".")
+        table, _, name = key.rpartition(".")
+        value = override[1] if isinstance(override, tuple) else _value(override.partition("=")[2], _is_word(table, name))
         target = result.setdefault(table, {}) if table else result
         if not isinstance(target, dict):
             raise ModelError(f"`{table}` is no table of a recipe, so `{key}` cannot be set.")
         target[name] = value
     return result
+
+
+def _value(text: str, word: bool) -> Any:
+    """A TOML value, or the text as it stands where it is none: a bare word, a path. If a `word` is wanted, nothing but a TOML
+    string is taken for a value, so that a folder may be called 2024."""
+    try:
+        document = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    if len(document) > 1 or (word and not isinstance(document["value"], str)):
+        return text
+    return document["value"]
+
+
+def _is_word(table: str, name: str) -> bool:
+    """Whether a key's value is a string."""
+    kind = {"": Recipe, "data": Data, "train": Train, **TASKS}.get(table)
+    hint = typing.get_type_hints(kind).get(name) if kind else None
+    return hint is str or (typing.get_origin(hint) is Literal and all(isinstance(one, str) for one in typing.get_args(hint)))

@@ -10,7 +10,9 @@ class Data:
 
     Attributes:
         path: the data set, as for `--data`.
-        train, validate: names of the splits.
+        train, validate: names of the splits. "val", "valid" and "validation" are one name.
+        held_out: share of the training split that is set aside to validate on, 0 to 0.9, drawn by `train.seed` and by class; then
+            `validate` is empty. A run names these images in `validation.txt`.
         others: what a class of the data that the recipe does not name becomes: "background" or "void"; as a label it plays no part.
         faulty: what cannot be used of the data: "refuse" to begin, or "drop" it, aloud: an object (of an unknown class, with a
             box that cannot be), or else its picture. What is left out is background to the network.
@@ -34,6 +36,7 @@ class Data:
     path: str = ""
     train: str = "train"
     validate: str = "val"
+    held_out: float = 0.0
     others: Literal["background", "void"] = "background"
     faulty: Literal["refuse", "drop"] = "refuse"
     crop: int = 0
@@ -51,8 +54,14 @@ class Data:
     visible: float = 0.25
     workers: int = 2
 
+    @property
+    def validated_on(self) -> str:
+        """The split that is validated on, in a word or in words."""
+        return f"{self.held_out:g} of {self.train or 'all'} set aside" if self.held_out else self.validate
+
 
 DATA_BOUNDS: dict[str, tuple[float, float]] = {
+    "held_out": (0, 0.9),
     "crop": (0, 4096),
     "scale": (0.1, 10),
     "rotate": (0, 180),

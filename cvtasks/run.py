@@ -3,23 +3,22 @@
 import shutil
 import tempfile
 import time
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from cvtasks.answers import Labels
 from cvtasks.card import CARD, write_card, write_curves
-from cvtasks.data import Source, open_source
+from cvtasks.data import Source, opening
 from cvtasks.data.fingerprint import fingerprint
-from cvtasks.data.fitted import Part, fitted, without_faults
-from cvtasks.data.statistics import shows_nothing
+from cvtasks.data.fitted import Part
+from cvtasks.data.held_out import NAMES, write_names
+from cvtasks.data.opening import Sources
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.with_openvino import GRAPH
-from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.evaluation import evaluate
 from cvtasks.evaluation import report as measured
 from cvtasks.files import cannot_write, sha256, write_text
@@ -41,59 +40,17 @@ from cvtasks.zoo import RECIPE, WEIGHTS
 _PICTURES = 8
 
 
-@dataclass(frozen=True)
-class Sources:
-    """The two splits of a recipe's data set, with the recipe's classes."""
-
-    train: Source
-    validate: Source
-
-
-def open_sources(recipe: Recipe, report: Report) -> Sources:
-    """Open and check both splits; says what was recognised, and what is left out.
-
-    Raises:
-        DataError: there are faults, and the recipe does not say to drop what has them; or nothing to learn from is left.
-    """
-    opened = {}
-    for split in (recipe.data.train, recipe.data.validate):
-        faults: list[CVTasksError] = []
-        source = open_source(recipe.data.path, split, recipe.task.answer, faults.append)
-        count = len(source)
-        source = without_faults(source, faults)
-        if faults and recipe.data.faulty == "refuse":
-            raise DataError(
-                f"{len(faults)} faults in {split!r}, the first: {faults[0]} `cvtasks data check` lists them all; "
-                "`--set data.faulty=drop` leaves out what has them."
-            )
-        report.on_message(f"data: {source.format}, {recipe.data.path}:{split}, {len(source)} pictures")
-        if faults:
-            rules = Counter(fault.rule or "cannot be read" for fault in faults)
-            counts = ", ".join(f"{rule}: {number}" for rule, number in rules.items())
-            report.on_message(
-                f"data: left out as faulty: {counts}; whole pictures among it: {count - len(source)}. The first: {faults[0]}"
-            )
-        opened[split] = fitted(source, recipe)
-        for remark in opened[split].remarks():
-            report.on_message(f"data: {remark}")
-    others = [name for name in source.classes if name not in recipe.classes]
-    if others:
-        fate = "play no part" if source.kind is Labels else f"become {recipe.data.others}"
-        report.on_message(f"data: {len(others)} classes that the recipe does not name {fate}")
-    learned = opened[recipe.data.train]
-    if all(shows_nothing(learned.truth(index)) for index in range(len(learned))):
-        raise DataError(
-            f"training needs at least one picture that shows one of the classes {', '.join(recipe.classes)}; {len(learned)} pictures "
-            f"of {recipe.data.train!r} show none. Check the recipe's `classes` and the data."
-        )
-    return Sources(learned, opened[recipe.data.validate])
+def open_sources(recipe: Recipe, report: Report, folder: Path | None = None) -> Sources:
+    """`cvtasks.data.opening.open_sources`, heard by a report."""
+    return opening.open_sources(recipe, report.on_message, folder)
 
 
 def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool = False) -> dict[str, Any]:
     """Train, keep the best weights, make the graph, measure it, write the card; returns what `metrics.json` holds.
 
     Args:
-        folder: must not exist yet, unless `resume`; then the recipe that lies in it is the one that counts.
+        folder: must not exist yet, unless `resume`; then the recipe that lies in it is the one that counts, but for `data.path`,
+            where the same data may lie elsewhere now.
         command: what the user typed, for the card.
 
     Raises:
@@ -101,18 +58,24 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
     """
     begun = time.time()
     if resume:
-        recipe = read_recipe(folder / RECIPE)
+        before, place = read_recipe(folder / RECIPE), recipe.data.path
+        recipe = replace(before, data=replace(before.data, path=place))
         if (folder / CARD).exists():
             raise UsageError(f"{str(folder)!r} holds a finished model; there is nothing to resume. Train into another folder.")
         _check_checkpoints(folder / CHECKPOINTS, report)
-    sources = open_sources(recipe, report)
+    recipe = opening.settled(recipe)
+    sources = open_sources(recipe, report, folder if resume else None)
     prints = {"train": fingerprint(sources.train), "validate": fingerprint(sources.validate)}
     if resume:
         check_data(folder, prints)
+        if recipe.data.path != before.data.path:
+            recipe.save(folder / RECIPE)
     else:
         check_start(recipe)
         _new_folder(folder, recipe)
         write_facts(folder, command, recipe.train.seed, prints)
+        if recipe.data.held_out:
+            write_names(folder / NAMES, sources.validate)
     log = Log(folder / LOG, report)
     log.note("resumed" if resume else "begun", command=command, seed=recipe.train.seed, machine=machine())
     with Lock(folder):
@@ -159,6 +122,7 @@ def check_start(recipe: Recipe) -> None:
 
 def rehearse(recipe: Recipe, report: Report) -> None:
     """Open and check the data, and train one step in a folder that is thrown away."""
+    recipe = opening.settled(recipe)
     sources = open_sources(recipe, report)
     check_start(recipe)
     one = Sources(Part(sources.train, range(min(recipe.train.batch, len(sources.train)))), Part(sources.validate, [0]))
@@ -186,7 +150,7 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
     recipe = replace(recipe, task=recipe.task.tuned(metric))
     recipe.save(folder / RECIPE)
     _show(recipe, model.engine, validation, folder / "samples")
-    finished = measured(folder.name, recipe.data.path, recipe.data.validate, len(validation), model.engine, metric)
+    finished = measured(folder.name, recipe.data.path, recipe.data.validated_on, len(validation), model.engine, metric)
     write_text(folder / "metrics.json", dumps(finished, indent=2) + "\n")
     return finished
 

@@ -157,13 +157,12 @@ def convert(
     cvtasks data convert VOCdevkit/VOC2012:train voc-as-coco --to coco
     cvtasks data convert coco:val2017 coco-as-yolo --to yolo --split val
     """
-    from cvtasks.data import split_of
     from cvtasks.data.convert import convert as write
     from cvtasks.files import check_folder
 
     check_folder(folder)
     opened = _open(source, "detect")
-    for remark in [*opened.remarks(), *write(opened, to, folder, split or split_of(source)[1])]:
+    for remark in [*opened.remarks(), *write(opened, to, folder, split or opened.split)]:
         say(f"data: {remark}")
     say(f"{len(opened)} pictures → {folder}")
 
@@ -203,9 +202,12 @@ def get(
 
 def _open(data: str, task: str) -> "Source":
     from cvtasks.data import open_source, split_of
+    from cvtasks.data.opening import title
     from cvtasks.tasks import TASKS
 
     path, split = split_of(data)
     opened = open_source(path, split, TASKS[task].answer)
-    say(f"data: {opened.format}, {data}, {len(opened)} pictures")
+    say(f"data: {opened.format}, {title(path, opened.split)}, {len(opened)} pictures")
+    if opened.taken_for:
+        say(f"data: {opened.taken_for}")
     return opened

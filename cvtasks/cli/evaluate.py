@@ -15,8 +15,12 @@ def evaluate(
     context: typer.Context,
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A name of `cvtasks models`, or a folder that train wrote.")],
     data: Annotated[
-        str, typer.Option(metavar="DATA[:SPLIT]", help="The data set; without a split, the recipe's validation split.")
+        str, typer.Option(metavar="DATA[:SPLIT]", help="The data set; without a split, what the model was validated on.")
     ] = "",
+    map_: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="DATA'S=MODEL'S", help="A class of the data is one of the model; several with commas."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")] = False,
     predictions: Annotated[
         Path | None,
@@ -40,9 +44,13 @@ def evaluate(
     cvtasks evaluate segment-mobilenet-voc --data VOCdevkit/VOC2012:val
     cvtasks evaluate detect-mobilenet-voc --data VOCdevkit/VOC2012:val -o report
     cvtasks evaluate segment-mobilenet-voc --data VOCdevkit/VOC2012:val --predictions outputs/segment/records.jsonl
+    cvtasks evaluate detect-mobilenet-voc --data coco:val2017 --map "person=person,bird=bird"
+
+    The classes that data and model share are scored; the others are named.
     """
-    from cvtasks.data import open_source, split_of
-    from cvtasks.data.fitted import fitted
+    from cvtasks.data.fitted import Part, fitted
+    from cvtasks.data.opening import open_to_evaluate, title
+    from cvtasks.data.shared_classes import Renamed, differences, read_map, shared
     from cvtasks.evaluation import check_new, report, score_saved, write_report
     from cvtasks.evaluation import evaluate as measure
     from cvtasks.files import folder_held
@@ -56,18 +64,25 @@ def evaluate(
         check_new(output)
     folder = model_folder(model)
     recipe = read_recipe(folder / RECIPE)
-    path, split = split_of(data or recipe.data.path)
-    if not path:
+    if not (data or recipe.data.path):
         raise UsageError("evaluate needs data, and the model's recipe names none. Give --data DATA:SPLIT")
-    split = split or ("" if path.endswith(".json") else recipe.data.validate)  # a COCO file is one split without a name
-    opened = open_source(path, split, recipe.task.answer)
-    source = fitted(opened, recipe)
-    say(f"data: {opened.format}, {path}:{split}, {len(source)} pictures")
+    found = open_to_evaluate(recipe, folder, data, say)
+    path, split, opened = found.path, found.split, found.source
+    names = read_map(map_ or (), opened, recipe.classes)
+    which = Renamed(opened, names) if names else opened
+    both = shared(which, recipe.classes)
+    which = which if found.kept is None else Part(which, found.kept)
+    source = fitted(which, recipe, lacking=True)
+    say(f"data: {opened.format}, {title(path, split)}, {len(source)} pictures")
+    for line in (opened.taken_for, *differences(both, recipe)):
+        if line:
+            say(f"data: {line}")
+    only = both.classes if both.model and not recipe.task.selection else None  # elsewhere each image has its one answer
     if predictions:
-        saved = read_predictions(predictions, recipe.task, opened, recipe.classes)
+        saved = read_predictions(predictions, recipe.task, opened, recipe.classes, names)
         for line in (saved.format, *saved.remarks):
             say(f"predictions: {line}")
-        metric = score_saved(saved, recipe.task, source)
+        metric = score_saved(saved, recipe.task, source, only)
         result = report(str(predictions), path, split, len(source), None, metric)
     else:
         if engine == "keras" or device == "gpu":
@@ -80,9 +95,14 @@ def evaluate(
             done += 1
             ticker.show(f"{done} of {len(source)} pictures")
 
-        metric = measure(loaded.engine, recipe.task, recipe.canvas, source, count)
+        metric = measure(loaded.engine, recipe.task, recipe.canvas, source, count, only)
         ticker.clear()
         result = report(loaded.name, path, split, len(source), loaded.engine, metric)
+    result["classes"] = {name: row for name, row in result["classes"].items() if name in both.classes}
+    if both.model or both.data:
+        result["not_scored"] = {"model": list(both.model), "data": list(both.data)}
+    if names:
+        result["map"] = names
     for remark in source.remarks():
         say(f"data: {remark}")
     if output:

@@ -15,9 +15,11 @@ from cvtasks.errors import DataError, UsageError
 from cvtasks.files import cannot_write, check_folder, check_new_folder, name_held, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from cvtasks.recipe import Recipe
+    from cvtasks.answers import Answer
+    from cvtasks.data import Source
+    from cvtasks.recipe import Override, Recipe
     from cvtasks.training import Epoch, Report
 
 _SCORES = 3  # that an epoch's line shows; the history has all
@@ -32,7 +34,10 @@ def train(
         ),
     ] = "",
     data: Annotated[
-        str, typer.Option(metavar="DATA", help="Folder of the data set; DATA:SPLIT names the training split.")
+        str,
+        typer.Option(
+            metavar="DATA", help="Folder of the data set; DATA:SPLIT names the training split. With --resume: where it is now."
+        ),
     ] = "",
     backbone: Annotated[str, typer.Option(help="Name of the backbone, such as mobilenet, resnet50, vgg16.")] = "",
     size: Annotated[int, typer.Option(help="Side of the network's square canvas in pixels.")] = 0,
@@ -62,11 +67,11 @@ def train(
     cvtasks train detect --data my-data/data.yaml --backbone mobilenet --weights imagenet
     cvtasks train models/segment-mobilenet-voc/recipe.toml --data VOCdevkit/VOC2012 -o runs/mine
     cvtasks train --resume runs/mine
+
+    Data without a split to validate on (val, valid or validation) have a fifth of the images to train on set aside for it.
     """
     given = [
-        name
-        for name, value in (("TASK|RECIPE", what), ("--output", output), ("--data", data), ("--set", set_), ("--batch", batch))
-        if value
+        name for name, value in (("TASK|RECIPE", what), ("--output", output), ("--set", set_), ("--batch", batch)) if value
     ]
     if resume and given:
         raise UsageError(f"--resume goes on with the recipe in its folder and takes no {given[0]}. Leave it out.")
@@ -74,24 +79,26 @@ def train(
         raise UsageError("train needs a task, a recipe file or --resume DIR. Example: cvtasks train segment --data DATA")
     if output and not dry_run:
         check_new_folder(output)
+    from cvtasks.data import split_of
     from cvtasks.preflight import check_device, choose_device, fitting_batch
     from cvtasks.recipe import read_recipe
     from cvtasks.zoo import RECIPE
 
-    overrides = [
-        *([f'data.path="{split_data(data)[0]}"'] if data else []),
-        *([f'data.train="{split_data(data)[1]}"'] if data and split_data(data)[1] else []),
-        *([f'backbone="{backbone}"'] if backbone else []),
-        *([f"size={size}"] if size else []),
-        *([f'train.weights="{weights}"'] if weights else []),
+    path, split = split_of(data)
+    overrides: list[Override] = [  # values, never text that would have to be read: a path may hold any sign
+        *([("data.path", path)] if data else []),
+        *([("data.train", split)] if split else []),
+        *([("backbone", backbone)] if backbone else []),
+        *([("size", size)] if size else []),
+        *([("train.weights", weights)] if weights else []),
         *([f"train.batch={batch}"] if batch and batch != "auto" else []),
-        *([f"classes={[name.strip() for name in classes.split(',')]}"] if classes else []),
+        *([("classes", [name.strip() for name in classes.split(",")])] if classes else []),
         *(set_ or []),
     ]
     if resume:
-        recipe, folder = read_recipe(resume / RECIPE), resume
+        recipe, folder = moved(read_recipe(resume / RECIPE), path, split), resume
     else:
-        recipe = read_recipe(what, overrides) if what.endswith(".toml") else new_recipe(what, overrides)
+        recipe = file_recipe(what, overrides) if what.endswith(".toml") else new_recipe(what, overrides)
         folder = output or unused_folder(recipe, None if dry_run else context)
     choose_device(device)
     if batch == "auto":
@@ -115,46 +122,58 @@ def train(
     say(f"written to {folder}")
 
 
-def split_data(data: str) -> tuple[str, str]:
-    """DATA[:SPLIT] → (path, split)."""
-    from cvtasks.data import split_of
+def moved(recipe: "Recipe", path: str, split: str) -> "Recipe":
+    """The recipe of a run with its data at another path, if one is given."""
+    if split:
+        raise UsageError(
+            f"--resume goes on with the splits of its recipe; --data says where the data are now. Leave ':{split}' out."
+        )
+    return replace(recipe, data=replace(recipe.data, path=path)) if path else recipe
 
-    return split_of(data)
+
+def file_recipe(path: str, overrides: "list[Override]") -> "Recipe":
+    """The recipe of a file with the overrides, its splits called as the data call them."""
+    from cvtasks.data.opening import settled
+    from cvtasks.recipe import key_of, read_recipe
+
+    recipe = read_recipe(path, overrides)
+    if not recipe.data.path:
+        raise DataError("training needs data. Give --data PATH, the folder of a data set.")
+    return settled(recipe, say, named="data.validate" in map(key_of, overrides))
 
 
-def new_recipe(task: str, overrides: list[str]) -> "Recipe":
+def new_recipe(task: str, overrides: "list[Override]") -> "Recipe":
     """A recipe for a task: what is usual for it, the overrides and the classes of the data."""
     from cvtasks.data import open_source
-    from cvtasks.recipe import parse_recipe
+    from cvtasks.data.opening import settled
+    from cvtasks.recipe import key_of, parse_recipe
     from cvtasks.tasks import TASKS
 
     document: dict[str, Any] = {"task": task, "backbone": "mobilenet", "size": 320, "classes": ["background", "object"]}
     if task in TASKS:
         document["size"] = TASKS[task].start_size
         document |= {table: dict(values) for table, values in TASKS[task].start.items()}
-    if any(override.startswith("train.weights=") for override in overrides):
+    changed = set(map(key_of, overrides))
+    if "train.weights" in changed:
         document.setdefault("train", {})["backbone_rate"] = 0.2  # what was learned before is not to be lost in the first steps
     recipe = parse_recipe(document, overrides)
     if not recipe.data.path:
         raise DataError("training needs data. Give --data PATH, the folder of a data set.")
-    source = open_source(recipe.data.path, recipe.data.train, recipe.task.answer)
-    if not any(override.startswith("data.validate=") for override in overrides):
-        document["data"] = {**document.get("data", {}), "validate": validation_split(recipe)}
-    named = any(override.startswith("classes=") for override in overrides)
-    classes = recipe.classes if named else source.classes
-    truths = (source.truth(index).with_classes(classes) for index in range(len(source)))
-    return parse_recipe({**document, "classes": list(classes), task: recipe.task.suited(truths)}, overrides)
+    data = settled(recipe, say, named="data.validate" in changed).data
+    source = open_source(data.path, data.train, recipe.task.answer, lambda error: None)  # faults are told when all is checked
+    classes = recipe.classes if "classes" in changed else source.classes
+    suited = recipe.task.suited(readable_truths(source, classes))
+    splits = [(f"data.{name}", getattr(data, name)) for name in ("train", "validate", "held_out")]
+    return parse_recipe({**document, "classes": list(classes), task: suited}, [*overrides, *splits])
 
 
-def validation_split(recipe: "Recipe") -> str:
-    """The first of the usual names that the data have; "val" where they have none, so that whoever opens it complains."""
-    from cvtasks.data import open_source
+def readable_truths(source: "Source", classes: tuple[str, ...]) -> "Iterator[Answer]":
+    """The truths of a source that can be read, with these classes."""
+    from cvtasks.errors import CVTasksError
 
-    for split in ("val", "test"):
-        with suppress(DataError):
-            open_source(recipe.data.path, split, recipe.task.answer)
-            return split
-    return "val"
+    for index in range(len(source)):
+        with suppress(CVTasksError):
+            yield source.truth(index).with_classes(classes)
 
 
 def unused_folder(recipe: "Recipe", context: typer.Context | None = None) -> Path:

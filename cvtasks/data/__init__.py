@@ -1,6 +1,6 @@
 """Sources: where samples come from. The format is recognised from what lies at the path."""
 
-import os
+from pathlib import Path
 
 from cvtasks.answers import Answer, Boxes, Labels
 from cvtasks.data.box_labels import COCOLabels, VOCLabels, YOLOLabels
@@ -18,7 +18,7 @@ from cvtasks.data.yolo import YOLODetection
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import readable
 
-__all__ = ["SOURCES", "Remapped", "Source", "open_source", "split_of"]
+__all__ = ["SOURCES", "Remapped", "Source", "open_source", "split_of", "splits_of"]
 
 SOURCES: tuple[type[Source], ...] = (
     *(VOCSegmentation, MaskFolders),
@@ -31,39 +31,53 @@ SOURCES: tuple[type[Source], ...] = (
 def split_of(data: str) -> tuple[str, str]:
     """DATA of the command line → (path, split); the split is empty where none was given.
 
-    >>> split_of("VOCdevkit/VOC2012:val")
-    ('VOCdevkit/VOC2012', 'val')
+    >>> split_of("VOCdevkit/VOC2012:val"), split_of(r"C:\\data"), split_of(r"C:\\data:val")
+    (('VOCdevkit/VOC2012', 'val'), ('C:\\\\data', ''), ('C:\\\\data', 'val'))
     """
     path, colon, split = data.rpartition(":")
-    if not colon or "/" in split or "\\" in split or os.path.exists(data):  # noqa: PTH110 - Path.exists raises for names that are too long
+    if not colon or "/" in split or "\\" in split:
         return data, ""
-    return path, split
+    try:
+        whole = Path(data).exists()
+    except OSError:  # no file can have this name
+        whole = False
+    return (data, "") if whole else (path, split)
 
 
 def open_source(path: str, split: str, kind: type[Answer], complain: Complain = strictly) -> Source:
     """Open the data set at `path`, or the fetched one of that name, for a task whose truth is of type `kind`.
 
     Args:
+        split: its name; "val", "valid" and "validation" are one. Empty for the only split there is.
         complain: about files that are missing, and whatever cannot be used; if it returns, that is left out.
 
     Raises:
         DataError: nothing is there, its layout is not known, or the split does not exist.
     """
     with readable(path):
-        return _open(path, split, kind, complain)
+        source, root = _recognised(path, kind)
+        return source(root, split, complain)
 
 
-def _open(path: str, split: str, kind: type[Answer], complain: Complain) -> Source:
+def splits_of(path: str, kind: type[Answer]) -> tuple[str, ...]:
+    """Names of the splits of the data set at `path`; one empty name where all of it is one split. Errors as `open_source`'s."""
+    with readable(path):
+        source, root = _recognised(path, kind)
+        return source.splits_at(root)
+
+
+def _recognised(path: str, kind: type[Answer]) -> tuple[type[Source], Path]:
+    """The format of the data set at `path`, and its root."""
     root = resolve(path)
     fitting = [source for source in SOURCES if source.kind is kind]
     if path:
         for source in fitting:
             if source.is_at(root):
-                return source(root, split, complain)
+                return source, root
     if not path or not root.is_dir():
         files = {Boxes: ", or its COCO JSON or YOLO YAML", Labels: ", or its CSV, COCO JSON or YOLO YAML"}.get(kind, "")
         raise DataError(
-            f"a data set is a folder{files}; {path!r} is none. Give --data PATH or `data.path` in the recipe, or the name of a "
+            f"a data set is a folder{files}; {path[:300]!r} is none. Give --data PATH or `data.path` in the recipe, or the name of a "
             f"data set that `cvtasks data get` fetches: {', '.join(KNOWN)}."
         )
     below = [

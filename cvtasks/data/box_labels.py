@@ -30,9 +30,15 @@ class BoxLabels(Source):
         """Whether the boxes lie at `root`."""
         return cls.boxes.is_at(root)
 
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """The boxes' own."""
+        return cls.boxes.splits_at(root)
+
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         self._boxes = self.boxes(root, split, complain)
         self.classes, self.files = self._boxes.classes, self._boxes.files
+        self.split, self.taken_for = self._boxes.split, self._boxes.taken_for
 
     def __len__(self) -> int:
         return len(self._boxes)
@@ -40,6 +46,10 @@ class BoxLabels(Source):
     def __getitem__(self, index: int) -> Sample:
         sample = self._boxes[index]
         return Sample(sample.image, self.truth(index), sample.name)
+
+    def name(self, index: int) -> str:
+        """The boxes' own."""
+        return self._boxes.name(index)
 
     def truth(self, index: int) -> Labels:
         """The labels of one sample; its picture is not decoded."""

@@ -11,7 +11,7 @@ import numpy as np
 from cvtasks.answers import Answer, Boxes, Labels, Mask
 from cvtasks.data import open_source
 from cvtasks.data.duplicates import Look, look_at, twins
-from cvtasks.data.source import Source
+from cvtasks.data.source import VALIDATION, Source
 from cvtasks.data.statistics import shows_nothing
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.reading import RESIZED, ZERO_BASED, readable
@@ -79,7 +79,7 @@ def check(
     """
     complaints: list[CVTasksError] = []
     source = open_source(path, split, kind, complaints.append)
-    others, unopened = _others(path, split, kind)
+    others, unopened = _others(path, source.split, kind)
     with readable(path):
         found = tuple(_findings(source, split, others, complaints, on_sample))
     return Checked(source.format, len(source), (*found, *unopened))
@@ -122,6 +122,8 @@ def _findings(
                     f"no picture may be in two splits; {one.name!r} of {split!r} and {other.name!r} of {name!r} are {how}."
                 )
                 yield Finding(level, "picture in two splits", one.name, reason)
+    if source.taken_for:
+        yield Finding("note", "classes not listed", "", source.taken_for)
     yield from _alike(source.classes)
     yield from _balance(truths, source.classes)
 
@@ -129,7 +131,7 @@ def _findings(
 def _others(path: str, split: str, kind: type[Answer]) -> tuple[dict[str, Source], list[Finding]]:
     """The splits that must not share pictures with this one, where they exist, and a note for each that cannot be opened."""
     found, unopened = {}, []
-    for name in _AGAINST.get(split, ()):
+    for name in _AGAINST.get("val" if split.casefold() in VALIDATION else split.casefold(), ()):
         try:
             found[name] = open_source(path, name, kind, lambda error: None)
         except DataError as error:

@@ -27,10 +27,15 @@ class CIFARLabels(ArrayLabels):
         """Whether the files of one of the splits lie at `root`."""
         return bool(_splits(root))
 
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """Those of "train" and "test" that have batches."""
+        return tuple(_splits(root))
+
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(root, split, complain)
         splits = _splits(root)
-        check_split(split, splits, root)
+        self.split = split = check_split(split, splits, root)
         names = root / "batches.meta.txt"
         self.classes = class_names(names)
         records = np.concatenate([_read(path) for path in splits[split]])

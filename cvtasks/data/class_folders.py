@@ -36,22 +36,22 @@ class ClassFolders(FileLabels):
             return False
         return any(_has_picture(folder) for folder in [*folders, *(child for folder in folders for child in _folders(folder))])
 
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """The folders that hold folders."""
+        return tuple(folder.name for folder in _parents(root)) or ("",)
+
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(root, split, complain)
-        folders = _folders(root)
-        parents = [folder for folder in folders if _folders(folder)]
-        holders = [folder for folder in folders if _has_picture(folder)]
+        parents = _parents(root)
+        holders = [folder for folder in _folders(root) if _has_picture(folder)]
         if parents and holders:
             raise DataError(
                 "a folder below the root must be a split, which holds folders alone, or a class, which holds pictures alone, and "
                 f"all must be the same; {str(parents[0])!r} holds folders and {str(holders[0])!r} pictures. Move one of them away."
             )
-        splits = [folder.name for folder in parents]
-        if splits:
-            check_split(split, splits, root)
-        if split and not splits:
-            raise DataError(f'{str(root)!r} has no splits: its folders are classes; got "{split}". Leave the split empty.')
-        homes = [root / name for name in splits] or [root]
+        self.split = split = check_split(split, self.splits_at(root), root)
+        homes = parents or [root]
         titles = _titles(root, {folder.name for home in homes for folder in _folders(home)})
         self.classes = tuple(titles.values())
         place = {name: index for index, name in enumerate(titles)}
@@ -83,6 +83,11 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 def _folders(folder: Path) -> list[Path]:
     return [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
+
+
+def _parents(root: Path) -> list[Path]:
+    """The folders that are splits, if they hold nothing but folders."""
+    return [folder for folder in _folders(root) if _folders(folder)]
 
 
 def _is_picture(name: str) -> bool:

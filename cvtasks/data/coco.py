@@ -35,16 +35,20 @@ class COCODetection(BoxesSource):
         """Whether `root` is a JSON file, or a folder with one for each split."""
         return _is_json(root) or bool(_splits(root))
 
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """The names of the JSON files; a file itself has no splits."""
+        return ("",) if root.is_file() else tuple(_splits(root))
+
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(root, split, complain)
         if root.is_file():
-            if split:
-                raise DataError(f'a JSON file is one split without a name; got "{split}" of {str(root)!r}. Give the folder.')
+            check_split(split, ("",), root)
             path, split = root, root.stem.removeprefix("instances_")
             root = root.parents[1] if root.parent.name == "annotations" else root.parent
         else:
             files = _splits(root)
-            check_split(split, files, root)
+            self.split = split = check_split(split, files, root)
             path = files[split]
         self._path = path
         content = parse_coco(read_annotation(path, _MOST), str(path), complain)

@@ -34,14 +34,19 @@ class CSVLabels(FileLabels):
         """Whether `root` is a CSV file or a folder with a `labels.csv`."""
         return _csv(root) is not None
 
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """What stands in the column `split`."""
+        path = _csv(root)
+        return tuple(sorted({row[3] for row in _rows(path)})) if path else ()
+
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(root, split, complain)
         path = _csv(root)
         if path is None:
             raise DataError(f"CSV labels need a file 'labels.csv'; {str(root)!r} has none. Write it.")
         rows = _rows(path)
-        splits = {row[3] for row in rows}
-        check_split(split, splits, path)
+        self.split = split = check_split(split, sorted({row[3] for row in rows}), path)
         names = path.parent / "classes.txt"
         self.classes = (
             class_names(names) if names.is_file() else tuple(sorted({label for _, _, labels, _ in rows for label in labels}))

@@ -40,6 +40,10 @@ class BoxesSource(Source):
         image = read_picture(self.pictures[index])
         return Sample(image, self._truth(index, image.shape[:2])[0], self.names[index])
 
+    def name(self, index: int) -> str:
+        """The name of one sample."""
+        return self.names[index]
+
     def truth(self, index: int) -> Boxes:
         """The objects of one sample; its picture is not decoded."""
         return self._look(index)[0]

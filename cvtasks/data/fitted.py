@@ -12,13 +12,16 @@ from cvtasks.recipe import Recipe
 from cvtasks.tasks import Task
 
 
-def fitted(source: Source, recipe: Recipe) -> Source:
+def fitted(source: Source, recipe: Recipe, *, lacking: bool = False) -> Source:
     """The source with the recipe's classes and nothing but pictures that its task can use.
+
+    Args:
+        lacking: the source need not have all classes of the recipe.
 
     Raises:
         DataError: a class of the recipe is none of the source, or no picture can be used.
     """
-    remapped = Remapped(source, recipe.classes, recipe.data.others)
+    remapped = Remapped(source, recipe.classes, recipe.data.others, lacking=lacking)
     return Selected(remapped, recipe.task) if recipe.task.selection else remapped
 
 
@@ -57,6 +60,7 @@ class Part(Source):
         self.format, self.layout, self.kind, self.classes = source.format, source.layout, source.kind, source.classes
         self.files = [source.files[index] for index in kept] if source.files else ()
         self.truth_files = [source.truth_files[index] for index in kept] if source.truth_files else ()
+        self.split, self.taken_for = source.split, source.taken_for
         self._source, self._kept = source, kept
 
     @classmethod
@@ -69,6 +73,10 @@ class Part(Source):
 
     def __getitem__(self, index: int) -> Sample:
         return self._source[self._kept[index]]
+
+    def name(self, index: int) -> str:
+        """The wrapped source's."""
+        return self._source.name(self._kept[index])
 
     def truth(self, index: int) -> Answer:
         """The wrapped source's."""

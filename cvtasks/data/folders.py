@@ -25,16 +25,18 @@ class MaskFolders(MaskSource):
         """Whether both folders lie at `root`."""
         return (root / "images").is_dir() and (root / "masks").is_dir()
 
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """The folders in `images/`."""
+        folders = (folder.name for folder in (root / "images").iterdir() if folder.is_dir())
+        return tuple(sorted(name for name in folders if not name.startswith("."))) or ("",)
+
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         names = root / "classes.txt"
         if not names.is_file():
             raise DataError(f"image and mask folders need {str(names)!r}, one class a line, background first. Write it.")
         self.classes = class_names(names)
-        splits = sorted(folder.name for folder in (root / "images").iterdir() if folder.is_dir())
-        if splits:
-            check_split(split, splits, root)
-        if split and not splits:
-            raise DataError(f'{str(root)!r} has no splits, as {str(root / "images")!r} has no folders; got "{split}".')
+        self.split = split = check_split(split, self.splits_at(root), root)
         images, masks = root / "images" / split, root / "masks" / split
         pictures = sorted(file for file in images.iterdir() if file.suffix.lower() in PICTURES)
         stems = {file.stem for file in pictures}

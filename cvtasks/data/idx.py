@@ -31,10 +31,14 @@ class IdxLabels(ArrayLabels):
         """Whether pictures of one of the splits lie at `root`."""
         return bool(_splits(root))
 
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """Those of "train" and "test" that have images."""
+        return tuple(_splits(root))
+
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(root, split, complain)
-        splits = _splits(root)
-        check_split(split, splits, root)
+        self.split = split = check_split(split, _splits(root), root)
         self.images = _read(root, f"{_STEMS[split]}-images-idx3-ubyte", 3)
         self.labels = _read(root, f"{_STEMS[split]}-labels-idx1-ubyte", 1)
         if len(self.images) != len(self.labels):

@@ -48,6 +48,10 @@ class FileLabels(LabelsSource):
     def __getitem__(self, index: int) -> Sample:
         return Sample(read_picture(self.files[index]), self.truth(index), self.names[index])
 
+    def name(self, index: int) -> str:
+        """The name of one sample."""
+        return self.names[index]
+
     def faults(self, index: int) -> list[CVTasksError]:
         """What is wrong with the picture's header."""
         try:
@@ -70,17 +74,17 @@ class ArrayLabels(LabelsSource):
     images: np.ndarray
     labels: np.ndarray
 
-    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        super().__init__(root, split, complain)
-        self._split = split
-
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: int) -> Sample:
         image = self.images[index]
         rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
-        return Sample(rgb, self.truth(index), f"{self._split}-{index:05d}")
+        return Sample(rgb, self.truth(index), self.name(index))
+
+    def name(self, index: int) -> str:
+        """Its split and its place there."""
+        return f"{self.split}-{index:05d}"
 
     def _shown(self, index: int) -> tuple[int, ...]:
         return (int(self.labels[index]),)
@@ -88,10 +92,10 @@ class ArrayLabels(LabelsSource):
     def _check(self, root: Path, names: Path) -> None:
         """Raise DataError where there is no picture, or a label is no class; `names` is the file that names the classes."""
         if not len(self.labels):
-            raise DataError(f'a data set needs at least one picture; "{self._split}" of {str(root)!r} has none.')
+            raise DataError(f'a data set needs at least one picture; "{self.split}" of {str(root)!r} has none.')
         if self.labels.max() >= len(self.classes):
             raise DataError(
-                f'every label must be below {len(self.classes)}, the number of classes; "{self._split}" of {str(root)!r} has '
+                f'every label must be below {len(self.classes)}, the number of classes; "{self.split}" of {str(root)!r} has '
                 f"{int(self.labels.max())}. Name all classes in {str(names)!r}, one a line."
             )
 

@@ -23,11 +23,20 @@ class Source(ABC):
     """Type of its truth."""
 
     classes: tuple[str, ...]
+    split: str = ""
+    """The split's own name, which may be another than was asked for ("valid" for "val"); empty where it has none."""
+    taken_for: str = ""
+    """What was concluded about the classes because nothing says them, in a sentence to be said aloud; empty where they are said."""
 
     @classmethod
     @abstractmethod
     def is_at(cls, root: Path) -> bool:
         """Whether this format lies at `root`."""
+
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """Names of the splits of the data set of this format at `root`; one empty name where all of it is one split."""
+        return ("",)
 
     files: Sequence[Path] = ()
     """The picture of each sample; empty where pictures are no files of their own."""
@@ -55,6 +64,10 @@ class Source(ABC):
     def truth(self, index: int) -> Answer:
         """The truth of one sample alone."""
         return self[index].truth
+
+    def name(self, index: int) -> str:
+        """The name of one sample, as in `Sample`; subclasses know it without decoding the image."""
+        return self[index].name
 
     def called(self, index: int) -> str:
         """What errors call a sample that has not been read yet."""
@@ -121,13 +134,53 @@ def present(what: str, files: dict[str, list[Path]], complain: Complain = strict
     return [index for index in range(len(files["picture"])) if index not in gone]
 
 
-def check_split(split: str, splits: Iterable[str], place: Path) -> None:
-    """Raise DataError if `split` is none of the `splits` that the data set at `place` has; names the nearest."""
+VALIDATION = ("val", "valid", "validation")
+"""One name: what a split to validate on is called, in the order in which one is looked for."""
+
+
+def split_among(split: str, splits: Iterable[str]) -> str | None:
+    """The split that is meant by a name, or None: itself, or "val" by another of its names, whatever the case of the letters.
+
+    No name means the only split there is, and "all" the one that has no name. A year may stand before it, as in Pascal VOC.
+
+    >>> split_among("val", ["train", "valid"]), split_among("2007-valid", ["2007-val"]), split_among("train", ["Train"])
+    ('valid', '2007-val', 'Train')
+    >>> split_among("", ["default"]), split_among("all", [""]), split_among("", ["train", "val"]), split_among("test", ["train"])
+    ('default', '', None, None)
+    """
     known = list(splits)
-    if split not in known:
-        raise DataError(
-            f'"{split}" is no split of {str(place)!r}. {did_you_mean(split, known)} Write DATA:SPLIT.', "split unknown"
-        )
+    if split in known or (not split and len(known) == 1):
+        return split if split in known else known[0]
+    if known == [""]:
+        return "" if split == "all" else None
+    year, dash, name = split.rpartition("-")
+    alike = VALIDATION if name.casefold() in VALIDATION else (name,)
+    for wanted in dict.fromkeys((split, *(f"{year}{dash}{other}" for other in alike))):
+        for same in (str, str.casefold):
+            fitting = [one for one in known if same(one) == same(wanted)]
+            if len(fitting) == 1:
+                return fitting[0]
+    return None
+
+
+def check_split(split: str, splits: Iterable[str], place: Path) -> str:
+    """Return which of the `splits` of the data set at `place` is meant (`split_among`).
+
+    Raises:
+        DataError: none is; names the nearest.
+    """
+    known = list(splits)
+    found = split_among(split, known)
+    if found is not None:
+        return found
+    if known == [""]:
+        text = f'{str(place)!r} has no splits: it is one without a name; got "{split}". Leave the split out: write DATA alone.'
+    elif not split:
+        some = f"{', '.join(known[:20])}{' …' if len(known) > 20 else ''}"
+        text = f"one split must be named where there are several; {str(place)!r} has {some or 'none'}. Write DATA:SPLIT."
+    else:
+        text = f'"{split}" is no split of {str(place)!r}. {did_you_mean(split, known)} Write DATA:SPLIT.'
+    raise DataError(text, "split unknown")
 
 
 class MaskSource(Source):
@@ -143,6 +196,10 @@ class MaskSource(Source):
         picture, mask = self.pairs[index]
         image = read_picture(picture)
         return Sample(image, self._truth(mask, image.shape[:2]), encodable(picture.stem))
+
+    def name(self, index: int) -> str:
+        """The stem of the image's file."""
+        return encodable(self.pairs[index][0].stem)
 
     def truth(self, index: int) -> Mask:
         """The mask of one sample; its picture is not decoded."""
@@ -172,12 +229,16 @@ class MaskSource(Source):
 class Remapped(Source):
     """A source whose classes become `classes`; the classes of the data that are not among them become `others`.
 
+    Args:
+        lacking: some of `classes` may be none of the source, which then shows nothing of them.
+
     Raises:
-        DataError: a name of `classes` is not a class of the source.
+        DataError: a name of `classes` is not a class of the source; with `lacking`, none is, the background aside.
     """
 
-    def __init__(self, source: Source, classes: tuple[str, ...], others: str) -> None:
-        for name in classes:
+    def __init__(self, source: Source, classes: tuple[str, ...], others: str, *, lacking: bool = False) -> None:
+        things = classes[1:] if source.kind is Mask else classes
+        for name in () if lacking and set(things) & set(source.classes) else classes:
             if name not in source.classes:
                 raise DataError(
                     f'every class of the recipe must be one of the data ({source.format}); "{name}" is not. '
@@ -185,6 +246,7 @@ class Remapped(Source):
                 )
         self.format, self.layout, self.kind = source.format, source.layout, source.kind
         self.classes, self.files, self.truth_files = classes, source.files, source.truth_files
+        self.split, self.taken_for = source.split, source.taken_for
         self._source, self._others = source, others
 
     @classmethod
@@ -198,6 +260,10 @@ class Remapped(Source):
     def __getitem__(self, index: int) -> Sample:
         sample = self._source[index]
         return replace(sample, truth=sample.truth.with_classes(self.classes, self._others))
+
+    def name(self, index: int) -> str:
+        """The wrapped source's."""
+        return self._source.name(index)
 
     def truth(self, index: int) -> Answer:
         """The truth of one sample, with these classes."""

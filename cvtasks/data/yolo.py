@@ -32,13 +32,19 @@ class YOLODetection(BoxesSource):
         """Whether `root` is a YAML file or a folder that holds one of the usual name."""
         return _yaml(root) is not None
 
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """The splits that the YAML names."""
+        path = _yaml(root)
+        return tuple(parse_yaml(read_text(path, MEGABYTE), str(path)).splits) if path else ()
+
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(root, split, complain)
         path = _yaml(root)
         if path is None:
             raise DataError(f"a YOLO data set needs one of {', '.join(_YAML)}; {str(root)!r} has none. Write it.")
         content = parse_yaml(read_text(path, MEGABYTE), str(path))
-        check_split(split, content.splits, path)
+        self.split = split = check_split(split, content.splits, path)
         home = _home(content, path)
         pictures = [picture for place in content.splits[split] for picture in _pictures(place, home, path)]
         self.pictures = [pictures[index] for index in present(f'"{split}" of {str(path)!r}', {"picture": pictures}, complain)]

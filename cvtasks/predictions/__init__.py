@@ -1,23 +1,26 @@
 """Saved predictions: records of ours for every task; for boxes also COCO's results and Pascal VOC's text files."""
 
 import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cvtasks.answers import Boxes
+from cvtasks.answers import Answer, Boxes, Mask
 from cvtasks.data import Source
+from cvtasks.data.shared_classes import NONE, renamed
 from cvtasks.errors import DataError
-from cvtasks.predictions.boxes import COMP4, read_coco_document, read_coco_results, read_comp4
+from cvtasks.predictions.boxes import COMP4, passed_over, read_coco_document, read_coco_results, read_comp4
 from cvtasks.predictions.saved import Entry, Saved, lines, plain
 from cvtasks.tasks import Task
 
 __all__ = ["Entry", "Saved", "read_predictions"]
 
 
-def read_predictions(path: Path, task: Task, data: Source, classes: tuple[str, ...]) -> Saved:
+def read_predictions(path: Path, task: Task, data: Source, classes: tuple[str, ...], names: Mapping[str, str] = NONE) -> Saved:
     """Read saved predictions; the format is recognised from what lies there.
 
     - JSON lines, as the task commands write them. A record belongs to the picture whose file has the stem of its `source`.
@@ -29,41 +32,51 @@ def read_predictions(path: Path, task: Task, data: Source, classes: tuple[str, .
     Args:
         data: the data set with the classes it has; predictions of those that are not in `classes` are passed over.
         classes: what is scored.
+        names: the data's name of a class → its name in `classes`, where it is another; predictions may have either.
 
     Raises:
         DataError: nothing of this lies there, an entry is not as it should be, or a class is unknown.
     """
     if task.answer is Boxes:
         if path.is_dir() or COMP4.fullmatch(path.name):
-            return read_comp4(path, data, classes)
+            return read_comp4(path, data, classes, names)
         document = _whole_json(path)
         if isinstance(document, list):
-            return read_coco_results(path, document, data, classes)
+            return read_coco_results(path, document, data, classes, names)
         if isinstance(document, dict):
-            return read_coco_document(path, document, data, classes)
+            return read_coco_document(path, document, data, classes, names)
     if path.is_dir():
         raise DataError(
             f"predictions of {task.name} are a file of JSON lines; {str(path)!r} is a folder. Name the file in it."
         )
-    return _records(path, task, classes)
+    return _records(path, task, data, classes, names)
 
 
-def _records(path: Path, task: Task, classes: tuple[str, ...]) -> Saved:
+def _records(path: Path, task: Task, data: Source, classes: tuple[str, ...], names: Mapping[str, str]) -> Saved:
     entries: dict[str, list[Entry]] = {}
+    known, passed = tuple(dict.fromkeys((*classes, *data.classes))), Counter[str]()
     for number, line in enumerate(lines(path), start=1):
         place = f"line {number} of {str(path)!r}"
         try:
             record = json.loads(line)
             stem = Path(record["source"]).stem
             with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is refused
-                entry = Entry(record["source"], place, task.from_record(record, classes))
+                answer = task.from_record(record, known)
+                answer = renamed(answer, names)
+                passed.update(name for name in _names_in(answer) if name not in classes)
+                entry = Entry(record["source"], place, answer.with_classes(classes))
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise DataError(
                 f"every line must be a record of {task.name}, as `cvtasks {task.name} --json` prints it; {place} is not: "
                 f"{type(error).__name__}: {error}."
             ) from error
         entries.setdefault(stem, []).append(entry)
-    return Saved(path, "JSON lines", (), entries, plain, complete=True)
+    return Saved(path, "JSON lines", passed_over(passed), entries, plain, complete=True)
+
+
+def _names_in(answer: Answer) -> Iterable[str]:
+    """The name of each thing in an answer; of a mask, each class once."""
+    return answer.shares() if isinstance(answer, Mask) else answer.names
 
 
 def _whole_json(path: Path) -> Any:

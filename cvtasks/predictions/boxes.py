@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from cvtasks.answers import Boxes
 from cvtasks.data import Source
 from cvtasks.data.coco import COCODetection
+from cvtasks.data.shared_classes import NONE
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.voc import from_voc_corners
 from cvtasks.predictions.saved import Entry, Saved, lines, plain
@@ -21,7 +22,7 @@ COMP4 = re.compile(r"comp\d+_det_(?P<rest>.+)\.txt")
 _LARGEST = 1e18  # of an edge: areas stay within float32
 
 
-def read_comp4(path: Path, data: Source, classes: tuple[str, ...]) -> Saved:
+def read_comp4(path: Path, data: Source, classes: tuple[str, ...], names: Mapping[str, str] = NONE) -> Saved:
     """Read one file, or those of a folder, each with the predictions of one class: image, score and corners from 1."""
     files = sorted(path.glob("comp*_det_*.txt")) if path.is_dir() else [path]
     if not files:
@@ -34,7 +35,8 @@ def read_comp4(path: Path, data: Source, classes: tuple[str, ...]) -> Saved:
             raise DataError(
                 f"the name of {str(file)!r} must end in a class of the data; it does not. {did_you_mean(file.stem, data.classes)}"
             )
-        name = max(fitting, key=len)
+        longest = max(fitting, key=len)
+        name = names.get(longest, longest)
         seen.add(name)
         for number, line in enumerate(lines(file), start=1):
             place = f"line {number} of {str(file)!r}"
@@ -52,13 +54,15 @@ def read_comp4(path: Path, data: Source, classes: tuple[str, ...]) -> Saved:
                 passed[name] += 1
     without = [name for name in classes if name not in seen]
     remarks = [f"no file, so nothing found, for {', '.join(without)}"] if without else []
-    return Saved(path, "Pascal VOC comp4 files", (*remarks, *_passed(passed)), found.entries(str), plain, complete=False)
+    return Saved(path, "Pascal VOC comp4 files", (*remarks, *passed_over(passed)), found.entries(str), plain, complete=False)
 
 
-def read_coco_results(path: Path, document: list[Any], data: Source, classes: tuple[str, ...]) -> Saved:
+def read_coco_results(
+    path: Path, document: list[Any], data: Source, classes: tuple[str, ...], called: Mapping[str, str] = NONE
+) -> Saved:
     """Read a list of results; what their ids mean is up to the data."""
     if isinstance(data, COCODetection):
-        names = {str(number): name for name, number in data.category_ids.items()}
+        names = {str(number): called.get(name, name) for name, number in data.category_ids.items()}
         images = {str(number): name for name, number in data.image_ids.items()}
         found, passed = _coco(path, document, names, lambda image: images.get(image, f"image {image}"), classes)
         return Saved(path, "COCO results", passed, found.entries(str), str, complete=False)
@@ -70,7 +74,9 @@ def read_coco_results(path: Path, document: list[Any], data: Source, classes: tu
     )
 
 
-def read_coco_document(path: Path, document: dict[str, Any], data: Source, classes: tuple[str, ...]) -> Saved:
+def read_coco_document(
+    path: Path, document: dict[str, Any], data: Source, classes: tuple[str, ...], called: Mapping[str, str] = NONE
+) -> Saved:
     """Read a data set whose annotations have scores."""
     try:
         names = {str(entry["id"]): str(entry["name"]) for entry in document["categories"]}
@@ -88,6 +94,7 @@ def read_coco_document(path: Path, document: dict[str, Any], data: Source, class
             raise DataError(
                 f'every class must be one of the data; "{name}" of {str(path)!r} is not. {did_you_mean(name, classes)}'
             )
+    names = {number: called.get(name, name) for number, name in names.items()}
     found, passed = _coco(path, scored, names, lambda image: files[image], classes)
     return Saved(path, "COCO document", passed, found.entries(lambda file: PurePath(file).stem), plain, complete=False)
 
@@ -115,7 +122,7 @@ def _coco(
             found.add(image, place, classes.index(names[category]), score, xyxy)
         else:
             passed[names[category]] += 1
-    return found, _passed(passed)
+    return found, passed_over(passed)
 
 
 class _Found:
@@ -150,7 +157,7 @@ def _number(name: str) -> str:
     return name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name
 
 
-def _passed(counts: Counter) -> tuple[str, ...]:
+def passed_over(counts: Counter) -> tuple[str, ...]:
     """The remark about predictions of classes that are not scored."""
     names = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
     return (f"predictions of classes that the model does not have were passed over: {names}",) if names else ()

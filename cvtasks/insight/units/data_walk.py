@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cvtasks.answers import Labels
-from cvtasks.data import Source, open_source, split_of
+from cvtasks.data import Source, open_source, split_of, splits_of
 from cvtasks.errors import CVTasksError
 from cvtasks.media.pictures import read_picture
 from cvtasks.recipe import Recipe
@@ -47,9 +47,12 @@ class Walk:
             DataError: there is no such data set, or it has no picture.
         """
         path, split = split_of(data)
-        if recipe and not split and not path.endswith(".json"):
-            split = recipe.data.train
-        source = open_source(path, split, recipe.task.answer if recipe else Labels)
+        kind = recipe.task.answer if recipe else Labels
+        if recipe and not split:
+            splits = splits_of(path, kind)
+            split = recipe.data.train if len(splits) > 1 else ""
+        source = open_source(path, split, kind)
+        split = source.split
         total = len(source)
         some = 0 < limit < total
         chosen = [number * total // limit for number in range(limit)] if some else range(total)

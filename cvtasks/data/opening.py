@@ -1,0 +1,280 @@
+"""The data of a recipe: which splits are trained and validated on, opened, checked, and with nothing in both."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cvtasks.answers import Labels
+from cvtasks.data import open_source, split_of, splits_of
+from cvtasks.data.fitted import Part, fitted, without_faults
+from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
+from cvtasks.data.source import VALIDATION, Source, split_among
+from cvtasks.data.statistics import shows_nothing
+from cvtasks.data.voc_detection import split_parts
+from cvtasks.errors import CVTasksError, DataError
+from cvtasks.recipe import Recipe
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The two splits of a recipe's data set, with the recipe's classes."""
+
+    train: Source
+    validate: Source
+
+
+def settled(recipe: Recipe, say: Say = lambda text: None, *, named: bool = False) -> Recipe:
+    """The recipe with its splits called as the data call them, or with a share to be set aside where there is none to validate on.
+
+    To train on is "train", else "trainval", the one split whose name begins with "train", or all there is; to validate on
+    the split of the same year or kind called "val", "valid" or "validation". Names that are none of these are left as they are.
+
+    Args:
+        say: hears what was concluded.
+        named: the split to validate on was asked for, so that none is set aside instead.
+
+    Raises:
+        DataError: there is no such data set, or the split to validate on is the one to train on.
+    """
+    data = recipe.data
+    splits = splits_of(data.path, recipe.task.answer)
+    train = _to_train(data.train, splits)
+    if train != data.train:
+        kind = "without splits all is" if not train else f'no split "{data.train}", so "{train}" is'
+        say(f"data: {kind} trained on")
+    if data.held_out:
+        return replace(recipe, data=replace(data, train=train, validate=""))
+    found = _to_validate(data.validate, train, splits)
+    if data.validate in VALIDATION and not named and (found is None or "trainval" in train):
+        return replace(recipe, data=replace(data, train=train, validate="", held_out=SHARE))
+    validate = data.validate if found is None else found
+    if validate == train:
+        raise DataError(
+            f"a model cannot be validated on the images that it is trained on; {title(data.path, train)!r} is named for both. "
+            f"Name another split in `data.validate`, or set `data.held_out = {SHARE}` to set some of its images aside."
+        )
+    return replace(recipe, data=replace(data, train=train, validate=validate))
+
+
+def open_sources(recipe: Recipe, say: Say = lambda text: None, folder: Path | None = None) -> Sources:
+    """Open and check both splits; says what was recognised, and what is left out.
+
+    Args:
+        folder: of a run that was begun before; the images that it set aside are set aside again.
+
+    Raises:
+        DataError: there are faults, and the recipe does not say to drop what has them; nothing to learn from is left; or an image is
+            in both splits.
+    """
+    recipe = settled(recipe)
+    data = recipe.data
+    learned = _checked(recipe, data.train, say)
+    others = [name for name in learned.data if name not in recipe.classes]
+    if others:
+        fate = "play no part" if recipe.task.answer is Labels else f"become {data.others}"
+        say(f"data: {len(others)} classes that the recipe does not name {fate}")
+    if data.held_out:
+        sources = _divided(recipe, learned.source, say, folder)
+    else:
+        sources = _apart(recipe, learned.source, _checked(recipe, data.validate, say, lacking=True).source, say)
+    train = sources.train
+    if all(shows_nothing(train.truth(index)) for index in range(len(train))):
+        raise DataError(
+            f"training needs at least one picture that shows one of the classes {', '.join(recipe.classes)}; {len(train)} pictures "
+            f"of {data.train!r} show none. Check the recipe's `classes` and the data."
+        )
+    return sources
+
+
+@dataclass(frozen=True)
+class ToEvaluate:
+    """Data to measure a model on: as they are, which of their samples (None for all), where they are, and which split that is."""
+
+    source: Source
+    kept: Sequence[int] | None
+    path: str
+    split: str
+
+
+def open_to_evaluate(recipe: Recipe, folder: Path, data: str, say: Say = lambda text: None) -> ToEvaluate:
+    """Open DATA[:SPLIT], or what the model in `folder` was validated on.
+
+    Without a split these are the images that its run set aside, where it did and the data have them; else the recipe's split to
+    validate on, or another of its names; else the only split there is.
+
+    Raises:
+        DataError: there is no such data set or split, or it has some of the images that were set aside, but not all.
+    """
+    path, split = split_of(data or recipe.data.path)
+    kind = recipe.task.answer
+    if split:
+        source = open_source(path, split, kind)
+        return ToEvaluate(source, None, path, source.split)
+    splits = splits_of(path, kind)
+    train = split_among(recipe.data.train, splits)
+    if recipe.data.held_out and (train is not None or "+" in recipe.data.train):
+        source = open_source(path, recipe.data.train if train is None else train, kind)
+        kept = _held_out_of(source, recipe, folder, path, say)
+        if kept is not None:
+            return ToEvaluate(source, kept, path, recipe.data.validated_on)
+    wanted = next((name for name in (recipe.data.validate, *VALIDATION) if name and split_among(name, splits) is not None), "")
+    source = open_source(path, wanted or (recipe.data.validate if len(splits) > 1 else ""), kind)
+    return ToEvaluate(source, None, path, source.split)
+
+
+def title(path: str, split: str) -> str:
+    """What a split is called: DATA:SPLIT, or DATA where it has no name."""
+    return f"{path}:{split}" if split else path
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A split as the recipe sees it, and the classes that the data have."""
+
+    source: Source
+    data: tuple[str, ...]
+
+
+def _checked(recipe: Recipe, split: str, say: Say, lacking: bool = False) -> _Checked:
+    """Open one split and leave out what has faults, if the recipe says so; `lacking`: classes of the recipe may be missing."""
+    faults: list[CVTasksError] = []
+    opened = open_source(recipe.data.path, split, recipe.task.answer, faults.append)
+    source = without_faults(opened, faults)
+    if faults and recipe.data.faulty == "refuse":
+        raise DataError(
+            f"{len(faults)} faults in {split!r}, the first: {faults[0]} `cvtasks data check` lists them all; "
+            "`--set data.faulty=drop` leaves out what has them."
+        )
+    say(f"data: {opened.format}, {title(recipe.data.path, opened.split)}, {len(source)} pictures")
+    if opened.taken_for and not lacking:
+        say(f"data: {opened.taken_for}")
+    if faults:
+        rules = Counter(fault.rule or "cannot be read" for fault in faults)
+        counts = ", ".join(f"{rule}: {number}" for rule, number in rules.items())
+        say(
+            f"data: left out as faulty: {counts}; whole pictures among it: {len(opened) - len(source)}. The first: {faults[0]}"
+        )
+    if lacking:
+        missing = [name for name in recipe.classes if name not in source.classes]
+        if missing:
+            say(f"data: the split to validate on does not know these classes, and cannot measure them: {', '.join(missing)}")
+    chosen = fitted(source, recipe, lacking=lacking)
+    for remark in chosen.remarks():
+        say(f"data: {remark}")
+    return _Checked(chosen, opened.classes)
+
+
+def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> Sources:
+    """The training split without the images that are set aside, and those."""
+    data, names = recipe.data, folder / NAMES if folder else None
+    if names and names.is_file():
+        kept, aside, gone = split_by_names(source, names)
+        if gone or not kept or not aside:
+            raise DataError(
+                f"{str(names)!r} names the images that are set aside to validate; {gone} of them are not in "
+                f"{title(data.path, data.train)!r}, which has {len(source)}. Bring the data back, or start another run."
+            )
+    else:
+        kept, aside = set_aside(source, data.held_out, recipe.train.seed)
+    sources = Sources(Part(source, kept), Part(source, aside))
+    say(
+        f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} are set aside to validate, {len(kept)} are "
+        f"trained on; drawn by the seed {recipe.train.seed} and by class"
+    )
+    return sources
+
+
+def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources:
+    """Both splits, if they share no image, or without what they share where the recipe says to drop what cannot be used.
+
+    Raises:
+        DataError: they share images.
+    """
+    shared = _shared(train, validate)
+    if not shared:
+        return Sources(train, validate)
+    names = ", ".join(repr(train.name(index)) for index in shared[:3]) + (" …" if len(shared) > 3 else "")
+    words = (
+        f"{len(shared)} of the {len(train)} images of {recipe.data.train!r} are also among the {len(validate)} of "
+        f"{recipe.data.validate!r}: {names}"
+    )
+    rest = sorted(set(range(len(train))) - set(shared))
+    if recipe.data.faulty == "refuse" or not rest:
+        raise DataError(
+            f"a model cannot be validated on the images that it is trained on; {words}. Take them off one of the splits, set "
+            f"`data.held_out = {SHARE}` to validate on images set aside from {recipe.data.train!r}"
+            + (', or `data.faulty = "drop"` to train without them.' if rest else ".")
+        )
+    say(f"data: not trained on, as it is validated on: {words}")
+    return Sources(Part(train, rest), validate)
+
+
+def _shared(train: Source, validate: Source) -> list[int]:
+    """Which samples of `train` are in `validate`: the same file, under whatever path, or a copy of the same name."""
+    if not train.files or not validate.files:
+        return []
+    theirs, copies = set(), {}
+    for path in validate.files:
+        status = path.stat()
+        theirs.add((status.st_dev, status.st_ino))
+        copies.setdefault((path.name, status.st_size), []).append(path)
+    shared = []
+    for index, path in enumerate(train.files):
+        status = path.stat()
+        alike = copies.get((path.name, status.st_size), ())
+        same_file = (status.st_dev, status.st_ino) in theirs
+        if same_file or (alike and any(path.read_bytes() == other.read_bytes() for other in alike)):
+            shared.append(index)
+    return shared
+
+
+def _to_train(wanted: str, splits: tuple[str, ...]) -> str:
+    """The split to train on, as the data call it; `wanted` itself where nothing is found, for whoever opens it to complain."""
+    found = split_among(wanted, splits)
+    if found is not None or wanted != "train":
+        return wanted if found is None else found
+    if len(splits) == 1 and splits[0].casefold() not in (*VALIDATION, "test"):
+        return splits[0]
+    begun = [name for name in splits if name.casefold().startswith("train") and not name.casefold().startswith("trainval")]
+    return split_among("trainval", splits) or (begun[0] if len(begun) == 1 else wanted)
+
+
+def _to_validate(wanted: str, train: str, splits: tuple[str, ...]) -> str | None:
+    """The split to validate on, as the data call it, or None: the one of that name; for "val" and its other names also the one of
+    the training split's year and kind ("val2017" for "train2017")."""
+    if wanted not in VALIDATION:
+        return split_among(wanted, splits)
+    for name in dict.fromkeys((wanted, *VALIDATION)):
+        sibling = re.sub("train(?!.*train)", name, train) if "train" in train and "trainval" not in train else name
+        for one in (sibling, name):
+            if one != train and all(part in splits for part in split_parts(one)):
+                return one
+    found = split_among(wanted, splits)
+    return None if found == train else found
+
+
+def _held_out_of(source: Source, recipe: Recipe, folder: Path, path: str, say: Say) -> list[int] | None:
+    """Indices of the images that the model's run set aside; None where the data have none of them.
+
+    Raises:
+        DataError: some are there, some are not.
+    """
+    names = folder / NAMES
+    if names.is_file():
+        _, kept, gone = split_by_names(source, names)
+        if kept and gone:
+            raise DataError(
+                f"{str(names)!r} names the images that the model was validated on; {gone} of {gone + len(kept)} are not in "
+                f"{title(path, source.split)!r}. Name the split to measure on: DATA:SPLIT, or DATA:all where there are no splits."
+            )
+        return kept or None
+    if path != recipe.data.path:
+        return None
+    say(f"data: no {NAMES} beside the recipe; the images set aside are drawn again by the recipe's seed")
+    aside = open_sources(recipe).validate
+    held = {aside.name(index) for index in range(len(aside))}
+    return [index for index in range(len(source)) if source.name(index) in held]

@@ -1,0 +1,164 @@
+"""Data whose classes are not a model's: which of them both have, and what the data's are called there."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from cvtasks.answers import Answer, Boxes, Labels, Mask, Sample
+from cvtasks.data.source import Source
+from cvtasks.errors import CVTasksError, DataError, UsageError, did_you_mean
+from cvtasks.recipe import Recipe
+
+NONE: Mapping[str, str] = MappingProxyType({})
+"""The data's names are the model's."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a model and data have in common.
+
+    Attributes:
+        classes: those that both have, in the model's order.
+        model: the model's other classes; data: the data's other ones.
+    """
+
+    classes: tuple[str, ...]
+    model: tuple[str, ...]
+    data: tuple[str, ...]
+
+
+def shared(source: Source, classes: tuple[str, ...]) -> Shared:
+    """Compare a model's classes with those of data; the first of both is background where the truths are masks.
+
+    Raises:
+        DataError: none of the model's classes is one of the data's.
+    """
+    both = tuple(name for name in classes if name in source.classes)
+    things = both[1:] if source.kind is Mask and both[:1] == classes[:1] else both
+    if not things:
+        raise DataError(
+            f"a model is measured on classes that it shares with the data; it has {_some(classes)}, the data have "
+            f"{_some(source.classes)}. Give other data, or say which class of the data is which of the model's (`--map`)."
+        )
+    return Shared(both, *(tuple(name for name in names if name not in both) for names in (classes, source.classes)))
+
+
+def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> dict[str, str]:
+    """`["airplane=aeroplane,auto=car"]` → the data's name → the model's.
+
+    A name may hold a comma or an equals sign if the text can be read in one way alone that names classes of both.
+
+    Raises:
+        UsageError: a name is no class of the data, or of the model, or one of the data's is given two.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        whole = _pair(text, source.classes, classes)
+        for part in [text] if whole else text.split(","):
+            pair = whole or _pair(part.strip(), source.classes, classes)
+            if pair is None:
+                raise UsageError(_why(part, source.classes, classes))
+            theirs, ours = pair
+            if found.setdefault(theirs, ours) != ours:
+                raise UsageError(f'a class of the data becomes one of the model\'s; "{theirs}" is given two. Leave one out.')
+    ground = source.classes[0] if source.kind is Mask else ""
+    if ground and ground not in (*found, *classes) and classes[0] not in source.classes:
+        found[ground] = classes[0]  # the first class of masks is the background, whatever it is called
+    return found
+
+
+def renamed(answer: Answer, names: Mapping[str, str]) -> Answer:
+    """The answer with its classes called as `names` says, those that it does not name as they were; several may become one."""
+    if not names:
+        return answer
+    called = [names.get(name, name) for name in answer.classes]
+    classes = tuple(dict.fromkeys(called))
+    place = np.array([classes.index(name) for name in called], np.int64)
+    if isinstance(answer, Boxes):
+        return replace(answer, labels=place[answer.labels], classes=classes)
+    if isinstance(answer, Mask):
+        ids = np.arange(256, dtype=np.uint8)
+        ids[: len(place)] = place
+        return Mask(ids[answer.ids], classes)
+    scores, difficult = np.zeros(len(classes), np.float32), np.zeros(len(classes), bool)
+    np.maximum.at(scores, place, np.where(answer.difficult, 0, answer.scores).astype(np.float32))
+    difficult[place[answer.difficult]] = True
+    return Labels(scores, difficult & (scores == 0), classes)
+
+
+class Renamed(Source):
+    """A source whose classes are called otherwise (`renamed`)."""
+
+    def __init__(self, source: Source, names: Mapping[str, str]) -> None:
+        self.format, self.layout, self.kind, self.split = source.format, source.layout, source.kind, source.split
+        self.files, self.truth_files, self.taken_for = source.files, source.truth_files, source.taken_for
+        self.classes = tuple(dict.fromkeys(names.get(name, name) for name in source.classes))
+        self._source, self._names = source, names
+
+    @classmethod
+    def is_at(cls, root: object) -> bool:
+        """Never: it wraps another source."""
+        return False
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._source[index]
+        return replace(sample, truth=renamed(sample.truth, self._names))
+
+    def name(self, index: int) -> str:
+        """The wrapped source's."""
+        return self._source.name(index)
+
+    def truth(self, index: int) -> Answer:
+        """The truth of one sample, with these names."""
+        return renamed(self._source.truth(index), self._names)
+
+    def faults(self, index: int) -> list[CVTasksError]:
+        """The wrapped source's."""
+        return self._source.faults(index)
+
+    def remarks(self) -> list[str]:
+        """The wrapped source's."""
+        return self._source.remarks()
+
+
+def differences(both: Shared, recipe: Recipe) -> list[str]:
+    """What is to be said aloud about the classes that are not shared."""
+    said = []
+    if both.model:
+        also = "; an answer of one of them is wrong" if recipe.task.selection else ""
+        said.append(
+            f"scored are {_some(both.classes)}; the data do not have these classes of the model{also}: {_some(both.model)}"
+        )
+    if both.data:
+        fate = "play no part" if recipe.task.answer is Labels else f"become {recipe.data.others}"
+        said.append(f"classes that the model does not have {fate}: {_some(both.data)}")
+    return said
+
+
+def _pair(text: str, theirs: tuple[str, ...], ours: tuple[str, ...]) -> tuple[str, str] | None:
+    """The one way to read a text as the name of a class of each, or None."""
+    parts = text.split("=")
+    ways = [("=".join(parts[:cut]).strip(), "=".join(parts[cut:]).strip()) for cut in range(1, len(parts))]
+    fitting = [way for way in ways if way[0] in theirs and way[1] in ours]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _why(part: str, theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
+    left, equals, right = (piece.strip() for piece in part.partition("="))
+    if not equals or not left or not right:
+        return f"a map is written DATA'S=MODEL'S; got {part!r}. Example: --map airplane=aeroplane"
+    whose, name, known = ("data", left, theirs) if left not in theirs else ("model", right, ours)
+    turned = " It is written the other way round." if left in ours and right in theirs else ""
+    return (
+        f'a map names a class of the data and then one of the model; "{name}" is none of the {whose}. '
+        f"{did_you_mean(name, known)}{turned}"
+    )
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
