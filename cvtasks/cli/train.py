@@ -139,7 +139,7 @@ def file_recipe(path: str, overrides: "list[Override]") -> "Recipe":
     recipe = read_recipe(path, overrides)
     if not recipe.data.path:
         raise DataError("training needs data. Give --data PATH, the folder of a data set.")
-    return settled(recipe, say, named="data.validate" in map(key_of, overrides))
+    return settled(recipe, say, set(map(key_of, overrides)))
 
 
 def new_recipe(task: str, overrides: "list[Override]") -> "Recipe":
@@ -159,7 +159,7 @@ def new_recipe(task: str, overrides: "list[Override]") -> "Recipe":
     recipe = parse_recipe(document, overrides)
     if not recipe.data.path:
         raise DataError("training needs data. Give --data PATH, the folder of a data set.")
-    data = settled(recipe, say, named="data.validate" in changed).data
+    data = settled(recipe, say, changed).data
     source = open_source(data.path, data.train, recipe.task.answer, lambda error: None)  # faults are told when all is checked
     classes = recipe.classes if "classes" in changed else source.classes
     suited = recipe.task.suited(readable_truths(source, classes))

@@ -2,15 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cvtasks.answers import Labels
+from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import open_source, split_of, splits_of
 from cvtasks.data.fitted import Part, fitted, without_faults
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
-from cvtasks.data.source import VALIDATION, Source, split_among
+from cvtasks.data.source import VALIDATION, Source, check_split, split_among
 from cvtasks.data.statistics import shows_nothing
 from cvtasks.data.voc_detection import split_parts
 from cvtasks.errors import CVTasksError, DataError
@@ -27,37 +27,46 @@ class Sources:
     validate: Source
 
 
-def settled(recipe: Recipe, say: Say = lambda text: None, *, named: bool = False) -> Recipe:
+def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str] = ()) -> Recipe:
     """The recipe with its splits called as the data call them, or with a share to be set aside where there is none to validate on.
 
-    To train on is "train", else "trainval", the one split whose name begins with "train", or all there is; to validate on
-    the split of the same year or kind called "val", "valid" or "validation". Names that are none of these are left as they are.
+    To train on is "train", else "trainval", the one split whose name begins with "train", or all there is; to validate on is
+    the split of the same year or kind called "val", "valid" or "validation", unless it is a part of "trainval". Done twice it is
+    the same as once.
 
     Args:
         say: hears what was concluded.
-        named: the split to validate on was asked for, so that none is set aside instead.
+        asked: "data.train", "data.validate", where that split and no other was asked for.
 
     Raises:
-        DataError: there is no such data set, or the split to validate on is the one to train on.
+        DataError: there is no such data set, or no such split where one was asked for; or one split is to do both.
     """
-    data = recipe.data
-    splits = splits_of(data.path, recipe.task.answer)
-    train = _to_train(data.train, splits)
+    data, kind = recipe.data, recipe.task.answer
+    splits = splits_of(data.path, kind)
+    train = _to_train(data.train, splits, "data.train" in asked)
     if train != data.train:
-        kind = "without splits all is" if not train else f'no split "{data.train}", so "{train}" is'
-        say(f"data: {kind} trained on")
+        what = "without splits all is" if not train else f'no split "{data.train}", so "{train}" is'
+        say(f"data: {what} trained on")
+    if data.held_out and data.validate and "data.validate" in asked:
+        raise DataError(
+            f"a model is validated on a split or on images that are set aside; got `data.validate = {data.validate!r}` and "
+            f"`data.held_out = {data.held_out:g}`. Set one of them, `data.held_out` to 0 or `data.validate` to nothing."
+        )
     if data.held_out:
         return replace(recipe, data=replace(data, train=train, validate=""))
-    found = _to_validate(data.validate, train, splits)
-    if data.validate in VALIDATION and not named and (found is None or "trainval" in train):
+    validate, usual = _to_validate(data.validate, train, splits), data.validate in VALIDATION
+    inside = usual and validate is not None and "trainval" in train and _meet(recipe, train, validate)
+    if usual and "data.validate" not in asked and (validate is None or inside):
         return replace(recipe, data=replace(data, train=train, validate="", held_out=SHARE))
-    validate = data.validate if found is None else found
-    if validate == train:
+    if inside or (data.validate if validate is None else validate) == train:
+        what = f"{validate!r} is a part of {train!r}" if inside else f"{title(data.path, train)!r} is named for both"
         raise DataError(
-            f"a model cannot be validated on the images that it is trained on; {title(data.path, train)!r} is named for both. "
-            f"Name another split in `data.validate`, or set `data.held_out = {SHARE}` to set some of its images aside."
+            f"a model cannot be validated on the images that it is trained on; {what}. Name another split in `data.validate`, or "
+            f"set `data.held_out = {SHARE}` to set some of its images aside."
         )
-    return replace(recipe, data=replace(data, train=train, validate=validate))
+    if validate is None and "+" not in data.validate:
+        check_split(data.validate, splits, Path(data.path))
+    return replace(recipe, data=replace(data, train=train, validate=data.validate if validate is None else validate))
 
 
 def open_sources(recipe: Recipe, say: Say = lambda text: None, folder: Path | None = None) -> Sources:
@@ -85,9 +94,23 @@ def open_sources(recipe: Recipe, say: Say = lambda text: None, folder: Path | No
     if all(shows_nothing(train.truth(index)) for index in range(len(train))):
         raise DataError(
             f"training needs at least one picture that shows one of the classes {', '.join(recipe.classes)}; {len(train)} pictures "
-            f"of {data.train!r} show none. Check the recipe's `classes` and the data."
+            f"of {data.train or data.path!r} show none. Check the recipe's `classes` and the data."
+        )
+    unseen = _unseen(train)
+    if unseen:
+        say(
+            f"data: no image to train on shows {', '.join(unseen[:12])}{f' and {len(unseen) - 12} more' if len(unseen) > 12 else ''}"
         )
     return sources
+
+
+def _unseen(source: Source) -> list[str]:
+    """The classes that no truth counts as present; none where truths are masks, which would all have to be read again."""
+    if source.kind is Mask:
+        return []
+    truths = (source.truth(index) for index in range(len(source)))
+    seen = {name for truth in truths for name in (truth.take(truth.counted) if isinstance(truth, Boxes) else truth).names}
+    return [name for name in source.classes if name not in seen]
 
 
 @dataclass(frozen=True)
@@ -146,7 +169,7 @@ def _checked(recipe: Recipe, split: str, say: Say, lacking: bool = False) -> _Ch
     source = without_faults(opened, faults)
     if faults and recipe.data.faulty == "refuse":
         raise DataError(
-            f"{len(faults)} faults in {split!r}, the first: {faults[0]} `cvtasks data check` lists them all; "
+            f"{len(faults)} faults in {split or recipe.data.path!r}, the first: {faults[0]} `cvtasks data check` lists them all; "
             "`--set data.faulty=drop` leaves out what has them."
         )
     say(f"data: {opened.format}, {title(recipe.data.path, opened.split)}, {len(source)} pictures")
@@ -199,7 +222,7 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
         return Sources(train, validate)
     names = ", ".join(repr(train.name(index)) for index in shared[:3]) + (" …" if len(shared) > 3 else "")
     words = (
-        f"{len(shared)} of the {len(train)} images of {recipe.data.train!r} are also among the {len(validate)} of "
+        f"{len(shared)} of the {len(train)} images of {recipe.data.train or recipe.data.path!r} are also among the {len(validate)} of "
         f"{recipe.data.validate!r}: {names}"
     )
     rest = sorted(set(range(len(train))) - set(shared))
@@ -232,10 +255,16 @@ def _shared(train: Source, validate: Source) -> list[int]:
     return shared
 
 
-def _to_train(wanted: str, splits: tuple[str, ...]) -> str:
+def _meet(recipe: Recipe, train: str, validate: str) -> bool:
+    """Whether two splits share an image."""
+    one, other = (open_source(recipe.data.path, split, recipe.task.answer, lambda error: None) for split in (train, validate))
+    return bool(_shared(one, other))
+
+
+def _to_train(wanted: str, splits: tuple[str, ...], asked: bool) -> str:
     """The split to train on, as the data call it; `wanted` itself where nothing is found, for whoever opens it to complain."""
     found = split_among(wanted, splits)
-    if found is not None or wanted != "train":
+    if found is not None or wanted != "train" or asked:
         return wanted if found is None else found
     if len(splits) == 1 and splits[0].casefold() not in (*VALIDATION, "test"):
         return splits[0]

@@ -69,7 +69,7 @@ def classes_of(roots: Iterable[Path], learned: Names, where: str) -> tuple[tuple
     own = tuple(sorted(spelt.values()))
     shown = ", ".join(f"{name} ({counts[name]})" for name in own[:_SHOWN])
     more = f" and {len(own) - _SHOWN} more" if len(own) > _SHOWN else ""
-    return own, f"no classes.txt, so the classes are the {len(own)} names in {where}, with their objects: {shown}{more}"
+    return own, f"no classes.txt, so the classes are the names in {where}, with their objects: {shown}{more}"
 
 
 def unknown(names: Mapping[str, list[Path]], classes: tuple[str, ...]) -> Iterator[DataError]:

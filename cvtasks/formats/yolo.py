@@ -16,6 +16,7 @@ from cvtasks.formats.reading import OUTLINES, fit
 from cvtasks.text import encodable
 
 SPLITS = ("train", "val", "test")
+_KEYS = (*SPLITS, "valid", "validation")  # as others call "val"
 _MOST = 1_000_000  # characters of a YAML; the 21,841 names of ImageNet have 0.5 million
 
 
@@ -69,7 +70,7 @@ def parse_yaml(text: str, name: str) -> YoloYaml:
         raise DataError(f"`nc` must be the number of `names`, {len(classes)}; {name!r} has {number}. Correct one.")
     return YoloYaml(
         _word(document.get("path") or "", "`path`", name),
-        {split: _places(document[split], split, name) for split in SPLITS if document.get(split)},
+        {split: _places(document[split], split, name) for split in _KEYS if document.get(split)},
         classes,
     )
 
