@@ -343,7 +343,7 @@ def test_class_folders_without_splits_are_one(tmp_path):
     write_folders(tmp_path / "set")
     source = open_source(str(tmp_path / "set" / "train"), "", Labels)
     assert len(source) == 4
-    with pytest.raises(DataError, match=r"has no splits: its folders are classes; got \"train\""):
+    with pytest.raises(DataError, match='has no splits: it is one without a name; got "train"'):
         open_source(str(tmp_path / "set" / "train"), "train", Labels)
 
 

@@ -90,6 +90,37 @@ def test_wrong_overrides_are_refused(override: str, message: str) -> None:
         parse_recipe(SMALL, [override])
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        'quo"te', "apo'strophe", r"back\slash", r"C:\new\table", "a b", "x # y", "a=b", "ü/日本", "2024", "true", "1e5", "2024-01-01",
+        "[a]", "", "line\nbreak = 1", "tab\t", "{}", "\\", "nan",
+    ],
+)  # fmt: skip
+def test_a_path_is_a_value_whatever_it_looks_like(path: str, tmp_path: Path) -> None:
+    changes = [("data.path", path), ("train.weights", path), ("classes", [path or "x", "y"])]
+    made = parse_recipe(SMALL, changes)
+    assert (made.data.path, made.train.weights, made.classes[0]) == (path, path, path or "x")
+    made.save(tmp_path / "recipe.toml")
+    assert read_recipe(tmp_path / "recipe.toml") == made
+    if "\n" not in path:  # a bare word of the command line; a line of TOML has no second one
+        assert parse_recipe(SMALL, [f"data.path={path}"]).data.path == path
+
+
+def test_words_in_quotes_are_read_as_toml_and_other_keys_as_ever() -> None:
+    assert parse_recipe(SMALL, ['data.path="a\\tb"', "data.train='2024'"]).data.path == "a\tb"
+    assert parse_recipe(SMALL, ["data.path=a\nb"]).data.path == "a\nb"
+    with pytest.raises(ModelError, match=r"`train\.epochs` must be of type int; got 'three'"):
+        parse_recipe(SMALL, ["train.epochs=three"])
+    with pytest.raises(ModelError, match=r"`train\.optimizer` must be one of .*; got '3'"):
+        parse_recipe(SMALL, ["train.optimizer=3"])
+
+
+def test_a_name_that_is_no_utf_8_is_refused_and_not_a_fault() -> None:
+    with pytest.raises(ModelError, match=r"`data\.path` must be text that UTF-8 can hold; got 'a\\udcff'"):
+        parse_recipe(SMALL, [("data.path", "a\udcff")])
+
+
 def test_overrides_leave_the_document_alone() -> None:
     document = {**SMALL, "train": {"epochs": 5}}
     parse_recipe(document, ["train.epochs=3"])

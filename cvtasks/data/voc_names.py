@@ -19,7 +19,7 @@ Names = dict[str, list[Path]]
 
 _TWENTY = VOC_CLASSES[1:]
 _RARE = 0.01  # of all objects
-_LIKE, _FEWER = 0.8, 5  # how alike a misspelling is to what was meant (`difflib`'s ratio), and how many times as rare
+_LIKE, _FEWER = 0.8, 3  # how alike a misspelling is to what was meant (`difflib`'s ratio), and how many times as rare
 _SHOWN = 20  # names in a sentence
 
 
@@ -42,7 +42,7 @@ def classes_of(roots: Iterable[Path], learned: Names, where: str) -> tuple[tuple
     1. The lines of a file `classes.txt` in one of the `roots`.
     2. Else, if all frequent names of the objects to learn from are among the challenge's twenty: those twenty, in their order.
        A name is frequent unless fewer than one object in a hundred has it, or it looks like a misspelling of one of the twenty
-       that at least five times as many have.
+       that at least three times as many have.
     3. Else the names of the objects to learn from, sorted. Of names that differ in case, spaces, `-` and `_` alone, only the most
        frequent is a class, and an empty one is none.
 
