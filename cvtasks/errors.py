@@ -12,13 +12,14 @@ class CVTasksError(Exception):
 
     Args:
         rule: what was broken, in a few words, where errors of one kind are to be counted together.
+        count: how many things it stands for.
     """
 
     exit_code = 1
 
-    def __init__(self, text: str, rule: str = "") -> None:
+    def __init__(self, text: str, rule: str = "", count: int = 1) -> None:
         super().__init__(text)
-        self.rule = rule
+        self.rule, self.count = rule, count
 
 
 class UsageError(CVTasksError):

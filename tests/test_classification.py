@@ -382,16 +382,34 @@ def test_a_recipe_whose_classes_no_picture_shows_alone_is_refused(squares: Path,
         )
 
 
-def test_data_without_a_validation_split_are_validated_on_their_test_split(cli, tmp_path: Path) -> None:
-    rng, data = np.random.default_rng(0), tmp_path / "digits"
+def test_data_without_a_validation_split_have_a_fifth_set_aside(cli, tmp_path: Path) -> None:
+    """In the recipe, in the run's folder, in what is measured later, and when the run goes on with data that have moved."""
+    rng, data, run = np.random.default_rng(0), tmp_path / "digits", tmp_path / "run"
     data.mkdir()
-    for stem, count in (("train", 8), ("t10k", 4)):
-        images, labels = rng.integers(0, 256, (count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8)
+    for stem, count in (("train", 20), ("t10k", 4)):
+        images, labels = rng.integers(0, 256, (count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8) % 4
         header = np.array([0x803, count, 28, 28], ">u4").tobytes()
         (data / f"{stem}-images-idx3-ubyte").write_bytes(header + images.tobytes())
         (data / f"{stem}-labels-idx1-ubyte").write_bytes(np.array([0x801, count], ">u4").tobytes() + labels.tobytes())
-    quick = ["--set", "train.batch=4", "--set", "data.workers=0", "--set", "classify.top=own", "--dry-run"]
-    code, out, err = cli("train", "classify", "--data", data, "--backbone", "lenet5", "--size", 28, *quick)
+    quick = ["train.batch=4", "train.epochs=1", "data.workers=0", "classify.top=own"]
+    changes = [part for change in quick for part in ("--set", change)]
+    code, out, err = cli("train", "classify", "--data", data, "--backbone", "lenet5", "--size", 28, *changes, "-o", run)
     assert code == 0, err
-    assert 'validate = "test"' in out
-    assert "one training step are fine" in err
+    for line in ('validate = ""', "held_out = 0.2"):
+        assert line in out
+    assert "4 of the 20 images of" in err
+    names = (run / "validation.txt").read_text().splitlines()
+    assert sorted(int(name.removeprefix("train-")) % 4 for name in names) == [0, 1, 2, 3], "one of each class"
+    before = json.loads((run / "metrics.json").read_text())
+    assert (before["images"], before["split"]) == (4, "0.2 of train set aside")
+    assert f"On 4 pictures of `{data}:train` that were set aside" in (run / "README.md").read_text()
+    code, out, err = cli("evaluate", run, "--json")
+    assert (code, json.loads(out)["metrics"]) == (0, before["metrics"]), err
+    (run / "README.md").unlink()  # as if it had been stopped before its end
+    moved = data.rename(tmp_path / "elsewhere")
+    assert cli("train", "--resume", run)[0] == 5
+    code, _, err = cli("train", "--resume", run, "--data", moved)
+    assert code == 0, err
+    assert json.loads((run / "metrics.json").read_text())["metrics"] == before["metrics"]
+    assert f'path = "{moved}"' in (run / "recipe.toml").read_text()
+    assert (run / "validation.txt").read_text().splitlines() == names

@@ -35,7 +35,9 @@ def model(root: Path, task: str, classes: list[str], **data: str) -> Path:
 
 def saved(root: Path, records: dict[str, dict]) -> Path:
     path = root / "saved.jsonl"
-    path.write_text("".join(json.dumps({"source": f"{name}.png", **WIDE, **record}) + "\n" for name, record in records.items()))
+    path.write_text(
+        "".join(json.dumps({"source": f"{name}.png", **WIDE, **record}) + "\n" for name, record in records.items())
+    )
     return path
 
 
@@ -130,7 +132,9 @@ def test_names_with_commas_and_signs_can_be_mapped(planes: Path) -> None:
         read_map(["c=z"], source, ("x=y", "z"))
 
 
-@pytest.mark.parametrize(("task", "classes"), [("detect", ["sofa", "dog"]), ("localize", ["sofa"]), ("classify", ["sofa", "dog"])])
+@pytest.mark.parametrize(
+    ("task", "classes"), [("detect", ["sofa", "dog"]), ("localize", ["sofa"]), ("classify", ["sofa", "dog"])]
+)
 def test_where_no_class_is_shared_there_is_nothing_to_score(task: str, classes: list[str], planes: Path, cli) -> None:
     code, _, err = cli("evaluate", model(planes, task, classes), "--data", planes, "--predictions", saved(planes, boxes()))
     assert code == 5

@@ -96,7 +96,10 @@ def test_val_adds_no_class(tmp_path: Path) -> None:
     root = year(tmp_path, {"train": ["hen", "fox"], "val": ["hen", "hne*2", "owl,owl"]})
     classes, _, faults = opened(root, "val")
     assert classes == ("fox", "hen")
-    assert ['"hne" is none: 2 objects in 1 file' in faults[0], '"owl" is none: 2 objects in 1 file' in faults[1]] == [True, True]
+    assert ['"hne" is none: 2 objects in 1 file' in faults[0], '"owl" is none: 2 objects in 1 file' in faults[1]] == [
+        True,
+        True,
+    ]
     assert 'Did you mean "hen"' in faults[0]
     source = open_source(str(root), "val", Boxes, lambda error: None)
     assert [len(source.truth(index)) for index in range(3)] == [1, 0, 0]
@@ -182,3 +185,16 @@ def test_everything_works_on_own_names(tmp_path: Path, cli) -> None:
     assert (code, "no classes.txt" in err, "hen" in out) == (0, True, True)
     (note,) = [one for one in check(str(root), "train", Boxes).findings if one.rule == "classes not listed"]
     assert note.level == "note"
+
+
+def test_an_unknown_name_is_one_finding_with_its_count(tmp_path: Path, cli) -> None:
+    root = year(tmp_path, {"train": ["person*990", "dog*10", "zebra*4", "zebra*3"]})
+    found = [one for one in check(str(root), "train", Boxes).findings if one.level == "error"]
+    assert [(one.rule, one.count) for one in found] == [("class unknown", 7)]
+    assert '"zebra" is none: 7 objects in 2 files, the first is' in found[0].reason
+    code, out, _ = cli("data", "check", f"{root}:train")
+    assert (code, out.count("zebra"), "error: class unknown (7)" in out) == (5, 1, True)
+    made = new_recipe("detect", [("data.path", str(root)), ("backbone", "tiny"), ("size", 64), "data.faulty=drop"])
+    said: list[str] = []
+    open_sources(made, said.append)
+    assert sum("left out as faulty: class unknown: 7" in line for line in said) == 1

@@ -96,7 +96,7 @@ def _findings(
     total = sum(map(len, (source, *others.values())))
     for error in [*complaints, *source.orphans()]:
         level: Level = "warning" if error.rule.endswith(("without picture", "without annotation")) else "error"
-        yield Finding(level, error.rule or "unusable", "", str(error))
+        yield Finding(level, error.rule or "unusable", "", str(error), error.count)
     looks: list[Look] = []
     truths: list[Answer] = []
     with ThreadPoolExecutor(2) as pool:

@@ -45,8 +45,7 @@ def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str]
     splits = splits_of(data.path, kind)
     train = _to_train(data.train, splits, "data.train" in asked)
     if train != data.train:
-        what = "without splits all is" if not train else f'no split "{data.train}", so "{train}" is'
-        say(f"data: {what} trained on")
+        say(f'data: no split "{data.train}", so "{train}" is trained on' if train else f"data: {data.path} has no splits")
     if data.held_out and data.validate and "data.validate" in asked:
         raise DataError(
             f"a model is validated on a split or on images that are set aside; got `data.validate = {data.validate!r}` and "
@@ -57,6 +56,8 @@ def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str]
     validate, usual = _to_validate(data.validate, train, splits), data.validate in VALIDATION
     inside = usual and validate is not None and "trainval" in train and _meet(recipe, train, validate)
     if usual and "data.validate" not in asked and (validate is None or inside):
+        why = f'"{validate}" is a part of "{train}"' if inside else f"there is none called {' or '.join(VALIDATION)}"
+        say(f"data: no split to validate on: {why}; {SHARE:.0%} of the images to train on are set aside for it")
         return replace(recipe, data=replace(data, train=train, validate="", held_out=SHARE))
     if inside or (data.validate if validate is None else validate) == train:
         what = f"{validate!r} is a part of {train!r}" if inside else f"{title(data.path, train)!r} is named for both"
@@ -176,7 +177,9 @@ def _checked(recipe: Recipe, split: str, say: Say, lacking: bool = False) -> _Ch
     if opened.taken_for and not lacking:
         say(f"data: {opened.taken_for}")
     if faults:
-        rules = Counter(fault.rule or "cannot be read" for fault in faults)
+        rules = Counter[str]()
+        for fault in faults:
+            rules[fault.rule or "cannot be read"] += fault.count
         counts = ", ".join(f"{rule}: {number}" for rule, number in rules.items())
         say(
             f"data: left out as faulty: {counts}; whole pictures among it: {len(opened) - len(source)}. The first: {faults[0]}"

@@ -85,7 +85,7 @@ def unknown(names: Mapping[str, list[Path]], classes: tuple[str, ...]) -> Iterat
             f"every object must be of a class of the data set; {what} is none: {objects}, the first is {str(files[0])!r}. "
             f"{_meant(name, classes)} Correct the name, or list all classes in classes.txt beside Annotations/, one a line."
         )
-        yield DataError(text, "class unknown")
+        yield DataError(text, "class unknown", len(files))
 
 
 def _is_rare(name: str, counts: Counter[str]) -> bool:
