@@ -58,11 +58,11 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
     """
     begun = time.time()
     if resume:
-        before, place = read_recipe(folder / RECIPE), recipe.data.path
-        recipe = replace(before, data=replace(before.data, path=place))
+        before = read_recipe(folder / RECIPE)
         if (folder / CARD).exists():
             raise UsageError(f"{str(folder)!r} holds a finished model; there is nothing to resume. Train into another folder.")
         _check_checkpoints(folder / CHECKPOINTS, report)
+        recipe = replace(before, data=replace(before.data, path=recipe.data.path))
     recipe = opening.settled(recipe)
     sources = open_sources(recipe, report, folder if resume else None)
     prints = {"train": fingerprint(sources.train), "validate": fingerprint(sources.validate)}

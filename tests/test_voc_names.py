@@ -183,6 +183,10 @@ def test_everything_works_on_own_names(tmp_path: Path, cli) -> None:
     assert open_source(str(tmp_path / "yolo"), "train", Boxes).classes == ("fox", "hen")
     code, out, err = cli("data", "stats", f"{root}:train")
     assert (code, "no classes.txt" in err, "hen" in out) == (0, True, True)
+    bare = year(tmp_path / "bare", {"a": ["hen", "fox"]}, listed=False)
+    code, _, err = cli("data", "convert", bare, tmp_path / "coco", "--to", "coco")
+    assert (code, "2 pictures" in err) == (0, True)
+    assert open_source(str(tmp_path / "coco"), "train", Boxes).classes == ("fox", "hen")
     (note,) = [one for one in check(str(root), "train", Boxes).findings if one.rule == "classes not listed"]
     assert note.level == "note"
 

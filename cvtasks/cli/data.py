@@ -149,7 +149,7 @@ def convert(
     source: DataArgument,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the new data set goes; may hold other splits of it.")],
     to: Annotated[Literal["voc", "coco", "yolo"], typer.Option(help="The new format.")],
-    split: Annotated[str, typer.Option(metavar="NAME", help="The new split's name; the old one's by default.")] = "",
+    split: Annotated[str, typer.Option(metavar="NAME", help="The new split's name; by default the old one's, or train if it has none.")] = "",
 ) -> None:
     """Write a data set for detection in another format, pictures and all.
 
@@ -157,14 +157,16 @@ def convert(
     cvtasks data convert VOCdevkit/VOC2012:train voc-as-coco --to coco
     cvtasks data convert coco:val2017 coco-as-yolo --to yolo --split val
     """
+    from cvtasks.data import split_of
     from cvtasks.data.convert import convert as write
     from cvtasks.files import check_folder
 
     check_folder(folder)
     opened = _open(source, "detect")
-    for remark in [*opened.remarks(), *write(opened, to, folder, split or opened.split)]:
+    name = split or (split_of(source)[1] or opened.split if opened.split else "train")
+    for remark in [*opened.remarks(), *write(opened, to, folder, name)]:
         say(f"data: {remark}")
-    say(f"{len(opened)} pictures → {folder}")
+    say(f"{len(opened)} pictures → {folder}:{name}")
 
 
 @data.command()
