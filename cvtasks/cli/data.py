@@ -149,7 +149,7 @@ def convert(
     source: DataArgument,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the new data set goes; may hold other splits of it.")],
     to: Annotated[Literal["voc", "coco", "yolo"], typer.Option(help="The new format.")],
-    split: Annotated[str, typer.Option(metavar="NAME", help="The new split's name; by default the old one's, or train if it has none.")] = "",
+    split: Annotated[str, typer.Option(metavar="NAME", help="The new split's name; by default the old one's, or train.")] = "",
 ) -> None:
     """Write a data set for detection in another format, pictures and all.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cvtasks.answers import Boxes, Labels, Mask
-from cvtasks.data import open_source, split_of, splits_of
+from cvtasks.data import open_source, readable, split_of, splits_of
 from cvtasks.data.fitted import Part, fitted, without_faults
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among
@@ -87,10 +87,10 @@ def open_sources(recipe: Recipe, say: Say = lambda text: None, folder: Path | No
     if others:
         fate = "play no part" if recipe.task.answer is Labels else f"become {data.others}"
         say(f"data: {len(others)} classes that the recipe does not name {fate}")
-    if data.held_out:
-        sources = _divided(recipe, learned.source, say, folder)
-    else:
-        sources = _apart(recipe, learned.source, _checked(recipe, data.validate, say, lacking=True).source, say)
+    validate = None if data.held_out else _checked(recipe, data.validate, say, lacking=True).source
+    with readable(data.path):
+        apart = _apart(recipe, learned.source, validate, say) if validate else None
+        sources = apart or _divided(recipe, learned.source, say, folder)
     train = sources.train
     if all(shows_nothing(train.truth(index)) for index in range(len(train))):
         raise DataError(

@@ -132,7 +132,7 @@ def differences(both: Shared, recipe: Recipe) -> list[str]:
     if both.model:
         also = "; an answer of one of them is wrong" if recipe.task.selection else ""
         said.append(
-            f"scored are {_some(both.classes)}; the data do not have these classes of the model{also}: {_some(both.model)}"
+            f"scored: {_some(both.classes)}; the data do not have these classes of the model: {_some(both.model)}{also}"
         )
     if both.data:
         fate = "play no part" if recipe.task.answer is Labels else f"become {recipe.data.others}"
