@@ -44,7 +44,7 @@ def evaluate(
     cvtasks evaluate segment-mobilenet-voc --data VOCdevkit/VOC2012:val
     cvtasks evaluate detect-mobilenet-voc --data VOCdevkit/VOC2012:val -o report
     cvtasks evaluate segment-mobilenet-voc --data VOCdevkit/VOC2012:val --predictions outputs/segment/records.jsonl
-    cvtasks evaluate detect-mobilenet-voc --data coco:val2017 --map "person=person,bird=bird"
+    cvtasks evaluate detect-mobilenet-voc --data farm/data.yaml:val --map lamb=sheep,ewe=sheep
 
     The classes that data and model share are scored; the others are named.
     """
