@@ -60,7 +60,6 @@ class Part(Source):
         self.format, self.layout, self.kind, self.classes = source.format, source.layout, source.kind, source.classes
         self.files = [source.files[index] for index in kept] if source.files else ()
         self.truth_files = [source.truth_files[index] for index in kept] if source.truth_files else ()
-        self.split, self.taken_for = source.split, source.taken_for
         self._source, self._kept = source, kept
 
     @classmethod

@@ -246,7 +246,6 @@ class Remapped(Source):
                 )
         self.format, self.layout, self.kind = source.format, source.layout, source.kind
         self.classes, self.files, self.truth_files = classes, source.files, source.truth_files
-        self.split, self.taken_for = source.split, source.taken_for
         self._source, self._others = source, others
 
     @classmethod
