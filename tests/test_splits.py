@@ -354,6 +354,22 @@ def test_images_with_several_classes_put_each_class_on_both_sides() -> None:
     assert lost == 0
 
 
+@pytest.mark.parametrize(
+    "units",
+    [
+        [[1, 2, 3], [3], [0], [0, 1, 3], [1, 2]],
+        [[1], [0, 2, 3], [0, 1, 3], [0, 1, 2]],
+        [[0, 1], [0, 1], [1, 2], [0, 1], [0, 2, 3], [0, 2, 3], [0, 2, 3], [3]],
+    ],
+)
+def test_where_dealing_out_leaves_a_class_on_one_side_an_image_is_moved(units: list[list[int]]) -> None:
+    chosen = _chosen([frozenset(unit) for unit in units], 0.2)
+    for label in range(4):
+        places = {place for place, unit in enumerate(units) if label in unit}
+        assert places & chosen
+        assert places - chosen
+
+
 def test_what_is_set_aside_depends_on_the_seed_alone(tmp_path: Path) -> None:
     folders(tmp_path / "one", "", 10)
     made = recipe("classify", tmp_path / "one")
