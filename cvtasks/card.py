@@ -40,7 +40,9 @@ def write_card(
     others = "" if recipe.task.answer is Labels else f"; classes that are not named above count as {recipe.data.others}"
     measured = code(place(scores["data"], scores["split"]))
     if recipe.data.held_out:
-        measured = f"{code(place(scores['data'], recipe.data.train))} that were set aside ({recipe.data.held_out:g} of it; `{NAMES}`)"
+        measured = (
+            f"{code(place(scores['data'], recipe.data.train))} that were set aside ({recipe.data.held_out:g} of it; `{NAMES}`)"
+        )
     looks = "after the last epoch" if recipe.train.validate_every >= recipe.train.epochs else "which also chose the best epoch"
     title = one_line(folder.name)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.suffix in (".safetensors", ".xml", ".bin"))

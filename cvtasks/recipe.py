@@ -78,7 +78,7 @@ class Recipe:
             )
         if len(set(self.classes)) != len(self.classes) or not all(self.classes):
             raise ModelError(f"`classes` must be different names, none empty; got {list(self.classes)}.")
-        for text in (self.data.path, self.train.weights, *self.classes):
+        for text in (self.data.path, self.data.train, self.data.validate, self.train.weights, *self.classes):
             if not is_encodable(text):
                 raise ModelError(f"a recipe is text in UTF-8, also its paths; got {text!r}. Rename the folder or the file.")
         for key, (least, most) in _BOUNDS.items():

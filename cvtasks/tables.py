@@ -44,10 +44,6 @@ def read_value(hint: Any, value: Any, where: str) -> Any:
         return types.MappingProxyType({str(k): read_value(arguments[1], v, f"{where}.{k}") for k, v in value.items()})
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
-    if hint is str and isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise ModelError(
-            f"`{where}` must be text that UTF-8 can hold; got {value!r}. Give the file or the folder another name."
-        )
     if hint in (int, str, bool) and type(value) is hint:
         return value
     name = hint.__name__ if isinstance(hint, type) and origin is None else str(hint).replace("typing.", "")

@@ -117,8 +117,10 @@ def test_words_in_quotes_are_read_as_toml_and_other_keys_as_ever() -> None:
 
 
 def test_a_name_that_is_no_utf_8_is_refused_and_not_a_fault() -> None:
-    with pytest.raises(ModelError, match=r"`data\.path` must be text that UTF-8 can hold; got 'a\\udcff'"):
+    with pytest.raises(ModelError, match=r"a recipe is text in UTF-8, also its paths; got 'a\\udcff'"):
         parse_recipe(SMALL, [("data.path", "a\udcff")])
+    with pytest.raises(ModelError, match="a recipe is text in UTF-8"):
+        parse_recipe(SMALL, [("data.train", "a\udcff")])
 
 
 def test_overrides_leave_the_document_alone() -> None:

@@ -12,6 +12,7 @@ from cvtasks.data.source import Source
 from cvtasks.errors import DataError
 from cvtasks.files import write_text
 from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.text import one_line
 
 NAMES = "validation.txt"
 """The file in a run's folder that names the images set aside, one sample a line."""
@@ -66,20 +67,15 @@ def set_aside(source: Source, share: float, seed: int) -> tuple[list[int], list[
 
 def write_names(path: Path, source: Source) -> None:
     """Write the names of all samples of a source, one a line."""
-    write_text(path, "".join(f"{_line(source.name(index))}\n" for index in range(len(source))))
+    write_text(path, "".join(f"{one_line(source.name(index))}\n" for index in range(len(source))))
 
 
 def split_by_names(source: Source, path: Path) -> tuple[list[int], list[int], int]:
     """Indices of the samples that the file of names does not name, of those that it names, and how many names are of none."""
     named = {line for line in read_text(path, 1000 * MEGABYTE).split("\n") if line}
-    lines = [_line(source.name(index)) for index in range(len(source))]
+    lines = [one_line(source.name(index)) for index in range(len(source))]
     rest = [index for index, line in enumerate(lines) if line not in named]
     return rest, [index for index, line in enumerate(lines) if line in named], len(named - set(lines))
-
-
-def _line(name: str) -> str:
-    """A name as it stands in a line: what cannot be shown, and a backslash, as Python escapes it."""
-    return "".join(c if c.isprintable() and c != "\\" else c.encode("unicode_escape").decode() for c in name)
 
 
 def _shown(truth: Answer) -> frozenset[int]:
