@@ -141,6 +141,7 @@ def changed_json(edit: Callable[[dict], object]) -> Change:
 
 
 XML = "Annotations/t1.xml"
+LABELS = "labels/train/t1.txt"
 
 
 def without_box(root: Path) -> None:
@@ -171,7 +172,9 @@ FAULTS: dict[str, tuple[str, Change, str, str, str]] = {  # layout, change, leve
     "other class": ("voc", replaced(XML, "<name>dog", "<name>Dog"), "error", "class unknown", 'Did you mean "dog"'),
     "one pixel": ("voc", replaced(XML, "<xmax>61</xmax>", "<xmax>11</xmax>"), "warning", "one pixel", "t1.jpg"),
     "from 0": ("voc", replaced(XML, "<xmin>11</xmin>", "<xmin>0</xmin>"), "warning", "counted from 0", "from 0"),
-    "wrong size": ("voc", replaced(XML, "<width>128", "<width>120"), "warning", "size differs", "another size"),
+    "wrong size": ("voc", replaced(XML, "<width>128", "<width>96"), "error", "size differs", "another image"),
+    "drawn larger": ("coco", changed_json(lambda d: d["images"][1].update(width=256, height=192)), "warning", "size differs", "scaled"),
+    "a box again": ("yolo", lambda root: write(root / LABELS, (root / LABELS).read_text() * 2), "warning", "box twice", "same class"),
     "difficult": ("voc", replaced(XML, "<difficult>0", "<difficult>1"), "note", "difficult", "t1.jpg"),
     "a declared type": ("voc", replaced(XML, "<annotation>", "<!DOCTYPE a><annotation>"), "error", "XML", "document type"),
     "the same bytes": ("voc", copied("JPEGImages/t0.jpg", "JPEGImages/t1.jpg"), "warning", "picture twice", "same file"),

@@ -16,7 +16,7 @@ from cvtasks.data.voc_detection import VOCDetection
 from cvtasks.data.yolo import YOLODetection
 from cvtasks.errors import DataError
 from cvtasks.formats.coco import coco_document
-from cvtasks.formats.reading import CUT, EMPTY, OUTLINES, RESIZED, UNLABELLED
+from cvtasks.formats.reading import CUT, EMPTY, OUTLINES, UNLABELLED
 from cvtasks.formats.voc import voc_xml
 from cvtasks.formats.yolo import yolo_text, yolo_yaml
 
@@ -151,7 +151,8 @@ def test_a_missing_picture_is_named(written: tuple[Path, type[Source]]) -> None:
 
 def test_a_damaged_picture_and_a_wrong_box_are_both_reported(voc: Path) -> None:
     (voc / "JPEGImages" / "one.jpg").write_bytes(b"nothing")
-    write(voc / "Annotations" / "three.xml", voc_xml(TRUTHS["one"], "three.jpg"))  # 40 wide, drawn on a picture 30 wide
+    wide = voc_xml(TRUTHS["one"], "three.jpg").replace("size>", "dimensions>")  # 40 wide, on a picture 30 wide
+    write(voc / "Annotations" / "three.xml", wide)
     source = open_source(str(voc), "train", Boxes)
     first, second = source.problems()
     assert "one.jpg" in first
@@ -227,11 +228,11 @@ def test_a_missing_annotation_is_named(voc: Path) -> None:
 
 
 def test_what_reading_changed_is_said_with_counts(voc: Path) -> None:
-    shifted = voc_xml(TRUTHS["one"], "one.jpg").replace("<ymax>32<", "<ymax>33<").replace("<width>40<", "<width>80<")
+    shifted = voc_xml(TRUTHS["one"], "one.jpg").replace("<ymax>32<", "<ymax>33<")
     write(voc / "Annotations" / "one.xml", shifted)
     source = open_source(str(voc), "train", Boxes)
     assert list(source.problems()) == []
-    assert source.remarks() == [f"{CUT}: 1", f"{RESIZED}: 1"]
+    assert source.remarks() == [f"{CUT}: 1"]
     assert source[0].truth.xyxy[1].tolist() == [0, 0, 40, 32]
 
 
@@ -322,9 +323,7 @@ def change_images(root: Path, change: Callable[[list[dict]], None]) -> None:
     path.write_text(json.dumps(document))
 
 
-@pytest.mark.parametrize(
-    "name", ["../one.jpg", "/etc/passwd", "a/../../one.jpg", "C:\\one.jpg", "..\\one.jpg", "\\\\x\\y", "", "a\0b"]
-)
+@pytest.mark.parametrize("name", ["../one.jpg", "/etc/passwd", "a/../../one.jpg", "..\\one.jpg", "\\\\x\\y", "", "a\0b"])
 def test_no_file_name_leads_out(coco: Path, name: str) -> None:
     change_images(coco, lambda images: images[1].update(file_name=name))
     with pytest.raises(DataError, match="a file_name must lead to a picture below the data set's folder"):

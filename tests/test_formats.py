@@ -190,7 +190,7 @@ BOMB = b'<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><annotation>&c;</a
         (voc("<name>cat</name>" + bndbox(1, "", 2, 2)), r"<ymin> must be a finite number; object 1 \(cat\) of 'a.xml' has ''"),
         (voc("<name>cat</name>" + bndbox(1, "nan", 2, 2)), "<ymin> must be a finite number"),
         (voc("<name>cat</name>" + bndbox(1, 1, "1e999", 2)), "<xmax> must be a finite number"),
-        (voc("<difficult>maybe</difficult>" + CAT), "<difficult> must be a finite number.*'maybe'"),
+        (voc("<difficult>maybe</difficult>" + CAT), "<difficult> must be 0 or 1, yes or no; object 1 .*'maybe'"),
         (voc("<name>cat</name>" + bndbox(10, 3, 2, 20)), r"object 1 \(cat\) of 'a.xml' has 9, 2, 2, 20"),
         (voc("<name>cat</name>" + bndbox(3, 3, 2, 20)), "left of its right one"),  # inclusive: no pixel at all
         (voc("<name>cat</name>" + bndbox(2, 3, 200, 20)), "must lie in its picture, 100 x 48 .width x height. pixels; .* 200, 20"),
@@ -202,10 +202,29 @@ def test_a_wrong_annotation_is_named(content: bytes, message: str) -> None:
         parse_voc(content, CLASSES, SIZE, "a.xml")
 
 
-def test_difficult_is_whatever_is_not_zero() -> None:
-    boxes, _ = parse_voc(voc(*(f"<difficult>{d}</difficult>{CAT}" for d in ("0", "1", " 1"))), CLASSES, SIZE, "a")
-    assert boxes.difficult.tolist() == [False, True, True]
-    assert not boxes.counted[1:].any()
+WORDS = {
+    **dict.fromkeys(("", "0", "0.0", " 0", "no", "False", "none", "null", "off", "Unspecified"), False),
+    **dict.fromkeys(("1", " 1", "1.0", "2", "yes", "True", "on"), True),
+}
+
+
+@pytest.mark.parametrize(("word", "flag"), WORDS.items())
+def test_a_flag_is_read_as_programs_write_it(word: str, flag: bool) -> None:
+    boxes, _ = parse_voc(voc(f"<difficult>{word}</difficult>{CAT}"), CLASSES, SIZE, "a")
+    assert (boxes.difficult.tolist(), boxes.counted.tolist()) == ([flag], [not flag])
+    found, _ = read_coco(coco(annotations=[annotation(iscrowd=word, ignore=word)]))
+    assert (found.crowd.tolist(), found.difficult.tolist()) == ([flag], [flag])
+
+
+@pytest.mark.parametrize(("value", "flag"), [(None, False), (0, False), (0.0, False), (False, False), (1, True), (True, True)])
+def test_a_flag_of_json_needs_no_quotes(value: object, flag: bool) -> None:
+    assert read_coco(coco(annotations=[annotation(iscrowd=value)]))[0].crowd.tolist() == [flag]
+
+
+@pytest.mark.parametrize("value", ["maybe", "nan", [], {}, [0], float("nan")])
+def test_a_flag_that_is_none_is_named(value: object) -> None:
+    with pytest.raises(DataError, match="a flag must be a yes or a no"):
+        read_coco(coco(annotations=[annotation(iscrowd=value)]))
 
 
 @pytest.mark.parametrize(
@@ -215,12 +234,66 @@ def test_difficult_is_whatever_is_not_zero() -> None:
         ("<width>100</width><height>48</height>", ()),
         ("<width>0</width><height>0</height>", ()),
         ("<depth>3</depth>", ()),
-        ("<width>48</width><height>100</height>", (RESIZED,)),
+        ("<width>100.0</width><height> 48 </height>", ()),
+        ("<width>many</width><height>48</height>", ()),
+        ("<width>-1</width><height>nan</height>", ()),
+        ("<width>200</width><height>96</height>", (RESIZED,)),  # twice as large: boxes are halved, though they fit
+        ("<width>50</width><height>24</height>", (RESIZED,)),
     ],
 )
-def test_the_size_of_the_picture_itself_counts(declared: str, remarks: tuple[str, ...]) -> None:
+def test_boxes_are_scaled_from_the_declared_size(declared: str, remarks: tuple[str, ...]) -> None:
     boxes, said = parse_voc(voc(CAT, more=f"<size>{declared}</size>"), CLASSES, SIZE, "a.xml")
+    factor = {"2": 0.5, "5": 2}[declared[7]] if remarks else 1
     assert (boxes.size, said) == (SIZE, remarks)
+    assert boxes.xyxy.tolist() == [[side * factor for side in (1, 2, 10, 20)]]
+
+
+def test_a_rounded_size_has_the_same_shape() -> None:
+    """1000 x 667 reduced to 100 x 67: 667 / 10 was rounded."""
+    content = coco(images=[{"id": 7, "file_name": "a.jpg", "width": "1000", "height": 667}])
+    file = parse_coco(content, "a.json")
+    boxes, remarks = coco_boxes(file.images[0], tuple(file.categories), (67, 100), "a.json")
+    assert remarks == (RESIZED,)
+    np.testing.assert_allclose(boxes.xyxy, [[0.1, 2 * 67 / 667, 1, 20 * 67 / 667]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("large", "small", "same"),
+    [
+        ((667, 1000), (67, 100), True),
+        ((667, 1000), (66, 100), True),  # cut off instead of rounded
+        ((500, 333), (250, 166), True),
+        ((1000, 667), (100, 70), False),
+        ((32, 30), (30, 30), False),
+        ((375, 500), (374, 500), True),
+        ((375, 500), (300, 500), False),
+        ((64, 64), (32, 32), True),
+    ],
+)
+def test_a_shape_is_the_same_up_to_rounding(large: tuple[int, int], small: tuple[int, int], same: bool) -> None:
+    for declared, size in ((large, small), (small, large)):
+        box, image = annotation(bbox=[0, 0, declared[1], declared[0]], area=50.0), {"id": 7, "file_name": "a.jpg"}
+        file = parse_coco(coco(images=[image | {"height": declared[0], "width": declared[1]}], annotations=[box]), "a.json")
+        if same:
+            boxes, _ = coco_boxes(file.images[0], tuple(file.categories), size, "a.json")
+            np.testing.assert_allclose(boxes.xyxy, [[0, 0, size[1], size[0]]], rtol=1e-6)
+            np.testing.assert_allclose(boxes.areas, [50 * size[0] * size[1] / (declared[0] * declared[1])], rtol=1e-6)
+        else:
+            with pytest.raises(DataError, match="of its shape"):
+                coco_boxes(file.images[0], tuple(file.categories), size, "a.json")
+
+
+@pytest.mark.parametrize("sides", [(48, 100), (100, 60), (96, 96)])
+def test_an_image_of_another_shape_is_refused(sides: tuple[int, int]) -> None:
+    """An image 100 wide and 48 high: exchanged sides, one side cut, a square that it was squeezed into."""
+    width, height = sides
+    message = f"declares {width} x {height} .width x height. pixels, the image has 100 x 48"
+    with pytest.raises(DataError, match=message):
+        parse_voc(voc(CAT, more=f"<size><width>{width}</width><height>{height}</height></size>"), CLASSES, SIZE, "a.xml")
+    with pytest.raises(DataError, match=message):
+        read_coco(coco(images=[{"id": 7, "file_name": "a.jpg", "width": width, "height": height}]))
+    empty = voc(more=f"<size><width>{width}</width><height>{height}</height></size>")
+    assert len(parse_voc(empty, CLASSES, SIZE, "a.xml")[0]) == 0  # no box, nothing wrong
 
 
 # === boxes in their picture ===
@@ -297,7 +370,7 @@ def test_an_image_without_annotations_is_an_answer() -> None:
 
 def test_crowds_and_ignored_objects_are_marked() -> None:
     marks = [{}, {"iscrowd": 1}, {"ignore": 1}]
-    boxes, _ = read_coco(coco(annotations=[annotation(id=i, **mark) for i, mark in enumerate(marks)]))
+    boxes, _ = read_coco(coco(annotations=[annotation(id=i, bbox=[i, 2, 9, 18], **mark) for i, mark in enumerate(marks)]))
     assert boxes.crowd.tolist() == [False, True, False]
     assert boxes.difficult.tolist() == [False, False, True]
     assert boxes.counted.tolist() == [True, False, False]
@@ -319,10 +392,6 @@ def test_where_no_area_is_given_it_is_the_box() -> None:
     entry = annotation()
     del entry["area"], entry["id"], entry["iscrowd"]
     assert read_coco(coco(annotations=[entry]))[0].areas.tolist() == [162]
-
-
-def test_another_size_than_declared_is_said() -> None:
-    assert read_coco(coco(images=[{"id": 7, "file_name": "a.jpg", "width": 48, "height": 100}]))[1] == (RESIZED,)
 
 
 IMAGE = {"id": 7, "file_name": "a.jpg"}
@@ -451,12 +520,23 @@ def test_a_written_yaml_comes_back(names: tuple[str, ...]) -> None:
         ("names: {1: cat}", "numbers of `names` must be 0, 1, 2 …; 'data.yaml' has 1"),
         ("names: {a: cat}", "numbers of `names` must be 0, 1, 2"),
         ("names: [a]\nnc: 2", "`nc` must be the number of `names`, 1; 'data.yaml' has 2"),
-        ("names: [a]\ntrain: 3", "`train` must be a folder"),
-        ("names: [a]\nkpt_shape: [17, 3]", "key points are not"),
+        ("names: [a]\ntrain: {b: c}", "`train` must be a folder"),
+        ("names: [a]\ntrain: [[b]]", "`train` must be a folder"),
+        ("names: [a]\npath: [b]", "`path` must be a word"),
+        ("names: [a]\nnc: nine", "`nc` must be the number of `names`, 1; 'data.yaml' has nine"),
+        ("names: [a, [b]]", "a name must be a word"),
+        ("names:\n- cat\n- \n", "that of class 1 is empty"),
+        ("names: ['', cat]", "that of class 0 is empty"),
+        ("names: {0: cat, 1:}", "that of class 1 is empty"),
+        ("names: {0: cat, 0: dog}", "keys are words, each once; '0' is not"),
+        ('names: {0: cat, "0": dog}', "keys are words, each once"),
+        ("names: [a]\nnames: [b]", "keys are words, each once; 'names'"),
+        ("names: {00: cat}", "numbers of `names` must be 0, 1, 2"),
+        ("names: {0x0: cat}", "numbers of `names` must be 0, 1, 2"),
         ("names: [a", "must be YAML"),
         ("names: !!python/object/apply:os.system ['true']", "must be YAML"),
         ("- " * 5000, "must be YAML"),
-        ("names: [2026-13-45]", "must be YAML"),
+        ("names: !!set {a, b}", "must be YAML"),
     ],
 )
 def test_a_wrong_yaml_is_named(text: str, message: str) -> None:

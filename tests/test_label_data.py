@@ -456,7 +456,7 @@ def test_csv_classes_are_of_all_splits_or_as_listed(tmp_path):
         ('image,label\n0.png,"ant\n', "line 2 of .* is not one's"),
         *(
             (f"image,label\n{name},ant\n", "below the table's folder; line 2")
-            for name in ("../0.png", "/0.png", "C:\\0.png", "")
+            for name in ("../0.png", "/1.png", "C:\\1.png", "")
         ),
     ],
 )

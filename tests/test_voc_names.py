@@ -1,5 +1,6 @@
 """Which classes a Pascal VOC folder has where no file lists them."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,9 @@ def year(root: Path, splits: dict[str, Sequence[str]], listed: bool = True) -> P
             pixels = np.full((12, 16, 3), 7 * number + len(split), np.uint8)
             Image.fromarray(pixels).save(root / "JPEGImages" / f"{split}{number}.jpg")
             names = [part.split("*") for part in shown.split(",") if part]
-            objects = [f"<object><name>{name[0]}</name>{BOX}</object>" * int((*name, "1")[1]) for name in names]
+            things = [name[0] for name in names for _ in range(int((*name, "1")[1]))]
+            boxes = (BOX.replace("<xmin>2", f"<xmin>{1 + place / 4096}") for place in itertools.count())  # each another one
+            objects = [f"<object><name>{name}</name>{box}</object>" for name, box in zip(things, boxes, strict=False)]
             (root / "Annotations" / f"{split}{number}.xml").write_text(f"<annotation>{''.join(objects)}</annotation>")
         if listed:
             lines = "".join(f"{split}{number}\n" for number in range(len(images)))

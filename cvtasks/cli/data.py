@@ -92,7 +92,10 @@ def stats(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
     """
     from cvtasks.data.statistics import statistics
 
-    rows = statistics(_open(source, task))
+    opened = _open(source, task)
+    rows = statistics(opened)
+    for remark in opened.remarks():
+        say(f"data: {remark}")
     if as_json:
         print(dumps(rows))
         return

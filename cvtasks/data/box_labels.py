@@ -37,7 +37,7 @@ class BoxLabels(Source):
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         self._boxes = self.boxes(root, split, complain)
-        self.classes, self.files = self._boxes.classes, self._boxes.files
+        self.classes, self.files, self.notes = self._boxes.classes, self._boxes.files, self._boxes.notes
         self.split, self.taken_for = self._boxes.split, self._boxes.taken_for
 
     def __len__(self) -> int:

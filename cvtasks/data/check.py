@@ -14,7 +14,7 @@ from cvtasks.data.duplicates import Look, look_at, twins
 from cvtasks.data.source import VALIDATION, Source
 from cvtasks.data.statistics import shows_nothing
 from cvtasks.errors import CVTasksError, DataError
-from cvtasks.formats.reading import RESIZED, ZERO_BASED, readable
+from cvtasks.formats.reading import MISNAMED, RESIZED, TWICE, UPRIGHT, ZERO_BASED, readable
 from cvtasks.media.pictures import MAX_PIXELS, read_picture
 from cvtasks.media.regular_file import read_regular_file
 
@@ -24,7 +24,13 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 _AGAINST = {"train": ("val", "test"), "val": ("train", "test"), "test": ("train", "val", "trainval"), "trainval": ("test",)}
 """Splits that must not share pictures with the split of that name."""
 _TINY, _LONG = 8, 20  # pixels of the shorter side; times that the longer one is longer
-_SURE = {RESIZED: "size differs", ZERO_BASED: "counted from 0"}  # remarks that are likely mistakes
+_SURE = {  # remarks that are likely mistakes
+    MISNAMED: "names another image",
+    RESIZED: "size differs",
+    TWICE: "box twice",
+    UPRIGHT: "EXIF turn",
+    ZERO_BASED: "counted from 0",
+}
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,7 @@ def _findings(
     for error in [*complaints, *source.orphans()]:
         level: Level = "warning" if error.rule.endswith(("without picture", "without annotation")) else "error"
         yield Finding(level, error.rule or "unusable", "", str(error), error.count)
+    yield from (Finding("note", "settled for the whole split", "", note) for note in source.notes)
     looks: list[Look] = []
     truths: list[Answer] = []
     with ThreadPoolExecutor(2) as pool:
@@ -207,11 +214,6 @@ def _odd(truth: Answer, name: str) -> Iterator[Finding]:
             yield Finding(
                 "warning", "one pixel", name, "a box has more than a pixel in each direction; some here do not.", thin
             )
-        twice = len(truth) - len(
-            {(*box, label) for box, label in zip(truth.xyxy.tolist(), truth.labels.tolist(), strict=True)}
-        )
-        if twice:
-            yield Finding("warning", "box twice", name, "an object has one box; some here are there again.", twice)
         for rule, count in (("difficult", truth.difficult.sum()), ("crowd", truth.crowd.sum())):
             if count:
                 yield Finding(

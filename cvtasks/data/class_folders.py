@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cvtasks.data.detection import distinct
+from cvtasks.data.folders import seen
 from cvtasks.data.labels import FileLabels
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
@@ -78,7 +79,7 @@ class ClassFolders(FileLabels):
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     """What lies in a folder, sorted by name."""
     with os.scandir(folder) as found:
-        yield from sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        yield from sorted((entry for entry in found if seen(Path(entry.name))), key=lambda entry: entry.name)
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -96,7 +97,7 @@ def _is_picture(name: str) -> bool:
 
 def _has_picture(folder: Path) -> bool:
     with os.scandir(folder) as found:
-        return any(_is_picture(entry.name) and not entry.name.startswith(".") and entry.is_file() for entry in found)
+        return any(_is_picture(entry.name) and seen(Path(entry.name)) and entry.is_file() for entry in found)
 
 
 def _titles(root: Path, folders: set[str]) -> dict[str, str]:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from cvtasks.data.detection import BoxesSource, Truth, distinct
-from cvtasks.data.folders import PICTURES
-from cvtasks.data.inside import leads_out, on_disk
+from cvtasks.data.detection import BoxesSource, Frame, Truth, distinct
+from cvtasks.data.folders import files_in, images_in
+from cvtasks.data.inside import Ends, leads_out, of_windows, on_disk
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.coco import Id, coco_boxes, parse_coco
-from cvtasks.formats.reading import MEGABYTE, read_annotation
+from cvtasks.formats.coco import CocoImage, Id, coco_boxes, parse_coco
+from cvtasks.formats.drawn import UPRIGHT_PIXELS, Size, declared_size
+from cvtasks.formats.reading import ELSEWHERE, MEGABYTE, read_annotation
 
 _MOST = 2000 * MEGABYTE  # COCO's own largest file has 450 MB
 
@@ -52,21 +53,17 @@ class COCODetection(BoxesSource):
             path = files[split]
         self._path = path
         content = parse_coco(read_annotation(path, _MOST), str(path), complain)
-        self._images = content.images
-        for image in self._images:
-            if leads_out(image.file_name):
-                raise DataError(
-                    f"a file_name must lead to a picture below the data set's folder; {str(path)!r} has {image.file_name[:300]!r}."
-                )
+        self._own, self.notes = content.own, content.remarks
         homes = [root / split, root / "images" / split, root / "images", root]
-        first = self._images[0].file_name if self._images else ""
-        home = next((home for home in homes if (home / first).is_file()), homes[2])
-        pictures = [on_disk(home / image.file_name) for image in self._images]
+        names = (image.file_name for image in content.images)
+        first = next((name for name in names if not leads_out(name) and not of_windows(name)), "")
+        home = next((home for home in homes if first and (home / first).is_file()), homes[2])
+        pictures, self._images = self._find(content.images, home, root, complain)
         kept = present(f"{str(path)!r}", {"picture": pictures}, complain)
-        self.pictures, self._images = [pictures[index] for index in kept], tuple(self._images[index] for index in kept)
+        self.pictures, self._images = [pictures[index] for index in kept], [self._images[index] for index in kept]
         self._home, self._split = home, split
         self.classes = tuple(content.categories)
-        self.names = distinct(self.pictures, home)
+        self.names = distinct(self.pictures, home if all(picture.is_relative_to(home) for picture in self.pictures) else root)
         self.image_ids: dict[str, Id] = {name: image.id for name, image in zip(self.names, self._images, strict=True)}
         self.category_ids: dict[str, Id] = content.categories
 
@@ -75,13 +72,43 @@ class COCODetection(BoxesSource):
         if self._home.name != self._split or not self._home.is_dir():
             return
         listed = {path.resolve() for path in self.pictures}
-        for path in sorted(self._home.rglob("*")):
-            if path.suffix.lower() in PICTURES and path.resolve() not in listed:
+        for path in images_in(self._home, deep=True):
+            if path.resolve() not in listed:
                 text = f"picture {str(path)!r} is not among the images of {str(self._path)!r}. List it, or remove it."
                 yield DataError(text, "picture without annotation")
 
-    def _read(self, index: int, size: tuple[int, int], complain: Complain) -> Truth:
-        return coco_boxes(self._images[index], self.classes, size, str(self._path), complain)
+    def _find(
+        self, images: tuple[CocoImage, ...], home: Path, root: Path, complain: Complain
+    ) -> tuple[list[Path], list[CocoImage]]:
+        """The files of the images, and these images; names of another machine are followed as far as that can be."""
+        ends, found, kept, followed = Ends(root), [], [], 0
+        for image in images:
+            name = image.file_name
+            path: Path | None = None if leads_out(name) else on_disk(home / name)
+            if path is None or (of_windows(name) and not path.is_file()):
+                path = ends.find(name)
+                followed += path is not None
+            if path is None:
+                text = (
+                    f"a file_name must lead to a picture below the data set's folder; {str(self._path)!r} has {name[:300]!r}, and "
+                    f"not just one file below {str(root)!r} ends like it. Write the path from the folder of the images."
+                )
+                complain(DataError(text, "picture missing"))
+            else:
+                found.append(path)
+                kept.append(image)
+        self.notes += (f"{ELSEWHERE}: {followed}",) if followed else ()
+        return found, kept
+
+    def _declared(self, index: int) -> Size | None:
+        return declared_size(*self._images[index].size)
+
+    def _habit(self) -> str:
+        return UPRIGHT_PIXELS if self._own else super()._habit()
+
+    def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
+        name = str(self._path)
+        return coco_boxes(self._images[index], self.classes, frame.size, name, complain, turn=frame.turn, habit=self._habit)
 
 
 def _is_json(path: Path) -> bool:
@@ -91,7 +118,7 @@ def _is_json(path: Path) -> bool:
 def _splits(root: Path) -> dict[str, Path]:
     """Split → its file. Where COCO's own names are, files of other names (captions, key points) are no splits."""
     below = root / "annotations"
-    files = sorted(file for file in (below if below.is_dir() else root).glob("*.json") if file.is_file())
+    files = [file for file in files_in(below if below.is_dir() else root, ".json") if file.is_file()]
     instances = [file for file in files if file.stem.startswith("instances_")]
     splits = {file.stem.removeprefix("instances_"): file for file in instances or files}
     pictures = any((root / name).is_dir() for name in ("images", *splits))

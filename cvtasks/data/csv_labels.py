@@ -4,11 +4,11 @@ import csv
 from pathlib import Path
 
 from cvtasks.data.detection import distinct
-from cvtasks.data.inside import leads_out, on_disk
+from cvtasks.data.inside import Ends, leads_out, of_windows, on_disk
 from cvtasks.data.labels import FileLabels, class_names
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
-from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.formats.reading import ELSEWHERE, MEGABYTE, read_text
 
 _COLUMNS = ("image", "label", "split")
 _MOST = 500 * MEGABYTE
@@ -54,6 +54,7 @@ class CSVLabels(FileLabels):
         if not self.classes:
             raise DataError(f"a data set needs at least one class; {str(path)!r} has no label at all. Label its pictures.")
         place = {name: index for index, name in enumerate(self.classes)}
+        ends, followed = Ends(path.parent), 0
         pictures: list[Path] = []
         shown: list[tuple[int, ...]] = []
         for line, image, labels, part in rows:
@@ -65,8 +66,20 @@ class CSVLabels(FileLabels):
                 )
                 complain(DataError(text, "class unknown"))
             if part == split:
-                pictures.append(on_disk(path.parent / image))
+                picture: Path | None = on_disk(path.parent / image)
+                if leads_out(image) or (of_windows(image) and not picture.is_file()):
+                    picture = ends.find(image)
+                    followed += picture is not None
+                if picture is None:
+                    text = (
+                        f"an image must be named by its path below the table's folder; line {line} of {str(path)!r} has "
+                        f"{image[:300]!r}, and not just one file there ends like it. Move the picture there, or correct the path."
+                    )
+                    complain(DataError(text, "picture missing"))
+                    continue
+                pictures.append(picture)
                 shown.append(tuple(sorted(place[label] for label in labels if label in place)))
+        self.notes = (f"{ELSEWHERE}: {followed}",) if followed else ()
         kept = present(f"{str(path)!r}", {"picture": pictures}, complain)
         self.files, self.shown = [pictures[index] for index in kept], [shown[index] for index in kept]
         self.names = distinct(self.files, path.parent)
@@ -99,11 +112,6 @@ def _rows(path: Path) -> list[Row]:
             if len(cells) != len(header):
                 raise DataError(f"a line of {str(path)!r} must have {len(header)} columns; line {line} has {len(cells)}.")
             row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
-            if leads_out(row["image"]):
-                raise DataError(
-                    f"an image must be named by its path below the table's folder; line {line} of {str(path)!r} has "
-                    f"{row['image']!r}. Move the picture there."
-                )
             labels = tuple(label.strip() for label in row["label"].split("|")) if row["label"] else ()
             if "" in labels or len(set(labels)) < len(labels):
                 raise DataError(f"labels must be names, each once; line {line} of {str(path)!r} has {row['label']!r}.")

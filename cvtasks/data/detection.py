@@ -3,16 +3,27 @@
 from abc import abstractmethod
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cvtasks.answers import Boxes, Sample
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, CVTasksError, strictly
-from cvtasks.media.pictures import picture_size, read_picture
+from cvtasks.formats.drawn import Size, habits
+from cvtasks.media.pictures import picture_turn, read_picture
 from cvtasks.text import encodable
 
 Truth = tuple[Boxes, tuple[str, ...]]
 """The objects of a picture, and a remark for each thing that was changed in reading them."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An image's (height, width) in pixels, upright, and the EXIF orientation, 1 to 8, that made it so."""
+
+    size: tuple[int, int]
+    turn: int
 
 
 class BoxesSource(Source):
@@ -30,15 +41,32 @@ class BoxesSource(Source):
         self._known: dict[int, Truth] = {}  # threads may read the same truth twice; both times it is the same
 
     @abstractmethod
-    def _read(self, index: int, size: tuple[int, int], complain: Complain) -> Truth:
-        """Read the truth of one picture, whose real size is (height, width); `complain` hears of objects that cannot be used."""
+    def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
+        """Read the truth of one picture; `complain` hears of objects that cannot be used."""
+
+    def _declared(self, index: int) -> Size | None:
+        """The size that the truth's file declares for its picture, if it does."""
+        return None
+
+    def _habit(self) -> str:
+        """Whether boxes are drawn on "upright" or "stored" pixels where EXIF tags turn images, by those that tell; or ""."""
+        return self._pixels
+
+    @cached_property
+    def _pixels(self) -> str:
+        found: set[str] = set()
+        for index, picture in enumerate(self.pictures):
+            with suppress(CVTasksError):  # a fault, which is told when its turn comes
+                size, turn = picture_turn(picture)
+                ways = habits(self._declared(index), size, turn) if turn >= 5 else []
+                found.update(ways if len(ways) == 1 else [])
+        return found.pop() if len(found) == 1 else ""
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def __getitem__(self, index: int) -> Sample:
-        image = read_picture(self.pictures[index])
-        return Sample(image, self._truth(index, image.shape[:2])[0], self.names[index])
+        return Sample(read_picture(self.pictures[index]), self.truth(index), self.names[index])
 
     def name(self, index: int) -> str:
         """The name of one sample."""
@@ -57,7 +85,7 @@ class BoxesSource(Source):
         """An error for each object that cannot be used, or one where the file, or its picture's header, cannot be."""
         found: list[CVTasksError] = []
         try:
-            truth = self._read(index, picture_size(self.pictures[index]), found.append)
+            truth = self._read(index, Frame(*picture_turn(self.pictures[index])), found.append)
         except CVTasksError as error:
             found.append(error)
         else:
@@ -74,14 +102,11 @@ class BoxesSource(Source):
         for index in range(len(self)):
             with suppress(CVTasksError):  # a fault, and no remark
                 counts.update(self.remarks_of(index))
-        return [f"{remark}: {count}" for remark, count in counts.items()]
+        return [*self.notes, *(f"{remark}: {count}" for remark, count in counts.items())]
 
     def _look(self, index: int) -> Truth:
-        return self._known.get(index) or self._truth(index, picture_size(self.pictures[index]))
-
-    def _truth(self, index: int, size: tuple[int, int]) -> Truth:
         if index not in self._known:
-            self._known[index] = self._read(index, size, self._complain)
+            self._known[index] = self._read(index, Frame(*picture_turn(self.pictures[index])), self._complain)
         return self._known[index]
 
 

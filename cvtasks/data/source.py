@@ -1,14 +1,21 @@
 """What a source is, and how its classes become the recipe's."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
+
 from cvtasks.answers import Answer, Mask, Sample
+from cvtasks.data.mask_files import OBJECT, TURNED_MASK, VOID, black_and_white, habit_of, is_stored
 from cvtasks.errors import Complain, CVTasksError, DataError, did_you_mean, strictly
-from cvtasks.media.pictures import picture_size, read_mask, read_picture
+from cvtasks.media.pictures import picture_size, picture_turn, read_mask, read_picture, upright
 from cvtasks.text import encodable
 
 
@@ -42,6 +49,8 @@ class Source(ABC):
     """The picture of each sample; empty where pictures are no files of their own."""
     truth_files: Sequence[Path] = ()
     """The file of each sample's truth, where that is a picture too."""
+    notes: tuple[str, ...] = ()
+    """What was settled or passed over in opening, in sentences; `remarks` begins with them."""
 
     @abstractmethod
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
@@ -97,7 +106,7 @@ class Source(ABC):
 
     def remarks(self) -> list[str]:
         """What reading changed or passed over, a sentence for each kind of it; to be said aloud. Ask after `problems`."""
-        return []
+        return list(self.notes)
 
 
 def present(what: str, files: dict[str, list[Path]], complain: Complain = strictly) -> list[int]:
@@ -184,7 +193,7 @@ def check_split(split: str, splits: Iterable[str], place: Path) -> str:
 
 
 class MaskSource(Source):
-    """A source of (picture file, mask file) pairs. Subclasses set `classes` and `pairs`."""
+    """A source of (picture file, mask file) pairs. Subclasses set `classes`, and then `pairs` by `_list`."""
 
     kind = Mask
     pairs: list[tuple[Path, Path]]
@@ -193,9 +202,8 @@ class MaskSource(Source):
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Sample:
-        picture, mask = self.pairs[index]
-        image = read_picture(picture)
-        return Sample(image, self._truth(mask, image.shape[:2]), encodable(picture.stem))
+        picture, _ = self.pairs[index]
+        return Sample(read_picture(picture), self.truth(index), encodable(picture.stem))
 
     def name(self, index: int) -> str:
         """The stem of the image's file."""
@@ -203,11 +211,15 @@ class MaskSource(Source):
 
     def truth(self, index: int) -> Mask:
         """The mask of one sample; its picture is not decoded."""
-        picture, mask = self.pairs[index]
-        return self._truth(mask, picture_size(picture))
-
-    def _truth(self, path: Path, size: tuple[int, int]) -> Mask:
+        picture, path = self.pairs[index]
+        if index not in self._seen:
+            self._seen[index] = picture_turn(picture)
+        size, turn = self._seen[index]
         ids = read_mask(path)
+        if self._white_is_object:
+            ids = np.where(ids == VOID, np.uint8(1), ids)
+        if is_stored(ids.shape, size, turn, str(path), lambda: self._habit):
+            ids = upright(ids, turn)
         if ids.shape != size:
             raise DataError(
                 f"a mask must have its picture's size (height, width) {size}; {str(path)!r} has {ids.shape}. "
@@ -219,11 +231,48 @@ class MaskSource(Source):
         except ValueError as error:
             raise DataError(f"{str(path)!r}: {error} Add the class to the list or correct the mask.", "mask ids") from error
 
-    def _list(self, what: str, pairs: list[tuple[Path, Path]], complain: Complain) -> None:
-        """Keep the pairs of which both files are there."""
+    def remarks_of(self, index: int) -> tuple[str, ...]:
+        """Whether its mask was turned."""
+        picture, mask = self.pairs[index]
+        size, turn = self._seen.get(index) or picture_turn(picture)
+        return (
+            (TURNED_MASK,) if turn != 1 and is_stored(picture_size(mask), size, turn, str(mask), lambda: self._habit) else ()
+        )
+
+    def remarks(self) -> list[str]:
+        """What 255 means where that had to be settled, and how many masks were turned."""
+        counts: Counter[str] = Counter()
+        for index in range(len(self)):
+            with suppress(CVTasksError):  # a fault, and no remark
+                counts.update(self.remarks_of(index))
+        return [*self.notes, *(f"{remark}: {count}" for remark, count in counts.items())]
+
+    @cached_property
+    def _habit(self) -> str:
+        return habit_of(self.pairs)
+
+    def _list(self, what: str, pairs: list[tuple[Path, Path]], complain: Complain, others: Iterable[Path] = ()) -> None:
+        """Keep the pairs of which both files are there, and settle what 255 means.
+
+        Args:
+            others: masks of other splits, looked at where those of this one hold 0 and 255 alone.
+        """
+        self._seen: dict[int, tuple[tuple[int, int], int]] = {}  # size and turn of the pictures, once they were read
+        self._white_is_object = False
         kept = present(what, {"picture": [picture for picture, _ in pairs], "mask": [mask for _, mask in pairs]}, complain)
         self.pairs = [pairs[index] for index in kept]
         self.files, self.truth_files = [picture for picture, _ in self.pairs], [mask for _, mask in self.pairs]
+        own = set(self.truth_files)
+        if not black_and_white(chain(self.truth_files, (path for path in others if path not in own))):
+            return
+        if len(self.classes) == 2:
+            self._white_is_object, self.notes = True, (*self.notes, OBJECT)
+        else:
+            text = (
+                f"a mask must hold the ids of its classes; those of {what} hold 0 and 255 alone, and 255 means void. Which of the "
+                f"{len(self.classes)} classes is it? Write its id for 255, or name just the two that there are."
+            )
+            complain(DataError(text, "binary masks"))
 
 
 class Remapped(Source):

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from cvtasks.data.folders import PICTURES
+from cvtasks.data.folders import files_in
 from cvtasks.data.labels import class_names
 from cvtasks.data.source import MaskSource, check_split
-from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.reading import read_text
+from cvtasks.data.voc_lists import Stored, by_stem, names_of
+from cvtasks.errors import Complain, strictly
 
 VOC_CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -36,32 +36,26 @@ class VOCSegmentation(MaskSource):
     @classmethod
     def splits_at(cls, root: Path) -> tuple[str, ...]:
         """The names of the lists."""
-        return tuple(sorted(file.stem for file in (root / "ImageSets" / "Segmentation").glob("*.txt"))) or ("",)
+        return tuple(_lists(root)) or ("",)
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         self.split = split = check_split(split, self.splits_at(root), root)
-        own, augmented = root / "SegmentationClass", root / "SegmentationClassAug"
-        official = {file.stem for file in own.glob("*.png")}
-        stored = {file.stem: file for file in (root / "JPEGImages").iterdir() if file.suffix.lower() in PICTURES}
-        path = root / "ImageSets" / "Segmentation" / f"{split}.txt" if split else root
-        names = _listed(path) if split else sorted({*official, *stored})
-        pairs = [
-            (
-                stored.get(name, root / "JPEGImages" / f"{name}.jpg"),
-                (own if name in official else augmented) / f"{name}.png",
-            )
-            for name in names
-        ]
+        stored, augmented = Stored(root), root / "SegmentationClassAug"
+        official = by_stem(root / "SegmentationClass", ".png")
+        masks = by_stem(augmented, ".png") | official
+        path = _lists(root)[split] if split else root
+        names = names_of(path, {*stored.images, *stored.names, *masks}) if split else sorted({*official, *stored.images})
+        pairs = []
+        for name in names:
+            picture, stem = stored.image(name, None, complain), stored.stem(name)
+            if picture is not None:
+                pairs.append((picture, masks.get(stem, augmented / f"{stem}.png")))
         if (root / "classes.txt").is_file():
             named = class_names(root / "classes.txt")
             self.classes = named if named[0] == VOC_CLASSES[0] else (VOC_CLASSES[0], *named)
-        self._list(f"{str(path)!r}", pairs, complain)
+        self._list(f"{str(path)!r}", pairs, complain, masks.values())
 
 
-def _listed(path: Path) -> list[str]:
-    """The first column of a list."""
-    names = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
-    outside = [name for name in names if Path(name).name != name]
-    if outside:
-        raise DataError(f"a line of {str(path)!r} must be the bare name of a picture; got {outside[0]!r}.")
-    return names
+def _lists(root: Path) -> dict[str, Path]:
+    """Split → its list."""
+    return {file.stem: file for file in files_in(root / "ImageSets" / "Segmentation", ".txt")}

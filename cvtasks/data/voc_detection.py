@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvtasks.data.detection import BoxesSource, Truth, distinct
-from cvtasks.data.folders import PICTURES
-from cvtasks.data.inside import no_name
+from cvtasks.data.detection import BoxesSource, Frame, Truth, distinct
+from cvtasks.data.folders import files_in
 from cvtasks.data.source import check_split, present, split_among
+from cvtasks.data.voc_lists import Stored, names_of
 from cvtasks.data.voc_names import classes_of, names_in, unknown
 from cvtasks.errors import Complain, CVTasksError, DataError, strictly
-from cvtasks.formats.reading import read_annotation, read_text
-from cvtasks.formats.voc import parse_voc
+from cvtasks.formats.drawn import Size
+from cvtasks.formats.reading import read_annotation
+from cvtasks.formats.voc import parse_voc, voc_size
 
 
 class VOCDetection(BoxesSource):
@@ -23,8 +24,9 @@ class VOCDetection(BoxesSource):
     and `VOC2012`). Then a split begins with its year, and several are added: `2007-test`, `2007-trainval+2012-trainval`, for
     short `2007+2012-trainval`: a year alone takes the split of the next one.
 
-    A list's first column counts, so `cat_train` is a list like any other. A picture belongs to the XML file of its own
-    name, whatever `<filename>` says, and may be of any kind. The classes are those of a file `classes.txt` at the root, one name
+    Of a class's list the first column counts, so `cat_train` is a list like any other (`names_of` of
+    `cvtasks.data.voc_lists`). A picture belongs to the XML file of its own name and may be of any kind; an XML file that names
+    another picture that is there is a fault. The classes are those of a file `classes.txt` at the root, one name
     a line; without it, the challenge's twenty or the names in the XML files of the training list
     (`cvtasks.data.voc_names.classes_of`). An object of another name is a fault, one for each name.
     """
@@ -46,16 +48,23 @@ class VOCDetection(BoxesSource):
         super().__init__(root, split, complain)
         splits = _splits(root)
         self.pictures, self._annotations = [], []
+        self._beside: list[Stored] = []
         self._listed = {one.folder for one in splits.values() if one.listed}
         parts = [check_split(part, splits, root) for part in ([split] if _is_year(root) else split_parts(split))]
         self.split = "+".join(parts)
         for part in parts:
-            folder, stored, annotations = splits[part].folder, _stored(splits[part].folder), splits[part].annotations()
-            self.pictures += [stored.get(path.stem, folder / "JPEGImages" / f"{path.stem}.jpg") for path in annotations]
-            self._annotations += annotations
+            stored = splits[part].stored
+            for name in splits[part].names():
+                annotation = stored.annotation(name)
+                picture = stored.image(name, annotation, complain)
+                if picture is not None:
+                    self.pictures.append(picture)
+                    self._annotations.append(annotation)
+                    self._beside.append(stored)
         files = {"picture": self.pictures, "annotation": self._annotations}
         kept = present(f'"{split}" of {str(root)!r}', files, complain)
         self.pictures, self._annotations = ([paths[index] for index in kept] for paths in files.values())
+        self._beside = [self._beside[index] for index in kept]
         self.names = distinct(self.pictures, root)
         learned = _learned(splits, parts)
         words = " and ".join(f'"{name}"' for name in learned if name) or "the data"
@@ -69,8 +78,8 @@ class VOCDetection(BoxesSource):
     def orphans(self) -> Iterator[DataError]:
         """Annotations without a picture, and pictures without an annotation, whether listed or not."""
         for folder in self._listed:  # elsewhere everything is in the split, and what lacks the other is a fault
-            pictures = set(_stored(folder))
-            annotations = {file.stem for file in (folder / "Annotations").glob("*.xml")}
+            stored = Stored(folder)
+            pictures, annotations = set(stored.images), set(stored.annotations)
             for what, other, lonely in (
                 ("annotation", "picture", annotations - pictures),
                 ("picture", "annotation", pictures - annotations),
@@ -79,25 +88,34 @@ class VOCDetection(BoxesSource):
                     text = f"{what} {name!r} of {str(folder)!r} has no {other} of its name. Add it, or remove it."
                     yield DataError(text, f"{what} without {other}")
 
-    def _read(self, index: int, size: tuple[int, int], complain: Complain) -> Truth:
+    def _declared(self, index: int) -> Size | None:
+        path = self._annotations[index]
+        return voc_size(read_annotation(path), str(path))
+
+    def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
         def unless_named(error: CVTasksError) -> None:  # of unknown names it was said once each, with their counts
             if error.rule != "class unknown":
                 complain(error)
 
         path = self._annotations[index]
-        return parse_voc(read_annotation(path), self.classes, size, str(path), unless_named)
-
-
-def _stored(folder: Path) -> dict[str, Path]:
-    """Stem → file of each picture of a year."""
-    return {file.stem: file for file in sorted((folder / "JPEGImages").iterdir()) if file.suffix.lower() in PICTURES}
+        return parse_voc(
+            read_annotation(path),
+            self.classes,
+            frame.size,
+            str(path),
+            unless_named,
+            turn=frame.turn,
+            habit=self._habit,
+            image=self.pictures[index].name,
+            images=self._beside[index],
+        )
 
 
 def _is_year(root: Path) -> bool:
     annotations = root / "Annotations"
     if not annotations.is_dir() or not (root / "JPEGImages").is_dir():
         return False
-    return (root / "ImageSets" / "Main").is_dir() or next(annotations.glob("*.xml"), None) is not None
+    return (root / "ImageSets" / "Main").is_dir() or bool(files_in(annotations, ".xml"))
 
 
 @dataclass(frozen=True)
@@ -105,22 +123,31 @@ class _Split:
     """A list of a year (empty for the root itself), or all of a year that has none."""
 
     year: str
-    folder: Path
+    stored: Stored
     listed: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """That of the year."""
+        return self.stored.year
+
+    def names(self) -> list[str]:
+        """The names of its pictures, and of annotations that have none."""
+        stems = {*self.stored.images, *self.stored.annotations}
+        return names_of(self.listed, stems | self.stored.names) if self.listed else sorted(stems)
 
     def annotations(self) -> list[Path]:
         """The XML files, whether they are there or not."""
-        names = _names(self.listed) if self.listed else _all_names(self.folder)
-        return [self.folder / "Annotations" / f"{name}.xml" for name in names]
+        return [self.stored.annotation(name) for name in self.names()]
 
 
 def _splits(root: Path) -> dict[str, _Split]:
     """The splits of all years by their names."""
     found: dict[str, _Split] = {}
     for year, folder in {"": root}.items() if _is_year(root) else _years(root).items():
-        lists = sorted((folder / "ImageSets" / "Main").glob("*.txt"))
-        found |= {f"{year}-{file.stem}" if year else file.stem: _Split(year, folder, file) for file in lists}
-        found |= {} if lists else {year: _Split(year, folder, None)}
+        stored, lists = Stored(folder), files_in(folder / "ImageSets" / "Main", ".txt")
+        found |= {f"{year}-{file.stem}" if year else file.stem: _Split(year, stored, file) for file in lists}
+        found |= {} if lists else {year: _Split(year, stored, None)}
     return found
 
 
@@ -136,11 +163,6 @@ def _learned(splits: dict[str, _Split], parts: list[str]) -> list[str]:
     return list(dict.fromkeys(learned))
 
 
-def _all_names(folder: Path) -> list[str]:
-    """The stems of all pictures and XML files of a year."""
-    return sorted({*_stored(folder), *(file.stem for file in (folder / "Annotations").glob("*.xml"))})
-
-
 def _years(root: Path) -> dict[str, Path]:
     """Year → its folder; the year is the folder's name without "VOC"."""
     return {child.name.removeprefix("VOC"): child for child in sorted(root.glob("VOC?*")) if _is_year(child)}
@@ -153,12 +175,3 @@ def split_parts(split: str) -> list[str]:
         borrowed = "" if "-" in part or not parts else "".join(parts[0].partition("-")[1:])
         parts.insert(0, part + borrowed)
     return parts
-
-
-def _names(path: Path) -> list[str]:
-    """The first column of a list."""
-    names = [line.split()[0] for line in read_text(path).splitlines() if line.strip()]
-    outside = [name for name in names if Path(name).name != name or name == ".." or no_name(f"{name}.jpeg")]
-    if outside:
-        raise DataError(f"a line of {str(path)!r} must be the bare name of a picture; got {outside[0][:300]!r}.")
-    return names

@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
-from cvtasks.data.detection import BoxesSource, Truth, distinct
-from cvtasks.data.folders import PICTURES
-from cvtasks.data.inside import no_name
+from cvtasks.data.detection import BoxesSource, Frame, Truth, distinct
+from cvtasks.data.folders import files_in, images_in
+from cvtasks.data.inside import Ends, no_name, of_windows
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.reading import MEGABYTE, UNLABELLED, read_text
+from cvtasks.formats.reading import ELSEWHERE, MEGABYTE, UNLABELLED, UPRIGHT, read_text
 from cvtasks.formats.yolo import SPLITS, YoloYaml, parse_yaml, parse_yolo
+from cvtasks.formats.yolo_lines import kinds_of, long_lines, look_like
 
 _YAML = ("data.yaml", "data.yml", "dataset.yaml")
 
@@ -21,7 +23,11 @@ class YOLODetection(BoxesSource):
     The root is the YAML file, or the folder it lies in. `train`, `val` and `test` name folders of pictures, searched
     through, or lists (`.txt`, one picture a line). The boxes of `…/images/….jpg` are in `…/labels/….txt`, those of another
     path in a `.txt` beside the picture; where that file is missing, the picture has no objects. Everything lies below the
-    folder that `path` names, which is the YAML's own unless said.
+    folder that `path` names, which is the YAML's own unless said; a path of another machine leads to the one file or folder
+    below it that ends alike. Two pictures that would share one label file are a fault.
+
+    Long lines are outlines, key points or tracks, as `task` (`segment`, `obb`, `pose`, `track`) or `kpt_shape` in the YAML says,
+    or as they can only be (`cvtasks.formats.yolo_lines`). Labels declare no size: they count as drawn on the upright image.
     """
 
     format = "YOLO"
@@ -46,9 +52,12 @@ class YOLODetection(BoxesSource):
         content = parse_yaml(read_text(path, MEGABYTE), str(path))
         self.split = split = check_split(split, content.splits, path)
         home = _home(content, path)
-        pictures = [picture for place in content.splits[split] for picture in _pictures(place, home, path)]
-        self.pictures = [pictures[index] for index in present(f'"{split}" of {str(path)!r}', {"picture": pictures}, complain)]
-        self._home = home
+        places = _Places(home, path)
+        pictures = [picture for place in content.splits[split] for picture in places.pictures(place)]
+        self.notes = (f"{ELSEWHERE}: {places.followed}",) if places.followed else ()
+        pictures = [pictures[index] for index in present(f'"{split}" of {str(path)!r}', {"picture": pictures}, complain)]
+        self._home, self._lines = home, content.lines
+        self.pictures = _with_own_labels(pictures, home, complain)
         self._labels = [_label_file(picture, home) for picture in self.pictures]
         if not any(file.is_file() for file in self._labels):
             raise DataError(
@@ -62,16 +71,36 @@ class YOLODetection(BoxesSource):
         known = set(self._labels)
         for folder in sorted({path.parent for path in self._labels}):
             pictures = {_label_file(picture, self._home) for picture in _beside(folder, self._home)}
-            for path in sorted(file for file in folder.glob("*.txt") if file not in known and file not in pictures):
+            for path in (file for file in files_in(folder, ".txt") if file not in known and file not in pictures):
                 if path.stem not in ("classes", *SPLITS):  # tools leave the names of the classes and lists there
                     text = f"label file {str(path)!r} has no picture of its name. Add it, or remove the file."
                     yield DataError(text, "annotation without picture")
 
-    def _read(self, index: int, size: tuple[int, int], complain: Complain) -> Truth:
-        path = self._labels[index]
+    def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
+        path, size = self._labels[index], frame.size
         if not os.path.lexists(path):  # a link to nowhere is no picture without objects
             return parse_yolo("", self.classes, size, str(path))[0], (UNLABELLED,)
-        return parse_yolo(read_text(path), self.classes, size, str(path), complain)
+        boxes, remarks = parse_yolo(
+            read_text(path), self.classes, size, str(path), complain, lines=self._lines, others=lambda: self._kind
+        )
+        return boxes, (*remarks, *((UPRIGHT,) if frame.turn != 1 and len(boxes) else ()))
+
+    @cached_property
+    def _kind(self) -> str:
+        """What the long lines of this split are, if they tell all together, or some of its files alone, or all look alike."""
+        every: list[list[float]] = []
+        alone: set[str] = set()
+        for path in self._labels:
+            try:
+                lines = long_lines(read_text(path)) if os.path.lexists(path) else []
+            except DataError:  # a fault, which is told when its turn comes
+                continue
+            kinds = kinds_of(lines) if lines else set()
+            alone |= kinds if len(kinds) == 1 else set()
+            every += lines
+        kinds = kinds_of(every)
+        sure = next((found for found in (kinds, alone) if len(found) == 1), set())
+        return sure.pop() if sure else look_like(every)
 
 
 def _yaml(root: Path) -> Path | None:
@@ -86,29 +115,60 @@ def _home(content: YoloYaml, path: Path) -> Path:
     return _plain(named if not no_name(content.path) and named.is_dir() else path.parent)
 
 
-def _pictures(place: str, home: Path, path: Path) -> list[Path]:
-    """The pictures of a folder or a list."""
-    source = _below(place, home, home, path)
-    if source.is_dir():
-        return sorted(file for file in source.rglob("*") if file.suffix.lower() in PICTURES)
-    if source.suffix.lower() == ".txt" and source.is_file():
-        lines = [line.strip() for line in read_text(source).splitlines() if line.strip()]
-        return [_below(line, source.parent if line.startswith("./") else home, home, source) for line in lines]
-    raise DataError(f"a split must be a folder or a list of pictures (.txt); {str(path)!r} names {place!r}, which is neither.")
+class _Places:
+    """The folders and lists that a YAML names, below its home; counts the paths of another machine that were `followed`."""
 
+    def __init__(self, home: Path, yaml: Path) -> None:
+        self._home, self._yaml, self._ends, self.followed = home, yaml, Ends(home), 0
 
-def _below(name: str, base: Path, home: Path, path: Path) -> Path:
-    """`name`, as seen from `base`, which must lie below `home`."""
-    if no_name(name):
+    def pictures(self, place: str) -> list[Path]:
+        """The pictures of a folder or a list."""
+        source = self._below(place, self._home, self._yaml)
+        if source.is_dir():
+            return images_in(source, deep=True)
+        if source.suffix.lower() == ".txt" and source.is_file():
+            lines = [line.strip() for line in read_text(source).splitlines() if line.strip()]
+            return [self._below(line, source.parent if line.startswith("./") else self._home, source) for line in lines]
         raise DataError(
-            f"a path must be one that a file can have; {str(path)!r} names {name[:300]!r}, of {len(name)} characters."
+            f"a split must be a folder or a list of pictures (.txt); {str(self._yaml)!r} names {place!r}, which is neither."
         )
-    found = _plain(base / name)
-    if not found.is_relative_to(home) and name.startswith("../"):  # Roboflow names its folders from one that is not there
-        found = _plain(base / name.removeprefix("../"))
-    if not found.is_relative_to(home):
-        raise DataError(f"everything must lie below {str(home)!r}; {str(path)!r} names {name!r}. Set `path` in the YAML.")
-    return found
+
+    def _below(self, name: str, base: Path, path: Path) -> Path:
+        """`name`, as seen from `base`, which must lie below home."""
+        if no_name(name):
+            raise DataError(
+                f"a path must be one that a file can have; {str(path)!r} names {name[:300]!r}, of {len(name)} characters."
+            )
+        found = _plain(base / name)
+        # Roboflow names its folders from one that is not there
+        if not found.is_relative_to(self._home) and name.startswith("../"):
+            found = _plain(base / name.removeprefix("../"))
+        if found.is_relative_to(self._home) and (not of_windows(name) or found.exists()):
+            return found
+        elsewhere = self._ends.find(name) or self._ends.folder(name)
+        if elsewhere is None:
+            raise DataError(
+                f"everything must lie below {str(self._home)!r}; {str(path)!r} names {name!r}, and not just one file there ends "
+                "like it. Set `path` in the YAML."
+            )
+        self.followed += 1
+        return _plain(elsewhere)
+
+
+def _with_own_labels(pictures: list[Path], home: Path, complain: Complain) -> list[Path]:
+    """The pictures but those that would share a label file with another one; `complain` hears of these."""
+    files: dict[Path, list[Path]] = {}
+    for picture in pictures:
+        files.setdefault(_label_file(picture, home), []).append(picture)
+    for label, sharing in files.items():
+        if len(sharing) > 1 and label.is_file():
+            text = f"every picture needs a label file of its own; {' and '.join(repr(str(one)) for one in sharing[:2])} share"
+            complain(
+                DataError(
+                    f"{text} {str(label)!r}. Remove a picture, or rename it and write its labels.", "images share a name"
+                )
+            )
+    return [picture for picture in pictures if len(files[label := _label_file(picture, home)]) == 1 or not label.is_file()]
 
 
 def _plain(path: Path) -> Path:
@@ -120,7 +180,7 @@ def _beside(folder: Path, home: Path) -> list[Path]:
     """The pictures that a folder of labels may belong to."""
     parts = folder.relative_to(home).parts
     homes = [home.joinpath(*("images" if part == "labels" else part for part in parts)), folder]
-    return [file for place in homes if place.is_dir() for file in place.iterdir() if file.suffix.lower() in PICTURES]
+    return [file for place in homes if place.is_dir() for file in images_in(place)]
 
 
 def _label_file(picture: Path, home: Path) -> Path:
@@ -130,4 +190,6 @@ def _label_file(picture: Path, home: Path) -> Path:
         if parts[index] == "images":
             parts[index] = "labels"
             break
-    return (home / Path(*parts)).with_suffix(".txt")
+    path = (home / Path(*parts)).with_suffix(".txt")
+    shouted = path.with_suffix(".TXT")  # as some programs of Windows write it
+    return shouted if not os.path.lexists(path) and shouted.is_file() else path

@@ -4,7 +4,8 @@ A box there is (left, top, width, height) in pixels, edges as here. Ids are what
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +13,17 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.reading import EMPTY, RESIZED, fit
-from cvtasks.text import encodable
-
-Id = int | str
-"""An image's or a category's id. Text that is a whole number becomes that number: some programs write "7" for 7."""
+from cvtasks.formats.coco_entries import Id, angle_of, around, categories_of, id_of, order_of, twice_of, unique
+from cvtasks.formats.drawn import cut_where, declared_size, placed, turned_about, unknown
+from cvtasks.formats.reading import EMPTY, OUTLINES, RESIZED, ROTATED, fit, flag, once
 
 
 @dataclass(frozen=True)
 class CocoImage:
-    """An entry of `images`: its id, its file's name, and its objects as the file has them, (id, box, label, area, crowd, ignored)."""
+    """An entry of `images`: its id, its file's name, the (height, width) it declares, and its objects as the file has them.
+
+    An object is (id, box, label, area, crowd, ignored, angle in radians, outline); the outline only where there is no box.
+    """
 
     id: Id
     file_name: str
@@ -31,18 +33,29 @@ class CocoImage:
 
 @dataclass(frozen=True)
 class CocoFile:
-    """What one JSON holds. `categories`: name → id, in the order of the ids, which is the order of the classes."""
+    """What one JSON holds.
+
+    Attributes:
+        categories: name → id, in the order of the ids, which is the order of the classes.
+        own: whether this package wrote it, so that its boxes are on upright images.
+        remarks: what was passed over in reading, in sentences.
+    """
 
     images: tuple[CocoImage, ...]
     categories: dict[str, Id]
+    own: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> CocoFile:
     """Read the JSON of a data set; boxes are looked at by `coco_boxes`, picture by picture.
 
+    A category that no annotation has and all others name as their `supercategory`, itself of the supercategory "none", is no
+    class: Roboflow's export puts the name of the project there.
+
     Args:
-        complain: about an annotation whose id is another's too, or that names no image or category. If it returns, the
-            annotation is left out.
+        complain: about an annotation whose id is another's too, that names no image or category, or has a flag that is none.
+            If it returns, the annotation is left out.
 
     Raises:
         DataError: it is no JSON, not a data set, or an image or category has the id of another.
@@ -54,35 +67,18 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
                 f"COCO's JSON is an object of lists: {', '.join(_LISTS)}; {name!r} is not. A bare list holds results, which "
                 "`cvtasks evaluate --predictions` scores."
             )
-        categories = {_id(entry["id"]): encodable(str(entry["name"])) for entry in document["categories"]}
-        _unique("category", (entry["id"] for entry in document["categories"]), name)
-        _unique("category's name", (entry["name"] for entry in document["categories"]), name)
-        _unique("image", (entry["id"] for entry in document["images"]), name)
-        ordered = dict(sorted(categories.items(), key=lambda item: _order(item[0])))
-        labels = {key: label for label, key in enumerate(ordered)}
-        objects: dict[Id, list[tuple[Any, ...]]] = {_id(entry["id"]): [] for entry in document["images"]}
-        seen: set[Id] = set()
-        for entry in document["annotations"]:
-            image, category, number = _id(entry["image_id"]), _id(entry["category_id"]), entry.get("id", "?")
-            if "id" in entry and _id(number) in seen:
-                complain(_twice("annotation", number, name))
-                continue
-            if image not in objects or category not in labels:
-                what, key = ("image", image) if image not in objects else ("category", category)
-                text = f"every {what}_id must be that of an entry; annotation {number} of {name!r} has {key!r}."
-                complain(DataError(text, f"{what} unknown"))
-                continue
-            seen |= {_id(number)} if "id" in entry else set()
-            flags = bool(entry.get("iscrowd", 0)), bool(entry.get("ignore", 0))
-            objects[image].append((number, entry.get("bbox"), labels[category], entry.get("area"), *flags))
+        ordered, remarks = categories_of(document, name)
+        unique("image", (id_of(entry["id"]) for entry in document["images"]), name)
+        objects = _objects(document, {key: label for label, key in enumerate(ordered)}, name, complain)
         images = tuple(
             CocoImage(
-                _id(entry["id"]),
+                id_of(entry["id"]),
                 str(entry["file_name"]),
                 (entry.get("height"), entry.get("width")),
-                tuple(objects[_id(entry["id"])]),
+                tuple(objects[id_of(entry["id"])]),
             )
-            for entry in sorted(document["images"], key=lambda entry: _order(_id(entry["id"])))  # scores tie as in pycocotools
+            # scores tie as in pycocotools
+            for entry in sorted(document["images"], key=lambda entry: order_of(id_of(entry["id"])))
         )
     except (ValueError, RecursionError) as error:
         raise DataError(f"an annotation must be JSON; {name!r} is not: {error}. Write it again.") from error
@@ -92,31 +88,78 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
         ) from error
     if not ordered:
         raise DataError(f"COCO's JSON needs at least one category; {name!r} has none. Add the classes to `categories`.")
-    return CocoFile(images, {what: key for key, what in ordered.items()})
+    info = document.get("info")
+    own = isinstance(info, dict) and info.get("contributor") == _OWN
+    return CocoFile(images, {what: key for key, what in ordered.items()}, own, remarks)
+
+
+def _objects(
+    document: dict[str, Any], labels: dict[Id, int], name: str, complain: Complain
+) -> dict[Id, list[tuple[Any, ...]]]:
+    """Id of each image → its annotations, as `CocoImage` has them."""
+    objects: dict[Id, list[tuple[Any, ...]]] = {id_of(entry["id"]): [] for entry in document["images"]}
+    seen: set[Id] = set()
+    for entry in document["annotations"]:
+        image, category, number = id_of(entry["image_id"]), id_of(entry["category_id"]), entry.get("id", "?")
+        if "id" in entry and id_of(number) in seen:
+            complain(twice_of("annotation", number, name))
+            continue
+        if image not in objects or category not in labels:
+            what, key = ("image", image) if image not in objects else ("category", category)
+            text = f"every {what}_id must be that of an entry; annotation {number} of {name!r} has {key!r}."
+            complain(DataError(text, f"{what} unknown"))
+            continue
+        seen |= {id_of(number)} if "id" in entry else set()
+        try:
+            flags, angle = (flag(entry.get("iscrowd")), flag(entry.get("ignore"))), angle_of(entry)
+        except ValueError as error:
+            text = f"`iscrowd` and `ignore` are flags, `rotation` is degrees; annotation {number} of {name!r}: {error}. Correct it."
+            complain(DataError(text, "flag"))
+            continue
+        box = entry.get("bbox")
+        outline = entry.get("segmentation") if not box or box in ([0, 0, 0, 0], [0]) else None
+        objects[image].append((number, box, labels[category], entry.get("area"), *flags, angle, outline))
+    return objects
 
 
 def coco_boxes(
-    image: CocoImage, classes: tuple[str, ...], size: tuple[int, int], name: str, complain: Complain = strictly
+    image: CocoImage,
+    classes: tuple[str, ...],
+    size: tuple[int, int],
+    name: str,
+    complain: Complain = strictly,
+    *,
+    turn: int = 1,
+    habit: Callable[[], str] = unknown,
 ) -> tuple[Boxes, tuple[str, ...]]:
     """The objects of one image of a file, and remarks about what was changed in reading.
 
-    `iscrowd` is crowd, `ignore` difficult, `area` the object's area (the box's where there is none). COCO has a few boxes
-    without width or height: they can neither be found nor learned, and are passed over with a remark.
+    `iscrowd` is crowd, `ignore` difficult, `area` the object's area (the box's where there is none). Where there is no `bbox`,
+    the box is that around the outline. A box that CVAT has turned becomes the upright one around it. COCO has a few boxes
+    without width or height: they can neither be found nor learned, and are passed over with a remark, and so are doubles.
+    Where the image has another size than the file declares, boxes are scaled, or turned with it (`cvtasks.formats.drawn`).
 
     Args:
-        size: (height, width) of the picture as it really is.
+        size: (height, width) of the picture as it really is, upright. turn: its EXIF orientation.
         complain: about a box that is not four numbers, has a negative side, or does not fit (`fit` of
             `cvtasks.formats.reading`), and an area that is no number. If it returns, the object is left out.
+        habit: whether other images show that boxes were drawn on "upright" or "stored" pixels.
+
+    Raises:
+        DataError: the image has another shape than the file declares, or nothing tells on which pixels boxes were drawn.
     """
-    rows = []
-    for number, box, label, area, crowd, ignored in image.objects:
+    rows, outlines = [], 0
+    for number, box, label, area, crowd, ignored, angle, outline in image.objects:
         place = f"annotation {number} of {name!r}"
         try:
+            if outline:
+                x, y, right, bottom = around(outline)
+                box, outlines = [x, y, right - x, bottom - y], outlines + 1
             if not isinstance(box, list) or len(box) != 4:
                 raise TypeError
             x, y, w, h = (float(side) for side in box)
             area = w * h if area is None else float(area)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, KeyError):
             received = f"{str(box)[:80]}, {str(area)[:80]}"
             text = f"a bbox must be four numbers (left, top, width, height), and an area one; {place} has {received}."
             complain(DataError(text, "box missing"))
@@ -125,15 +168,21 @@ def coco_boxes(
             text = f"an area must be a finite number; {place} has {area!r}. Correct or remove it."
             complain(DataError(text, "area"))
             continue
-        rows.append(((x, y, x + w, y + h), label, ignored, crowd, area, place))
+        rows.append(((x, y, x + w, y + h), label, ignored, crowd, area, angle, place))
     kept = [row for row in rows if not _flat(row[0])]
-    edges, labels, ignored, crowd, areas, places = zip(*kept, strict=True) if kept else ((),) * 6
-    xyxy, remarks, good = fit(np.array(edges, np.float64), size, places, complain)
+    edges, labels, ignored, crowd, areas, angles, places = zip(*kept, strict=True) if kept else ((),) * 7
+    xyxy, angles = np.array(edges, np.float64).reshape(-1, 4), np.array(angles, np.float64)
+    declared = declared_size(*image.size)
+    xyxy, moved = placed(turned_about(xyxy, angles), declared, size, f"{image.file_name} of {name}", turn, habit)
+    if declared and RESIZED in moved:
+        areas = [area * (math.prod(size) / math.prod(declared)) for area in areas]
+    xyxy, remarks, good = fit(cut_where(xyxy, angles != 0, size), size, places, complain)
     labels, ignored, crowd, areas = ([part[index] for index in good] for part in (labels, ignored, crowd, areas))
-    remarks += (EMPTY,) * (len(rows) - len(kept))
-    if all(image.size) and image.size != size:
-        remarks += (RESIZED,)
-    return Boxes.of(xyxy, labels, classes, size, difficult=ignored, crowd=crowd, areas=areas), remarks
+    first, twice = once(xyxy, labels, [not (a or b) for a, b in zip(ignored, crowd, strict=True)])
+    labels, ignored, crowd, areas = ([part[index] for index in first] for part in (labels, ignored, crowd, areas))
+    remarks += (EMPTY,) * (len(rows) - len(kept)) + (OUTLINES,) * outlines
+    remarks += (ROTATED,) * int((angles[good] != 0).sum()) + moved + twice
+    return Boxes.of(xyxy[first], labels, classes, size, difficult=ignored, crowd=crowd, areas=areas), remarks
 
 
 def coco_document(
@@ -174,7 +223,7 @@ def coco_document(
                 entry["score"] = round(float(boxes.scores[index]), 6)
             annotations.append(entry)
     categories = [{"id": numbers[name], "name": name} for name in classes]
-    return {"images": images, "annotations": annotations, "categories": categories}
+    return {"info": {"contributor": _OWN}, "images": images, "annotations": annotations, "categories": categories}
 
 
 def _flat(edges: tuple[float, ...]) -> bool:
@@ -185,30 +234,6 @@ def _flat(edges: tuple[float, ...]) -> bool:
     return left == right or top == bottom
 
 
+_OWN = "cvtasks"
 _LISTS = ("images", "annotations", "categories")
 _LARGEST = float(np.finfo(np.float32).max)
-
-
-def _id(value: Any) -> Id:
-    if isinstance(value, str):
-        return int(value) if value.isdecimal() else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:  # also of NaN and infinity
-        raise TypeError(f"an id must be a whole number or text; got {value!r}")
-    return int(value)
-
-
-def _order(key: Id) -> tuple[bool, Id]:
-    """Numbers first, then texts."""
-    return isinstance(key, str), key
-
-
-def _unique(what: str, ids: Iterable[Any], name: str) -> None:
-    seen = set()
-    for key in map(_id, ids):
-        if key in seen:
-            raise _twice(what, key, name)
-        seen.add(key)
-
-
-def _twice(what: str, key: Id, name: str) -> DataError:
-    return DataError(f"every {what} needs an id of its own; {name!r} has {key!r} twice. Renumber them.", "id twice")

@@ -1,5 +1,6 @@
 """What every reader of annotation files does first and last: read no more than is sensible, and keep boxes in the picture."""
 
+import math
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -12,14 +13,25 @@ from cvtasks.boxes import clip
 from cvtasks.errors import Complain, DataError, strictly
 
 CUT = "boxes that reached a little out of their pictures were cut at the edge"
+ELSEWHERE = "paths of another machine were followed by their last parts to the one file that fits"
 EMPTY = "boxes without width or height were passed over"
+FRACTIONS = "files whose corners have fractions were read as edges counted from 0, as CVAT and others write them"
+KEY_POINTS = "key points were passed over, and the boxes before them read"
+MISNAMED = "files give an image that is not there in <filename>; they were taken as those of the image of their own name"
 OUTLINES = "outlines were read as the boxes around them"
-RESIZED = "annotations declare another size than their picture has; the picture's counts"
+RESIZED = "files declare another size of the same shape than their image has; their boxes were scaled to the image"
+ROTATED = "rotated boxes were read as the upright boxes around them, cut at the image's edge"
+TRACKS = "numbers of tracks at the end of lines were passed over"
+TURNED = "files hold boxes on the stored pixels of an image that its EXIF tag turns; the boxes were turned with it"
+TWICE = "objects with the same class and box as another one in their image were passed over"
 UNLABELLED = "pictures have no label file and count as empty"
+UPRIGHT = "images are turned by their EXIF tag; boxes without a declared size were taken as drawn on the upright image"
 ZERO_BASED = "corners are counted from 0, where Pascal VOC counts from 1"
 """Remarks: what a reader changed or passed over. It gives one for each time; a source counts them and says so."""
 
 MEGABYTE = 1_000_000
+_NO = {"", "0", "false", "no", "n", "f", "off", "none", "null", "unspecified"}
+_YES = {"1", "true", "yes", "y", "t", "on"}
 _SLACK = 0.01  # of a side: what other programs' rounding, and corners counted from 0 instead of 1, can explain
 
 
@@ -61,6 +73,30 @@ def read_annotation(path: Path, most: int = 16 * MEGABYTE) -> bytes:
             f"an annotation may have at most {most:,} bytes; {str(path)!r} has more. Split it, or check what it is."
         )
     return content
+
+
+def flag(value: object) -> bool:
+    """A yes or a no, as number, truth value or word, as programs write them.
+
+    Raises:
+        ValueError: it is neither.
+
+    >>> [flag(value) for value in (0, "0", "False", "Unspecified", None, 0.0, 1, "true", "1.0", True)]
+    [False, False, False, False, False, False, True, True, True, True]
+    """
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in _NO or word in _YES:
+            return word in _YES
+    try:
+        number = float(value) if isinstance(value, int | float | str) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"a flag must be a yes or a no, such as 0 and 1; got {value!r}")
+    return number != 0
 
 
 def read_text(path: Path, most: int = 16 * MEGABYTE) -> str:
@@ -115,6 +151,17 @@ def fit(
         else:
             good.append(index)
     return stored[good], (CUT,) * int((out[good] > 1e-3).sum()), good
+
+
+def once(xyxy: np.ndarray, labels: Sequence[int], counted: Sequence[bool]) -> tuple[list[int], tuple[str, ...]]:
+    """Indices of (n, 4) boxes without those that have the class and the box of another, and a remark for each of these.
+
+    Of equal ones the first that counts stays: a detector that finds an object once would else miss its double.
+    """
+    first: dict[tuple[float, ...], int] = {}
+    for index in sorted(range(len(xyxy)), key=lambda index: not counted[index]):
+        first.setdefault((labels[index], *xyxy[index].tolist()), index)
+    return sorted(first.values()), (TWICE,) * (len(xyxy) - len(first))
 
 
 def _numbers(box: np.ndarray) -> str:

@@ -2,22 +2,27 @@
 
 A corner counts pixels from 1, and the last pixel belongs to the box (Everingham and Winn, "The PASCAL Visual Object Classes
 Challenge 2012 Development Kit", section 4): a box over the whole of a w × h picture is (1, 1, w, h) there and (0, 0, w, h) here.
+
+Other programs (CVAT and what else writes what was drawn with a mouse) put edges into the same tags that are counted from 0
+and have fractions. A file with a fraction in any corner is therefore read so, all of it, unless its `<source>` says that it is
+the devkit's or of this package. A file of whole numbers alone is the devkit's way.
 """
 
-import math
+import re
+from collections.abc import Callable, Container
+from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import numpy as np
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import ParseError, fromstring
 
 from cvtasks.answers import Boxes
-from cvtasks.errors import Complain, DataError, did_you_mean, strictly
-from cvtasks.formats.reading import RESIZED, ZERO_BASED, fit
+from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.formats.drawn import UPRIGHT_PIXELS, Size, cut_where, declared_size, placed, turned_about, unknown
+from cvtasks.formats.reading import FRACTIONS, MISNAMED, ROTATED, ZERO_BASED, fit, once
+from cvtasks.formats.voc_elements import CORNERS, VOCObject, child_of, object_of, root_of, short, tag_of, text_of
 from cvtasks.text import listed, one_line
 
-_QUOTED = 80  # characters of a text that errors quote
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_OWN = "cvtasks"  # as <annotation> of <source>: corners with fractions count from 1, and the image was upright
 
 
 def from_voc_corners(corners: np.ndarray) -> np.ndarray:
@@ -35,53 +40,70 @@ def to_voc_corners(xyxy: np.ndarray) -> np.ndarray:
 
 
 def parse_voc(
-    content: bytes, classes: tuple[str, ...], size: tuple[int, int], name: str, complain: Complain = strictly
+    content: bytes,
+    classes: tuple[str, ...],
+    size: tuple[int, int],
+    name: str,
+    complain: Complain = strictly,
+    *,
+    turn: int = 1,
+    habit: Callable[[], str] = unknown,
+    image: str = "",
+    images: Container[str] = (),
 ) -> tuple[Boxes, tuple[str, ...]]:
     """One annotation file → its objects, and remarks about what was changed in reading.
 
-    Read are `name`, `difficult` and `bndbox` of each `object`, whole or fractional, in any namespace and order. What else
-    is there plays no part: parts of a body with boxes of their own, `filename`, which is the caller's to know. `size` is
-    compared: where it differs from the picture's, there is a remark.
+    Read are `name`, `difficult` and `bndbox` of each `object`, whole or fractional, in any namespace and order, and the
+    rotation that CVAT writes into `attributes` and roLabelImg into `robndbox`: then the upright box around it counts. What else
+    is there plays no part, such as parts of a body with boxes of their own. Where `size` is another than the image's, boxes
+    are scaled, or turned with it (`placed` of `cvtasks.formats.drawn`). Objects with the same class and box are one.
 
     Args:
         content: the XML.
         classes: names that objects may have.
-        size: (height, width) of the picture as it really is.
+        size: (height, width) of the image as it really is, upright. turn: its EXIF orientation.
         name: what errors call the file.
         complain: about an object whose class is unknown, with a number that is none, or a box that does not fit (`fit` of
             `cvtasks.formats.reading`). If it returns, the object is left out.
+        habit: whether other files show that boxes were drawn on "upright" or "stored" pixels.
+        image: the name of the image's file, to be compared with `filename`; not if empty.
+        images: names, with or without endings, of the images beside it.
 
     Raises:
-        DataError: the file is no such XML or declares entities.
+        DataError: the file is no such XML or declares entities, is another image's, or of one of another shape.
     """
-    try:
-        root = fromstring(content, forbid_dtd=True)
-    except DefusedXmlException as error:
-        raise DataError(
-            f"an annotation must not declare a document type or entities; {name!r} does. Remove them.", "XML"
-        ) from error
-    except (ParseError, LookupError, ValueError) as error:  # LookupError, ValueError: an encoding that does not exist
-        raise DataError(
-            f"an annotation must be whole, correct XML; {name!r} is not: {error}. Write it again.", "XML"
-        ) from error
-    if _tag(root) != "annotation":
-        raise DataError(f"Pascal VOC's XML holds an <annotation>; {name!r} holds a <{_tag(root)}>. Is it another format?")
+    root = root_of(content, name)
+    source = _source(root)
+    remarks = _filename(text_of(root, "filename"), image, images, name)
     objects = []
-    for number, item in enumerate((child for child in root if _tag(child) == "object"), start=1):
+    for number, item in enumerate((child for child in root if tag_of(child) == "object"), start=1):
         try:
-            objects.append(_object(item, number, classes, name))
+            objects.append(object_of(item, number, classes, name))
         except DataError as error:
             complain(error)
-    corners = np.array([entry[0] for entry in objects], np.float64).reshape(-1, 4)
-    xyxy, remarks, good = fit(from_voc_corners(corners), size, [entry[3] for entry in objects], complain)
-    remarks += (ZERO_BASED,) * int((corners[good, :2] == 0).any(axis=1).sum())
-    labels, difficult = ([objects[index][part] for index in good] for part in (1, 2))
-    declared = _child(root, "size")
-    if declared is not None:
-        sides = _text(declared, "height"), _text(declared, "width")
-        if all(sides) and sides != ("0", "0") and sides != (str(size[0]), str(size[1])):
-            remarks += (RESIZED,)
-    return Boxes.of(xyxy, labels, classes, size, difficult=difficult), remarks
+    xyxy, counted_from = _edges(objects, source)
+    angles = np.array([entry.angle for entry in objects], np.float64)
+    xyxy, moved = placed(
+        turned_about(xyxy, angles), _size(root), size, name, turn, (lambda: UPRIGHT_PIXELS) if source == _OWN else habit
+    )
+    xyxy, cut, good = fit(cut_where(xyxy, angles != 0, size), size, [entry.place for entry in objects], complain)
+    kept, twice = once(xyxy, [objects[i].label for i in good], [not objects[i].difficult for i in good])
+    found = [objects[good[index]] for index in kept]
+    remarks += (ROTATED,) * int((angles[good] != 0).sum()) + counted_from + moved + cut + twice
+    boxes = Boxes.of(
+        xyxy[kept], [entry.label for entry in found], classes, size, difficult=[entry.difficult for entry in found]
+    )
+    return boxes, remarks
+
+
+def voc_size(content: bytes, name: str) -> Size | None:
+    """(height, width) that an annotation file declares for its image, if it does; errors are those of `parse_voc`."""
+    return _size(root_of(content, name))
+
+
+def voc_filename(content: bytes, name: str) -> str:
+    """The name of its image that an annotation file gives, without folders; empty if none."""
+    return _bare(text_of(root_of(content, name), "filename"))
 
 
 def voc_xml(boxes: Boxes, filename: str, *, scores: bool = False) -> str:
@@ -94,6 +116,7 @@ def voc_xml(boxes: Boxes, filename: str, *, scores: bool = False) -> str:
     height, width = boxes.size
     root = Element("annotation")
     _add(root, "filename", filename)
+    _add(SubElement(root, "source"), "annotation", _OWN)
     size = SubElement(root, "size")
     for tag, side in (("width", width), ("height", height), ("depth", 3)):
         _add(size, tag, str(side))
@@ -104,7 +127,7 @@ def voc_xml(boxes: Boxes, filename: str, *, scores: bool = False) -> str:
         _add(item, "name", listed(name))
         _add(item, "difficult", str(int(ignored[index])))
         box = SubElement(item, "bndbox")
-        for tag, corner in zip(_CORNERS, corners, strict=True):
+        for tag, corner in zip(CORNERS, corners, strict=True):
             _add(box, tag, _digits(corner, 1.0 if tag in ("xmin", "ymin") else 0.0))
         if scores:
             _add(item, "score", f"{float(boxes.scores[index]):.6g}")
@@ -112,52 +135,48 @@ def voc_xml(boxes: Boxes, filename: str, *, scores: bool = False) -> str:
     return tostring(root, encoding="unicode") + "\n"
 
 
-def _object(item: Element, number: int, classes: tuple[str, ...], name: str) -> tuple[list[float], int, bool, str]:
-    """Corners, label, difficult, and words for errors, of one object."""
-    what = _text(item, "name")
-    place = f"object {number} ({_short(what)}) of {name!r}"
-    if what not in classes:  # `voc_xml` writes names so that XML has a place for them
-        what = next((known for known in classes if listed(known) == what), what)
-    if what not in classes:
+def _source(root: Element) -> str:
+    """What wrote the file: `_OWN`, "devkit", or "" for anything else."""
+    source = child_of(root, "source")
+    text = "" if source is None else text_of(source, "annotation")
+    return "devkit" if text.upper().startswith("PASCAL VOC") else _OWN if text == _OWN else ""
+
+
+def _size(root: Element) -> Size | None:
+    size = child_of(root, "size")
+    return None if size is None else declared_size(text_of(size, "height"), text_of(size, "width"))
+
+
+def _edges(objects: list[VOCObject], source: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(n, 4) float64 edges from 0 of all objects of a file, and a remark on how their corners are counted."""
+    corners = np.array([entry.corners for entry in objects], np.float64).reshape(-1, 4)
+    whole = np.array([not entry.edges for entry in objects], bool)
+    if not source and (corners[whole] % 1 != 0).any():
+        return corners, (FRACTIONS,)
+    zeros = (ZERO_BASED,) * int((corners[whole, :2] == 0).any(axis=1).sum())
+    return np.where(whole[:, None], from_voc_corners(corners), corners), zeros
+
+
+def _filename(given: str, image: str, images: Container[str], name: str) -> tuple[str, ...]:
+    """A remark where a file names an image that is not its own and not there; an error where it is there."""
+    bare = _bare(given)
+    own = {image.strip(), PurePosixPath(image).stem.strip()}  # XML's texts are read without the space around them
+    named = {bare, PurePosixPath(bare).stem}
+    if not image or not bare or own & named:
+        return ()
+    there = next((text for text in (bare, PurePosixPath(bare).stem) if text in images), "")
+    if there:
         raise DataError(
-            f'every class must be one of the data set\'s; "{_short(what)}", object {number} of {name!r}, is not. '
-            f"{did_you_mean(_short(what), classes)} Correct the name, or list the classes in classes.txt beside Annotations/.",
-            "class unknown",
+            f"an annotation must be that of the image of its name; {name!r} says <filename>{short(bare)}</filename>, which is "
+            f"another image beside {image!r}. Correct the file, or its <filename>.",
+            "another image's",
         )
-    box = _child(item, "bndbox")
-    if box is None:
-        raise DataError(f"every object needs a <bndbox>; {place} has none. Add it or remove the object.", "box missing")
-    corners = [_number(_text(box, corner), corner, place) for corner in _CORNERS]
-    return corners, classes.index(what), _number(_text(item, "difficult") or "0", "difficult", place) != 0, place
+    return (MISNAMED,)
 
 
-def _tag(element: Element) -> str:
-    """The element's name without its namespace."""
-    return element.tag.rpartition("}")[2]
-
-
-def _child(element: Element, tag: str) -> Element | None:
-    return next((child for child in element if _tag(child) == tag), None)
-
-
-def _text(element: Element, tag: str) -> str:
-    """The text of the first child of that name; empty where there is none."""
-    child = _child(element, tag)
-    return "" if child is None else (child.text or "").strip()
-
-
-def _number(text: str, tag: str, place: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise DataError(f"<{tag}> must be a finite number; {place} has {_short(text)!r}. Correct it.", "box not finite")
-    return number
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
+def _bare(path: str) -> str:
+    """The last part of a path of any system."""
+    return re.split(r"[\\/]", path)[-1]
 
 
 def _digits(corner: float, offset: float) -> str:

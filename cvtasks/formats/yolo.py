@@ -1,10 +1,11 @@
 """YOLO's annotation files ⇄ `Boxes`: one text a picture, and a YAML that says where pictures lie and what the classes are called.
 
 A line is `class cx cy w h`, the centre and the sides as shares of the picture's width and height
-(https://docs.ultralytics.com/datasets/detect). A prediction's line has its score at the end.
+(https://docs.ultralytics.com/datasets/detect). A prediction's line has its score at the end, one of a tracker its number too.
+Lines of outlines and of key points are longer, and some of them look alike: `kinds_of` says what a text may be.
 """
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +13,16 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.reading import OUTLINES, fit
+from cvtasks.formats.reading import KEY_POINTS, OUTLINES, TRACKS, fit, once
+from cvtasks.formats.yolo_lines import OUTLINE, POSE, TRACK, kinds_of, look_like, numbers_of, unclear
 from cvtasks.text import encodable
 
 SPLITS = ("train", "val", "test")
 _KEYS = (*SPLITS, "valid", "validation")  # as others call "val"
 _MOST = 1_000_000  # characters of a YAML; the 21,841 names of ImageNet have 0.5 million
+
+
+_TASKS = {"segment": OUTLINE, "obb": OUTLINE, "pose": POSE, "track": TRACK}  # of a YAML's `task`
 
 
 @dataclass(frozen=True)
@@ -28,100 +33,100 @@ class YoloYaml:
         path: the folder that the splits are named from, itself from the YAML's folder; empty for that folder.
         splits: split → folders, or lists of pictures (`.txt`).
         classes: the names, in the order of their numbers.
+        lines: what long lines of labels are, "outlines", "key points" or "tracks", by its `kpt_shape` or `task`; empty if it
+            says nothing.
     """
 
     path: str
     splits: dict[str, tuple[str, ...]]
     classes: tuple[str, ...]
+    lines: str = ""
 
 
 def parse_yaml(text: str, name: str) -> YoloYaml:
-    """Read a `data.yaml`.
+    """Read a `data.yaml`. Every value is the text that stands there: a class `on`, `010` or `null` keeps its name.
 
     Raises:
         DataError: it is no YAML, has aliases or is too long, has no `names`, or their numbers are not 0, 1, 2 …
     """
-    import yaml
-
     if len(text) > _MOST:
         raise DataError(f"a data set's YAML may have {_MOST:,} characters; {name!r} has {len(text):,}. Check what it is.")
-    try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):  # few of them can stand for a terabyte
-            raise DataError(f"a data set's YAML must not have aliases (*name); {name!r} has. Write out what they stand for.")
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        # PyYAML's constructors of numbers and dates raise nearly every kind on what is none
-        raise DataError(f"{name!r} must be YAML; it is not: {error}. Correct it.") from error
+    document = _texts(text, name)
     if not isinstance(document, dict) or not isinstance(document.get("names"), list | dict):
         raise DataError(f"a YOLO data set's YAML lists the classes as `names`; {name!r} does not. Add them.")
-    if "kpt_shape" in document:
-        raise DataError(f"boxes are read, key points are not; {name!r} has `kpt_shape`. Give a data set for detection.")
     names = document["names"]
     if isinstance(names, dict):
-        if names.keys() != set(range(len(names))):
-            numbers = ", ".join(_word(number, "a number of `names`", name) for number in names)
-            raise DataError(f"the numbers of `names` must be 0, 1, 2 …; {name!r} has {numbers}.")
-        names = [names[number] for number in range(len(names))]
+        if names.keys() != set(map(str, range(len(names)))):
+            raise DataError(f"the numbers of `names` must be 0, 1, 2 …; {name!r} has {', '.join(names)}.")
+        names = [names[str(number)] for number in range(len(names))]
     classes = tuple(_word(entry, "a name", name) for entry in names)
+    if "" in classes:
+        number = classes.index("")
+        raise DataError(f"every one of `names` must be a name; in {name!r} that of class {number} is empty. Write it.")
     if not classes or len(set(classes)) < len(classes):
         raise DataError(f"`names` must be at least one class, each once; {name!r} has {', '.join(classes) or 'none'}.")
-    if document.get("nc", len(classes)) != len(classes):
-        number = _word(document["nc"], "`nc`", name)
-        raise DataError(f"`nc` must be the number of `names`, {len(classes)}; {name!r} has {number}. Correct one.")
+    count = _word(document.get("nc") or str(len(classes)), "`nc`", name)
+    if count not in (f"{len(classes)}", f"{len(classes)}.0"):
+        raise DataError(f"`nc` must be the number of `names`, {len(classes)}; {name!r} has {count[:80]}. Correct one.")
+    task = _word(document.get("task") or "", "`task`", name)
     return YoloYaml(
         _word(document.get("path") or "", "`path`", name),
         {split: _places(document[split], split, name) for split in _KEYS if document.get(split)},
         classes,
+        POSE if document.get("kpt_shape") else _TASKS.get(task, ""),
     )
 
 
 def parse_yolo(
-    text: str, classes: tuple[str, ...], size: tuple[int, int], name: str, complain: Complain = strictly
+    text: str,
+    classes: tuple[str, ...],
+    size: tuple[int, int],
+    name: str,
+    complain: Complain = strictly,
+    *,
+    lines: str = "",
+    others: Callable[[], str] | None = None,
 ) -> tuple[Boxes, tuple[str, ...]]:
     """The text of one picture → its objects, and remarks about what was changed in reading. Without a line, no objects.
 
-    A line with six numbers has a score at its end, which plays no part. One with an outline, `class x1 y1 x2 y2 x3 y3 …`,
-    becomes the outline's box, with a remark. Edges are rounded to a millionth of a pixel, which undoes the format's division.
+    A line with five numbers behind the class has a score at its end, which plays no part. Of more numbers it is what `kinds_of`
+    says: an outline, `class x1 y1 x2 y2 x3 y3 …`, becomes the outline's box, and of key points and tracks the box is read, with
+    a remark. Edges are rounded to a millionth of a pixel, which undoes the format's division. Equal objects are one.
 
     Args:
         size: (height, width) of the picture.
         name: what errors call the file.
-        complain: about a line that is neither, whose class does not exist, or whose box does not fit (`fit` of
-            `cvtasks.formats.reading`). If it returns, the line is left out.
+        complain: about a line that is neither, whose class does not exist, that may be one thing or another, or whose box does
+            not fit (`fit` of `cvtasks.formats.reading`). If it returns, the line is left out.
+        lines: what long lines are, if that is known.
+        others: asked where these lines alone do not tell; what all lines of the split are, or "".
     """
     height, width = size
-    edges, labels, places, outlines = [], [], [], 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
+    edges, labels, places, said = [], [], [], ()
+    read = list(numbers_of(text, classes, name, complain, lines))
+    long = [numbers for numbers, _, _ in read if len(numbers) > 5]
+    kinds = {lines} if lines else kinds_of(long)
+    if len(kinds) > 1:
+        told = others() if others else look_like(long)
+        kinds = {told} if told in kinds else kinds
+    for numbers, label, place in read:
+        if len(numbers) > 5 and len(kinds) != 1:
+            complain(unclear(numbers, place))
             continue
-        place = f"line {number} of {name!r}"
-        try:
-            label, *numbers = (float(word) for word in line.split())
-        except ValueError:
-            numbers = []
-        if not numbers or not all(map(math.isfinite, (label, *numbers))) or not _is_a_line(len(numbers)):
-            text = (
-                f"a line must be numbers: class, centre x and y, width, height, or class and an outline x1 y1 x2 y2 x3 y3 …; "
-                f"{place} is {line.strip()[:80]!r}. Correct it."
-            )
-            complain(DataError(text, "line"))
-            continue
-        if label not in range(len(classes)):
-            text = f"a class must be a whole number from 0 to {len(classes) - 1}, one of the names in the YAML; {place} has {label:g}."
-            complain(DataError(text, "class unknown"))
-            continue
-        if len(numbers) in (4, 5):
+        if len(numbers) > 5 and OUTLINE in kinds:
+            edges.append((min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])))
+            said += (OUTLINES,)
+        else:
             x, y, w, h = numbers[:4]
             edges.append((x - w / 2, y - h / 2, x + w / 2, y + h / 2))
-        else:
-            edges.append((min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])))
-            outlines += 1
-        labels.append(int(label))
+            said += () if len(numbers) <= 5 else (TRACKS,) if TRACK in kinds else (KEY_POINTS,)
+        labels.append(label)
         places.append(place)
     with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is refused
         pixels = (np.array(edges, np.float64).reshape(-1, 4) * [width, height, width, height]).round(6)
     xyxy, remarks, good = fit(pixels, size, places, complain)
-    return Boxes.of(xyxy, [labels[index] for index in good], classes, size), remarks + (OUTLINES,) * outlines
+    kept, twice = once(xyxy, [labels[index] for index in good], [True] * len(good))
+    return Boxes.of(xyxy[kept], [labels[good[index]] for index in kept], classes, size), remarks + said + twice
 
 
 def yolo_text(boxes: Boxes, *, scores: bool = False) -> str:
@@ -151,9 +156,40 @@ def yolo_yaml(classes: tuple[str, ...], splits: tuple[str, ...]) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=readable)
 
 
-def _is_a_line(count: int) -> bool:
-    """A box, a box and its score, or an outline of three points or more."""
-    return count in (4, 5) or (count >= 6 and count % 2 == 0)
+def _texts(text: str, name: str) -> Any:
+    """A YAML as lists, dictionaries and texts; None for what is empty or, without quotes, `null` where no name is meant."""
+    import yaml
+
+    def plain(node: Any) -> Any:
+        if node.tag not in _TAGS:
+            raise DataError(f"{name!r} must be YAML of lists and words alone; it has a {node.tag[:80]}. Write it plainly.")
+        if isinstance(node, yaml.ScalarNode):
+            return node.value
+        if isinstance(node, yaml.SequenceNode):
+            return [plain(entry) for entry in node.value]
+        keys = [plain(key) for key, _ in node.value]
+        if not all(isinstance(key, str) for key in keys) or len(set(keys)) < len(keys):
+            twice = next((key for key in keys if not isinstance(key, str) or keys.count(key) > 1), "")
+            raise DataError(f"{name!r} must be YAML whose keys are words, each once; {str(twice)[:80]!r} is not. Correct it.")
+        return {key: plain(value) for key, (_, value) in zip(keys, node.value, strict=True)}
+
+    try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):  # few of them can stand for a terabyte
+            raise DataError(f"a data set's YAML must not have aliases (*name); {name!r} has. Write out what they stand for.")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = None if node is None else plain(node)
+    except (yaml.YAMLError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise DataError(f"{name!r} must be YAML; it is not: {error}. Correct it.") from error
+    if isinstance(document, dict):  # `test:` and `test: null` name no split, whereas a class may be called null
+        nothing = {key.value for key, value in node.value if value.tag.endswith(":null")}
+        document = {key: value for key, value in document.items() if key not in nothing}
+    return document
+
+
+_TAGS = {
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq", "merge", "value")
+}
 
 
 def _places(value: Any, split: str, name: str) -> tuple[str, ...]:
@@ -165,9 +201,6 @@ def _places(value: Any, split: str, name: str) -> tuple[str, ...]:
 
 
 def _word(value: Any, what: str, name: str) -> str:
-    """A value that may be written without quotes, as text."""
-    if isinstance(value, list | dict | set | tuple | bytes):
+    if not isinstance(value, str):
         raise DataError(f"{what} must be a word or a number; {name!r} has a {type(value).__name__}. Correct it.")
-    if isinstance(value, int) and abs(value) >= 2**63:
-        raise DataError(f"{what} must have at most 64 bits; one of {name!r} has {value.bit_length()}. Correct it.")
-    return encodable(str(value))
+    return encodable(value)

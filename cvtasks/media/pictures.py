@@ -87,6 +87,17 @@ def picture_size(source: str | Path | bytes, max_pixels: int = MAX_PIXELS, *, na
     return _open(source, max_pixels, name)[2].upright
 
 
+def picture_turn(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> tuple[tuple[int, int], int]:
+    """Return (height, width) of the upright image, as `picture_size`, and the EXIF orientation, 1 to 8, that made it so."""
+    header = _open(source, max_pixels, None)[2]
+    return header.upright, header.turn
+
+
+def upright(image: np.ndarray, turn: int) -> np.ndarray:
+    """Stored pixels (h, w) or (h, w, channels) → what EXIF orientation `turn`, 1 to 8, makes of them."""
+    return _UPRIGHT[turn](image) if turn != 1 else image
+
+
 def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Return a mask as (h, w) uint8 class ids, exactly as stored.
 
@@ -224,7 +235,7 @@ def _decode(content: bytes, name: str, header: Header, remark: Callable[[str], N
             image = _over_white(cv2.cvtColor(image, cv2.COLOR_BGRA2RGB), image[..., 3])
         else:
             image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return _UPRIGHT[header.turn](image) if header.turn != 1 else image
+    return upright(image, header.turn)
 
 
 def _needed(content: bytes, name: str, header: Header) -> bytes:

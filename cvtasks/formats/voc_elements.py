@@ -1,0 +1,126 @@
+"""The elements of Pascal VOC's XML: the root of a file, and what one object says."""
+
+import math
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
+
+from cvtasks.errors import DataError, did_you_mean
+from cvtasks.formats.reading import flag
+from cvtasks.text import listed
+
+_QUOTED = 80  # characters of a text that errors quote
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True)
+class VOCObject:
+    """An object as its file has it: four corners, or `edges` counted from 0, of a rectangle that is turned by `angle` radians."""
+
+    corners: tuple[float, ...]
+    edges: bool
+    angle: float
+    label: int
+    difficult: bool
+    place: str
+
+
+def root_of(content: bytes, name: str) -> Element:
+    """The `annotation` of a file."""
+    try:
+        root = fromstring(content, forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise DataError(
+            f"an annotation must not declare a document type or entities; {name!r} does. Remove them.", "XML"
+        ) from error
+    except (ParseError, LookupError, ValueError) as error:  # LookupError, ValueError: an encoding that does not exist
+        raise DataError(
+            f"an annotation must be whole, correct XML; {name!r} is not: {error}. Write it again.", "XML"
+        ) from error
+    if tag_of(root) != "annotation":
+        raise DataError(f"Pascal VOC's XML holds an <annotation>; {name!r} holds a <{tag_of(root)}>. Is it another format?")
+    return root
+
+
+def object_of(item: Element, number: int, classes: tuple[str, ...], name: str) -> VOCObject:
+    """What one `object` says."""
+    what = text_of(item, "name")
+    place = f"object {number} ({short(what)}) of {name!r}"
+    if what not in classes:  # `voc_xml` writes names so that XML has a place for them
+        what = next((known for known in classes if listed(known) == what), what)
+    if what not in classes:
+        raise DataError(
+            f'every class must be one of the data set\'s; "{short(what)}", object {number} of {name!r}, is not. '
+            f"{did_you_mean(short(what), classes)} Correct the name, or list the classes in classes.txt beside Annotations/.",
+            "class unknown",
+        )
+    try:
+        difficult = flag(text_of(item, "difficult"))
+    except ValueError:
+        raise DataError(
+            f"<difficult> must be 0 or 1, yes or no; {place} has {short(text_of(item, 'difficult'))!r}. Correct it.", "flag"
+        ) from None
+    rotated = child_of(item, "robndbox")
+    if rotated is not None:
+        x, y, width, height, angle = (_number(text_of(rotated, tag), tag, place) for tag in ("cx", "cy", "w", "h", "angle"))
+        edges = x - width / 2, y - height / 2, x + width / 2, y + height / 2
+        return VOCObject(edges, True, angle, classes.index(what), difficult, place)
+    box = child_of(item, "bndbox")
+    if box is None:
+        raise DataError(f"every object needs a <bndbox>; {place} has none. Add it or remove the object.", "box missing")
+    corners = tuple(_number(text_of(box, corner), corner, place) for corner in CORNERS)
+    return VOCObject(corners, False, _rotation(item, box, place), classes.index(what), difficult, place)
+
+
+def _rotation(item: Element, box: Element, place: str) -> float:
+    """Radians by which CVAT says, in degrees, that a box is turned.
+
+    Raises:
+        DataError: another program says it, in what unit and about which point nobody knows.
+    """
+    for element in (item, box):
+        for tag in ("angle", "rotation"):
+            if text_of(element, tag) and _number(text_of(element, tag), tag, place):
+                raise DataError(
+                    f"boxes are upright; {place} has an <{tag}> of {short(text_of(element, tag))}, of which nobody knows what it "
+                    f"turns. Write the upright box around the object, and take <{tag}> out.",
+                    "box rotated",
+                )
+    attributes = child_of(item, "attributes")
+    for attribute in () if attributes is None else attributes:
+        if text_of(attribute, "name") == "rotation":
+            return math.radians(_number(text_of(attribute, "value") or "0", "rotation", place))
+    return 0.0
+
+
+def tag_of(element: Element) -> str:
+    """The element's name without its namespace."""
+    return element.tag.rpartition("}")[2]
+
+
+def child_of(element: Element, tag: str) -> Element | None:
+    """The first child of that name, in any namespace."""
+    return next((child for child in element if tag_of(child) == tag), None)
+
+
+def text_of(element: Element, tag: str) -> str:
+    """The text of the first child of that name; empty where there is none."""
+    child = child_of(element, tag)
+    return "" if child is None else (child.text or "").strip()
+
+
+def _number(text: str, tag: str, place: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(f"<{tag}> must be a finite number; {place} has {short(text)!r}. Correct it.", "box not finite")
+    return number
+
+
+def short(text: str) -> str:
+    """A text as errors quote it."""
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
