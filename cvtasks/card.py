@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cvtasks.answers import Labels
 from cvtasks.data.held_out import NAMES
 from cvtasks.data.opening import title as place
+from cvtasks.evaluation import score_text
 from cvtasks.files import write_bytes, write_text
 from cvtasks.recipe import Recipe
 from cvtasks.text import code, markdown, one_line
@@ -27,15 +28,20 @@ def write_card(
     command: str,
     machine: str,
     training_seconds: float,
-    best_epoch: int,
+    epoch: int,
+    judged: bool,
     train_images: int,
 ) -> None:
-    """Write the folder's `README.md` from what was measured."""
+    """Write the folder's `README.md` from what was measured.
+
+    Args:
+        epoch: whose weights these are, counted from 1; `judged`: whether it had the best score, and is not just the last.
+    """
     names = list(next(iter(scores["classes"].values())))
     table = [f"| class | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     for name, row in scores["classes"].items():
-        table.append(f"| {markdown(name)} | {' | '.join(_number(row[column]) for column in names)} |")
-    metrics = "\n".join(f"- **{name}: {_number(number)}**" for name, number in scores["metrics"].items())
+        table.append(f"| {markdown(name)} | {' | '.join(score_text(row[column], 3) for column in names)} |")
+    metrics = "\n".join(f"- **{name}: {score_text(number, 3)}**" for name, number in scores["metrics"].items())
     start = f"weights from {code(Path(recipe.train.weights).name)}" if recipe.train.weights else "random weights"
     others = "" if recipe.task.answer is Labels else f"; classes that are not named above count as {recipe.data.others}"
     measured = code(place(scores["data"], scores["split"]))
@@ -43,7 +49,13 @@ def write_card(
         measured = (
             f"{code(place(scores['data'], recipe.data.train))} that were set aside ({recipe.data.held_out:g} of it; `{NAMES}`)"
         )
-    looks = "after the last epoch" if recipe.train.validate_every >= recipe.train.epochs else "which also chose the best epoch"
+    often = judged and recipe.train.validate_every < recipe.train.epochs
+    looks = "which also chose the best epoch" if often else "after the last epoch"
+    best = (
+        f"the best epoch was {epoch}"
+        if judged
+        else f"the best epoch is not known, as none has a score; kept is the last, {epoch}"
+    )
     title = one_line(folder.name)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.suffix in (".safetensors", ".xml", ".bin"))
     text = f"""# {markdown(title)}
@@ -71,7 +83,7 @@ On {scores["images"]} pictures of {measured}, at their own size, by the {scores[
 - command: {code(command)}
 - data: {train_images} pictures of {code(place(recipe.data.path, recipe.data.train))}{others}
 - start: backbone with {start}, head with random weights; seed {recipe.train.seed}
-- {recipe.train.epochs} epochs, {training_seconds / 60:.0f} minutes; the best epoch was {best_epoch}
+- {recipe.train.epochs} epochs, {training_seconds / 60:.0f} minutes; {best}
 - machine: {machine}
 
 `recipe.toml` has every setting; the same command trains the model again.
@@ -102,7 +114,3 @@ def write_curves(path: Path, history: list["Epoch"]) -> None:
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=100)
     write_bytes(path, content.getvalue())
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"

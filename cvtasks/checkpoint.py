@@ -101,7 +101,7 @@ def load_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer
     if odd:
         raise ModelError(
             f"{str(path)!r} must come from the network and optimizer of its recipe; {odd[0]!r} is missing or of another shape or kind "
-            "in one of the two. Start the run again."
+            "in one of the two, as where another version of cvtasks wrote it. Start the run again."
         )
     sums, values = _read_said(path, "crc32"), {}
     for key in wanted:

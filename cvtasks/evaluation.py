@@ -85,6 +85,15 @@ def report(model: str, data: str, split: str, images: int, engine: Engine | None
     }
 
 
+def score_text(score: float | None, digits: int = 4) -> str:
+    """A score as people read it; a dash where there was nothing to measure.
+
+    >>> score_text(0.5), score_text(1, 3), score_text(float("nan")), score_text(None)
+    ('0.5000', '1.000', '–', '–')
+    """
+    return "–" if score is None or math.isnan(score) else f"{score:.{digits}f}"
+
+
 def check_new(folder: Path) -> None:
     """Raise UsageError if there is anything in the folder, OutputError if nothing can be written there."""
     check_folder(folder)

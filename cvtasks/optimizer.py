@@ -1,11 +1,14 @@
-"""The optimizer of a recipe, with a slower pace for what was learned before."""
+"""The optimizer of a recipe, with a slower pace for what was learned before and a moving average behind it."""
 
 from collections.abc import Collection
 from typing import Any
 
 import keras
 
-from cvtasks.recipe import Train
+from cvtasks.average import MovingAverage
+from cvtasks.networks.build import backbone_of
+from cvtasks.networks.network import Network
+from cvtasks.recipe import Recipe, Train
 
 
 class _Paced(keras.optimizers.Optimizer):
@@ -45,8 +48,6 @@ def make_optimizer(how: Train, network: keras.Model, backbone: keras.Model) -> k
     common = {
         "learning_rate": how.learning_rate,
         "global_clipnorm": how.clip or None,
-        "use_ema": how.ema > 0,
-        "ema_momentum": how.ema or 0.99,
         "gradient_accumulation_steps": how.accumulate if how.accumulate > 1 else None,
     }
     if how.optimizer == "adamw":
@@ -63,3 +64,20 @@ def make_optimizer(how: Train, network: keras.Model, backbone: keras.Model) -> k
     optimizer.build(network.trainable_variables)
     optimizer.pace(backbone.trainable_variables, how.backbone_rate)
     return optimizer
+
+
+def compile_network(network: Network, recipe: Recipe, before: MovingAverage | None = None) -> MovingAverage | None:
+    """Make `network` ready to learn what is not frozen of it, with a fresh optimizer.
+
+    Args:
+        before: the average that the network's optimizer before this one kept; the new one goes on from there.
+
+    Returns:
+        the average of its weights, or None where the recipe asks for none.
+    """
+    how = recipe.train
+    optimizer = make_optimizer(how, network, backbone_of(network))
+    average = MovingAverage(optimizer, network.weights, how.ema, how.accumulate, before) if how.ema else None
+    jit = {"auto": "auto", "on": True, "off": False}[how.jit]
+    network.compile(optimizer, recipe.task.loss, after=average.move if average else None, jit_compile=jit)
+    return average

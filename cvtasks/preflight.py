@@ -17,26 +17,6 @@ MOST = 64
 """The largest batch that is chosen: larger ones learn differently, and rarely faster."""
 
 _SHARE = 0.7  # of the memory that is free
-_STEP = """
-import json, os, sys
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-import keras, numpy as np
-from cvtasks.engines.with_keras import has_gpu
-from cvtasks.networks.build import backbone_of, build_network
-from cvtasks.optimizer import make_optimizer
-from cvtasks.recipe import read_recipe
-
-recipe, batch = read_recipe(sys.argv[1]), int(sys.argv[2])
-side = max(recipe.data.sides or (recipe.data.crop or recipe.size,))
-network = build_network(recipe, (side, side), recipe.train.precision)
-network.compile(make_optimizer(recipe.train, network, backbone_of(network)), loss=recipe.task.loss)
-target = np.zeros((batch, *network.output_shape[1:]), "float32")
-network.train_on_batch(np.zeros((batch, side, side, 3), "uint8"), target)
-peak = 0
-if os.path.exists("/proc/self/status"):
-    peak = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(json.dumps({"gpu": has_gpu(), "peak": peak}))
-"""
 
 
 def choose_device(device: str) -> None:
@@ -93,19 +73,27 @@ def _sizes() -> list[int]:
 
 def _step(recipe: Recipe, batch: int) -> dict | None:
     """Do one training step in another process; None if memory was not enough."""
+    home = str(Path(__file__).parents[1])  # where a checkout runs that is not installed, too
+    found = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "recipe.toml"
+        path, result = Path(place) / "recipe.toml", Path(place) / "result.json"
         replace(recipe, files={}).save(path)
         done = subprocess.run(
-            [sys.executable, "-c", _STEP, str(path), str(batch)], capture_output=True, check=False, text=True, errors="replace"
+            [sys.executable, "-P", "-m", "cvtasks.memory_probe", str(path), str(batch), str(result)],
+            env={**os.environ, "PYTHONPATH": found},
+            capture_output=True,
+            check=False,
+            text=True,
+            errors="replace",
         )
+        said = json.loads(result.read_text(encoding="utf-8")) if result.is_file() else None
     if done.returncode < 0 or any(word in done.stderr.lower() for word in FULL):
         return None
     if done.returncode:
         raise ModelError(
             f"a training step must work before its batch can be chosen; it ended with: {done.stderr.strip()[-300:]}"
         )
-    return json.loads(done.stdout.splitlines()[-1])
+    return said
 
 
 def available() -> int:

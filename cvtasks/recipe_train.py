@@ -19,10 +19,12 @@ class Train:
         schedule: of the learning rate after `warmup` epochs of linear rise: "cosine" or "poly" (power 0.9) to zero,
             "step" (a tenth after 60 % and again after 85 %), "constant".
         precision: "bf16" (mixed: losses and weights stay float32) or "f32".
-        ema: decay of the moving average of the weights that is evaluated and saved; 0 for none. It is about 1 / (1 - ema) steps
-            behind: of little use where the rate falls to zero in not many more.
+        ema: decay of the moving average of the weights, and of batch norms' statistics, that is evaluated and saved; 0 for none.
+            After t updates it is (1 + t) / (10 + t) at most, so that the average is about t / 9 updates behind at first, and
+            1 / (1 - ema) later.
         weights: start of the backbone: "" (random), "imagenet", or a file: .safetensors, .npz, .h5, .keras, .pt or .pth.
-        freeze: (epoch, stride) pairs: from that epoch on the backbone up to that stride stays as it is (0: all learns).
+        freeze: (epoch, stride) pairs: from that epoch on the backbone up to that stride stays as it is (0: all learns). Where
+            that changes, a fresh optimizer begins and is warmed up again.
         validate_every: epochs between two looks at the validation split.
         patience: looks without a better score before training stops; 0 for never.
         clip: largest norm of the gradient; 0 for no limit.

@@ -1,5 +1,6 @@
 """A training run from the data to a finished model folder."""
 
+import math
 import shutil
 import tempfile
 import time
@@ -19,7 +20,7 @@ from cvtasks.data.opening import Sources
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.with_openvino import GRAPH
 from cvtasks.errors import ModelError, UsageError
-from cvtasks.evaluation import evaluate
+from cvtasks.evaluation import evaluate, score_text
 from cvtasks.evaluation import report as measured
 from cvtasks.files import cannot_write, sha256, write_text
 from cvtasks.guards import check_memory
@@ -84,7 +85,6 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
     write_history(folder, progress)
     write_curves(folder / "curves.png", progress.history)
     seconds = sum(row.seconds for row in progress.history)
-    best = max((row for row in progress.history if row.scores), key=lambda row: next(iter(row.scores.values())))
     write_card(
         folder,
         recipe,
@@ -92,7 +92,8 @@ def run(recipe: Recipe, folder: Path, command: str, report: Report, resume: bool
         command=command,
         machine=machine(),
         training_seconds=seconds,
-        best_epoch=best.epoch + 1,
+        epoch=progress.best_epoch + 1,
+        judged=progress.best > -math.inf,
         train_images=len(sources.train),
     )
     log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
@@ -147,6 +148,12 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
     recipe.save(folder / RECIPE)
     model = load(folder, engine="openvino" if len(files) > 1 else "keras", many=True)
     metric = evaluate(model.engine, recipe.task, recipe.canvas, validation)
+    if not recipe.task.learned(metric):
+        name, score = next(iter(metric.result().items()))
+        report.on_message(
+            f"it has learned next to nothing: {name} {score_text(score)}. Train longer (`train.epochs`), begin with weights "
+            "(`train.weights`), or look at the data with `cvtasks data show`."
+        )
     recipe = replace(recipe, task=recipe.task.tuned(metric))
     recipe.save(folder / RECIPE)
     _show(recipe, model.engine, validation, folder / "samples")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import platform
 import sys
@@ -117,8 +118,10 @@ class Log:
         self._path, self._report = path, report
 
     def note(self, event: str, **facts: Any) -> None:
-        """Append one line: the time, the event, the facts."""
-        line = dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "event": event, **facts})
+        """Append one line: the time, the event, the facts; a score that is NaN becomes null, as JSON has no word for it."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        known = {name: None if isinstance(fact, float) and math.isnan(fact) else fact for name, fact in facts.items()}
+        line = dumps({"time": now, "event": event, **known})
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
@@ -141,12 +144,13 @@ class Log:
 
 
 def write_history(folder: Path, progress: Progress) -> None:
-    """Write `history.csv`: one row an epoch."""
+    """Write `history.csv`: one row an epoch; a field is empty where there was nothing to measure."""
     names = list(dict.fromkeys(name for row in progress.history for name in row.scores))
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["epoch", "loss", "learning_rate", "seconds", *names])
     for row in progress.history:
-        numbers = [f"{row.scores[name]:.6f}" if name in row.scores else "" for name in names]
+        scores = [row.scores.get(name, math.nan) for name in names]
+        numbers = ["" if math.isnan(score) else f"{score:.6f}" for score in scores]
         rows.writerow([row.epoch + 1, f"{row.loss:.6f}", f"{row.learning_rate:.3e}", f"{row.seconds:.1f}", *numbers])
     write_text(folder / "history.csv", text.getvalue())

@@ -11,21 +11,24 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cvtasks.average import MovingAverage
 from cvtasks.checkpoint import load_checkpoint, read_progress, restored, save_checkpoint
 from cvtasks.data import Source
 from cvtasks.data.augment import Augment
 from cvtasks.data.batches import Batches
+from cvtasks.data.statistics import shows_nothing
 from cvtasks.engines.with_keras import KerasEngine
 from cvtasks.errors import ModelError
 from cvtasks.evaluation import evaluate
 from cvtasks.guards import NotFinite, check_finite, memory_named
 from cvtasks.letterbox import Letterbox
 from cvtasks.networks.backbones import freeze
-from cvtasks.networks.build import backbone_of, build_network, copy_weights
+from cvtasks.networks.build import backbone_of, build_network, copy_weights, set_weights
+from cvtasks.networks.network import Network
 from cvtasks.networks.weights import save_weights, transfer
-from cvtasks.optimizer import make_optimizer
+from cvtasks.optimizer import compile_network
 from cvtasks.recipe import Recipe, Train
-from cvtasks.schedule import learning_rate
+from cvtasks.schedule import frozen_stride, learning_rate
 from cvtasks.stopping import Stopped, stop_asked
 
 CHECKPOINT, BEST = "last.safetensors", "best.safetensors"
@@ -46,7 +49,8 @@ class Epoch:
 class Progress:
     """Where a run stands. `epoch` and `step` are the next ones to do; `seconds` were spent before on the epoch.
 
-    After the last step of an epoch what is left to do of it is the look at the validation split.
+    After the last step of an epoch what is left to do of it is the look at the validation split. `best` is the best score so
+    far, -inf before there was one; `best_epoch` the epoch, counted from 0, whose weights are kept.
     """
 
     epoch: int = 0
@@ -54,9 +58,30 @@ class Progress:
     loss_sum: float = 0.0
     seconds: float = 0.0
     best: float = -math.inf
+    best_epoch: int = 0
     looks_since_best: int = 0
     setbacks: int = 0
     history: list[Epoch] = field(default_factory=list)
+
+    def after(self, row: Epoch, judged: bool) -> tuple["Progress", bool]:
+        """Where the run stands after an epoch, and whether that one's weights are to be kept.
+
+        Where nothing judges the epochs, none is known to be better than another: the one that has learned longest is kept.
+
+        Args:
+            judged: whether the validation split can tell a good epoch from a bad one.
+        """
+        headline = next(iter(row.scores.values()), math.nan) if judged else math.nan
+        best = max(self.best, -math.inf if math.isnan(headline) else headline)
+        kept = bool(row.scores) and (best > self.best or best == -math.inf)
+        return Progress(
+            epoch=self.epoch + 1,
+            best=best,
+            best_epoch=self.epoch if kept else self.best_epoch,
+            looks_since_best=0 if kept else self.looks_since_best + bool(row.scores),
+            setbacks=self.setbacks,
+            history=[*self.history, row],
+        ), kept
 
 
 @dataclass(frozen=True)
@@ -64,7 +89,7 @@ class Report:
     """What the loop tells whoever watches it; every method may be left as it is."""
 
     on_message: Callable[[str], None] = lambda text: None
-    on_step: Callable[[int, int, int, float, float], None] = lambda epoch, step, steps, loss, images_a_second: None
+    on_step: Callable[[int, int, int, float, int], None] = lambda epoch, step, steps, loss, images: None
     on_epoch: Callable[[Epoch, bool], None] = lambda row, best: None
 
 
@@ -72,8 +97,8 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
     """Train until the last epoch, from the folder's checkpoint if it has one.
 
     Writes `last.safetensors` (to resume from) and `best.safetensors` (weights, averaged where asked, with the best first
-    number of the task's metric on `validation`) into `folder`. The same recipe, data and machine give the same bits,
-    also over any number of stops and resumes.
+    number of the task's metric on `validation`; those of the last epoch where no image there shows a class) into `folder`.
+    The same recipe, data and machine give the same bits, also over any number of stops and resumes.
 
     Raises:
         Stopped: on SIGINT or SIGTERM, after the step or the picture under way; the checkpoint is written.
@@ -100,58 +125,59 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
         return sample.image, recipe.task.encode(sample.truth, Letterbox(size, size)), sample.name
 
     batches = Batches(train_source, prepare, batch=how.batch, seed=how.seed, workers=recipe.data.workers)
+    judged = not all(shows_nothing(validation.truth(index)) for index in range(len(validation)))
     engine = KerasEngine(averaged, recipe.task, how.precision, batch=min(8, len(validation)))
     with stop_asked() as stop:
-        stage = _restore(checkpoint, network, averaged, recipe, progress)
+        stage, average = _restore(checkpoint, network, averaged, recipe, progress)
         if how.setbacks and not checkpoint.exists():
             _save(checkpoint, network, progress)
-        while progress.epoch < how.epochs:
-            if stage != (stage := _stage(how, progress.epoch)):
-                _enter(stage, network, averaged, recipe)
+        while progress.epoch < how.epochs and not _is_hopeless(how, progress):
+            if stage != (stage := frozen_stride(how, progress.epoch)):
+                average = _enter(stage, network, averaged, recipe, average)
             try:
                 rate = _epoch(network, recipe, batches, progress, report, stop, checkpoint)
             except NotFinite as error:
                 if progress.setbacks >= how.setbacks:
                     raise
                 progress = replace(_progress(checkpoint), setbacks=progress.setbacks + 1)
-                stage = _restore(checkpoint, network, averaged, recipe, progress)
+                stage, average = _restore(checkpoint, network, averaged, recipe, progress)
                 report.on_message(
                     f"{error} Gone back to epoch {progress.epoch + 1}, step {progress.step + 1}, at half the rate; "
                     f"{progress.setbacks} of {how.setbacks} such setbacks."
                 )
                 continue
-            copy_weights(network, averaged)
-            if how.ema:
-                network.optimizer.finalize_variable_values(averaged.trainable_variables)
-                copy_weights(averaged, averaged)  # arrays of its own: JAX would share the optimizer's
-            scores: dict[str, float] = {}
-            last = progress.epoch + 1 == how.epochs
-            if last or (progress.epoch + 1) % how.validate_every == 0:
-                try:
-                    scores = evaluate(engine, recipe.task, recipe.canvas, validation, partial(_go_on, stop)).result()
-                except Stopped as error:
-                    _save(checkpoint, network, progress)
-                    raise Stopped(
-                        f"stopped while epoch {progress.epoch + 1} was looked at; saved. {_way_on(checkpoint)}"
-                    ) from error
+            if average:
+                set_weights(averaged, average.values())
+            else:
+                copy_weights(network, averaged)
+            try:
+                scores = _scores(recipe, engine, validation, progress.epoch, stop)
+            except Stopped as error:
+                _save(checkpoint, network, progress)
+                raise Stopped(
+                    f"stopped while epoch {progress.epoch + 1} was looked at; saved. {_way_on(checkpoint)}"
+                ) from error
             row = Epoch(progress.epoch, progress.loss_sum / len(batches), rate, progress.seconds, scores)
-            headline = next(iter(scores.values()), math.nan)
-            is_best = headline > progress.best or (bool(scores) and not (folder / BEST).exists())  # NaN: nothing to find
-            if is_best:
+            progress, kept = progress.after(row, judged)
+            if kept:
                 save_weights(averaged, folder / BEST)
-            progress = Progress(
-                epoch=progress.epoch + 1,
-                best=headline if headline > progress.best else progress.best,
-                looks_since_best=0 if is_best else progress.looks_since_best + bool(scores),
-                setbacks=progress.setbacks,
-                history=[*progress.history, row],
-            )
             _save(checkpoint, network, progress)
-            report.on_epoch(row, is_best)
-            if how.patience and progress.looks_since_best >= how.patience:
+            report.on_epoch(row, kept and judged)
+            if _is_hopeless(how, progress):
                 report.on_message(f"stopped early: {how.patience} looks at the validation split without a better score")
-                break
     return progress
+
+
+def _is_hopeless(how: Train, progress: Progress) -> bool:
+    return 0 < how.patience <= progress.looks_since_best
+
+
+def _scores(recipe: Recipe, engine: KerasEngine, validation: Source, epoch: int, stop: threading.Event) -> dict[str, float]:
+    """Look at the validation split if it is time to; raises Stopped."""
+    how = recipe.train
+    if epoch + 1 < how.epochs and (epoch + 1) % how.validate_every:
+        return {}
+    return evaluate(engine, recipe.task, recipe.canvas, validation, partial(_go_on, stop)).result()
 
 
 def _go_on(stop: threading.Event, *_: object) -> None:
@@ -164,17 +190,19 @@ def _way_on(checkpoint: Path) -> str:
     return f"Go on with: cvtasks train --resume {checkpoint.parent.parent}"
 
 
-def _restore(checkpoint: Path, network: keras.Model, averaged: keras.Model, recipe: Recipe, progress: Progress) -> int:
-    """Set network and optimizer as the checkpoint has them, if there is one; returns the stage they are in."""
-    stage = _stage(recipe.train, progress.epoch if progress.step else progress.epoch - 1)
-    _enter(stage, network, averaged, recipe)
+def _restore(
+    checkpoint: Path, network: Network, averaged: Network, recipe: Recipe, progress: Progress
+) -> tuple[int, MovingAverage | None]:
+    """Set network, optimizer and average as the checkpoint has them, if there is one; returns the stage they are in, and the average."""
+    stage = frozen_stride(recipe.train, progress.epoch if progress.step else progress.epoch - 1)
+    average = _enter(stage, network, averaged, recipe)
     if checkpoint.exists():
         load_checkpoint(checkpoint, network, network.optimizer)
-    return stage
+    return stage, average
 
 
 def _epoch(
-    network: keras.Model,
+    network: Network,
     recipe: Recipe,
     batches: Batches,
     progress: Progress,
@@ -184,11 +212,10 @@ def _epoch(
 ) -> float:
     """Do what is left of the epoch; returns its last learning rate. Keeps `progress` up to date."""
     how, steps = recipe.train, len(batches)
-    rate = _rate(how, progress, progress.step / steps)
+    rate = _rate(how, progress, steps)
     before, start = progress.seconds, time.monotonic()
-    first = progress.step
-    for batch in batches.epoch(progress.epoch, first):
-        rate = _rate(how, progress, (progress.step + 1) / steps)
+    for batch in batches.epoch(progress.epoch, progress.step):
+        rate = _rate(how, progress, steps)
         network.optimizer.learning_rate = rate
         network.reset_metrics()
         with memory_named(recipe):
@@ -196,9 +223,8 @@ def _epoch(
         check_finite(network, loss, progress.epoch, progress.step, batch.names, how.learning_rate)
         progress.step += 1
         progress.loss_sum += loss
-        spent = time.monotonic() - start
-        progress.seconds = before + spent
-        report.on_step(progress.epoch, progress.step, steps, loss, (progress.step - first) * len(batch.names) / spent)
+        progress.seconds = before + time.monotonic() - start
+        report.on_step(progress.epoch, progress.step, steps, loss, len(batch.names))
         if stop.is_set() and progress.step < steps:
             _save(checkpoint, network, progress)
             raise Stopped(
@@ -207,31 +233,28 @@ def _epoch(
     return rate
 
 
-def _rate(how: Train, progress: Progress, done: float) -> float:
-    """The learning rate where so much of the epoch is done."""
-    return learning_rate(how, progress.epoch + done) * 0.5**progress.setbacks
+def _rate(how: Train, progress: Progress, steps: int) -> float:
+    """The learning rate of the next step: that of its middle, as the ends of a schedule may be zero."""
+    return learning_rate(how, progress.epoch + min(progress.step + 0.5, steps - 0.5) / steps) * 0.5**progress.setbacks
 
 
-def _save(checkpoint: Path, network: keras.Model, progress: Progress) -> None:
+def _save(checkpoint: Path, network: Network, progress: Progress) -> None:
     save_checkpoint(checkpoint, network, network.optimizer, asdict(progress))
 
 
-def _stage(how: Train, epoch: int) -> int:
-    """Stride up to which the backbone is frozen in `epoch`."""
-    return max(((start, stride) for start, stride in how.freeze if start <= max(epoch, 0)), default=(0, 0))[1]
+def _enter(
+    stage: int, network: Network, averaged: Network, recipe: Recipe, before: MovingAverage | None = None
+) -> MovingAverage | None:
+    """Freeze the backbone up to the stride `stage`, and begin with a fresh optimizer for what is left to learn.
 
-
-def _enter(stage: int, network: keras.Model, averaged: keras.Model, recipe: Recipe) -> None:
-    """Freeze the backbone up to the stride `stage`, and begin with a fresh optimizer for what is left to learn."""
-    how = recipe.train
+    The average goes on from the one `before`; returns it, or None where the recipe asks for none.
+    """
     for model in (network, averaged):
         freeze(backbone_of(model), recipe.backbone, stage)
-    optimizer = make_optimizer(how, network, backbone_of(network))
-    jit = {"auto": "auto", "on": True, "off": False}[how.jit]
-    network.compile(optimizer, loss=recipe.task.loss, jit_compile=jit)
+    return compile_network(network, recipe, before)
 
 
-def _start_weights(network: keras.Model, recipe: Recipe) -> Iterator[str]:
+def _start_weights(network: Network, recipe: Recipe) -> Iterator[str]:
     """Give the backbone the weights that the recipe asks for; say what was done."""
     weights, backbone = recipe.train.weights, backbone_of(network)
     if weights == "imagenet":

@@ -147,6 +147,32 @@ def test_auxiliary_classifiers_weigh_what_the_recipe_says_and_are_not_in_the_ans
     )
 
 
+def test_a_step_sees_the_loss_of_one_of_many_labels_with_auxiliary_classifiers() -> None:
+    """Three classifiers that know nothing: ln 2 each, of which two weigh 0.3. Keras' own squeezes the class away: 3 ln 2."""
+    from cvtasks.networks.network import Network
+
+    image = keras.Input((2,))
+    logits = keras.layers.Reshape((3, 1))(keras.layers.Dense(3, kernel_initializer="zeros")(image))
+    network = Network(image, logits)
+    network.compile(keras.optimizers.SGD(1e-3), Classify(labels="many", top="own", auxiliary=0.3).loss)
+    loss = network.train_on_batch(np.ones((2, 2), "float32"), np.array([[1], [0]], "float32"))
+    assert float(loss) == pytest.approx(1.6 * np.log(2), rel=1e-5)
+
+
+def test_a_loss_may_see_trees_of_arrays() -> None:
+    from cvtasks.networks.network import Network
+
+    def loss(target: dict, logits: dict) -> object:
+        assert set(logits) == {"one", "two"}
+        return ops.abs(target["only"][:, 0] - logits["one"][:, 0]) + ops.sum(logits["two"], axis=1)
+
+    image = keras.Input((2,))
+    outputs = {name: keras.layers.Dense(2, kernel_initializer="zeros", name=name)(image) for name in ("one", "two")}
+    network = Network(image, outputs)
+    network.compile(keras.optimizers.SGD(1e-3), loss)
+    assert float(network.train_on_batch(np.ones((2, 2), "float32"), {"only": np.array([[3.0], [5.0]], "float32")})) == 4
+
+
 def test_a_picture_without_a_class_counts_for_nothing() -> None:
     loss = Classify(smoothing=0.1).loss(np.zeros((1, 3), "float32"), np.ones((1, 3), "float32"))
     assert ops.convert_to_numpy(loss).tolist() == [0]

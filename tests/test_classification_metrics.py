@@ -10,6 +10,7 @@ from cvtasks.drawing import draw_labels, enlarged, voc_palette
 from cvtasks.figures import class_bars, matrix
 from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
+from cvtasks.tasks.classify import Classify
 
 CLASSES = ("ant", "bee", "cow", "dog", "elk", "fox", "gnu")
 AREA, ELEVEN = "VOC2012 multi-label mAP", "VOC2007 11-point multi-label mAP"
@@ -249,6 +250,31 @@ def test_the_best_threshold_parts_what_is_from_what_is_not() -> None:
     threshold, f1 = several(*pairs).best_threshold()
     assert f1 == 1.0
     assert 0.4 < threshold <= 0.6
+
+
+def test_what_a_constant_answer_reaches_is_not_learned() -> None:
+    """Always the first class: half of all pictures, a third of each class. Equal scores rank no picture before another."""
+    one, many = Classify(), Classify(labels="many", threshold=0.3)
+    names = ("ant", "bee", "cat")
+    shown = [Labels.of([label], names) for label in (0, 0, 0, 0, 1, 2)]
+    constant, flat = Labels.of([0], names), Labels(np.full(3, 0.2, np.float32), np.zeros(3, bool), names)
+    for found, learned in (
+        ([constant] * 6, False),
+        ([flat] * 6, False),
+        (shown, True),
+        ([*shown[:5], constant], True),
+        ([], True),
+    ):
+        metric = AccuracyMetric(names)
+        for truth, prediction in zip(shown, found, strict=False):
+            metric.add(truth, prediction)
+        assert one.learned(metric) == learned
+    for found, learned in (([constant] * 6, False), ([flat] * 6, False), (shown, True), ([], True)):
+        metric = MultiLabelMetric(names)
+        for truth, prediction in zip(shown, found, strict=False):
+            metric.add(truth, prediction)
+        assert many.learned(metric) == learned
+        assert (many.tuned(metric) == many) == (not learned or not found)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -12,7 +12,7 @@ import pytest
 
 from cvtasks.answers import Boxes
 from cvtasks.formats.voc import from_voc_corners, to_voc_corners
-from cvtasks.metrics.average_precision import ClassCurve, area_ap, eleven_point_ap
+from cvtasks.metrics.average_precision import THRESHOLDS, ClassCurve, area_ap, best_threshold, eleven_point_ap
 from cvtasks.metrics.detection import BoxesMetric
 
 CLASSES = ("cat", "dog", "cow")
@@ -325,6 +325,38 @@ def test_f1_and_the_best_threshold() -> None:
     threshold, f1 = measured([(truth, found)]).best_threshold()
     assert f1 == pytest.approx(0.8)
     assert 0.4 < threshold <= 0.5
+
+
+@pytest.mark.parametrize(
+    "peaks, expected",
+    [
+        ([0.01], 0.05),  # what finds something at next to no score is not drawn by the hundred
+        ([0.05], 0.05),
+        ([0.3], 0.3),
+        ([0.02, 0.4], 0.4),
+    ],
+)
+def test_a_threshold_below_the_least_is_not_chosen(peaks: list[float], expected: float) -> None:
+    """F1 falls by one for each unit of score from its peak."""
+    rows = [1 - abs(THRESHOLDS - peak) for peak in peaks]
+    rows = [np.max(rows, axis=0)] if len(peaks) > 1 else rows
+    assert best_threshold(rows)[0] == pytest.approx(expected)
+
+
+def test_a_detector_that_has_learned_nothing_keeps_its_threshold() -> None:
+    from cvtasks.tasks.detect import Detect
+
+    truth = boxes([[0, 0, 20, 20]], [0])
+    cells = [[x, y, x + 9, y + 9] for x in range(0, 100, 10) for y in range(0, 90, 10)]
+    noise = boxes(cells, [0] * len(cells), [0.012] * len(cells))
+    task = Detect(threshold=0.35)
+    for found, learned, threshold in ((noise, False, 0.35), (NOTHING, False, 0.35), (truth, True, 0.5)):
+        metric = measured([(truth, found)])
+        assert task.learned(metric) == learned
+        assert task.tuned(metric).threshold == pytest.approx(threshold, abs=0.03)
+    unknown = measured([(NOTHING, NOTHING)])
+    assert task.learned(unknown), "nobody knows"
+    assert task.tuned(unknown) == task
 
 
 def test_confusion_counts_every_object_once() -> None:

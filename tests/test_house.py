@@ -34,6 +34,7 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
         "cvtasks.training",
         "cvtasks.evaluation",
         "cvtasks.predictions",
+        "cvtasks.average",
         "cvtasks.checkpoint",
         "cvtasks.optimizer",
         "cvtasks.card",
@@ -41,6 +42,7 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
         "cvtasks.stages",
         "cvtasks.guards",
         "cvtasks.insight",
+        "cvtasks.memory_probe",
         "cvtasks.preflight",
         "cvtasks.stopping",
         "cvtasks.media.sink",
@@ -68,6 +70,7 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
 }
 
 KERAS_SIDE = [  # may import Keras with their first line; importing any other module must not load it, not even by detours
+    "cvtasks.average",
     "cvtasks.checkpoint",
     "cvtasks.engines.export",
     "cvtasks.engines.with_keras",
@@ -108,6 +111,7 @@ KERAS_SIDE = [  # may import Keras with their first line; importing any other mo
     "cvtasks.networks.detector",
     "cvtasks.networks.localizer",
     "cvtasks.networks.losses",
+    "cvtasks.networks.network",
     "cvtasks.networks.unet",
     "cvtasks.optimizer",
     "cvtasks.run",

@@ -376,6 +376,34 @@ def test_a_real_step_is_measured(shapes: Path) -> None:
     assert fitting_batch(small(shapes), 10**12) == 64
 
 
+def test_a_step_is_probed_with_the_tasks_target_whatever_the_logits_are(monkeypatch) -> None:
+    """Auxiliary classifiers have logits of their own and no target."""
+    import keras
+
+    from cvtasks.memory_probe import peak, train_once
+
+    def top(features: list, classes: int, dropout: float, auxiliary: bool) -> list:
+        mean = keras.layers.GlobalAveragePooling2D()(features[-1])
+        return [keras.layers.Dense(classes, dtype="float32")(mean) for _ in range(3 if auxiliary else 1)]
+
+    monkeypatch.setattr("cvtasks.networks.build.build_top", lambda name, *arguments: top(*arguments))
+    for labels in ("one", "many"):
+        recipe = parse_recipe(
+            {
+                "task": "classify",
+                "backbone": "tiny",
+                "size": 32,
+                "classes": ["a", "b", "c", "d"],
+                "classify": {"top": "own", "auxiliary": 0.3, "labels": labels},
+                "train": {"ema": 0.9},
+            }
+        )
+        loss = train_once(recipe, 2)
+        assert np.isfinite(loss)
+        assert (loss == 0) == (labels == "one")  # no class is shown: of one class nothing counts, of many all four are wrong
+    assert peak() > 1e6 or not Path("/proc/self/status").exists()
+
+
 def test_a_batch_that_cannot_fit_is_refused_before_anything_is_written(shapes: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("cvtasks.guards.has_gpu", lambda: False)
     for free, sides in ((2_000_000, []), (20_000_000, [64, 256])):

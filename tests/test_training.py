@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import resource
 import signal
 from dataclasses import replace
@@ -21,7 +22,7 @@ from cvtasks.files import sha256, write_text
 from cvtasks.recipe import Data, Recipe, Train, parse_recipe
 from cvtasks.run import open_sources, rehearse, run
 from cvtasks.schedule import learning_rate
-from cvtasks.training import BEST, CHECKPOINT, NotFinite, Report, Stopped, train
+from cvtasks.training import BEST, CHECKPOINT, Epoch, NotFinite, Progress, Report, Stopped, _rate, train
 
 OPTIONS = {
     "data": {"scale": [0.8, 1.2], "workers": 0},
@@ -322,6 +323,43 @@ def test_the_rate_warms_up_and_never_rises_again(schedule: str) -> None:
     assert rates[-1] == pytest.approx(ends[schedule])
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "poly", "step", "constant"])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_no_step_of_a_run_has_a_rate_of_zero(schedule: str, steps: int) -> None:
+    """Its middle counts: with one step an epoch, warmed up over the first of four, the first has half the rate."""
+    how = Train(epochs=4, warmup=1.0, learning_rate=0.4, schedule=schedule)
+    rates = [_rate(how, Progress(epoch=epoch, step=step), steps) for epoch in range(4) for step in range(steps)]
+    assert min(rates) > 0
+    assert rates[: steps + 1] == sorted(rates[: steps + 1])
+    assert rates[steps:] == sorted(rates[steps:], reverse=True)
+    assert rates[0] == pytest.approx(0.2 / steps)
+    assert _rate(how, Progress(epoch=3, step=steps - 1, setbacks=1), steps) == pytest.approx(rates[-1] / 2)
+
+
+@pytest.mark.parametrize(
+    "freeze, begun",
+    [
+        ((), []),
+        (((0, 8),), []),
+        (((0, 8), (3, 0)), [3]),
+        (((3, 8),), [3]),
+        (((0, 8), (3, 8), (5, 4)), [5]),
+        (((2, 8), (4, 0)), [2, 4]),
+    ],
+)
+def test_a_fresh_optimizer_is_warmed_up(freeze: tuple, begun: list[int]) -> None:
+    """Where what is frozen changes, the rate rises again from zero over the warmup, to what the schedule says."""
+    how = Train(epochs=8, warmup=1.0, learning_rate=1.0, schedule="poly", freeze=freeze)
+    plain = replace(how, freeze=())
+    for tenth in range(80):
+        at = tenth / 10
+        stage = max((start for start in begun if start <= at), default=None)
+        share = 1.0 if stage is None else min(1.0, at - stage)
+        assert learning_rate(how, at) == pytest.approx(learning_rate(plain, at) * share), at
+    assert all(learning_rate(how, start) == 0 for start in begun)
+    assert learning_rate(replace(how, warmup=0.0), 3.0) > 0, "who wants no warmup has none"
+
+
 def _names(source, workers: int, epoch: int, first: int = 0) -> list[tuple[str, ...]]:
     augment = Augment(Data(), 64, seed=5, epochs=5)
 
@@ -367,6 +405,71 @@ def test_a_mask_stays_with_its_pixels_under_augmentation(shapes: Path) -> None:
         red = (sample.image[..., 0] > 200) & (sample.image[..., 2] < 100)
         square = sample.truth.ids == 1
         assert (red & ~square).sum() <= 0.02 * red.sum() + 5
+
+
+# === which epoch is kept ===
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "headlines, judged, kept, best",
+    [
+        ([], True, 0, -np.inf),
+        ([0.2, 0.5, 0.5, 0.3], True, 1, 0.5),  # of equal ones the first
+        ([0.0, 0.0], True, 0, 0.0),
+        ([NAN, NAN, NAN], True, 2, -np.inf),
+        ([NAN, 0.1, NAN], True, 1, 0.1),
+        ([1.0, 0.9, 0.8], False, 2, -np.inf),  # an empty validation split likes the network that finds least
+        ([None, 0.3, None], True, 1, 0.3),  # looked at every other epoch
+    ],
+)
+def test_the_best_epoch_is_kept_and_the_last_where_nothing_judges(headlines, judged, kept, best) -> None:
+    progress, last = Progress(), 0
+    for epoch, headline in enumerate(headlines):
+        row = Epoch(epoch, 1.0, 0.1, 1.0, {} if headline is None else {"score": headline, "other": 1.0})
+        progress, is_kept = progress.after(row, judged)
+        last = epoch if is_kept else last
+    assert (last, progress.best_epoch, progress.best) == (kept, kept, best)
+    assert progress.epoch == len(headlines)
+    assert [row.epoch for row in progress.history] == list(range(len(headlines)))
+
+
+def test_scores_that_are_no_numbers_are_written_as_nothing(tmp_path: Path) -> None:
+    """JSON has no NaN, and a table shows none."""
+    from cvtasks.card import write_curves
+    from cvtasks.run_folder import Log, write_history
+
+    rows = [Epoch(epoch, 1.5, 0.1, 2.0, {"AP": NAN, "AR": 0.25}) for epoch in range(2)]
+    for row in rows:
+        Log(tmp_path / "log.jsonl", Report()).report().on_epoch(row, False)
+
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line, parse_constant=refuse)["AP"] for line in lines] == [None, None]
+    assert [json.loads(line)["AR"] for line in lines] == [0.25, 0.25]
+    write_history(tmp_path, Progress(history=rows))
+    assert [row["AP"] for row in csv.DictReader((tmp_path / "history.csv").read_text().splitlines())] == ["", ""]
+    write_curves(tmp_path / "curves.png", rows)
+    assert (tmp_path / "curves.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    "judged, said", [(True, "the best epoch was 2"), (False, "the best epoch is not known.*kept is the last, 2")]
+)
+def test_the_card_says_which_epoch_was_kept(shapes: Path, tmp_path: Path, judged: bool, said: str) -> None:
+    from cvtasks.card import write_card
+
+    scores = {"images": 3, "data": "d", "split": "val", "engine": "keras", "precision": "f32"}
+    scores |= {"metrics": {"IoU": None}, "classes": {"disc": {"IoU": None, "accuracy": 0.5}}}
+    how = {"command": "c", "machine": "m", "training_seconds": 60.0, "train_images": 8}
+    write_card(tmp_path, small(shapes), scores, **how, epoch=2, judged=judged)
+    card = (tmp_path / "README.md").read_text()
+    assert re.search(said, card)
+    assert "- **IoU: –**" in card
+    assert "| disc | – | 0.500 |" in card
 
 
 # === a run and its folder ===

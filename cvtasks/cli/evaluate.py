@@ -51,7 +51,7 @@ def evaluate(
     from cvtasks.data.fitted import Part, fitted
     from cvtasks.data.opening import open_to_evaluate, title
     from cvtasks.data.shared_classes import Renamed, differences, read_map, shared
-    from cvtasks.evaluation import check_new, report, score_saved, write_report
+    from cvtasks.evaluation import check_new, report, score_saved, score_text, write_report
     from cvtasks.evaluation import evaluate as measure
     from cvtasks.files import folder_held
     from cvtasks.model import load
@@ -113,15 +113,13 @@ def evaluate(
         return
     tell(*_table(result["classes"]))
     for name, number in result["metrics"].items():
-        tell(f"{name}: {_number(number)}")
+        tell(f"{name}: {score_text(number)}")
 
 
 def _table(classes: dict[str, dict[str, float | None]]) -> list[str]:
     """Rows of classes under their columns' names."""
+    from cvtasks.evaluation import score_text
+
     columns = list(next(iter(classes.values()), {}))
-    rows = [[name, *(_number(row[column]) for column in columns)] for name, row in classes.items()]
+    rows = [[name, *(score_text(row[column]) for column in columns)] for name, row in classes.items()]
     return table([["class", *columns], *rows], least=10)
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"

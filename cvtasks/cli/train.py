@@ -1,5 +1,6 @@
 """`cvtasks train`."""
 
+import math
 import os
 import shlex
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cvtasks.cli.output import Ticker, duration, say, start_keras, tell
+from cvtasks.cli.pace import Pace
 from cvtasks.errors import DataError, UsageError
 from cvtasks.files import cannot_write, check_folder, check_new_folder, name_held, numbered
 
@@ -108,6 +110,7 @@ def train(
 
     start_keras()
     from cvtasks import run as running
+    from cvtasks.evaluation import score_text
 
     check_device(device)
     report = terminal_report(recipe, folder if tensorboard else None)
@@ -118,7 +121,7 @@ def train(
     command = " ".join(["cvtasks", *map(shlex.quote, sys.argv[1:])])
     finished = running.run(recipe, folder, command, report, resume=resume is not None)
     for name, number in finished["metrics"].items():
-        tell(f"{name}: {number:.4f}")
+        tell(f"{name}: {score_text(number)}")
     say(f"written to {folder}")
 
 
@@ -196,20 +199,23 @@ def unused_folder(recipe: "Recipe", context: typer.Context | None = None) -> Pat
 
 def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":
     """What the terminal shows of a run."""
+    from cvtasks.evaluation import score_text
     from cvtasks.training import Report
 
     ticker, epochs = Ticker(), recipe.train.epochs
+    pace = Pace(epochs)
     board = board_in(tensorboard) if tensorboard else None
 
-    def on_step(epoch: int, step: int, steps: int, loss: float, speed: float) -> None:
-        left = ((steps - step) + (epochs - epoch - 1) * steps) * recipe.train.batch / speed
-        ticker.show(
-            f"epoch {epoch + 1}/{epochs}  step {step}/{steps}  loss {loss:.4f}  {speed:.1f} pictures/s  {duration(left)} left"
-        )
+    def on_step(epoch: int, step: int, steps: int, loss: float, images: int) -> None:
+        pace.step()
+        speed, left = pace.speed, pace.left(epoch, step, steps)
+        foretold = "" if speed is None or left is None else f"  {images * speed:.1f} images/s  {duration(left)} left"
+        ticker.show(f"epoch {epoch + 1}/{epochs}  step {step}/{steps}  loss {loss:.4f}{foretold}")
 
     def on_epoch(row: "Epoch", best: bool) -> None:
+        pace.epoch()
         ticker.clear()
-        shown = "".join(f"  {name} {number:.4f}" for name, number in list(row.scores.items())[:_SCORES])
+        shown = "".join(f"  {name} {score_text(score)}" for name, score in list(row.scores.items())[:_SCORES])
         say(f"epoch {row.epoch + 1}/{epochs}  loss {row.loss:.4f}{shown}{'  best' if best else ''}  {duration(row.seconds)}")
         if board:
             board(row)
@@ -227,6 +233,7 @@ def board_in(folder: Path) -> "Callable[[Epoch], None]":
     def write(row: "Epoch") -> None:
         with SummaryWriter(str(folder / "tensorboard")) as writer:  # a file an epoch: nothing is made before the run has begun
             for name, number in {"loss": row.loss, "learning rate": row.learning_rate, **row.scores}.items():
-                writer.add_scalar(name, number, row.epoch + 1)
+                if not math.isnan(number):
+                    writer.add_scalar(name, number, row.epoch + 1)
 
     return write

@@ -102,7 +102,23 @@ def open_sources(recipe: Recipe, say: Say = lambda text: None, folder: Path | No
         say(
             f"data: no image to train on shows {', '.join(unseen[:12])}{f' and {len(unseen) - 12} more' if len(unseen) > 12 else ''}"
         )
+    _check_judges(recipe, sources.validate, say)
     return sources
+
+
+def _check_judges(recipe: Recipe, validate: Source, say: Say) -> None:
+    """Raise DataError if there is no image to validate on; say so if none tells a good epoch from a bad one."""
+    which = repr(recipe.data.validate) if recipe.data.validate else "what is set aside"
+    if not len(validate):
+        raise DataError(
+            f"a run needs images to validate on; {which} has none that {recipe.task.name} can use. Name another split in "
+            "`data.validate`, or check the recipe's `classes`."
+        )
+    if all(shows_nothing(validate.truth(index)) for index in range(len(validate))):
+        say(
+            f"data: no image of {which} shows one of the classes {', '.join(recipe.classes)}: no score can tell a good epoch from a "
+            "bad one, and the last epoch's weights are kept"
+        )
 
 
 def _unseen(source: Source) -> list[str]:

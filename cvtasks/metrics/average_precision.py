@@ -10,6 +10,9 @@ _LEVELS = np.arange(11) * 0.1
 THRESHOLDS = np.linspace(0, 1, 101)
 """Scores that a user may cut at."""
 
+LEAST = 0.05
+"""The lowest of them that is chosen for a user."""
+
 
 @dataclass(frozen=True, eq=False)
 class ClassCurve:
@@ -69,10 +72,19 @@ def eleven_point_ap(precision: np.ndarray, recall: np.ndarray) -> float:
 
 
 def best_threshold(rows: Sequence[np.ndarray]) -> tuple[float, float]:
-    """F1 (101,) of each class at `THRESHOLDS` → the threshold with the best mean, and that; (0.5, NaN) without a class."""
+    """F1 (101,) of each class at `THRESHOLDS` → the threshold with the best mean, and that; (0.5, NaN) without a class.
+
+    Thresholds below `LEAST` are not chosen: what is so unsure would be drawn by the hundred.
+    """
     if not rows:
         return 0.5, float("nan")
     mean = np.mean(rows, axis=0)
-    best = np.flatnonzero(mean == mean.max())
-    middle = best[len(best) // 2]  # of equally good ones
-    return float(THRESHOLDS[middle].round(2)), float(mean[middle])
+    best = _middle_of_best(mean)
+    if THRESHOLDS[best] < LEAST:
+        best = _middle_of_best(np.where(THRESHOLDS < LEAST, -1.0, mean))
+    return float(THRESHOLDS[best].round(2)), float(mean[best])
+
+
+def _middle_of_best(values: np.ndarray) -> int:
+    best = np.flatnonzero(values == values.max())
+    return int(best[len(best) // 2])

@@ -92,6 +92,13 @@ class MultiLabelMetric:
             }
         return rows
 
+    def gains(self) -> list[float]:
+        """(classes,) VOC2012 AP over that of equal scores, which is the share of the pictures that show the class; NaN where none do."""
+        return [
+            area_ap(curve.precision, curve.recall) - curve.objects / int(curve.ranked[-1]) if curve.objects else float("nan")
+            for curve in self.curves().values()
+        ]
+
     def curves(self) -> dict[str, RankingCurve]:
         """Class → its hits, precision and recall down the ranking of the pictures."""
         shown, difficult, scores = self._collected()

@@ -1,5 +1,6 @@
 """A recipe's network: backbone, then the task's head."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -8,10 +9,15 @@ import keras
 import numpy as np
 
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
+from cvtasks.networks.network import Network
 from cvtasks.recipe import Recipe
 
+MOMENTUM = 0.9
+"""Of the statistics of batch norms, at most. With Keras' 0.99, a layer that begins anew is scored by what is left of the statistics
+that it began with for some 500 steps, more than a run on few images has; PyTorch's layers keep 0.9 as well."""
 
-def build_network(recipe: Recipe, size: tuple[int, int], precision: str = "f32") -> keras.Model:
+
+def build_network(recipe: Recipe, size: tuple[int, int], precision: str = "f32") -> Network:
     """Build the network with random weights.
 
     Args:
@@ -27,7 +33,17 @@ def build_network(recipe: Recipe, size: tuple[int, int], precision: str = "f32")
         features = backbone(image)
         maps = dict(zip(BACKBONES[recipe.backbone].strides, features, strict=False))
         top = partial(build_top, recipe.backbone, features)
-        return keras.Model(image, recipe.task.head(image, maps, recipe.classes, top), name=recipe.task.name)
+        network = Network(image, recipe.task.head(image, maps, recipe.classes, top), name=recipe.task.name)
+    for layer in _layers(network):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, MOMENTUM)
+    return network
+
+
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """All layers, also those of models within."""
+    for layer in model.layers:
+        yield from _layers(layer) if isinstance(layer, keras.Model) else (layer,)
 
 
 def backbone_of(network: keras.Model) -> keras.Model:
@@ -42,8 +58,14 @@ def activated(network: keras.Model, task: Any) -> keras.Model:
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Give `target` the weights of `source`; both come from one recipe, their sizes and precisions may differ."""
-    for theirs, ours in zip(source.weights, target.weights, strict=True):
-        ours.assign(np.array(theirs.numpy()))  # a copy: JAX would share the array, and a training step gives it up
+    # copies: JAX would share the arrays, and a training step gives them up
+    set_weights(target, [np.array(weight.numpy()) for weight in source.weights])
+
+
+def set_weights(target: keras.Model, values: Sequence[np.ndarray]) -> None:
+    """Give `target` these weights, in its own order."""
+    for weight, value in zip(target.weights, values, strict=True):
+        weight.assign(value)
 
 
 @contextmanager

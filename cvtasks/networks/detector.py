@@ -132,7 +132,7 @@ def _convolution(width: int, kernel: int, name: str, stride: int = 1) -> layers.
 
 
 def _norm(x: Any, name: str) -> Any:
-    return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(momentum=0.97, name=f"{name}_bn")(x))
+    return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(name=f"{name}_bn")(x))
 
 
 def _small() -> Any:

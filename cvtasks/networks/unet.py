@@ -95,7 +95,7 @@ class Enlarge(layers.Layer):
 def _unit(x: Any, width: int, kernel: int, name: str) -> Any:
     """Convolution, batch norm, ReLU."""
     x = layers.Conv2D(width, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv")(x)
-    x = layers.BatchNormalization(momentum=0.97, name=f"{name}_bn")(x)
+    x = layers.BatchNormalization(name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 

@@ -4,6 +4,7 @@ The law of the house: `decode(encode(truth)) == truth`, and the task's metric ca
 network's activated output live in the same space and have the same shape.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from cvtasks.errors import ModelError
 from cvtasks.letterbox import Letterbox
 
 Classes = tuple[str, ...]
+
+LITTLE = 0.05
+"""Score, from 0 to 1, above guessing that a network must reach to have learned more than next to nothing."""
 
 
 class Top(Protocol):
@@ -142,6 +146,13 @@ class Task(ABC):
     def tuned(self, metric: Metric) -> "Task":
         """The task with what is better known after `metric` has seen the validation split; itself where that is nothing."""
 
+    def learned(self, metric: Metric) -> bool:
+        """Whether what `metric` has counted is better than what needs no learning, for one class at least.
+
+        True where nothing was there to measure. Measured by the first number of a class, of which guessing has next to nothing.
+        """
+        return any_above([next(iter(row.values())) for row in metric.per_class().values()], LITTLE)
+
     @abstractmethod
     def draw(self, image: np.ndarray, answer: Answer) -> np.ndarray:
         """Return a new (h, w, 3) uint8 RGB picture with the answer drawn on it; `image` is left as it was.
@@ -197,3 +208,9 @@ class Task(ABC):
 def shortest(numbers: np.ndarray) -> list[float]:
     """The shortest decimals that are these float32 numbers again."""
     return [float(str(number)) for number in numbers]
+
+
+def any_above(scores: Iterable[float], least: float) -> bool:
+    """Whether one of the scores is at least so high, or none is a number."""
+    known = [score for score in scores if not math.isnan(score)]
+    return not known or max(known) >= least

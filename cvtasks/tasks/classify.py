@@ -14,7 +14,7 @@ from cvtasks.ink import centred
 from cvtasks.letterbox import Letterbox
 from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
-from cvtasks.tasks.base import Classes, Metric, Task, Top, shortest
+from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, Top, any_above, shortest
 
 IGNORED = -1.0
 """Stands in a target where a class neither helps nor hurts."""
@@ -129,11 +129,19 @@ class Classify(Task):
         return AccuracyMetric(classes) if self.labels == "one" else MultiLabelMetric(classes)
 
     def tuned(self, metric: Metric) -> "Classify":
-        """With the threshold at which mean F1 is best, where there are many labels."""
-        if not isinstance(metric, MultiLabelMetric):
+        """With the threshold at which mean F1 is best, where there are many labels and something was learned."""
+        if not isinstance(metric, MultiLabelMetric) or not self.learned(metric):
             return self
         threshold, f1 = metric.best_threshold()
         return self if np.isnan(f1) else replace(self, threshold=threshold)
+
+    def learned(self, metric: Metric) -> bool:
+        """Whether the classes' mean accuracy is above that of a constant answer, or a class ranks better than chance."""
+        if isinstance(metric, MultiLabelMetric):
+            return any_above(metric.gains(), LITTLE)
+        rows = metric.per_class().values()
+        recalls = [row["accuracy"] for row in rows if not np.isnan(row["accuracy"])]
+        return not recalls or float(np.mean(recalls)) >= (1 / len(recalls) + LITTLE if len(recalls) > 1 else LITTLE)
 
     def draw(self, image: np.ndarray, answer: Labels) -> np.ndarray:
         """The picture with a panel of the best classes; small pictures are enlarged so that it can be read."""

@@ -128,11 +128,11 @@ class Detect(BoxesTask):
         return BoxesMetric(classes)
 
     def tuned(self, metric: Metric) -> "Detect":
-        """With the threshold at which mean F1 is best."""
+        """With the threshold at which mean F1 is best; itself where next to nothing was learned, as nothing is worth showing then."""
         if not isinstance(metric, BoxesMetric):
             raise TypeError(f"a detector is tuned by a BoxesMetric; got {type(metric).__name__}.")
         threshold, f1 = metric.best_threshold()
-        return self if math.isnan(f1) else replace(self, threshold=threshold)
+        return self if math.isnan(f1) or not self.learned(metric) else replace(self, threshold=threshold)
 
     def draw(self, image: np.ndarray, answer: Boxes) -> np.ndarray:
         """The picture with a coloured, labelled box around every object."""

@@ -15,7 +15,7 @@ from cvtasks.letterbox import Letterbox
 from cvtasks.media.pictures import write_mask
 from cvtasks.metrics.segmentation import MaskMetric
 from cvtasks.rle import decode_rle, encode_rle
-from cvtasks.tasks.base import Classes, Metric, Task, Top
+from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, Top, any_above
 
 _BOUNDS: dict[str, tuple[float, float]] = {
     "threshold": (0, 1),
@@ -136,6 +136,10 @@ class Segment(Task):
     def tuned(self, metric: Metric) -> "Segment":
         """Itself."""
         return self
+
+    def learned(self, metric: Metric) -> bool:
+        """Whether a class that is no background has an IoU that is worth a word."""
+        return any_above([row["IoU"] for row in list(metric.per_class().values())[1:]], LITTLE)
 
     def draw(self, image: np.ndarray, answer: Mask) -> np.ndarray:
         """The picture under a translucent mask in the VOC colours, with a legend of the classes found."""

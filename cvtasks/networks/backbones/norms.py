@@ -15,9 +15,7 @@ GROUPS = 32
 """Of group normalisation (Wu and He, "Group Normalization", 2018, section 4.1), or the most that fit the channels."""
 
 
-def normalised(
-    x: keras.KerasTensor, kind: str, name: str, epsilon: float = 1e-3, scale: bool = True, momentum: float = 0.99
-) -> keras.KerasTensor:
+def normalised(x: keras.KerasTensor, kind: str, name: str, epsilon: float = 1e-3, scale: bool = True) -> keras.KerasTensor:
     """Return `x` `(batch, height, width, channels)` normalised; as it is for "" and "none".
 
     "batch": each channel over batch and places (Ioffe and Szegedy 2015); "layer": all channels and places of a picture together
@@ -26,7 +24,6 @@ def normalised(
 
     Args:
         scale: learn a factor for each channel beside a shift.
-        momentum: of the statistics of "batch".
 
     Raises:
         ModelError: no such kind; or "instance" of maps of one place, which would all be zero.
@@ -36,7 +33,7 @@ def normalised(
     if kind in BARE:
         return x
     if kind == "batch":
-        return keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, scale=scale, name=name)(x)
+        return keras.layers.BatchNormalization(epsilon=epsilon, scale=scale, name=name)(x)
     channels = x.shape[-1]
     if kind == "instance" and tuple(x.shape[1:3]) == (1, 1):
         raise ModelError(
