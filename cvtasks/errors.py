@@ -52,6 +52,10 @@ class DataError(CVTasksError):
     exit_code = 5
 
 
+class CVTasksWarning(UserWarning):
+    """Something was done another way than usual, and the result is right all the same; its text is a sentence for the user."""
+
+
 Complain = Callable[[CVTasksError], None]
 """What a reader does about a thing that it cannot use: raise the error, or note it and leave the thing out."""
 

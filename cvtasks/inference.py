@@ -2,11 +2,13 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from typing import Protocol, TypeVar
 
 import numpy as np
 
 from cvtasks.answers import Answer
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.letterbox import Letterbox
 from cvtasks.media.prefetch import shut
 from cvtasks.tasks import Task
@@ -41,7 +43,22 @@ def predict(
 
     Args:
         threshold: the least score, 0 to 1, of what the answers hold.
+
+    Raises:
+        UsageError: the threshold is no number from 0 to 1; at once, before a picture is taken.
+        ModelError: the network's output is no answer.
     """
+    return _predict(engine, task, classes, canvas, pictures, least_score(threshold))
+
+
+def _predict(
+    engine: Engine,
+    task: Task,
+    classes: tuple[str, ...],
+    canvas: tuple[int, int],
+    pictures: Iterable[tuple[Tag, np.ndarray]],
+    threshold: float,
+) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
     under_way: deque[tuple[Tag, np.ndarray, Letterbox]] = deque()
 
     def canvases() -> Iterator[np.ndarray]:
@@ -54,4 +71,30 @@ def predict(
     with shut(pictures), shut(engine.stream(canvases())) as outputs:
         for output in outputs:
             tag, picture, letterbox = under_way.popleft()
+            # Of a map every eighth row and column: a NaN reaches all around it, and to look at all takes as long as to decode.
+            if not np.isfinite(output[::8, ::8] if output.ndim == 3 else output).all():
+                raise ModelError(
+                    "a network must answer with finite numbers; this one does not. Copy or train the model again."
+                )
             yield tag, picture, task.decode(output, letterbox, classes, threshold)
+
+
+def least_score(threshold: object) -> float:
+    """Return a threshold as a float.
+
+    Raises:
+        UsageError: it is no number from 0 to 1.
+
+    >>> least_score(np.float32(0.5)), least_score(1)
+    (0.5, 1.0)
+    """
+    scalar = isinstance(threshold, np.generic) or (isinstance(threshold, np.ndarray) and not threshold.ndim)
+    given = threshold.item() if scalar else threshold
+    if isinstance(given, Real) and not isinstance(given, bool):
+        if 0 <= given <= 1:
+            return float(given)
+        what = "one far outside" if abs(given) > 1e9 else f"{given!r}"  # Python does not print whole numbers of any length
+        hint = f" {float(given):g} % is {float(given) / 100:g}." if 1 < given <= 100 else ""
+    else:
+        what, hint = f"{repr(threshold)[:60]}, a {type(threshold).__name__}", ""
+    raise UsageError(f"a threshold is the least score of what is shown, a number from 0 to 1; got {what}.{hint} Correct it.")

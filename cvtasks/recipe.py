@@ -118,6 +118,9 @@ class Recipe:
         """(height, width) of the network's input."""
         return self.size, self.size
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return parse_recipe, (tomllib.loads(self.to_toml()),)  # a view of a dictionary, as `files` is, cannot be pickled
+
     def to_toml(self) -> str:
         """Return the resolved recipe, every value spelt out."""
         import tomli_w

@@ -209,7 +209,7 @@ def test_many_at_a_time_are_the_same_as_one_by_one(trained: Path, shapes: Path) 
 
 
 @pytest.mark.parametrize(
-    "array", [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 4), np.uint8)]
+    "array", [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 2), np.uint8)]
 )
 def test_predict_refuses_arrays_that_are_no_picture(trained: Path, array: np.ndarray) -> None:
     with pytest.raises(cvtasks.CVTasksError, match=r"\(h, w, 3\) uint8 RGB"):

@@ -47,7 +47,7 @@ LAYERS = {  # from the top down; a module imports from its own layer and from th
         "cvtasks.stopping",
         "cvtasks.media.sink",
     ],
-    "model": ["cvtasks.model", "cvtasks.data"],
+    "model": ["cvtasks.model", "cvtasks.inputs", "cvtasks.data"],
     "engines": ["cvtasks.engines", "cvtasks.inference"],
     "a recipe's network": ["cvtasks.networks.build"],
     "recipe": ["cvtasks.recipe", "cvtasks.recipe_data", "cvtasks.recipe_train", "cvtasks.zoo"],

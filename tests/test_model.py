@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cvtasks
-from cvtasks.errors import ModelError
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.files import sha256
 from cvtasks.networks.safetensors_file import read_safetensors, write_safetensors
 from cvtasks.recipe import read_recipe
@@ -43,13 +43,27 @@ def test_a_missing_file_is_named(folder: Path, name: str, engine: str) -> None:
         cvtasks.load(folder, engine=engine)
 
 
+@pytest.mark.parametrize("options", [{}, {"many": True}, {"engine": "keras"}, {"precision": "f32"}])
 @pytest.mark.parametrize("name", [WEIGHTS, "graph.xml", "graph.safetensors"])
-def test_a_flipped_bit_is_found(folder: Path, name: str) -> None:
+def test_a_flipped_bit_is_found_by_whatever_opens_the_model(folder: Path, name: str, options: dict) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
     with pytest.raises(ModelError, match=rf"{name}.*SHA-256"):
-        cvtasks.load(folder)
+        cvtasks.load(folder, **options)
+
+
+def test_keras_in_a_forked_child_is_refused_in_words(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There TensorFlow and JAX would wait for ever; a child is one whose number is not that of who ran Keras first."""
+    picture = np.zeros((9, 9, 3), np.uint8)
+    model = cvtasks.load(trained, engine="keras")
+    model.predict(picture)
+    with monkeypatch.context() as child:
+        child.setattr("os.getpid", lambda: -1)
+        for call in (lambda: model.predict(picture), lambda: cvtasks.load(trained, engine="keras")):
+            with pytest.raises(UsageError, match=r'forked child.*"spawn"'):
+                call()
+    model.predict(picture)
 
 
 def _truncated(folder: Path) -> str:

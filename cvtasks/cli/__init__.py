@@ -4,15 +4,18 @@ import errno
 import os
 import sys
 import traceback
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
 from cvtasks.cli import about, evaluate, explain, features, filter, inspect, predict, train
 from cvtasks.cli.data import data
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
-from cvtasks.errors import CVTasksError
+from cvtasks.errors import CVTasksError, CVTasksWarning
 from cvtasks.media.prefetch import left_behind
 from cvtasks.parts import remove_parts
 from cvtasks.stopping import Interrupted, exit_code, interrupting
@@ -55,6 +58,16 @@ def options(
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "OPENCV_LOG_LEVEL": "OFF", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
     for name, value in {**quiet, "QT_LOGGING_RULES": "*.warning=false"}.items():
         os.environ.setdefault(name, value)
+    warnings.filterwarnings("always", category=CVTasksWarning)
+    warnings.showwarning = partial(_told, warnings.showwarning)
+
+
+def _told(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Say a warning of ours as a sentence of ours, without the place in the code that Python names."""
+    if issubclass(category, CVTasksWarning):
+        say(f"cvtasks: {message}")
+    else:
+        otherwise(message, category, *where)
 
 
 _tasks = (predict.classify, predict.localize, predict.segment, predict.detect)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cvtasks.cli.output import start_keras, tell
+from cvtasks.errors import UsageError
 from cvtasks.text import dumps, padded, visible, width
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
@@ -61,7 +62,6 @@ def info(as_json: JsonOption = False) -> None:
     import keras
 
     from cvtasks import __version__
-    from cvtasks.cache import cache_folder
     from cvtasks.engines.with_openvino import core, has_bf16
     from cvtasks.zoo import zoo_folder
 
@@ -82,13 +82,23 @@ def info(as_json: JsonOption = False) -> None:
             "keras": keras.config.backend(),
         },
         "zoo": str(zoo_folder()),
-        "cache": str(cache_folder()),
+        "cache": _cache(),
     }
     if as_json:
         print(dumps(facts))
         return
     for name, value in facts.items():
         tell(f"{name}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}")
+
+
+def _cache() -> str:
+    """Where the cache is, or why there is none."""
+    from cvtasks.cache import cache_folder
+
+    try:
+        return str(cache_folder())
+    except UsageError as error:
+        return f"none: {error}"
 
 
 def _has_window(build: str) -> bool:

@@ -17,6 +17,7 @@ from cvtasks.errors import ModelError
 from cvtasks.networks.safetensors_file import read_metadata, read_safetensors, write_safetensors
 
 _SMALLEST = 256  # bytes that are worth an entry
+_MOST_USES = 4  # of one tensor in a graph: shared kernels, and kernels that happen to be equal; a list of a thousand is a bomb
 
 
 def pack(graph: Path, weights: Path, packed: Path) -> None:
@@ -54,13 +55,14 @@ def unpack(packed: Path, weights: Path) -> np.ndarray:
         ModelError: the file is damaged, or was made for other weights.
     """
     stored, facts, rest = read_safetensors(weights), read_metadata(packed), read_safetensors(packed).get("rest")
+    most = sum(math.prod(one.shape) * one.dtype.itemsize for one in stored.values()) * _MOST_USES
     wrong = ModelError(
-        f"{str(packed)!r} must hold the constants of a graph of {weights.name}; it does not. Train the model again."
+        f"{str(packed)!r} must hold the constants of a graph of {weights.name}; it does not. Copy or train the model again."
     )
     try:
         shared, size = json.loads(facts["shared"]), int(facts["size"])
         own = sum(math.prod(stored[name].shape) * stored[name].dtype.itemsize for _, name, _ in shared)
-        if rest is None or rest.dtype != np.uint8 or own + math.prod(rest.shape) != size:
+        if rest is None or rest.dtype != np.uint8 or own > most or own + math.prod(rest.shape) != size:
             raise wrong
         constants, left, begin = np.empty(size, np.uint8), rest.read().ravel(), 0
         taken = 0
@@ -70,7 +72,7 @@ def unpack(packed: Path, weights: Path) -> np.ndarray:
             constants[offset : offset + content.size] = content
             taken, begin = taken + offset - begin, offset + content.size
         constants[begin:] = left[taken:]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OSError, RecursionError) as error:
         raise wrong from error
     return constants
 

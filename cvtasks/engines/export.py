@@ -33,7 +33,7 @@ def export_graph(network: keras.Model, task: Task, weights: Path, folder: Path) 
     if keras.config.backend() != "tensorflow":
         raise ModelError(
             f"a graph is exported by Keras on TensorFlow; it runs on {keras.config.backend()}. "
-            "Set KERAS_BACKEND=tensorflow, or choose `--engine keras`."
+            "Set KERAS_BACKEND=tensorflow, or use the keras engine."
         )
     signature = [keras.InputSpec(shape=(1, *network.input_shape[1:]), dtype="float32", name="image")]
     with tempfile.TemporaryDirectory() as place:

@@ -232,7 +232,7 @@ def _decode(content: bytes, name: str, header: Header, remark: Callable[[str], N
             if clear is not None:
                 image[clear] = 255
         elif image.shape[2] == 4:
-            image = _over_white(cv2.cvtColor(image, cv2.COLOR_BGRA2RGB), image[..., 3])
+            image = over_white(cv2.cvtColor(image, cv2.COLOR_BGRA2RGB), image[..., 3])
         else:
             image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return upright(image, header.turn)
@@ -281,7 +281,7 @@ def _decode_rare(content: bytes, name: str, header: Header, remark: Callable[[st
                 return cv2.cvtColor(_eight_bits(np.asarray(page).astype(np.uint16), header, remark), cv2.COLOR_GRAY2RGB)
             if page.has_transparency_data:
                 pixels = _deeper(np.asarray(page.convert("RGBA")), content, header, remark)
-                return _over_white(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), pixels[..., 3])
+                return over_white(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), pixels[..., 3])
             return _deeper(np.array(page.convert("RGB")), content, header, remark)
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, KeyError ...
         if "pixel mode" in str(error):
@@ -306,7 +306,7 @@ def _deeper(pixels: np.ndarray, content: bytes, header: Header, remark: Callable
     return _eight_bits(whole, header, remark)
 
 
-def _over_white(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def over_white(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Lay `colours` (h, w, 3) with `alpha` (h, w), both uint8, over white; rounded to the nearest."""
     alpha = cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB)
     return cv2.add(cv2.multiply(colours, alpha, scale=1 / 255), 255 - alpha)

@@ -11,6 +11,8 @@ import numpy as np
 from cvtasks.networks.safetensors_file import Stored, damaged
 from cvtasks.networks.zip_file import Member, opened_zip
 
+_HEADER_LIMIT = 1000  # characters of an array's header; numpy writes 118
+
 
 @contextmanager
 def npz_tensors(path: Path) -> Iterator[dict[str, Stored]]:
@@ -30,7 +32,7 @@ def npz_tensors(path: Path) -> Iterator[dict[str, Stored]]:
             except Exception as error:  # numpy's and zipfile's parsers raise nearly every kind on foreign bytes
                 raise damaged(path, f"{name} must be a numpy array; {error}") from error
             if dtype.kind not in "biuf" or math.prod(shape) * dtype.itemsize != member.size - begin:
-                received = f"{dtype} {shape} in {member.size - begin} bytes"
+                received = f"{str(dtype)[:100]} {shape} in {member.size - begin} bytes"
                 raise damaged(path, f"{name} must hold numbers, as many as it declares; got {received}")
             tensors[name] = Stored(shape, dtype, partial(_read, member))
         yield tensors
@@ -42,7 +44,7 @@ def _header(member: Member) -> tuple[tuple[int, ...], np.dtype, int]:
         version = np.lib.format.read_magic(file)
         if version != (1, 0):  # later ones are for tables; their headers may be as long as 4 GiB, and numpy reads them whole
             raise ValueError(f"its version must be 1.0; got {version[0]}.{version[1]}")
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_HEADER_LIMIT)
         if min(shape, default=0) < 0:
             raise ValueError(f"its shape must not be negative; got {shape}")
         return shape, dtype, file.tell()

@@ -11,11 +11,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-PICKLE_LIMIT = 16 << 20
+PICKLE_LIMIT = 4 << 20
 """Bytes of a pickle; the names and shapes of ResNet-152 need 0.2 million."""
 
-STEP_LIMIT = 1_000_000
-"""Instructions of a pickle; a tensor takes about forty."""
+STEP_LIMIT = 300_000
+"""Instructions of a pickle; a tensor takes about forty, and ResNet-152 has about a thousand."""
 
 TABLE = "collections.OrderedDict"
 

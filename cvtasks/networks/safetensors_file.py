@@ -8,6 +8,7 @@ error can name the tensor. Needs numpy alone.
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,10 +21,19 @@ import numpy as np
 from cvtasks.errors import ModelError
 from cvtasks.files import written_whole
 
-HEADER_LIMIT = 16 << 20
-"""Bytes of a header that are still read; ResNet-152 needs 0.1 million."""
+HEADER_LIMIT = 4 << 20
+"""Bytes of a header that are still read; ResNet-152 needs 0.1 million, a checkpoint of it 0.5 and some hundred an epoch."""
+
+TENSOR_LIMIT = 20_000
+"""Tensors of a file; a checkpoint of ResNet-152 has about three thousand."""
+
+NAME_LIMIT = 1000
+"""Characters of a tensor's name."""
 
 _MOST_AXES = 32
+_MOST_PARTS = (
+    15 * TENSOR_LIMIT
+)  # lists, objects and commas; a tensor has ten, metadata, which hold JSON themselves, have the rest
 
 DTYPES = {
     "BOOL": "|b1", "U8": "|u1", "I8": "|i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4",
@@ -44,6 +54,7 @@ def write_safetensors(path: str | Path, arrays: Mapping[str, np.ndarray], metada
     """Write `arrays` by name, whole or not at all; equal arrays and metadata give equal bytes.
 
     Raises:
+        ModelError: there are more names, or more metadata, than are read again.
         CVTasksError: the disk is full or the folder cannot be written.
     """
     codes = {np.dtype(code): name for name, code in DTYPES.items()}
@@ -55,6 +66,8 @@ def write_safetensors(path: str | Path, arrays: Mapping[str, np.ndarray], metada
         header[name] = {"dtype": codes[array.dtype], "shape": list(array.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the data begin at a multiple of eight bytes
+    if excess := _excess(text) or _excess_of_names(header):
+        raise ModelError(f"{str(path)!r} cannot be written: {excess}. Save it in parts, or with shorter names and metadata.")
     with written_whole(path) as part, part.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for array in little.values():
@@ -110,28 +123,55 @@ def damaged(path: Path, what: str) -> ModelError:
 
 def _header(path: Path) -> tuple[dict[str, Any], int, int]:
     """Return the header's entries, the byte at which the data begin, and the size of the file."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > min(HEADER_LIMIT, size - 8):
-            rule = f"its header must fit into the file and into {HEADER_LIMIT} bytes"
-            raise damaged(path, f"{rule}; it declares {length}, the file has {size}")
-        text = file.read(length)
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(file.read(8), "little")
+            fits = size >= 8 and length <= min(HEADER_LIMIT, size - 8)
+            text = file.read(length) if fits else b""
+    except OSError as error:
+        raise damaged(path, f"it must be a file that can be read; {error.strerror}") from error
+    if not fits:
+        rule = f"its header must fit into the file and into {HEADER_LIMIT} bytes"
+        raise damaged(path, f"{rule}; it declares {length}, the file has {size}")
+    if excess := _excess(text):
+        raise damaged(path, excess)
     try:
         header = json.loads(text, object_pairs_hook=_without_twins)
     except (ValueError, RecursionError) as error:
         raise damaged(path, f"its header must be a JSON object; {error}") from error
     if not isinstance(header, dict):
         raise damaged(path, f"its header must be a JSON object; it is a {type(header).__name__}")
+    if excess := _excess_of_names(header):
+        raise damaged(path, excess)
     return header, 8 + length, size
+
+
+def _excess(text: bytes) -> str:
+    """Return why a header is too large to be parsed, "" if it is not: as JSON in memory it can take thirty times its bytes."""
+    if len(text) > HEADER_LIMIT:
+        return f"its header must have at most {HEADER_LIMIT} bytes; it has {len(text)}"
+    parts = sum(text.count(mark) for mark in (b"{", b"[", b","))
+    if parts > _MOST_PARTS:
+        return f"its header must be a JSON object of at most {TENSOR_LIMIT} tensors; it has {parts} lists, objects and commas"
+    return ""
+
+
+def _excess_of_names(header: Mapping[str, Any]) -> str:
+    """Return what the names of a header have too much of, "" if nothing."""
+    if len(header) > TENSOR_LIMIT + 1:  # one is the metadata's
+        return f"its header must be a JSON object of at most {TENSOR_LIMIT} tensors; it has {len(header)}"
+    longest = max(map(len, header), default=0)
+    return f"names in it must have at most {NAME_LIMIT} characters; one has {longest}" if longest > NAME_LIMIT else ""
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the JSON object of these pairs; ValueError if a name comes twice."""
-    for name, count in Counter(name for name, _ in pairs).items():
-        if count > 1:
-            raise ValueError(f"{name!r} comes twice")
-    return dict(pairs)
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"{name[:NAME_LIMIT]!r} comes twice")
+    return table
 
 
 def _entry(path: Path, name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...], int, int]:
@@ -146,7 +186,7 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...]
         raise damaged(path, f"{name} must have a dtype, a shape and two offsets; got {str(entry)[:100]}")
     if code not in DTYPES:
         rule = f"the dtype of {name} in {path.name!r} must be one of {', '.join(DTYPES)}"
-        raise ModelError(f"{rule}; got {code}. Save it as F32.")
+        raise ModelError(f"{rule}; got {code[:20]}. Save it as F32.")
     return np.dtype(DTYPES[code]), shape, begin, end
 
 

@@ -19,11 +19,11 @@ from cvtasks.networks.safetensors_file import damaged
 DEFLATE_LIMIT = 1100
 """Bytes that one compressed byte can stand for; deflate reaches 1032."""
 
-MEMBER_LIMIT = 20_000
+MEMBER_LIMIT = 5_000
 """Files in a zip; PyTorch's have one for every tensor, and ResNet-152 has about a thousand."""
 
-DIRECTORY_LIMIT = 8 << 20
-"""Bytes of the list of names, which is held in memory."""
+DIRECTORY_LIMIT = 2 << 20
+"""Bytes of the list of names, which is held in memory; a name takes 46 and its own at least."""
 
 
 @dataclass(frozen=True)

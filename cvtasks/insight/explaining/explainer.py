@@ -11,6 +11,7 @@ import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.errors import UsageError
+from cvtasks.inference import least_score
 from cvtasks.insight.rectified import Rule, rectify, without_end
 from cvtasks.insight.taps import Unfolded, cut_at
 from cvtasks.insight.units.places import Axes, axes_of, canvas_of
@@ -128,8 +129,9 @@ class Explainer:
             threshold: the least score, 0 to 1, of what the answer holds; None for the task's own.
 
         Raises:
-            UsageError: no such picture.
+            UsageError: no such picture, or the threshold is no number from 0 to 1.
         """
+        least = least_score(self.task.threshold if threshold is None else threshold)
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
             raise UsageError(f"a picture array must be (h, w, 3) uint8 RGB; got {picture.shape} {picture.dtype}.")
         prepared = self.task.prepare(picture)
@@ -137,7 +139,6 @@ class Explainer:
         canvas = letterbox.image(prepared).astype(np.float32)
         logits = self.network(keras.ops.convert_to_tensor(canvas[None]), training=False)
         output = _numpy(self.task.activate(logits))[0]
-        least = self.task.threshold if threshold is None else threshold
         answer = self.task.decode(output, letterbox, self.classes, least)
         return Scene(prepared, letterbox, canvas, _numpy(logits)[0], output, answer)
 
