@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -58,6 +58,19 @@ def _quick_to_reconnect(monkeypatch) -> None:
     monkeypatch.setattr(video_module, "_PAUSE_S", 0.001)
 
 
+@contextmanager
+def usual_priority() -> Iterator[None]:
+    """Give this thread its priority back: SVT-AV1, run by root, makes it a real-time one, before which all others wait."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
+
+
 @pytest.fixture
 def clip(tmp_path: Path) -> Callable[..., Path]:
     """`clip(name, frames, rate, codec, size)`: a file of numbered frames."""
@@ -71,7 +84,7 @@ def clip(tmp_path: Path) -> Callable[..., Path]:
         times: list[int] | None = None,
     ) -> Path:
         options = {"movflags": "+faststart"} if name.endswith("mp4") else {}
-        with av.open(str(tmp_path / name), "w", options=options) as container:
+        with usual_priority(), av.open(str(tmp_path / name), "w", options=options) as container:
             stream = container.add_stream(codec, rate=rate)
             stream.height, stream.width = size
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
