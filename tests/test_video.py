@@ -26,6 +26,7 @@ import pytest
 import cvtasks
 from cvtasks.errors import CVTasksError, InputError
 from cvtasks.media import video as video_module
+from cvtasks.media.mp4 import seconds_shown
 from cvtasks.media.prefetch import in_thread
 from cvtasks.media.sink import Sink
 from cvtasks.media.sources import expand
@@ -244,6 +245,42 @@ def test_a_cut_video_gives_what_is_there_and_says_so(clip, name: str, codec: str
     (note,) = video.notes()
     assert f"declares 60 frames, {len(numbers)} could be read: it is cut short" in note
     assert video.cut_short
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "start_ms", "frames"),
+    [
+        ("a.mkv", "libx264", 5000, 20),  # its header says that it ends at 5.8 s
+        ("a.mp4", "libx264", 5000, 20),
+        ("a.mp4", "libx264", -200, 15),  # trimmed without encoding it again: an edit list leaves out five frames
+        ("a.avi", "mpeg4", 0, 20),  # its header counts milliseconds, of which most have no frame
+    ],
+)
+def test_a_whole_video_is_whole_wherever_its_clock_begins(clip, name: str, codec: str, start_ms: int, frames: int) -> None:
+    path = clip(name, frames=20, rate=Fraction(25), codec=codec, times=[start_ms + 40 * i for i in range(20)])
+    video = opened(path)
+    read = list(video)
+    assert [number_of(frame.image) for frame in read] == list(range(20 - frames, 20))
+    assert [frame.time_s for frame in read] == pytest.approx([0.04 * i for i in range(frames)])
+    assert video.declared == frames and video.notes() == [] and not video.cut_short
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    cut = opened(path)
+    assert 0 < len(list(cut)) < frames - 1
+    assert cut.cut_short, "it is no excuse for one that is"
+
+
+def test_one_frame_on_a_clock_of_milliseconds_is_whole(clip) -> None:
+    video = opened(clip("a.avi", frames=1, codec="mpeg4", times=[0]))
+    assert len(list(video)) == 1 and video.notes() == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0\0\0\x08moov", b"\0\0\0\x10moov\0\0\0\x08mvhd", b"\0\0\0\x01moov" + bytes(8), b"\xff" * 40, bytes(40)],
+)
+def test_an_mp4_that_says_nothing_of_its_length(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.mp4").write_bytes(content)
+    assert seconds_shown(tmp_path / "a.mp4") is None
 
 
 @pytest.mark.parametrize(

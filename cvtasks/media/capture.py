@@ -18,6 +18,7 @@ import numpy as np
 
 from cvtasks.errors import InputError
 from cvtasks.media.download import peek
+from cvtasks.media.mp4 import seconds_shown
 from cvtasks.media.pictures import MAX_PIXELS, SUFFIXES
 from cvtasks.media.pyav_capture import is_cover, only_a_cover, open_by_pyav
 from cvtasks.media.regular_file import read_head
@@ -31,6 +32,8 @@ _RAW_SUFFIXES = (".mjpg", ".mjpeg")  # JPEG pictures one after the other
 MOST_FAILURES = 1000  # reads of a file that fail one after the other before that is its end; each takes microseconds
 _OFTEN_LACKS = "AV01"  # what OpenCV's FFmpeg cannot decode where it has no dav1d
 _STILL = ("MJPG", "MPNG", "png", "jpeg")  # codecs of covers
+_MATROSKA = b"\x1aE\xdf\xa3"
+_MP4 = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")  # what may come first in one
 _KINDS = "an MP4, MOV, AVI, MKV, WebM, MPEG, FLV or WMV file"
 
 
@@ -122,14 +125,16 @@ def open_video(path: str, name: str | None = None) -> Capture:
     with plain_path(path) as plain:
         capture = by_ffmpeg(plain)
         code = _code(capture)
+        shown_s = seconds_shown(plain) if head[4:8] in _MP4 else None
         if capture.isOpened():
-            begun = Begun(checked_size(capture, name), 1 if code.upper() == _OFTEN_LACKS else MOST_FAILURES)
+            patience = 1 if code.upper() == _OFTEN_LACKS else MOST_FAILURES
+            begun = Begun(checked_size(capture, name), patience, head, shown_s)
             if code in _STILL and is_cover(plain):
                 raise only_a_cover(name)
             if begun.decodes:
                 return begun
         capture.release()
-        other = open_by_pyav(plain, name, code)
+        other = open_by_pyav(plain, name, code, shown_s)
         return checked_size(other, name)
 
 
@@ -157,11 +162,18 @@ def by_ffmpeg(source: object, *limits: int) -> cv2.VideoCapture:
 class Begun:
     """A capture that was looked at as far as its first good frame, which it still gives, and what failed before."""
 
-    def __init__(self, capture: cv2.VideoCapture, patience: int = MOST_FAILURES) -> None:
+    def __init__(
+        self, capture: cv2.VideoCapture, patience: int = MOST_FAILURES, head: bytes = b"", shown_s: float | None = None
+    ) -> None:
         self._capture, self._failed = capture, 0
         while not (decodes := capture.grab()) and self._failed < patience:
             self._failed += 1
         self.decodes = self._waiting = decodes
+        self._frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        if head.startswith(_MATROSKA):  # it says when it ends, on a clock that need not begin at 0
+            self._frames -= capture.get(cv2.CAP_PROP_PTS)
+        if shown_s:
+            self._frames = min(self._frames, round(shown_s * capture.get(cv2.CAP_PROP_FPS)))
 
     def read(self) -> tuple[bool, np.ndarray | None]:
         """The next frame, BGR."""
@@ -180,8 +192,8 @@ class Begun:
         return self._capture.grab()
 
     def get(self, property: int) -> float:
-        """A property."""
-        return self._capture.get(property)
+        """A property; of the frames those are counted that are to be shown."""
+        return self._frames if property == cv2.CAP_PROP_FRAME_COUNT else self._capture.get(property)
 
     def release(self) -> None:
         """Close it."""

@@ -18,8 +18,8 @@ _WAY_OUT = "Convert it to H.264 in an MP4"
 class PyAVCapture:
     """What `cv2.VideoCapture` would be, by PyAV: the frames upright, BGR."""
 
-    def __init__(self, container: Any, stream: Any) -> None:
-        self._container, self._stream = container, stream
+    def __init__(self, container: Any, stream: Any, shown_s: float | None = None) -> None:
+        self._container, self._stream, self._shown_s = container, stream, shown_s
         self._frames = self._decoded()
         self._time_ms = 0.0
         stream.thread_type = "AUTO"
@@ -39,9 +39,10 @@ class PyAVCapture:
     def get(self, property: int) -> float:
         """Frames a second, how many there are, the size, or the time of the last frame that was read."""
         stream = self._stream
+        rate, frames = float(stream.average_rate or stream.guessed_rate or 0), float(stream.frames)
         known = {
-            cv2.CAP_PROP_FPS: float(stream.average_rate or stream.guessed_rate or 0),
-            cv2.CAP_PROP_FRAME_COUNT: float(stream.frames),
+            cv2.CAP_PROP_FPS: rate,
+            cv2.CAP_PROP_FRAME_COUNT: min(frames, round(self._shown_s * rate)) if self._shown_s else frames,
             cv2.CAP_PROP_FRAME_WIDTH: float(stream.width),
             cv2.CAP_PROP_FRAME_HEIGHT: float(stream.height),
             cv2.CAP_PROP_POS_MSEC: self._time_ms,
@@ -76,12 +77,13 @@ class PyAVCapture:
                 return
 
 
-def open_by_pyav(path: str, name: str, code: str) -> PyAVCapture:
+def open_by_pyav(path: str, name: str, code: str, shown_s: float | None = None) -> PyAVCapture:
     """Open a video that OpenCV does not decode; `path` is one that FFmpeg takes as it is.
 
     Args:
         name: what errors call it.
         code: the four letters of its codec, as OpenCV gives them; "" if OpenCV did not even open it.
+        shown_s: how long its images are shown, if it says so.
 
     Raises:
         InputError: PyAV is not installed or cannot decode it either; says why.
@@ -105,7 +107,7 @@ def open_by_pyav(path: str, name: str, code: str) -> PyAVCapture:
             f"A video must be one that can be opened; {name} is cut short or damaged: {error.strerror or error}. Save or fetch it again."
         ) from error
     try:
-        return PyAVCapture(container, _moving(container, name))
+        return PyAVCapture(container, _moving(container, name), shown_s)
     except BaseException:
         container.close()
         raise

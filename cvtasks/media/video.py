@@ -95,6 +95,10 @@ class Video:
         if not first:
             raise InputError(f"A video must hold at least one frame that can be decoded; {name} holds none. Record it again.")
         self.rate = _fraction(rate) if good else _rate_of([time_s for _, time_s, _ in first])
+        if not good:
+            self._step = float(1 / self.rate)
+        if rate > 120 and self.rate < rate:  # it is no rate of frames but the ticks of a clock, and so are what is counted
+            self.declared = round(self.declared * float(self.rate) / rate)
         self._frames = chain(first, frames)
 
     def __iter__(self) -> Iterator[Frame]:
