@@ -164,6 +164,15 @@ def test_missing_things(here: Path) -> None:
         refusal(the_one(given))
 
 
+def test_what_lies_in_a_locked_folder_is_not_called_missing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    item = the_one("locked/a.png")
+    monkeypatch.setattr(os, "lstat", locked)
+    assert "'locked/a.png' cannot: Permission denied" in refusal(item)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 def test_links_that_lead_nowhere_are_reported(here: Path, photo: bytes) -> None:
     Path("good.png").write_bytes(photo)

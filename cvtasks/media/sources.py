@@ -199,9 +199,14 @@ def _refuse(source: str) -> str | None:
 
 
 def _find_missing(path: str) -> str:
-    """Return `path` if it exists by now; otherwise name the nearest file beside it."""
-    if os.path.lexists(path):
+    """Return `path` if it exists by now; otherwise name the nearest file beside it, or say why nobody can tell."""
+    try:
+        os.lstat(path)
         return path
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL within the name
+        pass
+    except OSError as error:  # a locked folder, a name too long
+        raise InputError(f"A source must be one that can be read; {path!r} cannot: {error.strerror}. Check it.") from error
     folder, name = Path(path).parent, Path(path).name
     try:
         with os.scandir(folder) as entries:
