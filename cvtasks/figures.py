@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _NAMED = 24  # curves that a legend can name and an eye can tell apart
+_LETTERS = 32  # of a name in a figure
 _ROWS = 100  # classes that have a row or a column with its name
 _ACROSS, _DOWN = 24.0, 20.0  # inches: of a matrix, at most
 
@@ -129,7 +130,8 @@ def matrix(counts: np.ndarray, rows: Sequence[str], columns: Sequence[str], titl
     """
     total = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(total, 1)
-    figure, axes = _figure(3.2 + min(0.5 * len(columns), _ACROSS), 2.2 + min(0.42 * len(rows), _DOWN))
+    width, height = 3.2 + min(0.5 * len(columns), _ACROSS), 2.2 + min(0.42 * len(rows), _DOWN)
+    figure, axes = _figure(max(width, 5.2), max(height, 4.2))  # long names need room too where there are few
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     if max(len(rows), len(columns)) <= _ROWS + 1:
         axes.set_xticks(range(len(columns)), list(map(written, columns)), rotation=45, ha="right", rotation_mode="anchor")
@@ -146,13 +148,14 @@ def matrix(counts: np.ndarray, rows: Sequence[str], columns: Sequence[str], titl
 
 def written(name: str) -> str:
     """A name as matplotlib writes it in its own font: no formula between dollars, no label that is hidden, and what the font
-    lacks escaped.
+    lacks escaped. A long one is cut: it would leave no room for what is drawn.
 
     >>> written("a$b$"), written("\\x1b"), written("猫")
     ('a\\\\$b\\\\$', '\\\\x1b', '\\\\u732b')
     """
     known = _letters()
     shown = "".join(c if ord(c) in known else c.encode("unicode_escape").decode() for c in visible(name))
+    shown = shown if len(shown) <= _LETTERS else f"{shown[: _LETTERS - 1]}…"
     shown = shown.replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown  # a label that begins so is left out of the legend
 

@@ -305,7 +305,8 @@ def test_figures_draw_every_name_without_a_word() -> None:
     curve = np.linspace(1, 0, 5)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for some in (CLASSES[:12], CLASSES[12:]):
+        long = [f"{letter * 300}{place}" for place, letter in enumerate("xM猫")]
+        for some in (CLASSES[:12], CLASSES[12:], long[:1], long[1:2], long):
             drawn = class_bars({name: {"$x": 0.5} for name in some}), count_bars(dict.fromkeys(some, 2), "objects")
             drawn += (f1_curves(dict.fromkeys(some, curve), np.linspace(0, 1, 5), 0.5),)
             drawn += (matrix(np.eye(len(some), dtype=int), some, some, "objects"),)
