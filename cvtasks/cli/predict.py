@@ -242,7 +242,7 @@ def _run_pictures(items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", 
             ticker.clear()
             where = f" → {', '.join(map(str, one.files))}" if one.files else ""
             say(f"{one.record['source']}: {job.model.recipe.task.summary(one.answer)}{where}")
-            ticker.show(f"{done} pictures")
+            ticker.show(f"{done} picture{'s' * (done > 1)}")
             if viewer and one.drawn is not None:
                 viewer.show(one.drawn, {"picture": one.record["source"]})
     ticker.clear()

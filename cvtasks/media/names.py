@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from cvtasks.files import numbered
 from cvtasks.text import encodable
 
 _LONGEST = 150  # bytes of a stem: numbers, endings and temporary names have room beside it
@@ -49,11 +50,7 @@ def distinct_stems(names: Iterable[str]) -> list[str]:
     stems: list[str] = []
     taken: set[str] = set()
     for name in names:
-        base = safe_stem(name)
-        stem, number = base, 1
-        while stem.casefold() in taken:
-            number += 1
-            stem = f"{base}-{number}"
+        stem = next(stem for stem in numbered(safe_stem(name)) if stem.casefold() not in taken)
         taken.add(stem.casefold())
         stems.append(stem)
     return stems

@@ -300,7 +300,7 @@ def _deeper(pixels: np.ndarray, content: bytes, header: Header, remark: Callable
     if whole is None or whole.dtype != np.uint16 or whole.ndim != 3 or whole.shape[2] != pixels.shape[2]:
         return pixels
     whole = cv2.cvtColor(whole, cv2.COLOR_BGRA2RGBA if whole.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-    whole = _UPRIGHT[header.turn](whole) if header.turn != 1 else whole
+    whole = upright(whole, header.turn)
     if whole.shape != pixels.shape or not ((whole >> 8).astype(np.uint8) == pixels).all():
         return pixels
     return _eight_bits(whole, header, remark)
