@@ -20,6 +20,7 @@ from cvtasks.data.voc import VOC_CLASSES
 from cvtasks.errors import CVTasksError, DataError
 
 TWENTY = VOC_CLASSES[1:]
+MANY = tuple(f"c{number:03}" for number in range(200))
 BOX = "<bndbox><xmin>2</xmin><ymin>2</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
 
 
@@ -59,7 +60,11 @@ def opened(root: Path, split: str) -> tuple[tuple[str, ...], str, list[str]]:
         (["nucleus*1400", "nucleus*1405"], ("nucleus",), []),
         (["helmet*5,person*9"], ("helmet", "person"), []),
         (["person*199", "zebra"], TWENTY, ['"zebra" is none: 1 object in 1 file']),  # one of 200 is rare
-        (["person*99,zebra"], ("person", "zebra"), []),  # one of 100 is not
+        (["person*99", "zebra*2"], ("person", "zebra"), []),  # two of 101 are not
+        (["person*6,dog*4", "zebra"], TWENTY, ['"zebra" is none: 1 object in 1 file.* list all classes in classes.txt']),  # a stray
+        (["person*6,dog*3", "zebra"], ("dog", "person", "zebra"), []),  # too few to say so
+        ([",".join(MANY)], MANY, []),  # each is rare, and none is VOC's
+        ([",".join(MANY), "car*9"], (*MANY, "car"), []),  # the rare ones together are the most
         (["person*9", "perosn"], TWENTY, ['"perosn" is none: 1 object .* Did you mean "person"']),  # looks like a misspelling
         (["person*3,persn"], TWENTY, ['"persn" is none']),  # a third as many
         (["person*2,persn"], ("persn", "person"), []),  # half as many: who knows

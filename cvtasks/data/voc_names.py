@@ -19,6 +19,7 @@ Names = dict[str, list[Path]]
 
 _TWENTY = VOC_CLASSES[1:]
 _RARE = 0.01  # of all objects
+_STRAY = 10  # objects of the twenty's names among which a name that one single object has is rare
 _LIKE, _FEWER = 0.8, 3  # how alike a misspelling is to what was meant (`difflib`'s ratio), and how many times as rare
 _SHOWN = 20  # names in a sentence
 
@@ -40,9 +41,10 @@ def classes_of(roots: Iterable[Path], learned: Names, where: str) -> tuple[tuple
     """The classes of a data set, and what was concluded about them, in a sentence; empty where nothing was.
 
     1. The lines of a file `classes.txt` in one of the `roots`.
-    2. Else, if all frequent names of the objects to learn from are among the challenge's twenty: those twenty, in their order.
-       A name is frequent unless fewer than one object in a hundred has it, or it looks like a misspelling of one of the twenty
-       that at least three times as many have.
+    2. Else, if all frequent names of the objects to learn from are among the challenge's twenty, and more objects have these than
+       have others: those twenty, in their order. A name is frequent unless fewer than one object in a hundred has it, or one
+       alone beside ten or more of the twenty, or it looks like a misspelling of one of the twenty that at least three times as
+       many have.
     3. Else the names of the objects to learn from, sorted. Of names that differ in case, spaces, `-` and `_` alone, only the most
        frequent is a class, and an empty one is none.
 
@@ -61,7 +63,8 @@ def classes_of(roots: Iterable[Path], learned: Names, where: str) -> tuple[tuple
     if lists:
         return next(iter(lists.values())), ""
     counts = Counter({name: len(files) for name, files in learned.items()})
-    if all(name in _TWENTY or _is_rare(name, counts) for name in counts):
+    usual = sum(counts[name] for name in _TWENTY)
+    if all(name in _TWENTY or _is_rare(name, counts, usual) for name in counts) and (usual > counts.total() / 2 or not counts):
         return _TWENTY, ""
     spelt: dict[str, str] = {}
     for name in sorted(filter(None, counts), key=lambda name: (-counts[name], name)):
@@ -88,8 +91,8 @@ def unknown(names: Mapping[str, list[Path]], classes: tuple[str, ...]) -> Iterat
         yield DataError(text, "class unknown", len(files))
 
 
-def _is_rare(name: str, counts: Counter[str]) -> bool:
-    if counts[name] < _RARE * counts.total() or not name:
+def _is_rare(name: str, counts: Counter[str], usual: int) -> bool:
+    if counts[name] < _RARE * counts.total() or not name or (counts[name] == 1 and usual >= _STRAY):
         return True
     same = [one for one in _TWENTY if _plain(one) == _plain(name)]
     like = same or get_close_matches(_plain(name), _TWENTY, n=1, cutoff=_LIKE)
