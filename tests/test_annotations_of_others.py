@@ -209,8 +209,8 @@ def test_a_mask_of_the_upright_image_stays(tmp_path: Path) -> None:
     ("train", "val", "object_is"),
     [
         ([(255,), ()], [(255,)], 255),  # black and white: the object
-        ([(255,), (1,)], [(1,)], 1),  # an id beside it: void
-        ([(255,)], [(1,)], 1),  # the other split tells
+        ([(255,), (255, 1)], [(1,)], 1),  # an id beside it: void
+        ([(255,)], [(1, 255)], 1),  # the other split tells
         ([(255, 1)], [()], 1),
         ([(1,)], [()], 1),
     ],
@@ -224,6 +224,17 @@ def test_255_is_void_unless_no_mask_has_another_id(train: list, val: list, objec
         expected = np.where(ids == 255, 1, ids) if object_is == 255 else ids
         np.testing.assert_array_equal(source.truth(index).ids, expected)
     assert source.remarks() == ([OBJECT] if object_is == 255 else [])
+
+
+@pytest.mark.parametrize(("train", "val"), [([(255,), (1,)], [(1,)]), ([(255,)], [(1,)]), ([(1,), (255,)], [(255,), ()])])
+def test_255_beside_masks_of_0_and_1_may_be_two_things(train: list, val: list, tmp_path: Path) -> None:
+    """Some masks of an object and others, of 0 and 255, of void alone? Rather of two programs."""
+    for split, masks in (("train", train), ("val", val)):
+        as_masks(tmp_path, {str(index): ids_of(*values) for index, values in enumerate(masks)}, split=split)
+    source = open_source(str(tmp_path), "train", Mask)
+    found = [[fault.rule for fault in source.faults(index)] for index in range(len(train))]
+    assert found == [["binary masks"] if 255 in values else [] for values in train]
+    assert "Write 1 for the second class" in str(source.faults([255 in values for values in train].index(True))[0])
 
 
 def test_black_and_white_masks_are_counted_checked_and_scored_as_objects(tmp_path: Path) -> None:
@@ -431,6 +442,7 @@ def test_of_doubles_the_one_that_counts_stays() -> None:
             0,
         ),
         ([{"id": 1, "name": "person", "supercategory": "person"}], ("person",), 0),
+        ([{"id": 0, "name": "_background_", "supercategory": None}, {"id": 1, "name": "cat"}], ("cat",), 1),  # LabelMe's
         ([{"id": 1, "name": "none", "supercategory": "none"}], ("none",), 0),
         ([{"id": 1, "name": "cat", "supercategory": "animal"}, {"id": 2, "name": "animal"}], ("cat", "animal"), 0),
     ],

@@ -12,9 +12,10 @@ from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import open_source
 from cvtasks.data.convert import convert
 from cvtasks.data.detection import BoxesSource
-from cvtasks.errors import DataError
+from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.reading import ELSEWHERE, KEY_POINTS, MISNAMED, OUTLINES, TRACKS
 from cvtasks.formats.yolo import parse_yaml, parse_yolo
+from cvtasks.formats.yolo_lines import POSE as KEY_POINT_LINES
 from cvtasks.formats.yolo_lines import kinds_of, look_like
 
 SIZE = (100, 200)  # (height, width)
@@ -356,6 +357,33 @@ def test_a_line_is_what_it_can_only_be(text: str, boxes: list, remarks: tuple) -
 def test_a_line_that_may_be_two_things_is_refused_with_the_way_out(text: str) -> None:
     with pytest.raises(DataError, match=r"must be clear what a long line is; line 1 .* Say so in the YAML: `task: segment`"):
         parse_yolo(text, ("cat",), SIZE, "a.txt")
+
+
+@pytest.mark.parametrize("more", [(), (0.93,), (1,), (0.93, 1)])
+def test_key_points_as_a_network_predicts_them_are_no_outline(more: tuple[float, ...]) -> None:
+    """Each of 17 or 16 points with its score, that of the box and a track behind them: so many numbers are even."""
+    points = 17 if len(more) == 1 else 16
+    rng = np.random.default_rng(0)
+    drawn = np.concatenate([rng.uniform([0.45, 0.4], [0.55, 0.6], (points, 2)), rng.uniform(0.5, 1, (points, 1))], axis=1)
+    line = f"0 .5 .5 .1 .2 {' '.join(f'{number:.4f}' for number in drawn.ravel())} {' '.join(map(str, more))}"
+    with pytest.raises(DataError, match="must be clear what a long line is"):
+        parse_yolo(line, ("cat",), SIZE, "a.txt")
+    assert parse_yolo(line, ("cat",), SIZE, "a.txt", lines=KEY_POINT_LINES)[0].xyxy.tolist() == [BOX]
+
+
+def test_a_score_behind_an_outline_is_refused_with_the_way_out() -> None:
+    with pytest.raises(DataError, match="a track behind an outline must be taken off"):
+        parse_yolo(f"{OUTLINE} .93", ("cat",), SIZE, "a.txt")
+
+
+def test_where_no_picture_is_left_that_is_no_fault_of_ours(tmp_path: Path) -> None:
+    for ending in ("png", "jpg"):
+        picture(tmp_path / f"images/a.{ending}")
+    write(tmp_path / "labels/a.txt", "0 .5 .5 .1 .2")
+    write(tmp_path / "data.yaml", "train: images\nnames: [cat]\n")
+    faults: list[CVTasksError] = []
+    assert len(open_source(str(tmp_path), "train", Boxes, faults.append)) == 0
+    assert [fault.rule for fault in faults] == ["images share a name"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What masks mean beyond their numbers: 255 as the object of two classes, and masks of the stored pixels of a turned image."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,16 @@ def black_and_white(masks: Iterable[Path]) -> bool:
             return False
         white |= bool(counts[VOID])
     return white
+
+
+def void_beside_ids(masks: Iterable[Path]) -> bool:
+    """Whether a mask holds 255 and an id that is neither 0 nor 255. Reads no further than the first that does."""
+    for path in masks:
+        with suppress(CVTasksError):  # a fault, which is told when its turn comes
+            counts = np.bincount(read_mask(path).ravel(), minlength=256)
+            if counts[VOID] and counts[1:VOID].any():
+                return True
+    return False
 
 
 def habit_of(pairs: Iterable[tuple[Path, Path]]) -> str:

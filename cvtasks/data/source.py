@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.answers import Answer, Mask, Sample
-from cvtasks.data.mask_files import OBJECT, TURNED_MASK, VOID, black_and_white, habit_of, is_stored
+from cvtasks.data.mask_files import OBJECT, TURNED_MASK, VOID, black_and_white, habit_of, is_stored, void_beside_ids
 from cvtasks.errors import Complain, CVTasksError, DataError, did_you_mean, strictly
 from cvtasks.media.pictures import picture_size, picture_turn, read_mask, read_picture, upright
 from cvtasks.text import encodable
@@ -216,8 +216,15 @@ class MaskSource(Source):
             self._seen[index] = picture_turn(picture)
         size, turn = self._seen[index]
         ids = read_mask(path)
+        white = len(self.classes) == 2 and bool((ids == VOID).any())
         if self._white_is_object:
             ids = np.where(ids == VOID, np.uint8(1), ids)
+        elif white and not (ids == 1).any() and not self._void_beside_ids:
+            raise DataError(
+                f"it must be clear what 255 is; {str(path)!r} holds it without 1, and other masks hold 1 without it. Write 1 for the "
+                "second class in all masks; void may be 255.",
+                "binary masks",
+            )
         if is_stored(ids.shape, size, turn, str(path), lambda: self._habit):
             ids = upright(ids, turn)
         if ids.shape != size:
@@ -251,6 +258,10 @@ class MaskSource(Source):
     def _habit(self) -> str:
         return habit_of(self.pairs)
 
+    @cached_property
+    def _void_beside_ids(self) -> bool:
+        return void_beside_ids(chain(self.truth_files, self._others))
+
     def _list(self, what: str, pairs: list[tuple[Path, Path]], complain: Complain, others: Iterable[Path] = ()) -> None:
         """Keep the pairs of which both files are there, and settle what 255 means.
 
@@ -258,12 +269,12 @@ class MaskSource(Source):
             others: masks of other splits, looked at where those of this one hold 0 and 255 alone.
         """
         self._seen: dict[int, tuple[tuple[int, int], int]] = {}  # size and turn of the pictures, once they were read
-        self._white_is_object = False
+        self._white_is_object, self._others = False, list(others)
         kept = present(what, {"picture": [picture for picture, _ in pairs], "mask": [mask for _, mask in pairs]}, complain)
         self.pairs = [pairs[index] for index in kept]
         self.files, self.truth_files = [picture for picture, _ in self.pairs], [mask for _, mask in self.pairs]
         own = set(self.truth_files)
-        if not black_and_white(chain(self.truth_files, (path for path in others if path not in own))):
+        if not black_and_white(chain(self.truth_files, (path for path in self._others if path not in own))):
             return
         if len(self.classes) == 2:
             self._white_is_object, self.notes = True, (*self.notes, OBJECT)

@@ -59,7 +59,7 @@ class YOLODetection(BoxesSource):
         self._home, self._lines = home, content.lines
         self.pictures = _with_own_labels(pictures, home, complain)
         self._labels = [_label_file(picture, home) for picture in self.pictures]
-        if not any(file.is_file() for file in self._labels):
+        if self._labels and not any(file.is_file() for file in self._labels):
             raise DataError(
                 f'"{split}" of {str(path)!r} has no label file at all, such as {str(self._labels[0])!r}. Put the labels there.'
             )

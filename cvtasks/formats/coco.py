@@ -51,7 +51,8 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
     """Read the JSON of a data set; boxes are looked at by `coco_boxes`, picture by picture.
 
     A category that no annotation has and all others name as their `supercategory`, itself of the supercategory "none", is no
-    class: Roboflow's export puts the name of the project there.
+    class: Roboflow's export puts the name of the project there. Nor are `_background_` and `__ignore__` of LabelMe where no annotation
+    has them.
 
     Args:
         complain: about an annotation whose id is another's too, that names no image or category, or has a flag that is none.
@@ -84,7 +85,7 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
         raise DataError(f"an annotation must be JSON; {name!r} is not: {error}. Write it again.") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"an entry of {name!r} lacks or misstates what COCO asks for: {type(error).__name__}: {error}."
+            f"an entry of {name!r} lacks or misstates what COCO asks for: {type(error).__name__}: {error}. Correct it."
         ) from error
     if not ordered:
         raise DataError(f"COCO's JSON needs at least one category; {name!r} has none. Add the classes to `categories`.")
@@ -106,7 +107,7 @@ def _objects(
             continue
         if image not in objects or category not in labels:
             what, key = ("image", image) if image not in objects else ("category", category)
-            text = f"every {what}_id must be that of an entry; annotation {number} of {name!r} has {key!r}."
+            text = f"every {what}_id must be that of an entry; annotation {number} of {name!r} has {key!r}. Correct or remove it."
             complain(DataError(text, f"{what} unknown"))
             continue
         seen |= {id_of(number)} if "id" in entry else set()
@@ -161,7 +162,7 @@ def coco_boxes(
             area = w * h if area is None else float(area)
         except (TypeError, ValueError, OverflowError, KeyError):
             received = f"{str(box)[:80]}, {str(area)[:80]}"
-            text = f"a bbox must be four numbers (left, top, width, height), and an area one; {place} has {received}."
+            text = f"a bbox must be four numbers (left, top, width, height), and an area one; {place} has {received}. Correct or remove it."
             complain(DataError(text, "box missing"))
             continue
         if not abs(area) <= _LARGEST and np.isfinite((x, y, w, h)).all():

@@ -12,6 +12,9 @@ Id = int | str
 """An image's or a category's id. Text that is a whole number becomes that number: some programs write "7" for 7."""
 
 
+_GROUND = ("__ignore__", "_background_")  # LabelMe's, first in its lists of classes
+
+
 def categories_of(document: dict[str, Any], name: str) -> tuple[dict[Id, str], tuple[str, ...]]:
     """Id → name of the classes, in the order of the ids, and a remark where a category is none."""
     entries = document["categories"]
@@ -23,13 +26,16 @@ def categories_of(document: dict[str, Any], name: str) -> tuple[dict[Id, str], t
         and len(entries) > 1
         and all(entry is other or other.get("supercategory") == entry["name"] for other in entries)
     ]
+    roots += [entry for entry in entries if entry["name"] in _GROUND and len(entries) > 1]
     if roots:
         used = {id_of(entry["category_id"]) for entry in document["annotations"]}
         roots = [entry for entry in roots if id_of(entry["id"]) not in used]
     kept = {id_of(entry["id"]): _called(entry["name"]) for entry in entries if entry not in roots}
     unique("category's name", kept.values(), name)
     remarks = tuple(
-        f'the category "{entry["name"]}", which no object has and others are a kind of, is no class' for entry in roots
+        f'the category "{entry["name"]}", which no object has and '
+        f"{'names what is no object' if entry['name'] in _GROUND else 'others are a kind of'}, is no class"
+        for entry in roots
     )
     return dict(sorted(kept.items(), key=lambda item: order_of(item[0]))), remarks
 

@@ -57,7 +57,7 @@ def parse_yaml(text: str, name: str) -> YoloYaml:
     names = document["names"]
     if isinstance(names, dict):
         if names.keys() != set(map(str, range(len(names)))):
-            raise DataError(f"the numbers of `names` must be 0, 1, 2 …; {name!r} has {', '.join(names)}.")
+            raise DataError(f"the numbers of `names` must be 0, 1, 2 …; {name!r} has {', '.join(names)}. Write all of them.")
         names = [names[str(number)] for number in range(len(names))]
     classes = tuple(_word(entry, "a name", name) for entry in names)
     if "" in classes:

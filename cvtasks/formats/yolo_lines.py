@@ -12,6 +12,7 @@ OUTLINE, POSE, TRACK = "outlines", "key points", "tracks"
 that says whether they are seen; a box, its score, and the number of its track."""
 
 _MOST_POINTS = 300
+_SCORED = 20  # numbers from which an outline has so many points that its course tells it from scored key points
 _EDGE = 0.01  # shares by which a box or a point may lie outside the image
 
 
@@ -79,7 +80,8 @@ def numbers_of(
         if not numbers or not all(map(math.isfinite, (label, *numbers))) or not _is_a_line(numbers, lines):
             words = f"class and an outline x1 y1 x2 y2 x3 y3 …; {place} is {line.strip()[:80]!r}."
             words = f"a line must be numbers: class, centre x and y, width, height, or {words}"
-            complain(DataError(f"{words} {f'The YAML says: {lines}. ' if lines else ''}Correct it.", "line"))
+            odd = "A score or a track behind an outline must be taken off. " if len(numbers) > 6 and len(numbers) % 2 else ""
+            complain(DataError(f"{words} {f'The YAML says: {lines}. ' if lines else ''}{odd}Correct it.", "line"))
         elif classes is not None and label not in range(len(classes)):
             words = f"a class must be a whole number from 0 to {len(classes) - 1}, one of the names in the YAML; {place} has {label:g}."
             complain(DataError(words, "class unknown"))
@@ -118,6 +120,9 @@ def _may_be(numbers: list[float]) -> set[str]:
         found -= {OUTLINE} if any(mark == 2 for *_, mark in seen) else set()
     if points and _about(points, numbers):
         found.add(POSE)
+    scored = zip(rest[:-2:3], rest[1:-1:3], strict=True) if len(numbers) >= _SCORED and len(numbers) % 2 == 0 else None
+    if scored and _about(scored, numbers):
+        found.add(POSE)  # as a network predicts them: each with its score, and that of the box or a track at the end
     return found
 
 
