@@ -61,7 +61,11 @@ def opened(root: Path, split: str) -> tuple[tuple[str, ...], str, list[str]]:
         (["helmet*5,person*9"], ("helmet", "person"), []),
         (["person*199", "zebra"], TWENTY, ['"zebra" is none: 1 object in 1 file']),  # one of 200 is rare
         (["person*99", "zebra*2"], ("person", "zebra"), []),  # two of 101 are not
-        (["person*6,dog*4", "zebra"], TWENTY, ['"zebra" is none: 1 object in 1 file.* list all classes in classes.txt']),  # a stray
+        (
+            ["person*6,dog*4", "zebra"],
+            TWENTY,
+            ['"zebra" is none: 1 object in 1 file.* list all classes in classes.txt'],
+        ),  # a stray
         (["person*6,dog*3", "zebra"], ("dog", "person", "zebra"), []),  # too few to say so
         ([",".join(MANY)], MANY, []),  # each is rare, and none is VOC's
         ([",".join(MANY), "car*9"], (*MANY, "car"), []),  # the rare ones together are the most

@@ -101,7 +101,9 @@ def names_of(path: Path, known: Container[str]) -> list[str]:
         names.append(whole or (first if of_class else line.strip()))
     outside = [name for name in names if Path(name).name != name or name == ".." or no_name(f"{name}.jpeg")]
     if outside:
-        raise DataError(f"a line of {str(path)!r} must be the bare name of a picture; got {outside[0][:300]!r}. Write it without folders.")
+        raise DataError(
+            f"a line of {str(path)!r} must be the bare name of a picture; got {outside[0][:300]!r}. Write it without folders."
+        )
     return names
 
 

@@ -130,7 +130,8 @@ class _Places:
             lines = [line.strip() for line in read_text(source).splitlines() if line.strip()]
             return [self._below(line, source.parent if line.startswith("./") else self._home, source) for line in lines]
         raise DataError(
-            f"a split must be a folder or a list of pictures (.txt); {str(self._yaml)!r} names {place!r}, which is neither."
+            f"a split must be a folder or a list of pictures (.txt); {str(self._yaml)!r} names {place!r}, which is neither. "
+            "Put the pictures there, or correct or remove the line."
         )
 
     def _below(self, name: str, base: Path, path: Path) -> Path:

@@ -107,7 +107,9 @@ def _objects(
             continue
         if image not in objects or category not in labels:
             what, key = ("image", image) if image not in objects else ("category", category)
-            text = f"every {what}_id must be that of an entry; annotation {number} of {name!r} has {key!r}. Correct or remove it."
+            text = (
+                f"every {what}_id must be that of an entry; annotation {number} of {name!r} has {key!r}. Correct or remove it."
+            )
             complain(DataError(text, f"{what} unknown"))
             continue
         seen |= {id_of(number)} if "id" in entry else set()
