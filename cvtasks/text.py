@@ -28,8 +28,8 @@ def encodable(text: str) -> str:
 def decoded(name: str) -> str:
     """The name of a file as the system has it, from what `encodable` wrote.
 
-    >>> decoded("caf\\xe9.jpg").encode(errors="surrogateescape")
-    b'caf\xe9.jpg'
+    >>> decoded("caf\\\\xe9.jpg").encode(errors="surrogateescape")
+    b'caf\\xe9.jpg'
     """
     return re.sub(r"\\x([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), name)
 

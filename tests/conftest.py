@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,14 @@ def _plain_terminal() -> Iterator[None]:
             patch.delenv(name, raising=False)
         patch.setenv("NO_COLOR", "1")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _usual_signals() -> None:
+    """Heed signals although whoever started the tests ignores them, as `nohup` and a shell's `&` do: commands keep that."""
+    for name, handler in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+            signal.signal(getattr(signal, name), handler)
 
 
 @pytest.fixture(autouse=True)

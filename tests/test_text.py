@@ -291,7 +291,7 @@ def test_the_card_says_every_name(tmp_path: Path) -> None:
     scores |= {"split": "val", "engine": "x", "precision": "f32"}
     folder = tmp_path / f"mine{LATIN_1}\n# x"
     folder.mkdir()
-    how = {"command": "cvtasks train `id` \x1b\n# owned", "machine": "m", "training_seconds": 1, "best_epoch": 1}
+    how = {"command": "cvtasks train `id` \x1b\n# owned", "machine": "m", "training_seconds": 1, "epoch": 1, "judged": True}
     write_card(folder, recipe, scores, **how, train_images=1)
     lines = (folder / "README.md").read_text().split("\n")
     rows = [line for line in lines if line.startswith("| ")]

@@ -23,7 +23,7 @@ def leads_out(name: str) -> bool:
 def of_windows(name: str) -> bool:
     """Whether a path has a drive, or the separators of Windows.
 
-    >>> [of_windows(name) for name in ("a\\b.jpg", "C:b.jpg", "a/b.jpg")]
+    >>> [of_windows(name) for name in ("a\\\\b.jpg", "C:b.jpg", "a/b.jpg")]
     [True, True, False]
     """
     return "\\" in name or bool(PureWindowsPath(name).drive)
