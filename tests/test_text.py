@@ -61,7 +61,7 @@ NASTY = {
     "two code points": "e\u0301",
     "not UTF-8": LATIN_1,
     "half a letter": "\ud800",
-    "underscore": "_background_",
+    "underscore": "_hidden_",
     "plain": "cat",
 }
 CLASSES = tuple(map(encodable, NASTY.values()))  # as sources give them
