@@ -405,6 +405,22 @@ def test_fractions_are_edges_from_0_but_in_the_devkit(more: str, sides: list, ex
 # === the same object again ===
 
 
+@pytest.mark.parametrize(
+    ("beside", "side", "left"), [("10.5", "11.00", 11), ("10.5", "11", 10), ("10.0", "11.00", 10), ("10.500", "11.0", 11)]
+)
+def test_whole_corners_with_a_point_are_counted_as_those_of_the_files_beside(
+    beside: str, side: str, left: int, tmp_path: Path
+) -> None:
+    for name, first in (("a", side), ("b", beside)):
+        photo(tmp_path / f"JPEGImages/{name}.png", 1, (64, 48))
+        write(
+            tmp_path / f"Annotations/{name}.xml",
+            voc(corners(first, first, *(["40.00"] if "." in first else [40]) * 2)).decode(),
+        )
+    write(tmp_path / "classes.txt", "cat")
+    assert open_source(str(tmp_path), "", Boxes).truth(0).xyxy.tolist() == [[left, left, 40, 40]]
+
+
 def test_an_object_that_is_there_again_counts_once() -> None:
     twice = [
         {"bbox": [1, 2, 9, 18]},

@@ -1,7 +1,9 @@
 """Pascal VOC as it is, for detection: one year, or a devkit that holds several."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cvtasks.data.detection import BoxesSource, Frame, Truth, distinct
@@ -12,7 +14,7 @@ from cvtasks.data.voc_names import classes_of, names_in, unknown
 from cvtasks.errors import Complain, CVTasksError, DataError, strictly
 from cvtasks.formats.drawn import Size
 from cvtasks.formats.reading import read_annotation
-from cvtasks.formats.voc import parse_voc, voc_size
+from cvtasks.formats.voc import parse_voc, voc_has_fractions, voc_size
 
 
 class VOCDetection(BoxesSource):
@@ -108,7 +110,17 @@ class VOCDetection(BoxesSource):
             habit=self._habit,
             image=self.pictures[index].name,
             images=self._beside[index],
+            beside=lambda: self._fractions,
         )
+
+    @cached_property
+    def _fractions(self) -> bool:
+        """Whether corners of some file of the split have fractions."""
+        for path in self._annotations:
+            with suppress(CVTasksError):  # a fault, which is told when its turn comes
+                if voc_has_fractions(read_annotation(path), str(path)):
+                    return True
+        return False
 
 
 def _is_year(root: Path) -> bool:

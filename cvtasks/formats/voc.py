@@ -5,7 +5,8 @@ Challenge 2012 Development Kit", section 4): a box over the whole of a w × h pi
 
 Other programs (CVAT and what else writes what was drawn with a mouse) put edges into the same tags that are counted from 0
 and have fractions. A file with a fraction in any corner is therefore read so, all of it, unless its `<source>` says that it is
-the devkit's or of this package. A file of whole numbers alone is the devkit's way.
+the devkit's or of this package, and so is one beside it whose corners are whole but all written with a point. Any other file
+of whole numbers alone is the devkit's way.
 """
 
 import re
@@ -50,6 +51,7 @@ def parse_voc(
     habit: Callable[[], str] = unknown,
     image: str = "",
     images: Container[str] = (),
+    beside: Callable[[], bool] = bool,
 ) -> tuple[Boxes, tuple[str, ...]]:
     """One annotation file → its objects, and remarks about what was changed in reading.
 
@@ -68,6 +70,7 @@ def parse_voc(
         habit: whether other files show that boxes were drawn on "upright" or "stored" pixels.
         image: the name of the image's file, to be compared with `filename`; not if empty.
         images: names, with or without endings, of the images beside it.
+        beside: asked where all corners are whole and written with a point; whether files beside it have fractions.
 
     Raises:
         DataError: the file is no such XML or declares entities, is another image's, or of one of another shape.
@@ -81,7 +84,7 @@ def parse_voc(
             objects.append(object_of(item, number, classes, name))
         except DataError as error:
             complain(error)
-    xyxy, counted_from = _edges(objects, source)
+    xyxy, counted_from = _edges(objects, source, beside)
     angles = np.array([entry.angle for entry in objects], np.float64)
     xyxy, moved = placed(
         turned_about(xyxy, angles), _size(root), size, name, turn, (lambda: UPRIGHT_PIXELS) if source == _OWN else habit
@@ -99,6 +102,14 @@ def parse_voc(
 def voc_size(content: bytes, name: str) -> Size | None:
     """(height, width) that an annotation file declares for its image, if it does; errors are those of `parse_voc`."""
     return _size(root_of(content, name))
+
+
+def voc_has_fractions(content: bytes, name: str) -> bool:
+    """Whether the corners of a file have fractions, and are counted from 0 therefore; errors are those of `parse_voc`."""
+    root = root_of(content, name)
+    boxes = (child_of(item, "bndbox") for item in root if tag_of(item) == "object")
+    texts = (text_of(box, corner).partition(".") for box in boxes if box is not None for corner in CORNERS)
+    return not _source(root) and any(fraction.strip("0").isdecimal() for _, _, fraction in texts)
 
 
 def voc_filename(content: bytes, name: str) -> str:
@@ -147,11 +158,12 @@ def _size(root: Element) -> Size | None:
     return None if size is None else declared_size(text_of(size, "height"), text_of(size, "width"))
 
 
-def _edges(objects: list[VOCObject], source: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _edges(objects: list[VOCObject], source: str, beside: Callable[[], bool]) -> tuple[np.ndarray, tuple[str, ...]]:
     """(n, 4) float64 edges from 0 of all objects of a file, and a remark on how their corners are counted."""
     corners = np.array([entry.corners for entry in objects], np.float64).reshape(-1, 4)
     whole = np.array([not entry.edges for entry in objects], bool)
-    if not source and (corners[whole] % 1 != 0).any():
+    pointed = whole.any() and all(entry.pointed for entry in objects if not entry.edges)
+    if not source and ((corners[whole] % 1 != 0).any() or (pointed and beside())):
         return corners, (FRACTIONS,)
     zeros = (ZERO_BASED,) * int((corners[whole, :2] == 0).any(axis=1).sum())
     return np.where(whole[:, None], from_voc_corners(corners), corners), zeros

@@ -17,7 +17,8 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass(frozen=True)
 class VOCObject:
-    """An object as its file has it: four corners, or `edges` counted from 0, of a rectangle that is turned by `angle` radians."""
+    """An object as its file has it: four corners, or `edges` counted from 0, of a rectangle that is turned by `angle` radians;
+    and whether its corners are written with a decimal point each."""
 
     corners: tuple[float, ...]
     edges: bool
@@ -25,6 +26,7 @@ class VOCObject:
     label: int
     difficult: bool
     place: str
+    pointed: bool = False
 
 
 def root_of(content: bytes, name: str) -> Element:
@@ -71,7 +73,8 @@ def object_of(item: Element, number: int, classes: tuple[str, ...], name: str) -
     if box is None:
         raise DataError(f"every object needs a <bndbox>; {place} has none. Add it or remove the object.", "box missing")
     corners = tuple(_number(text_of(box, corner), corner, place) for corner in CORNERS)
-    return VOCObject(corners, False, _rotation(item, box, place), classes.index(what), difficult, place)
+    pointed = all("." in text_of(box, corner) for corner in CORNERS)
+    return VOCObject(corners, False, _rotation(item, box, place), classes.index(what), difficult, place, pointed)
 
 
 def _rotation(item: Element, box: Element, place: str) -> float:
