@@ -46,6 +46,10 @@ class ModelError(CVTasksError):
     exit_code = 4
 
 
+class NotFinite(ModelError):
+    """A loss, a weight or an answer of a network is NaN or infinite."""
+
+
 class DataError(CVTasksError):
     """A data set is missing, damaged or does not fit the recipe."""
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from cvtasks.engines.with_keras import has_gpu
-from cvtasks.errors import ModelError
+from cvtasks.errors import ModelError, NotFinite
 from cvtasks.preflight import FULL, available
 from cvtasks.recipe import Recipe
 
@@ -66,10 +66,6 @@ def memory_named(recipe: Recipe) -> Iterator[None]:
         raise
 
 
-class NotFinite(ModelError):
-    """Loss or weights became NaN or infinite."""
-
-
 def check_finite(network: keras.Model, loss: float, epoch: int, step: int, names: Sequence[str], rate: float) -> None:
     """Raise NotFinite if the loss of a step, or a weight after it, is NaN or infinite.
 
@@ -89,3 +85,13 @@ def check_finite(network: keras.Model, loss: float, epoch: int, step: int, names
         if suspicious and not np.isfinite(values).all():  # the sum of finite numbers may be infinite too
             text = f"weights must stay finite numbers; {variable.path} did not {where}. Nothing of it was saved. "
             raise NotFinite(text + _TRY.format(rate=rate))
+
+
+@contextmanager
+def answers_named(epoch: int, rate: float) -> Iterator[None]:
+    """Turn NotFinite about an answer into one that says of which epoch, and what to try; arguments as of `check_finite`."""
+    try:
+        yield
+    except NotFinite as error:
+        text = f"answers must stay finite numbers; those to the validation split did not in epoch {epoch + 1}. Nothing of it was saved. "
+        raise NotFinite(text + _TRY.format(rate=rate)) from error

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from cvtasks.answers import Answer
-from cvtasks.errors import ModelError, UsageError
+from cvtasks.errors import NotFinite, UsageError
 from cvtasks.letterbox import Letterbox
 from cvtasks.media.prefetch import shut
 from cvtasks.tasks import Task
@@ -46,7 +46,7 @@ def predict(
 
     Raises:
         UsageError: the threshold is no number from 0 to 1; at once, before a picture is taken.
-        ModelError: the network's output is no answer.
+        NotFinite: the network's output is no answer.
     """
     return _predict(engine, task, classes, canvas, pictures, least_score(threshold))
 
@@ -73,9 +73,7 @@ def _predict(
             tag, picture, letterbox = under_way.popleft()
             # Of a map every eighth row and column: a NaN reaches all around it, and to look at all takes as long as to decode.
             if not np.isfinite(output[::8, ::8] if output.ndim == 3 else output).all():
-                raise ModelError(
-                    "a network must answer with finite numbers; this one does not. Copy or train the model again."
-                )
+                raise NotFinite("a network must answer with finite numbers; this one does not. Copy or train the model again.")
             yield tag, picture, task.decode(output, letterbox, classes, threshold)
 
 

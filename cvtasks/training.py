@@ -18,9 +18,9 @@ from cvtasks.data.augment import Augment
 from cvtasks.data.batches import Batches
 from cvtasks.data.statistics import shows_nothing
 from cvtasks.engines.with_keras import KerasEngine
-from cvtasks.errors import ModelError
+from cvtasks.errors import ModelError, NotFinite
 from cvtasks.evaluation import evaluate
-from cvtasks.guards import NotFinite, check_finite, memory_named
+from cvtasks.guards import answers_named, check_finite, memory_named
 from cvtasks.letterbox import Letterbox
 from cvtasks.networks.backbones import freeze
 from cvtasks.networks.build import backbone_of, build_network, copy_weights, set_weights
@@ -102,7 +102,7 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
 
     Raises:
         Stopped: on SIGINT or SIGTERM, after the step or the picture under way; the checkpoint is written.
-        NotFinite: the loss or a weight is no finite number, more often than `train.setbacks`; names step and pictures, saves
+        NotFinite: the loss, a weight or an answer is no finite number, more often than `train.setbacks`; names step and pictures, saves
             nothing.
     """
     report = report or Report()
@@ -136,6 +136,17 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
                 average = _enter(stage, network, averaged, recipe, average)
             try:
                 rate = _epoch(network, recipe, batches, progress, report, stop, checkpoint)
+                if average:
+                    set_weights(averaged, average.values())
+                else:
+                    copy_weights(network, averaged)
+                with answers_named(progress.epoch, how.learning_rate):
+                    scores = _scores(recipe, engine, validation, progress.epoch, stop)
+            except _StoppedLooking as error:
+                _save(checkpoint, network, progress)
+                raise Stopped(
+                    f"stopped while epoch {progress.epoch + 1} was looked at; saved. {_way_on(checkpoint)}"
+                ) from error
             except NotFinite as error:
                 if progress.setbacks >= how.setbacks:
                     raise
@@ -146,17 +157,6 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
                     f"{progress.setbacks} of {how.setbacks} such setbacks."
                 )
                 continue
-            if average:
-                set_weights(averaged, average.values())
-            else:
-                copy_weights(network, averaged)
-            try:
-                scores = _scores(recipe, engine, validation, progress.epoch, stop)
-            except Stopped as error:
-                _save(checkpoint, network, progress)
-                raise Stopped(
-                    f"stopped while epoch {progress.epoch + 1} was looked at; saved. {_way_on(checkpoint)}"
-                ) from error
             row = Epoch(progress.epoch, progress.loss_sum / len(batches), rate, progress.seconds, scores)
             progress, kept = progress.after(row, judged)
             if kept:
@@ -173,17 +173,21 @@ def _is_hopeless(how: Train, progress: Progress) -> bool:
 
 
 def _scores(recipe: Recipe, engine: KerasEngine, validation: Source, epoch: int, stop: threading.Event) -> dict[str, float]:
-    """Look at the validation split if it is time to; raises Stopped."""
+    """Look at the validation split if it is time to; raises _StoppedLooking."""
     how = recipe.train
     if epoch + 1 < how.epochs and (epoch + 1) % how.validate_every:
         return {}
     return evaluate(engine, recipe.task, recipe.canvas, validation, partial(_go_on, stop)).result()
 
 
+class _StoppedLooking(Exception):
+    """It was asked to stop in the midst of a look at the validation split."""
+
+
 def _go_on(stop: threading.Event, *_: object) -> None:
-    """Raise Stopped if it was asked for; called after each picture of the validation split."""
+    """Raise _StoppedLooking if it was asked for; called after each picture of the validation split."""
     if stop.is_set():
-        raise Stopped("stopped while looking at the validation split.")
+        raise _StoppedLooking
 
 
 def _way_on(checkpoint: Path) -> str:

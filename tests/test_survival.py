@@ -21,12 +21,12 @@ from cvtasks.data.batches import Batches
 from cvtasks.data.fingerprint import fingerprint
 from cvtasks.data.source import Source
 from cvtasks.data.workers import Workers
-from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.errors import DataError, ModelError, NotFinite, UsageError
 from cvtasks.files import sha256
 from cvtasks.networks.safetensors_file import read_safetensors
 from cvtasks.recipe import Recipe, parse_recipe
 from cvtasks.run import open_sources, run
-from cvtasks.training import BEST, CHECKPOINT, NotFinite, Report, Stopped, train
+from cvtasks.training import BEST, CHECKPOINT, Report, Stopped, train
 
 
 def small(shapes: Path, **options: object) -> Recipe:

@@ -17,12 +17,12 @@ from cvtasks.checkpoint import load_checkpoint, read_progress, save_checkpoint
 from cvtasks.data import Remapped, open_source
 from cvtasks.data.augment import Augment
 from cvtasks.data.batches import Batches
-from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
+from cvtasks.errors import CVTasksError, DataError, ModelError, NotFinite, UsageError
 from cvtasks.files import sha256, write_text
 from cvtasks.recipe import Data, Recipe, Train, parse_recipe
 from cvtasks.run import open_sources, rehearse, run
 from cvtasks.schedule import learning_rate
-from cvtasks.training import BEST, CHECKPOINT, Epoch, NotFinite, Progress, Report, Stopped, _rate, train
+from cvtasks.training import BEST, CHECKPOINT, Epoch, Progress, Report, Stopped, _rate, train
 
 OPTIONS = {
     "data": {"scale": [0.8, 1.2], "workers": 0},
@@ -111,13 +111,27 @@ def test_a_stopped_run_saves_within_the_epoch_and_goes_on(shapes: Path, tmp_path
 
 def test_a_loss_that_is_no_number_stops_the_run_and_is_not_saved(shapes: Path, tmp_path: Path) -> None:
     recipe = small(shapes, learning_rate=100.0, weight_decay=10.0, optimizer="sgd", warmup=0.0, epochs=30)
-    with pytest.raises(NotFinite, match=r"in epoch \d+.*step \d.*Nothing of it was saved.*train.learning_rate"):
+    with pytest.raises(NotFinite, match=r"in epoch \d+.*Nothing of it was saved.*train.learning_rate"):
         trained_in(tmp_path, recipe)
     for file in tmp_path.glob("*.safetensors"):
         from cvtasks.networks.safetensors_file import read_safetensors
 
         for name, stored in read_safetensors(file).items():
             assert np.isfinite(stored.read()).all(), f"{file.name}: {name}"
+
+
+def test_answers_that_are_no_numbers_end_a_run_too(shapes: Path, tmp_path: Path, monkeypatch) -> None:
+    from cvtasks.engines.with_keras import KerasEngine
+
+    real = KerasEngine.stream
+    monkeypatch.setattr(KerasEngine, "stream", lambda self, canvases: (output * np.nan for output in real(self, canvases)))
+    said: list[str] = []
+    with pytest.raises(
+        NotFinite, match=r"answers must stay finite.*in epoch 1\. Nothing of it was saved.*train\.learning_rate"
+    ):
+        trained_in(tmp_path, small(shapes, setbacks=1), Report(on_message=said.append))
+    assert any("Gone back to epoch 1, step 1, at half the rate; 1 of 1" in text for text in said)
+    assert not (tmp_path / BEST).exists()
 
 
 def test_a_loss_that_is_no_number_names_the_pictures(shapes: Path, tmp_path: Path, monkeypatch) -> None:
