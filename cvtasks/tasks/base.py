@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,11 @@ from cvtasks.errors import ModelError
 from cvtasks.letterbox import Letterbox
 
 Classes = tuple[str, ...]
+
+A = TypeVar("A", bound=Answer)
+"""What a task answers."""
+Counted = TypeVar("Counted", bound=Answer, contravariant=True)
+"""What a metric counts: who counts any answer counts boxes too."""
 
 LITTLE = 0.05
 """Score, from 0 to 1, above guessing that a network must reach to have learned more than next to nothing."""
@@ -34,10 +39,10 @@ class Top(Protocol):
         """
 
 
-class Metric(Protocol):
+class Metric(Protocol[Counted]):
     """Sums over a data set. Knows nothing of networks."""
 
-    def add(self, truth: Answer, prediction: Answer) -> None:
+    def add(self, truth: Counted, prediction: Counted) -> None:
         """Count one picture."""
 
     def result(self) -> dict[str, float]:
@@ -54,7 +59,7 @@ class Metric(Protocol):
 
 
 @dataclass(frozen=True)
-class Task(ABC):
+class Task(ABC, Generic[A]):
     """A frozen dataclass whose fields are exactly the recipe's table of the task's name.
 
     `classes` is always the recipe's list. Arrays have no batch axis on the numpy side and one on the Keras side.
@@ -104,13 +109,13 @@ class Task(ABC):
                 raise ModelError(f"`{self.name}.{field}` must be {least:g} to {most:g}; got {value:g}.")
 
     @classmethod
-    def suited(cls, truths: Iterable[Answer]) -> dict[str, Any]:
+    def suited(cls, truths: Iterable[A]) -> dict[str, Any]:
         """Values of the task's own table that a new recipe for data with such truths begins with."""
         return {}
 
     # === numpy side ===
 
-    def select(self, truth: Answer) -> Answer | None:
+    def select(self, truth: A) -> A | None:
         """What of a source's truth this task is about; None where it can make nothing of such a picture and leaves it out."""
         return truth
 
@@ -131,22 +136,22 @@ class Task(ABC):
         """Shape of a target, and of the activated output, on a canvas of (height, width)."""
 
     @abstractmethod
-    def encode(self, truth: Answer, letterbox: Letterbox) -> np.ndarray:
+    def encode(self, truth: A, letterbox: Letterbox) -> np.ndarray:
         """Truth in pixels of the picture → target on the letterbox's canvas."""
 
     @abstractmethod
-    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> Answer:
+    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> A:
         """Activated output of the network (or a target) → prediction in pixels of the picture, without scores below `threshold`."""
 
     @abstractmethod
-    def metric(self, classes: Classes) -> Metric:
+    def metric(self, classes: Classes) -> Metric[A]:
         """A fresh metric; the first number of its result chooses the best checkpoint."""
 
     @abstractmethod
-    def tuned(self, metric: Metric) -> "Task":
+    def tuned(self, metric: Metric[A]) -> "Task[A]":
         """The task with what is better known after `metric` has seen the validation split; itself where that is nothing."""
 
-    def learned(self, metric: Metric) -> bool:
+    def learned(self, metric: Metric[A]) -> bool:
         """Whether what `metric` has counted is better than what needs no learning, for one class at least.
 
         True where nothing was there to measure. Measured by the first number of a class, of which guessing has next to nothing.
@@ -154,37 +159,37 @@ class Task(ABC):
         return any_above([next(iter(row.values())) for row in metric.per_class().values()], LITTLE)
 
     @abstractmethod
-    def draw(self, image: np.ndarray, answer: Answer) -> np.ndarray:
+    def draw(self, image: np.ndarray, answer: A) -> np.ndarray:
         """Return a new (h, w, 3) uint8 RGB picture with the answer drawn on it; `image` is left as it was.
 
         Small pictures may be enlarged by a whole factor, the same for all of one size, so that words can be read.
         """
 
     @abstractmethod
-    def keep(self, answer: Answer, names: Sequence[str]) -> Answer:
+    def keep(self, answer: A, names: Sequence[str]) -> A:
         """The answer with nothing but these classes in it."""
 
     @abstractmethod
-    def record(self, answer: Answer) -> dict[str, Any]:
+    def record(self, answer: A) -> dict[str, Any]:
         """The answer's part of a JSON record."""
 
     @abstractmethod
-    def from_record(self, record: Mapping[str, Any], classes: Classes) -> Answer:
+    def from_record(self, record: Mapping[str, Any], classes: Classes) -> A:
         """The inverse of `record`; raises KeyError, TypeError or ValueError where the record is not one of this task."""
 
     @abstractmethod
-    def rows(self, answer: Answer) -> list[dict[str, Any]]:
+    def rows(self, answer: A) -> list[dict[str, Any]]:
         """The answer's rows of a CSV file, each with the task's `columns`."""
 
     @abstractmethod
-    def write(self, kind: str, stem: Path, answer: Answer, source: str) -> Path:
+    def write(self, kind: str, stem: Path, answer: A, source: str) -> Path:
         """Write the answer as a `kind` of file beside `stem`, whole or not at all; returns the file.
 
         `source` is what the record calls the picture; some formats name it.
         """
 
     @abstractmethod
-    def summary(self, answer: Answer) -> str:
+    def summary(self, answer: A) -> str:
         """The answer in a few words, for the terminal."""
 
     # === Keras side ===

@@ -15,10 +15,10 @@ from cvtasks.tasks.base import Classes, Task, shortest
 
 
 @dataclass(frozen=True)
-class BoxesTask(Task, ABC):
+class BoxesTask(Task[Boxes], ABC):
     """A task that answers with boxes."""
 
-    answer: ClassVar[type] = Boxes
+    answer: ClassVar[type[Boxes]] = Boxes
     files_on_request: ClassVar[tuple[str, ...]] = ("voc", "yolo")
     columns: ClassVar[tuple[str, ...]] = ("class", "score", "x1", "y1", "x2", "y2")
 

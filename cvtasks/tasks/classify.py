@@ -29,7 +29,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 
 
 @dataclass(frozen=True)
-class Classify(Task):
+class Classify(Task[Labels]):
     """The recipe's table `[classify]`.
 
     A target is (classes,): the share of each class in the truth, one for what is shown. Where a picture may show several,
@@ -51,7 +51,7 @@ class Classify(Task):
     """
 
     name: ClassVar[str] = "classify"
-    answer: ClassVar[type] = Labels
+    answer: ClassVar[type[Labels]] = Labels
     columns: ClassVar[tuple[str, ...]] = ("class", "score")
     aligned: ClassVar[bool] = False
 
@@ -124,18 +124,18 @@ class Classify(Task):
         scores[scores < threshold] = 0
         return Labels(scores, output < 0, classes)
 
-    def metric(self, classes: Classes) -> AccuracyMetric | MultiLabelMetric:
+    def metric(self, classes: Classes) -> Metric[Labels]:
         """Top-1 and top-5 accuracy, or VOC's mean average precision."""
         return AccuracyMetric(classes) if self.labels == "one" else MultiLabelMetric(classes)
 
-    def tuned(self, metric: Metric) -> "Classify":
+    def tuned(self, metric: Metric[Labels]) -> "Classify":
         """With the threshold at which mean F1 is best, where there are many labels and something was learned."""
         if not isinstance(metric, MultiLabelMetric) or not self.learned(metric):
             return self
         threshold, f1 = metric.best_threshold()
         return self if np.isnan(f1) else replace(self, threshold=threshold)
 
-    def learned(self, metric: Metric) -> bool:
+    def learned(self, metric: Metric[Labels]) -> bool:
         """Whether the classes' mean accuracy is above that of a constant answer, or a class ranks better than chance."""
         if isinstance(metric, MultiLabelMetric):
             return any_above(metric.gains(), LITTLE)

@@ -127,7 +127,7 @@ class Detect(BoxesTask):
         """Average precision by VOC and by COCO."""
         return BoxesMetric(classes)
 
-    def tuned(self, metric: Metric) -> "Detect":
+    def tuned(self, metric: Metric[Boxes]) -> "Detect":
         """With the threshold at which mean F1 is best; itself where next to nothing was learned, as nothing is worth showing then."""
         if not isinstance(metric, BoxesMetric):
             raise TypeError(f"a detector is tuned by a BoxesMetric; got {type(metric).__name__}.")

@@ -128,7 +128,7 @@ class Localize(BoxesTask):
         """Localization accuracy as ILSVRC has it, and how well the boxes fit."""
         return LocationMetric(classes)
 
-    def tuned(self, metric: Metric) -> "Localize":
+    def tuned(self, metric: Metric[Boxes]) -> "Localize":
         """Itself."""
         return self
 

@@ -31,7 +31,7 @@ MOST_CHANNELS = 4096
 
 
 @dataclass(frozen=True)
-class Segment(Task):
+class Segment(Task[Mask]):
     """The recipe's table `[segment]`.
 
     Attributes:
@@ -47,7 +47,7 @@ class Segment(Task):
     """
 
     name: ClassVar[str] = "segment"
-    answer: ClassVar[type] = Mask
+    answer: ClassVar[type[Mask]] = Mask
     files: ClassVar[tuple[str, ...]] = ("mask",)
     columns: ClassVar[tuple[str, ...]] = ("class", "pixels", "share")
 
@@ -133,11 +133,11 @@ class Segment(Task):
         """VOC mean IoU and pixel accuracy."""
         return MaskMetric(classes)
 
-    def tuned(self, metric: Metric) -> "Segment":
+    def tuned(self, metric: Metric[Mask]) -> "Segment":
         """Itself."""
         return self
 
-    def learned(self, metric: Metric) -> bool:
+    def learned(self, metric: Metric[Mask]) -> bool:
         """Whether a class that is no background has an IoU that is worth a word."""
         return any_above([row["IoU"] for row in list(metric.per_class().values())[1:]], LITTLE)
 
