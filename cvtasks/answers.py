@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar, cast
 
 import numpy as np
 
@@ -243,9 +244,14 @@ class Labels:
 Answer = Mask | Boxes | Labels
 """Any answer."""
 
+A = TypeVar("A", bound=Answer)
+"""One kind of answer: that of a task."""
+Told = TypeVar("Told", bound=Answer, covariant=True)
+"""What a sample tells: one with boxes is one with an answer."""
+
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class Sample(Generic[Told]):
     """A picture and the truth about it.
 
     Attributes:
@@ -255,5 +261,5 @@ class Sample:
     """
 
     image: np.ndarray
-    truth: Answer
+    truth: Told
     name: str

@@ -60,11 +60,18 @@ class Augment:
         return vary(source, sample, rng, seen, epoch < self._open, crop, size)
 
     def _labelled(
-        self, source: Sequence[Sample], sample: Sample, rng: np.random.Generator, seen: Seen, mixes: bool, crop: int, size: int
-    ) -> Sample:
+        self,
+        source: Samples,
+        sample: Sample[Labels],
+        rng: np.random.Generator,
+        seen: Seen,
+        mixes: bool,
+        crop: int,
+        size: int,
+    ) -> Sample[Labels]:
         data = self._data
 
-        def fit(sample: Sample) -> Sample:
+        def fit(sample: Sample[Labels]) -> Sample[Labels]:
             warp = draw_warp(rng, data, size, sample.image.shape[:2], (crop, crop))
             return replace(sample, image=seen(warp, sample.image))
 
@@ -75,15 +82,22 @@ class Augment:
         return varied
 
     def _boxed(
-        self, source: Sequence[Sample], sample: Sample, rng: np.random.Generator, seen: Seen, joins: bool, crop: int, size: int
-    ) -> Sample:
+        self,
+        source: Samples,
+        sample: Sample[Boxes],
+        rng: np.random.Generator,
+        seen: Seen,
+        joins: bool,
+        crop: int,
+        size: int,
+    ) -> Sample[Boxes]:
         data = self._data
 
-        def fit(sample: Sample, window: tuple[int, int], side: int = round(_SHRINK * size)) -> Sample:
+        def fit(sample: Sample[Boxes], window: tuple[int, int], side: int = round(_SHRINK * size)) -> Sample[Boxes]:
             warp = draw_warp(rng, data, side, sample.truth.size, window)
             return replace(sample, image=seen(warp, sample.image), truth=warp.boxes(sample.truth, data.visible))
 
-        def joined(first: Sample) -> Sample:
+        def joined(first: Sample[Boxes]) -> Sample[Boxes]:
             others = [source[int(other)] for other in rng.integers(len(source), size=3)]
             return mosaic(rng, [first, *others], crop, fit)
 

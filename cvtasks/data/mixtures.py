@@ -11,7 +11,7 @@ _BLEND = 0.2  # both parameters of the Beta distribution of shares: mostly one p
 _WINDOW = 1.0  # the same for the window's area: any is as likely
 
 
-def blended(rng: np.random.Generator, first: Sample, second: Sample) -> Sample:
+def blended(rng: np.random.Generator, first: Sample[Labels], second: Sample[Labels]) -> Sample[Labels]:
     """The weighted mean of two pictures of one size and of their labels.
 
     Source: Zhang et al., "mixup" (2018), equation 1, with their alpha of 0.2 for ImageNet.
@@ -20,7 +20,7 @@ def blended(rng: np.random.Generator, first: Sample, second: Sample) -> Sample:
     return _sample(cv2.addWeighted(first.image, share, second.image, 1 - share, 0), share, first, second)
 
 
-def cutmix(rng: np.random.Generator, first: Sample, second: Sample) -> Sample:
+def cutmix(rng: np.random.Generator, first: Sample[Labels], second: Sample[Labels]) -> Sample[Labels]:
     """The first picture with a window that shows the same place of the second; labels by the share of the pixels.
 
     Source: Yun et al., "CutMix" (2019), section 3.1.
@@ -35,7 +35,7 @@ def cutmix(rng: np.random.Generator, first: Sample, second: Sample) -> Sample:
     return _sample(image, 1 - image[rows, columns].size / image.size, first, second)
 
 
-def _sample(image: np.ndarray, share: float, first: Sample, second: Sample) -> Sample:
+def _sample(image: np.ndarray, share: float, first: Sample[Labels], second: Sample[Labels]) -> Sample[Labels]:
     """One sample of two, `share` of it from the first; what is difficult in one of them is so in both."""
     one, other = first.truth, second.truth
     scores = np.clip(share * one.scores + (1 - share) * other.scores, 0, 1).astype(np.float32)

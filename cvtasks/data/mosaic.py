@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,8 +14,8 @@ _EVEN = 8.0  # both parameters of the Beta distribution of a mixture's shares: n
 
 
 def mosaic(
-    rng: np.random.Generator, samples: Sequence[Sample], crop: int, fit: Callable[[Sample, tuple[int, int]], Sample]
-) -> Sample:
+    rng: np.random.Generator, samples: Sequence[Sample[Boxes]], crop: int, fit: Callable[[Sample[Boxes], tuple[int, int]], Sample[Boxes]]
+) -> Sample[Boxes]:
     """Four samples around a random centre → one of (crop, crop).
 
     `fit` cuts or pads a sample to a window (height, width); as each has its own, nothing overlaps.
@@ -31,7 +32,7 @@ def mosaic(
     return Sample(image, _joined([part.truth for part in fitted], corners, (crop, crop)), _names(fitted))
 
 
-def mixup(rng: np.random.Generator, first: Sample, second: Sample) -> Sample:
+def mixup(rng: np.random.Generator, first: Sample[Boxes], second: Sample[Boxes]) -> Sample[Boxes]:
     """The weighted mean of two pictures of one size, with the objects of both.
 
     Source: Zhang et al., "mixup" (2018); for detection Zhang et al., "Bag of Freebies for Training Object Detection Neural
@@ -46,12 +47,12 @@ def mixup(rng: np.random.Generator, first: Sample, second: Sample) -> Sample:
 def _joined(parts: Sequence[Boxes], corners: Sequence[tuple[int, int]], size: tuple[int, int]) -> Boxes:
     """All boxes in one picture of `size`, each moved by its (x, y) corner."""
     moved = [part.xyxy + np.array(corner * 2, np.float32) for part, corner in zip(parts, corners, strict=True)]
-    rest = {
+    rest: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("labels", "scores", "difficult", "crowd", "areas")
     }
     return replace(parts[0], xyxy=np.concatenate(moved), size=size, **rest)
 
 
-def _names(samples: Sequence[Sample]) -> str:
+def _names(samples: Sequence[Sample[Boxes]]) -> str:
     return " + ".join(sample.name for sample in samples)

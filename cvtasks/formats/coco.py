@@ -173,8 +173,9 @@ def coco_boxes(
             continue
         rows.append(((x, y, x + w, y + h), label, ignored, crowd, area, angle, place))
     kept = [row for row in rows if not _flat(row[0])]
-    edges, labels, ignored, crowd, areas, angles, places = zip(*kept, strict=True) if kept else ((),) * 7
-    xyxy, angles = np.array(edges, np.float64).reshape(-1, 4), np.array(angles, np.float64)
+    columns: list[list[Any]] = [list(column) for column in zip(*kept, strict=True)] if kept else [[]] * 7
+    edges, labels, ignored, crowd, areas, tilts, places = columns
+    xyxy, angles = np.array(edges, np.float64).reshape(-1, 4), np.array(tilts, np.float64)
     declared = declared_size(*image.size)
     xyxy, moved = placed(turned_about(xyxy, angles), declared, size, f"{image.file_name} of {name}", turn, habit)
     if declared and RESIZED in moved:
@@ -207,7 +208,8 @@ def coco_document(
         ids: class → id, where the numbers are given from elsewhere; 1, 2, 3 … otherwise.
     """
     numbers: Mapping[str, Id] = {name: number for number, name in enumerate(classes, start=1)} if ids is None else ids
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for image_id, (file_name, boxes) in enumerate(pictures, start=1):
         height, width = boxes.size
         images.append({"id": image_id, "file_name": file_name, "width": width, "height": height})

@@ -1,7 +1,7 @@
 """Addresses: how one is shown, since it may hold a password, and how far inside a network it lies."""
 
 import re
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -31,7 +31,7 @@ def shown(address: str) -> str:
     if not is_address(address):
         return address
     scheme, _, rest = address.partition("://")
-    end = re.search(r"[/?#\\]|$", rest).start()  # type: ignore[union-attr] - $ always matches
+    end = len(re.split(r"[/?#\\]", rest, maxsplit=1)[0])
     at = rest.rfind("@", 0, end)
     if at < 0 and re.search(r":(?![0-9]*$)", re.sub(r"\[.*?\]", "", rest[:end])):
         at = rest.rfind("@")  # no port behind the colon: a password with a slash or the like, which should be written %2F
@@ -82,7 +82,7 @@ def depth(number: str) -> int:
     if isinstance(at, IPv6Address):
         inner = at.ipv4_mapped or at.sixtofour
         if at in _TRANSLATED:
-            inner = ip_address(int(at) & 0xFFFFFFFF)  # type: ignore[assignment] - an IPv4Address
+            inner = IPv4Address(int(at) & 0xFFFFFFFF)
         if inner:
             return depth(str(inner))
     if at.is_loopback or at.is_unspecified:

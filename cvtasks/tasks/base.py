@@ -13,14 +13,12 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from cvtasks.answers import Answer
+from cvtasks.answers import A, Answer
 from cvtasks.errors import ModelError
 from cvtasks.letterbox import Letterbox
 
 Classes = tuple[str, ...]
 
-A = TypeVar("A", bound=Answer)
-"""What a task answers."""
 Counted = TypeVar("Counted", bound=Answer, contravariant=True)
 """What a metric counts: who counts any answer counts boxes too."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 from cvtasks.errors import UsageError
 from cvtasks.insight.architecture import work
@@ -45,7 +46,7 @@ def chain(
     grown = [f"1 + {' + '.join(str(kernel[axis] - 1) for kernel in kernels)}" for axis in (0, 1)]
     sums = grown[0] if grown[0] == grown[1] else " by ".join(grown)
     lines = [f"receptive field: 1 + Σ (K − 1) = {sums} = {work.times_sign(reach)}"]
-    values = {"kind": "conv", "kernels": [list(kernel) for kernel in kernels], "receptive_field": list(reach)}
+    values: dict[str, Any] = {"kind": "conv", "kernels": [list(kernel) for kernel in kernels], "receptive_field": list(reach)}
     if not filters:
         many, one = sum(map(prod, kernels)), prod(reach)
         terms = " + ".join(f"{work.times(*kernel)}·C²" for kernel in kernels)

@@ -6,6 +6,7 @@ the shape of a Gaussian and fills only a part of the theoretical field.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def effective_field(inspection: Inspection, row: Row, pictures: np.ndarray) -> E
     places = len(row.shape) == 3
     unit = (row.shape[0] // 2, row.shape[1] // 2) if places else None
 
-    def units(batch: object) -> object:
+    def units(batch: Any) -> Any:
         made = evaluate(inspection.graph, batch, row.number)
         return made[:, unit[0], unit[1]] if unit else made
 
@@ -59,7 +60,7 @@ def effective_field(inspection: Inspection, row: Row, pictures: np.ndarray) -> E
         total += np.abs(gradient[0]).sum(axis=-1)
     peak = total.max()
     strength = (total / peak if peak else total).astype(np.float32)
-    height, width = strength.shape
+    height, width = pictures.shape[1:3]
     local, theory = row.field.local, (0, 0, height, width)
     if unit and local is not None and not row.field.whole:
         (top, bottom), (left, right) = (axis.span(place) for axis, place in zip(local, unit, strict=True))

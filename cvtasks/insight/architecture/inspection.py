@@ -7,7 +7,7 @@ from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.architecture.arithmetic import Window
 from cvtasks.insight.architecture.costs import Costs, costs
 from cvtasks.insight.architecture.graph import Call, Graph, walk
-from cvtasks.insight.architecture.layers import Shape, kind_of, padding_text, pair_text
+from cvtasks.insight.architecture.layers import Sides, kind_of, padding_text, pair_text
 from cvtasks.insight.architecture.receptive import Field, joined
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class Row:
     name: str
     kind: str
     inputs: tuple[str, ...]
-    before: tuple[Shape, ...]
-    shape: Shape
+    before: tuple[Sides, ...]
+    shape: Sides
     windows: tuple[Window, Window] | None
     costs: Costs
     given: Field
@@ -59,7 +59,7 @@ class Inspection:
     """
 
     name: str
-    size: Shape
+    size: tuple[int, int, int]
     rows: tuple[Row, ...]
     graph: Graph
 

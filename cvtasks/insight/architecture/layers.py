@@ -12,7 +12,10 @@ from typing import Any
 from cvtasks.insight.architecture.arithmetic import Window, same
 from cvtasks.insight.architecture.receptive import Axis, Field, joined
 
-Shape = tuple[int | None, ...]
+Shape = tuple[int | None, *tuple[int, ...]]
+"""A tensor's: the batch, which may be open, and known sides."""
+Sides = tuple[int, ...]
+"""The same without the batch."""
 Windows = tuple[Window, Window]
 POINT: Windows = (Window(), Window())
 

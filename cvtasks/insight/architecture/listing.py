@@ -74,16 +74,15 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 def record(row: Row) -> dict[str, Any]:
     """A row as plain values, for JSON and CSV; what a layer does not have is None."""
-    rows, columns = row.windows or (None, None)
-    local, windowed = row.field.local, row.windows is not None
+    local, windows = row.field.local, row.windows
     return {
         "layer": row.name,
         "kind": row.kind,
         "inputs": list(row.inputs),
-        "kernel": [rows.kernel, columns.kernel] if windowed else None,
-        "stride": [rows.stride, columns.stride] if windowed else None,
-        "padding": [[rows.before, rows.after], [columns.before, columns.after]] if windowed else None,
-        "dilation": [rows.dilation, columns.dilation] if windowed else None,
+        "kernel": None if windows is None else [window.kernel for window in windows],
+        "stride": None if windows is None else [window.stride for window in windows],
+        "padding": None if windows is None else [[window.before, window.after] for window in windows],
+        "dilation": None if windows is None else [window.dilation for window in windows],
         "input": [list(shape) for shape in row.before],
         "output": list(row.shape),
         "weights": row.costs.weights,

@@ -10,7 +10,7 @@ axis holds the span of each unit of one period.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -157,6 +157,6 @@ def joined(fields: Sequence[Field]) -> Field:
     return Field(None if unaligned else local, whole, unaligned)
 
 
-def _hull(spans: object) -> tuple[int, int]:
+def _hull(spans: Iterable[tuple[int, int]]) -> tuple[int, int]:
     firsts, lasts = zip(*spans, strict=True)
     return min(firsts), max(lasts)

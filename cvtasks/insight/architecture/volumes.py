@@ -86,7 +86,7 @@ def within_blocks(inspection: Inspection, path: Sequence[Row]) -> set[str]:
             common &= one
         nearest[name] = common.bit_length() - 1  # the last of them; -1: the picture
         certain[name] = common | 1 << number
-    found = set()
+    found: set[str] = set()
     for at, row in enumerate(path):
         if _SHAPES_OF.get(row.kind) in ("block", "join"):
             between = [one for one in path[:at] if order[one.name] > nearest[row.name]]
@@ -119,7 +119,8 @@ def volumes(inspection: Inspection) -> str:
     """The picture of the architecture, an SVG document."""
     found = stages(inspection)
     highest = max(max(stage.size, default=1) for stage in found)
-    parts, x, used = [], _MARGIN, set()
+    parts, x = [], _MARGIN
+    used: set[str] = set()
     tall = _HIGH * (1 + _DEEP * 0.5)
     base = 74 + tall
     for stage in found:

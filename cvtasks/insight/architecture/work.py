@@ -5,7 +5,7 @@ from math import prod
 
 from cvtasks.insight.architecture.arithmetic import Window, output_size
 from cvtasks.insight.architecture.inspection import Row, field_text
-from cvtasks.insight.architecture.layers import Shape, Windows
+from cvtasks.insight.architecture.layers import Sides, Windows
 from cvtasks.insight.architecture.receptive import Axis, Field
 
 SIDES = ("height", "width")
@@ -56,7 +56,7 @@ def listed(values: Sequence[int]) -> str:
     return ",".join(map(str, values)) or "none"
 
 
-def size_lines(windows: Windows, before: Shape, after: Shape) -> list[str]:
+def size_lines(windows: Windows, before: Sides, after: Sides) -> list[str]:
     """How the size of the output comes about, for height and width, or for both at once where they are equal."""
     lines = [_size(window, size, made) for window, size, made in zip(windows, before[:2], after[:2], strict=True)]
     if lines[0] == lines[1]:
@@ -120,7 +120,7 @@ def connection_lines(connections: int, multiply_adds: int) -> list[str]:
     return [f"connections: {shown(connections)}{note}"]
 
 
-def dense_comparison(before: Shape, after: Shape, weights: int, multiply_adds: int) -> list[str]:
+def dense_comparison(before: Sides, after: Sides, weights: int, multiply_adds: int) -> list[str]:
     """What a dense layer between the same two volumes would cost."""
     inputs, outputs = prod(before), prod(after)
     dense = inputs * outputs
