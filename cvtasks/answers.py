@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -163,8 +163,8 @@ class Boxes:
         """(n,) bool: objects that are to be found: neither difficult nor a crowd."""
         return ~(self.difficult | self.crowd)
 
-    def take(self, which: np.ndarray) -> "Boxes":
-        """The boxes that `which` picks: indices, in their order, or (n,) bool."""
+    def take(self, which: np.ndarray | slice) -> "Boxes":
+        """The boxes that `which` picks: indices, in their order, (n,) bool, or a slice."""
         picked = {name: getattr(self, name)[which] for name in ("xyxy", "labels", "scores", "difficult", "crowd", "areas")}
         return replace(self, **picked)
 

@@ -50,7 +50,8 @@ def nms(xyxy: np.ndarray, scores: np.ndarray, labels: np.ndarray, threshold: flo
     kept = []
     for label in np.unique(labels):  # NMSBoxesBatched compares boxes of all classes, which takes longer
         of_class = np.flatnonzero(labels == label)
-        found = cv2.dnn.NMSBoxes(rects[of_class], scores[of_class], 0.0, threshold)
+        # OpenCV takes arrays, of which its stubs do not know.
+        found = cv2.dnn.NMSBoxes(rects[of_class], scores[of_class], 0.0, threshold)  # type: ignore[arg-type]
         kept.append(of_class[np.asarray(found, np.int64).reshape(-1)])
     best = np.concatenate(kept)
     return best[np.lexsort((best, -scores[best]))][:most]

@@ -19,7 +19,7 @@ T = TypeVar("T")
 def save_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer, progress: dict[str, Any]) -> None:
     """Write all variables (weights, optimizer, random states), their check sums and `progress` (JSON), whole or not at all."""
     arrays = {key: np.asarray(variable.numpy()) for key, variable in _variables(network, optimizer)}
-    sums = {key: zlib.crc32(np.ascontiguousarray(array)) for key, array in arrays.items()}
+    sums = {key: zlib.crc32(np.ascontiguousarray(array).data) for key, array in arrays.items()}
     write_safetensors(path, arrays, {"progress": json.dumps(progress), "crc32": json.dumps(sums)})
 
 
@@ -106,7 +106,7 @@ def load_checkpoint(path: Path, network: keras.Model, optimizer: keras.Optimizer
     sums, values = _read_said(path, "crc32"), {}
     for key in wanted:
         values[key] = stored[key].read()
-        if zlib.crc32(np.ascontiguousarray(values[key])) != sums.get(key):
+        if zlib.crc32(np.ascontiguousarray(values[key]).data) != sums.get(key):
             raise ModelError(f"{str(path)!r} must be as it was saved; {key!r} is damaged. Start the run again.")
     for key, variable in wanted.items():
         variable.assign(values[key])

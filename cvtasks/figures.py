@@ -1,6 +1,6 @@
 """Figures about results: curves and tables of colours, as pictures (h, w, 3) uint8 RGB."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -205,6 +205,6 @@ def _pixels(figure: "Figure") -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _mean(numbers: object) -> float:
+def _mean(numbers: Iterable[float]) -> float:
     known = list(numbers)
     return float(np.mean(known)) if known else float("nan")

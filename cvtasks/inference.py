@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from numbers import Real
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -86,9 +86,11 @@ def least_score(threshold: object) -> float:
     >>> least_score(np.float32(0.5)), least_score(1)
     (0.5, 1.0)
     """
-    scalar = isinstance(threshold, np.generic) or (isinstance(threshold, np.ndarray) and not threshold.ndim)
-    given = threshold.item() if scalar else threshold
-    if isinstance(given, Real) and not isinstance(given, bool):
+    given: Any = threshold
+    if isinstance(threshold, np.generic) or (isinstance(threshold, np.ndarray) and not threshold.ndim):
+        given = threshold.item()
+    a_number = not isinstance(given, bool) and isinstance(given, Real)
+    if a_number:
         if 0 <= given <= 1:
             return float(given)
         what = "one far outside" if abs(given) > 1e9 else f"{given!r}"  # Python does not print whole numbers of any length

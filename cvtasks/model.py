@@ -19,6 +19,7 @@ from cvtasks.recipe import Recipe, read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_folder
 
 if TYPE_CHECKING:
+    from cvtasks.networks.network import Network
     from cvtasks.inputs import GivenImage
 
 EngineName = Literal["auto", "keras", "openvino"]
@@ -231,11 +232,11 @@ def _check_options(engine: str, precision: str, device: str, batch: int) -> None
         raise UsageError(f"`batch` must be a whole number of images, or 0 for as many as suit; got {batch!r}. Leave it out.")
 
 
-def _graph_engine(folder: Path, recipe: Recipe, precision: str, many: bool) -> Engine:
+def _graph_engine(folder: Path, recipe: Recipe, precision: Precision, many: bool) -> Engine:
     """The openvino engine, on the folder's own graph or on the one that is made of its weights and kept."""
     from cvtasks.engines.with_openvino import CONSTANTS, OpenVINOEngine, has_bf16
 
-    chosen = ("bf16" if has_bf16() else "f32") if precision == "auto" else precision
+    chosen: Literal["f32", "bf16"] = ("bf16" if has_bf16() else "f32") if precision == "auto" else precision
     if chosen == "bf16" and not has_bf16():
         raise UsageError("precision bf16 needs a CPU that computes in it; this one does not. Choose f32.")
     output = recipe.task.output_shape(recipe.canvas, recipe.classes)
@@ -254,7 +255,7 @@ def _graph_engine(folder: Path, recipe: Recipe, precision: str, many: bool) -> E
         return compiled(cached_graph(key, make, again=True))
 
 
-def load_network(folder: Path, recipe: Recipe, precision: str = "f32"):
+def load_network(folder: Path, recipe: Recipe, precision: str = "f32") -> "Network":
     """The Keras network of a model folder with its weights."""
     from cvtasks.engines.with_keras import check_process
     from cvtasks.networks.build import build_network

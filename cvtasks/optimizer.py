@@ -78,6 +78,6 @@ def compile_network(network: Network, recipe: Recipe, before: MovingAverage | No
     how = recipe.train
     optimizer = make_optimizer(how, network, backbone_of(network))
     average = MovingAverage(optimizer, network.weights, how.ema, how.accumulate, before) if how.ema else None
-    jit = {"auto": "auto", "on": True, "off": False}[how.jit]
+    jit: bool | str = "auto" if how.jit == "auto" else how.jit == "on"
     network.compile(optimizer, recipe.task.loss, after=average.move if average else None, jit_compile=jit)
     return average

@@ -44,6 +44,10 @@ class Done:
     frame: Frame | None = None
 
 
+_Answered = tuple[Frame, Answer, np.ndarray]
+"""A frame of a video, its answer, and the image with the answer on it; the frame's own where nothing is drawn."""
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """What to do with every source.
@@ -182,7 +186,7 @@ class VideoRun:
         """What the user should know, in sentences without an end."""
         return self._video.notes() + (self._writer.notes() if self._writer else [])
 
-    def _predict(self, frames: Iterable[Frame]) -> Iterator[Done]:
+    def _predict(self, frames: Iterable[Frame]) -> Iterator[_Answered]:
         model, least = self._job.model, self._job.threshold
         with shut(frames):
             pairs = ((frame, frame.image) for frame in frames)
@@ -191,26 +195,26 @@ class VideoRun:
             for group in groups:
                 with shut(model.predict_many(group, least)) as answers:
                     for frame, image, answer in answers:
-                        yield Done({}, self._job.kept(answer), [], image, frame)
+                        yield frame, self._job.kept(answer), image
 
-    def _draw(self, answers: Iterable[Done]) -> Iterator[Done]:
+    def _draw(self, answers: Iterable[_Answered]) -> Iterator[_Answered]:
         draw = self._job.model.recipe.task.draw
         with shut(answers):
-            for done in answers:
-                yield Done({}, done.answer, [], draw(done.frame.image, done.answer), done.frame)
+            for frame, answer, _ in answers:
+                yield frame, answer, draw(frame.image, answer)
 
-    def _write(self, drawn: Iterable[Done]) -> Iterator[Done]:
-        with shut(drawn):
+    def _write(self, answers: Iterable[_Answered]) -> Iterator[Done]:
+        with shut(answers):
             try:
-                for done in drawn:
-                    frame, files = done.frame, []
+                for frame, answer, drawn in answers:
+                    files: list[Path] = []
                     place = {"source": self._stream.source, "frame": frame.index, "time_s": round(frame.time_s, 6)}
                     if self._frame_files:
                         stem = self._job.sink.stem(f"{self._stem.name}-{frame.index:06d}")
-                        files = self._job.sink.write(stem, frame.image, done.answer, drawn=False)
+                        files = self._job.sink.write(stem, frame.image, answer, drawn=False)
                     if self._writer:
-                        self._writer.write(done.drawn, frame.time_s)
-                    yield Done(self._job.record(place, frame.image, done.answer), done.answer, files, done.drawn, frame)
+                        self._writer.write(drawn, frame.time_s)
+                    yield Done(self._job.record(place, frame.image, answer), answer, files, drawn, frame)
             finally:
                 if self._writer:
                     self.written = self._writer.close()

@@ -109,7 +109,8 @@ def train(recipe: Recipe, train_source: Source, validation: Source, folder: Path
     how = recipe.train
     keras.utils.set_random_seed(how.seed)
     sides = recipe.data.sides or (recipe.data.crop or recipe.size,)
-    network = build_network(recipe, (sides[0] if len(sides) == 1 else None,) * 2, how.precision)
+    side = sides[0] if len(sides) == 1 else None
+    network = build_network(recipe, (side, side), how.precision)
     averaged = build_network(recipe, recipe.canvas, how.precision)
     checkpoint = folder / CHECKPOINT
     if not checkpoint.exists():

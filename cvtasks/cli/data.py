@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from cvtasks.errors import DataError
 from cvtasks.text import dumps, table
 
 if TYPE_CHECKING:
+    from cvtasks.data.detection import BoxesSource
     from cvtasks.data import Source
     from cvtasks.data.check import Finding
 
@@ -167,7 +168,7 @@ def convert(
     check_folder(folder)
     opened = _open(source, "detect")
     name = split or (split_of(source)[1] or opened.split if opened.split else "train")
-    for remark in [*opened.remarks(), *write(opened, to, folder, name)]:
+    for remark in [*opened.remarks(), *write(cast("BoxesSource", opened), to, folder, name)]:
         say(f"data: {remark}")
     say(f"{len(opened)} pictures → {folder}:{name}")
 

@@ -86,8 +86,8 @@ def explain(
     from cvtasks.media.addresses import shown
 
     wanted = METHODS if method == "all" else tuple(dict.fromkeys(one.strip() for one in method.split(",") if one.strip()))
-    for one in wanted:
-        check_method(one)
+    for each in wanted:
+        check_method(each)
     explainer = Explainer.of(chosen)
     if layer:
         explainer.check_layer(layer)

@@ -146,7 +146,7 @@ def filter(
 
 def _work(
     kernel: str,
-    pool: str,
+    pool: 'Pooling | Literal[""]',
     size: int,
     padding: str,
     stride: int,
@@ -168,7 +168,7 @@ def _work(
     if pool:
         if dilation != 1 or mode != "cross-correlation" or bias or relu:
             raise UsageError("A pooling has no --dilation, --mode, --bias or --relu; leave them out, or give a --kernel.")
-        return RegionPooling(pool, size or 2, stride, padding or "valid", p)  # type: ignore[arg-type]
+        return RegionPooling(pool, size or 2, stride, padding or "valid", p)
     zeros = int(padding) if re.fullmatch(r"\d{1,3}", padding) else padding or "zero"
     if not math.isfinite(bias):
         raise UsageError(f"--bias must be a number; got {bias}. Leave it out, or try --bias 1.")

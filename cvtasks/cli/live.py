@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 30.0  # that a file waits for somebody to open the page
 
+Show = Literal["", "auto", "window", "browser", "none"]
+
 
 @dataclass(frozen=True)
 class Watch:
     """Which frames are taken, and where they are shown."""
 
-    show: Literal["", "auto", "window", "browser", "none"] = ""
+    show: Show = ""
     port: int = 0
     every: int = 1
     most: int = 0
@@ -32,7 +34,7 @@ class Watch:
     @contextmanager
     def opened(self, title: str) -> "Iterator[Viewer | None]":
         """The live view as long as the context lasts, if one was asked for."""
-        if not self.show:
+        if self.show in ("", "none"):
             yield None
             return
         from cvtasks.media.viewer import open_viewer

@@ -32,7 +32,7 @@ class Messages(io.TextIOBase):
         self._to = to
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # it is the real one's, whatever that is; nobody sets it
         """That of the real one."""
         return getattr(self._to, "encoding", None) or "utf-8"
 
@@ -80,7 +80,7 @@ class Results(io.TextIOBase):
         self._failed: CVTasksError | None = None
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override]  # it is the real one's, whatever that is; nobody sets it
         """That of the real one."""
         return getattr(self._to, "encoding", None) or "utf-8"
 
@@ -149,10 +149,10 @@ def streams() -> Iterator[None]:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
     out, err = sys.stdout, sys.stderr
-    sys.stdout = Results(out)  # type: ignore[assignment]
+    sys.stdout = Results(out)
     with ExitStack() as leaving:
         real = err or leaving.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
-        sys.stderr = Messages(real)  # type: ignore[assignment]
+        sys.stderr = Messages(real)
         leaving.enter_context(warnings.catch_warnings())
         warnings.showwarning = say_warning
         try:
@@ -171,7 +171,14 @@ def tell(*lines: str) -> None:
     sys.stdout.write(_fitting("".join(f"{visible(line)}\n" for line in lines), sys.stdout))
 
 
-def say_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+def say_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """What `warnings.showwarning` is to do: whatever a library quotes in a warning is escaped too."""
     say(f"{filename}:{lineno}: {category.__name__}: {message}")
 
@@ -193,8 +200,10 @@ def _say(text: str) -> None:
 
 def _silence(stream: TextIO | None) -> None:
     """Lead a stream nowhere, so that what it still holds does not fail once more when the process ends."""
+    if stream is None:
+        return
     with suppress(OSError, ValueError, AttributeError):
-        number = stream.fileno()  # type: ignore[union-attr]
+        number = stream.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, number)
         os.close(nowhere)
@@ -260,7 +269,7 @@ def quiet_libraries() -> Iterator[None]:
     if ours:
         own.flush()
         same = os.fdopen(os.dup(real), "w", encoding=own.encoding, errors="backslashreplace", buffering=1)
-        sys.stderr = Messages(same) if isinstance(own, Messages) else same  # type: ignore[assignment]
+        sys.stderr = Messages(same) if isinstance(own, Messages) else same
     os.dup2(nowhere, 2)
     try:
         yield

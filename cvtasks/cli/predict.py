@@ -1,14 +1,14 @@
 """The task commands: pictures, videos, cameras and streams in; drawings, files and records out. One body for every task."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from cvtasks.cli.live import Watch, hold, run_stream
+from cvtasks.cli.live import Show, Watch, hold, run_stream
 from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
 from cvtasks.stopping import Interrupted, stop_asked
@@ -46,7 +46,7 @@ PrecisionOption = Annotated[
 ]
 DeviceOption = Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where the network runs.")]
 ShowOption = Annotated[
-    Literal["", "auto", "window", "browser", "none"],
+    Show,
     typer.Option(
         metavar="[auto|window|browser|none]",
         help="Live view: a window if there can be one, else a page on 127.0.0.1.",
@@ -190,9 +190,9 @@ def _run(sources: list[str], wish: Wish) -> None:
         with watch.opened(f"cvtasks {wish.task}") as viewer:
             for kind, group in groupby(chain(first, items), type):
                 if kind is Item:
-                    well, ill = _run_pictures(group, job, viewer, wish.as_json)
+                    well, ill = _run_pictures(cast("Iterator[Item]", group), job, viewer, wish.as_json)
                     done, failed = done + well, failed + ill
-                for stream in group if kind is not Item else ():
+                for stream in cast("Iterator[Stream]", group) if kind is not Item else ():
                     try:
                         whole = run_stream(stream, job, watch, viewer, wish.as_json, frame_files)
                         done, cut = done + whole, cut + (not whole)
@@ -210,7 +210,7 @@ def _run(sources: list[str], wish: Wish) -> None:
         raise InputError(f"{cut} of {total} inputs could not be read to the end; what was there is done.")
 
 
-def _shown(wish: Wish, first: "list[Item | Stream]") -> str:
+def _shown(wish: Wish, first: "list[Item | Stream]") -> Show:
     """The live view that is wanted; whoever names a camera wants to see it."""
     if not wish.watch.show and not wish.as_json and any(one.is_camera for one in first):
         return "auto"

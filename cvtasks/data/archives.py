@@ -71,7 +71,7 @@ class _Member(tarfile.TarInfo):
     """A header. Before the mark of the end all must be good: tarfile takes the first bad or missing one for the end."""
 
     @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> "_Member":
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":
         """Raise ReadError for a header that is cut or damaged."""
         try:
             return super().frombuf(buf, encoding, errors)

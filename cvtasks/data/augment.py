@@ -2,13 +2,13 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from cvtasks.answers import Labels, Mask, Sample
+from cvtasks.answers import Boxes, Labels, Mask, Sample
 from cvtasks.data.mixtures import blended, cutmix
 from cvtasks.data.mosaic import mixup, mosaic
 from cvtasks.data.warp import Warp, draw_warp
@@ -22,6 +22,14 @@ _COLOURS = 1
 
 Seen = Callable[[Warp, np.ndarray], np.ndarray]
 """A warp and an image (h, w, 3) uint8 → the warp's window of it (H, W, 3) uint8."""
+
+
+class Samples(Protocol):
+    """What is varied: a source, or a list of samples."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
 
 
 class Augment:
@@ -42,7 +50,7 @@ class Augment:
         self._open = epochs - data.close_mosaic  # from this epoch on there are no mosaics
         self._own = threading.local()  # a Compose carries its random state, so every thread has its own
 
-    def __call__(self, source: Sequence[Sample], epoch: int, index: int, crop: int = 0) -> Sample:
+    def __call__(self, source: Samples, epoch: int, index: int, crop: int = 0) -> Sample:
         """Vary the sample `index` of the source, by itself or with others of it.
 
         `crop` is the side of the result in pixels, 0 for the recipe's. All that is seen grows with it.

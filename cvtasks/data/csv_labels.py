@@ -66,8 +66,9 @@ class CSVLabels(FileLabels):
                 )
                 complain(DataError(text, "class unknown"))
             if part == split:
-                picture: Path | None = on_disk(path.parent / image)
-                if leads_out(image) or (of_windows(image) and not picture.is_file()):
+                named = on_disk(path.parent / image)
+                picture: Path | None = named
+                if leads_out(image) or (of_windows(image) and not named.is_file()):
                     picture = ends.find(image)
                     followed += picture is not None
                 if picture is None:

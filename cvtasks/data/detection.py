@@ -76,7 +76,7 @@ class BoxesSource(Source):
         """The objects of one sample; its picture is not decoded."""
         return self._look(index)[0]
 
-    @property
+    @property  # type: ignore[override]  # other sources set it; here it is known with `pictures`, which alone is set
     def files(self) -> list[Path]:
         """The pictures."""
         return self.pictures

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from cvtasks.data.archives import ENDINGS, unpack
@@ -72,7 +73,7 @@ def _unpack_all(known: KnownData, place: Path, report: Report) -> None:
     archives = [place / file.name for file in known.files if file.name.endswith(ENDINGS)]
     with tempfile.TemporaryDirectory(dir=place, prefix=".unpacking-") as scratch:
         for archive in archives:
-            unpack(archive, Path(scratch), lambda count, name=archive.name: report(f"{name}: {count:,} files unpacked"))
+            unpack(archive, Path(scratch), partial(_unpacked, report, archive.name))
         made, target = Path(scratch, known.root), place / known.root
         if not made.is_dir():
             names = ", ".join(archive.name for archive in archives)
@@ -86,3 +87,7 @@ def _unpack_all(known: KnownData, place: Path, report: Report) -> None:
             raise OutputError(f"{str(target)!r} could not be put in its place: {error}. Nothing is changed there.") from error
     for archive in archives:
         archive.unlink()
+
+
+def _unpacked(report: Report, name: str, count: int) -> None:
+    report(f"{name}: {count:,} files unpacked")

@@ -126,7 +126,10 @@ def _unseen(source: Source) -> list[str]:
     if source.kind is Mask:
         return []
     truths = (source.truth(index) for index in range(len(source)))
-    seen = {name for truth in truths for name in (truth.take(truth.counted) if isinstance(truth, Boxes) else truth).names}
+    seen: set[str] = set()
+    for truth in truths:
+        if not isinstance(truth, Mask):
+            seen.update((truth.take(truth.counted) if isinstance(truth, Boxes) else truth).names)
     return [name for name in source.classes if name not in seen]
 
 
@@ -259,7 +262,8 @@ def _shared(train: Source, validate: Source) -> list[int]:
     """Which samples of `train` are in `validate`: the same file, under whatever path, or a copy of the same name."""
     if not train.files or not validate.files:
         return []
-    theirs, copies = set(), {}
+    theirs: set[tuple[int, int]] = set()
+    copies: dict[tuple[str, int], list[Path]] = {}
     for path in validate.files:
         status = path.stat()
         theirs.add((status.st_dev, status.st_ino))

@@ -25,7 +25,7 @@ class VOCSegmentation(MaskSource):
 
     format = "Pascal VOC segmentation"
     layout = "JPEGImages/, SegmentationClass/ and perhaps ImageSets/Segmentation/<split>.txt"
-    classes = VOC_CLASSES
+    classes: tuple[str, ...] = VOC_CLASSES
 
     @classmethod
     def is_at(cls, root: Path) -> bool:

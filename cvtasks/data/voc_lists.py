@@ -43,7 +43,7 @@ class Stored:
         stem = self.stem(name)
         return self.annotations.get(stem, self.year / "Annotations" / f"{stem}.xml")
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         """Whether there is an image of that name, with or without its ending."""
         return name in self.images or name in self.names
 

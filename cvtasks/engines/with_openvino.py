@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 # `import openvino` reports to its maker over the network. Without this package it falls back to a stub that does not.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: an import of it fails
 
 import openvino as ov  # noqa: E402
 

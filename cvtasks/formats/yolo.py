@@ -102,7 +102,10 @@ def parse_yolo(
         others: asked where these lines alone do not tell; what all lines of the split are, or "".
     """
     height, width = size
-    edges, labels, places, said = [], [], [], ()
+    edges: list[tuple[float, ...]] = []
+    labels: list[int] = []
+    places: list[str] = []
+    said: tuple[str, ...] = ()
     read = list(numbers_of(text, classes, name, complain, lines))
     long = [numbers for numbers, _, _ in read if len(numbers) > 5]
     kinds = {lines} if lines else kinds_of(long)
@@ -180,7 +183,7 @@ def _texts(text: str, name: str) -> Any:
         document = None if node is None else plain(node)
     except (yaml.YAMLError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise DataError(f"{name!r} must be YAML; it is not: {error}. Correct it.") from error
-    if isinstance(document, dict):  # `test:` and `test: null` name no split, whereas a class may be called null
+    if node is not None and isinstance(document, dict):  # `test:` and `test: null` name no split, whereas a class may be called null
         nothing = {key.value for key, value in node.value if value.tag.endswith(":null")}
         document = {key: value for key, value in document.items() if key not in nothing}
     return document

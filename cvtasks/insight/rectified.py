@@ -82,7 +82,7 @@ def without_end(network: keras.Model) -> tuple[Unfolded, str]:
     """
     unfolded = unfold(network)
     place = next((place for place, output in unfolded.outputs.items() if output is unfolded.network.output), "")
-    last = unfolded.network.get_layer(place) if place else None
+    last: Any = unfolded.network.get_layer(place) if place else None
     name = "softmax" if isinstance(last, keras.layers.Softmax) else getattr(getattr(last, "activation", None), "__name__", "")
     if name not in ("softmax", "sigmoid"):
         return unfolded, ""

@@ -5,6 +5,7 @@ that lead to other files, numbered pictures. So only a file whose content begins
 mean nothing else.
 """
 
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -153,10 +154,11 @@ def quiet_opencv() -> Iterator[None]:
         log.setLogLevel(before)
 
 
-def by_ffmpeg(source: object, *limits: int) -> cv2.VideoCapture:
+def by_ffmpeg(source: str | io.BufferedIOBase, *limits: int) -> cv2.VideoCapture:
     """What OpenCV's FFmpeg makes of a path, an address or something to read from; it may not be open."""
     with quiet_opencv():
-        return cv2.VideoCapture(source, cv2.CAP_FFMPEG, list(limits))
+        # The stubs name a class of C++ for what is read from; Python gives any stream.
+        return cv2.VideoCapture(source, cv2.CAP_FFMPEG, list(limits))  # type: ignore[call-overload]
 
 
 class Begun:

@@ -11,7 +11,10 @@ import ssl
 import threading
 import time
 from http.client import HTTPConnection
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class Patience:
@@ -86,7 +89,7 @@ class _Timed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
         self._sock.settimeout(self._patience.left())
         return self._file.readinto(buffer)
 
@@ -152,4 +155,4 @@ class SecureConnection(Connection):
     def connect(self) -> None:
         """Connect, and shake hands."""
         super().connect()  # through a proxy if there is one
-        self.sock.secure(ssl.create_default_context(), self._tunnel_host or self.host)  # type: ignore[attr-defined]
+        self.sock.secure(ssl.create_default_context(), self._tunnel_host or self.host)  # type: ignore[union-attr]  # a TimedSocket

@@ -197,7 +197,7 @@ class _Handler(AbstractHTTPHandler):
         self._journey = journey
 
     def http_open(self, request: Request) -> HTTPResponse:
-        return self.do_open(partial(Connection, journey=self._journey), request)  # type: ignore[arg-type,return-value]
+        return self.do_open(partial(Connection, journey=self._journey), request)
 
     def https_open(self, request: Request) -> HTTPResponse:
-        return self.do_open(partial(SecureConnection, journey=self._journey), request)  # type: ignore[arg-type,return-value]
+        return self.do_open(partial(SecureConnection, journey=self._journey), request)

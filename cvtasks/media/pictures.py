@@ -296,7 +296,8 @@ def _deeper(pixels: np.ndarray, content: bytes, header: Header, remark: Callable
     """
     if header.kind != "TIFF" or header.bits != 16 or pixels[..., :3].max() >= 2**6:
         return pixels
-    whole = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    read = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    whole: np.ndarray | None = cv2.imdecode(np.frombuffer(content, np.uint8), read)
     if whole is None or whole.dtype != np.uint16 or whole.ndim != 3 or whole.shape[2] != pixels.shape[2]:
         return pixels
     whole = cv2.cvtColor(whole, cv2.COLOR_BGRA2RGBA if whole.shape[2] == 4 else cv2.COLOR_BGR2RGB)

@@ -89,7 +89,7 @@ def in_thread(items: Iterable[T], ahead: int, stop: threading.Event | None = Non
         while isinstance(one := _next(made, stop), tuple):
             yield one[0]
             del one
-        if one is not None:
+        if isinstance(one, BaseException):
             raise one
     finally:
         left.set()

@@ -1,6 +1,6 @@
 """PyAV (the extra `video`) as the decoder of files that OpenCV's FFmpeg opens and cannot decode, as it is with AV1."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class PyAVCapture:
         self._frames.close()
         self._container.close()
 
-    def _decoded(self) -> Iterator[Any]:
+    def _decoded(self) -> Generator[Any, None, None]:
         """The frames, and None for a packet that cannot be decoded."""
         import av
 
@@ -104,7 +104,7 @@ def open_by_pyav(path: str, name: str, code: str, shown_s: float | None = None) 
         container = av.open(path, options={"protocol_whitelist": "file,crypto,data"})
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(
-            f"A video must be one that can be opened; {name} is cut short or damaged: {error.strerror or error}. Save or fetch it again."
+            f"A video must be one that can be opened; {name} is cut short or damaged: {getattr(error, "strerror", None) or error}. Save or fetch it again."
         ) from error
     try:
         return PyAVCapture(container, _moving(container, name), shown_s)

@@ -135,7 +135,8 @@ class _Bytes(io.BufferedIOBase):
     def __init__(self, given: Answer, head: bytes) -> None:
         super().__init__()
         self._given, self._head = given, head
-        self._end, self._error = 0.0, None
+        self._end = 0.0
+        self._error: BaseException | None = None
 
     def asked(self, call: Callable[[], T], seconds: float) -> T:
         """Return what `call` makes of the bytes that come within so many seconds."""

@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
 
 from cvtasks.errors import OutputError
 from cvtasks.files import as_meant, cannot_write, made_beside, publish_new
-from cvtasks.media.capture import plain_path, quiet_opencv
+from cvtasks.media.capture import Capture, plain_path, quiet_opencv
+
+if TYPE_CHECKING:
+    import av
 
 # Of x264's presets, ultrafast makes much larger files, and veryfast would hold up the stages before it.
 _X264 = {
@@ -252,7 +255,7 @@ class _PyAV:
         self._pts = -1
 
     def write(self, image: np.ndarray, at: float) -> None:
-        planes = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)  # quicker than FFmpeg's own conversion
+        planes: np.ndarray = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)  # quicker than FFmpeg's own conversion
         frame = self._av.VideoFrame.from_ndarray(planes, "yuv420p")
         self._pts = max(self._pts + 1, round(at * float(self._ticks)))
         frame.pts, frame.time_base, frame.duration = self._pts, self._tick, round(self._ticks)
@@ -267,7 +270,7 @@ class _PyAV:
             except self._av.FFmpegError as error:
                 raise cannot_write(self._path, error) from error
 
-    def _mux(self, frame: object | None) -> None:
+    def _mux(self, frame: "av.VideoFrame | None") -> None:
         try:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
@@ -284,7 +287,7 @@ class _OpenCV:
         self._as_given = rate, size, code
         self.plays_in_browsers = code == "avc1"
         with quiet_opencv():
-            letters = cv2.VideoWriter_fourcc(*code)
+            letters = cv2.VideoWriter.fourcc(*code)
             self._writer = cv2.VideoWriter(str(self._made), cv2.CAP_FFMPEG, letters, float(rate), (size[1], size[0]))
         if not self._writer.isOpened():
             self.remove()
@@ -303,7 +306,7 @@ class _OpenCV:
     def frames(self) -> Iterator[np.ndarray]:
         """What was written so far; nothing can be added any more."""
         self._writer.release()
-        written = cv2.VideoCapture(str(self._made), cv2.CAP_FFMPEG)
+        written: Capture = cv2.VideoCapture(str(self._made), cv2.CAP_FFMPEG)
         while (image := written.read()[1]) is not None:
             yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         written.release()

@@ -19,8 +19,9 @@ _ATTEMPT = "import cv2; cv2.namedWindow('cvtasks'); cv2.destroyAllWindows()"
 class Viewer(Protocol):
     """Shows pictures as they come, and never makes whoever brings them wait."""
 
-    where: str
-    """How to look at it, as words for the user."""
+    @property
+    def where(self) -> str:
+        """How to look at it, as words for the user."""
 
     @property
     def closed(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,9 @@ def coco_scores(pictures: Iterable[tuple[Boxes, Boxes]], classes: Sequence[str])
     """
     from faster_coco_eval import COCO, COCOeval_faster
 
-    images, objects, found = [], [], []
+    images: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for image, (truth, prediction) in enumerate(pictures, start=1):
         images.append({"id": image, "height": truth.size[0], "width": truth.size[1]})
         areas = np.where(truth.difficult, _NOWHERE, truth.areas).tolist()
@@ -69,7 +72,7 @@ def coco_scores(pictures: Iterable[tuple[Boxes, Boxes]], classes: Sequence[str])
     return CocoScores(np.asarray(scoring.eval["precision"]), np.asarray(scoring.eval["recall"]))
 
 
-def _annotations(image: int, boxes: Boxes, before: int) -> list[dict]:
+def _annotations(image: int, boxes: Boxes, before: int) -> list[dict[str, Any]]:
     """COCO's annotations; ids begin at 1, as 0 means "not matched" to the library."""
     edges = boxes.xyxy.astype(np.float64)
     rects = np.concatenate([edges[:, :2], edges[:, 2:] - edges[:, :2]], axis=1).tolist()

@@ -8,7 +8,7 @@ from cvtasks.answers import Boxes
 from cvtasks.boxes import iou
 from cvtasks.metrics.average_precision import THRESHOLDS
 from cvtasks.metrics.detection import IOU
-from cvtasks.metrics.detection_errors import BoxError
+from cvtasks.metrics.detection_errors import BoxError, Kind
 
 _GUESSES = 5
 _SHOWN = 16  # pictures in the gallery
@@ -109,7 +109,7 @@ class LocationMetric:
             if not len(guesses):
                 found.append(BoxError("missed", i, label, truth.xyxy[0], 1.0))
                 continue
-            kind = "poorly localized" if same[i] else "confused"
+            kind: Kind = "poorly localized" if same[i] else "confused"
             guess = int(guesses.labels[0]), guesses.xyxy[0], float(guesses.scores[0])
             nearest = truth.xyxy[_iou(guesses, truth)[0].argmax()]
             found.append(BoxError(kind, i, *guess, label, nearest, 1.0, float(overlap[i])))

@@ -17,11 +17,11 @@ MOMENTUM = 0.9
 that it began with for some 500 steps, more than a run on few images has; PyTorch's layers keep 0.9 as well."""
 
 
-def build_network(recipe: Recipe, size: tuple[int, int], precision: str = "f32") -> Network:
+def build_network(recipe: Recipe, size: tuple[int | None, int | None], precision: str = "f32") -> Network:
     """Build the network with random weights.
 
     Args:
-        size: (height, width) of the input.
+        size: (height, width) of the input; None for any.
         precision: "f32", or "bf16" for float32 weights that compute in bfloat16.
 
     Returns:
@@ -69,7 +69,7 @@ def set_weights(target: keras.Model, values: Sequence[np.ndarray]) -> None:
 
 
 @contextmanager
-def _policy(name: str):
+def _policy(name: str) -> Iterator[None]:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

@@ -12,7 +12,7 @@ def flattened_maps(model: "keras.Model") -> dict[str, tuple[int, int, int]]:
     """Return {path of a dense layer's kernel: (height, width, channels) of the map that the layer reads flattened}."""
     import keras
 
-    found = {}
+    found: dict[str, tuple[int, int, int]] = {}
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             found |= flattened_maps(layer)

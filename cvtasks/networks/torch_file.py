@@ -16,7 +16,7 @@ import numpy as np
 from cvtasks.errors import ModelError
 from cvtasks.networks.pickle_reader import PICKLE_LIMIT, Call, Table, read_pickle
 from cvtasks.networks.safetensors_file import Stored, damaged
-from cvtasks.networks.torch_tensor import PARAMETER, STORAGES, TENSOR, Tensor, find_tensor, read
+from cvtasks.networks.torch_tensor import PARAMETER, STORAGES, TENSOR, Order, Tensor, find_tensor, read
 from cvtasks.networks.zip_file import Member, opened_zip
 
 VALUE_LIMIT = 200_000
@@ -96,7 +96,7 @@ def _content(member: Member, most: int) -> bytes:
         return file.read()
 
 
-def _order(members: Mapping[str, Member], root: str) -> str:
+def _order(members: Mapping[str, Member], root: str) -> Order:
     """Return numpy's sign for the order of bytes; files from before PyTorch 2.1 do not say it."""
     order = _content(members[f"{root}byteorder"], 16) if f"{root}byteorder" in members else b"little"
     if order not in (b"little", b"big"):

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,14 +23,18 @@ STORAGES = {
     "torch.ByteStorage": "u1", "torch.BoolStorage": "b1",
 }  # fmt: skip
 
+Order = Literal["<", ">"]
+"""Of bytes, by numpy's signs."""
+
 TENSOR, PARAMETER = "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter"
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A dense tensor: `count` numbers of a zip's member from `offset` on, of which `order` names the axes, slowest first."""
+    """A dense tensor: numbers of a zip's member, which begins at a byte of it, from `offset` on, of which `order` names the axes, slowest first."""
 
     member: Member
+    begin: int
     dtype: np.dtype
     brain: bool  # bfloat16
     offset: int
@@ -38,7 +42,7 @@ class Tensor:
     order: tuple[int, ...]
 
 
-def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: str) -> Tensor:
+def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: Order) -> Tensor:
     """Return the tensor that a call would make.
 
     Args:
@@ -61,7 +65,7 @@ def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: str
         raise ValueError("must be a plain tensor, with a storage, an offset, a shape and strides; it is not")
     if more and more != [None]:
         raise ValueError("must have no more than its numbers; it is marked as conjugated, negated or of a class of its own")
-    member, dtype, brain, length = _storage(about, members, root, order)
+    member, begin, dtype, brain, length = _storage(about, members, root, order)
     count = math.prod(shape)
     axes = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
     step = 1
@@ -73,11 +77,13 @@ def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: str
             step *= shape[axis]
     if offset + count > length:
         raise ValueError(f"must lie in its storage of {length} numbers; it needs those from {offset} to {offset + count}")
-    return Tensor(member, dtype, brain, offset, shape, tuple(axes))
+    return Tensor(member, begin, dtype, brain, offset, shape, tuple(axes))
 
 
-def _storage(about: Any, members: Mapping[str, Member], root: str, order: str) -> tuple[Member, np.dtype, bool, int]:
-    """Return where a storage lies, the kind of its numbers, whether they are bfloat16, and how many there are."""
+def _storage(
+    about: Any, members: Mapping[str, Member], root: str, order: Order
+) -> tuple[Member, int, np.dtype, bool, int]:
+    """Return a storage's file and where it begins in the zip, the kind of its numbers, whether they are bfloat16, and how many there are."""
     match about:
         case ("storage", Named(name=kind), str(key), str(), int(length)) if kind in STORAGES:
             dtype = np.dtype(STORAGES[kind]).newbyteorder(order)
@@ -88,7 +94,7 @@ def _storage(about: Any, members: Mapping[str, Member], root: str, order: str) -
         raise ValueError(f"must have its numbers in data/{key[:20]}, not compressed; they are not there")
     if length != member.size // dtype.itemsize:
         raise ValueError(f"must have a storage of {length} numbers; data/{key[:20]} has {member.size} bytes")
-    return member, dtype, kind == BFLOAT16, length
+    return member, member.begin, dtype, kind == BFLOAT16, length
 
 
 def read(tensor: Tensor, path: Path, axes: tuple[int, ...], checked: set[int]) -> np.ndarray:
@@ -103,12 +109,12 @@ def read(tensor: Tensor, path: Path, axes: tuple[int, ...], checked: set[int]) -
     Raises:
         Exception: the checksum is wrong, or the file is cut short; zipfile and numpy have kinds of their own.
     """
-    if tensor.member.begin not in checked:
+    if tensor.begin not in checked:
         with tensor.member.open() as file:
             while file.read(1 << 20):
                 pass  # its end raises if the checksum is wrong
-        checked.add(tensor.member.begin)
-    begin = tensor.member.begin + tensor.offset * tensor.dtype.itemsize
+        checked.add(tensor.begin)
+    begin = tensor.begin + tensor.offset * tensor.dtype.itemsize
     flat = np.fromfile(path, tensor.dtype, count=math.prod(tensor.shape), offset=begin)
     if tensor.brain:  # the upper half of a float32
         flat = (flat.astype("u4") << 16).view("f4")

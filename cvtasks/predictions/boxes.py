@@ -27,7 +27,8 @@ def read_comp4(path: Path, data: Source, classes: tuple[str, ...], names: Mappin
     files = sorted(path.glob("comp*_det_*.txt")) if path.is_dir() else [path]
     if not files:
         raise DataError(f"a folder of predictions holds comp4_det_test_<class>.txt for each class; {str(path)!r} has none.")
-    found, passed, seen = _Found(classes), Counter(), set()
+    found, seen = _Found(classes), set()
+    passed: Counter[str] = Counter()
     for file in files:
         rest = COMP4.fullmatch(file.name)
         fitting = [name for name in {*data.classes, *classes} if rest and f"_{rest['rest']}".endswith(f"_{name}")]
@@ -40,9 +41,9 @@ def read_comp4(path: Path, data: Source, classes: tuple[str, ...], names: Mappin
         seen.add(name)
         for number, line in enumerate(lines(file), start=1):
             place = f"line {number} of {str(file)!r}"
-            image, *rest = line.split() or [""]
+            image, *numbers = line.split() or [""]
             try:
-                score, *corners = map(float, rest)
+                score, *corners = map(float, numbers)
                 xyxy = from_voc_corners(np.array(corners).reshape(4))
             except ValueError as error:
                 raise DataError(
@@ -103,7 +104,8 @@ def _coco(
     path: Path, results: list[Any], names: dict[str, str], source: Callable[[str], str], classes: tuple[str, ...]
 ) -> "tuple[_Found, tuple[str, ...]]":
     """Read results, with remarks; `names` are those of the categories, `source` says what the picture of an id is called."""
-    found, passed = _Found(classes), Counter()
+    found = _Found(classes)
+    passed: Counter[str] = Counter()
     for number, entry in enumerate(results, start=1):
         place = f"entry {number} of {str(path)!r}"
         try:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import cast
 
 import numpy as np
 
-from cvtasks.answers import Answer
+from cvtasks.answers import Answer, Boxes
 from cvtasks.errors import DataError
 
 
@@ -61,7 +62,8 @@ class Saved:
             self.entries[key] = [entry for entry in entries if entry is not mine[0]]
         elif self.complete:
             raise DataError(f"every picture must have a record, if an empty one; {name!r} has none in {str(self.path)!r}.")
-        return mine[0] if mine else Entry(name, f"{name!r} in {str(self.path)!r}", truth.take(np.zeros(0, np.int64)))
+        # Only files of boxes may lack a picture: where it shows nothing.
+        return mine[0] if mine else Entry(name, f"{name!r} in {str(self.path)!r}", cast(Boxes, truth).take(np.zeros(0, np.int64)))
 
     def check_empty(self) -> None:
         """Raise DataError if an entry belongs to no sample where that is a mistake: it is of another split or data set."""

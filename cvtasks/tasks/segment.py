@@ -113,10 +113,11 @@ class Segment(Task[Mask]):
         `threshold`, background.
         """
         height, width = letterbox.size
-        best, ids = np.zeros((height, width), np.float32), np.zeros((height, width), np.uint8)
+        best: np.ndarray = np.zeros((height, width), np.float32)
+        ids: np.ndarray = np.zeros((height, width), np.uint8)
         inside = letterbox.cut(output)
         for index in range(len(classes)):  # OpenCV, one plane at a time: much quicker than an argmax over the last axis
-            plane = np.ascontiguousarray(inside[..., index], np.float32)
+            plane: np.ndarray = np.ascontiguousarray(inside[..., index], np.float32)
             if cv2.minMaxLoc(plane)[1] < 0.999 / len(classes):
                 continue  # the scores of a pixel add up to 1, so a class that stays below its share wins nowhere
             if plane.shape != (height, width):

@@ -64,7 +64,7 @@ def costs(call: Call, seen: set[int]) -> Costs:
         statistics=statistics,
         connections=connections,
         multiply_adds=multiply_adds,
-        memory=prod(side or 1 for side in call.shape[1:]) * call.bytes,
+        memory=prod(call.shape[1:]) * call.bytes,
         shared=bool(variables) and not fresh,
         counted=used is not None,
     )

@@ -130,7 +130,7 @@ def _call(graph: Graph, node: Any, inputs: tuple[int, ...], prefix: str, inner: 
         known = {id(tensor): number for tensor, number in zip(inside.inputs, inputs, strict=True)}
         return tuple(_follow(graph, inside.outputs, known, f"{name}/", inner))
     tensors, made = tuple(node.input_tensors), node.output_tensors
-    shapes, shape = tuple(tuple(tensor.shape) for tensor in tensors), tuple(made[0].shape)
+    shapes, shape = tuple(map(_shape, tensors)), _shape(made[0])
     key = node.arguments.args[1] if len(node.arguments.args) > 1 else node.arguments.kwargs.get("key")
     rule, result = step(operation, shapes, shape, key), -1
     if rule is None:
@@ -162,6 +162,10 @@ def _trace(graph: Graph, node: Any, inputs: tuple[int, ...], prefix: str) -> int
     except (*_UNTRACEABLE, ModelError):
         del graph.calls[before:]
         return -1
+
+
+def _shape(tensor: Any) -> Shape:
+    return tuple(1 if side is None else int(side) for side in tensor.shape)
 
 
 def _item_bytes(kind: str) -> int:

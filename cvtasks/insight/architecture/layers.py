@@ -12,8 +12,8 @@ from typing import Any
 from cvtasks.insight.architecture.arithmetic import Window, same
 from cvtasks.insight.architecture.receptive import Axis, Field, joined
 
-Shape = tuple[int | None, *tuple[int, ...]]
-"""A tensor's: the batch, which may be open, and known sides."""
+Shape = tuple[int, ...]
+"""A tensor's, with the batch; a side that is open, as the batch mostly is, stands as 1."""
 Sides = tuple[int, ...]
 """The same without the batch."""
 Windows = tuple[Window, Window]

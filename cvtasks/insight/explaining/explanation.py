@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from cvtasks.errors import UsageError, did_you_mean
-from cvtasks.insight.explaining.cam import CAMS
+from cvtasks.insight.explaining.cam import CAMS, eigen_cam
 from cvtasks.insight.explaining.explainer import Explainer, Scene
 from cvtasks.insight.explaining.gradient_maps import (
     Integrated,
@@ -21,6 +21,7 @@ from cvtasks.insight.explaining.gradient_maps import (
 )
 from cvtasks.insight.explaining.occlusion import occlusion
 from cvtasks.insight.explaining.targets import Target, find_target
+from cvtasks.insight.rectified import Rule
 from cvtasks.insight.units.places import Axes
 
 if TYPE_CHECKING:
@@ -181,14 +182,15 @@ class _Drawn:
 def _by_layer(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
     if method == "eigencam":
         values = np.asarray(explainer.cut(layer)[0](scene.canvas[None], training=False), np.float32)[0]
-        found = CAMS[method](values)
+        found = eigen_cam(values)
     else:
         found = CAMS[method](*map_and_gradient(explainer, scene.canvas, target.pick, layer))
     return _Drawn(spread(found, explainer.axes(layer), explainer.canvas))
 
 
 def _by_rule(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
-    colours = pixel_gradient(explainer, scene.canvas, target.pick, method)
+    rule: Rule = "guided" if method == "guided" else "deconvnet"
+    colours = pixel_gradient(explainer, scene.canvas, target.pick, rule)
     return _Drawn(strongest(colours), colours)
 
 

@@ -56,7 +56,7 @@ def overlaid(explanation: Explanation, side: int = 0) -> np.ndarray:
     """
     side = side or max(explanation.picture.shape)
     if explanation.colours is not None:
-        return enlarged_to(_as_picture(explanation), side)
+        return enlarged_to(_as_picture(explanation.colours), side)
     picture = enlarged_to(explanation.picture, side)
     grey = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2).astype(np.float32)
     values = explanation.map
@@ -76,7 +76,7 @@ def overlaid(explanation: Explanation, side: int = 0) -> np.ndarray:
 def maps_npz(explanations: Sequence[Explanation]) -> dict[str, bytes]:
     """End of a file's name → content: one NumPy archive, method → (h, w) float32 in pixels of the picture."""
     content = io.BytesIO()
-    np.savez_compressed(content, **{one.method: one.map for one in explanations})
+    np.savez_compressed(content, **{one.method: one.map for one in explanations})  # type: ignore[arg-type]  # no method is called allow_pickle
     return {"maps.npz": content.getvalue()}
 
 
@@ -112,12 +112,12 @@ def _heat(share: np.ndarray) -> np.ndarray:
 
 def _signed(share: np.ndarray) -> np.ndarray:
     """(h, w) −1 to 1 → (h, w, 3) uint8 RGB: red above 0, blue below."""
-    return np.where(share[..., None] > 0, np.uint8([214, 30, 36]), np.uint8([32, 90, 210])).astype(np.uint8)
+    return np.where(share[..., None] > 0, np.array([214, 30, 36], np.uint8), np.array([32, 90, 210], np.uint8)).astype(np.uint8)
 
 
-def _as_picture(one: Explanation) -> np.ndarray:
+def _as_picture(colours: np.ndarray) -> np.ndarray:
     """The colours that came down, (h, w, 3) uint8; 128 is nothing."""
-    return signed_grey(one.colours, float(np.percentile(np.abs(one.colours), _STRONG)) or None)
+    return signed_grey(colours, float(np.percentile(np.abs(colours), _STRONG)) or None)
 
 
 def _marked(one: Explanation, drawn: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from cvtasks.insight.explaining.explainer import Explainer, Scene
 from cvtasks.networks.classifier import main_logits
 from cvtasks.tasks import Task
 from cvtasks.tasks.cells import cells
+from cvtasks.tasks.detect import Detect
 
 Pick = Callable[[Any], Any]
 """Logits, or activated outputs, (batch, ...) → one number a picture, (batch,)."""
@@ -103,8 +104,8 @@ def _of_localization(explainer: Explainer, scene: Scene, kind: str, number: int)
 
 
 def _of_detection(explainer: Explainer, scene: Scene, kind: str, number: int) -> Target:
-    boxes = scene.answer
-    if kind == "region" or not isinstance(boxes, Boxes):
+    boxes, task = scene.answer, explainer.task
+    if kind == "region" or not isinstance(boxes, Boxes) or not isinstance(task, Detect):
         raise _none_such(kind, " or box:N")
     if not len(boxes):
         raise UsageError(
@@ -129,7 +130,7 @@ def _of_detection(explainer: Explainer, scene: Scene, kind: str, number: int) ->
             )
     label = int(boxes.labels[chosen])
     cell = _cell(explainer, scene, boxes, chosen)
-    stride = int(cells(explainer.canvas, explainer.task.strides)[1][cell, 0])
+    stride = int(cells(explainer.canvas, task.strides)[1][cell, 0])
     name = boxes.names[chosen] if len(boxes) == 1 else f"{boxes.names[chosen]} box {chosen}"
     return Target(name, lambda logits: logits[:, cell, 4 + label], box=boxes.xyxy[chosen], stride=stride)
 

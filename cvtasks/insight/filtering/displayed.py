@@ -26,8 +26,7 @@ def displayed(response: np.ndarray, work: Work) -> Display:
     keep to brightness: beyond 0..255 is clipped or, where that would be much of the picture, all of it stretched. The legend says
     which.
     """
-    signed = isinstance(work, Filtering) and not work.relu
-    if signed and work.kernel.cells.sum() <= 1e-9 * np.abs(work.kernel.cells).sum():
+    if _answers_with_signs(work):
         most = float(np.percentile(np.abs(response), _WHITE_AT)) or float(np.abs(response).max()) or 1.0
         beyond = float((np.abs(response) > most).mean())
         clipped = f"; {_percent(beyond)} is beyond and clipped" if beyond else ""
@@ -41,6 +40,13 @@ def displayed(response: np.ndarray, work: Work) -> Display:
         return Display(_grey((response - least) * 255 / ((most - least) or 1.0)), legend)
     parts = [f"{_percent(share)} {what} clipped" for share, what in ((low, "below 0"), (high, "above 255")) if share]
     return Display(_grey(response), "black: 0, white: 255" + "".join(f"; {part}" for part in parts))
+
+
+def _answers_with_signs(work: Work) -> bool:
+    if not isinstance(work, Filtering) or work.relu:
+        return False
+    cells = work.kernel.cells
+    return bool(cells.sum() <= 1e-9 * np.abs(cells).sum())
 
 
 def _grey(values: np.ndarray) -> np.ndarray:

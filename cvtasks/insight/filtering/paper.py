@@ -64,7 +64,9 @@ class Paper:
                 self._pen.rectangle((left, top, left + CELL, top + CELL), fill, _LINE)
                 ink = PLAIN if np.dot(fill, (0.299, 0.587, 0.114)) < 128 else INK
                 self._pen.text((left + CELL / 2 - raised, top + CELL / 2 - raised), text, ink, font, anchor="mm")
-        for i, row in enumerate(corner.texts if corner else ()):
+        if corner is None:
+            return
+        for i, row in enumerate(corner.texts):
             for j, text in enumerate(row):
                 place = x + corner.left + j * corner.step + 0.94, y + corner.top + i * corner.step + 0.96
                 self._pen.text((place[0] * CELL, place[1] * CELL), text, MARK, text_font(10), anchor="rb")

@@ -75,8 +75,10 @@ class Filtering:
 
     def apply(self, image: np.ndarray) -> np.ndarray:
         """(h, w) or (h, w, c) → float64 of the same kind."""
-        how = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation, "mode": self.mode}
-        sums = convolve(image, self.kernel.cells, **how) / self.kernel.divisor + self.bias
+        sums = convolve(
+            image, self.kernel.cells, stride=self.stride, padding=self.padding, dilation=self.dilation, mode=self.mode
+        )
+        sums = sums / self.kernel.divisor + self.bias
         return np.maximum(sums, 0) if self.relu else sums
 
     def ground(self, channel: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from cvtasks.insight.units.places import axes_of, canvas_of, check_units, tapped
 from cvtasks.networks.classifier import main_logits
 from cvtasks.tasks import Task
 from cvtasks.tasks.cells import cells
+from cvtasks.tasks.detect import Detect
 
 OnStep = Callable[[int, int], None]
 """Is told how many steps of how many are done."""
@@ -117,7 +118,7 @@ def class_score(task: Task, classes: Sequence[str], name: str, canvas: tuple[int
     index = tuple(classes).index(name)
     if task.name == "segment":
         return lambda logits: keras.ops.mean(logits[..., index], axis=(1, 2))
-    if task.name == "detect":
+    if isinstance(task, Detect):
         centres, sizes = cells(canvas, task.strides)
         away = np.abs(centres - np.array(canvas[::-1], np.float32) / 2).max(axis=1)
         coarsest = sizes[:, 0] == sizes.max()
@@ -147,7 +148,10 @@ def _in_parts(
             outputs = run(x)
             return keras.ops.stack([one(outputs[i : i + 1])[0] for i, one in enumerate(own)])
 
-        parts.append(ascend(score, len(own), size, how, lambda step, before=before: on_step(before + step, total), seen))
+        def done(step: int, before: int = before) -> None:
+            on_step(before + step, total)
+
+        parts.append(ascend(score, len(own), size, how, done, seen))
     if not parts:
         raise UsageError("there must be at least one class or unit to make a picture for; got none.")
     return Ascended(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("images", "before", "after")))

@@ -187,9 +187,8 @@ def exciting_sheet(
             for one, gradient in zip(excited, projected[unit], strict=True)
         ]
         across = min(_ACROSS, len(patches))
-        pair = [grid(patches, across), grid(back, across)]
         numbers = f"{excited[0].value:.3g}" + (f" to {excited[-1].value:.3g}" if len(excited) > 1 else "")
-        tiles.append(Tile(_beside(*pair), f"unit {unit}\nanswers {numbers}"))
+        tiles.append(Tile(_beside(grid(patches, across), grid(back, across)), f"unit {unit}\nanswers {numbers}"))
     how = {
         "deconvnet": "projected by a deconvnet (Zeiler and Fergus 2014)",
         "guided": "projected by guided backpropagation (Springenberg et al. 2015)",

@@ -110,12 +110,12 @@ def _convolution(
 
     Two convolutions side by side, as the authors' two GPUs had them.
     """
+    names: tuple[str, ...] = (name,)
+    parts: tuple[keras.KerasTensor, ...] = (x,)
     if towers > 1:
         half = x.shape[-1] // 2
         names = (f"{name}_a", f"{name}_b")
         parts = (x[..., :half], x[..., half:])
-    else:
-        names, parts = (name,), (x,)
     seen = [
         keras.layers.Conv2D(
             channels // towers,
