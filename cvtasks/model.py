@@ -19,8 +19,8 @@ from cvtasks.recipe import Recipe, read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_folder
 
 if TYPE_CHECKING:
-    from cvtasks.networks.network import Network
     from cvtasks.inputs import GivenImage
+    from cvtasks.networks.network import Network
 
 EngineName = Literal["auto", "keras", "openvino"]
 Precision = Literal["auto", "f32", "bf16"]

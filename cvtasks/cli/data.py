@@ -11,9 +11,9 @@ from cvtasks.errors import DataError
 from cvtasks.text import dumps, table
 
 if TYPE_CHECKING:
-    from cvtasks.data.detection import BoxesSource
     from cvtasks.data import Source
     from cvtasks.data.check import Finding
+    from cvtasks.data.detection import BoxesSource
 
 data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets: check, stats, show, convert, get.")
 

@@ -16,6 +16,7 @@ from cvtasks.text import dumps
 if TYPE_CHECKING:
     import numpy as np
 
+    from cvtasks.insight.filtering.pooling import Pooling
     from cvtasks.insight.filtering.worked import Step, Work
 
 

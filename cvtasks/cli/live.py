@@ -34,7 +34,7 @@ class Watch:
     @contextmanager
     def opened(self, title: str) -> "Iterator[Viewer | None]":
         """The live view as long as the context lasts, if one was asked for."""
-        if self.show in ("", "none"):
+        if self.show == "" or self.show == "none":
             yield None
             return
         from cvtasks.media.viewer import open_viewer

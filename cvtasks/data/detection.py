@@ -76,8 +76,8 @@ class BoxesSource(Source):
         """The objects of one sample; its picture is not decoded."""
         return self._look(index)[0]
 
-    @property  # type: ignore[override]  # other sources set it; here it is known with `pictures`, which alone is set
-    def files(self) -> list[Path]:
+    @property
+    def files(self) -> list[Path]:  # type: ignore[override]  # set by other sources; here it follows from `pictures`
         """The pictures."""
         return self.pictures
 

@@ -14,7 +14,10 @@ _EVEN = 8.0  # both parameters of the Beta distribution of a mixture's shares: n
 
 
 def mosaic(
-    rng: np.random.Generator, samples: Sequence[Sample[Boxes]], crop: int, fit: Callable[[Sample[Boxes], tuple[int, int]], Sample[Boxes]]
+    rng: np.random.Generator,
+    samples: Sequence[Sample[Boxes]],
+    crop: int,
+    fit: Callable[[Sample[Boxes], tuple[int, int]], Sample[Boxes]],
 ) -> Sample[Boxes]:
     """Four samples around a random centre → one of (crop, crop).
 

@@ -158,7 +158,7 @@ def by_ffmpeg(source: str | io.BufferedIOBase, *limits: int) -> cv2.VideoCapture
     """What OpenCV's FFmpeg makes of a path, an address or something to read from; it may not be open."""
     with quiet_opencv():
         # The stubs name a class of C++ for what is read from; Python gives any stream.
-        return cv2.VideoCapture(source, cv2.CAP_FFMPEG, list(limits))  # type: ignore[call-overload]
+        return cv2.VideoCapture(source, cv2.CAP_FFMPEG, list(limits))  # type: ignore[arg-type]
 
 
 class Begun:

@@ -155,4 +155,5 @@ class SecureConnection(Connection):
     def connect(self) -> None:
         """Connect, and shake hands."""
         super().connect()  # through a proxy if there is one
-        self.sock.secure(ssl.create_default_context(), self._tunnel_host or self.host)  # type: ignore[union-attr]  # a TimedSocket
+        # `sock` is a TimedSocket, and typeshed leaves out `_tunnel_host`, the host behind a proxy.
+        self.sock.secure(ssl.create_default_context(), self._tunnel_host or self.host)  # type: ignore[union-attr,attr-defined]

@@ -1,6 +1,6 @@
 """PyAV (the extra `video`) as the decoder of files that OpenCV's FFmpeg opens and cannot decode, as it is with AV1."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +103,9 @@ def open_by_pyav(path: str, name: str, code: str, shown_s: float | None = None) 
     try:
         container = av.open(path, options={"protocol_whitelist": "file,crypto,data"})
     except (av.FFmpegError, OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise InputError(
-            f"A video must be one that can be opened; {name} is cut short or damaged: {getattr(error, "strerror", None) or error}. Save or fetch it again."
+            f"A video must be one that can be opened; {name} is cut short or damaged: {why}. Save or fetch it again."
         ) from error
     try:
         return PyAVCapture(container, _moving(container, name), shown_s)

@@ -52,7 +52,8 @@ def confusion(pictures: Sequence[tuple[Boxes, Boxes]], classes: int, threshold: 
         shown = shown.take(shown.scores >= threshold)
         boxes, objects = shown.xyxy.astype(np.float64), truth.xyxy.astype(np.float64)
         overlap, free = iou(boxes, objects), truth.counted
-        excused = np.where(truth.crowd, covered(boxes, objects), overlap >= least_iou)[:, ~truth.counted].any(axis=1)
+        reached = np.where(truth.crowd, covered(boxes, objects), overlap >= least_iou)[:, ~truth.counted]
+        excused = np.asarray(reached.any(axis=1))
         for label, row, pardon in zip(shown.labels, overlap, excused, strict=True):
             near = np.flatnonzero(free & (row >= least_iou))
             if near.size:

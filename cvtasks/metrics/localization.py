@@ -141,7 +141,7 @@ def _numbers(overlap: np.ndarray, same: np.ndarray) -> dict[str, float]:
     right = same & (overlap >= IOU)
     return {
         "top-1 localization accuracy": _mean(right[:, 0]),
-        "top-5 localization accuracy": _mean(right.any(axis=1)),
+        "top-5 localization accuracy": _mean(np.asarray(right.any(axis=1))),
         "mean IoU where the class is right": _mean(overlap[same[:, 0], 0]),
         "mean IoU": _mean(overlap[:, 0]),
         "top-1 accuracy": _mean(same[:, 0]),

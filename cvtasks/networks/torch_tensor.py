@@ -31,7 +31,10 @@ TENSOR, PARAMETER = "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_pa
 
 @dataclass(frozen=True)
 class Tensor:
-    """A dense tensor: numbers of a zip's member, which begins at a byte of it, from `offset` on, of which `order` names the axes, slowest first."""
+    """A dense tensor: numbers from `offset` on of a zip's member, which begins at a byte of the zip.
+
+    `order` names the axes, slowest first.
+    """
 
     member: Member
     begin: int
@@ -80,10 +83,8 @@ def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: Ord
     return Tensor(member, begin, dtype, brain, offset, shape, tuple(axes))
 
 
-def _storage(
-    about: Any, members: Mapping[str, Member], root: str, order: Order
-) -> tuple[Member, int, np.dtype, bool, int]:
-    """Return a storage's file and where it begins in the zip, the kind of its numbers, whether they are bfloat16, and how many there are."""
+def _storage(about: Any, members: Mapping[str, Member], root: str, order: Order) -> tuple[Member, int, np.dtype, bool, int]:
+    """Return a storage's member, where it begins, the kind of its numbers, whether they are bfloat16, and how many there are."""
     match about:
         case ("storage", Named(name=kind), str(key), str(), int(length)) if kind in STORAGES:
             dtype = np.dtype(STORAGES[kind]).newbyteorder(order)

@@ -63,7 +63,9 @@ class Saved:
         elif self.complete:
             raise DataError(f"every picture must have a record, if an empty one; {name!r} has none in {str(self.path)!r}.")
         # Only files of boxes may lack a picture: where it shows nothing.
-        return mine[0] if mine else Entry(name, f"{name!r} in {str(self.path)!r}", cast(Boxes, truth).take(np.zeros(0, np.int64)))
+        return (
+            mine[0] if mine else Entry(name, f"{name!r} in {str(self.path)!r}", cast(Boxes, truth).take(np.zeros(0, np.int64)))
+        )
 
     def check_empty(self) -> None:
         """Raise DataError if an entry belongs to no sample where that is a mistake: it is of another split or data set."""

@@ -46,7 +46,8 @@ def assign(xyxy: np.ndarray, canvas: tuple[int, int], strides: tuple[int, ...], 
     overlap = iou(np.concatenate([centres - half, centres + half], axis=1), xyxy)  # (n, m)
     middle = (xyxy[:, :2] + xyxy[:, 2:]) / 2
     distance = np.linalg.norm(centres[:, None] - middle[None], axis=2)
-    inside = ((centres[:, None] > xyxy[None, :, :2]) & (centres[:, None] < xyxy[None, :, 2:])).all(axis=2)
+    within = (centres[:, None] > xyxy[None, :, :2]) & (centres[:, None] < xyxy[None, :, 2:])
+    inside = np.asarray(within.all(axis=2))
     candidates = _candidates(distance, sizes[:, 0])
     chosen = overlap[candidates, np.arange(len(xyxy))]
     positive = np.zeros_like(inside)

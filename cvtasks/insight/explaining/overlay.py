@@ -112,7 +112,9 @@ def _heat(share: np.ndarray) -> np.ndarray:
 
 def _signed(share: np.ndarray) -> np.ndarray:
     """(h, w) −1 to 1 → (h, w, 3) uint8 RGB: red above 0, blue below."""
-    return np.where(share[..., None] > 0, np.array([214, 30, 36], np.uint8), np.array([32, 90, 210], np.uint8)).astype(np.uint8)
+    return np.where(share[..., None] > 0, np.array([214, 30, 36], np.uint8), np.array([32, 90, 210], np.uint8)).astype(
+        np.uint8
+    )
 
 
 def _as_picture(colours: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.architecture.arithmetic import same
 
-PADDINGS: dict[str, tuple[Literal["constant", "edge", "reflect", "symmetric", "wrap"], str]] = {  # name → what `numpy.pad` calls it, and what a row a b c looks like with two cells more on each side
+_Pad = Literal["constant", "edge", "reflect", "symmetric", "wrap"]  # what `numpy.pad` calls it
+PADDINGS: dict[str, tuple[_Pad, str]] = {  # name → that, and what a row a b c looks like with two cells more on each side
     "valid": ("constant", "a b c: nothing is added"),
     "zero": ("constant", "0 0 a b c 0 0: the result has the size of the input"),
     "replicate": ("edge", "a a a b c c c: the border is repeated"),

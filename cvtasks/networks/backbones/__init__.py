@@ -226,7 +226,7 @@ def freeze(backbone: "keras.Model", name: str, stride: int) -> None:
         layer.trainable = id(layer) not in frozen
 
 
-def _checked(size: tuple[int | None, int | None], name: str, row: Architecture) -> tuple[int | None, int | None]:
+def _checked(size: Any, name: str, row: Architecture) -> tuple[int | None, int | None]:
     """Return `size` if it is (height, width), each None or a side that fits the network."""
     if not isinstance(size, (tuple, list)) or len(size) != 2:
         least = max(row.least, 7 * row.strides[-1])
