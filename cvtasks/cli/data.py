@@ -168,6 +168,7 @@ def convert(
     check_folder(folder)
     opened = _open(source, "detect")
     name = split or (split_of(source)[1] or opened.split if opened.split else "train")
+    # Opened for detection, it is a source of boxes.
     for remark in [*opened.remarks(), *write(cast("BoxesSource", opened), to, folder, name)]:
         say(f"data: {remark}")
     say(f"{len(opened)} pictures → {folder}:{name}")

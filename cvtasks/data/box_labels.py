@@ -43,7 +43,7 @@ class BoxLabels(Source):
     def __len__(self) -> int:
         return len(self._boxes)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Labels]:
         sample = self._boxes[index]
         return Sample(sample.image, self.truth(index), sample.name)
 

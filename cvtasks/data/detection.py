@@ -65,7 +65,7 @@ class BoxesSource(Source):
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Boxes]:
         return Sample(read_picture(self.pictures[index]), self.truth(index), self.names[index])
 
     def name(self, index: int) -> str:

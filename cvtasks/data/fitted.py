@@ -70,7 +70,7 @@ class Part(Source):
     def __len__(self) -> int:
         return len(self._kept)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Answer]:
         return self._source[self._kept[index]]
 
     def name(self, index: int) -> str:
@@ -101,7 +101,7 @@ class Selected(Part):
                 f"{task.name} learns from {task.selection}; none of the {len(source)} pictures is one. Check the recipe's `classes`."
             )
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Answer]:
         sample = self._source[self._kept[index]]
         return replace(sample, image=self._task.prepare(sample.image), truth=self._selected(sample.truth))
 

@@ -45,7 +45,7 @@ class FileLabels(LabelsSource):
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Labels]:
         return Sample(read_picture(self.files[index]), self.truth(index), self.names[index])
 
     def name(self, index: int) -> str:
@@ -77,7 +77,7 @@ class ArrayLabels(LabelsSource):
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Labels]:
         image = self.images[index]
         rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
         return Sample(rgb, self.truth(index), self.name(index))

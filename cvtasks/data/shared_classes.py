@@ -105,7 +105,7 @@ class Renamed(Source):
     def __len__(self) -> int:
         return len(self._source)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Answer]:
         sample = self._source[index]
         return replace(sample, truth=renamed(sample.truth, self._names))
 

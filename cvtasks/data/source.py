@@ -68,7 +68,7 @@ class Source(ABC):
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def __getitem__(self, index: int) -> Sample: ...
+    def __getitem__(self, index: int) -> Sample[Answer]: ...
 
     def truth(self, index: int) -> Answer:
         """The truth of one sample alone."""
@@ -201,7 +201,7 @@ class MaskSource(Source):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Mask]:
         picture, _ = self.pairs[index]
         return Sample(read_picture(picture), self.truth(index), encodable(picture.stem))
 
@@ -316,7 +316,7 @@ class Remapped(Source):
     def __len__(self) -> int:
         return len(self._source)
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Sample[Answer]:
         sample = self._source[index]
         return replace(sample, truth=sample.truth.with_classes(self.classes, self._others))
 

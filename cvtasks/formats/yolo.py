@@ -183,9 +183,8 @@ def _texts(text: str, name: str) -> Any:
         document = None if node is None else plain(node)
     except (yaml.YAMLError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise DataError(f"{name!r} must be YAML; it is not: {error}. Correct it.") from error
-    if node is not None and isinstance(
-        document, dict
-    ):  # `test:` and `test: null` name no split, whereas a class may be called null
+    if node is not None and isinstance(document, dict):
+        # `test:` and `test: null` name no split, whereas a class may be called null.
         nothing = {key.value for key, value in node.value if value.tag.endswith(":null")}
         document = {key: value for key, value in document.items() if key not in nothing}
     return document

@@ -11,10 +11,7 @@ import ssl
 import threading
 import time
 from http.client import HTTPConnection
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from typing import Any, Protocol
 
 
 class Patience:
@@ -89,7 +86,7 @@ class _Timed(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+    def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(self._patience.left())
         return self._file.readinto(buffer)
 
