@@ -1,11 +1,14 @@
-"""The networks of a CNN course on Fashion-MNIST: one table of test accuracies, each by the program's own training.
+"""The networks of a CNN course on Fashion-MNIST: one table of test accuracies, each by the
+program's own training.
 
-    python benchmarks/classic_networks.py --data fashion-mnist -o runs/classics [--results FILE] [--only lenet5,resnet]
+    python benchmarks/classic_networks.py --data fashion-mnist -o runs/classics [--results FILE]
+    [--only lenet5,resnet]
 
-Every row is a recipe that differs from the others only in what `ROWS` says. The test pictures are looked at once, after the last
-epoch. A row whose runs take less than a quarter of an hour each on two cores is trained with three seeds, any other with one.
-Each finished run goes into `--results`, a JSON file; what is in there is not trained again, and a run that was broken off goes
-on from its checkpoint, so that the table can be made in pieces. Prints the table in Markdown.
+Every row is a recipe that differs from the others only in what `ROWS` says. The test images are
+looked at once, after the last epoch. A row whose runs take less than a quarter of an hour each on
+two cores is trained with three seeds, any other with one. Each finished run goes into `--results`,
+a JSON file; what is in there is not trained again, and a run that was broken off goes on from its
+checkpoint, so that the table can be made in pieces. Prints the table in Markdown.
 """
 
 import argparse
@@ -16,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from cvtasks.cli.output import start_keras
-from cvtasks.files import write_text
-from cvtasks.recipe import Recipe, parse_recipe
+from cvtasks.files.writing import write_text
+from cvtasks.recipe.recipe import Recipe, parse_recipe
 
 METRIC = "top-1 accuracy"
 
@@ -32,7 +35,8 @@ class Row:
         size: side of the network's input; Fashion-MNIST has 28, and is enlarged for 32.
         seeds: how often it is trained.
         norm: its recipe's normalisation, "" for the network's own.
-        task, data, train: what its recipe's tables `[classify]`, `[data]` and `[train]` have of their own.
+        task, data, train: what its recipe's tables `[classify]`, `[data]` and `[train]` have of
+            their own.
     """
 
     title: str
@@ -73,9 +77,23 @@ ROWS = {
         task={**OWN, "dropout": 0.5},
     ),
     "nin": Row(
-        "NiN", "Lin 2013", "half the channels, batch norm", "nin-050", 32, 8, norm="batch", task={**OWN, "dropout": 0.3}
+        "NiN",
+        "Lin 2013",
+        "half the channels, batch norm",
+        "nin-050",
+        32,
+        8,
+        norm="batch",
+        task={**OWN, "dropout": 0.3},
     ),
-    "vgg": Row("VGG-11", "Simonyan 2014", "half the channels, batch norm, pooled head", "vgg11-bn-050", 32, 20),
+    "vgg": Row(
+        "VGG-11",
+        "Simonyan 2014",
+        "half the channels, batch norm, pooled head",
+        "vgg11-bn-050",
+        32,
+        20,
+    ),
     "googlenet": Row(
         "GoogLeNet",
         "Szegedy 2014",
@@ -90,7 +108,13 @@ ROWS = {
 
 def recipe(row: Row, data: str, names: tuple[str, ...], seed: int) -> Recipe:
     """The row's whole recipe."""
-    train = {"batch": 128, "learning_rate": 0.002, "weight_decay": 0.05, "precision": "f32", "ema": 0.999}
+    train = {
+        "batch": 128,
+        "learning_rate": 0.002,
+        "weight_decay": 0.05,
+        "precision": "f32",
+        "ema": 0.999,
+    }
     return parse_recipe(
         {
             "task": "classify",
@@ -108,7 +132,13 @@ def recipe(row: Row, data: str, names: tuple[str, ...], seed: int) -> Recipe:
                 "border": "edge",
                 **row.data,
             },
-            "train": {**train, "epochs": row.epochs, "validate_every": row.epochs, "seed": seed, **row.train},
+            "train": {
+                **train,
+                "epochs": row.epochs,
+                "validate_every": row.epochs,
+                "seed": seed,
+                **row.train,
+            },
         }
     )
 
@@ -116,11 +146,24 @@ def recipe(row: Row, data: str, names: tuple[str, ...], seed: int) -> Recipe:
 def main() -> None:
     """Train what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default="fashion-mnist", help="the folder of idx files, or what `data get` has fetched")
-    parser.add_argument("-o", "--output", type=Path, default=Path("runs/classics"), help="where the runs go")
-    parser.add_argument("--results", type=Path, default=Path(__file__).with_suffix(".json"), help="what has been measured")
+    parser.add_argument(
+        "--data",
+        default="fashion-mnist",
+        help="the folder of idx files, or what `data get` has fetched",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("runs/classics"), help="where the runs go"
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path(__file__).with_suffix(".json"),
+        help="what has been measured",
+    )
     parser.add_argument("--only", default=",".join(ROWS), help="rows, separated by commas")
-    parser.add_argument("--table", action="store_true", help="print the table of what there is, and train nothing")
+    parser.add_argument(
+        "--table", action="store_true", help="print the table of what there is, and train nothing"
+    )
     options = parser.parse_args()
     unknown = [key for key in options.only.split(",") if key not in ROWS]
     if unknown:
@@ -131,7 +174,9 @@ def main() -> None:
             name = f"{key}-{seed}"
             if name not in results:
                 command = f"python benchmarks/classic_networks.py --only {key}"
-                results[name] = measure(ROWS[key], options.data, options.output / name, seed, command)
+                results[name] = measure(
+                    ROWS[key], options.data, options.output / name, seed, command
+                )
                 write_text(options.results, json.dumps(results, indent=1, sort_keys=True) + "\n")
     print(table(results))
 
@@ -142,9 +187,9 @@ def measure(row: Row, data: str, folder: Path, seed: int, command: str) -> dict[
     from cvtasks.answers import Labels
     from cvtasks.data import open_source
     from cvtasks.networks.build import build_network
-    from cvtasks.run import run
-    from cvtasks.run_folder import machine
-    from cvtasks.training import Report
+    from cvtasks.training.loop import Report
+    from cvtasks.training.run import run
+    from cvtasks.training.run_folder import machine
 
     names = open_source(data, "train", Labels).classes
     its = recipe(row, data, names, seed)
@@ -167,18 +212,28 @@ def measure(row: Row, data: str, folder: Path, seed: int, command: str) -> dict[
 def table(results: dict[str, Any]) -> str:
     """The Markdown table of what has been measured."""
     lines = [
-        "| network | paper | differs from it | parameters | epochs | minutes a run | accuracy on the 10,000 test pictures |",
+        "| network | paper | differs from it | parameters | epochs | minutes a run | accuracy on "
+        "the 10,000 test images |",
         "|---|---|---|---|---|---|---|",
     ]
     for key, row in ROWS.items():
-        runs = [results[f"{key}-{seed}"] for seed in range(1, row.seeds + 1) if f"{key}-{seed}" in results]
+        runs = [
+            results[f"{key}-{seed}"]
+            for seed in range(1, row.seeds + 1)
+            if f"{key}-{seed}" in results
+        ]
         if not runs:
             continue
         scores = [one[METRIC] for one in runs]
-        spread = f" ± {statistics.stdev(scores):.4f} ({len(runs)} seeds)" if len(runs) > 1 else " (one seed)"
+        spread = (
+            f" ± {statistics.stdev(scores):.4f} ({len(runs)} seeds)"
+            if len(runs) > 1
+            else " (one seed)"
+        )
         minutes = statistics.mean(one["minutes"] for one in runs)
         lines.append(
-            f"| {row.title} | {row.paper} | {row.note} | {runs[0]['parameters']:,} | {runs[0]['epochs']} | {minutes:.0f} "
+            f"| {row.title} | {row.paper} | {row.note} | {runs[0]['parameters']:,} | "
+            f"{runs[0]['epochs']} | {minutes:.0f} "
             f"| {statistics.mean(scores):.4f}{spread} |"
         )
     machines = sorted({one["machine"] for one in results.values()})

@@ -1,6 +1,8 @@
-"""What the benchmarks share: contestants that take turns, medians, a table, and one JSON line at the end.
+"""What the benchmarks share: contestants that take turns, medians, a table, and one JSON line at
+the end.
 
-A speed is always a ratio against a peer in the same run; seconds alone say more about the machine than about the program.
+A speed is always a ratio against a peer in the same run; seconds alone say more about the machine
+than about the program.
 """
 
 import json
@@ -13,18 +15,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cvtasks.media.pictures import read_picture
+from cvtasks.media.images import read_image
 
 Times = dict[str, list[float]]
 """Contestant → seconds of each of its calls."""
 
 
 def interleaved(
-    contestants: Mapping[str, Callable[[], object]], runs: int, block: int = 1, clock: Callable[[], float] = time.perf_counter
+    contestants: Mapping[str, Callable[[], object]],
+    runs: int,
+    block: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Times:
-    """Call each contestant `runs` times, in turns of `block` calls, so that a busy machine slows all of them alike.
+    """Call each contestant `runs` times, in turns of `block` calls, so that a busy machine slows
+    all of them alike.
 
-    One call of each goes before and is not counted. `clock=time.process_time` counts the work of all threads instead.
+    One call of each goes before and is not counted. `clock=time.process_time` counts the work of
+    all threads instead.
     """
     for call in contestants.values():
         call()
@@ -39,12 +46,19 @@ def interleaved(
 
 
 def medians(times: Times, items: Mapping[str, int] | None = None) -> dict[str, float]:
-    """Contestant → median seconds of a call, or of one item where a call of it does `items` of them."""
-    return {name: statistics.median(values) / (items or {}).get(name, 1) for name, values in times.items()}
+    """Contestant → median seconds of a call, or of one item where a call of it does `items` of
+    them.
+    """
+    return {
+        name: statistics.median(values) / (items or {}).get(name, 1)
+        for name, values in times.items()
+    }
 
 
 def print_times(title: str, times: Times, items: Mapping[str, int] | None = None) -> None:
-    """Print median, fastest and slowest of each contestant, in milliseconds of a call or of one item."""
+    """Print median, fastest and slowest of each contestant, in milliseconds of a call or of one
+    item.
+    """
     print(f"{title:<36}  median ms   fastest   slowest")
     for name, median in medians(times, items).items():
         count = (items or {}).get(name, 1)
@@ -54,22 +68,33 @@ def print_times(title: str, times: Times, items: Mapping[str, int] | None = None
 
 def report(benchmark: str, target: Mapping[str, str], **measured: object) -> None:
     """Print the JSON line: what was measured, the target of each number, and the machine."""
-    from cvtasks.run_folder import machine  # loads Keras: never before the measurement
+    from cvtasks.training.run_folder import machine  # loads Keras: never before the measurement
 
-    print(json.dumps({"benchmark": benchmark, **measured, "target": dict(target), "machine": machine()}))
+    print(
+        json.dumps(
+            {"benchmark": benchmark, **measured, "target": dict(target), "machine": machine()}
+        )
+    )
 
 
 def photographs(width: int, height: int, count: int) -> list[np.ndarray]:
-    """`count` pictures (height, width, 3) uint8: those of `$CVTASKS_DATA/photos` in turn, or else made ones."""
+    """`count` images (height, width, 3) uint8: those of `$CVTASKS_DATA/photos` in turn, or else
+    made ones.
+    """
     folder = Path(os.environ.get("CVTASKS_DATA", "")) / "photos"
     found = sorted(folder.iterdir()) if "CVTASKS_DATA" in os.environ and folder.is_dir() else []
     if not found:
-        return [made_picture(width, height, seed) for seed in range(count)]
-    scaled = [cv2.resize(read_picture(path), (width, height), interpolation=cv2.INTER_AREA) for path in found[:count]]
+        return [made_image(width, height, seed) for seed in range(count)]
+    scaled = [
+        cv2.resize(read_image(path), (width, height), interpolation=cv2.INTER_AREA)
+        for path in found[:count]
+    ]
     return [scaled[i % len(scaled)] for i in range(count)]
 
 
-def made_picture(width: int, height: int, seed: int = 0) -> np.ndarray:
-    """A smooth random picture (height, width, 3) uint8 with about as much detail as a photograph."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (max(1, height // 6), max(1, width // 6), 3), np.uint8)
+def made_image(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """A smooth random image (height, width, 3) uint8 with about as much detail as a photograph."""
+    coarse = np.random.default_rng(seed).integers(
+        0, 256, (max(1, height // 6), max(1, width // 6), 3), np.uint8
+    )
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -2,11 +2,13 @@
 
     python benchmarks/exact_resume.py [--kills 5] [--seed 0]
 
-For segment and detect, with 0 and 2 loader workers: a small network learns drawn shapes once without a stop, and once more while
-`kill -9` hits it after random steps, so many times, each time followed by another start. Everything that has a state takes part:
-dropout, augmentation, mosaics, a moving average, accumulated gradients, a stage in which layers are frozen, the best score. Wanted: equal
-SHA-256 of the best weights, equal variables in the checkpoint (weights, optimizer, random states) and an equal history (but for its
-seconds), whatever the number of workers: 20 of 20 kills. Takes about eight minutes on two cores.
+For segment and detect, with 0 and 2 loader workers: a small network learns drawn shapes once
+without a stop, and once more while `kill -9` hits it after random steps, so many times, each time
+followed by another start. Everything that has a state takes part: dropout, augmentation, mosaics, a
+moving average, accumulated gradients, a stage in which layers are frozen, the best score. Wanted:
+equal SHA-256 of the best weights, equal variables in the checkpoint (weights, optimizer, random
+states) and an equal history (but for its seconds), whatever the number of workers: 20 of 20 kills.
+Takes about eight minutes on two cores.
 """
 
 import argparse
@@ -24,21 +26,21 @@ import numpy as np
 from compare import report
 
 from cvtasks.answers import Boxes
-from cvtasks.checkpoint import read_progress
-from cvtasks.drawing import voc_palette
-from cvtasks.files import sha256
+from cvtasks.drawing.annotate import voc_palette
+from cvtasks.files.writing import sha256
 from cvtasks.formats.voc import voc_xml
-from cvtasks.media.pictures import write_mask, write_picture
-from cvtasks.networks.safetensors_file import read_safetensors
+from cvtasks.media.images import write_image, write_mask
+from cvtasks.training.checkpoint import read_progress
+from cvtasks.weights.safetensors_file import read_safetensors
 
 _CLASSES = ("square", "disc")
 _EPOCHS, _STEPS = 4, 6
 _CHILD = """
 import sys
 from pathlib import Path
-from cvtasks.recipe import read_recipe
-from cvtasks.run import open_sources
-from cvtasks.training import Report, train
+from cvtasks.recipe.recipe import read_recipe
+from cvtasks.training.run import open_sources
+from cvtasks.training.loop import Report, train
 recipe = read_recipe(sys.argv[1], [f"data.workers={sys.argv[3]}"])
 sources = open_sources(recipe, Report())
 def on_step(epoch, step, *_):
@@ -68,7 +70,8 @@ def main() -> None:
                 done = sum(run(root, task, name, workers, moment) is None for moment in moments)
                 same = run(root, task, name, workers) == whole
                 print(
-                    f"{task}, {workers} workers: killed after steps {moments} of {last}; {'equal' if same else 'NOT EQUAL'}",
+                    f"{task}, {workers} workers: killed after steps {moments} of {last}; "
+                    f"{'equal' if same else 'NOT EQUAL'}",
                     flush=True,
                 )
                 kills, good = kills + done, good + done * same
@@ -77,11 +80,15 @@ def main() -> None:
 
 
 def run(root: Path, task: str, name: str, workers: int, moment: int | None = None) -> tuple | None:
-    """Start a run or go on with it; kill it after the step `moment`, counted over all epochs. What it is at its end, or None."""
+    """Start a run or go on with it; kill it after the step `moment`, counted over all epochs. What
+    it is at its end, or None.
+    """
     folder = root / f"{task}-{name}"
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-c", _CHILD, str(root / f"{task}.toml"), str(folder), str(workers)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
         for line in child.stdout or ():
             if line.startswith("done"):
                 break
@@ -95,7 +102,10 @@ def run(root: Path, task: str, name: str, workers: int, moment: int | None = Non
     if child.returncode:
         raise SystemExit(f"a run ended with {child.returncode}: {said[-2000:]}")
     progress = read_progress(folder / "last.safetensors")
-    history = [{key: value for key, value in row.items() if key != "seconds"} for row in progress["history"]]
+    history = [
+        {key: value for key, value in row.items() if key != "seconds"}
+        for row in progress["history"]
+    ]
     state = hashlib.sha256()
     for key, stored in sorted(read_safetensors(folder / "last.safetensors").items()):
         state.update(key.encode() + stored.read().tobytes())
@@ -108,15 +118,19 @@ def recipe(task: str, data: Path) -> str:
     classes = [*(["background"] if task == "segment" else []), *_CLASSES]
     mosaic = "mosaic = 0.5\nclose_mosaic = 1\n" if task == "detect" else ""
     return (
-        f'task = "{task}"\nbackbone = "tiny"\nsize = 64\nclasses = {json.dumps(classes)}\n[{task}]\n{own}\n'
+        f'task = "{task}"\nbackbone = "tiny"\nsize = 64\nclasses = '
+        f"{json.dumps(classes)}\n[{task}]\n{own}\n"
         f'[data]\npath = "{data}"\nscale = [0.8, 1.2]\nsides = [64, 96]\n{mosaic}'
-        f"[train]\nepochs = {_EPOCHS}\nbatch = 4\nema = 0.9\naccumulate = 2\nlearning_rate = 0.003\n"
+        f"[train]\nepochs = {_EPOCHS}\nbatch = 4\nema = 0.9\naccumulate = 2\nlearning_rate = "
+        "0.003\n"
         'freeze = [[0, 2], [2, 0]]\nprecision = "f32"\n'
     )
 
 
 def make(root: Path) -> None:
-    """Squares and discs: 24 pictures to train, 6 to validate; in `detect` with boxes, in `segment` with masks."""
+    """Squares and discs: 24 images to train, 6 to validate; in `detect` with boxes, in `segment`
+    with masks.
+    """
     rng = np.random.default_rng(0)
     boxes, masks = root / "detect", root / "segment"
     for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
@@ -127,20 +141,35 @@ def make(root: Path) -> None:
     for split, count in (("train", _STEPS * 4), ("val", 6)):
         names = [f"{split}{number:02d}" for number in range(count)]
         for name in names:
-            image, ids = rng.integers(0, 60, (64, 80, 3), dtype=np.uint8), np.zeros((64, 80), np.uint8)
-            x, y, radius, kind = (int(rng.integers(*bounds)) for bounds in ((20, 60), (20, 44), (8, 18), (0, 2)))
+            image, ids = (
+                rng.integers(0, 60, (64, 80, 3), dtype=np.uint8),
+                np.zeros((64, 80), np.uint8),
+            )
+            x, y, radius, kind = (
+                int(rng.integers(*bounds)) for bounds in ((20, 60), (20, 44), (8, 18), (0, 2))
+            )
             shape = np.zeros((64, 80), np.uint8)
             if kind:
                 cv2.circle(shape, (x, y), radius, 1, -1)
             else:
                 cv2.rectangle(shape, (x - radius, y - radius), (x + radius, y + radius), 1, -1)
             image[shape > 0], ids[shape > 0] = (220, 60, 60) if kind else (60, 60, 220), kind + 1
-            for path in (boxes / "JPEGImages" / f"{name}.jpg", masks / "images" / split / f"{name}.jpg"):
-                write_picture(path, image)
+            for path in (
+                boxes / "JPEGImages" / f"{name}.jpg",
+                masks / "images" / split / f"{name}.jpg",
+            ):
+                write_image(path, image)
             write_mask(masks / "masks" / split / f"{name}.png", ids, voc_palette())
-            box = Boxes.of([[x - radius, y - radius, x + radius + 1, y + radius + 1]], [kind], _CLASSES, (64, 80))
+            box = Boxes.of(
+                [[x - radius, y - radius, x + radius + 1, y + radius + 1]],
+                [kind],
+                _CLASSES,
+                (64, 80),
+            )
             (boxes / "Annotations" / f"{name}.xml").write_text(voc_xml(box, f"{name}.jpg"))
-        (boxes / "ImageSets" / "Main" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+        (boxes / "ImageSets" / "Main" / f"{split}.txt").write_text(
+            "".join(f"{name}\n" for name in names)
+        )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python benchmarks/explain_speed.py [--model MODEL] [--runs 15]
 
-- `explain_scene` with Grad-CAM at the backbone's coarsest map, the explainer made before, against one forward and backward
-  pass of the whole network: the gradient of the same score with respect to the picture.
+- `explain_scene` with Grad-CAM at the backbone's coarsest map, the explainer made before, against
+  one forward and backward pass of the whole network: the gradient of the same score with respect to
+  the image.
 
 Takes about a minute.
 """
@@ -19,7 +20,9 @@ TARGET = {"Grad-CAM / one forward and backward pass": "<= 3"}
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="classify-mobilenet-voc", help="a name of the zoo or a folder")
+    parser.add_argument(
+        "--model", default="classify-mobilenet-voc", help="a name of the zoo or a folder"
+    )
     parser.add_argument("--runs", type=int, default=15, help="calls of each (default: 15)")
     options = parser.parse_args()
     from cvtasks.insight.explaining.explainer import Explainer
@@ -41,7 +44,11 @@ def main() -> None:
     )
     print_times(f"explain, {options.model}", times)
     middle = medians(times)
-    report("explain_speed", TARGET, ratio={next(iter(TARGET)): round(middle[names[0]] / middle[names[1]], 3)})
+    report(
+        "explain_speed",
+        TARGET,
+        ratio={next(iter(TARGET)): round(middle[names[0]] / middle[names[1]], 3)},
+    )
 
 
 if __name__ == "__main__":

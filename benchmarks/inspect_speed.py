@@ -2,9 +2,10 @@
 
     python benchmarks/inspect_speed.py [--network resnet50] [--runs 7]
 
-In turns within one process, so that Keras is loaded for both: keras.applications' own function with random weights, and what
-`cvtasks inspect` does: build the network without values, walk through it once, and make the table (at most 1.5 times as long).
-Beside it are printed the same with random weights, as --effective needs them, and how long the walk and the table alone take.
+In turns within one process, so that Keras is loaded for both: keras.applications' own function with
+random weights, and what `cvtasks inspect` does: build the network without values, walk through it
+once, and make the table (at most 1.5 times as long). Beside it are printed the same with random
+weights, as --effective needs them, and how long the walk and the table alone take.
 """
 
 import argparse
@@ -12,20 +13,30 @@ import argparse
 from compare import interleaved, medians, print_times, report
 
 TARGET = {"inspect / keras build": "<= 1.5"}
-PUBLISHED = {"resnet50": "ResNet50", "resnet101": "ResNet101", "resnet152": "ResNet152", "mobilenet": "MobileNet"}
+PUBLISHED = {
+    "resnet50": "ResNet50",
+    "resnet101": "ResNet101",
+    "resnet152": "ResNet152",
+    "mobilenet": "MobileNet",
+}
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", default="resnet50", choices=PUBLISHED, help="of those that keras.applications has, too")
+    parser.add_argument(
+        "--network",
+        default="resnet50",
+        choices=PUBLISHED,
+        help="of those that keras.applications has, too",
+    )
     parser.add_argument("--runs", type=int, default=7, help="calls of each kind (default: 7)")
     options = parser.parse_args()
     import keras
 
-    from cvtasks.insight.architecture.inspection import inspect_network
-    from cvtasks.insight.architecture.listing import table
-    from cvtasks.insight.subjects import subject
+    from cvtasks.insight.inspecting.inspect import inspect_network
+    from cvtasks.insight.inspecting.table import table
+    from cvtasks.insight.open import subject
 
     ready = subject(options.network).network
 
@@ -50,7 +61,10 @@ def main() -> None:
     times = interleaved(contestants, options.runs)
     print_times(f"inspect {options.network}", times)
     middle = medians(times)
-    ratio = {f"{name} / keras build": round(middle[name] / middle["keras build"], 3) for name in list(contestants)[1:]}
+    ratio = {
+        f"{name} / keras build": round(middle[name] / middle["keras build"], 3)
+        for name in list(contestants)[1:]
+    }
     report("inspect_speed", TARGET, ratio=ratio)
 
 

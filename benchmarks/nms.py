@@ -1,9 +1,11 @@
-"""Non-maximum suppression as the detector does it, from the network's output to `Boxes`, against NumPy.
+"""Non-maximum suppression as the detector does it, from the network's output to `Boxes`, against
+NumPy.
 
     python benchmarks/nms.py [--runs 200]
 
-8,400 cells × 20 classes, as of a 640-pixel detector on Pascal VOC, whose scores leave about 84, 840 or all 168,000 candidates.
-Wanted: `boxes.nms` at most 2 ms for the candidates it is given (1,000 at most), and the same boxes as the loop in NumPy.
+8,400 cells × 20 classes, as of a 640-pixel detector on Pascal VOC, whose scores leave about 84, 840
+or all 168,000 candidates. Wanted: `boxes.nms` at most 2 ms for the candidates it is given (1,000 at
+most), and the same boxes as the loop in NumPy.
 """
 
 import argparse
@@ -12,8 +14,8 @@ from functools import partial
 import numpy as np
 from compare import interleaved, medians, print_times, report
 
-from cvtasks.boxes import areas, clip, intersections, nms
-from cvtasks.letterbox import Letterbox
+from cvtasks.geometry.boxes import areas, clip, intersections, nms
+from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.tasks.detect import Detect
 
 CANVAS = (640, 640)
@@ -24,7 +26,9 @@ IOU = 0.6
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=200, help="calls of each contestant (default: 200)")
+    parser.add_argument(
+        "--runs", type=int, default=200, help="calls of each contestant (default: 200)"
+    )
     options = parser.parse_args()
     task, letterbox = Detect(nms=IOU, most=300), Letterbox(CANVAS, CANVAS)
     milliseconds, ratio, target = {}, {}, {}
@@ -43,7 +47,9 @@ def main() -> None:
         title = f"{candidates:,} of 168,000 candidates"
         print_times(title, times)
         each = medians(times)
-        milliseconds |= {f"{title}: {name}": round(1000 * seconds, 3) for name, seconds in each.items()}
+        milliseconds |= {
+            f"{title}: {name}": round(1000 * seconds, 3) for name, seconds in each.items()
+        }
         ratio[f"{title}: NumPy / boxes.nms"] = round(each["loop in NumPy"] / each["boxes.nms"], 2)
         target[f"{title}: boxes.nms"] = "<= 2 ms"
     report("nms", target, milliseconds=milliseconds, ratio=ratio)
@@ -55,12 +61,18 @@ def made_output(task: Detect, candidates: int) -> np.ndarray:
     output = rng.uniform(0, task.floor / 2, task.output_shape(CANVAS, CLASSES)).astype(np.float32)
     output[:, :4] = rng.uniform(1, 6, (len(output), 4))
     flat = output[:, 4:].reshape(-1).copy()
-    flat[rng.choice(len(flat), min(candidates, len(flat)), replace=False)] = rng.permutation(min(candidates, len(flat))) + 1
-    output[:, 4:] = np.where(flat >= 1, task.floor + flat / len(flat) * 0.9, flat).reshape(len(output), -1)
+    flat[rng.choice(len(flat), min(candidates, len(flat)), replace=False)] = (
+        rng.permutation(min(candidates, len(flat))) + 1
+    )
+    output[:, 4:] = np.where(flat >= 1, task.floor + flat / len(flat) * 0.9, flat).reshape(
+        len(output), -1
+    )
     return output
 
 
-def best(output: np.ndarray, task: Detect, letterbox: Letterbox) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def best(
+    output: np.ndarray, task: Detect, letterbox: Letterbox
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The boxes that suppression is given: xyxy (n, 4), scores and labels (n,)."""
     found = task.decode(output, letterbox, CLASSES)  # for its size only
     everything = Detect(nms=1.0, most=1000).decode(output, letterbox, CLASSES)

@@ -1,11 +1,13 @@
-"""One exported graph, three runtimes: OpenVINO (what cvtasks runs), ONNX Runtime and OpenCV's DNN module.
+"""One exported graph, three runtimes: OpenVINO (what cvtasks runs), ONNX Runtime and OpenCV's DNN
+module.
 
     pip install tf2onnx onnxruntime
     python benchmarks/runtimes.py [--model detect-mobilenet-voc] [--runs 60]
 
-The network with its activation is exported once, as ONNX, by Keras on TensorFlow, and all three read that file; beside them
-runs the graph that the model folder ships, in float32 and, where the CPU computes in it, in bfloat16. One canvas at a time,
-all cores, in turns. Their outputs are compared first. No target: it says whether the choice of the engine was right.
+The network with its activation is exported once, as ONNX, by Keras on TensorFlow, and all three
+read that file; beside them runs the graph that the model folder ships, in float32 and, where the
+CPU computes in it, in bfloat16. One canvas at a time, all cores, in turns. Their outputs are
+compared first. No target: it says whether the choice of the engine was right.
 """
 
 import argparse
@@ -20,27 +22,29 @@ import keras
 import numpy as np
 from compare import interleaved, medians, photographs, print_times, report
 
-from cvtasks.engines.with_openvino import core, has_bf16
-from cvtasks.letterbox import Letterbox
+from cvtasks.engines.openvino_engine import core, has_bf16
+from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.model import load, load_network
 from cvtasks.networks.build import activated
-from cvtasks.recipe import read_recipe
+from cvtasks.recipe.recipe import read_recipe
 from cvtasks.zoo import RECIPE, model_folder
 
 Run = Callable[[np.ndarray], np.ndarray]
-"""(1, H, W, 3) float32 → the output of one picture."""
+"""(1, H, W, 3) float32 → the output of one image."""
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="detect-mobilenet-voc", help="a name of the zoo or a folder")
+    parser.add_argument(
+        "--model", default="detect-mobilenet-voc", help="a name of the zoo or a folder"
+    )
     parser.add_argument("--runs", type=int, default=60, help="calls of each (default: 60)")
     options = parser.parse_args()
     folder = model_folder(options.model)
     recipe = read_recipe(folder / RECIPE)
-    picture = photographs(640, 480, 1)[0]
-    canvas = Letterbox(picture.shape[:2], recipe.canvas).image(picture)
+    photo = photographs(640, 480, 1)[0]
+    canvas = Letterbox(photo.shape[:2], recipe.canvas).image(photo)
     given = np.ascontiguousarray(canvas[None], np.float32)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "graph.onnx"
@@ -52,23 +56,34 @@ def main() -> None:
         }
     for precision in ("f32", "bf16") if has_bf16() else ("f32",):
         engine = load(folder, engine="openvino", precision=precision).engine
-        runs[f"cvtasks' engine, {precision}"] = lambda image, engine=engine: next(engine.stream([image[0].astype(np.uint8)]))
+        runs[f"cvtasks' engine, {precision}"] = lambda image, engine=engine: next(
+            engine.stream([image[0].astype(np.uint8)])
+        )
     expected = runs["ONNX Runtime"](given)
     for name, run in runs.items():
         apart = float(np.abs(run(given) - expected).max())
         print(f"{name:<26} differs by at most {apart:.2g} from ONNX Runtime")
-    times = interleaved({name: lambda run=run: run(given) for name, run in runs.items()}, options.runs, block=5)
-    print_times(f"{options.model}, {recipe.size} px, one picture", times)
+    times = interleaved(
+        {name: lambda run=run: run(given) for name, run in runs.items()}, options.runs, block=5
+    )
+    print_times(f"{options.model}, {recipe.size} px, one image", times)
     each = medians(times)
     ours = each["cvtasks' engine, f32"]
     report(
-        "runtimes", {}, ratio={f"{name} / cvtasks' engine, f32": round(seconds / ours, 2) for name, seconds in each.items()}
+        "runtimes",
+        {},
+        ratio={
+            f"{name} / cvtasks' engine, f32": round(seconds / ours, 2)
+            for name, seconds in each.items()
+        },
     )
 
 
 def export(network: keras.Model, file: Path) -> None:
     """Write the network as ONNX."""
-    signature = [keras.InputSpec(shape=(1, *network.input_shape[1:]), dtype="float32", name="image")]
+    signature = [
+        keras.InputSpec(shape=(1, *network.input_shape[1:]), dtype="float32", name="image")
+    ]
     with contextlib.redirect_stdout(io.StringIO()):
         network.export(file, format="onnx", verbose=False, input_signature=signature)
 

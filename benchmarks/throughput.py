@@ -1,17 +1,19 @@
-"""Pictures a second in a steady stream, from pictures in memory to answers at their own size.
+"""Images a second in a steady stream, from images in memory to answers at their own size.
 
-    python benchmarks/throughput.py [--model MODEL] [--runs 7] [--pictures 48]
+    python benchmarks/throughput.py [--model MODEL] [--runs 7] [--images 48]
 
 `Model.predict_many` (letterbox, compiled graph, decode) against
 
-- a bare OpenVINO loop over the same graph, precision and element types, on inputs that are already letterboxed, its
-  outputs dropped: one call after the other as compiled for latency, and the fastest such loop there is, a queue of
-  requests as compiled for throughput. Wanted: at least 0.95 times as fast as either; the rest is what cvtasks costs.
-- `keras.Model.predict` of one picture after the other, float32, inputs already letterboxed floats: what one writes
-  without cvtasks. Wanted: at least 6 times as fast in bfloat16 and twice in float32.
+- a bare OpenVINO loop over the same graph, precision and element types, on inputs that are already
+  letterboxed, its outputs dropped: one call after the other as compiled for latency, and the
+  fastest such loop there is, a queue of requests as compiled for throughput. Wanted: at least 0.95
+  times as fast as either; the rest is what cvtasks costs.
+- `keras.Model.predict` of one image after the other, float32, inputs already letterboxed floats:
+  what one writes without cvtasks. Wanted: at least 6 times as fast in bfloat16 and twice in
+  float32.
 
-Then the processor time, of all threads, that letterbox, engine and decode take for one picture. The pictures are those of
-`$CVTASKS_DATA/photos`, or made ones. Takes about four minutes.
+Then the processor time, of all threads, that letterbox, engine and decode take for one image. The
+images are those of `$CVTASKS_DATA/photos`, or made ones. Takes about four minutes.
 """
 
 import argparse
@@ -26,11 +28,11 @@ import numpy as np
 from compare import Times, interleaved, medians, photographs, print_times, report
 
 from cvtasks.engines.constants import unpack
-from cvtasks.engines.with_openvino import CONSTANTS, GRAPH, has_bf16, ov
-from cvtasks.letterbox import Letterbox
+from cvtasks.engines.openvino_engine import CONSTANTS, GRAPH, has_bf16, ov
+from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.model import Model, load, load_network
 from cvtasks.networks.build import activated
-from cvtasks.recipe import read_recipe
+from cvtasks.recipe.recipe import read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder
 
 SIZES = ((500, 375), (320, 240))
@@ -41,13 +43,27 @@ KERAS = {"bf16": ">= 6", "f32": ">= 2"}
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="segment-mobilenet-voc", help="a name of the zoo or a folder with a graph")
-    parser.add_argument("--runs", type=int, default=7, help="passes of each contestant (default: 7)")
-    parser.add_argument("--pictures", type=int, default=48, help="pictures a pass (default: 48; keras does an eighth of them)")
+    parser.add_argument(
+        "--model",
+        default="segment-mobilenet-voc",
+        help="a name of the zoo or a folder with a graph",
+    )
+    parser.add_argument(
+        "--runs", type=int, default=7, help="passes of each contestant (default: 7)"
+    )
+    parser.add_argument(
+        "--images",
+        type=int,
+        default=48,
+        help="images a pass (default: 48; keras does an eighth of them)",
+    )
     options = parser.parse_args()
     folder = model_folder(options.model)
     if not (folder / GRAPH).is_file():
-        raise SystemExit(f"{folder} has no {GRAPH}: the bare loop needs one. Train or export the model with TensorFlow.")
+        raise SystemExit(
+            f"{folder} has no {GRAPH}: the bare loop needs one. Train or export the model with "
+            "TensorFlow."
+        )
     recipe = read_recipe(folder / RECIPE)
     network = activated(load_network(folder, recipe), recipe.task)
     ratios, target = {}, {}
@@ -55,11 +71,11 @@ def main() -> None:
         model = load(folder, engine="openvino", precision=precision, many=True)
         peers = make_peers(folder, precision, network)
         for width, height in SIZES:
-            pictures = photographs(width, height, options.pictures)
+            images = photographs(width, height, options.images)
             title = f"{precision}, {width} x {height}"
-            times, items = race(model, peers, pictures, options.runs)
-            print_times(f"{title}: a picture", times, items)
-            print_shares(model, pictures, options.runs)
+            times, items = race(model, peers, images, options.runs)
+            print_times(f"{title}: an image", times, items)
+            print_shares(model, images, options.runs)
             each = medians(times, items)
             for peer, wanted in {**WITHIN, "keras predict": KERAS[precision]}.items():
                 name = f"{title}: predict_many / {peer}"
@@ -97,38 +113,48 @@ def compiled(folder: Path, precision: str, hint: str) -> ov.CompiledModel:
     """The folder's graph as OpenVINO's own documentation compiles it: uint8 in, float32 out."""
     core = ov.Core()
     constants = ov.Tensor(unpack(folder / CONSTANTS, folder / WEIGHTS))
-    prepared = ov.preprocess.PrePostProcessor(core.read_model((folder / GRAPH).read_bytes(), constants))
+    prepared = ov.preprocess.PrePostProcessor(
+        core.read_model((folder / GRAPH).read_bytes(), constants)
+    )
     prepared.input().tensor().set_element_type(ov.Type.u8)
     prepared.input().preprocess().convert_element_type(ov.Type.f32)
     prepared.output().tensor().set_element_type(ov.Type.f32)
-    return core.compile_model(prepared.build(), "CPU", {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision})
+    return core.compile_model(
+        prepared.build(), "CPU", {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision}
+    )
 
 
-def race(model: Model, peers: dict[str, Peer], pictures: list[np.ndarray], runs: int) -> tuple[Times, dict[str, int]]:
-    """Seconds of each contestant's passes, and how many pictures a pass of it has."""
-    canvases = letterboxed(model, pictures)
+def race(
+    model: Model, peers: dict[str, Peer], images: list[np.ndarray], runs: int
+) -> tuple[Times, dict[str, int]]:
+    """Seconds of each contestant's passes, and how many images a pass of it has."""
+    canvases = letterboxed(model, images)
     floats = [canvas.astype(np.float32) for canvas in canvases[: max(1, len(canvases) // 8)]]
     inputs = {name: floats if name == "keras predict" else canvases for name in peers}
-    contestants = {"predict_many": partial(drain, model, pictures)}
+    contestants = {"predict_many": partial(drain, model, images)}
     contestants |= {name: partial(peer, inputs[name]) for name, peer in peers.items()}
-    items = {"predict_many": len(pictures)} | {name: len(given) for name, given in inputs.items()}
+    items = {"predict_many": len(images)} | {name: len(given) for name, given in inputs.items()}
     return interleaved(contestants, runs), items
 
 
-def drain(model: Model, pictures: list[np.ndarray]) -> None:
-    """Predict all pictures and drop the answers."""
-    deque(model.predict_many((None, picture) for picture in pictures), maxlen=0)
+def drain(model: Model, images: list[np.ndarray]) -> None:
+    """Predict all images and drop the answers."""
+    deque(model.predict_many((None, image) for image in images), maxlen=0)
 
 
-def letterboxed(model: Model, pictures: list[np.ndarray]) -> list[np.ndarray]:
-    """Each picture on the model's canvas."""
+def letterboxed(model: Model, images: list[np.ndarray]) -> list[np.ndarray]:
+    """Each image on the model's canvas."""
     canvas = model.recipe.canvas
-    return [np.ascontiguousarray(Letterbox(picture.shape[:2], canvas).image(picture)) for picture in pictures]
+    return [
+        np.ascontiguousarray(Letterbox(image.shape[:2], canvas).image(image)) for image in images
+    ]
 
 
-def print_shares(model: Model, pictures: list[np.ndarray], runs: int) -> None:
-    """Print what each part of predict_many costs, by itself, in processor time of all threads for one picture."""
-    recipe, few = model.recipe, pictures[:16]
+def print_shares(model: Model, images: list[np.ndarray], runs: int) -> None:
+    """Print what each part of predict_many costs, by itself, in processor time of all threads for
+    one image.
+    """
+    recipe, few = model.recipe, images[:16]
     canvases = letterboxed(model, few)
     letterbox = Letterbox(few[0].shape[:2], recipe.canvas)
     outputs = list(model.engine.stream(canvases))
@@ -142,9 +168,14 @@ def print_shares(model: Model, pictures: list[np.ndarray], runs: int) -> None:
         "engine": lambda: deque(model.engine.stream(canvases), maxlen=0),
         "decode": decode,
     }
-    each = medians(interleaved(parts, runs, clock=time.process_time), dict.fromkeys(parts, len(few)))
+    each = medians(
+        interleaved(parts, runs, clock=time.process_time), dict.fromkeys(parts, len(few))
+    )
     whole = sum(each.values())
-    parts_of = ((f"{name} {1000 * seconds:.2f} ms", f"({seconds / whole:.1%})") for name, seconds in each.items())
+    parts_of = (
+        (f"{name} {1000 * seconds:.2f} ms", f"({seconds / whole:.1%})")
+        for name, seconds in each.items()
+    )
     print("  processor time: " + ", ".join(map(" ".join, parts_of)))
 
 

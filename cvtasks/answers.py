@@ -1,4 +1,4 @@
-"""Answers: the one type that a truth and a prediction share, in pixels of the original picture."""
+"""Answers: the one type that a truth and a prediction share, in pixels of the original image."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -6,17 +6,18 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from cvtasks.boxes import areas as box_areas
+from cvtasks.geometry.boxes import areas as box_areas
 
 VOID = 255
 
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """One class id for every pixel of a picture.
+    """One class id for every pixel of an image.
 
     Attributes:
-        ids: (h, w) uint8; an index into `classes`, or 255 (`VOID`) for pixels that count for nothing.
+        ids: (h, w) uint8; an index into `classes`, or 255 (`VOID`) for pixels that count for
+            nothing.
         classes: the names of the ids, background first.
 
     Raises:
@@ -32,18 +33,21 @@ class Mask:
     def __post_init__(self) -> None:
         if self.ids.ndim != 2 or self.ids.dtype != np.uint8:
             raise ValueError(f"`ids` must be (h, w) uint8; got {self.ids.shape} {self.ids.dtype}.")
-        if self.ids.max(initial=0) < len(self.classes):  # most masks: a maximum takes a hundredth of a histogram's time
+        if self.ids.max(initial=0) < len(
+            self.classes
+        ):  # most masks: a maximum takes a hundredth of a histogram's time
             return
         odd = np.flatnonzero(np.bincount(self.ids.ravel(), minlength=256)[len(self.classes) : VOID])
         if odd.size:
             raise ValueError(
-                f"every id must be below {len(self.classes)}, the number of classes, or {VOID} (void); "
+                f"every id must be below {len(self.classes)}, the number of classes, or {VOID} "
+                "(void); "
                 f"got {[int(i) + len(self.classes) for i in odd[:5]]}."
             )
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the picture."""
+        """(height, width) of the image."""
         return self.ids.shape
 
     def counts(self) -> np.ndarray:
@@ -52,10 +56,16 @@ class Mask:
 
     def shares(self) -> dict[str, float]:
         """Name of each class that is present → its share of all pixels, 0 to 1."""
-        return {name: int(n) / max(self.ids.size, 1) for name, n in zip(self.classes, self.counts(), strict=True) if n}
+        return {
+            name: int(n) / max(self.ids.size, 1)
+            for name, n in zip(self.classes, self.counts(), strict=True)
+            if n
+        }
 
     def with_classes(self, classes: tuple[str, ...], others: str = "background") -> "Mask":
-        """The same with ids of the list `classes`; a class that is not on it becomes `others`: "background" or "void"."""
+        """The same with ids of the list `classes`; a class that is not on it becomes `others`:
+        "background" or "void".
+        """
         lookup = np.full(256, VOID if others == "void" else 0, np.uint8)
         for index, name in enumerate(self.classes):
             if name in classes:
@@ -66,23 +76,25 @@ class Mask:
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """Objects in a picture, each with a box around it. Make them with `Boxes.of`, which fills in what is usual.
+    """Objects in an image, each with a box around it. Make them with `Boxes.of`, which fills in
+    what is usual.
 
     Attributes:
-        xyxy: (n, 4) float32: left, top, right, bottom in pixels, edges and not pixel centres, so that a w × h picture as a
-            whole is (0, 0, w, h).
+        xyxy: (n, 4) float32: left, top, right, bottom in pixels, edges and not pixel centres, so
+            that a w × h image as a whole is (0, 0, w, h).
         labels: (n,) int64, indices into `classes`.
         scores: (n,) float32, 0 to 1; 1 in a truth.
         difficult: (n,) bool: neither to be found nor counted against whoever finds it.
-        crowd: (n,) bool: a group in one box, as COCO marks it; neither to be found nor counted against.
-        areas: (n,) float32, pixels: what COCO's small, medium and large are judged by; the object's own area where its
-            outline is known, else the box's.
+        crowd: (n,) bool: a group in one box, as COCO marks it; neither to be found nor counted
+            against.
+        areas: (n,) float32, pixels: what COCO's small, medium and large are judged by; the object's
+            own area where its outline is known, else the box's.
         classes: the names of the labels.
-        size: (height, width) of the picture.
+        size: (height, width) of the image.
 
     Raises:
-        ValueError: shapes or types differ from these, a label is not in `classes`, a number is not finite, or a box has a
-            right edge left of its left one or a bottom above its top.
+        ValueError: shapes or types differ from these, a label is not in `classes`, a number is not
+            finite, or a box has a right edge left of its left one or a bottom above its top.
 
     >>> found = Boxes.of([[10, 20, 40, 60]], [0], ("cat",), (100, 100), scores=[0.9])
     >>> found.names, found.xyxy.tolist(), found.areas.tolist()
@@ -111,13 +123,17 @@ class Boxes:
         crowd: np.ndarray | Sequence[bool] | None = None,
         areas: np.ndarray | Sequence[float] | None = None,
     ) -> "Boxes":
-        """Boxes of anything like arrays; scores are 1, nothing is difficult or a crowd, and areas are the boxes' unless given."""
+        """Boxes of anything like arrays; scores are 1, nothing is difficult or a crowd, and areas
+        are the boxes' unless given.
+        """
         edges = np.asarray(xyxy, np.float32).reshape(-1, 4)
         n = len(edges)
         return cls(
             edges,
             np.asarray(labels, np.int64).reshape(-1),
-            np.ones(n, np.float32) if scores is None else np.asarray(scores, np.float32).reshape(-1),
+            np.ones(n, np.float32)
+            if scores is None
+            else np.asarray(scores, np.float32).reshape(-1),
             np.zeros(n, bool) if difficult is None else np.asarray(difficult, bool).reshape(-1),
             np.zeros(n, bool) if crowd is None else np.asarray(crowd, bool).reshape(-1),
             box_areas(edges) if areas is None else np.asarray(areas, np.float32).reshape(-1),
@@ -127,7 +143,9 @@ class Boxes:
 
     def __post_init__(self) -> None:
         if self.xyxy.ndim != 2 or self.xyxy.shape[1] != 4 or self.xyxy.dtype != np.float32:
-            raise ValueError(f"`xyxy` must be (n, 4) float32; got {self.xyxy.shape} {self.xyxy.dtype}.")
+            raise ValueError(
+                f"`xyxy` must be (n, 4) float32; got {self.xyxy.shape} {self.xyxy.dtype}."
+            )
         n = len(self.xyxy)
         for name, kind in (
             ("labels", np.int64),
@@ -138,8 +156,15 @@ class Boxes:
         ):
             array = getattr(self, name)
             if array.shape != (n,) or array.dtype != kind:
-                raise ValueError(f"`{name}` must be ({n},) {kind.__name__}, one a box; got {array.shape} {array.dtype}.")
-        if n and not (np.isfinite(self.xyxy).all() and np.isfinite(self.scores).all() and np.isfinite(self.areas).all()):
+                raise ValueError(
+                    f"`{name}` must be ({n},) {kind.__name__}, one a box; got {array.shape} "
+                    f"{array.dtype}."
+                )
+        if n and not (
+            np.isfinite(self.xyxy).all()
+            and np.isfinite(self.scores).all()
+            and np.isfinite(self.areas).all()
+        ):
             raise ValueError("boxes, scores and areas must be finite numbers; got NaN or infinity.")
         if n and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
             raise ValueError(
@@ -148,7 +173,9 @@ class Boxes:
             )
         inverted = np.flatnonzero((self.xyxy[:, 2:] < self.xyxy[:, :2]).any(axis=1))
         if inverted.size:
-            raise ValueError(f"a box must be (left, top, right, bottom); got {self.xyxy[inverted[0]].tolist()}.")
+            raise ValueError(
+                f"a box must be (left, top, right, bottom); got {self.xyxy[inverted[0]].tolist()}."
+            )
 
     def __len__(self) -> int:
         return len(self.xyxy)
@@ -165,24 +192,33 @@ class Boxes:
 
     def take(self, which: np.ndarray | slice) -> "Boxes":
         """The boxes that `which` picks: indices, in their order, (n,) bool, or a slice."""
-        picked = {name: getattr(self, name)[which] for name in ("xyxy", "labels", "scores", "difficult", "crowd", "areas")}
+        picked = {
+            name: getattr(self, name)[which]
+            for name in ("xyxy", "labels", "scores", "difficult", "crowd", "areas")
+        }
         return replace(self, **picked)
 
     def with_classes(self, classes: tuple[str, ...], others: str = "background") -> "Boxes":
-        """The same with labels of the list `classes`; others go ("background") or become difficult ("void")."""
+        """The same with labels of the list `classes`; others go ("background") or become difficult
+        ("void").
+        """
         known = np.array([name in classes for name in self.names], bool)
-        lookup = np.array([classes.index(name) if name in classes else 0 for name in self.classes], np.int64)
-        moved = replace(self, labels=lookup[self.labels], difficult=self.difficult | ~known, classes=classes)
+        lookup = np.array(
+            [classes.index(name) if name in classes else 0 for name in self.classes], np.int64
+        )
+        moved = replace(
+            self, labels=lookup[self.labels], difficult=self.difficult | ~known, classes=classes
+        )
         return moved if others == "void" else moved.take(known)
 
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Which classes a picture shows. Make a truth with `Labels.of`.
+    """Which classes an image shows. Make a truth with `Labels.of`.
 
     Attributes:
-        scores: (c,) float32, 0 to 1, one for each of `classes`; in a truth 1 where the picture shows it, 0 where not, or the
-            shares of a mixture of pictures.
+        scores: (c,) float32, 0 to 1, one for each of `classes`; in a truth 1 where the image shows
+            it, 0 where not, or the shares of a mixture of images.
         difficult: (c,) bool: neither to be found nor counted against whoever finds it.
         classes: the names.
 
@@ -198,12 +234,19 @@ class Labels:
     classes: tuple[str, ...]
 
     @classmethod
-    def of(cls, shown: Iterable[int], classes: tuple[str, ...], difficult: Iterable[int] = ()) -> "Labels":
-        """The truth about a picture that shows these classes, given by their indices, and `difficult` ones besides."""
+    def of(
+        cls, shown: Iterable[int], classes: tuple[str, ...], difficult: Iterable[int] = ()
+    ) -> "Labels":
+        """The truth about an image that shows these classes, given by their indices, and
+        `difficult` ones besides.
+        """
         scores, ignored = np.zeros(len(classes), np.float32), np.zeros(len(classes), bool)
         shown, difficult = list(shown), list(difficult)
         if min([*shown, *difficult], default=0) < 0:
-            raise ValueError(f"a class is given by its index, 0 to {len(classes) - 1}; got {min([*shown, *difficult])}.")
+            raise ValueError(
+                f"a class is given by its index, 0 to {len(classes) - 1}; got "
+                f"{min([*shown, *difficult])}."
+            )
         scores[shown] = 1
         ignored[difficult] = True
         return cls(scores, ignored, classes)
@@ -213,14 +256,19 @@ class Labels:
             array = getattr(self, name)
             if array.shape != (len(self.classes),) or array.dtype != kind:
                 raise ValueError(
-                    f"`{name}` must be ({len(self.classes)},) {kind.__name__}, one a class; got {array.shape} {array.dtype}."
+                    f"`{name}` must be ({len(self.classes)},) {kind.__name__}, one a class; got "
+                    f"{array.shape} {array.dtype}."
                 )
         if not ((self.scores >= 0) & (self.scores <= 1)).all():
-            raise ValueError(f"every score must be a number from 0 to 1; got {self.scores[:5].tolist()}.")
+            raise ValueError(
+                f"every score must be a number from 0 to 1; got {self.scores[:5].tolist()}."
+            )
 
     @property
     def shown(self) -> np.ndarray:
-        """(n,) int64: indices of the classes with a score above 0 that are not difficult, the best first."""
+        """(n,) int64: indices of the classes with a score above 0 that are not difficult, the best
+        first.
+        """
         order = np.argsort(-self.scores, kind="stable")
         return order[(self.scores[order] > 0) & ~self.difficult[order]]
 
@@ -230,7 +278,9 @@ class Labels:
         return tuple(self.classes[index] for index in self.shown)
 
     def with_classes(self, classes: tuple[str, ...], others: str = "background") -> "Labels":
-        """The same for the list `classes`; what is not on it goes, whatever `others` says: nothing is to be said of it."""
+        """The same for the list `classes`; what is not on it goes, whatever `others` says: nothing
+        is to be said of it.
+        """
         if classes == self.classes:
             return self
         place = {name: index for index, name in enumerate(self.classes)}
@@ -252,7 +302,7 @@ Told = TypeVar("Told", bound=Answer, covariant=True)
 
 @dataclass(frozen=True, eq=False)
 class Sample(Generic[Told]):
-    """A picture and the truth about it.
+    """An image and the truth about it.
 
     Attributes:
         image: (h, w, 3) uint8 RGB.

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 
 
 class CVTasksError(Exception):
-    """Base of every error that cvtasks raises on purpose; its text is one sentence or two for the user.
+    """Base of every error that cvtasks raises on purpose; its text is one sentence or two for the
+    user.
 
     Args:
         rule: what was broken, in a few words, where errors of one kind are to be counted together.
@@ -35,7 +36,7 @@ class OutputError(CVTasksError):
 
 
 class InputError(CVTasksError):
-    """A picture, a video or a stream cannot be read."""
+    """An image, a video or a stream cannot be read."""
 
     exit_code = 3
 
@@ -57,11 +58,15 @@ class DataError(CVTasksError):
 
 
 class CVTasksWarning(UserWarning):
-    """Something was done another way than usual, and the result is right all the same; its text is a sentence for the user."""
+    """Something was done another way than usual, and the result is right all the same; its text is
+    a sentence for the user.
+    """
 
 
 Complain = Callable[[CVTasksError], None]
-"""What a reader does about a thing that it cannot use: raise the error, or note it and leave the thing out."""
+"""What a reader does about a thing that it cannot use: raise the error, or note it and leave the
+thing out.
+"""
 
 
 def strictly(error: CVTasksError) -> None:

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 import numpy as np
 
 from cvtasks.answers import Answer
-from cvtasks.cache import GRAPH, cached_graph
+from cvtasks.engines.base import Engine
+from cvtasks.engines.graph_cache import GRAPH, cached_graph
+from cvtasks.engines.predict import predict
 from cvtasks.errors import ModelError, UsageError, did_you_mean
-from cvtasks.files import sha256
-from cvtasks.inference import Engine, predict
-from cvtasks.inputs import numbered, read_image
-from cvtasks.recipe import Recipe, read_recipe
+from cvtasks.files.writing import sha256
+from cvtasks.media.inputs import as_image, numbered
+from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_folder
 
 if TYPE_CHECKING:
-    from cvtasks.inputs import GivenImage
+    from cvtasks.media.inputs import GivenImage
     from cvtasks.networks.network import Network
 
 EngineName = Literal["auto", "keras", "openvino"]
@@ -57,9 +58,10 @@ class Unable:
 class Model:
     """A trained model. Make one with `load`.
 
-    It can be pickled, by its folder and the options of `load`, and is loaded again where the pickle is read, so that it goes to
-    processes that multiprocessing spawns. In a forked child of a process that has used it neither engine can go on, and both
-    raise UsageError. A copy is the model itself.
+    It can be pickled, by its folder and the options of `load`, and is loaded again where the pickle
+    is read, so that it goes to processes that multiprocessing spawns. In a forked child of a
+    process that has used it neither engine can go on, and both raise UsageError. A copy is the
+    model itself.
 
     Attributes:
         name: the folder's name.
@@ -73,69 +75,85 @@ class Model:
     _origin: Origin | None = field(default=None, repr=False)
 
     @overload
-    def predict(self, picture: "GivenImage", threshold: float | None = None) -> Answer:
+    def predict(self, image: "GivenImage", threshold: float | None = None) -> Answer:
         """One image."""
 
     @overload
-    def predict(self, picture: "list[GivenImage] | tuple[GivenImage, ...]", threshold: float | None = None) -> list[Answer]:
+    def predict(
+        self, image: "list[GivenImage] | tuple[GivenImage, ...]", threshold: float | None = None
+    ) -> list[Answer]:
         """Several of them."""
 
-    def predict(self, picture: Any, threshold: float | None = None) -> Answer | list[Answer]:
+    def predict(self, image: Any, threshold: float | None = None) -> Answer | list[Answer]:
         """Predict one image, or each of a list or tuple of them.
 
         | an image is | read as |
         |---|---|
         | `str`, `pathlib.Path` | a file: JPEG, PNG, WebP, BMP, TIFF, GIF; `~` is the home folder |
-        | `str` `http://…`, `https://…`, `sample:NAME` | fetched; a photograph that scikit-image ships |
+        | `str` `http://…`, `https://…`, `sample:NAME` | fetched; a photograph that scikit-image
+        ships |
         | `bytes`, `bytearray`, `memoryview` | the content of such a file |
-        | `PIL.Image.Image` | as its file: turned upright by its EXIF entry, transparent pixels over white |
+        | `PIL.Image.Image` | as its file: turned upright by its EXIF entry, transparent pixels over
+        white |
         | array (h, w, 3) uint8 | RGB, 0 to 255; turn OpenCV's BGR by `image[..., ::-1]` |
         | array (h, w, 4) uint8 | RGBA, laid over white |
         | array (h, w) or (h, w, 1) uint8 | grey |
 
-        Everything else, such as arrays of floats, tensors, and videos, raises UsageError and says how to turn it into one.
+        Everything else, such as arrays of floats, tensors, and videos, raises UsageError and says
+        how to turn it into one.
 
         Args:
-            picture: the image, or a list or tuple of such.
+            image: the image, or a list or tuple of such.
             threshold: the least score, 0 to 1, of what the answer holds; None for the recipe's own.
 
         Returns:
-            the answer in pixels of this image, upright: `Labels` for classification, `Boxes` for localization and detection, a
+            the answer in pixels of this image, upright: `Labels` for classification, `Boxes` for
+                localization and detection, a
             `Mask` for segmentation; a list of answers, in the same order, for a list.
 
         Raises:
             InputError: an image cannot be read.
-            UsageError: it is none of these; the threshold is no number from 0 to 1; or this is a forked child, where no engine can
-                go on.
+            UsageError: it is none of these; the threshold is no number from 0 to 1; or this is a
+                forked child, where no engine can go on.
             ModelError: the graph cannot be run.
 
         Warns:
             CVTasksWarning: part of a file was passed over, such as its further pages.
         """
-        if isinstance(picture, list | tuple):
-            return [answer for _, _, answer in self.predict_many([(None, one) for one in picture], threshold)]
-        return next(self.predict_many([(None, read_image(picture))], threshold))[2]
+        if isinstance(image, list | tuple):
+            return [
+                answer
+                for _, _, answer in self.predict_many([(None, one) for one in image], threshold)
+            ]
+        return next(self.predict_many([(None, as_image(image))], threshold))[2]
 
     def predict_many(
-        self, pictures: Iterable[Any], threshold: float | None = None
+        self, images: Iterable[Any], threshold: float | None = None
     ) -> Iterator[tuple[Any, np.ndarray, Answer]]:
-        """Predict many images, one after the other, with a few under way at a time; nothing is taken before it is needed.
+        """Predict many images, one after the other, with a few under way at a time; nothing is
+        taken before it is needed.
 
         Args:
-            pictures: images in a list, a generator, an array (n, h, w, 3), …; each as `predict` takes it, or a tuple (tag, image).
+            images: images in a list, a generator, an array (n, h, w, 3), …; each as `predict` takes
+                it, or a tuple (tag, image).
             threshold: the least score, 0 to 1, of what the answers hold; None for the recipe's own.
 
         Returns:
-            an iterator over (tag, image (h, w, 3) uint8 RGB, answer), in the same order. Without a tag it is the image's number,
-            from 0. For the names of files give `((path, path) for path in paths)`.
+            an iterator over (tag, image (h, w, 3) uint8 RGB, answer), in the same order. Without a
+            tag it is the image's number, from 0. For the names of files give
+            `((path, path) for path in paths)`.
 
         Raises:
-            UsageError: at once, where it is a single image or the threshold is no number from 0 to 1.
-            InputError, UsageError, ModelError: as `predict`, when it is an image's turn; the answers before it have been given.
+            UsageError: at once, where it is a single image or the threshold is no number from 0 to
+                1.
+            InputError, UsageError, ModelError: as `predict`, when it is an image's turn; the
+                answers before it have been given.
         """
         task = self.recipe.task
         least = task.threshold if threshold is None else threshold
-        return predict(self.engine, task, self.recipe.classes, self.recipe.canvas, numbered(pictures), least)
+        return predict(
+            self.engine, task, self.recipe.classes, self.recipe.canvas, numbered(images), least
+        )
 
     def __copy__(self) -> "Model":
         return self
@@ -146,7 +164,8 @@ class Model:
     def __reduce__(self) -> tuple[Any, ...]:
         if self._origin is None or self._origin.recipe is not self.recipe:
             raise UsageError(
-                f"a model is pickled by the folder that it was loaded from; {self.name!r} was not, or is changed. Make it with load."
+                f"a model is pickled by the folder that it was loaded from; {self.name!r} was not, "
+                "or is changed. Make it with load."
             )
         options = {one.name: getattr(self._origin, one.name) for one in fields(Origin)}
         del options["recipe"]  # its folder has it
@@ -154,17 +173,19 @@ class Model:
 
 
 def _load_again(origin: dict[str, Any], weights: str) -> Model:
-    """Load the model that was pickled, whose weights have this SHA-256; ModelError if another lies in its place."""
+    """Load the model that was pickled, whose weights have this SHA-256; ModelError if another lies
+    in its place.
+    """
     try:
         model = load(**origin)
-    except (
-        UsageError
-    ) as error:  # in a forked child; a pool's worker that cannot read its task would let the pool wait for ever
+    # in a forked child; a pool's worker that cannot read its task would let the pool wait for ever
+    except UsageError as error:
         folder = model_folder(origin["model"])
         model = Model(folder.name, read_recipe(folder / RECIPE), Unable(error))
     if model.recipe.files[WEIGHTS] != weights:
         raise ModelError(
-            f"the model {str(origin['model'])!r} must be the one that was pickled; its weights are others. Pickle it again."
+            f"the model {str(origin['model'])!r} must be the one that was pickled; its weights are "
+            "others. Pickle it again."
         )
     return model
 
@@ -178,35 +199,41 @@ def load(
     many: bool = False,
     batch: int = 0,
 ) -> Model:
-    """Load a model by its name in the zoo or from a folder that training wrote. Nothing in the folder is executed.
+    """Load a model by its name in the zoo or from a folder that training wrote. Nothing in the
+    folder is executed.
 
     Args:
         model: a name, or a path; `~` is the home folder.
-        engine: "openvino" runs the compiled graph on the CPU without loading Keras; "keras" runs any back end;
-            "auto" is openvino on a CPU and keras on a GPU.
-        precision: "f32" or "bf16"; "auto" is bf16 where the openvino engine runs on a CPU that computes in it, and f32
-            otherwise. `benchmarks/precision.py` measures what bf16 costs.
+        engine: "openvino" runs the compiled graph on the CPU without loading Keras; "keras" runs
+            any back end; "auto" is openvino on a CPU and keras on a GPU.
+        precision: "f32" or "bf16"; "auto" is bf16 where the openvino engine runs on a CPU that
+            computes in it, and f32 otherwise. `benchmarks/precision.py` measures what bf16 costs.
         device: "auto" is the GPU if Keras is asked for and has one, and the CPU otherwise.
-        many: prepare for throughput rather than for one picture soon.
-        batch: pictures a step of the keras engine; 0 for 1, or 8 with `many`. The graph takes one at a time, several
-            of them side by side.
+        many: prepare for throughput rather than for one image soon.
+        batch: images a step of the keras engine; 0 for 1, or 8 with `many`. The graph takes one at
+            a time, several of them side by side.
 
     Returns:
         the model, ready to `predict`.
 
     Raises:
-        ModelError: no such model, or it is still being trained, or a file of it is missing, damaged or does not fit its recipe.
+        ModelError: no such model, or it is still being trained, or a file of it is missing, damaged
+            or does not fit its recipe.
         UsageError: an argument is none of these, or the engine cannot run on the device.
 
     Warns:
-        CVTasksWarning: the folder has no graph, and the one that is made of it cannot be kept, or the one kept was damaged.
+        CVTasksWarning: the folder has no graph, and the one that is made of it cannot be kept, or
+            the one kept was damaged.
     """
     _check_options(engine, precision, device, batch)
     folder = model_folder(model)
     recipe = read_recipe(folder / RECIPE)
     check_files(folder, recipe)
     if engine == "openvino" and device == "gpu":
-        raise UsageError("the openvino engine runs on the CPU; the device asked for is gpu. Choose the keras engine.")
+        raise UsageError(
+            "the openvino engine runs on the CPU; the device asked for is gpu. Choose the keras "
+            "engine."
+        )
     shipped = folder.parent == zoo_folder() and isinstance(model, str)
     place = folder.name if shipped else folder.absolute()
     origin = Origin(place, engine, precision, device, bool(many), batch, recipe)
@@ -226,40 +253,55 @@ def _check_options(engine: str, precision: str, device: str, batch: int) -> None
     ):
         if value not in get_args(known):
             raise UsageError(
-                f"`{name}` must be one of {', '.join(get_args(known))}; got {value!r}. {did_you_mean(str(value), get_args(known))}"
+                f"`{name}` must be one of {', '.join(get_args(known))}; got {value!r}. "
+                f"{did_you_mean(str(value), get_args(known))}"
             )
     if not isinstance(batch, int) or batch < 0:
-        raise UsageError(f"`batch` must be a whole number of images, or 0 for as many as suit; got {batch!r}. Leave it out.")
+        raise UsageError(
+            f"`batch` must be a whole number of images, or 0 for as many as suit; got {batch!r}. "
+            "Leave it out."
+        )
 
 
 def _graph_engine(folder: Path, recipe: Recipe, precision: Precision, many: bool) -> Engine:
-    """The openvino engine, on the folder's own graph or on the one that is made of its weights and kept."""
-    from cvtasks.engines.with_openvino import CONSTANTS, OpenVINOEngine, has_bf16
+    """The openvino engine, on the folder's own graph or on the one that is made of its weights and
+    kept.
+    """
+    from cvtasks.engines.openvino_engine import CONSTANTS, OpenVINOEngine, has_bf16
 
-    chosen: Literal["f32", "bf16"] = ("bf16" if has_bf16() else "f32") if precision == "auto" else precision
+    chosen: Literal["f32", "bf16"] = (
+        ("bf16" if has_bf16() else "f32") if precision == "auto" else precision
+    )
     if chosen == "bf16" and not has_bf16():
-        raise UsageError("precision bf16 needs a CPU that computes in it; this one does not. Choose f32.")
+        raise UsageError(
+            "precision bf16 needs a CPU that computes in it; this one does not. Choose f32."
+        )
     output = recipe.task.output_shape(recipe.canvas, recipe.classes)
 
     def compiled(graph: Path) -> Engine:
         return OpenVINOEngine(graph, folder / WEIGHTS, recipe.canvas, output, chosen, many)
 
-    if {GRAPH, CONSTANTS} <= recipe.files.keys():  # what the recipe does not list was not compared with a sum
+    if {
+        GRAPH,
+        CONSTANTS,
+    } <= recipe.files.keys():  # what the recipe does not list was not compared with a sum
         return compiled(folder / GRAPH)
     key = hashlib.sha256(recipe.to_toml().encode()).hexdigest()  # it lists the weights' own
     make = partial(_export, folder, recipe)
     graph = cached_graph(key, make)
     try:
         return compiled(graph)
-    except ModelError:  # as it was written, and of no use: another version wrote it, or another process exchanges it just now
+    # as it was written, and of no use: another version wrote it, or another process exchanges it
+    # just now
+    except ModelError:
         return compiled(cached_graph(key, make, again=True))
 
 
 def load_network(folder: Path, recipe: Recipe, precision: str = "f32") -> "Network":
     """The Keras network of a model folder with its weights."""
-    from cvtasks.engines.with_keras import check_process
+    from cvtasks.engines.keras_engine import check_process
     from cvtasks.networks.build import build_network
-    from cvtasks.networks.weights import load_weights
+    from cvtasks.weights.transfer import load_weights
 
     check_process()
     network = build_network(recipe, recipe.canvas, precision)
@@ -268,11 +310,13 @@ def load_network(folder: Path, recipe: Recipe, precision: str = "f32") -> "Netwo
 
 
 def _keras_engine(folder: Path, recipe: Recipe, precision: str, device: str, batch: int) -> Engine:
-    from cvtasks.engines.with_keras import KerasEngine, check_process, has_gpu
+    from cvtasks.engines.keras_engine import KerasEngine, check_process, has_gpu
 
     check_process()
     if device == "gpu" and not has_gpu():
-        raise UsageError("the device gpu needs a GPU that Keras' back end sees; it sees none. Choose cpu.")
+        raise UsageError(
+            "the device gpu needs a GPU that Keras' back end sees; it sees none. Choose cpu."
+        )
     chosen = "f32" if precision == "auto" else precision
     return KerasEngine(load_network(folder, recipe, chosen), recipe.task, chosen, batch)
 
@@ -288,24 +332,31 @@ def check_files(folder: Path, recipe: Recipe) -> None:
     if WEIGHTS not in recipe.files:
         if (folder / "checkpoints").is_dir():
             raise ModelError(
-                f"a model is what training leaves at its end; that in {str(folder)!r} has not ended. Wait for it, or resume it by "
+                f"a model is what training leaves at its end; that in {str(folder)!r} has not "
+                "ended. Wait for it, or resume it by "
                 "`cvtasks train`."
             )
-        raise ModelError(f"{folder.name} is a recipe without weights. Train it: cvtasks train {folder / RECIPE} --data DATA")
+        raise ModelError(
+            f"{folder.name} is a recipe without weights. Train it: cvtasks train {folder / RECIPE} "
+            "--data DATA"
+        )
     for name, expected in recipe.files.items():
         path = folder / name
         if Path(name).name != name or len(name) > 100 or not path.is_file():
             raise ModelError(
-                f"the recipe of {folder.name} lists {name[:100]!r}, which is missing. Copy or train the model again."
+                f"the recipe of {folder.name} lists {name[:100]!r}, which is missing. Copy or "
+                "train the model again."
             )
         try:
             found = sha256(path)
         except OSError as error:
             raise ModelError(
-                f"{str(path)!r} must be a file that can be read; it cannot: {error.strerror}. Check it."
+                f"{str(path)!r} must be a file that can be read; it cannot: {error.strerror}. "
+                "Check it."
             ) from error
         if found != expected:
             raise ModelError(
-                f"{str(path)!r} is not the file its recipe lists: SHA-256 must be {expected}. It is damaged or was exchanged; "
+                f"{str(path)!r} is not the file its recipe lists: SHA-256 must be {expected}. It "
+                "is damaged or was exchanged; "
                 "copy or train the model again."
             )

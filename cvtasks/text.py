@@ -1,8 +1,10 @@
-"""Text that others wrote, such as names of classes and files, made fit for the place it goes to: the one set of rules.
+"""Text that others wrote, such as names of classes and files, made fit for the place it goes to:
+the one set of rules.
 
-Names are taken as they come, with line breaks, escape sequences and bytes that are no UTF-8; what a place cannot hold is
-escaped at its door, and nowhere before. An escape is what Python writes for the character: `\\n`, `\\x1b`, `\\u202e`. A byte
-of a file name that is no UTF-8, which Python holds as a lone surrogate, becomes `\\xe9`: two such names stay apart.
+Names are taken as they come, with line breaks, escape sequences and bytes that are no UTF-8; what a
+place cannot hold is escaped at its door, and nowhere before. An escape is what Python writes for
+the character: `\\n`, `\\x1b`, `\\u202e`. A byte of a file name that is no UTF-8, which Python holds
+as a lone surrogate, becomes `\\xe9`: two such names stay apart.
 """
 
 import json
@@ -17,7 +19,8 @@ _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def encodable(text: str) -> str:
-    """The text with everything escaped that UTF-8 cannot hold: for JSON, and for names of samples and classes.
+    """The text with everything escaped that UTF-8 cannot hold: for JSON, and for names of samples
+    and classes.
 
     >>> encodable(b"caf\\xe9.jpg".decode(errors="surrogateescape"))
     'caf\\\\xe9.jpg'
@@ -40,7 +43,8 @@ def is_encodable(text: str) -> bool:
 
 
 def one_line(text: str) -> str:
-    """The text with control characters and line breaks escaped too: for XML, tables and lists in files.
+    """The text with control characters and line breaks escaped too: for XML, tables and lists in
+    files.
 
     >>> one_line("cat\\ndog\\x1b")
     'cat\\\\ndog\\\\x1b'
@@ -49,7 +53,8 @@ def one_line(text: str) -> str:
 
 
 def listed(name: str) -> str:
-    """A name as a line of a list that is read line by line without the space around it; never empty.
+    """A name as a line of a list that is read line by line without the space around it; never
+    empty.
 
     >>> listed(" cat\\n"), listed("")
     ('\\\\x20cat\\\\n', '\\\\x20')
@@ -63,33 +68,44 @@ def listed(name: str) -> str:
 
 
 def visible(text: str) -> str:
-    """The text with everything escaped that could steer a terminal or hide in it: for whatever people look at.
+    """The text with everything escaped that could steer a terminal or hide in it: for whatever
+    people look at.
 
-    That is what `str.isprintable` refuses: control characters, line breaks, marks that turn the direction of writing,
-    letters without width, spaces that are none.
+    That is what `str.isprintable` refuses: control characters, line breaks, marks that turn the
+    direction of writing, letters without width, spaces that are none.
 
     >>> visible("\\x1b[31mred\\u202e")
     '\\\\x1b[31mred\\\\u202e'
     """
-    return _same(text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text))
+    return _same(
+        text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+    )
 
 
 def harmless(text: str) -> str:
     """`visible`, but line breaks, carriage returns and tabs stay: for text of several lines."""
-    return _same(text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\r\t" else _escaped(c) for c in text))
+    return _same(
+        text
+        if text.isprintable()
+        else "".join(c if c.isprintable() or c in "\n\r\t" else _escaped(c) for c in text)
+    )
 
 
 def cell(value: Any) -> Any:
-    """A value for a CSV file: numbers as they are; text in one line, and behind an apostrophe where a spreadsheet would run it.
+    """A value for a CSV file: numbers as they are; text in one line, and behind an apostrophe where
+    a spreadsheet would run it.
 
-    The rule is OWASP's ("CSV Injection"): text that begins with = + - @, a tab or a line break is a formula to a spreadsheet.
+    The rule is OWASP's ("CSV Injection"): text that begins with = + - @, a tab or a line break is a
+    formula to a spreadsheet.
 
     >>> [cell(value) for value in ("cat", "=1+1", "-3.5", -3.5, "-")]
     ['cat', "'=1+1", "'-3.5", -3.5, '-']
     """
     if not isinstance(value, str):
         return value
-    return f"'{one_line(value)}" if value.startswith(_FORMULA) and value != "-" else one_line(value)  # "-" is standard input
+    return (
+        f"'{one_line(value)}" if value.startswith(_FORMULA) and value != "-" else one_line(value)
+    )  # "-" is standard input
 
 
 def markdown(text: str) -> str:
@@ -114,7 +130,8 @@ def code(text: str) -> str:
 
 
 def dumps(document: Any, indent: int | None = None) -> str:
-    """JSON in ASCII that every reader takes: no lone surrogates, which only Python writes, and no control character.
+    """JSON in ASCII that every reader takes: no lone surrogates, which only Python writes, and no
+    control character.
 
     >>> dumps({"source": "caf\\udce9"})
     '{"source": "caf\\\\\\\\xe9"}'
@@ -126,7 +143,8 @@ def dumps(document: Any, indent: int | None = None) -> str:
 
 
 def width(text: str) -> int:
-    """Columns that the text takes on a terminal: two for a wide letter, none for a mark above another one.
+    """Columns that the text takes on a terminal: two for a wide letter, none for a mark above
+    another one.
 
     >>> width("cat"), width("猫")
     (3, 2)
@@ -145,12 +163,18 @@ def padded(text: str, columns: int, right: bool = False) -> str:
 
 
 def table(rows: list[list[str]], least: int = 0) -> list[str]:
-    """Rows of texts → lines of columns, the first to the left, the others to the right and of `least` columns at least."""
+    """Rows of texts → lines of columns, the first to the left, the others to the right and of
+    `least` columns at least.
+    """
     shown = [[visible(text) for text in row] for row in rows]
-    widths = [max(least if place else 0, *map(width, column)) for place, column in enumerate(zip(*shown, strict=True))]
+    widths = [
+        max(least if place else 0, *map(width, column))
+        for place, column in enumerate(zip(*shown, strict=True))
+    ]
     return [
         "  ".join(
-            padded(text, columns, right=place > 0) for place, (text, columns) in enumerate(zip(row, widths, strict=True))
+            padded(text, columns, right=place > 0)
+            for place, (text, columns) in enumerate(zip(row, widths, strict=True))
         )
         for row in shown
     ]
@@ -165,7 +189,9 @@ def _tree(value: Any) -> Any:
 
 
 def _same(text: str) -> str:
-    """The text with `\\udce9`, as `repr` quotes a byte that is no UTF-8, written as the escape that it has everywhere."""
+    """The text with `\\udce9`, as `repr` quotes a byte that is no UTF-8, written as the escape that
+    it has everywhere.
+    """
     return _QUOTED.sub(r"\\x\1", text) if "\\udc" in text else text
 
 

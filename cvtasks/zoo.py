@@ -1,4 +1,6 @@
-"""The zoo: names → model folders. A bare name is looked up here, a path is a path; there is no third rule."""
+"""The zoo: names → model folders. A bare name is looked up here, a path is a path; there is no
+third rule.
+"""
 
 import os
 from contextlib import suppress
@@ -40,7 +42,10 @@ def default_model(task: str) -> str:
     name = DEFAULTS.get(task, "")
     if name and (zoo_folder() / name / WEIGHTS).is_file():
         return name
-    raise ModelError(f"the zoo has no trained model for {task}. Give the folder of one, or train one: cvtasks train {task}")
+    raise ModelError(
+        f"the zoo has no trained model for {task}. Give the folder of one, or train one: cvtasks "
+        f"train {task}"
+    )
 
 
 def model_folder(model: str | Path) -> Path:
@@ -51,9 +56,16 @@ def model_folder(model: str | Path) -> Path:
     """
     if not isinstance(model, str | os.PathLike) or not str(model):
         received = "an empty name" if isinstance(model, str) else f"a {type(model).__name__}"
-        raise ModelError(f"a model is a name of the zoo or a folder; got {received}. {did_you_mean('', zoo_names())}")
+        raise ModelError(
+            f"a model is a name of the zoo or a folder; got {received}. "
+            f"{did_you_mean('', zoo_names())}"
+        )
     text = str(model)
-    bare = isinstance(model, str) and not any(mark in text for mark in "/\\") and text not in (".", "..")
+    bare = (
+        isinstance(model, str)
+        and not any(mark in text for mark in "/\\")
+        and text not in (".", "..")
+    )
     if bare and text in zoo_names():
         return zoo_folder() / text
     try:
@@ -62,13 +74,26 @@ def model_folder(model: str | Path) -> Path:
             with suppress(RuntimeError):  # no such user
                 folder = folder.expanduser()
         if (folder / RECIPE).is_file():
-            return folder if folder.name not in ("", "..") else folder.resolve()  # a model is called by its folder's name
+            return (
+                folder if folder.name not in ("", "..") else folder.resolve()
+            )  # a model is called by its folder's name
         known, file = folder.is_dir(), folder.is_file()
     except (OSError, ValueError, TypeError) as error:  # a name that no folder can have
         reason = getattr(error, "strerror", None) or error
-        raise ModelError(f"a model is a name of the zoo or a folder; {text[:100]!r} is neither: {reason}.") from error
+        raise ModelError(
+            f"a model is a name of the zoo or a folder; {text[:100]!r} is neither: {reason}."
+        ) from error
     if known:
-        raise ModelError(f"a model is a folder with a {RECIPE}; {text!r} has none. Give a folder that `cvtasks train` wrote.")
+        raise ModelError(
+            f"a model is a folder with a {RECIPE}; {text!r} has none. Give a folder that `cvtasks "
+            "train` wrote."
+        )
     if file:
-        raise ModelError(f"a model is a folder with a {RECIPE}; {text!r} is a file. Give the folder that it lies in.")
-    raise ModelError(f"a model is a name of the zoo or a folder; {text!r} is neither. {did_you_mean(text, zoo_names())}")
+        raise ModelError(
+            f"a model is a folder with a {RECIPE}; {text!r} is a file. Give the folder that it "
+            "lies in."
+        )
+    raise ModelError(
+        f"a model is a name of the zoo or a folder; {text!r} is neither. "
+        f"{did_you_mean(text, zoo_names())}"
+    )

@@ -1,4 +1,6 @@
-"""What every test starts from: an environment of its own, drawn pictures, a model trained on them, the command line."""
+"""What every test starts from: an environment of its own, drawn images, a model trained on them,
+the command line.
+"""
 
 import os
 import shutil
@@ -20,9 +22,20 @@ SHAPES = ("background", "square", "disc")
 """Classes of the drawn data set, in the order of their ids."""
 
 _COLOURS = ((230, 60, 60), (60, 60, 230))  # of squares and of discs
-_SIZES = ((64, 64), (48, 80), (97, 65))  # (height, width): the network's own, and two that the letterbox must change
+_SIZES = (
+    (64, 64),
+    (48, 80),
+    (97, 65),
+)  # (height, width): the network's own, and two that the letterbox must change
 _OUR_ENVIRONMENT = ("CVTASKS_CACHE", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL")
-_TERMINAL = ("COLUMNS", "LINES", "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "GITHUB_ACTIONS")  # they change what is printed
+_TERMINAL = (
+    "COLUMNS",
+    "LINES",
+    "FORCE_COLOR",
+    "CLICOLOR_FORCE",
+    "PY_COLORS",
+    "GITHUB_ACTIONS",
+)  # they change what is printed
 
 
 @dataclass(frozen=True)
@@ -35,11 +48,15 @@ class Finished:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Turn away from the user's own folders before the first test module, and with it Keras, is imported."""
+    """Turn away from the user's own folders before the first test module, and with it Keras, is
+    imported.
+    """
     config.cvtasks_home = tempfile.mkdtemp(prefix="cvtasks-tests-")
     config.cvtasks_environment = {name: os.environ.get(name) for name in _OUR_ENVIRONMENT}
     os.environ["CVTASKS_CACHE"] = str(Path(config.cvtasks_home) / "cache")
-    os.environ["KERAS_HOME"] = str(Path(config.cvtasks_home) / "keras")  # Keras makes it when it is imported
+    os.environ["KERAS_HOME"] = str(
+        Path(config.cvtasks_home) / "keras"
+    )  # Keras makes it when it is imported
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
@@ -65,7 +82,9 @@ def _plain_terminal() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _usual_signals() -> None:
-    """Heed signals although whoever started the tests ignores them, as `nohup` and a shell's `&` do: commands keep that."""
+    """Heed signals although whoever started the tests ignores them, as `nohup` and a shell's `&`
+    do: commands keep that.
+    """
     for name, handler in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
             signal.signal(getattr(signal, name), handler)
@@ -73,7 +92,9 @@ def _usual_signals() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    """Undo what a test, or the library under it, did to the environment and to the working directory."""
+    """Undo what a test, or the library under it, did to the environment and to the working
+    directory.
+    """
     environment, place = dict(os.environ), Path.cwd()
     yield
     os.chdir(place)
@@ -87,7 +108,9 @@ def cvtasks_data() -> Path:
     """The folder of real data that `CVTASKS_DATA` names; without it the test is skipped."""
     folder = os.environ.get("CVTASKS_DATA")
     if not folder:
-        pytest.skip("CVTASKS_DATA is not set: set it to the folder of the real data sets to run this test")
+        pytest.skip(
+            "CVTASKS_DATA is not set: set it to the folder of the real data sets to run this test"
+        )
     if not Path(folder).is_dir():
         pytest.fail(f"CVTASKS_DATA must name a folder; {folder!r} is none")
     return Path(folder).resolve()
@@ -95,10 +118,15 @@ def cvtasks_data() -> Path:
 
 @pytest.fixture(scope="session")
 def run_python() -> Callable[..., Finished]:
-    """`run_python(*arguments, env=None, stdin=None, cwd=None)`: a new Python that finds the same cvtasks as this one."""
+    """`run_python(*arguments, env=None, stdin=None, cwd=None)`: a new Python that finds the same
+    cvtasks as this one.
+    """
 
     def run(
-        *arguments: str | Path, env: Mapping[str, str] | None = None, stdin: bytes | None = None, cwd: Path | None = None
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        cwd: Path | None = None,
     ) -> Finished:
         home = str(Path(cvtasks.__file__).parents[1])
         path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
@@ -118,7 +146,9 @@ def run_python() -> Callable[..., Finished]:
 
 @pytest.fixture(scope="session")
 def run_cli(run_python: Callable[..., Finished]) -> Callable[..., Finished]:
-    """`run_cli(*arguments, env=None, stdin=None, cwd=None)`: the real command line, in a process of its own."""
+    """`run_cli(*arguments, env=None, stdin=None, cwd=None)`: the real command line, in a process of
+    its own.
+    """
 
     def run(*arguments: str | Path, **how: object) -> Finished:
         return run_python("-m", "cvtasks", *arguments, **how)
@@ -127,7 +157,9 @@ def run_cli(run_python: Callable[..., Finished]) -> Callable[..., Finished]:
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+def cli(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
     """`cli(*arguments)` → (exit code, stdout, stderr), within this process."""
 
     from cvtasks.cli import main
@@ -145,7 +177,9 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set of drawn squares and discs: pictures and masks in folders, 24 to train, 8 to validate."""
+    """A data set of drawn squares and discs: images and masks in folders, 24 to train, 8 to
+    validate.
+    """
     root = tmp_path_factory.mktemp("data") / "shapes"
     rng = np.random.default_rng(0)
     for split, count in (("train", 24), ("val", 8)):
@@ -160,14 +194,19 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _draw(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """A picture (h, w, 3) uint8 of dark noise with one shape in two or three of its quarters, and its ids (h, w) uint8."""
+    """An image (h, w, 3) uint8 of dark noise with one shape in two or three of its quarters, and
+    its ids (h, w) uint8.
+    """
     height, width = size
     image = rng.integers(0, 60, (height, width, 3), dtype=np.uint8)
     ids = np.zeros(size, np.uint8)
     y, x = np.mgrid[:height, :width]
     for quarter in rng.permutation(4)[: rng.integers(2, 4)]:
         kind, radius = int(rng.integers(2)), int(rng.integers(8, min(size) // 4))
-        dy, dx = abs(y - (2 * (quarter // 2) + 1) * height // 4), abs(x - (2 * (quarter % 2) + 1) * width // 4)
+        dy, dx = (
+            abs(y - (2 * (quarter // 2) + 1) * height // 4),
+            abs(x - (2 * (quarter % 2) + 1) * width // 4),
+        )
         inside = (np.maximum(dy, dx) < radius) if kind == 0 else (dy**2 + dx**2 < radius**2)
         image[inside], ids[inside] = _COLOURS[kind], kind + 1
     return image, ids
@@ -175,10 +214,12 @@ def _draw(rng: np.random.Generator, size: tuple[int, int]) -> tuple[np.ndarray, 
 
 @pytest.fixture(scope="session")
 def trained(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a small model that has learned `shapes`. For all tests: look at it, copy it, leave it as it is."""
-    from cvtasks.recipe import parse_recipe
-    from cvtasks.run import run
-    from cvtasks.training import Report
+    """The folder of a small model that has learned `shapes`. For all tests: look at it, copy it,
+    leave it as it is.
+    """
+    from cvtasks.recipe.recipe import parse_recipe
+    from cvtasks.training.loop import Report
+    from cvtasks.training.run import run
 
     recipe = parse_recipe(
         {
@@ -188,12 +229,21 @@ def trained(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "classes": list(SHAPES),
             "segment": {"channels": [32, 16]},
             "data": {"path": str(shapes), "scale": [0.9, 1.1], "colour": 0.0, "workers": 0},
-            "train": {"epochs": 24, "batch": 8, "learning_rate": 0.01, "precision": "f32", "validate_every": 12},
+            "train": {
+                "epochs": 24,
+                "batch": 8,
+                "learning_rate": 0.01,
+                "precision": "f32",
+                "validate_every": 12,
+            },
         }
     )
     folder = tmp_path_factory.mktemp("models") / "segment-tiny-shapes"
     finished = run(recipe, folder, "cvtasks train segment", Report())
     score = finished["metrics"]["VOC mean IoU"]
     if not score > 0.5:
-        pytest.fail(f"the model that other tests use must have learned the drawn shapes, mean IoU above 0.5; it has {score}")
+        pytest.fail(
+            "the model that other tests use must have learned the drawn shapes, mean IoU above "
+            f"0.5; it has {score}"
+        )
     return folder

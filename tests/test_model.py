@@ -10,9 +10,9 @@ import pytest
 
 import cvtasks
 from cvtasks.errors import ModelError, UsageError
-from cvtasks.files import sha256
-from cvtasks.networks.safetensors_file import read_safetensors, write_safetensors
-from cvtasks.recipe import read_recipe
+from cvtasks.files.writing import sha256
+from cvtasks.recipe.recipe import read_recipe
+from cvtasks.weights.safetensors_file import read_safetensors, write_safetensors
 
 WEIGHTS = "weights.safetensors"
 
@@ -20,7 +20,9 @@ WEIGHTS = "weights.safetensors"
 @pytest.fixture
 def folder(trained: Path, tmp_path: Path) -> Path:
     """A copy of the trained model, to be damaged."""
-    shutil.copytree(trained, tmp_path / "model", ignore=shutil.ignore_patterns("checkpoints", "samples"))
+    shutil.copytree(
+        trained, tmp_path / "model", ignore=shutil.ignore_patterns("checkpoints", "samples")
+    )
     return tmp_path / "model"
 
 
@@ -45,7 +47,9 @@ def test_a_missing_file_is_named(folder: Path, name: str, engine: str) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"many": True}, {"engine": "keras"}, {"precision": "f32"}])
 @pytest.mark.parametrize("name", [WEIGHTS, "graph.xml", "graph.safetensors"])
-def test_a_flipped_bit_is_found_by_whatever_opens_the_model(folder: Path, name: str, options: dict) -> None:
+def test_a_flipped_bit_is_found_by_whatever_opens_the_model(
+    folder: Path, name: str, options: dict
+) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
@@ -53,17 +57,21 @@ def test_a_flipped_bit_is_found_by_whatever_opens_the_model(folder: Path, name: 
         cvtasks.load(folder, **options)
 
 
-def test_keras_in_a_forked_child_is_refused_in_words(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There TensorFlow and JAX would wait for ever; a child is one whose number is not that of who ran Keras first."""
-    picture = np.zeros((9, 9, 3), np.uint8)
+def test_keras_in_a_forked_child_is_refused_in_words(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There TensorFlow and JAX would wait for ever; a child is one whose number is not that of who
+    ran Keras first.
+    """
+    image = np.zeros((9, 9, 3), np.uint8)
     model = cvtasks.load(trained, engine="keras")
-    model.predict(picture)
+    model.predict(image)
     with monkeypatch.context() as child:
         child.setattr("os.getpid", lambda: -1)
-        for call in (lambda: model.predict(picture), lambda: cvtasks.load(trained, engine="keras")):
+        for call in (lambda: model.predict(image), lambda: cvtasks.load(trained, engine="keras")):
             with pytest.raises(UsageError, match=r'forked child.*"spawn"'):
                 call()
-    model.predict(picture)
+    model.predict(image)
 
 
 def _truncated(folder: Path) -> str:
@@ -112,8 +120,12 @@ def _garbage(folder: Path) -> str:
     return WEIGHTS
 
 
-@pytest.mark.parametrize("damage", [_truncated, _missing, _extra, _shape, _nan, _oversized, _garbage])
-def test_weights_that_do_not_fit_are_refused_by_name(folder: Path, damage: Callable[[Path], str]) -> None:
+@pytest.mark.parametrize(
+    "damage", [_truncated, _missing, _extra, _shape, _nan, _oversized, _garbage]
+)
+def test_weights_that_do_not_fit_are_refused_by_name(
+    folder: Path, damage: Callable[[Path], str]
+) -> None:
     named = damage(folder)
     listed_again(folder)
     with pytest.raises(ModelError) as refused:
@@ -131,14 +143,19 @@ def test_a_graph_that_is_none_or_anothers_is_refused(folder: Path) -> None:
 def test_a_graph_of_another_recipe_is_refused(folder: Path) -> None:
     recipe = folder / "recipe.toml"
     recipe.write_text(recipe.read_text().replace("size = 64", "size = 96"))
-    with pytest.raises(ModelError, match=r"must map \[1, 96, 96, 3\] to \[1, 96, 96, 3\]; .* has \[\[1, 64, 64, 3\]"):
+    with pytest.raises(
+        ModelError,
+        match=r"must map \[1, 96, 96, 3\] to \[1, 96, 96, 3\]; .* has \[\[1, 64, 64, 3\]",
+    ):
         cvtasks.load(folder)
 
 
 def test_a_file_of_the_list_cannot_lie_elsewhere(folder: Path) -> None:
     (folder.parent / "outside").write_bytes(b"x")
     recipe = folder / "recipe.toml"
-    recipe.write_text(recipe.read_text() + f'"../outside" = "{sha256(folder.parent / "outside")}"\n')
+    recipe.write_text(
+        recipe.read_text() + f'"../outside" = "{sha256(folder.parent / "outside")}"\n'
+    )
     with pytest.raises(ModelError, match=r"\.\./outside"):
         cvtasks.load(folder)
 
@@ -150,16 +167,20 @@ def test_a_recipe_without_weights_says_how_to_get_them(folder: Path) -> None:
         cvtasks.load(folder)
 
 
-def test_without_a_graph_one_is_made_once_and_kept(folder: Path, monkeypatch, tmp_path: Path) -> None:
+def test_without_a_graph_one_is_made_once_and_kept(
+    folder: Path, monkeypatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("CVTASKS_CACHE", str(tmp_path / "cache"))
-    picture = np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8)
-    expected = cvtasks.load(folder, precision="f32").predict(picture)
+    image = np.random.default_rng(0).integers(0, 256, (50, 70, 3)).astype(np.uint8)
+    expected = cvtasks.load(folder, precision="f32").predict(image)
     recipe = folder / "recipe.toml"
     for name in ("graph.xml", "graph.safetensors"):
         (folder / name).unlink()
-        lines = [line for line in recipe.read_text().splitlines() if not line.startswith(f'"{name}"')]
+        lines = [
+            line for line in recipe.read_text().splitlines() if not line.startswith(f'"{name}"')
+        ]
         recipe.write_text("\n".join(lines) + "\n")
-    made = cvtasks.load(folder, precision="f32").predict(picture)
+    made = cvtasks.load(folder, precision="f32").predict(image)
     assert (made.ids == expected.ids).mean() > 0.999
     (kept,) = (tmp_path / "cache" / "graphs").iterdir()
     before = (kept / "graph.xml").stat().st_mtime_ns

@@ -1,4 +1,6 @@
-"""The zoo: every model in it loads, works offline, and scores what its card says; README and benchmarks say the same."""
+"""The zoo: every model in it loads, works offline, and scores what its card says; README and
+benchmarks say the same.
+"""
 
 import json
 import re
@@ -12,11 +14,11 @@ import pytest
 import cvtasks
 from cvtasks.cli import main
 from cvtasks.data import open_source
-from cvtasks.data.fitted import fitted
-from cvtasks.data.known import KNOWN
-from cvtasks.engines.with_openvino import has_bf16
-from cvtasks.evaluation import evaluate
-from cvtasks.recipe import read_recipe
+from cvtasks.data.download.catalogue import KNOWN
+from cvtasks.data.views import fitted
+from cvtasks.engines.openvino_engine import has_bf16
+from cvtasks.evaluation.evaluate import evaluate
+from cvtasks.recipe.recipe import read_recipe
 from cvtasks.tasks import TASKS
 from cvtasks.zoo import RECIPE, WEIGHTS, default_model, model_folder, zoo_folder, zoo_names
 
@@ -28,10 +30,13 @@ LEAST = {
     "classify-lenet-mnist": {"top-1 accuracy": 0.992},
     "classify-mobilenet-voc": {"VOC2012 multi-label mAP": 0.65},
     "detect-mobilenet-voc": {"VOC2012 area AP@0.5": 0.72, "COCO AP": 0.30},
-    "localize-mobilenet-voc": {"top-1 localization accuracy": 0.60, "mean IoU where the class is right": 0.65},
+    "localize-mobilenet-voc": {
+        "top-1 localization accuracy": 0.60,
+        "mean IoU where the class is right": 0.65,
+    },
     "segment-mobilenet-voc": {"VOC mean IoU": 0.60},
 }
-"""What a shipped model must reach on its validation pictures."""
+"""What a shipped model must reach on its validation images."""
 ROOT = Path(__file__).parent.parent
 PLACES = {"VOCdevkit/VOC2012": "voc2012/VOCdevkit/VOC2012", "mnist": "mnist"}
 """Where the real data lie that recipes name."""
@@ -79,7 +84,10 @@ def test_the_cat_is_a_cat(name: str) -> None:
 def test_the_graph_is_the_network(name: str) -> None:
     skimage = pytest.importorskip("skimage", reason="scikit-image ships the photograph")
     photo = Path(skimage.__file__).parent / "data" / "chelsea.png"
-    graph, network = (cvtasks.load(name, engine=engine, precision="f32").predict(photo) for engine in ("openvino", "keras"))
+    graph, network = (
+        cvtasks.load(name, engine=engine, precision="f32").predict(photo)
+        for engine in ("openvino", "keras")
+    )
     assert (graph.ids == network.ids).mean() > 0.999
 
 
@@ -88,7 +96,8 @@ def test_the_graph_of_a_detector_is_the_network(name: str) -> None:
     skimage = pytest.importorskip("skimage", reason="scikit-image ships the photograph")
     photo = Path(skimage.__file__).parent / "data" / "chelsea.png"
     graph, network = (
-        cvtasks.load(name, engine=engine, precision="f32").predict(photo, 0.2) for engine in ("openvino", "keras")
+        cvtasks.load(name, engine=engine, precision="f32").predict(photo, 0.2)
+        for engine in ("openvino", "keras")
     )
     assert graph.names == network.names == ("cat",)
     np.testing.assert_allclose(graph.scores, network.scores, atol=5e-3)
@@ -97,12 +106,18 @@ def test_the_graph_of_a_detector_is_the_network(name: str) -> None:
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_the_score_is_that_of_its_metrics(name: str, cvtasks_data: Path) -> None:
-    """In the precision that was measured; where the CPU has no bfloat16, in float32, half a point away at most."""
+    """In the precision that was measured; where the CPU has no bfloat16, in float32, half a point
+    away at most.
+    """
     said = measured(name)
     same = said["precision"] == "f32" or has_bf16()
-    model = cvtasks.load(name, engine=said["engine"], precision=said["precision"] if same else "f32", many=True)
+    model = cvtasks.load(
+        name, engine=said["engine"], precision=said["precision"] if same else "f32", many=True
+    )
     recipe = model.recipe
-    source = open_source(str(cvtasks_data / PLACES[said["data"]]), said["split"], recipe.task.answer)
+    source = open_source(
+        str(cvtasks_data / PLACES[said["data"]]), said["split"], recipe.task.answer
+    )
     source = fitted(source, recipe)
     scores = evaluate(model.engine, recipe.task, recipe.canvas, source).result()
     assert len(source) == said["images"]
@@ -120,34 +135,58 @@ def test_a_card_has_the_numbers_of_its_metrics(name: str) -> None:
     for kind, row in said["classes"].items():
         assert columns == list(row)
         assert f"| {kind} | {' | '.join(f'{number:.3f}' for number in row.values())} |" in card
-    assert f"On {said['images']} pictures of `{said['data']}:{said['split']}`" in card
+    assert f"On {said['images']} images of `{said['data']}:{said['split']}`" in card
     assert re.search(rf"by the {said['engine']} engine in\s{said['precision']}\b", card)
 
 
 def test_the_readme_has_the_numbers_of_the_cards() -> None:
-    """Each number of three decimals that its section on scores has in a sentence is one of a card, or the mean of six rows."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## What it reaches\n")[1].split("\n## ")[0]
+    """Each number of three decimals that its section on scores has in a sentence is one of a card,
+    or the mean of six rows.
+    """
+    section = (
+        (ROOT / "README.md")
+        .read_text(encoding="utf-8")
+        .split("\n## What it reaches\n")[1]
+        .split("\n## ")[0]
+    )
     paragraphs = [part for part in section.strip().split("\n\n") if not part.startswith("|")]
     animals = measured("detect-mobilenet-voc")["classes"]
     rows = measured("classify-mobilenet-voc")["classes"]
     mean = f"{np.mean([rows[kind]['VOC2012 AP'] for kind in animals]):.3f}"
-    known = {mean} | {f"{number:.3f}" for name in MEASURED for number in measured(name)["metrics"].values()}
-    quoted = {number for part in paragraphs for number in re.findall(r"(?<![\d.,])0\.\d{3}(?!\d)", part)}
+    known = {mean} | {
+        f"{number:.3f}" for name in MEASURED for number in measured(name)["metrics"].values()
+    }
+    quoted = {
+        number for part in paragraphs for number in re.findall(r"(?<![\d.,])0\.\d{3}(?!\d)", part)
+    }
     assert mean in quoted
     assert quoted <= known
-    assert f"animals the mean of VOC2012 AP is {mean}." in (zoo_folder() / "classify-mobilenet-voc" / "README.md").read_text()
+    assert (
+        f"animals the mean of VOC2012 AP is {mean}."
+        in (zoo_folder() / "classify-mobilenet-voc" / "README.md").read_text()
+    )
     for name in TRAINED:
         headline = next(iter(measured(name)["metrics"].values()))
-        assert any(part.startswith(f"`{name}`") and f"{headline:.3f}" in part for part in paragraphs)
+        assert any(
+            part.startswith(f"`{name}`") and f"{headline:.3f}" in part for part in paragraphs
+        )
 
 
 def test_the_benchmarks_have_the_numbers_of_the_cards() -> None:
-    """What `precision.py` printed of a standard that one model alone is measured by, in the card's precision."""
+    """What `precision.py` printed of a standard that one model alone is measured by, in the card's
+    precision.
+    """
     text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ([^|]+?) \| (0\.\d{4}) \| (0\.\d{4}) \| \S+ \|$", text, re.MULTILINE)
     voc = [measured(name) for name in TRAINED if name.endswith("-mobilenet-voc")]
-    said = {standard: (one["precision"], number) for one in voc for standard, number in one["metrics"].items()}
-    assert {standard for one in voc for standard in list(one["metrics"])[:1]} <= {row[0] for row in rows}
+    said = {
+        standard: (one["precision"], number)
+        for one in voc
+        for standard, number in one["metrics"].items()
+    }
+    assert {standard for one in voc for standard in list(one["metrics"])[:1]} <= {
+        row[0] for row in rows
+    }
     for standard, f32, bf16 in rows:
         precision, number = said[standard]
         assert {"f32": f32, "bf16": bf16}[precision] == f"{number:.4f}"
@@ -162,7 +201,9 @@ def test_the_benchmarks_have_the_numbers_of_the_cards() -> None:
         ("segment", {"chelsea.jpg", "chelsea-mask.png"}),
     ],
 )
-def test_the_first_command_of_the_readme(run_cli, tmp_path: Path, task: str, files: set[str]) -> None:
+def test_the_first_command_of_the_readme(
+    run_cli, tmp_path: Path, task: str, files: set[str]
+) -> None:
     pytest.importorskip("skimage", reason="scikit-image ships the photograph")
     done = run_cli(task, "sample:chelsea", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -171,8 +212,12 @@ def test_the_first_command_of_the_readme(run_cli, tmp_path: Path, task: str, fil
 
 
 @pytest.mark.parametrize("name", [name for name in zoo_names() if name not in TRAINED])
-def test_a_recipe_without_weights_is_rehearsed(name: str, cvtasks_data: Path, monkeypatch, capsys, tmp_path: Path) -> None:
-    """One real step of the real recipe, from random weights: ImageNet's would have to be fetched."""
+def test_a_recipe_without_weights_is_rehearsed(
+    name: str, cvtasks_data: Path, monkeypatch, capsys, tmp_path: Path
+) -> None:
+    """One real step of the real recipe, from random weights:
+    ImageNet's would have to be fetched.
+    """
     monkeypatch.chdir(tmp_path)
     data = cvtasks_data / "voc2012" / "VOCdevkit"
     quick = [
@@ -198,7 +243,15 @@ def test_a_recipe_without_weights_is_rehearsed(name: str, cvtasks_data: Path, mo
             (data / file).write_text(text)
     else:
         data /= "VOC2012"
-    arguments = ["cvtasks", "train", str(zoo_folder() / name / RECIPE), "--data", str(data), "--set", 'train.weights=""']
+    arguments = [
+        "cvtasks",
+        "train",
+        str(zoo_folder() / name / RECIPE),
+        "--data",
+        str(data),
+        "--set",
+        'train.weights=""',
+    ]
     monkeypatch.setattr("sys.argv", [*arguments, *quick, "--dry-run"])
     with pytest.raises(SystemExit) as left:
         main()
@@ -207,9 +260,13 @@ def test_a_recipe_without_weights_is_rehearsed(name: str, cvtasks_data: Path, mo
     assert {file.name for file in tmp_path.iterdir()} <= {"imagenette"}
 
 
-@pytest.mark.skipif("classify-lenet-mnist" not in TRAINED, reason="the digits' model is not trained")
+@pytest.mark.skipif(
+    "classify-lenet-mnist" not in TRAINED, reason="the digits' model is not trained"
+)
 def test_digits_on_paper_are_read(cvtasks_data: Path) -> None:
-    """Test digits, written large and dark on paper that is lit from one side, anywhere on the sheet, with noise."""
+    """Test digits, written large and dark on paper that is lit from one side, anywhere on the
+    sheet, with noise.
+    """
     source = open_source(str(cvtasks_data / "mnist"), "test", cvtasks.Labels)
     model, rng, right = cvtasks.load("classify-lenet-mnist", many=True), np.random.default_rng(0), 0
     for index in range(0, 10_000, 100):

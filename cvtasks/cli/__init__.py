@@ -1,4 +1,6 @@
-"""The command line: parses, calls, prints. Nothing else imports it, and it imports nothing heavy before it must."""
+"""The command line: parses, calls, prints. Nothing else imports it, and it imports nothing heavy
+before it must.
+"""
 
 import errno
 import os
@@ -16,15 +18,15 @@ from cvtasks.cli import about, evaluate, explain, features, filter, inspect, pre
 from cvtasks.cli.data import data
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
 from cvtasks.errors import CVTasksError, CVTasksWarning
+from cvtasks.files.parts import remove_parts
 from cvtasks.media.prefetch import left_behind
-from cvtasks.parts import remove_parts
-from cvtasks.stopping import Interrupted, exit_code, interrupting
+from cvtasks.training.stopping import Interrupted, exit_code, interrupting
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="cvtasks",
-    help="Computer vision in Keras 3: train, evaluate and run models on pictures and videos.",
+    help="Computer vision in Keras 3: train, evaluate and run models on images and videos.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -45,16 +47,23 @@ def _leave_with_version(asked: bool) -> None:
 def options(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_leave_with_version)
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and leave.",
+            is_eager=True,
+            callback=_leave_with_version,
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Computer vision in Keras 3: train, evaluate and run models on pictures and videos."""
+    """Computer vision in Keras 3: train, evaluate and run models on images and videos."""
     global _debug
     _debug = debug
     if not debug:
         context.with_resource(quiet_libraries())
-    # TensorFlow's start-up notes, and what OpenCV says about damaged videos and missing fonts, are not for our users.
+    # TensorFlow's start-up notes, and what OpenCV says about damaged videos and missing fonts, are
+    # not for our users.
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "OPENCV_LOG_LEVEL": "OFF", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
     for name, value in {**quiet, "QT_LOGGING_RULES": "*.warning=false"}.items():
         os.environ.setdefault(name, value)
@@ -62,8 +71,12 @@ def options(
     warnings.showwarning = partial(_told, warnings.showwarning)
 
 
-def _told(otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
-    """Say a warning of ours as a sentence of ours, without the place in the code that Python names."""
+def _told(
+    otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any
+) -> None:
+    """Say a warning of ours as a sentence of ours, without the place in the code that
+    Python names.
+    """
     if issubclass(category, CVTasksWarning):
         say(f"cvtasks: {message}")
     else:
@@ -78,7 +91,9 @@ app.add_typer(data, name="data")
 
 
 def main() -> None:
-    """Run the command line; leave with the exit code that the contract names, and one sentence for every error."""
+    """Run the command line; leave with the exit code that the contract names, and one sentence for
+    every error.
+    """
     with streams():
         try:
             with interrupting(_leave_at_once):
@@ -92,9 +107,14 @@ def main() -> None:
         except OSError as error:
             code = _said(error, *of_the_system(error))
         except Exception as error:  # the one place that turns a fault of ours into a sentence
-            sentence = f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug and report it."
+            sentence = (
+                f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with "
+                "--debug and report it."
+            )
             code = _said(error, sentence, 1)
-        if left_behind():  # a thread that waits for a camera or a pipe: the interpreter cannot end beside it
+        if (
+            left_behind()
+        ):  # a thread that waits for a camera or a pipe: the interpreter cannot end beside it
             _leave_at_once(code)
     sys.exit(code)
 
@@ -120,21 +140,35 @@ def _leave_at_once(code: int) -> None:
 
 
 def of_the_system(error: OSError) -> tuple[str, int]:
-    """A sentence and the exit code for what the system says of a file, where nobody before knew more about it."""
+    """A sentence and the exit code for what the system says of a file, where nobody before knew
+    more about it.
+    """
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "one"
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-    sentence = f"files and folders must be ones that can be used; {name!r} cannot be: {error.strerror or error}."
-    way_out = "Free some space or choose another." if full else "Check its name and its permissions."
+    sentence = (
+        f"files and folders must be ones that can be used; {name!r} cannot be: "
+        f"{error.strerror or error}."
+    )
+    way_out = (
+        "Free some space or choose another." if full else "Check its name and its permissions."
+    )
     return f"{sentence} {way_out}", 2 if full else 3
 
 
 def _with_values(arguments: list[str]) -> list[str]:
-    """The arguments with `--show` for `--show=auto`: Typer has no options whose value may be left out."""
+    """The arguments with `--show` for `--show=auto`: Typer has no options whose value may be left
+    out.
+    """
     spelled = list(arguments)
     for i in range(len(spelled)):
         if spelled[i] == "--":
             break
-        if spelled[i] == "--show" and spelled[i + 1 : i + 2] not in (["auto"], ["window"], ["browser"], ["none"]):
+        if spelled[i] == "--show" and spelled[i + 1 : i + 2] not in (
+            ["auto"],
+            ["window"],
+            ["browser"],
+            ["none"],
+        ):
             spelled[i] = "--show=auto"
     return spelled
 

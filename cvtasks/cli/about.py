@@ -11,12 +11,14 @@ from cvtasks.cli.output import start_keras, tell
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps, padded, visible, width
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
+]
 
 
 def models(as_json: JsonOption = False) -> None:
     """List the models and recipes of the zoo."""
-    from cvtasks.recipe import read_recipe
+    from cvtasks.recipe.recipe import read_recipe
     from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder, zoo_names
 
     rows: list[dict[str, Any]] = []
@@ -24,9 +26,15 @@ def models(as_json: JsonOption = False) -> None:
         folder = zoo_folder() / name
         recipe = read_recipe(folder / RECIPE)
         metrics = folder / "metrics.json"
-        scores = json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else {"metrics": {}}
+        scores = (
+            json.loads(metrics.read_text(encoding="utf-8"))
+            if metrics.is_file()
+            else {"metrics": {}}
+        )
         trained = (folder / WEIGHTS).is_file()
-        size = sum((folder / file).stat().st_size for file in recipe.files if (folder / file).is_file())
+        size = sum(
+            (folder / file).stat().st_size for file in recipe.files if (folder / file).is_file()
+        )
         rows.append(
             {
                 "name": name,
@@ -48,7 +56,9 @@ def models(as_json: JsonOption = False) -> None:
         headline = next(iter(row["metrics"].items()), None)
         state = f"{row['bytes'] / 1e6:.1f} MB" if row["trained"] else "recipe only: train it"
         score = f"  {headline[0]} {headline[1]:.3f}" if headline else ""
-        network = f"{row['task']}  {row['backbone']} {row['size']} px, {len(row['classes'])} classes"
+        network = (
+            f"{row['task']}  {row['backbone']} {row['size']} px, {len(row['classes'])} classes"
+        )
         tell(f"{padded(row['name'], columns)}  {network}  {state}{score}")
 
 
@@ -62,11 +72,25 @@ def info(as_json: JsonOption = False) -> None:
     import keras
 
     from cvtasks import __version__
-    from cvtasks.engines.with_openvino import core, has_bf16
+    from cvtasks.engines.openvino_engine import core, has_bf16
     from cvtasks.zoo import zoo_folder
 
-    facts: dict[str, Any] = {"cvtasks": __version__, "python": platform.python_version(), "platform": platform.platform()}
-    for package in ("keras", "tensorflow", "jax", "torch", "opencv-python", "av", "albumentations", "openvino", "numpy"):
+    facts: dict[str, Any] = {
+        "cvtasks": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+    for package in (
+        "keras",
+        "tensorflow",
+        "jax",
+        "torch",
+        "opencv-python",
+        "av",
+        "albumentations",
+        "openvino",
+        "numpy",
+    ):
         try:
             facts[package] = version(package)
         except PackageNotFoundError:
@@ -74,7 +98,9 @@ def info(as_json: JsonOption = False) -> None:
     facts |= {
         "keras backend": keras.config.backend(),
         "keras devices": keras.distribution.list_devices() or ["cpu"],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "opencv window": _has_window(cv2.getBuildInformation()),
         "engines": {
             "openvino": core().get_property("CPU", "FULL_DEVICE_NAME"),
@@ -88,12 +114,14 @@ def info(as_json: JsonOption = False) -> None:
         print(dumps(facts))
         return
     for name, value in facts.items():
-        tell(f"{name}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}")
+        tell(
+            f"{name}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}"
+        )
 
 
 def _cache() -> str:
     """Where the cache is, or why there is none."""
-    from cvtasks.cache import cache_folder
+    from cvtasks.files.cache_folder import cache_folder
 
     try:
         return str(cache_folder())
@@ -102,5 +130,9 @@ def _cache() -> str:
 
 
 def _has_window(build: str) -> bool:
-    gui = [line.split(":", 1)[1].strip() for line in build.splitlines() if line.strip().startswith("GUI:")]
+    gui = [
+        line.split(":", 1)[1].strip()
+        for line in build.splitlines()
+        if line.strip().startswith("GUI:")
+    ]
     return bool(gui) and gui[0] not in ("", "NONE")

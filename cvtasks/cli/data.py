@@ -12,19 +12,29 @@ from cvtasks.text import dumps, table
 
 if TYPE_CHECKING:
     from cvtasks.data import Source
-    from cvtasks.data.check import Finding
-    from cvtasks.data.detection import BoxesSource
+    from cvtasks.data.checking.check import Finding
+    from cvtasks.data.formats.bases import BoxesSource
 
-data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets: check, stats, show, convert, get.")
+data = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Data sets: check, stats, show, convert, get."
+)
 
-DataArgument = Annotated[str, typer.Argument(metavar="DATA[:SPLIT]", help="A data set and which split of it.")]
-TaskOption = Annotated[Literal["classify", "localize", "segment", "detect"], typer.Option(help="What the truths are for.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
+DataArgument = Annotated[
+    str, typer.Argument(metavar="DATA[:SPLIT]", help="A data set and which split of it.")
+]
+TaskOption = Annotated[
+    Literal["classify", "localize", "segment", "detect"],
+    typer.Option(help="What the truths are for."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
+]
 
 
 @data.command()
 def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption = False) -> None:
-    """Read every truth and every picture; list what could spoil a training. Changes nothing; exit code 5 if there are errors.
+    """Read every truth and every image; list what could spoil a training. Changes nothing; exit
+    code 5 if there are errors.
 
     \b
     cvtasks data check VOCdevkit/VOC2012:train
@@ -34,19 +44,21 @@ def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
     cvtasks data check --json coco:val2017 | jq '.findings[] | select(.level == "error") | .file'
     """
     from cvtasks.data import split_of
-    from cvtasks.data.check import LEVELS, check
+    from cvtasks.data.checking.check import LEVELS, check
     from cvtasks.tasks import TASKS
 
     path, split = split_of(source)
     ticker = Ticker()
     try:
-        progress = lambda done, total: ticker.show(f"{done} of {total} pictures")  # noqa: E731
+        progress = lambda done, total: ticker.show(f"{done} of {total} images")  # noqa: E731
         checked = check(path, split, TASKS[task].answer, progress)
     finally:
         ticker.clear()
     findings = checked.findings
-    say(f"data: {checked.format}, {source}, {checked.samples} pictures")
-    counts = {f"{level}s": sum(one.count for one in findings if one.level == level) for level in LEVELS}
+    say(f"data: {checked.format}, {source}, {checked.samples} images")
+    counts = {
+        f"{level}s": sum(one.count for one in findings if one.level == level) for level in LEVELS
+    }
     if as_json:
         print(
             dumps(
@@ -63,21 +75,28 @@ def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
     else:
         print_findings(findings)
     if counts["errors"]:
-        raise DataError(f"{counts['errors']} errors and {counts['warnings']} warnings in {source}. Correct the data.")
+        raise DataError(
+            f"{counts['errors']} errors and {counts['warnings']} warnings in {source}. Correct the "
+            "data."
+        )
     say(f"no error, {counts['warnings']} warnings; notes: {counts['notes']}. Checked: {source}")
 
 
 def print_findings(findings: "tuple[Finding, ...]") -> None:
     """A heading for each rule, errors first, and below it what was found, a few of many."""
-    from cvtasks.data.check import LEVELS
+    from cvtasks.data.checking.check import LEVELS
 
-    rules = dict.fromkeys((one.level, one.rule) for level in LEVELS for one in findings if one.level == level)
+    rules = dict.fromkeys(
+        (one.level, one.rule) for level in LEVELS for one in findings if one.level == level
+    )
     for level, rule in rules:
         own = [one for one in findings if (one.level, one.rule) == (level, rule)]
         tell(f"{level}: {rule} ({sum(one.count for one in own)})")
         shown = 3 if level == "note" else 20
         for one in own[:shown]:
-            tell(f"  {one.reason if not one.file or one.file in one.reason else f'{one.file}: {one.reason}'}")
+            tell(
+                f"  {one.reason if not one.file or one.file in one.reason else f'{one.file}: {one.reason}'}"
+            )
         if len(own) > shown:
             tell(f"  … and {len(own) - shown} more; --json lists all")
 
@@ -91,7 +110,7 @@ def stats(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
     cvtasks data stats --task classify imagenette:train
     cvtasks data stats --json coco:train2017 | jq '.[] | select(.objects < 1000)'
     """
-    from cvtasks.data.statistics import statistics
+    from cvtasks.data.checking.statistics import statistics
 
     opened = _open(source, task)
     rows = statistics(opened)
@@ -101,7 +120,9 @@ def stats(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
         print(dumps(rows))
         return
     columns = list(rows[0])
-    cells = [["–" if row[column] is None else str(row[column]) for column in columns] for row in rows]
+    cells = [
+        ["–" if row[column] is None else str(row[column]) for column in columns] for row in rows
+    ]
     tell(*table([columns, *cells]))
 
 
@@ -111,25 +132,29 @@ def show(
     source: DataArgument,
     task: TaskOption = "detect",
     recipe: Annotated[
-        Path | None, typer.Option(metavar="RECIPE", help="Also draw the batches that training makes by this recipe.toml.")
+        Path | None,
+        typer.Option(
+            metavar="RECIPE", help="Also draw the batches that training makes by this recipe.toml."
+        ),
     ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the pictures go.")] = Path(
-        "outputs/show"
-    ),
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the images go.")
+    ] = Path("outputs/show"),
 ) -> None:
-    """Draw samples with their truths, how often each class comes, how large objects are; and batches as the network gets them.
+    """Draw samples with their truths, how often each class comes, how large objects are; and
+    batches as the network gets them.
 
     \b
     cvtasks data show VOCdevkit/VOC2012:train
     cvtasks data show --task segment VOCdevkit/VOC2012:val -o look
     cvtasks data show VOCdevkit/VOC2012:train --recipe models/detect-mobilenet-voc/recipe.toml
     """
-    from cvtasks.data.fitted import fitted
-    from cvtasks.data.show import batch_sheet, sheets
-    from cvtasks.evaluation import check_new
-    from cvtasks.files import folder_held, made_beside, publish
-    from cvtasks.media.pictures import write_picture
-    from cvtasks.recipe import read_recipe
+    from cvtasks.data.checking.show import batch_sheet, sheets
+    from cvtasks.data.views import fitted
+    from cvtasks.evaluation.evaluate import check_new
+    from cvtasks.files.writing import folder_held, made_beside, publish
+    from cvtasks.media.images import write_image
+    from cvtasks.recipe.recipe import read_recipe
     from cvtasks.tasks import TASKS
 
     context.with_resource(folder_held(output))
@@ -142,7 +167,7 @@ def show(
         drawn["batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
     with made_beside(output) as place:
         for name, image in drawn.items():
-            write_picture(place / name, image)
+            write_image(place / name, image)
         publish({place / name: output / name for name in drawn})
     for name in drawn:
         tell(str(output / name))
@@ -151,19 +176,29 @@ def show(
 @data.command()
 def convert(
     source: DataArgument,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the new data set goes; may hold other splits of it.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Where the new data set goes; may hold other splits of it."
+        ),
+    ],
     to: Annotated[Literal["voc", "coco", "yolo"], typer.Option(help="The new format.")],
-    split: Annotated[str, typer.Option(metavar="NAME", help="The new split's name; by default the old one's, or train.")] = "",
+    split: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The new split's name; by default the old one's, or train."
+        ),
+    ] = "",
 ) -> None:
-    """Write a data set for detection in another format, pictures and all.
+    """Write a data set for detection in another format, images and all.
 
     \b
     cvtasks data convert VOCdevkit/VOC2012:train voc-as-coco --to coco
     cvtasks data convert coco:val2017 coco-as-yolo --to yolo --split val
     """
     from cvtasks.data import split_of
-    from cvtasks.data.convert import convert as write
-    from cvtasks.files import check_folder
+    from cvtasks.data.checking.convert import convert as write
+    from cvtasks.files.writing import check_folder
 
     check_folder(folder)
     opened = _open(source, "detect")
@@ -171,7 +206,7 @@ def convert(
     # Opened for detection, it is a source of boxes.
     for remark in [*opened.remarks(), *write(cast("BoxesSource", opened), to, folder, name)]:
         say(f"data: {remark}")
-    say(f"{len(opened)} pictures → {folder}:{name}")
+    say(f"{len(opened)} images → {folder}:{name}")
 
 
 @data.command()
@@ -181,9 +216,17 @@ def get(
         typer.Argument(help="Which data set."),
     ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Where it goes; the folder of caches by default.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="Where it goes; the folder of caches by default."
+        ),
     ] = None,
-    url: Annotated[str, typer.Option(metavar="BASE", help="Address below which its files lie, if not its authors'.")] = "",
+    url: Annotated[
+        str,
+        typer.Option(
+            metavar="BASE", help="Address below which its files lie, if not its authors'."
+        ),
+    ] = "",
 ) -> None:
     """Fetch a well-known data set, check it, and unpack it; print its folder.
 
@@ -192,18 +235,25 @@ def get(
     cvtasks data stats --task classify fashion-mnist:train
     cvtasks data get voc2012 -o data --url https://mirror.example/voc
     """
-    from cvtasks.data.fetch import fetch
-    from cvtasks.data.known import KNOWN, place_of
-    from cvtasks.files import check_folder
+    from cvtasks.data.download.catalogue import KNOWN, place_of
+    from cvtasks.data.download.fetch import fetch
+    from cvtasks.files.writing import check_folder
 
     known, place, ticker = KNOWN[name], output or place_of(name), Ticker()
     check_folder(place)
-    say(f"{known.title} ({known.page}), {sum(file.size for file in known.files) / 1e6:,.0f} MB. {known.terms}")
+    say(
+        f"{known.title} ({known.page}), {sum(file.size for file in known.files) / 1e6:,.0f} MB. "
+        f"{known.terms}"
+    )
     try:
         new = fetch(known, place, url, ticker.show)
     finally:
         ticker.clear()
-    say(f"fetched: {place / known.root}" if new else f"there already, left as it is: {place / known.root}")
+    say(
+        f"fetched: {place / known.root}"
+        if new
+        else f"there already, left as it is: {place / known.root}"
+    )
     tell(str(place / known.root))
 
 
@@ -214,7 +264,7 @@ def _open(data: str, task: str) -> "Source":
 
     path, split = split_of(data)
     opened = open_source(path, split, TASKS[task].answer)
-    say(f"data: {opened.format}, {title(path, opened.split)}, {len(opened)} pictures")
+    say(f"data: {opened.format}, {title(path, opened.split)}, {len(opened)} images")
     if opened.taken_for:
         say(f"data: {opened.taken_for}")
     return opened

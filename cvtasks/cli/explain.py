@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cvtasks.cli.one_picture import one_picture, write_new
+from cvtasks.cli.one_image import one_image, write_new
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps
@@ -21,9 +21,17 @@ if TYPE_CHECKING:
 
 
 def explain(
-    image: Annotated[str, typer.Argument(metavar="IMAGE", help="A picture, a URL, - (stdin) or sample:NAME.")],
+    image: Annotated[
+        str, typer.Argument(metavar="IMAGE", help="An image, a URL, - (stdin) or sample:NAME.")
+    ],
     model: Annotated[
-        str, typer.Option("-m", "--model", metavar="MODEL", help="A name of `cvtasks models` or a folder; of any task.")
+        str,
+        typer.Option(
+            "-m",
+            "--model",
+            metavar="MODEL",
+            help="A name of `cvtasks models` or a folder; of any task.",
+        ),
     ] = "",
     target: Annotated[
         str,
@@ -44,26 +52,46 @@ def explain(
     ] = "",
     layer: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Whose map the first four methods look at.", show_default="the backbone's coarsest"),
+        typer.Option(
+            metavar="NAME",
+            help="Whose map the first four methods look at.",
+            show_default="the backbone's coarsest",
+        ),
     ] = "",
     threshold: Annotated[
         float | None,
-        typer.Option(metavar="X", min=0, max=1, help="Least score of the answer's boxes; default: the model's own."),
+        typer.Option(
+            metavar="X",
+            min=0,
+            max=1,
+            help="Least score of the answer's boxes; default: the model's own.",
+        ),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Also make each map with random weights, and of a picture of one colour.")
+        bool,
+        typer.Option(
+            "--check", help="Also make each map with random weights, and of an image of one colour."
+        ),
     ] = False,
-    curves: Annotated[bool, typer.Option("--curves", help="Also delete and insert pixels in each map's order.")] = False,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="Also delete and insert pixels in each map's order.")
+    ] = False,
     maps: Annotated[
         Literal["", "npz", "png"],
-        typer.Option(metavar="[npz|png]", help="Also save the maps: as numbers, or as 16-bit pictures.", show_default=False),
+        typer.Option(
+            metavar="[npz|png]",
+            help="Also save the maps: as numbers, or as 16-bit images.",
+            show_default=False,
+        ),
     ] = "",
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go.")] = Path(
-        "outputs/explain"
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")] = False,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go.")
+    ] = Path("outputs/explain"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")
+    ] = False,
 ) -> None:
-    """Show which parts of a picture made the model say what it said.
+    """Show which parts of an image made the model say what it said.
 
     \b
     cvtasks explain photo.jpg
@@ -72,36 +100,64 @@ def explain(
     cvtasks explain photo.jpg --model segment-mobilenet-voc --target cat --check --curves
     cvtasks explain --json sample:chelsea --method integrated | jq .methods[0].completeness
     """
-    from cvtasks.files import check_folder
+    from cvtasks.files.writing import check_folder
     from cvtasks.zoo import default_model, model_folder
 
     check_folder(output)
     chosen = model or default_model("classify")
     model_folder(chosen)
-    name, picture = one_picture(image, "explain")
+    name, pixels = one_image(image, "explain")
     start_keras()
     from cvtasks.insight.explaining.explainer import Explainer
     from cvtasks.insight.explaining.explanation import METHODS, check_method, default_method
     from cvtasks.insight.explaining.targets import find_target
     from cvtasks.media.addresses import shown
 
-    wanted = METHODS if method == "all" else tuple(dict.fromkeys(one.strip() for one in method.split(",") if one.strip()))
+    wanted = (
+        METHODS
+        if method == "all"
+        else tuple(dict.fromkeys(one.strip() for one in method.split(",") if one.strip()))
+    )
     for each in wanted:
         check_method(each)
     explainer = Explainer.of(chosen)
     if layer:
         explainer.check_layer(layer)
-    scene = explainer.look(picture, threshold)
+    scene = explainer.look(pixels, threshold)
     found = find_target(explainer, scene, target)
     wanted = wanted or (default_method(found),)
-    explanations, checks, drawn = _all(explainer, scene, found, wanted, layer, method == "all", check, curves)
-    files = _written(output, f"{name}-{found.name}", f"{explainer.name}: {found.name}", explanations, checks, drawn, maps)
+    explanations, checks, drawn = _all(
+        explainer, scene, found, wanted, layer, method == "all", check, curves
+    )
+    files = _written(
+        output,
+        f"{name}-{found.name}",
+        f"{explainer.name}: {found.name}",
+        explanations,
+        checks,
+        drawn,
+        maps,
+    )
     if as_json:
-        methods = [_record(one, checks.get(one.method), drawn.get(one.method)) for one in explanations]
+        methods = [
+            _record(one, checks.get(one.method), drawn.get(one.method)) for one in explanations
+        ]
         about = {"source": shown(image), "model": explainer.name, "task": explainer.task.name}
-        print(dumps({**about, **_target_record(found), "methods": methods, "files": [str(path) for path in files]}))
+        print(
+            dumps(
+                {
+                    **about,
+                    **_target_record(found),
+                    "methods": methods,
+                    "files": [str(path) for path in files],
+                }
+            )
+        )
     else:
-        tell(f"target: {found.name}, score {found.score:.3f} before, {found.probability:.3f} after the activation")
+        tell(
+            f"target: {found.name}, score {found.score:.3f} before, {found.probability:.3f} after "
+            "the activation"
+        )
         for one in explanations:
             first, *others = _lines(one, checks.get(one.method), drawn.get(one.method))
             tell(first, *(f"  {line}" for line in others))
@@ -119,7 +175,9 @@ def _all(
     check: bool,
     curves: bool,
 ) -> "tuple[list[Explanation], dict[str, Sanity], dict[str, Curves]]":
-    """The explanations, and method → what was found about each; a method that the network does not allow is said if `lenient`."""
+    """The explanations, and method → what was found about each; a method that the network does not
+    allow is said if `lenient`.
+    """
     from cvtasks.insight.explaining.curves import curves as curves_of
     from cvtasks.insight.explaining.explanation import explain_scene
     from cvtasks.insight.explaining.sanity import sanity
@@ -153,12 +211,16 @@ def _written(
     drawn: "dict[str, Curves]",
     maps: str,
 ) -> list[Path]:
-    """Write the sheet and what else is wanted, under a name that no file of the folder has; returns the files."""
+    """Write the sheet and what else is wanted, under a name that no file of the folder has; returns
+    the files.
+    """
     from cvtasks.insight.explaining.curves import curves_figure
     from cvtasks.insight.explaining.overlay import explanation_sheet, maps_npz, maps_png
     from cvtasks.media.names import safe_stem
 
-    files: dict[str, np.ndarray | bytes] = {".png": explanation_sheet(explanations, title, checks, drawn)}
+    files: dict[str, np.ndarray | bytes] = {
+        ".png": explanation_sheet(explanations, title, checks, drawn)
+    }
     if drawn:
         files["-curves.png"] = curves_figure(drawn, title)
     if maps:
@@ -171,26 +233,47 @@ def _written(
 def _target_record(target: "Target") -> dict[str, Any]:
     box = {} if target.box is None else {"xyxy": [round(float(edge), 2) for edge in target.box]}
     pixels = {} if target.region is None else {"pixels": int(target.region.sum())}
-    return {"target": target.name, "score": target.score, "probability": target.probability, **box, **pixels}
+    return {
+        "target": target.name,
+        "score": target.score,
+        "probability": target.probability,
+        **box,
+        **pixels,
+    }
 
 
 def _record(one: "Explanation", check: "Sanity | None", curve: "Curves | None") -> dict[str, Any]:
     """A method's part of what `--json` prints."""
-    record: dict[str, Any] = {"method": one.method, "layer": one.layer, "peak": one.peak, "inside": one.inside}
+    record: dict[str, Any] = {
+        "method": one.method,
+        "layer": one.layer,
+        "peak": one.peak,
+        "inside": one.inside,
+    }
     record |= {"least": float(one.map.min()), "most": float(one.map.max())}
     if one.integrated is not None:
         own = one.integrated
-        record["completeness"] = {"sum": own.total, "difference": own.difference, "error": _finite(own.error)}
+        record["completeness"] = {
+            "sum": own.total,
+            "difference": own.difference,
+            "error": _finite(own.error),
+        }
     if check is not None:
         record["check"] = {
-            "random_weights": {"rank_correlation": check.correlation, "changed": check.depends_on_weights},
+            "random_weights": {
+                "rank_correlation": check.correlation,
+                "changed": check.depends_on_weights,
+            },
             "one_colour": {"contrast": _finite(check.contrast)},
         }
     if curve is not None:
         record["curves"] = {
             "deletion_auc": curve.deletion_auc,
             "insertion_auc": curve.insertion_auc,
-            **{key: [round(float(value), 6) for value in getattr(curve, key)] for key in ("shares", "deletion", "insertion")},
+            **{
+                key: [round(float(value), 6) for value in getattr(curve, key)]
+                for key in ("shares", "deletion", "insertion")
+            },
         }
     return record
 
@@ -211,15 +294,21 @@ def _lines(one: "Explanation", check: "Sanity | None", curve: "Curves | None") -
     lines = [f"{one.method}{f' of {one.layer}' if one.layer else ''}: {peak}{inside}"]
     if one.integrated is not None:
         own = one.integrated
-        lines.append(f"completeness: sum {own.total:.4f}, score less baseline's {own.difference:.4f}, error {own.error:.2%}")
+        lines.append(
+            f"completeness: sum {own.total:.4f}, score less baseline's {own.difference:.4f}, error "
+            f"{own.error:.2%}"
+        )
     if check is not None:
         verdict = (
-            "the map changes" if check.depends_on_weights else "the map stays alike: it says little about what was learned"
+            "the map changes"
+            if check.depends_on_weights
+            else "the map stays alike: it says little about what was learned"
         )
         lines.append(f"random weights: rank correlation {check.correlation:.3f}, {verdict}")
-        lines.append(f"picture of one colour: {check.contrast:.3f} of the map's contrast")
+        lines.append(f"image of one colour: {check.contrast:.3f} of the map's contrast")
     if curve is not None:
         lines.append(
-            f"deletion AUC {curve.deletion_auc:.3f} (less is better), insertion AUC {curve.insertion_auc:.3f} (more is)"
+            f"deletion AUC {curve.deletion_auc:.3f} (less is better), insertion AUC "
+            f"{curve.insertion_auc:.3f} (more is)"
         )
     return lines

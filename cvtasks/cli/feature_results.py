@@ -1,10 +1,12 @@
-"""What `cvtasks features` does in each of its ways: the pictures it writes, and its JSON and lines."""
+"""What `cvtasks features` does in each of its ways: the images it writes,
+and its JSON and lines.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvtasks.cli.one_picture import one_picture
-from cvtasks.cli.one_picture import write_new as write_files
+from cvtasks.cli.one_image import one_image
+from cvtasks.cli.one_image import write_new as write_files
 from cvtasks.cli.output import Ticker, say
 from cvtasks.errors import InputError, UsageError
 
@@ -15,21 +17,35 @@ if TYPE_CHECKING:
     from cvtasks.insight.units.ascent import Ascended, Ascent
 
 
-def maps_of(opened: "Opened", source: str, layers: list[str], units: list[int], top: int, output: Path) -> dict[str, Any]:
-    """Feature maps of a picture: a sheet a layer."""
+def maps_of(
+    opened: "Opened", source: str, layers: list[str], units: list[int], top: int, output: Path
+) -> dict[str, Any]:
+    """Feature maps of an image: a sheet a layer."""
     from cvtasks.insight.units.feature_maps import feature_maps, feature_sheet, last_of_each_size
 
-    name, picture = one_picture(source, "features")
-    prepared = opened.recipe.task.prepare(picture) if opened.recipe else picture
+    name, image = one_image(source, "features")
+    prepared = opened.recipe.task.prepare(image) if opened.recipe else image
     rows, lines = [], []
     for maps in feature_maps(opened.network, prepared, layers or last_of_each_size(opened.network)):
         title = f"{opened.name}: feature maps of {maps.layer}"
-        path = write_new(output, f"{name}-{maps.layer}", feature_sheet(maps, prepared, units, top, title))
+        path = write_new(
+            output, f"{name}-{maps.layer}", feature_sheet(maps, prepared, units, top, title)
+        )
         chosen = units or maps.strongest(top)
-        shown = [{"unit": unit, "max": float(maps.peaks[unit]), "mean": float(maps.means[unit])} for unit in chosen]
+        shown = [
+            {"unit": unit, "max": float(maps.peaks[unit]), "mean": float(maps.means[unit])}
+            for unit in chosen
+        ]
         height, width, number = maps.values.shape
         rows.append(
-            {"layer": maps.layer, "height": height, "width": width, "units": number, "shown": shown, "file": str(path)}
+            {
+                "layer": maps.layer,
+                "height": height,
+                "width": width,
+                "units": number,
+                "shown": shown,
+                "file": str(path),
+            }
         )
         best = ", ".join(f"{one['unit']} ({one['max']:.3g})" for one in shown[:5])
         lines.append(f"{maps.layer}: {height} × {width} × {number}; largest answers: {best}")
@@ -38,46 +54,83 @@ def maps_of(opened: "Opened", source: str, layers: list[str], units: list[int], 
 
 
 def walk_over(
-    opened: "Opened", data: str, layer: str, units: list[int], top: int, limit: int, projection: str, output: Path
+    opened: "Opened",
+    data: str,
+    layer: str,
+    units: list[int],
+    top: int,
+    limit: int,
+    projection: str,
+    output: Path,
 ) -> dict[str, Any]:
     """What of a data set excites units most: one sheet."""
     from cvtasks.insight.units.data_walk import Walk
-    from cvtasks.insight.units.exciting import exciting_sheet, most_exciting, projections, rule_for
+    from cvtasks.insight.units.top_patches import (
+        exciting_sheet,
+        most_exciting,
+        projections,
+        rule_for,
+    )
 
     rule = rule_for(opened.network, projection)
     walk, ticker = Walk.over(data, opened.recipe, limit), Ticker()
     say(f"data: {walk.said}")
     prepare = opened.recipe.task.prepare if opened.recipe else None
-    progress = lambda done: ticker.show(f"{done} of {len(walk)} pictures")  # noqa: E731
+    progress = lambda done: ticker.show(f"{done} of {len(walk)} images")  # noqa: E731
     try:
-        found = most_exciting(opened.network, layer, units, walk.pictures(say), top, prepare, progress)
+        found = most_exciting(
+            opened.network, layer, units, walk.images(say), top, prepare, progress
+        )
     finally:
         ticker.clear()
     if not any(found.values()):
-        raise InputError(f"none of {len(walk)} pictures of {data} can be read. Check them: cvtasks data check {data}")
+        raise InputError(
+            f"none of {len(walk)} images of {data} can be read. Check them: cvtasks data check "
+            f"{data}"
+        )
     led, rows, lines = {}, [], []
     for unit, excited in found.items():
         led[unit] = projections(opened.network, layer, unit, excited, rule)
         ticker.show(f"{len(led)} of {len(units)} units projected")
-        shown = [{"picture": one.name, "answer": one.value, "place": one.place or None, "box": one.box} for one in excited]
+        shown = [
+            {"image": one.name, "answer": one.value, "place": one.place or None, "box": one.box}
+            for one in excited
+        ]
         rows.append({"unit": unit, "exciting": shown})
-        lines.append(f"unit {unit}: " + ", ".join(f"{one.name} ({one.value:.3g})" for one in excited))
+        lines.append(
+            f"unit {unit}: " + ", ".join(f"{one.name} ({one.value:.3g})" for one in excited)
+        )
     ticker.clear()
-    equal = [unit for unit, excited in found.items() if len(excited) > 1 and excited[0].value == excited[-1].value]
+    equal = [
+        unit
+        for unit, excited in found.items()
+        if len(excited) > 1 and excited[0].value == excited[-1].value
+    ]
     if equal:  # a ReLU that is cut at 6, or a unit that answers to nothing
         units_said = ", ".join(map(str, equal))
         say(
-            f"units {units_said}: all answers are equal, so these are the first pictures. The layer before an activation tells more."
+            f"units {units_said}: all answers are equal, so these are the first images. The layer "
+            "before an activation tells more."
         )
     title = f"{opened.name}: what excites {layer}"
-    drawn = exciting_sheet(found, led, f"{walk.done} pictures of {walk.title}", rule, title)
+    drawn = exciting_sheet(found, led, f"{walk.done} images of {walk.title}", rule, title)
     path = write_new(output, f"{opened.name}-{layer}-exciting", drawn)
-    about = {"data": data, "pictures": walk.done, "failed": walk.failed, "layer": layer, "projection": rule}
+    about = {
+        "data": data,
+        "images": walk.done,
+        "failed": walk.failed,
+        "layer": layer,
+        "projection": rule,
+    }
     return {**about, "units": rows, "file": str(path), "lines": lines}
 
 
-def made_for(opened: "Opened", names: str, layer: str, units: list[int], how: "Ascent", output: Path) -> dict[str, Any]:
-    """Pictures made for classes, or for units where no class is named: each by itself, and a sheet of all."""
+def made_for(
+    opened: "Opened", names: str, layer: str, units: list[int], how: "Ascent", output: Path
+) -> dict[str, Any]:
+    """Images made for classes, or for units where no class is named: each by itself, and a sheet of
+    all.
+    """
     from cvtasks.insight.units.class_images import ascended_sheet, class_images, unit_images
 
     ticker = Ticker()
@@ -85,34 +138,61 @@ def made_for(opened: "Opened", names: str, layer: str, units: list[int], how: "A
     try:
         if names:
             if opened.recipe is None:
-                raise UsageError(f"--class needs a model that knows classes; {opened.name} is a backbone. See: cvtasks models")
+                raise UsageError(
+                    f"--class needs a model that knows classes; {opened.name} is a backbone. See: "
+                    "cvtasks models"
+                )
             known = opened.recipe.classes
-            wanted = list(known) if names == "all" else [names] if names in known else [n.strip() for n in names.split(",")]
-            made: Ascended = class_images(opened.network, opened.recipe.task, known, wanted, how, progress)
-            what, title = "class", f"{opened.name}: pictures made for classes"
+            wanted = (
+                list(known)
+                if names == "all"
+                else [names]
+                if names in known
+                else [n.strip() for n in names.split(",")]
+            )
+            made: Ascended = class_images(
+                opened.network, opened.recipe.task, known, wanted, how, progress
+            )
+            what, title = "class", f"{opened.name}: images made for classes"
         else:
             wanted = [f"unit {unit}" for unit in units]
             made = unit_images(opened.network, layer, units, how, progress)
-            what, title = "unit", f"{opened.name}: pictures made for units of {layer}"
+            what, title = "unit", f"{opened.name}: images made for units of {layer}"
     finally:
         ticker.clear()
     rows, lines = [], []
     for name, one, before, after in zip(wanted, made.images, made.before, made.after, strict=True):
-        path = write_new(output, "-".join(filter(None, (opened.name, layer, name.replace(" ", "-")))), one)
+        path = write_new(
+            output, "-".join(filter(None, (opened.name, layer, name.replace(" ", "-")))), one
+        )
         of = name if names else int(name.removeprefix("unit "))
         rows.append({what: of, "before": float(before), "after": float(after), "file": str(path)})
         lines.append(f"{name}: score {before:.4g} → {after:.4g}")
         if after <= before:
-            say(f"{name}: nothing was found that it answers more to than noise. Another --seed or more --steps may help.")
-    path = write_new(output, "-".join(filter(None, (opened.name, layer, "made"))), ascended_sheet(made, wanted, how, title))
+            say(
+                f"{name}: nothing was found that it answers more to than noise. Another --seed or "
+                "more --steps may help."
+            )
+    path = write_new(
+        output,
+        "-".join(filter(None, (opened.name, layer, "made"))),
+        ascended_sheet(made, wanted, how, title),
+    )
     layered = {"layer": layer} if layer else {}
-    return {**layered, "steps": how.steps, "seed": how.seed, "images": rows, "file": str(path), "lines": lines}
+    return {
+        **layered,
+        "steps": how.steps,
+        "seed": how.seed,
+        "images": rows,
+        "file": str(path),
+        "lines": lines,
+    }
 
 
-def write_new(folder: Path, stem: str, picture: "np.ndarray") -> Path:
+def write_new(folder: Path, stem: str, image: "np.ndarray") -> Path:
     """Write a PNG under a name that no file of the folder has."""
     from cvtasks.media.names import safe_stem
 
-    (path,) = write_files(folder, safe_stem(stem), {".png": picture})
+    (path,) = write_files(folder, safe_stem(stem), {".png": image})
     say(f"→ {path}")
     return path

@@ -1,4 +1,6 @@
-"""`cvtasks filters` and `cvtasks features`: what a network's filters look like, and what its units and classes answer to."""
+"""`cvtasks filters` and `cvtasks features`: what a network's filters look like, and what its units
+and classes answer to.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,32 +10,53 @@ import typer
 from cvtasks.cli.feature_results import made_for, maps_of, walk_over, write_new
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import InputError, UsageError
-from cvtasks.files import check_folder
+from cvtasks.files.writing import check_folder
 from cvtasks.text import dumps
 
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A name of `cvtasks models`, a folder, or a backbone such as mobilenet.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A name of `cvtasks models`, a folder, or a backbone such as mobilenet.",
+    ),
 ]
-LayerOption = Annotated[str, typer.Option(metavar="NAME", help="Which layer; `cvtasks inspect MODEL` lists them.")]
-UnitsOption = Annotated[str, typer.Option(metavar="0,5,7", help="Which units (channels), by their numbers.")]
-WeightsOption = Annotated[str, typer.Option(help='Of a backbone: "imagenet" or a file; random ones by default.')]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")]
+LayerOption = Annotated[
+    str, typer.Option(metavar="NAME", help="Which layer; `cvtasks inspect MODEL` lists them.")
+]
+UnitsOption = Annotated[
+    str, typer.Option(metavar="0,5,7", help="Which units (channels), by their numbers.")
+]
+WeightsOption = Annotated[
+    str, typer.Option(help='Of a backbone: "imagenet" or a file; random ones by default.')
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")
+]
 
-_TILES, _EXCITING, _UNITS = 15, 9, 6  # feature maps, pictures a unit, and units, where nothing else is asked for
+_TILES, _EXCITING, _UNITS = (
+    15,
+    9,
+    6,
+)  # feature maps, images a unit, and units, where nothing else is asked for
 
 
 def filters(
     model: ModelArgument,
-    layer: Annotated[str, typer.Option(metavar="NAME", help="Which convolution; the first by default.")] = "",
+    layer: Annotated[
+        str, typer.Option(metavar="NAME", help="Which convolution; the first by default.")
+    ] = "",
     units: UnitsOption = "",
-    scale: Annotated[Literal["filter", "layer"], typer.Option(help="Whose largest weight is black or white.")] = "filter",
+    scale: Annotated[
+        Literal["filter", "layer"], typer.Option(help="Whose largest weight is black or white.")
+    ] = "filter",
     weights: WeightsOption = "",
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the sheet goes.")] = Path(
-        "outputs/filters"
-    ),
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the sheet goes.")
+    ] = Path("outputs/filters"),
     as_json: JsonOption = False,
 ) -> None:
-    """Draw the filters of a convolution: in colours where it sees the picture's, else grey; zero is mid-grey.
+    """Draw the filters of a convolution: in colours where it sees the image's, else grey; zero is
+    mid-grey.
 
     \b
     cvtasks filters classify-mobilenet-voc
@@ -44,24 +67,35 @@ def filters(
     check_folder(output)
     start_keras()
     from cvtasks.insight.opened import open_network
-    from cvtasks.insight.units.weight_sheets import filter_sheet, filters_of, shown
+    from cvtasks.insight.units.filters import filter_sheet, filters_of, shown
 
     opened = open_network(model, weights)
     say(f"{opened.name}: {opened.weights}")
     found = filters_of(opened.network, layer)
     chosen = shown(found, _numbers(units))
     title = f"{opened.name}: filters of {found.layer}"
-    path = write_new(output, f"{opened.name}-{found.layer}", filter_sheet(found, chosen, scale == "layer", title))
+    path = write_new(
+        output, f"{opened.name}-{found.layer}", filter_sheet(found, chosen, scale == "layer", title)
+    )
     numbers = found.statistics()
     if len(chosen) < len(found):
-        say(f"{len(chosen)} of {len(found)} filters are drawn; --units chooses others, --json has the numbers of all")
+        say(
+            f"{len(chosen)} of {len(found)} filters are drawn; --units chooses others, --json has "
+            "the numbers of all"
+        )
     if as_json:
-        about = {"model": opened.name, "weights": opened.weights, "colours": found.colours, "scale": scale}
+        about = {
+            "model": opened.name,
+            "weights": opened.weights,
+            "colours": found.colours,
+            "scale": scale,
+        }
         print(dumps({**about, **numbers, "shown": chosen, "file": str(path)}))
         return
     kernel = " × ".join(map(str, (*numbers["kernel"], numbers["channels"])))
     tell(
-        f"{found.layer} ({found.kind}): {len(found)} filters of {kernel}, weights {numbers['min']:.4g} to {numbers['max']:.4g}"
+        f"{found.layer} ({found.kind}): {len(found)} filters of {kernel}, weights "
+        f"{numbers['min']:.4g} to {numbers['max']:.4g}"
     )
     dead = ", ".join(map(str, found.dead)) or "none"
     tell(f"dead: {dead}")
@@ -69,15 +103,25 @@ def filters(
 
 def features(
     model: ModelArgument,
-    image: Annotated[str, typer.Argument(metavar="[IMAGE]", help="A picture, sample:NAME or - (stdin).")] = "",
-    layer: LayerOption = "",
-    layers: Annotated[str, typer.Option(metavar="A,B", help="Several layers of a picture.")] = "",
-    units: UnitsOption = "",
-    top: Annotated[int, typer.Option(metavar="N", min=0, max=100, help="Maps, or pictures a unit; 0: 15, or 9.")] = 0,
-    data: Annotated[
-        str, typer.Option(metavar="DATA[:SPLIT]", help="Walk over a data set for what excites the units most.")
+    image: Annotated[
+        str, typer.Argument(metavar="[IMAGE]", help="An image, sample:NAME or - (stdin).")
     ] = "",
-    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Of the data only N pictures, evenly spread; 0: all.")] = 0,
+    layer: LayerOption = "",
+    layers: Annotated[str, typer.Option(metavar="A,B", help="Several layers of an image.")] = "",
+    units: UnitsOption = "",
+    top: Annotated[
+        int, typer.Option(metavar="N", min=0, max=100, help="Maps, or images a unit; 0: 15, or 9.")
+    ] = 0,
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="DATA[:SPLIT]", help="Walk over a data set for what excites the units most."
+        ),
+    ] = "",
+    limit: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="Of the data only N images, evenly spread; 0: all."),
+    ] = 0,
     projection: Annotated[
         Literal["", "deconvnet", "guided", "gradient"],
         typer.Option(
@@ -87,38 +131,50 @@ def features(
         ),
     ] = "",
     class_: Annotated[
-        str, typer.Option("--class", metavar="A,B|all", help="Make the picture that is most like a class.")
+        str,
+        typer.Option(
+            "--class", metavar="A,B|all", help="Make the image that is most like a class."
+        ),
     ] = "",
     maximise: Annotated[
-        bool, typer.Option("--maximise", help="Make the picture that units of --layer answer most to.")
+        bool,
+        typer.Option("--maximise", help="Make the image that units of --layer answer most to."),
     ] = False,
     steps: Annotated[int, typer.Option(metavar="N", min=1, help="Of gradient ascent.")] = 128,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the noise it begins with.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of the noise it begins with.")
+    ] = 0,
     weights: WeightsOption = "",
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the pictures go.")] = Path(
-        "outputs/features"
-    ),
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the images go.")
+    ] = Path("outputs/features"),
     as_json: JsonOption = False,
 ) -> None:
-    """Show what units answer to: their maps of a picture, the pictures that excite them most, or a picture made for them.
+    """Show what units answer to: their maps of an image, the images that excite them most, or an
+    image made for them.
 
-    Give IMAGE, --data, --class or --maximise. Feature maps are in pixels of the picture, the strongest first. With --data each
-    unit gets the patches that it saw where it answered most, with their projections (Zeiler and Fergus 2014). --class and
-    --maximise ascend the gradient (Simonyan et al. 2013).
+    Give IMAGE, --data, --class or --maximise. Feature maps are in pixels of the image, the
+    strongest first. With --data each unit gets the patches that it saw where it answered most, with
+    their projections (Zeiler and Fergus 2014). --class and --maximise ascend the gradient (Simonyan
+    et al. 2013).
 
     \b
     cvtasks features classify-mobilenet-voc photo.jpg
     cvtasks features classify-mobilenet-voc photo.jpg --layers conv1_relu,conv_pw_5_relu --top 23
-    cvtasks features classify-mobilenet-voc --data VOCdevkit/VOC2012:val --layer conv_pw_11_bn --units 0,5,7
-    cvtasks features classify-lenet-mnist --class all
+    cvtasks features classify-mobilenet-voc --data VOCdevkit/VOC2012:val --layer conv_pw_11_bn
+    --units 0,5,7 cvtasks features classify-lenet-mnist --class all
     cvtasks features vgg16 --weights imagenet --layer block3_conv1 --units 0,1,2,3 --maximise
     """
     ways = {"IMAGE": image, "--data": data, "--class": class_, "--maximise": maximise}
     given = [name for name, value in ways.items() if value]
     if len(given) != 1:
-        raise UsageError(f"features needs one of {', '.join(ways)}; got {' and '.join(given) or 'none'}.")
+        raise UsageError(
+            f"features needs one of {', '.join(ways)}; got {' and '.join(given) or 'none'}."
+        )
     if (data or maximise) and (not layer or layers):
-        raise UsageError(f"{given[0]} needs --layer NAME, one layer. `cvtasks inspect {model}` lists them.")
+        raise UsageError(
+            f"{given[0]} needs --layer NAME, one layer. `cvtasks inspect {model}` lists them."
+        )
     check_folder(output)
     start_keras()
     from cvtasks.insight.opened import open_network
@@ -130,7 +186,16 @@ def features(
         wanted = [name.strip() for name in (*layer.split(","), *layers.split(",")) if name.strip()]
         result = maps_of(opened, image, wanted, numbers, top or _TILES, output)
     elif data:
-        result = walk_over(opened, data, layer, numbers or list(range(_UNITS)), top or _EXCITING, limit, projection, output)
+        result = walk_over(
+            opened,
+            data,
+            layer,
+            numbers or list(range(_UNITS)),
+            top or _EXCITING,
+            limit,
+            projection,
+            output,
+        )
     else:
         from cvtasks.insight.units.ascent import Ascent
 
@@ -142,12 +207,17 @@ def features(
     else:
         tell(*lines)
     if result.get("failed"):
-        raise InputError(f"{len(result['failed'])} pictures could not be read; {result['pictures']} were looked at.")
+        raise InputError(
+            f"{len(result['failed'])} images could not be read; {result['images']} were looked at."
+        )
 
 
 def _numbers(text: str) -> list[int]:
     """`0,5,7` as numbers, each once."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(part.isdecimal() and len(part) < 7 for part in parts):
-        raise UsageError(f"--units are numbers from 0 on, separated by commas; got {text!r}. For example: --units 0,5,7")
+        raise UsageError(
+            f"--units are numbers from 0 on, separated by commas; got {text!r}. For example: "
+            "--units 0,5,7"
+        )
     return list(dict.fromkeys(map(int, parts)))

@@ -1,4 +1,6 @@
-"""`cvtasks filter`: one kernel or pooling over a picture or over typed numbers, with the arithmetic."""
+"""`cvtasks filter`: one kernel or pooling over an image or over typed numbers,
+with the arithmetic.
+"""
 
 import math
 import os
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cvtasks.cli.one_picture import one_picture, write_new
+from cvtasks.cli.one_image import one_image, write_new
 from cvtasks.cli.output import say, tell
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps
@@ -16,8 +18,8 @@ from cvtasks.text import dumps
 if TYPE_CHECKING:
     import numpy as np
 
-    from cvtasks.insight.filtering.pooling import Pooling
-    from cvtasks.insight.filtering.worked import Step, Work
+    from cvtasks.insight.by_hand.pooling import Pooling
+    from cvtasks.insight.by_hand.steps import Step, Work
 
 
 _ENDINGS = ("-filtered.png", "-sheet.png", "-steps.png")
@@ -25,7 +27,11 @@ _ENDINGS = ("-filtered.png", "-sheet.png", "-steps.png")
 
 def filter(
     image: Annotated[
-        str, typer.Argument(metavar="IMAGE", help='A picture, sample:NAME, - (stdin), or numbers: "3 1 0; 0 2 1; 1 0 4".')
+        str,
+        typer.Argument(
+            metavar="IMAGE",
+            help='An image, sample:NAME, - (stdin), or numbers: "3 1 0; 0 2 1; 1 0 4".',
+        ),
     ],
     kernel: Annotated[
         str,
@@ -39,10 +45,19 @@ def filter(
     ] = "",
     pool: Annotated[
         Literal["", "max", "average", "sum", "lp"],
-        typer.Option(metavar="[max|average|sum|lp]", help="A pooling in place of a kernel.", show_default=False),
+        typer.Option(
+            metavar="[max|average|sum|lp]",
+            help="A pooling in place of a kernel.",
+            show_default=False,
+        ),
     ] = "",
     size: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Side of the pooling's region, of blur or of gaussian; 0: 2, 3 and 3.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Side of the pooling's region, of blur or of gaussian; 0: 2, 3 and 3.",
+        ),
     ] = 0,
     padding: Annotated[
         str,
@@ -53,43 +68,60 @@ def filter(
         ),
     ] = "",
     stride: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Cells from one position to the next; 0: 1, or the pooling's size.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Cells from one position to the next; 0: 1, or the pooling's size.",
+        ),
     ] = 0,
-    dilation: Annotated[int, typer.Option(metavar="N", min=1, max=16, help="Distance of the kernel's cells.")] = 1,
+    dilation: Annotated[
+        int, typer.Option(metavar="N", min=1, max=16, help="Distance of the kernel's cells.")
+    ] = 1,
     mode: Annotated[
         Literal["cross-correlation", "convolution"],
         typer.Option(help="The kernel as it is, as in networks, or flipped first."),
     ] = "cross-correlation",
     bias: Annotated[float, typer.Option(help="Is added to every number.")] = 0.0,
-    relu: Annotated[bool, typer.Option("--relu", help="Then make 0 of what is below: a unit's feature map.")] = False,
+    relu: Annotated[
+        bool, typer.Option("--relu", help="Then make 0 of what is below: a unit's feature map.")
+    ] = False,
     p: Annotated[float, typer.Option(help="Of --pool lp.")] = 2.0,
     grey: Annotated[
-        bool, typer.Option("--grey", help="Make a colour picture grey first; else each channel by itself.")
+        bool,
+        typer.Option("--grey", help="Make a colour image grey first; else each channel by itself."),
     ] = False,
     patch: Annotated[
         str,
-        typer.Option(metavar="Y,X", help="Output row and column to work out.", show_default="where the picture is steepest"),
+        typer.Option(
+            metavar="Y,X",
+            help="Output row and column to work out.",
+            show_default="where the image is steepest",
+        ),
     ] = "",
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where the pictures go.")] = Path(
-        "outputs/filter"
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")] = False,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the images go.")
+    ] = Path("outputs/filter"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")
+    ] = False,
 ) -> None:
-    """Filter a picture with one kernel, or pool it: before and after, and the numbers worked out.
+    """Filter an image with one kernel, or pool it: before and after, and the numbers worked out.
 
-    Typed numbers, and pictures of at most 12 × 12 pixels, are worked out position by position. Numbers that begin with a minus
-    come after -- at the end.
+    Typed numbers, and images of at most 12 × 12 pixels, are worked out position by position.
+    Numbers that begin with a minus come after -- at the end.
 
     \b
     cvtasks filter photo.jpg --kernel sobel-x
     cvtasks filter sample:camera --kernel "0 1 0; 1 -4 1; 0 1 0" --padding reflect --patch 100,200
     cvtasks filter photo.jpg --kernel gaussian --size 7 --stride 2 --grey
-    cvtasks filter "3 3 2 1 0; 0 0 1 3 1; 3 1 2 2 3; 2 0 0 2 2; 2 0 0 0 1" --kernel "0 1 2; 2 2 0; 0 1 2" --padding valid
-    cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --pool max --json | jq .output
+    cvtasks filter "3 3 2 1 0; 0 0 1 3 1; 3 1 2 2 3; 2 0 0 2 2; 2 0 0 0 1" --kernel "0 1 2; 2 2 0; 0
+    1 2" --padding valid cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --pool max --json | jq
+    .output
     """
-    from cvtasks.files import check_folder
-    from cvtasks.insight.filtering.filter_sheets import LONGEST_SIDE, before_after, steps_drawn, steps_sheet
-    from cvtasks.insight.filtering.worked import busiest, table
+    from cvtasks.files.writing import check_folder
+    from cvtasks.insight.by_hand.sheets import LONGEST_SIDE, before_after, steps_drawn, steps_sheet
+    from cvtasks.insight.by_hand.steps import busiest, table
 
     def lines(values: "np.ndarray") -> list[str]:
         return table(values).splitlines()
@@ -97,31 +129,45 @@ def filter(
     check_folder(output)
     work = _work(kernel, pool, size, padding, stride, dilation, mode, bias, relu, p)
     typed = _typed(image)
-    name, values = ("numbers", typed) if typed is not None else _picture(image, grey)
+    name, values = ("numbers", typed) if typed is not None else _image(image, grey)
     rows, columns = work.extents(values.shape)
     result = work.apply(values)
     for what, axis in (("rows", rows), ("columns", columns)):
         if axis.left_over:
             say(f"stride {axis.stride} over {what}: {axis.formula()}")
-    place = _place(patch, result.shape) if patch else (0, 0) if typed is not None else busiest(values, work)
+    place = (
+        _place(patch, result.shape)
+        if patch
+        else (0, 0)
+        if typed is not None
+        else busiest(values, work)
+    )
     channel, of = (values, "") if values.ndim == 2 else (values[..., 1], "green")
     if of:
         say("each channel by itself; the numbers are those of green")
     tiny = steps_drawn(values.shape, work)
-    places = [(i, j) for i in range(rows.output) for j in range(columns.output)] if tiny else [place]
+    places = (
+        [(i, j) for i in range(rows.output) for j in range(columns.output)] if tiny else [place]
+    )
     steps = [work.step(channel, *at) for at in places]
     drawn: dict[str, np.ndarray] = {}
     if typed is None:
-        from cvtasks.insight.filtering.displayed import displayed
+        from cvtasks.insight.by_hand.display import displayed
 
         shown = displayed(result, work)
-        drawn = {"-filtered.png": shown.image, "-sheet.png": before_after(values, work, place, 1, of)}
+        drawn = {
+            "-filtered.png": shown.image,
+            "-sheet.png": before_after(values, work, place, 1, of),
+        }
     if tiny:
         drawn["-steps.png"] = steps_sheet(channel, work)
         if len(steps) > tiny:
             say(f"{len(steps)} positions; the first {tiny} are drawn")
     elif typed is not None:
-        say(f"Steps are drawn for at most {LONGEST_SIDE} × {LONGEST_SIDE} numbers, and little padding; these are too many.")
+        say(
+            f"Steps are drawn for at most {LONGEST_SIDE} × {LONGEST_SIDE} numbers, and little "
+            "padding; these are too many."
+        )
     files = write_new(output, name, drawn, _ENDINGS) if drawn else []
     if as_json:
         record = _record(image, work, values, result, steps, typed is not None or tiny > 0)
@@ -132,9 +178,21 @@ def filter(
         tell(f"{work.heading}: {rows.size} × {columns.size} → {rows.output} × {columns.output}")
         tell(f"rows {rows.formula()}", f"columns {columns.formula()}")
         if tiny or typed is not None:
-            tell("", "input with its padding", *lines(work.ground(channel)), "", "output", *lines(answers))
+            tell(
+                "",
+                "input with its padding",
+                *lines(work.ground(channel)),
+                "",
+                "output",
+                *lines(answers),
+            )
         else:
-            tell(f"black and white: {shown.legend}", "", "input below the window", *lines(steps[0].values))
+            tell(
+                f"black and white: {shown.legend}",
+                "",
+                "input below the window",
+                *lines(steps[0].values),
+            )
         if steps[0].weights is not None:
             turned = ", turned by half a circle" if mode == "convolution" else ""
             tell("", f"kernel as it is laid over the input{turned}", *lines(steps[0].weights))
@@ -158,17 +216,21 @@ def _work(
     p: float,
 ) -> "Work":
     """What is to be done; UsageError where options do not belong together."""
-    from cvtasks.insight.filtering.kernels import kernel as kernel_of
-    from cvtasks.insight.filtering.worked import Filtering, RegionPooling
+    from cvtasks.insight.by_hand.kernels import kernel as kernel_of
+    from cvtasks.insight.by_hand.steps import Filtering, RegionPooling
 
     if bool(kernel) == bool(pool):
         received = "both" if kernel else "neither"
         raise UsageError(
-            f"Give either --kernel or --pool; got {received}. For example: --kernel sobel-x, or --pool max --size 2."
+            f"Give either --kernel or --pool; got {received}. For example: --kernel sobel-x, or "
+            "--pool max --size 2."
         )
     if pool:
         if dilation != 1 or mode != "cross-correlation" or bias or relu:
-            raise UsageError("A pooling has no --dilation, --mode, --bias or --relu; leave them out, or give a --kernel.")
+            raise UsageError(
+                "A pooling has no --dilation, --mode, --bias or --relu; leave them out, or give a "
+                "--kernel."
+            )
         return RegionPooling(pool, size or 2, stride, padding or "valid", p)
     zeros = int(padding) if re.fullmatch(r"\d{1,3}", padding) else padding or "zero"
     if not math.isfinite(bias):
@@ -178,7 +240,7 @@ def _work(
 
 def _typed(text: str) -> "np.ndarray | None":
     """The numbers, where that is what was typed; None where it is a source."""
-    from cvtasks.insight.filtering.kernels import matrix
+    from cvtasks.insight.by_hand.kernels import matrix
 
     cells = text.replace(",", " ").replace(";", " ").split()
     numbers = len(cells) > 1 and all(re.fullmatch(r"[-+.\d/eE]+", cell) for cell in cells)
@@ -186,11 +248,11 @@ def _typed(text: str) -> "np.ndarray | None":
     return matrix(text, "An input") if looks_typed and not os.path.lexists(text) else None
 
 
-def _picture(source: str, grey: bool) -> "tuple[str, np.ndarray]":
+def _image(source: str, grey: bool) -> "tuple[str, np.ndarray]":
     """Name and pixels, (h, w) uint8 if it is grey or is made so, else (h, w, 3)."""
     import cv2
 
-    name, pixels = one_picture(source, "filter")
+    name, pixels = one_image(source, "filter")
     if (pixels == pixels[..., :1]).all():
         return name, pixels[..., 0]
     return name, cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if grey else pixels
@@ -201,22 +263,32 @@ def _place(text: str, shape: tuple[int, ...]) -> tuple[int, int]:
     found = re.fullmatch(r"\s*(\d{1,6})\s*,\s*(\d{1,6})\s*", text)
     if not found or int(found[1]) >= shape[0] or int(found[2]) >= shape[1]:
         raise UsageError(
-            f"--patch must be a row and a column of the output, which has {shape[0]} and {shape[1]}, counted from 0; got {text!r}. "
+            f"--patch must be a row and a column of the output, which has {shape[0]} and "
+            f"{shape[1]}, counted from 0; got {text!r}. "
             "For example: --patch 0,0"
         )
     return int(found[1]), int(found[2])
 
 
 def _record(
-    source: str, work: "Work", values: "np.ndarray", result: "np.ndarray", steps: "list[Step]", whole: bool
+    source: str,
+    work: "Work",
+    values: "np.ndarray",
+    result: "np.ndarray",
+    steps: "list[Step]",
+    whole: bool,
 ) -> dict[str, Any]:
     """What `--json` prints; all numbers of the output if `whole`."""
-    from cvtasks.insight.filtering.worked import Filtering
+    from cvtasks.insight.by_hand.steps import Filtering
     from cvtasks.media.addresses import shown
 
     rows, columns = work.extents(values.shape)
     if isinstance(work, Filtering):
-        what = {"kernel": work.kernel.cells.tolist(), "divisor": work.kernel.divisor, "mode": work.mode}
+        what = {
+            "kernel": work.kernel.cells.tolist(),
+            "divisor": work.kernel.divisor,
+            "mode": work.mode,
+        }
         what |= {"bias": work.bias, "relu": work.relu}
     else:
         what = {"pool": work.how, "size": work.size} | ({"p": work.p} if work.how == "lp" else {})
@@ -237,5 +309,8 @@ def _record(
     }
     if whole:
         record["output"] = result.tolist()
-    worked = [{"row": one.row, "column": one.column, "work": " ".join(one.work), "result": one.result} for one in steps]
+    worked = [
+        {"row": one.row, "column": one.column, "work": " ".join(one.work), "result": one.result}
+        for one in steps
+    ]
     return {**record, "steps": worked}

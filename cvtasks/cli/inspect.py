@@ -7,54 +7,97 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvtasks.cli.one_picture import write_new
+from cvtasks.cli.one_image import write_new
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import UsageError
-from cvtasks.files import check_folder
+from cvtasks.files.writing import check_folder
 from cvtasks.text import dumps
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from cvtasks.insight.architecture.inspection import Inspection
+    from cvtasks.insight.inspecting.inspect import Inspection
 
 _EXERCISE = "Of an exercise: "
-_PICTURES = 8  # of noise, for the effective field
+_IMAGES = 8  # of noise, for the effective field
 _DEFAULTS = {"channels": 0, "layers": 1}
 
 SubjectArgument = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK|MODEL",
-        help="A network of a paper, a model (see `cvtasks models`), a folder; conv, transposed, pool or dense.",
+        help=(
+            "A network of a paper, a model (see `cvtasks models`), a folder; conv, transposed, "
+            "pool or dense."
+        ),
     ),
 ]
-SizeOption = Annotated[str, typer.Option(metavar="N|HxW", help="The picture's size; default: the paper's or the model's.")]
+SizeOption = Annotated[
+    str,
+    typer.Option(metavar="N|HxW", help="The image's size; default: the paper's or the model's."),
+]
 LayerOption = Annotated[str, typer.Option(metavar="NAME", help="Only this layer.")]
-WorkOption = Annotated[bool, typer.Option("--show-work", help="The formulas of that layer, with its numbers put in.")]
+WorkOption = Annotated[
+    bool, typer.Option("--show-work", help="The formulas of that layer, with its numbers put in.")
+]
 EffectiveOption = Annotated[
-    bool, typer.Option("--effective", help="Measure what the layer, or the last map, sees, by gradients.")
+    bool,
+    typer.Option(
+        "--effective", help="Measure what the layer, or the last map, sees, by gradients."
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")]
-CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout and nothing else there.")]
-OutputOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Draw the architecture (SVG) there.")]
-InputOption = Annotated[str, typer.Option("--input", metavar="N|HxW|HxWxC", help=f"{_EXERCISE}the input.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
+]
+CsvOption = Annotated[
+    bool, typer.Option("--csv", help="Print CSV on stdout and nothing else there.")
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="DIR", help="Draw the architecture (SVG) there."),
+]
+InputOption = Annotated[
+    str, typer.Option("--input", metavar="N|HxW|HxWxC", help=f"{_EXERCISE}the input.")
+]
 KernelOption = Annotated[
-    str, typer.Option(metavar="K|HxW[,…]", help=f"{_EXERCISE}the kernel; several are convolutions one after the other.")
+    str,
+    typer.Option(
+        metavar="K|HxW[,…]",
+        help=f"{_EXERCISE}the kernel; several are convolutions one after the other.",
+    ),
 ]
-StrideOption = Annotated[str, typer.Option(metavar="S", help=f"{_EXERCISE}the stride.", show_default="1, of pool: the kernel")]
-PaddingOption = Annotated[str, typer.Option(metavar="P|same|valid", help=f"{_EXERCISE}zeros on each side.", show_default="0")]
+StrideOption = Annotated[
+    str,
+    typer.Option(
+        metavar="S", help=f"{_EXERCISE}the stride.", show_default="1, of pool: the kernel"
+    ),
+]
+PaddingOption = Annotated[
+    str,
+    typer.Option(metavar="P|same|valid", help=f"{_EXERCISE}zeros on each side.", show_default="0"),
+]
 DilationOption = Annotated[
-    str, typer.Option(metavar="D", help=f"{_EXERCISE}distance of the inputs it looks at.", show_default="1")
+    str,
+    typer.Option(
+        metavar="D", help=f"{_EXERCISE}distance of the inputs it looks at.", show_default="1"
+    ),
 ]
 FiltersOption = Annotated[
     str,
     typer.Option(
-        "--filters", "--units", metavar="F[,…]", help=f"{_EXERCISE}how many outputs, of each kernel.", show_default="1"
+        "--filters",
+        "--units",
+        metavar="F[,…]",
+        help=f"{_EXERCISE}how many outputs, of each kernel.",
+        show_default="1",
     ),
 ]
-ChannelsOption = Annotated[int, typer.Option(metavar="C", min=0, help=f"{_EXERCISE}of the input.", show_default="1")]
-LayersOption = Annotated[int, typer.Option(metavar="L", min=1, help="So many convolutions one after the other.")]
+ChannelsOption = Annotated[
+    int, typer.Option(metavar="C", min=0, help=f"{_EXERCISE}of the input.", show_default="1")
+]
+LayersOption = Annotated[
+    int, typer.Option(metavar="L", min=1, help="So many convolutions one after the other.")
+]
 
 
 def inspect(
@@ -75,7 +118,7 @@ def inspect(
     channels: ChannelsOption = 0,
     layers: LayersOption = 1,
 ) -> None:
-    """Show what every layer computes, what it costs, and what its units see of the picture.
+    """Show what every layer computes, what it costs, and what its units see of the image.
 
     \b
     cvtasks inspect resnet50
@@ -89,20 +132,34 @@ def inspect(
     cvtasks inspect conv --kernel 1,3,1 --filters 64,64,256 --input 56x56x256
     cvtasks inspect transposed --input 14x14x512 --kernel 2 --stride 2 --filters 256
     """
-    from cvtasks.insight.architecture.exercise import KINDS
+    from cvtasks.insight.by_hand.exercises import KINDS
 
     if as_json and as_csv:
         raise UsageError("--json and --csv are two ways to print the same; choose one.")
-    given = {"input": input_size, "kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    given = {
+        "input": input_size,
+        "kernel": kernel,
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+    }
     given |= {"filters": filters}
     counts = {"channels": channels, "layers": layers}
     if subject in KINDS:
-        others = {"size": size, "layer": layer, "effective": effective, "csv": as_csv, "output": output}
+        others = {
+            "size": size,
+            "layer": layer,
+            "effective": effective,
+            "csv": as_csv,
+            "output": output,
+        }
         _refuse(others, f"{subject} is one layer by itself and takes --input, --kernel, --stride …")
         _exercise(subject, given, counts, as_json)
         return
     changed = {name: value for name, value in counts.items() if value != _DEFAULTS[name]}
-    _refuse({**given, **changed}, f"that is for {', '.join(KINDS)}; {subject} takes --size and --layer")
+    _refuse(
+        {**given, **changed}, f"that is for {', '.join(KINDS)}; {subject} takes --size and --layer"
+    )
     if show_work and not layer:
         raise UsageError("--show-work shows the work of one layer; name it with --layer.")
     _network(subject, size, layer, show_work, effective, as_json, as_csv, output)
@@ -115,7 +172,7 @@ def _refuse(options: dict[str, Any], rule: str) -> None:
 
 
 def _exercise(kind: Any, given: dict[str, str], counts: dict[str, int], as_json: bool) -> None:
-    from cvtasks.insight.architecture.exercise import answer, several
+    from cvtasks.insight.by_hand.exercises import answer, several
 
     solved = answer(
         kind,
@@ -143,8 +200,8 @@ def _network(
     as_csv: bool,
     output: Path | None,
 ) -> None:
-    from cvtasks.insight.architecture.exercise import pair
-    from cvtasks.insight.subjects import check_subject
+    from cvtasks.insight.by_hand.exercises import pair
+    from cvtasks.insight.open import check_subject
     from cvtasks.media.names import safe_stem
 
     wanted = pair(size, "size") if size else None
@@ -152,10 +209,10 @@ def _network(
     if output:
         check_folder(output)
     start_keras()
-    from cvtasks.insight.architecture.inspection import inspect_network
-    from cvtasks.insight.architecture.listing import LEGEND, record, summary, table, to_csv, totals
-    from cvtasks.insight.architecture.work import layer_lines
-    from cvtasks.insight.subjects import subject
+    from cvtasks.insight.by_hand.formulas import layer_lines
+    from cvtasks.insight.inspecting.inspect import inspect_network
+    from cvtasks.insight.inspecting.table import LEGEND, record, summary, table, to_csv, totals
+    from cvtasks.insight.open import subject
 
     found = subject(name, wanted, weights=effective)
     inspection = inspect_network(found.network, found.name)
@@ -176,10 +233,14 @@ def _network(
         if not show_work:
             say(LEGEND)
     if output:
-        from cvtasks.insight.architecture.volumes import volumes
+        from cvtasks.insight.inspecting.diagram import volumes
 
-        files = {".svg": volumes(inspection)} | ({"-effective.png": drawn} if drawn is not None else {})
-        paths = write_new(output, safe_stem(Path(name).resolve().name), files, (".svg", "-effective.png"))
+        files = {".svg": volumes(inspection)} | (
+            {"-effective.png": drawn} if drawn is not None else {}
+        )
+        paths = write_new(
+            output, safe_stem(Path(name).resolve().name), files, (".svg", "-effective.png")
+        )
         say(f"{found.name} → {', '.join(map(str, paths))}")
 
 
@@ -189,15 +250,17 @@ def _width() -> int:
 
 
 def _measured(inspection: "Inspection", layer: str) -> "tuple[dict[str, Any], np.ndarray]":
-    """Measure the effective field of the layer, or of the last map; what was found, and a picture of it."""
-    from cvtasks.insight.architecture.effective import drawn, effective_field, random_pictures
+    """Measure the effective field of the layer, or of the last map; what was found, and an image of
+    it.
+    """
+    from cvtasks.insight.inspecting.effective_field import drawn, effective_field, random_images
 
     row = inspection.row(layer) if layer else inspection.last_map()
-    field = effective_field(inspection, row, random_pictures(inspection.size, _PICTURES))
+    field = effective_field(inspection, row, random_images(inspection.size, _IMAGES))
     about = {
         "layer": row.name,
         "unit": field.unit,
-        "pictures": _PICTURES,
+        "images": _IMAGES,
         "side": round(field.side, 1),
         "box": field.box,
         "theoretical_box": field.theory,
@@ -208,12 +271,15 @@ def _measured(inspection: "Inspection", layer: str) -> "tuple[dict[str, Any], np
 def _sentence(measured: dict[str, Any]) -> str:
     """What was measured, in a sentence."""
     top, left, bottom, right = measured["theoretical_box"]
-    unit = f"unit {measured['unit']} of {measured['layer']}" if measured["unit"] else measured["layer"]
+    unit = (
+        f"unit {measured['unit']} of {measured['layer']}" if measured["unit"] else measured["layer"]
+    )
     if measured["box"] is None:
         return f"effective field: {unit} has no gradient at any pixel"
     y, x, down, across = measured["box"]
     return (
-        f"effective field: {unit} hears mostly an area of {measured['side']:.0f}×{measured['side']:.0f} pixels "
-        f"({measured['pictures']} pictures of noise); any gradient within {down - y}×{across - x}; "
-        f"in theory {bottom - top}×{right - left} of the picture"
+        f"effective field: {unit} hears mostly an area of "
+        f"{measured['side']:.0f}×{measured['side']:.0f} pixels "
+        f"({measured['images']} images of noise); any gradient within {down - y}×{across - x}; "
+        f"in theory {bottom - top}×{right - left} of the image"
     )

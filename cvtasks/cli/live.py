@@ -1,4 +1,6 @@
-"""Videos, cameras and streams on the command line: progress, live view, Ctrl-C, and what is said at the end."""
+"""Videos, cameras and streams on the command line: progress, live view, Ctrl-C, and what is said at
+the end.
+"""
 
 import math
 import time
@@ -8,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from cvtasks.cli.output import Ticker, say
-from cvtasks.stopping import Interrupted, stop_asked
 from cvtasks.text import dumps
+from cvtasks.training.stopping import Interrupted, stop_asked
 
 if TYPE_CHECKING:
+    from cvtasks.inference.pipeline import Job
     from cvtasks.media.streams import Stream
     from cvtasks.media.viewer import Viewer
-    from cvtasks.pipeline import Job
 
 _PATIENCE_S = 30.0  # that a file waits for somebody to open the page
 
@@ -47,17 +49,26 @@ class Watch:
             viewer.close()
 
 
-def run_stream(stream: "Stream", job: "Job", watch: Watch, viewer: "Viewer | None", as_json: bool, frame_files: bool) -> bool:
-    """Do one video, camera or stream; a signal ends it in good order, and Interrupted is raised then.
+def run_stream(
+    stream: "Stream",
+    job: "Job",
+    watch: Watch,
+    viewer: "Viewer | None",
+    as_json: bool,
+    frame_files: bool,
+) -> bool:
+    """Do one video, camera or stream; a signal ends it in good order, and Interrupted is raised
+    then.
 
     Returns:
-        whether it was there to its end: False for a file that is cut short, of which all that is there was done.
+        whether it was there to its end: False for a file that is cut short, of which all that is
+            there was done.
 
     Raises:
         InputError: it cannot be opened.
     """
+    from cvtasks.inference.pipeline import VideoRun
     from cvtasks.media.prefetch import shut
-    from cvtasks.pipeline import VideoRun
 
     video = stream.open(every=watch.every, most=watch.most, realtime=watch.realtime)
     run = VideoRun(job, stream, video, watch.every, frame_files)
@@ -75,12 +86,20 @@ def run_stream(stream: "Stream", job: "Job", watch: Watch, viewer: "Viewer | Non
                 next_line = time.monotonic() + 0.2
                 of = f"/{expected}" if expected else ""
                 found = job.model.recipe.task.summary(done.answer)
-                ticker.show(f"{stream.source}: frame {run.stages.frames}{of}  {pace:.1f} fps  {found}")
+                ticker.show(
+                    f"{stream.source}: frame {run.stages.frames}{of}  {pace:.1f} fps  {found}"
+                )
             if viewer and done.drawn is not None and done.frame is not None:
                 latency = 1000 * (time.monotonic() - done.frame.taken)
-                facts = {"source": stream.name, "frames a second": f"{pace:.1f}", "latency": f"{latency:.0f} ms"}
+                facts = {
+                    "source": stream.name,
+                    "frames a second": f"{pace:.1f}",
+                    "latency": f"{latency:.0f} ms",
+                }
                 facts["frame"] = str(done.frame.index)
-                viewer.show(done.drawn, facts | ({"dropped": str(video.dropped)} if video.realtime else {}))
+                viewer.show(
+                    done.drawn, facts | ({"dropped": str(video.dropped)} if video.realtime else {})
+                )
                 if viewer.closed:
                     run.stop()
     ticker.clear()
@@ -93,7 +112,7 @@ def run_stream(stream: "Stream", job: "Job", watch: Watch, viewer: "Viewer | Non
 
 
 def hold(viewer: "Viewer") -> None:
-    """Leave the last picture there to be looked at, until the user has had enough."""
+    """Leave the last image there to be looked at, until the user has had enough."""
     say("Ctrl-C ends the live view")
     while not viewer.closed:
         viewer.rest(0.1)

@@ -17,15 +17,19 @@ from cvtasks.text import harmless, padded, visible, width
 
 
 class ReaderLeft(CVTasksError):
-    """Whoever read our standard output, such as `head`, wants no more of it: no error, and nothing more to do."""
+    """Whoever read our standard output, such as `head`, wants no more of it: no error, and nothing
+    more to do.
+    """
 
     exit_code = 0
 
 
 class Messages(io.TextIOBase):
-    """Standard error, through which nothing steers the terminal, whoever writes: Typer, a warning, a traceback.
+    """Standard error, through which nothing steers the terminal, whoever writes: Typer, a warning,
+    a traceback.
 
-    Passwords within addresses are hidden. What cannot be said there can be said nowhere, and is no reason to give up the work itself.
+    Passwords within addresses are hidden. What cannot be said there can be said nowhere, and is no
+    reason to give up the work itself.
     """
 
     def __init__(self, to: TextIO) -> None:
@@ -49,7 +53,9 @@ class Messages(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Write; line breaks and tabs are left as they are, what the encoding does not have is escaped."""
+        """Write; line breaks and tabs are left as they are, what the encoding does not have is
+        escaped.
+        """
         if not isinstance(text, str):  # whoever asks whether a stream is one of bytes tries it so
             raise TypeError(f"text must be a string; got {type(text).__name__}.")
         try:
@@ -67,7 +73,8 @@ class Messages(io.TextIOBase):
 
 
 class Results(io.TextIOBase):
-    """Standard output, whose failures are errors in words rather than a traceback, or nothing at all, at the very end.
+    """Standard output, whose failures are errors in words rather than a traceback, or nothing at
+    all, at the very end.
 
     Nothing that is written there steers the terminal; line breaks and tabs are left as they are.
 
@@ -132,16 +139,20 @@ class Results(io.TextIOBase):
             raise self._failed from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            self._failed = OutputError(f"standard output could not be written: {reason}. Send it elsewhere.")
+            self._failed = OutputError(
+                f"standard output could not be written: {reason}. Send it elsewhere."
+            )
             _silence(self._to)
             raise self._failed from error
 
 
 @contextmanager
 def streams() -> Iterator[None]:
-    """See to the standard streams as long as the context lasts: they are `Results` and `Messages`, and none is missing.
+    """See to the standard streams as long as the context lasts: they are `Results` and `Messages`,
+    and none is missing.
 
-    Where one was closed, the next file that is opened would get its number, and whatever C libraries say would be written into it.
+    Where one was closed, the next file that is opened would get its number, and whatever C
+    libraries say would be written into it.
     """
     for number in range(3):
         try:
@@ -162,7 +173,9 @@ def streams() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Print a line to stderr; what could steer a terminal, line breaks too, is escaped (`cvtasks.text.visible`)."""
+    """Print a line to stderr; what could steer a terminal, line breaks too, is escaped
+    (`cvtasks.text.visible`).
+    """
     _say(f"{visible(text)}\n")
 
 
@@ -179,7 +192,9 @@ def say_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """What `warnings.showwarning` is to do: whatever a library quotes in a warning is escaped too."""
+    """What `warnings.showwarning` is to do: whatever a library quotes in a warning is
+    escaped too.
+    """
     say(f"{filename}:{lineno}: {category.__name__}: {message}")
 
 
@@ -190,7 +205,9 @@ def _fitting(text: str, stream: TextIO | io.TextIOBase) -> str:
 
 
 def _say(text: str) -> None:
-    """Write to stderr. What cannot be said there can be said nowhere, and is no reason to give up the work itself."""
+    """Write to stderr. What cannot be said there can be said nowhere, and is no reason to give up
+    the work itself.
+    """
     try:
         sys.stderr.write(_fitting(text, sys.stderr))
         sys.stderr.flush()
@@ -199,7 +216,9 @@ def _say(text: str) -> None:
 
 
 def _silence(stream: TextIO | None) -> None:
-    """Lead a stream nowhere, so that what it still holds does not fail once more when the process ends."""
+    """Lead a stream nowhere, so that what it still holds does not fail once more when the process
+    ends.
+    """
     if stream is None:
         return
     with suppress(OSError, ValueError, AttributeError):
@@ -210,7 +229,9 @@ def _silence(stream: TextIO | None) -> None:
 
 
 class Ticker:
-    """A line about progress: redrawn in place on a terminal, once in a while (`pause` seconds) elsewhere."""
+    """A line about progress: redrawn in place on a terminal, once in a while (`pause` seconds)
+    elsewhere.
+    """
 
     def __init__(self, pause: float = 30.0) -> None:
         self._live = sys.stderr.isatty()
@@ -253,10 +274,12 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keep the words of libraries in C off the terminal while the context lasts; ours come as before.
+    """Keep the words of libraries in C off the terminal while the context lasts; ours come as
+    before.
 
-    libpng, libjpeg, libtiff and FFmpeg write to the process' stderr about every damaged file, past Python and between its lines.
-    What they found is told by whoever called them. So that file is nowhere, and `sys.stderr` is where it was.
+    libpng, libjpeg, libtiff and FFmpeg write to the process' stderr about every damaged file, past
+    Python and between its lines. What they found is told by whoever called them. So that file is
+    nowhere, and `sys.stderr` is where it was.
     """
     own = sys.stderr
     try:
@@ -268,7 +291,9 @@ def quiet_libraries() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     if ours:
         own.flush()
-        same = os.fdopen(os.dup(real), "w", encoding=own.encoding, errors="backslashreplace", buffering=1)
+        same = os.fdopen(
+            os.dup(real), "w", encoding=own.encoding, errors="backslashreplace", buffering=1
+        )
         sys.stderr = Messages(same) if isinstance(own, Messages) else same
     os.dup2(nowhere, 2)
     try:
@@ -285,9 +310,11 @@ def quiet_libraries() -> Iterator[None]:
 
 @contextmanager
 def quiet_start() -> Iterator[None]:
-    """Keep what is written to the stderr of the process while the context lasts; hand it on only if it ends in an error.
+    """Keep what is written to the stderr of the process while the context lasts; hand it on only if
+    it ends in an error.
 
-    TensorFlow's C++ part tells about the machine when it is imported and before any switch of it is read.
+    TensorFlow's C++ part tells about the machine when it is imported and before any switch of it is
+    read.
     """
     with suppress(OSError, ValueError):
         sys.stderr.flush()

@@ -12,8 +12,9 @@ _RECENT = 30
 class Pace:
     """Times the steps and epochs of a run as they are told.
 
-    The first step of a process compiles and takes many times as long as the rest, so it is not counted; the first step of another
-    image size, or of another frozen part, compiles as well, and does not move the median of the recent steps.
+    The first step of a process compiles and takes many times as long as the rest, so it is not
+    counted; the first step of another image size, or of another frozen part, compiles as well, and
+    does not move the median of the recent steps.
 
     Args:
         epochs: of the run.
@@ -31,7 +32,9 @@ class Pace:
         self._last = self._note(self._steps)
 
     def epoch(self) -> None:
-        """What follows the last step of an epoch, the look at the validation split among it, has just ended."""
+        """What follows the last step of an epoch, the look at the validation split among it, has
+        just ended.
+        """
         self._last = self._note(self._ends)
 
     @property
@@ -48,7 +51,9 @@ class Pace:
         if len(self._steps) < _LEAST:
             return None
         to_go = steps - step + (self._epochs - epoch - 1) * steps
-        return to_go * statistics.median(self._steps) + (self._epochs - epoch) * statistics.mean(self._ends or [0.0])
+        return to_go * statistics.median(self._steps) + (self._epochs - epoch) * statistics.mean(
+            self._ends or [0.0]
+        )
 
     def _note(self, times: "deque[float] | list[float]") -> float:
         now = self._clock()

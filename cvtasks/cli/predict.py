@@ -1,4 +1,6 @@
-"""The task commands: pictures, videos, cameras and streams in; drawings, files and records out. One body for every task."""
+"""The task commands: images, videos, cameras and streams in; drawings, files and records out. One
+body for every task.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -11,40 +13,63 @@ import typer
 from cvtasks.cli.live import Show, Watch, hold, run_stream
 from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
-from cvtasks.stopping import Interrupted, stop_asked
 from cvtasks.text import dumps
+from cvtasks.training.stopping import Interrupted, stop_asked
 
 if TYPE_CHECKING:
+    from cvtasks.inference.pipeline import Job
     from cvtasks.media.sources import Item
     from cvtasks.media.streams import Stream
     from cvtasks.media.viewer import Viewer
-    from cvtasks.pipeline import Job
 
 SourcesArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE...",
-        help='Pictures, videos, folders, "globs", URLs, - (stdin), a camera (0), an rtsp:// stream or sample:NAME.',
+        help=(
+            'Images, videos, folders, "globs", URLs, - (stdin), a camera (0), an rtsp:// stream or '
+            "sample:NAME."
+        ),
     ),
 ]
-ModelOption = Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="A name of `cvtasks models` or a folder.")]
-OutputOption = Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Default: outputs/TASK.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else there.")]
+ModelOption = Annotated[
+    str,
+    typer.Option("-m", "--model", metavar="MODEL", help="A name of `cvtasks models` or a folder."),
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="DIR", help="Default: outputs/TASK.")
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else there.")
+]
 ThresholdOption = Annotated[
-    float | None, typer.Option(metavar="X", min=0, max=1, help="Least score of what is shown; default: the model's own.")
+    float | None,
+    typer.Option(
+        metavar="X", min=0, max=1, help="Least score of what is shown; default: the model's own."
+    ),
 ]
 ClassesOption = Annotated[str, typer.Option(metavar="A,B", help="Keep only these classes.")]
 SaveOption = Annotated[
-    str, typer.Option(metavar="KINDS", help="Comma-separated: picture, json, csv and the task's own; or none.")
+    str,
+    typer.Option(
+        metavar="KINDS", help="Comma-separated: image, json, csv and the task's own; or none."
+    ),
 ]
-BatchOption = Annotated[int, typer.Option(min=0, help="Pictures a step of the keras engine; 0: one for one picture, else 8.")]
+BatchOption = Annotated[
+    int,
+    typer.Option(min=0, help="Images a step of the keras engine; 0: one for one image, else 8."),
+]
 EngineOption = Annotated[
-    Literal["auto", "keras", "openvino"], typer.Option(help="What runs the network; auto: openvino on a CPU, keras on a GPU.")
+    Literal["auto", "keras", "openvino"],
+    typer.Option(help="What runs the network; auto: openvino on a CPU, keras on a GPU."),
 ]
 PrecisionOption = Annotated[
-    Literal["auto", "f32", "bf16"], typer.Option(help="What the network computes in; auto: bf16 on a CPU that has it.")
+    Literal["auto", "f32", "bf16"],
+    typer.Option(help="What the network computes in; auto: bf16 on a CPU that has it."),
 ]
-DeviceOption = Annotated[Literal["auto", "cpu", "gpu"], typer.Option(help="Where the network runs.")]
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "gpu"], typer.Option(help="Where the network runs.")
+]
 ShowOption = Annotated[
     Show,
     typer.Option(
@@ -53,9 +78,16 @@ ShowOption = Annotated[
         show_default="auto for cameras unless --json",
     ),
 ]
-PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Port of that page; 0: any that is free.")]
-EveryOption = Annotated[int, typer.Option(metavar="N", min=1, help="Only every N-th frame of a video.")]
-MostOption = Annotated[int, typer.Option("--max-frames", metavar="N", min=0, help="End a video after N frames; 0: never.")]
+PortOption = Annotated[
+    int, typer.Option(min=0, max=65535, help="Port of that page; 0: any that is free.")
+]
+EveryOption = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Only every N-th frame of a video.")
+]
+MostOption = Annotated[
+    int,
+    typer.Option("--max-frames", metavar="N", min=0, help="End a video after N frames; 0: never."),
+]
 RealtimeOption = Annotated[
     bool | None,
     typer.Option(
@@ -112,7 +144,7 @@ def _command(task: str, text: str) -> Callable[..., None]:
 
 classify = _command(
     "classify",
-    """Say which class a picture shows, or which of several, with scores.
+    """Say which class an image shows, or which of several, with scores.
 
     \b
     cvtasks classify photo.jpg
@@ -124,12 +156,12 @@ classify = _command(
 
 localize = _command(
     "localize",
-    """Find the one object that a picture is about: its class and a box around it.
+    """Find the one object that an image is about: its class and a box around it.
 
     \b
     cvtasks localize photo.jpg
     cvtasks localize 0
-    cvtasks localize holidays/ --save picture,json
+    cvtasks localize holidays/ --save image,json
     """,
 )
 
@@ -152,19 +184,21 @@ detect = _command(
     \b
     cvtasks detect photo.jpg
     cvtasks detect 0
-    cvtasks detect clip.mp4 --show --save picture,json
+    cvtasks detect clip.mp4 --show --save image,json
     cvtasks detect holidays/ --classes dog,cat --threshold 0.5 --save coco
     """,
 )
 
 
 def _run(sources: list[str], wish: Wish) -> None:
-    """Run a task's model over the sources; one bad source is reported and does not stop the others."""
-    from cvtasks.files import check_folder
-    from cvtasks.media.sink import Sink
+    """Run a task's model over the sources; one bad source is reported and does not
+    stop the others.
+    """
+    from cvtasks.files.writing import check_folder
+    from cvtasks.inference.pipeline import Job
+    from cvtasks.inference.sink import Sink
     from cvtasks.media.sources import Item, expand
     from cvtasks.model import load
-    from cvtasks.pipeline import Job
     from cvtasks.zoo import default_model
 
     folder = wish.output or Path("outputs") / wish.task
@@ -178,19 +212,38 @@ def _run(sources: list[str], wish: Wish) -> None:
     model = load(wish.model or default_model(wish.task), many=many, **wish.how)
     task = model.recipe.task
     if task.name != wish.task:
-        raise ModelError(f"{wish.task} needs a model of this task; {model.name} is one for {task.name}. See: cvtasks models")
-    kinds = () if wish.save == "none" else tuple(wish.save.split(",")) if wish.save else ("picture", *task.files)
+        raise ModelError(
+            f"{wish.task} needs a model of this task; {model.name} is one for {task.name}. See: "
+            "cvtasks models"
+        )
+    kinds = (
+        ()
+        if wish.save == "none"
+        else tuple(wish.save.split(","))
+        if wish.save
+        else ("image", *task.files)
+    )
     sink = Sink(folder, task, kinds)
     records = wish.as_json or "json" in kinds
     watch = replace(wish.watch, show=_shown(wish, first))
-    job = Job(model, sink, kinds, _kept(wish.classes, model.recipe.classes), wish.threshold, records, bool(watch.show))
+    job = Job(
+        model,
+        sink,
+        kinds,
+        _kept(wish.classes, model.recipe.classes),
+        wish.threshold,
+        records,
+        bool(watch.show),
+    )
     frame_files = wish.save != "" and not {*kinds}.isdisjoint({*task.files, *task.files_on_request})
     done = failed = cut = 0
     try:
         with watch.opened(f"cvtasks {wish.task}") as viewer:
             for kind, group in groupby(chain(first, items), type):
                 if kind is Item:
-                    well, ill = _run_pictures(cast("Iterator[Item]", group), job, viewer, wish.as_json)
+                    well, ill = _run_images(
+                        cast("Iterator[Item]", group), job, viewer, wish.as_json
+                    )
                     done, failed = done + well, failed + ill
                 for stream in cast("Iterator[Stream]", group) if kind is not Item else ():
                     try:
@@ -207,7 +260,9 @@ def _run(sources: list[str], wish: Wish) -> None:
         ends = f", and {cut} not to the end" if cut else ""
         raise InputError(f"{failed} of {total} inputs could not be read{ends}; {done} were done.")
     if cut:
-        raise InputError(f"{cut} of {total} inputs could not be read to the end; what was there is done.")
+        raise InputError(
+            f"{cut} of {total} inputs could not be read to the end; what was there is done."
+        )
 
 
 def _shown(wish: Wish, first: "list[Item | Stream]") -> Show:
@@ -217,8 +272,12 @@ def _shown(wish: Wish, first: "list[Item | Stream]") -> Show:
     return "" if wish.watch.show == "none" else wish.watch.show
 
 
-def _run_pictures(items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", as_json: bool) -> tuple[int, int]:
-    """Do pictures; returns how many were done and how many could not be read. A signal ends it, and Interrupted is raised then."""
+def _run_images(
+    items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", as_json: bool
+) -> tuple[int, int]:
+    """Do images; returns how many were done and how many could not be read. A signal ends it, and
+    Interrupted is raised then.
+    """
     from cvtasks.media.prefetch import shut
 
     ticker, done, failed = Ticker(), 0, 0
@@ -233,7 +292,7 @@ def _run_pictures(items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", 
         ticker.clear()
         say(remark)
 
-    with stop_asked() as asked, shut(job.pictures(items, report, tell, stop=asked)) as finished:
+    with stop_asked() as asked, shut(job.images(items, report, tell, stop=asked)) as finished:
         for one in finished:
             done += 1
             job.sink.record(one.record, one.answer)
@@ -242,9 +301,9 @@ def _run_pictures(items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", 
             ticker.clear()
             where = f" → {', '.join(map(str, one.files))}" if one.files else ""
             say(f"{one.record['source']}: {job.model.recipe.task.summary(one.answer)}{where}")
-            ticker.show(f"{done} picture{'s' * (done > 1)}")
+            ticker.show(f"{done} image{'s' * (done > 1)}")
             if viewer and one.drawn is not None:
-                viewer.show(one.drawn, {"picture": one.record["source"]})
+                viewer.show(one.drawn, {"image": one.record["source"]})
     ticker.clear()
     if asked.is_set():
         raise Interrupted
@@ -257,5 +316,7 @@ def _kept(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:
     names = [name.strip() for name in classes.split(",") if name.strip()]
     for name in names:
         if name not in known:
-            raise ModelError(f'the model does not know the class "{name}". {did_you_mean(name, known)}')
+            raise ModelError(
+                f'the model does not know the class "{name}". {did_you_mean(name, known)}'
+            )
     return tuple(names)

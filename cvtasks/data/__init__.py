@@ -3,18 +3,16 @@
 from pathlib import Path
 
 from cvtasks.answers import Answer, Boxes, Labels
-from cvtasks.data.box_labels import COCOLabels, VOCLabels, YOLOLabels
-from cvtasks.data.cifar import CIFARLabels
-from cvtasks.data.class_folders import ClassFolders
-from cvtasks.data.coco import COCODetection
-from cvtasks.data.csv_labels import CSVLabels
-from cvtasks.data.folders import MaskFolders
-from cvtasks.data.idx import IdxLabels
-from cvtasks.data.known import KNOWN, resolve
-from cvtasks.data.source import Remapped, Source
-from cvtasks.data.voc import VOCSegmentation
-from cvtasks.data.voc_detection import VOCDetection
-from cvtasks.data.yolo import YOLODetection
+from cvtasks.data.download.catalogue import KNOWN, resolve
+from cvtasks.data.formats.arrays import CIFARLabels, IdxLabels
+from cvtasks.data.formats.coco import COCODetection
+from cvtasks.data.formats.csv import CSVLabels
+from cvtasks.data.formats.folders import ClassFolders, MaskFolders
+from cvtasks.data.formats.labels_from_boxes import COCOLabels, VOCLabels, YOLOLabels
+from cvtasks.data.formats.voc import VOCDetection, VOCSegmentation
+from cvtasks.data.formats.yolo import YOLODetection
+from cvtasks.data.source import Source
+from cvtasks.data.views import Remapped
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import readable
 
@@ -25,7 +23,9 @@ SOURCES: tuple[type[Source], ...] = (
     *(VOCDetection, YOLODetection, COCODetection),
     *(VOCLabels, YOLOLabels, COCOLabels, CSVLabels, IdxLabels, CIFARLabels, ClassFolders),
 )
-"""Asked in this order; the first that knows the layout and gives the wanted kind of truth is taken."""
+"""Asked in this order; the first that knows the layout and gives the wanted kind of
+truth is taken.
+"""
 
 
 def split_of(data: str) -> tuple[str, str]:
@@ -45,11 +45,13 @@ def split_of(data: str) -> tuple[str, str]:
 
 
 def open_source(path: str, split: str, kind: type[Answer], complain: Complain = strictly) -> Source:
-    """Open the data set at `path`, or the fetched one of that name, for a task whose truth is of type `kind`.
+    """Open the data set at `path`, or the fetched one of that name, for a task whose truth is of
+    type `kind`.
 
     Args:
         split: its name; "val", "valid" and "validation" are one. Empty for the only split there is.
-        complain: about files that are missing, and whatever cannot be used; if it returns, that is left out.
+        complain: about files that are missing, and whatever cannot be used; if it returns, that is
+            left out.
 
     Raises:
         DataError: nothing is there, its layout is not known, or the split does not exist.
@@ -60,7 +62,9 @@ def open_source(path: str, split: str, kind: type[Answer], complain: Complain = 
 
 
 def splits_of(path: str, kind: type[Answer]) -> tuple[str, ...]:
-    """Names of the splits of the data set at `path`; one empty name where all of it is one split. Errors as `open_source`'s."""
+    """Names of the splits of the data set at `path`; one empty name where all of it is one split.
+    Errors as `open_source`'s.
+    """
     with readable(path):
         source, root = _recognised(path, kind)
         return source.splits_at(root)
@@ -75,15 +79,27 @@ def _recognised(path: str, kind: type[Answer]) -> tuple[type[Source], Path]:
             if source.is_at(root):
                 return source, root
     if not path or not root.is_dir():
-        files = {Boxes: ", or its COCO JSON or YOLO YAML", Labels: ", or its CSV, COCO JSON or YOLO YAML"}.get(kind, "")
+        files = {
+            Boxes: ", or its COCO JSON or YOLO YAML",
+            Labels: ", or its CSV, COCO JSON or YOLO YAML",
+        }.get(kind, "")
         raise DataError(
-            f"a data set is a folder{files}; {path[:300]!r} is none. Give --data PATH or `data.path` in the recipe, or the name of a "
+            f"a data set is a folder{files}; {path[:300]!r} is none. Give --data PATH or "
+            "`data.path` in the recipe, or the name of a "
             f"data set that `cvtasks data get` fetches: {', '.join(KNOWN)}."
         )
     below = [
-        str(child) for child in sorted(root.iterdir()) if child.is_dir() and any(source.is_at(child) for source in fitting)
+        str(child)
+        for child in sorted(root.iterdir())
+        if child.is_dir() and any(source.is_at(child) for source in fitting)
     ]
     if below:
-        raise DataError(f"a data set is the folder in which its own folders lie; {path!r} holds one below. Give {below[0]!r}.")
+        raise DataError(
+            f"a data set is the folder in which its own folders lie; {path!r} holds one below. "
+            f"Give {below[0]!r}."
+        )
     layouts = "; ".join(f"{source.format}: {source.layout}" for source in fitting)
-    raise DataError(f"the layout of {path!r} is not known for {kind.__name__.lower()} data. Known layouts: {layouts}.")
+    raise DataError(
+        f"the layout of {path!r} is not known for {kind.__name__.lower()} data. Known layouts: "
+        f"{layouts}."
+    )

@@ -1,4 +1,6 @@
-"""Images of the training split that are set aside to validate, where the data have no split for it."""
+"""Images of the training split that are set aside to validate,
+where the data have no split for it.
+"""
 
 import hashlib
 from collections import Counter
@@ -10,7 +12,7 @@ import numpy as np
 from cvtasks.answers import Answer, Boxes, Mask
 from cvtasks.data.source import Source
 from cvtasks.errors import DataError
-from cvtasks.files import write_text
+from cvtasks.files.writing import write_text
 from cvtasks.formats.reading import MEGABYTE, read_text
 from cvtasks.text import one_line
 
@@ -28,12 +30,14 @@ Unit = tuple[list[int], frozenset[int]]
 
 
 def set_aside(source: Source, share: float, seed: int) -> tuple[list[int], list[int]]:
-    """Indices of the samples to train on and of those to validate on, each in its order; neither is empty.
+    """Indices of the samples to train on and of those to validate on, each in its order; neither is
+    empty.
 
-    About `share` of each class is set aside: at least one image of a class that two or more show, and none of a class that one
-    alone shows, as far as the classes of an image with several allow it. Images without an object or class are dealt with as one
-    class more. Which ones it is depends on the seed and on names, truths and bytes, not on the order of the samples. Copies of an
-    image stay on one side.
+    About `share` of each class is set aside: at least one image of a class that two or more show,
+    and none of a class that one alone shows, as far as the classes of an image with several allow
+    it. Images without an object or class are dealt with as one class more. Which ones it is depends
+    on the seed and on names, truths and bytes, not on the order of the samples. Copies of an image
+    stay on one side.
 
     Args:
         source: with the classes that are learned; every truth can be read.
@@ -42,8 +46,8 @@ def set_aside(source: Source, share: float, seed: int) -> tuple[list[int], list[
     Raises:
         DataError: there are no two different images.
 
-    Source: the order, rarest class first, is that of Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label
-    Data" (2011), figure 1.
+    Source: the order, rarest class first, is that of Sechidis, Tsoumakas and Vlahavas, "On the
+    Stratification of Multi-Label Data" (2011), figure 1.
     """
     shown = [_shown(source.truth(index)) for index in range(len(source))]
     names = sorted(range(len(source)), key=source.name)
@@ -54,12 +58,16 @@ def set_aside(source: Source, share: float, seed: int) -> tuple[list[int], list[
     if len(groups) < 2:
         what = "one image" if len(source) == 1 else f"{len(source)} copies of one image"
         raise DataError(
-            f"to validate, some images of the training split are set aside, which needs two different ones; it has {what}. Add "
+            "to validate, some images of the training split are set aside, which needs two "
+            f"different ones; it has {what}. Add "
             "images, or name a split to validate on in `data.validate`."
         )
     ordered = list(groups.values())
     order = np.random.default_rng([seed, len(ordered)]).permutation(len(ordered))
-    units = [(ordered[place], frozenset().union(*(shown[index] for index in ordered[place]))) for place in order.tolist()]
+    units = [
+        (ordered[place], frozenset().union(*(shown[index] for index in ordered[place])))
+        for place in order.tolist()
+    ]
     chosen = _chosen([classes for _, classes in units], share)
     aside = sorted(index for place in chosen for index in units[place][0])
     return sorted(set(range(len(source))) - set(aside)), aside
@@ -71,11 +79,17 @@ def write_names(path: Path, source: Source) -> None:
 
 
 def split_by_names(source: Source, path: Path) -> tuple[list[int], list[int], int]:
-    """Indices of the samples that the file of names does not name, of those that it names, and how many names are of none."""
+    """Indices of the samples that the file of names does not name, of those that it names, and how
+    many names are of none.
+    """
     named = {line for line in read_text(path, 1000 * MEGABYTE).split("\n") if line}
     lines = [one_line(source.name(index)) for index in range(len(source))]
     rest = [index for index, line in enumerate(lines) if line not in named]
-    return rest, [index for index, line in enumerate(lines) if line in named], len(named - set(lines))
+    return (
+        rest,
+        [index for index, line in enumerate(lines) if line in named],
+        len(named - set(lines)),
+    )
 
 
 def _shown(truth: Answer) -> frozenset[int]:
@@ -90,7 +104,9 @@ def _shown(truth: Answer) -> frozenset[int]:
 
 
 def _copies(source: Source) -> list[bytes]:
-    """For each sample what its copies share: a digest of the file where another one has its size, else something of its own."""
+    """For each sample what its copies share: a digest of the file where another one has its size,
+    else something of its own.
+    """
     if not source.files:
         images = (source[index].image for index in range(len(source)))
         return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
@@ -107,17 +123,30 @@ def _copies(source: Source) -> list[bytes]:
 def _chosen(units: Sequence[frozenset[int]], share: float) -> set[int]:
     """Which units, given by their classes, are set aside."""
     counts = Counter(label for classes in units for label in classes)
-    free = [place for place, classes in enumerate(units) if min(counts[label] for label in classes) > 1]
+    free = [
+        place for place, classes in enumerate(units) if min(counts[label] for label in classes) > 1
+    ]
     aside = _dealt(units, free or list(range(len(units))), counts, share)
     _mend(units, aside, counts, set(free))
     if not aside:  # every image is the only one of a class: the one that loses least
-        aside = {max(range(len(units)), key=lambda place: (sum(counts[label] for label in units[place]), -place))}
+        aside = {
+            max(
+                range(len(units)),
+                key=lambda place: (sum(counts[label] for label in units[place]), -place),
+            )
+        }
     return aside
 
 
-def _dealt(units: Sequence[frozenset[int]], free: list[int], counts: Counter[int], share: float) -> set[int]:
-    """Deal the `free` units out, the rarest class first, each to the side that lacks more of it; return those set aside."""
-    lacking_aside = {c: min(max(share * n, 1.0), n - 1.0) if n > 1 else 0.0 for c, n in counts.items()}
+def _dealt(
+    units: Sequence[frozenset[int]], free: list[int], counts: Counter[int], share: float
+) -> set[int]:
+    """Deal the `free` units out, the rarest class first, each to the side that lacks more of it;
+    return those set aside.
+    """
+    lacking_aside = {
+        c: min(max(share * n, 1.0), n - 1.0) if n > 1 else 0.0 for c, n in counts.items()
+    }
     lacking = {label: number - lacking_aside[label] for label, number in counts.items()}
     for place in set(range(len(units))) - set(free):
         for label in units[place]:
@@ -129,7 +158,9 @@ def _dealt(units: Sequence[frozenset[int]], free: list[int], counts: Counter[int
     waiting = Counter({label: len(places) for label, places in of.items()})
     left, aside = set(free), set()
     while left:
-        rarest = min((label for label in of if waiting[label]), key=lambda label: (waiting[label], label))
+        rarest = min(
+            (label for label in of if waiting[label]), key=lambda label: (waiting[label], label)
+        )
         for place in of.pop(rarest):
             if place not in left:
                 continue
@@ -144,8 +175,12 @@ def _dealt(units: Sequence[frozenset[int]], free: list[int], counts: Counter[int
     return aside
 
 
-def _mend(units: Sequence[frozenset[int]], aside: set[int], counts: Counter[int], free: set[int]) -> None:
-    """Move units so that each class that two or more show is on both sides, where no other class loses its only one by it."""
+def _mend(
+    units: Sequence[frozenset[int]], aside: set[int], counts: Counter[int], free: set[int]
+) -> None:
+    """Move units so that each class that two or more show is on both sides, where no other class
+    loses its only one by it.
+    """
     here, there = Counter[int](), Counter[int]()
     for place, classes in enumerate(units):
         (there if place in aside else here).update(classes)
@@ -153,7 +188,11 @@ def _mend(units: Sequence[frozenset[int]], aside: set[int], counts: Counter[int]
     def move(label: int, back: bool) -> None:
         giving, taking = (there, here) if back else (here, there)
         able = aside if back else free - aside
-        fitting = [p for p in able if label in units[p] and all(giving[c] > 1 or counts[c] == 1 for c in units[p])]
+        fitting = [
+            p
+            for p in able
+            if label in units[p] and all(giving[c] > 1 or counts[c] == 1 for c in units[p])
+        ]
         if back and not fitting and len(aside) > 1:  # to be learned counts more than to be measured
             fitting = [place for place in aside if label in units[place]]
         if not fitting:

@@ -1,4 +1,6 @@
-"""The data of a recipe: which splits are trained and validated on, opened, checked, and with nothing in both."""
+"""The data of a recipe: which splits are trained and validated on, opened, checked, and with
+nothing in both.
+"""
 
 import re
 from collections import Counter
@@ -8,13 +10,13 @@ from pathlib import Path
 
 from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import open_source, readable, split_of, splits_of
-from cvtasks.data.fitted import Part, fitted, without_faults
+from cvtasks.data.checking.statistics import shows_nothing
+from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among
-from cvtasks.data.statistics import shows_nothing
-from cvtasks.data.voc_detection import split_parts
+from cvtasks.data.views import Part, fitted, without_faults
 from cvtasks.errors import CVTasksError, DataError
-from cvtasks.recipe import Recipe
+from cvtasks.recipe.recipe import Recipe
 
 Say = Callable[[str], None]
 
@@ -28,57 +30,84 @@ class Sources:
 
 
 def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str] = ()) -> Recipe:
-    """The recipe with its splits called as the data call them, or with a share to be set aside where there is none to validate on.
+    """The recipe with its splits called as the data call them, or with a share to be set aside
+    where there is none to validate on.
 
-    To train on is "train", else "trainval", the one split whose name begins with "train", or all there is; to validate on is
-    the split of the same year or kind called "val", "valid" or "validation", unless it is a part of "trainval". Done twice it is
-    the same as once.
+    To train on is "train", else "trainval", the one split whose name begins with "train", or all
+    there is; to validate on is the split of the same year or kind called "val", "valid" or
+    "validation", unless it is a part of "trainval". Done twice it is the same as once.
 
     Args:
         say: hears what was concluded.
         asked: "data.train", "data.validate", where that split and no other was asked for.
 
     Raises:
-        DataError: there is no such data set, or no such split where one was asked for; or one split is to do both.
+        DataError: there is no such data set, or no such split where one was asked for; or one split
+            is to do both.
     """
     data, kind = recipe.data, recipe.task.answer
     splits = splits_of(data.path, kind)
     train = _to_train(data.train, splits, "data.train" in asked)
     if train != data.train:
-        say(f'data: no split "{data.train}", so "{train}" is trained on' if train else f"data: {data.path} has no splits")
+        say(
+            f'data: no split "{data.train}", so "{train}" is trained on'
+            if train
+            else f"data: {data.path} has no splits"
+        )
     if data.held_out and data.validate and "data.validate" in asked:
         raise DataError(
-            f"a model is validated on a split or on images that are set aside; got `data.validate = {data.validate!r}` and "
-            f"`data.held_out = {data.held_out:g}`. Set one of them, `data.held_out` to 0 or `data.validate` to nothing."
+            "a model is validated on a split or on images that are set aside; got `data.validate "
+            f"= {data.validate!r}` and "
+            f"`data.held_out = {data.held_out:g}`. Set one of them, `data.held_out` to 0 or "
+            "`data.validate` to nothing."
         )
     if data.held_out:
         return replace(recipe, data=replace(data, train=train, validate=""))
     validate, usual = _to_validate(data.validate, train, splits), data.validate in VALIDATION
-    inside = usual and validate is not None and "trainval" in train and _meet(recipe, train, validate)
+    inside = (
+        usual and validate is not None and "trainval" in train and _meet(recipe, train, validate)
+    )
     if usual and "data.validate" not in asked and (validate is None or inside):
-        why = f'"{validate}" is a part of "{train}"' if inside else f"there is none called {' or '.join(VALIDATION)}"
-        say(f"data: no split to validate on: {why}; {SHARE:.0%} of the images to train on are set aside for it")
+        why = (
+            f'"{validate}" is a part of "{train}"'
+            if inside
+            else f"there is none called {' or '.join(VALIDATION)}"
+        )
+        say(
+            f"data: no split to validate on: {why}; {SHARE:.0%} of the images to train on are set "
+            "aside for it"
+        )
         return replace(recipe, data=replace(data, train=train, validate="", held_out=SHARE))
     if inside or (data.validate if validate is None else validate) == train:
-        what = f"{validate!r} is a part of {train!r}" if inside else f"{title(data.path, train)!r} is named for both"
+        what = (
+            f"{validate!r} is a part of {train!r}"
+            if inside
+            else f"{title(data.path, train)!r} is named for both"
+        )
         raise DataError(
-            f"a model cannot be validated on the images that it is trained on; {what}. Name another split in `data.validate`, or "
+            f"a model cannot be validated on the images that it is trained on; {what}. Name "
+            "another split in `data.validate`, or "
             f"set `data.held_out = {SHARE}` to set some of its images aside."
         )
     if validate is None and "+" not in data.validate:
         check_split(data.validate, splits, Path(data.path))
-    return replace(recipe, data=replace(data, train=train, validate=data.validate if validate is None else validate))
+    return replace(
+        recipe,
+        data=replace(data, train=train, validate=data.validate if validate is None else validate),
+    )
 
 
-def open_sources(recipe: Recipe, say: Say = lambda text: None, folder: Path | None = None) -> Sources:
+def open_sources(
+    recipe: Recipe, say: Say = lambda text: None, folder: Path | None = None
+) -> Sources:
     """Open and check both splits; says what was recognised, and what is left out.
 
     Args:
         folder: of a run that was begun before; the images that it set aside are set aside again.
 
     Raises:
-        DataError: there are faults, and the recipe does not say to drop what has them; nothing to learn from is left; or an image is
-            in both splits.
+        DataError: there are faults, and the recipe does not say to drop what has them; nothing to
+            learn from is left; or an image is in both splits.
     """
     recipe = settled(recipe)
     data = recipe.data
@@ -94,35 +123,43 @@ def open_sources(recipe: Recipe, say: Say = lambda text: None, folder: Path | No
     train = sources.train
     if all(shows_nothing(train.truth(index)) for index in range(len(train))):
         raise DataError(
-            f"training needs at least one picture that shows one of the classes {', '.join(recipe.classes)}; {len(train)} pictures "
+            "training needs at least one image that shows one of the classes "
+            f"{', '.join(recipe.classes)}; {len(train)} images "
             f"of {data.train or data.path!r} show none. Check the recipe's `classes` and the data."
         )
     unseen = _unseen(train)
     if unseen:
         say(
-            f"data: no image to train on shows {', '.join(unseen[:12])}{f' and {len(unseen) - 12} more' if len(unseen) > 12 else ''}"
+            "data: no image to train on shows "
+            f"{', '.join(unseen[:12])}{f' and {len(unseen) - 12} more' if len(unseen) > 12 else ''}"
         )
     _check_judges(recipe, sources.validate, say)
     return sources
 
 
 def _check_judges(recipe: Recipe, validate: Source, say: Say) -> None:
-    """Raise DataError if there is no image to validate on; say so if none tells a good epoch from a bad one."""
+    """Raise DataError if there is no image to validate on; say so if none tells a good epoch from a
+    bad one.
+    """
     which = repr(recipe.data.validate) if recipe.data.validate else "what is set aside"
     if not len(validate):
         raise DataError(
-            f"a run needs images to validate on; {which} has none that {recipe.task.name} can use. Name another split in "
+            f"a run needs images to validate on; {which} has none that {recipe.task.name} can use. "
+            "Name another split in "
             "`data.validate`, or check the recipe's `classes`."
         )
     if all(shows_nothing(validate.truth(index)) for index in range(len(validate))):
         say(
-            f"data: no image of {which} shows one of the classes {', '.join(recipe.classes)}: no score can tell a good epoch from a "
+            f"data: no image of {which} shows one of the classes {', '.join(recipe.classes)}: no "
+            "score can tell a good epoch from a "
             "bad one, and the last epoch's weights are kept"
         )
 
 
 def _unseen(source: Source) -> list[str]:
-    """The classes that no truth counts as present; none where truths are masks, which would all have to be read again."""
+    """The classes that no truth counts as present; none where truths are masks, which would all
+    have to be read again.
+    """
     if source.kind is Mask:
         return []
     truths = (source.truth(index) for index in range(len(source)))
@@ -135,7 +172,9 @@ def _unseen(source: Source) -> list[str]:
 
 @dataclass(frozen=True)
 class ToEvaluate:
-    """Data to measure a model on: as they are, which of their samples (None for all), where they are, and which split that is."""
+    """Data to measure a model on: as they are, which of their samples (None for all), where they
+    are, and which split that is.
+    """
 
     source: Source
     kept: Sequence[int] | None
@@ -143,14 +182,18 @@ class ToEvaluate:
     split: str
 
 
-def open_to_evaluate(recipe: Recipe, folder: Path, data: str, say: Say = lambda text: None) -> ToEvaluate:
+def open_to_evaluate(
+    recipe: Recipe, folder: Path, data: str, say: Say = lambda text: None
+) -> ToEvaluate:
     """Open DATA[:SPLIT], or what the model in `folder` was validated on.
 
-    Without a split these are the images that its run set aside, where it did and the data have them; else the recipe's split to
-    validate on, or another of its names; else the only split there is.
+    Without a split these are the images that its run set aside, where it did and the data have
+    them; else the recipe's split to validate on, or another of its names; else the only split there
+    is.
 
     Raises:
-        DataError: there is no such data set or split, or it has some of the images that were set aside, but not all.
+        DataError: there is no such data set or split, or it has some of the images that were set
+            aside, but not all.
     """
     path, split = split_of(data or recipe.data.path)
     kind = recipe.task.answer
@@ -164,7 +207,14 @@ def open_to_evaluate(recipe: Recipe, folder: Path, data: str, say: Say = lambda 
         kept = _held_out_of(source, recipe, folder, path, say)
         if kept is not None:
             return ToEvaluate(source, kept, path, recipe.data.validated_on)
-    wanted = next((name for name in (recipe.data.validate, *VALIDATION) if name and split_among(name, splits) is not None), "")
+    wanted = next(
+        (
+            name
+            for name in (recipe.data.validate, *VALIDATION)
+            if name and split_among(name, splits) is not None
+        ),
+        "",
+    )
     source = open_source(path, wanted or (recipe.data.validate if len(splits) > 1 else ""), kind)
     return ToEvaluate(source, None, path, source.split)
 
@@ -183,16 +233,19 @@ class _Checked:
 
 
 def _checked(recipe: Recipe, split: str, say: Say, lacking: bool = False) -> _Checked:
-    """Open one split and leave out what has faults, if the recipe says so; `lacking`: classes of the recipe may be missing."""
+    """Open one split and leave out what has faults, if the recipe says so; `lacking`: classes of
+    the recipe may be missing.
+    """
     faults: list[CVTasksError] = []
     opened = open_source(recipe.data.path, split, recipe.task.answer, faults.append)
     source = without_faults(opened, faults)
     if faults and recipe.data.faulty == "refuse":
         raise DataError(
-            f"{len(faults)} faults in {split or recipe.data.path!r}, the first: {faults[0]} `cvtasks data check` lists them all; "
+            f"{len(faults)} faults in {split or recipe.data.path!r}, the first: {faults[0]} "
+            "`cvtasks data check` lists them all; "
             "`--set data.faulty=drop` leaves out what has them."
         )
-    say(f"data: {opened.format}, {title(recipe.data.path, opened.split)}, {len(source)} pictures")
+    say(f"data: {opened.format}, {title(recipe.data.path, opened.split)}, {len(source)} images")
     if opened.taken_for and not lacking:
         say(f"data: {opened.taken_for}")
     if faults:
@@ -201,12 +254,16 @@ def _checked(recipe: Recipe, split: str, say: Say, lacking: bool = False) -> _Ch
             rules[fault.rule or "cannot be read"] += fault.count
         counts = ", ".join(f"{rule}: {number}" for rule, number in rules.items())
         say(
-            f"data: left out as faulty: {counts}; whole pictures among it: {len(opened) - len(source)}. The first: {faults[0]}"
+            f"data: left out as faulty: {counts}; whole images among it: "
+            f"{len(opened) - len(source)}. The first: {faults[0]}"
         )
     if lacking:
         missing = [name for name in recipe.classes if name not in source.classes]
         if missing:
-            say(f"data: the split to validate on does not know these classes, and cannot measure them: {', '.join(missing)}")
+            say(
+                "data: the split to validate on does not know these classes, and cannot measure "
+                f"them: {', '.join(missing)}"
+            )
     chosen = fitted(source, recipe, lacking=lacking)
     for remark in chosen.remarks():
         say(f"data: {remark}")
@@ -220,21 +277,25 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
         kept, aside, gone = split_by_names(source, names)
         if gone or not kept or not aside:
             raise DataError(
-                f"{str(names)!r} names the images that are set aside to validate; {gone} of them are not in "
-                f"{title(data.path, data.train)!r}, which has {len(source)}. Bring the data back, or start another run."
+                f"{str(names)!r} names the images that are set aside to validate; {gone} of them "
+                "are not in "
+                f"{title(data.path, data.train)!r}, which has {len(source)}. Bring the data back, "
+                "or start another run."
             )
     else:
         kept, aside = set_aside(source, data.held_out, recipe.train.seed)
     sources = Sources(Part(source, kept), Part(source, aside))
     say(
-        f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} are set aside to validate, {len(kept)} are "
+        f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} are "
+        f"set aside to validate, {len(kept)} are "
         f"trained on; drawn by the seed {recipe.train.seed} and by class"
     )
     return sources
 
 
 def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources:
-    """Both splits, if they share no image, or without what they share where the recipe says to drop what cannot be used.
+    """Both splits, if they share no image, or without what they share where the recipe says to drop
+    what cannot be used.
 
     Raises:
         DataError: they share images.
@@ -242,15 +303,19 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
     shared = _shared(train, validate)
     if not shared:
         return Sources(train, validate)
-    names = ", ".join(repr(train.name(index)) for index in shared[:3]) + (" …" if len(shared) > 3 else "")
+    names = ", ".join(repr(train.name(index)) for index in shared[:3]) + (
+        " …" if len(shared) > 3 else ""
+    )
     words = (
-        f"{len(shared)} of the {len(train)} images of {recipe.data.train or recipe.data.path!r} are also among the {len(validate)} of "
+        f"{len(shared)} of the {len(train)} images of {recipe.data.train or recipe.data.path!r} "
+        f"are also among the {len(validate)} of "
         f"{recipe.data.validate!r}: {names}"
     )
     rest = sorted(set(range(len(train))) - set(shared))
     if recipe.data.faulty == "refuse" or not rest:
         raise DataError(
-            f"a model cannot be validated on the images that it is trained on; {words}. Take them off one of the splits, set "
+            f"a model cannot be validated on the images that it is trained on; {words}. Take them "
+            "off one of the splits, set "
             f"`data.held_out = {SHARE}` to validate on images set aside from {recipe.data.train!r}"
             + (', or `data.faulty = "drop"` to train without them.' if rest else ".")
         )
@@ -259,7 +324,9 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
 
 
 def _shared(train: Source, validate: Source) -> list[int]:
-    """Which samples of `train` are in `validate`: the same file, under whatever path, or a copy of the same name."""
+    """Which samples of `train` are in `validate`: the same file, under whatever path, or a copy of
+    the same name.
+    """
     if not train.files or not validate.files:
         return []
     theirs: set[tuple[int, int]] = set()
@@ -280,28 +347,42 @@ def _shared(train: Source, validate: Source) -> list[int]:
 
 def _meet(recipe: Recipe, train: str, validate: str) -> bool:
     """Whether two splits share an image."""
-    one, other = (open_source(recipe.data.path, split, recipe.task.answer, lambda error: None) for split in (train, validate))
+    one, other = (
+        open_source(recipe.data.path, split, recipe.task.answer, lambda error: None)
+        for split in (train, validate)
+    )
     return bool(_shared(one, other))
 
 
 def _to_train(wanted: str, splits: tuple[str, ...], asked: bool) -> str:
-    """The split to train on, as the data call it; `wanted` itself where nothing is found, for whoever opens it to complain."""
+    """The split to train on, as the data call it; `wanted` itself where nothing is found, for
+    whoever opens it to complain.
+    """
     found = split_among(wanted, splits)
     if found is not None or wanted != "train" or asked:
         return wanted if found is None else found
     if len(splits) == 1 and splits[0].casefold() not in (*VALIDATION, "test"):
         return splits[0]
-    begun = [name for name in splits if name.casefold().startswith("train") and not name.casefold().startswith("trainval")]
+    begun = [
+        name
+        for name in splits
+        if name.casefold().startswith("train") and not name.casefold().startswith("trainval")
+    ]
     return split_among("trainval", splits) or (begun[0] if len(begun) == 1 else wanted)
 
 
 def _to_validate(wanted: str, train: str, splits: tuple[str, ...]) -> str | None:
-    """The split to validate on, as the data call it, or None: the one of that name; for "val" and its other names also the one of
-    the training split's year and kind ("val2017" for "train2017")."""
+    """The split to validate on, as the data call it, or None: the one of that name; for "val" and
+    its other names also the one of the training split's year and kind ("val2017" for "train2017").
+    """
     if wanted not in VALIDATION:
         return split_among(wanted, splits)
     for name in dict.fromkeys((wanted, *VALIDATION)):
-        sibling = re.sub("train(?!.*train)", name, train) if "train" in train and "trainval" not in train else name
+        sibling = (
+            re.sub("train(?!.*train)", name, train)
+            if "train" in train and "trainval" not in train
+            else name
+        )
         for one in (sibling, name):
             if one != train and all(part in splits for part in split_parts(one)):
                 return one
@@ -309,7 +390,9 @@ def _to_validate(wanted: str, train: str, splits: tuple[str, ...]) -> str | None
     return None if found == train else found
 
 
-def _held_out_of(source: Source, recipe: Recipe, folder: Path, path: str, say: Say) -> list[int] | None:
+def _held_out_of(
+    source: Source, recipe: Recipe, folder: Path, path: str, say: Say
+) -> list[int] | None:
     """Indices of the images that the model's run set aside; None where the data have none of them.
 
     Raises:
@@ -320,13 +403,18 @@ def _held_out_of(source: Source, recipe: Recipe, folder: Path, path: str, say: S
         _, kept, gone = split_by_names(source, names)
         if kept and gone:
             raise DataError(
-                f"{str(names)!r} names the images that the model was validated on; {gone} of {gone + len(kept)} are not in "
-                f"{title(path, source.split)!r}. Name the split to measure on: DATA:SPLIT, or DATA:all where there are no splits."
+                f"{str(names)!r} names the images that the model was validated on; {gone} of "
+                f"{gone + len(kept)} are not in "
+                f"{title(path, source.split)!r}. Name the split to measure on: DATA:SPLIT, or "
+                "DATA:all where there are no splits."
             )
         return kept or None
     if path != recipe.data.path:
         return None
-    say(f"data: no {NAMES} beside the recipe; the images set aside are drawn again by the recipe's seed")
+    say(
+        f"data: no {NAMES} beside the recipe; the images set aside are drawn again by the recipe's "
+        "seed"
+    )
     aside = open_sources(recipe).validate
     held = {aside.name(index) for index in range(len(aside))}
     return [index for index in range(len(source)) if source.name(index) in held]

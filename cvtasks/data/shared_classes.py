@@ -1,4 +1,6 @@
-"""Data whose classes are not a model's: which of them both have, and what the data's are called there."""
+"""Data whose classes are not a model's: which of them both have, and what the data's are called
+there.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +11,7 @@ import numpy as np
 from cvtasks.answers import Answer, Boxes, Labels, Mask, Sample
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError, UsageError, did_you_mean
-from cvtasks.recipe import Recipe
+from cvtasks.recipe.recipe import Recipe
 
 NONE: Mapping[str, str] = MappingProxyType({})
 """The data's names are the model's."""
@@ -30,7 +32,8 @@ class Shared:
 
 
 def shared(source: Source, classes: tuple[str, ...]) -> Shared:
-    """Compare a model's classes with those of data; the first of both is background where the truths are masks.
+    """Compare a model's classes with those of data; the first of both is background where the
+    truths are masks.
 
     Raises:
         DataError: none of the model's classes is one of the data's.
@@ -39,19 +42,26 @@ def shared(source: Source, classes: tuple[str, ...]) -> Shared:
     things = both[1:] if source.kind is Mask and both[:1] == classes[:1] else both
     if not things:
         raise DataError(
-            f"a model is measured on classes that it shares with the data; it has {_some(classes)}, the data have "
-            f"{_some(source.classes)}. Give other data, or say which class of the data is which of the model's (`--map`)."
+            "a model is measured on classes that it shares with the data; it has "
+            f"{_some(classes)}, the data have "
+            f"{_some(source.classes)}. Give other data, or say which class of the data is which of "
+            "the model's (`--map`)."
         )
-    return Shared(both, *(tuple(name for name in names if name not in both) for names in (classes, source.classes)))
+    return Shared(
+        both,
+        *(tuple(name for name in names if name not in both) for names in (classes, source.classes)),
+    )
 
 
 def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> dict[str, str]:
     """`["airplane=aeroplane,auto=car"]` → the data's name → the model's.
 
-    A name may hold a comma or an equals sign if the text can be read in one way alone that names classes of both.
+    A name may hold a comma or an equals sign if the text can be read in one way alone that names
+    classes of both.
 
     Raises:
-        UsageError: a name is no class of the data, or of the model, or one of the data's is given two.
+        UsageError: a name is no class of the data, or of the model, or one of the data's is given
+            two.
     """
     found: dict[str, str] = {}
     for text in given:
@@ -62,15 +72,22 @@ def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> 
                 raise UsageError(_why(part, source.classes, classes))
             theirs, ours = pair
             if found.setdefault(theirs, ours) != ours:
-                raise UsageError(f'a class of the data becomes one of the model\'s; "{theirs}" is given two. Leave one out.')
+                raise UsageError(
+                    f'a class of the data becomes one of the model\'s; "{theirs}" is given two. '
+                    "Leave one out."
+                )
     ground = source.classes[0] if source.kind is Mask else ""
     if ground and ground not in (*found, *classes) and classes[0] not in source.classes:
-        found[ground] = classes[0]  # the first class of masks is the background, whatever it is called
+        found[ground] = classes[
+            0
+        ]  # the first class of masks is the background, whatever it is called
     return found
 
 
 def renamed(answer: Answer, names: Mapping[str, str]) -> Answer:
-    """The answer with its classes called as `names` says, those that it does not name as they were; several may become one."""
+    """The answer with its classes called as `names` says, those that it does not name as they were;
+    several may become one.
+    """
     if not names:
         return answer
     called = [names.get(name, name) for name in answer.classes]
@@ -92,8 +109,17 @@ class Renamed(Source):
     """A source whose classes are called otherwise (`renamed`)."""
 
     def __init__(self, source: Source, names: Mapping[str, str]) -> None:
-        self.format, self.layout, self.kind, self.split = source.format, source.layout, source.kind, source.split
-        self.files, self.truth_files, self.taken_for = source.files, source.truth_files, source.taken_for
+        self.format, self.layout, self.kind, self.split = (
+            source.format,
+            source.layout,
+            source.kind,
+            source.split,
+        )
+        self.files, self.truth_files, self.taken_for = (
+            source.files,
+            source.truth_files,
+            source.taken_for,
+        )
         self.classes = tuple(dict.fromkeys(names.get(name, name) for name in source.classes))
         self._source, self._names = source, names
 
@@ -132,7 +158,8 @@ def differences(both: Shared, recipe: Recipe) -> list[str]:
     if both.model:
         also = "; an answer of one of them is wrong" if recipe.task.selection else ""
         said.append(
-            f"scored: {_some(both.classes)}; the data do not have these classes of the model: {_some(both.model)}{also}"
+            f"scored: {_some(both.classes)}; the data do not have these classes of the model: "
+            f"{_some(both.model)}{also}"
         )
     if both.data:
         fate = "play no part" if recipe.task.answer is Labels else f"become {recipe.data.others}"
@@ -143,7 +170,10 @@ def differences(both: Shared, recipe: Recipe) -> list[str]:
 def _pair(text: str, theirs: tuple[str, ...], ours: tuple[str, ...]) -> tuple[str, str] | None:
     """The one way to read a text as the name of a class of each, or None."""
     parts = text.split("=")
-    ways = [("=".join(parts[:cut]).strip(), "=".join(parts[cut:]).strip()) for cut in range(1, len(parts))]
+    ways = [
+        ("=".join(parts[:cut]).strip(), "=".join(parts[cut:]).strip())
+        for cut in range(1, len(parts))
+    ]
     fitting = [way for way in ways if way[0] in theirs and way[1] in ours]
     return fitting[0] if len(fitting) == 1 else None
 
@@ -155,7 +185,8 @@ def _why(part: str, theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
     whose, name, known = ("data", left, theirs) if left not in theirs else ("model", right, ours)
     turned = " It is written the other way round." if left in ours and right in theirs else ""
     return (
-        f'a map names a class of the data and then one of the model; "{name}" is none of the {whose}. '
+        f'a map names a class of the data and then one of the model; "{name}" is none of the '
+        f"{whose}. "
         f"{did_you_mean(name, known)}{turned}"
     )
 

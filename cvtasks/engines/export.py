@@ -1,4 +1,6 @@
-"""Make the compiled graph of a network: Keras on TensorFlow writes a SavedModel, OpenVINO reads it."""
+"""Make the compiled graph of a network: Keras on TensorFlow writes a SavedModel,
+OpenVINO reads it.
+"""
 
 import contextlib
 import io
@@ -10,22 +12,25 @@ import keras
 import numpy as np
 
 from cvtasks.engines.constants import pack
-from cvtasks.engines.with_openvino import CONSTANTS, GRAPH, core, ov
+from cvtasks.engines.openvino_engine import CONSTANTS, GRAPH, core, ov
 from cvtasks.errors import ModelError
-from cvtasks.files import write_bytes
+from cvtasks.files.writing import write_bytes
 from cvtasks.networks.build import activated
-from cvtasks.networks.safetensors_file import read_safetensors
 from cvtasks.tasks import Task
+from cvtasks.weights.safetensors_file import read_safetensors
 
 
-def export_graph(network: keras.Model, task: Task, weights: Path, folder: Path) -> tuple[Path, Path]:
+def export_graph(
+    network: keras.Model, task: Task, weights: Path, folder: Path
+) -> tuple[Path, Path]:
     """Write `graph.xml` and its constants, `graph.safetensors`, into `folder`.
 
-    The graph takes (1, H, W, 3) float 0–255 RGB of the network's own size and ends with the task's activation.
+    The graph takes (1, H, W, 3) float 0–255 RGB of the network's own size and ends with the task's
+    activation.
 
     Args:
-        weights: the file that the network's weights were loaded from; in its precision the constants are stored. What is
-            computed in is the engine's choice.
+        weights: the file that the network's weights were loaded from; in its precision the
+            constants are stored. What is computed in is the engine's choice.
 
     Raises:
         ModelError: Keras does not run on TensorFlow, the one back end that can export.
@@ -35,10 +40,16 @@ def export_graph(network: keras.Model, task: Task, weights: Path, folder: Path) 
             f"a graph is exported by Keras on TensorFlow; it runs on {keras.config.backend()}. "
             "Set KERAS_BACKEND=tensorflow, or use the keras engine."
         )
-    signature = [keras.InputSpec(shape=(1, *network.input_shape[1:]), dtype="float32", name="image")]
+    signature = [
+        keras.InputSpec(shape=(1, *network.input_shape[1:]), dtype="float32", name="image")
+    ]
     with tempfile.TemporaryDirectory() as place:
-        with contextlib.redirect_stdout(io.StringIO()):  # Keras prints what it wrote, whatever `verbose` says
-            activated(network, task).export(place, format="tf_saved_model", verbose=False, input_signature=signature)
+        with contextlib.redirect_stdout(
+            io.StringIO()
+        ):  # Keras prints what it wrote, whatever `verbose` says
+            activated(network, task).export(
+                place, format="tf_saved_model", verbose=False, input_signature=signature
+            )
         graph = core().read_model(place)
         graph.reshape([1, *network.input_shape[1:]])
         made = Path(place) / GRAPH
@@ -52,9 +63,11 @@ def export_graph(network: keras.Model, task: Task, weights: Path, folder: Path) 
 
 
 def _softmax_by_planes(graph: ov.Model) -> None:
-    """Let a last softmax over classes run over whole planes; over rows of a few numbers it takes a sixth of the time.
+    """Let a last softmax over classes run over whole planes; over rows of a few numbers it takes a
+    sixth of the time.
 
-    The transpositions cancel out with those that OpenVINO makes around convolutions, and with a planar output's.
+    The transpositions cancel out with those that OpenVINO makes around convolutions, and with a
+    planar output's.
     """
     softmax = graph.get_results()[0].input_value(0).get_node()
     if softmax.get_type_name() == "Softmax" and len(softmax.get_output_partial_shape(0)) == 4:
@@ -65,9 +78,11 @@ def _softmax_by_planes(graph: ov.Model) -> None:
 
 
 def _keep_depthwise_precise(graph: Path) -> None:
-    """Mark depthwise convolutions to compute in float32 also where the rest computes in bfloat16, which costs them most.
+    """Mark depthwise convolutions to compute in float32 also where the rest computes in bfloat16,
+    which costs them most.
 
-    The mark must stand in the file: the CPU plug-in does not see one that was set on the graph in memory.
+    The mark must stand in the file: the CPU plug-in does not see one that was set on the graph in
+    memory.
     """
     tree = ElementTree.parse(graph)
     for layer in tree.iterfind("./layers/layer[@type='GroupConvolution']"):

@@ -1,6 +1,8 @@
-"""COCO's annotation file, one JSON for all pictures ⇄ `Boxes` (Lin et al., "Microsoft COCO"; https://cocodataset.org/#format-data).
+"""COCO's annotation file, one JSON for all images ⇄ `Boxes` (Lin et al., "Microsoft COCO";
+https://cocodataset.org/#format-data).
 
-A box there is (left, top, width, height) in pixels, edges as here. Ids are whatever their author chose.
+A box there is (left, top, width, height) in pixels, edges as here. Ids are whatever their author
+chose.
 """
 
 import json
@@ -13,16 +15,27 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.coco_entries import Id, angle_of, around, categories_of, id_of, order_of, twice_of, unique
+from cvtasks.formats.coco_entries import (
+    Id,
+    angle_of,
+    around,
+    categories_of,
+    id_of,
+    order_of,
+    twice_of,
+    unique,
+)
 from cvtasks.formats.drawn import cut_where, declared_size, placed, turned_about, unknown
 from cvtasks.formats.reading import EMPTY, OUTLINES, RESIZED, ROTATED, fit, flag, once
 
 
 @dataclass(frozen=True)
 class CocoImage:
-    """An entry of `images`: its id, its file's name, the (height, width) it declares, and its objects as the file has them.
+    """An entry of `images`: its id, its file's name, the (height, width) it declares, and its
+    objects as the file has them.
 
-    An object is (id, box, label, area, crowd, ignored, angle in radians, outline); the outline only where there is no box.
+    An object is (id, box, label, area, crowd, ignored, angle in radians, outline); the outline only
+    where there is no box.
     """
 
     id: Id
@@ -48,29 +61,34 @@ class CocoFile:
 
 
 def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> CocoFile:
-    """Read the JSON of a data set; boxes are looked at by `coco_boxes`, picture by picture.
+    """Read the JSON of a data set; boxes are looked at by `coco_boxes`, image by image.
 
-    A category that no annotation has and all others name as their `supercategory`, itself of the supercategory "none", is no
-    class: Roboflow's export puts the name of the project there. Nor are `_background_` and `__ignore__` of LabelMe where no annotation
-    has them.
+    A category that no annotation has and all others name as their `supercategory`, itself of the
+    supercategory "none", is no class: Roboflow's export puts the name of the project there. Nor are
+    `_background_` and `__ignore__` of LabelMe where no annotation has them.
 
     Args:
-        complain: about an annotation whose id is another's too, that names no image or category, or has a flag that is none.
-            If it returns, the annotation is left out.
+        complain: about an annotation whose id is another's too, that names no image or category, or
+            has a flag that is none. If it returns, the annotation is left out.
 
     Raises:
         DataError: it is no JSON, not a data set, or an image or category has the id of another.
     """
     try:
         document = json.loads(content)
-        if not isinstance(document, dict) or not all(isinstance(document.get(key), list) for key in _LISTS):
+        if not isinstance(document, dict) or not all(
+            isinstance(document.get(key), list) for key in _LISTS
+        ):
             raise DataError(
-                f"COCO's JSON is an object of lists: {', '.join(_LISTS)}; {name!r} is not. A bare list holds results, which "
+                f"COCO's JSON is an object of lists: {', '.join(_LISTS)}; {name!r} is not. A bare "
+                "list holds results, which "
                 "`cvtasks evaluate --predictions` scores."
             )
         ordered, remarks = categories_of(document, name)
         unique("image", (id_of(entry["id"]) for entry in document["images"]), name)
-        objects = _objects(document, {key: label for label, key in enumerate(ordered)}, name, complain)
+        objects = _objects(
+            document, {key: label for label, key in enumerate(ordered)}, name, complain
+        )
         images = tuple(
             CocoImage(
                 id_of(entry["id"]),
@@ -82,13 +100,19 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
             for entry in sorted(document["images"], key=lambda entry: order_of(id_of(entry["id"])))
         )
     except (ValueError, RecursionError) as error:
-        raise DataError(f"an annotation must be JSON; {name!r} is not: {error}. Write it again.") from error
+        raise DataError(
+            f"an annotation must be JSON; {name!r} is not: {error}. Write it again."
+        ) from error
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"an entry of {name!r} lacks or misstates what COCO asks for: {type(error).__name__}: {error}. Correct it."
+            f"an entry of {name!r} lacks or misstates what COCO asks for: {type(error).__name__}: "
+            f"{error}. Correct it."
         ) from error
     if not ordered:
-        raise DataError(f"COCO's JSON needs at least one category; {name!r} has none. Add the classes to `categories`.")
+        raise DataError(
+            f"COCO's JSON needs at least one category; {name!r} has none. Add the classes to "
+            "`categories`."
+        )
     info = document.get("info")
     own = isinstance(info, dict) and info.get("contributor") == _OWN
     return CocoFile(images, {what: key for key, what in ordered.items()}, own, remarks)
@@ -98,17 +122,24 @@ def _objects(
     document: dict[str, Any], labels: dict[Id, int], name: str, complain: Complain
 ) -> dict[Id, list[tuple[Any, ...]]]:
     """Id of each image → its annotations, as `CocoImage` has them."""
-    objects: dict[Id, list[tuple[Any, ...]]] = {id_of(entry["id"]): [] for entry in document["images"]}
+    objects: dict[Id, list[tuple[Any, ...]]] = {
+        id_of(entry["id"]): [] for entry in document["images"]
+    }
     seen: set[Id] = set()
     for entry in document["annotations"]:
-        image, category, number = id_of(entry["image_id"]), id_of(entry["category_id"]), entry.get("id", "?")
+        image, category, number = (
+            id_of(entry["image_id"]),
+            id_of(entry["category_id"]),
+            entry.get("id", "?"),
+        )
         if "id" in entry and id_of(number) in seen:
             complain(twice_of("annotation", number, name))
             continue
         if image not in objects or category not in labels:
             what, key = ("image", image) if image not in objects else ("category", category)
             text = (
-                f"every {what}_id must be that of an entry; annotation {number} of {name!r} has {key!r}. Correct or remove it."
+                f"every {what}_id must be that of an entry; annotation {number} of {name!r} has "
+                f"{key!r}. Correct or remove it."
             )
             complain(DataError(text, f"{what} unknown"))
             continue
@@ -116,12 +147,17 @@ def _objects(
         try:
             flags, angle = (flag(entry.get("iscrowd")), flag(entry.get("ignore"))), angle_of(entry)
         except ValueError as error:
-            text = f"`iscrowd` and `ignore` are flags, `rotation` is degrees; annotation {number} of {name!r}: {error}. Correct it."
+            text = (
+                f"`iscrowd` and `ignore` are flags, `rotation` is degrees; annotation {number} of "
+                f"{name!r}: {error}. Correct it."
+            )
             complain(DataError(text, "flag"))
             continue
         box = entry.get("bbox")
         outline = entry.get("segmentation") if not box or box in ([0, 0, 0, 0], [0]) else None
-        objects[image].append((number, box, labels[category], entry.get("area"), *flags, angle, outline))
+        objects[image].append(
+            (number, box, labels[category], entry.get("area"), *flags, angle, outline)
+        )
     return objects
 
 
@@ -137,19 +173,23 @@ def coco_boxes(
 ) -> tuple[Boxes, tuple[str, ...]]:
     """The objects of one image of a file, and remarks about what was changed in reading.
 
-    `iscrowd` is crowd, `ignore` difficult, `area` the object's area (the box's where there is none). Where there is no `bbox`,
-    the box is that around the outline. A box that CVAT has turned becomes the upright one around it. COCO has a few boxes
-    without width or height: they can neither be found nor learned, and are passed over with a remark, and so are doubles.
-    Where the image has another size than the file declares, boxes are scaled, or turned with it (`cvtasks.formats.drawn`).
+    `iscrowd` is crowd, `ignore` difficult, `area` the object's area (the box's where there is
+    none). Where there is no `bbox`, the box is that around the outline. A box that CVAT has turned
+    becomes the upright one around it. COCO has a few boxes without width or height: they can
+    neither be found nor learned, and are passed over with a remark, and so are doubles. Where the
+    image has another size than the file declares, boxes are scaled, or turned with it
+    (`cvtasks.formats.drawn`).
 
     Args:
-        size: (height, width) of the picture as it really is, upright. turn: its EXIF orientation.
-        complain: about a box that is not four numbers, has a negative side, or does not fit (`fit` of
-            `cvtasks.formats.reading`), and an area that is no number. If it returns, the object is left out.
+        size: (height, width) of the image as it really is, upright. turn: its EXIF orientation.
+        complain: about a box that is not four numbers, has a negative side, or does not fit (`fit`
+            of `cvtasks.formats.reading`), and an area that is no number. If it returns, the object
+            is left out.
         habit: whether other images show that boxes were drawn on "upright" or "stored" pixels.
 
     Raises:
-        DataError: the image has another shape than the file declares, or nothing tells on which pixels boxes were drawn.
+        DataError: the image has another shape than the file declares, or nothing tells on which
+            pixels boxes were drawn.
     """
     rows, outlines = [], 0
     for number, box, label, area, crowd, ignored, angle, outline in image.objects:
@@ -164,7 +204,10 @@ def coco_boxes(
             area = w * h if area is None else float(area)
         except (TypeError, ValueError, OverflowError, KeyError):
             received = f"{str(box)[:80]}, {str(area)[:80]}"
-            text = f"a bbox must be four numbers (left, top, width, height), and an area one; {place} has {received}. Correct or remove it."
+            text = (
+                f"a bbox must be four numbers (left, top, width, height), and an area one; {place} "
+                f"has {received}. Correct or remove it."
+            )
             complain(DataError(text, "box missing"))
             continue
         if not abs(area) <= _LARGEST and np.isfinite((x, y, w, h)).all():
@@ -173,24 +216,34 @@ def coco_boxes(
             continue
         rows.append(((x, y, x + w, y + h), label, ignored, crowd, area, angle, place))
     kept = [row for row in rows if not _flat(row[0])]
-    columns: list[list[Any]] = [list(column) for column in zip(*kept, strict=True)] if kept else [[]] * 7
+    columns: list[list[Any]] = (
+        [list(column) for column in zip(*kept, strict=True)] if kept else [[]] * 7
+    )
     edges, labels, ignored, crowd, areas, tilts, places = columns
     xyxy, angles = np.array(edges, np.float64).reshape(-1, 4), np.array(tilts, np.float64)
     declared = declared_size(*image.size)
-    xyxy, moved = placed(turned_about(xyxy, angles), declared, size, f"{image.file_name} of {name}", turn, habit)
+    xyxy, moved = placed(
+        turned_about(xyxy, angles), declared, size, f"{image.file_name} of {name}", turn, habit
+    )
     if declared and RESIZED in moved:
         areas = [area * (math.prod(size) / math.prod(declared)) for area in areas]
     xyxy, remarks, good = fit(cut_where(xyxy, angles != 0, size), size, places, complain)
-    labels, ignored, crowd, areas = ([part[index] for index in good] for part in (labels, ignored, crowd, areas))
+    labels, ignored, crowd, areas = (
+        [part[index] for index in good] for part in (labels, ignored, crowd, areas)
+    )
     first, twice = once(xyxy, labels, [not (a or b) for a, b in zip(ignored, crowd, strict=True)])
-    labels, ignored, crowd, areas = ([part[index] for index in first] for part in (labels, ignored, crowd, areas))
+    labels, ignored, crowd, areas = (
+        [part[index] for index in first] for part in (labels, ignored, crowd, areas)
+    )
     remarks += (EMPTY,) * (len(rows) - len(kept)) + (OUTLINES,) * outlines
     remarks += (ROTATED,) * int((angles[good] != 0).sum()) + moved + twice
-    return Boxes.of(xyxy[first], labels, classes, size, difficult=ignored, crowd=crowd, areas=areas), remarks
+    return Boxes.of(
+        xyxy[first], labels, classes, size, difficult=ignored, crowd=crowd, areas=areas
+    ), remarks
 
 
 def coco_document(
-    pictures: Iterable[tuple[str, Boxes]],
+    images: Iterable[tuple[str, Boxes]],
     classes: tuple[str, ...],
     *,
     scores: bool = False,
@@ -198,27 +251,34 @@ def coco_document(
 ) -> dict[str, Any]:
     """Boxes → COCO's JSON of a data set, as a dictionary.
 
-    With scores it still is one, and its `annotations` are COCO's list of results. Images are numbered from 1,
-    annotations and categories too (pycocotools mistakes an annotation 0 for none).
+    With scores it still is one, and its `annotations` are COCO's list of results. Images are
+    numbered from 1, annotations and categories too (pycocotools mistakes an annotation 0 for none).
 
     Args:
-        pictures: (file name, its boxes), in order. File names must differ.
+        images: (file name, its boxes), in order. File names must differ.
         classes: all of them, in order.
         scores: write a `score` into each annotation: these are predictions.
         ids: class → id, where the numbers are given from elsewhere; 1, 2, 3 … otherwise.
     """
-    numbers: Mapping[str, Id] = {name: number for number, name in enumerate(classes, start=1)} if ids is None else ids
-    images: list[dict[str, Any]] = []
+    numbers: Mapping[str, Id] = (
+        {name: number for number, name in enumerate(classes, start=1)} if ids is None else ids
+    )
+    listed: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for image_id, (file_name, boxes) in enumerate(pictures, start=1):
+    for image_id, (file_name, boxes) in enumerate(images, start=1):
         height, width = boxes.size
-        images.append({"id": image_id, "file_name": file_name, "width": width, "height": height})
+        listed.append({"id": image_id, "file_name": file_name, "width": width, "height": height})
         for index, (left, top, right, bottom) in enumerate(boxes.xyxy.tolist()):
             entry: dict[str, Any] = {
                 "id": len(annotations) + 1,
                 "image_id": image_id,
                 "category_id": numbers[boxes.classes[boxes.labels[index]]],
-                "bbox": [left, top, right - left, bottom - top],  # of float32 numbers, exact enough to come back the same
+                "bbox": [
+                    left,
+                    top,
+                    right - left,
+                    bottom - top,
+                ],  # of float32 numbers, exact enough to come back the same
                 "area": float(boxes.areas[index]),
                 "iscrowd": int(boxes.crowd[index]),
             }
@@ -228,7 +288,12 @@ def coco_document(
                 entry["score"] = round(float(boxes.scores[index]), 6)
             annotations.append(entry)
     categories = [{"id": numbers[name], "name": name} for name in classes]
-    return {"info": {"contributor": _OWN}, "images": images, "annotations": annotations, "categories": categories}
+    return {
+        "info": {"contributor": _OWN},
+        "images": listed,
+        "annotations": annotations,
+        "categories": categories,
+    }
 
 
 def _flat(edges: tuple[float, ...]) -> bool:

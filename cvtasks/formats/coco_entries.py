@@ -1,15 +1,19 @@
-"""The entries of COCO's JSON: ids, categories, and what an annotation says of its box in other words."""
+"""The entries of COCO's JSON: ids, categories, and what an annotation says of its box in other
+words.
+"""
 
 import math
 from collections.abc import Iterable
 from typing import Any
 
 from cvtasks.errors import DataError
-from cvtasks.rle import rle_box
+from cvtasks.geometry.rle import rle_box
 from cvtasks.text import encodable
 
 Id = int | str
-"""An image's or a category's id. Text that is a whole number becomes that number: some programs write "7" for 7."""
+"""An image's or a category's id. Text that is a whole number becomes that number: some programs
+write "7" for 7.
+"""
 
 
 _GROUND = ("__ignore__", "_background_")  # LabelMe's, first in its lists of classes
@@ -34,7 +38,8 @@ def categories_of(document: dict[str, Any], name: str) -> tuple[dict[Id, str], t
     unique("category's name", kept.values(), name)
     remarks = tuple(
         f'the category "{entry["name"]}", which no object has and '
-        f"{'names what is no object' if entry['name'] in _GROUND else 'others are a kind of'}, is no class"
+        f"{'names what is no object' if entry['name'] in _GROUND else 'others are a kind of'}, is "
+        "no class"
         for entry in roots
     )
     return dict(sorted(kept.items(), key=lambda item: order_of(item[0]))), remarks
@@ -49,7 +54,8 @@ def angle_of(entry: dict[str, Any]) -> float:
     for key in ("rotation", "angle"):
         if entry.get(key) and _is_number(entry[key]):
             raise ValueError(
-                f"`{key}` is {entry[key]!r}, of which nobody knows what it turns; write the upright box, without it"
+                f"`{key}` is {entry[key]!r}, of which nobody knows what it turns; write the "
+                "upright box, without it"
             )
     attributes = entry.get("attributes")
     degrees = attributes.get("rotation") if isinstance(attributes, dict) else None
@@ -79,7 +85,10 @@ def around(outline: Any) -> tuple[float, float, float, float]:
         left, top, right, bottom = rle_box(outline)
         return float(left), float(top), float(right), float(bottom)
     polygons = [outline] if isinstance(outline[0], int | float | str) else outline
-    if not all(isinstance(polygon, list) and len(polygon) >= 6 and len(polygon) % 2 == 0 for polygon in polygons):
+    if not all(
+        isinstance(polygon, list) and len(polygon) >= 6 and len(polygon) % 2 == 0
+        for polygon in polygons
+    ):
         raise ValueError("a polygon must have three points or more")
     x = [float(number) for polygon in polygons for number in polygon[::2]]
     y = [float(number) for polygon in polygons for number in polygon[1::2]]
@@ -87,10 +96,14 @@ def around(outline: Any) -> tuple[float, float, float, float]:
 
 
 def id_of(value: Any) -> Id:
-    """An id as it stands, or as the number that its text is. Raises TypeError where it is neither number nor text."""
+    """An id as it stands, or as the number that its text is. Raises TypeError where it is neither
+    number nor text.
+    """
     if isinstance(value, str):
         return int(value) if value.isdecimal() else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:  # also of NaN and infinity
+    if (
+        isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0
+    ):  # also of NaN and infinity
         raise TypeError(f"an id must be a whole number or text; got {value!r}")
     return int(value)
 
@@ -119,5 +132,11 @@ def unique(what: str, keys: Iterable[Id], name: str) -> None:
 def twice_of(what: str, key: Id, name: str) -> DataError:
     """The error for a key that comes again."""
     if what.endswith("name"):
-        return DataError(f"every {what} needs to be its own; {name!r} has {key!r} twice. Rename one.", "name twice")
-    return DataError(f"every {what} needs an id of its own; {name!r} has {key!r} twice. Renumber them.", "id twice")
+        return DataError(
+            f"every {what} needs to be its own; {name!r} has {key!r} twice. Rename one.",
+            "name twice",
+        )
+    return DataError(
+        f"every {what} needs an id of its own; {name!r} has {key!r} twice. Renumber them.",
+        "id twice",
+    )

@@ -1,4 +1,6 @@
-"""On which pixels boxes were drawn: an image of another size, the stored pixels of one that EXIF turns, a turned rectangle."""
+"""On which pixels boxes were drawn: an image of another size, the stored pixels of one that EXIF
+turns, a turned rectangle.
+"""
 
 import math
 from collections.abc import Callable
@@ -6,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from cvtasks.boxes import clip
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import RESIZED, TURNED
+from cvtasks.geometry.boxes import clip
 
 UPRIGHT_PIXELS, STORED_PIXELS = "upright", "stored"
 """How a program shows an image that its EXIF tag turns: turned, or as it is stored."""
@@ -25,7 +27,8 @@ def unknown() -> str:
 
 
 def declared_size(height: Any, width: Any) -> Size | None:
-    """What a file says of its image's size; None where it says nothing that can be one: 0, nothing, words.
+    """What a file says of its image's size; None where it says nothing that can be one: 0, nothing,
+    words.
 
     >>> declared_size("100.0", 200), declared_size(0, 0), declared_size("", None)
     ((100.0, 200.0), None, None)
@@ -39,7 +42,8 @@ def declared_size(height: Any, width: Any) -> Size | None:
 
 
 def habits(declared: Size | None, size: tuple[int, int], turn: int) -> list[str]:
-    """On which pixels a file may have been drawn by the size that it declares; none where its shape is another.
+    """On which pixels a file may have been drawn by the size that it declares; none where its shape
+    is another.
 
     Args:
         size: (height, width) of the upright image. turn: its EXIF orientation, 1 to 8.
@@ -62,16 +66,19 @@ def placed(
     turn: int = 1,
     habit: Callable[[], str] = unknown,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Boxes in the pixels that a file was drawn on → (n, 4) in those of the upright image, and remarks about what was done.
+    """Boxes in the pixels that a file was drawn on → (n, 4) in those of the upright image, and
+    remarks about what was done.
 
     Args:
         xyxy: (n, 4) float64. declared: what the file says of the image's size.
         size: (height, width) of the upright image. turn: its EXIF orientation, 1 to 8.
         name: what errors call the file.
-        habit: asked where the declared size does not tell: "upright", "stored", or "" if that cannot be known.
+        habit: asked where the declared size does not tell: "upright", "stored", or "" if that
+            cannot be known.
 
     Raises:
-        DataError: the image has another shape than declared, or nothing tells whether the boxes were drawn before its turn.
+        DataError: the image has another shape than declared, or nothing tells whether the boxes
+            were drawn before its turn.
     """
     if not len(xyxy):
         return xyxy, ()
@@ -79,30 +86,39 @@ def placed(
     if not ways:
         height, width = declared or (0, 0)
         raise DataError(
-            f"boxes must be drawn on their image, or on one of its shape; {name!r} declares {width:g} x {height:g} (width x "
-            f"height) pixels, the image has {size[1]} x {size[0]}. Is it another image, or was it cropped? Correct the boxes and "
+            f"boxes must be drawn on their image, or on one of its shape; {name!r} declares "
+            f"{width:g} x {height:g} (width x "
+            f"height) pixels, the image has {size[1]} x {size[0]}. Is it another image, or was it "
+            "cropped? Correct the boxes and "
             "the size, or take the size out if the boxes are right.",
             "size differs",
         )
     way = ways[0] if len(ways) == 1 else habit()
     if way not in ways:
         raise DataError(
-            f"it must be clear on which pixels boxes were drawn; the image of {name!r} is turned by its EXIF tag (orientation "
-            f"{turn}), and neither the size that the file declares nor another file of the split tells whether the boxes were "
-            "drawn before or after that. Save the image upright, without the tag, and correct its boxes if need be.",
+            f"it must be clear on which pixels boxes were drawn; the image of {name!r} is turned "
+            "by its EXIF tag (orientation "
+            f"{turn}), and neither the size that the file declares nor another file of the split "
+            "tells whether the boxes were "
+            "drawn before or after that. Save the image upright, without the tag, and correct its "
+            "boxes if need be.",
             "EXIF turn unclear",
         )
     stored = size[::-1] if way == STORED_PIXELS and turn >= 5 else size
     remarks: tuple[str, ...] = ()
     if declared is not None and declared != stored:
-        xyxy, remarks = xyxy * np.array([stored[1] / declared[1], stored[0] / declared[0]] * 2), (RESIZED,)
+        xyxy, remarks = (
+            xyxy * np.array([stored[1] / declared[1], stored[0] / declared[0]] * 2),
+            (RESIZED,),
+        )
     if way == STORED_PIXELS:
         xyxy, remarks = turned(xyxy, stored, turn), (*remarks, TURNED)
     return xyxy, remarks
 
 
 def turned(xyxy: np.ndarray, size: Size, turn: int) -> np.ndarray:
-    """(n, 4) boxes on stored pixels → on the image that EXIF orientation `turn` makes of them (Exif 2.32, tag 274).
+    """(n, 4) boxes on stored pixels → on the image that EXIF orientation `turn` makes of them (Exif
+    2.32, tag 274).
 
     Args:
         size: (height, width) as stored.
@@ -131,7 +147,8 @@ def turned(xyxy: np.ndarray, size: Size, turn: int) -> np.ndarray:
 
 @np.errstate(over="ignore", invalid="ignore")
 def turned_about(xyxy: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """(n, 4) rectangles, each turned about its centre by `angles` (n) radians → the upright boxes around them.
+    """(n, 4) rectangles, each turned about its centre by `angles` (n) radians → the upright boxes
+    around them.
 
     What is empty or inverted stays as it is, to be refused.
 
@@ -148,7 +165,8 @@ def turned_about(xyxy: np.ndarray, angles: np.ndarray) -> np.ndarray:
 
 
 def cut_where(xyxy: np.ndarray, which: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(n, 4) boxes, those of `which` (n) bool cut at the image's edge: corners of turned rectangles often lie outside.
+    """(n, 4) boxes, those of `which` (n) bool cut at the image's edge: corners of turned rectangles
+    often lie outside.
 
     What lies outside as a whole stays as it is, to be refused.
     """
@@ -158,12 +176,22 @@ def cut_where(xyxy: np.ndarray, which: np.ndarray, size: tuple[int, int]) -> np.
 
 
 def _alike(one: Size, other: Size) -> bool:
-    """Whether two sizes differ by a scale alone: the sides of the smaller are those of the larger, scaled and rounded."""
+    """Whether two sizes differ by a scale alone: the sides of the smaller are those of the larger,
+    scaled and rounded.
+    """
     small, large = sorted((one, other), key=math.prod)
     for below, above in ((0.5, 0.5), (0, 1), (1, 0)):  # to the nearest, down, up
-        loose = [0.5 * (min(pair) >= _MANY) for pair in zip(small, large, strict=True)]  # it may have been rounded twice
-        least = max((side - below - more) / whole for side, whole, more in zip(small, large, loose, strict=True))
-        most = min((side + above + more) / whole for side, whole, more in zip(small, large, loose, strict=True))
+        loose = [
+            0.5 * (min(pair) >= _MANY) for pair in zip(small, large, strict=True)
+        ]  # it may have been rounded twice
+        least = max(
+            (side - below - more) / whole
+            for side, whole, more in zip(small, large, loose, strict=True)
+        )
+        most = min(
+            (side + above + more) / whole
+            for side, whole, more in zip(small, large, loose, strict=True)
+        )
         if least <= most:
             return True
     return False

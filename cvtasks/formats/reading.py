@@ -1,4 +1,6 @@
-"""What every reader of annotation files does first and last: read no more than is sensible, and keep boxes in the picture."""
+"""What every reader of annotation files does first and last: read no more than is sensible, and
+keep boxes in the image.
+"""
 
 import math
 import os
@@ -9,35 +11,54 @@ from pathlib import Path
 
 import numpy as np
 
-from cvtasks.boxes import clip
 from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.geometry.boxes import clip
 
-CUT = "boxes that reached a little out of their pictures were cut at the edge"
+CUT = "boxes that reached a little out of their images were cut at the edge"
 ELSEWHERE = "paths of another machine were followed by their last parts to the one file that fits"
 EMPTY = "boxes without width or height were passed over"
-FRACTIONS = "files whose corners have fractions were read as edges counted from 0, as CVAT and others write them"
+FRACTIONS = (
+    "files whose corners have fractions were read as edges counted from 0, as CVAT and others "
+    "write them"
+)
 KEY_POINTS = "key points were passed over, and the boxes before them read"
-MISNAMED = "files give an image that is not there in <filename>; they were taken as those of the image of their own name"
+MISNAMED = (
+    "files give an image that is not there in <filename>; they were taken as those of the image of "
+    "their own name"
+)
 OUTLINES = "outlines were read as the boxes around them"
-RESIZED = "files declare another size of the same shape than their image has; their boxes were scaled to the image"
+RESIZED = (
+    "files declare another size of the same shape than their image has; their boxes were scaled to "
+    "the image"
+)
 ROTATED = "rotated boxes were read as the upright boxes around them, cut at the image's edge"
 TRACKS = "numbers of tracks at the end of lines were passed over"
-TURNED = "files hold boxes on the stored pixels of an image that its EXIF tag turns; the boxes were turned with it"
+TURNED = (
+    "files hold boxes on the stored pixels of an image that its EXIF tag turns; the boxes were "
+    "turned with it"
+)
 TWICE = "objects with the same class and box as another one in their image were passed over"
-UNLABELLED = "pictures have no label file and count as empty"
-UPRIGHT = "images are turned by their EXIF tag; boxes without a declared size were taken as drawn on the upright image"
+UNLABELLED = "images have no label file and count as empty"
+UPRIGHT = (
+    "images are turned by their EXIF tag; boxes without a declared size were taken as drawn on the "
+    "upright image"
+)
 ZERO_BASED = "corners are counted from 0, where Pascal VOC counts from 1"
-"""Remarks: what a reader changed or passed over. It gives one for each time; a source counts them and says so."""
+"""Remarks: what a reader changed or passed over. It gives one for each time; a source counts them
+and says so.
+"""
 
 MEGABYTE = 1_000_000
 _NO = {"", "0", "false", "no", "n", "f", "off", "none", "null", "unspecified"}
 _YES = {"1", "true", "yes", "y", "t", "on"}
-_SLACK = 0.01  # of a side: what other programs' rounding, and corners counted from 0 instead of 1, can explain
+# of a side: what other programs' rounding, and corners counted from 0 instead of 1, can explain
+_SLACK = 0.01
 
 
 @contextmanager
 def readable(path: str | Path) -> Iterator[None]:
-    """Turn what the system says of a file or folder that cannot be read, or has vanished, into a DataError that names it.
+    """Turn what the system says of a file or folder that cannot be read, or has vanished, into a
+    DataError that names it.
 
     Args:
         path: what is named where the system names nothing.
@@ -47,7 +68,8 @@ def readable(path: str | Path) -> Iterator[None]:
     except OSError as error:
         name, reason = os.fsdecode(error.filename or path), error.strerror or error
         raise DataError(
-            f"a data set is files and folders that can be read; {name!r} cannot be: {reason}. Check its name and its permissions.",
+            f"a data set is files and folders that can be read; {name!r} cannot be: {reason}. "
+            "Check its name and its permissions.",
             "cannot be read",
         ) from error
 
@@ -56,21 +78,30 @@ def read_annotation(path: Path, most: int = 16 * MEGABYTE) -> bytes:
     """Return the bytes of an annotation file.
 
     Raises:
-        DataError: it does not exist, is no regular file (a named pipe would block for ever), cannot be read, or has more
-            than `most` bytes.
+        DataError: it does not exist, is no regular file (a named pipe would block for ever), cannot
+            be read, or has more than `most` bytes.
     """
     try:
-        with open(path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        with open(
+            path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))
+        ) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise DataError(f"an annotation must be a regular file; {str(path)!r} is none. Write a file there.")
+                raise DataError(
+                    f"an annotation must be a regular file; {str(path)!r} is none. Write a file "
+                    "there."
+                )
             content = file.read(most + 1)
     except OSError as error:
         reason = error.strerror or error
-        raise DataError(f"an annotation must be a file that can be read; {str(path)!r} cannot: {reason}. Check it.") from error
+        raise DataError(
+            f"an annotation must be a file that can be read; {str(path)!r} cannot: {reason}. Check "
+            "it."
+        ) from error
     if len(content) > most:
         raise DataError(
-            f"an annotation may have at most {most:,} bytes; {str(path)!r} has more. Split it, or check what it is."
+            f"an annotation may have at most {most:,} bytes; {str(path)!r} has more. Split it, or "
+            "check what it is."
         )
     return content
 
@@ -100,28 +131,34 @@ def flag(value: object) -> bool:
 
 
 def read_text(path: Path, most: int = 16 * MEGABYTE) -> str:
-    """Return the text of a UTF-8 file, without its byte order mark; errors are those of `read_annotation`."""
+    """Return the text of a UTF-8 file, without its byte order mark; errors are those of
+    `read_annotation`.
+    """
     try:
         return read_annotation(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"an annotation must be text in UTF-8; {str(path)!r} is not: {error}. Save it as UTF-8.") from error
+        raise DataError(
+            f"an annotation must be text in UTF-8; {str(path)!r} is not: {error}. Save it as UTF-8."
+        ) from error
 
 
 @np.errstate(over="ignore")  # what is too large for float32 becomes infinite there, and is refused
 def fit(
     xyxy: np.ndarray, size: tuple[int, int], places: Sequence[str], complain: Complain = strictly
 ) -> tuple[np.ndarray, tuple[str, ...], list[int]]:
-    """Boxes as a file gives them → (k, 4) float32 within the picture, a remark for each that had to be cut, and which they are.
+    """Boxes as a file gives them → (k, 4) float32 within the image, a remark for each that had to
+    be cut, and which they are.
 
-    A box may leave its picture by a hundredth of the side, at least two pixels: that much is rounding. More means that it
-    was drawn on another picture or on one of another size, which nobody but the user can put right.
+    A box may leave its image by a hundredth of the side, at least two pixels: that much is
+    rounding. More means that it was drawn on another image or on one of another size, which nobody
+    but the user can put right.
 
     Args:
         xyxy: (n, 4) float64, pixels.
-        size: (height, width) of the picture.
+        size: (height, width) of the image.
         places: (n) words for errors, such as "line 3 of 'a.txt'".
-        complain: about a box that is not finite, empty, inverted, or too far out of the picture; says where. If it returns,
-            the box is left out.
+        complain: about a box that is not finite, empty, inverted, or too far out of the image; says
+            where. If it returns, the box is left out.
     """
     xyxy = np.asarray(xyxy, np.float64).reshape(-1, 4)
     inside = clip(xyxy, size)
@@ -129,23 +166,31 @@ def fit(
     out = np.abs(xyxy - inside).max(axis=1, initial=0)
     slack = np.maximum(2.0, _SLACK * np.array([size[1], size[0]] * 2))
     good = []
-    for index, (box, kept, seen, place) in enumerate(zip(xyxy, inside, stored, places, strict=True)):
+    for index, (box, kept, seen, place) in enumerate(
+        zip(xyxy, inside, stored, places, strict=True)
+    ):
         left, top, right, bottom = box.astype(np.float32).tolist()
         if not np.isfinite(box).all():
             complain(
-                DataError(f"a box must be four finite numbers; {place} has {box.tolist()}. Correct it.", "box not finite")
+                DataError(
+                    f"a box must be four finite numbers; {place} has {box.tolist()}. Correct it.",
+                    "box not finite",
+                )
             )
         elif not (left < right and top < bottom):
             empty = left <= right and top <= bottom
             text = (
-                f"a box must have its left edge left of its right one and its top above its bottom; {place} has "
+                "a box must have its left edge left of its right one and its top above its "
+                f"bottom; {place} has "
                 f"{_numbers(box)} (left, top, right, bottom). Correct or remove it."
             )
             complain(DataError(text, "box empty" if empty else "box inverted"))
         elif (np.abs(box - kept) > slack).any() or not (seen[:2] < seen[2:]).all():
             text = (
-                f"a box must lie in its picture, {size[1]} x {size[0]} (width x height) pixels; {place} has {_numbers(box)} "
-                "(left, top, right, bottom). Was the picture resized, or is it another one? Correct or remove the box."
+                f"a box must lie in its image, {size[1]} x {size[0]} (width x height) pixels; "
+                f"{place} has {_numbers(box)} "
+                "(left, top, right, bottom). Was the image resized, or is it another one? Correct "
+                "or remove the box."
             )
             complain(DataError(text, "box outside"))
         else:
@@ -153,10 +198,14 @@ def fit(
     return stored[good], (CUT,) * int((out[good] > 1e-3).sum()), good
 
 
-def once(xyxy: np.ndarray, labels: Sequence[int], counted: Sequence[bool]) -> tuple[list[int], tuple[str, ...]]:
-    """Indices of (n, 4) boxes without those that have the class and the box of another, and a remark for each of these.
+def once(
+    xyxy: np.ndarray, labels: Sequence[int], counted: Sequence[bool]
+) -> tuple[list[int], tuple[str, ...]]:
+    """Indices of (n, 4) boxes without those that have the class and the box of another, and a
+    remark for each of these.
 
-    Of equal ones the first that counts stays: a detector that finds an object once would else miss its double.
+    Of equal ones the first that counts stays: a detector that finds an object once would else miss
+    its double.
     """
     first: dict[tuple[float, ...], int] = {}
     for index in sorted(range(len(xyxy)), key=lambda index: not counted[index]):

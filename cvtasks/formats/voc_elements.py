@@ -17,8 +17,8 @@ CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 @dataclass(frozen=True)
 class VOCObject:
-    """An object as its file has it: four corners, or `edges` counted from 0, of a rectangle that is turned by `angle` radians;
-    and whether its corners are written with a decimal point each."""
+    """An object as its file has it: four corners, or `edges` counted from 0, of a rectangle that is
+    turned by `angle` radians; and whether its corners are written with a decimal point each."""
 
     corners: tuple[float, ...]
     edges: bool
@@ -35,14 +35,24 @@ def root_of(content: bytes, name: str) -> Element:
         root = fromstring(content, forbid_dtd=True)
     except DefusedXmlException as error:
         raise DataError(
-            f"an annotation must not declare a document type or entities; {name!r} does. Remove them.", "XML"
+            f"an annotation must not declare a document type or entities; {name!r} does. Remove "
+            "them.",
+            "XML",
         ) from error
-    except (ParseError, LookupError, ValueError) as error:  # LookupError, ValueError: an encoding that does not exist
+    except (
+        ParseError,
+        LookupError,
+        ValueError,
+    ) as error:  # LookupError, ValueError: an encoding that does not exist
         raise DataError(
-            f"an annotation must be whole, correct XML; {name!r} is not: {error}. Write it again.", "XML"
+            f"an annotation must be whole, correct XML; {name!r} is not: {error}. Write it again.",
+            "XML",
         ) from error
     if tag_of(root) != "annotation":
-        raise DataError(f"Pascal VOC's XML holds an <annotation>; {name!r} holds a <{tag_of(root)}>. Is it another format?")
+        raise DataError(
+            f"Pascal VOC's XML holds an <annotation>; {name!r} holds a <{tag_of(root)}>. Is it "
+            "another format?"
+        )
     return root
 
 
@@ -54,27 +64,38 @@ def object_of(item: Element, number: int, classes: tuple[str, ...], name: str) -
         what = next((known for known in classes if listed(known) == what), what)
     if what not in classes:
         raise DataError(
-            f'every class must be one of the data set\'s; "{short(what)}", object {number} of {name!r}, is not. '
-            f"{did_you_mean(short(what), classes)} Correct the name, or list the classes in classes.txt beside Annotations/.",
+            f'every class must be one of the data set\'s; "{short(what)}", object {number} of '
+            f"{name!r}, is not. "
+            f"{did_you_mean(short(what), classes)} Correct the name, or list the classes in "
+            "classes.txt beside Annotations/.",
             "class unknown",
         )
     try:
         difficult = flag(text_of(item, "difficult"))
     except ValueError:
         raise DataError(
-            f"<difficult> must be 0 or 1, yes or no; {place} has {short(text_of(item, 'difficult'))!r}. Correct it.", "flag"
+            f"<difficult> must be 0 or 1, yes or no; {place} has "
+            f"{short(text_of(item, 'difficult'))!r}. Correct it.",
+            "flag",
         ) from None
     rotated = child_of(item, "robndbox")
     if rotated is not None:
-        x, y, width, height, angle = (_number(text_of(rotated, tag), tag, place) for tag in ("cx", "cy", "w", "h", "angle"))
+        x, y, width, height, angle = (
+            _number(text_of(rotated, tag), tag, place) for tag in ("cx", "cy", "w", "h", "angle")
+        )
         edges = x - width / 2, y - height / 2, x + width / 2, y + height / 2
         return VOCObject(edges, True, angle, classes.index(what), difficult, place)
     box = child_of(item, "bndbox")
     if box is None:
-        raise DataError(f"every object needs a <bndbox>; {place} has none. Add it or remove the object.", "box missing")
+        raise DataError(
+            f"every object needs a <bndbox>; {place} has none. Add it or remove the object.",
+            "box missing",
+        )
     corners = tuple(_number(text_of(box, corner), corner, place) for corner in CORNERS)
     pointed = all("." in text_of(box, corner) for corner in CORNERS)
-    return VOCObject(corners, False, _rotation(item, box, place), classes.index(what), difficult, place, pointed)
+    return VOCObject(
+        corners, False, _rotation(item, box, place), classes.index(what), difficult, place, pointed
+    )
 
 
 def _rotation(item: Element, box: Element, place: str) -> float:
@@ -87,7 +108,8 @@ def _rotation(item: Element, box: Element, place: str) -> float:
         for tag in ("angle", "rotation"):
             if text_of(element, tag) and _number(text_of(element, tag), tag, place):
                 raise DataError(
-                    f"boxes are upright; {place} has an <{tag}> of {short(text_of(element, tag))}, of which nobody knows what it "
+                    f"boxes are upright; {place} has an <{tag}> of {short(text_of(element, tag))}, "
+                    "of which nobody knows what it "
                     f"turns. Write the upright box around the object, and take <{tag}> out.",
                     "box rotated",
                 )
@@ -120,7 +142,10 @@ def _number(text: str, tag: str, place: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(f"<{tag}> must be a finite number; {place} has {short(text)!r}. Correct it.", "box not finite")
+        raise DataError(
+            f"<{tag}> must be a finite number; {place} has {short(text)!r}. Correct it.",
+            "box not finite",
+        )
     return number
 
 

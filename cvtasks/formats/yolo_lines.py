@@ -1,4 +1,6 @@
-"""The lines of YOLO's label files, and what long ones of them are: outlines, boxes with key points, or boxes with tracks."""
+"""The lines of YOLO's label files, and what long ones of them are: outlines, boxes with key points,
+or boxes with tracks.
+"""
 
 import math
 from collections.abc import Iterable
@@ -8,19 +10,23 @@ import numpy as np
 from cvtasks.errors import Complain, CVTasksError, DataError
 
 OUTLINE, POSE, TRACK = "outlines", "key points", "tracks"
-"""What lines of six numbers or more behind the class are: points around an object; a box, and points with or without a number
-that says whether they are seen; a box, its score, and the number of its track."""
+"""What lines of six numbers or more behind the class are: points around an object; a box, and
+points with or without a number that says whether they are seen; a box, its score, and the number of
+its track.
+"""
 
 _MOST_POINTS = 300
-_SCORED = 20  # numbers from which an outline has so many points that its course tells it from scored key points
+# numbers from which an outline has so many points that its course tells it from scored key points
+_SCORED = 20
 _EDGE = 0.01  # shares by which a box or a point may lie outside the image
 
 
 def kinds_of(lines: Iterable[list[float]]) -> set[str]:
-    """What all of these lines of six numbers or more can be: of `OUTLINE`, `POSE`, `TRACK`. All of a data set are one of them.
+    """What all of these lines of six numbers or more can be: of `OUTLINE`, `POSE`, `TRACK`. All of
+    a data set are one of them.
 
-    Lines of key points are equally long and begin with a box in the image that their points lie about. A rectangle's corners, in
-    turn, and an outline that ends where it began, are outlines.
+    Lines of key points are equally long and begin with a box in the image that their points lie
+    about. A rectangle's corners, in turn, and an outline that ends where it began, are outlines.
     """
     possible = {OUTLINE, POSE, TRACK}
     lengths = set()
@@ -31,13 +37,17 @@ def kinds_of(lines: Iterable[list[float]]) -> set[str]:
 
 
 def look_like(lines: list[list[float]]) -> str:
-    """`OUTLINE` if all of these lines have eight points or more and none crosses itself; "" if that does not tell.
+    """`OUTLINE` if all of these lines have eight points or more and none crosses itself; "" if that
+    does not tell.
 
     Key points are told left and right in turn: a line through them crosses itself.
     """
     return (
         OUTLINE
-        if lines and all(len(numbers) >= 16 and len(numbers) % 2 == 0 and _simple(numbers) for numbers in lines)
+        if lines
+        and all(
+            len(numbers) >= 16 and len(numbers) % 2 == 0 and _simple(numbers) for numbers in lines
+        )
         else ""
     )
 
@@ -60,9 +70,13 @@ def _simple(numbers: list[float]) -> bool:
 
 
 def long_lines(text: str) -> list[list[float]]:
-    """The numbers behind the class of those lines that have six or more, without what is no line."""
+    """The numbers behind the class of those lines that have six or more,
+    without what is no line.
+    """
     found: list[CVTasksError] = []
-    return [numbers for numbers, _, _ in numbers_of(text, None, "", found.append) if len(numbers) > 5]
+    return [
+        numbers for numbers, _, _ in numbers_of(text, None, "", found.append) if len(numbers) > 5
+    ]
 
 
 def numbers_of(
@@ -77,13 +91,29 @@ def numbers_of(
             label, *numbers = map(float, line.split())
         except ValueError:
             numbers = []
-        if not numbers or not all(map(math.isfinite, (label, *numbers))) or not _is_a_line(numbers, lines):
+        if (
+            not numbers
+            or not all(map(math.isfinite, (label, *numbers)))
+            or not _is_a_line(numbers, lines)
+        ):
             words = f"class and an outline x1 y1 x2 y2 x3 y3 …; {place} is {line.strip()[:80]!r}."
             words = f"a line must be numbers: class, centre x and y, width, height, or {words}"
-            odd = "A score or a track behind an outline must be taken off. " if len(numbers) > 6 and len(numbers) % 2 else ""
-            complain(DataError(f"{words} {f'The YAML says: {lines}. ' if lines else ''}{odd}Correct it.", "line"))
+            odd = (
+                "A score or a track behind an outline must be taken off. "
+                if len(numbers) > 6 and len(numbers) % 2
+                else ""
+            )
+            complain(
+                DataError(
+                    f"{words} {f'The YAML says: {lines}. ' if lines else ''}{odd}Correct it.",
+                    "line",
+                )
+            )
         elif classes is not None and label not in range(len(classes)):
-            words = f"a class must be a whole number from 0 to {len(classes) - 1}, one of the names in the YAML; {place} has {label:g}."
+            words = (
+                f"a class must be a whole number from 0 to {len(classes) - 1}, one of the names in "
+                f"the YAML; {place} has {label:g}."
+            )
             complain(DataError(words, "class unknown"))
         else:
             yield numbers, int(label), place
@@ -94,7 +124,11 @@ def _is_a_line(numbers: list[float], lines: str) -> bool:
     count = len(numbers)
     if count < 6 or not lines:
         return count in (4, 5) or bool(_may_be(numbers))
-    return {OUTLINE: count % 2 == 0, POSE: (count - 4) % 2 == 0 or (count - 4) % 3 == 0, TRACK: count == 6}[lines]
+    return {
+        OUTLINE: count % 2 == 0,
+        POSE: (count - 4) % 2 == 0 or (count - 4) % 3 == 0,
+        TRACK: count == 6,
+    }[lines]
 
 
 def _may_be(numbers: list[float]) -> set[str]:
@@ -107,7 +141,11 @@ def _may_be(numbers: list[float]) -> set[str]:
         if _closed(numbers) or _parallelogram(numbers):
             return found
     x, y, w, h = numbers[:4]
-    if not (w > 0 and h > 0 and all(c - s / 2 >= -_EDGE and c + s / 2 <= 1 + _EDGE for c, s in ((x, w), (y, h)))):
+    if not (
+        w > 0
+        and h > 0
+        and all(c - s / 2 >= -_EDGE and c + s / 2 <= 1 + _EDGE for c, s in ((x, w), (y, h)))
+    ):
         return found
     if len(numbers) == 6 and 0 <= numbers[4] <= 1 and numbers[5] >= 0 and numbers[5] % 1 == 0:
         found.add(TRACK)
@@ -115,21 +153,36 @@ def _may_be(numbers: list[float]) -> set[str]:
     rest = numbers[4:]
     points = list(zip(rest[::2], rest[1::2], strict=True)) if len(rest) % 2 == 0 else None
     seen = list(zip(rest[::3], rest[1::3], rest[2::3], strict=True)) if len(rest) % 3 == 0 else None
-    if seen and all(mark in (0, 1, 2) for *_, mark in seen) and _about([point[:2] for point in seen], numbers):
+    if (
+        seen
+        and all(mark in (0, 1, 2) for *_, mark in seen)
+        and _about([point[:2] for point in seen], numbers)
+    ):
         found.add(POSE)
         found -= {OUTLINE} if any(mark == 2 for *_, mark in seen) else set()
     if points and _about(points, numbers):
         found.add(POSE)
-    scored = zip(rest[:-2:3], rest[1:-1:3], strict=True) if len(numbers) >= _SCORED and len(numbers) % 2 == 0 else None
+    scored = (
+        zip(rest[:-2:3], rest[1:-1:3], strict=True)
+        if len(numbers) >= _SCORED and len(numbers) % 2 == 0
+        else None
+    )
     if scored and _about(scored, numbers):
-        found.add(POSE)  # as a network predicts them: each with its score, and that of the box or a track at the end
+        found.add(
+            POSE
+        )  # as a network predicts them: each with its score, and that of the box or a track at the end
     return found
 
 
 def _about(points: Iterable[tuple[float, ...]], box: list[float]) -> bool:
-    """Whether points may be key points of a box: about it, as what they mark may lie outside, or (0, 0) where it is not seen."""
+    """Whether points may be key points of a box: about it, as what they mark may lie outside, or
+    (0, 0) where it is not seen.
+    """
     x, y, w, h = box[:4]
-    return all(point == (0, 0) or (abs(point[0] - x) <= 2 * w and abs(point[1] - y) <= 2 * h) for point in points)
+    return all(
+        point == (0, 0) or (abs(point[0] - x) <= 2 * w and abs(point[1] - y) <= 2 * h)
+        for point in points
+    )
 
 
 def _closed(numbers: list[float]) -> bool:
@@ -137,15 +190,22 @@ def _closed(numbers: list[float]) -> bool:
 
 
 def _parallelogram(numbers: list[float]) -> bool:
-    """Whether four points are a rectangle's corners in turn, however it is turned: its diagonals halve each other."""
-    return len(numbers) == 8 and all(abs(numbers[i] - numbers[i + 2] + numbers[i + 4] - numbers[i + 6]) < 2e-3 for i in (0, 1))
+    """Whether four points are a rectangle's corners in turn, however it is turned: its diagonals
+    halve each other.
+    """
+    return len(numbers) == 8 and all(
+        abs(numbers[i] - numbers[i + 2] + numbers[i + 4] - numbers[i + 6]) < 2e-3 for i in (0, 1)
+    )
 
 
 def unclear(numbers: list[float], place: str) -> DataError:
     """The error for a long line of which neither it nor its neighbours tell what it is."""
     return DataError(
-        f"it must be clear what a long line is; {place} has {len(numbers)} numbers behind the class, which may be "
-        f"{' or '.join(sorted(_may_be(numbers)))}, and the other lines of the split do not tell. Say so in the YAML: `task: segment` "
-        "for outlines, `task: pose` for boxes with key points, `task: track` for boxes with a score and the number of a track.",
+        f"it must be clear what a long line is; {place} has {len(numbers)} numbers behind the "
+        "class, which may be "
+        f"{' or '.join(sorted(_may_be(numbers)))}, and the other lines of the split do not tell. "
+        "Say so in the YAML: `task: segment` "
+        "for outlines, `task: pose` for boxes with key points, `task: track` for boxes with a "
+        "score and the number of a track.",
         "line unclear",
     )

@@ -1,4 +1,6 @@
-"""Gradients of a function of one array, on whichever back end Keras runs. Keras itself has no function for it."""
+"""Gradients of a function of one array, on whichever back end Keras runs. Keras itself has no
+function for it.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,15 +9,19 @@ import keras
 import numpy as np
 
 
-def value_and_gradient(function: Callable[[Any], Any], at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def value_and_gradient(
+    function: Callable[[Any], Any], at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The function's values at an array, and the gradient of their sum with respect to it.
 
     Args:
-        function: a tensor of the array's shape → a tensor of any shape, by Keras' layers and operations.
+        function: a tensor of the array's shape → a tensor of any shape, by Keras' layers and
+            operations.
         at: any shape, taken as float32.
 
     Returns:
-        the values, float32, and the gradient, float32 of the array's shape; zeros where the function does not depend on it.
+        the values, float32, and the gradient, float32 of the array's shape; zeros where the
+        function does not depend on it.
     """
     start = np.asarray(at, np.float32)
     back_end = keras.config.backend()
@@ -56,4 +62,6 @@ def _by_torch(function: Callable[[Any], Any], start: np.ndarray) -> tuple[Any, A
     values = function(x)
     if values.requires_grad:
         values.float().sum().backward()
-    return keras.ops.convert_to_numpy(values), np.zeros_like(start) if x.grad is None else keras.ops.convert_to_numpy(x.grad)
+    return keras.ops.convert_to_numpy(values), np.zeros_like(
+        start
+    ) if x.grad is None else keras.ops.convert_to_numpy(x.grad)

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvtasks.errors import UsageError
-from cvtasks.insight.subjects import check_subject, default_size
+from cvtasks.insight.open import check_subject, default_size
 from cvtasks.model import check_files, load_network
 from cvtasks.networks.backbones import BACKBONES, build_backbone
-from cvtasks.networks.imagenet import load_imagenet
-from cvtasks.networks.weights import transfer
-from cvtasks.recipe import Recipe, read_recipe
+from cvtasks.recipe.recipe import Recipe, read_recipe
+from cvtasks.weights.imagenet import load_imagenet
+from cvtasks.weights.transfer import transfer
 from cvtasks.zoo import RECIPE, model_folder
 
 if TYPE_CHECKING:
@@ -44,14 +44,18 @@ def open_network(name: str, weights: str = "", seed: int = 0) -> Opened:
 
     Raises:
         ModelError: it is none of these, or has no weights or damaged ones.
-        UsageError: it is both a network and a model; or weights are given for a model, which has its own.
+        UsageError: it is both a network and a model; or weights are given for a model, which has
+            its own.
     """
     if check_subject(name):
         return _backbone(name, weights, seed)
     folder = model_folder(name)
     recipe = read_recipe(folder / RECIPE)
     if weights:
-        raise UsageError(f"--weights is for a backbone such as mobilenet; {folder.name} has its own. Leave it out.")
+        raise UsageError(
+            f"--weights is for a backbone such as mobilenet; {folder.name} has its own. Leave it "
+            "out."
+        )
     check_files(folder, recipe)
     return Opened(folder.name, load_network(folder, recipe), recipe, f"weights of {folder.name}")
 

@@ -1,4 +1,6 @@
-"""Addresses: how one is shown, since it may hold a password, and how far inside a network it lies."""
+"""Addresses: how one is shown, since it may hold a password,
+and how far inside a network it lies.
+"""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -6,13 +8,14 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 _HIDDEN = "***"
-# Parameters by whose names cameras and clouds take passwords: ?pwd=, &access_token=, &X-Amz-Signature= …
-_SECRET = (
-    r"[\w.-]*(?:token|passw|passphrase|pwd|secret|signature|credential|api[_-]?key|access[_-]?key|auth)[\w.-]*|pass|key|sig"
-)
+# Parameters by whose names cameras and clouds take passwords: ?pwd=, &access_token=,
+# &X-Amz-Signature= …
+_SECRET = r"[\w.-]*(?:token|passw|passphrase|pwd|secret|signature|credential|api[_-]?key|access[_-]?key|auth)[\w.-]*|pass|key|sig"
 _PARAMETER = re.compile(rf"(?<=[?&;#])({_SECRET})=[^&;#\s]+", re.IGNORECASE)
 _LOGIN = re.compile(r"\b([a-z][a-z0-9+.-]*://)([^\s/?#@:'\"]*:)?[^\s/?#@'\"]*@", re.IGNORECASE)
-_TRANSLATED = ip_network("64:ff9b::/96")  # IPv4 addresses as networks of IPv6 alone write them (RFC 6052)
+_TRANSLATED = ip_network(
+    "64:ff9b::/96"
+)  # IPv4 addresses as networks of IPv6 alone write them (RFC 6052)
 
 
 def is_address(text: str) -> bool:
@@ -21,7 +24,8 @@ def is_address(text: str) -> bool:
 
 
 def shown(address: str) -> str:
-    """Return an address as it may be shown and written down: without passwords. What is no address stays as it is.
+    """Return an address as it may be shown and written down: without passwords. What is no address
+    stays as it is.
 
     A name without a password is hidden too, for it is often a key.
 
@@ -34,7 +38,9 @@ def shown(address: str) -> str:
     end = len(re.split(r"[/?#\\]", rest, maxsplit=1)[0])
     at = rest.rfind("@", 0, end)
     if at < 0 and re.search(r":(?![0-9]*$)", re.sub(r"\[.*?\]", "", rest[:end])):
-        at = rest.rfind("@")  # no port behind the colon: a password with a slash or the like, which should be written %2F
+        at = rest.rfind(
+            "@"
+        )  # no port behind the colon: a password with a slash or the like, which should be written %2F
     if at >= 0:
         name, colon, _ = rest[:at].partition(":")
         rest = f"{name + ':' if colon else ''}{_HIDDEN}{rest[at:]}"
@@ -42,7 +48,8 @@ def shown(address: str) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """Return a text in which every address is as `shown` has it, as far as its name and password go.
+    """Return a text in which every address is as `shown` has it, as far as its name and password
+    go.
 
     >>> without_passwords("'http://me:secret@host/a.jpg' is none, nor is x@y")
     "'http://me:***@host/a.jpg' is none, nor is x@y"
@@ -51,7 +58,8 @@ def without_passwords(text: str) -> str:
 
 
 def stem_of(address: str) -> str:
-    """Return the last part of an address' path without its ending; its host where there is no path, "" where there is neither.
+    """Return the last part of an address' path without its ending; its host where there is no path,
+    "" where there is neither.
 
     >>> stem_of("http://me:secret@host/a/b.png?x=/y"), stem_of("rtsp://me:secret@host:554")
     ('b', 'host')
@@ -69,11 +77,14 @@ def login_of(address: str) -> tuple[str, str] | None:
         ValueError: it is no valid address.
     """
     parts = urlsplit(address)
-    return None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
+    return (
+        None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
+    )
 
 
 def depth(number: str) -> int:
-    """How far inside an IP address lies: 0 on the internet, 1 in a private network, 2 on the same link, 3 in this machine.
+    """How far inside an IP address lies: 0 on the internet, 1 in a private network, 2 on the same
+    link, 3 in this machine.
 
     >>> [depth(number) for number in ("93.184.215.14", "192.168.1.5", "169.254.169.254", "127.0.0.1", "::ffff:127.0.0.1")]
     [0, 1, 2, 3, 3]

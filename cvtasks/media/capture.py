@@ -1,8 +1,8 @@
-"""OpenCV's doors for moving pictures: video files and cameras.
+"""OpenCV's doors for moving images: video files and cameras.
 
-FFmpeg, which OpenCV hands them to, takes names for much more than they seem: protocols (`concat:`, `subfile,,`), playlists
-that lead to other files, numbered pictures. So only a file whose content begins as a video's is opened, by a path that can
-mean nothing else.
+FFmpeg, which OpenCV hands them to, takes names for much more than they seem: protocols (`concat:`,
+`subfile,,`), playlists that lead to other files, numbered images. So only a file whose content
+begins as a video's is opened, by a path that can mean nothing else.
 """
 
 import io
@@ -19,18 +19,32 @@ import numpy as np
 
 from cvtasks.errors import InputError
 from cvtasks.media.download import peek
+from cvtasks.media.file_types import is_image, is_video, what_it_is
+from cvtasks.media.images import MAX_PIXELS, SUFFIXES
 from cvtasks.media.mp4 import seconds_shown
-from cvtasks.media.pictures import MAX_PIXELS, SUFFIXES
 from cvtasks.media.pyav_capture import is_cover, only_a_cover, open_by_pyav
-from cvtasks.media.regular_file import read_head
-from cvtasks.media.strangers import is_picture, is_video, what_it_is
+from cvtasks.media.safe_paths import read_head
 
 VIDEO_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp"),
+    *(
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".avi",
+        ".mkv",
+        ".webm",
+        ".mpg",
+        ".mpeg",
+        ".ts",
+        ".mts",
+        ".m2ts",
+        ".3gp",
+    ),
     *(".wmv", ".flv", ".ogv", ".mjpg", ".mjpeg", ".m3u8"),
 )
-_RAW_SUFFIXES = (".mjpg", ".mjpeg")  # JPEG pictures one after the other
-MOST_FAILURES = 1000  # reads of a file that fail one after the other before that is its end; each takes microseconds
+_RAW_SUFFIXES = (".mjpg", ".mjpeg")  # JPEG images one after the other
+# reads of a file that fail one after the other before that is its end; each takes microseconds
+MOST_FAILURES = 1000
 _OFTEN_LACKS = "AV01"  # what OpenCV's FFmpeg cannot decode where it has no dav1d
 _STILL = ("MJPG", "MPNG", "png", "jpeg")  # codecs of covers
 _MATROSKA = b"\x1aE\xdf\xa3"
@@ -58,16 +72,21 @@ C = TypeVar("C", bound=Capture)
 
 
 def is_video_file(path: str) -> bool:
-    """Whether the file's content, or failing that the ending of its name, says that it is a video."""
+    """Whether the file's content, or failing that the ending of its name,
+    says that it is a video.
+    """
     try:
         head = read_head(path)
     except (OSError, ValueError):
         return False
-    return is_video(head) or (path.lower().endswith(VIDEO_SUFFIXES) and (not is_picture(head) or is_raw(path, head)))
+    return is_video(head) or (
+        path.lower().endswith(VIDEO_SUFFIXES) and (not is_image(head) or is_raw(path, head))
+    )
 
 
-def what_an_address_gives(url: str, timeout_s: float = 5.0) -> Literal["picture", "video", "stream"]:
-    """What lies behind an http(s) address: a video file, a live stream, or else, one hopes, a picture.
+def what_an_address_gives(url: str, timeout_s: float = 5.0) -> Literal["image", "video", "stream"]:
+    """What lies behind an http(s) address: a video file, a live stream, or else, one hopes, an
+    image.
 
     It is asked only where the ending of its path says nothing.
     """
@@ -75,18 +94,19 @@ def what_an_address_gives(url: str, timeout_s: float = 5.0) -> Literal["picture"
     if suffix in _RAW_SUFFIXES:
         return "stream"
     if suffix in VIDEO_SUFFIXES or suffix in SUFFIXES:
-        return "video" if suffix in VIDEO_SUFFIXES else "picture"
+        return "video" if suffix in VIDEO_SUFFIXES else "image"
     try:
         _, kind, head = peek(url, timeout_s)
     except InputError:
-        return "picture"  # whoever fetches it says what is wrong
+        return "image"  # whoever fetches it says what is wrong
     if kind.startswith("multipart/x-mixed-replace"):
         return "stream"
-    return "video" if is_video(head) else "picture"
+    return "video" if is_video(head) else "image"
 
 
 def has_its_end(path: str) -> bool:
-    """Whether a file is an AVI that has all the bytes that it declares. Its frames have no times that would tell.
+    """Whether a file is an AVI that has all the bytes that it declares. Its frames have no times
+    that would tell.
 
     It is one RIFF chunk after the other, each with its length (OpenDML AVI extensions, 1996).
     """
@@ -100,7 +120,9 @@ def has_its_end(path: str) -> bool:
                 head = file.read(8)
                 if head[:4] != b"RIFF":
                     return False
-                place += 8 + int.from_bytes(head[4:], "little") + int.from_bytes(head[4:], "little") % 2
+                place += (
+                    8 + int.from_bytes(head[4:], "little") + int.from_bytes(head[4:], "little") % 2
+                )
             return place == size
     except (OSError, ValueError):
         return False
@@ -117,10 +139,13 @@ def open_video(path: str, name: str | None = None) -> Capture:
         head = read_head(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL within the name
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"A video must be a file that can be read; {name} cannot: {reason}. Check it.") from error
+        raise InputError(
+            f"A video must be a file that can be read; {name} cannot: {reason}. Check it."
+        ) from error
     if not is_video(head) and not is_raw(path, head):
         raise InputError(
-            f"A video must be {_KINDS}; {name} holds {what_it_is(head)}. Convert it to MP4; of a playlist, give the videos "
+            f"A video must be {_KINDS}; {name} holds {what_it_is(head)}. Convert it to MP4; of a "
+            "playlist, give the videos "
             "that it lists."
         )
     with plain_path(path) as plain:
@@ -141,7 +166,8 @@ def open_video(path: str, name: str | None = None) -> Capture:
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV and its FFmpeg from telling the terminal what they cannot open, and of damage later on.
+    """Keep OpenCV and its FFmpeg from telling the terminal what they cannot open, and of damage
+    later on.
 
     FFmpeg's variable is read once, when OpenCV is first asked for a video.
     """
@@ -155,17 +181,25 @@ def quiet_opencv() -> Iterator[None]:
 
 
 def by_ffmpeg(source: str | io.BufferedIOBase, *limits: int) -> cv2.VideoCapture:
-    """What OpenCV's FFmpeg makes of a path, an address or something to read from; it may not be open."""
+    """What OpenCV's FFmpeg makes of a path, an address or something to read from; it may not be
+    open.
+    """
     with quiet_opencv():
         # The stubs name a class of C++ for what is read from; Python gives any stream.
         return cv2.VideoCapture(source, cv2.CAP_FFMPEG, list(limits))  # type: ignore[arg-type]
 
 
 class Begun:
-    """A capture that was looked at as far as its first good frame, which it still gives, and what failed before."""
+    """A capture that was looked at as far as its first good frame, which it still gives, and what
+    failed before.
+    """
 
     def __init__(
-        self, capture: cv2.VideoCapture, patience: int = MOST_FAILURES, head: bytes = b"", shown_s: float | None = None
+        self,
+        capture: cv2.VideoCapture,
+        patience: int = MOST_FAILURES,
+        head: bytes = b"",
+        shown_s: float | None = None,
     ) -> None:
         self._capture, self._failed = capture, 0
         while not (decodes := capture.grab()) and self._failed < patience:
@@ -211,7 +245,8 @@ def open_camera(index: int) -> Capture:
     capture = cv2.VideoCapture(index)
     if not capture.isOpened():
         raise InputError(
-            f"A camera must be connected and free; '{index}' is not. Check the cable, the permissions and which other program "
+            f"A camera must be connected and free; '{index}' is not. Check the cable, the "
+            "permissions and which other program "
             "uses it; the first camera is 0."
         )
     return capture
@@ -219,9 +254,11 @@ def open_camera(index: int) -> Capture:
 
 @contextmanager
 def plain_path(path: str | Path) -> Iterator[str]:
-    """Give a path of the same file that OpenCV and FFmpeg take as it is: absolute, without %, and UTF-8 (they crash on others).
+    """Give a path of the same file that OpenCV and FFmpeg take as it is: absolute, without %, and
+    UTF-8 (they crash on others).
 
-    The file need not exist. Where the name is another, the path is a link that lasts as long as the context.
+    The file need not exist. Where the name is another, the path is a link that lasts as long as the
+    context.
     """
     absolute = os.path.abspath(path)  # noqa: PTH100 - Path.absolute keeps ".."
     try:
@@ -244,10 +281,13 @@ def checked_size(capture: C, name: str) -> C:
     Raises:
         InputError: they are.
     """
-    width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    width, height = (
+        capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
     if width * height > MAX_PIXELS:
         raise InputError(
-            f"A frame may have at most {MAX_PIXELS:,} pixels; {name} declares {width:,.0f} x {height:,.0f}. Make it smaller."
+            f"A frame may have at most {MAX_PIXELS:,} pixels; {name} declares {width:,.0f} x "
+            f"{height:,.0f}. Make it smaller."
         )
     return capture
 
@@ -264,7 +304,8 @@ def checked_codec(capture: cv2.VideoCapture, name: str) -> Capture:
     if begun.decodes:
         return begun
     raise InputError(
-        f"A stream must be in a codec that can be decoded; {name} is in AV1, which this OpenCV does not decode. Let it be sent in "
+        f"A stream must be in a codec that can be decoded; {name} is in AV1, which this OpenCV "
+        "does not decode. Let it be sent in "
         "H.264, or fetch it as a file and give its path."
     )
 

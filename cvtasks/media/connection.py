@@ -1,7 +1,9 @@
-"""Connections whose every wait has an end: sockets for `http.client`, the look-up of names, and how long is waited.
+"""Connections whose every wait has an end: sockets for `http.client`, the look-up of names, and how
+long is waited.
 
-The time limit of a socket is one of each read alone: a server that sends a byte now and then, in the status line, a header, a
-chunk's size or its trailer, or one `100 Continue` after the other, would hold whoever asks for ever.
+The time limit of a socket is one of each read alone: a server that sends a byte now and then, in
+the status line, a header, a chunk's size or its trailer, or one `100 Continue` after the other,
+would hold whoever asks for ever.
 """
 
 import io
@@ -19,8 +21,8 @@ class Patience:
 
     Args:
         seconds: for the whole of it if `slowest` is infinite; otherwise that it may be silent.
-        slowest: bytes of content a second; each byte that comes puts the end off accordingly, but never further than
-            `seconds` from now.
+        slowest: bytes of content a second; each byte that comes puts the end off accordingly, but
+            never further than `seconds` from now.
     """
 
     def __init__(self, seconds: float, slowest: float = math.inf) -> None:
@@ -53,7 +55,8 @@ def look_up(host: str, port: int, seconds: float) -> list[tuple]:
     """Return what `socket.getaddrinfo` says of a host, within a time that it does not know itself.
 
     Raises:
-        OSError: there is none of this name. TimeoutError: nobody says. ValueError: it cannot be a name.
+        OSError: there is none of this name. TimeoutError: nobody says. ValueError: it cannot be a
+            name.
     """
     found: list[list[tuple] | Exception] = []
 
@@ -96,7 +99,9 @@ class _Timed(io.RawIOBase):
 
 
 class TimedSocket:
-    """The few methods of a socket that `http.client` calls; none waits longer than what is left of the time."""
+    """The few methods of a socket that `http.client` calls; none waits longer than what is left of
+    the time.
+    """
 
     def __init__(self, sock: socket.socket, patience: Patience) -> None:
         self.sock, self._patience = sock, patience

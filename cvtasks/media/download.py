@@ -1,4 +1,6 @@
-"""Fetching over http or https, within limits of time and size: one encoded image, a look at what an address gives, a file."""
+"""Fetching over http or https, within limits of time and size: one encoded image, a look at what an
+address gives, a file.
+"""
 
 import hashlib
 import os
@@ -19,15 +21,17 @@ _MOST_UNKNOWN = 4 * 2**30  # of a file of unknown size
 
 
 def download(url: str, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES) -> bytes:
-    """Return what lies at `url`, an http or https address; whether it is a picture is for the reader to see.
+    """Return what lies at `url`, an http or https address; whether it is an image is for the reader
+    to see.
 
     Args:
         timeout_s: seconds for the whole of it.
         max_bytes: refuse more.
 
     Raises:
-        InputError: the address cannot be reached, answers with another status than 200, too late, with too much, breaks off, or
-            redirects to anything but http(s) or further into the network.
+        InputError: the address cannot be reached, answers with another status than 200, too late,
+            with too much, breaks off, or redirects to anything but http(s) or further into the
+            network.
     """
     try:
         with answer(url, Patience(timeout_s)) as given:
@@ -36,7 +40,8 @@ def download(url: str, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES)
                 content += chunk
                 if len(content) > max_bytes:
                     raise InputError(
-                        f"A picture may have at most {max_bytes:,} bytes; {shown(url)!r} sends more. Fetch it by hand."
+                        f"An image may have at most {max_bytes:,} bytes; {shown(url)!r} sends "
+                        "more. Fetch it by hand."
                     )
             check_whole(given, len(content))
             return bytes(content)
@@ -45,7 +50,8 @@ def download(url: str, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES)
 
 
 def peek(url: str, timeout_s: float = TIMEOUT_S, most: int = 1024) -> tuple[str, str, bytes]:
-    """Return where `url` leads in the end, the kind of content it gives ("video/mp4") and up to `most` bytes of it.
+    """Return where `url` leads in the end, the kind of content it gives ("video/mp4") and up to
+    `most` bytes of it.
 
     Raises:
         InputError: as `download`.
@@ -58,7 +64,9 @@ def peek(url: str, timeout_s: float = TIMEOUT_S, most: int = 1024) -> tuple[str,
 
 
 def head_of(given: Answer, most: int = 1024) -> bytes:
-    """Return up to `most` bytes of an answer; fewer where it ends, breaks off or falls silent before."""
+    """Return up to `most` bytes of an answer; fewer where it ends, breaks off or falls silent
+    before.
+    """
     head = b""
     try:
         while len(head) < most and (chunk := given.read(most - len(head))):
@@ -78,7 +86,8 @@ def check_whole(given: Answer, received: int) -> None:
 def cannot_fetch(url: str, error: Unreachable) -> InputError:
     """Return the error for an address that cannot be fetched."""
     return InputError(
-        f"An address must be one that can be fetched; {shown(url)!r} cannot: {error}. Check the address and the connection."
+        f"An address must be one that can be fetched; {shown(url)!r} cannot: {error}. Check the "
+        "address and the connection."
     )
 
 
@@ -90,7 +99,8 @@ def download_file(
     report: Callable[[str], None] = lambda text: None,
     timeout_s: float = 30.0,
 ) -> None:
-    """Download `url` to `path` by way of `path` + `.part`, going on with one that is there if the MD5 is known.
+    """Download `url` to `path` by way of `path` + `.part`, going on with one that is there if the
+    MD5 is known.
 
     Args:
         md5: of the file, 32 hexadecimal digits; what has another is removed.
@@ -99,8 +109,8 @@ def download_file(
         timeout_s: seconds that the server may be silent.
 
     Raises:
-        DataError: the address cannot be had or redirects to where it must not, the connection breaks off, the server is silent or
-            slow, or the file is too large or has another MD5.
+        DataError: the address cannot be had or redirects to where it must not, the connection
+            breaks off, the server is silent or slow, or the file is too large or has another MD5.
         OSError: the file cannot be written.
     """
     part = path.with_name(f"{path.name}.part" if md5 else f".{path.name}.{os.getpid()}.part")
@@ -109,11 +119,14 @@ def download_file(
             _receive(url, part, size, report, timeout_s)
         with part.open("rb+") as content:
             os.fsync(content.fileno())
-            received = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            received = hashlib.file_digest(
+                content, lambda: hashlib.md5(usedforsecurity=False)
+            ).hexdigest()
         if md5 and received != md5:
             part.unlink()
             raise DataError(
-                f"a file must have the MD5 that its authors publish, {md5}; what {shown(url)!r} gives has {received}. It is "
+                f"a file must have the MD5 that its authors publish, {md5}; what {shown(url)!r} "
+                f"gives has {received}. It is "
                 "removed; try again, or give another address."
             )
         part.replace(path)
@@ -122,15 +135,21 @@ def download_file(
             part.unlink(missing_ok=True)
 
 
-def _receive(url: str, part: Path, size: int | None, report: Callable[[str], None], timeout_s: float) -> None:
+def _receive(
+    url: str, part: Path, size: int | None, report: Callable[[str], None], timeout_s: float
+) -> None:
     """Append to the part, or begin it, until all is there."""
     have = part.stat().st_size if part.is_file() else 0
     most = _MOST_UNKNOWN if size is None else size + size // 10
     asked = {"Range": f"bytes={have}-"} if have else {}
     name = part.name.removesuffix(".part")
     try:
-        with answer(url, Patience(timeout_s, SLOWEST), asked, (200, 206, 416) if have else (200,)) as given:
-            if given.status == 416:  # nothing is missing, or what is here is too much: the MD5 will tell
+        with answer(
+            url, Patience(timeout_s, SLOWEST), asked, (200, 206, 416) if have else (200,)
+        ) as given:
+            if (
+                given.status == 416
+            ):  # nothing is missing, or what is here is too much: the MD5 will tell
                 return
             done, total = _extent(given, have)
             if total is not None and total > most:
@@ -142,14 +161,18 @@ def _receive(url: str, part: Path, size: int | None, report: Callable[[str], Non
                 while chunk := given.read(_CHUNK):
                     out.write(chunk)
                     done += len(chunk)
-                    report(f"{name}: {done / 1e6:,.1f} of {max(total or size or 0, done) / 1e6:,.1f} MB")
+                    report(
+                        f"{name}: {done / 1e6:,.1f} of {max(total or size or 0, done) / 1e6:,.1f} "
+                        "MB"
+                    )
                     if done > most:
                         raise _too_large(url, name, size, done)
             if total is not None and done < total:
                 raise Unreachable(f"it broke off after {done:,} of {total:,} bytes")
     except Unreachable as error:
         raise DataError(
-            f"an address must give its file; {shown(url)!r} did not: {error}. Try again, which goes on with what has come already, "
+            f"an address must give its file; {shown(url)!r} did not: {error}. Try again, which "
+            "goes on with what has come already, "
             "or give another address."
         ) from error
 
@@ -161,10 +184,19 @@ def _extent(given: Answer, have: int) -> tuple[int, int | None]:
     unit, _, rest = given.headers.get("Content-Range", "").partition(" ")
     span, _, whole = rest.partition("/")
     if unit.lower() != "bytes" or span.partition("-")[0] != str(have):
-        raise Unreachable(f"it was asked for what follows byte {have:,} and answers with {rest or 'something else'!r}")
+        raise Unreachable(
+            f"it was asked for what follows byte {have:,} and answers with "
+            f"{rest or 'something else'!r}"
+        )
     return have, int(whole) if whole.isdecimal() else None
 
 
 def _too_large(url: str, name: str, size: int | None, received: int) -> DataError:
-    rule = f"may have at most {_MOST_UNKNOWN:,} bytes" if size is None else f"must have about {size:,} bytes"
-    return DataError(f"{name!r} {rule}; {shown(url)!r} sends {received:,} or more. Give another address.")
+    rule = (
+        f"may have at most {_MOST_UNKNOWN:,} bytes"
+        if size is None
+        else f"must have about {size:,} bytes"
+    )
+    return DataError(
+        f"{name!r} {rule}; {shown(url)!r} sends {received:,} or more. Give another address."
+    )

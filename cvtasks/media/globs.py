@@ -1,7 +1,8 @@
 """Globs: what a pattern matches, each thing once.
 
-`glob.glob` follows links to folders round and round: one that leads back to its own folder gives each image forty times, two
-of them never end; and a folder that cannot be read is passed over without a word.
+`glob.glob` follows links to folders round and round: one that leads back to its own folder gives
+each image forty times, two of them never end; and a folder that cannot be read is passed over
+without a word.
 """
 
 import glob
@@ -16,10 +17,11 @@ Unreadable = Callable[[str, OSError], None]
 
 
 def matches(pattern: str, unreadable: Unreadable) -> list[str]:
-    """Return the paths that a glob matches; `**` stands for any number of folders. Hidden ones need a dot in the pattern.
+    """Return the paths that a glob matches; `**` stands for any number of folders. Hidden ones need
+    a dot in the pattern.
 
-    An entry of a folder comes once, however many links to folders lead there, by the way without links if there is one. A link
-    to a file is an entry of its own.
+    An entry of a folder comes once, however many links to folders lead there, by the way without
+    links if there is one. A link to a file is an entry of its own.
     """
     drive, rest = os.path.splitdrive(pattern)
     separators = re.escape(os.sep + (os.altsep or ""))
@@ -65,12 +67,18 @@ def _match(base: str, parts: list[str], tell: Unreadable) -> Iterator[str]:
     else:
         for name, is_folder, _ in _entries(base, tell):
             hidden = name.startswith(".") and not part.startswith(".")
-            if not hidden and (is_folder or not rest) and fnmatchcase(os.path.normcase(name), os.path.normcase(part)):
+            if (
+                not hidden
+                and (is_folder or not rest)
+                and fnmatchcase(os.path.normcase(name), os.path.normcase(part))
+            ):
                 yield from _match(os.path.join(base, name), rest, tell)  # noqa: PTH118
 
 
 def _folders(base: str, tell: Unreadable) -> Iterator[str]:
-    """The folder and all below it that are not hidden, each once, those that only links lead to at the end."""
+    """The folder and all below it that are not hidden, each once, those that only links lead to at
+    the end.
+    """
     seen: set[str] = set()
     waiting, links = deque([base]), deque[str]()
     while waiting or links:

@@ -1,7 +1,8 @@
 """The one client for http and https: redirects that lead no further in, and an end to every wait.
 
-Whoever names an address may name any. Where it leads is another's choice: a redirect goes to http(s) alone, and never
-further into the network than the address before it, so that no server makes us ask a router or a service of this machine.
+Whoever names an address may name any. Where it leads is another's choice: a redirect goes to
+http(s) alone, and never further into the network than the address before it, so that no server
+makes us ask a router or a service of this machine.
 """
 
 import math
@@ -15,7 +16,15 @@ from functools import partial
 from http.client import HTTPException, HTTPResponse
 from string import punctuation
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
-from urllib.request import AbstractHTTPHandler, OpenerDirector, ProxyHandler, Request, UnknownHandler, getproxies, proxy_bypass
+from urllib.request import (
+    AbstractHTTPHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    UnknownHandler,
+    getproxies,
+    proxy_bypass,
+)
 
 from cvtasks.media.addresses import depth, login_of, shown
 from cvtasks.media.connection import Connection, Patience, SecureConnection, TimedSocket, look_up
@@ -25,7 +34,9 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class Unreachable(Exception):
-    """An address gives nothing, or not all; the text says why, in words that follow "it did not:"."""
+    """An address gives nothing, or not all; the text says why,
+    in words that follow "it did not:".
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +78,13 @@ class Answer:
 
 @contextmanager
 def answer(
-    url: str, patience: Patience, headers: Mapping[str, str] | None = None, accept: tuple[int, ...] = (200,)
+    url: str,
+    patience: Patience,
+    headers: Mapping[str, str] | None = None,
+    accept: tuple[int, ...] = (200,),
 ) -> Iterator[Answer]:
-    """Ask an http(s) address; the context gives its answer, after all redirects, and closes the connection.
+    """Ask an http(s) address; the context gives its answer, after all redirects, and closes the
+    connection.
 
     A name and a password, as in http://name:password@host, go where a server looks for them.
 
@@ -78,7 +93,8 @@ def answer(
         accept: which status counts as an answer.
 
     Raises:
-        Unreachable: it cannot be reached, answers with another status, too late, or leads where it must not.
+        Unreachable: it cannot be reached, answers with another status, too late, or leads where it
+            must not.
     """
     at, journey = url, Journey(patience)
     for _ in range(MOST_REDIRECTS + 1):
@@ -97,18 +113,24 @@ def answer(
 
 @contextmanager
 def in_words(patience: Patience) -> Iterator[None]:
-    """Whatever goes wrong in the context is `Unreachable`; nothing is kept of errors whose text may hold a password."""
+    """Whatever goes wrong in the context is `Unreachable`; nothing is kept of errors whose text may
+    hold a password.
+    """
     try:
         yield
     except (OSError, HTTPException, ValueError) as error:  # ValueError: no valid address
         reason = getattr(error, "reason", error)
         if isinstance(reason, TimeoutError):
             raise Unreachable(patience.words()) from None
-        raise Unreachable(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__) from None
+        raise Unreachable(
+            getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        ) from None
 
 
 class Journey:
-    """From an address to the next that it redirects to: knows how far in it may lead, and when it ends."""
+    """From an address to the next that it redirects to: knows how far in it may lead, and when it
+    ends.
+    """
 
     def __init__(self, patience: Patience) -> None:
         self.patience, self._deepest, self._proxied = patience, math.inf, False
@@ -118,13 +140,20 @@ class Journey:
         parts = valid(url, ("http", "https"))
         host = parts.hostname or ""
         self._proxied = parts.scheme in getproxies() and not proxy_bypass(host)
-        if self._proxied:  # whoever stands in between looks the name up; what can be seen here is seen
+        if (
+            self._proxied
+        ):  # whoever stands in between looks the name up; what can be seen here is seen
             self._check_literal(host)
         if login := login_of(url):
             headers["Authorization"] = f"Basic {b64encode(':'.join(login).encode()).decode()}"
             url = url.replace(parts.netloc, parts.netloc.rpartition("@")[2], 1)
-        request = Request(quote(url, punctuation, errors="surrogateescape"), headers={"User-Agent": "cvtasks", **headers})
-        opener = OpenerDirector()  # Python's own knows file:// and ftp:// too, and reads a redirect's body without a limit
+        request = Request(
+            quote(url, punctuation, errors="surrogateescape"),
+            headers={"User-Agent": "cvtasks", **headers},
+        )
+        opener = (
+            OpenerDirector()
+        )  # Python's own knows file:// and ftp:// too, and reads a redirect's body without a limit
         for handler in (ProxyHandler(), _Handler(self), UnknownHandler()):
             opener.add_handler(handler)
         return opener.open(request, timeout=self.patience.left())
@@ -133,7 +162,9 @@ class Journey:
         """Connect to a host of this name, if it lies no further in than those before."""
         found = look_up(*address, self.patience.left())
         error: OSError = OSError(f"{address[0]!r} has no address")
-        for remaining, (family, kind, protocol, _, place) in zip(range(len(found))[::-1], found, strict=True):
+        for remaining, (family, kind, protocol, _, place) in zip(
+            range(len(found))[::-1], found, strict=True
+        ):
             inside = 0 if self._proxied else depth(place[0])
             if inside > self._deepest:
                 error = _further_in(place[0])
@@ -163,7 +194,8 @@ class Journey:
 
 def _further_in(host: str) -> OSError:
     return OSError(
-        f"it leads to {host}, further into the network than the address before; give that address itself if it is meant"
+        f"it leads to {host}, further into the network than the address before; give that address "
+        "itself if it is meant"
     )
 
 
@@ -180,7 +212,8 @@ def valid(url: str, schemes: tuple[str, str]) -> SplitResult:
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise Unreachable(
-            f"{shown(url)!r} is no valid address; within a password, @ : / ? # are written %40 %3A %2F %3F %23"
+            f"{shown(url)!r} is no valid address; within a password, @ : / ? # are written %40 %3A "
+            "%2F %3F %23"
         ) from None
     if not host:
         raise Unreachable(f"{shown(url)!r} names no host")

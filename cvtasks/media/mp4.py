@@ -1,4 +1,6 @@
-"""What an MP4 or MOV says of the time that it shows (ISO/IEC 14496-12): boxes within boxes, each with its length and its kind."""
+"""What an MP4 or MOV says of the time that it shows (ISO/IEC 14496-12): boxes within boxes, each
+with its length and its kind.
+"""
 
 import io
 import struct
@@ -10,14 +12,23 @@ _MOST_BOXES = 100_000
 
 
 def seconds_shown(path: str | Path) -> float | None:
-    """Return how long the images of a file are shown; None where it does not say, or is no such file.
+    """Return how long the images of a file are shown; None where it does not say, or is no such
+    file.
 
-    Whoever cuts a video without encoding it again keeps frames before the cut, which an edit list leaves out: the number of
-    frames in its header is then larger than that of those to be shown, and this is the one that counts.
+    Whoever cuts a video without encoding it again keeps frames before the cut, which an edit list
+    leaves out: the number of frames in its header is then larger than that of those to be shown,
+    and this is the one that counts.
     """
     try:
         with Path(path).open("rb") as file:
-            movie = next((file.read(size) for kind, size in _boxes(file) if kind == b"moov" and size <= _MOST_BYTES), b"")
+            movie = next(
+                (
+                    file.read(size)
+                    for kind, size in _boxes(file)
+                    if kind == b"moov" and size <= _MOST_BYTES
+                ),
+                b"",
+            )
         scale, tracks = 0, []
         for kind, content in _inside(movie):
             if kind == b"mvhd":
@@ -30,14 +41,22 @@ def seconds_shown(path: str | Path) -> float | None:
 
 
 def _of_images(track: bytes) -> int:
-    """How long a track lasts, in units of the movie; 0 where it does not say, or holds no images."""
+    """How long a track lasts, in units of the movie; 0 where it does not say,
+    or holds no images.
+    """
     lasts, handler = 0, b""
     for kind, content in _inside(track):
         if kind == b"tkhd":
-            (lasts,) = struct.unpack_from(">Q", content, 28) if content[0] else struct.unpack_from(">I", content, 20)
+            (lasts,) = (
+                struct.unpack_from(">Q", content, 28)
+                if content[0]
+                else struct.unpack_from(">I", content, 20)
+            )
             lasts = 0 if lasts in (2**32 - 1, 2**64 - 1) else lasts
         elif kind == b"mdia":
-            handler = next((inner[8:12] for name, inner in _inside(content) if name == b"hdlr"), b"")
+            handler = next(
+                (inner[8:12] for name, inner in _inside(content) if name == b"hdlr"), b""
+            )
     return lasts if handler == b"vide" else 0
 
 

@@ -1,7 +1,8 @@
-"""A live view in the browser: a page on 127.0.0.1 with a motion JPEG, for machines without a desktop.
+"""A live view in the browser: a page on 127.0.0.1 with a motion JPEG, for machines without a
+desktop.
 
-Nothing but this machine reaches it; from elsewhere one forwards the port over SSH. The address holds a secret, so that other
-users of the machine, and other pages in the browser, cannot look.
+Nothing but this machine reaches it; from elsewhere one forwards the port over SSH. The address
+holds a secret, so that other users of the machine, and other pages in the browser, cannot look.
 """
 
 import json
@@ -25,10 +26,11 @@ _BOUNDARY = "frame"
 
 
 class Page:
-    """A page that shows the newest picture to any number of viewers. Each has a thread, and none makes `show` wait.
+    """A page that shows the newest image to any number of viewers. Each has a thread, and none
+    makes `show` wait.
 
     Args:
-        title: stands above the picture.
+        title: stands above the image.
         port: on 127.0.0.1; 0 for any that is free.
 
     Attributes:
@@ -52,16 +54,24 @@ class Page:
         try:
             self._server = _Server(("127.0.0.1", port), _Handler, self)
         except (OSError, OverflowError) as error:
-            raise UsageError(f"--port must be free on this machine; {port} is not: {error}. Leave it out for any.") from error
+            raise UsageError(
+                f"--port must be free on this machine; {port} is not: {error}. Leave it out for "
+                "any."
+            ) from error
         self.address = f"http://127.0.0.1:{self._server.server_port}/{self._secret}/"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="page", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="page", daemon=True
+        )
         self._thread.start()
 
     @property
     def where(self) -> str:
         """The address and how to reach it from elsewhere."""
         port = self._server.server_port
-        return f"{self.address} (from another machine first: ssh -L {port}:127.0.0.1:{port} THIS_MACHINE)"
+        return (
+            f"{self.address} (from another machine first: ssh -L {port}:127.0.0.1:{port} "
+            "THIS_MACHINE)"
+        )
 
     @property
     def closed(self) -> bool:
@@ -69,7 +79,9 @@ class Page:
         return self._stopped
 
     def show(self, image: np.ndarray, facts: dict[str, str]) -> None:
-        """Show a picture, (h, w, 3) uint8 RGB, which nobody may change from now on, and what is to be said about it."""
+        """Show an image, (h, w, 3) uint8 RGB, which nobody may change from now on, and what is to
+        be said about it.
+        """
         with self._changed:
             self._image, self._facts, self._number = image, facts, self._number + 1
             self._changed.notify_all()
@@ -85,7 +97,9 @@ class Page:
             self._changed.wait_for(lambda: self._stopped, seconds)
 
     def close(self) -> None:
-        """Let every viewer have the last picture and the word that this was it; then end the server."""
+        """Let every viewer have the last image and the word that this was it;
+        then end the server.
+        """
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -100,11 +114,17 @@ class Page:
         """Answer a request."""
         path, method = handler.path.removeprefix(f"/{self._secret}/"), handler.command
         if path == handler.path:
-            handler.send_error(HTTPStatus.NOT_FOUND, "The address must be the one that was printed.")
+            handler.send_error(
+                HTTPStatus.NOT_FOUND, "The address must be the one that was printed."
+            )
         elif (method, path) == ("GET", ""):
             _send(handler, "text/html; charset=utf-8", _HTML.read_bytes())
         elif (method, path) == ("GET", "facts"):
-            facts = {"title": self._title, "ended": self._ended or self._stopped, "facts": self._facts}
+            facts = {
+                "title": self._title,
+                "ended": self._ended or self._stopped,
+                "facts": self._facts,
+            }
             _send(handler, "application/json", json.dumps(facts).encode())
         elif (method, path) == ("POST", "stop"):
             with self._changed:
@@ -117,7 +137,9 @@ class Page:
             handler.send_error(HTTPStatus.NOT_FOUND)
 
     def _stream(self, handler: BaseHTTPRequestHandler) -> None:
-        """Send picture after picture, the newest each time, until the end or until the viewer leaves."""
+        """Send image after image, the newest each time, until the end or until the
+        viewer leaves.
+        """
         handler.send_response(HTTPStatus.OK)
         handler.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
         handler.send_header("Cache-Control", "no-store")
@@ -129,8 +151,12 @@ class Page:
         try:
             while (jpeg := self._newest(sent)) is not None:
                 sent, content = jpeg
-                head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
-                # The boundary behind it: without, browsers show each picture only when the next one comes.
+                head = (
+                    f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: "
+                    f"{len(content)}\r\n\r\n"
+                )
+                # The boundary behind it: without, browsers show each image only when the next one
+                # comes.
                 handler.wfile.write(head.encode() + content + f"\r\n--{_BOUNDARY}\r\n".encode())
             handler.wfile.write(f"--{_BOUNDARY}--\r\n".encode())
         finally:
@@ -139,7 +165,9 @@ class Page:
                 self._changed.notify_all()
 
     def _newest(self, sent: int) -> tuple[int, bytes] | None:
-        """The newest picture after number `sent`, waiting for it, as (number, JPEG); None after the last one."""
+        """The newest image after number `sent`, waiting for it, as (number, JPEG); None after the
+        last one.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._number > sent or self._ended)
             if self._number == sent:
@@ -156,7 +184,9 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], page: Page) -> None:
+    def __init__(
+        self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], page: Page
+    ) -> None:
         self.page = page
         super().__init__(address, handler)
 
@@ -196,4 +226,6 @@ def _jpeg(image: np.ndarray) -> bytes:
     scale = _MOST_PIXELS_A_SIDE / max(image.shape[:2])
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))[1].tobytes()
+    return cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _QUALITY)
+    )[1].tobytes()

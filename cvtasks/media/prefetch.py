@@ -1,7 +1,8 @@
-"""Work done ahead in threads, given back in order, with room for a few results only: memory stays flat.
+"""Work done ahead in threads, given back in order, with room for a few results only: memory stays
+flat.
 
-Whichever way a pipeline ends, none of its threads goes on: each stage closes the one before it and waits for it. A thread that
-goes on while the interpreter ends brings the whole process down.
+Whichever way a pipeline ends, none of its threads goes on: each stage closes the one before it and
+waits for it. A thread that goes on while the interpreter ends brings the whole process down.
 """
 
 import threading
@@ -16,7 +17,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PATIENCE_S = 2.0
-"""What blocks longer than this where it reads (a camera that is gone, a pipe that stays silent) is left to end by itself."""
+"""What blocks longer than this where it reads (a camera that is gone, a pipe that stays silent) is
+left to end by itself.
+"""
 
 _left: list[threading.Thread] = []
 
@@ -40,8 +43,8 @@ def left_behind() -> bool:
 def prefetched(calls: Iterable[Callable[[], T]], threads: int, ahead: int) -> Iterator[T]:
     """Yield the result of each call, in order; at most `ahead` of them are under way or waiting.
 
-    An exception of a call is raised where its result would have come. Leaving the loop early starts no further call, waits for
-    those under way and closes `calls` where that can be done.
+    An exception of a call is raised where its result would have come. Leaving the loop early starts
+    no further call, waits for those under way and closes `calls` where that can be done.
     """
     pool = ThreadPoolExecutor(threads, thread_name_prefix="prefetch")
     waiting: deque[Future[T]] = deque()
@@ -60,12 +63,13 @@ def prefetched(calls: Iterable[Callable[[], T]], threads: int, ahead: int) -> It
 def in_thread(items: Iterable[T], ahead: int, stop: threading.Event | None = None) -> Iterator[T]:
     """Yield the items, in order, while a thread of its own makes up to `ahead` more of them.
 
-    Several of these, one around the other, are a pipeline whose stages overlap. An exception is raised where its item
-    would have come. On leaving, early too, `items` are closed where that can be done, by the thread that makes them, and the item
-    that is being made is waited for.
+    Several of these, one around the other, are a pipeline whose stages overlap. An exception is
+    raised where its item would have come. On leaving, early too, `items` are closed where that can
+    be done, by the thread that makes them, and the item that is being made is waited for.
 
     Args:
-        stop: ends it soon after it is set, even while an item is awaited that never comes. For stages that read.
+        stop: ends it soon after it is set, even while an item is awaited that never comes. For
+            stages that read.
     """
     made: Queue[tuple[T] | BaseException | None] = Queue(ahead)
     left = threading.Event()
@@ -112,10 +116,11 @@ def _next(made: Queue, stop: threading.Event | None) -> object:
 
 
 def newest(items: Iterable[T], stop: threading.Event, dropped: Callable[[], None]) -> Iterator[T]:
-    """Yield the newest item there is each time; a thread takes them as they come, and `dropped` is called for each lost one.
+    """Yield the newest item there is each time; a thread takes them as they come, and `dropped` is
+    called for each lost one.
 
-    Ends with the items, whose last one is never dropped, or soon after `stop` is set, even while an item is awaited. `items` are
-    closed where that can be done, by that thread.
+    Ends with the items, whose last one is never dropped, or soon after `stop` is set, even while an
+    item is awaited. `items` are closed where that can be done, by that thread.
     """
     latest: deque[T] = deque(maxlen=1)
     ready = threading.Condition()

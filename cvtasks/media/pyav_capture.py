@@ -1,4 +1,6 @@
-"""PyAV (the extra `video`) as the decoder of files that OpenCV's FFmpeg opens and cannot decode, as it is with AV1."""
+"""PyAV (the extra `video`) as the decoder of files that OpenCV's FFmpeg opens and cannot decode, as
+it is with AV1.
+"""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -10,8 +12,15 @@ import numpy as np
 from cvtasks.errors import InputError
 
 # Fourcc → the name that people know.
-_CODECS = {"AV01": "AV1", "VVC1": "H.266", "VVI1": "H.266", "EVC1": "MPEG-5 EVC", "DVH1": "Dolby Vision", "APV1": "APV"}
-_ATTACHED_PICTURE = 1 << 10  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
+_CODECS = {
+    "AV01": "AV1",
+    "VVC1": "H.266",
+    "VVI1": "H.266",
+    "EVC1": "MPEG-5 EVC",
+    "DVH1": "Dolby Vision",
+    "APV1": "APV",
+}
+_ATTACHED_IMAGE = 1 << 10  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC
 _WAY_OUT = "Convert it to H.264 in an MP4"
 
 
@@ -37,12 +46,16 @@ class PyAVCapture:
         return next(self._frames, None) is not None
 
     def get(self, property: int) -> float:
-        """Frames a second, how many there are, the size, or the time of the last frame that was read."""
+        """Frames a second, how many there are, the size, or the time of the last frame that was
+        read.
+        """
         stream = self._stream
         rate, frames = float(stream.average_rate or stream.guessed_rate or 0), float(stream.frames)
         known = {
             cv2.CAP_PROP_FPS: rate,
-            cv2.CAP_PROP_FRAME_COUNT: min(frames, round(self._shown_s * rate)) if self._shown_s else frames,
+            cv2.CAP_PROP_FRAME_COUNT: min(frames, round(self._shown_s * rate))
+            if self._shown_s
+            else frames,
             cv2.CAP_PROP_FRAME_WIDTH: float(stream.width),
             cv2.CAP_PROP_FRAME_HEIGHT: float(stream.height),
             cv2.CAP_PROP_POS_MSEC: self._time_ms,
@@ -82,7 +95,8 @@ def open_by_pyav(path: str, name: str, code: str, shown_s: float | None = None) 
 
     Args:
         name: what errors call it.
-        code: the four letters of its codec, as OpenCV gives them; "" if OpenCV did not even open it.
+        code: the four letters of its codec, as OpenCV gives them; "" if OpenCV did not even open
+            it.
         shown_s: how long its images are shown, if it says so.
 
     Raises:
@@ -94,18 +108,22 @@ def open_by_pyav(path: str, name: str, code: str, shown_s: float | None = None) 
     except ImportError:
         if not codec:
             raise InputError(
-                f"A video must be one that can be opened; {name} is cut short or damaged, or holds sound alone. Save or fetch it again."
+                f"A video must be one that can be opened; {name} is cut short or damaged, or holds "
+                "sound alone. Save or fetch it again."
             ) from None
         raise InputError(
-            f"A video must be in a codec that can be decoded; {name} is in {codec}, which this OpenCV does not decode, or damaged "
-            f'from its beginning. Install another decoder: pip install "cvtasks[video]". Or: {_WAY_OUT}.'
+            f"A video must be in a codec that can be decoded; {name} is in {codec}, which this "
+            "OpenCV does not decode, or damaged "
+            'from its beginning. Install another decoder: pip install "cvtasks[video]". Or: '
+            f"{_WAY_OUT}."
         ) from None
     try:
         container = av.open(path, options={"protocol_whitelist": "file,crypto,data"})
     except (av.FFmpegError, OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(
-            f"A video must be one that can be opened; {name} is cut short or damaged: {why}. Save or fetch it again."
+            f"A video must be one that can be opened; {name} is cut short or damaged: {why}. Save "
+            "or fetch it again."
         ) from error
     try:
         return PyAVCapture(container, _moving(container, name), shown_s)
@@ -131,12 +149,13 @@ def is_cover(path: str | Path) -> bool:
 def only_a_cover(name: str) -> InputError:
     """Return the error for a file of sound with a cover."""
     return InputError(
-        f"A video must hold moving images; {name} holds sound, and one image as its cover. Save the cover as an image, and give that."
+        f"A video must hold moving images; {name} holds sound, and one image as its cover. Save "
+        "the cover as an image, and give that."
     )
 
 
 def _attached(stream: Any) -> bool:
-    return bool(int(stream.disposition) & _ATTACHED_PICTURE)
+    return bool(int(stream.disposition) & _ATTACHED_IMAGE)
 
 
 def _moving(container: Any, name: str) -> Any:
@@ -144,12 +163,15 @@ def _moving(container: Any, name: str) -> Any:
     videos = container.streams.video
     if not videos:
         holds = "sound alone" if container.streams.audio else "no moving images"
-        raise InputError(f"A video must hold moving images; {name} holds {holds}. Give another file.")
+        raise InputError(
+            f"A video must hold moving images; {name} holds {holds}. Give another file."
+        )
     streams = [stream for stream in videos if not _attached(stream)]
     if not streams:
         raise only_a_cover(name)
     if streams[0].codec_context is None:
         raise InputError(
-            f"A video must be in a codec that can be decoded; neither OpenCV nor PyAV decodes that of {name}. {_WAY_OUT}."
+            "A video must be in a codec that can be decoded; neither OpenCV nor PyAV decodes that "
+            f"of {name}. {_WAY_OUT}."
         )
     return streams[0]

@@ -1,8 +1,9 @@
 """Videos and live streams behind addresses.
 
-FFmpeg would open an address itself, and follow redirects and playlists wherever they lead. So our own client fetches: a file is
-kept in a temporary one and read from there, a stream that has no end is handed over as bytes. Only rtsp(s) is FFmpeg's; what an
-address of it redirects to is looked at before.
+FFmpeg would open an address itself, and follow redirects and playlists wherever they lead. So our
+own client fetches: a file is kept in a temporary one and read from there, a stream that has no end
+is handed over as bytes. Only rtsp(s) is FFmpeg's; what an address of it redirects to is looked at
+before.
 """
 
 import io
@@ -22,17 +23,25 @@ import cv2
 import numpy as np
 
 from cvtasks.errors import InputError
-from cvtasks.media.capture import Capture, by_ffmpeg, checked_codec, checked_size, is_raw, open_video
+from cvtasks.media.capture import (
+    Capture,
+    by_ffmpeg,
+    checked_codec,
+    checked_size,
+    is_raw,
+    open_video,
+)
 from cvtasks.media.connection import Patience, TimedSocket
 from cvtasks.media.download import SLOWEST, cannot_fetch, check_whole, head_of
+from cvtasks.media.file_types import is_video, what_it_is
 from cvtasks.media.http import MOST_REDIRECTS, Answer, Journey, Unreachable, answer, in_words, valid
-from cvtasks.media.strangers import is_video, what_it_is
 
 T = TypeVar("T")
 
 OPEN_TIMEOUT_S = READ_TIMEOUT_S = 10.0
 MAX_VIDEO_BYTES = 8 * 2**30
-_STREAMED = rb"\x1aE\xdf\xa3|FLV\x01|OggS|\0\0\x01[\xba\xb3]|G.{187}G"  # kinds that can be read as they come
+# kinds that can be read as they come
+_STREAMED = rb"\x1aE\xdf\xa3|FLV\x01|OggS|\0\0\x01[\xba\xb3]|G.{187}G"
 
 
 def open_address(url: str, name: str) -> Capture:
@@ -49,7 +58,8 @@ def open_address(url: str, name: str) -> Capture:
 
 def _no_answer(name: str) -> InputError:
     return InputError(
-        f"A video must be one that can be opened; {name!r} did not answer with one within {OPEN_TIMEOUT_S:g} s. Check address "
+        f"A video must be one that can be opened; {name!r} did not answer with one within "
+        f"{OPEN_TIMEOUT_S:g} s. Check address "
         "and connection."
     )
 
@@ -61,10 +71,13 @@ def _open_http(url: str, name: str) -> Capture:
     with ExitStack() as stack:
         given = stack.enter_context(answer(url, Patience(READ_TIMEOUT_S, slowest=1)))
         head = head_of(given)
-        live = given.kind.startswith("multipart/x-mixed-replace") or is_raw(re.split("[?#]", url)[0], head)
+        live = given.kind.startswith("multipart/x-mixed-replace") or is_raw(
+            re.split("[?#]", url)[0], head
+        )
         if not is_video(head) and not live:
             raise InputError(
-                f"An address must give a video file or a live stream (MJPEG); {name!r} gives {given.kind or what_it_is(head)}. "
+                f"An address must give a video file or a live stream (MJPEG); {name!r} gives "
+                f"{given.kind or what_it_is(head)}. "
                 "Playlists are not followed: give the address of a video or stream itself."
             )
         if not live and (given.length is not None or not re.match(_STREAMED, head, re.DOTALL)):
@@ -73,7 +86,9 @@ def _open_http(url: str, name: str) -> Capture:
         capture = source.asked(lambda: by_ffmpeg(source), OPEN_TIMEOUT_S)
         if not capture.isOpened():
             raise _no_answer(name)
-        checked = source.asked(lambda: checked_codec(checked_size(capture, repr(name)), repr(name)), OPEN_TIMEOUT_S)
+        checked = source.asked(
+            lambda: checked_codec(checked_size(capture, repr(name)), repr(name)), OPEN_TIMEOUT_S
+        )
         return _Streamed(checked, stack.pop_all(), source)
 
 
@@ -81,18 +96,22 @@ def _kept(given: Answer, head: bytes, name: str) -> Capture:
     """The video file that an answer holds, from a temporary one that is gone when it is closed."""
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cvtasks-", ignore_cleanup_errors=True))
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="cvtasks-", ignore_cleanup_errors=True)
+            )
             path = Path(folder, "video")
             with path.open("wb") as file:
                 _copy(given, head, name, file)
         except OSError as error:
             raise InputError(
-                "A video behind an address is kept in the folder for temporary files while it is read, which must have room; "
+                "A video behind an address is kept in the folder for temporary files while it is "
+                "read, which must have room; "
                 f"{name!r} cannot be: {error.strerror}. Fetch it by hand, and give its path."
             ) from error
         capture = open_video(str(path), name)
         with suppress(OSError):
-            path.unlink()  # where an open file may go, nothing is left behind even by a process that is killed
+            # where an open file may go, nothing is left behind even by a process that is killed
+            path.unlink()
         return _Kept(capture, stack.pop_all())
 
 
@@ -103,7 +122,8 @@ def _copy(given: Answer, head: bytes, name: str, file: BinaryIO) -> None:
         received += file.write(chunk)
         if received + (given.length or 0) > MAX_VIDEO_BYTES:
             raise InputError(
-                f"A video behind an address may have at most {MAX_VIDEO_BYTES:,} bytes; {name!r} sends more. Fetch it by hand."
+                f"A video behind an address may have at most {MAX_VIDEO_BYTES:,} bytes; {name!r} "
+                "sends more. Fetch it by hand."
             )
         chunk = given.read(2**18)
     check_whole(given, received)
@@ -130,7 +150,9 @@ class _Kept:
 
 
 class _Bytes(io.BufferedIOBase):
-    """An answer's content as OpenCV reads it from Python: FFmpeg is given bytes, and opens nothing itself."""
+    """An answer's content as OpenCV reads it from Python: FFmpeg is given bytes, and opens nothing
+    itself.
+    """
 
     def __init__(self, given: Answer, head: bytes) -> None:
         super().__init__()
@@ -148,7 +170,9 @@ class _Bytes(io.BufferedIOBase):
         return result
 
     def read(self, most: int | None = -1) -> bytes:
-        """Return some bytes, b"" at the end; FFmpeg is in between, so that no error may be raised from here."""
+        """Return some bytes, b"" at the end; FFmpeg is in between, so that no error may be raised
+        from here.
+        """
         most = 2**16 if most is None or most < 0 else most
         if self._head:
             head, self._head = self._head[:most], self._head[most:]
@@ -167,7 +191,9 @@ class _Bytes(io.BufferedIOBase):
 
 
 class _Streamed(_Kept):
-    """A capture of bytes as they come. Each frame must come in time; otherwise that is the end of the stream."""
+    """A capture of bytes as they come. Each frame must come in time; otherwise that is the end of
+    the stream.
+    """
 
     def __init__(self, capture: Capture, stack: ExitStack, source: _Bytes) -> None:
         super().__init__(capture, stack)
@@ -195,9 +221,11 @@ def _open_rtsp(url: str, name: str) -> Capture:
 
 
 def rtsp_target(url: str) -> str:
-    """Return where an rtsp(s) address leads, after redirects to rtsp(s) that lead no further into the network.
+    """Return where an rtsp(s) address leads, after redirects to rtsp(s) that lead no further into
+    the network.
 
-    FFmpeg would follow any. What was redirected to is given by number, so that the name cannot come to mean another host.
+    FFmpeg would follow any. What was redirected to is given by number, so that the name cannot come
+    to mean another host.
 
     Raises:
         Unreachable: it cannot be reached, or leads where it must not.
@@ -215,7 +243,11 @@ def rtsp_target(url: str) -> str:
         if location is None:
             if hop:
                 number = f"[{number}]" if ":" in number else number
-                netloc = f"{parts.netloc.rpartition('@')[0]}@".lstrip("@") + number + (f":{parts.port}" if parts.port else "")
+                netloc = (
+                    f"{parts.netloc.rpartition('@')[0]}@".lstrip("@")
+                    + number
+                    + (f":{parts.port}" if parts.port else "")
+                )
                 at = parts._replace(netloc=netloc).geturl()
             return at
         at = location
@@ -223,7 +255,9 @@ def rtsp_target(url: str) -> str:
 
 
 def _redirect(connection: TimedSocket, url: str, secure: bool) -> str | None:
-    """Where a server redirects whoever asks for the address; None if it does not, or says nothing that can be understood."""
+    """Where a server redirects whoever asks for the address; None if it does not, or says nothing
+    that can be understood.
+    """
     try:
         if secure:
             context = ssl.create_default_context()
@@ -233,7 +267,8 @@ def _redirect(connection: TimedSocket, url: str, secure: bool) -> str | None:
             )  # nothing secret is said, and FFmpeg checks no more
             connection.secure(context, None)
         ask = (
-            f"DESCRIBE {quote(url, punctuation)} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\nUser-Agent: cvtasks\r\n\r\n"
+            f"DESCRIBE {quote(url, punctuation)} RTSP/1.0\r\nCSeq: 1\r\nAccept: "
+            "application/sdp\r\nUser-Agent: cvtasks\r\n\r\n"
         )
         connection.sendall(ask.encode())
         with connection.makefile() as file:

@@ -1,9 +1,10 @@
-"""From what the user names on the command line to pictures and streams, one at a time and none before it is asked for.
+"""From what the user names on the command line to images and streams, one at a time and none before
+it is asked for.
 
-SOURCE is a picture or a video file, a folder of pictures, a quoted glob, `-` (an encoded picture on standard input), an
-http(s) address, the number of a camera, an rtsp(s) address or `sample:NAME`. Nothing is refused while the list is made:
-what cannot be read becomes an `Item` whose `read`, or a `Stream` whose `open`, says why, so that one bad input does not
-stop the others.
+SOURCE is an image or a video file, a folder of images, a quoted glob, `-` (an encoded image on
+standard input), an http(s) address, the number of a camera, an rtsp(s) address or `sample:NAME`.
+Nothing is refused while the list is made: what cannot be read becomes an `Item` whose `read`, or a
+`Stream` whose `open`, says why, so that one bad input does not stop the others.
 """
 
 import glob
@@ -25,21 +26,24 @@ from cvtasks.media.addresses import shown, stem_of
 from cvtasks.media.capture import VIDEO_SUFFIXES, is_video_file, what_an_address_gives
 from cvtasks.media.download import MAX_BYTES, TIMEOUT_S, download
 from cvtasks.media.globs import matches
+from cvtasks.media.images import MAX_PIXELS, SUFFIXES, read_image
 from cvtasks.media.names import natural_key, safe_stem
-from cvtasks.media.pictures import MAX_PIXELS, SUFFIXES, read_picture
 from cvtasks.media.streams import Stream, address_stream, live_stream, video_stream
 
-_WHAT = 'a picture or video file, a folder, a quoted glob, "-", an http(s) or rtsp(s) address, the number of a camera or sample:NAME'
+_WHAT = (
+    'an image or video file, a folder, a quoted glob, "-", an http(s) or rtsp(s) address, the '
+    "number of a camera or sample:NAME"
+)
 _MOST_NAMES_COMPARED = 5000
 
 
 @dataclass(frozen=True)
 class Item:
-    """One picture that is yet to be read.
+    """One image that is yet to be read.
 
     Attributes:
-        name: short and a valid file stem, for display and output names: "dog" for photos/dog.jpg. Two items may share
-            it; a sink tells them apart.
+        name: short and a valid file stem, for display and output names: "dog" for photos/dog.jpg.
+            Two items may share it; a sink tells them apart.
         source: where it comes from: a path, an address without passwords, "sample:NAME" or "-".
     """
 
@@ -54,13 +58,13 @@ class Item:
         return False
 
     def read(self, remark: Callable[[str], None] = lambda text: None) -> np.ndarray:
-        """Return the picture, (h, w, 3) uint8 RGB, upright (see `read_picture`, also for `remark`).
+        """Return the image, (h, w, 3) uint8 RGB, upright (see `read_image`, also for `remark`).
 
         Raises:
             InputError: it cannot be read; every time, for standard input from the second time on.
         """
         name = "standard input" if self.source == "-" else self.source
-        return read_picture(self._fetch(), self._max_pixels, name=name, remark=remark)
+        return read_image(self._fetch(), self._max_pixels, name=name, remark=remark)
 
 
 def expand(
@@ -70,23 +74,28 @@ def expand(
     timeout_s: float = TIMEOUT_S,
     max_bytes: int = MAX_BYTES,
 ) -> Iterator[Item | Stream]:
-    """Yield what `sources` stand for, in their order; in folders and globs in natural order (2 before 10).
+    """Yield what `sources` stand for, in their order; in folders and globs in natural order (2
+    before 10).
 
-    What exists on the disk wins: a file called `a[1].jpg` or `0` is that file. A folder gives the pictures that lie in
-    it, not its videos, nor what lies in folders below (a glob does both); hidden files are left out. Of a file only the
-    first bytes are looked at, and an address is asked what it gives only where its ending does not say; all else is
-    opened, fetched and checked by `Item.read` and `Stream.open`.
+    What exists on the disk wins: a file called `a[1].jpg` or `0` is that file. A folder gives the
+    images that lie in it, not its videos, nor what lies in folders below (a glob does both); hidden
+    files are left out. Of a file only the first bytes are looked at, and an address is asked what
+    it gives only where its ending does not say; all else is opened, fetched and checked by
+    `Item.read` and `Stream.open`.
 
     Args:
         sources: as the user typed them.
-        max_pixels: limit of `read_picture`.
+        max_pixels: limit of `read_image`.
         timeout_s, max_bytes: limits of `download`; `max_bytes` holds for standard input too.
 
     Raises:
-        Nothing for a bad source: its item does, when read. TypeError: `sources` is one string, not a list.
+        Nothing for a bad source: its item does, when read. TypeError: `sources` is one string, not
+            a list.
     """
     if isinstance(sources, str):
-        raise TypeError(f"`sources` must be a list of strings; got the string {sources!r}. Wrap it in a list.")
+        raise TypeError(
+            f"`sources` must be a list of strings; got the string {sources!r}. Wrap it in a list."
+        )
     item = partial(Item, _max_pixels=max_pixels)
     stdin_taken = False
     for source in map(os.fspath, sources):
@@ -96,14 +105,24 @@ def expand(
         elif _is_folder(source):
             yield from _list_folder(source, item)
         elif os.path.lexists(source):
-            yield video_stream(source) if is_video_file(source) else item(_stem(source), source, partial(str, source))
+            yield (
+                video_stream(source)
+                if is_video_file(source)
+                else item(_stem(source), source, partial(str, source))
+            )
         elif re.match(r"https?://", source, re.IGNORECASE):
-            if (gives := what_an_address_gives(source)) != "picture":
+            if (gives := what_an_address_gives(source)) != "image":
                 yield address_stream(source, live=gives == "stream")
                 continue
-            yield item(safe_stem(stem_of(source)), shown(source), partial(download, source, timeout_s, max_bytes))
+            yield item(
+                safe_stem(stem_of(source)),
+                shown(source),
+                partial(download, source, timeout_s, max_bytes),
+            )
         elif source.startswith("sample:"):
-            yield item(safe_stem(source.removeprefix("sample:")), source, partial(_find_sample, source))
+            yield item(
+                safe_stem(source.removeprefix("sample:")), source, partial(_find_sample, source)
+            )
         elif stream := live_stream(source):
             yield stream
         elif refusal := _refuse(source):
@@ -115,11 +134,11 @@ def expand(
             yield item(_stem(source), source, partial(_find_missing, source))
 
 
-# === lists of pictures ===
+# === lists of images ===
 
 
 def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
-    """Yield the folder's own pictures; without any, one item that says so."""
+    """Yield the folder's own images; without any, one item that says so."""
     try:
         with os.scandir(folder) as entries:
             others, names = 0, []
@@ -136,31 +155,40 @@ def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
         yield item(_stem(name), path, partial(str, path))
     if not names:
         reason = (
-            f"A folder must hold pictures ({', '.join(SUFFIXES)}); {folder!r} holds {others} other entries and none. "
-            f"For pictures in folders below give the glob {str(Path(folder, '**', '*'))!r}, quoted."
+            f"A folder must hold images ({', '.join(SUFFIXES)}); {folder!r} holds {others} other "
+            "entries and none. "
+            f"For images in folders below give the glob {str(Path(folder, '**', '*'))!r}, quoted."
         )
         yield item(_stem(folder), folder, partial(_fail, reason))
 
 
 def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item | Stream]:
-    """Yield the pictures and videos that match; without any, one item that says so."""
+    """Yield the images and videos that match; without any, one item that says so."""
     unlisted: list[Item] = []
     found = matches(pattern, lambda folder, error: unlisted.append(_unlisted(folder, error, item)))
     suffixes = SUFFIXES + VIDEO_SUFFIXES
     paths = [path for path in found if _ends_in(suffixes, Path(path).name) and not _is_folder(path)]
     for path in sorted(paths, key=natural_key):
-        yield video_stream(path) if is_video_file(path) else item(_stem(path), path, partial(str, path))
+        yield (
+            video_stream(path)
+            if is_video_file(path)
+            else item(_stem(path), path, partial(str, path))
+        )
     yield from unlisted
     if not paths and not unlisted:
         reason = (
-            f"A glob must match pictures or videos ({', '.join(suffixes)}); {pattern!r} matches {len(found)} other entries and "
+            f"A glob must match images or videos ({', '.join(suffixes)}); {pattern!r} matches "
+            f"{len(found)} other entries and "
             "none. Check the pattern and the folder it starts in."
         )
         yield item(_stem(pattern), pattern, partial(_fail, reason))
 
 
 def _unlisted(folder: str, error: OSError, item: Callable[..., Item]) -> Item:
-    reason = f"A folder must be one that can be listed; {folder!r} cannot: {error.strerror}. Check its permissions."
+    reason = (
+        f"A folder must be one that can be listed; {folder!r} cannot: {error.strerror}. Check its "
+        "permissions."
+    )
     return item(_stem(folder), folder, partial(_fail, reason))
 
 
@@ -185,12 +213,20 @@ def _mended(source: str) -> str:
 
 
 def _refuse(source: str) -> str | None:
-    """Return why `source`, which is no path, is not read here; None where nothing speaks against it."""
+    """Return why `source`, which is no path, is not read here; None where nothing speaks against
+    it.
+    """
     if _mended(source) != source:
-        return f"An address must have its scheme with :// before it; {shown(_mended(source))!r} is what is meant, perhaps. Write that."
+        return (
+            f"An address must have its scheme with :// before it; {shown(_mended(source))!r} is "
+            "what is meant, perhaps. Write that."
+        )
     scheme = re.match(r"([a-z][a-z0-9+.-]+)://", source, re.IGNORECASE)
     if scheme and re.fullmatch(r"(rt[mp]+|udp|tcp|srt|mms)[a-z]?", scheme[1].lower()):
-        what, way_out = f"a live stream by {scheme[1]}", "Give its rtsp or http address, if it has one."
+        what, way_out = (
+            f"a live stream by {scheme[1]}",
+            "Give its rtsp or http address, if it has one.",
+        )
     elif scheme:
         what, way_out = f"a {scheme[1]} address", "Fetch it and give its path."
     else:
@@ -199,30 +235,43 @@ def _refuse(source: str) -> str | None:
 
 
 def _find_missing(path: str) -> str:
-    """Return `path` if it exists by now; otherwise name the nearest file beside it, or say why nobody can tell."""
+    """Return `path` if it exists by now; otherwise name the nearest file beside it, or say why
+    nobody can tell.
+    """
     try:
         os.lstat(path)
         return path
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL within the name
         pass
     except OSError as error:  # a locked folder, a name too long
-        raise InputError(f"A source must be one that can be read; {path!r} cannot: {error.strerror}. Check it.") from error
+        raise InputError(
+            f"A source must be one that can be read; {path!r} cannot: {error.strerror}. Check it."
+        ) from error
     folder, name = Path(path).parent, Path(path).name
     try:
         with os.scandir(folder) as entries:
-            names = {entry.name.lower(): entry.name for entry in islice(entries, _MOST_NAMES_COMPARED)}
+            names = {
+                entry.name.lower(): entry.name for entry in islice(entries, _MOST_NAMES_COMPARED)
+            }
     except (OSError, ValueError):  # ValueError: a NUL within the name
         raise InputError(
-            f"A source must be something that exists: {_WHAT}; {path!r} does not, nor does the folder {str(folder)!r}. "
+            f"A source must be something that exists: {_WHAT}; {path!r} does not, nor does the "
+            f"folder {str(folder)!r}. "
             "Check the path."
         ) from None
     near = get_close_matches(name.lower(), names, n=1)
-    hint = f"Did you mean {str(folder / names[near[0]])!r}?" if near else "Check the name and the folder."
+    hint = (
+        f"Did you mean {str(folder / names[near[0]])!r}?"
+        if near
+        else "Check the name and the folder."
+    )
     raise InputError(f"A source must be something that exists: {_WHAT}; {path!r} does not. {hint}")
 
 
 def _find_sample(source: str) -> str:
-    """Return the path of a photograph that lies within the installed scikit-image; the package is not imported."""
+    """Return the path of a photograph that lies within the installed scikit-image; the package is
+    not imported.
+    """
     package = find_spec("skimage")
     if package is None or not package.submodule_search_locations:
         raise InputError(
@@ -230,26 +279,39 @@ def _find_sample(source: str) -> str:
             'Install it: pip install "cvtasks[samples]".'
         )
     folder = Path(package.submodule_search_locations[0], "data")
-    paths = {path.stem: str(path) for path in folder.iterdir() if path.suffix in (".png", ".jpg")}  # .tif: test stacks
+    paths = {
+        path.stem: str(path) for path in folder.iterdir() if path.suffix in (".png", ".jpg")
+    }  # .tif: test stacks
     name = source.removeprefix("sample:")
     if name not in paths:
-        raise InputError(f"A sample must be one that scikit-image ships; got {source!r}. {did_you_mean(name, paths)}")
+        raise InputError(
+            f"A sample must be one that scikit-image ships; got {source!r}. "
+            f"{did_you_mean(name, paths)}"
+        )
     return paths[name]
 
 
 def _read_stdin(max_bytes: int, taken: bool) -> bytes:
-    """Return all of standard input, an encoded picture of at most `max_bytes` bytes."""
+    """Return all of standard input, an encoded image of at most `max_bytes` bytes."""
     if taken:
-        raise InputError('Standard input holds one picture; "-" was given twice. Give it once.')
+        raise InputError('Standard input holds one image; "-" was given twice. Give it once.')
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None or sys.stdin.isatty():
-        raise InputError('"-" reads an encoded picture from standard input; nothing is piped in. Pipe one: … < dog.jpg.')
+        raise InputError(
+            '"-" reads an encoded image from standard input; nothing is piped in. Pipe one: … < '
+            "dog.jpg."
+        )
     try:
         content = stream.read(max_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: it is closed
-        raise InputError(f"Standard input must be readable; it is not: {error}. Pipe a picture into it.") from error
+        raise InputError(
+            f"Standard input must be readable; it is not: {error}. Pipe an image into it."
+        ) from error
     if len(content) > max_bytes:
-        raise InputError(f"A picture on standard input may have at most {max_bytes:,} bytes; more came. Give a path.")
+        raise InputError(
+            f"An image on standard input may have at most {max_bytes:,} bytes; more came. Give a "
+            "path."
+        )
     return content
 
 

@@ -1,4 +1,4 @@
-"""Streams: what gives many frames rather than one picture, by the name that the user gave it."""
+"""Streams: what gives many frames rather than one image, by the name that the user gave it."""
 
 import re
 from collections.abc import Callable
@@ -37,7 +37,15 @@ class Stream:
         """Open it for reading; see `Video`, also for the errors."""
         complete = not self.live and has_its_end(self.source)
         name, live = repr(self.source), self.live
-        return Video(self._connect, name, live=live, every=every, most=most, realtime=realtime, complete=complete)
+        return Video(
+            self._connect,
+            name,
+            live=live,
+            every=every,
+            most=most,
+            realtime=realtime,
+            complete=complete,
+        )
 
 
 def video_stream(path: str) -> Stream:
@@ -47,7 +55,12 @@ def video_stream(path: str) -> Stream:
 
 def address_stream(url: str, live: bool) -> Stream:
     """The stream behind an http(s) or rtsp(s) address."""
-    return Stream(safe_stem(stem_of(url) or "stream"), shown(url), live, partial(open_address, url, shown(url)))
+    return Stream(
+        safe_stem(stem_of(url) or "stream"),
+        shown(url),
+        live,
+        partial(open_address, url, shown(url)),
+    )
 
 
 def live_stream(source: str) -> Stream | None:

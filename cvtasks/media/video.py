@@ -1,7 +1,7 @@
 """Frames of a video file, a camera or a network stream, in order.
 
-The end is not where a read fails: a damaged frame fails too, and the frames behind it are good. Frame counts and rates in
-headers lie; times of frames do so rarely, and only around damage.
+The end is not where a read fails: a damaged frame fails too, and the frames behind it are good.
+Frame counts and rates in headers lie; times of frames do so rarely, and only around damage.
 """
 
 import math
@@ -25,7 +25,10 @@ RECONNECTS = 4
 _PAUSE_S = 0.5  # before the first attempt to reconnect; twice as long before each one after
 _SETTLED = 100  # frames after which a connection counts as good, and the attempts begin anew
 _HICCUPS = 10  # the same of a camera or a stream
-_RATES = [*map(Fraction, (15, 24, 25, 30, 50, 60)), *(Fraction(n, 1001) for n in (24000, 30000, 60000))]
+_RATES = [
+    *map(Fraction, (15, 24, 25, 30, 50, 60)),
+    *(Fraction(n, 1001) for n in (24000, 30000, 60000)),
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +57,16 @@ class Video:
         live: whether it goes on whether it is read or not.
         every: give every n-th frame only.
         most: end after this many frames; 0 for never.
-        realtime: give the newest frame each time and drop those between, files at their own speed; None: if it is live.
+        realtime: give the newest frame each time and drop those between, files at their own speed;
+            None: if it is live.
         complete: it is known not to be cut short.
 
     Attributes:
-        rate: frames a second, before `every`; a guess where the source does not say, and for all that is live.
+        rate: frames a second, before `every`; a guess where the source does not say, and for all
+            that is live.
         declared: number of frames according to the header; 0 if unknown.
-        lost: frames that could not be decoded. dropped: frames that a newer one overtook. reconnected: how often.
+        lost: frames that could not be decoded. dropped: frames that a newer one overtook.
+            reconnected: how often.
 
     Raises:
         InputError: it cannot be opened, or holds no frame.
@@ -93,11 +99,16 @@ class Video:
         frames = self._live_frames() if live else self._file_frames()
         first = list(islice(frames, 1 if good or live else 9))
         if not first:
-            raise InputError(f"A video must hold at least one frame that can be decoded; {name} holds none. Record it again.")
+            raise InputError(
+                f"A video must hold at least one frame that can be decoded; {name} holds none. "
+                "Record it again."
+            )
         self.rate = _fraction(rate) if good else _rate_of([time_s for _, time_s, _ in first])
         if not good:
             self._step = float(1 / self.rate)
-        if rate > 120 and self.rate < rate:  # it is no rate of frames but the ticks of a clock, and so are what is counted
+        if (
+            rate > 120 and self.rate < rate
+        ):  # it is no rate of frames but the ticks of a clock, and so are what is counted
             self.declared = round(self.declared * float(self.rate) / rate)
         self._frames = chain(first, frames)
 
@@ -124,7 +135,10 @@ class Video:
         several = [
             (self.dropped, f"{_frames(self.dropped)} dropped, overtaken by newer ones"),
             (self.lost and not fewer, f"{_frames(self.lost)} damaged and left out"),
-            (fewer, f"its header declares {_frames(self.declared)}, {self._read} could be read: {why}"),
+            (
+                fewer,
+                f"its header declares {_frames(self.declared)}, {self._read} could be read: {why}",
+            ),
             (self.reconnected, f"the connection was lost, and made again {self.reconnected}×"),
             (self._vanished, f"the source vanished; {RECONNECTS} attempts to reconnect failed"),
         ]
@@ -132,15 +146,23 @@ class Video:
 
     @property
     def cut_short(self) -> bool:
-        """Whether a file was read to its end, and that came before the one that its header declares."""
+        """Whether a file was read to its end, and that came before the one that its header
+        declares.
+        """
         most = max(1, 0.01 * self.declared)
-        missing = min(self.declared - self._read, self.declared - 1 - self._last_s * float(self.rate))
+        missing = min(
+            self.declared - self._read, self.declared - 1 - self._last_s * float(self.rate)
+        )
         return self._ended and not self._complete and not self._varies() and missing > most
 
     def _varies(self) -> bool:
-        """Whether the rate varies, so that frames are no measure: a header without their number has its length × a rate."""
+        """Whether the rate varies, so that frames are no measure: a header without their number has
+        its length × a rate.
+        """
         missing_s = self.declared * self._step - self._last_s
-        return self._uneven > 0.1 * self._read and missing_s < max(2 * self._longest_s, 0.01 * self._last_s)
+        return self._uneven > 0.1 * self._read and missing_s < max(
+            2 * self._longest_s, 0.01 * self._last_s
+        )
 
     def _drop(self) -> None:
         self.dropped += 1
@@ -234,7 +256,9 @@ def _next(capture: Capture, wanted: bool) -> tuple[bool, np.ndarray | None]:
         done, image = capture.read()
         if not done or image is None or not image.size:
             return False, None
-        return True, cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)
+        return True, cv2.cvtColor(
+            image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
+        )
     except cv2.error:
         return False, None
 
@@ -242,15 +266,21 @@ def _next(capture: Capture, wanted: bool) -> tuple[bool, np.ndarray | None]:
 def _steady(
     frames: Iterator[tuple[int, float, np.ndarray | None]], step: float
 ) -> Iterator[tuple[int, float, np.ndarray | None]]:
-    """Let the times rise: around damage some are ahead of the next frame's, and then they are a step after the one before."""
+    """Let the times rise: around damage some are ahead of the next frame's, and then they are a
+    step after the one before.
+    """
     before = -step
     waiting: deque[tuple[int, float, np.ndarray | None]] = deque()
 
     def put_right(following: float) -> tuple[int, float, np.ndarray | None]:
         nonlocal before
         index, time_s, image = waiting.popleft()
-        if not before < time_s < following:  # half of the way to the next, but no longer than a frame lasts
-            time_s = before + (min(step, (following - before) / 2) if before < following < math.inf else step)
+        if (
+            not before < time_s < following
+        ):  # half of the way to the next, but no longer than a frame lasts
+            time_s = before + (
+                min(step, (following - before) / 2) if before < following < math.inf else step
+            )
         before = time_s
         return index, before, image
 
@@ -269,7 +299,9 @@ def _fraction(rate: float) -> Fraction:
 
 
 def _rate_of(times: list[float]) -> Fraction:
-    """Frames a second of frames at these times; the nearest usual rate if one is near. 30 where nothing can be said."""
+    """Frames a second of frames at these times; the nearest usual rate if one is near. 30 where
+    nothing can be said.
+    """
     steps = [after - before for before, after in pairwise(times) if after > before]
     if not steps:
         return Fraction(30)

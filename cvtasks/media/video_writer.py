@@ -1,4 +1,6 @@
-"""Writing an MP4 that plays everywhere: H.264 by PyAV (the extra `video`) or by an OpenCV that can, else MPEG-4 part 2."""
+"""Writing an MP4 that plays everywhere: H.264 by PyAV (the extra `video`) or by an OpenCV that can,
+else MPEG-4 part 2.
+"""
 
 import math
 from collections.abc import Iterator
@@ -11,25 +13,32 @@ import cv2
 import numpy as np
 
 from cvtasks.errors import OutputError
-from cvtasks.files import as_meant, cannot_write, made_beside, publish_new
+from cvtasks.files.writing import as_meant, cannot_write, made_beside, publish_new
 from cvtasks.media.capture import Capture, plain_path, quiet_opencv
 
 if TYPE_CHECKING:
     import av
 
-# Of x264's presets, ultrafast makes much larger files, and veryfast would hold up the stages before it.
+# Of x264's presets, ultrafast makes much larger files, and veryfast would hold up the stages before
+# it.
 _X264 = {
     "preset": "superfast",
     "crf": "23",
-    "bf": "0",  # with frames out of order, an MP4 whose rate varies gets another length than its frames have
-    # OpenCV converts by BT.601; players would take BT.709 for large frames if the file did not say so.
+    # with frames out of order, an MP4 whose rate varies gets another length than its frames have
+    "bf": "0",
+    # OpenCV converts by BT.601; players would take BT.709 for large frames if the file did not say
+    # so.
     "x264-params": "colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m:range=tv",
 }
 _MOST_GAP_S = 60.0  # a longer gap between two frames is a clock that jumped
-_LONGEST_FRAME_S = 6 * 3600.0  # the same where a gap costs nothing: a recorded screen may stand still for long
+_LONGEST_FRAME_S = (
+    6 * 3600.0
+)  # the same where a gap costs nothing: a recorded screen may stand still for long
 _SLACK = 0.05  # of a frame: times are rounded to milliseconds by some containers
 _ROUNDED_S = 0.001  # by as much, first and later frame together
-_FINE = 120  # frames a second, at least, of an encoder of constant rate for frames that come at another
+_FINE = (
+    120  # frames a second, at least, of an encoder of constant rate for frames that come at another
+)
 _TICKS = 60_000  # a second, at least: what the times in a file are counted in
 
 
@@ -40,21 +49,26 @@ class Encoder(Protocol):
     exact: bool  # whether a frame may come at any time, or only where one of constant rate would
 
     def write(self, image: np.ndarray, at: float) -> None:
-        """Add a frame, (h, w, 3) uint8 RGB, at a time that is counted in frames of the constant rate."""
+        """Add a frame, (h, w, 3) uint8 RGB, at a time that is counted in frames of the constant
+        rate.
+        """
 
     def close(self) -> None:
         """Finish the file."""
 
 
 class VideoWriter:
-    """Writes frames to an MP4, whole or not at all; the file appears under its name when it is closed.
+    """Writes frames to an MP4, whole or not at all; the file appears under its name when it is
+    closed.
 
-    If something has that name by then, it is left alone and the file gets the next number, as `clip-2.mp4`.
+    If something has that name by then, it is left alone and the file gets the next number, as
+    `clip-2.mp4`.
 
-    With `every_frame` each has the time that it had, whether the rate is constant or not; an encoder that knows constant rates
-    alone repeats frames to come near to that. Otherwise the rate is constant: where frames are missing, the one before is
-    repeated, and where more come than `rate` says, they are left out. The length stays either way. The first frame decides about
-    the size; later ones of another are scaled to fit, with black around. Odd sizes grow by a pixel.
+    With `every_frame` each has the time that it had, whether the rate is constant or not; an
+    encoder that knows constant rates alone repeats frames to come near to that. Otherwise the rate
+    is constant: where frames are missing, the one before is repeated, and where more come than
+    `rate` says, they are left out. The length stays either way. The first frame decides about the
+    size; later ones of another are scaled to fit, with black around. Odd sizes grow by a pixel.
 
     Args:
         path: ends in ".mp4"; its folder is made when the first frame comes.
@@ -98,14 +112,18 @@ class VideoWriter:
         """Where the frame comes, counted in frames of the constant rate."""
         rate = float(self._rate)
         at = (time_s - self._start) * rate
-        longest_s = _LONGEST_FRAME_S if self._encoder is None or self._encoder.exact else _MOST_GAP_S
+        longest_s = (
+            _LONGEST_FRAME_S if self._encoder is None or self._encoder.exact else _MOST_GAP_S
+        )
         if not self._last < at < self._last + longest_s * rate:
             self._start, at = time_s - (self._last + 1) / rate, self._last + 1
         self._last = at
         return round(at) if abs(at - round(at)) <= _ROUNDED_S * rate else at
 
     def _write_near(self, image: np.ndarray, at: float) -> None:
-        """Write a frame at the nearest place that an encoder of constant rate has, after enough of the one before."""
+        """Write a frame at the nearest place that an encoder of constant rate has, after enough of
+        the one before.
+        """
         if at != round(at) and self._finer == 1:
             self._begin_again()
         for _ in range(round(at * self._finer) - self.written):
@@ -126,7 +144,8 @@ class VideoWriter:
         self._encode(self._image, self.written)
 
     def close(self) -> Path | None:
-        """Finish the file, also after an error or an interruption; returns it, or None if no frame came.
+        """Finish the file, also after an error or an interruption; returns it, or None if no frame
+        came.
 
         Raises:
             OutputError: it cannot be written.
@@ -149,11 +168,14 @@ class VideoWriter:
         """What the user should know of the file, in sentences without an end."""
         notes = []
         if self._scaled:
-            notes.append(f"the size changed: {self._scaled} frames were scaled to that of the first")
+            notes.append(
+                f"the size changed: {self._scaled} frames were scaled to that of the first"
+            )
         if self._finer > 1:
             rate = float(self._rate) * self._finer
             notes.append(
-                f"the frame rate varies, which this encoder cannot say: frames are repeated, {rate:.0f} a second, and come up to "
+                "the frame rate varies, which this encoder cannot say: frames are repeated, "
+                f"{rate:.0f} a second, and come up to "
                 f"{1000 / rate:.0f} ms early or late. PyAV writes their own times"
             )
         if self.written and not self._plays:
@@ -168,7 +190,9 @@ class VideoWriter:
         even = self._size[0] + self._size[0] % 2, self._size[1] + self._size[1] % 2
         self._part = self._finish.enter_context(made_beside(self.path.parent)) / "video.mp4"
         try:
-            encoder = open_encoder(self._finish.enter_context(plain_path(self._part)), self._rate, even)
+            encoder = open_encoder(
+                self._finish.enter_context(plain_path(self._part)), self._rate, even
+            )
         except OutputError as error:
             raise as_meant(self.path, error) from error
         self._plays = encoder.plays_in_browsers
@@ -183,14 +207,18 @@ class VideoWriter:
             self.written += 1
 
     def _begin_again(self) -> None:
-        """Write the file again at a rate at which frames can come near any time; so far each came where its own rate says."""
+        """Write the file again at a rate at which frames can come near any time; so far each came
+        where its own rate says.
+        """
         if not isinstance(self._encoder, _OpenCV) or not self.written:
             return
         self._finer = max(2, math.ceil(_FINE / self._rate))
         try:
             before, self._encoder = self._encoder, self._encoder.finer(self._finer)
         except LookupError as error:  # it could write a file before: now there is no room
-            raise cannot_write(self.path, OSError("a second file could not be begun beside it")) from error
+            raise cannot_write(
+                self.path, OSError("a second file could not be begun beside it")
+            ) from error
         self.written = 0
         try:
             for image in before.frames():
@@ -205,9 +233,13 @@ class VideoWriter:
             self._scaled += 1
             scale = min(height / image.shape[0], width / image.shape[1])
             h, w = max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
-            scaled = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+            scaled = cv2.resize(
+                image, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            )
             top, left = (height - h) // 2, (width - w) // 2
-            image = cv2.copyMakeBorder(scaled, top, height - h - top, left, width - w - left, cv2.BORDER_CONSTANT)
+            image = cv2.copyMakeBorder(
+                scaled, top, height - h - top, left, width - w - left, cv2.BORDER_CONSTANT
+            )
         if height % 2 or width % 2:
             image = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         return image
@@ -228,7 +260,9 @@ def open_encoder(path: str, rate: Fraction, size: tuple[int, int]) -> Encoder:
             return _OpenCV(path, rate, size, code)
         except LookupError:
             continue
-    raise OutputError('This OpenCV writes no MP4. Install an encoder: pip install "cvtasks[video]".')
+    raise OutputError(
+        'This OpenCV writes no MP4. Install an encoder: pip install "cvtasks[video]".'
+    )
 
 
 class _PyAV:
@@ -247,15 +281,23 @@ class _PyAV:
         self._stream = self._container.add_stream("libx264", rate=rate, options=_X264)
         self._stream.height, self._stream.width = size
         self._stream.pix_fmt = "yuv420p"
-        self._stream.codec_context.gop_size = max(1, round(2 * rate))  # seconds that a player decodes to jump somewhere
-        finer = math.ceil(_TICKS / rate.numerator)  # a whole number of ticks for each frame of a constant rate, if it is one
-        second = rate.numerator * finer if rate.numerator <= 2 * _TICKS else 2 * _TICKS  # MP4 counts a frame's with 32 bits
+        self._stream.codec_context.gop_size = max(
+            1, round(2 * rate)
+        )  # seconds that a player decodes to jump somewhere
+        finer = math.ceil(
+            _TICKS / rate.numerator
+        )  # a whole number of ticks for each frame of a constant rate, if it is one
+        second = (
+            rate.numerator * finer if rate.numerator <= 2 * _TICKS else 2 * _TICKS
+        )  # MP4 counts a frame's with 32 bits
         self._tick, self._ticks = Fraction(1, second), second / rate
         self._stream.codec_context.time_base = self._tick
         self._pts = -1
 
     def write(self, image: np.ndarray, at: float) -> None:
-        planes: np.ndarray = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)  # quicker than FFmpeg's own conversion
+        planes: np.ndarray = cv2.cvtColor(
+            image, cv2.COLOR_RGB2YUV_I420
+        )  # quicker than FFmpeg's own conversion
         frame = self._av.VideoFrame.from_ndarray(planes, "yuv420p")
         self._pts = max(self._pts + 1, round(at * float(self._ticks)))
         frame.pts, frame.time_base, frame.duration = self._pts, self._tick, round(self._ticks)
@@ -281,14 +323,19 @@ class _PyAV:
 class _OpenCV:
     exact = False
 
-    def __init__(self, path: str, rate: Fraction, size: tuple[int, int], code: str, beside: str = "") -> None:
-        # OpenCV looks at the ending of the name: the file is made beside, and takes its place in the end.
+    def __init__(
+        self, path: str, rate: Fraction, size: tuple[int, int], code: str, beside: str = ""
+    ) -> None:
+        # OpenCV looks at the ending of the name: the file is made beside, and takes its place in
+        # the end.
         self._path, self._made = Path(path), Path(f"{path}{beside}.mp4")
         self._as_given = rate, size, code
         self.plays_in_browsers = code == "avc1"
         with quiet_opencv():
             letters = cv2.VideoWriter.fourcc(*code)
-            self._writer = cv2.VideoWriter(str(self._made), cv2.CAP_FFMPEG, letters, float(rate), (size[1], size[0]))
+            self._writer = cv2.VideoWriter(
+                str(self._made), cv2.CAP_FFMPEG, letters, float(rate), (size[1], size[0])
+            )
         if not self._writer.isOpened():
             self.remove()
             raise LookupError(code)
@@ -320,7 +367,9 @@ class _OpenCV:
         self._writer.release()
         try:
             # It says nothing when the disk is full.
-            written = int(cv2.VideoCapture(str(self._made), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
+            written = int(
+                cv2.VideoCapture(str(self._made), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT)
+            )
             if written != self._count:
                 raise OSError(f"of {self._count} frames {written} were written")
             self._made.replace(self._path)

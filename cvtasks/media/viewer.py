@@ -17,7 +17,7 @@ _ATTEMPT = "import cv2; cv2.namedWindow('cvtasks'); cv2.destroyAllWindows()"
 
 
 class Viewer(Protocol):
-    """Shows pictures as they come, and never makes whoever brings them wait."""
+    """Shows images as they come, and never makes whoever brings them wait."""
 
     @property
     def where(self) -> str:
@@ -28,7 +28,7 @@ class Viewer(Protocol):
         """Whether the user has had enough."""
 
     def show(self, image: np.ndarray, facts: dict[str, str]) -> None:
-        """Show a picture, (h, w, 3) uint8 RGB, and what is to be said about it."""
+        """Show an image, (h, w, 3) uint8 RGB, and what is to be said about it."""
 
     def wait_for_somebody(self, seconds: float) -> None:
         """Give the user that long to come and look; returns as soon as somebody does."""
@@ -56,16 +56,27 @@ def open_viewer(kind: Kind, title: str, port: int = 0) -> Viewer:
     if not missing:
         return Window(title)
     if kind == "window":
-        raise UsageError(f"--show window needs a desktop and an OpenCV that opens windows; {missing}. Use --show browser.")
+        raise UsageError(
+            f"--show window needs a desktop and an OpenCV that opens windows; {missing}. Use "
+            "--show browser."
+        )
     return Page(title, port)
 
 
 def why_no_window() -> str:
     """Why there can be no window on this machine; empty if there can be.
 
-    Asked at run time: `opencv-python` and `opencv-python-headless` share one folder, so it depends on what was installed last.
+    Asked at run time: `opencv-python` and `opencv-python-headless` share one folder, so it depends
+    on what was installed last.
     """
-    gui = next((line for line in cv2.getBuildInformation().splitlines() if line.strip().startswith("GUI:")), "")
+    gui = next(
+        (
+            line
+            for line in cv2.getBuildInformation().splitlines()
+            if line.strip().startswith("GUI:")
+        ),
+        "",
+    )
     if not hasattr(cv2, "imshow") or gui.strip().endswith("NONE"):
         return "this OpenCV opens none (opencv-python-headless lies over opencv-python)"
     if sys.platform in ("darwin", "win32"):
@@ -73,14 +84,18 @@ def why_no_window() -> str:
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         return "there is no desktop (neither DISPLAY nor WAYLAND_DISPLAY is set)"
     try:  # a display that cannot be reached ends the whole process, so another one tries it first
-        done = subprocess.run([sys.executable, "-c", _ATTEMPT], capture_output=True, timeout=20, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", _ATTEMPT], capture_output=True, timeout=20, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return "the attempt to open one did not end"
     return "" if done.returncode == 0 else "the desktop cannot be reached"
 
 
 class Window:
-    """A window of OpenCV's. To be used by the main thread alone, as some desktops demand. Esc, q or its button close it."""
+    """A window of OpenCV's. To be used by the main thread alone, as some desktops demand. Esc, q or
+    its button close it.
+    """
 
     where = "a window (Esc or q ends)"
 
@@ -95,16 +110,23 @@ class Window:
         return self._closed
 
     def show(self, image: np.ndarray, facts: dict[str, str]) -> None:
-        """Show a picture; the facts stand in the title."""
+        """Show an image; the facts stand in the title."""
         if not self._sized:
             scale = min(1.0, 1280 / image.shape[1], 800 / image.shape[0])
-            cv2.resizeWindow(self._title, round(image.shape[1] * scale), round(image.shape[0] * scale))
+            cv2.resizeWindow(
+                self._title, round(image.shape[1] * scale), round(image.shape[0] * scale)
+            )
             self._sized = True
         try:
-            cv2.setWindowTitle(self._title, " · ".join([self._title, *(f"{name} {value}" for name, value in facts.items())]))
+            cv2.setWindowTitle(
+                self._title,
+                " · ".join([self._title, *(f"{name} {value}" for name, value in facts.items())]),
+            )
             cv2.imshow(self._title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         except cv2.error as error:
-            raise OutputError(f"the window could not be drawn: {error.err or error}. Use --show browser.") from error
+            raise OutputError(
+                f"the window could not be drawn: {error.err or error}. Use --show browser."
+            ) from error
         self.rest(0.001)
 
     def wait_for_somebody(self, seconds: float) -> None:

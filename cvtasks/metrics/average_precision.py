@@ -1,4 +1,6 @@
-"""Average precision of one class as Pascal VOC computes it, from hits and misses sorted by score; the best threshold."""
+"""Average precision of one class as Pascal VOC computes it, from hits and misses sorted by score;
+the best threshold.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,18 +37,25 @@ class ClassCurve:
 
     @property
     def recall(self) -> np.ndarray:
-        """(n,) 0 to 1: of the objects, the share found up to each prediction; NaN where there are none."""
+        """(n,) 0 to 1: of the objects, the share found up to each prediction; NaN where there are
+        none.
+        """
         return np.cumsum(self.hits) / (self.objects or np.nan)
 
     def f1(self, thresholds: np.ndarray) -> np.ndarray:
-        """(t,) scores → (t,) 0 to 1: 2 hits / (predictions + objects) of what has at least each score; needs an object."""
-        shown = np.searchsorted(-self.scores, -np.asarray(thresholds, self.scores.dtype), side="right")
+        """(t,) scores → (t,) 0 to 1: 2 hits / (predictions + objects) of what has at least each
+        score; needs an object.
+        """
+        shown = np.searchsorted(
+            -self.scores, -np.asarray(thresholds, self.scores.dtype), side="right"
+        )
         found = np.concatenate([[0], np.cumsum(self.hits)])[shown]
         return 2 * found / (shown + self.objects)
 
 
 def area_ap(precision: np.ndarray, recall: np.ndarray) -> float:
-    """(n,), (n,) → the area below the curve after each precision was raised to the best one of a larger recall.
+    """(n,), (n,) → the area below the curve after each precision was raised to the best one of a
+    larger recall.
 
     Source: VOCap.m of the devkit of 2010 and later.
 
@@ -60,8 +69,9 @@ def area_ap(precision: np.ndarray, recall: np.ndarray) -> float:
 def eleven_point_ap(precision: np.ndarray, recall: np.ndarray) -> float:
     """(n,), (n,) → the mean of the best precisions at a recall of at least 0, 0.1 … 1.
 
-    The levels are `arange(11) * 0.1`, as the NumPy programs have them that carry the devkit's number: 0.3, 0.6 and 0.7 among
-    them are a hair too large, so that a recall of exactly 3, 6 or 7 tenths does not reach its own.
+    The levels are `arange(11) * 0.1`, as the NumPy programs have them that carry the devkit's
+    number: 0.3, 0.6 and 0.7 among them are a hair too large, so that a recall of exactly 3, 6 or 7
+    tenths does not reach its own.
 
     Source: VOCevaldet.m of the devkit of 2007, whose levels are 0:0.1:1.
 
@@ -72,7 +82,8 @@ def eleven_point_ap(precision: np.ndarray, recall: np.ndarray) -> float:
 
 
 def best_threshold(rows: Sequence[np.ndarray]) -> tuple[float, float]:
-    """F1 (101,) of each class at `THRESHOLDS` → the threshold with the best mean, and that; (0.5, NaN) without a class.
+    """F1 (101,) of each class at `THRESHOLDS` → the threshold with the best mean, and that; (0.5,
+    NaN) without a class.
 
     Thresholds below `LEAST` are not chosen: what is so unsure would be drawn by the hundred.
     """

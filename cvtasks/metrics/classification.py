@@ -1,4 +1,6 @@
-"""How good a classification is where a picture has one class: accuracy, and what is taken for what."""
+"""How good a classification is where an image has one class: accuracy,
+and what is taken for what.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -6,16 +8,18 @@ import numpy as np
 
 from cvtasks.answers import Labels
 
-_SHOWN = 12  # pictures on the sheet of errors
+_SHOWN = 12  # images on the sheet of errors
 
 
 class AccuracyMetric:
     """Collects (truth, prediction) pairs with one class in each truth.
 
-    "top-k accuracy" is the share of pictures whose class is among the k best scores (Russakovsky et al., "ImageNet Large Scale
-    Visual Recognition Challenge", 2015, section 4.1: one minus the error). Classes that tie with the true one for the last places
-    share them: where all scores are equal, top-k accuracy is k / classes. "top-5 accuracy" is left out where there are no more
-    than five classes. "mean class accuracy" is the mean over the classes of the share of their pictures that were found.
+    "top-k accuracy" is the share of images whose class is among the k best scores (Russakovsky et
+    al., "ImageNet Large Scale Visual Recognition Challenge", 2015, section 4.1: one minus the
+    error). Classes that tie with the true one for the last places share them: where all scores are
+    equal, top-k accuracy is k / classes. "top-5 accuracy" is left out where there are no more than
+    five classes. "mean class accuracy" is the mean over the classes of the share of their images
+    that were found.
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
@@ -24,14 +28,15 @@ class AccuracyMetric:
         self._scores: list[np.ndarray] = []
 
     def add(self, truth: Labels, prediction: Labels) -> None:
-        """Count one picture.
+        """Count one image.
 
         Raises:
             ValueError: the classes are not those of this metric, or the truth has not exactly one.
         """
         if {truth.classes, prediction.classes} != {self._classes}:
             raise ValueError(
-                f"truth and prediction must have the metric's classes {self._classes}; got {truth.classes} and {prediction.classes}."
+                f"truth and prediction must have the metric's classes {self._classes}; got "
+                f"{truth.classes} and {prediction.classes}."
             )
         if len(truth.shown) != 1:
             raise ValueError(f"a truth must have exactly one class; got {list(truth.names)}.")
@@ -39,7 +44,9 @@ class AccuracyMetric:
         self._scores.append(prediction.scores)
 
     def result(self) -> dict[str, float]:
-        """ "top-1 accuracy", "top-5 accuracy", "mean class accuracy", 0 to 1; NaN before anything was counted."""
+        """ "top-1 accuracy", "top-5 accuracy", "mean class accuracy", 0 to 1; NaN before anything
+        was counted.
+        """
         first = self.hits(1)
         found = {"top-1 accuracy": _mean(first)}
         if len(self._classes) > 5:
@@ -47,9 +54,10 @@ class AccuracyMetric:
         return found | {"mean class accuracy": _mean(self._recalls()[self._counts() > 0])}
 
     def per_class(self) -> dict[str, dict[str, float]]:
-        """Class → "accuracy" (the share of its pictures that were found), "precision" and "F1"; NaN where there is nothing.
+        """Class → "accuracy" (the share of its images that were found), "precision" and "F1"; NaN
+        where there is nothing.
 
-        Classes that tie for the best score share the picture.
+        Classes that tie for the best score share the image.
         """
         truths, scores = self._collected()
         best = scores == scores.max(axis=1, keepdims=True, initial=0)
@@ -58,10 +66,15 @@ class AccuracyMetric:
         with np.errstate(invalid="ignore"):
             precision, f1 = hit / called, 2 * hit / (called + self._counts())
         rows = zip(self._classes, self._recalls(), precision, f1, strict=True)
-        return {name: {"accuracy": float(r), "precision": float(p), "F1": float(f)} for name, r, p, f in rows}
+        return {
+            name: {"accuracy": float(r), "precision": float(p), "F1": float(f)}
+            for name, r, p, f in rows
+        }
 
     def hits(self, k: int) -> np.ndarray:
-        """(n,) 0 to 1: how far the class of each picture is among its k best scores; a fraction where scores tie."""
+        """(n,) 0 to 1: how far the class of each image is among its k best scores; a fraction where
+        scores tie.
+        """
         truths, scores = self._collected()
         own = scores[np.arange(len(truths)), truths][:, None]
         better, tied = (scores > own).sum(1), (scores == own).sum(1)
@@ -69,34 +82,49 @@ class AccuracyMetric:
 
     @property
     def confusion(self) -> np.ndarray:
-        """(classes, classes) int64 pictures; row = truth, column = the best score, the first of equal ones."""
+        """(classes, classes) int64 images; row = truth, column = the best score, the first of equal
+        ones.
+        """
         truths, scores = self._collected()
         n = len(self._classes)
         pairs = truths * n + (scores.argmax(1) if len(truths) else truths)
         return np.bincount(pairs, minlength=n * n).reshape(n, n)
 
-    def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
-        """The confusion matrix, accuracy and precision of each class, and the pictures that were wrong with the highest scores."""
-        from cvtasks.figures import class_bars, matrix
-        from cvtasks.gallery import captioned, contact_sheet
+    def figures(
+        self, image_of: Callable[[int], tuple[str, np.ndarray]]
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """The confusion matrix, accuracy and precision of each class, and the images that were
+        wrong with the highest scores.
+        """
+        from cvtasks.drawing.error_tiles import captioned, contact_sheet
+        from cvtasks.drawing.plots import class_bars, matrix
 
-        yield "confusion.png", matrix(self.confusion, self._classes, self._classes, "pictures")
+        yield "confusion.png", matrix(self.confusion, self._classes, self._classes, "images")
         yield "classes.png", class_bars(self.per_class())
         truths, scores = self._collected()
         called = scores.argmax(axis=1)
         wrong = np.flatnonzero(called != truths)
         tiles = []
         for index in wrong[np.argsort(-scores[wrong].max(1, initial=0), kind="stable")][:_SHOWN]:
-            name, image = picture(int(index))
+            name, image = image_of(int(index))
             said = int(called[index])
-            first = f"{self._classes[said]} {scores[index, said]:.2f}: it is {self._classes[truths[index]]}"
-            tiles.append(captioned(image, first, f"{scores[index, truths[index]]:.2f} for the truth - {name}"))
+            first = (
+                f"{self._classes[said]} {scores[index, said]:.2f}: it is "
+                f"{self._classes[truths[index]]}"
+            )
+            tiles.append(
+                captioned(
+                    image, first, f"{scores[index, truths[index]]:.2f} for the truth - {name}"
+                )
+            )
         if tiles:
             yield "worst.jpg", contact_sheet(tiles)
 
     def _collected(self) -> tuple[np.ndarray, np.ndarray]:
         """(n,) int64 classes and (n, classes) float32 scores."""
-        return np.array(self._truths, np.int64), np.array(self._scores, np.float32).reshape(-1, len(self._classes))
+        return np.array(self._truths, np.int64), np.array(self._scores, np.float32).reshape(
+            -1, len(self._classes)
+        )
 
     def _counts(self) -> np.ndarray:
         return np.bincount(self._collected()[0], minlength=len(self._classes))

@@ -1,4 +1,6 @@
-"""Average precision and recall as COCO defines them, by a maintained library with the numbers of pycocotools."""
+"""Average precision and recall as COCO defines them, by a maintained library with the numbers of
+pycocotools.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,8 +10,10 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 
-_NOWHERE = -1.0  # an area in no range: the library ignores such an object at plain IoU, which it can be told in no other way
-_ALL, _MOST = 0, 2  # indices of the area range "all" and of 100 detections a picture
+# an area in no range: the library ignores such an object at plain IoU, which it can be told in no
+# other way
+_NOWHERE = -1.0
+_ALL, _MOST = 0, 2  # indices of the area range "all" and of 100 detections an image
 _SIZES = {"small": 1, "medium": 2, "large": 3}
 
 
@@ -18,7 +22,8 @@ class CocoScores:
     """What the library has counted.
 
     Attributes:
-        precision: (10 IoUs .5 to .95, 101 recalls, classes, 4 areas, 3 limits of detections); -1 where there is no object.
+        precision: (10 IoUs .5 to .95, 101 recalls, classes, 4 areas, 3 limits of detections); -1
+            where there is no object.
         recall: (10 IoUs, classes, 4 areas, 3 limits); the same.
     """
 
@@ -26,14 +31,22 @@ class CocoScores:
     recall: np.ndarray
 
     def result(self) -> dict[str, float]:
-        """COCO's own summary but for the recalls by size: name → number from 0 to 1, NaN where there is no object."""
+        """COCO's own summary but for the recalls by size: name → number from 0 to 1, NaN where
+        there is no object.
+        """
         of_all = self.precision[:, :, :, _ALL, _MOST]
         return {
             "COCO AP": _mean(of_all),
             "COCO AP50": _mean(of_all[0]),
             "COCO AP75": _mean(of_all[5]),
-            **{f"COCO AP {name}": _mean(self.precision[:, :, :, i, _MOST]) for name, i in _SIZES.items()},
-            **{f"COCO AR{most}": _mean(self.recall[:, :, _ALL, i]) for i, most in enumerate((1, 10, 100))},
+            **{
+                f"COCO AP {name}": _mean(self.precision[:, :, :, i, _MOST])
+                for name, i in _SIZES.items()
+            },
+            **{
+                f"COCO AR{most}": _mean(self.recall[:, :, _ALL, i])
+                for i, most in enumerate((1, 10, 100))
+            },
         }
 
     def ap(self, label: int) -> float:
@@ -41,11 +54,11 @@ class CocoScores:
         return _mean(self.precision[:, :, label, _ALL, _MOST])
 
 
-def coco_scores(pictures: Iterable[tuple[Boxes, Boxes]], classes: Sequence[str]) -> CocoScores:
+def coco_scores(pairs: Iterable[tuple[Boxes, Boxes]], classes: Sequence[str]) -> CocoScores:
     """Score (truth, prediction) pairs by COCO's rules.
 
-    Crowds are COCO's `iscrowd`. Difficult objects are ignored as COCO ignores an object of another size: one prediction that
-    overlaps it, by plain IoU, counts neither way.
+    Crowds are COCO's `iscrowd`. Difficult objects are ignored as COCO ignores an object of another
+    size: one prediction that overlaps it, by plain IoU, counts neither way.
 
     Source: Lin et al., "Microsoft COCO: Common Objects in Context", 2014; cocoeval.py.
     """
@@ -54,17 +67,22 @@ def coco_scores(pictures: Iterable[tuple[Boxes, Boxes]], classes: Sequence[str])
     images: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
     found: list[dict[str, Any]] = []
-    for image, (truth, prediction) in enumerate(pictures, start=1):
+    for image, (truth, prediction) in enumerate(pairs, start=1):
         images.append({"id": image, "height": truth.size[0], "width": truth.size[1]})
         areas = np.where(truth.difficult, _NOWHERE, truth.areas).tolist()
-        for annotation, crowd, area in zip(_annotations(image, truth, len(objects)), truth.crowd, areas, strict=True):
+        for annotation, crowd, area in zip(
+            _annotations(image, truth, len(objects)), truth.crowd, areas, strict=True
+        ):
             objects.append(annotation | {"iscrowd": int(crowd), "area": area})
-        for annotation, score in zip(_annotations(image, prediction, len(found)), prediction.scores.tolist(), strict=True):
+        for annotation, score in zip(
+            _annotations(image, prediction, len(found)), prediction.scores.tolist(), strict=True
+        ):
             width, height = annotation["bbox"][2:]
             found.append(annotation | {"score": score, "area": width * height, "iscrowd": 0})
     categories = [{"id": i, "name": name} for i, name in enumerate(classes, start=1)]
     truths, predictions = (
-        COCO({"info": {}, "images": images, "categories": categories, "annotations": rows}) for rows in (objects, found)
+        COCO({"info": {}, "images": images, "categories": categories, "annotations": rows})
+        for rows in (objects, found)
     )
     scoring = COCOeval_faster(truths, predictions, "bbox")
     scoring.evaluate()
@@ -78,7 +96,9 @@ def _annotations(image: int, boxes: Boxes, before: int) -> list[dict[str, Any]]:
     rects = np.concatenate([edges[:, :2], edges[:, 2:] - edges[:, :2]], axis=1).tolist()
     return [
         {"id": number, "image_id": image, "category_id": label + 1, "bbox": rect}
-        for number, (label, rect) in enumerate(zip(boxes.labels.tolist(), rects, strict=True), start=before + 1)
+        for number, (label, rect) in enumerate(
+            zip(boxes.labels.tolist(), rects, strict=True), start=before + 1
+        )
     ]
 
 

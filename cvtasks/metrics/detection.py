@@ -1,11 +1,19 @@
-"""How good a detection is: average precision by Pascal VOC and by COCO, the best threshold, what was wrong."""
+"""How good a detection is: average precision by Pascal VOC and by COCO, the best threshold, what
+was wrong.
+"""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.metrics.average_precision import THRESHOLDS, ClassCurve, area_ap, best_threshold, eleven_point_ap
+from cvtasks.metrics.average_precision import (
+    THRESHOLDS,
+    ClassCurve,
+    area_ap,
+    best_threshold,
+    eleven_point_ap,
+)
 from cvtasks.metrics.coco_ap import CocoScores, coco_scores
 from cvtasks.metrics.detection_errors import BoxError, confusion, false_positives, missed
 from cvtasks.metrics.matching import Objects, Predictions, collect, judge
@@ -20,38 +28,48 @@ _SHOWN = 16  # errors of each sort in the gallery
 class BoxesMetric:
     """Collects (truth, prediction) pairs; everything is computed when it is asked for.
 
-    The VOC numbers are the devkit's (VOCevaldet.m, VOCap.m): a hit has an IoU of at least 0.5 with the object of its class
-    that it overlaps most, one hit an object; what found a difficult object, or lies in a crowd, counts neither way. The eleven
-    levels of recall are `arange(11) * 0.1` (`eleven_point_ap` says what hangs on that). COCO's numbers are pycocotools'. Means
-    are over the classes that have an object to be found; false positives on empty pictures count.
-    Predictions of equal score are taken in the order in which they came.
+    The VOC numbers are the devkit's (VOCevaldet.m, VOCap.m): a hit has an IoU of at least 0.5 with
+    the object of its class that it overlaps most, one hit an object; what found a difficult object,
+    or lies in a crowd, counts neither way. The eleven levels of recall are `arange(11) * 0.1`
+    (`eleven_point_ap` says what hangs on that). COCO's numbers are pycocotools'. Means are over the
+    classes that have an object to be found; false positives on empty images count. Predictions of
+    equal score are taken in the order in which they came.
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
         self._classes = classes
-        self._pictures: list[tuple[Boxes, Boxes]] = []
+        self._images: list[tuple[Boxes, Boxes]] = []
         self._columns: tuple[Objects, Predictions] | None = None
         self._coco: CocoScores | None = None
 
     def add(self, truth: Boxes, prediction: Boxes) -> None:
-        """Count one picture.
+        """Count one image.
 
         Raises:
-            ValueError: the two have other classes than this metric, or pictures of different sizes; the size (0, 0), of who
-                does not know, fits any.
+            ValueError: the two have other classes than this metric, or images of different sizes;
+                the size (0, 0), of who does not know, fits any.
         """
-        if len({truth.size, prediction.size} - {(0, 0)}) > 1 or {truth.classes, prediction.classes} != {self._classes}:
+        if len({truth.size, prediction.size} - {(0, 0)}) > 1 or {
+            truth.classes,
+            prediction.classes,
+        } != {self._classes}:
             raise ValueError(
-                f"truth and prediction must have one size and the metric's classes {self._classes}; got sizes "
-                f"{truth.size} and {prediction.size}, classes {truth.classes} and {prediction.classes}."
+                "truth and prediction must have one size and the metric's classes "
+                f"{self._classes}; got sizes "
+                f"{truth.size} and {prediction.size}, classes {truth.classes} and "
+                f"{prediction.classes}."
             )
-        self._pictures.append((truth, prediction))
+        self._images.append((truth, prediction))
         self._columns = self._coco = None
 
     def result(self) -> dict[str, float]:
-        """Name of the standard → number from 0 to 1, "VOC2012 area AP@0.5" first; NaN where no object was to be found."""
+        """Name of the standard → number from 0 to 1, "VOC2012 area AP@0.5" first; NaN where no
+        object was to be found.
+        """
         rows = list(self.curves().values())
-        return {name: _mean([_ap(row, of) for row in rows]) for name, of in _VOC.items()} | self._coco_scores().result()
+        return {
+            name: _mean([_ap(row, of) for row in rows]) for name, of in _VOC.items()
+        } | self._coco_scores().result()
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Class → both VOC numbers and "COCO AP" for it alone."""
@@ -67,40 +85,64 @@ class BoxesMetric:
         verdicts = judge(objects, predictions, iou)
         order = verdicts.order[~verdicts.passed[verdicts.order]]
         totals = np.bincount(objects.labels[objects.counted], minlength=len(self._classes))
-        of_class = [order[predictions.labels[order] == label] for label in range(len(self._classes))]
+        of_class = [
+            order[predictions.labels[order] == label] for label in range(len(self._classes))
+        ]
         return {
             name: ClassCurve(verdicts.hit[which], predictions.scores[which], int(total))
             for name, which, total in zip(self._classes, of_class, totals, strict=True)
         }
 
     def best_threshold(self) -> tuple[float, float]:
-        """The threshold, of `THRESHOLDS`, with the best F1 in the mean over classes, and that F1; (0.5, NaN) without objects."""
-        return best_threshold([curve.f1(THRESHOLDS) for curve in self.curves().values() if curve.objects])
+        """The threshold, of `THRESHOLDS`, with the best F1 in the mean over classes, and that F1;
+        (0.5, NaN) without objects.
+        """
+        return best_threshold(
+            [curve.f1(THRESHOLDS) for curve in self.curves().values() if curve.objects]
+        )
 
     def confusion(self, threshold: float) -> np.ndarray:
-        """(classes + 1, classes + 1) int64; row = truth, column = prediction, last = background (`detection_errors.confusion`)."""
-        return confusion(self._pictures, len(self._classes), threshold, IOU)
+        """(classes + 1, classes + 1) int64; row = truth, column = prediction, last = background
+        (`detection_errors.confusion`).
+        """
+        return confusion(self._images, len(self._classes), threshold, IOU)
 
     def false_positives(self, most: int) -> list[BoxError]:
         """The wrong predictions with the highest scores, at most `most`."""
         return false_positives(*self._collected(), IOU, most)
 
     def missed(self, threshold: float, most: int) -> list[BoxError]:
-        """The largest objects that no prediction with a score of at least `threshold` has found, at most `most`."""
+        """The largest objects that no prediction with a score of at least `threshold` has found, at
+        most `most`.
+        """
         return missed(*self._collected(), IOU, threshold, most)
 
-    def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
-        """Precision and recall, F1, the confusion matrix, and the worst errors; thresholds are `best_threshold`."""
-        from cvtasks.figures import f1_curves, matrix, precision_recall_curves
-        from cvtasks.gallery import contact_sheet, error_tile
+    def figures(
+        self, image_of: Callable[[int], tuple[str, np.ndarray]]
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Precision and recall, F1, the confusion matrix, and the worst errors; thresholds are
+        `best_threshold`.
+        """
+        from cvtasks.drawing.error_tiles import contact_sheet, error_tile
+        from cvtasks.drawing.plots import f1_curves, matrix, precision_recall_curves
 
         curves, (threshold, _) = self.curves(), self.best_threshold()
-        yield "pr-curves.png", precision_recall_curves({name: c for name, c in curves.items() if c.objects})
-        yield "f1-curve.png", f1_curves({n: c.f1(THRESHOLDS) for n, c in curves.items() if c.objects}, THRESHOLDS, threshold)
+        yield (
+            "pr-curves.png",
+            precision_recall_curves({name: c for name, c in curves.items() if c.objects}),
+        )
+        yield (
+            "f1-curve.png",
+            f1_curves(
+                {n: c.f1(THRESHOLDS) for n, c in curves.items() if c.objects}, THRESHOLDS, threshold
+            ),
+        )
         names = (*self._classes, "background")
         yield (
             "confusion.png",
-            matrix(self.confusion(threshold), names, names, f"objects at scores from {threshold:.2f}"),
+            matrix(
+                self.confusion(threshold), names, names, f"objects at scores from {threshold:.2f}"
+            ),
         )
         for title, errors in (
             ("false-positives", self.false_positives(_SHOWN)),
@@ -108,19 +150,23 @@ class BoxesMetric:
         ):
             tiles = []
             for number, error in enumerate(errors, start=1):
-                name, image = picture(error.picture)
-                truth, prediction = self._pictures[error.picture]
-                tiles.append(error_tile(image, name, error, truth, prediction.take(prediction.scores >= threshold)))
+                name, image = image_of(error.image)
+                truth, prediction = self._images[error.image]
+                tiles.append(
+                    error_tile(
+                        image, name, error, truth, prediction.take(prediction.scores >= threshold)
+                    )
+                )
                 yield f"errors/{title}-{number:02d}.jpg", tiles[-1]
             if tiles:
                 yield f"{title}.jpg", contact_sheet(tiles, colours=True)
 
     def _collected(self) -> tuple[Objects, Predictions]:
-        self._columns = self._columns or collect(self._pictures)
+        self._columns = self._columns or collect(self._images)
         return self._columns
 
     def _coco_scores(self) -> CocoScores:
-        self._coco = self._coco or coco_scores(self._pictures, self._classes)
+        self._coco = self._coco or coco_scores(self._images, self._classes)
         return self._coco
 
 

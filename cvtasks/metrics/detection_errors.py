@@ -1,4 +1,6 @@
-"""What a detector got wrong: which classes it takes for which, its surest false positives, the largest objects it missed."""
+"""What a detector got wrong: which classes it takes for which, its surest false positives, the
+largest objects it missed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +9,12 @@ from typing import Literal
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.boxes import areas, iou
+from cvtasks.geometry.boxes import areas, iou
 from cvtasks.metrics.matching import Objects, Predictions, covered, judge
 
-_NEAR = 0.1  # overlap below which a box has nothing to do with an object (Hoiem et al., section 2.1)
+_NEAR = (
+    0.1  # overlap below which a box has nothing to do with an object (Hoiem et al., section 2.1)
+)
 
 Kind = Literal["background", "confused", "duplicate", "poorly localized", "missed"]
 
@@ -20,16 +24,19 @@ class BoxError:
     """A wrong prediction, or a missed object.
 
     Attributes:
-        kind: of a prediction: "duplicate" of one that found the object first, "confused" with an object of another class,
-            "poorly localized" near one of its own class, or of "background"; else "missed".
-        picture: index of the picture, in the order in which they were added.
-        label, xyxy, score: the class and the box (4,) of the prediction and its score; of a missed object its own, and 1.
-        other_label, other_xyxy, other_score, iou: the object that the prediction overlaps most and by how much; for a missed
-            object the prediction that comes nearest. -1, None, 0 and 0 where there is none.
+        kind: of a prediction: "duplicate" of one that found the object first, "confused" with an
+            object of another class, "poorly localized" near one of its own class, or of
+            "background"; else "missed".
+        image: index of the image, in the order in which they were added.
+        label, xyxy, score: the class and the box (4,) of the prediction and its score; of a missed
+            object its own, and 1.
+        other_label, other_xyxy, other_score, iou: the object that the prediction overlaps most and
+            by how much; for a missed object the prediction that comes nearest. -1, None, 0 and 0
+            where there is none.
     """
 
     kind: Kind
-    picture: int
+    image: int
     label: int
     xyxy: np.ndarray
     score: float
@@ -39,20 +46,26 @@ class BoxError:
     iou: float = 0.0
 
 
-def confusion(pictures: Sequence[tuple[Boxes, Boxes]], classes: int, threshold: float, least_iou: float) -> np.ndarray:
-    """(truth, prediction) pairs → (classes + 1, classes + 1) int64; row = truth, column = prediction, the last is background.
+def confusion(
+    images: Sequence[tuple[Boxes, Boxes]], classes: int, threshold: float, least_iou: float
+) -> np.ndarray:
+    """(truth, prediction) pairs → (classes + 1, classes + 1) int64; row = truth, column =
+    prediction, the last is background.
 
-    From the surest down, whatever its class, each prediction with a score of at least `threshold` goes to the object that it
-    overlaps most of those still free, by `least_iou` at least. One that finds none is background's, but counts nowhere if it
-    overlaps something difficult or lies in a crowd by half; so does an object that nothing found.
+    From the surest down, whatever its class, each prediction with a score of at least `threshold`
+    goes to the object that it overlaps most of those still free, by `least_iou` at least. One that
+    finds none is background's, but counts nowhere if it overlaps something difficult or lies in a
+    crowd by half; so does an object that nothing found.
     """
     matrix = np.zeros((classes + 1, classes + 1), np.int64)
-    for truth, prediction in pictures:
+    for truth, prediction in images:
         shown = prediction.take(np.argsort(-prediction.scores, kind="stable"))
         shown = shown.take(shown.scores >= threshold)
         boxes, objects = shown.xyxy.astype(np.float64), truth.xyxy.astype(np.float64)
         overlap, free = iou(boxes, objects), truth.counted
-        reached = np.where(truth.crowd, covered(boxes, objects), overlap >= least_iou)[:, ~truth.counted]
+        reached = np.where(truth.crowd, covered(boxes, objects), overlap >= least_iou)[
+            :, ~truth.counted
+        ]
         excused = np.asarray(reached.any(axis=1))
         for label, row, pardon in zip(shown.labels, overlap, excused, strict=True):
             near = np.flatnonzero(free & (row >= least_iou))
@@ -66,11 +79,14 @@ def confusion(pictures: Sequence[tuple[Boxes, Boxes]], classes: int, threshold: 
     return matrix
 
 
-def false_positives(objects: Objects, predictions: Predictions, least_iou: float, most: int) -> list[BoxError]:
-    """The wrong predictions with the highest scores, at most `most`, each with what is wrong about it.
+def false_positives(
+    objects: Objects, predictions: Predictions, least_iou: float, most: int
+) -> list[BoxError]:
+    """The wrong predictions with the highest scores, at most `most`, each with what is wrong about
+    it.
 
-    Source: Hoiem et al., "Diagnosing Error in Object Detectors", 2012; but as confused with another class counts only what
-    would have been a hit of that class.
+    Source: Hoiem et al., "Diagnosing Error in Object Detectors", 2012; but as confused with another
+    class counts only what would have been a hit of that class.
     """
     verdicts = judge(objects, predictions, least_iou)
     wrong = verdicts.order[~(verdicts.hit | verdicts.passed)[verdicts.order]][:most]
@@ -86,14 +102,27 @@ def false_positives(objects: Objects, predictions: Predictions, least_iou: float
         elif own >= _NEAR:
             kind, of_own = "poorly localized", True
         at = int(predictions.own[i] if of_own else predictions.other[i])
-        against = () if at < 0 else (int(objects.labels[at]), objects.xyxy[at], 1.0, own if of_own else other)
-        where = int(predictions.picture[i]), int(predictions.labels[i]), predictions.xyxy[i], float(predictions.scores[i])
+        against = (
+            ()
+            if at < 0
+            else (int(objects.labels[at]), objects.xyxy[at], 1.0, own if of_own else other)
+        )
+        where = (
+            int(predictions.image[i]),
+            int(predictions.labels[i]),
+            predictions.xyxy[i],
+            float(predictions.scores[i]),
+        )
         found.append(BoxError(kind, *where, *against))
     return found
 
 
-def missed(objects: Objects, predictions: Predictions, least_iou: float, threshold: float, most: int) -> list[BoxError]:
-    """The largest objects that no prediction with a score of at least `threshold` has found, at most `most`."""
+def missed(
+    objects: Objects, predictions: Predictions, least_iou: float, threshold: float, most: int
+) -> list[BoxError]:
+    """The largest objects that no prediction with a score of at least `threshold` has found, at
+    most `most`.
+    """
     verdicts = judge(objects, predictions, least_iou)
     shown = predictions.scores >= threshold
     lost = objects.counted.copy()
@@ -102,12 +131,21 @@ def missed(objects: Objects, predictions: Predictions, least_iou: float, thresho
     largest = largest[np.argsort(-areas(objects.xyxy[largest]), kind="stable")][:most]
     found = []
     for i in largest.tolist():
-        picture = int(objects.picture[i])
-        near = np.flatnonzero(shown & (predictions.picture == picture))
-        overlap = iou(objects.xyxy[i : i + 1].astype(np.float64), predictions.xyxy[near].astype(np.float64))[0]
+        image = int(objects.image[i])
+        near = np.flatnonzero(shown & (predictions.image == image))
+        overlap = iou(
+            objects.xyxy[i : i + 1].astype(np.float64), predictions.xyxy[near].astype(np.float64)
+        )[0]
         against: tuple = ()
         if overlap.max(initial=0) >= _NEAR:
             at = near[overlap.argmax()]
-            against = int(predictions.labels[at]), predictions.xyxy[at], float(predictions.scores[at]), float(overlap.max())
-        found.append(BoxError("missed", picture, int(objects.labels[i]), objects.xyxy[i], 1.0, *against))
+            against = (
+                int(predictions.labels[at]),
+                predictions.xyxy[at],
+                float(predictions.scores[at]),
+                float(overlap.max()),
+            )
+        found.append(
+            BoxError("missed", image, int(objects.labels[i]), objects.xyxy[i], 1.0, *against)
+        )
     return found

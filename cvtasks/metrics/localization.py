@@ -1,110 +1,151 @@
-"""How good the localization of one object a picture is: ILSVRC's, which asks for the right class and a box that fits."""
+"""How good the localization of one object an image is: ILSVRC's, which asks for the right class and
+a box that fits.
+"""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.boxes import iou
+from cvtasks.geometry.boxes import iou
 from cvtasks.metrics.average_precision import THRESHOLDS
 from cvtasks.metrics.detection import IOU
 from cvtasks.metrics.detection_errors import BoxError, Kind
 
 _GUESSES = 5
-_SHOWN = 16  # pictures in the gallery
+_SHOWN = 16  # images in the gallery
 _OF_A_CLASS = ("top-1 localization accuracy", "top-1 accuracy")  # that are drawn
 
 
 class LocationMetric:
-    """Collects (truth, prediction) pairs, one class a picture; everything is computed when it is asked for.
+    """Collects (truth, prediction) pairs, one class an image; everything is computed when it is
+    asked for.
 
-    A guess is right if it has the class of the picture's objects and a box whose IoU with one of them, whichever it overlaps
-    most, is at least 0.5. Top-1 accuracy asks whether the best guess is right, top-5 accuracy whether one of the five best is:
-    one minus ILSVRC's error. Guesses of equal score are taken in the order in which they came. What is difficult or a crowd
-    counts nowhere.
+    A guess is right if it has the class of the image's objects and a box whose IoU with one of
+    them, whichever it overlaps most, is at least 0.5. Top-1 accuracy asks whether the best guess is
+    right, top-5 accuracy whether one of the five best is: one minus ILSVRC's error. Guesses of
+    equal score are taken in the order in which they came. What is difficult or a crowd counts
+    nowhere.
 
-    Source: Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", 2015, section 4.2: the error is the least
-    over all instances of the class.
+    Source: Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", 2015, section
+    4.2: the error is the least over all instances of the class.
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
         self._classes = classes
-        self._pictures: list[tuple[Boxes, Boxes]] = []  # objects of one class, and at most five guesses, the best first
+        self._images: list[
+            tuple[Boxes, Boxes]
+        ] = []  # objects of one class, and at most five guesses, the best first
 
     def add(self, truth: Boxes, prediction: Boxes) -> None:
-        """Count one picture; a prediction may have any number of boxes.
+        """Count one image; a prediction may have any number of boxes.
 
         Raises:
-            ValueError: the truth has no object that counts, or some of several classes; the two have other classes than this
-                metric, or pictures of different sizes; the size (0, 0), of who does not know, fits any.
+            ValueError: the truth has no object that counts, or some of several classes; the two
+                have other classes than this metric, or images of different sizes; the size (0, 0),
+                of who does not know, fits any.
         """
-        if len({truth.size, prediction.size} - {(0, 0)}) > 1 or {truth.classes, prediction.classes} != {self._classes}:
+        if len({truth.size, prediction.size} - {(0, 0)}) > 1 or {
+            truth.classes,
+            prediction.classes,
+        } != {self._classes}:
             raise ValueError(
-                f"truth and prediction must have one size and the metric's classes {self._classes}; got sizes "
-                f"{truth.size} and {prediction.size}, classes {truth.classes} and {prediction.classes}."
+                "truth and prediction must have one size and the metric's classes "
+                f"{self._classes}; got sizes "
+                f"{truth.size} and {prediction.size}, classes {truth.classes} and "
+                f"{prediction.classes}."
             )
         objects = truth.take(truth.counted)
         if len(set(objects.names)) != 1:
             named = f"of {', '.join(sorted(set(objects.names)))}" if len(objects) else "none"
             raise ValueError(
-                f"a picture must have one object to be found, or several of one class; the truth has {named}. Leave it out."
+                "an image must have one object to be found, or several of one class; the truth "
+                f"has {named}. Leave it out."
             )
-        self._pictures.append((objects, prediction.take(np.argsort(-prediction.scores, kind="stable")[:_GUESSES])))
+        self._images.append(
+            (objects, prediction.take(np.argsort(-prediction.scores, kind="stable")[:_GUESSES]))
+        )
 
     def result(self) -> dict[str, float]:
         """Name → number from 0 to 1, the headline first; NaN where nothing was there to measure.
 
-        "top-1 localization accuracy" and "top-5 localization accuracy"; "mean IoU where the class is right", that of the best
-        guesses of the right class; "mean IoU", that of all best guesses whatever their class, 0 where there is none; "top-1
-        accuracy", that of the class alone.
+        "top-1 localization accuracy" and "top-5 localization accuracy"; "mean IoU where the class
+        is right", that of the best guesses of the right class; "mean IoU", that of all best guesses
+        whatever their class, 0 where there is none; "top-1 accuracy", that of the class alone.
         """
         return _numbers(*self._overlaps())
 
     def per_class(self) -> dict[str, dict[str, float]]:
-        """Class → the same over the pictures whose objects are of it."""
+        """Class → the same over the images whose objects are of it."""
         truth, (overlap, same) = self._labels()[0], self._overlaps()
-        return {name: _numbers(overlap[truth == i], same[truth == i]) for i, name in enumerate(self._classes)}
+        return {
+            name: _numbers(overlap[truth == i], same[truth == i])
+            for i, name in enumerate(self._classes)
+        }
 
     @property
     def confusion(self) -> np.ndarray:
-        """(classes, classes + 1) int64 pictures; row = truth, column = class of the best guess, last = there is no guess."""
+        """(classes, classes + 1) int64 images; row = truth, column = class of the best guess, last
+        = there is no guess.
+        """
         matrix = np.zeros((len(self._classes), len(self._classes) + 1), np.int64)
         np.add.at(matrix, self._labels(), 1)
         return matrix
 
-    def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
-        """The confusion matrix of the classes, how each did, accuracy at each IoU, and the surest guesses that were wrong."""
-        from cvtasks.figures import class_bars, matrix, share_curves
-        from cvtasks.gallery import contact_sheet, error_tile
+    def figures(
+        self, image_of: Callable[[int], tuple[str, np.ndarray]]
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """The confusion matrix of the classes, how each did, accuracy at each IoU, and the surest
+        guesses that were wrong.
+        """
+        from cvtasks.drawing.error_tiles import contact_sheet, error_tile
+        from cvtasks.drawing.plots import class_bars, matrix, share_curves
 
-        yield "confusion.png", matrix(self.confusion, self._classes, (*self._classes, "nothing"), "best guesses")
+        yield (
+            "confusion.png",
+            matrix(self.confusion, self._classes, (*self._classes, "nothing"), "best guesses"),
+        )
         rows = self.per_class()
-        yield "classes.png", class_bars({name: {key: row[key] for key in _OF_A_CLASS} for name, row in rows.items()})
+        yield (
+            "classes.png",
+            class_bars(
+                {name: {key: row[key] for key in _OF_A_CLASS} for name, row in rows.items()}
+            ),
+        )
         overlap, same = (rows[:, 0] for rows in self._overlaps())
         shares = {
             "the best guess's box": [_mean(overlap >= least) for least in THRESHOLDS],
             "its box and its class": [_mean(same & (overlap >= least)) for least in THRESHOLDS],
         }
-        yield "iou-curve.png", share_curves(THRESHOLDS, shares, "least IoU with an object", "share of the pictures", IOU)
+        yield (
+            "iou-curve.png",
+            share_curves(
+                THRESHOLDS, shares, "least IoU with an object", "share of the images", IOU
+            ),
+        )
         tiles = []
         for error in self.wrong(_SHOWN):
-            name, image = picture(error.picture)
-            truth, guesses = self._pictures[error.picture]
+            name, image = image_of(error.image)
+            truth, guesses = self._images[error.image]
             tiles.append(error_tile(image, name, error, truth, guesses.take(slice(1))))
         if tiles:
             yield "worst.jpg", contact_sheet(tiles, colours=True)
 
     def wrong(self, most: int) -> list[BoxError]:
-        """The best guesses that are wrong, those with the highest scores, at most `most`; then pictures without any guess.
+        """The best guesses that are wrong, those with the highest scores, at most `most`; then
+        images without any guess.
 
-        What is of another class is "confused" with the object, what is of its own "poorly localized", however far off.
+        What is of another class is "confused" with the object, what is of its own "poorly
+        localized", however far off.
         """
         overlap, same = (rows[:, 0] for rows in self._overlaps())
-        scores = np.array([guesses.scores.max(initial=-1) for _, guesses in self._pictures], np.float32)
+        scores = np.array(
+            [guesses.scores.max(initial=-1) for _, guesses in self._images], np.float32
+        )
         wrong = np.flatnonzero(~(same & (overlap >= IOU)))
         found = []
         for i in wrong[np.argsort(-scores[wrong], kind="stable")][:most].tolist():
-            truth, guesses = self._pictures[i]
+            truth, guesses = self._images[i]
             label = int(truth.labels[0])
             if not len(guesses):
                 found.append(BoxError("missed", i, label, truth.xyxy[0], 1.0))
@@ -116,16 +157,23 @@ class LocationMetric:
         return found
 
     def _labels(self) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) the class of each picture's objects, and (n,) of its best guess, the number of classes where there is none."""
-        rows = [(truth.labels[0], *guesses.labels[:1], len(self._classes))[:2] for truth, guesses in self._pictures]
+        """(n,) the class of each image's objects, and (n,) of its best guess, the number of classes
+        where there is none.
+        """
+        rows = [
+            (truth.labels[0], *guesses.labels[:1], len(self._classes))[:2]
+            for truth, guesses in self._images
+        ]
         truth, called = np.array(rows, np.int64).reshape(-1, 2).T
         return truth, called
 
     def _overlaps(self) -> tuple[np.ndarray, np.ndarray]:
-        """(n, 5) float64 largest IoU of each guess with an object, 0 without a guess; (n, 5) bool, whether its class is right."""
-        overlap = np.zeros((len(self._pictures), _GUESSES))
+        """(n, 5) float64 largest IoU of each guess with an object, 0 without a guess; (n, 5) bool,
+        whether its class is right.
+        """
+        overlap = np.zeros((len(self._images), _GUESSES))
         same = np.zeros(overlap.shape, bool)
-        for i, (truth, guesses) in enumerate(self._pictures):
+        for i, (truth, guesses) in enumerate(self._images):
             overlap[i, : len(guesses)] = _iou(guesses, truth).max(axis=1)
             same[i, : len(guesses)] = guesses.labels == truth.labels[0]
         return overlap, same
@@ -137,7 +185,9 @@ def _iou(guesses: Boxes, truth: Boxes) -> np.ndarray:
 
 
 def _numbers(overlap: np.ndarray, same: np.ndarray) -> dict[str, float]:
-    """(n, 5) IoU of the guesses with the nearest object, (n, 5) bool whether their class is right → `LocationMetric.result`."""
+    """(n, 5) IoU of the guesses with the nearest object, (n, 5) bool whether their class is right →
+    `LocationMetric.result`.
+    """
     right = same & (overlap >= IOU)
     return {
         "top-1 localization accuracy": _mean(right[:, 0]),

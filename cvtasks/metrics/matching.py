@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.boxes import areas, intersections, iou
+from cvtasks.geometry.boxes import areas, intersections, iou
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,10 +14,11 @@ class Objects:
     """All objects of a data set.
 
     Attributes:
-        picture: (m,) int64, index of its picture; `labels` (m,); `xyxy` (m, 4); `counted` (m,) bool, as in `Boxes`.
+        image: (m,) int64, index of its image; `labels` (m,); `xyxy` (m, 4); `counted` (m,) bool, as
+            in `Boxes`.
     """
 
-    picture: np.ndarray
+    image: np.ndarray
     labels: np.ndarray
     xyxy: np.ndarray
     counted: np.ndarray
@@ -28,13 +29,14 @@ class Predictions:
     """All predictions of a data set, and the object that each overlaps most; crowds are none.
 
     Attributes:
-        picture: (n,) int64, index of its picture; `labels` (n,); `scores` (n,); `xyxy` (n, 4).
-        own: (n,) int64, the object of its own class that it overlaps most, -1 for none; `own_iou` (n,) their IoU, else 0.
+        image: (n,) int64, index of its image; `labels` (n,); `scores` (n,); `xyxy` (n, 4).
+        own: (n,) int64, the object of its own class that it overlaps most, -1 for none; `own_iou`
+            (n,) their IoU, else 0.
         other: (n,) int64, the same of any other class; `other_iou` (n,).
         in_crowd: (n,) bool, at least half of the box lies in a crowd of its class.
     """
 
-    picture: np.ndarray
+    image: np.ndarray
     labels: np.ndarray
     scores: np.ndarray
     xyxy: np.ndarray
@@ -50,9 +52,11 @@ class Verdicts:
     """What became of each prediction at one IoU.
 
     Attributes:
-        order: (n,) int64, indices of the predictions from the surest down; equal scores in the order they came in.
+        order: (n,) int64, indices of the predictions from the surest down; equal scores in the
+            order they came in.
         hit: (n,) bool, by index: the first that found an object that counts.
-        passed: (n,) bool, by index: counts neither way, as it found something difficult or lies in a crowd.
+        passed: (n,) bool, by index: counts neither way, as it found something difficult or lies in
+            a crowd.
     """
 
     order: np.ndarray
@@ -60,11 +64,13 @@ class Verdicts:
     passed: np.ndarray
 
 
-def collect(pictures: Iterable[tuple[Boxes, Boxes]]) -> tuple[Objects, Predictions]:
+def collect(images: Iterable[tuple[Boxes, Boxes]]) -> tuple[Objects, Predictions]:
     """(truth, prediction) pairs → everything in long columns; overlaps are computed in float64."""
-    nothing = Boxes.of([], [], (), (0, 0))  # gives the columns their types where there are no pictures
+    nothing = Boxes.of(
+        [], [], (), (0, 0)
+    )  # gives the columns their types where there are no images
     objects, predictions, before = [_objects(0, nothing)], [_predictions(0, nothing, nothing, 0)], 0
-    for number, (truth, prediction) in enumerate(pictures):
+    for number, (truth, prediction) in enumerate(images):
         objects.append(_objects(number, truth))
         predictions.append(_predictions(number, truth, prediction, before))
         before += len(truth)
@@ -75,9 +81,10 @@ def collect(pictures: Iterable[tuple[Boxes, Boxes]]) -> tuple[Objects, Predictio
 def judge(objects: Objects, predictions: Predictions, threshold: float) -> Verdicts:
     """Judge every prediction as VOCevaldet.m does.
 
-    From the surest down, each goes to the object of its class in its picture that it overlaps most. With an IoU of at least
-    `threshold` it is a hit if the object has none yet, and else wrong; a difficult object swallows any number. Beyond the
-    devkit, which knows no crowds: what would be wrong and lies in a crowd of its class by half counts neither way.
+    From the surest down, each goes to the object of its class in its image that it overlaps most.
+    With an IoU of at least `threshold` it is a hit if the object has none yet, and else wrong; a
+    difficult object swallows any number. Beyond the devkit, which knows no crowds: what would be
+    wrong and lies in a crowd of its class by half counts neither way.
     """
     order = np.argsort(-predictions.scores, kind="stable")
     found = np.where(predictions.own_iou >= threshold, predictions.own, -1)
@@ -91,15 +98,20 @@ def judge(objects: Objects, predictions: Predictions, threshold: float) -> Verdi
 
 def covered(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(n, 4), (m, 4) → (n, m) bool: whether at least half of each box lies in each other one."""
-    return intersections(boxes, others) >= 0.5 * np.maximum(areas(boxes), np.finfo(np.float64).tiny)[:, None]
+    return (
+        intersections(boxes, others)
+        >= 0.5 * np.maximum(areas(boxes), np.finfo(np.float64).tiny)[:, None]
+    )
 
 
 def _objects(number: int, truth: Boxes) -> tuple[np.ndarray, ...]:
     return np.full(len(truth), number), truth.labels, truth.xyxy, truth.counted
 
 
-def _predictions(number: int, truth: Boxes, prediction: Boxes, before: int) -> tuple[np.ndarray, ...]:
-    """The columns of `Predictions` for one picture; `before` objects came in earlier ones."""
+def _predictions(
+    number: int, truth: Boxes, prediction: Boxes, before: int
+) -> tuple[np.ndarray, ...]:
+    """The columns of `Predictions` for one image; `before` objects came in earlier ones."""
     boxes, others = prediction.xyxy.astype(np.float64), truth.xyxy.astype(np.float64)
     same = prediction.labels[:, None] == truth.labels[None]
     overlap = np.where(truth.crowd, 0.0, iou(boxes, others))
@@ -115,7 +127,9 @@ def _predictions(number: int, truth: Boxes, prediction: Boxes, before: int) -> t
 
 
 def _best(overlap: np.ndarray, before: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n, m) IoUs → the index of the largest, counted from `before`, or -1 where all are 0; and the largest itself."""
+    """(n, m) IoUs → the index of the largest, counted from `before`, or -1 where all are 0; and the
+    largest itself.
+    """
     if not overlap.shape[1]:
         return np.full(len(overlap), -1), np.zeros(len(overlap))
     best = overlap.argmax(axis=1)

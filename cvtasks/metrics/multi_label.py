@@ -1,4 +1,6 @@
-"""How good a classification is where a picture may have several classes: average precision, as Pascal VOC has it."""
+"""How good a classification is where an image may have several classes: average precision, as
+Pascal VOC has it.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ import numpy as np
 from cvtasks.answers import Labels
 from cvtasks.metrics.average_precision import THRESHOLDS, area_ap, best_threshold, eleven_point_ap
 
-_SHOWN = 12  # pictures on a sheet of errors
+_SHOWN = 12  # images on a sheet of errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,8 +19,9 @@ class RankingCurve:
 
     Attributes:
         scores: (t,) float32, falling, no two equal.
-        hits: (t,) int64, pictures with at least each score that show the class; `ranked` (t,) all pictures with it.
-        objects: pictures that show the class.
+        hits: (t,) int64, images with at least each score that show the class; `ranked` (t,) all
+            images with it.
+        objects: images that show the class.
     """
 
     scores: np.ndarray
@@ -28,17 +31,23 @@ class RankingCurve:
 
     @property
     def precision(self) -> np.ndarray:
-        """(t,) 0 to 1: of the pictures with at least each score, the share that shows the class."""
+        """(t,) 0 to 1: of the images with at least each score, the share that shows the class."""
         return self.hits / self.ranked
 
     @property
     def recall(self) -> np.ndarray:
-        """(t,) 0 to 1: of the pictures that show the class, the share with at least each score; NaN where there are none."""
+        """(t,) 0 to 1: of the images that show the class, the share with at least each score; NaN
+        where there are none.
+        """
         return self.hits / (self.objects or np.nan)
 
     def f1(self, thresholds: np.ndarray) -> np.ndarray:
-        """(n,) scores → (n,) 0 to 1: 2 hits / (pictures with at least each score + `objects`); needs one that shows the class."""
-        steps = np.searchsorted(-self.scores, -np.asarray(thresholds, self.scores.dtype), side="right")
+        """(n,) scores → (n,) 0 to 1: 2 hits / (images with at least each score + `objects`); needs
+        one that shows the class.
+        """
+        steps = np.searchsorted(
+            -self.scores, -np.asarray(thresholds, self.scores.dtype), side="right"
+        )
         hits, ranked = (np.concatenate([[0], counts])[steps] for counts in (self.hits, self.ranked))
         return 2 * hits / (ranked + self.objects)
 
@@ -46,11 +55,12 @@ class RankingCurve:
 class MultiLabelMetric:
     """Collects (truth, prediction) pairs.
 
-    For each class all pictures are ranked by its score, but for those where it is difficult, and average precision is taken
-    from the ranking, by the area below the curve ("VOC2012 multi-label mAP", VOCevalcls.m of the devkit of 2010 and later) and
-    at the eleven recalls `arange(11) * 0.1` ("VOC2007 11-point multi-label mAP"). Pictures with equal scores enter together, so
-    that the result does not depend on the order of the pictures; the devkit takes them as they come. A class that no picture
-    shows has no average precision (NaN) and is left out of the means.
+    For each class all images are ranked by its score, but for those where it is difficult, and
+    average precision is taken from the ranking, by the area below the curve ("VOC2012 multi-label
+    mAP", VOCevalcls.m of the devkit of 2010 and later) and at the eleven recalls `arange(11) * 0.1`
+    ("VOC2007 11-point multi-label mAP"). Images with equal scores enter together, so that the
+    result does not depend on the order of the images; the devkit takes them as they come. A class
+    that no image shows has no average precision (NaN) and is left out of the means.
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
@@ -60,20 +70,24 @@ class MultiLabelMetric:
         self._scores: list[np.ndarray] = []
 
     def add(self, truth: Labels, prediction: Labels) -> None:
-        """Count one picture; raises ValueError where the classes are not those of this metric."""
+        """Count one image; raises ValueError where the classes are not those of this metric."""
         if {truth.classes, prediction.classes} != {self._classes}:
             raise ValueError(
-                f"truth and prediction must have the metric's classes {self._classes}; got {truth.classes} and {prediction.classes}."
+                f"truth and prediction must have the metric's classes {self._classes}; got "
+                f"{truth.classes} and {prediction.classes}."
             )
         self._shown.append(truth.scores > 0)
         self._difficult.append(truth.difficult)
         self._scores.append(prediction.scores)
 
     def result(self) -> dict[str, float]:
-        """The two means, 0 to 1; NaN where no picture shows anything."""
+        """The two means, 0 to 1; NaN where no image shows anything."""
         rows = self.per_class().values()
         means = {}
-        for mean, one in (("VOC2012 multi-label mAP", "VOC2012 AP"), ("VOC2007 11-point multi-label mAP", "VOC2007 AP")):
+        for mean, one in (
+            ("VOC2012 multi-label mAP", "VOC2012 AP"),
+            ("VOC2007 11-point multi-label mAP", "VOC2007 AP"),
+        ):
             known = [row[one] for row in rows if not np.isnan(row[one])]
             means[mean] = float(np.mean(known)) if known else float("nan")
         return means
@@ -93,28 +107,45 @@ class MultiLabelMetric:
         return rows
 
     def gains(self) -> list[float]:
-        """(classes,) VOC2012 AP over that of equal scores, which is the share of the pictures that show the class; NaN where none do."""
+        """(classes,) VOC2012 AP over that of equal scores, which is the share of the images that
+        show the class; NaN where none do.
+        """
         return [
-            area_ap(curve.precision, curve.recall) - curve.objects / int(curve.ranked[-1]) if curve.objects else float("nan")
+            area_ap(curve.precision, curve.recall) - curve.objects / int(curve.ranked[-1])
+            if curve.objects
+            else float("nan")
             for curve in self.curves().values()
         ]
 
     def curves(self) -> dict[str, RankingCurve]:
-        """Class → its hits, precision and recall down the ranking of the pictures."""
+        """Class → its hits, precision and recall down the ranking of the images."""
         shown, difficult, scores = self._collected()
         columns = zip(self._classes, shown.T, ~difficult.T, scores.T, strict=True)
-        return {name: _ranking(hit[counted], score[counted]) for name, hit, counted, score in columns}
+        return {
+            name: _ranking(hit[counted], score[counted]) for name, hit, counted, score in columns
+        }
 
     def best_threshold(self) -> tuple[float, float]:
-        """The threshold with the best F1 in the mean over classes, and that F1; (0.5, NaN) where nothing is shown."""
-        return best_threshold([curve.f1(THRESHOLDS) for curve in self.curves().values() if curve.objects])
+        """The threshold with the best F1 in the mean over classes, and that F1; (0.5, NaN) where
+        nothing is shown.
+        """
+        return best_threshold(
+            [curve.f1(THRESHOLDS) for curve in self.curves().values() if curve.objects]
+        )
 
-    def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
-        """Curves, bars of the classes, and the surest errors of each kind; what has at least the best threshold is shown."""
-        from cvtasks.figures import class_bars, f1_curves, precision_recall_curves
-        from cvtasks.gallery import captioned, contact_sheet
+    def figures(
+        self, image_of: Callable[[int], tuple[str, np.ndarray]]
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Curves, bars of the classes, and the surest errors of each kind; what has at least the
+        best threshold is shown.
+        """
+        from cvtasks.drawing.error_tiles import captioned, contact_sheet
+        from cvtasks.drawing.plots import class_bars, f1_curves, precision_recall_curves
 
-        curves, (threshold, _) = {name: curve for name, curve in self.curves().items() if curve.objects}, self.best_threshold()
+        curves, (threshold, _) = (
+            {name: curve for name, curve in self.curves().items() if curve.objects},
+            self.best_threshold(),
+        )
         yield "pr-curves.png", precision_recall_curves(curves, "VOC2012 multi-label mAP", "")
         f1 = {name: curve.f1(THRESHOLDS) for name, curve in curves.items()}
         yield "f1-curve.png", f1_curves(f1, THRESHOLDS, threshold, "")
@@ -128,16 +159,27 @@ class MultiLabelMetric:
             cells = np.flatnonzero(wrong.ravel())
             for cell in cells[np.argsort(order.ravel()[cells], kind="stable")][:_SHOWN]:
                 index, label = divmod(int(cell), len(self._classes))
-                name, image = picture(index)
-                truth = ", ".join(self._classes[c] for c in np.flatnonzero(shown[index])) or "none of the classes"
-                tiles.append(captioned(image, f"{self._classes[label]} {scores[index, label]:.2f}: it shows {truth}", name))
+                name, image = image_of(index)
+                truth = (
+                    ", ".join(self._classes[c] for c in np.flatnonzero(shown[index]))
+                    or "none of the classes"
+                )
+                tiles.append(
+                    captioned(
+                        image,
+                        f"{self._classes[label]} {scores[index, label]:.2f}: it shows {truth}",
+                        name,
+                    )
+                )
             if tiles:
                 yield f"{title}.jpg", contact_sheet(tiles)
 
     def _collected(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(n, classes) bool, bool and float32: shown, difficult, scores."""
         kinds = ((self._shown, bool), (self._difficult, bool), (self._scores, np.float32))
-        shown, difficult, scores = (np.array(rows, kind).reshape(-1, len(self._classes)) for rows, kind in kinds)
+        shown, difficult, scores = (
+            np.array(rows, kind).reshape(-1, len(self._classes)) for rows, kind in kinds
+        )
         return shown, difficult, scores
 
 

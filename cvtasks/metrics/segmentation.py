@@ -1,4 +1,6 @@
-"""How good a segmentation is: VOC's intersection over union, from one confusion matrix over the whole data set."""
+"""How good a segmentation is: VOC's intersection over union, from one confusion matrix over the
+whole data set.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -10,31 +12,37 @@ from cvtasks.answers import VOID, Mask
 class MaskMetric:
     """Counts pixels of (truth, prediction) pairs; void in the truth counts nowhere.
 
-    "VOC mean IoU" is the devkit's (VOCevalseg.m): for each class true positives / (true positives + false positives +
-    false negatives) over all pixels of all pictures, averaged over the classes, background among them. A class that
-    neither truth nor prediction ever names has no IoU (NaN) and is left out of the mean. A predicted void counts as
-    wrong: as a miss of the true class.
+    "VOC mean IoU" is the devkit's (VOCevalseg.m): for each class true positives / (true positives +
+    false positives + false negatives) over all pixels of all images, averaged over the classes,
+    background among them. A class that neither truth nor prediction ever names has no IoU (NaN) and
+    is left out of the mean. A predicted void counts as wrong: as a miss of the true class.
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
         self._classes = classes
-        self._confusion = np.zeros((len(classes), len(classes) + 1), np.int64)  # rows truth; last column: void predicted
+        self._confusion = np.zeros(
+            (len(classes), len(classes) + 1), np.int64
+        )  # rows truth; last column: void predicted
 
     @property
     def confusion(self) -> np.ndarray:
-        """(classes, classes + 1) int64 pixels; row = truth, column = prediction, last column = void predicted."""
+        """(classes, classes + 1) int64 pixels; row = truth, column = prediction, last column = void
+        predicted.
+        """
         return self._confusion.copy()
 
     def add(self, truth: Mask, prediction: Mask) -> None:
-        """Count one picture.
+        """Count one image.
 
         Raises:
             ValueError: the two masks have different sizes or other classes than this metric.
         """
         if truth.size != prediction.size or {truth.classes, prediction.classes} != {self._classes}:
             raise ValueError(
-                f"truth and prediction must have one size and the metric's classes {self._classes}; got sizes "
-                f"{truth.size} and {prediction.size}, classes {truth.classes} and {prediction.classes}."
+                "truth and prediction must have one size and the metric's classes "
+                f"{self._classes}; got sizes "
+                f"{truth.size} and {prediction.size}, classes {truth.classes} and "
+                f"{prediction.classes}."
             )
         n = len(self._classes)
         seen = truth.ids != VOID
@@ -47,19 +55,31 @@ class MaskMetric:
         true, predicted = self._confusion.sum(1), self._confusion[:, :-1].sum(0)
         with np.errstate(invalid="ignore"):
             iou, accuracy = hit / (true + predicted - hit), hit / true
-        return {name: {"IoU": float(i), "accuracy": float(a)} for name, i, a in zip(self._classes, iou, accuracy, strict=True)}
+        return {
+            name: {"IoU": float(i), "accuracy": float(a)}
+            for name, i, a in zip(self._classes, iou, accuracy, strict=True)
+        }
 
     def result(self) -> dict[str, float]:
         """ "VOC mean IoU" and "pixel accuracy", 0 to 1; NaN before anything was counted."""
-        ious = [scores["IoU"] for scores in self.per_class().values() if not np.isnan(scores["IoU"])]
+        ious = [
+            scores["IoU"] for scores in self.per_class().values() if not np.isnan(scores["IoU"])
+        ]
         total = int(self._confusion.sum())
         return {
             "VOC mean IoU": float(np.mean(ious)) if ious else float("nan"),
-            "pixel accuracy": float(np.diag(self._confusion).sum() / total) if total else float("nan"),
+            "pixel accuracy": float(np.diag(self._confusion).sum() / total)
+            if total
+            else float("nan"),
         }
 
-    def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
+    def figures(
+        self, image_of: Callable[[int], tuple[str, np.ndarray]]
+    ) -> Iterator[tuple[str, np.ndarray]]:
         """The confusion matrix of pixels."""
-        from cvtasks.figures import matrix
+        from cvtasks.drawing.plots import matrix
 
-        yield "confusion.png", matrix(self._confusion, self._classes, (*self._classes, "void"), "pixels")
+        yield (
+            "confusion.png",
+            matrix(self._confusion, self._classes, (*self._classes, "void"), "pixels"),
+        )

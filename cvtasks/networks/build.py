@@ -3,21 +3,44 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 from cvtasks.networks.network import Network
-from cvtasks.recipe import Recipe
 
 MOMENTUM = 0.9
-"""Of the statistics of batch norms, at most. With Keras' 0.99, a layer that begins anew is scored by what is left of the statistics
-that it began with for some 500 steps, more than a run on few images has; PyTorch's layers keep 0.9 as well."""
+"""Of the statistics of batch norms, at most. With Keras' 0.99, a layer that begins anew is scored
+by what is left of the statistics that it began with for some 500 steps, more than a run on few
+images has; PyTorch's layers keep 0.9 as well.
+"""
 
 
-def build_network(recipe: Recipe, size: tuple[int | None, int | None], precision: str = "f32") -> Network:
+class Description(Protocol):
+    """What a network is built from; a recipe is one."""
+
+    @property
+    def task(self) -> Any:
+        """The task, whose head it is."""
+
+    @property
+    def backbone(self) -> str:
+        """A name of `BACKBONES`."""
+
+    @property
+    def norm(self) -> str:
+        """The backbone's normalisation; empty for its own."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names."""
+
+
+def build_network(
+    recipe: Description, size: tuple[int | None, int | None], precision: str = "f32"
+) -> Network:
     """Build the network with random weights.
 
     Args:
@@ -25,7 +48,8 @@ def build_network(recipe: Recipe, size: tuple[int | None, int | None], precision
         precision: "f32", or "bf16" for float32 weights that compute in bfloat16.
 
     Returns:
-        a model (batch, height, width, 3) 0–255 RGB → the task's logits; its layer of the backbone's name is the backbone.
+        a model (batch, height, width, 3) 0–255 RGB → the task's logits; its layer of the backbone's
+        name is the backbone.
     """
     with _policy("mixed_bfloat16" if precision == "bf16" else "float32"):
         backbone = build_backbone(recipe.backbone, size, recipe.norm)
@@ -33,7 +57,9 @@ def build_network(recipe: Recipe, size: tuple[int | None, int | None], precision
         features = backbone(image)
         maps = dict(zip(BACKBONES[recipe.backbone].strides, features, strict=False))
         top = partial(build_top, recipe.backbone, features)
-        network = Network(image, recipe.task.head(image, maps, recipe.classes, top), name=recipe.task.name)
+        network = Network(
+            image, recipe.task.head(image, maps, recipe.classes, top), name=recipe.task.name
+        )
     for layer in _layers(network):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = min(layer.momentum, MOMENTUM)
@@ -52,12 +78,16 @@ def backbone_of(network: keras.Model) -> keras.Model:
 
 
 def activated(network: keras.Model, task: Any) -> keras.Model:
-    """The same network with the task's activation behind it: its output lives in the target's space."""
+    """The same network with the task's activation behind it: its output lives in the target's
+    space.
+    """
     return keras.Model(network.input, task.activate(network.output), name=f"{task.name}_activated")
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Give `target` the weights of `source`; both come from one recipe, their sizes and precisions may differ."""
+    """Give `target` the weights of `source`; both come from one recipe, their sizes and precisions
+    may differ.
+    """
     # copies: JAX would share the arrays, and a training step gives them up
     set_weights(target, [np.array(weight.numpy()) for weight in source.weights])
 

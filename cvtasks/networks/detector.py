@@ -1,9 +1,10 @@
 """One-stage detector without anchors: feature pyramid, head, and what its output means.
 
-Sources: Lin et al., "Feature Pyramid Networks" (2017), figure 3, and Liu et al., "Path Aggregation Network" (2018),
-figure 1b, for the way down and up; Lyu et al., "RTMDet" (2022), section 3.2, for a head whose convolutions all maps share
-while each map has its own batch norm; Li et al., "Generalized Focal Loss" (2020), equation 6, for scores that learn the
-quality of their box; Rezatofighi et al., "Generalized Intersection over Union" (2019), for the boxes.
+Sources: Lin et al., "Feature Pyramid Networks" (2017), figure 3, and Liu et al., "Path Aggregation
+Network" (2018), figure 1b, for the way down and up; Lyu et al., "RTMDet" (2022), section 3.2, for a
+head whose convolutions all maps share while each map has its own batch norm; Li et al.,
+"Generalized Focal Loss" (2020), equation 6, for scores that learn the quality of their box;
+Rezatofighi et al., "Generalized Intersection over Union" (2019), for the boxes.
 """
 
 import itertools
@@ -12,7 +13,9 @@ from typing import Any
 
 from keras import layers, ops
 
-_PRIOR = 0.01  # share of cells that an untrained network takes for objects (Lin et al., "Focal Loss", 2017, section 4.1)
+# share of cells that an untrained network takes for objects (Lin et al., "Focal Loss", 2017,
+# section 4.1)
+_PRIOR = 0.01
 _MOST = 6.0  # largest logarithm of a size; e⁶ = 403 times what a cell expects
 
 
@@ -20,16 +23,21 @@ def detector(maps: dict[int, Any], *, classes: int, width: int, depth: int) -> A
     """Build pyramid and head.
 
     Args:
-        maps: stride → feature map (batch, H / stride, W / stride, c), each stride twice the one before.
+        maps: stride → feature map (batch, H / stride, W / stride, c), each stride twice the one
+            before.
         width: channels; `depth`: shared 3×3 convolutions for boxes and for classes each.
 
     Returns:
-        logits (batch, cells, 4 + classes) float32, the finest map first: offset of the object's centre from the cell's (x, y)
-        in strides, logarithm of its width and height over what the cell expects, and one number a class.
+        logits (batch, cells, 4 + classes) float32, the finest map first: offset of the object's
+        centre from the cell's (x, y) in strides, logarithm of its width and height over what the
+        cell expects, and one number a class.
     """
     strides = sorted(maps)
     pyramid = _pyramid(maps, width)
-    towers = {kind: [_convolution(width, 3, f"{kind}{i + 1}") for i in range(depth)] for kind in ("box", "score")}
+    towers = {
+        kind: [_convolution(width, 3, f"{kind}{i + 1}") for i in range(depth)]
+        for kind in ("box", "score")
+    }
     last = {
         "box": layers.Conv2D(4, 1, dtype="float32", kernel_initializer=_small(), name="box_logits"),
         "score": layers.Conv2D(
@@ -50,28 +58,40 @@ def detector(maps: dict[int, Any], *, classes: int, width: int, depth: int) -> A
                 x = _norm(convolution(x), f"{kind}{i + 1}_{stride}")
             sides.append(last[kind](x))
         joined = layers.Concatenate(dtype="float32", name=f"logits{stride}")(sides)
-        found.append(layers.Reshape((-1, 4 + classes), dtype="float32", name=f"cells{stride}")(joined))
-    return layers.Concatenate(axis=1, dtype="float32", name="logits")(found) if len(found) > 1 else found[0]
+        found.append(
+            layers.Reshape((-1, 4 + classes), dtype="float32", name=f"cells{stride}")(joined)
+        )
+    return (
+        layers.Concatenate(axis=1, dtype="float32", name="logits")(found)
+        if len(found) > 1
+        else found[0]
+    )
 
 
 def activate(logits: Any, *, scale: float) -> Any:
-    """(batch, cells, 4 + classes) → distances left, top, right, bottom in strides, and scores 0 to 1.
+    """(batch, cells, 4 + classes) → distances left, top, right, bottom in strides, and scores 0 to
+    1.
 
     Args:
         scale: side of the object that a cell expects, in strides.
     """
     centre, size = logits[..., :2], scale * ops.exp(ops.clip(logits[..., 2:4], -_MOST, _MOST))
-    return ops.concatenate([size / 2 - centre, size / 2 + centre, ops.sigmoid(logits[..., 4:])], axis=-1)
+    return ops.concatenate(
+        [size / 2 - centre, size / 2 + centre, ops.sigmoid(logits[..., 4:])], axis=-1
+    )
 
 
 def detection_loss(target: Any, logits: Any, *, scale: float, box_weight: float) -> Any:
-    """Quality focal loss of all cells plus `box_weight` × GIoU loss of the objects' cells, one number a picture.
+    """Quality focal loss of all cells plus `box_weight` × GIoU loss of the objects' cells, one
+    number an image.
 
-    Both are sums over the cells, divided by the batch's mean number of object cells a picture (at least one), so that an
-    object weighs the same wherever it is. A cell's box weighs as much as its best score, as in Generalized Focal Loss.
+    Both are sums over the cells, divided by the batch's mean number of object cells an image (at
+    least one), so that an object weighs the same wherever it is. A cell's box weighs as much as its
+    best score, as in Generalized Focal Loss.
 
     Args:
-        target: (batch, cells, 4 + classes) as `Detect.encode` makes it; a negative score takes the cell out.
+        target: (batch, cells, 4 + classes) as `Detect.encode` makes it; a negative score takes the
+            cell out.
         logits: (batch, cells, 4 + classes).
 
     Returns:
@@ -85,7 +105,9 @@ def detection_loss(target: Any, logits: Any, *, scale: float, box_weight: float)
     quality = ops.stop_gradient(ops.expand_dims(overlap, -1)) * ops.maximum(truth, 0)
     score = output[..., 4:]
     entropy = ops.maximum(raw, 0) - raw * quality + ops.log1p(ops.exp(-ops.abs(raw)))
-    scores = ops.sum(ops.square(quality - score) * entropy * ops.cast(truth >= 0, "float32"), axis=(1, 2))
+    scores = ops.sum(
+        ops.square(quality - score) * entropy * ops.cast(truth >= 0, "float32"), axis=(1, 2)
+    )
     weight = object_cell * ops.stop_gradient(ops.max(score, axis=-1))
     boxes = ops.sum(weight * (1 - generalized), axis=1)
     count = ops.maximum(ops.mean(ops.sum(object_cell, axis=1)), 1)
@@ -94,7 +116,9 @@ def detection_loss(target: Any, logits: Any, *, scale: float, box_weight: float)
 
 
 def generalized_iou(a: Any, b: Any) -> tuple[Any, Any]:
-    """IoU and generalized IoU (...) of two sets of distances (..., 4) left, top, right, bottom from the same points."""
+    """IoU and generalized IoU (...) of two sets of distances (..., 4) left, top, right, bottom from
+    the same points.
+    """
     shared = _area(ops.minimum(a, b))
     union = ops.maximum(_area(a) + _area(b) - shared, 1e-6)
     hull = ops.maximum(_area(ops.maximum(a, b)), 1e-6)
@@ -110,24 +134,38 @@ def _area(distances: Any) -> Any:
 def _pyramid(maps: dict[int, Any], width: int) -> dict[int, Any]:
     """Every map at the same width, having seen both the coarser and the finer ones."""
     strides = sorted(maps)
-    level = {stride: convolution_unit(maps[stride], width, 1, f"lateral{stride}") for stride in strides}
+    level = {
+        stride: convolution_unit(maps[stride], width, 1, f"lateral{stride}") for stride in strides
+    }
     for fine, coarse in reversed(list(itertools.pairwise(strides))):
         larger = layers.UpSampling2D(2, name=f"down{fine}_up")(level[coarse])
-        level[fine] = convolution_unit(layers.Add(name=f"down{fine}_add")([level[fine], larger]), width, 3, f"down{fine}")
+        level[fine] = convolution_unit(
+            layers.Add(name=f"down{fine}_add")([level[fine], larger]), width, 3, f"down{fine}"
+        )
     for fine, coarse in itertools.pairwise(strides):
         smaller = convolution_unit(level[fine], width, 3, f"up{coarse}_shrink", stride=2)
-        level[coarse] = convolution_unit(layers.Add(name=f"up{coarse}_add")([level[coarse], smaller]), width, 3, f"up{coarse}")
+        level[coarse] = convolution_unit(
+            layers.Add(name=f"up{coarse}_add")([level[coarse], smaller]), width, 3, f"up{coarse}"
+        )
     return level
 
 
 def convolution_unit(x: Any, width: int, kernel: int, name: str, stride: int = 1) -> Any:
-    """Convolution, batch norm, ReLU: `width` channels, a `kernel` square, layers called `name`_…."""
+    """Convolution, batch norm, ReLU: `width` channels, a `kernel` square,
+    layers called `name`_….
+    """
     return _norm(_convolution(width, kernel, name, stride)(x), name)
 
 
 def _convolution(width: int, kernel: int, name: str, stride: int = 1) -> layers.Conv2D:
     return layers.Conv2D(
-        width, kernel, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv"
+        width,
+        kernel,
+        stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
     )
 
 

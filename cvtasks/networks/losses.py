@@ -5,26 +5,32 @@ from typing import Any
 from keras import ops
 
 
-def segmentation_loss(target: Any, logits: Any, *, dice: float, class_weights: tuple[float, ...]) -> Any:
-    """Cross-entropy plus `dice` × (1 − mean soft Dice), one number a picture.
+def segmentation_loss(
+    target: Any, logits: Any, *, dice: float, class_weights: tuple[float, ...]
+) -> Any:
+    """Cross-entropy plus `dice` × (1 − mean soft Dice), one number an image.
 
-    The cross-entropy is the mean over the pixels that are not void, weighted by the true pixel's class. Soft Dice
-    (Milletari et al., "V-Net", 2016, equation 1, with plain sums below the line) is averaged over the classes that the
-    picture's truth holds.
+    The cross-entropy is the mean over the pixels that are not void, weighted by the true pixel's
+    class. Soft Dice (Milletari et al., "V-Net", 2016, equation 1, with plain sums below the line)
+    is averaged over the classes that the image's truth holds.
 
     Args:
         target: (batch, H, W, classes), one-hot; all zero where void.
         logits: (batch, H, W, classes).
 
     Returns:
-        (batch,) float32; zero for a picture that is all void.
+        (batch,) float32; zero for an image that is all void.
     """
     target, logits = ops.cast(target, "float32"), ops.cast(logits, "float32")
     log_share = ops.log_softmax(logits, axis=-1)
     weighted = (
-        target * ops.reshape(ops.convert_to_tensor(class_weights, "float32"), (1, 1, 1, -1)) if class_weights else target
+        target * ops.reshape(ops.convert_to_tensor(class_weights, "float32"), (1, 1, 1, -1))
+        if class_weights
+        else target
     )
-    entropy = -ops.sum(weighted * log_share, axis=(1, 2, 3)) / ops.maximum(ops.sum(weighted, axis=(1, 2, 3)), 1e-6)
+    entropy = -ops.sum(weighted * log_share, axis=(1, 2, 3)) / ops.maximum(
+        ops.sum(weighted, axis=(1, 2, 3)), 1e-6
+    )
     if not dice:
         return entropy
     seen = ops.sum(target, axis=-1, keepdims=True)  # (batch, H, W, 1): 0 where void

@@ -10,8 +10,9 @@ from keras import ops
 class Network(keras.Model):
     """A functional model whose loss sees targets and logits whole, each an array or a tree of them.
 
-    Keras' own `compile(loss=)` calls a loss for each output, squeezes a last axis of 1 where target and output differ in rank,
-    and casts the target: one class with auxiliary classifiers would be broadcast to a wrong loss, without a word.
+    Keras' own `compile(loss=)` calls a loss for each output, squeezes a last axis of 1 where target
+    and output differ in rank, and casts the target: one class with auxiliary classifiers would be
+    broadcast to a wrong loss, without a word.
     """
 
     _loss: Callable[[Any, Any], Any] | None = None
@@ -28,26 +29,37 @@ class Network(keras.Model):
 
         Args:
             loss: (targets, logits), whole, → (batch,); its mean is minimised.
-            after: called within the compiled step once the optimizer has made its own; may assign to the optimizer's variables.
+            after: called within the compiled step once the optimizer has made its own; may assign
+                to the optimizer's variables.
             jit_compile: True, False, or "auto" for where it pays.
         """
         super().compile(optimizer, jit_compile=jit_compile)
         self._loss, self._after = loss, after
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
     ) -> Any:
         """The mean over the batch, and what layers add to it."""
         if self._loss is None:
-            raise ValueError("a network must be compiled with its task's loss before it is trained.")
+            raise ValueError(
+                "a network must be compiled with its task's loss before it is trained."
+            )
         if sample_weight is not None:
             raise ValueError(
-                "a network's pictures count alike; got weights for them. Give the loss what it needs in its target."
+                "a network's images count alike; got weights for them. Give the loss what it needs "
+                "in its target."
             )
         return ops.mean(self._loss(y, y_pred)) + sum(map(ops.sum, self.losses))
 
     def train_step(self, *arguments: Any) -> Any:
-        """One step, with what comes after it. JAX hands over (state, data) and wants the new state; the others have (data)."""
+        """One step, with what comes after it. JAX hands over (state, data) and wants the new state;
+        the others have (data).
+        """
         done = super().train_step(*arguments)
         if self._after is None:
             return done
@@ -62,4 +74,9 @@ class Network(keras.Model):
         ]
         with keras.StatelessScope(state_mapping=known) as scope:
             self._after()
-        return logs, (trainable, non_trainable, [scope.get_current_value(v) for v in self.optimizer.variables], metrics)
+        return logs, (
+            trainable,
+            non_trainable,
+            [scope.get_current_value(v) for v in self.optimizer.variables],
+            metrics,
+        )

@@ -1,8 +1,9 @@
 """U-Net decoder over any backbone.
 
-Source: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation" (2015), figure 1.
-We differ: padded convolutions with batch norm, a backbone instead of the plain encoder, each skip reduced by a 1×1
-convolution to the width of its level before it is joined, and bilinear upsampling unless asked otherwise.
+Source: Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image
+Segmentation" (2015), figure 1. We differ: padded convolutions with batch norm, a backbone instead
+of the plain encoder, each skip reduced by a 1×1 convolution to the width of its level before it is
+joined, and bilinear upsampling unless asked otherwise.
 """
 
 from typing import Any
@@ -40,14 +41,18 @@ def unet(
     for stride, width in zip(strides[1:], channels, strict=False):
         name = f"decoder{stride}"
         x = _enlarge(x, at // stride, width, upsampling, name)
-        x = layers.Concatenate(name=f"{name}_join")([x, _unit(maps[stride], width, 1, f"{name}_skip")])
+        x = layers.Concatenate(name=f"{name}_join")(
+            [x, _unit(maps[stride], width, 1, f"{name}_skip")]
+        )
         for i in range(convolutions):
             x = _unit(x, width, 3, f"{name}_{i + 1}")
         at = stride
     if input_skip:
         x = _enlarge(x, at, input_skip, upsampling, "decoder1")
         pixels = layers.Rescaling(1 / 127.5, -1, name="decoder1_rescale")(image)
-        x = layers.Concatenate(name="decoder1_join")([x, _unit(pixels, input_skip, 3, "decoder1_skip")])
+        x = layers.Concatenate(name="decoder1_join")(
+            [x, _unit(pixels, input_skip, 3, "decoder1_skip")]
+        )
         x = _unit(x, input_skip, 3, "decoder1_1")
         at = 1
     logits = layers.Conv2D(classes, 1, dtype="float32", name="logits")(x)
@@ -57,9 +62,11 @@ def unet(
 
 
 class Enlarge(layers.Layer):
-    """Bilinear enlargement by a whole factor, edges repeated: (b, h, w, c) → (b, h · factor, w · factor, c).
+    """Bilinear enlargement by a whole factor, edges repeated: (b, h, w, c) → (b, h · factor, w ·
+    factor, c).
 
-    Keras' own cannot do it where the size changes from step to step (3.15 on TensorFlow); there it is worked out here.
+    Keras' own cannot do it where the size changes from step to step (3.15 on TensorFlow); there it
+    is worked out here.
     """
 
     def __init__(self, factor: int, **options: Any) -> None:
@@ -70,7 +77,9 @@ class Enlarge(layers.Layer):
         """Enlarge."""
         height, width = x.shape[1:3]
         if height and width:
-            return ops.image.resize(x, (height * self.factor, width * self.factor), interpolation="bilinear")
+            return ops.image.resize(
+                x, (height * self.factor, width * self.factor), interpolation="bilinear"
+            )
         return self._stretched(self._stretched(x, 1), 2)
 
     def compute_output_shape(self, shape: tuple) -> tuple:
@@ -81,7 +90,8 @@ class Enlarge(layers.Layer):
         """Along one axis: each value becomes `factor` values, on the lines to its neighbours."""
         every = [slice(None)] * 4
         first, last, head, tail = (
-            (*every[:axis], part, *every[axis + 1 :]) for part in (slice(1), slice(-1, None), slice(-1), slice(1, None))
+            (*every[:axis], part, *every[axis + 1 :])
+            for part in (slice(1), slice(-1, None), slice(-1), slice(1, None))
         )
         before = ops.concatenate([x[first], x[head]], axis=axis)
         after = ops.concatenate([x[tail], x[last]], axis=axis)
@@ -94,7 +104,14 @@ class Enlarge(layers.Layer):
 
 def _unit(x: Any, width: int, kernel: int, name: str) -> Any:
     """Convolution, batch norm, ReLU."""
-    x = layers.Conv2D(width, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv")(x)
+    x = layers.Conv2D(
+        width,
+        kernel,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
     x = layers.BatchNormalization(name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 

@@ -1,7 +1,8 @@
-"""What a task is: the contract between the numpy side (encode, decode, metric, draw) and the Keras side (head, loss).
+"""What a task is: the contract between the numpy side (encode, decode, metric, draw) and the Keras
+side (head, loss).
 
-The law of the house: `decode(encode(truth)) == truth`, and the task's metric calls it perfect. A target and the
-network's activated output live in the same space and have the same shape.
+The law of the house: `decode(encode(truth)) == truth`, and the task's metric calls it perfect. A
+target and the network's activated output live in the same space and have the same shape.
 """
 
 import math
@@ -15,7 +16,7 @@ import numpy as np
 
 from cvtasks.answers import A, Answer
 from cvtasks.errors import ModelError
-from cvtasks.letterbox import Letterbox
+from cvtasks.geometry.letterbox import Letterbox
 
 Classes = tuple[str, ...]
 
@@ -23,17 +24,20 @@ Counted = TypeVar("Counted", bound=Answer, contravariant=True)
 """What a metric counts: who counts any answer counts boxes too."""
 
 LITTLE = 0.05
-"""Score, from 0 to 1, above guessing that a network must reach to have learned more than next to nothing."""
+"""Score, from 0 to 1, above guessing that a network must reach to have learned more than next to
+nothing.
+"""
 
 
 class Top(Protocol):
     """The classifier that a backbone's paper gives it."""
 
     def __call__(self, classes: int, dropout: float, auxiliary: bool) -> list[Any]:
-        """Logits (batch, classes) float32; with `auxiliary` also those of the paper's further classifiers, for training.
+        """Logits (batch, classes) float32; with `auxiliary` also those of the paper's further
+        classifiers, for training.
 
         Raises:
-            ModelError: the backbone has no such classifier, or none for pictures of no fixed size.
+            ModelError: the backbone has no such classifier, or none for images of no fixed size.
         """
 
 
@@ -41,18 +45,23 @@ class Metric(Protocol[Counted]):
     """Sums over a data set. Knows nothing of networks."""
 
     def add(self, truth: Counted, prediction: Counted) -> None:
-        """Count one picture."""
+        """Count one image."""
 
     def result(self) -> dict[str, float]:
-        """Name of the standard → number from 0 to 1; the headline first. NaN where nothing was there to measure."""
+        """Name of the standard → number from 0 to 1; the headline first. NaN where nothing was
+        there to measure.
+        """
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Name of the class → the same for it alone."""
 
-    def figures(self, picture: Callable[[int], tuple[str, np.ndarray]]) -> Iterator[tuple[str, np.ndarray]]:
-        """Pictures that show the result: name of the file, perhaps in a folder, and (h, w, 3) uint8 RGB.
+    def figures(
+        self, image_of: Callable[[int], tuple[str, np.ndarray]]
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Images that show the result: name of the file, perhaps in a folder, and (h, w, 3) uint8
+        RGB.
 
-        `picture` gives name and image (h, w, 3) uint8 RGB of the nth picture that was added.
+        `image_of` gives name and image (h, w, 3) uint8 RGB of the nth image that was added.
         """
 
 
@@ -60,72 +69,93 @@ class Metric(Protocol[Counted]):
 class Task(ABC, Generic[A]):
     """A frozen dataclass whose fields are exactly the recipe's table of the task's name.
 
-    `classes` is always the recipe's list. Arrays have no batch axis on the numpy side and one on the Keras side.
+    `classes` is always the recipe's list. Arrays have no batch axis on the numpy side and one on
+    the Keras side.
 
     Attributes:
-        threshold: the least score, 0 to 1, of what is shown to a user who asks for no other; evaluation takes everything.
+        threshold: the least score, 0 to 1, of what is shown to a user who asks for no other;
+            evaluation takes everything.
     """
 
     name: ClassVar[str]
     answer: ClassVar[type[Answer]]
     files: ClassVar[tuple[str, ...]] = ()
-    """Kinds of files that `write` knows, beside those that every task has; they are saved unless asked otherwise."""
+    """Kinds of files that `write` knows, beside those that every task has; they are saved unless
+    asked otherwise.
+    """
     files_on_request: ClassVar[tuple[str, ...]] = ()
     """Further kinds that `write` knows; they are saved where they are asked for."""
 
     columns: ClassVar[tuple[str, ...]] = ()
-    """What `rows` calls the columns of a CSV file, in their order; they stand there too where no row does."""
+    """What `rows` calls the columns of a CSV file, in their order; they stand there too where no
+    row does.
+    """
 
     start: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Table → key → value that a new recipe for this task begins with, where the recipe's own defaults are not the best."""
+    """Table → key → value that a new recipe for this task begins with, where the recipe's own
+    defaults are not the best.
+    """
 
     start_size: ClassVar[int] = 320
     """Side of the canvas that a new recipe begins with."""
 
     aligned: ClassVar[bool] = True
-    """Whether the head needs feature maps that lie on the picture's grid: of exactly its size divided by their stride."""
+    """Whether the head needs feature maps that lie on the image's grid: of exactly its size divided
+    by their stride.
+    """
 
     mosaics: ClassVar[bool] = False
-    """Whether it can learn from several pictures joined to one."""
+    """Whether it can learn from several images joined to one."""
 
     threshold: float = 0.0
 
     @property
     def on_features(self) -> bool:
-        """Whether the head stands on the backbone's maps of features; if not, it is the classifier of the backbone's paper."""
+        """Whether the head stands on the backbone's maps of features; if not, it is the classifier
+        of the backbone's paper.
+        """
         return True
 
     @abstractmethod
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
-        """Raise ModelError where the classes, the backbone's strides or the task's own fields do not fit each other."""
+        """Raise ModelError where the classes, the backbone's strides or the task's own fields do
+        not fit each other.
+        """
 
     def check_bounds(self, bounds: Mapping[str, tuple[float, float]]) -> None:
         """Raise ModelError where a field's number is outside its (least, most)."""
         for field, (least, most) in bounds.items():
             value = getattr(self, field)
             if not least <= value <= most:
-                raise ModelError(f"`{self.name}.{field}` must be {least:g} to {most:g}; got {value:g}.")
+                raise ModelError(
+                    f"`{self.name}.{field}` must be {least:g} to {most:g}; got {value:g}."
+                )
 
     @classmethod
     def suited(cls, truths: Iterable[A]) -> dict[str, Any]:
-        """Values of the task's own table that a new recipe for data with such truths begins with."""
+        """Values of the task's own table that a new recipe for data with such truths
+        begins with.
+        """
         return {}
 
     # === numpy side ===
 
     def select(self, truth: A) -> A | None:
-        """What of a source's truth this task is about; None where it can make nothing of such a picture and leaves it out."""
+        """What of a source's truth this task is about; None where it can make nothing of such an
+        image and leaves it out.
+        """
         return truth
 
     @property
     def selection(self) -> str:
-        """The pictures that `select` keeps, in words; empty where it keeps all, as they are."""
+        """The images that `select` keeps, in words; empty where it keeps all, as they are."""
         return ""
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """A picture (h, w, 3) uint8 RGB as the network is to see it before it is fitted to the canvas; itself if it is so already.
+        """An image (h, w, 3) uint8 RGB as the network is to see it before it is fitted to the
+        canvas; itself if it is so already.
 
-        Done twice it is the same as once. The answer is in pixels of the picture as it was.
+        Done twice it is the same as once. The answer is in pixels of the image as it was.
         """
         return image
 
@@ -135,11 +165,15 @@ class Task(ABC, Generic[A]):
 
     @abstractmethod
     def encode(self, truth: A, letterbox: Letterbox) -> np.ndarray:
-        """Truth in pixels of the picture → target on the letterbox's canvas."""
+        """Truth in pixels of the image → target on the letterbox's canvas."""
 
     @abstractmethod
-    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> A:
-        """Activated output of the network (or a target) → prediction in pixels of the picture, without scores below `threshold`."""
+    def decode(
+        self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
+    ) -> A:
+        """Activated output of the network (or a target) → prediction in pixels of the image,
+        without scores below `threshold`.
+        """
 
     @abstractmethod
     def metric(self, classes: Classes) -> Metric[A]:
@@ -147,20 +181,26 @@ class Task(ABC, Generic[A]):
 
     @abstractmethod
     def tuned(self, metric: Metric[A]) -> "Task[A]":
-        """The task with what is better known after `metric` has seen the validation split; itself where that is nothing."""
+        """The task with what is better known after `metric` has seen the validation split; itself
+        where that is nothing.
+        """
 
     def learned(self, metric: Metric[A]) -> bool:
-        """Whether what `metric` has counted is better than what needs no learning, for one class at least.
+        """Whether what `metric` has counted is better than what needs no learning, for one class at
+        least.
 
-        True where nothing was there to measure. Measured by the first number of a class, of which guessing has next to nothing.
+        True where nothing was there to measure. Measured by the first number of a class, of which
+        guessing has next to nothing.
         """
         return any_above([next(iter(row.values())) for row in metric.per_class().values()], LITTLE)
 
     @abstractmethod
     def draw(self, image: np.ndarray, answer: A) -> np.ndarray:
-        """Return a new (h, w, 3) uint8 RGB picture with the answer drawn on it; `image` is left as it was.
+        """Return a new (h, w, 3) uint8 RGB image with the answer drawn on it; `image` is left as it
+        was.
 
-        Small pictures may be enlarged by a whole factor, the same for all of one size, so that words can be read.
+        Small images may be enlarged by a whole factor, the same for all of one size, so that words
+        can be read.
         """
 
     @abstractmethod
@@ -173,7 +213,9 @@ class Task(ABC, Generic[A]):
 
     @abstractmethod
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> A:
-        """The inverse of `record`; raises KeyError, TypeError or ValueError where the record is not one of this task."""
+        """The inverse of `record`; raises KeyError, TypeError or ValueError where the record is not
+        one of this task.
+        """
 
     @abstractmethod
     def rows(self, answer: A) -> list[dict[str, Any]]:
@@ -181,9 +223,10 @@ class Task(ABC, Generic[A]):
 
     @abstractmethod
     def write(self, kind: str, stem: Path, answer: A, source: str) -> Path:
-        """Write the answer as a `kind` of file beside `stem`, whole or not at all; returns the file.
+        """Write the answer as a `kind` of file beside `stem`, whole or not at all; returns the
+        file.
 
-        `source` is what the record calls the picture; some formats name it.
+        `source` is what the record calls the image; some formats name it.
         """
 
     @abstractmethod
@@ -194,7 +237,8 @@ class Task(ABC, Generic[A]):
 
     @abstractmethod
     def head(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
-        """The network's input and its feature maps by stride (KerasTensors) → logits (KerasTensor, float32).
+        """The network's input and its feature maps by stride (KerasTensors) → logits (KerasTensor,
+        float32).
 
         `top` builds what the backbone's paper puts on these maps to classify.
         """

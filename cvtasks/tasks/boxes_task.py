@@ -10,7 +10,7 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import did_you_mean
-from cvtasks.files import write_text
+from cvtasks.files.writing import write_text
 from cvtasks.tasks.base import Classes, Task, shortest
 
 
@@ -29,8 +29,14 @@ class BoxesTask(Task[Boxes], ABC):
     def rows(self, answer: Boxes) -> list[dict[str, Any]]:
         """One row for each object: `class`, `score`, `x1`, `y1`, `x2`, `y2` in pixels."""
         return [
-            {"class": name, "score": score, **dict(zip(("x1", "y1", "x2", "y2"), shortest(box), strict=True))}
-            for name, score, box in zip(answer.names, shortest(answer.scores), answer.xyxy, strict=True)
+            {
+                "class": name,
+                "score": score,
+                **dict(zip(("x1", "y1", "x2", "y2"), shortest(box), strict=True)),
+            }
+            for name, score, box in zip(
+                answer.names, shortest(answer.scores), answer.xyxy, strict=True
+            )
         ]
 
     def write(self, kind: str, stem: Path, answer: Boxes, source: str) -> Path:
@@ -38,7 +44,10 @@ class BoxesTask(Task[Boxes], ABC):
         if kind == "voc":
             from cvtasks.formats.voc import voc_xml
 
-            path, text = stem.with_name(f"{stem.name}.xml"), voc_xml(answer, PurePath(source).name, scores=True)
+            path, text = (
+                stem.with_name(f"{stem.name}.xml"),
+                voc_xml(answer, PurePath(source).name, scores=True),
+            )
         else:
             from cvtasks.formats.yolo import yolo_text
 
@@ -47,12 +56,16 @@ class BoxesTask(Task[Boxes], ABC):
         return path
 
     def record(self, answer: Boxes) -> dict[str, Any]:
-        """`boxes`: a list of `name`, `score` and `xyxy` in pixels, difficult objects and crowds left out."""
+        """`boxes`: a list of `name`, `score` and `xyxy` in pixels, difficult objects and crowds
+        left out.
+        """
         shown = answer.take(answer.counted)
         return {
             "boxes": [
                 {"name": name, "score": score, "xyxy": shortest(box)}
-                for name, score, box in zip(shown.names, shortest(shown.scores), shown.xyxy, strict=True)
+                for name, score, box in zip(
+                    shown.names, shortest(shown.scores), shown.xyxy, strict=True
+                )
             ]
         }
 
@@ -61,11 +74,15 @@ class BoxesTask(Task[Boxes], ABC):
         boxes = record["boxes"]
         size = record.get("height", 0), record.get("width", 0)
         if not all(type(side) is int and side >= 0 for side in size):
-            raise ValueError(f"`height` and `width` must be whole numbers of pixels; got {size[0]!r}, {size[1]!r}.")
+            raise ValueError(
+                f"`height` and `width` must be whole numbers of pixels; got {size[0]!r}, "
+                f"{size[1]!r}."
+            )
         for box in boxes:
             if box["name"] not in classes:
                 raise ValueError(
-                    f'every object must have a class of the model; "{box["name"]}" is none. {did_you_mean(box["name"], classes)}'
+                    f'every object must have a class of the model; "{box["name"]}" is none. '
+                    f"{did_you_mean(box['name'], classes)}"
                 )
         return Boxes.of(
             [box["xyxy"] for box in boxes],

@@ -1,4 +1,4 @@
-"""Classification: which class a picture shows, or which of several."""
+"""Classification: which class an image shows, or which of several."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from cvtasks.answers import Labels
-from cvtasks.drawing import draw_labels
+from cvtasks.drawing.annotate import draw_labels
 from cvtasks.errors import ModelError, did_you_mean
-from cvtasks.ink import centred
-from cvtasks.letterbox import Letterbox
+from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, Top, any_above, shortest
+from cvtasks.tasks.handwriting import centred
 
 IGNORED = -1.0
 """Stands in a target where a class neither helps nor hurts."""
@@ -32,22 +32,26 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 class Classify(Task[Labels]):
     """The recipe's table `[classify]`.
 
-    A target is (classes,): the share of each class in the truth, one for what is shown. Where a picture may show several,
-    `IGNORED` stands for a class whose objects are all difficult.
+    A target is (classes,): the share of each class in the truth, one for what is shown. Where an
+    image may show several, `IGNORED` stands for a class whose objects are all difficult.
 
     Attributes:
-        threshold: the least score, 0 to 1, of a class that is shown to a user who asks for no other; with many labels, training
-            ends by putting the one here that has the best F1 on the validation split.
-        labels: "one" class a picture, by a softmax, or "many", by a sigmoid each. With one, pictures that show none or several
-            of the recipe's classes are left out.
-        top: what stands on the feature maps: "pooled", the mean over the places of a class map, or the backbone's "own"
-            classifier, as its paper has it.
-        peak: weight of the class map's largest value beside its mean, where many things are in a picture; pooled only.
-        dropout: share of the features that training hides from the last layer, or from each dense layer of its own.
+        threshold: the least score, 0 to 1, of a class that is shown to a user who asks for no
+            other; with many labels, training ends by putting the one here that has the best F1 on
+            the validation split.
+        labels: "one" class an image, by a softmax, or "many", by a sigmoid each. With one, images
+            that show none or several of the recipe's classes are left out.
+        top: what stands on the feature maps: "pooled", the mean over the places of a class map, or
+            the backbone's "own" classifier, as its paper has it.
+        peak: weight of the class map's largest value beside its mean, where many things are in an
+            image; pooled only.
+        dropout: share of the features that training hides from the last layer, or from each dense
+            layer of its own.
         smoothing: share of the truth that is spread over all classes.
-        auxiliary: weight of the loss of each auxiliary classifier of the backbone; 0 for none. GoogLeNet's has 0.3.
-        picture: "whole", or "ink": one dark drawing on light paper or light on dark, prepared as MNIST's digits were
-            (`cvtasks.ink`).
+        auxiliary: weight of the loss of each auxiliary classifier of the backbone; 0 for none.
+            GoogLeNet's has 0.3.
+        picture: "whole", or "ink": one dark drawing on light paper or light on dark, prepared as
+            MNIST's digits were (`cvtasks.tasks.handwriting`).
     """
 
     name: ClassVar[str] = "classify"
@@ -72,7 +76,7 @@ class Classify(Task[Labels]):
 
     @classmethod
     def suited(cls, truths: Iterable[Labels]) -> dict[str, Any]:
-        """Many labels, if a picture shows none of the classes, or several."""
+        """Many labels, if an image shows none of the classes, or several."""
         one = all(len(truth.shown) == 1 for truth in truths)
         return {} if one else {"labels": "many"}
 
@@ -85,7 +89,10 @@ class Classify(Task[Labels]):
         """Raise ModelError where the classes or the fields do not fit each other."""
         least = 1 if self.labels == "many" else 2
         if len(classes) < least:
-            raise ModelError(f"classification with {self.labels} needs at least {least} classes; got {list(classes)}.")
+            raise ModelError(
+                f"classification with {self.labels} needs at least {least} classes; got "
+                f"{list(classes)}."
+            )
         self.check_bounds(_BOUNDS)
         for field, value, needed, other in (
             ("peak", self.peak, "top", "pooled"),
@@ -94,20 +101,23 @@ class Classify(Task[Labels]):
         ):
             if value and getattr(self, needed) != other:
                 raise ModelError(
-                    f'`classify.{field}` is for `classify.{needed} = "{other}"`; got "{getattr(self, needed)}". Change one of them.'
+                    f'`classify.{field}` is for `classify.{needed} = "{other}"`; got '
+                    f'"{getattr(self, needed)}". Change one of them.'
                 )
 
     @property
     def selection(self) -> str:
-        """Pictures of exactly one class, where one is to be learned."""
-        return "pictures that show exactly one of the classes" if self.labels == "one" else ""
+        """Images of exactly one class, where one is to be learned."""
+        return "images that show exactly one of the classes" if self.labels == "one" else ""
 
     def select(self, truth: Labels) -> Labels | None:
         """The truth, or None where one class is to be learned and it has none or several."""
         return truth if self.labels == "many" or len(truth.shown) == 1 else None
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """The picture, or the drawing on it as MNIST's digits are: light on dark, centred in 28×28."""
+        """The image, or the drawing on it as MNIST's digits are: light on dark,
+        centred in 28×28.
+        """
         return image if self.picture == "whole" else centred(image)
 
     def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
@@ -116,9 +126,15 @@ class Classify(Task[Labels]):
 
     def encode(self, truth: Labels, letterbox: Letterbox) -> np.ndarray:
         """Labels → (classes,) float32."""
-        return np.where(truth.difficult, np.float32(IGNORED), truth.scores) if self.labels == "many" else truth.scores.copy()
+        return (
+            np.where(truth.difficult, np.float32(IGNORED), truth.scores)
+            if self.labels == "many"
+            else truth.scores.copy()
+        )
 
-    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> Labels:
+    def decode(
+        self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
+    ) -> Labels:
         """(classes,) → Labels without scores below `threshold`."""
         scores = np.clip(output, 0, 1).astype(np.float32)
         scores[scores < threshold] = 0
@@ -129,33 +145,48 @@ class Classify(Task[Labels]):
         return AccuracyMetric(classes) if self.labels == "one" else MultiLabelMetric(classes)
 
     def tuned(self, metric: Metric[Labels]) -> "Classify":
-        """With the threshold at which mean F1 is best, where there are many labels and something was learned."""
+        """With the threshold at which mean F1 is best, where there are many labels and something
+        was learned.
+        """
         if not isinstance(metric, MultiLabelMetric) or not self.learned(metric):
             return self
         threshold, f1 = metric.best_threshold()
         return self if np.isnan(f1) else replace(self, threshold=threshold)
 
     def learned(self, metric: Metric[Labels]) -> bool:
-        """Whether the classes' mean accuracy is above that of a constant answer, or a class ranks better than chance."""
+        """Whether the classes' mean accuracy is above that of a constant answer, or a class ranks
+        better than chance.
+        """
         if isinstance(metric, MultiLabelMetric):
             return any_above(metric.gains(), LITTLE)
         rows = metric.per_class().values()
         recalls = [row["accuracy"] for row in rows if not np.isnan(row["accuracy"])]
-        return not recalls or float(np.mean(recalls)) >= (1 / len(recalls) + LITTLE if len(recalls) > 1 else LITTLE)
+        return not recalls or float(np.mean(recalls)) >= (
+            1 / len(recalls) + LITTLE if len(recalls) > 1 else LITTLE
+        )
 
     def draw(self, image: np.ndarray, answer: Labels) -> np.ndarray:
-        """The picture with a panel of the best classes; small pictures are enlarged so that it can be read."""
+        """The image with a panel of the best classes; small images are enlarged so that it can be
+        read.
+        """
         return draw_labels(image, answer)
 
     def keep(self, answer: Labels, names: Sequence[str]) -> Labels:
         """The answer without scores of other classes."""
         kept = np.array([name in names for name in answer.classes], bool)
-        return Labels(np.where(kept, answer.scores, np.float32(0)), answer.difficult, answer.classes)
+        return Labels(
+            np.where(kept, answer.scores, np.float32(0)), answer.difficult, answer.classes
+        )
 
     def record(self, answer: Labels) -> dict[str, Any]:
         """`labels`: a list of `name` and `score`, the best first."""
         scores = shortest(answer.scores[answer.shown])
-        return {"labels": [{"name": name, "score": score} for name, score in zip(answer.names, scores, strict=True)]}
+        return {
+            "labels": [
+                {"name": name, "score": score}
+                for name, score in zip(answer.names, scores, strict=True)
+            ]
+        }
 
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Labels:
         """Labels of a record; what it does not name has a score of 0."""
@@ -163,14 +194,18 @@ class Classify(Task[Labels]):
         for label in record["labels"]:
             if label["name"] not in classes:
                 raise ValueError(
-                    f'every label must be a class of the model; "{label["name"]}" is none. {did_you_mean(label["name"], classes)}'
+                    f'every label must be a class of the model; "{label["name"]}" is none. '
+                    f"{did_you_mean(label['name'], classes)}"
                 )
             scores[classes.index(label["name"])] = label["score"]
         return Labels(scores, np.zeros(len(classes), bool), classes)
 
     def rows(self, answer: Labels) -> list[dict[str, Any]]:
         """One row for each class with a score: `class`, `score`."""
-        return [{"class": label["name"], "score": label["score"]} for label in self.record(answer)["labels"]]
+        return [
+            {"class": label["name"], "score": label["score"]}
+            for label in self.record(answer)["labels"]
+        ]
 
     def write(self, kind: str, stem: Path, answer: Labels, source: str) -> Path:
         """Never: classification has no files of its own."""
@@ -182,7 +217,9 @@ class Classify(Task[Labels]):
         return ", ".join(best) or "no class is sure enough"
 
     def head(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
-        """Logits (batch, classes), or (batch, classifiers, classes) with auxiliary ones; float32."""
+        """Logits (batch, classes), or (batch, classifiers, classes) with auxiliary ones;
+        float32.
+        """
         if self.top == "own":
             logits = top(len(classes), self.dropout, self.auxiliary > 0)
             if len(logits) == 1:
@@ -190,7 +227,7 @@ class Classify(Task[Labels]):
             from keras import ops
 
             return ops.stack(logits, axis=1)
-        from cvtasks.networks.classifier import pooled
+        from cvtasks.networks.pooled_head import pooled
 
         return pooled(maps[max(maps)], classes=len(classes), dropout=self.dropout, peak=self.peak)
 
@@ -198,13 +235,19 @@ class Classify(Task[Labels]):
         """Softmax, or sigmoid, of the main classifier's logits."""
         from keras import ops
 
-        from cvtasks.networks.classifier import main_logits
+        from cvtasks.networks.pooled_head import main_logits
 
-        return ops.softmax(main_logits(logits), axis=-1) if self.labels == "one" else ops.sigmoid(main_logits(logits))
+        return (
+            ops.softmax(main_logits(logits), axis=-1)
+            if self.labels == "one"
+            else ops.sigmoid(main_logits(logits))
+        )
 
     def loss(self, target: Any, logits: Any) -> Any:
-        """Cross-entropy; see `cvtasks.networks.classifier`."""
-        from cvtasks.networks.classifier import classification_loss
+        """Cross-entropy; see `cvtasks.networks.pooled_head`."""
+        from cvtasks.networks.pooled_head import classification_loss
 
         many = self.labels == "many"
-        return classification_loss(target, logits, many=many, smoothing=self.smoothing, auxiliary=self.auxiliary)
+        return classification_loss(
+            target, logits, many=many, smoothing=self.smoothing, auxiliary=self.auxiliary
+        )

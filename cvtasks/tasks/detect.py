@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.boxes import areas, clip, nms
-from cvtasks.drawing import draw_boxes
+from cvtasks.drawing.annotate import draw_boxes
 from cvtasks.errors import ModelError
-from cvtasks.letterbox import Letterbox
+from cvtasks.geometry.boxes import areas, clip, nms
+from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.metrics.detection import BoxesMetric
+from cvtasks.tasks.assignment import assign, cells
 from cvtasks.tasks.base import Classes, Metric, Top
 from cvtasks.tasks.boxes_task import BoxesTask
-from cvtasks.tasks.cells import assign, cells
 
 IGNORED = -1.0
 """Stands in a target's scores where a cell looks at something that neither helps nor hurts."""
@@ -38,19 +38,23 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 class Detect(BoxesTask):
     """The recipe's table `[detect]`.
 
-    A target is (cells, 4 + classes): the distances from the cell's centre to the left, top, right and bottom edge of its
-    object, in strides of the cell, and a score for each class. Cells come map by map, the finest first, row by row.
+    A target is (cells, 4 + classes): the distances from the cell's centre to the left, top, right
+    and bottom edge of its object, in strides of the cell, and a score for each class. Cells come
+    map by map, the finest first, row by row.
 
     Attributes:
-        threshold: the least score, 0 to 1, of an object that is shown to a user who asks for no other; training ends by
-            putting the one here that has the best F1 on the validation split.
-        strides: of the feature maps that objects are looked for on, finest first; the last is the backbone's coarsest.
-        scale: side of the object that a cell expects, in strides; decides which map learns which sizes.
+        threshold: the least score, 0 to 1, of an object that is shown to a user who asks for no
+            other; training ends by putting the one here that has the best F1 on the validation
+            split.
+        strides: of the feature maps that objects are looked for on, finest first; the last is the
+            backbone's coarsest.
+        scale: side of the object that a cell expects, in strides; decides which map learns which
+            sizes.
         width: channels of the feature pyramid and of the head.
         depth: 3×3 convolutions of the head before its last one, for boxes and for classes each.
         box_weight: weight of the boxes' loss beside the scores', above 0.
         nms: IoU, 0 to 1, from which on a better box of the same class suppresses another.
-        most: objects of a picture, at most.
+        most: objects of an image, at most.
         floor: score below which evaluation leaves an object out, for speed.
     """
 
@@ -73,25 +77,32 @@ class Detect(BoxesTask):
     floor: float = 0.005
 
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
-        """Raise ModelError where the classes, the backbone's strides or the fields do not fit each other."""
+        """Raise ModelError where the classes, the backbone's strides or the fields do not fit each
+        other.
+        """
         if not classes:
-            raise ModelError("detection needs at least one class; got none. Name them in the recipe's `classes`.")
+            raise ModelError(
+                "detection needs at least one class; got none. Name them in the recipe's `classes`."
+            )
         fitting = [tuple(strides[first:]) for first in range(len(strides))]
         if self.strides not in fitting:
             raise ModelError(
-                f"`detect.strides` must be the backbone's last ones, such as {list(strides[-3:])}; got {list(self.strides)}."
+                f"`detect.strides` must be the backbone's last ones, such as {list(strides[-3:])}; "
+                f"got {list(self.strides)}."
             )
         self.check_bounds(_BOUNDS)
 
     def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
         """(cells, 4 + classes)."""
-        return sum((canvas[0] // stride) * (canvas[1] // stride) for stride in self.strides), 4 + len(classes)
+        return sum(
+            (canvas[0] // stride) * (canvas[1] // stride) for stride in self.strides
+        ), 4 + len(classes)
 
     def encode(self, truth: Boxes, letterbox: Letterbox) -> np.ndarray:
         """Boxes → (cells, 4 + classes) float32.
 
-        The cells of an object hold its distances and a one for its class. A cell within a difficult object or a crowd that
-        no other object claims is `IGNORED` in every class; all else is zero.
+        The cells of an object hold its distances and a one for its class. A cell within a difficult
+        object or a crowd that no other object claims is `IGNORED` in every class; all else is zero.
         """
         centres, sizes = cells(letterbox.canvas, self.strides)
         target = np.zeros((len(centres), 4 + len(truth.classes)), np.float32)
@@ -103,20 +114,30 @@ class Detect(BoxesTask):
         held = np.flatnonzero(owner >= 0)
         box, centre, size = counted[owner[held]], centres[held], sizes[held]
         target[held, :4] = np.concatenate([centre - box[:, :2], box[:, 2:] - centre], axis=1) / size
-        target[held, 4:] = np.eye(len(truth.classes), dtype=np.float32)[truth.labels[truth.counted][owner[held]]]
+        target[held, 4:] = np.eye(len(truth.classes), dtype=np.float32)[
+            truth.labels[truth.counted][owner[held]]
+        ]
         return target
 
-    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> Boxes:
-        """(cells, 4 + classes) → Boxes, best score first; those that a better one of their class covers are left out."""
+    def decode(
+        self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
+    ) -> Boxes:
+        """(cells, 4 + classes) → Boxes, best score first; those that a better one of their class
+        covers are left out.
+        """
         scores = output[:, 4:]
-        found = np.flatnonzero(scores >= max(threshold, self.floor))  # a flat search: the quickest over rows of a few numbers
+        found = np.flatnonzero(
+            scores >= max(threshold, self.floor)
+        )  # a flat search: the quickest over rows of a few numbers
         if len(found) > _CANDIDATES:
             values = scores.reshape(-1)[found]
             found = np.sort(found[np.argpartition(-values, _CANDIDATES)[:_CANDIDATES]])
         cell, label = np.divmod(found, len(classes))
         centres, sizes = cells(letterbox.canvas, self.strides)
         edges = output[cell, :4] * sizes[cell]
-        placed = np.concatenate([centres[cell] - edges[:, :2], centres[cell] + edges[:, 2:]], axis=1)
+        placed = np.concatenate(
+            [centres[cell] - edges[:, :2], centres[cell] + edges[:, 2:]], axis=1
+        )
         xyxy = clip(letterbox.boxes_back(placed), letterbox.size)
         score = scores[cell, label]
         real = np.flatnonzero(areas(xyxy) > 0)
@@ -128,21 +149,30 @@ class Detect(BoxesTask):
         return BoxesMetric(classes)
 
     def tuned(self, metric: Metric[Boxes]) -> "Detect":
-        """With the threshold at which mean F1 is best; itself where next to nothing was learned, as nothing is worth showing then."""
+        """With the threshold at which mean F1 is best; itself where next to nothing was learned, as
+        nothing is worth showing then.
+        """
         if not isinstance(metric, BoxesMetric):
             raise TypeError(f"a detector is tuned by a BoxesMetric; got {type(metric).__name__}.")
         threshold, f1 = metric.best_threshold()
-        return self if math.isnan(f1) or not self.learned(metric) else replace(self, threshold=threshold)
+        return (
+            self
+            if math.isnan(f1) or not self.learned(metric)
+            else replace(self, threshold=threshold)
+        )
 
     def draw(self, image: np.ndarray, answer: Boxes) -> np.ndarray:
-        """The picture with a coloured, labelled box around every object."""
+        """The image with a coloured, labelled box around every object."""
         return draw_boxes(image, answer)
 
     def summary(self, answer: Boxes) -> str:
         """How many objects of each class, the most frequent first."""
         counts = {name: answer.names.count(name) for name in answer.names}
         many = sorted(counts.items(), key=lambda item: -item[1])
-        return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in many) or "nothing"
+        return (
+            ", ".join(f"{count} × {name}" if count > 1 else name for name, count in many)
+            or "nothing"
+        )
 
     def head(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, cells, 4 + classes) float32."""
@@ -152,7 +182,9 @@ class Detect(BoxesTask):
         return detector(chosen, classes=len(classes), width=self.width, depth=self.depth)
 
     def activate(self, logits: Any) -> Any:
-        """Offsets of centres and logarithms of sizes → distances; logits of classes → scores by a sigmoid."""
+        """Offsets of centres and logarithms of sizes → distances; logits of classes → scores by a
+        sigmoid.
+        """
         from cvtasks.networks.detector import activate
 
         return activate(logits, scale=self.scale)

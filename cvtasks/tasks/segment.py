@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from cvtasks.answers import VOID, Mask
-from cvtasks.drawing import draw_mask, voc_palette
+from cvtasks.drawing.annotate import draw_mask, voc_palette
 from cvtasks.errors import ModelError
-from cvtasks.letterbox import Letterbox
-from cvtasks.media.pictures import write_mask
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.geometry.rle import decode_rle, encode_rle
+from cvtasks.media.images import write_mask
 from cvtasks.metrics.segmentation import MaskMetric
-from cvtasks.rle import decode_rle, encode_rle
 from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, Top, any_above
 
 _BOUNDS: dict[str, tuple[float, float]] = {
@@ -35,12 +35,15 @@ class Segment(Task[Mask]):
     """The recipe's table `[segment]`.
 
     Attributes:
-        threshold: share of its pixel's score, 0 to 1, below which the best class becomes background; 0 for never.
-        channels: width of the decoder at strides 16, 8, 4, 2, as many as the decoder has levels; after the last the
-            logits are enlarged to the input's resolution.
+        threshold: share of its pixel's score, 0 to 1, below which the best class becomes
+            background; 0 for never.
+        channels: width of the decoder at strides 16, 8, 4, 2, as many as the decoder has levels;
+            after the last the logits are enlarged to the input's resolution.
         convolutions: 3×3 convolutions at each level of the decoder.
-        upsampling: "bilinear", or "transposed" (a learned 2×2 transposed convolution, the lectures' deconvolution).
-        input_skip: width of one more level at the input's own resolution, fed with the picture; 0 for none.
+        upsampling: "bilinear", or "transposed" (a learned 2×2 transposed convolution, the lectures'
+            deconvolution).
+        input_skip: width of one more level at the input's own resolution, fed with the image; 0 for
+            none.
         dropout: share of the coarsest map's channels that is dropped in training, 0 to below 1.
         dice: weight of the Dice loss beside the cross-entropy, at least 0.
         class_weights: one factor a class for the cross-entropy; empty for equal weights.
@@ -65,7 +68,9 @@ class Segment(Task[Mask]):
     class_weights: tuple[float, ...] = ()
 
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
-        """Raise ModelError where the classes, the backbone's strides or the fields do not fit each other."""
+        """Raise ModelError where the classes, the backbone's strides or the fields do not fit each
+        other.
+        """
         if not 2 <= len(classes) <= VOID:
             raise ModelError(
                 f"segmentation needs 2 to {VOID} classes, background first; got {len(classes)}. "
@@ -74,24 +79,31 @@ class Segment(Task[Mask]):
         levels = len(strides) - 1
         if not 1 <= len(self.channels) <= levels:
             raise ModelError(
-                f"`segment.channels` must hold 1 to {levels} widths, one a stride from {strides[-2]} down; "
+                f"`segment.channels` must hold 1 to {levels} widths, one a stride from "
+                f"{strides[-2]} down; "
                 f"got {len(self.channels)}."
             )
         if self.input_skip and len(self.channels) != levels:
             raise ModelError(
-                f"`segment.input_skip` continues a decoder that reaches stride {strides[0]}, with {levels} widths in "
-                f"`segment.channels`; got {len(self.channels)}. Add the missing ones or set `segment.input_skip = 0`."
+                f"`segment.input_skip` continues a decoder that reaches stride {strides[0]}, with "
+                f"{levels} widths in "
+                f"`segment.channels`; got {len(self.channels)}. Add the missing ones or set "
+                "`segment.input_skip = 0`."
             )
         for field, values in (("channels", self.channels), ("class_weights", self.class_weights)):
             if any(value <= 0 for value in values):
-                raise ModelError(f"`segment.{field}` must hold numbers above 0; got {list(values)}.")
+                raise ModelError(
+                    f"`segment.{field}` must hold numbers above 0; got {list(values)}."
+                )
         if max(*self.channels, self.input_skip) > MOST_CHANNELS:
             raise ModelError(
-                f"`segment.channels` and `segment.input_skip` must be at most {MOST_CHANNELS}; got {[*self.channels, self.input_skip]}."
+                f"`segment.channels` and `segment.input_skip` must be at most {MOST_CHANNELS}; got "
+                f"{[*self.channels, self.input_skip]}."
             )
         if self.class_weights and len(self.class_weights) != len(classes):
             raise ModelError(
-                f"`segment.class_weights` must be empty or hold one number for each of the {len(classes)} classes; "
+                "`segment.class_weights` must be empty or hold one number for each of the "
+                f"{len(classes)} classes; "
                 f"got {len(self.class_weights)}."
             )
         self.check_bounds(_BOUNDS)
@@ -101,25 +113,34 @@ class Segment(Task[Mask]):
         return *canvas, len(classes)
 
     def encode(self, truth: Mask, letterbox: Letterbox) -> np.ndarray:
-        """Mask → (H, W, classes) uint8, one-hot; all zero where the truth is void or the canvas is empty."""
+        """Mask → (H, W, classes) uint8, one-hot; all zero where the truth is void or the canvas is
+        empty.
+        """
         rows = np.zeros((256, len(truth.classes)), np.uint8)
         np.fill_diagonal(rows, 1)
         return rows[letterbox.ids(truth.ids, fill=VOID)]
 
-    def decode(self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0) -> Mask:
-        """(H, W, classes) → Mask of the picture's own size: the scores are resized (bilinear), then the best one wins.
+    def decode(
+        self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
+    ) -> Mask:
+        """(H, W, classes) → Mask of the image's own size: the scores are resized (bilinear), then
+        the best one wins.
 
-        Where no class has any score, as in a target's void, the answer is void; where the best one has less than
-        `threshold`, background.
+        Where no class has any score, as in a target's void, the answer is void; where the best one
+        has less than `threshold`, background.
         """
         height, width = letterbox.size
         best: np.ndarray = np.zeros((height, width), np.float32)
         ids: np.ndarray = np.zeros((height, width), np.uint8)
         inside = letterbox.cut(output)
-        for index in range(len(classes)):  # OpenCV, one plane at a time: much quicker than an argmax over the last axis
+        for index in range(
+            len(classes)
+        ):  # OpenCV, one plane at a time: much quicker than an argmax over the last axis
             plane: np.ndarray = np.ascontiguousarray(inside[..., index], np.float32)
             if cv2.minMaxLoc(plane)[1] < 0.999 / len(classes):
-                continue  # the scores of a pixel add up to 1, so a class that stays below its share wins nowhere
+                # the scores of a pixel add up to 1, so a class that stays below its share wins
+                # nowhere
+                continue
             if plane.shape != (height, width):
                 plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
             ids = cv2.copyTo(np.full_like(ids, index), cv2.compare(plane, best, cv2.CMP_GT), ids)
@@ -143,18 +164,27 @@ class Segment(Task[Mask]):
         return any_above([row["IoU"] for row in list(metric.per_class().values())[1:]], LITTLE)
 
     def draw(self, image: np.ndarray, answer: Mask) -> np.ndarray:
-        """The picture under a translucent mask in the VOC colours, with a legend of the classes found."""
+        """The image under a translucent mask in the VOC colours, with a legend of the classes
+        found.
+        """
         return draw_mask(image, answer)
 
     def keep(self, answer: Mask, names: Sequence[str]) -> Mask:
         """The mask with every other class turned into background."""
         kept = [i for i, name in enumerate(answer.classes) if name in names]
-        return Mask(np.where(np.isin(answer.ids, [*kept, VOID]), answer.ids, 0).astype(np.uint8), answer.classes)
+        return Mask(
+            np.where(np.isin(answer.ids, [*kept, VOID]), answer.ids, 0).astype(np.uint8),
+            answer.classes,
+        )
 
     def rows(self, answer: Mask) -> list[dict[str, Any]]:
         """One row for each class that is present: `class`, `pixels`, `share`."""
         counts = zip(answer.classes, answer.counts().tolist(), strict=True)
-        return [{"class": name, "pixels": n, "share": round(n / answer.ids.size, 6)} for name, n in counts if n]
+        return [
+            {"class": name, "pixels": n, "share": round(n / answer.ids.size, 6)}
+            for name, n in counts
+            if n
+        ]
 
     def write(self, kind: str, stem: Path, answer: Mask, source: str) -> Path:
         """`mask`: an indexed PNG of the ids with the VOC palette."""
@@ -163,16 +193,37 @@ class Segment(Task[Mask]):
         return path
 
     def record(self, answer: Mask) -> dict[str, Any]:
-        """`mask`: `size`, `shares` (class → share of the pixels) and `rle` (class → COCO compressed run lengths)."""
+        """`mask`: `size`, `shares` (class → share of the pixels) and `rle` (class → COCO compressed
+        run lengths).
+        """
         present = answer.shares()
-        rle = {name: encode_rle(answer.ids == i) for i, name in enumerate(answer.classes) if i and name in present}
-        return {"mask": {"size": list(answer.size), "shares": {k: round(v, 6) for k, v in present.items()}, "rle": rle}}
+        rle = {
+            name: encode_rle(answer.ids == i)
+            for i, name in enumerate(answer.classes)
+            if i and name in present
+        }
+        return {
+            "mask": {
+                "size": list(answer.size),
+                "shares": {k: round(v, 6) for k, v in present.items()},
+                "rle": rle,
+            }
+        }
 
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Mask:
         """Mask of a record; pixels that no run covers are background."""
         height, width = record["mask"]["size"]
-        if not (type(height) is int and type(width) is int and height > 0 and width > 0 and height * width <= 50_000_000):
-            raise ValueError(f"`size` must be the height and width of a picture in pixels; got {height!r}, {width!r}.")
+        if not (
+            type(height) is int
+            and type(width) is int
+            and height > 0
+            and width > 0
+            and height * width <= 50_000_000
+        ):
+            raise ValueError(
+                f"`size` must be the height and width of an image in pixels; got {height!r}, "
+                f"{width!r}."
+            )
         ids = np.zeros((height, width), np.uint8)
         for name, rle in record["mask"]["rle"].items():
             ids[decode_rle(rle)] = classes.index(name)
@@ -181,7 +232,9 @@ class Segment(Task[Mask]):
     def summary(self, answer: Mask) -> str:
         """Foreground classes and their shares, the largest first."""
         background = answer.classes[0]
-        found = sorted(((s, n) for n, s in answer.shares().items() if n != background), reverse=True)
+        found = sorted(
+            ((s, n) for n, s in answer.shares().items() if n != background), reverse=True
+        )
         return ", ".join(f"{name} {share:.1%}" for share, name in found) or f"only {background}"
 
     def head(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
@@ -206,7 +259,9 @@ class Segment(Task[Mask]):
         return ops.softmax(logits, axis=-1)
 
     def loss(self, target: Any, logits: Any) -> Any:
-        """Cross-entropy of the pixels that are not void, plus `dice` times one minus the mean soft Dice."""
+        """Cross-entropy of the pixels that are not void, plus `dice` times one minus the mean soft
+        Dice.
+        """
         from cvtasks.networks.losses import segmentation_loss
 
         return segmentation_loss(target, logits, dice=self.dice, class_weights=self.class_weights)

@@ -1,1 +1,1 @@
-"""Why a network answered as it did: maps over the picture, and checks of them."""
+"""Why a network answered as it did: maps over the image, and checks of them."""

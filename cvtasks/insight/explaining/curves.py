@@ -1,4 +1,6 @@
-"""Deletion and insertion: does the score fall as the pixels that are said to matter go, and rise as they come?"""
+"""Deletion and insertion: does the score fall as the pixels that are said to matter go, and rise as
+they come?
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,11 +8,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cvtasks.figures import written
+from cvtasks.drawing.plots import written
 from cvtasks.insight.explaining.explainer import Explainer, Scene
 from cvtasks.insight.explaining.targets import Target, probability
 
-_BLUR = 20  # parts of the canvas' longer side that one standard deviation of the blurred start takes
+_BLUR = (
+    20  # parts of the canvas' longer side that one standard deviation of the blurred start takes
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +22,7 @@ class Curves:
     """The target's probability as pixels go and come, the most important first.
 
     Attributes:
-        shares: (n,) share of the picture's pixels that have been changed, from 0 to 1.
+        shares: (n,) share of the image's pixels that have been changed, from 0 to 1.
         deletion: (n,) probability with that share taken away; a good map lets it fall early.
         insertion: (n,) probability with that share put in; a good map lets it rise early.
     """
@@ -38,15 +42,18 @@ class Curves:
         return _area(self.shares, self.insertion)
 
 
-def curves(explainer: Explainer, scene: Scene, target: Target, on_canvas: np.ndarray, steps: int = 20) -> Curves:
-    """Delete and insert the picture's pixels in the order of a map.
+def curves(
+    explainer: Explainer, scene: Scene, target: Target, on_canvas: np.ndarray, steps: int = 20
+) -> Curves:
+    """Delete and insert the image's pixels in the order of a map.
 
-    Petsiuk, Das and Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models", 2018, section 4.2 and
-    algorithm 1 of its appendix: what is deleted becomes blank, and insertion starts from the blurred picture.
+    Petsiuk, Das and Saenko, "RISE: Randomized Input Sampling for Explanation of Black-box Models",
+    2018, section 4.2 and algorithm 1 of its appendix: what is deleted becomes blank, and insertion
+    starts from the blurred image.
 
     Args:
         on_canvas: (H, W) the map; pixels of one value come row by row.
-        steps: equal shares of the picture that are changed one after the other.
+        steps: equal shares of the image that are changed one after the other.
     """
     top, left, height, width = scene.letterbox.window
     inside = np.zeros(on_canvas.shape, bool)
@@ -56,7 +63,9 @@ def curves(explainer: Explainer, scene: Scene, target: Target, on_canvas: np.nda
     ends = np.round(np.linspace(0, len(order), steps + 1)).astype(int)
     blank = np.full_like(scene.canvas, explainer.blank)
     blurred = np.where(
-        inside[..., None], cv2.GaussianBlur(scene.canvas, (0, 0), max(scene.canvas.shape) / _BLUR), scene.canvas
+        inside[..., None],
+        cv2.GaussianBlur(scene.canvas, (0, 0), max(scene.canvas.shape) / _BLUR),
+        scene.canvas,
     )
 
     def mixed(ground: np.ndarray, figure: np.ndarray) -> Iterator[np.ndarray]:
@@ -66,7 +75,10 @@ def curves(explainer: Explainer, scene: Scene, target: Target, on_canvas: np.nda
             yield step.reshape(ground.shape)
 
     pick = probability(explainer.task, target)
-    deletion, insertion = (explainer.many(pick, mixed(*pair)) for pair in ((scene.canvas, blank), (blurred, scene.canvas)))
+    deletion, insertion = (
+        explainer.many(pick, mixed(*pair))
+        for pair in ((scene.canvas, blank), (blurred, scene.canvas))
+    )
     return Curves(ends / len(order), deletion, insertion)
 
 
@@ -83,8 +95,16 @@ def curves_figure(found: Mapping[str, Curves], title: str) -> np.ndarray:
     for axes, (kind, across, good) in zip(figure.subplots(1, 2), drawings, strict=True):
         for method, own in found.items():
             area = getattr(own, f"{kind}_auc")
-            axes.plot(own.shares, getattr(own, kind), label=f"{method}: area {area:.3f}", linewidth=1.8)
-        axes.set(xlabel=across, ylabel="probability of the target", title=f"{kind} ({good})", xlim=(0, 1), ylim=(0, 1.02))
+            axes.plot(
+                own.shares, getattr(own, kind), label=f"{method}: area {area:.3f}", linewidth=1.8
+            )
+        axes.set(
+            xlabel=across,
+            ylabel="probability of the target",
+            title=f"{kind} ({good})",
+            xlim=(0, 1),
+            ylim=(0, 1.02),
+        )
         axes.grid(alpha=0.3)
         axes.legend(fontsize=9)
     figure.suptitle(written(title))

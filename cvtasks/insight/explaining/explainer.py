@@ -1,4 +1,6 @@
-"""What every explanation starts from: a network that ends in logits, and a picture as the network sees it."""
+"""What every explanation starts from: a network that ends in logits, and an image as the network
+sees it.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,37 +12,37 @@ import keras
 import numpy as np
 
 from cvtasks.answers import Answer
+from cvtasks.engines.predict import least_score
 from cvtasks.errors import UsageError
-from cvtasks.inference import least_score
-from cvtasks.insight.rectified import Rule, rectify, without_end
-from cvtasks.insight.taps import Unfolded, cut_at
-from cvtasks.insight.units.places import Axes, axes_of, canvas_of
-from cvtasks.letterbox import GREY, Letterbox
+from cvtasks.geometry.letterbox import GREY, Letterbox
+from cvtasks.insight.relu_rules import Rule, rectify, without_end
+from cvtasks.insight.unfold import Unfolded, cut_at
+from cvtasks.insight.units.map_geometry import Axes, axes_of, canvas_of
 from cvtasks.model import check_files, load_network
 from cvtasks.networks.build import backbone_of
-from cvtasks.recipe import read_recipe
+from cvtasks.recipe.recipe import read_recipe
 from cvtasks.tasks import Task
 from cvtasks.tasks.classify import Classify
 from cvtasks.zoo import RECIPE, model_folder
 
 BATCH = 16
-"""Pictures that go through the network at a time, where there are many."""
+"""Images that go through the network at a time, where there are many."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A picture, and what the network says to it.
+    """An image, and what the network says to it.
 
     Attributes:
-        picture: (h, w, 3) uint8 RGB, as the task prepares it; maps are in its pixels.
+        image: (h, w, 3) uint8 RGB, as the task prepares it; maps are in its pixels.
         letterbox: its place on the canvas.
         canvas: (H, W, 3) float32, 0 to 255: what the network sees.
         logits: of the network, without a batch axis, float32.
         output: the logits, activated.
-        answer: in pixels of the picture.
+        answer: in pixels of the image.
     """
 
-    picture: np.ndarray
+    image: np.ndarray
     letterbox: Letterbox
     canvas: np.ndarray
     logits: np.ndarray
@@ -52,7 +54,8 @@ class Explainer:
     """A network that is asked for reasons. What has to be built for that is built once and kept.
 
     Args:
-        network: with one input (batch, H, W, 3), 0 to 255, of a fixed size; a softmax or sigmoid at its end is taken off.
+        network: with one input (batch, H, W, 3), 0 to 255, of a fixed size; a softmax or sigmoid at
+            its end is taken off.
         task: what the logits mean.
         classes: their names.
         name: what it is called.
@@ -61,7 +64,9 @@ class Explainer:
         UsageError: the network is no graph of layers, or its input has no fixed size.
     """
 
-    def __init__(self, network: keras.Model, task: Task, classes: tuple[str, ...], name: str = "") -> None:
+    def __init__(
+        self, network: keras.Model, task: Task, classes: tuple[str, ...], name: str = ""
+    ) -> None:
         self.task, self.classes, self.name = task, classes, name or network.name
         self.unfolded: Unfolded = without_end(network)[0]
         self.canvas = canvas_of(network)
@@ -71,14 +76,17 @@ class Explainer:
         self._axes: dict[str, Axes] = {}
 
     @classmethod
-    def of(cls, model: "str | Path | keras.Model | Explainer", classes: tuple[str, ...] = ()) -> "Explainer":
+    def of(
+        cls, model: "str | Path | keras.Model | Explainer", classes: tuple[str, ...] = ()
+    ) -> "Explainer":
         """The explainer of a model of the zoo, of a model folder, or of a classifier in Keras.
 
         Args:
             classes: the names of a Keras classifier's outputs; "0", "1", … by default.
 
         Raises:
-            ModelError: no such model. UsageError: a Keras model that is no classifier (batch, classes).
+            ModelError: no such model. UsageError: a Keras model that is no classifier (batch,
+                classes).
         """
         if isinstance(model, Explainer):
             return model
@@ -94,12 +102,15 @@ class Explainer:
         shape = getattr(network, "output_shape", None)
         if not isinstance(shape, tuple) or len(shape) != 2:
             raise UsageError(
-                f"a Keras model without a recipe must be a classifier, whose output is (batch, classes); got {shape}. "
+                "a Keras model without a recipe must be a classifier, whose output is (batch, "
+                f"classes); got {shape}. "
                 "For other tasks give Explainer(network, task, classes)."
             )
         names = tuple(classes) or tuple(map(str, range(shape[1])))
         if len(names) != shape[1]:
-            raise UsageError(f"`classes` must name the {shape[1]} outputs of the network; got {len(names)}.")
+            raise UsageError(
+                f"`classes` must name the {shape[1]} outputs of the network; got {len(names)}."
+            )
         many = without_end(network)[1] == "sigmoid"
         return cls(network, Classify(labels="many" if many else "one"), names)
 
@@ -110,31 +121,40 @@ class Explainer:
 
     @property
     def blank(self) -> float:
-        """What stands for "nothing is there": the letterbox's grey, or black where drawings are light on black."""
+        """What stands for "nothing is there": the letterbox's grey, or black where drawings are
+        light on black.
+        """
         return 0.0 if getattr(self.task, "picture", "whole") == "ink" else float(GREY)
 
     @cached_property
     def backbone_layers(self) -> tuple[str, ...]:
-        """The layers whose outputs are the backbone's maps, finest first; none where the network has no backbone in it."""
+        """The layers whose outputs are the backbone's maps, finest first; none where the network
+        has no backbone in it.
+        """
         if not any(isinstance(layer, keras.Model) for layer in self._original.layers):
             return ()
         backbone = backbone_of(self._original)
-        found = [next((one.name for one in backbone.layers if one.output is out), "") for out in backbone.outputs]
+        found = [
+            next((one.name for one in backbone.layers if one.output is out), "")
+            for out in backbone.outputs
+        ]
         return tuple(name for name in found if name in self.unfolded.outputs)
 
-    def look(self, picture: np.ndarray, threshold: float | None = None) -> Scene:
-        """Fit a picture (h, w, 3) uint8 RGB to the canvas and run the network once.
+    def look(self, image: np.ndarray, threshold: float | None = None) -> Scene:
+        """Fit an image (h, w, 3) uint8 RGB to the canvas and run the network once.
 
         Args:
             threshold: the least score, 0 to 1, of what the answer holds; None for the task's own.
 
         Raises:
-            UsageError: no such picture, or the threshold is no number from 0 to 1.
+            UsageError: no such image, or the threshold is no number from 0 to 1.
         """
         least = least_score(self.task.threshold if threshold is None else threshold)
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
-            raise UsageError(f"a picture array must be (h, w, 3) uint8 RGB; got {picture.shape} {picture.dtype}.")
-        prepared = self.task.prepare(picture)
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise UsageError(
+                f"an image array must be (h, w, 3) uint8 RGB; got {image.shape} {image.dtype}."
+            )
+        prepared = self.task.prepare(image)
         letterbox = Letterbox(prepared.shape[:2], self.canvas)
         canvas = letterbox.image(prepared).astype(np.float32)
         logits = self.network(keras.ops.convert_to_tensor(canvas[None]), training=False)
@@ -149,39 +169,54 @@ class Explainer:
             return
         near = ", ".join(self.layers_with_maps()[-5:])
         raise UsageError(
-            f'a class activation map needs a layer with a map (height, width, channels) of several places; "{layer}" gives '
+            "a class activation map needs a layer with a map (height, width, channels) of several "
+            f'places; "{layer}" gives '
             f"{tuple(shape[1:])}. Choose a layer before it, such as {near}."
         )
 
     def layers_with_maps(self) -> list[str]:
         """Names of the layers whose output has several places, in the order of computation."""
-        return [name for name in self.unfolded.spatial() if _has_places(self.unfolded.outputs[name].shape)]
+        return [
+            name
+            for name in self.unfolded.spatial()
+            if _has_places(self.unfolded.outputs[name].shape)
+        ]
 
     def last_map(self, stride: int = 0) -> str:
         """The layer whose map is explained unless another is asked for.
 
-        It is the backbone's coarsest map, or the one of that stride; in a network without a backbone the last layer that has
-        several places.
+        It is the backbone's coarsest map, or the one of that stride; in a network without a
+        backbone the last layer that has several places.
 
         Raises:
             UsageError: no layer has.
         """
-        sides = {name: self.canvas[0] / self.unfolded.outputs[name].shape[1] for name in self.backbone_layers}
-        known = [name for name in self.layers_with_maps() if name in sides] or self.layers_with_maps()[-1:]
+        sides = {
+            name: self.canvas[0] / self.unfolded.outputs[name].shape[1]
+            for name in self.backbone_layers
+        }
+        known = [
+            name for name in self.layers_with_maps() if name in sides
+        ] or self.layers_with_maps()[-1:]
         if not known:
-            raise UsageError(f"no layer of {self.name} has a map of several places. Choose a method that needs none.")
+            raise UsageError(
+                f"no layer of {self.name} has a map of several places. Choose a method that needs "
+                "none."
+            )
         if not stride or known[-1] not in sides:
             return known[-1]
         return min(known, key=lambda name: abs(sides[name] - stride))
 
     def cut(self, layer: str) -> tuple[keras.Model, keras.Model]:
-        """The network before and behind a layer, see `cvtasks.insight.taps.cut`."""
+        """The network before and behind a layer, see `cvtasks.insight.unfold.cut`."""
         if layer not in self._cuts:
             self._cuts[layer] = cut_at(self.unfolded, layer)
         return self._cuts[layer]
 
     def rectified(self, rule: Rule) -> keras.Model:
-        """The network with that backward pass through its ReLUs, see `cvtasks.insight.rectified`."""
+        """The network with that backward pass through its ReLUs,
+        see `cvtasks.insight.relu_rules`.
+        """
         if rule not in self._rectified:
             self._rectified[rule] = rectify(self.network, rule).network
         return self._rectified[rule]
@@ -193,7 +228,9 @@ class Explainer:
         return self._axes[layer]
 
     def many(self, function: Callable[[Any], Any], canvases: Iterable[np.ndarray]) -> np.ndarray:
-        """Run `function`, of logits, over canvases (H, W, 3) of any number, some at a time → its values, float32, (n, ...)."""
+        """Run `function`, of logits, over canvases (H, W, 3) of any number, some at a time → its
+        values, float32, (n, ...).
+        """
         found = []
         for batch, count in batches(canvases):
             logits = self.network(keras.ops.convert_to_tensor(batch), training=False)
@@ -202,7 +239,9 @@ class Explainer:
 
 
 def batches(arrays: Iterable[np.ndarray], size: int = BATCH) -> Iterator[tuple[np.ndarray, int]]:
-    """Arrays of one shape → (batch, how many of it count): all batches have `size`, so that one shape is compiled."""
+    """Arrays of one shape → (batch, how many of it count): all batches have `size`, so that one
+    shape is compiled.
+    """
     waiting: list[np.ndarray] = []
     for array in arrays:
         waiting.append(array)
@@ -210,7 +249,10 @@ def batches(arrays: Iterable[np.ndarray], size: int = BATCH) -> Iterator[tuple[n
             yield np.stack(waiting).astype(np.float32), size
             waiting = []
     if waiting:
-        yield np.stack(waiting + waiting[-1:] * (size - len(waiting))).astype(np.float32), len(waiting)
+        yield (
+            np.stack(waiting + waiting[-1:] * (size - len(waiting))).astype(np.float32),
+            len(waiting),
+        )
 
 
 def _has_places(shape: tuple[int | None, ...]) -> bool:

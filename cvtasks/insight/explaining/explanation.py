@@ -1,4 +1,4 @@
-"""Why a network said what it said: a map over the picture, by one of several methods."""
+"""Why a network said what it said: a map over the image, by one of several methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from cvtasks.insight.explaining.gradient_maps import (
 )
 from cvtasks.insight.explaining.occlusion import occlusion
 from cvtasks.insight.explaining.targets import Target, find_target
-from cvtasks.insight.rectified import Rule
-from cvtasks.insight.units.places import Axes
+from cvtasks.insight.relu_rules import Rule
+from cvtasks.insight.units.map_geometry import Axes
 
 if TYPE_CHECKING:
     import keras
@@ -39,19 +39,20 @@ class Explanation:
         method: of `METHODS`.
         layer: whose map it was made of; "" for methods about pixels.
         target: what is explained, with its score.
-        picture: (h, w, 3) uint8 RGB, as the task prepares it.
-        map: (h, w) float32 in pixels of the picture. It is at least 0 but for `integrated` and `occlusion`, in which what is
-            below 0 speaks against the target.
-        on_canvas: (H, W) float32, the map in pixels of what the network sees; that of `integrated` adds up to its total.
-        colours: (h, w, 3) float32 in pixels of the picture: the signal that came down to each colour of each pixel; None for
-            methods without one.
+        image: (h, w, 3) uint8 RGB, as the task prepares it.
+        map: (h, w) float32 in pixels of the image. It is at least 0 but for `integrated` and
+            `occlusion`, in which what is below 0 speaks against the target.
+        on_canvas: (H, W) float32, the map in pixels of what the network sees; that of `integrated`
+            adds up to its total.
+        colours: (h, w, 3) float32 in pixels of the image: the signal that came down to each colour
+            of each pixel; None for methods without one.
         integrated: the numbers of `integrated`; None for others.
     """
 
     method: str
     layer: str
     target: Target
-    picture: np.ndarray
+    image: np.ndarray
     map: np.ndarray
     on_canvas: np.ndarray
     colours: np.ndarray | None = None
@@ -64,7 +65,9 @@ class Explanation:
 
     @property
     def peak(self) -> tuple[int, int] | None:
-        """(x, y) of the pixel of the picture with the largest value, the middle one of several; None where all are equal."""
+        """(x, y) of the pixel of the image with the largest value, the middle one of several; None
+        where all are equal.
+        """
         if self.map.min() == self.map.max():
             return None
         rows, columns = np.nonzero(self.map == self.map.max())
@@ -72,7 +75,8 @@ class Explanation:
 
     @property
     def inside(self) -> float | None:
-        """Share of the map above 0 that lies in the target's box or region, 0 to 1; None where it has none, or the map is empty.
+        """Share of the map above 0 that lies in the target's box or region, 0 to 1; None where it
+        has none, or the map is empty.
 
         That is the energy-based pointing game of Wang et al., "Score-CAM", 2020, section 4.3.
         """
@@ -82,42 +86,50 @@ class Explanation:
             left, top, right, bottom = np.round(self.target.box).astype(int).clip(0).tolist()
             place = np.zeros(self.map.shape, bool)
             place[top:bottom, left:right] = True
-        return None if place is None or not weight.any() else float(weight[place].sum() / weight.sum())
+        return (
+            None if place is None or not weight.any() else float(weight[place].sum() / weight.sum())
+        )
 
 
 def explain(
     model: "str | Path | keras.Model | Explainer",
-    picture: np.ndarray,
+    image: np.ndarray,
     target: str = "",
     method: str = "",
     layer: str = "",
     threshold: float | None = None,
 ) -> Explanation:
-    """Explain one target of one picture.
+    """Explain one target of one image.
 
     Args:
-        model: a name of the zoo, a model folder, a classifier in Keras, or an `Explainer`, which is the quickest for many
-            pictures.
-        picture: (h, w, 3) uint8 RGB of any size.
-        target: a class, "box:0", "region:0" …; by default what the answer is surest of, see `find_target`.
+        model: a name of the zoo, a model folder, a classifier in Keras, or an `Explainer`, which is
+            the quickest for many images.
+        image: (h, w, 3) uint8 RGB of any size.
+        target: a class, "box:0", "region:0" …; by default what the answer is surest of, see
+            `find_target`.
         method: of `METHODS`; by default the target's, see `default_method`.
-        layer: whose map is looked at, for class activation maps; by default the backbone's coarsest, or for a box that of the
-            stride at which it was found.
+        layer: whose map is looked at, for class activation maps; by default the backbone's
+            coarsest, or for a box that of the stride at which it was found.
         threshold: the least score of what the answer holds; None for the model's own.
 
     Raises:
-        UsageError: no such target, method or layer, or a layer without places. ModelError: the model is not usable.
+        UsageError: no such target, method or layer, or a layer without places. ModelError: the
+            model is not usable.
     """
     explainer = Explainer.of(model)
-    scene = explainer.look(picture, threshold)
+    scene = explainer.look(image, threshold)
     return explain_scene(explainer, scene, find_target(explainer, scene, target), method, layer)
 
 
-def explain_scene(explainer: Explainer, scene: Scene, target: Target, method: str = "", layer: str = "") -> Explanation:
-    """`explain`, of a picture that the network has seen: for several methods or targets of one picture.
+def explain_scene(
+    explainer: Explainer, scene: Scene, target: Target, method: str = "", layer: str = ""
+) -> Explanation:
+    """`explain`, of an image that the network has seen: for several methods or targets of one
+    image.
 
     Raises:
-        UsageError: no such method or layer, a layer without places, or a method that the network does not allow.
+        UsageError: no such method or layer, a layer without places, or a method that the network
+            does not allow.
     """
     method = method or default_method(target)
     check_method(method)
@@ -127,23 +139,25 @@ def explain_scene(explainer: Explainer, scene: Scene, target: Target, method: st
     else:
         layer = ""
     drawn = _METHODS[method](explainer, scene, target, layer, method)
-    colours = None if drawn.colours is None else _on_picture(drawn.colours, scene)
-    found = _on_picture(drawn.on_canvas, scene)
-    return Explanation(method, layer, target, scene.picture, found, drawn.on_canvas, colours, drawn.integrated)
+    colours = None if drawn.colours is None else _on_image(drawn.colours, scene)
+    found = _on_image(drawn.on_canvas, scene)
+    return Explanation(
+        method, layer, target, scene.image, found, drawn.on_canvas, colours, drawn.integrated
+    )
 
 
-def _on_picture(values: np.ndarray, scene: Scene) -> np.ndarray:
-    """What lies on the canvas, (H, W) or (H, W, 3), in pixels of the picture."""
+def _on_image(values: np.ndarray, scene: Scene) -> np.ndarray:
+    """What lies on the canvas, (H, W) or (H, W, 3), in pixels of the image."""
     cut = np.ascontiguousarray(scene.letterbox.cut(values))
-    return cv2.resize(cut, scene.picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(cut, scene.image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def default_method(target: Target) -> str:
     """`layercam` for a detector's box, `grad-cam` for all else.
 
-    Grad-CAM takes a channel's weight from the mean of its gradient over all places and gives it to all of them. The score of a
-    box depends on the places around one cell alone, so such weights say nothing about the others; LayerCAM weighs each place
-    by its own gradient.
+    Grad-CAM takes a channel's weight from the mean of its gradient over all places and gives it to
+    all of them. The score of a box depends on the places around one cell alone, so such weights say
+    nothing about the others; LayerCAM weighs each place by its own gradient.
     """
     return "layercam" if target.stride else "grad-cam"
 
@@ -151,11 +165,15 @@ def default_method(target: Target) -> str:
 def check_method(method: str) -> None:
     """Raise UsageError unless there is such a method."""
     if method not in METHODS:
-        raise UsageError(f"a method is one of {', '.join(METHODS)}; got {method!r}. {did_you_mean(method, METHODS)}")
+        raise UsageError(
+            f"a method is one of {', '.join(METHODS)}; got {method!r}. "
+            f"{did_you_mean(method, METHODS)}"
+        )
 
 
 def spread(values: np.ndarray, axes: Axes, canvas: tuple[int, int]) -> np.ndarray:
-    """A map (h, w) of a layer → (H, W) float32 on the canvas: on the lines between its places, beyond the last ones constant.
+    """A map (h, w) of a layer → (H, W) float32 on the canvas: on the lines between its places,
+    beyond the last ones constant.
 
     A place lies where the middle of its receptive field is, also for networks that do not pad.
     """
@@ -179,9 +197,13 @@ class _Drawn:
     integrated: Integrated | None = None
 
 
-def _by_layer(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
+def _by_layer(
+    explainer: Explainer, scene: Scene, target: Target, layer: str, method: str
+) -> _Drawn:
     if method == "eigencam":
-        values = np.asarray(explainer.cut(layer)[0](scene.canvas[None], training=False), np.float32)[0]
+        values = np.asarray(
+            explainer.cut(layer)[0](scene.canvas[None], training=False), np.float32
+        )[0]
         found = eigen_cam(values)
     else:
         found = CAMS[method](*map_and_gradient(explainer, scene.canvas, target.pick, layer))
@@ -194,16 +216,22 @@ def _by_rule(explainer: Explainer, scene: Scene, target: Target, layer: str, met
     return _Drawn(strongest(colours), colours)
 
 
-def _by_integration(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
+def _by_integration(
+    explainer: Explainer, scene: Scene, target: Target, layer: str, method: str
+) -> _Drawn:
     found = integrated_gradients(explainer, scene.canvas, target.pick)
     return _Drawn(found.values.sum(axis=2), integrated=found)
 
 
-def _by_noise(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
+def _by_noise(
+    explainer: Explainer, scene: Scene, target: Target, layer: str, method: str
+) -> _Drawn:
     return _Drawn(strongest(smooth_gradient(explainer, scene.canvas, target.pick)))
 
 
-def _by_covering(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
+def _by_covering(
+    explainer: Explainer, scene: Scene, target: Target, layer: str, method: str
+) -> _Drawn:
     return _Drawn(occlusion(explainer, scene.canvas, scene.letterbox, target.pick))
 
 

@@ -1,28 +1,33 @@
-"""Occlusion: cover a part of the picture and see what that does to the score."""
+"""Occlusion: cover a part of the image and see what that does to the score."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
+from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.explaining.explainer import Explainer
 from cvtasks.insight.explaining.targets import Pick
-from cvtasks.letterbox import Letterbox
 
-_PARTS = 6  # of the picture's shorter side; a square covers one
+_PARTS = 6  # of the image's shorter side; a square covers one
 
 
 def occlusion(
-    explainer: Explainer, canvas: np.ndarray, letterbox: Letterbox, pick: Pick, side: int = 0, stride: int = 0
+    explainer: Explainer,
+    canvas: np.ndarray,
+    letterbox: Letterbox,
+    pick: Pick,
+    side: int = 0,
+    stride: int = 0,
 ) -> np.ndarray:
-    """How much of the score is lost where the picture is covered, (H, W) float32 on the canvas.
+    """How much of the score is lost where the image is covered, (H, W) float32 on the canvas.
 
-    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section 4.2: a grey square moves over the
-    picture. A pixel has the mean loss over the squares that cover it; below 0, the score rises without it. Outside the picture
-    it is 0.
+    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section 4.2: a
+    grey square moves over the image. A pixel has the mean loss over the squares that cover it;
+    below 0, the score rises without it. Outside the image it is 0.
 
     Args:
-        canvas: (H, W, 3), 0 to 255; `letterbox` says where the picture lies on it.
-        side: of the square in pixels of the canvas; a sixth of the picture's shorter side by default.
+        canvas: (H, W, 3), 0 to 255; `letterbox` says where the image lies on it.
+        side: of the square in pixels of the canvas; a sixth of the image's shorter side by default.
         stride: from one square to the next; half a side by default.
     """
     top, left, height, width = letterbox.window

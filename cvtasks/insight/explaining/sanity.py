@@ -1,7 +1,7 @@
-"""Checks that a map is about the network and the picture at all.
+"""Checks that a map is about the network and the image at all.
 
-Adebayo et al., "Sanity Checks for Saliency Maps", 2018, section 3: a map that stays as it is when the weights are replaced by random
-ones says nothing about what was learned.
+Adebayo et al., "Sanity Checks for Saliency Maps", 2018, section 3: a map that stays as it is when
+the weights are replaced by random ones says nothing about what was learned.
 """
 
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ class Sanity:
     """What came of the checks.
 
     Attributes:
-        correlation: Spearman's rank correlation, −1 to 1, of the map with that of the network with shuffled weights; 0 where one
-            of them is flat, the latter for several shuffles.
-        contrast: standard deviation of the map of a picture of one colour, over that of the picture's own map; 0 is flat,
-            infinity where only the latter is.
+        correlation: Spearman's rank correlation, −1 to 1, of the map with that of the network with
+            shuffled weights; 0 where one of them is flat, the latter for several shuffles.
+        contrast: standard deviation of the map of an image of one colour, over that of the image's
+            own map; 0 is flat, infinity where only the latter is.
     """
 
     correlation: float
@@ -39,10 +39,11 @@ class Sanity:
 
 
 def sanity(explainer: Explainer, scene: Scene, found: Explanation, seed: int = 0) -> Sanity:
-    """Make the same map with random weights, and of a picture of one colour.
+    """Make the same map with random weights, and of an image of one colour.
 
-    Padding shows in the latter: a network that pads sees the borders of its maps, so a map is exactly flat only for networks that
-    do not pad, and for `integrated` and `occlusion`, which compare with a blank picture.
+    Padding shows in the latter: a network that pads sees the borders of its maps, so a map is
+    exactly flat only for networks that do not pad, and for `integrated` and `occlusion`, which
+    compare with a blank image.
     """
     inside = scene.letterbox.cut
     correlation = 0.0
@@ -60,10 +61,11 @@ def sanity(explainer: Explainer, scene: Scene, found: Explanation, seed: int = 0
 
 @contextmanager
 def shuffled_weights(network: keras.Model, seed: int = 0) -> Iterator[None]:
-    """While the context lasts, the numbers of every array of weights stand at random places within it.
+    """While the context lasts, the numbers of every array of weights stand at random places within
+    it.
 
-    So each layer keeps the distribution of its weights, and what it has learned is gone; the statistics of normalisation stay.
-    The weights come back afterwards, also after an error.
+    So each layer keeps the distribution of its weights, and what it has learned is gone; the
+    statistics of normalisation stay. The weights come back afterwards, also after an error.
     """
     rng = np.random.default_rng(seed)
     weights = [weight for weight in network.weights if not weight.name.startswith("moving_")]
@@ -78,10 +80,16 @@ def shuffled_weights(network: keras.Model, seed: int = 0) -> Iterator[None]:
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's, −1 to 1, of two arrays of one shape; equal values share a rank, and of a flat array it is 0."""
+    """Spearman's, −1 to 1, of two arrays of one shape; equal values share a rank, and of a flat
+    array it is 0.
+    """
     first, second = _ranks(one), _ranks(other)
     spread = first.std() * second.std()
-    return float(((first - first.mean()) * (second - second.mean())).mean() / spread) if spread else 0.0
+    return (
+        float(((first - first.mean()) * (second - second.mean())).mean() / spread)
+        if spread
+        else 0.0
+    )
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -1,7 +1,9 @@
-"""Class images: the picture that a network thinks most like a class, or that makes a unit answer most, by gradient ascent.
+"""Class images: the image that a network thinks most like a class, or that makes a unit answer
+most, by gradient ascent.
 
-Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2013, section 2, ascend the score of a class before the
-softmax, so that a class is not made likely by making the others unlikely. `cvtasks.insight.units.ascent` says how.
+Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2013, section 2, ascend the
+score of a class before the softmax, so that a class is not made likely by making the others
+unlikely. `cvtasks.insight.units.ascent` says how.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,21 +12,21 @@ from typing import Any
 import keras
 import numpy as np
 
+from cvtasks.drawing.sheets import Tile, enlarged_to, framed, sheet
 from cvtasks.errors import UsageError, did_you_mean
-from cvtasks.insight.tiles import Tile, enlarged_to, framed, sheet
 from cvtasks.insight.units.ascent import Ascended, Ascent, Score, ascend
-from cvtasks.insight.units.places import axes_of, canvas_of, check_units, tapped
-from cvtasks.networks.classifier import main_logits
+from cvtasks.insight.units.map_geometry import axes_of, canvas_of, check_units, tapped
+from cvtasks.networks.pooled_head import main_logits
 from cvtasks.tasks import Task
-from cvtasks.tasks.cells import cells
+from cvtasks.tasks.assignment import cells
 from cvtasks.tasks.detect import Detect
 
 OnStep = Callable[[int, int], None]
 """Is told how many steps of how many are done."""
 
-_AT_ONCE = 8  # pictures that ascend together
+_AT_ONCE = 8  # images that ascend together
 _SIDE = 224  # of a tile of the sheet, in pixels
-_WITHIN = 0.995  # share of a picture's values that its raised contrast holds
+_WITHIN = 0.995  # share of an image's values that its raised contrast holds
 
 
 def class_images(
@@ -35,10 +37,11 @@ def class_images(
     how: Ascent | None = None,
     on_step: OnStep = lambda done, total: None,
 ) -> Ascended:
-    """A picture for each of the named classes, with a high `class_score`, on the network's canvas.
+    """An image for each of the named classes, with a high `class_score`, on the network's canvas.
 
     Args:
-        network: a recipe's network, with logits as its output; `task` and `classes` are the recipe's.
+        network: a recipe's network, with logits as its output; `task` and `classes` are the
+            recipe's.
         names: of the classes.
 
     Raises:
@@ -56,9 +59,10 @@ def unit_images(
     how: Ascent | None = None,
     on_step: OnStep = lambda done, total: None,
 ) -> Ascended:
-    """A picture for each unit of a layer: that makes the unit in the middle of its map answer most.
+    """An image for each unit of a layer: that makes the unit in the middle of its map answer most.
 
-    Of a layer with places only what the unit in the middle sees comes back (its receptive field, cut at the canvas).
+    Of a layer with places only what the unit in the middle sees comes back (its receptive field,
+    cut at the canvas).
 
     Raises:
         UsageError: there is no such layer or unit.
@@ -70,25 +74,40 @@ def unit_images(
     scores, canvas = [_at((*middle, unit)) for unit in units], canvas_of(network)
     seen = [slice(0, side) for side in canvas]
     if len(shape) == 3:
-        spans = [axis.spans[place].astype(int).tolist() for axis, place in zip(axes_of(part), middle, strict=True)]
-        seen = [slice(max(first, 0), min(behind, side)) for (first, behind), side in zip(spans, canvas, strict=True)]
+        spans = [
+            axis.spans[place].astype(int).tolist()
+            for axis, place in zip(axes_of(part), middle, strict=True)
+        ]
+        seen = [
+            slice(max(first, 0), min(behind, side))
+            for (first, behind), side in zip(spans, canvas, strict=True)
+        ]
     side = min(one.stop - one.start for one in seen)
-    made = _in_parts(lambda x: part(x, training=False), scores, canvas, how or Ascent(), on_step, side)
+    made = _in_parts(
+        lambda x: part(x, training=False), scores, canvas, how or Ascent(), on_step, side
+    )
     return Ascended(made.images[:, seen[0], seen[1]], made.before, made.after)
 
 
 def ascended_sheet(made: Ascended, names: Sequence[str], how: Ascent, title: str) -> np.ndarray:
-    """(h, w, 3) uint8 RGB: the pictures with their names and scores, and how they were made."""
+    """(h, w, 3) uint8 RGB: the images with their names and scores, and how they were made."""
     tiles = [
-        Tile(framed(enlarged_to(_raised(image), _SIDE)), f"{name}\nscore {before:.3g} → {after:.3g}")
-        for name, image, before, after in zip(names, made.images, made.before, made.after, strict=True)
+        Tile(
+            framed(enlarged_to(_raised(image), _SIDE)), f"{name}\nscore {before:.3g} → {after:.3g}"
+        )
+        for name, image, before, after in zip(
+            names, made.images, made.before, made.after, strict=True
+        )
     ]
     legend = [
-        f"gradient ascent of the score, before any softmax or sigmoid (Simonyan et al. 2013); {how.steps} steps from noise, "
+        "gradient ascent of the score, before any softmax or sigmoid (Simonyan et al. 2013); "
+        f"{how.steps} steps from noise, "
         f"seed {how.seed}",
-        f"L2 decay of {how.decay:.1%} a step and blur by {how.blur:.1%} of a side every {how.blur_every} steps (Yosinski et al. "
+        f"L2 decay of {how.decay:.1%} a step and blur by {how.blur:.1%} of a side every "
+        f"{how.blur_every} steps (Yosinski et al. "
         f"2015), jitter of up to {how.jitter:.0%}",
-        f"contrast is raised for the eye until {1 - _WITHIN:.1%} of the values are cut; scores: of the noise → of the picture",
+        f"contrast is raised for the eye until {1 - _WITHIN:.1%} of the values are cut; scores: of "
+        "the noise → of the image",
     ]
     return sheet(tiles, title, legend, columns=5)
 
@@ -96,25 +115,30 @@ def ascended_sheet(made: Ascended, names: Sequence[str], how: Ascent, title: str
 def _raised(image: np.ndarray) -> np.ndarray:
     """(h, w, 3) uint8 → the same, its differences from grey enlarged by one factor."""
     away = image.astype(np.float32) - 127.5
-    return np.clip(np.round(127.5 + away * 127.5 / max(float(np.quantile(np.abs(away), _WITHIN)), 1.0)), 0, 255).astype(
-        np.uint8
-    )
+    return np.clip(
+        np.round(127.5 + away * 127.5 / max(float(np.quantile(np.abs(away), _WITHIN)), 1.0)), 0, 255
+    ).astype(np.uint8)
 
 
-def class_score(task: Task, classes: Sequence[str], name: str, canvas: tuple[int, int]) -> Callable[[Any], Any]:
-    """What is ascended for a class: the network's logits (n, ...) → (n,), before any softmax or sigmoid.
+def class_score(
+    task: Task, classes: Sequence[str], name: str, canvas: tuple[int, int]
+) -> Callable[[Any], Any]:
+    """What is ascended for a class: the network's logits (n, ...) → (n,), before any softmax or
+    sigmoid.
 
     - classify: the class's logit.
     - localize: the class's logit, whatever the box.
-    - segment: the mean of the class's logit over all pixels: a picture that is all of this class.
-    - detect: the mean of the class's logit over the cells of the coarsest map around the middle of the canvas: a picture with one
-      large object of the class.
+    - segment: the mean of the class's logit over all pixels: an image that is all of this class.
+    - detect: the mean of the class's logit over the cells of the coarsest map around the middle of
+      the canvas: an image with one large object of the class.
 
     Raises:
         UsageError: no such class.
     """
     if name not in classes:
-        raise UsageError(f'the model does not know the class "{name}". {did_you_mean(name, classes)}')
+        raise UsageError(
+            f'the model does not know the class "{name}". {did_you_mean(name, classes)}'
+        )
     index = tuple(classes).index(name)
     if task.name == "segment":
         return lambda logits: keras.ops.mean(logits[..., index], axis=(1, 2))
@@ -135,9 +159,14 @@ def _at(place: tuple[int, ...]) -> Callable[[Any], Any]:
 
 
 def _in_parts(
-    run: Score, scores: Sequence[Callable[[Any], Any]], size: tuple[int, int], how: Ascent, on_step: OnStep, seen: int = 0
+    run: Score,
+    scores: Sequence[Callable[[Any], Any]],
+    size: tuple[int, int],
+    how: Ascent,
+    on_step: OnStep,
+    seen: int = 0,
 ) -> Ascended:
-    """Ascend a few at a time: picture i by the score i of what the network makes of it."""
+    """Ascend a few at a time: image i by the score i of what the network makes of it."""
     parts: list[Ascended] = []
     total = how.steps * -(-len(scores) // _AT_ONCE)
     for first in range(0, len(scores), _AT_ONCE):
@@ -153,5 +182,10 @@ def _in_parts(
 
         parts.append(ascend(score, len(own), size, how, done, seen))
     if not parts:
-        raise UsageError("there must be at least one class or unit to make a picture for; got none.")
-    return Ascended(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("images", "before", "after")))
+        raise UsageError("there must be at least one class or unit to make an image for; got none.")
+    return Ascended(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("images", "before", "after")
+        )
+    )

@@ -1,4 +1,6 @@
-"""A walk over the pictures of a data set, one at a time; what cannot be read is named and passed over."""
+"""A walk over the images of a data set, one at a time; what cannot be read is named and passed
+over.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -8,13 +10,13 @@ import numpy as np
 from cvtasks.answers import Labels
 from cvtasks.data import Source, open_source, split_of, splits_of
 from cvtasks.errors import CVTasksError
-from cvtasks.media.pictures import read_picture
-from cvtasks.recipe import Recipe
+from cvtasks.media.images import read_image
+from cvtasks.recipe.recipe import Recipe
 
 
 @dataclass
 class Walk:
-    """The pictures of a source, or some of them.
+    """The images of a source, or some of them.
 
     Attributes:
         source: where they are from.
@@ -39,12 +41,12 @@ class Walk:
         """Open DATA[:SPLIT].
 
         Args:
-            recipe: of the model that is looked into: its kind of data, and its training split where none is named. Without one the
-                data are those of classification.
-            limit: so many pictures, evenly spread; 0 for all.
+            recipe: of the model that is looked into: its kind of data, and its training split where
+                none is named. Without one the data are those of classification.
+            limit: so many images, evenly spread; 0 for all.
 
         Raises:
-            DataError: there is no such data set, or it has no picture.
+            DataError: there is no such data set, or it has no image.
         """
         path, split = split_of(data)
         kind = recipe.task.answer if recipe else Labels
@@ -57,16 +59,18 @@ class Walk:
         some = 0 < limit < total
         chosen = [number * total // limit for number in range(limit)] if some else range(total)
         title = f"{path}:{split}" if split else path
-        count = f"{limit} of {total} pictures, evenly spread" if some else f"{total} pictures"
+        count = f"{limit} of {total} images, evenly spread" if some else f"{total} images"
         return cls(source, chosen, title.rpartition("/")[2], f"{source.format}, {title}, {count}")
 
-    def pictures(self, complain: Callable[[str], None]) -> Iterator[tuple[str, np.ndarray]]:
-        """Name and image (h, w, 3) uint8 RGB of each, in the order of the data set; `complain` is told why one is left out."""
+    def images(self, complain: Callable[[str], None]) -> Iterator[tuple[str, np.ndarray]]:
+        """Name and image (h, w, 3) uint8 RGB of each, in the order of the data set; `complain` is
+        told why one is left out.
+        """
         for index in self.chosen:
             name = self.source.files[index].name if self.source.files else str(index)
             try:
-                if self.source.files:  # the picture alone: its truth does not matter here
-                    image = read_picture(self.source.files[index])
+                if self.source.files:  # the image alone: its truth does not matter here
+                    image = read_image(self.source.files[index])
                 else:
                     sample = self.source[index]
                     name, image = sample.name, sample.image

@@ -1,4 +1,6 @@
-"""Feature maps: what the units of a layer answer to a picture, place by place, in pixels of that picture."""
+"""Feature maps: what the units of a layer answer to an image, place by place, in pixels of that
+image.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +9,11 @@ from functools import cached_property
 import keras
 import numpy as np
 
+from cvtasks.drawing.sheets import Scale, Tile, blue_red, enlarged_to, framed, heat, scale_of, sheet
 from cvtasks.errors import UsageError
-from cvtasks.insight.taps import tap, unfold
-from cvtasks.insight.tiles import Scale, Tile, blue_red, enlarged_to, framed, heat, scale_of, sheet
-from cvtasks.insight.units.places import (
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.insight.unfold import tap, unfold
+from cvtasks.insight.units.map_geometry import (
     Axes,
     Prepare,
     axes_of,
@@ -23,19 +26,18 @@ from cvtasks.insight.units.places import (
     places_inside,
     tapped,
 )
-from cvtasks.letterbox import Letterbox
 
 _SIDE = 168  # of a tile, in pixels
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureMaps:
-    """What a layer answers to one picture.
+    """What a layer answers to one image.
 
     Attributes:
         layer: its name.
         values: (h, w, units) float32.
-        letterbox: where the picture lies on the canvas of the network.
+        letterbox: where the image lies on the canvas of the network.
         axes: which pixels of the canvas the units of each row and of each column see.
     """
 
@@ -44,31 +46,33 @@ class FeatureMaps:
     letterbox: Letterbox
     axes: Axes
 
-    def on_picture(self, unit: int) -> np.ndarray:
-        """The unit's map in pixels of the picture, (h, w) float32: each pixel has the answer of the place next to it.
+    def on_image(self, unit: int) -> np.ndarray:
+        """The unit's map in pixels of the image, (h, w) float32: each pixel has the answer of the
+        place next to it.
 
-        A place lies where the middle of its receptive field is. What answers beyond the picture, on the border that fills the
-        canvas, is cut away.
+        A place lies where the middle of its receptive field is. What answers beyond the image, on
+        the border that fills the canvas, is cut away.
         """
         return place(self.values[..., unit], self.axes, self.letterbox)
 
     @cached_property
     def inside(self) -> np.ndarray:
-        """(h, w) bool: the places whose middle lies in the picture; all, if none does."""
+        """(h, w) bool: the places whose middle lies in the image; all, if none does."""
         return places_inside(self.axes, self.letterbox)
 
     @cached_property
     def means(self) -> np.ndarray:
-        """(units,) float32: the mean answer of each over the places in the picture."""
+        """(units,) float32: the mean answer of each over the places in the image."""
         return self.values[self.inside].mean(axis=0)
 
     @cached_property
     def peaks(self) -> np.ndarray:
-        """(units,) float32: the largest answer of each in the picture."""
+        """(units,) float32: the largest answer of each in the image."""
         return self.values[self.inside].max(axis=0)
 
     def strongest(self, most: int) -> list[int]:
-        """The units with the largest answers in the picture, the largest first; of equal ones that of the larger mean.
+        """The units with the largest answers in the image, the largest first; of equal ones that of
+        the larger mean.
 
         Equal ones are usual where a ReLU is cut at 6.
         """
@@ -78,22 +82,25 @@ class FeatureMaps:
 def feature_maps(
     network: keras.Model, image: np.ndarray, layers: Sequence[str], prepare: Prepare | None = None
 ) -> list[FeatureMaps]:
-    """What the layers answer to a picture, in one pass.
+    """What the layers answer to an image, in one pass.
 
     Args:
         image: (h, w, 3) uint8 RGB of any size; it is fitted to the network's canvas as everywhere.
         layers: names, also of layers within networks of the network.
-        prepare: the task's own preparation; the picture's pixels are those of what it returns.
+        prepare: the task's own preparation; the image's pixels are those of what it returns.
 
     Raises:
-        UsageError: there is no such layer, or its output has no places: a dense layer, a mean over all places.
+        UsageError: there is no such layer, or its output has no places: a dense layer, a mean over
+            all places.
         ModelError: what it answers is no finite number.
     """
     unfolded = unfold(network)
     for layer in layers:
         check_has_places(unfolded.at(layer).shape, layer, unfolded.spatial())
     letterbox, canvas = on_canvas(network, image, prepare)
-    answers = tap(network, layers)(canvas[None].astype(np.float32), training=False)[:-1]  # the network's own output is last
+    answers = tap(network, layers)(canvas[None].astype(np.float32), training=False)[
+        :-1
+    ]  # the network's own output is last
     found = []
     for layer, answer in zip(layers, answers, strict=True):
         values = np.asarray(keras.ops.convert_to_numpy(answer), np.float32)[0]
@@ -105,10 +112,11 @@ def feature_maps(
 def feature_sheet(
     maps: FeatureMaps, image: np.ndarray, units: Sequence[int] = (), most: int = 15, title: str = ""
 ) -> np.ndarray:
-    """(h, w, 3) uint8 RGB: the picture and the maps of some units, with their numbers and their largest answers.
+    """(h, w, 3) uint8 RGB: the image and the maps of some units, with their numbers and their
+    largest answers.
 
     Args:
-        image: the picture that was looked at, as it was prepared.
+        image: the image that was looked at, as it was prepared.
         units: which; by default the `most` strongest ones, the strongest first.
 
     Raises:
@@ -118,19 +126,28 @@ def feature_sheet(
     chosen = list(units) or maps.strongest(most)
     inside = maps.values[maps.inside]
     signed = bool((inside < 0).any())
-    tiles = [Tile(framed(enlarged_to(image, _SIDE)), "the picture")]
+    tiles = [Tile(framed(enlarged_to(image, _SIDE)), "the image")]
     for unit in chosen:
-        own = maps.on_picture(unit)
+        own = maps.on_image(unit)
         drawn = blue_red(own) if signed else heat(own)
-        tiles.append(Tile(framed(enlarged_to(drawn, _SIDE)), f"unit {unit}\nmax {maps.peaks[unit]:.3g}"))
+        tiles.append(
+            Tile(framed(enlarged_to(drawn, _SIDE)), f"unit {unit}\nmax {maps.peaks[unit]:.3g}")
+        )
     height, width, count = maps.values.shape
     order = "" if units else ", those with the largest answers, the largest first"
     legend = [
         f"{height} × {width} places × {count} units; {len(chosen)} units{order}",
-        "each map has its own scale, from 0 to its largest " + ("absolute answer" if signed else "answer"),
-        "max: the unit's largest answer in the picture",
+        "each map has its own scale, from 0 to its largest "
+        + ("absolute answer" if signed else "answer"),
+        "max: the unit's largest answer in the image",
     ]
-    return sheet(tiles, title or f"feature maps of {maps.layer}", legend, _scale(signed), columns=min(8, max(4, len(tiles))))
+    return sheet(
+        tiles,
+        title or f"feature maps of {maps.layer}",
+        legend,
+        _scale(signed),
+        columns=min(8, max(4, len(tiles))),
+    )
 
 
 def _scale(signed: bool) -> Scale:
@@ -138,7 +155,8 @@ def _scale(signed: bool) -> Scale:
 
 
 def last_of_each_size(network: keras.Model) -> list[str]:
-    """The last layer at each size of map on the way down to the smallest, without the picture's own channels.
+    """The last layer at each size of map on the way down to the smallest, without the image's own
+    channels.
 
     Raises:
         UsageError: no layer has places.
@@ -152,5 +170,7 @@ def last_of_each_size(network: keras.Model) -> list[str]:
             smallest = height * width
             last[smallest] = layer
     if not last:
-        raise UsageError(f"a feature map has height, width and units; no layer of {network.name!r} gives one.")
+        raise UsageError(
+            f"a feature map has height, width and units; no layer of {network.name!r} gives one."
+        )
     return list(last.values())

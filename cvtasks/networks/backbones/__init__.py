@@ -1,11 +1,13 @@
 """Backbones: image in, feature maps out, finest first, with known strides.
 
-A backbone takes `(batch, height, width, 3)` float RGB in 0–255 and begins with its own normalisation. Its outputs are a
-list of maps `(batch, height / s, width / s, channels)`, one for every stride s of its table entry. The names are known
-without importing Keras; a network is built when it is asked for.
+A backbone takes `(batch, height, width, 3)` float RGB in 0–255 and begins with its own
+normalisation. Its outputs are a list of maps `(batch, height / s, width / s, channels)`, one for
+every stride s of its table entry. The names are known without importing Keras; a network is built
+when it is asked for.
 
-A family's module has `build(image, norm="", **options)`, which gives those maps, and `top(features, classes, dropout, auxiliary,
-**options)`, the classifier of its paper; options are those of the table.
+A family's module has `build(image, norm="", **options)`, which gives those maps, and
+`top(features, classes, dropout, auxiliary, **options)`, the classifier of its paper; options are
+those of the table.
 """
 
 from collections.abc import Sequence
@@ -28,13 +30,15 @@ class Architecture:
         options: what tells this network from the others of its family.
         imagenet: keras.applications publishes ImageNet weights for it.
         strides: pixels of the image to one cell of each map, finest first.
-        aligned: each map has exactly the image's size divided by its stride, as all convolutions are padded. If not, the
-            strides are still right, but maps are smaller.
+        aligned: each map has exactly the image's size divided by its stride, as all convolutions
+            are padded. If not, the strides are still right, but maps are smaller.
         least: smallest side of an image for a network that is not aligned, in pixels.
         norms: its normalisation can be chosen, see `norms.py`.
         top: its module has `top`, the paper's own classifier.
-        extras: how many further maps follow those of the strides: what auxiliary classifiers look at.
-        features: its maps are learned features. If not, its one map is the picture itself, and all its layers are those of `top`.
+        extras: how many further maps follow those of the strides: what auxiliary classifiers look
+            at.
+        features: its maps are learned features. If not, its one map is the image itself, and all
+            its layers are those of `top`.
     """
 
     module: str
@@ -49,30 +53,50 @@ class Architecture:
     features: bool = True
 
     def check_side(self, name: str, side: int, key: str = "size") -> None:
-        """Raise ModelError if images of that side do not fit the network; `name` and `key` are what the error calls them."""
+        """Raise ModelError if images of that side do not fit the network; `name` and `key` are what
+        the error calls them.
+        """
         stride = self.strides[-1] if self.aligned else 1
         least = max(stride, self.least)
         if isinstance(side, int) and least <= side <= 4096 and side % stride == 0:
             return
         low = min(max(least, int(side) // stride * stride), 4096)
-        rule = f"a multiple of {stride}, the stride of {name}," if stride > 1 else f"at least {least} for {name}"
+        rule = (
+            f"a multiple of {stride}, the stride of {name},"
+            if stride > 1
+            else f"at least {least} for {name}"
+        )
         near = f"{low} or {low + stride}" if low < side < 4096 else f"{low}"
         raise ModelError(f"`{key}` must be {rule} and at most 4096; got {side}. Try {near}.")
 
 
 BACKBONES: dict[str, Architecture] = {
     "tiny": Architecture("tiny", {}),
-    "lenet5": Architecture("lenet", {}, strides=(2, 4), aligned=False, least=28, norms=True, top=True),
-    "alexnet": Architecture("alexnet", {}, strides=(4, 8, 16, 32), aligned=False, least=67, norms=True, top=True),
+    "lenet5": Architecture(
+        "lenet", {}, strides=(2, 4), aligned=False, least=28, norms=True, top=True
+    ),
+    "alexnet": Architecture(
+        "alexnet", {}, strides=(4, 8, 16, 32), aligned=False, least=67, norms=True, top=True
+    ),
     "alexnet-one-tower": Architecture(
-        "alexnet", {"towers": 1}, strides=(4, 8, 16, 32), aligned=False, least=67, norms=True, top=True
+        "alexnet",
+        {"towers": 1},
+        strides=(4, 8, 16, 32),
+        aligned=False,
+        least=67,
+        norms=True,
+        top=True,
     ),
     "alexnet-small": Architecture("alexnet", {"small": True}, strides=(2, 4), norms=True, top=True),
     "vgg11": Architecture("vgg", {"depth": 11}, norms=True, top=True),
     "vgg11-lrn": Architecture("vgg", {"depth": 11, "norm": "lrn"}, norms=True, top=True),
     "vgg11-bn": Architecture("vgg", {"depth": 11, "norm": "batch"}, norms=True, top=True),
-    "vgg11-bn-050": Architecture("vgg", {"depth": 11, "norm": "batch", "width": 0.5}, norms=True, top=True),
-    "vgg11-bn-025": Architecture("vgg", {"depth": 11, "norm": "batch", "width": 0.25}, norms=True, top=True),
+    "vgg11-bn-050": Architecture(
+        "vgg", {"depth": 11, "norm": "batch", "width": 0.5}, norms=True, top=True
+    ),
+    "vgg11-bn-025": Architecture(
+        "vgg", {"depth": 11, "norm": "batch", "width": 0.25}, norms=True, top=True
+    ),
     "vgg13": Architecture("vgg", {"depth": 13}, norms=True, top=True),
     "vgg13-bn": Architecture("vgg", {"depth": 13, "norm": "batch"}, norms=True, top=True),
     "vgg16": Architecture("vgg", {"depth": 16}, imagenet=True, norms=True, top=True),
@@ -84,8 +108,12 @@ BACKBONES: dict[str, Architecture] = {
     "nin-050": Architecture("nin", {"width": 0.5}, strides=(1, 2, 4), norms=True, top=True),
     "googlenet": Architecture("googlenet", {}, norms=True, top=True, extras=2),
     "inception-small": Architecture("inception_small", {}, strides=(1, 2, 4), norms=True, top=True),
-    "inception-small-050": Architecture("inception_small", {"width": 0.5}, strides=(1, 2, 4), norms=True, top=True),
-    "inception-v3": Architecture("inception_v3", {}, imagenet=True, aligned=False, least=75, norms=True, top=True),
+    "inception-small-050": Architecture(
+        "inception_small", {"width": 0.5}, strides=(1, 2, 4), norms=True, top=True
+    ),
+    "inception-v3": Architecture(
+        "inception_v3", {}, imagenet=True, aligned=False, least=75, norms=True, top=True
+    ),
     "resnet18": Architecture("resnet", {"depth": 18}, norms=True, top=True),
     "resnet34": Architecture("resnet", {"depth": 34}, norms=True, top=True),
     "resnet50": Architecture("resnet", {"depth": 50}, imagenet=True, top=True),
@@ -101,12 +129,24 @@ BACKBONES: dict[str, Architecture] = {
     "resnet44": Architecture("resnet", {"depth": 44}, strides=(1, 2, 4), norms=True, top=True),
     "resnet56": Architecture("resnet", {"depth": 56}, strides=(1, 2, 4), norms=True, top=True),
     "resnet110": Architecture("resnet", {"depth": 110}, strides=(1, 2, 4), norms=True, top=True),
-    "resnet20-wide": Architecture("resnet", {"depth": 20, "width": 2}, strides=(1, 2, 4), norms=True, top=True),
-    "resnet20-v2": Architecture("resnet", {"depth": 20, "version": 2}, strides=(1, 2, 4), norms=True, top=True),
-    "resnet32-v2": Architecture("resnet", {"depth": 32, "version": 2}, strides=(1, 2, 4), norms=True, top=True),
-    "resnet44-v2": Architecture("resnet", {"depth": 44, "version": 2}, strides=(1, 2, 4), norms=True, top=True),
-    "resnet56-v2": Architecture("resnet", {"depth": 56, "version": 2}, strides=(1, 2, 4), norms=True, top=True),
-    "resnet110-v2": Architecture("resnet", {"depth": 110, "version": 2}, strides=(1, 2, 4), norms=True, top=True),
+    "resnet20-wide": Architecture(
+        "resnet", {"depth": 20, "width": 2}, strides=(1, 2, 4), norms=True, top=True
+    ),
+    "resnet20-v2": Architecture(
+        "resnet", {"depth": 20, "version": 2}, strides=(1, 2, 4), norms=True, top=True
+    ),
+    "resnet32-v2": Architecture(
+        "resnet", {"depth": 32, "version": 2}, strides=(1, 2, 4), norms=True, top=True
+    ),
+    "resnet44-v2": Architecture(
+        "resnet", {"depth": 44, "version": 2}, strides=(1, 2, 4), norms=True, top=True
+    ),
+    "resnet56-v2": Architecture(
+        "resnet", {"depth": 56, "version": 2}, strides=(1, 2, 4), norms=True, top=True
+    ),
+    "resnet110-v2": Architecture(
+        "resnet", {"depth": 110, "version": 2}, strides=(1, 2, 4), norms=True, top=True
+    ),
     "mobilenet": Architecture("mobilenet", {"alpha": 1.0}, imagenet=True, top=True),
     "mobilenet-12": Architecture("mobilenet", {"alpha": 1.0, "last": 12}, imagenet=True),
     "mobilenet-075": Architecture("mobilenet", {"alpha": 0.75}, imagenet=True, top=True),
@@ -123,7 +163,10 @@ def architecture(name: str) -> Architecture:
         ModelError: there is none; names the nearest.
     """
     if name not in BACKBONES:
-        raise ModelError(f"`backbone` must be one of the known networks; got {name!r}. {did_you_mean(str(name), BACKBONES)}")
+        raise ModelError(
+            f"`backbone` must be one of the known networks; got {name!r}. "
+            f"{did_you_mean(str(name), BACKBONES)}"
+        )
     return BACKBONES[name]
 
 
@@ -132,22 +175,26 @@ def build_backbone(name: str, size: tuple[int | None, int | None], norm: str = "
 
     Args:
         name: a key of `BACKBONES`.
-        size: (height, width) of the input in pixels, multiples of the coarsest stride; or any from the table's `least` on, where
-            the network is not aligned. None leaves a side open.
-        norm: "" for the network's own normalisation, or a kind of `norms.py` where the table says that it can be chosen.
+        size: (height, width) of the input in pixels, multiples of the coarsest stride; or any from
+            the table's `least` on, where the network is not aligned. None leaves a side open.
+        norm: "" for the network's own normalisation, or a kind of `norms.py` where the table says
+            that it can be chosen.
 
     Returns:
         A functional model, `(batch, height, width, 3)` float RGB 0–255 → list of maps
-        `(batch, height / s, width / s, channels)`, one for each of `architecture(name).strides`, finest first; then the table's
-        `extras`.
+        `(batch, height / s, width / s, channels)`, one for each of `architecture(name).strides`,
+        finest first; then the table's `extras`.
 
     Raises:
-        ModelError: unknown name, a size that does not fit, or a normalisation that cannot be chosen.
+        ModelError: unknown name, a size that does not fit, or a normalisation that cannot be
+            chosen.
     """
     row = architecture(name)
     height, width = _checked(size, name, row)
     if norm and not row.norms:
-        raise ModelError(f'`norm` cannot be chosen for {name}, which has its own; got {norm!r}. Choose "".')
+        raise ModelError(
+            f'`norm` cannot be chosen for {name}, which has its own; got {norm!r}. Choose "".'
+        )
     import keras
 
     if keras.config.image_data_format() != "channels_last":
@@ -161,7 +208,9 @@ def build_backbone(name: str, size: tuple[int | None, int | None], norm: str = "
     return keras.Model(image, maps, name=name.replace("-", "_"))
 
 
-def build_top(name: str, features: "list[keras.KerasTensor]", classes: int, dropout: float, auxiliary: bool) -> list[Any]:
+def build_top(
+    name: str, features: "list[keras.KerasTensor]", classes: int, dropout: float, auxiliary: bool
+) -> list[Any]:
     """Build the classifier of the network's paper on what its backbone gives.
 
     Args:
@@ -172,18 +221,26 @@ def build_top(name: str, features: "list[keras.KerasTensor]", classes: int, drop
         Logits `(batch, classes)` float32; the main classifier's first.
 
     Raises:
-        ModelError: the network has no classifier of its own, or needs pictures of a fixed size for it.
+        ModelError: the network has no classifier of its own, or needs images of a fixed size for
+            it.
     """
     row = architecture(name)
     if not row.top:
         fitting = [other for other, its in BACKBONES.items() if its.top]
-        raise ModelError(f"{name} has no classifier of its own; {', '.join(fitting)} have. Choose one, or a pooled head.")
+        raise ModelError(
+            f"{name} has no classifier of its own; {', '.join(fitting)} have. Choose one, or a "
+            "pooled head."
+        )
     if auxiliary and not row.extras:
         raise ModelError(f"{name} has no auxiliary classifiers. Set their weight to 0.")
-    return import_module(f"{__name__}.{row.module}").top(features, classes, dropout, auxiliary, **row.options)
+    return import_module(f"{__name__}.{row.module}").top(
+        features, classes, dropout, auxiliary, **row.options
+    )
 
 
-def layers_up_to(backbone: "keras.Model", name_or_strides: str | Sequence[int], stride: int) -> "list[keras.layers.Layer]":
+def layers_up_to(
+    backbone: "keras.Model", name_or_strides: str | Sequence[int], stride: int
+) -> "list[keras.layers.Layer]":
     """Return the layers that the map of that stride is computed from, in the network's order.
 
     Args:
@@ -194,7 +251,11 @@ def layers_up_to(backbone: "keras.Model", name_or_strides: str | Sequence[int], 
     Raises:
         ModelError: the backbone has no map of that stride.
     """
-    strides = architecture(name_or_strides).strides if isinstance(name_or_strides, str) else tuple(name_or_strides)
+    strides = (
+        architecture(name_or_strides).strides
+        if isinstance(name_or_strides, str)
+        else tuple(name_or_strides)
+    )
     if stride == 0:
         return []
     if stride not in strides:
@@ -210,8 +271,8 @@ def layers_up_to(backbone: "keras.Model", name_or_strides: str | Sequence[int], 
 def freeze(backbone: "keras.Model", name: str, stride: int) -> None:
     """Stop the training of exactly the layers up to the map of that stride, and train all others.
 
-    A frozen BatchNormalization also uses, and keeps, its stored statistics. Freeze before `compile`: Keras notes there
-    what is to be trained.
+    A frozen BatchNormalization also uses, and keeps, its stored statistics. Freeze before
+    `compile`: Keras notes there what is to be trained.
 
     Args:
         backbone: what `build_backbone` returned; changed in place.

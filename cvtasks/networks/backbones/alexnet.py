@@ -1,6 +1,7 @@
 """AlexNet, whole and small.
 
-Krizhevsky, Sutskever, Hinton 2012, "ImageNet Classification with Deep Convolutional Neural Networks", section 3.5 and figure 2.
+Krizhevsky, Sutskever, Hinton 2012, "ImageNet Classification with Deep Convolutional Neural
+Networks", section 3.5 and figure 2.
 
 | stage | kernel | output at 227×227 | parameters |
 |---|---|---|---|
@@ -15,14 +16,15 @@ Krizhevsky, Sutskever, Hinton 2012, "ImageNet Classification with Deep Convoluti
 | fc6, fc7 | dense | 4096, 4096 | 37,752,832 and 16,781,312 |
 | logits | dense | 1000 | 4,097,000 |
 
-60,965,224 parameters with 1000 classes, 62,378,344 with one tower (conv2, conv4 and conv5 see all channels of what is before
-them). conv1 is not padded, and 224 pixels, as the paper says, do not give its 55 cells: 227 do. ReLU, local response
-normalisation, overlapping pooling, in this order; weights and biases start as in section 5. Deviations: the mean colour of
-ImageNet is subtracted, not its mean picture.
+60,965,224 parameters with 1000 classes, 62,378,344 with one tower (conv2, conv4 and conv5 see all
+channels of what is before them). conv1 is not padded, and 224 pixels, as the paper says, do not
+give its 55 cells: 227 do. ReLU, local response normalisation, overlapping pooling, in this order;
+weights and biases start as in section 5. Deviations: the mean colour of ImageNet is subtracted, not
+its mean image.
 
-The small one is that of Zhang, Bengio, Hardt, Recht, Vinyals 2017, "Understanding deep learning requires rethinking
-generalization", appendix A, for pictures of 28×28: twice a 5×5 convolution, pooling, local response normalisation; then dense
-layers of 384 and 192.
+The small one is that of Zhang, Bengio, Hardt, Recht, Vinyals 2017, "Understanding deep learning
+requires rethinking generalization", appendix A, for images of 28×28: twice a 5×5 convolution,
+pooling, local response normalisation; then dense layers of 384 and 192.
 
 | stage | kernel | output at 28×28 | parameters |
 |---|---|---|---|
@@ -33,30 +35,35 @@ layers of 384 and 192.
 | fc3, fc4 | dense | 384, 192 | 1,204,608 and 73,920 |
 | logits | dense | 10 | 1,930 |
 
-1,387,786 parameters with ten classes, which is the paper's count. The paper does not say how many channels there are: 64, as in
-TensorFlow's tutorial for CIFAR-10, give that count. Deviations: pictures are brought to −1 to 1, not to a mean of 0 and a
-variance of 1 each, and the constants of the local response normalisation, which the paper leaves out, are those of AlexNet.
+1,387,786 parameters with ten classes, which is the paper's count. The paper does not say how many
+channels there are: 64, as in TensorFlow's tutorial for CIFAR-10, give that count. Deviations:
+images are brought to −1 to 1, not to a mean of 0 and a variance of 1 each, and the constants of the
+local response normalisation, which the paper leaves out, are those of AlexNet.
 """
 
 import keras
 
-from cvtasks.networks.backbones.normalisation import to_centred_bgr, to_unit_range
+from cvtasks.networks.backbones.classifiers import dense_layers
+from cvtasks.networks.backbones.input_scaling import to_centred_bgr, to_unit_range
 from cvtasks.networks.backbones.norms import BARE, LocalResponse, normalised
-from cvtasks.networks.backbones.tops import dense_layers
 
 _SPREAD = 0.01
 """Standard deviation of all weights before training (section 5)."""
 
 
-def build(image: keras.KerasTensor, towers: int = 2, small: bool = False, norm: str = "") -> list[keras.KerasTensor]:
-    """Return the maps of stride 4, 8, 16, 32: before pool1, pool2, pool5, and pool5; of the small one both poolings.
+def build(
+    image: keras.KerasTensor, towers: int = 2, small: bool = False, norm: str = ""
+) -> list[keras.KerasTensor]:
+    """Return the maps of stride 4, 8, 16, 32: before pool1, pool2, pool5, and pool5; of the small
+    one both poolings.
 
     Args:
         image: `(batch, height, width, 3)` RGB 0–255.
-        towers: 2 as in the paper, where each of two GPUs held one; they meet in conv3 and the dense layers.
+        towers: 2 as in the paper, where each of two GPUs held one; they meet in conv3 and the dense
+            layers.
         small: build the small network.
-        norm: "" for local response normalisation after the ReLU where the paper has it; another kind stands between every
-            convolution, which then has no bias, and its ReLU instead.
+        norm: "" for local response normalisation after the ReLU where the paper has it; another
+            kind stands between every convolution, which then has no bias, and its ReLU instead.
     """
     if small:
         return _small(to_unit_range(image), norm)
@@ -73,9 +80,16 @@ def build(image: keras.KerasTensor, towers: int = 2, small: bool = False, norm: 
 
 
 def top(
-    features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool, towers: int = 2, small: bool = False
+    features: list[keras.KerasTensor],
+    classes: int,
+    dropout: float,
+    auxiliary: bool,
+    towers: int = 2,
+    small: bool = False,
 ) -> list[keras.KerasTensor]:
-    """Return the logits of the dense layers, `(batch, classes)`. The paper hides half of fc6 and fc7, nothing of the small."""
+    """Return the logits of the dense layers, `(batch, classes)`. The paper hides half of fc6 and
+    fc7, nothing of the small.
+    """
     if small:
         return [dense_layers(features[-1], ("fc3", "fc4"), (384, 192), classes, dropout)]
     start = {"kernel_initializer": _normal(), "bias_initializer": "ones"}
@@ -87,7 +101,12 @@ def _small(x: keras.KerasTensor, norm: str) -> list[keras.KerasTensor]:
     maps = []
     for number in (1, 2):
         x = keras.layers.Conv2D(
-            64, 5, padding="same", use_bias=norm in BARE, kernel_initializer="he_normal", name=f"conv{number}"
+            64,
+            5,
+            padding="same",
+            use_bias=norm in BARE,
+            kernel_initializer="he_normal",
+            name=f"conv{number}",
         )(x)
         x = keras.layers.ReLU(name=f"conv{number}_relu")(normalised(x, norm, f"conv{number}_norm"))
         x = keras.layers.MaxPooling2D(3, strides=2, padding="same", name=f"pool{number}")(x)
@@ -106,7 +125,8 @@ def _convolution(
     padding: str = "valid",
     bias: float = 0,
 ) -> keras.KerasTensor:
-    """Return convolution and ReLU; with two towers each half of the channels sees its half of the input.
+    """Return convolution and ReLU; with two towers each half of the channels sees its half of the
+    input.
 
     Two convolutions side by side, as the authors' two GPUs had them.
     """

@@ -1,6 +1,7 @@
 """GoogLeNet, the first Inception network.
 
-Szegedy et al. 2014, "Going Deeper with Convolutions", table 1 and section 5; padding and biases as in BVLC's definition.
+Szegedy et al. 2014, "Going Deeper with Convolutions", table 1 and section 5; padding and biases as
+in BVLC's definition.
 
 | stage | output at 224×224 | parameters | table 1 |
 |---|---|---|---|
@@ -16,20 +17,21 @@ Szegedy et al. 2014, "Going Deeper with Convolutions", table 1 and section 5; pa
 | 5a, 5b | 7×7×832, ×1024 | 1,043,456, 1,444,080 | 1072K, 1388K |
 | mean, logits | 1024, 1000 | 1,025,000 | 1000K |
 
-6,998,552 parameters with 1000 classes and without the two auxiliary classifiers. Table 1 leaves biases out, and its numbers add up
-to about 6.8 million: some differ from what its own columns of channels give (4c: 497K), and 2.7K is a separable conv1 with eight
-filters for each colour (7·7·3·8 + 24·64), which the text does not mention. Deviations: local response normalisation has AlexNet's
-constants, as the paper gives none; so the mean colour of ImageNet that is subtracted. Weights start as BVLC's: a uniform
-distribution by the number of inputs, biases of 0.2.
+6,998,552 parameters with 1000 classes and without the two auxiliary classifiers. Table 1 leaves
+biases out, and its numbers add up to about 6.8 million: some differ from what its own columns of
+channels give (4c: 497K), and 2.7K is a separable conv1 with eight filters for each colour (7·7·3·8
++ 24·64), which the text does not mention. Deviations: local response normalisation has AlexNet's
+constants, as the paper gives none; so the mean colour of ImageNet that is subtracted. Weights start
+as BVLC's: a uniform distribution by the number of inputs, biases of 0.2.
 """
 
 import keras
 
 from cvtasks.errors import ModelError
-from cvtasks.networks.backbones.normalisation import to_centred_bgr
+from cvtasks.networks.backbones.classifiers import dense_layers
+from cvtasks.networks.backbones.input_scaling import to_centred_bgr
 from cvtasks.networks.backbones.norms import BARE, LocalResponse, normalised
-from cvtasks.networks.backbones.tops import dense_layers
-from cvtasks.networks.classifier import pooled
+from cvtasks.networks.pooled_head import pooled
 
 MODULES = {  # 1×1, 3×3 reduced, 3×3, 5×5 reduced, 5×5, 1×1 after pooling
     "3a": (64, 96, 128, 16, 32, 32),
@@ -47,12 +49,13 @@ _AUXILIARY_DROPOUT = 0.7
 
 
 def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
-    """Return the maps of stride 2, 4, 8, 16, 32: conv1, conv2, 3b, 4e, 5b; then 4a and 4d, for the auxiliary classifiers.
+    """Return the maps of stride 2, 4, 8, 16, 32: conv1, conv2, 3b, 4e, 5b; then 4a and 4d, for the
+    auxiliary classifiers.
 
     Args:
         image: `(batch, height, width, 3)` RGB 0–255.
-        norm: "" for local response normalisation after pool1 and conv2; another kind stands between each convolution, which then
-            has no bias, and its ReLU instead.
+        norm: "" for local response normalisation after pool1 and conv2; another kind stands between
+            each convolution, which then has no bias, and its ReLU instead.
     """
     x = keras.layers.ZeroPadding2D(3, name="conv1_pad")(to_centred_bgr(image))
     maps = [x := _convolution(x, 64, 7, norm, "conv1", strides=2, padding="valid")]
@@ -67,13 +70,17 @@ def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
     return [*maps, ends["3b"], ends["4e"], ends["5b"], *(ends[place] for _, place in _AUXILIARY)]
 
 
-def top(features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool) -> list[keras.KerasTensor]:
-    """Return the logits `(batch, classes)` of the mean of 5b, and with `auxiliary` those on 4a and 4d.
+def top(
+    features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool
+) -> list[keras.KerasTensor]:
+    """Return the logits `(batch, classes)` of the mean of 5b, and with `auxiliary` those on 4a and
+    4d.
 
-    The paper hides 40 % of the mean (`dropout`), and 70 % in an auxiliary classifier, which is so here too.
+    The paper hides 40 % of the mean (`dropout`), and 70 % in an auxiliary classifier, which is so
+    here too.
 
     Raises:
-        ModelError: pictures are too small for the auxiliary classifiers, or of no fixed size.
+        ModelError: images are too small for the auxiliary classifiers, or of no fixed size.
     """
     logits = [pooled(features[4], classes=classes, dropout=dropout, peak=0.0)]
     if auxiliary:
@@ -86,30 +93,52 @@ def _auxiliary(x: keras.KerasTensor, classes: int, name: str) -> keras.KerasTens
     """Return the logits of an auxiliary classifier (section 5)."""
     if None in x.shape[1:3] or min(x.shape[1:3]) < 5:
         raise ModelError(
-            f"The auxiliary classifiers of googlenet need pictures of a fixed size, at least 96; got maps of {x.shape[1:3]} "
-            "at stride 16. Choose a larger `size`, or set the weight of the auxiliary classifiers to 0."
+            "The auxiliary classifiers of googlenet need images of a fixed size, at least 96; got "
+            f"maps of {x.shape[1:3]} "
+            "at stride 16. Choose a larger `size`, or set the weight of the auxiliary classifiers "
+            "to 0."
         )
     x = keras.layers.AveragePooling2D(5, strides=3, name=f"{name}_pool")(x)
     x = _convolution(x, 128, 1, "", f"{name}_conv")
     x = keras.layers.Flatten(name=f"{name}_flatten")(x)
-    return dense_layers(x, (f"{name}_dense",), (1024,), classes, _AUXILIARY_DROPOUT, logits=f"{name}_logits")
+    return dense_layers(
+        x, (f"{name}_dense",), (1024,), classes, _AUXILIARY_DROPOUT, logits=f"{name}_logits"
+    )
 
 
 def _inception(
-    x: keras.KerasTensor, one: int, reduce3: int, three: int, reduce5: int, five: int, proj: int, norm: str, name: str
+    x: keras.KerasTensor,
+    one: int,
+    reduce3: int,
+    three: int,
+    reduce5: int,
+    five: int,
+    proj: int,
+    norm: str,
+    name: str,
 ) -> keras.KerasTensor:
     """Return the four ways side by side (figure 2b)."""
     ways = [
         _convolution(x, one, 1, norm, f"{name}_1x1"),
-        _convolution(_convolution(x, reduce3, 1, norm, f"{name}_3x3_reduce"), three, 3, norm, f"{name}_3x3"),
-        _convolution(_convolution(x, reduce5, 1, norm, f"{name}_5x5_reduce"), five, 5, norm, f"{name}_5x5"),
+        _convolution(
+            _convolution(x, reduce3, 1, norm, f"{name}_3x3_reduce"), three, 3, norm, f"{name}_3x3"
+        ),
+        _convolution(
+            _convolution(x, reduce5, 1, norm, f"{name}_5x5_reduce"), five, 5, norm, f"{name}_5x5"
+        ),
         _convolution(_pool(x, f"{name}_pool", strides=1), proj, 1, norm, f"{name}_pool_proj"),
     ]
     return keras.layers.Concatenate(name=name)(ways)
 
 
 def _convolution(
-    x: keras.KerasTensor, channels: int, kernel: int, norm: str, name: str, strides: int = 1, padding: str = "same"
+    x: keras.KerasTensor,
+    channels: int,
+    kernel: int,
+    norm: str,
+    name: str,
+    strides: int = 1,
+    padding: str = "same",
 ) -> keras.KerasTensor:
     """Return convolution and ReLU, with or without normalisation between them."""
     bare = norm in BARE
@@ -127,7 +156,9 @@ def _convolution(
 
 
 def _pool(x: keras.KerasTensor, name: str, strides: int = 2) -> keras.KerasTensor:
-    """Return the largest of 3×3; at stride 2 padded at the bottom and the right alone, as Caffe does."""
+    """Return the largest of 3×3; at stride 2 padded at the bottom and the right alone, as Caffe
+    does.
+    """
     return keras.layers.MaxPooling2D(3, strides=strides, padding="same", name=name)(x)
 
 

@@ -1,7 +1,7 @@
 """Inception v3.
 
-Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2015, "Rethinking the Inception Architecture for Computer Vision", table 1, with the
-details of keras.applications, whose weights fit.
+Szegedy, Vanhoucke, Ioffe, Shlens, Wojna 2015, "Rethinking the Inception Architecture for Computer
+Vision", table 1, with the details of keras.applications, whose weights fit.
 
 | stage | output at 299×299 |
 |---|---|
@@ -14,24 +14,27 @@ details of keras.applications, whose weights fit.
 | mixed9, 10 | 8×8×2048 |
 | mean, logits | 2048, 1000 |
 
-23,851,784 parameters with 1000 classes, the statistics of normalisation among them. Convolutions of the stem and those that halve
-the resolution are not padded. Deviations of keras.applications from the paper's table: the last part of the stem has a 1×1, not a
-3×3 convolution, and pooling instead of a stride; there is no auxiliary classifier.
+23,851,784 parameters with 1000 classes, the statistics of normalisation among them. Convolutions of
+the stem and those that halve the resolution are not padded. Deviations of keras.applications from
+the paper's table: the last part of the stem has a 1×1, not a 3×3 convolution, and pooling instead
+of a stride; there is no auxiliary classifier.
 
-Layers have names of their own: keras.applications numbers them anew in every session. They are in its order.
+Layers have names of their own: keras.applications numbers them anew in every session. They are in
+its order.
 """
 
 import keras
 
-from cvtasks.networks.backbones.normalisation import to_unit_range
+from cvtasks.networks.backbones.input_scaling import to_unit_range
 from cvtasks.networks.backbones.norms import normalised
-from cvtasks.networks.classifier import pooled
+from cvtasks.networks.pooled_head import pooled
 
 _Kernel = tuple[int, int, int]  # channels, height, width
 
 
 def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
-    """Return the maps of stride 2, 4, 8, 16, 32: conv3, conv5, mixed2, mixed7, mixed10; 64, 192, 288, 768, 2048 channels.
+    """Return the maps of stride 2, 4, 8, 16, 32: conv3, conv5, mixed2, mixed7, mixed10; 64, 192,
+    288, 768, 2048 channels.
 
     Args:
         image: `(batch, height, width, 3)` RGB 0–255, sides of at least 75.
@@ -53,7 +56,11 @@ def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
     for number, c in enumerate((128, 160, 160, 192), start=4):
         short = [(c, 1, 1), (c, 1, 7), (192, 7, 1)]
         x = _module(
-            x, [[(192, 1, 1)], short, [(c, 1, 1), (c, 7, 1), (c, 1, 7), (c, 7, 1), (192, 1, 7)]], 192, norm, f"mixed{number}"
+            x,
+            [[(192, 1, 1)], short, [(c, 1, 1), (c, 7, 1), (c, 1, 7), (c, 7, 1), (192, 1, 7)]],
+            192,
+            norm,
+            f"mixed{number}",
         )
     maps.append(x)
     long = [(192, 1, 1), (192, 1, 7), (192, 7, 1), (192, 3, 3)]
@@ -63,24 +70,34 @@ def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
     return [*maps, x]
 
 
-def top(features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool) -> list[keras.KerasTensor]:
+def top(
+    features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool
+) -> list[keras.KerasTensor]:
     """Return the logits of the mean over the places, `(batch, classes)`."""
     return [pooled(features[-1], classes=classes, dropout=dropout, peak=0.0)]
 
 
-def _module(x: keras.KerasTensor, ways: list[list[_Kernel]], last: int, norm: str, name: str) -> keras.KerasTensor:
+def _module(
+    x: keras.KerasTensor, ways: list[list[_Kernel]], last: int, norm: str, name: str
+) -> keras.KerasTensor:
     """Return the ways and a projected mean side by side (figures 5 and 6)."""
     ends = [_chain(x, way, norm, f"{name}_{number}") for number, way in enumerate(ways)]
     ends.append(_projected(x, last, norm, name))
     return keras.layers.Concatenate(name=name)(ends)
 
 
-def _halving(x: keras.KerasTensor, ways: list[list[_Kernel]], norm: str, name: str) -> keras.KerasTensor:
-    """Return the ways, each ending with stride 2, and the largest of 3×3 side by side (figure 10)."""
+def _halving(
+    x: keras.KerasTensor, ways: list[list[_Kernel]], norm: str, name: str
+) -> keras.KerasTensor:
+    """Return the ways, each ending with stride 2, and the largest of 3×3 side by side
+    (figure 10).
+    """
     ends = []
     for number, (*steps, end) in enumerate(ways):
         own = f"{name}_{number}"
-        ends.append(_convolution(_chain(x, steps, norm, own), end, norm, f"{own}_{len(steps)}", strides=2))
+        ends.append(
+            _convolution(_chain(x, steps, norm, own), end, norm, f"{own}_{len(steps)}", strides=2)
+        )
     ends.append(keras.layers.MaxPooling2D(3, strides=2, name=f"{name}_pool")(x))
     return keras.layers.Concatenate(name=name)(ends)
 
@@ -91,7 +108,10 @@ def _wide(x: keras.KerasTensor, norm: str, name: str) -> keras.KerasTensor:
     for number, steps in enumerate(([(384, 1, 1)], [(448, 1, 1), (384, 3, 3)]), start=1):
         own = f"{name}_{number}"
         middle = _chain(x, steps, norm, own)
-        halves = [_convolution(middle, (384, *size), norm, f"{own}_{size[0]}x{size[1]}") for size in ((1, 3), (3, 1))]
+        halves = [
+            _convolution(middle, (384, *size), norm, f"{own}_{size[0]}x{size[1]}")
+            for size in ((1, 3), (3, 1))
+        ]
         ends.append(keras.layers.Concatenate(name=own)(halves))
     ends.append(_projected(x, 192, norm, name))
     return keras.layers.Concatenate(name=name)(ends)
@@ -111,9 +131,16 @@ def _chain(x: keras.KerasTensor, way: list[_Kernel], norm: str, name: str) -> ke
 
 
 def _convolution(
-    x: keras.KerasTensor, kernel: _Kernel, norm: str, name: str, strides: int = 1, padding: str = "same"
+    x: keras.KerasTensor,
+    kernel: _Kernel,
+    norm: str,
+    name: str,
+    strides: int = 1,
+    padding: str = "same",
 ) -> keras.KerasTensor:
-    """Return convolution, normalisation without a factor, and ReLU; with a stride it is not padded."""
+    """Return convolution, normalisation without a factor, and ReLU;
+    with a stride it is not padded.
+    """
     channels, *size = kernel
     x = keras.layers.Conv2D(
         channels,

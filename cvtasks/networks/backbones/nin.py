@@ -1,6 +1,7 @@
 """Network in Network, for CIFAR-10.
 
-Lin, Chen, Yan 2013, "Network In Network", section 4.1 and figure 2; channels as in the authors' own definition for CIFAR-10.
+Lin, Chen, Yan 2013, "Network In Network", section 4.1 and figure 2; channels as in the authors' own
+definition for CIFAR-10.
 
 | stage | kernels | output at 32×32 | parameters |
 |---|---|---|---|
@@ -12,14 +13,15 @@ Lin, Chen, Yan 2013, "Network In Network", section 4.1 and figure 2; channels as
 | cccp6 | 1×1, 10 | 8×8×10 | 1,930 |
 | pool3 | mean of 8×8 | 10 | – |
 
-966,986 parameters with ten classes. Half of what leaves pool1 and pool2 is hidden in training. Deviations: the class maps have no
-ReLU before their mean, which could let a class die out; weights start from He's normal distribution; pictures are brought to −1
-to 1 instead of global contrast normalisation and whitening.
+966,986 parameters with ten classes. Half of what leaves pool1 and pool2 is hidden in training.
+Deviations: the class maps have no ReLU before their mean, which could let a class die out; weights
+start from He's normal distribution; images are brought to −1 to 1 instead of global contrast
+normalisation and whitening.
 """
 
 import keras
 
-from cvtasks.networks.backbones.normalisation import to_unit_range
+from cvtasks.networks.backbones.input_scaling import to_unit_range
 from cvtasks.networks.backbones.norms import BARE, normalised
 
 _BLOCKS = (
@@ -30,7 +32,8 @@ _BLOCKS = (
 
 
 def build(image: keras.KerasTensor, width: float = 1.0, norm: str = "") -> list[keras.KerasTensor]:
-    """Return the maps of stride 1, 2, 4: the ends of the three blocks, with 96, 192, 192 channels times the width.
+    """Return the maps of stride 1, 2, 4: the ends of the three blocks, with 96, 192, 192 channels
+    times the width.
 
     Args:
         image: `(batch, height, width, 3)` RGB 0–255.
@@ -58,9 +61,17 @@ def build(image: keras.KerasTensor, width: float = 1.0, norm: str = "") -> list[
 
 
 def top(
-    features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool, width: float = 1.0
+    features: list[keras.KerasTensor],
+    classes: int,
+    dropout: float,
+    auxiliary: bool,
+    width: float = 1.0,
 ) -> list[keras.KerasTensor]:
     """Return the mean of each class's map, `(batch, classes)`. The paper hides nothing here."""
-    x = keras.layers.Dropout(dropout, name="cccp6_dropout")(features[-1]) if dropout else features[-1]
+    x = (
+        keras.layers.Dropout(dropout, name="cccp6_dropout")(features[-1])
+        if dropout
+        else features[-1]
+    )
     x = keras.layers.Conv2D(classes, 1, dtype="float32", name="cccp6")(x)
     return [keras.layers.GlobalAveragePooling2D(dtype="float32", name="logits")(x)]

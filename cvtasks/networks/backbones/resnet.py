@@ -1,7 +1,9 @@
-"""ResNet: 50, 101, 152 of both versions from keras.applications; the others built here in the same manner.
+"""ResNet: 50, 101, 152 of both versions from keras.applications; the others built here in the same
+manner.
 
-Version 1: He et al. 2015, "Deep Residual Learning for Image Recognition", table 1 and section 4.2. Version 2: He et al. 2016,
-"Identity Mappings in Deep Residual Networks", figure 1b. For ImageNet, 1000 classes, statistics of normalisation left out:
+Version 1: He et al. 2015, "Deep Residual Learning for Image Recognition", table 1 and section 4.2.
+Version 2: He et al. 2016, "Identity Mappings in Deep Residual Networks", figure 1b. For ImageNet,
+1000 classes, statistics of normalisation left out:
 
 | stage | output at 224×224 | 18 | 34 |
 |---|---|---|---|
@@ -22,39 +24,49 @@ For CIFAR-10, of 6n + 2 layers, ten classes, shortcuts without parameters (optio
 | conv4 | 8×8×64 | 3 | 5 | 7 | 9 | 18 |
 | parameters | | 269,722 | 464,154 | 658,586 | 853,018 | 1,727,962 |
 
-As in keras.applications, version 1 for ImageNet takes centred BGR and its bottlenecks halve the resolution in their first 1x1
-convolution (as the paper; others do it in the 3x3), version 2 takes −1 to 1. So do those for CIFAR-10, which is a deviation: the
-paper subtracts the mean picture.
+As in keras.applications, version 1 for ImageNet takes centred BGR and its bottlenecks halve the
+resolution in their first 1x1 convolution (as the paper; others do it in the 3x3), version 2 takes
+−1 to 1. So do those for CIFAR-10, which is a deviation: the paper subtracts the mean image.
 """
 
 import keras
 
-from cvtasks.networks.backbones.normalisation import to_centred_bgr, to_unit_range
+from cvtasks.networks.backbones.input_scaling import to_centred_bgr, to_unit_range
 from cvtasks.networks.backbones.norms import normalised
-from cvtasks.networks.classifier import pooled
+from cvtasks.networks.pooled_head import pooled
 
-BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+BLOCKS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
 EPSILON = 1.001e-5
 """Of batch normalisation, as keras.applications has it."""
 
 
-def build(image: keras.KerasTensor, depth: int, version: int = 1, width: int = 1, norm: str = "") -> list[keras.KerasTensor]:
+def build(
+    image: keras.KerasTensor, depth: int, version: int = 1, width: int = 1, norm: str = ""
+) -> list[keras.KerasTensor]:
     """Return the maps of stride 2, 4, 8, 16, 32; for CIFAR-10 those of stride 1, 2, 4.
 
     Args:
         image: `(batch, height, width, 3)` RGB 0–255.
         depth: 18, 34, 50, 101 or 152; for CIFAR-10 20, 32, 44, 56 or 110.
         version: 1 or 2.
-        width: multiplies the channels of all blocks (Zagoruyko and Komodakis, "Wide Residual Networks", 2016); not for 50 or more
-            of ImageNet.
+        width: multiplies the channels of all blocks (Zagoruyko and Komodakis, "Wide Residual
+            Networks", 2016); not for 50 or more of ImageNet.
         norm: "" for "batch"; not for 50 or more of ImageNet.
 
-    Version 1: the first convolution's ReLU, where it has a stride, then the ends of the stages; channels 64, 256, 512, 1024, 2048,
-    for 18 and 34: 64, 64, 128, 256, 512, for CIFAR-10: 16, 32, 64.
+    Version 1: the first convolution's ReLU, where it has a stride, then the ends of the stages;
+    channels 64, 256, 512, 1024, 2048, for 18 and 34: 64, 64, 128, 256, 512, for CIFAR-10: 16, 32,
+    64.
 
-    Version 2 has the deepest normalised map of each resolution: the first ReLU in the block that halves it, or the network's last.
-    keras.applications halves the resolution in the last block of a stage, not in the first of the next; its map of stride 2 is the
-    first convolution itself, as nothing follows it at that resolution.
+    Version 2 has the deepest normalised map of each resolution: the first ReLU in the block that
+    halves it, or the network's last. keras.applications halves the resolution in the last block of
+    a stage, not in the first of the next; its map of stride 2 is the first convolution itself, as
+    nothing follows it at that resolution.
     """
     published = depth in BLOCKS and depth >= 50
     centred = depth in BLOCKS and version == 1
@@ -73,13 +85,19 @@ def top(
     version: int = 1,
     width: int = 1,
 ) -> list[keras.KerasTensor]:
-    """Return the logits of the mean over the places, `(batch, classes)`. The papers hide nothing."""
+    """Return the logits of the mean over the places, `(batch, classes)`.
+    The papers hide nothing.
+    """
     return [pooled(features[-1], classes=classes, dropout=dropout, peak=0.0)]
 
 
 def _published_1(x: keras.KerasTensor, depth: int) -> list[keras.KerasTensor]:
     """Return the maps of version 1 of keras.applications."""
-    published = {50: keras.applications.ResNet50, 101: keras.applications.ResNet101, 152: keras.applications.ResNet152}
+    published = {
+        50: keras.applications.ResNet50,
+        101: keras.applications.ResNet101,
+        152: keras.applications.ResNet152,
+    }
     trunk = published[depth](input_tensor=x, include_top=False, weights=None)
     ends = [f"conv{stage}_block{count}_out" for stage, count in enumerate(BLOCKS[depth], start=2)]
     return [trunk.get_layer(name).output for name in ("conv1_relu", *ends)]
@@ -93,12 +111,19 @@ def _published_2(x: keras.KerasTensor, depth: int) -> list[keras.KerasTensor]:
         152: keras.applications.ResNet152V2,
     }
     trunk = published[depth](input_tensor=x, include_top=False, weights=None)
-    ends = [f"conv{stage}_block{count}_preact_relu" for stage, count in enumerate(BLOCKS[depth][:3], start=2)]
+    ends = [
+        f"conv{stage}_block{count}_preact_relu"
+        for stage, count in enumerate(BLOCKS[depth][:3], start=2)
+    ]
     return [trunk.get_layer(name).output for name in ("conv1_conv", *ends, "post_relu")]
 
 
-def _basic(x: keras.KerasTensor, depth: int, version: int, width: int, norm: str) -> list[keras.KerasTensor]:
-    """Return the maps of a network of blocks of two 3x3 convolutions (version 1: figure 5, left)."""
+def _basic(
+    x: keras.KerasTensor, depth: int, version: int, width: int, norm: str
+) -> list[keras.KerasTensor]:
+    """Return the maps of a network of blocks of two 3x3 convolutions (version 1: figure 5,
+    left).
+    """
     large = depth in BLOCKS
     base, counts = (64, BLOCKS[depth]) if large else (16, (depth // 6,) * 3)
     x = _convolution(x, base, 7 if large else 3, 2 if large else 1, "conv1", norm)
@@ -115,8 +140,14 @@ def _basic(x: keras.KerasTensor, depth: int, version: int, width: int, norm: str
             if version == 1:
                 x = _block_1(x, channels, stride, large, norm, name)
                 continue
-            first = not stage and not number  # comes right after the stem's ReLU, which stands for its own
-            before = x if first else _normalised_relu(x, norm, f"{name}_preact_bn", f"{name}_preact_relu")
+            first = (
+                not stage and not number
+            )  # comes right after the stem's ReLU, which stands for its own
+            before = (
+                x
+                if first
+                else _normalised_relu(x, norm, f"{name}_preact_bn", f"{name}_preact_relu")
+            )
             if stride > 1:
                 maps.append(before)
             x = _block_2(x, before, channels, stride, large, norm, name)
@@ -125,12 +156,16 @@ def _basic(x: keras.KerasTensor, depth: int, version: int, width: int, norm: str
     return maps if version == 1 else [*maps, _normalised_relu(x, norm, "post_bn", "post_relu")]
 
 
-def _block_1(x: keras.KerasTensor, channels: int, stride: int, project: bool, norm: str, name: str) -> keras.KerasTensor:
+def _block_1(
+    x: keras.KerasTensor, channels: int, stride: int, project: bool, norm: str, name: str
+) -> keras.KerasTensor:
     """Return two convolutions added to their input."""
     if stride == 1 and x.shape[-1] == channels:
         shortcut = x
     elif project:  # option B
-        shortcut = _normalised(_convolution(x, channels, 1, stride, f"{name}_0", norm), norm, f"{name}_0_bn")
+        shortcut = _normalised(
+            _convolution(x, channels, 1, stride, f"{name}_0", norm), norm, f"{name}_0_bn"
+        )
     else:
         shortcut = _with_zeros(x, channels, stride, name)
     x = _convolution(x, channels, 3, stride, f"{name}_1", norm)
@@ -141,9 +176,17 @@ def _block_1(x: keras.KerasTensor, channels: int, stride: int, project: bool, no
 
 
 def _block_2(
-    x: keras.KerasTensor, before: keras.KerasTensor, channels: int, stride: int, project: bool, norm: str, name: str
+    x: keras.KerasTensor,
+    before: keras.KerasTensor,
+    channels: int,
+    stride: int,
+    project: bool,
+    norm: str,
+    name: str,
 ) -> keras.KerasTensor:
-    """Return `x` plus two convolutions of `before`, its normalised self; where the shape changes `before` stands for `x`."""
+    """Return `x` plus two convolutions of `before`, its normalised self; where the shape changes
+    `before` stands for `x`.
+    """
     if stride == 1 and x.shape[-1] == channels:
         shortcut = x
     elif project:
@@ -157,7 +200,9 @@ def _block_2(
 
 
 def _with_zeros(x: keras.KerasTensor, channels: int, stride: int, name: str) -> keras.KerasTensor:
-    """Return every `stride`th place with zeros for the channels that `x` lacks: a shortcut without parameters (option A)."""
+    """Return every `stride`th place with zeros for the channels that `x` lacks: a shortcut without
+    parameters (option A).
+    """
     x = keras.layers.MaxPooling2D(1, strides=stride, name=f"{name}_0_pool")(x)
     return keras.ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, channels - x.shape[-1])))
 
@@ -170,13 +215,22 @@ def _normalised_relu(x: keras.KerasTensor, norm: str, name: str, relu: str) -> k
     return keras.layers.ReLU(name=relu)(_normalised(x, norm, name))
 
 
-def _convolution(x: keras.KerasTensor, channels: int, kernel: int, stride: int, name: str, norm: str) -> keras.KerasTensor:
-    """Return a convolution, padded evenly on all sides as the authors' Caffe did; with a bias where nothing is normalised.
+def _convolution(
+    x: keras.KerasTensor, channels: int, kernel: int, stride: int, name: str, norm: str
+) -> keras.KerasTensor:
+    """Return a convolution, padded evenly on all sides as the authors' Caffe did; with a bias where
+    nothing is normalised.
 
-    Keras' own "same" pads only bottom and right at stride 2, half a cell away from the weights that others publish.
+    Keras' own "same" pads only bottom and right at stride 2, half a cell away from the weights that
+    others publish.
     """
     if kernel > 1:
         x = keras.layers.ZeroPadding2D(kernel // 2, name=f"{name}_pad")(x)
     return keras.layers.Conv2D(
-        channels, kernel, strides=stride, use_bias=norm == "none", kernel_initializer="he_normal", name=f"{name}_conv"
+        channels,
+        kernel,
+        strides=stride,
+        use_bias=norm == "none",
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
     )(x)

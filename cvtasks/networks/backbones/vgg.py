@@ -1,6 +1,7 @@
 """VGG: 11, 13, 16, 19 layers; with or without normalisation, whole or narrow.
 
-Simonyan and Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image Recognition", table 1.
+Simonyan and Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale Image Recognition",
+table 1.
 
 | column | name | parameters with 1000 classes, 224×224 |
 |---|---|---|
@@ -20,15 +21,16 @@ Simonyan and Zisserman 2014, "Very Deep Convolutional Networks for Large-Scale I
 | block5, pool | 14×14×512, 7×7×512 |
 | fc1, fc2, logits | 4096, 4096, 1000 |
 
-Layers are named as in keras.applications, so that its weights fit. Deviations: networks start from He's normal distribution,
-because the paper's own initialisation needs a trained A; batch normalisation is not in the paper.
+Layers are named as in keras.applications, so that its weights fit. Deviations: networks start from
+He's normal distribution, because the paper's own initialisation needs a trained A; batch
+normalisation is not in the paper.
 """
 
 import keras
 
-from cvtasks.networks.backbones.normalisation import to_centred_bgr
+from cvtasks.networks.backbones.classifiers import dense_layers
+from cvtasks.networks.backbones.input_scaling import to_centred_bgr
 from cvtasks.networks.backbones.norms import BARE, LocalResponse, normalised
-from cvtasks.networks.backbones.tops import dense_layers
 
 CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
 CHANNELS = (64, 128, 256, 512, 512)
@@ -38,21 +40,25 @@ _DENSE = 4096
 def build(
     image: keras.KerasTensor, depth: int, norm: str = "", width: float = 1.0, column_c: bool = False
 ) -> list[keras.KerasTensor]:
-    """Return the maps of stride 2, 4, 8, 16: the last ReLU of blocks 2 to 5; and of stride 32: the last pooling.
+    """Return the maps of stride 2, 4, 8, 16: the last ReLU of blocks 2 to 5; and of stride 32: the
+    last pooling.
 
     Args:
         image: `(batch, height, width, 3)` RGB 0–255.
         depth: 11, 13, 16 or 19, counting the three dense layers.
-        norm: between each convolution, which then has no bias, and its ReLU; "" for none, "lrn" for local response normalisation
-            after the first ReLU alone, as in column A-LRN.
+        norm: between each convolution, which then has no bias, and its ReLU; "" for none, "lrn" for
+            local response normalisation after the first ReLU alone, as in column A-LRN.
         width: multiplies all channels.
         column_c: the last convolution of blocks 3 to 5 is 1×1.
 
-    Block 1, at the resolution of the image, gives no map. Channels: 128, 256, 512, 512, 512 times the width.
+    Block 1, at the resolution of the image, gives no map. Channels: 128, 256, 512, 512, 512 times
+    the width.
     """
     x, maps = to_centred_bgr(image), []
     kind = "" if norm == "lrn" else norm
-    for block, (count, channels) in enumerate(zip(CONVOLUTIONS[depth], CHANNELS, strict=True), start=1):
+    for block, (count, channels) in enumerate(
+        zip(CONVOLUTIONS[depth], CHANNELS, strict=True), start=1
+    ):
         for number in range(1, count + 1):
             kernel = 1 if column_c and number == 3 else 3
             x = _convolution(x, int(channels * width), kernel, kind, f"block{block}_conv{number}")
@@ -73,13 +79,28 @@ def top(
     width: float = 1.0,
     column_c: bool = False,
 ) -> list[keras.KerasTensor]:
-    """Return the logits of the dense layers, `(batch, classes)`; the paper hides half of fc1 and fc2."""
+    """Return the logits of the dense layers, `(batch, classes)`; the paper hides half of fc1 and
+    fc2.
+    """
     units = int(_DENSE * width)
-    return [dense_layers(features[-1], ("fc1", "fc2"), (units, units), classes, dropout, kernel_initializer="he_normal")]
+    return [
+        dense_layers(
+            features[-1],
+            ("fc1", "fc2"),
+            (units, units),
+            classes,
+            dropout,
+            kernel_initializer="he_normal",
+        )
+    ]
 
 
-def _convolution(x: keras.KerasTensor, channels: int, kernel: int, norm: str, name: str) -> keras.KerasTensor:
+def _convolution(
+    x: keras.KerasTensor, channels: int, kernel: int, norm: str, name: str
+) -> keras.KerasTensor:
     """Return convolution and ReLU, with or without normalisation between them."""
     bare = norm in BARE
-    x = keras.layers.Conv2D(channels, kernel, padding="same", use_bias=bare, kernel_initializer="he_normal", name=name)(x)
+    x = keras.layers.Conv2D(
+        channels, kernel, padding="same", use_bias=bare, kernel_initializer="he_normal", name=name
+    )(x)
     return keras.layers.ReLU(name=f"{name}_relu")(normalised(x, norm, f"{name}_bn"))

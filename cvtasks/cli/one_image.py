@@ -1,0 +1,64 @@
+"""For commands about one image: read it, and write what is drawn of it under new names."""
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cvtasks.cli.output import say
+from cvtasks.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def one_image(source: str, command: str) -> "tuple[str, np.ndarray]":
+    """Name and pixels (h, w, 3) uint8 RGB of the one image that the source is.
+
+    Raises:
+        InputError: it is several, a video or a camera, or cannot be read.
+    """
+    from cvtasks.media.addresses import shown
+    from cvtasks.media.sources import Item, expand
+
+    first = list(islice(expand([source]), 2))
+    if len(first) != 1 or not isinstance(first[0], Item):
+        received = "several" if len(first) > 1 else "a video or a camera"
+        raise InputError(
+            f"`{command}` takes one image at a time; {shown(source)!r} is {received}. Name one."
+        )
+    return first[0].name, first[0].read(lambda remark: say(f"{first[0].source}: {remark}"))
+
+
+def write_new(
+    folder: Path,
+    stem: str,
+    files: "Mapping[str, np.ndarray | str | bytes]",
+    also: Iterable[str] = (),
+) -> list[Path]:
+    """Write files of one stem under names that nothing in the folder has: `stem`, or `stem-2` … for
+    all of them.
+
+    Args:
+        files: ending, such as "-maps.npz" → an image (h, w, 3) uint8 RGB, a text or bytes.
+        also: endings of what another call may have written under the stem: then it is not used.
+
+    Returns:
+        the files.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    from cvtasks.files.writing import made_beside, publish_new, write_bytes, write_text
+    from cvtasks.media.images import write_image
+
+    with made_beside(folder) as place:
+        made = {ending: place / f"{stem}{ending}" for ending in files}
+        for ending, content in files.items():
+            if isinstance(content, str):
+                write_text(made[ending], content)
+            elif isinstance(content, bytes):
+                write_bytes(made[ending], content)
+            else:
+                write_image(made[ending], content)
+        return publish_new(folder, stem, made, also)

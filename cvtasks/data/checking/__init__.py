@@ -1,0 +1,1 @@
+"""A look at data: faults, duplicates, statistics, drawn samples, other formats."""

@@ -1,0 +1,338 @@
+"""What in a data set could spoil a training or its score, found without changing a file."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cvtasks.answers import Answer, Boxes, Labels, Mask
+from cvtasks.data import open_source
+from cvtasks.data.checking.duplicates import Look, look_at, twins
+from cvtasks.data.checking.statistics import shows_nothing
+from cvtasks.data.source import VALIDATION, Source
+from cvtasks.errors import CVTasksError, DataError
+from cvtasks.formats.reading import MISNAMED, RESIZED, TWICE, UPRIGHT, ZERO_BASED, readable
+from cvtasks.media.images import MAX_PIXELS, read_image
+from cvtasks.media.safe_paths import read_regular_file
+
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+
+_AGAINST = {
+    "train": ("val", "test"),
+    "val": ("train", "test"),
+    "test": ("train", "val", "trainval"),
+    "trainval": ("test",),
+}
+"""Splits that must not share images with the split of that name."""
+_TINY, _LONG = 8, 20  # pixels of the shorter side; times that the longer one is longer
+_SURE = {  # remarks that are likely mistakes
+    MISNAMED: "names another image",
+    RESIZED: "size differs",
+    TWICE: "box twice",
+    UPRIGHT: "EXIF turn",
+    ZERO_BASED: "counted from 0",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found.
+
+    Attributes:
+        level: "error" if a sample cannot be used, or is learned and tested on; "warning" for what
+            is likely a mistake; "note" for what is good to know.
+        rule: what is broken, in a few words, the same for all findings of a kind.
+        file: the image or the file it is about; empty for the whole split.
+        reason: a sentence.
+        count: how many things it stands for.
+    """
+
+    level: Level
+    rule: str
+    file: str
+    reason: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is kept of a sample: its look, if its image can be read, its truth, if that can be, and
+    what was found.
+    """
+
+    look: Look | None
+    truth: Answer | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was looked at, and what was found: its format, how many samples it has, the findings."""
+
+    format: str
+    samples: int
+    findings: tuple[Finding, ...]
+
+
+def check(
+    path: str,
+    split: str,
+    kind: type[Answer],
+    on_sample: Callable[[int, int], None] = lambda done, total: None,
+) -> Checked:
+    """Read every truth and decode every image of a split; compare it with itself and with the
+    splits it must not meet.
+
+    Args:
+        path, split, kind: as for `open_source`.
+        on_sample: hears how many images of how many have been looked at.
+
+    Raises:
+        DataError: nothing is there, its layout is not known, the split does not exist, or its list
+            cannot be read.
+    """
+    complaints: list[CVTasksError] = []
+    source = open_source(path, split, kind, complaints.append)
+    others, unopened = _others(path, source.split, kind)
+    with readable(path):
+        found = tuple(_findings(source, split, others, complaints, on_sample))
+    return Checked(source.format, len(source), (*found, *unopened))
+
+
+def _findings(
+    source: Source,
+    split: str,
+    others: dict[str, Source],
+    complaints: list[CVTasksError],
+    on_sample: Callable[[int, int], None],
+) -> Iterator[Finding]:
+    """All that is found, in the order in which it is looked for."""
+    total = sum(map(len, (source, *others.values())))
+    for error in [*complaints, *source.orphans()]:
+        level: Level = (
+            "warning" if error.rule.endswith(("without image", "without annotation")) else "error"
+        )
+        yield Finding(level, error.rule or "unusable", "", str(error), error.count)
+    yield from (Finding("note", "settled for the whole split", "", note) for note in source.notes)
+    looks: list[Look] = []
+    truths: list[Answer] = []
+    with ThreadPoolExecutor(2) as pool:
+        for number, seen in enumerate(
+            pool.map(lambda index: _see(source, index), range(len(source))), start=1
+        ):
+            yield from seen.findings
+            looks += [seen.look] if seen.look else []
+            truths += [seen.truth] if seen.truth is not None else []
+            on_sample(number, total)
+        for one, other in twins(looks, looks):
+            how = "the same file" if one.digest == other.digest else "the same image by its look"
+            yield Finding(
+                "warning", "image twice", one.name, f"{one.name!r} and {other.name!r} are {how}."
+            )
+        done = len(source)
+        for name, opened in others.items():
+            theirs = [
+                look
+                for look in pool.map(lambda index, o=opened: _look(o, index), range(len(opened)))
+                if look
+            ]
+            if len(theirs) < len(opened):
+                reason = (
+                    f"images of {name!r} cannot be read and were not compared. Check that split "
+                    "too."
+                )
+                yield Finding("note", "split not compared", "", reason, len(opened) - len(theirs))
+            done += len(opened)
+            on_sample(done, total)
+            for one, other in twins(looks, theirs):
+                how, level = (
+                    ("the same file", "error")
+                    if one.digest == other.digest
+                    else ("the same by its look", "warning")
+                )
+                reason = (
+                    f"no image may be in two splits; {one.name!r} of {split!r} and {other.name!r} "
+                    f"of {name!r} are {how}."
+                )
+                yield Finding(level, "image in two splits", one.name, reason)
+    if source.taken_for:
+        yield Finding("note", "classes not listed", "", source.taken_for)
+    yield from _alike(source.classes)
+    yield from _balance(truths, source.classes)
+
+
+def _others(path: str, split: str, kind: type[Answer]) -> tuple[dict[str, Source], list[Finding]]:
+    """The splits that must not share images with this one, where they exist, and a note for each
+    that cannot be opened.
+    """
+    found, unopened = {}, []
+    for name in _AGAINST.get("val" if split.casefold() in VALIDATION else split.casefold(), ()):
+        try:
+            found[name] = open_source(path, name, kind, lambda error: None)
+        except DataError as error:
+            if error.rule != "split unknown":
+                unopened.append(Finding("note", "split not compared", "", str(error)))
+    return found, unopened
+
+
+def _see(source: Source, index: int) -> _Seen:
+    """Look at one sample."""
+    findings = []
+    for error in source.faults(index):
+        rule = error.rule or (
+            "image cannot be read" if error.exit_code == 3 else "truth cannot be read"
+        )
+        findings.append(Finding("error", rule, _name(source, index), str(error)))
+    look, truth = None, None
+    remarks: list[str] = []
+    broken = any(finding.rule == "image cannot be read" for finding in findings)
+    try:
+        look = (
+            None
+            if broken
+            else look_at(*_image(source, index, remarks.append), _name(source, index))
+        )
+        findings += [
+            Finding("note", "changed in reading an image", _name(source, index), remark)
+            for remark in remarks
+        ]
+    except CVTasksError as error:
+        findings.append(Finding("error", "image cannot be read", _name(source, index), str(error)))
+    try:
+        truth = source.truth(index)
+    except CVTasksError:  # a fault, which has been told
+        return _Seen(look, None, tuple(findings))
+    for remark, count in Counter(source.remarks_of(index)).items():
+        findings.append(
+            Finding(
+                *("warning", _SURE[remark]) if remark in _SURE else ("note", remark),
+                _name(source, index),
+                remark,
+                count,
+            )
+        )
+    if look is not None:
+        findings += _suspicions(look)
+    return _Seen(look, truth, (*findings, *_odd(truth, _name(source, index))))
+
+
+def _look(source: Source, index: int) -> Look | None:
+    try:
+        return look_at(*_image(source, index), _name(source, index))
+    except CVTasksError:
+        return None
+
+
+def _image(
+    source: Source, index: int, remark: Callable[[str], None] = lambda text: None
+) -> tuple[bytes, np.ndarray]:
+    """The bytes of an image as it is stored, and its pixels."""
+    if not source.files:
+        image = source[index].image
+        return image.tobytes(), image
+    name = repr(str(source.files[index]))
+    content = read_regular_file(source.files[index], name, most=8 * MAX_PIXELS)
+    return content, read_image(content, name=str(source.files[index]), remark=remark)
+
+
+def _name(source: Source, index: int) -> str:
+    return str(source.files[index]) if source.files else f"sample {index}"
+
+
+def _suspicions(look: Look) -> Iterator[Finding]:
+    """What is odd about an image that can be read."""
+    height, width = look.size
+    if min(height, width) < _TINY or max(height, width) > _LONG * min(height, width):
+        yield Finding(
+            "warning",
+            "odd size",
+            look.name,
+            f"images have sides of usual lengths; this one is {width} x {height}.",
+        )
+    if look.plain:
+        yield Finding(
+            "warning",
+            "one colour",
+            look.name,
+            "an image shows something; all pixels of this one are the same.",
+        )
+
+
+def _odd(truth: Answer, name: str) -> Iterator[Finding]:
+    """What is odd about a truth that can be used."""
+    if isinstance(truth, Boxes):
+        thin = int(((truth.xyxy[:, 2:] - truth.xyxy[:, :2]).min(axis=1, initial=9) <= 1).sum())
+        if thin:
+            yield Finding(
+                "warning",
+                "one pixel",
+                name,
+                "a box has more than a pixel in each direction; some here do not.",
+                thin,
+            )
+        for rule, count in (("difficult", truth.difficult.sum()), ("crowd", truth.crowd.sum())):
+            if count:
+                yield Finding(
+                    "note",
+                    rule,
+                    name,
+                    f"objects marked {rule}: neither to be found nor counted against.",
+                    int(count),
+                )
+    if (
+        isinstance(truth, Mask)
+        and shows_nothing(truth)
+        and (truth.ids == 255).mean() > 0.02
+        and not (truth.ids == 0).all()
+    ):
+        reason = (
+            "255 means void; this mask holds 0 and 255 alone. Write 1 for the object if it is a "
+            "mask of two classes."
+        )
+        yield Finding("warning", "binary mask", name, reason)
+    if shows_nothing(truth):
+        yield Finding(
+            "note", "empty", name, "nothing is to be found in it; it teaches what is background."
+        )
+
+
+def _alike(classes: tuple[str, ...]) -> Iterator[Finding]:
+    """Names that differ in case, spaces and signs alone."""
+    plain: dict[str, str] = {}
+    for name in classes:
+        key = "".join(letter for letter in name.casefold() if letter.isalnum())
+        if key and key in plain:
+            yield Finding(
+                "warning",
+                "classes alike",
+                "",
+                f'"{plain[key]}" and "{name}" are two classes. Are they meant to be one?',
+            )
+        plain.setdefault(key, name)
+
+
+def _balance(truths: list[Answer], classes: tuple[str, ...]) -> Iterator[Finding]:
+    """How often each class comes."""
+    counts = np.zeros(len(classes), np.int64)
+    for truth in truths:
+        if isinstance(truth, Boxes):
+            counts += np.bincount(truth.labels, minlength=len(classes))
+        elif isinstance(truth, Labels):
+            counts[truth.shown] += 1
+        else:
+            counts += truth.counts() > 0
+    for name, count in zip(classes, counts.tolist(), strict=True):
+        if not count and truths:
+            yield Finding(
+                "note", "class without truth", "", f'no sample that can be used shows "{name}".'
+            )
+    shown = [(count, name) for name, count in zip(classes, counts.tolist(), strict=True) if count]
+    if shown and max(shown)[0] > 10 * min(shown)[0]:
+        (most, common), (least, rare) = max(shown), min(shown)
+        yield Finding(
+            "note", "balance", "", f'"{common}" comes {most} times, "{rare}" {least} times.'
+        )

@@ -1,0 +1,209 @@
+"""A data set for detection, written anew in another format. What was there is not touched."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from cvtasks.answers import Boxes
+from cvtasks.data.formats.bases import BoxesSource
+from cvtasks.errors import DataError, UsageError, did_you_mean
+from cvtasks.files.writing import folder_held, made_beside, publish, write_bytes, write_text
+from cvtasks.formats.coco import coco_document
+from cvtasks.formats.reading import read_text, readable
+from cvtasks.formats.voc import voc_xml
+from cvtasks.formats.yolo import SPLITS, parse_yaml, yolo_text, yolo_yaml
+from cvtasks.media.names import safe_stem
+from cvtasks.text import dumps, encodable, listed
+
+FORMATS = ("voc", "coco", "yolo")
+
+
+def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]:
+    """Write the samples of `source` into `folder` as the split of that name, their images byte for
+    byte.
+
+    The folder may hold other splits with the same classes. Lists and JSON come last, so that what
+    was broken off is no split.
+
+    Args:
+        to: one of `FORMATS`.
+
+    Returns:
+        What the format cannot say, in sentences with counts.
+
+    Raises:
+        UsageError: an unknown format, or the format has no such split. DataError: the split exists,
+            has other classes than the folder's, two images would get one name, another file has a
+            name that is needed, or a truth of the source cannot be used. OutputError: the folder
+            cannot be written, or another run writes into it.
+    """
+    if to not in FORMATS:
+        raise UsageError(
+            f"a data set is written as one of {', '.join(FORMATS)}; got {to!r}. "
+            f"{did_you_mean(to, FORMATS)}"
+        )
+    if not split or Path(split).name != split or (to == "yolo" and split not in SPLITS):
+        known = f"one of {', '.join(SPLITS)}" if to == "yolo" else "a plain word"
+        raise UsageError(
+            f"the split of a {to} data set must be {known}; got {split!r}. Give it another name."
+        )
+    classes, remarks = _writable(source.classes, to)
+    truths = [replace(source.truth(index), classes=classes) for index in range(len(source))]
+    with folder_held(folder):
+        if to == "voc":
+            _write_voc(source, classes, truths, folder, split)
+        elif to == "coco":
+            _write_coco(source, classes, truths, folder, split)
+        else:
+            _write_yolo(source, classes, truths, folder, split)
+    return [*remarks, *_lost(to, truths)]
+
+
+def _write_voc(
+    source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
+) -> None:
+    listed = _new(folder / "ImageSets" / "Main" / f"{split}.txt")
+    _classes(folder / "classes.txt", classes)
+    images = _copy(source, folder / "JPEGImages")
+    for image, truth in zip(images, truths, strict=True):
+        _write_new(folder / "Annotations" / f"{image.stem}.xml", voc_xml(truth, image.name))
+    _write_new(listed, "".join(f"{image.stem}\n" for image in images))
+
+
+def _write_coco(
+    source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
+) -> None:
+    path = _new(folder / "annotations" / f"instances_{split}.json")
+    names = [image.name for image in _copy(source, folder / "images" / split)]
+    _write_new(path, dumps(coco_document(zip(names, truths, strict=True), classes)) + "\n")
+
+
+def _write_yolo(
+    source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
+) -> None:
+    yaml, splits = folder / "data.yaml", {split}
+    _new(folder / "images" / split)
+    if yaml.is_file():
+        there = parse_yaml(read_text(yaml), str(yaml))
+        _agree(yaml, there.classes, classes)
+        splits |= there.splits.keys()
+        if read_text(yaml) != yolo_yaml(classes, _in_order(there.splits)):
+            raise DataError(
+                f"{str(yaml)!r} is not as `data convert` writes it, and would lose by it. Choose "
+                "another folder."
+            )
+    for image, truth in zip(_copy(source, folder / "images" / split), truths, strict=True):
+        _write_new(folder / "labels" / split / f"{image.stem}.txt", yolo_text(truth))
+    write_text(yaml, yolo_yaml(classes, _in_order(splits)))
+
+
+def _writable(classes: tuple[str, ...], to: str) -> tuple[tuple[str, ...], list[str]]:
+    """The names as the format can hold them, and a remark where that is not as they were.
+
+    JSON and YAML hold any name; XML and a list of lines hold none with control characters, or with
+    space around it.
+    """
+    if to != "voc":
+        return classes, []
+    written = tuple(map(listed, classes))
+    changed = [name for name, line in zip(classes, written, strict=True) if name != line]
+    if len(set(written)) < len(written):
+        raise DataError(
+            "Pascal VOC writes every name in one line; of the classes "
+            f"{', '.join(map(repr, classes))} two would be the same. "
+            "Rename one."
+        )
+    remark = (
+        f"Pascal VOC writes names in one line; characters of these were escaped: {len(changed)}"
+    )
+    return written, [remark] if changed else []
+
+
+def _in_order(splits: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in SPLITS if name in splits)
+
+
+def _new(path: Path) -> Path:
+    if os.path.lexists(path):
+        raise DataError(
+            f"{str(path)!r} exists, and nothing is overwritten. Choose another folder or name of "
+            "the split."
+        )
+    return path
+
+
+def _classes(path: Path, classes: tuple[str, ...]) -> None:
+    if path.exists():
+        _agree(path, tuple(read_text(path).splitlines()), classes)
+    else:
+        _write_new(path, "".join(f"{name}\n" for name in classes))
+
+
+def _agree(path: Path, there: tuple[str, ...], classes: tuple[str, ...]) -> None:
+    if there != classes:
+        raise DataError(
+            f"all splits of a data set have the same classes; {str(path)!r} says "
+            f"{', '.join(there)}, the new one has "
+            f"{', '.join(classes)}. Choose another folder."
+        )
+
+
+def _copy(source: BoxesSource, folder: Path) -> list[Path]:
+    """Copy the images, each called after its sample, by a name that every system allows; returns
+    the copies.
+
+    One that is there already must be the same.
+    """
+    copies = [
+        folder / f"{safe_stem(name.replace('/', '-'))}{path.suffix.lower()}"
+        for name, path in zip(source.names, source.images, strict=True)
+    ]
+    stems = [copy.stem.casefold() for copy in copies]
+    twice = (
+        [copy.name for copy, stem in zip(copies, stems, strict=True) if stems.count(stem) > 1]
+        if _clash(stems)
+        else []
+    )
+    if twice:
+        raise DataError(
+            f"every image needs a name of its own; {' and '.join(twice[:2])} would share one. "
+            "Rename an image."
+        )
+    for image, copy in zip(source.images, copies, strict=True):
+        with readable(image):
+            content = image.read_bytes()
+        _write_new(copy, content, f"another image than {str(image)!r}")
+    return copies
+
+
+def _write_new(
+    path: Path, content: str | bytes, otherwise: str = "another file than the one to be written"
+) -> None:
+    """Write a file of a name that is free; one that is there already must be the same, byte for
+    byte.
+    """
+    content = encodable(content).encode() if isinstance(content, str) else content
+    if not os.path.lexists(path):
+        with made_beside(path.parent) as place:
+            write_bytes(place / "made", content)
+            with suppress(FileExistsError):  # it appeared just now: it is looked at like any other
+                publish({place / "made": path})
+                return
+    if not path.is_file() or path.read_bytes() != content:
+        raise DataError(f"{str(path)!r} exists and is {otherwise}. Choose another folder.")
+
+
+def _clash(stems: list[str]) -> bool:
+    return len(set(stems)) < len(stems)
+
+
+def _lost(to: str, truths: list[Boxes]) -> list[str]:
+    crowds = sum(int(truth.crowd.sum()) for truth in truths)
+    ignored = sum(int((~truth.counted).sum()) for truth in truths)
+    if to == "voc" and crowds:
+        return [f"Pascal VOC knows no crowds, these became difficult: {crowds}"]
+    if to == "yolo" and ignored:
+        return [f"YOLO knows neither difficult objects nor crowds, these were left out: {ignored}"]
+    return []

@@ -1,0 +1,86 @@
+"""What a data set looks like: samples with their truths, batches as the network gets them, classes
+and sizes.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cvtasks.answers import Answer, Boxes
+from cvtasks.data.checking.statistics import statistics
+from cvtasks.data.loading.augment import Augment
+from cvtasks.data.source import Source
+from cvtasks.drawing.error_tiles import captioned, contact_sheet
+from cvtasks.drawing.plots import count_bars, histogram
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.recipe.recipe import Recipe
+
+Draw = Callable[[np.ndarray, Answer], np.ndarray]
+
+_SAMPLES = 16
+_MOST_SIZES = 2000  # images whose boxes are counted
+
+
+def sheets(source: Source, draw: Draw) -> dict[str, np.ndarray]:
+    """File name → image (h, w, 3) uint8 RGB: samples from the whole split, how often each class
+    comes, how large objects are.
+
+    Args:
+        draw: a task's way to draw an answer on an image.
+    """
+    count = min(_SAMPLES, len(source))
+    samples = [source[number * len(source) // count] for number in range(count)]
+    tiles = [
+        captioned(draw(sample.image, sample.truth), sample.name, _said(sample.truth))
+        for sample in samples
+    ]
+    rows = statistics(source)
+    what = "objects" if "objects" in rows[0] else "images"
+    found = {
+        "samples.png": contact_sheet(tiles),
+        "classes.png": count_bars({row["class"]: row[what] for row in rows}, what),
+    }
+    step = -(-len(source) // _MOST_SIZES)
+    truths = [source.truth(index) for index in range(0, len(source), step)]
+    boxes = [truth for truth in truths if isinstance(truth, Boxes)]
+    if boxes:
+        sides = [
+            np.sqrt(np.prod(one.xyxy[:, 2:] - one.xyxy[:, :2], axis=1) / np.prod(one.size))
+            for one in boxes
+        ]
+        found["sizes.png"] = histogram(
+            np.concatenate(sides), "side of a box: root of its share of the image", "objects"
+        )
+    return found
+
+
+def batch_sheet(source: Source, recipe: Recipe) -> np.ndarray:
+    """(h, w, 3) uint8 RGB: samples of the first epoch as the network gets them, each with its
+    target, decoded and drawn.
+
+    Args:
+        source: with the recipe's classes (`fitted`).
+    """
+    augment = Augment(recipe.data, recipe.size, recipe.train.seed, recipe.train.epochs)
+    order = np.random.default_rng([recipe.train.seed, 0]).permutation(len(source))
+    tiles = []
+    for index in order[:_SAMPLES].tolist():
+        sample = augment(source, 0, index)
+        letterbox = Letterbox(sample.image.shape[:2], sample.image.shape[:2])
+        answer = recipe.task.decode(
+            recipe.task.encode(sample.truth, letterbox), letterbox, recipe.classes
+        )
+        tiles.append(
+            captioned(recipe.task.draw(sample.image, answer), sample.name, _said(sample.truth))
+        )
+    return contact_sheet(tiles)
+
+
+def _said(truth: Answer) -> str:
+    """The names of what a truth has, once each."""
+    names = (
+        [name for name in truth.shares() if name != truth.classes[0]]
+        if hasattr(truth, "shares")
+        else truth.names
+    )
+    return ", ".join(dict.fromkeys(names)) or "nothing"

@@ -1,0 +1,154 @@
+"""COCO JSON, for detection."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, distinct
+from cvtasks.data.formats.folders import files_in, images_in
+from cvtasks.data.source import check_split, present
+from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.formats.coco import CocoImage, Id, coco_boxes, parse_coco
+from cvtasks.formats.drawn import UPRIGHT_PIXELS, Size, declared_size
+from cvtasks.formats.reading import ELSEWHERE, MEGABYTE, read_annotation
+from cvtasks.media.safe_paths import Ends, leads_out, of_windows, on_disk
+
+_MOST = 2000 * MEGABYTE  # COCO's own largest file has 450 MB
+
+
+class COCODetection(BoxesSource):
+    """The images of one JSON file, in its order, those without objects too; crowds marked, areas as
+    the file has them.
+
+    The root is a folder with `annotations/instances_<split>.json`, `annotations/<split>.json` or
+    `<split>.json`, or such a file itself, which is one split without a name. Images lie in
+    `<split>/`, `images/<split>/` or `images/`, or at the root: the first of these that has the
+    first image. Classes are the categories in the order of their ids, which may be any. A name is
+    the stem of the file, or its path where stems are not unique.
+
+    Attributes:
+        image_ids: name of the sample → `id` of the image.
+        category_ids: class → `id` of the category. Both for whoever reads results that refer to
+            them.
+    """
+
+    format = "COCO JSON"
+    layout = "annotations/instances_<split>.json or <split>.json, and images in <split>/ or images/"
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether `root` is a JSON file, or a folder with one for each split."""
+        return _is_json(root) or bool(_splits(root))
+
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """The names of the JSON files; a file itself has no splits."""
+        return ("",) if root.is_file() else tuple(_splits(root))
+
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
+        if root.is_file():
+            check_split(split, ("",), root)
+            path, split = root, root.stem.removeprefix("instances_")
+            root = root.parents[1] if root.parent.name == "annotations" else root.parent
+        else:
+            files = _splits(root)
+            self.split = split = check_split(split, files, root)
+            path = files[split]
+        self._path = path
+        content = parse_coco(read_annotation(path, _MOST), str(path), complain)
+        self._own, self.notes = content.own, content.remarks
+        homes = [root / split, root / "images" / split, root / "images", root]
+        names = (image.file_name for image in content.images)
+        first = next((name for name in names if not leads_out(name) and not of_windows(name)), "")
+        home = next((home for home in homes if first and (home / first).is_file()), homes[2])
+        images, self._images = self._find(content.images, home, root, complain)
+        kept = present(f"{str(path)!r}", {"image": images}, complain)
+        self.images, self._images = (
+            [images[index] for index in kept],
+            [self._images[index] for index in kept],
+        )
+        self._home, self._split = home, split
+        self.classes = tuple(content.categories)
+        self.names = distinct(
+            self.images, home if all(image.is_relative_to(home) for image in self.images) else root
+        )
+        self.image_ids: dict[str, Id] = {
+            name: image.id for name, image in zip(self.names, self._images, strict=True)
+        }
+        self.category_ids: dict[str, Id] = content.categories
+
+    def orphans(self) -> Iterator[DataError]:
+        """Images in a folder of this split alone that the file does not list."""
+        if self._home.name != self._split or not self._home.is_dir():
+            return
+        listed = {path.resolve() for path in self.images}
+        for path in images_in(self._home, deep=True):
+            if path.resolve() not in listed:
+                text = (
+                    f"image {str(path)!r} is not among the images of {str(self._path)!r}. List it, "
+                    "or remove it."
+                )
+                yield DataError(text, "image without annotation")
+
+    def _find(
+        self, images: tuple[CocoImage, ...], home: Path, root: Path, complain: Complain
+    ) -> tuple[list[Path], list[CocoImage]]:
+        """The files of the images, and these images; names of another machine are followed as far
+        as that can be.
+        """
+        ends, found, kept, followed = Ends(root), [], [], 0
+        for image in images:
+            name = image.file_name
+            path: Path | None = None if leads_out(name) else on_disk(home / name)
+            if path is None or (of_windows(name) and not path.is_file()):
+                path = ends.find(name)
+                followed += path is not None
+            if path is None:
+                text = (
+                    "a file_name must lead to an image below the data set's folder; "
+                    f"{str(self._path)!r} has {name[:300]!r}, and "
+                    f"not just one file below {str(root)!r} ends like it. Write the path from the "
+                    "folder of the images."
+                )
+                complain(DataError(text, "image missing"))
+            else:
+                found.append(path)
+                kept.append(image)
+        self.notes += (f"{ELSEWHERE}: {followed}",) if followed else ()
+        return found, kept
+
+    def _declared(self, index: int) -> Size | None:
+        return declared_size(*self._images[index].size)
+
+    def _habit(self) -> str:
+        return UPRIGHT_PIXELS if self._own else super()._habit()
+
+    def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
+        name = str(self._path)
+        return coco_boxes(
+            self._images[index],
+            self.classes,
+            frame.size,
+            name,
+            complain,
+            turn=frame.turn,
+            habit=self._habit,
+        )
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json" and path.is_file()
+
+
+def _splits(root: Path) -> dict[str, Path]:
+    """Split → its file. Where COCO's own names are, files of other names (captions, key points) are
+    no splits.
+    """
+    below = root / "annotations"
+    files = [
+        file for file in files_in(below if below.is_dir() else root, ".json") if file.is_file()
+    ]
+    instances = [file for file in files if file.stem.startswith("instances_")]
+    splits = {file.stem.removeprefix("instances_"): file for file in instances or files}
+    images = any((root / name).is_dir() for name in ("images", *splits))
+    return splits if images or below.is_dir() else {}

@@ -1,0 +1,273 @@
+"""Pascal VOC as it is, one year or a devkit that holds several (Everingham et al., "The Pascal
+Visual Object Classes Challenge", 2010).
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cvtasks.data.formats.bases import BoxesSource, Frame, MaskSource, Truth, class_names, distinct
+from cvtasks.data.formats.folders import files_in
+from cvtasks.data.formats.voc_lists import Stored, by_stem, names_of
+from cvtasks.data.formats.voc_names import VOC_CLASSES, classes_of, names_in, unknown
+from cvtasks.data.source import check_split, present, split_among
+from cvtasks.errors import Complain, CVTasksError, DataError, strictly
+from cvtasks.formats.drawn import Size
+from cvtasks.formats.reading import read_annotation
+from cvtasks.formats.voc import parse_voc, voc_has_fractions, voc_size
+
+
+class VOCDetection(BoxesSource):
+    """Images of `ImageSets/Main/<split>.txt` and the objects of their XML files, difficult ones
+    marked.
+
+    Without such lists a year is one split, of all its images and XML files; it has no name, or that
+    of its year.
+
+    The root is one year (`VOCdevkit/VOC2012`, split `trainval`), or a devkit that holds several
+    (`VOCdevkit`, with `VOC2007` and `VOC2012`). Then a split begins with its year, and several are
+    added: `2007-test`, `2007-trainval+2012-trainval`, for short `2007+2012-trainval`: a year alone
+    takes the split of the next one.
+
+    Of a class's list the first column counts, so `cat_train` is a list like any other (`names_of`
+    of `cvtasks.data.formats.voc_lists`). An image belongs to the XML file of its own name and may
+    be of any kind; an XML file that names another image that is there is a fault. The classes are
+    those of a file `classes.txt` at the root, one name a line; without it, the challenge's twenty
+    or the names in the XML files of the training list
+    (`cvtasks.data.formats.voc_names.classes_of`). An object of another name is a fault, one for
+    each name.
+    """
+
+    format = "Pascal VOC detection"
+    layout = (
+        "JPEGImages/, Annotations/ and perhaps ImageSets/Main/<split>.txt, or a folder of such "
+        "years"
+    )
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether the devkit's folders for detection lie at `root`, or below it in folders of
+        years.
+        """
+        return _is_year(root) or bool(_years(root))
+
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """The names of the lists, those of a devkit with their years."""
+        return tuple(_splits(root))
+
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
+        splits = _splits(root)
+        self.images, self._annotations = [], []
+        self._beside: list[Stored] = []
+        self._listed = {one.folder for one in splits.values() if one.listed}
+        parts = [
+            check_split(part, splits, root)
+            for part in ([split] if _is_year(root) else split_parts(split))
+        ]
+        self.split = "+".join(parts)
+        for part in parts:
+            stored = splits[part].stored
+            for name in splits[part].names():
+                annotation = stored.annotation(name)
+                image = stored.image(name, annotation, complain)
+                if image is not None:
+                    self.images.append(image)
+                    self._annotations.append(annotation)
+                    self._beside.append(stored)
+        files = {"image": self.images, "annotation": self._annotations}
+        kept = present(f'"{split}" of {str(root)!r}', files, complain)
+        self.images, self._annotations = (
+            [paths[index] for index in kept] for paths in files.values()
+        )
+        self._beside = [self._beside[index] for index in kept]
+        self.names = distinct(self.images, root)
+        learned = _learned(splits, parts)
+        words = " and ".join(f'"{name}"' for name in learned if name) or "the data"
+        names = names_in(path for name in learned for path in splits[name].annotations())
+        self.classes, self.taken_for = classes_of(
+            {root, *(one.folder for one in splits.values())}, names, f"the XML of {words}"
+        )
+        for error in unknown(names_in(self._annotations), self.classes):
+            complain(error)
+
+    def orphans(self) -> Iterator[DataError]:
+        """Annotations without an image, and images without an annotation, whether listed or not."""
+        for folder in (
+            self._listed
+        ):  # elsewhere everything is in the split, and what lacks the other is a fault
+            stored = Stored(folder)
+            images, annotations = set(stored.images), set(stored.annotations)
+            for what, other, lonely in (
+                ("annotation", "image", annotations - images),
+                ("image", "annotation", images - annotations),
+            ):
+                for name in sorted(lonely):
+                    text = (
+                        f"{what} {name!r} of {str(folder)!r} has no {other} of its name. Add it, "
+                        "or remove it."
+                    )
+                    yield DataError(text, f"{what} without {other}")
+
+    def _declared(self, index: int) -> Size | None:
+        path = self._annotations[index]
+        return voc_size(read_annotation(path), str(path))
+
+    def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
+        def unless_named(
+            error: CVTasksError,
+        ) -> None:  # of unknown names it was said once each, with their counts
+            if error.rule != "class unknown":
+                complain(error)
+
+        path = self._annotations[index]
+        return parse_voc(
+            read_annotation(path),
+            self.classes,
+            frame.size,
+            str(path),
+            unless_named,
+            turn=frame.turn,
+            habit=self._habit,
+            image=self.images[index].name,
+            images=self._beside[index],
+            beside=lambda: self._fractions,
+        )
+
+    @cached_property
+    def _fractions(self) -> bool:
+        """Whether corners of some file of the split have fractions."""
+        for path in self._annotations:
+            with suppress(CVTasksError):  # a fault, which is told when its turn comes
+                if voc_has_fractions(read_annotation(path), str(path)):
+                    return True
+        return False
+
+
+def _is_year(root: Path) -> bool:
+    annotations = root / "Annotations"
+    if not annotations.is_dir() or not (root / "JPEGImages").is_dir():
+        return False
+    return (root / "ImageSets" / "Main").is_dir() or bool(files_in(annotations, ".xml"))
+
+
+@dataclass(frozen=True)
+class _Split:
+    """A list of a year (empty for the root itself), or all of a year that has none."""
+
+    year: str
+    stored: Stored
+    listed: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """That of the year."""
+        return self.stored.year
+
+    def names(self) -> list[str]:
+        """The names of its images, and of annotations that have none."""
+        stems = {*self.stored.images, *self.stored.annotations}
+        return names_of(self.listed, stems | self.stored.names) if self.listed else sorted(stems)
+
+    def annotations(self) -> list[Path]:
+        """The XML files, whether they are there or not."""
+        return [self.stored.annotation(name) for name in self.names()]
+
+
+def _splits(root: Path) -> dict[str, _Split]:
+    """The splits of all years by their names."""
+    found: dict[str, _Split] = {}
+    for year, folder in {"": root}.items() if _is_year(root) else _years(root).items():
+        stored, lists = Stored(folder), files_in(folder / "ImageSets" / "Main", ".txt")
+        found |= {
+            f"{year}-{file.stem}" if year else file.stem: _Split(year, stored, file)
+            for file in lists
+        }
+        found |= {} if lists else {year: _Split(year, stored, None)}
+    return found
+
+
+def _learned(splits: dict[str, _Split], parts: list[str]) -> list[str]:
+    """The splits whose annotations say which classes there are, one of each year: what is there to
+    learn from, whichever part is opened, so that the classes to validate and to test are the same.
+    """
+    learned = []
+    for year in dict.fromkeys(one.year for one in splits.values()):
+        own = [part for part in parts if splits[part].year == year]
+        usual = [f"{year}-{name}" if year else name for name in ("train", "trainval")]
+        wanted = [*(part for part in own if "trainval" in part), *usual]
+        learned += [found for one in wanted if (found := split_among(one, splits))][:1] or own
+    return list(dict.fromkeys(learned))
+
+
+def _years(root: Path) -> dict[str, Path]:
+    """Year → its folder; the year is the folder's name without "VOC"."""
+    return {
+        child.name.removeprefix("VOC"): child
+        for child in sorted(root.glob("VOC?*"))
+        if _is_year(child)
+    }
+
+
+def split_parts(split: str) -> list[str]:
+    """`2007+2012-test` → ["2007-test", "2012-test"]."""
+    parts: list[str] = []
+    for part in reversed(split.split("+")):
+        borrowed = "" if "-" in part or not parts else "".join(parts[0].partition("-")[1:])
+        parts.insert(0, part + borrowed)
+    return parts
+
+
+class VOCSegmentation(MaskSource):
+    """Images and masks of `ImageSets/Segmentation/<split>.txt`; without such lists, all of them are
+    one split without a name.
+
+    An image's mask is the devkit's own in `SegmentationClass`, and where that has none the one in
+    `SegmentationClassAug` (the SBD masks of Hariharan et al. 2011, as most people keep them). The
+    classes are the challenge's, or those of a file `classes.txt` at the root, one name a line, with
+    or without "background" first.
+    """
+
+    format = "Pascal VOC segmentation"
+    layout = "JPEGImages/, SegmentationClass/ and perhaps ImageSets/Segmentation/<split>.txt"
+    classes: tuple[str, ...] = VOC_CLASSES
+
+    @classmethod
+    def is_at(cls, root: Path) -> bool:
+        """Whether the devkit's folders for segmentation lie at `root`."""
+        lists, masks = root / "ImageSets" / "Segmentation", root / "SegmentationClass"
+        return (root / "JPEGImages").is_dir() and (lists.is_dir() or masks.is_dir())
+
+    @classmethod
+    def splits_at(cls, root: Path) -> tuple[str, ...]:
+        """The names of the lists."""
+        return tuple(_lists(root)) or ("",)
+
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        self.split = split = check_split(split, self.splits_at(root), root)
+        stored, augmented = Stored(root), root / "SegmentationClassAug"
+        official = by_stem(root / "SegmentationClass", ".png")
+        masks = by_stem(augmented, ".png") | official
+        path = _lists(root)[split] if split else root
+        names = (
+            names_of(path, {*stored.images, *stored.names, *masks})
+            if split
+            else sorted({*official, *stored.images})
+        )
+        pairs = []
+        for name in names:
+            image, stem = stored.image(name, None, complain), stored.stem(name)
+            if image is not None:
+                pairs.append((image, masks.get(stem, augmented / f"{stem}.png")))
+        if (root / "classes.txt").is_file():
+            named = class_names(root / "classes.txt")
+            self.classes = named if named[0] == VOC_CLASSES[0] else (VOC_CLASSES[0], *named)
+        self._list(f"{str(path)!r}", pairs, complain, masks.values())
+
+
+def _lists(root: Path) -> dict[str, Path]:
+    """Split → its list."""
+    return {file.stem: file for file in files_in(root / "ImageSets" / "Segmentation", ".txt")}

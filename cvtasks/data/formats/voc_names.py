@@ -1,0 +1,186 @@
+"""Which classes a Pascal VOC data set has: as its `classes.txt` says, or as can be concluded from
+its annotations.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import ParseError, fromstring
+
+from cvtasks.data.formats.bases import class_names
+from cvtasks.errors import DataError, did_you_mean
+from cvtasks.formats.reading import read_annotation
+
+VOC_CLASSES = (
+    *(
+        "background",
+        "aeroplane",
+        "bicycle",
+        "bird",
+        "boat",
+        "bottle",
+        "bus",
+        "car",
+        "cat",
+        "chair",
+        "cow",
+    ),
+    *(
+        "diningtable",
+        "dog",
+        "horse",
+        "motorbike",
+        "person",
+        "pottedplant",
+        "sheep",
+        "sofa",
+        "train",
+        "tvmonitor",
+    ),
+)
+"""Names of the ids 0 to 20 of `SegmentationClass`."""
+
+
+Names = dict[str, list[Path]]
+"""Name → the file of each object that has it."""
+
+_TWENTY = VOC_CLASSES[1:]
+_RARE = 0.01  # of all objects
+_STRAY = 10  # objects of the twenty's names among which a name that one single object has is rare
+_LIKE, _FEWER = (
+    0.8,
+    3,
+)  # how alike a misspelling is to what was meant (`difflib`'s ratio), and how many times as rare
+_SHOWN = 20  # names in a sentence
+
+
+def names_in(annotations: Iterable[Path]) -> Names:
+    """The names of all objects in these XML files. A file that cannot be read has none here: it is
+    a fault where it is read.
+    """
+    found: Names = {}
+    for path in annotations:
+        try:
+            status = path.stat()
+        except (OSError, ValueError):
+            continue
+        for name in _names_of(str(path), status.st_mtime_ns, status.st_size):
+            found.setdefault(name, []).append(path)
+    return found
+
+
+def classes_of(roots: Iterable[Path], learned: Names, where: str) -> tuple[tuple[str, ...], str]:
+    """The classes of a data set, and what was concluded about them, in a sentence; empty where
+    nothing was.
+
+    1. The lines of a file `classes.txt` in one of the `roots`.
+    2. Else, if all frequent names of the objects to learn from are among the challenge's twenty,
+       and more objects have these than have others: those twenty, in their order. A name is
+       frequent unless fewer than one object in a hundred has it, or one alone beside ten or more of
+       the twenty, or it looks like a misspelling of one of the twenty that at least three times as
+       many have.
+    3. Else the names of the objects to learn from, sorted. Of names that differ in case, spaces,
+       `-` and `_` alone, only the most frequent is a class, and an empty one is none.
+
+    Args:
+        learned: the names in the annotations to learn from.
+        where: these, in words.
+
+    Raises:
+        DataError: two of the roots have different lists of classes.
+    """
+    lists = {
+        path: class_names(path)
+        for path in (root / "classes.txt" for root in roots)
+        if path.is_file()
+    }
+    if len(set(lists.values())) > 1:
+        raise DataError(
+            "a data set has one list of classes; "
+            f"{' and '.join(repr(str(path)) for path in lists)} differ. Make them the same."
+        )
+    if lists:
+        return next(iter(lists.values())), ""
+    counts = Counter({name: len(files) for name, files in learned.items()})
+    usual = sum(counts[name] for name in _TWENTY)
+    if all(name in _TWENTY or _is_rare(name, counts, usual) for name in counts) and (
+        usual > counts.total() / 2 or not counts
+    ):
+        return _TWENTY, ""
+    spelt: dict[str, str] = {}
+    for name in sorted(filter(None, counts), key=lambda name: (-counts[name], name)):
+        spelt.setdefault(_plain(name), name)
+    own = tuple(sorted(spelt.values()))
+    shown = ", ".join(f"{name} ({counts[name]})" for name in own[:_SHOWN])
+    more = f" and {len(own) - _SHOWN} more" if len(own) > _SHOWN else ""
+    return (
+        own,
+        f"no classes.txt, so the classes are the names in {where}, with their objects: "
+        f"{shown}{more}",
+    )
+
+
+def unknown(names: Mapping[str, list[Path]], classes: tuple[str, ...]) -> Iterator[DataError]:
+    """An error for each name of objects that is no class, the most frequent first."""
+    for name, files in sorted(names.items(), key=lambda item: (-len(item[1]), item[0])):
+        if name in classes:
+            continue
+        what = f'"{_short(name)}"' if name else "an object without a name"
+        objects = (
+            f"{len(files)} object{'s' if len(files) > 1 else ''} in {len(set(files))} "
+            f"file{'s' if len(set(files)) > 1 else ''}"
+        )
+        text = (
+            f"every object must be of a class of the data set; {what} is none: {objects}, the "
+            f"first is {str(files[0])!r}. "
+            f"{_meant(name, classes)} Correct the name, or list all classes in classes.txt beside "
+            "Annotations/, one a line."
+        )
+        yield DataError(text, "class unknown", len(files))
+
+
+def _is_rare(name: str, counts: Counter[str], usual: int) -> bool:
+    if counts[name] < _RARE * counts.total() or not name or (counts[name] == 1 and usual >= _STRAY):
+        return True
+    same = [one for one in _TWENTY if _plain(one) == _plain(name)]
+    like = same or get_close_matches(_plain(name), _TWENTY, n=1, cutoff=_LIKE)
+    return bool(like) and counts[like[0]] >= _FEWER * counts[name]
+
+
+def _meant(name: str, classes: tuple[str, ...]) -> str:
+    same = next((one for one in classes if _plain(one) == _plain(name)), "")
+    return f'Did you mean "{same}"?' if same else did_you_mean(_short(name), classes)
+
+
+def _plain(name: str) -> str:
+    """The name without case, spaces, hyphens and underscores."""
+    return "".join(name.casefold().replace("-", " ").replace("_", " ").split())
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:80]}…"
+
+
+@lru_cache(maxsize=1 << 18)
+def _names_of(path: str, changed: int, size: int) -> tuple[str, ...]:
+    """The names of one file's objects; `changed` and `size` tell it from what it was before."""
+    try:
+        root = fromstring(read_annotation(Path(path)), forbid_dtd=True)
+    except (DataError, DefusedXmlException, ParseError, LookupError, ValueError):
+        return ()
+    if _tag(root.tag) != "annotation":
+        return ()
+    objects = (child for child in root if _tag(child.tag) == "object")
+    return tuple(
+        next(((one.text or "").strip() for one in item if _tag(one.tag) == "name"), "")
+        for item in objects
+    )
+
+
+def _tag(tag: str) -> str:
+    """A tag without its namespace."""
+    return tag.rpartition("}")[2]

@@ -1,0 +1,1 @@
+"""From samples to batches: augmented, mixed, encoded, ahead of time."""

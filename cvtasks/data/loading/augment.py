@@ -1,0 +1,157 @@
+"""How training varies a sample. What is drawn depends on (seed, epoch, index) alone."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from cvtasks.answers import Boxes, Labels, Mask, Sample
+from cvtasks.data.loading.mixing import blended, cutmix, mixup, mosaic
+from cvtasks.data.loading.warp import Warp, draw_warp
+from cvtasks.recipe.recipe import Data
+
+_SHRINK = 0.7
+"""Images of a mosaic are that much smaller than alone, so that their objects are not cut off by its
+windows.
+"""
+
+_COLOURS = 1
+"""Names the random numbers of colours beside those of places, so that one does not change with the
+other.
+"""
+
+Seen = Callable[[Warp, np.ndarray], np.ndarray]
+"""A warp and an image (h, w, 3) uint8 → the warp's window of it (H, W, 3) uint8."""
+
+
+class Samples(Protocol):
+    """What is varied: a source, or a list of samples."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+class Augment:
+    """Samples of any size → samples of (crop, crop); may be called by several threads at a time.
+
+    The image is scaled so that its longest side is `size` times a factor from `data.scale`,
+    mirrored, turned, cut at random (padded where it is smaller: grey, void) and recoloured as the
+    recipe says. With boxes, some are mosaics of four or mixtures of two mosaics; with labels, some
+    are mixtures of two images. Each image has its own colours; what is padded has none but the
+    letterbox's grey. Albumentations does what it does well: colours.
+
+    Args:
+        data: the recipe's table; `size`: its size; `seed`: of everything that is drawn.
+        epochs: how many there will be: `data.close_mosaic` counts from their end.
+    """
+
+    def __init__(self, data: Data, size: int, seed: int, epochs: int) -> None:
+        self._data, self._size, self._seed = data, size, seed
+        self._open = epochs - data.close_mosaic  # from this epoch on there are no mosaics
+        self._own = (
+            threading.local()
+        )  # a Compose carries its random state, so every thread has its own
+
+    def __call__(self, source: Samples, epoch: int, index: int, crop: int = 0) -> Sample:
+        """Vary the sample `index` of the source, by itself or with others of it.
+
+        `crop` is the side of the result in pixels, 0 for the recipe's. All that is seen grows with
+        it.
+        """
+        usual = self._data.crop or self._size
+        crop = crop or usual
+        size = round(self._size * crop / usual)
+        sample = source[index]
+        rng = np.random.default_rng([self._seed, epoch, index])
+        seen = self._seen(np.random.default_rng([self._seed, epoch, index, _COLOURS]))
+        if isinstance(sample.truth, Mask):
+            warp = draw_warp(rng, self._data, size, sample.truth.size, (crop, crop))
+            return replace(sample, image=seen(warp, sample.image), truth=warp.mask(sample.truth))
+        vary = self._labelled if isinstance(sample.truth, Labels) else self._boxed
+        return vary(source, sample, rng, seen, epoch < self._open, crop, size)
+
+    def _labelled(
+        self,
+        source: Samples,
+        sample: Sample[Labels],
+        rng: np.random.Generator,
+        seen: Seen,
+        mixes: bool,
+        crop: int,
+        size: int,
+    ) -> Sample[Labels]:
+        data = self._data
+
+        def fit(sample: Sample[Labels]) -> Sample[Labels]:
+            warp = draw_warp(rng, data, size, sample.image.shape[:2], (crop, crop))
+            return replace(sample, image=seen(warp, sample.image))
+
+        varied = fit(sample)
+        for probability, mix in ((data.mixup, blended), (data.cutmix, cutmix)):
+            if probability and mixes and rng.random() < probability:
+                return mix(rng, varied, fit(source[int(rng.integers(len(source)))]))
+        return varied
+
+    def _boxed(
+        self,
+        source: Samples,
+        sample: Sample[Boxes],
+        rng: np.random.Generator,
+        seen: Seen,
+        joins: bool,
+        crop: int,
+        size: int,
+    ) -> Sample[Boxes]:
+        data = self._data
+
+        def fit(
+            sample: Sample[Boxes], window: tuple[int, int], side: int = round(_SHRINK * size)
+        ) -> Sample[Boxes]:
+            warp = draw_warp(rng, data, side, sample.truth.size, window)
+            return replace(
+                sample, image=seen(warp, sample.image), truth=warp.boxes(sample.truth, data.visible)
+            )
+
+        def joined(first: Sample[Boxes]) -> Sample[Boxes]:
+            others = [source[int(other)] for other in rng.integers(len(source), size=3)]
+            return mosaic(rng, [first, *others], crop, fit)
+
+        if not joins or rng.random() >= data.mosaic:
+            return fit(sample, (crop, crop), size)
+        whole = joined(sample)
+        if rng.random() < data.mixup:
+            whole = mixup(rng, whole, joined(source[int(rng.integers(len(source)))]))
+        return whole
+
+    def _seen(self, rng: np.random.Generator) -> Seen:
+        """What a warp shows of an image, recoloured as `rng` says."""
+        if not self._data.colour:
+            return Warp.image
+
+        def recolour(image: np.ndarray) -> np.ndarray:
+            jitter = self._jitter()
+            jitter.set_random_seed(int(rng.integers(2**32)))
+            return jitter(image=np.ascontiguousarray(image))["image"]
+
+        return lambda warp, image: warp.image(image, recolour)
+
+    def _jitter(self) -> Any:
+        """This thread's Compose of colours."""
+        if not hasattr(self._own, "jitter"):
+            os.environ.setdefault(
+                "NO_ALBUMENTATIONS_UPDATE", "1"
+            )  # it would ask the network for its newest version
+            import albumentations as A  # noqa: N812  (its documentation's own name)
+
+            c = self._data.colour
+            steps = [
+                A.ColorJitter(
+                    (1 - c, 1 + c), (1 - c, 1 + c), (1 - c, 1 + c), (-c / 4, c / 4), p=0.8
+                )
+            ]
+            self._own.jitter = A.Compose(steps)
+        return self._own.jitter

@@ -1,0 +1,93 @@
+"""Batches: samples, varied and encoded by threads, in an order that depends on (seed,
+epoch) alone.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+
+from cvtasks.data.loading.workers import Workers
+from cvtasks.data.source import Source
+
+_AHEAD = 3  # batches that are being prepared while one is trained on
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One step's food: `images` (n, H, W, 3) uint8, `targets` (n, ...) and the `names` of the n
+    samples.
+    """
+
+    images: np.ndarray
+    targets: np.ndarray
+    names: tuple[str, ...]
+
+
+class Batches:
+    """All full batches of an epoch; the few samples left over differ from epoch to epoch.
+
+    Args:
+        prepare: (source, epoch, step, index) → (image, target, name), one shape for all of a step.
+            Must depend on its arguments alone.
+        workers: threads; 0 prepares each batch when it is asked for. The batches are the same.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        prepare: Callable[[Source, int, int, int], tuple[np.ndarray, np.ndarray, str]],
+        *,
+        batch: int,
+        seed: int,
+        workers: int,
+    ) -> None:
+        self._source, self._prepare = source, prepare
+        self._batch, self._seed, self._workers = min(batch, len(source)), seed, workers
+
+    def __len__(self) -> int:
+        return len(self._source) // self._batch
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
+        """The epoch's batches from the step `first` on."""
+        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._source))
+        steps = [
+            (i, order[i * self._batch : (i + 1) * self._batch].tolist())
+            for i in range(first, len(self))
+        ]
+        if not self._workers:
+            for step, indices in steps:
+                yield _joined(
+                    [self._prepare(self._source, epoch, step, index) for index in indices]
+                )
+            return
+        workers: Workers[tuple[np.ndarray, np.ndarray, str]] = Workers(self._workers)
+        try:
+            waiting: deque[list[Future]] = deque()
+            for step, indices in steps:
+                waiting.append(
+                    [
+                        workers.submit(
+                            self._source.called(index),
+                            self._prepare,
+                            self._source,
+                            epoch,
+                            step,
+                            index,
+                        )
+                        for index in indices
+                    ]
+                )
+                if len(waiting) > _AHEAD:
+                    yield _joined(workers.results(waiting.popleft()))
+            while waiting:
+                yield _joined(workers.results(waiting.popleft()))
+        finally:
+            workers.close()
+
+
+def _joined(items: list[tuple[np.ndarray, np.ndarray, str]]) -> Batch:
+    images, targets, names = zip(*items, strict=True)
+    return Batch(np.stack(images), np.stack(targets), names)

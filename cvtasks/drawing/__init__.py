@@ -1,0 +1,1 @@
+"""Everything that is drawn: answers on images, plots, sheets."""

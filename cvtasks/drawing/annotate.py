@@ -1,0 +1,218 @@
+"""Drawing: pure, every function returns a new image."""
+
+from functools import cache
+
+import cv2
+import numpy as np
+
+from cvtasks.answers import VOID, Boxes, Labels, Mask
+from cvtasks.text import visible
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SMALL, _ENLARGED, _LONGEST = (
+    160,
+    320,
+    4096,
+)  # sides in pixels: of what is enlarged, and of what it becomes
+
+
+@cache
+def voc_palette() -> np.ndarray:
+    """(256, 3) uint8 RGB: the VOC colour map (VOClabelcolormap.m); bit j of an id goes to bit 7 − j
+    ÷ 3 of channel j % 3.
+
+    >>> voc_palette()[[0, 8, 15, 255]].tolist()
+    [[0, 0, 0], [64, 0, 0], [192, 128, 128], [224, 224, 192]]
+    """
+    ids = np.arange(256)
+    colours = np.zeros((256, 3), np.uint8)
+    for bit in range(8):
+        colours[:, bit % 3] |= (((ids >> bit) & 1) << (7 - bit // 3)).astype(np.uint8)
+    colours.setflags(write=False)  # it is shared
+    return colours
+
+
+def draw_mask(image: np.ndarray, mask: Mask, opacity: float = 0.55) -> np.ndarray:
+    """(h, w, 3) uint8 RGB → the same with the mask over it; background and void stay as they are, a
+    legend names the rest.
+    """
+    colours = cv2.LUT(
+        cv2.merge([mask.ids] * 3), voc_palette()[None]
+    )  # by OpenCV, all of it: much quicker than NumPy
+    mixed = cv2.addWeighted(image, 1 - opacity, colours, opacity, 0)
+    drawn = cv2.copyTo(mixed, cv2.inRange(mask.ids, 1, VOID - 1), image.copy())
+    present = [i for i in np.flatnonzero(mask.counts()) if i > 0]
+    return draw_legend(
+        drawn, [(mask.classes[i], tuple(voc_palette()[i].tolist())) for i in present]
+    )
+
+
+def draw_boxes(image: np.ndarray, boxes: Boxes) -> np.ndarray:
+    """(h, w, 3) uint8 RGB → the same with a frame around every object, in its class's VOC colour,
+    and its name and score.
+
+    Scores of 1, as in a truth, are not written; difficult objects and crowds have a thin frame.
+    """
+    drawn = np.ascontiguousarray(image).copy()
+    scale = float(np.clip(min(image.shape[:2]) / 900, 0.35, 1.2))
+    thick = max(1, round(2.5 * scale))
+    for i in np.argsort(boxes.scores, kind="stable"):  # the surest on top
+        colour = tuple(voc_palette()[(boxes.labels[i] + 1) % VOID].tolist())
+        left, top, right, bottom = np.round(boxes.xyxy[i]).astype(int).tolist()
+        cv2.rectangle(
+            drawn,
+            (left, top),
+            (right - 1, bottom - 1),
+            colour,
+            thick if boxes.counted[i] else 1,
+            cv2.LINE_AA,
+        )
+        score = boxes.scores[i]
+        text = (
+            _printable(boxes.names[i])
+            if score == 1
+            else f"{_printable(boxes.names[i])} {score:.2f}"
+        )
+        (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
+        pad = max(2, height // 3)
+        x = int(np.clip(left - thick // 2, 0, max(0, image.shape[1] - width - 2 * pad)))
+        y = top if top >= height + 2 * pad else min(top + height + 2 * pad, image.shape[0] - 1)
+        cv2.rectangle(drawn, (x, y - height - 2 * pad), (x + width + 2 * pad, y), colour, -1)
+        light = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+        ink = (0, 0, 0) if light > 130 else (255, 255, 255)
+        cv2.putText(
+            drawn,
+            text,
+            (x + pad, y - pad),
+            _FONT,
+            scale,
+            ink,
+            max(1, round(1.4 * scale)),
+            cv2.LINE_AA,
+        )
+    return drawn
+
+
+def draw_legend(image: np.ndarray, entries: list[tuple[str, tuple[int, int, int]]]) -> np.ndarray:
+    """The image with a box of (name, RGB) entries in its upper left corner; as it was where there
+    are none.
+    """
+    drawn = np.ascontiguousarray(image).copy()
+    if not entries:
+        return drawn
+    scale = float(np.clip(min(image.shape[:2]) / 900, 0.35, 1.2))
+    thick = max(1, round(2 * scale))
+    (_, letter), _ = cv2.getTextSize("Ag", _FONT, scale, thick)
+    row, gap = round(letter * 1.7), max(2, letter // 2)
+    width = (
+        max(cv2.getTextSize(_printable(name), _FONT, scale, thick)[0][0] for name, _ in entries)
+        + row
+        + 2 * gap
+    )
+    height = row * len(entries) + 2 * gap
+    corner = drawn[:height, :width]
+    corner[:] = (corner * 0.35).astype(np.uint8)
+    for i, (name, colour) in enumerate(entries):
+        top = gap + i * row
+        cv2.rectangle(
+            drawn,
+            (gap, top + row // 6),
+            (gap + letter, top + row // 6 + letter),
+            colour,
+            -1,
+            cv2.LINE_AA,
+        )
+        baseline = (gap * 2 + letter, top + row // 6 + letter)
+        cv2.putText(
+            drawn, _printable(name), baseline, _FONT, scale, (255, 255, 255), thick, cv2.LINE_AA
+        )
+    return drawn
+
+
+def draw_labels(image: np.ndarray, labels: Labels, most: int = 5) -> np.ndarray:
+    """(h, w, 3) uint8 RGB → the same with a panel of the `most` best classes, each with a bar and
+    its score in percent.
+
+    Scores of 1, as in a truth, are not written. An image with a shorter side below 160 pixels is
+    enlarged by a whole factor, so that the words can be read.
+    """
+    drawn = np.ascontiguousarray(enlarged(image))
+    rows = [
+        (labels.classes[i], float(labels.scores[i]), voc_palette()[(i + 1) % VOID])
+        for i in labels.shown[:most]
+    ]
+    height, width = drawn.shape[:2]
+    scale = float(np.clip(min(height, width) / 750, 0.4, 1.3))
+    thick = max(1, round(1.6 * scale))
+    (_, letter), _ = cv2.getTextSize("Ag", _FONT, scale, thick)
+    pad, row = max(4, round(letter * 0.6)), round(letter * 2)
+    percents = [
+        "" if score == 1 else "<1%" if score < 0.005 else f"{score:.0%}" for _, score, _ in rows
+    ]
+    numbers = (
+        max(
+            (cv2.getTextSize(text, _FONT, scale, thick)[0][0] for text in percents if text),
+            default=-2 * pad,
+        )
+        + 2 * pad
+    )
+    room = max(width - numbers - 5 * pad, 1)
+    names = [_fitted(name, room, scale, thick) for name, _, _ in rows] or [
+        _fitted("no class is sure enough", room, scale, thick)
+    ]
+    widest = max(cv2.getTextSize(name, _FONT, scale, thick)[0][0] for name in names)
+    inside = (
+        max(widest + numbers + 2 * pad, min(round(0.3 * width), room)) if rows else widest + 2 * pad
+    )
+    corner = drawn[: row * len(names) + 2 * pad, : inside + 2 * pad]
+    corner[:] = (corner * 0.35).astype(np.uint8)
+    for i, (_, score, colour) in enumerate(rows):
+        bar = drawn[
+            pad + i * row : pad + (i + 1) * row - max(2, letter // 4),
+            pad : pad + max(1, round(inside * score)),
+        ]
+        bar[:] = (bar * 0.2 + colour * 0.8).astype(np.uint8)
+    for i, name in enumerate(names):
+        baseline = pad + i * row + (row - max(2, letter // 4) + letter) // 2 - letter // 8
+        percent = percents[i] if rows else ""
+        right = pad + inside - pad - cv2.getTextSize(percent, _FONT, scale, thick)[0][0]
+        for text, x in ((name, 2 * pad), (percent, right)):
+            for ink, aside in (
+                ((0, 0, 0), 1),
+                ((255, 255, 255), 0),
+            ):  # with a shadow: bars may be light
+                cv2.putText(
+                    drawn,
+                    text,
+                    (x + aside, baseline + aside),
+                    _FONT,
+                    scale,
+                    ink,
+                    thick,
+                    cv2.LINE_AA,
+                )
+    return drawn
+
+
+def enlarged(image: np.ndarray) -> np.ndarray:
+    """(h, w, 3) → a copy; with a shorter side below 160 pixels, enlarged by a whole factor to about
+    320, 4096 on the longer.
+    """
+    shorter, longer = sorted(image.shape[:2])
+    factor = max(1, min(-(-_ENLARGED // shorter), _LONGEST // longer)) if shorter < _SMALL else 1
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _fitted(text: str, width: int, scale: float, thick: int) -> str:
+    """As much of the text as fits in `width` pixels, at least one letter; OpenCV's are ASCII."""
+    text = _printable(text)
+    while len(text) > 1 and cv2.getTextSize(text, _FONT, scale, thick)[0][0] > width:
+        text = text[:-1]
+    return text
+
+
+def _printable(name: str) -> str:
+    """OpenCV's letters are ASCII: what cannot be seen is escaped, any other letter becomes a
+    question mark.
+    """
+    return visible(name).encode("ascii", "replace").decode()

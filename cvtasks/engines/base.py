@@ -1,0 +1,23 @@
+"""What an engine is."""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+
+class Engine(Protocol):
+    """Runs a network of fixed canvas."""
+
+    @property
+    def name(self) -> str:
+        """What the records call it."""
+
+    @property
+    def precision(self) -> str:
+        """What it computes in: "f32" or "bf16"."""
+
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Canvases (H, W, 3) uint8 RGB → activated outputs, float32, in the same order; takes a few
+        ahead.
+        """

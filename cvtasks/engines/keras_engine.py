@@ -1,0 +1,71 @@
+"""Run a network by Keras, on whatever back end and device it has."""
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import islice
+
+import keras
+import numpy as np
+
+from cvtasks.errors import UsageError
+from cvtasks.networks.build import activated
+from cvtasks.tasks import Task
+
+
+class KerasEngine:
+    """The live network; weights that change are seen at once.
+
+    Args:
+        batch: images a step; the last step of a stream is filled up, so that one shape is compiled.
+    """
+
+    name = "keras"
+
+    def __init__(self, network: keras.Model, task: Task, precision: str, batch: int = 1) -> None:
+        check_process()
+        self.precision = precision
+        self._network = activated(network, task)
+        self._batch = batch
+
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Canvases (H, W, 3) uint8 RGB → activated outputs, float32, in the same order.
+
+        Raises:
+            UsageError: this is a forked child of the process that the network was built in.
+        """
+        images = iter(images)
+        while chunk := list(islice(images, self._batch)):
+            check_process()
+            filled = np.stack(chunk + chunk[-1:] * (self._batch - len(chunk)))
+            outputs = np.asarray(self._network.predict_on_batch(filled), np.float32)
+            yield from outputs[: len(chunk)]
+
+
+def check_process() -> None:
+    """Raise UsageError in a forked child of a process that has run Keras: neither TensorFlow nor
+    JAX can go on there.
+
+    Their threads stay with the parent, and the child would wait for them for ever.
+    """
+    if _first_process() != os.getpid():
+        raise UsageError(
+            f"Keras on {keras.config.backend()} cannot run in a forked child of a process that has "
+            "run it. Start the process by "
+            'multiprocessing.get_context("spawn"), or load models in the children alone.'
+        )
+
+
+@cache
+def _first_process() -> int:
+    """The process that asked first, in itself and in its forked children."""
+    return os.getpid()
+
+
+def has_gpu() -> bool:
+    """Whether the back end sees a GPU. JAX would raise an error where it is asked for one by name
+    and has none.
+    """
+    return any(
+        device.startswith(("gpu", "cuda", "rocm")) for device in keras.distribution.list_devices()
+    )

@@ -1,0 +1,100 @@
+"""From images to answers: letterbox, engine, decode; the same for every task,
+engine and purpose.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from numbers import Real
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cvtasks.answers import Answer
+from cvtasks.engines.base import Engine
+from cvtasks.errors import NotFinite, UsageError
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.media.prefetch import shut
+from cvtasks.tasks import Task
+
+Tag = TypeVar("Tag")
+
+
+def predict(
+    engine: Engine,
+    task: Task,
+    classes: tuple[str, ...],
+    canvas: tuple[int, int],
+    images: Iterable[tuple[Tag, np.ndarray]],
+    threshold: float = 0.0,
+) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
+    """(tag, image) pairs → (tag, image, answer), in the same order; images are (h, w, 3) uint8 RGB
+    of any size.
+
+    Args:
+        threshold: the least score, 0 to 1, of what the answers hold.
+
+    Raises:
+        UsageError: the threshold is no number from 0 to 1; at once, before an image is taken.
+        NotFinite: the network's output is no answer.
+    """
+    return _predict(engine, task, classes, canvas, images, least_score(threshold))
+
+
+def _predict(
+    engine: Engine,
+    task: Task,
+    classes: tuple[str, ...],
+    canvas: tuple[int, int],
+    images: Iterable[tuple[Tag, np.ndarray]],
+    threshold: float,
+) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
+    under_way: deque[tuple[Tag, np.ndarray, Letterbox]] = deque()
+
+    def canvases() -> Iterator[np.ndarray]:
+        for tag, image in images:
+            prepared = task.prepare(image)
+            letterbox = Letterbox(prepared.shape[:2], canvas)
+            under_way.append((tag, image, letterbox))
+            yield letterbox.image(prepared)
+
+    with shut(images), shut(engine.stream(canvases())) as outputs:
+        for output in outputs:
+            tag, image, letterbox = under_way.popleft()
+            # Of a map every eighth row and column: a NaN reaches all around it, and to look at all
+            # takes as long as to decode.
+            if not np.isfinite(output[::8, ::8] if output.ndim == 3 else output).all():
+                raise NotFinite(
+                    "a network must answer with finite numbers; this one does not. Copy or train "
+                    "the model again."
+                )
+            yield tag, image, task.decode(output, letterbox, classes, threshold)
+
+
+def least_score(threshold: object) -> float:
+    """Return a threshold as a float.
+
+    Raises:
+        UsageError: it is no number from 0 to 1.
+
+    >>> least_score(np.float32(0.5)), least_score(1)
+    (0.5, 1.0)
+    """
+    given: Any = threshold
+    if isinstance(threshold, np.generic) or (
+        isinstance(threshold, np.ndarray) and not threshold.ndim
+    ):
+        given = threshold.item()
+    a_number = not isinstance(given, bool) and isinstance(given, Real)
+    if a_number:
+        if 0 <= given <= 1:
+            return float(given)
+        what = (
+            "one far outside" if abs(given) > 1e9 else f"{given!r}"
+        )  # Python does not print whole numbers of any length
+        hint = f" {float(given):g} % is {float(given) / 100:g}." if 1 < given <= 100 else ""
+    else:
+        what, hint = f"{repr(threshold)[:60]}, a {type(threshold).__name__}", ""
+    raise UsageError(
+        f"a threshold is the least score of what is shown, a number from 0 to 1; got {what}.{hint} "
+        "Correct it."
+    )

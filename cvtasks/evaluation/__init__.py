@@ -1,0 +1,1 @@
+"""Evaluation: scores of models, and of predictions that anybody saved."""

@@ -1,0 +1,147 @@
+"""Evaluation: a task's metric over a source, by any engine. Names no task."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cvtasks.answers import Answer
+from cvtasks.data import Source
+from cvtasks.data.loading.workers import prepared
+from cvtasks.engines.base import Engine
+from cvtasks.engines.predict import predict
+from cvtasks.errors import DataError, UsageError
+from cvtasks.evaluation.predictions import Saved
+from cvtasks.files.parts import is_hidden
+from cvtasks.files.writing import check_folder, made_beside, publish, write_text
+from cvtasks.media.images import write_image
+from cvtasks.tasks import Metric, Task
+from cvtasks.text import dumps
+
+
+def evaluate(
+    engine: Engine,
+    task: Task,
+    canvas: tuple[int, int],
+    source: Source,
+    on_image: Callable[
+        [str, np.ndarray, Answer, Answer], None
+    ] = lambda name, image, truth, prediction: None,
+    only: Sequence[str] | None = None,
+) -> Metric:
+    """Predict every image of the source and count it; truth and prediction at the image's own size.
+
+    Args:
+        only: classes that are counted where predictions have others too; None for all.
+        on_image: called with (name, image (h, w, 3), truth, prediction) after each.
+    """
+
+    def images() -> Iterator[tuple[tuple[str, Answer], np.ndarray]]:
+        for sample in prepared(
+            (source.called(i), partial(source.__getitem__, i)) for i in range(len(source))
+        ):
+            yield (sample.name, sample.truth), sample.image
+
+    metric = task.metric(source.classes)
+    for (name, truth), image, prediction in predict(engine, task, source.classes, canvas, images()):
+        prediction = task.keep(prediction, only) if only else prediction
+        metric.add(truth, prediction)
+        on_image(name, image, truth, prediction)
+    return metric
+
+
+def score_saved(
+    saved: Saved, task: Task, source: Source, only: Sequence[str] | None = None
+) -> Metric:
+    """Score saved predictions against every image of the source; `only` as for `evaluate`.
+
+    Raises:
+        DataError: an image has no record where it must have one, or more than one; a prediction
+            does not fit its image, or is of none.
+    """
+    metric = task.metric(source.classes)
+    for index in range(len(source)):
+        sample = source[index]
+        entry = saved.pop(sample.name, sample.truth)
+        try:
+            metric.add(sample.truth, task.keep(entry.answer, only) if only else entry.answer)
+        except ValueError as error:
+            raise DataError(
+                f"{entry.place} does not fit the image {sample.name!r}: {error}"
+            ) from error
+    saved.check_empty()
+    return metric
+
+
+def report(
+    model: str, data: str, split: str, images: int, engine: Engine | None, metric: Metric
+) -> dict[str, Any]:
+    """The one object that says what was measured on what, and by what (None: saved predictions).
+    NaN becomes null.
+    """
+
+    def plain(numbers: dict[str, float]) -> dict[str, float | None]:
+        return {
+            name: None if math.isnan(number) else round(number, 6)
+            for name, number in numbers.items()
+        }
+
+    return {
+        "model": model,
+        "data": data,
+        "split": split,
+        "images": images,
+        "engine": engine.name if engine else None,
+        "precision": engine.precision if engine else None,
+        "metrics": plain(metric.result()),
+        "classes": {name: plain(row) for name, row in metric.per_class().items()},
+    }
+
+
+def score_text(score: float | None, digits: int = 4) -> str:
+    """A score as people read it; a dash where there was nothing to measure.
+
+    >>> score_text(0.5), score_text(1, 3), score_text(float("nan")), score_text(None)
+    ('0.5000', '1.000', '–', '–')
+    """
+    return "–" if score is None or math.isnan(score) else f"{score:.{digits}f}"
+
+
+def check_new(folder: Path) -> None:
+    """Raise UsageError if there is anything in the folder, OutputError if nothing can be written
+    there.
+    """
+    check_folder(folder)
+    if folder.is_dir() and any(not is_hidden(entry.name) for entry in folder.iterdir()):
+        raise UsageError(
+            f"what is drawn needs a folder that is new or empty; {str(folder)!r} is neither. "
+            "Choose another -o."
+        )
+
+
+def write_report(folder: Path, result: dict[str, Any], metric: Metric, source: Source) -> list[str]:
+    """Write `report.json`, which is `result`, and the metric's figures; returns the names of all
+    files.
+
+    Args:
+        source: what the metric has counted, all of it and in this order.
+
+    Raises:
+        OutputError: a file cannot be written, or something has its name by now.
+    """
+
+    def image_of(index: int) -> tuple[str, np.ndarray]:
+        sample = source[index]
+        return sample.name, sample.image
+
+    written = ["report.json"]
+    with made_beside(folder) as place:
+        write_text(place / "report.json", dumps(result, indent=2) + "\n")
+        for name, image in metric.figures(image_of):
+            write_image(place / name, image)
+            written.append(name)
+        publish({place / name: folder / name for name in written})
+    return written

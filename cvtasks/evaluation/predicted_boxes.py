@@ -1,0 +1,233 @@
+"""Predicted boxes as other programs save them: COCO's results, and Pascal VOC's text files of a
+class each.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+
+from cvtasks.answers import Boxes
+from cvtasks.data import Source
+from cvtasks.data.formats.coco import COCODetection
+from cvtasks.data.shared_classes import NONE
+from cvtasks.errors import DataError, did_you_mean
+from cvtasks.evaluation.saved import Entry, Saved, lines, plain
+from cvtasks.formats.voc import from_voc_corners
+
+COMP4 = re.compile(r"comp\d+_det_(?P<rest>.+)\.txt")
+"""Names of the devkit's files: comp4_det_test_<class>.txt."""
+
+_LARGEST = 1e18  # of an edge: areas stay within float32
+
+
+def read_comp4(
+    path: Path, data: Source, classes: tuple[str, ...], names: Mapping[str, str] = NONE
+) -> Saved:
+    """Read one file, or those of a folder, each with the predictions of one class: image, score and
+    corners from 1.
+    """
+    files = sorted(path.glob("comp*_det_*.txt")) if path.is_dir() else [path]
+    if not files:
+        raise DataError(
+            "a folder of predictions holds comp4_det_test_<class>.txt for each class; "
+            f"{str(path)!r} has none."
+        )
+    found, seen = _Found(classes), set()
+    passed: Counter[str] = Counter()
+    for file in files:
+        rest = COMP4.fullmatch(file.name)
+        fitting = [
+            name
+            for name in {*data.classes, *classes}
+            if rest and f"_{rest['rest']}".endswith(f"_{name}")
+        ]
+        if not fitting:
+            raise DataError(
+                f"the name of {str(file)!r} must end in a class of the data; it does not. "
+                f"{did_you_mean(file.stem, data.classes)}"
+            )
+        longest = max(fitting, key=len)
+        name = names.get(longest, longest)
+        seen.add(name)
+        for number, line in enumerate(lines(file), start=1):
+            place = f"line {number} of {str(file)!r}"
+            image, *numbers = line.split() or [""]
+            try:
+                score, *corners = map(float, numbers)
+                xyxy = from_voc_corners(np.array(corners).reshape(4))
+            except ValueError as error:
+                raise DataError(
+                    f"every line must be: image score xmin ymin xmax ymax; {place} is not: "
+                    f"{line.strip()!r}."
+                ) from error
+            if name in classes:
+                found.add(image, place, classes.index(name), score, xyxy.tolist())
+            else:
+                passed[name] += 1
+    without = [name for name in classes if name not in seen]
+    remarks = [f"no file, so nothing found, for {', '.join(without)}"] if without else []
+    return Saved(
+        path,
+        "Pascal VOC comp4 files",
+        (*remarks, *passed_over(passed)),
+        found.entries(str),
+        plain,
+        complete=False,
+    )
+
+
+def read_coco_results(
+    path: Path,
+    document: list[Any],
+    data: Source,
+    classes: tuple[str, ...],
+    called: Mapping[str, str] = NONE,
+) -> Saved:
+    """Read a list of results; what their ids mean is up to the data."""
+    if isinstance(data, COCODetection):
+        names = {str(number): called.get(name, name) for name, number in data.category_ids.items()}
+        images = {str(number): name for name, number in data.image_ids.items()}
+        found, passed = _coco(
+            path, document, names, lambda image: images.get(image, f"image {image}"), classes
+        )
+        return Saved(path, "COCO results", passed, found.entries(str), str, complete=False)
+    names = {str(number): name for number, name in enumerate(classes, start=1)}
+    remark = f"categories are {', '.join(f'{number} {name}' for number, name in names.items())}"
+    found, passed = _coco(path, document, names, str, classes)
+    return Saved(
+        path,
+        "COCO results",
+        (remark, *passed),
+        found.entries(_number),
+        lambda name: _number(plain(name)),
+        complete=False,
+    )
+
+
+def read_coco_document(
+    path: Path,
+    document: dict[str, Any],
+    data: Source,
+    classes: tuple[str, ...],
+    called: Mapping[str, str] = NONE,
+) -> Saved:
+    """Read a data set whose annotations have scores."""
+    try:
+        names = {str(entry["id"]): str(entry["name"]) for entry in document["categories"]}
+        files = {str(entry["id"]): str(entry["file_name"]) for entry in document["images"]}
+        scored = [entry for entry in document["annotations"] if "score" in entry]
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            "predictions in one JSON object are a COCO document with images, categories and "
+            f"annotations; {str(path)!r} is not: "
+            f"{type(error).__name__}: {error}. Give JSON lines or a list of COCO results."
+        ) from error
+    if len(scored) < len(document["annotations"]):
+        raise DataError(
+            f"every annotation of predictions needs a score; {str(path)!r} has some without. Is it "
+            "the truth?"
+        )
+    for name in names.values():
+        if name not in (*classes, *data.classes):
+            raise DataError(
+                f'every class must be one of the data; "{name}" of {str(path)!r} is not. '
+                f"{did_you_mean(name, classes)}"
+            )
+    names = {number: called.get(name, name) for number, name in names.items()}
+    found, passed = _coco(path, scored, names, lambda image: files[image], classes)
+    return Saved(
+        path,
+        "COCO document",
+        passed,
+        found.entries(lambda file: PurePath(file).stem),
+        plain,
+        complete=False,
+    )
+
+
+def _coco(
+    path: Path,
+    results: list[Any],
+    names: dict[str, str],
+    source: Callable[[str], str],
+    classes: tuple[str, ...],
+) -> "tuple[_Found, tuple[str, ...]]":
+    """Read results, with remarks; `names` are those of the categories, `source` says what the image
+    of an id is called.
+    """
+    found = _Found(classes)
+    passed: Counter[str] = Counter()
+    for number, entry in enumerate(results, start=1):
+        place = f"entry {number} of {str(path)!r}"
+        try:
+            image, category = source(str(entry["image_id"])), str(entry["category_id"])
+            left, top, width, height = map(float, entry["bbox"])
+            score = float(entry["score"])
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
+            raise DataError(
+                "every entry must have image_id, category_id, bbox (left, top, width, height) and "
+                f"score; {place} has not: "
+                f"{type(error).__name__}: {error}."
+            ) from error
+        if category not in names:
+            raise DataError(
+                f"every category_id must be one of {', '.join(names)}; {place} has {category}."
+            )
+        if names[category] in classes:
+            xyxy = [left, top, left + width, top + height]
+            found.add(image, place, classes.index(names[category]), score, xyxy)
+        else:
+            passed[names[category]] += 1
+    return found, passed_over(passed)
+
+
+class _Found:
+    """Gathers boxes by image."""
+
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self._classes = classes
+        self._rows: dict[str, list[tuple[str, int, float, list[float]]]] = {}
+
+    def add(self, image: str, place: str, label: int, score: float, xyxy: list[float]) -> None:
+        """Add one; raises DataError where it is no box."""
+        left, top, right, bottom = xyxy
+        if not (
+            all(abs(number) <= _LARGEST for number in (score, *xyxy))
+            and left <= right
+            and top <= bottom
+        ):  # nor NaN
+            raise DataError(
+                "a box must have a finite score and edges, the left one left of the right one and "
+                "the top above the bottom; "
+                f"{place} has score {score:g} and, as left, top, right, bottom, "
+                f"{', '.join(f'{edge:g}' for edge in xyxy)}."
+            )
+        self._rows.setdefault(image, []).append((place, label, score, xyxy))
+
+    def entries(self, key: Callable[[str], str]) -> dict[str, list[Entry]]:
+        """`key` of what the image is called → one entry for each image."""
+        made: dict[str, list[Entry]] = {}
+        for image, rows in self._rows.items():
+            places, labels, scores, xyxy = zip(*rows, strict=True)
+            boxes = Boxes.of(xyxy, labels, self._classes, (0, 0), scores=scores)
+            made.setdefault(key(image), []).append(Entry(image, places[0], boxes))
+        return made
+
+
+def _number(name: str) -> str:
+    """The name without leading zeros where it is a number: "000139" and 139 are one image."""
+    return name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name
+
+
+def passed_over(counts: Counter) -> tuple[str, ...]:
+    """The remark about predictions of classes that are not scored."""
+    names = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+    return (
+        (f"predictions of classes that the model does not have were passed over: {names}",)
+        if names
+        else ()
+    )

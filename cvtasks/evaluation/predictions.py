@@ -1,0 +1,130 @@
+"""Saved predictions: records of ours for every task; for boxes also COCO's results and Pascal VOC's
+text files.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cvtasks.answers import Answer, Boxes, Mask
+from cvtasks.data import Source
+from cvtasks.data.shared_classes import NONE, renamed
+from cvtasks.errors import DataError
+from cvtasks.evaluation.predicted_boxes import (
+    COMP4,
+    passed_over,
+    read_coco_document,
+    read_coco_results,
+    read_comp4,
+)
+from cvtasks.evaluation.saved import Entry, Saved, lines, plain
+from cvtasks.tasks import Task
+
+__all__ = ["Entry", "Saved", "read_predictions"]
+
+
+def read_predictions(
+    path: Path, task: Task, data: Source, classes: tuple[str, ...], names: Mapping[str, str] = NONE
+) -> Saved:
+    """Read saved predictions; the format is recognised from what lies there.
+
+    - JSON lines, as the task commands write them. A record belongs to the image whose file has the
+      stem of its `source`.
+    - COCO's results, for boxes: a list of {image_id, category_id, bbox, score}. On COCO data the
+      ids are the data's. On other data `image_id` is the name of the image, or the number that it
+      is, and `category_id` counts `classes` from 1.
+    - A COCO document whose annotations have scores, such as the task commands write: images and
+      classes by their names.
+    - Pascal VOC, for boxes: `comp4_det_test_<class>.txt` or a folder of them, lines of image, score
+      and corners from 1.
+
+    Args:
+        data: the data set with the classes it has; predictions of those that are not in `classes`
+            are passed over.
+        classes: what is scored.
+        names: the data's name of a class → its name in `classes`, where it is another; predictions
+            may have either.
+
+    Raises:
+        DataError: nothing of this lies there, an entry is not as it should be, or a class is
+            unknown.
+    """
+    if task.answer is Boxes:
+        if path.is_dir() or COMP4.fullmatch(path.name):
+            return read_comp4(path, data, classes, names)
+        document = _whole_json(path)
+        if isinstance(document, list):
+            return read_coco_results(path, document, data, classes, names)
+        if isinstance(document, dict):
+            return read_coco_document(path, document, data, classes, names)
+    if path.is_dir():
+        raise DataError(
+            f"predictions of {task.name} are a file of JSON lines; {str(path)!r} is a folder. Name "
+            "the file in it."
+        )
+    return _records(path, task, data, classes, names)
+
+
+def _records(
+    path: Path, task: Task, data: Source, classes: tuple[str, ...], names: Mapping[str, str]
+) -> Saved:
+    entries: dict[str, list[Entry]] = {}
+    known, passed = tuple(dict.fromkeys((*classes, *data.classes))), Counter[str]()
+    for number, line in enumerate(lines(path), start=1):
+        place = f"line {number} of {str(path)!r}"
+        try:
+            record = json.loads(line)
+            stem = Path(record["source"]).stem
+            with np.errstate(
+                over="ignore", invalid="ignore"
+            ):  # what is too large becomes infinite, and is refused
+                answer = task.from_record(record, known)
+                answer = renamed(answer, names)
+                passed.update(name for name in _names_in(answer) if name not in classes)
+                entry = Entry(record["source"], place, answer.with_classes(classes))
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise DataError(
+                f"every line must be a record of {task.name}, as `cvtasks {task.name} --json` "
+                f"prints it; {place} is not: "
+                f"{type(error).__name__}: {error}."
+            ) from error
+        entries.setdefault(stem, []).append(entry)
+    return Saved(path, "JSON lines", passed_over(passed), entries, plain, complete=True)
+
+
+def _names_in(answer: Answer) -> Iterable[str]:
+    """The name of each thing in an answer; of a mask, each class once."""
+    return answer.shares() if isinstance(answer, Mask) else answer.names
+
+
+def _whole_json(path: Path) -> Any:
+    """The list or the object that the file is, or None where it holds lines of JSON or something
+    else.
+    """
+    first = next((line.strip() for line in lines(path) if line.strip()), "")
+    if first[:1] not in ("[", "{"):
+        return None
+    with suppress(ValueError, RecursionError):
+        if "source" in json.loads(first):
+            return None
+    try:
+        return json.loads("".join(lines(path)))
+    except (ValueError, RecursionError) as error:
+        if first[0] == "[":
+            raise DataError(
+                f"COCO's results are one list in JSON; {str(path)!r} is not: {error}. Save it "
+                "again."
+            ) from error
+        return None

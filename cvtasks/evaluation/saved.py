@@ -1,0 +1,114 @@
+"""Saved predictions, and which of them belongs to which image."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import cast
+
+import numpy as np
+
+from cvtasks.answers import Answer, Boxes
+from cvtasks.errors import DataError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a file says about one image: `source` is what it calls the image, `place` where it says
+    so.
+    """
+
+    source: str
+    place: str
+    answer: Answer
+
+
+@dataclass(eq=False)
+class Saved:
+    """The predictions of a file or a folder, handed out once each.
+
+    Attributes:
+        path: where they were.
+        format: the name of what was recognised there.
+        remarks: what reading took for granted or passed over, to be said aloud.
+        entries: key → what was said about images of this key.
+        key: name of a sample → its key.
+        complete: whether an image without an entry is an error; else nothing was found in it.
+    """
+
+    path: Path
+    format: str
+    remarks: tuple[str, ...]
+    entries: dict[str, list[Entry]]
+    key: Callable[[str], str]
+    complete: bool
+
+    def pop(self, name: str, truth: Answer) -> Entry:
+        """Take the entry of the sample of that name and `truth` out; where there is none, one
+        without any boxes.
+
+        Raises:
+            DataError: there must be one and is none, there are several, or another sample took it.
+        """
+        key = self.key(name)
+        entries, parts = self.entries.get(key, []), PurePath(name).parts
+        if len(parts) > 1:  # images of one name lie in several folders
+            mine = [
+                entry for entry in entries if PurePath(entry.source).parts[-len(parts) :] == parts
+            ]
+        elif key in self.entries and not entries:
+            raise DataError(
+                f"predictions in {str(self.path)!r} for {key!r} fit several images; {name!r} is "
+                "the second."
+            )
+        else:
+            mine = entries
+        if len(mine) > 1:
+            raise DataError(
+                f"every image must have one record; {name!r} comes again in {mine[1].place}. "
+                "Remove one of them."
+            )
+        if mine:
+            self.entries[key] = [entry for entry in entries if entry is not mine[0]]
+        elif self.complete:
+            raise DataError(
+                f"every image must have a record, if an empty one; {name!r} has none in "
+                f"{str(self.path)!r}."
+            )
+        # Only files of boxes may lack an image: where it shows nothing.
+        return (
+            mine[0]
+            if mine
+            else Entry(
+                name,
+                f"{name!r} in {str(self.path)!r}",
+                cast(Boxes, truth).take(np.zeros(0, np.int64)),
+            )
+        )
+
+    def check_empty(self) -> None:
+        """Raise DataError if an entry belongs to no sample where that is a mistake: it is of
+        another split or data set.
+        """
+        left = [entry for entries in self.entries.values() for entry in entries]
+        if left and not self.complete:
+            raise DataError(
+                f"every prediction must be of an image of the data; {left[0].source!r} "
+                f"({left[0].place}) is of none, or fits "
+                f"several, as do {len(left) - 1} more. Name the split that was predicted."
+            )
+
+
+def plain(name: str) -> str:
+    """A sample's name, or its stem where it is a path."""
+    return PurePath(name).stem if "/" in name else name
+
+
+def lines(path: Path) -> Iterator[str]:
+    """The lines of a text file; raises DataError where it cannot be read."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from file
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"predictions must be text in UTF-8 that can be read; {str(path)!r} is not: {error}."
+        ) from error

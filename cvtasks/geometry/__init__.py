@@ -1,0 +1,1 @@
+"""Boxes, letterboxes and run lengths: numbers alone."""

@@ -1,0 +1,111 @@
+"""Letterbox: an image of any size on the network's canvas, and the way back; how an image is scaled
+for a network.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+GREY = 114
+"""Fills the canvas around the image (a mid grey, as most detectors use)."""
+
+
+def scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(h, w, 3) uint8 → (height, width, 3) uint8: the one rule for training and prediction alike;
+    itself if it has that size.
+
+    Bilinear down to half the size, where it still looks at every pixel; the mean over an area below
+    that, which takes eight times as long.
+    """
+    if image.shape[:2] == size:
+        return image
+    far = size[0] < 0.5 * image.shape[0] or size[1] < 0.5 * image.shape[1]
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if far else cv2.INTER_LINEAR)
+
+
+def scaled_ids(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(h, w) uint8 → (height, width) uint8: the nearest pixel's, so that no id is invented."""
+    return (
+        ids
+        if ids.shape == size
+        else cv2.resize(ids, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    )
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """The map from an image to the canvas: scaled to fit, aspect ratio kept, centred.
+
+    Attributes:
+        size: (height, width) of the image, in pixels.
+        canvas: (height, width) of the canvas, in pixels.
+    """
+
+    size: tuple[int, int]
+    canvas: tuple[int, int]
+
+    @property
+    def scale(self) -> float:
+        """Canvas pixels for one image pixel."""
+        return min(self.canvas[0] / self.size[0], self.canvas[1] / self.size[1])
+
+    @property
+    def window(self) -> tuple[int, int, int, int]:
+        """(top, left, height, width) of the image's place on the canvas, in whole pixels, at least
+        one each way.
+        """
+        height, width = (
+            max(1, min(c, round(s * self.scale)))
+            for s, c in zip(self.size, self.canvas, strict=True)
+        )
+        return (self.canvas[0] - height) // 2, (self.canvas[1] - width) // 2, height, width
+
+    def image(self, image: np.ndarray) -> np.ndarray:
+        """(h, w, 3) uint8 → canvas (H, W, 3) uint8, grey around it."""
+        return self._placed(image, scaled, GREY)
+
+    def ids(self, ids: np.ndarray, fill: int) -> np.ndarray:
+        """(h, w) uint8 → canvas (H, W) uint8, `fill` around it; no id is invented
+        (nearest pixel).
+        """
+        return self._placed(ids, scaled_ids, fill)
+
+    def _placed(
+        self,
+        array: np.ndarray,
+        resize: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
+        fill: int,
+    ) -> np.ndarray:
+        top, left, height, width = self.window
+        if array.shape[:2] != self.size:
+            raise ValueError(
+                f"this letterbox is for images of {self.size} (height, width); got "
+                f"{array.shape[:2]}."
+            )
+        inside = resize(array, (height, width))
+        if (height, width) == self.canvas:
+            return inside
+        placed = np.full((*self.canvas, *array.shape[2:]), fill, array.dtype)
+        placed[top : top + height, left : left + width] = inside
+        return placed
+
+    def cut(self, output: np.ndarray) -> np.ndarray:
+        """Canvas (H, W, ...) → the view of it that holds the image (height, width, ...)."""
+        top, left, height, width = self.window
+        return output[top : top + height, left : left + width]
+
+    def boxes(self, xyxy: np.ndarray) -> np.ndarray:
+        """(n, 4) edges in pixels of the image → float32 in pixels of the canvas."""
+        top, left, height, width = self.window
+        scale = np.array([width / self.size[1], height / self.size[0]] * 2, np.float32)
+        return xyxy.astype(np.float32) * scale + np.array([left, top] * 2, np.float32)
+
+    def boxes_back(self, xyxy: np.ndarray) -> np.ndarray:
+        """(n, 4) edges in pixels of the canvas → float32 in pixels of the image; the inverse of
+        `boxes`.
+        """
+        top, left, height, width = self.window
+        scale = np.array([self.size[1] / width, self.size[0] / height] * 2, np.float32)
+        return (xyxy.astype(np.float32) - np.array([left, top] * 2, np.float32)) * scale

@@ -1,0 +1,1 @@
+"""From sources to finished answers: read, predicted, drawn and written."""

@@ -1,0 +1,316 @@
+"""Where answers go: drawings, files of the task, records. The same for every task; no file that
+exists is touched.
+"""
+
+import csv
+import io
+import os
+from contextlib import ExitStack, suppress
+from pathlib import Path, PurePath
+from threading import RLock
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from cvtasks.answers import Answer, Boxes
+from cvtasks.errors import OutputError, UsageError, did_you_mean
+from cvtasks.files.parts import remove_part
+from cvtasks.files.writing import (
+    as_meant,
+    cannot_write,
+    check_folder,
+    hold,
+    made_beside,
+    publish,
+    write_text,
+)
+from cvtasks.formats.coco import coco_document
+from cvtasks.media.images import write_image
+from cvtasks.tasks import Task
+from cvtasks.text import cell, dumps, listed
+
+RECORDS = ("json", "csv")
+_COCO = "coco"
+_ENDINGS = (
+    ".jpg",
+    ".mp4",
+    ".jsonl",
+    ".json",
+    ".csv",
+    ".xml",
+    ".txt",
+    "-mask.png",
+)  # of whatever a sink or a task writes
+_PLACE = ("source", "frame", "time_s")  # the first columns of the CSV file
+
+
+class Sink:
+    """Writes answers into a folder.
+
+    Args:
+        folder: made when the first file is written.
+        kinds: what to write, of "image", "json" (`records.jsonl`), "csv" (`records.csv`), the
+            task's own `files` and `files_on_request`, and for boxes "coco": one `coco.json` for all
+            images (`cvtasks.formats.coco`). With "yolo", `classes.txt` says what the numbers mean.
+
+    Raises:
+        UsageError: an unknown kind.
+    """
+
+    def __init__(self, folder: Path, task: Task, kinds: tuple[str, ...]) -> None:
+        known = (
+            "image",
+            *task.files,
+            *task.files_on_request,
+            *([_COCO] if task.answer is Boxes else []),
+            *RECORDS,
+        )
+        for kind in kinds:
+            if kind not in known:
+                raise UsageError(
+                    f"{task.name} can save {', '.join(known)}; got {kind!r}. "
+                    f"{did_you_mean(kind, known)} "
+                    "Separate several by commas."
+                )
+        if kinds:
+            check_folder(folder)
+        self._folder, self._task, self._kinds = folder, task, kinds
+        self._lock = RLock()
+        self._there: set[str] | None = None  # what the folder held at the beginning, folded
+        self._taken: dict[
+            str, int
+        ] = {}  # every stem given so far, folded → the last number tried for it
+        self._asked: dict[str, str] = {}  # the same → the name that it was given for
+        self._held: list[Path] = []
+        self._hidden: Path | None = None
+        self._leaving = ExitStack()
+        self._open: dict[str, BinaryIO] = {}  # ending of the file of records → the file
+        self._records_stem: Path | None = None
+        self._boxes: dict[PurePath, Boxes] = {}  # image → what was found, for COCO
+        self._classes: tuple[str, ...] = ()
+
+    def stem(self, name: str, *, held: bool = False) -> Path:
+        """A path in the folder, without an ending, whose files do not exist yet and that is given
+        once only.
+
+        Upper and lower case are not told apart, as on some file systems. Threads may call it at the
+        same time.
+
+        Args:
+            held: other runs leave it alone until the sink is closed, for what takes long or has
+                several parts of its name.
+
+        Raises:
+            OutputError: it is to be held, and the folder cannot be written.
+        """
+        with self._lock:
+            stem = name
+            while (
+                stem.casefold() in self._taken
+                or self._exists(stem)
+                or (held and not self._hold(stem))
+            ):
+                number = self._taken.get(name.casefold(), 1) + 1
+                self._taken[name.casefold()] = number
+                stem = f"{name}-{number}"
+            self._taken.setdefault(stem.casefold(), 1)
+            self._asked[stem.casefold()] = name
+            return self._folder / stem
+
+    def write(
+        self, stem: Path, image: np.ndarray, answer: Answer, source: str = "", *, drawn: bool = True
+    ) -> list[Path]:
+        """Write image and files of one answer; returns them. Threads may call it at the same time.
+
+        They get their names together. Where one of these is taken by now, all are written under the
+        next stem that is free.
+
+        Args:
+            source: what the record calls the image; the stem's name as an image where it has none.
+            drawn: False leaves out the kind "image", for frames that are drawn into a video.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        try:
+            while True:
+                made = self._make(stem.name, image, answer, source, drawn)
+                if not self._exists(stem.name) or not made:
+                    with suppress(FileExistsError):
+                        publish({part: self._folder / part.name for part in made})
+                        return [self._folder / part.name for part in made]
+                for part in made:
+                    part.unlink()
+                stem = self._next(stem)
+        except OutputError as error:
+            raise as_meant(stem, error) from error
+        except OSError as error:
+            raise cannot_write(stem, error) from error
+
+    def record(self, record: dict[str, Any], answer: Answer) -> None:
+        """Add to the files of records, which appear under their names when the sink is closed. For
+        any thread.
+
+        Raises:
+            OutputError: it cannot be written; the records before it stay.
+        """
+        with self._lock:
+            if "json" in self._kinds:
+                self._append(".jsonl", dumps(record) + "\n")
+            if "csv" in self._kinds:
+                place = {name: record.get(name, "") for name in _PLACE}
+                text = io.StringIO()
+                table = csv.DictWriter(text, (*_PLACE, *self._task.columns), lineterminator="\n")
+                if ".csv" not in self._open:
+                    table.writeheader()
+                table.writerows(
+                    {name: cell(value) for name, value in (place | row).items()}
+                    for row in self._task.rows(answer)
+                )
+                self._append(".csv", text.getvalue())
+            if isinstance(answer, Boxes):
+                self._classes = answer.classes
+                if _COCO in self._kinds:
+                    self._boxes[_image(record)] = answer
+
+    def close(self) -> list[Path]:
+        """Finish the files that are one for all images, also after an error or an interruption;
+        returns them.
+
+        Raises:
+            OutputError: one cannot be written; those before it are.
+        """
+        with self._lock:
+            try:
+                return [*self._publish_records(), *self._publish_coco(), *self._publish_classes()]
+            except OutputError as error:
+                raise as_meant(self._folder, error) from error
+            except OSError as error:
+                raise cannot_write(self._folder, error) from error
+            finally:
+                for file in self._open.values():
+                    file.close()
+                self._boxes, self._classes, self._open, self._hidden = {}, (), {}, None
+                self._leaving.close()
+                while self._held:
+                    remove_part(self._held.pop())
+
+    def _make(
+        self, name: str, image: np.ndarray, answer: Answer, source: str, drawn: bool
+    ) -> list[Path]:
+        """Make the files of an answer in the hidden folder, under the names that they
+        are to get.
+        """
+        made = []
+        for kind in self._kinds:
+            if kind == "image" and drawn:
+                made.append(self._place() / f"{name}.jpg")
+                write_image(made[-1], self._task.draw(image, answer))
+            elif kind not in ("image", *RECORDS, _COCO):
+                made.append(
+                    self._task.write(kind, self._place() / name, answer, source or f"{name}.jpg")
+                )
+        return made
+
+    def _place(self) -> Path:
+        """The hidden folder."""
+        with self._lock:
+            if self._hidden is None:
+                self._hidden = self._leaving.enter_context(made_beside(self._folder))
+            return self._hidden
+
+    def _append(self, ending: str, text: str) -> None:
+        """Add whole lines to a file of records, or nothing where the disk is full."""
+        if self._records_stem is None:
+            self._records_stem = self.stem("records")
+        try:
+            if ending not in self._open:
+                self._open[ending] = (self._place() / f"records{ending}").open("wb", buffering=0)
+            file, rest = self._open[ending], memoryview(text.encode("utf-8", "backslashreplace"))
+            before = file.tell()
+            try:
+                while rest:
+                    rest = rest[file.write(rest) :]
+            except OSError:
+                with suppress(OSError):
+                    file.seek(before)
+                    file.truncate()
+                raise
+        except OSError as error:
+            raise cannot_write(self._records_stem.with_suffix(ending), error) from error
+
+    def _publish_records(self) -> list[Path]:
+        for file in self._open.values():
+            os.fsync(file.fileno())
+            file.close()
+        made = {ending: self._place() / f"records{ending}" for ending in self._open}
+        stem, self._records_stem = self._records_stem, None
+        return self._publish(stem, made) if stem else []
+
+    def _publish_coco(self) -> list[Path]:
+        if not self._boxes:
+            return []
+        names = [path.name for path in self._boxes]
+        if len(set(names)) < len(names):
+            names = [path.as_posix() for path in self._boxes]
+        document = coco_document(
+            zip(names, self._boxes.values(), strict=True), self._classes, scores=True
+        )
+        return self._publish_text("coco", ".json", dumps(document) + "\n")
+
+    def _publish_classes(self) -> list[Path]:
+        if not self._classes or "yolo" not in self._kinds:
+            return []
+        return self._publish_text(
+            "classes", ".txt", "".join(f"{listed(name)}\n" for name in self._classes)
+        )
+
+    def _publish_text(self, name: str, ending: str, text: str) -> list[Path]:
+        part = self._place() / f"all{ending}"
+        write_text(part, text)
+        return self._publish(self.stem(name), {ending: part})
+
+    def _publish(self, stem: Path, made: dict[str, Path]) -> list[Path]:
+        """Name files by ending, under the stem or the next one that is free."""
+        while True:
+            paths = [stem.with_name(f"{stem.name}{ending}") for ending in made]
+            if not self._exists(stem.name):
+                with suppress(FileExistsError):
+                    publish(dict(zip(made.values(), paths, strict=True)))
+                    return paths
+            stem = self._next(stem)
+
+    def _next(self, stem: Path) -> Path:
+        """Another stem in place of one under which something has appeared."""
+        return self.stem(self._asked.get(stem.name.casefold(), stem.name))
+
+    def _exists(self, stem: str) -> bool:
+        if self._there is None:
+            try:
+                self._there = {name.casefold() for name in os.listdir(self._folder)}  # noqa: PTH208 - names are all that counts
+            except OSError:  # it is yet to be made; if it cannot be, whoever writes says so
+                self._there = set()
+        names = [f"{stem}{ending}" for ending in _ENDINGS]
+        return any(name.casefold() in self._there for name in names) or any(
+            os.path.lexists(self._folder / name) for name in names
+        )
+
+    def _hold(self, stem: str) -> bool:
+        try:
+            claim = hold(self._folder, stem)
+        except FileExistsError:
+            check_folder(self._folder)
+            return False
+        except OSError as error:
+            raise cannot_write(self._folder, error) from error
+        if claim:
+            self._held.append(claim)
+        return True
+
+
+def _image(record: dict[str, Any]) -> PurePath:
+    """The file that a record is about; a frame of a video is called as if it had been saved beside
+    it.
+    """
+    path = PurePath(record["source"])
+    return path.with_name(f"{path.stem}-{record['frame']:06d}.jpg") if "frame" in record else path

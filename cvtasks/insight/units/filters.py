@@ -1,0 +1,266 @@
+"""The filters of a convolution: its weights as images and as numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from cvtasks.drawing.sheets import Tile, enlarged_to, framed, grid, scale_of, sheet, signed_grey
+from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.insight.unfold import unfold
+
+DEAD = 1e-3
+"""A filter is called dead where its largest absolute weight is below this share of the layer's:
+nothing it sees changes what comes out, apart from its bias. Weight decay makes such filters of
+those that a normalisation behind them has switched off.
+"""
+
+_CHANNELS = 16  # of the input that a filter's row shows
+_MOST = {"colours": 256, "grey": 256, "rows": 32}  # filters of a sheet
+_SIDE = 64  # of the images that a network of open size is measured with
+_PERMUTATION = (
+    0.99  # share of a channel's answer that one colour must have, so that it counts as that colour
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Filters:
+    """The filters of one layer.
+
+    Attributes:
+        layer: its name.
+        weights: (kh, kw, channels, filters) float32; the channels are red, green, blue where
+            `colours` is set, and otherwise what comes into the layer (of a group, or the one of a
+            depthwise convolution).
+        colours: whether the layer sees the image's own colours.
+        kind: the layer's class, such as "Conv2D".
+    """
+
+    layer: str
+    weights: np.ndarray
+    colours: bool
+    kind: str
+
+    def __len__(self) -> int:
+        return self.weights.shape[3]
+
+    @property
+    def peaks(self) -> np.ndarray:
+        """(filters,) float32: the largest absolute weight of each."""
+        return np.abs(self.weights).max(axis=(0, 1, 2))
+
+    @property
+    def dead(self) -> np.ndarray:
+        """(n,) int64: the filters that are dead, see `DEAD`; all of them where every weight is
+        zero.
+        """
+        return np.flatnonzero(self.peaks <= DEAD * self.peaks.max(initial=0))
+
+    def statistics(self) -> dict[str, Any]:
+        """What `cvtasks filters --json` prints: sizes, smallest and largest weight, dead filters,
+        and a row for each filter.
+        """
+        flat = self.weights.reshape(-1, len(self)).astype(np.float64)
+        rows = zip(flat.min(axis=0), flat.max(axis=0), np.sqrt((flat**2).sum(axis=0)), strict=True)
+        return {
+            "layer": self.layer,
+            "kind": self.kind,
+            "kernel": list(self.weights.shape[:2]),
+            "channels": self.weights.shape[2],
+            "filters": len(self),
+            "min": float(flat.min()),
+            "max": float(flat.max()),
+            "mean": float(flat.mean()),
+            "std": float(flat.std()),
+            "dead": self.dead.tolist(),
+            "units": [
+                {"unit": unit, "min": float(low), "max": float(high), "norm": float(norm)}
+                for unit, (low, high, norm) in enumerate(rows)
+            ],
+        }
+
+
+def filters_of(network: keras.Model, layer: str = "") -> Filters:
+    """The filters of a layer, also of one within a network of the network.
+
+    Args:
+        layer: its name; the first convolution by default.
+
+    Raises:
+        UsageError: the network has no such layer, or it is no two-dimensional convolution.
+    """
+    unfolded = unfold(network)
+    kernels = {
+        one.name: kernel for one in unfolded.network.layers if (kernel := _kernel(one)) is not None
+    }
+    if not kernels:
+        raise UsageError(
+            f"filters are those of convolutions; {network.name!r} has none. See `cvtasks inspect`."
+        )
+    name = layer or next(iter(kernels))
+    known = {one.name: one for one in unfolded.network.layers}
+    if name not in known:
+        raise UsageError(f'the network has no layer "{name}". {did_you_mean(name, kernels)}')
+    kind = type(known[name]).__name__
+    if name not in kernels:
+        raise UsageError(
+            f'filters are those of convolutions; "{name}" is of the kind {kind}. Known: '
+            f"{', '.join(kernels)}."
+        )
+    weights = kernels[name]
+    order = _colours(unfolded.network, name) if weights.shape[2] == 3 and kind == "Conv2D" else None
+    weights = weights if order is None else weights[:, :, order]
+    return Filters(name, weights, order is not None, kind)
+
+
+def filter_sheet(
+    filters: Filters, units: Sequence[int] = (), shared: bool = False, title: str = ""
+) -> np.ndarray:
+    """(h, w, 3) uint8 RGB: the filters with their numbers; zero is mid-grey.
+
+    In colours where the layer sees the image's; otherwise grey, of several input channels the first
+    16 in a row.
+
+    Args:
+        units: which filters; `shown` by default.
+        shared: one scale for the whole layer, so that filters can be compared; by default each
+            filter has its own.
+
+    Raises:
+        UsageError: there is no such filter.
+    """
+    chosen = shown(filters, units)
+    most, style = float(filters.peaks.max()), _style(filters)
+    dead = set(filters.dead.tolist())
+    side = 88 if len(chosen) <= 64 else 52
+    small = 26 if filters.weights.shape[2] > 8 else 44  # of the tiles in a row
+    tiles = []
+    for unit in chosen:
+        weights = filters.weights[..., unit]
+        pixels = signed_grey(
+            weights, most if shared or unit in dead else None
+        )  # noise of dead ones is not blown up
+        image = (
+            framed(enlarged_to(pixels, side))
+            if style == "colours"
+            else _row(pixels, side if style == "grey" else small)
+        )
+        tiles.append(Tile(image, f"{unit}\ndead" if unit in dead else f"{unit}"))
+    kernel = "×".join(map(str, filters.weights.shape[:3]))
+    of = (
+        f"{len(chosen)} of {len(filters)} filters"
+        if len(chosen) < len(filters)
+        else f"all {len(filters)} filters"
+    )
+    whose = "the layer's" if shared else "each filter's own"
+    legend = [
+        f"{of}, {kernel} (height × width × channels)",
+        f"zero is mid-grey; max is {whose} largest absolute weight"
+        + (f", {most:.3g}" if shared else ""),
+    ]
+    if style == "colours":
+        legend.append(
+            "colours: the weights on red, green and blue of the image, one scale for the three"
+        )
+    elif style == "rows":
+        channels = filters.weights.shape[2]
+        legend.append(
+            "a row is a filter; its tiles are the input channels 0 to "
+            f"{min(_CHANNELS, channels) - 1} of {channels}"
+        )
+    if dead:
+        legend.append(
+            f"dead: {len(dead)} of {len(filters)}, all weights below {DEAD:g} of the layer's "
+            "largest; shown on the layer's scale"
+        )
+    columns = 2 if style == "rows" else 8 if side == 88 else 16
+    return sheet(
+        tiles,
+        title or f"filters of {filters.layer}",
+        legend,
+        scale_of("signed_grey", "−max", "+max"),
+        columns,
+    )
+
+
+def shown(filters: Filters, units: Sequence[int] = ()) -> list[int]:
+    """The filters that a sheet shows: those that are asked for, or the first ones, as many as can
+    be read.
+
+    Raises:
+        UsageError: there is no such filter.
+    """
+    for unit in units:
+        if not 0 <= unit < len(filters):
+            raise UsageError(
+                f'filters of "{filters.layer}" have the numbers 0 to {len(filters) - 1}; got '
+                f"{unit}."
+            )
+    return list(units) or list(range(min(len(filters), _MOST[_style(filters)])))
+
+
+def _style(filters: Filters) -> str:
+    return "colours" if filters.colours else "grey" if filters.weights.shape[2] == 1 else "rows"
+
+
+def _row(pixels: np.ndarray, side: int) -> np.ndarray:
+    """(kh, kw, channels) uint8 → (h, w, 3): the channels beside each other."""
+    channels = [
+        pixels[..., channel, None].repeat(3, axis=2)
+        for channel in range(min(_CHANNELS, pixels.shape[2]))
+    ]
+    return grid([enlarged_to(channel, side) for channel in channels], len(channels), gap=3)
+
+
+def _kernel(layer: Any) -> np.ndarray | None:
+    """The weights (kh, kw, channels, filters) of a two-dimensional convolution; None for other
+    layers.
+    """
+    if isinstance(layer, keras.layers.Conv2D):
+        kernel = layer.kernel
+    elif isinstance(layer, keras.layers.Conv2DTranspose):
+        kernel = keras.ops.transpose(layer.kernel, (0, 1, 3, 2))
+    elif isinstance(layer, keras.layers.DepthwiseConv2D):
+        kernel = _single(layer.kernel)
+    elif isinstance(layer, keras.layers.SeparableConv2D):
+        kernel = _single(layer.depthwise_kernel)
+    else:
+        return None
+    return np.asarray(keras.ops.convert_to_numpy(kernel), np.float32)
+
+
+def _single(kernel: Any) -> Any:
+    """(kh, kw, channels, multiplier) → (kh, kw, 1, channels × multiplier): each filter sees one
+    channel.
+    """
+    return keras.ops.reshape(kernel, (*kernel.shape[:2], 1, -1))
+
+
+def _colours(network: keras.Model, name: str) -> list[int] | None:
+    """Where red, green and blue are among the three channels that a layer gets; None if these are
+    no colours of the image.
+
+    Networks may swap the colours before their first convolution (VGG's weights want blue first), so
+    it is measured: which channel answers, in the middle, to more red, green or blue.
+    """
+    inputs: dict[str, Any] = {}
+
+    def noted(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        inputs.setdefault(layer.name, args[0])
+        return layer(*args, **kwargs)
+
+    before = keras.Model(unfold(network, noted).network.input, inputs[name])
+    size = [side or _SIDE for side in before.input_shape[1:3]]
+    images = np.zeros((4, *size, 3), np.float32)
+    for colour in range(3):
+        images[1 + colour, ..., colour] = 255
+    seen = keras.ops.convert_to_numpy(before(images, training=False))
+    answers = (
+        seen[1:, seen.shape[1] // 2, seen.shape[2] // 2]
+        - seen[0, seen.shape[1] // 2, seen.shape[2] // 2]
+    )
+    order = answers.argmax(axis=1)  # (3 colours, 3 channels)
+    share = answers.max(axis=1) / np.maximum(np.abs(answers).sum(axis=1), np.finfo(np.float32).tiny)
+    return order.tolist() if sorted(order) == [0, 1, 2] and share.min() >= _PERMUTATION else None

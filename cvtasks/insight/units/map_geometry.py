@@ -1,0 +1,160 @@
+"""Where the places of a feature map lie on an image, and what of the image each of them sees."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import keras
+import numpy as np
+
+from cvtasks.errors import ModelError, UsageError
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.insight.inspecting.inspect import inspect_network
+from cvtasks.insight.unfold import unfold
+
+Prepare = Callable[[np.ndarray], np.ndarray]
+"""How a task changes an image before it is fitted to the canvas (`Task.prepare`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Along:
+    """What the places of a map along one axis see.
+
+    Attributes:
+        spans: (places, 2) first pixel of the canvas that each sees, and the one behind the last;
+            may lie beyond the canvas.
+        middles: (places,) where each lies on the canvas: in the middle of that.
+    """
+
+    spans: np.ndarray
+    middles: np.ndarray
+
+
+Axes = tuple[Along, Along]
+"""Of the rows and of the columns of a map."""
+
+
+# === what an image is to a network ===
+
+
+def canvas_of(network: keras.Model) -> tuple[int, int]:
+    """(height, width) of a network's input.
+
+    Raises:
+        UsageError: the network is open about it.
+    """
+    height, width = network.input_shape[1:3]
+    if not height or not width:
+        raise UsageError(
+            "a network must have a fixed size of input for this; this one is open. Build it with a "
+            "size."
+        )
+    return height, width
+
+
+def on_canvas(
+    network: keras.Model, image: np.ndarray, prepare: Prepare | None = None
+) -> tuple[Letterbox, np.ndarray]:
+    """An image (h, w, 3) uint8 RGB → its letterbox and the canvas (H, W, 3) uint8 that the network
+    sees.
+    """
+    prepared = image if prepare is None else prepare(image)
+    letterbox = Letterbox(prepared.shape[:2], canvas_of(network))
+    return letterbox, letterbox.image(prepared)
+
+
+def check_has_places(shape: Sequence[int | None], layer: str, spatial: Sequence[str]) -> None:
+    """Raise UsageError unless a layer's output has height, width and units."""
+    if len(shape) == 4:
+        return
+    numbers = " × ".join(str(side) for side in shape[1:])
+    near = ", ".join(spatial[-3:])
+    raise UsageError(
+        f'a feature map has height, width and units; "{layer}" gives {numbers} numbers without '
+        "places. Choose a layer before it, "
+        f"such as {near}; --data and --maximise take any layer."
+    )
+
+
+def check_units(units: Sequence[int], count: int, layer: str) -> None:
+    """Raise UsageError if a number is none of the layer's `count` units."""
+    for unit in units:
+        if not 0 <= unit < count:
+            raise UsageError(f'units of "{layer}" have the numbers 0 to {count - 1}; got {unit}.')
+
+
+def check_finite(values: np.ndarray, layer: str) -> None:
+    """Raise ModelError if what a layer answers is not finite."""
+    if not np.isfinite(values).all():
+        raise ModelError(
+            f'a layer must answer with finite numbers; "{layer}" does not. Its weights are '
+            "damaged: train it again."
+        )
+
+
+def tapped(network: keras.Model, layer: str) -> keras.Model:
+    """The part of a network that ends in that layer, with the same weights.
+
+    Raises:
+        UsageError: there is no such layer.
+    """
+    unfolded = unfold(network)
+    return keras.Model(unfolded.network.input, unfolded.at(layer))
+
+
+# === where places lie ===
+
+
+def axes_of(part: keras.Model) -> Axes:
+    """What the places of a network's output map see, by the arithmetic of receptive fields.
+
+    Where paths of different strides have met, each place may see the whole canvas, over which they
+    are spread evenly.
+
+    Args:
+        part: a network of fixed input size whose output is (batch, h, w, units).
+    """
+    inspection = inspect_network(part)
+    local = next(
+        (row.field.local for row in inspection.rows if row.number == inspection.graph.outputs[0]),
+        None,
+    )
+    along = []
+    for index, (places, side) in enumerate(
+        zip(part.output_shape[1:3], canvas_of(part), strict=True)
+    ):
+        if local is None:
+            spans = np.tile(np.array([0, side], np.float64), (places, 1))
+            middles = (np.arange(places) + 0.5) * side / places
+        else:
+            spans = np.array(
+                [local[index].span(place) for place in range(places)], np.float64
+            ) + np.array([0, 1])
+            middles = spans.mean(axis=1)
+        along.append(Along(spans, middles))
+    return along[0], along[1]
+
+
+def places_inside(axes: Axes, letterbox: Letterbox) -> np.ndarray:
+    """(h, w) bool: the places whose middle lies in the image; all of them if none does."""
+    top, left, height, width = letterbox.window
+    rows, columns = (
+        (one.middles >= start) & (one.middles <= start + length)
+        for one, start, length in zip(axes, (top, left), (height, width), strict=True)
+    )
+    inside = np.logical_and.outer(rows, columns)
+    return inside if inside.any() else np.ones(inside.shape, bool)
+
+
+def place(values: np.ndarray, axes: Axes, letterbox: Letterbox) -> np.ndarray:
+    """A map (h, w) of a layer → (height, width) float32 in pixels of the letterbox's image: of the
+    nearest place each.
+    """
+    nearest = [
+        np.searchsorted((one.middles[1:] + one.middles[:-1]) / 2, np.arange(side) + 0.5)
+        for one, side in zip(axes, letterbox.canvas, strict=True)
+    ]
+    cut = letterbox.cut(values[np.ix_(*nearest)])
+    return cv2.resize(
+        cut.astype(np.float32), letterbox.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT
+    )

@@ -1,0 +1,192 @@
+"""Reading what other people name: a file that may be a named pipe or a device, a path that may lead
+out of its folder.
+
+A named pipe would block for ever, a device has no end.
+"""
+
+import os
+import re
+import stat
+from functools import cached_property
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from cvtasks.errors import InputError
+from cvtasks.text import decoded
+
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+
+
+def read_regular_file(path: str | Path, name: str, most: int) -> bytes:
+    """Return the bytes of a regular file of at most `most` bytes; `name` is what errors call it.
+
+    Raises:
+        InputError: it does not exist, is no regular file, cannot be read or is larger.
+    """
+    try:
+        _refuse_special(Path(path).stat(), name, most)
+        # A pipe that takes the file's place in between must not block either, hence O_NONBLOCK and
+        # the second look.
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            _refuse_special(status, name, most)
+            return file.read(status.st_size + 1)
+    except FileNotFoundError:
+        raise InputError(
+            f"An image must be a file that exists; {name} does not. Check the name."
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL within the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"An image must be a file that can be read; {name} cannot: {reason}. Check it."
+        ) from error
+
+
+def read_head(path: str | Path, most: int = 1024) -> bytes:
+    """Return up to `most` bytes from the beginning of a regular file.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file. ValueError: its name cannot be one.
+    """
+    if not stat.S_ISREG(Path(path).stat().st_mode):
+        raise OSError(f"it is {_KINDS.get(stat.S_IFMT(Path(path).stat().st_mode), 'a device')}")
+    with open(path, "rb", opener=_without_waiting) as file:
+        return file.read(most)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _refuse_special(status: os.stat_result, name: str, most: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a device")
+        raise InputError(f"An image must be a regular file; {name} is {kind}. Name an image file.")
+    if status.st_size > most:
+        raise InputError(
+            f"An image file may have at most {most:,} bytes at this limit of pixels; {name} has "
+            f"{status.st_size:,}. "
+            "Raise the limit (max_pixels) if it really is an image."
+        )
+
+
+_LONGEST, _LONGEST_PART = (
+    1000,
+    255,
+)  # bytes of UTF-8: in all, and between slashes, where file systems end
+
+
+def leads_out(name: str) -> bool:
+    """Whether a relative path is none, climbs, or is too long, on this system or another.
+
+    >>> [leads_out(name) for name in ("a/b.jpg", "../b.jpg", "/b.jpg", "C:b.jpg", "a\\\\..\\\\..\\\\b.jpg", "")]
+    [False, True, True, True, True, True]
+    """
+    ways = PurePosixPath(name), PureWindowsPath(name)
+    return (
+        no_name(name)
+        or not name
+        or any(way.is_absolute() or way.drive or way.root or ".." in way.parts for way in ways)
+    )
+
+
+def of_windows(name: str) -> bool:
+    """Whether a path has a drive, or the separators of Windows.
+
+    >>> [of_windows(name) for name in ("a\\\\b.jpg", "C:b.jpg", "a/b.jpg")]
+    [True, True, False]
+    """
+    return "\\" in name or bool(PureWindowsPath(name).drive)
+
+
+class Ends:
+    """Finds the files below a folder whose names were right on another machine, by their last
+    parts.
+
+    Raises nothing; what lies behind a link is found too, each folder once.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def find(self, name: str) -> Path | None:
+        """The one file that has most of the last parts of `name` in common, its own name at least;
+        None if none or several.
+
+        A path that climbs, or that no file can have, is never found.
+        """
+        parts = _parts(name)
+        if not parts:
+            return None
+        found = [(_common(path.parts, parts), path) for path in self._files.get(parts[-1], ())]
+        best = [path for common, path in found if common == max(found)[0]]
+        return best[0] if len(best) == 1 else None
+
+    def folder(self, name: str) -> Path | None:
+        """The folder that the longest end of `name` leads to from the root; None if none."""
+        parts = _parts(name)
+        ends = (self._root.joinpath(*parts[start:]) for start in range(len(parts)))
+        return next((end for end in ends if end.is_dir()), None)
+
+    @cached_property
+    def _files(self) -> dict[str, list[Path]]:
+        """Name → the files of that name."""
+        found: dict[str, list[Path]] = {}
+        known: set[tuple[int, int]] = set()
+        for folder, folders, files in os.walk(self._root, followlinks=True):
+            status = Path(folder).stat()
+            if (status.st_dev, status.st_ino) in known:  # a link that leads round in a circle
+                folders.clear()
+                continue
+            known.add((status.st_dev, status.st_ino))
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for file in files:
+                found.setdefault(file, []).append(Path(folder) / file)
+        return found
+
+
+def _parts(name: str) -> list[str]:
+    """The parts of a path of any system, without its drive; none where it climbs or no file can
+    have it.
+    """
+    parts = [
+        part
+        for part in re.split(r"[\\/]+", re.sub("^[A-Za-z]:", "", name))
+        if part not in ("", ".")
+    ]
+    return [] if no_name(name) or ".." in parts else parts
+
+
+def _common(one: tuple[str, ...], other: list[str]) -> int:
+    """How many last parts two paths have in common."""
+    same = [a == b for a, b in zip(reversed(one), reversed(other), strict=False)]
+    return same.index(False) if False in same else len(same)
+
+
+def no_name(name: str) -> bool:
+    """Whether no file can have this path, absolute or not: it would be asked for, and the system
+    raise an error of its own.
+
+    >>> [no_name(name) for name in ("a" * 255, "a" * 256, "a/" * 501, "a\\0b")]
+    [False, True, True, True]
+    """
+    try:
+        encoded = name.encode(
+            "utf-8", "surrogateescape"
+        )  # as Python names files whose bytes are no UTF-8
+    except UnicodeEncodeError:  # half a letter, which JSON can write
+        return True
+    return (
+        "\0" in name
+        or len(encoded) > _LONGEST
+        or max(map(len, encoded.split(b"/"))) > _LONGEST_PART
+    )
+
+
+def on_disk(path: Path) -> Path:
+    """The path itself, or that of the file whose name is no UTF-8 and was written so
+    (`cvtasks.text.encodable`).
+    """
+    if "\\x" not in path.name or path.is_file():
+        return path
+    other = path.with_name(decoded(path.name))
+    return other if other.is_file() else path

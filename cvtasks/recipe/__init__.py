@@ -1,0 +1,1 @@
+"""A recipe: everything that makes a model, in one TOML file."""

@@ -1,0 +1,81 @@
+"""The recipe's table `[train]`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Train:
+    """The table `[train]`: how the network learns.
+
+    Attributes:
+        epochs: passes over the data; `batch`: images a step; `accumulate`: steps that make one
+            update.
+        optimizer: "adamw" or "sgd" (with Nesterov `momentum`).
+        weight_decay: each update takes learning rate · weight_decay of every kernel away, and
+            spares biases and norms: Keras' decoupled decay (Loshchilov and Hutter, "Decoupled
+            Weight Decay Regularization", 2019), at the rate at which each kernel learns. For "sgd"
+            with a `momentum` of 0 and no `clip`, that is the same as ½ weight_decay ‖w‖² of the
+            kernels in the loss.
+        backbone_rate: share of the learning rate at which the backbone learns, 0 to 1; below 1
+            where it comes with weights.
+        schedule: of the learning rate after `warmup` epochs of linear rise: "cosine" or "poly"
+            (power 0.9) to zero, "step" (a tenth after 60 % and again after 85 %), "constant".
+        precision: "bf16" (mixed: losses and weights stay float32) or "f32".
+        ema: decay of the moving average of the weights, and of batch norms' statistics, that is
+            evaluated and saved; 0 for none. After t updates it is (1 + t) / (10 + t) at most, so
+            that the average is about t / 9 updates behind at first, and 1 / (1 - ema) later.
+        weights: start of the backbone: "" (random), "imagenet", or a file: .safetensors, .npz, .h5,
+            .keras, .pt or .pth.
+        freeze: (epoch, stride) pairs: from that epoch on the backbone up to that stride stays as it
+            is (0: all learns). Where that changes, a fresh optimizer begins and is warmed up again.
+        validate_every: epochs between two looks at the validation split.
+        patience: looks without a better score before training stops; 0 for never.
+        clip: largest norm of the gradient; 0 for no limit.
+        setbacks: how often a run whose loss or weights become NaN or infinite goes back to its last
+            checkpoint, each time at half the rate, before it stops.
+        jit: "auto" compiles where it pays (not on a CPU under TensorFlow), or "on", "off".
+        store: precision of the weights in the model folder, "f32", or "f16" for half the size.
+        seed: of everything that is random.
+    """
+
+    epochs: int = 30
+    batch: int = 16
+    accumulate: int = 1
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = 1e-3
+    backbone_rate: float = 1.0
+    momentum: float = 0.9
+    weight_decay: float = 1e-2
+    schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
+    warmup: float = 1.0
+    precision: Literal["bf16", "f32"] = "bf16"
+    ema: float = 0.0
+    weights: str = ""
+    freeze: tuple[tuple[int, int], ...] = ()
+    validate_every: int = 1
+    patience: int = 0
+    clip: float = 0.0
+    setbacks: int = 0
+    jit: Literal["auto", "on", "off"] = "auto"
+    store: Literal["f32", "f16"] = "f32"
+    seed: int = 0
+
+
+TRAIN_BOUNDS: dict[str, tuple[float, float]] = {
+    "epochs": (1, 100_000),
+    "batch": (1, 4096),
+    "accumulate": (1, 1024),
+    "learning_rate": (1e-12, 100),
+    "backbone_rate": (0, 1),
+    "momentum": (0, 0.9999),
+    "weight_decay": (0, 10),
+    "warmup": (0, 1000),
+    "ema": (0, 0.99999),
+    "validate_every": (1, 100_000),
+    "patience": (0, 100_000),
+    "clip": (0, 1e6),
+    "setbacks": (0, 100),
+    "seed": (0, 2**31 - 1),
+}
+"""Least and largest value of each number."""

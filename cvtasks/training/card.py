@@ -1,0 +1,138 @@
+"""What a reader finds in a model folder: the card and the curves."""
+
+import io
+import math
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cvtasks.answers import Labels
+from cvtasks.data.held_out import NAMES
+from cvtasks.data.opening import title as place
+from cvtasks.evaluation.evaluate import score_text
+from cvtasks.files.writing import write_bytes, write_text
+from cvtasks.recipe.recipe import Recipe
+from cvtasks.text import code, markdown, one_line
+
+CARD = "README.md"
+
+if TYPE_CHECKING:
+    from cvtasks.training.loop import Epoch
+
+
+def write_card(
+    folder: Path,
+    recipe: Recipe,
+    scores: dict[str, Any],
+    *,
+    command: str,
+    machine: str,
+    training_seconds: float,
+    epoch: int,
+    judged: bool,
+    train_images: int,
+) -> None:
+    """Write the folder's `README.md` from what was measured.
+
+    Args:
+        epoch: whose weights these are, counted from 1; `judged`: whether it had the best score, and
+            is not just the last.
+    """
+    names = list(next(iter(scores["classes"].values())))
+    table = [f"| class | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for name, row in scores["classes"].items():
+        table.append(
+            f"| {markdown(name)} | {' | '.join(score_text(row[column], 3) for column in names)} |"
+        )
+    metrics = "\n".join(
+        f"- **{name}: {score_text(number, 3)}**" for name, number in scores["metrics"].items()
+    )
+    start = (
+        f"weights from {code(Path(recipe.train.weights).name)}"
+        if recipe.train.weights
+        else "random weights"
+    )
+    others = (
+        ""
+        if recipe.task.answer is Labels
+        else f"; classes that are not named above count as {recipe.data.others}"
+    )
+    measured = code(place(scores["data"], scores["split"]))
+    if recipe.data.held_out:
+        measured = (
+            f"{code(place(scores['data'], recipe.data.train))} that were set aside "
+            f"({recipe.data.held_out:g} of it; `{NAMES}`)"
+        )
+    often = judged and recipe.train.validate_every < recipe.train.epochs
+    looks = "which also chose the best epoch" if often else "after the last epoch"
+    best = (
+        f"the best epoch was {epoch}"
+        if judged
+        else f"the best epoch is not known, as none has a score; kept is the last, {epoch}"
+    )
+    title = one_line(folder.name)
+    size = sum(
+        file.stat().st_size
+        for file in folder.iterdir()
+        if file.suffix in (".safetensors", ".xml", ".bin")
+    )
+    text = f"""# {markdown(title)}
+
+A model for the task *{recipe.task.name}*: {recipe.backbone}, images of {recipe.size}×{recipe.size} pixels, {len(recipe.classes)} classes
+({", ".join(map(markdown, recipe.classes))}). {size / 1e6:.1f} MB with its graph.
+
+```
+cvtasks {recipe.task.name} image.jpg --model {shlex.quote(title)}
+```
+
+## Scores
+
+On {scores["images"]} images of {measured}, at their own size, by the {scores["engine"]} engine in
+{scores["precision"]}:
+
+{metrics}
+
+{chr(10).join(table)}
+
+`metrics.json` holds these numbers; `history.csv`, `log.jsonl` and `curves.png` the course of the training.
+
+## How it was made
+
+- command: {code(command)}
+- data: {train_images} images of {code(place(recipe.data.path, recipe.data.train))}{others}
+- start: backbone with {start}, head with random weights; seed {recipe.train.seed}
+- {recipe.train.epochs} epochs, {training_seconds / 60:.0f} minutes; {best}
+- machine: {machine}
+
+`recipe.toml` has every setting; the same command trains the model again.
+
+## Limits
+
+It knows the classes above and nothing else; what is none of them may be taken for one. It was measured on the split named above
+only, {looks}, so expect a little less on other images. Do not use it where an error harms someone.
+"""
+    write_text(folder / CARD, text)
+
+
+def write_curves(path: Path, history: list["Epoch"]) -> None:
+    """Draw loss and headline score over the epochs to a PNG."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    loss, score = figure.subplots(1, 2)
+    loss.plot([row.epoch + 1 for row in history], [row.loss for row in history])
+    loss.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
+    looks = [row for row in history if row.scores]
+    if looks:
+        name = next(iter(looks[0].scores))
+        score.plot(
+            [row.epoch + 1 for row in looks],
+            [row.scores.get(name, math.nan) for row in looks],
+            marker=".",
+        )
+        score.set(xlabel="epoch", ylabel=name, ylim=(0, 1))
+    for axes in (loss, score):
+        axes.grid(alpha=0.3)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=100)
+    write_bytes(path, content.getvalue())

@@ -1,0 +1,54 @@
+"""One training step of a recipe in a process of its own, to see how much memory it takes.
+
+python -m cvtasks.training.memory_probe RECIPE BATCH RESULT
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from cvtasks.files.writing import write_text
+from cvtasks.recipe.recipe import Recipe, read_recipe
+
+_STATUS = Path("/proc/self/status")
+
+
+def main() -> None:
+    """Do the step; write RESULT, a JSON object: `gpu`, whether there is one, and `peak`, the most
+    bytes that the process held.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from cvtasks.engines.keras_engine import has_gpu
+
+    recipe, batch, result = sys.argv[1:]
+    train_once(read_recipe(recipe), int(batch))
+    write_text(Path(result), json.dumps({"gpu": has_gpu(), "peak": peak()}))
+
+
+def train_once(recipe: Recipe, batch: int) -> float:
+    """Train one step on `batch` empty images of the largest size that the recipe's training has;
+    returns the loss.
+    """
+    from cvtasks.networks.build import build_network
+    from cvtasks.training.optimizer import compile_network
+
+    side = max(recipe.data.sides or (recipe.data.crop or recipe.size,))
+    network = build_network(recipe, (side, side), recipe.train.precision)
+    compile_network(network, recipe)
+    target = np.zeros((batch, *recipe.task.output_shape((side, side), recipe.classes)), np.float32)
+    return float(network.train_on_batch(np.zeros((batch, side, side, 3), np.uint8), target))
+
+
+def peak() -> int:
+    """Bytes that the process has held at most, as Linux says; 0 where nobody says."""
+    if not _STATUS.is_file():
+        return 0
+    lines = _STATUS.read_text(encoding="utf-8").splitlines()
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""A training run from the data to a finished model folder."""
+
+import math
+import shutil
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from cvtasks.data import Source, opening
+from cvtasks.data.checking.statistics import fingerprint
+from cvtasks.data.held_out import NAMES, write_names
+from cvtasks.data.opening import Sources
+from cvtasks.data.views import Part
+from cvtasks.engines.base import Engine
+from cvtasks.engines.export import export_graph
+from cvtasks.engines.openvino_engine import GRAPH
+from cvtasks.engines.predict import predict
+from cvtasks.errors import ModelError, UsageError
+from cvtasks.evaluation.evaluate import evaluate, score_text
+from cvtasks.evaluation.evaluate import report as measured
+from cvtasks.files.writing import cannot_write, sha256, write_text
+from cvtasks.media.images import write_image
+from cvtasks.media.names import distinct_stems
+from cvtasks.model import load, load_network
+from cvtasks.networks.build import build_network
+from cvtasks.recipe.recipe import Recipe, read_recipe
+from cvtasks.text import dumps
+from cvtasks.training.card import CARD, write_card, write_curves
+from cvtasks.training.loop import BEST, CHECKPOINT, Report, train
+from cvtasks.training.run_folder import (
+    CHECKPOINTS,
+    LOG,
+    Lock,
+    Log,
+    check_data,
+    machine,
+    write_facts,
+    write_history,
+)
+from cvtasks.training.step_checks import check_memory
+from cvtasks.weights.imagenet import fetch_imagenet
+from cvtasks.weights.open import opened
+from cvtasks.weights.transfer import load_weights, save_weights
+from cvtasks.zoo import RECIPE, WEIGHTS
+
+_IMAGES = 8
+
+
+def open_sources(recipe: Recipe, report: Report, folder: Path | None = None) -> Sources:
+    """`cvtasks.data.opening.open_sources`, heard by a report."""
+    return opening.open_sources(recipe, report.on_message, folder)
+
+
+def run(
+    recipe: Recipe, folder: Path, command: str, report: Report, resume: bool = False
+) -> dict[str, Any]:
+    """Train, keep the best weights, make the graph, measure it, write the card; returns what
+    `metrics.json` holds.
+
+    Args:
+        folder: must not exist yet, unless `resume`; then the recipe that lies in it is the one that
+            counts, but for `data.path`, where the same data may lie elsewhere now.
+        command: what the user typed, for the card.
+
+    Raises:
+        UsageError: the folder exists, or has nothing to resume.
+    """
+    begun = time.time()
+    if resume:
+        before = read_recipe(folder / RECIPE)
+        if (folder / CARD).exists():
+            raise UsageError(
+                f"{str(folder)!r} holds a finished model; there is nothing to resume. Train into "
+                "another folder."
+            )
+        _check_checkpoints(folder / CHECKPOINTS, report)
+        recipe = replace(before, data=replace(before.data, path=recipe.data.path))
+    recipe = opening.settled(recipe)
+    sources = open_sources(recipe, report, folder if resume else None)
+    prints = {"train": fingerprint(sources.train), "validate": fingerprint(sources.validate)}
+    if resume:
+        check_data(folder, prints)
+        if recipe.data.path != before.data.path:
+            recipe.save(folder / RECIPE)
+    else:
+        check_start(recipe)
+        _new_folder(folder, recipe)
+        write_facts(folder, command, recipe.train.seed, prints)
+        if recipe.data.held_out:
+            write_names(folder / NAMES, sources.validate)
+    log = Log(folder / LOG, report)
+    log.note(
+        "resumed" if resume else "begun", command=command, seed=recipe.train.seed, machine=machine()
+    )
+    with Lock(folder):
+        progress = train(
+            recipe, sources.train, sources.validate, folder / CHECKPOINTS, log.report()
+        )
+        finished = finish(recipe, folder, sources.validate, report)
+    write_history(folder, progress)
+    write_curves(folder / "curves.png", progress.history)
+    seconds = sum(row.seconds for row in progress.history)
+    write_card(
+        folder,
+        recipe,
+        finished,
+        command=command,
+        machine=machine(),
+        training_seconds=seconds,
+        epoch=progress.best_epoch + 1,
+        judged=progress.best > -math.inf,
+        train_images=len(sources.train),
+    )
+    log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
+    return finished
+
+
+def _check_checkpoints(folder: Path, report: Report) -> None:
+    """Raise ModelError if what a run has learned is gone; says so where nothing was saved yet."""
+    if not folder.is_dir() or ((folder / BEST).exists() and not (folder / CHECKPOINT).exists()):
+        missing = CHECKPOINT if folder.is_dir() else CHECKPOINTS
+        raise ModelError(
+            f"a run goes on from {CHECKPOINTS}/{CHECKPOINT}; {str(folder.parent)!r} has no "
+            f"{missing}. Bring it back, or start another run."
+        )
+    if not (folder / CHECKPOINT).exists():
+        report.on_message("the run had saved no checkpoint yet and begins anew")
+
+
+def check_start(recipe: Recipe) -> None:
+    """Have the backbone's first weights at hand before anything is written; raises ModelError where
+    there are none.
+    """
+    weights = recipe.train.weights
+    if weights == "imagenet":
+        fetch_imagenet(recipe.backbone)
+    elif weights:
+        with opened(weights):  # a file that cannot be used is refused before anything is written
+            pass
+
+
+def rehearse(recipe: Recipe, report: Report) -> None:
+    """Open and check the data, and train one step in a folder that is thrown away."""
+    recipe = opening.settled(recipe)
+    sources = open_sources(recipe, report)
+    check_start(recipe)
+    one = Sources(
+        Part(sources.train, range(min(recipe.train.batch, len(sources.train)))),
+        Part(sources.validate, [0]),
+    )
+    how = replace(
+        recipe.train, epochs=1, batch=min(recipe.train.batch, len(one.train)), validate_every=1
+    )
+    with tempfile.TemporaryDirectory() as place:
+        train(replace(recipe, train=how), one.train, one.validate, Path(place), report)
+
+
+def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> dict[str, Any]:
+    """Turn the best weights into a model folder and measure it as its users will run it."""
+    report.on_message("finishing: weights, graph, evaluation of what was saved")
+    network = build_network(recipe, recipe.canvas)
+    load_weights(network, folder / CHECKPOINTS / BEST)
+    save_weights(
+        network, folder / WEIGHTS, dtype={"f32": "float32", "f16": "float16"}[recipe.train.store]
+    )
+    network = load_network(folder, recipe)  # as stored: the graph must come from the same numbers
+    files = [folder / WEIGHTS]
+    if keras.config.backend() == "tensorflow":
+        files += export_graph(network, recipe.task, folder / WEIGHTS, folder)
+    else:
+        report.on_message(
+            f"no {GRAPH}: only Keras on TensorFlow exports it; it is made when the model is first "
+            "used there"
+        )
+    recipe = replace(recipe, files={file.name: sha256(file) for file in files})
+    recipe.save(folder / RECIPE)
+    model = load(folder, engine="openvino" if len(files) > 1 else "keras", many=True)
+    metric = evaluate(model.engine, recipe.task, recipe.canvas, validation)
+    if not recipe.task.learned(metric):
+        name, score = next(iter(metric.result().items()))
+        report.on_message(
+            f"it has learned next to nothing: {name} {score_text(score)}. Train longer "
+            "(`train.epochs`), begin with weights "
+            "(`train.weights`), or look at the data with `cvtasks data show`."
+        )
+    recipe = replace(recipe, task=recipe.task.tuned(metric))
+    recipe.save(folder / RECIPE)
+    _show(recipe, model.engine, validation, folder / "samples")
+    finished = measured(
+        folder.name,
+        recipe.data.path,
+        recipe.data.validated_on,
+        len(validation),
+        model.engine,
+        metric,
+    )
+    write_text(folder / "metrics.json", dumps(finished, indent=2) + "\n")
+    return finished
+
+
+def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> None:
+    """Write a few images of the whole split, each beside its truth and its prediction."""
+    count = min(_IMAGES, len(validation))
+    samples = [validation[number * len(validation) // count] for number in range(count)]
+    pairs = [(sample, sample.image) for sample in samples]
+    task = recipe.task
+    stems = iter(distinct_stems(sample.name for sample in samples))
+    for sample, image, prediction in predict(
+        engine, task, recipe.classes, recipe.canvas, pairs, task.threshold
+    ):
+        sides = [task.draw(image, answer) for answer in (sample.truth, prediction)]
+        shown = image.repeat(len(sides[0]) // len(image), axis=0).repeat(
+            len(sides[0]) // len(image), axis=1
+        )
+        write_image(folder / f"{next(stems)}.jpg", np.concatenate([shown, *sides], axis=1))
+
+
+def _new_folder(folder: Path, recipe: Recipe) -> None:
+    network = build_network(recipe, recipe.canvas, recipe.train.precision)
+    check_memory(network, recipe)
+    try:
+        folder.mkdir(parents=True)
+        (folder / CHECKPOINTS).mkdir()
+    except FileExistsError as error:
+        raise UsageError(
+            f"{str(folder)!r} exists, and nothing is overwritten. Choose another -o, or --resume "
+            "it."
+        ) from error
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    needed = (
+        network.count_params() * 4 * 8
+    )  # weights, best, optimizer (two or three times), graph, one aside
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        shutil.rmtree(folder)
+        raise UsageError(
+            f"the run needs about {needed / 1e6:.0f} MB; {str(folder)!r} has {free / 1e6:.0f} MB "
+            "free. Choose another."
+        )
+    recipe.save(folder / RECIPE)

@@ -1,0 +1,197 @@
+"""What a run keeps in its folder: lock, log and history."""
+
+import csv
+import io
+import json
+import math
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.files.writing import cannot_write, write_text
+from cvtasks.text import dumps
+from cvtasks.training.loop import Epoch, Progress, Report
+
+CHECKPOINTS, LOG, FACTS = "checkpoints", "log.jsonl", "run.json"
+
+_MOST = 1_000_000  # bytes of a run.json
+_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+_FLAGS = ("KERAS_", "TF_", "XLA_", "JAX_", "CUDA_")
+
+
+def machine() -> str:
+    """The machine and the versions that decide about results, in one line."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("keras", keras.config.backend(), "openvino")
+    )
+    return (
+        f"{platform.machine()}, {cores} cores, {platform.system()}, Python "
+        f"{platform.python_version()}, {packages}"
+    )
+
+
+def write_facts(folder: Path, command: str, seed: int, data: Mapping[str, str]) -> None:
+    """Write `run.json`: all that decides about a run's bits beside its recipe.
+
+    Args:
+        data: split → its fingerprint.
+    """
+    packages = (
+        "cvtasks",
+        "keras",
+        keras.config.backend(),
+        "numpy",
+        "opencv-python",
+        "albumentations",
+        "openvino",
+    )
+    facts = {
+        "command": command,
+        "seed": seed,
+        "machine": machine(),
+        "versions": {name: version(name) for name in packages},
+        "devices": keras.distribution.list_devices() or ["cpu"],
+        "threads": {name: os.environ.get(name) for name in _THREADS},
+        "flags": {
+            name: value for name, value in sorted(os.environ.items()) if name.startswith(_FLAGS)
+        },
+        "data": dict(data),
+    }
+    write_text(folder / FACTS, dumps(facts, indent=2) + "\n")
+
+
+def check_data(folder: Path, data: Mapping[str, str]) -> None:
+    """Raise DataError if the data are not those that the run in `folder` began with; a run of an
+    older version passes.
+    """
+    if not os.path.lexists(folder / FACTS):
+        return
+    before = _facts(folder / FACTS)
+    for split, print_now in data.items():
+        if before.get(split) != print_now:
+            raise DataError(
+                f"a run goes on with the data it began with; the split to {split} of "
+                f"{str(folder)!r} has changed since. Bring the "
+                "data back, or start another run."
+            )
+
+
+def _facts(path: Path) -> Mapping[str, Any]:
+    """What a `run.json` says of the data: split → its fingerprint."""
+    try:
+        if path.stat().st_size > _MOST:
+            raise ValueError(f"it has more than {_MOST:,} bytes")
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        data = facts["data"]
+        if not isinstance(data, dict):
+            raise TypeError("its `data` is no object")
+    except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise ModelError(
+            f"a run goes on by its {FACTS}, a JSON object that training wrote; {str(path)!r} "
+            f"cannot be used: {reason}. Bring it "
+            "back, or start another run."
+        ) from error
+    return data
+
+
+class Lock:
+    """One run a folder: the kernel lets go of the lock when the process ends, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / CHECKPOINTS / "lock"
+
+    def __enter__(self) -> None:
+        try:
+            self._file = self._path.open("w")
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+        if sys.platform == "win32":
+            return
+        import fcntl
+
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise UsageError(
+                f"another run works in {str(self._path.parent.parent)!r}. Wait for it or stop it."
+            ) from error
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+class Log:
+    """Appends events to `log.jsonl`, and hands them on."""
+
+    def __init__(self, path: Path, report: Report) -> None:
+        self._path, self._report = path, report
+
+    def note(self, event: str, **facts: Any) -> None:
+        """Append one line: the time, the event, the facts; a score that is NaN becomes null, as
+        JSON has no word for it.
+        """
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        known = {
+            name: None if isinstance(fact, float) and math.isnan(fact) else fact
+            for name, fact in facts.items()
+        }
+        line = dumps({"time": now, "event": event, **known})
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+
+    def report(self) -> Report:
+        """A report that appends what it is told, and tells the one it wraps."""
+
+        def on_message(text: str) -> None:
+            self.note("message", text=text)
+            self._report.on_message(text)
+
+        def on_epoch(row: Epoch, best: bool) -> None:
+            facts = {
+                "loss": row.loss,
+                "learning_rate": row.learning_rate,
+                "seconds": round(row.seconds, 1),
+                **row.scores,
+            }
+            self.note("epoch", epoch=row.epoch + 1, best=best, **facts)
+            self._report.on_epoch(row, best)
+
+        return replace(self._report, on_message=on_message, on_epoch=on_epoch)
+
+
+def write_history(folder: Path, progress: Progress) -> None:
+    """Write `history.csv`: one row an epoch; a field is empty where there was nothing
+    to measure.
+    """
+    names = list(dict.fromkeys(name for row in progress.history for name in row.scores))
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["epoch", "loss", "learning_rate", "seconds", *names])
+    for row in progress.history:
+        scores = [row.scores.get(name, math.nan) for name in names]
+        numbers = ["" if math.isnan(score) else f"{score:.6f}" for score in scores]
+        rows.writerow(
+            [
+                row.epoch + 1,
+                f"{row.loss:.6f}",
+                f"{row.learning_rate:.3e}",
+                f"{row.seconds:.1f}",
+                *numbers,
+            ]
+        )
+    write_text(folder / "history.csv", text.getvalue())

@@ -1,0 +1,1 @@
+"""Weights: read from files, ours and foreign ones, and brought into networks."""

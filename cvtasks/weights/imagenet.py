@@ -1,0 +1,178 @@
+"""The ImageNet weights that keras.applications publishes: where they are, fetching them, giving
+them to a backbone.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvtasks.errors import CVTasksError, ModelError
+from cvtasks.media.addresses import shown
+from cvtasks.media.download import download_file
+from cvtasks.weights.open import opened
+from cvtasks.weights.safetensors_file import damaged, write_safetensors
+from cvtasks.weights.transfer import Transfer, assign, compared
+
+if TYPE_CHECKING:
+    import keras
+
+BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
+
+FILES: dict[str, tuple[str, str | None]] = {
+    "vgg16": (
+        "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "6d6bbae143d832006294945121d1f1fc",
+    ),
+    "vgg19": (
+        "vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "253f8cb515780f3b799900260a226db6",
+    ),
+    "resnet50": (
+        "resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "4d473c1dd8becc155b73f8504c6f6626",
+    ),
+    "resnet101": (
+        "resnet/resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "88cf7a10940856eca736dc7b7e228a21",
+    ),
+    "resnet152": (
+        "resnet/resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "ee4c566cf9a93f14d82f913c2dc6dd0c",
+    ),
+    "resnet50-v2": (
+        "resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "fac2f116257151a9d068a22e544a4917",
+    ),
+    "resnet101-v2": (
+        "resnet/resnet101v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "c0ed64b8031c3730f411d2eb4eea35b5",
+    ),
+    "resnet152-v2": (
+        "resnet/resnet152v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "ed17cf2e0169df9d443503ef94b23b33",
+    ),
+    "inception-v3": (
+        "inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "bcbd6486424b2319ff4ef7d526e38f63",
+    ),
+    "mobilenet": ("mobilenet/mobilenet_1_0_224_tf_no_top.h5", None),
+    "mobilenet-12": ("mobilenet/mobilenet_1_0_224_tf_no_top.h5", None),
+    "mobilenet-075": ("mobilenet/mobilenet_7_5_224_tf_no_top.h5", None),
+    "mobilenet-050": ("mobilenet/mobilenet_5_0_224_tf_no_top.h5", None),
+    "mobilenet-025": ("mobilenet/mobilenet_2_5_224_tf_no_top.h5", None),
+}
+"""Backbone → file below the base URL, and its MD5 as keras.applications has it; for MobileNet it
+has none.
+"""
+
+NUMBERED = ("inception-v3",)
+"""Backbones whose layers have numbers instead of names in the file, so that it is read in the
+layers' order, as Keras does.
+"""
+
+TIME_LIMIT = 60.0
+"""Seconds of silence after which a download is given up."""
+
+
+def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = None) -> Transfer:
+    """Give a backbone the ImageNet weights that keras.applications publishes; download them unless
+    Keras' cache has them.
+
+    Args:
+        backbone: what `build_backbone(name, …)` returned; changed in place, or not at all when an
+            error is raised.
+        name: its name.
+        base_url: where to fetch from instead of keras.applications' own place.
+
+    Returns:
+        What was taken over: every variable of the backbone.
+
+    Raises:
+        ModelError: there are none for this backbone; or the file cannot be fetched, is damaged or
+            lacks a variable.
+    """
+    path = fetch_imagenet(name, base_url)
+    with TemporaryDirectory() as place:
+        report, values = compared(
+            backbone, in_our_names(backbone, path, Path(place)) if name in NUMBERED else path
+        )
+    if report.missing or report.mismatched:
+        raise ModelError(
+            f"ImageNet weights must have every variable of {name}; {str(path)!r} does not: "
+            f"{report} "
+            "Delete that file, so that it is fetched again."
+        )
+    assign(backbone, values)
+    return report
+
+
+def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
+    """Return the file of ImageNet weights of a backbone, downloaded unless it lies where Keras
+    keeps it too.
+
+    Args:
+        name: of the backbone.
+        base_url: fetch from here instead of `BASE_URL`.
+
+    Raises:
+        ModelError: there are none for this backbone, or the file cannot be fetched, or has another
+            hash.
+    """
+    if name not in FILES:
+        raise ModelError(
+            f"ImageNet weights exist for {', '.join(FILES)}; got {name!r}. Start from random "
+            "weights."
+        )
+    file, md5 = FILES[name]
+    url = f"{(base_url or BASE_URL).rstrip('/')}/{file}"
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    target = home / "models" / Path(file).name
+    if target.is_file() and (md5 is None or _md5(target) == md5):
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        download_file(url, target, md5, timeout_s=TIME_LIMIT)
+    except (CVTasksError, OSError) as error:
+        known = f" with MD5 {md5}" if md5 else ""
+        reason = str(error).rstrip(".")
+        raise ModelError(
+            f"ImageNet weights of {name} must be at {shown(url)}{known}; {reason}. Put the file at "
+            f"{str(target)!r} by hand, "
+            'or set `weights` to the path of a file you have (`weights = "path/to/file"`).'
+        ) from error
+    return target
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def in_our_names(backbone: "keras.Model", path: Path, place: Path) -> Path:
+    """Return a copy, in the folder `place`, of a Keras 2 file with the names of the backbone's
+    variables, by the order of layers.
+
+    Raises:
+        ModelError: the file is damaged or does not list its layers.
+    """
+    import h5py
+
+    with opened(path) as stored:
+        try:
+            with h5py.File(path, "r") as file:
+                layers = [file[layer].attrs["weight_names"] for layer in file.attrs["layer_names"]]
+            names = [
+                str(np.asarray(name).astype(str)) for names in layers for name in names
+            ]  # bytes or strings
+            keys = [name.removesuffix(":0") for name in names]
+            values = [stored[key].read() for key in keys]
+        except (KeyError, TypeError, OSError, ValueError) as error:
+            raise damaged(path, f"it must list its layers as Keras 2 did; {error}") from error
+    variables = [variable.path for layer in backbone.layers for variable in layer.weights]
+    copy = place / path.with_suffix(".safetensors").name
+    write_safetensors(copy, dict(zip(variables, values, strict=False)))
+    return copy

@@ -1,0 +1,61 @@
+"""Files of weights, as dictionaries of tensors that are described at once and read one by one.
+
+`.safetensors` is ours; `.npz`, `.h5`, `.keras`, `.pt` and `.pth` are of others. A file is
+distrusted: everything it declares is checked before a tensor is read, nothing in it is executed,
+imported or fetched, no link is followed. What a foreign file says about the network itself is not
+read. This module knows nothing of networks and does not import Keras.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cvtasks.errors import ModelError
+from cvtasks.weights.h5_file import h5_tensors
+from cvtasks.weights.safetensors_file import Stored, read_safetensors
+from cvtasks.weights.torch_file import torch_tensors
+from cvtasks.weights.zipped_weights import keras_tensors, npz_tensors
+
+CHANNELS_FIRST = (".pt", ".pth")
+"""Files of networks that flatten a map channel by channel."""
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[dict[str, Stored]]:
+    """Open a file of weights by its ending and give its tensors by name.
+
+    Names are `layer/variable`, as the file has them. A Keras 3 `.weights.h5` or `.keras` numbers
+    the variables of a layer: `layer/0`, `layer/1`, in the order of `layer.weights`. Those of
+    PyTorch are given as Keras would name and lay them out, see `torch_tensors`.
+
+    Raises:
+        ModelError: no such file, unknown ending, or the file is damaged or declares what it must
+            not.
+    """
+    path = Path(path)
+    readers = {
+        ".safetensors": _safetensors,
+        ".npz": npz_tensors,
+        ".h5": h5_tensors,
+        ".hdf5": h5_tensors,
+        ".keras": keras_tensors,
+        ".pt": torch_tensors,
+        ".pth": torch_tensors,
+    }
+    if not path.is_file():
+        raise ModelError(
+            f"A file of weights must exist; there is none at {str(path)!r}. Check the path."
+        )
+    if path.suffix not in readers:
+        raise ModelError(
+            f"A file of weights must end in {', '.join(readers)}; got {path.name!r}. Convert it to "
+            "one."
+        )
+    with readers[path.suffix](path) as tensors:
+        yield tensors
+
+
+@contextmanager
+def _safetensors(path: Path) -> Iterator[dict[str, Stored]]:
+    """Give the tensors of a safetensors file."""
+    yield read_safetensors(path)

@@ -1,0 +1,224 @@
+"""PyTorch's files of tensors, read without PyTorch and without running what they hold.
+
+Since PyTorch 1.6 `torch.save` writes a zip: `NAME/data.pkl`, a pickle that says which tensors there
+are, and the numbers of each in `NAME/data/0`, `NAME/data/1`, …, not compressed, in the order of
+bytes that `NAME/byteorder` says. PyTorch itself reads it by running the pickle, and a pickle can
+run anything; `pickle_reader` runs none of it.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cvtasks.errors import ModelError
+from cvtasks.weights.safetensors_file import Stored, damaged
+from cvtasks.weights.torch_pickle import PICKLE_LIMIT, Call, Table, read_pickle
+from cvtasks.weights.torch_tensor import (
+    PARAMETER,
+    STORAGES,
+    TENSOR,
+    Order,
+    Tensor,
+    find_tensor,
+    read,
+)
+from cvtasks.weights.zip_file import Member, opened_zip
+
+VALUE_LIMIT = 200_000
+"""Values in the tables and lists of a file, tensors among them; ResNet-152 has about a thousand."""
+
+DEPTH_LIMIT = 32
+"""Tables within tables."""
+
+NAME_LIMIT = 1000
+"""Characters of a tensor's name."""
+
+_WAY_OUT = (
+    "Save it with `torch.save(model.state_dict(), path)` and PyTorch 1.6 or later, or as "
+    "safetensors"
+)
+
+
+@contextmanager
+def torch_tensors(path: Path) -> Iterator[dict[str, Stored]]:
+    """Give the tensors of a state dictionary under the names and in the layouts of Keras.
+
+    Taken are the tensors in dictionaries and lists, also of ones within (`{"state_dict": {…}}`,
+    `{"model": {…}}`); other values are passed over. A name is the keys, joined, with `/` for every
+    dot: `module.conv1.weight` is in the layer `module/conv1`. Its last part becomes
+
+    - `weight`: `kernel` with two axes or more, `gamma` with one;
+    - `bias`: `beta` where the layer's weight has one axis or it keeps running statistics, otherwise
+      `bias`;
+    - `running_mean`, `running_var`: `moving_mean`, `moving_variance`; `num_batches_tracked` is left
+      out.
+
+    Kernels are turned from PyTorch's (out, in, height, width) to (height, width, in, out), and from
+    (out, in) to (in, out). One of shape (channels, 1, height, width) is taken for a depthwise
+    convolution's and becomes (height, width, channels, 1). bfloat16 is read as float32.
+
+    Names decide: a tensor finds its place where the PyTorch network's layers are called as ours
+    are. A file cannot say how a network pads and which epsilon its normalisation has. The rows of a
+    linear layer behind a flattened map are in PyTorch's order, channels first; who knows the
+    network turns them (`flattened`).
+
+    Raises:
+        ModelError: the file is damaged; or of the format before PyTorch 1.6, TorchScript or a whole
+            pickled network; or a tensor is sparse, quantised, not dense (expanded, or every second
+            number) or does not lie in its storage.
+    """
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            raise _refused(
+                path,
+                "it must be a zip archive, as PyTorch writes since 1.6; it is older or something "
+                "else",
+            )
+    with opened_zip(path) as members:
+        roots = [
+            name.removesuffix("data.pkl")
+            for name in members
+            if name.endswith("/data.pkl") and name.count("/") == 1
+        ]
+        if len(roots) != 1:
+            raise _refused(
+                path, f"it must hold one data.pkl, as torch.save writes it; it holds {len(roots)}"
+            )
+        root = roots[0]
+        if f"{root}constants.pkl" in members or any(
+            name.startswith(f"{root}code/") for name in members
+        ):
+            raise _refused(path, "it must hold tensors alone; it is TorchScript, a program")
+        try:
+            order = _order(members, root)
+            content = _content(members[f"{root}data.pkl"], PICKLE_LIMIT)
+            said = read_pickle(content, {*STORAGES, TENSOR, PARAMETER})
+            if type(said) is not Table:
+                raise ValueError(
+                    "it must hold a dictionary of tensors; it holds a "
+                    f"{type(said).__name__.lower()}"
+                )
+            calls = dict(_calls(said))
+        except (
+            Exception
+        ) as error:  # zipfile and pickletools raise nearly every kind on foreign bytes
+            raise _refused(path, str(error)) from error
+        tensors = {}
+        for name, call in calls.items():
+            try:
+                tensors[name] = find_tensor(call, members, root, order)
+            except ValueError as error:
+                raise _refused(path, f"{name} {error}") from error
+        yield _in_keras_terms(path, tensors)
+
+
+def _refused(path: Path, what: str) -> ModelError:
+    """Return the error for a file that is not a state dictionary; `what` gives the rule and what
+    was found.
+    """
+    return ModelError(f"{str(path)!r} cannot be used as a file of weights: {what}. {_WAY_OUT}.")
+
+
+def _content(member: Member, most: int) -> bytes:
+    """Return a member of at most so many bytes."""
+    if member.size > most:
+        raise ValueError(
+            f"its data.pkl and byteorder must be small; one declares {member.size} of {most} bytes"
+        )
+    with member.open() as file:
+        return file.read()
+
+
+def _order(members: Mapping[str, Member], root: str) -> Order:
+    """Return numpy's sign for the order of bytes; files from before PyTorch 2.1 do not say it."""
+    order = (
+        _content(members[f"{root}byteorder"], 16) if f"{root}byteorder" in members else b"little"
+    )
+    if order not in (b"little", b"big"):
+        raise ValueError(f"its byteorder must be little or big; it is {order!r}")
+    return "<" if order == b"little" else ">"
+
+
+def _calls(said: Table) -> Iterator[tuple[str, Call]]:
+    """Yield every call in tables and lists, with its keys joined by dots; each name once."""
+    waiting: list[tuple[str, Any, int]] = [("", said, 0)]
+    names, seen = set(), 0
+    while waiting:
+        name, value, depth = waiting.pop()
+        if seen > VALUE_LIMIT or depth > DEPTH_LIMIT or len(name) > NAME_LIMIT:
+            rule = (
+                f"it must hold at most {VALUE_LIMIT} values, {DEPTH_LIMIT} deep, with names of "
+                f"{NAME_LIMIT} characters"
+            )
+            raise ValueError(f"{rule}; there is more at {name[:100]!r}")
+        if type(value) is Call:
+            if name in names:
+                raise ValueError(f"{name} must be there once; it is there twice")
+            names.add(name)
+            yield name, value
+            continue
+        pairs = (
+            value.pairs
+            if type(value) is Table
+            else enumerate(value)
+            if type(value) in (list, tuple)
+            else ()
+        )
+        pairs = list(pairs)
+        seen += 1 + len(pairs)  # counted however often the pickle shows one list
+        for key, item in reversed(pairs):
+            if type(item) in (Call, Table, list, tuple):
+                waiting.append((f"{name}.{_key(key)}" if name else _key(key), item, depth + 1))
+
+
+def _key(key: Any) -> str:
+    """Return the key of a dictionary as a part of a name."""
+    if type(key) is int and abs(key) < 1 << 63:
+        return str(key)
+    if type(key) is not str or not 0 < len(key) <= NAME_LIMIT:
+        rule = (
+            f"its dictionaries must have numbers or texts of 1 to {NAME_LIMIT} characters for keys"
+        )
+        raise ValueError(
+            f"{rule}; one has "
+            f"{f'{len(key)} characters' if type(key) is str else type(key).__name__.lower()}"
+        )
+    return key
+
+
+def _in_keras_terms(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Stored]:
+    """Return the tensors under Keras' names and in its layouts."""
+    given: dict[str, Stored] = {}
+    checked: set[int] = set()
+    for name, tensor in tensors.items():
+        layer, dot, variable = name.rpartition(".")
+        weight = tensors.get(f"{layer}{dot}weight")
+        normalises = f"{layer}{dot}running_mean" in tensors or (
+            weight is not None and len(weight.shape) == 1
+        )
+        axes = tuple(range(len(tensor.shape)))
+        if variable == "num_batches_tracked":
+            continue
+        if variable == "weight" and len(axes) > 1:
+            # (out, in, height, width) → (height, width, in, out); a depthwise kernel has its
+            # channels where out is
+            axes = (
+                (*axes[2:], 0, 1) if len(axes) == 4 and tensor.shape[1] == 1 else (*axes[2:], 1, 0)
+            )
+        ours = {
+            "weight": "kernel" if len(axes) > 1 else "gamma",
+            "bias": "beta" if normalises else "bias",
+            "running_mean": "moving_mean",
+            "running_var": "moving_variance",
+        }.get(variable, variable)
+        key = f"{layer.replace('.', '/')}/{ours}"
+        if key in given:
+            raise damaged(path, f"{key} must be there once; {name} is a second one")
+        shape = tuple(tensor.shape[axis] for axis in axes)
+        dtype = np.dtype("float32") if tensor.brain else tensor.dtype
+        given[key] = Stored(shape, dtype, partial(read, tensor, path, axes, checked))
+    return given

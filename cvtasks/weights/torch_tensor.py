@@ -1,0 +1,163 @@
+"""A tensor as PyTorch stores it: a view, by offset, shape and strides, of a run of numbers that
+lies beside the pickle.
+
+Only dense views are read, which show each number of a run once, their axes in any order (as
+`channels_last` and transposed matrices have them): all others can be far larger than the file.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from cvtasks.weights.torch_pickle import Call, Named, Outside, Table
+from cvtasks.weights.zip_file import Member
+
+BFLOAT16 = "torch.BFloat16Storage"
+
+STORAGES = {
+    (
+        "torch.DoubleStorage"
+    ): "f8", "torch.FloatStorage": "f4", "torch.HalfStorage": "f2", BFLOAT16: "u2",
+    (
+        "torch.LongStorage"
+    ): "i8", "torch.IntStorage": "i4", "torch.ShortStorage": "i2", "torch.CharStorage": "i1",
+    "torch.ByteStorage": "u1", "torch.BoolStorage": "b1",
+}  # fmt: skip
+
+Order = Literal["<", ">"]
+"""Of bytes, by numpy's signs."""
+
+TENSOR, PARAMETER = "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A dense tensor: numbers from `offset` on of a zip's member, which begins at a byte of the
+    zip.
+
+    `order` names the axes, slowest first.
+    """
+
+    member: Member
+    begin: int
+    dtype: np.dtype
+    brain: bool  # bfloat16
+    offset: int
+    shape: tuple[int, ...]
+    order: tuple[int, ...]
+
+
+def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: Order) -> Tensor:
+    """Return the tensor that a call would make.
+
+    Args:
+        call: as the pickle has it.
+        members: of the zip.
+        root: the folder within the zip, with its slash.
+        order: of bytes, "<" or ">".
+
+    Raises:
+        ValueError: it is no dense tensor of real numbers that lies in its storage; the text follows
+            the tensor's name.
+    """
+    if call.name == PARAMETER and call.arguments and type(call.arguments[0]) is Call:
+        call = call.arguments[0]
+    match call:
+        case Call(
+            name=name,
+            arguments=(
+                Outside(about=about),
+                offset,
+                tuple(shape),
+                tuple(strides),
+                bool(),
+                Table(),
+                *more,
+            ),
+        ):
+            sound = name == TENSOR and all(
+                type(n) is int and 0 <= n < 1 << 63 for n in (offset, *shape, *strides)
+            )
+        case _:
+            sound = False
+    if not sound or len(shape) != len(strides) or len(shape) > 32:
+        raise ValueError(
+            "must be a plain tensor, with a storage, an offset, a shape and strides; it is not"
+        )
+    if more and more != [None]:
+        raise ValueError(
+            "must have no more than its numbers; it is marked as conjugated, negated or of a class "
+            "of its own"
+        )
+    member, begin, dtype, brain, length = _storage(about, members, root, order)
+    count = math.prod(shape)
+    axes = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
+    step = 1
+    for axis in reversed(axes):
+        if count and shape[axis] > 1:
+            if strides[axis] != step:
+                rule = "must be dense, its axes in any order"
+                raise ValueError(
+                    f"{rule}; it has strides {strides} for shape {shape}. Use "
+                    "`tensor.contiguous()` before"
+                )
+            step *= shape[axis]
+    if offset + count > length:
+        raise ValueError(
+            f"must lie in its storage of {length} numbers; it needs those from {offset} to "
+            f"{offset + count}"
+        )
+    return Tensor(member, begin, dtype, brain, offset, shape, tuple(axes))
+
+
+def _storage(
+    about: Any, members: Mapping[str, Member], root: str, order: Order
+) -> tuple[Member, int, np.dtype, bool, int]:
+    """Return a storage's member, where it begins, the kind of its numbers, whether they are
+    bfloat16, and how many there are.
+    """
+    match about:
+        case ("storage", Named(name=kind), str(key), str(), int(length)) if kind in STORAGES:
+            dtype = np.dtype(STORAGES[kind]).newbyteorder(order)
+        case _:
+            raise ValueError(f"must have a storage of one of {', '.join(STORAGES)}; it has another")
+    member = members.get(f"{root}data/{key}")
+    if member is None or member.begin is None:
+        raise ValueError(
+            f"must have its numbers in data/{key[:20]}, not compressed; they are not there"
+        )
+    if length != member.size // dtype.itemsize:
+        raise ValueError(
+            f"must have a storage of {length} numbers; data/{key[:20]} has {member.size} bytes"
+        )
+    return member, member.begin, dtype, kind == BFLOAT16, length
+
+
+def read(tensor: Tensor, path: Path, axes: tuple[int, ...], checked: set[int]) -> np.ndarray:
+    """Return the numbers of a tensor, with its axes in this order.
+
+    Args:
+        tensor: of this file.
+        path: the file.
+        axes: of the tensor as PyTorch has it.
+        checked: where those storages begin whose checksums were compared; grows.
+
+    Raises:
+        Exception: the checksum is wrong, or the file is cut short; zipfile and numpy have kinds of
+            their own.
+    """
+    if tensor.begin not in checked:
+        with tensor.member.open() as file:
+            while file.read(1 << 20):
+                pass  # its end raises if the checksum is wrong
+        checked.add(tensor.begin)
+    begin = tensor.begin + tensor.offset * tensor.dtype.itemsize
+    flat = np.fromfile(path, tensor.dtype, count=math.prod(tensor.shape), offset=begin)
+    if tensor.brain:  # the upper half of a float32
+        flat = (flat.astype("u4") << 16).view("f4")
+    slowest_first = flat.reshape([tensor.shape[axis] for axis in tensor.order])
+    return slowest_first.transpose(np.argsort(tensor.order)).transpose(axes)

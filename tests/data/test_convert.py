@@ -1,0 +1,250 @@
+"""Data sets written anew: every format into every other, nothing lost in silence, nothing
+overwritten; and the commands.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cvtasks.answers import Boxes, Mask
+from cvtasks.data import open_source
+from cvtasks.data.checking.convert import FORMATS, convert
+from cvtasks.data.checking.statistics import statistics
+from cvtasks.data.formats.bases import BoxesSource
+from cvtasks.errors import DataError, UsageError
+from cvtasks.formats.coco import coco_document
+
+CLASSES = ("zebra", "cat")
+TRUTHS = {
+    "b": Boxes.of([[1, 2, 20, 30.25], [0, 0, 40, 32]], [1, 0], CLASSES, (32, 40)),
+    "a": Boxes.of([], [], CLASSES, (20, 30)),
+    "c": Boxes.of([[29, 39, 30, 40]], [1], CLASSES, (40, 30)),
+}
+MARKED = Boxes.of(
+    [[1, 1, 5, 5], [2, 2, 7, 7], [3, 3, 9, 9]],
+    [0, 1, 1],
+    CLASSES,
+    (20, 30),
+    difficult=[0, 1, 0],
+    crowd=[0, 0, 1],
+)
+
+
+def lay(
+    root: Path, truths: dict[str, Boxes], split: str = "train", folder: str = "images"
+) -> BoxesSource:
+    """A COCO data set."""
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    for number, (name, truth) in enumerate(truths.items()):
+        Image.fromarray(np.full((*truth.size, 3), number, np.uint8)).save(
+            root / folder / f"{name}.png"
+        )
+    document = coco_document([(f"{name}.png", truth) for name, truth in truths.items()], CLASSES)
+    (root / "annotations").mkdir(exist_ok=True)
+    (root / "annotations" / f"{split}.json").write_text(json.dumps(document))
+    return opened(root, split)
+
+
+def opened(root: Path, split: str) -> BoxesSource:
+    source = open_source(str(root), split, Boxes)
+    assert isinstance(source, BoxesSource)
+    assert list(source.problems()) == []
+    return source
+
+
+def content(source: BoxesSource) -> dict[str, tuple]:
+    """What a data set says, in whatever order."""
+    truths = {name: source.truth(index) for index, name in enumerate(source.names)}
+    images = {
+        name: path.read_bytes() for name, path in zip(source.names, source.images, strict=True)
+    }
+    return {
+        name: (t.names, t.xyxy.round(4).tolist(), t.difficult.tolist(), images[name])
+        for name, t in truths.items()
+    }
+
+
+@pytest.mark.parametrize("there", FORMATS)
+@pytest.mark.parametrize("back", FORMATS)
+def test_every_format_becomes_every_other(tmp_path: Path, there: str, back: str) -> None:
+    first = lay(tmp_path / "first", TRUTHS)
+    assert convert(first, there, tmp_path / "second", "val") == []
+    assert convert(opened(tmp_path / "second", "val"), back, tmp_path / "third", "test") == []
+    third = opened(tmp_path / "third", "test")
+    assert content(third) == content(first)
+    assert third.classes == CLASSES
+    assert third.remarks() == []
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_splits_are_added_and_never_overwritten(tmp_path: Path, to: str) -> None:
+    first = lay(tmp_path / "first", TRUTHS)
+    for split in ("train", "val"):
+        convert(first, to, tmp_path / "second", split)
+    before = {
+        path: path.read_bytes() for path in (tmp_path / "second").rglob("*") if path.is_file()
+    }
+    with pytest.raises(DataError, match=r"exists, and nothing is overwritten"):
+        convert(first, to, tmp_path / "second", "val")
+    assert {
+        path: path.read_bytes() for path in (tmp_path / "second").rglob("*") if path.is_file()
+    } == before
+    assert (
+        content(opened(tmp_path / "second", "train"))
+        == content(opened(tmp_path / "second", "val"))
+        == content(first)
+    )
+
+
+@pytest.mark.parametrize("to", ["voc", "yolo"])
+def test_splits_have_the_same_classes(tmp_path: Path, to: str) -> None:
+    first = lay(tmp_path / "first", TRUTHS)
+    convert(first, to, tmp_path / "second", "train")
+    first.classes = ("zebra", "dog")
+    with pytest.raises(DataError, match="says zebra, cat, the new one has zebra, dog"):
+        convert(first, to, tmp_path / "second", "val")
+
+
+def test_what_a_format_cannot_say_is_said(tmp_path: Path) -> None:
+    first = lay(tmp_path / "first", {"a": MARKED})
+    said = {to: convert(first, to, tmp_path / to, "train") for to in FORMATS}
+    assert said == {
+        "coco": [],
+        "voc": ["Pascal VOC knows no crowds, these became difficult: 1"],
+        "yolo": ["YOLO knows neither difficult objects nor crowds, these were left out: 2"],
+    }
+    read = {to: opened(tmp_path / to, "train").truth(0) for to in FORMATS}
+    assert read["coco"].difficult.tolist() == MARKED.difficult.tolist()
+    assert read["coco"].crowd.tolist() == MARKED.crowd.tolist()
+    assert read["voc"].difficult.tolist() == [False, True, True]
+    assert len(read["yolo"]) == 1
+
+
+def test_another_image_of_the_same_name_is_not_taken_for_it(tmp_path: Path) -> None:
+    convert(lay(tmp_path / "first", TRUTHS), "voc", tmp_path / "out", "train")
+    other = lay(tmp_path / "other", {"c": TRUTHS["c"], "b": TRUTHS["b"]})
+    with pytest.raises(DataError, match="exists and is another image"):
+        convert(other, "voc", tmp_path / "out", "val")
+    assert not (tmp_path / "out" / "ImageSets" / "Main" / "val.txt").exists()
+
+
+def test_two_images_that_would_share_a_name_are_refused(tmp_path: Path) -> None:
+    first = lay(tmp_path / "first", TRUTHS)
+    first.names = ["x/y", "x-y", "z"]
+    with pytest.raises(DataError, match=r"x-y.png and x-y.png would share one"):
+        convert(first, "yolo", tmp_path / "out", "train")
+
+
+@pytest.mark.parametrize(
+    ("to", "split", "message"),
+    [
+        ("vco", "train", "one of voc, coco, yolo; got 'vco'. Did you mean \"voc\""),
+        (
+            "yolo",
+            "trainval",
+            "split of a yolo data set must be one of train, val, test; got 'trainval'",
+        ),
+        ("coco", "", "must be a plain word; got ''"),
+        ("voc", "../x", "must be a plain word; got '../x'"),
+    ],
+)
+def test_a_wrong_wish_is_refused_before_anything_is_written(
+    tmp_path: Path, to: str, split: str, message: str
+) -> None:
+    first = lay(tmp_path / "first", TRUTHS)
+    with pytest.raises(UsageError, match=message):
+        convert(first, to, tmp_path / "out", split)
+    assert not (tmp_path / "out").exists()
+
+
+# === what a data set holds ===
+
+
+def test_statistics_of_boxes(tmp_path: Path) -> None:
+    zebra, cat = statistics(lay(tmp_path, {**TRUTHS, "d": MARKED}))
+    assert zebra == {
+        "class": "zebra",
+        "objects": 2,
+        "images": 2,
+        "difficult": 0,
+        "crowds": 0,
+        "width": 22.0,
+        "height": 18.0,
+    }
+    assert (cat["objects"], cat["images"], cat["difficult"], cat["crowds"]) == (4, 3, 1, 1)
+
+
+def test_statistics_of_a_class_that_is_not_there(tmp_path: Path) -> None:
+    rows = statistics(lay(tmp_path, {"a": TRUTHS["a"]}))
+    assert [(row["objects"], row["width"]) for row in rows] == [(0, None), (0, None)]
+
+
+def test_statistics_of_masks(shapes: Path) -> None:
+    source = open_source(str(shapes), "val", Mask)
+    rows = statistics(source)
+    assert [row["class"] for row in rows] == list(source.classes)
+    assert sum(row["share"] for row in rows) == pytest.approx(1, abs=1e-5)
+    assert rows[0]["images"] == len(source)
+
+
+# === the commands ===
+
+
+@pytest.fixture
+def cli(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """`cli(*arguments)`: exit code, stdout and stderr of the command line."""
+    from cvtasks.cli import main
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cvtasks", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+def test_check_says_that_all_is_well_or_what_is_not(cli: Callable, tmp_path: Path) -> None:
+    source = lay(tmp_path, TRUTHS)
+    code, out, err = cli("data", "check", f"{tmp_path}:train")
+    assert code == 0
+    assert "error" not in out
+    assert "COCO JSON" in err
+    assert "no error, " in err
+    source.images[0].write_bytes(b"nothing")
+    code, out, err = cli("data", "check", f"{tmp_path}:train")
+    assert code == 5
+    assert "b.png" in out
+    assert "1 errors and " in err
+
+
+def test_stats_are_a_table_or_json(cli: Callable, tmp_path: Path) -> None:
+    rows = statistics(lay(tmp_path, TRUTHS))
+    assert json.loads(cli("data", "stats", "--json", f"{tmp_path}:train")[1]) == rows
+    head, *lines = cli("data", "stats", f"{tmp_path}:train")[1].splitlines()
+    assert head.split() == list(rows[0])
+    assert [line.split()[0] for line in lines] == list(CLASSES)
+
+
+def test_convert_writes_what_the_source_says(cli: Callable, tmp_path: Path) -> None:
+    first = lay(tmp_path / "first", {**TRUTHS, "d": MARKED})
+    code, out, err = cli(
+        "data",
+        "convert",
+        f"{tmp_path / 'first'}:train",
+        tmp_path / "second",
+        "--to",
+        "voc",
+        "--split",
+        "new",
+    )
+    assert (code, out) == (0, "")
+    assert "these became difficult: 1" in err
+    assert content(opened(tmp_path / "second", "new")).keys() == content(first).keys()

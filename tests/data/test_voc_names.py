@@ -1,0 +1,273 @@
+"""Which classes a Pascal VOC folder has where no file lists them."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cvtasks.answers import Boxes, Labels, Mask
+from cvtasks.cli.train import new_recipe
+from cvtasks.data import open_source
+from cvtasks.data.checking.check import check
+from cvtasks.data.checking.convert import convert
+from cvtasks.data.checking.statistics import statistics
+from cvtasks.data.formats.voc_names import VOC_CLASSES
+from cvtasks.data.opening import open_sources
+from cvtasks.errors import CVTasksError, DataError
+
+TWENTY = VOC_CLASSES[1:]
+MANY = tuple(f"c{number:03}" for number in range(200))
+BOX = "<bndbox><xmin>2</xmin><ymin>2</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+
+
+def year(root: Path, splits: dict[str, Sequence[str]], listed: bool = True) -> Path:
+    """A year whose images each show objects of the names in one string, with commas between; `a*3`
+    is three of them.
+    """
+    for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    for split, images in splits.items():
+        for number, shown in enumerate(images):
+            pixels = np.full((12, 16, 3), 7 * number + len(split), np.uint8)
+            Image.fromarray(pixels).save(root / "JPEGImages" / f"{split}{number}.jpg")
+            names = [part.split("*") for part in shown.split(",") if part]
+            things = [name[0] for name in names for _ in range(int((*name, "1")[1]))]
+            boxes = (
+                BOX.replace("<xmin>2", f"<xmin>{1 + place / 4096}") for place in itertools.count()
+            )  # each another one
+            objects = [
+                f"<object><name>{name}</name>{box}</object>"
+                for name, box in zip(things, boxes, strict=False)
+            ]
+            (root / "Annotations" / f"{split}{number}.xml").write_text(
+                f"<annotation>{''.join(objects)}</annotation>"
+            )
+        if listed:
+            lines = "".join(f"{split}{number}\n" for number in range(len(images)))
+            (root / "ImageSets" / "Main" / f"{split}.txt").write_text(lines)
+    return root
+
+
+def opened(root: Path, split: str) -> tuple[tuple[str, ...], str, list[str]]:
+    """Classes, what was concluded, and what was complained of."""
+    faults: list[CVTasksError] = []
+    source = open_source(str(root), split, Boxes, faults.append)
+    assert {fault.rule for fault in faults} <= {"class unknown"}
+    assert list(source.problems()) == [], "of unknown names it is said once, not for each object"
+    return source.classes, source.taken_for, list(map(str, faults))
+
+
+@pytest.mark.parametrize(
+    ("images", "classes", "faults"),
+    [
+        ([""], TWENTY, []),  # nothing is there to conclude from
+        (["person", "dog,cat"], TWENTY, []),
+        (["nucleus*1400", "nucleus*1405"], ("nucleus",), []),
+        (["helmet*5,person*9"], ("helmet", "person"), []),
+        (
+            ["person*199", "zebra"],
+            TWENTY,
+            ['"zebra" is none: 1 object in 1 file'],
+        ),  # one of 200 is rare
+        (["person*99", "zebra*2"], ("person", "zebra"), []),  # two of 101 are not
+        (
+            ["person*6,dog*4", "zebra"],
+            TWENTY,
+            ['"zebra" is none: 1 object in 1 file.* list all classes in classes.txt'],
+        ),  # a stray
+        (["person*6,dog*3", "zebra"], ("dog", "person", "zebra"), []),  # too few to say so
+        ([",".join(MANY)], MANY, []),  # each is rare, and none is VOC's
+        ([",".join(MANY), "car*9"], (*MANY, "car"), []),  # the rare ones together are the most
+        (
+            ["person*9", "perosn"],
+            TWENTY,
+            ['"perosn" is none: 1 object .* Did you mean "person"'],
+        ),  # looks like a misspelling
+        (["person*3,persn"], TWENTY, ['"persn" is none']),  # a third as many
+        (["person*2,persn"], ("persn", "person"), []),  # half as many: who knows
+        (
+            ["cat*5,Cat", "Cat "],
+            ("cat",),
+            ['"Cat" is none: 2 objects in 2 files'],
+        ),  # the more frequent of two spellings
+        (
+            ["cat*60,Cat*2", "cat "],
+            TWENTY,
+            ['"Cat" is none: 2 objects in 1 file.* Did you mean "cat"'],
+        ),
+        (["Cat*30,Dog*20"], ("Cat", "Dog"), []),
+        (
+            ["T V*3,tv_*1,radio*2"],
+            ("T V", "radio"),
+            ['"tv_" is none: 1 object .* Did you mean "T V"'],
+        ),
+        (["hen*3,"], ("hen",), []),
+        (["hen*3, *2"], ("hen",), ["an object without a name is none: 2 objects"]),
+    ],
+)
+def test_names_that_nothing_lists(
+    images: list[str], classes: tuple[str, ...], faults: list[str], tmp_path: Path
+) -> None:
+    found, said, complaints = opened(year(tmp_path, {"train": images}), "train")
+    assert found == classes
+    assert len(complaints) == len(faults)
+    for text, pattern in zip(complaints, faults, strict=True):
+        assert re.search(pattern, text)
+    assert bool(said) == (classes != TWENTY)
+
+
+def test_what_was_concluded_is_said_with_counts(tmp_path: Path) -> None:
+    said = opened(year(tmp_path, {"train": ["hen*3", "fox*2"]}), "train")[1]
+    assert said == (
+        'no classes.txt, so the classes are the names in the XML of "train", with their '
+        "objects: fox (2), hen (3)"
+    )
+
+
+def test_a_list_of_classes_is_what_counts(tmp_path: Path) -> None:
+    root = year(tmp_path, {"train": ["hen*3,person*5"]})
+    (root / "classes.txt").write_text("fox\nhen\n")
+    classes, said, faults = opened(root, "train")
+    assert (classes, said, len(faults)) == (("fox", "hen"), "", 1)
+    assert '"person" is none: 5 objects in 1 file' in faults[0]
+    with pytest.raises(DataError, match="person"):
+        open_source(str(root), "train", Boxes)
+
+
+def test_val_adds_no_class(tmp_path: Path) -> None:
+    root = year(tmp_path, {"train": ["hen", "fox"], "val": ["hen", "hne*2", "owl,owl"]})
+    classes, _, faults = opened(root, "val")
+    assert classes == ("fox", "hen")
+    assert [
+        '"hne" is none: 2 objects in 1 file' in faults[0],
+        '"owl" is none: 2 objects in 1 file' in faults[1],
+    ] == [
+        True,
+        True,
+    ]
+    assert 'Did you mean "hen"' in faults[0]
+    source = open_source(str(root), "val", Boxes, lambda error: None)
+    assert [len(source.truth(index)) for index in range(3)] == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("lists", "split", "classes"),
+    [
+        ({"val": ["hen"]}, "val", ("hen",)),  # there is nothing to learn from
+        ({"trainval": ["hen", "fox"], "test": ["hen"]}, "test", ("fox", "hen")),
+        ({"default": ["hen"]}, "default", ("hen",)),
+        ({"Train": ["hen", "fox"], "Val": ["fox"]}, "val", ("fox", "hen")),
+        ({"train": ["hen"], "trainval": ["hen", "owl"]}, "trainval", ("hen", "owl")),
+    ],
+)
+def test_the_list_to_learn_from_says_the_classes(
+    lists: dict, split: str, classes: tuple, tmp_path: Path
+) -> None:
+    assert opened(year(tmp_path, lists), split)[0] == classes
+
+
+def test_a_devkit_has_the_classes_of_all_its_years(tmp_path: Path) -> None:
+    year(tmp_path / "VOC2007", {"train": ["hen"], "test": ["hen"]})
+    year(tmp_path / "VOC2012", {"train": ["fox"]})
+    for split in ("2007-test", "2012-train", "2007+2012-train"):
+        assert opened(tmp_path, split)[0] == ("fox", "hen")
+
+
+def test_a_folder_without_lists_is_one_split(tmp_path: Path) -> None:
+    root = year(tmp_path, {"a": ["hen", "fox"], "b": ["hen"]}, listed=False)
+    assert opened(root, "")[0] == ("fox", "hen")
+    (root / "ImageSets" / "Main").rmdir()
+    source = open_source(str(root), "", Boxes)
+    assert [source.name(index) for index in range(3)] == ["a0", "a1", "b0"]
+    assert len(open_source(str(root), "", Labels)) == 3
+    (root / "JPEGImages" / "a1.jpg").unlink()
+    (root / "Annotations" / "b0.xml").unlink()
+    with pytest.raises(DataError, match=r"lacks 1 image: .*a1\.jpg"):
+        open_source(str(root), "", Boxes)
+    findings = check(str(root), "", Boxes).findings
+    assert sorted(one.rule for one in findings if one.level == "error") == [
+        "annotation missing",
+        "image missing",
+    ]
+
+
+def test_masks_may_have_classes_of_their_own(tmp_path: Path) -> None:
+    for folder in ("JPEGImages", "SegmentationClass"):
+        (tmp_path / folder).mkdir()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "JPEGImages" / "a.png")
+    Image.fromarray(np.full((8, 8), 2, np.uint8)).save(tmp_path / "SegmentationClass" / "a.png")
+    assert open_source(str(tmp_path), "", Mask).classes == VOC_CLASSES
+    for text in ("background\nhen\nfox\n", "hen\nfox\n"):
+        (tmp_path / "classes.txt").write_text(text)
+        assert open_source(str(tmp_path), "", Mask)[0].truth.shares() == {"fox": 1}
+
+
+def test_parts_of_a_body_are_no_objects_and_no_namespace_hides_them(tmp_path: Path) -> None:
+    root = year(tmp_path, {"train": ["hen*3"]})
+    part = "<part><name>head</name></part>"
+    text = (
+        f'<v:annotation xmlns:v="x"><v:object>{part}<v:name> hen '
+        f"</v:name>{BOX.replace('<', '<v:').replace('<v:/', '</v:')}</v:object>"
+    )
+    (root / "Annotations" / "train0.xml").write_text(f"{text}</v:annotation>")
+    assert opened(root, "train")[0] == ("hen",)
+
+
+def test_what_has_changed_on_the_disk_is_read_anew(tmp_path: Path) -> None:
+    root = year(tmp_path, {"train": ["hen"]})
+    assert opened(root, "train")[0] == ("hen",)
+    year(tmp_path, {"train": ["goose"]})
+    assert opened(root, "train")[0] == ("goose",)
+
+
+def test_everything_works_on_own_names(tmp_path: Path, cli) -> None:
+    root = year(
+        tmp_path / "set",
+        {"train": ["hen*3", "hen,fox", "fox", "hen", "fox"], "val": ["hen", "fox"]},
+    )
+    for task in ("detect", "localize", "classify"):
+        made = new_recipe(task, [("data.path", str(root)), ("backbone", "tiny"), ("size", 64)])
+        assert made.classes == ("fox", "hen")
+        said: list[str] = []
+        assert len(open_sources(made, said.append).train) == 5
+        assert sum("no classes.txt" in line for line in said) == 1
+    one = new_recipe(
+        "detect",
+        [("data.path", str(root)), ("backbone", "tiny"), ("size", 64), ("classes", ["hen"])],
+    )
+    assert open_sources(one).train.classes == ("hen",)
+    rows = {
+        row["class"]: row["objects"] for row in statistics(open_source(str(root), "train", Boxes))
+    }
+    assert rows == {"fox": 3, "hen": 5}
+    convert(open_source(str(root), "train", Boxes), "yolo", tmp_path / "yolo", "train")
+    assert open_source(str(tmp_path / "yolo"), "train", Boxes).classes == ("fox", "hen")
+    code, out, err = cli("data", "stats", f"{root}:train")
+    assert (code, "no classes.txt" in err, "hen" in out) == (0, True, True)
+    bare = year(tmp_path / "bare", {"a": ["hen", "fox"]}, listed=False)
+    code, _, err = cli("data", "convert", bare, tmp_path / "coco", "--to", "coco")
+    assert (code, "2 images" in err) == (0, True)
+    assert open_source(str(tmp_path / "coco"), "train", Boxes).classes == ("fox", "hen")
+    (note,) = [
+        one for one in check(str(root), "train", Boxes).findings if one.rule == "classes not listed"
+    ]
+    assert note.level == "note"
+
+
+def test_an_unknown_name_is_one_finding_with_its_count(tmp_path: Path, cli) -> None:
+    root = year(tmp_path, {"train": ["person*990", "dog*10", "zebra*4", "zebra*3"]})
+    found = [one for one in check(str(root), "train", Boxes).findings if one.level == "error"]
+    assert [(one.rule, one.count) for one in found] == [("class unknown", 7)]
+    assert '"zebra" is none: 7 objects in 2 files, the first is' in found[0].reason
+    code, out, _ = cli("data", "check", f"{root}:train")
+    assert (code, out.count("zebra"), "error: class unknown (7)" in out) == (5, 1, True)
+    made = new_recipe(
+        "detect", [("data.path", str(root)), ("backbone", "tiny"), ("size", 64), "data.faulty=drop"]
+    )
+    said: list[str] = []
+    open_sources(made, said.append)
+    assert sum("left out as faulty: class unknown: 7" in line for line in said) == 1

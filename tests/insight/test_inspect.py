@@ -1,0 +1,618 @@
+"""`cvtasks inspect`: the worked numbers of the lectures, counts against Keras and others, tables,
+images, the command line.
+"""
+
+import csv
+import io
+import json
+import xml.etree.ElementTree as ElementTree
+from math import prod
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from cvtasks.errors import ModelError, UsageError
+from cvtasks.insight.by_hand.arithmetic import Window, output_size, padded, same
+from cvtasks.insight.by_hand.exercises import answer
+from cvtasks.insight.by_hand.formulas import FORMULAS, layer_lines
+from cvtasks.insight.inspecting.diagram import longest_path, stages, volumes
+from cvtasks.insight.inspecting.inspect import IMAGE, inspect_network
+from cvtasks.insight.inspecting.table import record, short, summary, table, to_csv, totals
+from cvtasks.insight.open import check_subject, default_size, subject
+from cvtasks.networks.backbones import BACKBONES
+from cvtasks.zoo import zoo_names
+
+# === the lectures ===
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding", "expected"),
+    [
+        ("7", "3", "1", "valid", [5, 5]),
+        ("7", "5", "1", "valid", [3, 3]),  # "if x is 7×7 and w is 5×5"
+        ("7", "3", "2", "0", [3, 3]),
+        ("7", "3", "1", "1", [7, 7]),  # "very common: same padding", P = (K − 1) / 2
+        ("7", "3", "1", "same", [7, 7]),
+        ("32x32x3", "5", "1", "valid", [28, 28]),
+        ("32x32x3", "5", "1", "2", [32, 32]),
+        ("1", "5", "1", "2", [1, 1]),
+        ("2", "5", "1", "2", [2, 2]),
+        ("5", "3", "2", "valid", [2, 2]),  # "stride of size 2×2, 5×5 input, 2×2 output"
+        ("5x3", "2", "1", "valid", [4, 2]),  # the 5×3 input by a 2×2 filter
+        ("5x3", "2", "1", "1", [6, 4]),  # zeros on all four sides
+        ("5x3", "2", "1", "same", [5, 3]),  # on two
+        ("227x227x3", "11", "4", "0", [55, 55]),
+        ("280x320", "1x2", "1", "valid", [280, 319]),
+    ],
+)
+def test_output_sizes_of_the_lectures(size, kernel, stride, padding, expected):
+    solved = answer("conv", size=size, kernel=kernel, stride=stride, padding=padding)
+    assert solved.values["fits"] and solved.values["output"][:2] == expected
+
+
+def test_stride_3_does_not_fit_7_by_3_and_the_answer_says_what_would():
+    solved = answer("conv", size="7", kernel="3", stride="3", padding="0")
+    assert not solved.values["fits"]
+    assert solved.values["exact_size"] == pytest.approx([7 / 3, 7 / 3])
+    text = "\n".join(solved.lines)
+    assert "does not fit" in text and "2.33" in text and "1, 2, 4" in text
+    assert not answer("conv", size="2", kernel="5").values["fits"]
+
+
+def test_ten_5x5_filters_on_32x32x3_have_760_parameters():
+    solved = answer("conv", size="32x32x3", kernel="5", padding="2", filters=10)
+    assert solved.values["output"] == [32, 32, 10]
+    assert solved.values["parameters"] == (5 * 5 * 3 + 1) * 10 == 760
+    assert any("5·5·3 + 1 = 76" in line for line in solved.lines)
+
+
+def test_six_and_three_filters_stack_as_channels():
+    for filters in (6, 3):
+        solved = answer("conv", size="32x32x3", kernel="5", filters=filters)
+        assert solved.values["output"] == [28, 28, filters]
+
+
+def test_alexnets_first_layers():
+    solved = answer("conv", size="227x227x3", kernel="11", stride="4", filters=96)
+    first = solved.values
+    assert first["output"] == [55, 55, 96] and first["weights"] == 3 * 11 * 11 * 96
+    assert "output: 55×55×96, 290,400 units" in solved.lines
+    pool = answer("pool", size="55x55x96", kernel="3", stride="2").values
+    assert pool["output"] == [27, 27, 96] and pool["parameters"] == 0
+
+
+def test_a_1x2_edge_kernel_against_a_dense_layer():
+    solved = answer("conv", size="280x320", kernel="1x2").values
+    assert solved["multiply_adds"] == 319 * 280 * 2
+    assert solved["dense_weights"] == 320 * 280 * 319 * 280
+
+
+def test_three_3x3_against_one_7x7():
+    solved = answer("conv", kernel="3", layers=3)
+    assert solved.values["receptive_field"] == [7, 7]
+    assert solved.values["weights_in_channels_squared"] == 27
+    assert solved.values["one_layer_in_channels_squared"] == 49
+    text = "\n".join(answer("conv", kernel="3", layers=3, size="10x20x8").lines)
+    for number in (27 * 8 * 8, 49 * 8 * 8, 27 * 10 * 20 * 64, 49 * 10 * 20 * 64):
+        assert f"{number:,}" in text
+
+
+def test_two_3x3_against_one_5x5():
+    """ "A convolution 5x5 is 3x3 applied twice", with fewer weights."""
+    solved = answer("conv", kernel="3,3", channels=64).values
+    assert solved["receptive_field"] == [5, 5]
+    assert (solved["weights_in_channels_squared"], solved["one_layer_in_channels_squared"]) == (
+        18,
+        25,
+    )
+    assert (solved["all_weights"], solved["one_layer_weights"]) == (18 * 64**2, 25 * 64**2)
+
+
+@pytest.mark.parametrize("side", [3, 5, 7])
+def test_1xn_and_nx1_against_nxn(side):
+    solved = answer("conv", kernel=f"1x{side},{side}x1", size="10x20x8").values
+    assert solved["receptive_field"] == [side, side]
+    assert (solved["weights_in_channels_squared"], solved["one_layer_in_channels_squared"]) == (
+        2 * side,
+        side**2,
+    )
+    assert solved["multiply_adds"] == 10 * 20 * 2 * side * 8**2
+
+
+def test_a_bottleneck_of_half_the_channels_against_one_3x3():
+    """1×1, C → C/2; 3×3; 1×1, C/2 → C: 3.25 C² against 9 C², as the same chain of Keras' layers
+    counts it.
+    """
+    channels, half = 64, 32
+    solved = answer("conv", kernel="1,3,1", filters=(half, half, channels), size=f"7x7x{channels}")
+    assert (
+        solved.values["all_weights"] == 3.25 * channels**2
+        and solved.values["one_layer_weights"] == 9 * channels**2
+    )
+    assert any("3.25·C²" in line for line in solved.lines) and any(
+        "9·C²" in line for line in solved.lines
+    )
+    network = keras.Sequential([keras.Input((7, 7, channels))])
+    for kernel, filters in ((1, half), (3, half), (1, channels)):
+        network.add(keras.layers.Conv2D(filters, kernel, padding="same", use_bias=False))
+    assert network.count_params() == solved.values["all_weights"]
+    row = inspect_network(network).rows[-1]
+    assert [axis.size for axis in row.field.local] == solved.values["receptive_field"] == [3, 3]
+    assert (
+        sum(row.costs.multiply_adds for row in inspect_network(network).rows)
+        == solved.values["multiply_adds"]
+    )
+
+
+def test_a_1x1_filter_is_a_dot_product_over_the_channels():
+    solved = answer("conv", size="56x56x64", kernel="1", filters=32)
+    assert solved.values["output"] == [56, 56, 32] and solved.values["weights"] == 32 * 64
+    assert any("1·1·64 + 1 = 65" in line for line in solved.lines)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (3, 2), (4, 2), (3, 1), (2, 3), (5, 3)])
+@pytest.mark.parametrize("padding", ["same", "0"])
+def test_a_transposed_convolution_undoes_what_a_convolution_does_to_sizes(kernel, stride, padding):
+    solved = answer(
+        "transposed",
+        size="4x5x3",
+        kernel=str(kernel),
+        stride=str(stride),
+        padding=padding,
+        filters=2,
+    )
+    made = solved.values["output"]
+    image = keras.Input((4, 5, 3))
+    named = "same" if padding == "same" else "valid"
+    x = keras.layers.Conv2DTranspose(2, kernel, stride, named)(image)
+    if (
+        padding == "same" or kernel >= stride
+    ):  # Keras adds what is missing to a stride that is larger than the kernel
+        assert made == list(x.shape[1:])
+        row = inspect_network(keras.Model(image, x)).rows[-1]
+        assert (row.costs.connections, row.costs.multiply_adds) == (
+            solved.values["connections"],
+            solved.values["multiply_adds"],
+        )
+        assert f"{row.shape[0]}" in solved.lines[0]
+    sizes = [line for line in solved.lines if "(W − 1)·S" in line]
+    assert sizes and not any("− -" in line or "·-" in line for line in sizes)
+    if padding == "0":
+        back = answer(
+            "conv", size=f"{made[0]}x{made[1]}x2", kernel=str(kernel), stride=str(stride)
+        ).values
+        assert back["fits"] and back["output"][:2] == [4, 5]
+        cut = answer("transposed", size="4x5x3", kernel="5", stride="2", padding="2").values[
+            "output"
+        ]
+        assert cut[:2] == [(4 - 1) * 2 + 5 - 2 * 2, (5 - 1) * 2 + 5 - 2 * 2]
+
+
+def test_a_dense_layer_on_200x200_has_forty_million_connections():
+    solved = answer("dense", size="200x200", filters=1000).values
+    assert solved["connections"] == solved["weights"] == 40_000_000
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (1, 5), (3, 1), (3, 5)])
+def test_connections_of_feature_maps(inputs, outputs):
+    """F_out · F_in · (5·5·3·3) connections, F_in · F_out · 3·3 + F_out parameters,
+    of 7×7 by 3×3.
+    """
+    solved = answer("conv", size=f"7x7x{inputs}", kernel="3", filters=outputs).values
+    assert solved["connections"] == inputs * outputs * 5 * 5 * 3 * 3
+    assert solved["parameters"] == inputs * outputs * 9 + outputs
+
+
+def test_q_by_r_and_m_by_n():
+    q, r, m, n, p, s = 17, 23, 3, 5, 2, 2
+    solved = answer("conv", size=f"{q}x{r}", kernel=f"{m}x{n}", padding=str(p), stride=str(s))
+    assert solved.values["output"][:2] == [(q - m + 2 * p) // s + 1, (r - n + 2 * p) // s + 1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"size": "7"},
+        {"kernel": "3"},
+        {"size": "0", "kernel": "3"},
+        {"size": "7", "kernel": "0"},
+        {"size": "7", "kernel": "3", "stride": "0"},
+        {"size": "7", "kernel": "3x3x3"},
+        {"size": "7x7x7x7", "kernel": "3"},
+        {"size": "seven", "kernel": "3"},
+        {"size": "7", "kernel": "3", "padding": "mirror"},
+        {"size": "7", "kernel": "3", "dilation": "0"},
+        {"size": "7x7x3", "kernel": "3", "channels": 4},
+        {"kernel": "1x3", "layers": 2},
+        {"size": "7", "kernel": "3", "filters": 0},
+        {"size": "7", "kernel": "3", "filters": (3, 4)},
+        {"kernel": "1,3", "filters": (3,)},
+        {"kernel": "1,3", "filters": (3, 4)},
+        {"kernel": "1,3", "stride": "2"},
+        {"kernel": "1,3", "layers": 2},
+        {"kernel": "1,,3"},
+    ],
+)
+def test_an_exercise_without_sense_is_refused(wrong):
+    with pytest.raises(UsageError):
+        answer("conv", **wrong)
+
+
+# === arithmetic against brute force ===
+
+
+@pytest.mark.parametrize(
+    "window",
+    [Window(3), Window(3, 2, 1, 1), Window(5, 3, 2, 0, 2), Window(2, 2, -1, 0), Window(1, 4)],
+)
+@pytest.mark.parametrize("size", [9, 12])
+def test_taps_are_the_pairs_that_meet(window, size):
+    made = output_size(size, window)
+    pairs = [
+        (i, i * window.stride - window.before + k * window.dilation)
+        for i in range(made)
+        for k in range(window.kernel)
+    ]
+    assert window.taps(size, made) == sum(0 <= place < size for _, place in pairs)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"), [(3, 1, 1), (3, 2, 1), (2, 2, 1), (5, 3, 1), (3, 1, 2)]
+)
+def test_sizes_are_those_of_keras(padding, kernel, stride, dilation):
+    for size in (7, 10, 13):
+        layer = layers.Conv2D(1, kernel, strides=stride, padding=padding, dilation_rate=dilation)
+        expected = layer.compute_output_shape((None, size, size, 1))[1]
+        assert output_size(size, padded(size, kernel, stride, padding, dilation)) == expected
+
+
+# === small networks by hand ===
+
+
+def small():
+    image = keras.Input((9, 11, 3), name="image")
+    x = layers.Conv2D(4, (3, 2), strides=2, padding="same", name="conv")(image)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.DepthwiseConv2D(
+        3, padding="same", depth_multiplier=2, use_bias=False, name="depthwise"
+    )(x)
+    x = layers.SeparableConv2D(5, 3, name="separable")(x)
+    x = layers.Conv2DTranspose(2, 3, strides=2, padding="same", name="transposed")(x)
+    x = layers.Conv2D(4, 1, groups=2, name="grouped")(x)
+    return keras.Model(image, layers.Dense(7, name="dense")(layers.Flatten(name="flatten")(x)))
+
+
+def counted_by_hand(layer, given, made):
+    """Multiplications of a layer by looping over its outputs (or, transposed, its inputs), padding
+    counted.
+    """
+    height, width = (given if isinstance(layer, layers.Conv2DTranspose) else made)[:2]
+    total = 0
+    for _ in range(height * width):
+        if isinstance(layer, layers.SeparableConv2D):
+            total += prod(layer.depthwise_kernel.shape) + prod(layer.pointwise_kernel.shape)
+        else:
+            total += prod(layer.kernel.shape)
+    return total
+
+
+def test_parameters_and_multiply_adds_of_every_kind_of_layer():
+    network = small()
+    found = inspect_network(network)
+    for row in found.rows:
+        layer = network.get_layer(row.name)
+        assert row.costs.parameters == layer.count_params(), row.name
+        assert row.shape == tuple(layer.output.shape[1:])
+        assert row.costs.memory == 4 * prod(row.shape)
+        if row.kind in ("conv", "depthwise", "separable", "transposed"):
+            assert row.costs.multiply_adds == counted_by_hand(layer, row.before[0], row.shape)
+    norm = found.row("norm").costs
+    assert (norm.weights, norm.biases, norm.statistics) == (4, 4, 8)
+    assert found.row("dense").costs.multiply_adds == found.row("dense").costs.weights
+    assert found.total("parameters") == network.count_params()
+
+
+def test_connections_are_what_a_kernel_of_ones_on_a_map_of_ones_counts():
+    """Every output is then the number of inputs that it is joined with."""
+    network = small()
+    for weight in network.weights:
+        weight.assign(np.ones(weight.shape) if "kernel" in weight.path else np.zeros(weight.shape))
+    for name in ("conv", "depthwise", "transposed"):
+        row, layer = inspect_network(network).row(name), network.get_layer(name)
+        ones = np.ones((1, *row.before[0]), np.float32)
+        assert row.costs.connections == int(keras.ops.convert_to_numpy(layer(ones)).sum())
+
+
+def test_a_layer_that_is_called_twice_counts_its_parameters_once():
+    shared, image = layers.Conv2D(3, 3, padding="same", name="shared"), keras.Input((8, 8, 3))
+    network = keras.Model(image, shared(shared(image)))
+    one, two = inspect_network(network).rows
+    assert (one.name, two.name) == ("shared", "shared (2)")
+    assert (
+        two.costs.shared
+        and not two.costs.parameters
+        and two.costs.multiply_adds == one.costs.multiply_adds
+    )
+    assert one.inputs == (IMAGE,) and two.inputs == ("shared",)
+
+
+def test_networks_within_networks_and_layers_of_ones_own_are_walked_into():
+    class Own(layers.Layer):
+        def __init__(self, name):
+            super().__init__(name=name)
+            self.inside = layers.Conv2D(4, 3, padding="same", name="inside")
+
+        def build(self, shape):
+            self.inside.build(shape)
+
+        def call(self, x):
+            return keras.ops.relu(self.inside(x)) * 2
+
+    inside = keras.Input((8, 8, 3))
+    part = keras.Model(
+        inside, layers.Conv2D(5, 3, padding="same", name="deep")(inside), name="part"
+    )
+    image = keras.Input((8, 8, 3))
+    network = keras.Model(image, Own("own")(part(image)))
+    found = inspect_network(network)
+    assert [row.name for row in found.rows] == ["part/deep", "own/inside", "own"]
+    assert found.row("deep").name == "part/deep"
+    assert found.row("own").field.local[0].size == 5
+    assert found.total("parameters") == network.count_params()
+    assert found.total("multiply_adds") == 64 * (9 * 3 * 5 + 9 * 5 * 4)
+
+
+def test_sequential_networks_and_those_without_a_graph():
+    network = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1)]
+    )
+    assert inspect_network(network).total("parameters") == network.count_params()
+    with pytest.raises(ModelError, match="graph"):
+        inspect_network(keras.Sequential([layers.Conv2D(2, 3)]))
+    with pytest.raises(ModelError, match="known size"):
+        open_sides = keras.Input((None, None, 3))
+        inspect_network(keras.Model(open_sides, layers.Conv2D(2, 3)(open_sides)))
+
+
+def test_a_network_of_the_image_alone_has_no_rows():
+    image = keras.Input((8, 8, 3))
+    found = inspect_network(keras.Model(image, image))
+    assert found.rows == () and found.total("parameters") == 0
+    assert len(table(found.rows, 100)) == 3 and to_csv(found.rows).strip() == ""
+    assert len(stages(found)) == 1
+    with pytest.raises(UsageError):
+        found.last_map()
+
+
+# === the networks of the papers ===
+
+# multiply-adds of one image, and where the number is from; the last digit given may be rounded
+# either way
+PUBLISHED = {
+    "lenet5": (
+        416_520,
+        1,
+    ),  # 117,600 + 240,000 + 48,000 + 10,080 + 840, by the sizes of LeCun et al. 1998
+    "alexnet": (
+        724_406_816,
+        1,
+    ),  # Caffe's reference network, conv 1–5: 105, 224, 150, 112, 75 million; dense: 59 million
+    "vgg16": (15.47e9, 0.01e9),  # 15.5 billion, as torchvision counts
+    "vgg19": (19.63e9, 0.01e9),  # 19.6 billion, He et al. 2015, section 3.3
+    "googlenet": (1.58e9, 0.01e9),  # "1.5 billion multiply-adds", Szegedy et al. 2014, section 1
+    "inception-v3": (
+        5.71e9,
+        0.02e9,
+    ),  # "5 billion", Szegedy et al. 2015; slim: 5.7 (RECEPTIVE_FIELD_TABLE.md)
+    "resnet18": (1.81e9, 0.02e9),  # 1.8 billion, He et al. 2015, table 1
+    "resnet34": (3.66e9, 0.03e9),  # 3.6
+    "resnet50": (3.86e9, 0.03e9),  # 3.8
+    "resnet101": (7.58e9, 0.03e9),  # 7.6
+    "resnet152": (11.28e9, 0.03e9),  # 11.3
+    "mobilenet": (568_740_352, 1),  # 569 million, Howard et al. 2017, table 4
+    "mobilenet-075": (325.4e6, 0.6e6),  # 325, table 6
+    "mobilenet-050": (149.5e6, 0.6e6),  # 149
+    "mobilenet-025": (41.0e6, 0.6e6),  # 41
+}
+
+
+@pytest.fixture(scope="module", params=list(BACKBONES))
+def built(request):
+    """A network with its classifier at its paper's size; one at a time, as all of them together
+    hold gigabytes.
+    """
+    found = subject(request.param)
+    return request.param, found.network, inspect_network(found.network, request.param)
+
+
+def test_parameters_equal_keras_counts_and_multiply_adds_the_published_ones(built):
+    name, network, found = built
+    assert found.total("parameters") == network.count_params()
+    expected = sum(prod(w.shape) for w in network.non_trainable_weights)
+    assert found.total("statistics") == expected
+    assert found.rows[-1].shape == tuple(network.outputs[-1].shape[1:])
+    if name in PUBLISHED:
+        number, slack = PUBLISHED[name]
+        assert abs(found.total("multiply_adds") - number) <= slack
+
+
+def test_every_row_fits_the_terminal_and_every_image_is_drawn(built):
+    name, _, found = built
+    for width in (100, 160):
+        assert max(map(len, table(found.rows, width))) <= width, name
+    drawing = volumes(found)
+    root = ElementTree.fromstring(drawing)
+    assert 600 < float(root.get("width")) < 2600
+    assert all(len(stage.boxes) <= 6 for stage in stages(found))
+    assert longest_path(found)[-1].name == found.rows[-1].name
+    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert name in texts and any("×3" in text for text in texts)
+
+
+def test_multiply_adds_are_what_tensorflows_profiler_counts():
+    """Two operations a multiply-add, of the graph's convolutions and matrix products."""
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("counts TensorFlow's graph, so it needs that back end")
+    import tensorflow as tf
+    from tensorflow.python.profiler import model_analyzer, option_builder
+
+    for name in ("lenet5", "googlenet", "resnet20", "mobilenet-025", "inception-small-050"):
+        network = subject(name, weights=True).network
+        shape = (1, *network.inputs[0].shape[1:])
+        graph = tf.function(network).get_concrete_function(tf.TensorSpec(shape, tf.float32)).graph
+        options = option_builder.ProfileOptionBuilder(
+            option_builder.ProfileOptionBuilder.float_operation()
+        )
+        counted = model_analyzer.profile(graph, options=options.with_empty_output().build())
+        names = {}
+
+        def collect(node, names=names):
+            for child in node.children:
+                collect(child)
+            names[node.name] = node.float_ops
+
+        collect(counted)
+        operations = {operation.name: operation.type for operation in graph.get_operations()}
+        of_kernels = sum(
+            ops
+            for one, ops in names.items()
+            if operations.get(one) in ("Conv2D", "MatMul", "DepthwiseConv2dNative")
+        )
+        assert of_kernels == 2 * inspect_network(network).total("multiply_adds"), name
+
+
+def test_default_sizes_are_those_of_the_papers():
+    assert default_size("alexnet") == (227, 1000) and default_size("inception-v3") == (299, 1000)
+    assert default_size("resnet50") == (224, 1000) and default_size("lenet5") == (32, 10)
+
+
+def test_a_network_without_values_leaves_nothing_behind_and_one_with_values_computes():
+    hollow = subject("tiny", (32, 32)).network
+    assert all(weight._value is None for weight in hollow.weights)
+    full = keras.Model(
+        *(lambda image: (image, layers.Dense(2)(image)))(keras.Input((3,)))
+    )  # would give values to what waits
+    assert full(np.zeros((1, 3))).shape == (1, 2) and all(
+        weight._value is None for weight in hollow.weights
+    )
+    alive = subject("tiny", (32, 32), weights=True).network
+    assert [w.shape for w in alive.weights] == [w.shape for w in hollow.weights]
+    assert alive(np.zeros((1, 32, 32, 3)))[0].shape == (1, 16, 16, 16)
+
+
+# === words ===
+
+
+def test_the_work_of_a_layer_shows_the_formulas_with_its_numbers():
+    found = inspect_network(small())
+    text = "\n".join(layer_lines(found.row("conv")))
+    assert "(9 − 3 + 2·1)/2 + 1 = 5" in text and "(11 − 2 + 0 + 1)/2 + 1 = 6" in text
+    assert f"3·2·3·4 = {3 * 2 * 3 * 4}" in text
+    for row in found.rows:
+        lines = layer_lines(row)
+        assert lines[0].startswith(f"{row.name}: ") and len(lines) > 3
+        assert (row.kind in FORMULAS) == (FORMULAS.get(row.kind) in lines)
+        assert any(line.startswith(f"units: {'·'.join(map(str, row.shape))} = ") for line in lines)
+
+
+def test_numbers_are_short():
+    assert [
+        short(number) for number in (0, 7, 999, 1000, 34944, 999_500, 138_357_544, 15_470_264_320)
+    ] == [*("0", "7", "999", "1.00k", "34.9k", "1.00M", "138M", "15.5G")]
+    assert all(len(short(10**power)) <= 5 for power in range(15))
+
+
+def test_csv_and_json_hold_the_same():
+    found = inspect_network(small())
+    rows = list(csv.DictReader(io.StringIO(to_csv(found.rows))))
+    assert [row["layer"] for row in rows] == [row.name for row in found.rows]
+    records = [json.loads(json.dumps(record(row))) for row in found.rows]
+    assert [int(row["parameters"]) for row in rows] == [one["parameters"] for one in records]
+    assert summary(found)["parameters"] == sum(one["parameters"] for one in records)
+    assert any(f"{summary(found)['parameters']:,}" in line for line in totals(found))
+
+
+# === the command line ===
+
+
+def test_the_exercise_from_the_command_line(cli):
+    code, out, err = cli(
+        "inspect", "conv", "--input", 7, "--kernel", 3, "--stride", 2, "--padding", 0
+    )
+    assert code == 0 and "= 3" in out and not err
+    code, out, _ = cli("inspect", "conv", "--input", 7, "--kernel", 3, "--stride", 3, "--json")
+    assert code == 0 and json.loads(out)["fits"] is False
+
+
+def test_a_network_from_the_command_line(cli, tmp_path):
+    code, out, err = cli("inspect", "tiny", "--size", "32x64", "-o", tmp_path / "out")
+    assert code == 0 and "conv5" in out and "without a classifier" in err
+    svg = tmp_path / "out" / "tiny.svg"
+    assert ElementTree.parse(svg).getroot().tag.endswith("svg")
+    before = svg.read_bytes()
+    code, _, err = cli("inspect", "tiny", "--size", 32, "-o", tmp_path / "out")
+    assert code == 0 and "tiny-2.svg" in err and svg.read_bytes() == before
+
+
+def test_json_is_one_object_and_nothing_else(cli):
+    code, out, _ = cli("inspect", "tiny", "--size", 32, "--json", "--effective", "--layer", "conv2")
+    found = json.loads(out)
+    assert code == 0 and [row["layer"] for row in found["rows"]] == ["conv2"]
+    assert (
+        found["rows"][0]["receptive_field"] == [7, 7]
+        and found["effective_field"]["layer"] == "conv2"
+    )
+    code, out, _ = cli("inspect", "tiny", "--size", 32, "--csv")
+    assert code == 0 and len(list(csv.DictReader(io.StringIO(out)))) == 16
+
+
+def test_show_work_of_a_layer(cli):
+    code, out, _ = cli("inspect", "lenet5", "--layer", "c3", "--show-work")
+    assert code == 0 and "(14 − 5 + 2·0)/1 + 1 = 10" in out and "6 + 4·2 = 14" in out
+
+
+def test_a_model_folder_and_a_model_of_the_zoo(cli, trained):
+    code, out, err = cli("inspect", trained, "--json")
+    assert code == 0 and json.loads(out)["input"] == [64, 64, 3] and "segment" in err
+    code, out, _ = cli("inspect", "classify-lenet-mnist", "--json", "--layer", "c1")
+    assert code == 0 and json.loads(out)["rows"][0]["weights"] == 150
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["resnet5"], 4, "Did you mean"),
+        (["no/such"], 4, "neither"),
+        (["lenet5", "--size", "3"], 4, "at least 28"),
+        (["lenet5", "--size", "x"], 2, "--size"),
+        (["lenet5", "--kernel", "3"], 2, "--kernel"),
+        (["conv", "--size", "3"], 2, "--size"),
+        (["conv", "--input", "7"], 2, "--kernel"),
+        (["dense", "--input", "7", "--kernel", "3"], 2, "dense"),
+        (["pool", "--input", "7", "--kernel", "2", "--filters", "3"], 2, "pool"),
+        (["lenet5", "--show-work"], 2, "--layer"),
+        (["lenet5", "--json", "--csv"], 2, "choose one"),
+        (["lenet5", "--layer", "c9"], 2, "c9"),
+        (["a" * 5000], 4, "none"),
+    ],
+)
+def test_what_cannot_be_done_is_said(cli, arguments, code, said):
+    left, out, err = cli("inspect", *arguments)
+    assert left == code and said in err and not out and "Traceback" not in err
+
+
+def test_a_name_of_both_kinds_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "recipe.toml").write_text("")
+    with pytest.raises(UsageError, match=r"Write \./tiny"):
+        check_subject("tiny")
+    assert not set(BACKBONES) & set(zoo_names()), "no name of the zoo is that of a network"
+
+
+def test_same_window_pads_behind_first():
+    assert (same(224, 3, 2).before, same(224, 3, 2).after) == (0, 1)

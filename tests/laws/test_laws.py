@@ -1,0 +1,367 @@
+"""The laws of the house, for every task of the table and, where a network takes part, every family
+of backbones.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from cvtasks.answers import VOID, Answer, Boxes, Labels, Mask
+from cvtasks.engines.keras_engine import KerasEngine
+from cvtasks.engines.predict import predict
+from cvtasks.errors import ModelError
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.networks.backbones import BACKBONES
+from cvtasks.networks.build import activated, backbone_of, build_network
+from cvtasks.recipe.recipe import Recipe, parse_recipe
+from cvtasks.tasks import TASKS, Task
+from cvtasks.weights.transfer import load_weights, save_weights
+
+SIZE = 64
+# one of each, and the tasks that look at it: the old ones, too slow for all of them, take turns
+FAMILIES = {
+    "tiny": tuple(TASKS),
+    **dict.fromkeys(("resnet18", "mobilenet-025"), ("detect", "localize")),
+    **dict.fromkeys(("lenet5", "alexnet-small"), ("classify", "localize")),
+    **dict.fromkeys(("vgg11-bn-025", "resnet50-v2", "inception-small-050"), ("segment",)),
+    **dict.fromkeys(("nin-050", "resnet20", "resnet18-v2"), ("classify",)),
+    **dict.fromkeys(("vgg11", "googlenet"), ("detect",)),
+}
+EACH_FAMILY = [(task, backbone) for backbone, its in FAMILIES.items() for task in its]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the laws need to know of a task.
+
+    Its recipe's own table, truths with the images they belong to, and logits whose activation is a
+    given target, up to exp(-certainty); a certainty far below zero gives extreme and wrong ones.
+    """
+
+    document: dict
+    truths: list
+    images: list
+    logits: Callable[[np.ndarray, float], np.ndarray]
+    steps: int = 100  # that overfitting takes
+
+
+def _discs(size: tuple[int, int], seed: int, share: float = 5) -> tuple[np.ndarray, Mask]:
+    """An image with a square and a disc (radius: the image's side by `share`), some void between
+    them, and its mask.
+    """
+    rng = np.random.default_rng(seed)
+    height, width = size
+    rows, columns = np.mgrid[:height, :width]
+    ids, image = np.zeros(size, np.uint8), rng.integers(0, 60, (*size, 3)).astype(np.uint8)
+    radius = int(min(size) / share)
+    for kind, colour in ((1, (230, 60, 60)), (2, (60, 60, 230))):
+        y, x = (int(rng.integers(radius, side - radius)) for side in size)
+        near = (
+            np.maximum(abs(rows - y), abs(columns - x))
+            if kind == 1
+            else np.hypot(rows - y, columns - x)
+        )
+        ids[near <= radius + 1] = VOID
+        ids[near <= radius] = kind
+        image[near <= radius] = colour
+    return image, Mask(ids, ("background", "square", "disc"))
+
+
+def _boxes(size: tuple[int, int], seed: int) -> tuple[np.ndarray, Boxes]:
+    """Such an image with boxes around the two, on every map, and a difficult one (nothing is seen
+    there); the last is empty.
+    """
+    image, mask = _discs(size, seed, (5, 2.1, 3)[seed % 3])
+    found, labels = [], []
+    for kind in (1, 2):
+        rows, columns = np.nonzero(mask.ids == kind)
+        if len(rows) > 20:
+            found.append((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
+            labels.append(kind - 1)
+    difficult = [False] * len(found) + [True]
+    truth = Boxes.of(
+        [*found, (0, 0, 7, 9)], [*labels, 0], ("square", "disc"), size, difficult=difficult
+    )
+    if seed == 7:
+        return image // 8, truth.take(np.zeros(len(truth), bool))
+    return image, truth
+
+
+def _one(size: tuple[int, int], seed: int) -> tuple[np.ndarray, Boxes]:
+    """An image with a square or a disc, in turns, and the box around it."""
+    image, mask = _discs(size, seed)
+    rows, columns = np.nonzero(mask.ids == 1 + seed % 2)
+    image[mask.ids == 2 - seed % 2] = 30
+    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    return image, Boxes.of([box], [seed % 2], ("square", "disc"), size)
+
+
+def _box_logits(target: np.ndarray, certainty: float) -> np.ndarray:
+    distances, scores = target[..., :4], target[..., 4:]
+    sides = distances[..., :2] + distances[..., 2:]
+    centre = (distances[..., 2:] - distances[..., :2]) / 2
+    size = np.log(np.where(sides > 0, sides, 2.0) / 2.0)  # the case's scale
+    box = np.concatenate([centre, size], axis=-1)
+    return np.concatenate(
+        [box if certainty > 0 else (box + 1) * certainty, (2 * scores - 1) * certainty], -1
+    ).astype("float32")
+
+
+def _location_logits(target: np.ndarray, certainty: float) -> np.ndarray:
+    box, scores = target[..., :4], (2 * target[..., 4:] - 1) * certainty
+    return np.concatenate([box if certainty > 0 else (box + 1) * certainty, scores], -1).astype(
+        "float32"
+    )
+
+
+@cache
+def case(task: str) -> Case:
+    """The case of a task; a new task adds its own here."""
+    drawn = [_discs((SIZE, SIZE), seed) for seed in range(8)]
+    boxed = [_boxes((SIZE, SIZE), seed) for seed in range(8)]
+    cases = {
+        "classify": Case(
+            {"classes": ["square", "disc"], "classify": {"dropout": 0.0}},
+            [Labels.of([seed % 2], ("square", "disc")) for seed in range(8)],
+            [_one((SIZE, SIZE), seed)[0] for seed in range(8)],
+            lambda target, certainty: (2 * target.astype("float32") - 1) * certainty,
+        ),
+        "detect": Case(
+            {"classes": ["square", "disc"], "detect": {"width": 16, "scale": 2.0}},
+            [truth for _, truth in boxed],
+            [image for image, _ in boxed],
+            _box_logits,
+            steps=250,
+        ),
+        "localize": Case(
+            {"classes": ["square", "disc"], "localize": {"width": 32, "dropout": 0.0}},
+            [_one((SIZE, SIZE), seed)[1] for seed in range(8)],
+            [_one((SIZE, SIZE), seed)[0] for seed in range(8)],
+            _location_logits,
+            steps=250,
+        ),
+        "segment": Case(
+            {
+                "classes": ["background", "square", "disc"],
+                "segment": {"channels": [32, 16, 16, 16]},
+            },
+            [truth for _, truth in drawn],
+            [image for image, _ in drawn],
+            lambda target, certainty: target.astype("float32") * certainty,
+        ),
+    }
+    return cases[task]
+
+
+def recipe(task: str, backbone: str = "tiny", size: int = SIZE) -> Recipe:
+    """A small recipe of a task, with as many levels as the backbone has."""
+    strides, document = BACKBONES[backbone].strides, {**case(task).document}
+    if task == "detect":
+        document["detect"] = {**document["detect"], "strides": list(strides[-3:])}
+    if task == "segment":
+        document["segment"] = {"channels": document["segment"]["channels"][: len(strides) - 1]}
+    if not BACKBONES[backbone].features:
+        document["classify"] = {**document["classify"], "top": "own"}
+    return parse_recipe({"task": task, "backbone": backbone, "size": size, **document})
+
+
+def one_for_each_backbone() -> list[tuple[str, str]]:
+    """Every backbone with one of the tasks that it has the maps for, in turns: all pairs would take
+    too long.
+    """
+    pairs = []
+    for number, (backbone, row) in enumerate(BACKBONES.items()):
+        fitting = [name for name, task in TASKS.items() if row.aligned or not task.aligned]
+        if not row.features:  # all that it has is its own classifier
+            fitting = ["classify"]
+        pairs.append((fitting[number % len(fitting)], backbone))
+    return pairs
+
+
+def targets(task: Task, truths: list) -> np.ndarray:
+    """The truths encoded as one batch; every image fills the canvas."""
+    return np.stack([task.encode(truth, Letterbox((SIZE, SIZE), (SIZE, SIZE))) for truth in truths])
+
+
+def same(task: Task, one: Answer, other: Answer) -> bool:
+    """Whether two answers say the same; where an answer is a set, in whatever order."""
+    records = [task.record(answer) for answer in (one, other)]
+    ordered = [
+        {k: sorted(v, key=json.dumps) if isinstance(v, list) else v for k, v in record.items()}
+        for record in records
+    ]
+    return ordered[0] == ordered[1]
+
+
+@pytest.fixture(params=list(TASKS))
+def task(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def test_every_task_has_a_case_and_its_table(task: str) -> None:
+    assert TASKS[task].name == task
+    assert case(task).truths, "add the task's case to `case`"
+
+
+@pytest.mark.parametrize("canvas", [(64, 64), (128, 128), (96, 160)])
+def test_decode_of_encode_is_the_truth_and_the_metric_calls_it_perfect(
+    task: str, canvas: tuple[int, int]
+) -> None:
+    its = recipe(task)
+    metric = its.task.metric(its.classes)
+    for truth, image in zip(case(task).truths, case(task).images, strict=True):
+        box = Letterbox(image.shape[:2], canvas)
+        again = its.task.decode(its.task.encode(truth, box).astype("float32"), box, its.classes)
+        metric.add(truth, again)
+        assert (
+            its.task.record(its.task.from_record(its.task.record(truth), its.classes)).keys()
+            == its.task.record(truth).keys()
+        )
+        if canvas == image.shape[:2]:
+            assert same(its.task, again, truth)
+    assert {number for number in metric.result().values() if not np.isnan(number)} == {1.0}
+
+
+def test_a_wrong_answer_is_not_perfect(task: str) -> None:
+    its, truths = recipe(task), case(task).truths
+    metric = its.task.metric(its.classes)
+    for truth, other in zip(truths, truths[1:] + truths[:1], strict=True):
+        metric.add(truth, other)
+    assert next(iter(metric.result().values())) < 0.9
+
+
+@pytest.mark.parametrize(("task", "backbone"), one_for_each_backbone())
+def test_output_has_the_shape_of_a_target(task: str, backbone: str) -> None:
+    its = recipe(task, backbone, max(SIZE, BACKBONES[backbone].least))
+    network = activated(build_network(its, its.canvas), its.task)
+    expected = its.task.output_shape(its.canvas, its.classes)
+    assert network.output_shape == (None, *expected)
+    assert targets(its.task, case(task).truths[:1]).shape[1:] == expected
+    assert network.output.dtype == "float32"
+
+
+@pytest.mark.parametrize("name", [name for name, row in BACKBONES.items() if not row.aligned])
+def test_a_task_that_needs_aligned_maps_names_the_backbones_that_have_them(
+    task: str, name: str
+) -> None:
+    if not TASKS[task].aligned:
+        assert recipe(task, name, 96).backbone == name
+        return
+    with pytest.raises(
+        ModelError, match=rf"{task} needs a backbone .*; {name} does not pad .* Choose one of tiny"
+    ):
+        recipe(task, name, 96)
+
+
+def test_the_loss_of_a_perfect_output_is_near_zero_and_the_least(task: str) -> None:
+    its = recipe(task)
+    target = targets(its.task, case(task).truths)
+    perfect = case(task).logits(target, 10.0)
+    least = ops.convert_to_numpy(its.task.loss(target, perfect))
+    assert least.shape == (len(target),)
+    assert least.dtype == np.float32
+    assert (abs(least) < 1e-3).all()
+    rng = np.random.default_rng(0)
+    for strength in (1, 10, 30, 100):
+        perturbed = perfect + rng.normal(0, strength, perfect.shape).astype("float32")
+        worse = ops.convert_to_numpy(its.task.loss(target, perturbed))
+        if target[0].size > 100:
+            assert (worse > least).all()
+        # of a few numbers, chance may make some more certain of what is right; never better than by
+        # what is lacking
+        else:
+            assert (worse >= least - 1e-6).all()
+            assert strength < 10 or worse.mean() > least.mean()
+
+
+def test_the_loss_is_finite_for_extreme_logits_in_bfloat16(task: str) -> None:
+    its = recipe(task)
+    target = targets(its.task, case(task).truths)
+    logits = ops.cast(case(task).logits(target, -3e4), "bfloat16")
+    assert np.isfinite(ops.convert_to_numpy(its.task.loss(target, logits))).all()
+
+
+@pytest.mark.parametrize(("task", "backbone"), EACH_FAMILY)
+def test_saved_weights_give_the_same_predictions(task: str, backbone: str, tmp_path) -> None:
+    its = recipe(task, backbone)
+    network, again = build_network(its, its.canvas), build_network(its, its.canvas)
+    save_weights(network, tmp_path / "weights.safetensors")
+    load_weights(again, tmp_path / "weights.safetensors")
+    images = np.stack(case(task).images).astype("float32")
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(network(images, training=False)),
+        ops.convert_to_numpy(again(images, training=False)),
+    )
+
+
+@pytest.mark.parametrize(("task", "backbone"), EACH_FAMILY)
+def test_every_parameter_receives_a_gradient(task: str, backbone: str) -> None:
+    its = recipe(task, backbone)
+    network = build_network(its, its.canvas)
+    target = targets(its.task, case(task).truths[:4])
+    images = np.stack(case(task).images[:4]).astype("float32")
+    before = {v.path: v.numpy() for v in network.trainable_variables}
+    network.compile(keras.optimizers.SGD(1.0), loss=its.task.loss)
+    network.train_on_batch(images, target)
+    still = [
+        v.path for v in network.trainable_variables if np.array_equal(before[v.path], v.numpy())
+    ]
+    dead = [
+        path for path in still if np.any(before[path])
+    ]  # a zero bias before a batch norm may stay zero
+    assert not dead
+    assert len(before) > len(backbone_of(network).trainable_variables)
+
+
+def test_eight_samples_are_overfitted(task: str) -> None:
+    keras.utils.set_random_seed(3)
+    its = recipe(task)
+    network = build_network(its, its.canvas)
+    network.compile(keras.optimizers.Adam(5e-3), loss=its.task.loss)
+    images, target = np.stack(case(task).images), targets(its.task, case(task).truths)
+    for _ in range(case(task).steps):
+        network.train_on_batch(images, target)
+    metric = its.task.metric(its.classes)
+    engine = KerasEngine(network, its.task, "f32", batch=8)
+    pairs = list(zip(case(task).truths, case(task).images, strict=True))
+    for truth, _, answer in predict(engine, its.task, its.classes, its.canvas, pairs):
+        metric.add(truth, answer)
+    assert next(iter(metric.result().values())) > 0.95
+
+
+def test_draw_gives_a_new_image_and_leaves_the_old_one(task: str) -> None:
+    its = recipe(task)
+    image, truth = case(task).images[0], case(task).truths[0]
+    before = image.copy()
+    drawn = its.task.draw(image, truth)
+    assert drawn.shape[2] == 3
+    assert drawn.shape[0] * image.shape[1] == drawn.shape[1] * image.shape[0]
+    assert (
+        drawn.shape[0] % image.shape[0] == 0
+    )  # a small image may be enlarged, so that words can be read
+    assert drawn.dtype == np.uint8
+    assert not np.array_equal(drawn, image)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_the_resolved_recipe_reads_as_itself(task: str, tmp_path) -> None:
+    from cvtasks.recipe.recipe import read_recipe
+
+    its = recipe(task)
+    its.save(tmp_path / "recipe.toml")
+    assert read_recipe(tmp_path / "recipe.toml") == its
+
+
+def test_tuning_gives_the_same_task_with_a_valid_recipe(task: str) -> None:
+    its = recipe(task)
+    metric = its.task.metric(its.classes)
+    assert its.task.tuned(metric) == its.task
+    for truth in case(task).truths:
+        metric.add(truth, truth)
+    replace(its, task=its.task.tuned(metric))

@@ -1,0 +1,175 @@
+"""Recipes: what is read, what is refused, and with which words."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from cvtasks.errors import ModelError
+from cvtasks.recipe.recipe import Data, Recipe, Train, parse_recipe, read_recipe
+
+SMALL = {"task": "segment", "backbone": "tiny", "size": 64, "classes": ["background", "cat"]}
+
+
+def test_defaults_are_filled_in() -> None:
+    its = parse_recipe(SMALL)
+    assert its.canvas == (64, 64)
+    assert its.data == Data()
+    assert its.train == Train()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sise": 64}, 'unknown key `sise`. Did you mean "size"'),
+        ({"train": {"epoch": 3}}, 'unknown key `train.epoch`. Did you mean "epochs"'),
+        ({"segment": {"chanels": [8]}}, 'unknown key `segment.chanels`. Did you mean "channels"'),
+        ({"detect": {}}, "unknown key `detect`"),
+        ({"task": "segmant"}, "got 'segmant'. Did you mean \"segment\""),
+        ({"task": 3}, "`task` must be one of"),
+        ({"backbone": "resnet51"}, 'unknown backbone "resnet51". Did you mean "resnet5'),
+        ({"size": 50}, "multiple of 32, the stride of tiny.*got 50. Try 32 or 64"),
+        ({"size": 64.0}, "`size` must be of type int; got 64.0"),
+        ({"size": True}, "`size` must be of type int; got True"),
+        ({"size": 40960}, "at most 4096"),
+        ({"classes": "cat"}, "`classes` must be of type"),
+        ({"classes": ["background", "cat", "cat"]}, "different names"),
+        ({"classes": ["background"]}, "2 to 255 classes, background first; got 1"),
+        ({"train": {"epochs": 0}}, "`train.epochs` must be 1 to 100000; got 0"),
+        (
+            {"train": {"learning_rate": "fast"}},
+            "`train.learning_rate` must be of type float; got 'fast'",
+        ),
+        (
+            {"train": {"learning_rate": float("nan")}},
+            "`train.learning_rate` must be of type float; got nan",
+        ),
+        ({"train": {"optimizer": "adam"}}, "must be one of adamw, sgd; got 'adam'"),
+        ({"train": {"freeze": [[0, 3]]}}, "stride one of"),
+        ({"train": {"freeze": [[0]]}}, "`train.freeze` must be of type"),
+        ({"train": 3}, r"`train` must be a table; got 3. Write it as \[train\]"),
+        ({"data": {"scale": [2.0, 1.0]}}, r"must be \(low, high\)"),
+        ({"data": {"crop": 100}}, "`data.crop` must be a multiple of 32"),
+        ({"data": {"others": "drop"}}, "must be one of background, void"),
+    ],
+)
+def test_mistakes_are_named(change: dict, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        parse_recipe({**SMALL, **change})
+
+
+@pytest.mark.parametrize("key", ["backbone", "size", "classes"])
+def test_what_is_needed_is_asked_for(key: str) -> None:
+    with pytest.raises(ModelError, match=f"needs `{key}`"):
+        parse_recipe({k: v for k, v in SMALL.items() if k != key})
+
+
+def test_overrides_are_toml_values_or_bare_words() -> None:
+    its = parse_recipe(
+        SMALL,
+        [
+            "train.epochs=3",
+            "train.learning_rate=1e-4",
+            "data.path=my data",
+            "train.freeze=[[0,32],[2,4]]",
+            "backbone=resnet18",
+        ],
+    )
+    assert its.train.epochs == 3
+    assert its.train.learning_rate == 1e-4
+    assert its.data.path == "my data"
+    assert its.train.freeze == ((0, 32), (2, 4))
+    assert its.backbone == "resnet18"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochs", "`key=value`"),
+        ("train.epoch=3", "unknown key `train.epoch`"),
+        ("size.x=3", "`size` is no table"),
+        ("a.b.c=3", "`key=value`"),
+    ],
+)
+def test_wrong_overrides_are_refused(override: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        parse_recipe(SMALL, [override])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        (
+            'quo"te'
+        ), (
+            "apo'strophe"
+        ), (
+            r"back\slash"
+        ), r"C:\new\table", "a b", "x # y", "a=b", "ü/日本", "2024", "true", "1e5", "2024-01-01",
+        "[a]", "", "line\nbreak = 1", "tab\t", "{}", "\\", "nan",
+    ],
+)  # fmt: skip
+def test_a_path_is_a_value_whatever_it_looks_like(path: str, tmp_path: Path) -> None:
+    changes = [("data.path", path), ("train.weights", path), ("classes", [path or "x", "y"])]
+    made = parse_recipe(SMALL, changes)
+    assert (made.data.path, made.train.weights, made.classes[0]) == (path, path, path or "x")
+    made.save(tmp_path / "recipe.toml")
+    assert read_recipe(tmp_path / "recipe.toml") == made
+    if "\n" not in path:  # a bare word of the command line; a line of TOML has no second one
+        assert parse_recipe(SMALL, [f"data.path={path}"]).data.path == path
+
+
+def test_words_in_quotes_are_read_as_toml_and_other_keys_as_ever() -> None:
+    assert parse_recipe(SMALL, ['data.path="a\\tb"', "data.train='2024'"]).data.path == "a\tb"
+    assert parse_recipe(SMALL, ["data.path=a\nb"]).data.path == "a\nb"
+    with pytest.raises(ModelError, match=r"`train\.epochs` must be of type int; got 'three'"):
+        parse_recipe(SMALL, ["train.epochs=three"])
+    with pytest.raises(ModelError, match=r"`train\.optimizer` must be one of .*; got '3'"):
+        parse_recipe(SMALL, ["train.optimizer=3"])
+
+
+def test_a_name_that_is_no_utf_8_is_refused_and_not_a_fault() -> None:
+    with pytest.raises(
+        ModelError, match=r"a recipe is text in UTF-8, also its paths; got 'a\\udcff'"
+    ):
+        parse_recipe(SMALL, [("data.path", "a\udcff")])
+    with pytest.raises(ModelError, match="a recipe is text in UTF-8"):
+        parse_recipe(SMALL, [("data.train", "a\udcff")])
+
+
+def test_overrides_leave_the_document_alone() -> None:
+    document = {**SMALL, "train": {"epochs": 5}}
+    parse_recipe(document, ["train.epochs=3"])
+    assert document["train"] == {"epochs": 5}
+
+
+def test_every_field_survives_the_file(tmp_path: Path) -> None:
+    its = parse_recipe(
+        {
+            **SMALL,
+            "segment": {"channels": [8, 8], "class_weights": [1.0, 2.0]},
+            "data": {"path": 'a "quoted" \\ päth', "scale": [0.7, 1.2]},
+            "train": {"freeze": [[0, 32]], "weights": "imagenet"},
+            "files": {"weights.safetensors": "0" * 64},
+        }
+    )
+    its.save(tmp_path / "recipe.toml")
+    again = read_recipe(tmp_path / "recipe.toml")
+    for field in dataclasses.fields(Recipe):
+        assert getattr(again, field.name) == getattr(its, field.name), field.name
+
+
+@pytest.mark.parametrize("content", [b"task = ", b"\xff\xfe", b"a = [" + b"[" * 100_000])
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"TOML file in UTF-8; .*recipe\.toml"):
+        read_recipe(path)
+
+
+def test_a_missing_or_giant_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_recipe(tmp_path / "no.toml")
+    (tmp_path / "big.toml").write_bytes(b"#" * 1_000_001)
+    with pytest.raises(ModelError, match="at most 1 MB"):
+        read_recipe(tmp_path / "big.toml")
