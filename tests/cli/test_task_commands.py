@@ -108,7 +108,7 @@ def test_wrong_wishes_are_named(task: str, inputs: Path, cli, tmp_path: Path) ->
     photo, other = inputs / "a.png", next(name for name in TASKS if name != task)
     for arguments, expected, sentence in (
         (["--classes", "cta"], 4, 'Did you mean "cat"'),
-        (["--save", "pictrue"], 2, 'Did you mean "image"'),
+        (["--save", "imgae"], 2, 'Did you mean "image"'),
         (["--model", default_model(other)], 4, f"{task} needs a model of this task"),
         (["--model", default_model(task)[:-1]], 4, f'Did you mean "{default_model(task)}"'),
         (["--engine", "openvino", "--device", "gpu"], 2, "runs on the CPU"),

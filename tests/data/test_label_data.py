@@ -187,8 +187,7 @@ def test_the_format_is_recognised_and_gives_what_was_written(written):
 
 def test_truths_and_problems_decode_no_image(written, monkeypatch):
     _, root, shown = written
-    for module in ("labels", "detection", "source"):
-        monkeypatch.setattr(f"cvtasks.data.{module}.read_image", None)
+    monkeypatch.setattr("cvtasks.data.formats.bases.read_image", None)
     source = open_source(str(root), "train", Labels)
     assert [len(source.truth(index).shown) for index in range(len(source))] == [
         len(one) for one in shown
@@ -501,7 +500,7 @@ def test_csv_classes_are_of_all_splits_or_as_listed(tmp_path):
     ("text", "message"),
     [
         ("", "must have the header"),
-        ("image,label\n0.png,ant\n", "must have the header .* has 'image,label'"),
+        ("file,label\n0.png,ant\n", "must have the header .* has 'file,label'"),
         ("image,label,weight\n0.png,ant,1\n", "must have the header"),
         ("image,label\n", "needs at least one image"),
         ("image,label\n0.png,\n", "needs at least one class"),

@@ -643,7 +643,7 @@ ON_JAX = """
 import json, sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
-from tests.test_features import SOBEL, SIDE, edges, planted
+from tests.insight.test_features import SOBEL, SIDE, edges, planted
 import keras
 from cvtasks.insight.units.ascent import Ascent
 from cvtasks.insight.units.class_images import unit_images
