@@ -4,12 +4,12 @@ where the data have no split for it.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from cvtasks.answers import Answer, Boxes, Mask
+from cvtasks.answers import Answer
 from cvtasks.data.source import Source
 from cvtasks.errors import DataError
 from cvtasks.files.writing import write_text
@@ -94,13 +94,7 @@ def split_by_names(source: Source, path: Path) -> tuple[list[int], list[int], in
 
 def _shown(truth: Answer) -> frozenset[int]:
     """The classes that a truth counts as present."""
-    if isinstance(truth, Mask):
-        found: Iterable[int] = (np.flatnonzero(truth.counts()[1:]) + 1).tolist()
-    elif isinstance(truth, Boxes):
-        found = truth.labels[truth.counted].tolist()
-    else:
-        found = truth.shown.tolist()
-    return frozenset(found) or frozenset({_NOTHING})
+    return frozenset(truth.present().tolist()) or frozenset({_NOTHING})
 
 
 def _copies(source: Source) -> list[bytes]:

@@ -8,9 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import open_source, readable, split_of, splits_of
-from cvtasks.data.checking.statistics import shows_nothing
 from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among
@@ -114,14 +112,14 @@ def open_sources(
     learned = _checked(recipe, data.train, say)
     others = [name for name in learned.data if name not in recipe.classes]
     if others:
-        fate = "play no part" if recipe.task.answer is Labels else f"become {data.others}"
+        fate = f"become {data.others}" if recipe.task.answer.keeps_others else "play no part"
         say(f"data: {len(others)} classes that the recipe does not name {fate}")
     validate = None if data.held_out else _checked(recipe, data.validate, say, lacking=True).source
     with readable(data.path):
         apart = _apart(recipe, learned.source, validate, say) if validate else None
         sources = apart or _divided(recipe, learned.source, say, folder)
     train = sources.train
-    if all(shows_nothing(train.truth(index)) for index in range(len(train))):
+    if all(train.truth(index).empty for index in range(len(train))):
         raise DataError(
             "training needs at least one image that shows one of the classes "
             f"{', '.join(recipe.classes)}; {len(train)} images "
@@ -148,7 +146,7 @@ def _check_judges(recipe: Recipe, validate: Source, say: Say) -> None:
             "Name another split in "
             "`data.validate`, or check the recipe's `classes`."
         )
-    if all(shows_nothing(validate.truth(index)) for index in range(len(validate))):
+    if all(validate.truth(index).empty for index in range(len(validate))):
         say(
             f"data: no image of {which} shows one of the classes {', '.join(recipe.classes)}: no "
             "score can tell a good epoch from a "
@@ -157,17 +155,14 @@ def _check_judges(recipe: Recipe, validate: Source, say: Say) -> None:
 
 
 def _unseen(source: Source) -> list[str]:
-    """The classes that no truth counts as present; none where truths are masks, which would all
+    """The classes that no truth counts as present; none where truths are images, which would all
     have to be read again.
     """
-    if source.kind is Mask:
+    if source.truth_files:
         return []
     truths = (source.truth(index) for index in range(len(source)))
-    seen: set[str] = set()
-    for truth in truths:
-        if not isinstance(truth, Mask):
-            seen.update((truth.take(truth.counted) if isinstance(truth, Boxes) else truth).names)
-    return [name for name in source.classes if name not in seen]
+    seen = {label for truth in truths for label in truth.present().tolist()}
+    return [name for label, name in enumerate(source.classes) if label not in seen]
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-import numpy as np
-
-from cvtasks.answers import Answer, Boxes, Labels, Mask, Sample
+from cvtasks.answers import Answer, Sample
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError, UsageError, did_you_mean
 from cvtasks.recipe.recipe import Recipe
@@ -39,7 +37,7 @@ def shared(source: Source, classes: tuple[str, ...]) -> Shared:
         DataError: none of the model's classes is one of the data's.
     """
     both = tuple(name for name in classes if name in source.classes)
-    things = both[1:] if source.kind is Mask and both[:1] == classes[:1] else both
+    things = both[1:] if source.kind.background and both[:1] == classes[:1] else both
     if not things:
         raise DataError(
             "a model is measured on classes that it shares with the data; it has "
@@ -76,7 +74,7 @@ def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> 
                     f'a class of the data becomes one of the model\'s; "{theirs}" is given two. '
                     "Leave one out."
                 )
-    ground = source.classes[0] if source.kind is Mask else ""
+    ground = source.classes[0] if source.kind.background else ""
     if ground and ground not in (*found, *classes) and classes[0] not in source.classes:
         found[ground] = classes[
             0
@@ -84,29 +82,8 @@ def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> 
     return found
 
 
-def renamed(answer: Answer, names: Mapping[str, str]) -> Answer:
-    """The answer with its classes called as `names` says, those that it does not name as they were;
-    several may become one.
-    """
-    if not names:
-        return answer
-    called = [names.get(name, name) for name in answer.classes]
-    classes = tuple(dict.fromkeys(called))
-    place = np.array([classes.index(name) for name in called], np.int64)
-    if isinstance(answer, Boxes):
-        return replace(answer, labels=place[answer.labels], classes=classes)
-    if isinstance(answer, Mask):
-        ids = np.arange(256, dtype=np.uint8)
-        ids[: len(place)] = place
-        return Mask(ids[answer.ids], classes)
-    scores, difficult = np.zeros(len(classes), np.float32), np.zeros(len(classes), bool)
-    np.maximum.at(scores, place, np.where(answer.difficult, 0, answer.scores).astype(np.float32))
-    difficult[place[answer.difficult]] = True
-    return Labels(scores, difficult & (scores == 0), classes)
-
-
 class Renamed(Source):
-    """A source whose classes are called otherwise (`renamed`)."""
+    """A source whose classes are called otherwise (`Answer.renamed`)."""
 
     def __init__(self, source: Source, names: Mapping[str, str]) -> None:
         self.format, self.layout, self.kind, self.split = (
@@ -133,7 +110,7 @@ class Renamed(Source):
 
     def __getitem__(self, index: int) -> Sample[Answer]:
         sample = self._source[index]
-        return replace(sample, truth=renamed(sample.truth, self._names))
+        return replace(sample, truth=sample.truth.renamed(self._names))
 
     def name(self, index: int) -> str:
         """The wrapped source's."""
@@ -141,7 +118,7 @@ class Renamed(Source):
 
     def truth(self, index: int) -> Answer:
         """The truth of one sample, with these names."""
-        return renamed(self._source.truth(index), self._names)
+        return self._source.truth(index).renamed(self._names)
 
     def faults(self, index: int) -> list[CVTasksError]:
         """The wrapped source's."""
@@ -162,7 +139,7 @@ def differences(both: Shared, recipe: Recipe) -> list[str]:
             f"{_some(both.model)}{also}"
         )
     if both.data:
-        fate = "play no part" if recipe.task.answer is Labels else f"become {recipe.data.others}"
+        fate = f"become {recipe.data.others}" if recipe.task.answer.keeps_others else "play no part"
         said.append(f"classes that the model does not have {fate}: {_some(both.data)}")
     return said
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from cvtasks.answers import Answer, Mask, Sample
+from cvtasks.answers import Answer, Sample
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError, did_you_mean
 from cvtasks.media.images import image_size
@@ -161,7 +161,7 @@ class Remapped(Source):
     def __init__(
         self, source: Source, classes: tuple[str, ...], others: str, *, lacking: bool = False
     ) -> None:
-        things = classes[1:] if source.kind is Mask else classes
+        things = classes[1:] if source.kind.background else classes
         for name in () if lacking and set(things) & set(source.classes) else classes:
             if name not in source.classes:
                 raise DataError(

@@ -4,16 +4,16 @@ text files.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cvtasks.answers import Answer, Boxes, Mask
+from cvtasks.answers import Boxes
 from cvtasks.data import Source
-from cvtasks.data.shared_classes import NONE, renamed
+from cvtasks.data.shared_classes import NONE
 from cvtasks.errors import DataError
 from cvtasks.evaluation.predicted_boxes import (
     COMP4,
@@ -84,8 +84,8 @@ def _records(
                 over="ignore", invalid="ignore"
             ):  # what is too large becomes infinite, and is refused
                 answer = task.from_record(record, known)
-                answer = renamed(answer, names)
-                passed.update(name for name in _names_in(answer) if name not in classes)
+                answer = answer.renamed(names)
+                passed.update(name for name in answer.names if name not in classes)
                 entry = Entry(record["source"], place, answer.with_classes(classes))
         except (
             ArithmeticError,
@@ -102,11 +102,6 @@ def _records(
             ) from error
         entries.setdefault(stem, []).append(entry)
     return Saved(path, "JSON lines", passed_over(passed), entries, plain, complete=True)
-
-
-def _names_in(answer: Answer) -> Iterable[str]:
-    """The name of each thing in an answer; of a mask, each class once."""
-    return answer.shares() if isinstance(answer, Mask) else answer.names
 
 
 def _whole_json(path: Path) -> Any:

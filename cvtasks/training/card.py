@@ -6,7 +6,6 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvtasks.answers import Labels
 from cvtasks.data.held_out import NAMES
 from cvtasks.data.opening import title as place
 from cvtasks.evaluation.evaluate import score_text
@@ -53,9 +52,9 @@ def write_card(
         else "random weights"
     )
     others = (
-        ""
-        if recipe.task.answer is Labels
-        else f"; classes that are not named above count as {recipe.data.others}"
+        f"; classes that are not named above count as {recipe.data.others}"
+        if recipe.task.answer.keeps_others
+        else ""
     )
     measured = code(place(scores["data"], scores["split"]))
     if recipe.data.held_out:

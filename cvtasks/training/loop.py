@@ -12,7 +12,6 @@ import keras
 import numpy as np
 
 from cvtasks.data import Source
-from cvtasks.data.checking.statistics import shows_nothing
 from cvtasks.data.loading.augment import Augment
 from cvtasks.data.loading.batches import Batches
 from cvtasks.engines.keras_engine import KerasEngine
@@ -144,7 +143,7 @@ def train(
     batches = Batches(
         train_source, prepare, batch=how.batch, seed=how.seed, workers=recipe.data.workers
     )
-    judged = not all(shows_nothing(validation.truth(index)) for index in range(len(validation)))
+    judged = not all(validation.truth(index).empty for index in range(len(validation)))
     engine = KerasEngine(averaged, recipe.task, how.precision, batch=min(8, len(validation)))
     with stop_asked() as stop:
         stage, average = _restore(checkpoint, network, averaged, recipe, progress)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import VOID, Answer, Boxes, Labels, Mask, Sample
+from cvtasks.answers.boxes import SMALLEST, THINNEST
 from cvtasks.data.loading.augment import Augment
 from cvtasks.data.loading.mixing import mixup
-from cvtasks.data.loading.warp import SMALLEST, THINNEST, Warp, draw_warp
+from cvtasks.data.loading.warp import Warp, draw_warp
 from cvtasks.errors import ModelError
 from cvtasks.geometry.boxes import areas, clip
 from cvtasks.geometry.letterbox import GREY, Letterbox
@@ -184,7 +185,7 @@ def shifted(
     truth: Boxes, x: int, y: int, visible: float = 0.25, window: tuple[int, int] = (100, 100)
 ) -> Boxes:
     """The boxes after the image was moved by (x, y) and nothing else."""
-    return Warp(truth.size, truth.size, False, np.eye(2), (x, y), window).boxes(truth, visible)
+    return truth.warp(Warp(truth.size, truth.size, False, np.eye(2), (x, y), window), visible)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +236,7 @@ def test_difficult_and_crowd_stay_so_and_never_become_objects() -> None:
 
 def test_the_area_of_an_outline_grows_as_its_box_does() -> None:
     truth = Boxes.of([[10, 10, 30, 50]], [0], CLASSES, (60, 60), areas=[123.0])
-    moved = Warp((60, 60), (120, 180), True, np.eye(2), (0, 0), (120, 180)).boxes(truth, 0.25)
+    moved = truth.warp(Warp((60, 60), (120, 180), True, np.eye(2), (0, 0), (120, 180)), 0.25)
     assert moved.areas.tolist() == pytest.approx([123.0 * 6])
     assert moved.xyxy.tolist() == [[90, 20, 150, 100]]
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import open_source
-from cvtasks.data.shared_classes import Renamed, read_map, renamed, shared
+from cvtasks.data.shared_classes import Renamed, read_map, shared
 from cvtasks.errors import DataError, UsageError
 from cvtasks.geometry.rle import encode_rle
 from cvtasks.recipe.recipe import parse_recipe
@@ -252,16 +252,16 @@ def test_pixels_of_other_classes_are_background_or_void(
 
 def test_renaming_merges_labels_masks_and_boxes() -> None:
     names = {"b": "a", "c": "z"}
-    mask = renamed(Mask(np.array([[0, 1, 2, 255]], np.uint8), ("a", "b", "c")), names)
+    mask = Mask(np.array([[0, 1, 2, 255]], np.uint8), ("a", "b", "c")).renamed(names)
     assert (mask.ids.tolist(), mask.classes) == ([[0, 0, 1, 255]], ("a", "z"))
     one = Labels.of([1], ("a", "b", "c"), difficult=[0, 2])
-    assert (renamed(one, names).scores.tolist(), renamed(one, names).difficult.tolist()) == (
+    assert (one.renamed(names).scores.tolist(), one.renamed(names).difficult.tolist()) == (
         [1, 0],
         [False, True],
     )
-    both = renamed(Boxes.of([[0, 0, 1, 1]] * 3, [0, 1, 2], ("a", "b", "c"), (9, 9)), names)
+    both = Boxes.of([[0, 0, 1, 1]] * 3, [0, 1, 2], ("a", "b", "c"), (9, 9)).renamed(names)
     assert (both.labels.tolist(), both.classes) == ([0, 0, 1], ("a", "z"))
-    assert renamed(one, {}) is one
+    assert one.renamed({}) is one
 
 
 def test_wrapped_data_stay_what_they_are(planes: Path) -> None:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cvtasks.answers import VOID, Boxes, Mask, Sample
+from cvtasks.answers.boxes import SMALLEST
 from cvtasks.data import open_source
 from cvtasks.data.checking.convert import FORMATS, convert
 from cvtasks.data.loading.augment import Augment
-from cvtasks.data.loading.warp import SMALLEST, Warp, draw_warp
+from cvtasks.data.loading.warp import Warp, draw_warp
 from cvtasks.formats.coco import coco_boxes, coco_document, parse_coco
 from cvtasks.formats.voc import parse_voc, voc_xml
 from cvtasks.formats.yolo import parse_yolo, yolo_text
@@ -261,7 +262,7 @@ def test_a_mixture_of_mosaics_has_the_objects_of_both(
 def test_a_point_goes_where_the_matrix_says(seed: int, data: Data, size: tuple[int, int]) -> None:
     warp = draw_warp(np.random.default_rng(seed), data, SIDE, size, (SIDE, SIDE))
     box = np.array([[size[1] / 4, size[0] / 4, size[1] / 2, size[0] / 2]])
-    moved = warp.boxes(Boxes.of(box, [0], CLASSES, size), 0.0)
+    moved = Boxes.of(box, [0], CLASSES, size).warp(warp, 0.0)
     assume(len(moved) and (moved.xyxy > 0).all() and (moved.xyxy < SIDE).all())  # uncut
     centre = warp.matrix @ [*(box[0, :2] + box[0, 2:]) / 2, 1]
     np.testing.assert_allclose((moved.xyxy[0, :2] + moved.xyxy[0, 2:]) / 2, centre, atol=1e-3)
@@ -607,8 +608,8 @@ def test_other_classes_and_back_are_the_same(boxes: Boxes) -> None:
 @given(some_boxes(size=None), st.booleans())
 def test_a_map_that_changes_nothing_changes_no_box(boxes: Boxes, mirrored: bool) -> None:
     warp = Warp(boxes.size, boxes.size, mirrored, np.eye(2), (0, 0), boxes.size)
-    moved = warp.boxes(frozen(boxes), 0.0)
-    moved = warp.boxes(moved, 0.0) if mirrored else moved
+    moved = frozen(boxes).warp(warp, 0.0)
+    moved = moved.warp(warp, 0.0) if mirrored else moved
     large = areas(boxes.xyxy) >= SMALLEST + 1e-3
     kept = moved.take(areas(moved.xyxy) >= SMALLEST + 1e-3)
     same(kept, boxes.take(large))

@@ -4,14 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from cvtasks.answers import Answer, Boxes, Labels, Mask
+from cvtasks.answers import Answer
 from cvtasks.data import open_source
 from cvtasks.data.checking.duplicates import Look, look_at, twins
-from cvtasks.data.checking.statistics import shows_nothing
 from cvtasks.data.source import VALIDATION, Source
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.reading import MISNAMED, RESIZED, TWICE, UPRIGHT, ZERO_BASED, readable
@@ -162,7 +161,8 @@ def _findings(
     if source.taken_for:
         yield Finding("note", "classes not listed", "", source.taken_for)
     yield from _alike(source.classes)
-    yield from _balance(truths, source.classes)
+    if truths:
+        yield from _balance(source.kind.statistics(truths, source.classes))
 
 
 def _others(path: str, split: str, kind: type[Answer]) -> tuple[dict[str, Source], list[Finding]]:
@@ -264,37 +264,9 @@ def _suspicions(look: Look) -> Iterator[Finding]:
 
 def _odd(truth: Answer, name: str) -> Iterator[Finding]:
     """What is odd about a truth that can be used."""
-    if isinstance(truth, Boxes):
-        thin = int(((truth.xyxy[:, 2:] - truth.xyxy[:, :2]).min(axis=1, initial=9) <= 1).sum())
-        if thin:
-            yield Finding(
-                "warning",
-                "one pixel",
-                name,
-                "a box has more than a pixel in each direction; some here do not.",
-                thin,
-            )
-        for rule, count in (("difficult", truth.difficult.sum()), ("crowd", truth.crowd.sum())):
-            if count:
-                yield Finding(
-                    "note",
-                    rule,
-                    name,
-                    f"objects marked {rule}: neither to be found nor counted against.",
-                    int(count),
-                )
-    if (
-        isinstance(truth, Mask)
-        and shows_nothing(truth)
-        and (truth.ids == 255).mean() > 0.02
-        and not (truth.ids == 0).all()
-    ):
-        reason = (
-            "255 means void; this mask holds 0 and 255 alone. Write 1 for the object if it is a "
-            "mask of two classes."
-        )
-        yield Finding("warning", "binary mask", name, reason)
-    if shows_nothing(truth):
+    for odd in truth.oddities():
+        yield Finding("warning" if odd.mistake else "note", odd.rule, name, odd.reason, odd.count)
+    if truth.empty:
         yield Finding(
             "note", "empty", name, "nothing is to be found in it; it teaches what is background."
         )
@@ -315,22 +287,15 @@ def _alike(classes: tuple[str, ...]) -> Iterator[Finding]:
         plain.setdefault(key, name)
 
 
-def _balance(truths: list[Answer], classes: tuple[str, ...]) -> Iterator[Finding]:
-    """How often each class comes."""
-    counts = np.zeros(len(classes), np.int64)
-    for truth in truths:
-        if isinstance(truth, Boxes):
-            counts += np.bincount(truth.labels, minlength=len(classes))
-        elif isinstance(truth, Labels):
-            counts[truth.shown] += 1
-        else:
-            counts += truth.counts() > 0
-    for name, count in zip(classes, counts.tolist(), strict=True):
-        if not count and truths:
-            yield Finding(
-                "note", "class without truth", "", f'no sample that can be used shows "{name}".'
-            )
-    shown = [(count, name) for name, count in zip(classes, counts.tolist(), strict=True) if count]
+def _balance(rows: list[dict[str, Any]]) -> Iterator[Finding]:
+    """How often each class comes, by the `statistics` of truths."""
+    counts = {row["class"]: row.get("objects", row["images"]) for row in rows}
+    yield from (
+        Finding("note", "class without truth", "", f'no sample that can be used shows "{name}".')
+        for name, count in counts.items()
+        if not count
+    )
+    shown = [(count, name) for name, count in counts.items() if count]
     if shown and max(shown)[0] > 10 * min(shown)[0]:
         (most, common), (least, rare) = max(shown), min(shown)
         yield Finding(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cvtasks.answers import Answer, Boxes
+from cvtasks.answers import Answer
 from cvtasks.data.checking.statistics import statistics
 from cvtasks.data.loading.augment import Augment
 from cvtasks.data.source import Source
@@ -41,13 +41,9 @@ def sheets(source: Source, draw: Draw) -> dict[str, np.ndarray]:
         "classes.png": count_bars({row["class"]: row[what] for row in rows}, what),
     }
     step = -(-len(source) // _MOST_SIZES)
-    truths = [source.truth(index) for index in range(0, len(source), step)]
-    boxes = [truth for truth in truths if isinstance(truth, Boxes)]
-    if boxes:
-        sides = [
-            np.sqrt(np.prod(one.xyxy[:, 2:] - one.xyxy[:, :2], axis=1) / np.prod(one.size))
-            for one in boxes
-        ]
+    every = (source.truth(index).sides() for index in range(0, len(source), step))
+    sides = [one for one in every if one is not None]
+    if sides:
         found["sizes.png"] = histogram(
             np.concatenate(sides), "side of a box: root of its share of the image", "objects"
         )
@@ -78,9 +74,6 @@ def batch_sheet(source: Source, recipe: Recipe) -> np.ndarray:
 
 def _said(truth: Answer) -> str:
     """The names of what a truth has, once each."""
-    names = (
-        [name for name in truth.shares() if name != truth.classes[0]]
-        if hasattr(truth, "shares")
-        else truth.names
-    )
+    ground = truth.classes[:1] if truth.background else ()
+    names = [name for name in truth.names if name not in ground]
     return ", ".join(dict.fromkeys(names)) or "nothing"

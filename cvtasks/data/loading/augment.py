@@ -4,11 +4,12 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
-from cvtasks.answers import Boxes, Labels, Mask, Sample
+from cvtasks.answers import Sample
 from cvtasks.data.loading.mixing import blended, cutmix, mixup, mosaic
 from cvtasks.data.loading.warp import Warp, draw_warp
 from cvtasks.recipe.recipe import Data
@@ -68,62 +69,48 @@ class Augment:
         sample = source[index]
         rng = np.random.default_rng([self._seed, epoch, index])
         seen = self._seen(np.random.default_rng([self._seed, epoch, index, _COLOURS]))
-        if isinstance(sample.truth, Mask):
-            warp = draw_warp(rng, self._data, size, sample.truth.size, (crop, crop))
-            return replace(sample, image=seen(warp, sample.image), truth=warp.mask(sample.truth))
-        vary = self._labelled if isinstance(sample.truth, Labels) else self._boxed
-        return vary(source, sample, rng, seen, epoch < self._open, crop, size)
 
-    def _labelled(
-        self,
-        source: Samples,
-        sample: Sample[Labels],
-        rng: np.random.Generator,
-        seen: Seen,
-        mixes: bool,
-        crop: int,
-        size: int,
-    ) -> Sample[Labels]:
-        data = self._data
+        def fit(sample: Sample, window: tuple[int, int] = (crop, crop), side: int = size) -> Sample:
+            warp = draw_warp(rng, self._data, side, sample.image.shape[:2], window)
+            truth = sample.truth.warp(warp, self._data.visible)
+            return replace(sample, image=seen(warp, sample.image), truth=truth)
 
-        def fit(sample: Sample[Labels]) -> Sample[Labels]:
-            warp = draw_warp(rng, data, size, sample.image.shape[:2], (crop, crop))
-            return replace(sample, image=seen(warp, sample.image))
+        if epoch >= self._open or not sample.truth.mixing:
+            return fit(sample)
+        if sample.truth.mixing == "shares":
+            return self._shared(source, sample, rng, fit)
+        return self._joined(source, sample, rng, fit, crop, size)
 
+    def _shared(
+        self, source: Samples, sample: Sample, rng: np.random.Generator, fit: Callable[..., Sample]
+    ) -> Sample:
+        """A sample, or a mixture of two, by the shares of their pixels."""
         varied = fit(sample)
-        for probability, mix in ((data.mixup, blended), (data.cutmix, cutmix)):
-            if probability and mixes and rng.random() < probability:
+        for probability, mix in ((self._data.mixup, blended), (self._data.cutmix, cutmix)):
+            if probability and rng.random() < probability:
                 return mix(rng, varied, fit(source[int(rng.integers(len(source)))]))
         return varied
 
-    def _boxed(
+    def _joined(
         self,
         source: Samples,
-        sample: Sample[Boxes],
+        sample: Sample,
         rng: np.random.Generator,
-        seen: Seen,
-        joins: bool,
+        fit: Callable[..., Sample],
         crop: int,
         size: int,
-    ) -> Sample[Boxes]:
-        data = self._data
+    ) -> Sample:
+        """A sample, or a mosaic of four, or a mixture of two mosaics, with the objects of all."""
+        if rng.random() >= self._data.mosaic:
+            return fit(sample)
+        small = partial(fit, side=round(_SHRINK * size))
 
-        def fit(
-            sample: Sample[Boxes], window: tuple[int, int], side: int = round(_SHRINK * size)
-        ) -> Sample[Boxes]:
-            warp = draw_warp(rng, data, side, sample.truth.size, window)
-            return replace(
-                sample, image=seen(warp, sample.image), truth=warp.boxes(sample.truth, data.visible)
-            )
-
-        def joined(first: Sample[Boxes]) -> Sample[Boxes]:
+        def joined(first: Sample) -> Sample:
             others = [source[int(other)] for other in rng.integers(len(source), size=3)]
-            return mosaic(rng, [first, *others], crop, fit)
+            return mosaic(rng, [first, *others], crop, small)
 
-        if not joins or rng.random() >= data.mosaic:
-            return fit(sample, (crop, crop), size)
         whole = joined(sample)
-        if rng.random() < data.mixup:
+        if rng.random() < self._data.mixup:
             whole = mixup(rng, whole, joined(source[int(rng.integers(len(source)))]))
         return whole
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -48,12 +47,8 @@ def cutmix(
 def _sample(
     image: np.ndarray, share: float, first: Sample[Labels], second: Sample[Labels]
 ) -> Sample[Labels]:
-    """One sample of two, `share` of it from the first; what is difficult in one of them is so in
-    both.
-    """
-    one, other = first.truth, second.truth
-    scores = np.clip(share * one.scores + (1 - share) * other.scores, 0, 1).astype(np.float32)
-    truth = Labels(scores, one.difficult | other.difficult, one.classes)
+    """One sample of two, `share` of it from the first."""
+    truth = first.truth.mixed(second.truth, share)
     return replace(first, image=image, truth=truth, name=f"{first.name} + {second.name}")
 
 
@@ -83,9 +78,8 @@ def mosaic(
     image = np.empty((crop, crop, 3), np.uint8)
     for (left, top), (height, width), part in zip(corners, windows, fitted, strict=True):
         image[top : top + height, left : left + width] = part.image
-    return Sample(
-        image, _joined([part.truth for part in fitted], corners, (crop, crop)), _names(fitted)
-    )
+    whole, *others = (part.truth for part in fitted)
+    return Sample(image, whole.joined(others, corners, (crop, crop)), _names(fitted))
 
 
 def mixup(rng: np.random.Generator, first: Sample[Boxes], second: Sample[Boxes]) -> Sample[Boxes]:
@@ -97,23 +91,8 @@ def mixup(rng: np.random.Generator, first: Sample[Boxes], second: Sample[Boxes])
     """
     share = float(rng.beta(_EVEN, _EVEN))
     image = cv2.addWeighted(first.image, share, second.image, 1 - share, 0)
-    truth = _joined([first.truth, second.truth], ((0, 0), (0, 0)), first.truth.size)
+    truth = first.truth.joined([second.truth], ((0, 0), (0, 0)), first.truth.size)
     return Sample(image, truth, _names([first, second]))
-
-
-def _joined(
-    parts: Sequence[Boxes], corners: Sequence[tuple[int, int]], size: tuple[int, int]
-) -> Boxes:
-    """All boxes in one image of `size`, each moved by its (x, y) corner."""
-    moved = [
-        part.xyxy + np.array(corner * 2, np.float32)
-        for part, corner in zip(parts, corners, strict=True)
-    ]
-    rest: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("labels", "scores", "difficult", "crowd", "areas")
-    }
-    return replace(parts[0], xyxy=np.concatenate(moved), size=size, **rest)
 
 
 def _names(samples: Sequence[Sample[Boxes]]) -> str:

@@ -1,22 +1,14 @@
-"""An image and its truth under one affine map into a window, with honest boxes where the window
-cuts objects.
-"""
+"""An image under an affine map into a window; its truth follows by `Answer.warp`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from cvtasks.answers import VOID, Boxes, Mask
-from cvtasks.geometry.boxes import areas, clip
+from cvtasks.answers import VOID
 from cvtasks.geometry.letterbox import GREY, scaled, scaled_ids
 from cvtasks.recipe.recipe import Data
-
-THINNEST = 2.0
-"""Pixels of the window; an object that is thinner there cannot be learned."""
-SMALLEST = 4.0
-"""Square pixels of the window; of an object with less than that nothing remains."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,19 +69,17 @@ class Warp:
             else inside
         )
 
-    def mask(self, truth: Mask) -> Mask:
-        """The ids that show in the window, void around them; no id is invented (nearest pixel)."""
-        ids = scaled_ids(truth.ids, self.scaled)
+    def ids(self, ids: np.ndarray) -> np.ndarray:
+        """(h, w) uint8 → the ids that show in the window (H, W), void around them; none is invented
+        (nearest pixel).
+        """
+        ids = scaled_ids(ids, self.scaled)
         if self.mirrored:
             ids = cv2.flip(ids, 1)
         if self._turns:
-            return replace(
-                truth, ids=self._turned(ids, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, VOID)
-            )
+            return self._turned(ids, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT, VOID)
         inside, rest = self._cut(ids)
-        return replace(
-            truth, ids=cv2.copyMakeBorder(inside, *rest, cv2.BORDER_CONSTANT, value=VOID)
-        )
+        return cv2.copyMakeBorder(inside, *rest, cv2.BORDER_CONSTANT, value=VOID)
 
     def _cut(self, array: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
         """What the window shows of (h, w, ...), and how much of the window is above, below, left
@@ -119,39 +109,6 @@ class Warp:
         return cv2.warpAffine(
             array, matrix, self.window[::-1], flags=flags, borderMode=border, borderValue=fill
         )
-
-    def boxes(self, truth: Boxes, visible: float) -> Boxes:
-        """The objects that show in the window, with boxes around what shows of them.
-
-        A remnant, of which less than `visible` (a share of its box) shows or which is thinner than
-        `THINNEST`, is neither an object nor background: it becomes difficult. It goes where less
-        than `SMALLEST` of it is left.
-
-        A turned box is the one around the turned *ellipse* that fits the box: the box around turned
-        corners is too large for all but rectangular objects (Kalra et al., "Towards Rotation
-        Invariance in Object Detection", 2021). Keep angles small. An object's area grows by the
-        map's determinant and shrinks by what is cut off.
-        """
-        matrix = self.matrix
-        linear = matrix[:, :2]
-        edges = clip(truth.xyxy.astype(np.float64), truth.size)
-        middle = (edges[:, :2] + edges[:, 2:]) / 2 @ linear.T + matrix[:, 2]
-        half = np.sqrt(((edges[:, 2:] - edges[:, :2]) / 2) ** 2 @ (linear**2).T)
-        whole = np.concatenate([middle - half, middle + half], axis=1)
-        shown = clip(whole, self.window)
-        left = areas(shown)
-        share = left / np.maximum(areas(whole), np.finfo(np.float64).tiny)
-        remnant = (share < visible) | (
-            (shown[:, 2:] - shown[:, :2]).min(axis=1, initial=np.inf) < THINNEST
-        )
-        moved = replace(
-            truth,
-            xyxy=shown.astype(np.float32),
-            difficult=truth.difficult | remnant,
-            areas=(truth.areas * abs(np.linalg.det(linear)) * share).astype(np.float32),
-            size=self.window,
-        )
-        return moved.take(left >= SMALLEST)
 
 
 def draw_warp(

@@ -1,0 +1,152 @@
+"""What all answers have in common, and a sample: an image and the truth about it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+
+import numpy as np
+
+Mixing = Literal["", "objects", "shares"]
+"""How training makes one sample of several: not at all, with the objects of each, or with the
+classes of each by its share of the pixels.
+"""
+
+
+class Window(Protocol):
+    """An affine map from an image into a window, which cuts off what lies outside."""
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """(height, width) of the window."""
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """(2, 3) float64: edges (x, y) of the image → edges of the window."""
+
+    def ids(self, ids: np.ndarray) -> np.ndarray:
+        """(h, w) uint8, an id a pixel → (H, W) uint8 of the window, void around the image."""
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """Something about a truth that can be used and is told all the same.
+
+    Attributes:
+        rule: what it is, in a few words, the same for all of a kind.
+        reason: a sentence.
+        count: how many things it stands for.
+        mistake: whether it is likely one.
+    """
+
+    rule: str
+    reason: str
+    count: int
+    mistake: bool
+
+
+class Answer(ABC):
+    """A truth or a prediction. Subclasses are frozen dataclasses that check their fields.
+
+    All that differs from one kind of answer to another, and is no matter of a task, is a method
+    here: who works on answers need not ask which kind they are of.
+    """
+
+    classes: tuple[str, ...]
+
+    background: ClassVar[bool] = False
+    """Whether the first of the classes is background, which is no thing to be found."""
+    keeps_others: ClassVar[bool] = True
+    """Whether classes that are not asked for become something in `with_classes`; else nothing is
+    said of them.
+    """
+    mixing: ClassVar[Mixing] = ""
+    """How training mixes samples with such a truth."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The names of what it says is there, one for each thing."""
+
+    @abstractmethod
+    def counts(self) -> np.ndarray:
+        """(classes,) int64: how much of each class is there."""
+
+    @abstractmethod
+    def present(self) -> np.ndarray:
+        """(k,) int64, rising: the classes of which something is to be found; never background."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be found."""
+        return not len(self.present())
+
+    @abstractmethod
+    def with_classes(self, classes: tuple[str, ...], others: str = "background") -> Self:
+        """The same for the list `classes`; what is not on it becomes `others`: "background" or
+        "void".
+        """
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """The same with its classes called as `names` says, those that it does not name as they
+        were; several may become one.
+        """
+        if not names:
+            return self
+        called = [names.get(name, name) for name in self.classes]
+        classes = tuple(dict.fromkeys(called))
+        return self._moved(np.array([classes.index(name) for name in called], np.int64), classes)
+
+    @abstractmethod
+    def _moved(self, place: np.ndarray, classes: tuple[str, ...]) -> Self:
+        """The same where class `i` is class `place[i]` of `classes`; several may become one."""
+
+    @abstractmethod
+    def warp(self, window: Window, visible: float) -> Self:
+        """What shows of it in a window.
+
+        Args:
+            visible: the share of an object that must show for it to be learned, 0 to 1.
+        """
+
+    @abstractmethod
+    def content(self) -> bytes:
+        """What it says as bytes: for a fingerprint, without names."""
+
+    def sides(self) -> np.ndarray | None:
+        """(n,) float: the side of each object, the root of its share of the image, 0 to 1; None
+        where an answer has no objects.
+        """
+        return None
+
+    def oddities(self) -> Iterator[Oddity]:
+        """What is odd about it as a truth."""
+        return iter(())
+
+    @classmethod
+    @abstractmethod
+    def statistics(cls, truths: Iterable[Self], classes: tuple[str, ...]) -> list[dict[str, Any]]:
+        """What truths hold: one row a class, in the order of `classes`, with `class` and `images`,
+        how many show it.
+        """
+
+
+A = TypeVar("A", bound=Answer)
+"""One kind of answer: that of a task."""
+Told = TypeVar("Told", bound=Answer, covariant=True)
+"""What a sample tells: one with boxes is one with an answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample(Generic[Told]):
+    """An image and the truth about it.
+
+    Attributes:
+        image: (h, w, 3) uint8 RGB.
+        truth: the answer a perfect model gives; a mask or boxes are of the same size.
+        name: unique within its source.
+    """
+
+    image: np.ndarray
+    truth: Told
+    name: str

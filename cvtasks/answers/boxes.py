@@ -1,0 +1,277 @@
+"""Objects with a box around each."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+
+from cvtasks.answers.answer import Answer, Oddity, Window
+from cvtasks.geometry.boxes import areas as box_areas
+from cvtasks.geometry.boxes import clip
+
+THINNEST = 2.0
+"""Pixels of a window; an object that is thinner there cannot be learned."""
+SMALLEST = 4.0
+"""Square pixels of a window; of an object with less than that nothing remains."""
+
+_OF_ALL = ("classes", "size")  # fields that are not one for each box
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes(Answer):
+    """Objects in an image, each with a box around it. Make them with `Boxes.of`, which fills in
+    what is usual. Further fields of a subclass are arrays with an entry for each box.
+
+    Attributes:
+        xyxy: (n, 4) float32: left, top, right, bottom in pixels, edges and not pixel centres, so
+            that a w × h image as a whole is (0, 0, w, h).
+        labels: (n,) int64, indices into `classes`.
+        scores: (n,) float32, 0 to 1; 1 in a truth.
+        difficult: (n,) bool: neither to be found nor counted against whoever finds it.
+        crowd: (n,) bool: a group in one box, as COCO marks it; neither to be found nor counted
+            against.
+        areas: (n,) float32, pixels: what COCO's small, medium and large are judged by; the object's
+            own area where its outline is known, else the box's.
+        classes: the names of the labels.
+        size: (height, width) of the image.
+
+    Raises:
+        ValueError: shapes or types differ from these, a label is not in `classes`, a number is not
+            finite, or a box has a right edge left of its left one or a bottom above its top.
+
+    >>> found = Boxes.of([[10, 20, 40, 60]], [0], ("cat",), (100, 100), scores=[0.9])
+    >>> found.names, found.xyxy.tolist(), found.areas.tolist()
+    (('cat',), [[10.0, 20.0, 40.0, 60.0]], [1200.0])
+    """
+
+    xyxy: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+    difficult: np.ndarray
+    crowd: np.ndarray
+    areas: np.ndarray
+    classes: tuple[str, ...]
+    size: tuple[int, int]
+
+    mixing = "objects"
+
+    @classmethod
+    def of(
+        cls,
+        xyxy: np.ndarray | Sequence[Sequence[float]],
+        labels: np.ndarray | Sequence[int],
+        classes: tuple[str, ...],
+        size: tuple[int, int],
+        *,
+        scores: np.ndarray | Sequence[float] | None = None,
+        difficult: np.ndarray | Sequence[bool] | None = None,
+        crowd: np.ndarray | Sequence[bool] | None = None,
+        areas: np.ndarray | Sequence[float] | None = None,
+        **further: np.ndarray,
+    ) -> Self:
+        """Boxes of anything like arrays; scores are 1, nothing is difficult or a crowd, and areas
+        are the boxes' unless given. `further` are the fields of a subclass.
+        """
+        edges = np.asarray(xyxy, np.float32).reshape(-1, 4)
+        n = len(edges)
+        return cls(
+            edges,
+            np.asarray(labels, np.int64).reshape(-1),
+            np.ones(n, np.float32)
+            if scores is None
+            else np.asarray(scores, np.float32).reshape(-1),
+            np.zeros(n, bool) if difficult is None else np.asarray(difficult, bool).reshape(-1),
+            np.zeros(n, bool) if crowd is None else np.asarray(crowd, bool).reshape(-1),
+            box_areas(edges) if areas is None else np.asarray(areas, np.float32).reshape(-1),
+            classes,
+            size,
+            **further,
+        )
+
+    def __post_init__(self) -> None:
+        if self.xyxy.ndim != 2 or self.xyxy.shape[1] != 4 or self.xyxy.dtype != np.float32:
+            raise ValueError(
+                f"`xyxy` must be (n, 4) float32; got {self.xyxy.shape} {self.xyxy.dtype}."
+            )
+        n = len(self.xyxy)
+        for name, kind in (
+            ("labels", np.int64),
+            ("scores", np.float32),
+            ("difficult", np.bool_),
+            ("crowd", np.bool_),
+            ("areas", np.float32),
+        ):
+            array = getattr(self, name)
+            if array.shape != (n,) or array.dtype != kind:
+                raise ValueError(
+                    f"`{name}` must be ({n},) {kind.__name__}, one a box; got {array.shape} "
+                    f"{array.dtype}."
+                )
+        if n and not (
+            np.isfinite(self.xyxy).all()
+            and np.isfinite(self.scores).all()
+            and np.isfinite(self.areas).all()
+        ):
+            raise ValueError("boxes, scores and areas must be finite numbers; got NaN or infinity.")
+        if n and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
+            raise ValueError(
+                f"every label must be 0 to {len(self.classes) - 1}, an index of `classes`; "
+                f"got {self.labels.min()} to {self.labels.max()}."
+            )
+        inverted = np.flatnonzero((self.xyxy[:, 2:] < self.xyxy[:, :2]).any(axis=1))
+        if inverted.size:
+            raise ValueError(
+                f"a box must be (left, top, right, bottom); got {self.xyxy[inverted[0]].tolist()}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.xyxy)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(n) names of the labels."""
+        return tuple(self.classes[label] for label in self.labels)
+
+    @property
+    def counted(self) -> np.ndarray:
+        """(n,) bool: objects that are to be found: neither difficult nor a crowd."""
+        return ~(self.difficult | self.crowd)
+
+    def counts(self) -> np.ndarray:
+        """(classes,) int64: objects of each class, difficult ones and crowds too."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    def present(self) -> np.ndarray:
+        """(k,) int64, rising: the classes of the objects that are to be found."""
+        return np.unique(self.labels[self.counted])
+
+    def sides(self) -> np.ndarray:
+        """(n,) float: the side of each box, the root of its share of the image, 0 to 1."""
+        return np.sqrt(np.prod(self._lengths(), axis=1) / np.prod(self.size))
+
+    def take(self, which: np.ndarray | slice) -> Self:
+        """The boxes that `which` picks: indices, in their order, (n,) bool, or a slice."""
+        picked: dict[str, Any] = {name: array[which] for name, array in self._each().items()}
+        return replace(self, **picked)
+
+    def joined(
+        self, others: Sequence[Self], corners: Sequence[tuple[int, int]], size: tuple[int, int]
+    ) -> Self:
+        """The boxes of this image and of others in one of `size`, (height, width), in which each
+        lies with its left top at its (x, y) corner.
+        """
+        parts = [self, *others]
+        moved = [
+            part.xyxy + np.array(corner * 2, np.float32)
+            for part, corner in zip(parts, corners, strict=True)
+        ]
+        each = [part._each() for part in parts]
+        rest: dict[str, Any] = {
+            name: np.concatenate([arrays[name] for arrays in each]) for name in each[0]
+        }
+        return replace(self, **(rest | {"xyxy": np.concatenate(moved), "size": size}))
+
+    def with_classes(self, classes: tuple[str, ...], others: str = "background") -> Self:
+        """The same with labels of the list `classes`; others go ("background") or become difficult
+        ("void").
+        """
+        known = np.array([name in classes for name in self.names], bool)
+        lookup = np.array(
+            [classes.index(name) if name in classes else 0 for name in self.classes], np.int64
+        )
+        moved = replace(
+            self, labels=lookup[self.labels], difficult=self.difficult | ~known, classes=classes
+        )
+        return moved if others == "void" else moved.take(known)
+
+    def _moved(self, place: np.ndarray, classes: tuple[str, ...]) -> Self:
+        return replace(self, labels=place[self.labels], classes=classes)
+
+    def warp(self, window: Window, visible: float) -> Self:
+        """The objects that show in a window, with boxes around what shows of them.
+
+        A remnant, of which less than `visible` (a share of its box) shows or which is thinner than
+        `THINNEST`, is neither an object nor background: it becomes difficult. It goes where less
+        than `SMALLEST` of it is left.
+
+        A turned box is the one around the turned *ellipse* that fits the box: the box around turned
+        corners is too large for all but rectangular objects (Kalra et al., "Towards Rotation
+        Invariance in Object Detection", 2021). Keep angles small. An object's area grows by the
+        map's determinant and shrinks by what is cut off.
+        """
+        matrix = window.matrix
+        linear = matrix[:, :2]
+        edges = clip(self.xyxy.astype(np.float64), self.size)
+        middle = (edges[:, :2] + edges[:, 2:]) / 2 @ linear.T + matrix[:, 2]
+        half = np.sqrt(((edges[:, 2:] - edges[:, :2]) / 2) ** 2 @ (linear**2).T)
+        whole = np.concatenate([middle - half, middle + half], axis=1)
+        shown = clip(whole, window.window)
+        left = box_areas(shown)
+        share = left / np.maximum(box_areas(whole), np.finfo(np.float64).tiny)
+        thin = (shown[:, 2:] - shown[:, :2]).min(axis=1, initial=np.inf) < THINNEST
+        moved = replace(
+            self,
+            xyxy=shown.astype(np.float32),
+            difficult=self.difficult | (share < visible) | thin,
+            areas=(self.areas * abs(np.linalg.det(linear)) * share).astype(np.float32),
+            size=window.window,
+        )
+        return moved.take(left >= SMALLEST)
+
+    def content(self) -> bytes:
+        """Edges and labels, what is difficult and what a crowd."""
+        arrays = (self.xyxy, self.labels, self.difficult, self.crowd)
+        return b"".join(array.tobytes() for array in arrays)
+
+    def oddities(self) -> Iterator[Oddity]:
+        """Boxes of hardly a pixel, and objects that play no part."""
+        thin = int((self._lengths().min(axis=1, initial=9) <= 1).sum())
+        if thin:
+            reason = "a box has more than a pixel in each direction; some here do not."
+            yield Oddity("one pixel", reason, thin, mistake=True)
+        for rule, marked in (("difficult", self.difficult), ("crowd", self.crowd)):
+            if marked.any():
+                reason = f"objects marked {rule}: neither to be found nor counted against."
+                yield Oddity(rule, reason, int(marked.sum()), mistake=False)
+
+    @classmethod
+    def statistics(cls, truths: Iterable[Self], classes: tuple[str, ...]) -> list[dict[str, Any]]:
+        """One row a class: `class`, `objects`, `images` that hold one, `difficult`, `crowds`, and
+        the median `width` and `height` of the objects in pixels.
+        """
+        every = list(truths)
+        none = Boxes.of([], [], classes, (0, 0))
+        image = np.repeat(np.arange(len(every)), [len(boxes) for boxes in every])
+        labels = np.concatenate([none.labels, *(boxes.labels for boxes in every)])
+        difficult = np.concatenate([none.difficult, *(boxes.difficult for boxes in every)])
+        crowd = np.concatenate([none.crowd, *(boxes.crowd for boxes in every)])
+        lengths = np.concatenate([none._lengths(), *(boxes._lengths() for boxes in every)])
+        rows = []
+        for label, name in enumerate(classes):
+            own = labels == label
+            median = np.median(lengths[own], axis=0).round(1).tolist() if own.any() else [None] * 2
+            rows.append(
+                {
+                    "class": name,
+                    "objects": int(own.sum()),
+                    "images": len(np.unique(image[own])),
+                    "difficult": int(difficult[own].sum()),
+                    "crowds": int(crowd[own].sum()),
+                    "width": median[0],
+                    "height": median[1],
+                }
+            )
+        return rows
+
+    def _lengths(self) -> np.ndarray:
+        """(n, 2) float32: width and height of each box in pixels."""
+        return self.xyxy[:, 2:] - self.xyxy[:, :2]
+
+    def _each(self) -> dict[str, np.ndarray]:
+        """The fields that have an entry for each box."""
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in _OF_ALL
+        }
