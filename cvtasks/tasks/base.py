@@ -15,8 +15,9 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import numpy as np
 
 from cvtasks.answers import A, Answer
-from cvtasks.errors import ModelError
-from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.errors import ModelError, UsageError
+from cvtasks.geometry.letterbox import GREY, Letterbox
+from cvtasks.tasks.score import Pick, Score, Seen
 
 Classes = tuple[str, ...]
 
@@ -250,6 +251,38 @@ class Task(ABC, Generic[A]):
     @abstractmethod
     def loss(self, target: Any, logits: Any) -> Any:
         """(batch, *target), (batch, *logits) → (batch,) float32, near zero for a perfect output."""
+
+    # === what the logits say ===
+
+    @property
+    def blank(self) -> float:
+        """Grey level, 0 to 255, that stands for "nothing is there"."""
+        return float(GREY)
+
+    def class_score(self, index: int, size: tuple[int, int]) -> Pick:
+        """How much an image as a whole is of a class: before any softmax or sigmoid, whatever the
+        network has answered.
+
+        Args:
+            size: (height, width) of the network input.
+
+        Raises:
+            UsageError: the logits hold no such number.
+        """
+        raise UsageError(f"what the logits of {self.name} say of a class is not known.")
+
+    def score(self, kind: str, number: int, seen: Seen) -> Score:
+        """The number of the logits that stands for something in an answer.
+
+        Args:
+            kind: "class", "box" or "region"; "" for what the answer is surest of.
+            number: of the class, the box or the region.
+            seen: the image's output and answer.
+
+        Raises:
+            UsageError: the answer has no such thing, or none at all.
+        """
+        raise UsageError(f"what the logits of {self.name} say of an answer is not known.")
 
 
 def shortest(numbers: np.ndarray) -> list[float]:

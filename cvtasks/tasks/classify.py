@@ -15,6 +15,7 @@ from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, Top, any_above, shortest
 from cvtasks.tasks.handwriting import centred
+from cvtasks.tasks.score import Pick, Score, Seen, no_such_kind
 
 IGNORED = -1.0
 """Stands in a target where a class neither helps nor hurts."""
@@ -251,3 +252,21 @@ class Classify(Task[Labels]):
         return classification_loss(
             target, logits, many=many, smoothing=self.smoothing, auxiliary=self.auxiliary
         )
+
+    @property
+    def blank(self) -> float:
+        """Black where drawings are light on black, else the letterbox's grey."""
+        return 0.0 if self.picture == "ink" else super().blank
+
+    def class_score(self, index: int, size: tuple[int, int]) -> Pick:
+        """The class's logit, of the main classifier."""
+        from cvtasks.networks.pooled_head import main_logits
+
+        return lambda logits: main_logits(logits)[:, index]
+
+    def score(self, kind: str, number: int, seen: Seen) -> Score:
+        """A class, or the best one."""
+        if kind in ("box", "region"):
+            raise no_such_kind(kind, "")
+        index = number if kind else int(seen.output.argmax())
+        return Score(seen.answer.classes[index], self.class_score(index, seen.letterbox.canvas))

@@ -9,13 +9,14 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.drawing.annotate import draw_boxes
-from cvtasks.errors import ModelError
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.boxes import areas, clip, nms
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.metrics.detection import BoxesMetric
 from cvtasks.tasks.assignment import assign, cells
 from cvtasks.tasks.base import Classes, Metric, Top
 from cvtasks.tasks.boxes_task import BoxesTask
+from cvtasks.tasks.score import Pick, Score, Seen, no_such_kind
 
 IGNORED = -1.0
 """Stands in a target's scores where a cell looks at something that neither helps nor hurts."""
@@ -194,3 +195,69 @@ class Detect(BoxesTask):
         from cvtasks.networks.detector import detection_loss
 
         return detection_loss(target, logits, scale=self.scale, box_weight=self.box_weight)
+
+    def class_score(self, index: int, size: tuple[int, int]) -> Pick:
+        """The mean of the class's logit over the cells of the coarsest map around the middle of the
+        network input: of an image with one large object of the class.
+        """
+        from keras import ops
+
+        centres, sizes = cells(size, self.strides)
+        away = np.abs(centres - np.array(size[::-1], np.float32) / 2).max(axis=1)
+        coarsest = sizes[:, 0] == sizes.max()
+        chosen = coarsest & (away <= away[coarsest].min())
+        weight = (chosen / chosen.sum()).astype(np.float32)
+        return lambda logits: ops.sum(logits[..., 4 + index] * weight, axis=1)
+
+    def score(self, kind: str, number: int, seen: Seen) -> Score:
+        """The logit of a box of the answer, in the cell that it comes from; of a class that of its
+        best box, and the best box of all by default.
+        """
+        boxes = seen.answer
+        if kind == "region" or not isinstance(boxes, Boxes):
+            raise no_such_kind(kind, " or box:N")
+        chosen = _box(boxes, kind, number)
+        label, cell = int(boxes.labels[chosen]), self._cell(seen, boxes, chosen)
+        return Score(
+            boxes.names[chosen] if len(boxes) == 1 else f"{boxes.names[chosen]} box {chosen}",
+            lambda logits: logits[:, cell, 4 + label],
+            box=boxes.xyxy[chosen],
+            stride=int(cells(seen.letterbox.canvas, self.strides)[1][cell, 0]),
+        )
+
+    def _cell(self, seen: Seen, boxes: Boxes, chosen: int) -> int:
+        """The cell that a box of the answer comes from: the one that gives it alone."""
+        column = 4 + int(boxes.labels[chosen])
+        for cell in np.flatnonzero(seen.output[:, column] == boxes.scores[chosen]):
+            alone = seen.output.copy()
+            alone[:, 4:] = 0
+            alone[cell, column] = seen.output[cell, column]
+            found = self.decode(alone, seen.letterbox, boxes.classes)
+            if len(found) and np.array_equal(found.xyxy[0], boxes.xyxy[chosen]):
+                return int(cell)
+        raise UsageError(f"no cell gives the box {boxes.xyxy[chosen].tolist()}.")
+
+
+def _box(boxes: Boxes, kind: str, number: int) -> int:
+    """The index of the box that is meant; UsageError where the answer has none such."""
+    if not len(boxes):
+        raise UsageError(
+            "a target must be in the answer; this one is empty: no object is sure enough. Lower "
+            "the threshold, or take another image."
+        )
+    if kind == "class":
+        own = np.flatnonzero(boxes.labels == number)
+        if not len(own):
+            there = ", ".join(dict.fromkeys(boxes.names))
+            raise UsageError(
+                f'a target must be in the answer; no "{boxes.classes[number]}" was found, only '
+                f"{there}. Lower the threshold, or choose one of these."
+            )
+        return int(own[boxes.scores[own].argmax()])
+    chosen = number if kind else int(boxes.scores.argmax())
+    if chosen >= len(boxes):
+        raise UsageError(
+            f"a target must be in the answer, whose boxes are box:0 to box:{len(boxes) - 1}; got "
+            f"box:{chosen}. Lower the threshold to have more."
+        )
+    return chosen

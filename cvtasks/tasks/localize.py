@@ -10,12 +10,13 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.drawing.annotate import draw_boxes
-from cvtasks.errors import ModelError
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.boxes import areas, clip
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.metrics.localization import LocationMetric
 from cvtasks.tasks.base import Classes, Metric, Top
 from cvtasks.tasks.boxes_task import BoxesTask
+from cvtasks.tasks.score import Pick, Score, Seen, no_such_kind
 
 _GUESSES = 5  # classes of an answer, all with the one box: what top-5 accuracy looks at
 # of a box's edges in pixels, as COCO writes them: what the way to the canvas and back does not
@@ -209,6 +210,21 @@ class Localize(BoxesTask):
             box_weight=self.box_weight,
             l1_weight=self.l1_weight,
         )
+
+    def class_score(self, index: int, size: tuple[int, int]) -> Pick:
+        """The class's logit, whatever the box."""
+        return lambda logits: logits[:, 4 + index]
+
+    def score(self, kind: str, number: int, seen: Seen) -> Score:
+        """A class, or the best one; the box is there for any class."""
+        if kind == "region":
+            raise no_such_kind(kind, " or box:0")
+        if kind == "box" and number:
+            raise UsageError(f"a localizer answers with one box, box:0; got box:{number}.")
+        classes = seen.answer.classes
+        index = number if kind == "class" else int(seen.output[4:].argmax())
+        box = self.decode(seen.output, seen.letterbox, classes).xyxy[0]
+        return Score(classes[index], self.class_score(index, seen.letterbox.canvas), box)
 
 
 def _sides(size: tuple[int, int]) -> np.ndarray:

@@ -10,12 +10,13 @@ import numpy as np
 
 from cvtasks.answers import VOID, Mask
 from cvtasks.drawing.annotate import draw_mask, voc_palette
-from cvtasks.errors import ModelError
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.geometry.rle import decode_rle, encode_rle
 from cvtasks.media.images import write_mask
 from cvtasks.metrics.segmentation import MaskMetric
 from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, Top, any_above
+from cvtasks.tasks.score import Pick, Score, Seen, no_such_kind
 
 _BOUNDS: dict[str, tuple[float, float]] = {
     "threshold": (0, 1),
@@ -265,3 +266,65 @@ class Segment(Task[Mask]):
         from cvtasks.networks.losses import segmentation_loss
 
         return segmentation_loss(target, logits, dice=self.dice, class_weights=self.class_weights)
+
+    def class_score(self, index: int, size: tuple[int, int]) -> Pick:
+        """The mean of the class's logit over all pixels: of an image that is all of this class."""
+        from keras import ops
+
+        return lambda logits: ops.mean(logits[..., index], axis=(1, 2))
+
+    def score(self, kind: str, number: int, seen: Seen) -> Score:
+        """The mean of a class's logit over the pixels that the answer gives it, or over a region of
+        it; the class with most pixels by default.
+        """
+        mask = seen.answer
+        if kind == "box" or not isinstance(mask, Mask):
+            raise no_such_kind(kind, " or region:N")
+        if kind == "region":
+            index, region = nth_region(mask, number)
+            name = f"{mask.classes[index]} region {number}"
+        else:
+            counts = mask.counts()
+            index = number if kind else 1 + int(counts[1:].argmax())
+            region, name = mask.ids == index, mask.classes[index]
+            if not counts[index]:
+                what = f'"{name}" has none' if kind else f"only {mask.classes[0]} was found"
+                raise UsageError(
+                    f"a target must have pixels in the answer; {what}. Found: "
+                    f"{', '.join(mask.shares())}. Choose one of these."
+                )
+        weight = seen.letterbox.ids(region.astype(np.uint8), fill=0).astype(np.float32)
+        if not weight.any():
+            raise UsageError(
+                f"a region must have pixels on the network input of {seen.letterbox.canvas}; that "
+                f'of "{name}" is too small.'
+            )
+        weight /= weight.sum()
+        from keras import ops
+
+        return Score(
+            name, lambda logits: ops.sum(logits[..., index] * weight, axis=(1, 2)), region=region
+        )
+
+
+def nth_region(mask: Mask, number: int) -> tuple[int, np.ndarray]:
+    """The `number`-th largest connected region of any class but the first, from 0: its class, and
+    (h, w) bool.
+
+    Raises:
+        UsageError: there are fewer.
+    """
+    regions = []
+    for index in np.flatnonzero(mask.counts()[1:]) + 1:
+        count, parts = cv2.connectedComponents((mask.ids == index).astype(np.uint8), connectivity=8)
+        sizes = np.bincount(parts.ravel(), minlength=count)
+        regions += [(-int(sizes[part]), int(index), parts == part) for part in range(1, count)]
+    regions.sort(key=lambda region: region[:2])
+    if number >= len(regions):
+        there = (
+            f"region:0 to region:{len(regions) - 1}" if regions else f"none, only {mask.classes[0]}"
+        )
+        raise UsageError(
+            f"a target must be in the answer, whose regions are {there}; got region:{number}."
+        )
+    return regions[number][1], regions[number][2]

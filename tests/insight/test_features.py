@@ -17,7 +17,6 @@ from cvtasks.insight.units.ascent import Ascent
 from cvtasks.insight.units.class_images import (
     ascended_sheet,
     class_images,
-    class_score,
     unit_images,
 )
 from cvtasks.insight.units.data_walk import Walk
@@ -451,7 +450,7 @@ def test_every_task_has_class_images(task):
         wanted = logits[..., index].mean(axis=(1, 2))
     else:
         wanted = logits[:, index + (4 if task == "localize" else 0)]
-    score = class_score(recipe.task, classes, "disc", (64, 64))
+    score = recipe.task.class_score(index, (64, 64))
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(score(keras.ops.convert_to_tensor(logits))), wanted, rtol=1e-5
     )
@@ -459,7 +458,7 @@ def test_every_task_has_class_images(task):
     assert made.images.shape == (1, 64, 64, 3)
     assert made.after[0] > made.before[0]
     with pytest.raises(UsageError, match='Did you mean "disc"'):
-        class_score(recipe.task, classes, "disk", (64, 64))
+        class_images(network, recipe.task, classes, ["disk"])
 
 
 # === what is opened ===
@@ -651,7 +650,8 @@ from cvtasks.insight.units.top_patches import most_exciting, projections
 from cvtasks.insight.units.feature_maps import feature_maps
 network = edges()
 (maps,) = feature_maps(network, planted(1, (8, 12)), ["answer"])
-found = most_exciting(network, "answer", [0], [(str(n), planted(n, (8, 12) if n == 3 else None)) for n in range(5)], top=2)[0]
+images = [(str(n), planted(n, (8, 12) if n == 3 else None)) for n in range(5)]
+found = most_exciting(network, "answer", [0], images, top=2)[0]
 top, left, bottom, right = found[0].region
 back = projections(network, "answer", 0, found)[0][top:bottom, left:right]
 made = unit_images(network, "answer", [0], Ascent(steps=8))

@@ -106,7 +106,8 @@ def convolve_transposed(
     Raises:
         UsageError: shapes that do not belong together, or nothing is left.
 
-    >>> convolve_transposed(np.ones((2, 2, 1)), np.ones((3, 3, 1, 1)), stride=2)[..., 0].astype(int).tolist()
+    >>> made = convolve_transposed(np.ones((2, 2, 1)), np.ones((3, 3, 1, 1)), stride=2)
+    >>> made[..., 0].astype(int).tolist()
     [[1, 1, 2, 1, 1], [1, 1, 2, 1, 1], [2, 2, 4, 2, 2], [1, 1, 2, 1, 1], [1, 1, 2, 1, 1]]
     """
     maps, weights = np.asarray(maps, np.float64), np.asarray(kernel, np.float64)

@@ -69,8 +69,10 @@ class Extent:
     def formula(self) -> str:
         """(W - K + 2P)/S + 1 with its numbers.
 
-        >>> Extent(7, 3, stride=2).formula(), Extent(7, 3, stride=3).formula()
-        ('(7 - 3)/2 + 1 = 3', '(7 - 3)/3 + 1 = 2.33: does not fit, 1 left over at the end, 2 remain')
+        >>> Extent(7, 3, stride=2).formula()
+        '(7 - 3)/2 + 1 = 3'
+        >>> Extent(7, 3, stride=3).formula()
+        '(7 - 3)/3 + 1 = 2.33: does not fit, 1 left over at the end, 2 remain'
         """
         padding = ""
         if self.before or self.after:

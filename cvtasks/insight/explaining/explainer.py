@@ -14,7 +14,7 @@ import numpy as np
 from cvtasks.answers import Answer
 from cvtasks.engines.predict import least_score
 from cvtasks.errors import UsageError
-from cvtasks.geometry.letterbox import GREY, Letterbox
+from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.relu_rules import Rule, rectify, without_end
 from cvtasks.insight.unfold import Unfolded, cut_at
 from cvtasks.insight.units.map_geometry import Axes, axes_of, canvas_of
@@ -121,10 +121,8 @@ class Explainer:
 
     @property
     def blank(self) -> float:
-        """What stands for "nothing is there": the letterbox's grey, or black where drawings are
-        light on black.
-        """
-        return 0.0 if getattr(self.task, "picture", "whole") == "ink" else float(GREY)
+        """Grey level, 0 to 255, that stands for "nothing is there"."""
+        return self.task.blank
 
     @cached_property
     def backbone_layers(self) -> tuple[str, ...]:

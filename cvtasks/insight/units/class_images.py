@@ -16,10 +16,7 @@ from cvtasks.drawing.sheets import Tile, enlarged_to, framed, sheet
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.units.ascent import Ascended, Ascent, Score, ascend
 from cvtasks.insight.units.map_geometry import axes_of, canvas_of, check_units, tapped
-from cvtasks.networks.pooled_head import main_logits
 from cvtasks.tasks import Task
-from cvtasks.tasks.assignment import cells
-from cvtasks.tasks.detect import Detect
 
 OnStep = Callable[[int, int], None]
 """Is told how many steps of how many are done."""
@@ -37,7 +34,8 @@ def class_images(
     how: Ascent | None = None,
     on_step: OnStep = lambda done, total: None,
 ) -> Ascended:
-    """An image for each of the named classes, with a high `class_score`, on the network's canvas.
+    """An image for each of the named classes, with a high `Task.class_score`, of the size of the
+    network input.
 
     Args:
         network: a recipe's network, with logits as its output; `task` and `classes` are the
@@ -48,7 +46,7 @@ def class_images(
         UsageError: the network does not know a class.
     """
     canvas = canvas_of(network)
-    scores = [class_score(task, classes, name, canvas) for name in names]
+    scores = [task.class_score(_index(classes, name), canvas) for name in names]
     return _in_parts(lambda x: network(x, training=False), scores, canvas, how or Ascent(), on_step)
 
 
@@ -120,38 +118,12 @@ def _raised(image: np.ndarray) -> np.ndarray:
     ).astype(np.uint8)
 
 
-def class_score(
-    task: Task, classes: Sequence[str], name: str, canvas: tuple[int, int]
-) -> Callable[[Any], Any]:
-    """What is ascended for a class: the network's logits (n, ...) → (n,), before any softmax or
-    sigmoid.
-
-    - classify: the class's logit.
-    - localize: the class's logit, whatever the box.
-    - segment: the mean of the class's logit over all pixels: an image that is all of this class.
-    - detect: the mean of the class's logit over the cells of the coarsest map around the middle of
-      the canvas: an image with one large object of the class.
-
-    Raises:
-        UsageError: no such class.
-    """
+def _index(classes: Sequence[str], name: str) -> int:
     if name not in classes:
         raise UsageError(
             f'the model does not know the class "{name}". {did_you_mean(name, classes)}'
         )
-    index = tuple(classes).index(name)
-    if task.name == "segment":
-        return lambda logits: keras.ops.mean(logits[..., index], axis=(1, 2))
-    if isinstance(task, Detect):
-        centres, sizes = cells(canvas, task.strides)
-        away = np.abs(centres - np.array(canvas[::-1], np.float32) / 2).max(axis=1)
-        coarsest = sizes[:, 0] == sizes.max()
-        chosen = coarsest & (away <= away[coarsest].min())
-        weight = (chosen / chosen.sum()).astype(np.float32)
-        return lambda logits: keras.ops.sum(logits[..., 4 + index] * weight, axis=1)
-    if task.name == "localize":
-        return lambda logits: logits[:, 4 + index]
-    return lambda logits: main_logits(logits)[:, index]
+    return tuple(classes).index(name)
 
 
 def _at(place: tuple[int, ...]) -> Callable[[Any], Any]:
