@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from cvtasks.answers import Boxes
-from cvtasks.metrics.detection_errors import BoxError
 from cvtasks.text import visible
 
 TRUTH, PREDICTED = (60, 200, 90), (235, 60, 50)  # RGB
@@ -21,20 +19,26 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def error_tile(
-    image: np.ndarray, name: str, error: BoxError, truth: Boxes, prediction: Boxes
+    image: np.ndarray,
+    caption: tuple[str, str],
+    box: np.ndarray,
+    other: np.ndarray | None,
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    of_truth: bool = False,
 ) -> np.ndarray:
     """The part of an image with an error, (366, 400, 3) uint8 RGB, and below it what is wrong.
 
-    The boxes that the error is about have thick frames, the one on the other so that both are seen;
-    all others have thin ones.
-
     Args:
-        image: (h, w, 3) uint8 RGB; `name` is written in the caption.
-        truth, prediction: all objects, and all predictions that a user would see.
+        image: (h, w, 3) uint8 RGB.
+        caption: what is written below it, in two lines.
+        box: (4,) of the prediction that is wrong, or of the object that was missed: `of_truth`
+            then. Its frame is thick, and lies on the other one so that both are seen.
+        other: (4,) of the object, or the prediction, that is nearest to it; its frame is thick too.
+        truth, prediction: (n, 4) all objects, and all predictions that a user would see; their
+            frames are thin.
     """
-    xyxy = (
-        error.xyxy[None] if error.other_xyxy is None else np.stack([error.xyxy, error.other_xyxy])
-    )
+    xyxy = box[None] if other is None else np.stack([box, other])
     left, top, right, bottom = _window(xyxy, image.shape[:2])
     part = image[top:bottom, left:right]
     scale = min(_WIDTH / part.shape[1], _HEIGHT / part.shape[0])
@@ -47,26 +51,25 @@ def error_tile(
     canvas = np.ascontiguousarray(shown)
     whole = ((0, 0), image.shape[1::-1])  # edges of the image: a frame there is drawn inside
 
-    def frame(box: np.ndarray, colour: tuple[int, int, int], thick: int) -> None:
-        placed = np.round((box.reshape(2, 2) - (left, top)) * scale).astype(int) - ((0, 0), (1, 1))
-        low, high = np.where(
-            box.reshape(2, 2) == whole, np.clip(placed, 1, (size[0] - 2, size[1] - 2)), placed
-        ).tolist()
+    def frame(edges: np.ndarray, colour: tuple[int, int, int], thick: int) -> None:
+        corners = edges.reshape(2, 2)
+        placed = np.round((corners - (left, top)) * scale).astype(int) - ((0, 0), (1, 1))
+        inside = np.clip(placed, 1, (size[0] - 2, size[1] - 2))
+        low, high = np.where(corners == whole, inside, placed).tolist()
         cv2.rectangle(canvas, low, high, (0, 0, 0), thick + 2, cv2.LINE_AA)
         cv2.rectangle(canvas, low, high, colour, thick, cv2.LINE_AA)
 
-    for box in truth.xyxy:
-        frame(box, TRUTH, 1)
-    for box in prediction.xyxy:
-        frame(box, PREDICTED, 1)
-    mine, theirs = (TRUTH, PREDICTED) if error.kind == "missed" else (PREDICTED, TRUTH)
-    if error.other_xyxy is not None:
-        frame(error.other_xyxy, theirs, 6)
-    frame(error.xyxy, mine, 2)
+    for one in truth:
+        frame(one, TRUTH, 1)
+    for one in prediction:
+        frame(one, PREDICTED, 1)
+    mine, theirs = (TRUTH, PREDICTED) if of_truth else (PREDICTED, TRUTH)
+    if other is not None:
+        frame(other, theirs, 6)
+    frame(box, mine, 2)
     shown[:] = canvas
-    first, second = _caption(error, truth.classes)
-    _write(tile, first, (8, _HEIGHT + 18), 0.5, _INK)
-    _write(tile, f"{second}{name}", (8, _HEIGHT + 37), 0.4, _PALE)
+    _write(tile, caption[0], (8, _HEIGHT + 18), 0.5, _INK)
+    _write(tile, caption[1], (8, _HEIGHT + 37), 0.4, _PALE)
     return tile
 
 
@@ -119,24 +122,6 @@ def _window(xyxy: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int, int
         edges.append((start, min(side, int(np.ceil(start + room)))))
     (left, right), (top, bottom) = edges
     return left, top, right, bottom
-
-
-def _caption(error: BoxError, classes: tuple[str, ...]) -> tuple[str, str]:
-    """What is wrong, and how far the nearest thing is."""
-    name, other = (
-        classes[error.label],
-        classes[error.other_label] if error.other_xyxy is not None else "",
-    )
-    if error.kind == "missed":
-        near = (
-            f"nearest: {other} {error.other_score:.2f}, IoU {error.iou:.2f} - "
-            if other
-            else "nothing found there - "
-        )
-        return f"missed {name}", near
-    near = f"IoU {error.iou:.2f} with {other} - " if other else ""
-    words = {"confused": f"it is a {other}", "background": "nothing such is there"}
-    return f"{name} {error.score:.2f}: {words.get(error.kind, error.kind)}", near
 
 
 def _write(

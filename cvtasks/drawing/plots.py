@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from cvtasks.metrics.average_precision import area_ap
 from cvtasks.text import visible
 
 if TYPE_CHECKING:
@@ -32,14 +31,18 @@ class Curve(Protocol):
 
 
 def precision_recall_curves(
-    curves: Mapping[str, Curve], metric: str = "mean VOC2012 area AP@0.5", at: str = " at IoU 0.5"
+    curves: Mapping[str, Curve],
+    scored: Mapping[str, float],
+    metric: str = "mean VOC2012 area AP@0.5",
+    at: str = " at IoU 0.5",
 ) -> np.ndarray:
-    """Class → curve, drawn as it is; the legend has the area below it after VOC's smoothing, the
-    best class first.
+    """Class → curve, drawn as it is; the legend has its score, the best class first.
 
-    `metric` is what the mean is called, and `at` what makes a prediction right, for the axes.
+    Args:
+        scored: class → its score, 0 to 1, such as the area below the curve.
+        metric: what their mean is called.
+        at: what makes a prediction right, for the axes.
     """
-    scored = {name: area_ap(curve.precision, curve.recall) for name, curve in curves.items()}
     figure, axes = _square(
         f"recall{at}", f"precision{at}", f"{metric}: {_mean(scored.values()):.3f}"
     )

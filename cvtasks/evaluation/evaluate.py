@@ -14,6 +14,7 @@ from cvtasks.data.loading.workers import prepared
 from cvtasks.engines.base import Engine
 from cvtasks.engines.predict import predict
 from cvtasks.errors import DataError, UsageError
+from cvtasks.evaluation.figures import figures
 from cvtasks.evaluation.predictions import Saved
 from cvtasks.files.parts import is_hidden
 from cvtasks.files.writing import check_folder, made_beside, publish, write_text
@@ -140,7 +141,7 @@ def write_report(folder: Path, result: dict[str, Any], metric: Metric, source: S
     written = ["report.json"]
     with made_beside(folder) as place:
         write_text(place / "report.json", dumps(result, indent=2) + "\n")
-        for name, image in metric.figures(image_of):
+        for name, image in figures(metric, image_of):
             write_image(place / name, image)
             written.append(name)
         publish({place / name: folder / name for name in written})

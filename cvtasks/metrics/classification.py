@@ -2,13 +2,29 @@
 and what is taken for what.
 """
 
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from cvtasks.answers import Labels
 
-_SHOWN = 12  # images on the sheet of errors
+
+@dataclass(frozen=True)
+class LabelError:
+    """An image that was given a class it does not show, or not given one that it shows.
+
+    Attributes:
+        image: index of the image, in the order in which they were added.
+        label, score: the class that is wrong, or missing, and its score.
+        truth: the classes that the image shows.
+        truth_score: the score of the one class that it shows; NaN where it may show several.
+    """
+
+    image: int
+    label: int
+    score: float
+    truth: tuple[int, ...]
+    truth_score: float = float("nan")
 
 
 class AccuracyMetric:
@@ -23,7 +39,7 @@ class AccuracyMetric:
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
+        self.classes = classes
         self._truths: list[int] = []
         self._scores: list[np.ndarray] = []
 
@@ -33,9 +49,9 @@ class AccuracyMetric:
         Raises:
             ValueError: the classes are not those of this metric, or the truth has not exactly one.
         """
-        if {truth.classes, prediction.classes} != {self._classes}:
+        if {truth.classes, prediction.classes} != {self.classes}:
             raise ValueError(
-                f"truth and prediction must have the metric's classes {self._classes}; got "
+                f"truth and prediction must have the metric's classes {self.classes}; got "
                 f"{truth.classes} and {prediction.classes}."
             )
         if len(truth.shown) != 1:
@@ -49,7 +65,7 @@ class AccuracyMetric:
         """
         first = self.hits(1)
         found = {"top-1 accuracy": _mean(first)}
-        if len(self._classes) > 5:
+        if len(self.classes) > 5:
             found["top-5 accuracy"] = _mean(self.hits(5))
         return found | {"mean class accuracy": _mean(self._recalls()[self._counts() > 0])}
 
@@ -62,10 +78,10 @@ class AccuracyMetric:
         truths, scores = self._collected()
         best = scores == scores.max(axis=1, keepdims=True, initial=0)
         called = (best / best.sum(axis=1, keepdims=True)).sum(axis=0)
-        hit = np.bincount(truths, weights=self.hits(1), minlength=len(self._classes))
+        hit = np.bincount(truths, weights=self.hits(1), minlength=len(self.classes))
         with np.errstate(invalid="ignore"):
             precision, f1 = hit / called, 2 * hit / (called + self._counts())
-        rows = zip(self._classes, self._recalls(), precision, f1, strict=True)
+        rows = zip(self.classes, self._recalls(), precision, f1, strict=True)
         return {
             name: {"accuracy": float(r), "precision": float(p), "F1": float(f)}
             for name, r, p, f in rows
@@ -86,53 +102,42 @@ class AccuracyMetric:
         ones.
         """
         truths, scores = self._collected()
-        n = len(self._classes)
+        n = len(self.classes)
         pairs = truths * n + (scores.argmax(1) if len(truths) else truths)
         return np.bincount(pairs, minlength=n * n).reshape(n, n)
 
-    def figures(
-        self, image_of: Callable[[int], tuple[str, np.ndarray]]
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """The confusion matrix, accuracy and precision of each class, and the images that were
-        wrong with the highest scores.
+    def wrong(self, most: int) -> list[LabelError]:
+        """The images whose best score is not their class's, the highest scores first, at most
+        `most`.
         """
-        from cvtasks.drawing.error_tiles import captioned, contact_sheet
-        from cvtasks.drawing.plots import class_bars, matrix
-
-        yield "confusion.png", matrix(self.confusion, self._classes, self._classes, "images")
-        yield "classes.png", class_bars(self.per_class())
         truths, scores = self._collected()
         called = scores.argmax(axis=1)
         wrong = np.flatnonzero(called != truths)
-        tiles = []
-        for index in wrong[np.argsort(-scores[wrong].max(1, initial=0), kind="stable")][:_SHOWN]:
-            name, image = image_of(int(index))
-            said = int(called[index])
-            first = (
-                f"{self._classes[said]} {scores[index, said]:.2f}: it is "
-                f"{self._classes[truths[index]]}"
+        surest = wrong[np.argsort(-scores[wrong].max(1, initial=0), kind="stable")][:most]
+        return [
+            LabelError(
+                i,
+                int(called[i]),
+                float(scores[i, called[i]]),
+                (int(truths[i]),),
+                float(scores[i, truths[i]]),
             )
-            tiles.append(
-                captioned(
-                    image, first, f"{scores[index, truths[index]]:.2f} for the truth - {name}"
-                )
-            )
-        if tiles:
-            yield "worst.jpg", contact_sheet(tiles)
+            for i in surest.tolist()
+        ]
 
     def _collected(self) -> tuple[np.ndarray, np.ndarray]:
         """(n,) int64 classes and (n, classes) float32 scores."""
         return np.array(self._truths, np.int64), np.array(self._scores, np.float32).reshape(
-            -1, len(self._classes)
+            -1, len(self.classes)
         )
 
     def _counts(self) -> np.ndarray:
-        return np.bincount(self._collected()[0], minlength=len(self._classes))
+        return np.bincount(self._collected()[0], minlength=len(self.classes))
 
     def _recalls(self) -> np.ndarray:
         truths, counts = self._collected()[0], self._counts()
         with np.errstate(invalid="ignore"):
-            return np.bincount(truths, weights=self.hits(1), minlength=len(self._classes)) / counts
+            return np.bincount(truths, weights=self.hits(1), minlength=len(self.classes)) / counts
 
 
 def _mean(values: np.ndarray) -> float:

@@ -2,7 +2,7 @@
 was wrong.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -22,7 +22,6 @@ IOU = 0.5
 """Overlap from which on a prediction has found an object, wherever a name does not say another."""
 
 _VOC = {"VOC2012 area AP@0.5": area_ap, "VOC2007 11-point AP@0.5": eleven_point_ap}
-_SHOWN = 16  # errors of each sort in the gallery
 
 
 class BoxesMetric:
@@ -37,7 +36,7 @@ class BoxesMetric:
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
+        self.classes = classes
         self._images: list[tuple[Boxes, Boxes]] = []
         self._columns: tuple[Objects, Predictions] | None = None
         self._coco: CocoScores | None = None
@@ -52,10 +51,10 @@ class BoxesMetric:
         if len({truth.size, prediction.size} - {(0, 0)}) > 1 or {
             truth.classes,
             prediction.classes,
-        } != {self._classes}:
+        } != {self.classes}:
             raise ValueError(
                 "truth and prediction must have one size and the metric's classes "
-                f"{self._classes}; got sizes "
+                f"{self.classes}; got sizes "
                 f"{truth.size} and {prediction.size}, classes {truth.classes} and "
                 f"{prediction.classes}."
             )
@@ -84,13 +83,11 @@ class BoxesMetric:
         objects, predictions = self._collected()
         verdicts = judge(objects, predictions, iou)
         order = verdicts.order[~verdicts.passed[verdicts.order]]
-        totals = np.bincount(objects.labels[objects.counted], minlength=len(self._classes))
-        of_class = [
-            order[predictions.labels[order] == label] for label in range(len(self._classes))
-        ]
+        totals = np.bincount(objects.labels[objects.counted], minlength=len(self.classes))
+        of_class = [order[predictions.labels[order] == label] for label in range(len(self.classes))]
         return {
             name: ClassCurve(verdicts.hit[which], predictions.scores[which], int(total))
-            for name, which, total in zip(self._classes, of_class, totals, strict=True)
+            for name, which, total in zip(self.classes, of_class, totals, strict=True)
         }
 
     def best_threshold(self) -> tuple[float, float]:
@@ -105,7 +102,7 @@ class BoxesMetric:
         """(classes + 1, classes + 1) int64; row = truth, column = prediction, last = background
         (`detection_errors.confusion`).
         """
-        return confusion(self._images, len(self._classes), threshold, IOU)
+        return confusion(self._images, len(self.classes), threshold, IOU)
 
     def false_positives(self, most: int) -> list[BoxError]:
         """The wrong predictions with the highest scores, at most `most`."""
@@ -117,56 +114,16 @@ class BoxesMetric:
         """
         return missed(*self._collected(), IOU, threshold, most)
 
-    def figures(
-        self, image_of: Callable[[int], tuple[str, np.ndarray]]
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """Precision and recall, F1, the confusion matrix, and the worst errors; thresholds are
-        `best_threshold`.
-        """
-        from cvtasks.drawing.error_tiles import contact_sheet, error_tile
-        from cvtasks.drawing.plots import f1_curves, matrix, precision_recall_curves
-
-        curves, (threshold, _) = self.curves(), self.best_threshold()
-        yield (
-            "pr-curves.png",
-            precision_recall_curves({name: c for name, c in curves.items() if c.objects}),
-        )
-        yield (
-            "f1-curve.png",
-            f1_curves(
-                {n: c.f1(THRESHOLDS) for n, c in curves.items() if c.objects}, THRESHOLDS, threshold
-            ),
-        )
-        names = (*self._classes, "background")
-        yield (
-            "confusion.png",
-            matrix(
-                self.confusion(threshold), names, names, f"objects at scores from {threshold:.2f}"
-            ),
-        )
-        for title, errors in (
-            ("false-positives", self.false_positives(_SHOWN)),
-            ("missed", self.missed(threshold, _SHOWN)),
-        ):
-            tiles = []
-            for number, error in enumerate(errors, start=1):
-                name, image = image_of(error.image)
-                truth, prediction = self._images[error.image]
-                tiles.append(
-                    error_tile(
-                        image, name, error, truth, prediction.take(prediction.scores >= threshold)
-                    )
-                )
-                yield f"errors/{title}-{number:02d}.jpg", tiles[-1]
-            if tiles:
-                yield f"{title}.jpg", contact_sheet(tiles, colours=True)
+    def pair(self, image: int) -> tuple[Boxes, Boxes]:
+        """Truth and prediction of the image that was added as the nth, from 0."""
+        return self._images[image]
 
     def _collected(self) -> tuple[Objects, Predictions]:
         self._columns = self._columns or collect(self._images)
         return self._columns
 
     def _coco_scores(self) -> CocoScores:
-        self._coco = self._coco or coco_scores(self._images, self._classes)
+        self._coco = self._coco or coco_scores(self._images, self.classes)
         return self._coco
 
 

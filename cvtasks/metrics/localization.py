@@ -2,19 +2,14 @@
 a box that fits.
 """
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.geometry.boxes import iou
-from cvtasks.metrics.average_precision import THRESHOLDS
 from cvtasks.metrics.detection import IOU
 from cvtasks.metrics.detection_errors import BoxError, Kind
 
 _GUESSES = 5
-_SHOWN = 16  # images in the gallery
-_OF_A_CLASS = ("top-1 localization accuracy", "top-1 accuracy")  # that are drawn
 
 
 class LocationMetric:
@@ -32,7 +27,7 @@ class LocationMetric:
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
+        self.classes = classes
         self._images: list[
             tuple[Boxes, Boxes]
         ] = []  # objects of one class, and at most five guesses, the best first
@@ -48,10 +43,10 @@ class LocationMetric:
         if len({truth.size, prediction.size} - {(0, 0)}) > 1 or {
             truth.classes,
             prediction.classes,
-        } != {self._classes}:
+        } != {self.classes}:
             raise ValueError(
                 "truth and prediction must have one size and the metric's classes "
-                f"{self._classes}; got sizes "
+                f"{self.classes}; got sizes "
                 f"{truth.size} and {prediction.size}, classes {truth.classes} and "
                 f"{prediction.classes}."
             )
@@ -80,7 +75,7 @@ class LocationMetric:
         truth, (overlap, same) = self._labels()[0], self._overlaps()
         return {
             name: _numbers(overlap[truth == i], same[truth == i])
-            for i, name in enumerate(self._classes)
+            for i, name in enumerate(self.classes)
         }
 
     @property
@@ -88,48 +83,25 @@ class LocationMetric:
         """(classes, classes + 1) int64 images; row = truth, column = class of the best guess, last
         = there is no guess.
         """
-        matrix = np.zeros((len(self._classes), len(self._classes) + 1), np.int64)
+        matrix = np.zeros((len(self.classes), len(self.classes) + 1), np.int64)
         np.add.at(matrix, self._labels(), 1)
         return matrix
 
-    def figures(
-        self, image_of: Callable[[int], tuple[str, np.ndarray]]
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """The confusion matrix of the classes, how each did, accuracy at each IoU, and the surest
-        guesses that were wrong.
+    def accuracy_by_iou(self, least: np.ndarray) -> tuple[list[float], list[float]]:
+        """(t,) overlaps → share of the images (t,) whose best guess has at least each, and share
+        (t,) where its class is right too; NaN where nothing was counted.
         """
-        from cvtasks.drawing.error_tiles import contact_sheet, error_tile
-        from cvtasks.drawing.plots import class_bars, matrix, share_curves
-
-        yield (
-            "confusion.png",
-            matrix(self.confusion, self._classes, (*self._classes, "nothing"), "best guesses"),
-        )
-        rows = self.per_class()
-        yield (
-            "classes.png",
-            class_bars(
-                {name: {key: row[key] for key in _OF_A_CLASS} for name, row in rows.items()}
-            ),
-        )
         overlap, same = (rows[:, 0] for rows in self._overlaps())
-        shares = {
-            "the best guess's box": [_mean(overlap >= least) for least in THRESHOLDS],
-            "its box and its class": [_mean(same & (overlap >= least)) for least in THRESHOLDS],
-        }
-        yield (
-            "iou-curve.png",
-            share_curves(
-                THRESHOLDS, shares, "least IoU with an object", "share of the images", IOU
-            ),
+        return (
+            [_mean(overlap >= iou) for iou in least],
+            [_mean(same & (overlap >= iou)) for iou in least],
         )
-        tiles = []
-        for error in self.wrong(_SHOWN):
-            name, image = image_of(error.image)
-            truth, guesses = self._images[error.image]
-            tiles.append(error_tile(image, name, error, truth, guesses.take(slice(1))))
-        if tiles:
-            yield "worst.jpg", contact_sheet(tiles, colours=True)
+
+    def pair(self, image: int) -> tuple[Boxes, Boxes]:
+        """The objects of the image that was added as the nth, from 0, and its guesses, the best
+        first.
+        """
+        return self._images[image]
 
     def wrong(self, most: int) -> list[BoxError]:
         """The best guesses that are wrong, those with the highest scores, at most `most`; then
@@ -161,7 +133,7 @@ class LocationMetric:
         where there is none.
         """
         rows = [
-            (truth.labels[0], *guesses.labels[:1], len(self._classes))[:2]
+            (truth.labels[0], *guesses.labels[:1], len(self.classes))[:2]
             for truth, guesses in self._images
         ]
         truth, called = np.array(rows, np.int64).reshape(-1, 2).T

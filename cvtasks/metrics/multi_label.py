@@ -2,15 +2,13 @@
 Pascal VOC has it.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from cvtasks.answers import Labels
 from cvtasks.metrics.average_precision import THRESHOLDS, area_ap, best_threshold, eleven_point_ap
-
-_SHOWN = 12  # images on a sheet of errors
+from cvtasks.metrics.classification import LabelError
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +62,16 @@ class MultiLabelMetric:
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
+        self.classes = classes
         self._shown: list[np.ndarray] = []
         self._difficult: list[np.ndarray] = []
         self._scores: list[np.ndarray] = []
 
     def add(self, truth: Labels, prediction: Labels) -> None:
         """Count one image; raises ValueError where the classes are not those of this metric."""
-        if {truth.classes, prediction.classes} != {self._classes}:
+        if {truth.classes, prediction.classes} != {self.classes}:
             raise ValueError(
-                f"truth and prediction must have the metric's classes {self._classes}; got "
+                f"truth and prediction must have the metric's classes {self.classes}; got "
                 f"{truth.classes} and {prediction.classes}."
             )
         self._shown.append(truth.scores > 0)
@@ -120,7 +118,7 @@ class MultiLabelMetric:
     def curves(self) -> dict[str, RankingCurve]:
         """Class → its hits, precision and recall down the ranking of the images."""
         shown, difficult, scores = self._collected()
-        columns = zip(self._classes, shown.T, ~difficult.T, scores.T, strict=True)
+        columns = zip(self.classes, shown.T, ~difficult.T, scores.T, strict=True)
         return {
             name: _ranking(hit[counted], score[counted]) for name, hit, counted, score in columns
         }
@@ -133,52 +131,35 @@ class MultiLabelMetric:
             [curve.f1(THRESHOLDS) for curve in self.curves().values() if curve.objects]
         )
 
-    def figures(
-        self, image_of: Callable[[int], tuple[str, np.ndarray]]
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """Curves, bars of the classes, and the surest errors of each kind; what has at least the
-        best threshold is shown.
+    def false_positives(self, threshold: float, most: int) -> list[LabelError]:
+        """Classes with at least `threshold` that the image does not show, the highest scores first,
+        at most `most`.
         """
-        from cvtasks.drawing.error_tiles import captioned, contact_sheet
-        from cvtasks.drawing.plots import class_bars, f1_curves, precision_recall_curves
-
-        curves, (threshold, _) = (
-            {name: curve for name, curve in self.curves().items() if curve.objects},
-            self.best_threshold(),
-        )
-        yield "pr-curves.png", precision_recall_curves(curves, "VOC2012 multi-label mAP", "")
-        f1 = {name: curve.f1(THRESHOLDS) for name, curve in curves.items()}
-        yield "f1-curve.png", f1_curves(f1, THRESHOLDS, threshold, "")
-        yield "classes.png", class_bars(self.per_class())
         shown, difficult, scores = self._collected()
-        for title, wrong, order in (
-            ("false-positives", ~shown & ~difficult & (scores >= threshold), -scores),
-            ("missed", shown & ~difficult & (scores < threshold), scores),
-        ):
-            tiles = []
-            cells = np.flatnonzero(wrong.ravel())
-            for cell in cells[np.argsort(order.ravel()[cells], kind="stable")][:_SHOWN]:
-                index, label = divmod(int(cell), len(self._classes))
-                name, image = image_of(index)
-                truth = (
-                    ", ".join(self._classes[c] for c in np.flatnonzero(shown[index]))
-                    or "none of the classes"
-                )
-                tiles.append(
-                    captioned(
-                        image,
-                        f"{self._classes[label]} {scores[index, label]:.2f}: it shows {truth}",
-                        name,
-                    )
-                )
-            if tiles:
-                yield f"{title}.jpg", contact_sheet(tiles)
+        return self._errors(~shown & ~difficult & (scores >= threshold), -scores, most)
+
+    def missed(self, threshold: float, most: int) -> list[LabelError]:
+        """Classes below `threshold` that the image shows, the lowest scores first, at most
+        `most`.
+        """
+        shown, difficult, scores = self._collected()
+        return self._errors(shown & ~difficult & (scores < threshold), scores, most)
+
+    def _errors(self, wrong: np.ndarray, order: np.ndarray, most: int) -> list[LabelError]:
+        """(n, classes) bool and float32: which are wrong, and by what they are sorted."""
+        shown, _, scores = self._collected()
+        cells = np.flatnonzero(wrong.ravel())
+        first = cells[np.argsort(order.ravel()[cells], kind="stable")][:most]
+        return [
+            LabelError(i, label, float(scores[i, label]), tuple(np.flatnonzero(shown[i]).tolist()))
+            for i, label in (divmod(cell, len(self.classes)) for cell in first.tolist())
+        ]
 
     def _collected(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(n, classes) bool, bool and float32: shown, difficult, scores."""
         kinds = ((self._shown, bool), (self._difficult, bool), (self._scores, np.float32))
         shown, difficult, scores = (
-            np.array(rows, kind).reshape(-1, len(self._classes)) for rows, kind in kinds
+            np.array(rows, kind).reshape(-1, len(self.classes)) for rows, kind in kinds
         )
         return shown, difficult, scores
 

@@ -2,8 +2,6 @@
 whole data set.
 """
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 
 from cvtasks.answers import VOID, Mask
@@ -19,7 +17,7 @@ class MaskMetric:
     """
 
     def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
+        self.classes = classes
         self._confusion = np.zeros(
             (len(classes), len(classes) + 1), np.int64
         )  # rows truth; last column: void predicted
@@ -37,14 +35,14 @@ class MaskMetric:
         Raises:
             ValueError: the two masks have different sizes or other classes than this metric.
         """
-        if truth.size != prediction.size or {truth.classes, prediction.classes} != {self._classes}:
+        if truth.size != prediction.size or {truth.classes, prediction.classes} != {self.classes}:
             raise ValueError(
                 "truth and prediction must have one size and the metric's classes "
-                f"{self._classes}; got sizes "
+                f"{self.classes}; got sizes "
                 f"{truth.size} and {prediction.size}, classes {truth.classes} and "
                 f"{prediction.classes}."
             )
-        n = len(self._classes)
+        n = len(self.classes)
         seen = truth.ids != VOID
         pairs = truth.ids[seen].astype(np.int64) * (n + 1) + np.minimum(prediction.ids[seen], n)
         self._confusion += np.bincount(pairs, minlength=n * (n + 1)).reshape(n, n + 1)
@@ -57,7 +55,7 @@ class MaskMetric:
             iou, accuracy = hit / (true + predicted - hit), hit / true
         return {
             name: {"IoU": float(i), "accuracy": float(a)}
-            for name, i, a in zip(self._classes, iou, accuracy, strict=True)
+            for name, i, a in zip(self.classes, iou, accuracy, strict=True)
         }
 
     def result(self) -> dict[str, float]:
@@ -72,14 +70,3 @@ class MaskMetric:
             if total
             else float("nan"),
         }
-
-    def figures(
-        self, image_of: Callable[[int], tuple[str, np.ndarray]]
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """The confusion matrix of pixels."""
-        from cvtasks.drawing.plots import matrix
-
-        yield (
-            "confusion.png",
-            matrix(self._confusion, self._classes, (*self._classes, "void"), "pixels"),
-        )

@@ -7,7 +7,7 @@ target and the network's activated output live in the same space and have the sa
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -55,15 +55,6 @@ class Metric(Protocol[Counted]):
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Name of the class → the same for it alone."""
-
-    def figures(
-        self, image_of: Callable[[int], tuple[str, np.ndarray]]
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """Images that show the result: name of the file, perhaps in a folder, and (h, w, 3) uint8
-        RGB.
-
-        `image_of` gives name and image (h, w, 3) uint8 RGB of the nth image that was added.
-        """
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ ZOO = ROOT / "models"
 # fits counts
 LAYERS = """
     __main__ cli insight training evaluation inference model zoo engines data recipe tasks networks
-    weights metrics drawing formats media answers geometry files text errors
+    weights metrics formats drawing media answers geometry files text errors
 """.split()  # folders and modules from the top down; each imports from itself and from those below
 
 KERAS_SIDE = ("networks", "training", "insight")

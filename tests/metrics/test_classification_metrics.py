@@ -10,6 +10,7 @@ import pytest
 from cvtasks.answers import Labels
 from cvtasks.drawing.annotate import draw_labels, enlarged, voc_palette
 from cvtasks.drawing.plots import class_bars, matrix
+from cvtasks.evaluation.figures import figures
 from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.tasks.classify import Classify
@@ -375,16 +376,16 @@ def test_figures_of_one_class_show_the_surest_errors() -> None:
         *((Labels.of([i], CLASSES), said) for i, said in zip((1, 2, 0), says_ant, strict=True))
     )
     asked: list[int] = []
-    found = dict(metric.figures(fetching(asked)))
+    found = dict(figures(metric, fetching(asked)))
     assert list(found) == ["confusion.png", "classes.png", "worst.jpg"]
     assert asked == [1, 0]  # the right one is none
     check(found)
-    assert list(dict(accuracy().figures(fetching(asked)))) == ["confusion.png", "classes.png"]
+    assert list(dict(figures(accuracy(), fetching(asked)))) == ["confusion.png", "classes.png"]
 
 
 def test_figures_of_several_classes_show_the_surest_errors() -> None:
     asked: list[int] = []
-    found = dict(several(*random_many(0, ties=False)).figures(fetching(asked)))
+    found = dict(figures(several(*random_many(0, ties=False)), fetching(asked)))
     assert list(found) == [
         "pr-curves.png",
         "f1-curve.png",
@@ -398,7 +399,7 @@ def test_figures_of_several_classes_show_the_surest_errors() -> None:
         several(),
         several(*((truth, truth) for truth, _ in random_many(0, ties=False))),
     ):
-        assert list(dict(metric.figures(fetching(asked)))) == [
+        assert list(dict(figures(metric, fetching(asked)))) == [
             "pr-curves.png",
             "f1-curve.png",
             "classes.png",

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Boxes
+from cvtasks.evaluation.figures import figures
 from cvtasks.formats.voc import from_voc_corners, to_voc_corners
 from cvtasks.metrics.average_precision import (
     THRESHOLDS,
@@ -524,7 +525,7 @@ def test_figures_are_images_and_read_no_more_than_they_show() -> None:
         return f"image {index}", np.full((*SIZE, 3), 90, np.uint8)
 
     metric = measured(images)
-    found = dict(metric.figures(image_of))
+    found = dict(figures(metric, image_of))
     assert {
         "pr-curves.png",
         "f1-curve.png",
@@ -537,7 +538,7 @@ def test_figures_are_images_and_read_no_more_than_they_show() -> None:
         assert image.dtype == np.uint8
         assert image.ndim == 3
         assert image.std() > 5
-    empty = dict(BoxesMetric(CLASSES).figures(image_of))
+    empty = dict(figures(BoxesMetric(CLASSES), image_of))
     assert list(empty) == ["pr-curves.png", "f1-curve.png", "confusion.png"]
 
 

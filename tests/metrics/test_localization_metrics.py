@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Boxes
+from cvtasks.evaluation.figures import figures
 from cvtasks.metrics.localization import LocationMetric
 
 CLASSES = ("ant", "bee", "cow", "dog", "elk", "fox", "gnu")
@@ -231,13 +232,13 @@ def test_figures_are_images_and_read_no_more_than_they_show() -> None:
         asked.append(index)
         return f"image {index}", np.full((*SIZE, 3), 90, np.uint8)
 
-    found = dict(measured(*random_images(0)).figures(image_of))
+    found = dict(figures(measured(*random_images(0)), image_of))
     assert list(found) == ["confusion.png", "classes.png", "iou-curve.png", "worst.jpg"]
     assert 0 < len(asked) <= 16
     for image in found.values():
         assert image.dtype == np.uint8
         assert image.std() > 5
-    assert list(dict(measured().figures(image_of))) == [
+    assert list(dict(figures(measured(), image_of))) == [
         "confusion.png",
         "classes.png",
         "iou-curve.png",
