@@ -24,8 +24,9 @@ from cvtasks.networks.network import Network
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.training.average import MovingAverage
 from cvtasks.training.checkpoint import load_checkpoint, read_progress, restored, save_checkpoint
+from cvtasks.training.memory import memory_named
 from cvtasks.training.optimizer import compile_network, frozen_stride, learning_rate
-from cvtasks.training.step_checks import answers_named, check_finite, memory_named
+from cvtasks.training.step_checks import answers_named, check_finite
 from cvtasks.training.stopping import Stopped, stop_asked
 from cvtasks.weights.transfer import save_weights, transfer
 

@@ -1,17 +1,24 @@
-"""What a training needs of its machine, found out before it begins: a device, and memory for one
-batch.
+"""The memory that a training needs: what certainly does not fit is refused, the largest batch that
+fits is found, and a back end's way to say that it is full is turned into words.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cvtasks.errors import ModelError
 from cvtasks.recipe.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
 
 FULL = (
     "resource_exhausted",
@@ -26,6 +33,66 @@ MOST = 64
 """The largest batch that is chosen: larger ones learn differently, and rarely faster."""
 
 _SHARE = 0.7  # of the memory that is free
+_SMALLER = (
+    "Try `--batch auto`, a smaller `train.batch` with `train.accumulate`, a smaller `size`, or "
+    '`train.precision = "bf16"`.'
+)
+
+
+def check_memory(network: "keras.Model", recipe: Recipe) -> None:
+    """Raise ModelError if one batch certainly does not fit into a CPU's memory: the system would
+    end the process there.
+
+    Certain is half of what the layers put out: it is kept for the backward pass but where a layer
+    computes in place. A GPU says itself, in the first step, what does not fit.
+
+    Args:
+        network: the recipe's, for its input size.
+    """
+    from cvtasks.engines.keras_engine import has_gpu
+
+    free = 0 if has_gpu() else available()
+    side = max(recipe.data.sides or (recipe.data.crop or recipe.size,))
+    enlarged = side * side / (recipe.canvas[0] * recipe.canvas[1])
+    needed = int(recipe.train.batch * enlarged * _put_out(network) / 2)
+    if 0 < free < needed:
+        raise ModelError(
+            f"a batch must fit into memory; the maps of {recipe.train.batch} images of {side} "
+            f"pixels with {recipe.backbone} take "
+            f"{needed / 1e9:.1f} GB at least, and {free / 1e9:.1f} GB are free. {_SMALLER}"
+        )
+
+
+def _put_out(network: "keras.Model") -> int:
+    """Bytes of what all layers put out for one image."""
+    import keras
+
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            total += _put_out(layer)
+        else:
+            total += sum(
+                math.prod(one.shape[1:]) * (2 if "16" in one.dtype else 4)
+                for one in keras.tree.flatten(layer.output)
+            )
+    return total
+
+
+@contextmanager
+def memory_named(recipe: Recipe) -> Iterator[None]:
+    """Turn a back end's way to say that memory is full into a ModelError that says what to try."""
+    try:
+        yield
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".lower()
+        if any(word in said for word in FULL):
+            raise ModelError(
+                f"a batch must fit into memory; one of {recipe.train.batch} images of "
+                f"{recipe.data.crop or recipe.size} pixels "
+                f"with {recipe.backbone} does not. {_SMALLER}"
+            ) from error
+        raise
 
 
 def fitting_batch(recipe: Recipe, free: int | None = None) -> int:
@@ -68,7 +135,7 @@ def _sizes() -> list[int]:
     return [2**power for power in range(MOST.bit_length() - 1, -1, -1)]
 
 
-def _step(recipe: Recipe, batch: int) -> dict | None:
+def _step(recipe: Recipe, batch: int) -> dict[str, Any] | None:
     """Do one training step in another process; None if memory was not enough."""
     home = str(Path(__file__).parents[1])  # where a checkout runs that is not installed, too
     found = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))

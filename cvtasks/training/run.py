@@ -32,6 +32,7 @@ from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import dumps
 from cvtasks.training.card import CARD, write_card, write_curves
 from cvtasks.training.loop import BEST, CHECKPOINT, Report, train
+from cvtasks.training.memory import check_memory
 from cvtasks.training.run_folder import (
     CHECKPOINTS,
     LOG,
@@ -42,7 +43,6 @@ from cvtasks.training.run_folder import (
     write_facts,
     write_history,
 )
-from cvtasks.training.step_checks import check_memory
 from cvtasks.weights.imagenet import fetch_imagenet
 from cvtasks.weights.open import opened
 from cvtasks.weights.transfer import load_weights, save_weights

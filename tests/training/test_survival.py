@@ -466,9 +466,9 @@ def test_a_step_is_probed_with_the_tasks_target_whatever_the_logits_are(monkeypa
 def test_a_batch_that_cannot_fit_is_refused_before_anything_is_written(
     shapes: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("cvtasks.training.step_checks.has_gpu", lambda: False)
+    monkeypatch.setattr("cvtasks.engines.keras_engine.has_gpu", lambda: False)
     for free, sides in ((2_000_000, []), (20_000_000, [64, 256])):
-        monkeypatch.setattr("cvtasks.training.step_checks.available", lambda free=free: free)
+        monkeypatch.setattr("cvtasks.training.memory.available", lambda free=free: free)
         recipe = replace(small(shapes), data=replace(small(shapes).data, sides=tuple(sides)))
         with pytest.raises(
             ModelError,
@@ -485,17 +485,17 @@ def test_what_is_certainly_needed_is_less_than_what_a_step_takes(shapes: Path, m
     import keras
 
     from cvtasks.networks.build import build_network
-    from cvtasks.training import memory, step_checks
+    from cvtasks.training import memory
 
     recipe = small(shapes)
     network = build_network(recipe, recipe.canvas)
     few, more = (memory._step(recipe, batch) for batch in (2, 34))
     assert few and more
     per_image = (more["peak"] - few["peak"]) / 32
-    certain = step_checks._put_out(network) / 2
+    certain = memory._put_out(network) / 2
     assert 0.2 * per_image < certain < per_image
     assert (
-        step_checks._put_out(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 1)]))
+        memory._put_out(keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 1)]))
         == 4 * 8 * 8 * 4
     )
 
