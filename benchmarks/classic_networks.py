@@ -187,7 +187,7 @@ def measure(row: Row, data: str, folder: Path, seed: int, command: str) -> dict[
     from cvtasks.answers import Labels
     from cvtasks.data import open_source
     from cvtasks.networks.build import build_network
-    from cvtasks.training.loop import Report
+    from cvtasks.training.progress import Report
     from cvtasks.training.run import run
     from cvtasks.training.run_folder import machine
 

@@ -40,7 +40,8 @@ import sys
 from pathlib import Path
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.training.run import open_sources
-from cvtasks.training.loop import Report, train
+from cvtasks.training.loop import train
+from cvtasks.training.progress import Report
 recipe = read_recipe(sys.argv[1], [f"data.workers={sys.argv[3]}"])
 sources = open_sources(recipe, Report())
 def on_step(epoch, step, *_):

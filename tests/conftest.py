@@ -218,7 +218,7 @@ def trained(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     leave it as it is.
     """
     from cvtasks.recipe.recipe import parse_recipe
-    from cvtasks.training.loop import Report
+    from cvtasks.training.progress import Report
     from cvtasks.training.run import run
 
     recipe = parse_recipe(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cvtasks.answers import Answer
     from cvtasks.data import Source
     from cvtasks.recipe.recipe import Override, Recipe
-    from cvtasks.training.loop import Epoch, Report
+    from cvtasks.training.progress import Epoch, Report
 
 _SCORES = 3  # that an epoch's line shows; the history has all
 
@@ -255,7 +255,7 @@ def unused_folder(recipe: "Recipe", context: typer.Context | None = None) -> Pat
 def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":
     """What the terminal shows of a run."""
     from cvtasks.evaluation.evaluate import score_text
-    from cvtasks.training.loop import Report
+    from cvtasks.training.progress import Report
 
     ticker, epochs = Ticker(), recipe.train.epochs
     pace = Pace(epochs)

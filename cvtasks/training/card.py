@@ -3,6 +3,7 @@
 import io
 import math
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from cvtasks.text import code, markdown, one_line
 CARD = "README.md"
 
 if TYPE_CHECKING:
-    from cvtasks.training.loop import Epoch
+    from cvtasks.training.progress import Epoch
 
 
 def write_card(
@@ -77,7 +78,8 @@ def write_card(
     )
     text = f"""# {markdown(title)}
 
-A model for the task *{recipe.task.name}*: {recipe.backbone}, images of {recipe.size}×{recipe.size} pixels, {len(recipe.classes)} classes
+A model for the task *{recipe.task.name}*: {recipe.backbone}, images of \
+{recipe.size}×{recipe.size} pixels, {len(recipe.classes)} classes
 ({", ".join(map(markdown, recipe.classes))}). {size / 1e6:.1f} MB with its graph.
 
 ```
@@ -93,7 +95,8 @@ On {scores["images"]} images of {measured}, at their own size, by the {scores["e
 
 {chr(10).join(table)}
 
-`metrics.json` holds these numbers; `history.csv`, `log.jsonl` and `curves.png` the course of the training.
+`metrics.json` holds these numbers; `history.csv`, `log.jsonl` and `curves.png` the course of \
+the training.
 
 ## How it was made
 
@@ -107,13 +110,14 @@ On {scores["images"]} images of {measured}, at their own size, by the {scores["e
 
 ## Limits
 
-It knows the classes above and nothing else; what is none of them may be taken for one. It was measured on the split named above
+It knows the classes above and nothing else; what is none of them may be taken for one. It was \
+measured on the split named above
 only, {looks}, so expect a little less on other images. Do not use it where an error harms someone.
 """
     write_text(folder / CARD, text)
 
 
-def write_curves(path: Path, history: list["Epoch"]) -> None:
+def write_curves(path: Path, history: Sequence["Epoch"]) -> None:
     """Draw loss and headline score over the epochs to a PNG."""
     from matplotlib.figure import Figure
 

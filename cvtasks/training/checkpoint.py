@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from cvtasks.errors import ModelError
+from cvtasks.training.progress import Epoch, Progress
 from cvtasks.weights.safetensors_file import read_metadata, read_safetensors, write_safetensors
 
 T = TypeVar("T")
@@ -29,6 +30,26 @@ def save_checkpoint(
     write_safetensors(path, arrays, {"progress": json.dumps(progress), "crc32": json.dumps(sums)})
 
 
+def progress_in(path: Path) -> Progress:
+    """Where the run of a checkpoint stands; at the beginning where there is no checkpoint.
+
+    Raises:
+        ModelError: the file is no checkpoint, or damaged.
+    """
+    if not path.exists():
+        return Progress()
+    said = read_progress(path)
+    rows = said.get("history")
+    history = tuple(_restored(Epoch, row, path) for row in rows) if isinstance(rows, list) else rows
+    progress = _restored(Progress, {**said, "history": history}, path)
+    if [row.epoch for row in progress.history] != list(range(progress.epoch)):
+        raise ModelError(
+            f"the history in {str(path)!r} must have a row for each of {progress.epoch} epochs; it "
+            "has others. Start the run again."
+        )
+    return progress
+
+
 def read_progress(path: Path) -> dict[str, Any]:
     """Return the `progress` of a checkpoint, without reading a variable.
 
@@ -38,7 +59,7 @@ def read_progress(path: Path) -> dict[str, Any]:
     return _read_said(path, "progress")
 
 
-def restored(kind: type[T], said: Any, path: Path) -> T:
+def _restored(kind: type[T], said: Any, path: Path) -> T:
     """Make the dataclass `kind` of what the checkpoint `path` says of it; every field must be there
     and of its type.
 

@@ -113,7 +113,7 @@ def learning_rate(how: Train, updates: float) -> float:
     Where the frozen part of the backbone changes, a fresh optimizer begins; it is warmed up as the
     first one is, by a linear rise over `warmup` epochs to what the schedule says.
 
-    >>> how = Train(epochs=10, learning_rate=1.0, warmup=1.0, schedule="step", freeze=((0, 4), (2, 0)))
+    >>> how = Train(epochs=10, learning_rate=1.0, schedule="step", freeze=((0, 4), (2, 0)))
     >>> [round(learning_rate(how, at), 4) for at in (0, 0.5, 1, 1.9, 2, 2.5, 3, 5.9, 6, 8.5)]
     [0.0, 0.5, 1.0, 1.0, 0.0, 0.5, 1.0, 1.0, 0.1, 0.01]
     """

@@ -31,8 +31,9 @@ from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import dumps
 from cvtasks.training.card import CARD, write_card, write_curves
-from cvtasks.training.loop import BEST, CHECKPOINT, Report, train
+from cvtasks.training.loop import BEST, CHECKPOINT, train
 from cvtasks.training.memory import check_memory
+from cvtasks.training.progress import Report
 from cvtasks.training.run_folder import (
     CHECKPOINTS,
     LOG,

@@ -19,7 +19,7 @@ import keras
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, write_text
 from cvtasks.text import dumps
-from cvtasks.training.loop import Epoch, Progress, Report
+from cvtasks.training.progress import Epoch, Progress, Report
 
 CHECKPOINTS, LOG, FACTS = "checkpoints", "log.jsonl", "run.json"
 

@@ -73,7 +73,7 @@ def recipe() -> Recipe:
 def test_an_epochs_line_shows_a_score_that_is_no_number(
     recipe: Recipe, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from cvtasks.training.loop import Epoch
+    from cvtasks.training.progress import Epoch
 
     report = terminal_report(recipe, None)
     report.on_epoch(Epoch(0, 1.5, 0.1, 2.0, {"AP": float("nan"), "AR": 0.25}), False)

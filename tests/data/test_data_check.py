@@ -457,7 +457,7 @@ def recipe(root: Path, **data: object) -> object:
 
 
 def test_training_refuses_faults_and_names_the_way_out(tmp_path: Path) -> None:
-    from cvtasks.training.loop import Report
+    from cvtasks.training.progress import Report
     from cvtasks.training.run import open_sources
 
     voc(tmp_path)
@@ -467,7 +467,7 @@ def test_training_refuses_faults_and_names_the_way_out(tmp_path: Path) -> None:
 
 
 def test_training_drops_faults_aloud_where_the_recipe_says_so(tmp_path: Path) -> None:
-    from cvtasks.training.loop import Report
+    from cvtasks.training.progress import Report
     from cvtasks.training.run import open_sources
 
     voc(tmp_path)
@@ -485,7 +485,7 @@ def test_training_drops_faults_aloud_where_the_recipe_says_so(tmp_path: Path) ->
 
 
 def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
-    from cvtasks.training.loop import Report
+    from cvtasks.training.progress import Report
     from cvtasks.training.run import open_sources
 
     voc(tmp_path)

@@ -31,7 +31,7 @@ from cvtasks.model import load
 from cvtasks.networks.build import build_network, copy_weights
 from cvtasks.recipe.recipe import Data, Recipe, parse_recipe
 from cvtasks.tasks.localize import Localize
-from cvtasks.training.loop import Report
+from cvtasks.training.progress import Report
 from cvtasks.training.run import run
 from cvtasks.weights.transfer import save_weights
 

@@ -21,8 +21,10 @@ from cvtasks.formats.voc import voc_xml
 from cvtasks.media.images import read_image, read_mask
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 from cvtasks.training.checkpoint import read_progress
-from cvtasks.training.loop import BEST, CHECKPOINT, Report, Stopped, train
+from cvtasks.training.loop import BEST, CHECKPOINT, train
+from cvtasks.training.progress import Report
 from cvtasks.training.run import open_sources, run
+from cvtasks.training.stopping import Stopped
 
 CLASSES = ("square", "disc")
 

@@ -17,7 +17,9 @@ from cvtasks.answers import Labels, Sample
 from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
 from cvtasks.recipe.recipe import parse_recipe
 from cvtasks.training.card import write_curves
-from cvtasks.training.loop import BEST, CHECKPOINT, Epoch, Progress, Report, _progress
+from cvtasks.training.checkpoint import progress_in
+from cvtasks.training.loop import BEST, CHECKPOINT
+from cvtasks.training.progress import Epoch, Progress, Report
 from cvtasks.training.run import _show, run
 from cvtasks.training.run_folder import FACTS, Lock, check_data
 from cvtasks.weights.safetensors_file import write_safetensors
@@ -40,10 +42,10 @@ def checkpoint(folder: Path, said: object) -> Path:
 
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
-    assert _progress(tmp_path / CHECKPOINT) == Progress()
-    said = _progress(checkpoint(tmp_path, asdict(Progress())))
+    assert progress_in(tmp_path / CHECKPOINT) == Progress()
+    said = progress_in(checkpoint(tmp_path, asdict(Progress())))
     assert said == Progress() and said.best == -math.inf
-    again = _progress(checkpoint(tmp_path, SAID))
+    again = progress_in(checkpoint(tmp_path, SAID))
     assert (again.epoch, again.step, again.best) == (1, 3, 0.5)
     assert again.history[0].scores["top-1 accuracy"] == 0.5 and math.isnan(
         again.history[0].scores["nothing to measure"]
@@ -67,7 +69,7 @@ def test_progress_of_another_type_is_refused(tmp_path: Path, key: str, odd: obje
         ModelError,
         match=rf"{CHECKPOINT}' must (be as training wrote it; its {key} is|say)|history in .* must",
     ):
-        _progress(checkpoint(tmp_path, {**SAID, key: odd}))
+        progress_in(checkpoint(tmp_path, {**SAID, key: odd}))
 
 
 @pytest.mark.parametrize("key", asdict(ROW))
@@ -76,7 +78,7 @@ def test_progress_of_another_type_is_refused(tmp_path: Path, key: str, odd: obje
 )
 def test_a_row_of_another_type_is_refused(tmp_path: Path, key: str, odd: object) -> None:
     with pytest.raises(ModelError, match="must be as training wrote it"):
-        _progress(checkpoint(tmp_path, {**SAID, "history": [{**asdict(ROW), key: odd}]}))
+        progress_in(checkpoint(tmp_path, {**SAID, "history": [{**asdict(ROW), key: odd}]}))
 
 
 @pytest.mark.parametrize("key", SAID)
@@ -86,7 +88,7 @@ def test_progress_without_a_field_or_with_another_is_refused(tmp_path: Path, key
         {**SAID, f"{key}2": 1},
     ):
         with pytest.raises(ModelError, match=r"must say epoch, step|its history is"):
-            _progress(checkpoint(tmp_path, said))
+            progress_in(checkpoint(tmp_path, said))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_progress_without_a_field_or_with_another_is_refused(tmp_path: Path, key
 )
 def test_what_is_no_progress_is_refused(tmp_path: Path, said: object) -> None:
     with pytest.raises(ModelError, match=r"Start the run again"):
-        _progress(checkpoint(tmp_path, said))
+        progress_in(checkpoint(tmp_path, said))
 
 
 # === run.json ===

@@ -26,8 +26,10 @@ from cvtasks.errors import DataError, ModelError, NotFinite, UsageError
 from cvtasks.files.writing import sha256
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 from cvtasks.training.checkpoint import read_progress
-from cvtasks.training.loop import BEST, CHECKPOINT, Report, Stopped, train
+from cvtasks.training.loop import BEST, CHECKPOINT, train
+from cvtasks.training.progress import Report
 from cvtasks.training.run import open_sources, run
+from cvtasks.training.stopping import Stopped
 from cvtasks.weights.safetensors_file import read_safetensors
 
 

@@ -22,9 +22,11 @@ from cvtasks.errors import CVTasksError, DataError, ModelError, NotFinite, Usage
 from cvtasks.files.writing import sha256, write_text
 from cvtasks.recipe.recipe import Data, Recipe, Train, parse_recipe
 from cvtasks.training.checkpoint import load_checkpoint, read_progress, save_checkpoint
-from cvtasks.training.loop import BEST, CHECKPOINT, Epoch, Progress, Report, Stopped, _rate, train
+from cvtasks.training.loop import BEST, CHECKPOINT, _rate, train
 from cvtasks.training.optimizer import learning_rate
+from cvtasks.training.progress import Epoch, Progress, Report
 from cvtasks.training.run import open_sources, rehearse, run
+from cvtasks.training.stopping import Stopped
 
 OPTIONS = {
     "data": {"scale": [0.8, 1.2], "workers": 0},
@@ -92,7 +94,8 @@ import os, signal, sys
 from pathlib import Path
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.training.run import open_sources
-from cvtasks.training.loop import Report, train
+from cvtasks.training.loop import train
+from cvtasks.training.progress import Report
 
 def on_step(epoch, step, *_):
     if (epoch, step) == (2, 2):

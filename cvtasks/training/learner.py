@@ -1,0 +1,87 @@
+"""What learns in a run: the network, its optimizer, and the network that is measured and kept."""
+
+from pathlib import Path
+from typing import final
+
+from cvtasks.data.loading.batches import Batch
+from cvtasks.networks.backbones import freeze
+from cvtasks.networks.build import backbone_of, build_network, copy_weights, set_weights
+from cvtasks.recipe.recipe import Recipe
+from cvtasks.training.average import MovingAverage
+from cvtasks.training.checkpoint import load_checkpoint
+from cvtasks.training.memory import memory_named
+from cvtasks.training.optimizer import compile_network, frozen_stride
+from cvtasks.training.progress import Progress
+from cvtasks.weights.transfer import transfer
+
+
+@final
+class Learner:
+    """The network of a recipe as it learns. `restore` it before its first step.
+
+    Attributes:
+        network: what is trained, with its optimizer.
+        measured: the same network at the recipe's input size, with the weights that are measured
+            and kept: the averages where the recipe asks for them.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        sides = recipe.data.sides or (recipe.data.crop or recipe.size,)
+        side = sides[0] if len(sides) == 1 else None
+        self.network = build_network(recipe, (side, side), recipe.train.precision)
+        self.measured = build_network(recipe, recipe.canvas, recipe.train.precision)
+        self._recipe = recipe
+        self._stage = 0  # the stride up to which the backbone is frozen
+        self._average: MovingAverage | None = None
+
+    def start(self) -> str:
+        """Give the backbone the weights that the recipe asks for; returns what was done."""
+        weights, backbone = self._recipe.train.weights, backbone_of(self.network)
+        if weights == "imagenet":
+            from cvtasks.weights.imagenet import load_imagenet
+
+            return f"backbone: {load_imagenet(backbone, self._recipe.backbone)}"
+        if weights:
+            return f"backbone: {transfer(backbone, weights)}"
+        return "backbone: random weights"
+
+    def restore(self, checkpoint: Path, progress: Progress) -> None:
+        """Set network, optimizer and average as the checkpoint has them; fresh where there is
+        none.
+        """
+        last = progress.epoch if progress.step else progress.epoch - 1
+        self._freeze(frozen_stride(self._recipe.train, last), None)
+        if checkpoint.exists():
+            load_checkpoint(checkpoint, self.network, self.network.optimizer)
+
+    def enter(self, epoch: int) -> None:
+        """Freeze what the recipe freezes in this epoch; the average goes on where that changes."""
+        stage = frozen_stride(self._recipe.train, epoch)
+        if stage != self._stage:
+            self._freeze(stage, self._average)
+
+    def step(self, batch: Batch, rate: float) -> float:
+        """Learn from a batch at a learning rate; returns the loss.
+
+        Raises:
+            ModelError: memory is full.
+        """
+        self.network.optimizer.learning_rate = rate
+        self.network.reset_metrics()
+        with memory_named(self._recipe):
+            return float(self.network.train_on_batch(batch.images, batch.targets))
+
+    def update_measured(self) -> None:
+        """Give `measured` what was learned so far."""
+        if self._average:
+            set_weights(self.measured, self._average.values())
+        else:
+            copy_weights(self.network, self.measured)
+
+    def _freeze(self, stage: int, before: MovingAverage | None) -> None:
+        """Freeze the backbone up to a stride, and begin with a fresh optimizer for what is left to
+        learn; its average goes on from the one `before`.
+        """
+        for model in (self.network, self.measured):
+            freeze(backbone_of(model), self._recipe.backbone, stage)
+        self._stage, self._average = stage, compile_network(self.network, self._recipe, before)

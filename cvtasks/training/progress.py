@@ -1,0 +1,73 @@
+"""Where a run stands, its history, and what it tells whoever watches it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of the history. Scores are those of the averaged weights where the recipe asks for an
+    average.
+    """
+
+    epoch: int
+    loss: float
+    learning_rate: float
+    seconds: float
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands. `epoch` and `step` are the next ones to do; `seconds` were spent before
+    on the epoch.
+
+    After the last step of an epoch what is left to do of it is the look at the validation split.
+    `best` is the best score so far, -inf before there was one; `best_epoch` the epoch, counted from
+    0, whose weights are kept.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    best: float = -math.inf
+    best_epoch: int = 0
+    looks_since_best: int = 0
+    setbacks: int = 0
+    history: tuple[Epoch, ...] = ()
+
+    def after(self, row: Epoch, judged: bool) -> tuple["Progress", bool]:
+        """Where the run stands after an epoch, and whether that one's weights are to be kept.
+
+        Where nothing judges the epochs, none is known to be better than another: the one that has
+        learned longest is kept.
+
+        Args:
+            judged: whether the validation split can tell a good epoch from a bad one.
+        """
+        headline = next(iter(row.scores.values()), math.nan) if judged else math.nan
+        best = max(self.best, -math.inf if math.isnan(headline) else headline)
+        kept = bool(row.scores) and (best > self.best or best == -math.inf)
+        return Progress(
+            epoch=self.epoch + 1,
+            best=best,
+            best_epoch=self.epoch if kept else self.best_epoch,
+            looks_since_best=0 if kept else self.looks_since_best + bool(row.scores),
+            setbacks=self.setbacks,
+            history=(*self.history, row),
+        ), kept
+
+
+def _on_step(epoch: int, step: int, steps: int, loss: float, images: int) -> None:
+    """Hear of a step that was done, counted from 1, and of the images in it."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run tells whoever watches it; every function may be left as it is."""
+
+    on_message: Callable[[str], None] = lambda text: None
+    on_step: Callable[[int, int, int, float, int], None] = _on_step
+    on_epoch: Callable[[Epoch, bool], None] = lambda row, best: None
