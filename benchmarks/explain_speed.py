@@ -27,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     from cvtasks.insight.explaining.explainer import Explainer
     from cvtasks.insight.explaining.explanation import explain_scene
-    from cvtasks.insight.explaining.gradient_maps import pixel_gradient
+    from cvtasks.insight.explaining.methods import pixel_gradient
     from cvtasks.insight.explaining.targets import find_target
 
     explainer = Explainer.of(options.model)

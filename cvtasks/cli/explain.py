@@ -13,10 +13,9 @@ from cvtasks.text import dumps
 if TYPE_CHECKING:
     import numpy as np
 
-    from cvtasks.insight.explaining.curves import Curves
+    from cvtasks.insight.explaining.checks import Curves, Sanity
     from cvtasks.insight.explaining.explainer import Explainer, Scene
     from cvtasks.insight.explaining.explanation import Explanation
-    from cvtasks.insight.explaining.sanity import Sanity
     from cvtasks.insight.explaining.targets import Target
 
 
@@ -45,8 +44,8 @@ def explain(
         str,
         typer.Option(
             metavar="METHOD",
-            help="grad-cam, grad-cam++, layercam, eigencam, guided, deconvnet, integrated, smoothgrad, occlusion; several "
-            "separated by commas, or all.",
+            help="grad-cam, grad-cam++, layercam, eigencam, guided, deconvnet, integrated, "
+            "smoothgrad, occlusion; several separated by commas, or all.",
             show_default="layercam for a detector's box, else grad-cam",
         ),
     ] = "",
@@ -178,9 +177,9 @@ def _all(
     """The explanations, and method → what was found about each; a method that the network does not
     allow is said if `lenient`.
     """
-    from cvtasks.insight.explaining.curves import curves as curves_of
+    from cvtasks.insight.explaining.checks import curves as curves_of
+    from cvtasks.insight.explaining.checks import sanity
     from cvtasks.insight.explaining.explanation import explain_scene
-    from cvtasks.insight.explaining.sanity import sanity
 
     explanations, checks, drawn, ticker = [], {}, {}, Ticker()
     for number, method in enumerate(methods):
@@ -214,8 +213,12 @@ def _written(
     """Write the sheet and what else is wanted, under a name that no file of the folder has; returns
     the files.
     """
-    from cvtasks.insight.explaining.curves import curves_figure
-    from cvtasks.insight.explaining.overlay import explanation_sheet, maps_npz, maps_png
+    from cvtasks.insight.explaining.sheets import (
+        curves_figure,
+        explanation_sheet,
+        maps_npz,
+        maps_png,
+    )
     from cvtasks.media.names import safe_stem
 
     files: dict[str, np.ndarray | bytes] = {

@@ -39,8 +39,8 @@ def filter(
             "-k",
             "--kernel",
             metavar="KERNEL",
-            help="blur, gaussian, sharpen, edges, sobel-x, sobel-y, prewitt-x, prewitt-y, emboss, identity, "
-            'or numbers: "0 1 0; 1 -4 1; 0 1 0".',
+            help="blur, gaussian, sharpen, edges, sobel-x, sobel-y, prewitt-x, prewitt-y, emboss, "
+            'identity, or numbers: "0 1 0; 1 -4 1; 0 1 0".',
         ),
     ] = "",
     pool: Annotated[

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _EXERCISE = "Of an exercise: "
 _IMAGES = 8  # of noise, for the effective field
-_DEFAULTS = {"channels": 0, "layers": 1}
 
 SubjectArgument = Annotated[
     str,
@@ -132,19 +131,17 @@ def inspect(
     cvtasks inspect conv --kernel 1,3,1 --filters 64,64,256 --input 56x56x256
     cvtasks inspect transposed --input 14x14x512 --kernel 2 --stride 2 --filters 256
     """
-    from cvtasks.insight.by_hand.exercises import KINDS
+    from cvtasks.cli.exercise import KINDS, answer, refuse
 
     if as_json and as_csv:
         raise UsageError("--json and --csv are two ways to print the same; choose one.")
     given = {
-        "input": input_size,
         "kernel": kernel,
         "stride": stride,
         "padding": padding,
         "dilation": dilation,
+        "filters": filters,
     }
-    given |= {"filters": filters}
-    counts = {"channels": channels, "layers": layers}
     if subject in KINDS:
         others = {
             "size": size,
@@ -153,41 +150,18 @@ def inspect(
             "csv": as_csv,
             "output": output,
         }
-        _refuse(others, f"{subject} is one layer by itself and takes --input, --kernel, --stride …")
-        _exercise(subject, given, counts, as_json)
+        refuse(others, f"{subject} is one layer by itself and takes --input, --kernel, --stride …")
+        solved = answer(subject, size=input_size, channels=channels, layers=layers, **given)
+        if as_json:
+            print(dumps(solved.values))
+        else:
+            tell(*solved.lines)
         return
-    changed = {name: value for name, value in counts.items() if value != _DEFAULTS[name]}
-    _refuse(
-        {**given, **changed}, f"that is for {', '.join(KINDS)}; {subject} takes --size and --layer"
-    )
+    chosen = {"input": input_size, **given, "channels": channels, "layers": layers > 1}
+    refuse(chosen, f"that is for {', '.join(KINDS)}; {subject} takes --size and --layer")
     if show_work and not layer:
         raise UsageError("--show-work shows the work of one layer; name it with --layer.")
     _network(subject, size, layer, show_work, effective, as_json, as_csv, output)
-
-
-def _refuse(options: dict[str, Any], rule: str) -> None:
-    for name, value in options.items():
-        if value:
-            raise UsageError(f"--{name} does not fit: {rule}. Leave it out.")
-
-
-def _exercise(kind: Any, given: dict[str, str], counts: dict[str, int], as_json: bool) -> None:
-    from cvtasks.insight.by_hand.exercises import answer, several
-
-    solved = answer(
-        kind,
-        size=given["input"],
-        kernel=given["kernel"],
-        stride=given["stride"],
-        padding=given["padding"] or "valid",
-        dilation=given["dilation"] or "1",
-        filters=several(given["filters"], "filters") if given["filters"] else (),
-        **counts,
-    )
-    if as_json:
-        print(dumps(solved.values))
-    else:
-        tell(*solved.lines)
 
 
 def _network(
@@ -200,7 +174,7 @@ def _network(
     as_csv: bool,
     output: Path | None,
 ) -> None:
-    from cvtasks.insight.by_hand.exercises import pair
+    from cvtasks.cli.exercise import pair
     from cvtasks.insight.open import check_subject
     from cvtasks.media.names import safe_stem
 
@@ -209,7 +183,7 @@ def _network(
     if output:
         check_folder(output)
     start_keras()
-    from cvtasks.insight.by_hand.formulas import layer_lines
+    from cvtasks.insight.inspecting.formulas import layer_lines
     from cvtasks.insight.inspecting.inspect import inspect_network
     from cvtasks.insight.inspecting.table import LEGEND, record, summary, table, to_csv, totals
     from cvtasks.insight.open import subject

@@ -1,12 +1,37 @@
-"""Gradients of a function of one array, on whichever back end Keras runs. Keras itself has no
-function for it.
+"""Gradients on whichever back end Keras runs, and networks whose backward pass through a ReLU
+follows another rule.
+
+With g the signal from above and x the ReLU's input (Springenberg et al., "Striving for Simplicity:
+The All Convolutional Net", 2015, section 3.4 and figure 1):
+
+| rule | signal passed down |
+|---|---|
+| gradient | g · (x > 0) |
+| deconvnet | g · (g > 0), whatever x was (Zeiler and Fergus, "Visualizing and Understanding
+Convolutional Networks", 2014, section 2.1) |
+| guided | g · (x > 0) · (g > 0), both of them |
+
+Of a ReLU cut at 6, x > 0 means 0 < x < 6. The backward pass of max pooling already is the unpooling
+with switches of Zeiler and Fergus, and that of a convolution their transposed filters, so nothing
+else has to change. Other activations (tanh, leaky ReLU, swish, hard swish, GELU …) do not rectify:
+they keep their own gradient under every rule.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
+from keras import ops
+
+from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.insight.unfold import Unfolded, unfold
+
+Rule = Literal["gradient", "guided", "deconvnet"]
+
+_RELUS = {"relu": None, "relu6": 6.0}  # name of the activation or operation → where it is cut
 
 
 def value_and_gradient(
@@ -65,3 +90,165 @@ def _by_torch(function: Callable[[Any], Any], start: np.ndarray) -> tuple[Any, A
     return keras.ops.convert_to_numpy(values), np.zeros_like(
         start
     ) if x.grad is None else keras.ops.convert_to_numpy(x.grad)
+
+
+# === ReLUs ===
+
+
+def rectified(network: keras.Model, rule: Rule) -> keras.Model:
+    """The same weights and outputs, with a backward pass through every ReLU that follows the rule.
+
+    ReLUs are found as layers, as activations of other layers and as operations, also in networks
+    within the network. All layers keep their names in the new network, which has no networks in it.
+
+    Raises:
+        UsageError: no such rule; or a network without any ReLU, where guided backpropagation and
+            deconvnet would not differ from the gradient.
+    """
+    return rectify(network, rule).network
+
+
+def rectify(network: keras.Model, rule: Rule) -> Unfolded:
+    """`rectified`, with the outputs of its layers."""
+    rules = get_args(Rule)
+    if rule not in rules:
+        raise UsageError(
+            f"the rule of a ReLU must be one of {', '.join(rules)}; got {rule!r}. "
+            f"{did_you_mean(str(rule), rules)}"
+        )
+    found: Counter[str] = Counter()
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        most = relu_limit(layer)
+        if most is False:
+            return layer(*args, **kwargs)
+        name = (
+            f"{layer.name}_{found[layer.name]}" if found[layer.name] else layer.name
+        )  # it may be called several times
+        found[layer.name] += 1
+        if hasattr(layer, "activation"):
+            return _Activated(layer, relu(rule, most), name)(args[0])
+        return _Relu(relu(rule, most), name)(args[0])
+
+    unfolded = unfold(network, call if rule != "gradient" else None)
+    if rule != "gradient" and not found:
+        raise UsageError(
+            f"the rule {rule!r} is about ReLUs; {network.name!r} has none, so it would be the "
+            "plain gradient. "
+            "Choose a method that needs none, such as integrated or grad-cam."
+        )
+    return unfolded
+
+
+def without_end(network: keras.Model) -> tuple[Unfolded, str]:
+    """A network that ends in logits: the same weights without the softmax or sigmoid at its end,
+    and that one's name.
+
+    Returns:
+        the network unfolded, and "softmax", "sigmoid", or "" where it ends in neither and is left
+        as it is.
+
+    Raises:
+        UsageError: as `unfold` does.
+    """
+    unfolded = unfold(network)
+    place = next(
+        (place for place, output in unfolded.outputs.items() if output is unfolded.network.output),
+        "",
+    )
+    last: Any = unfolded.network.get_layer(place) if place else None
+    name = (
+        "softmax"
+        if isinstance(last, keras.layers.Softmax)
+        else getattr(getattr(last, "activation", None), "__name__", "")
+    )
+    if name not in ("softmax", "sigmoid"):
+        return unfolded, ""
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if layer is not last:
+            return layer(*args, **kwargs)
+        return (
+            _Activated(layer, keras.activations.linear, layer.name)(args[0])
+            if hasattr(layer, "activation")
+            else args[0]
+        )
+
+    return unfold(network, call), name
+
+
+def relu_limit(layer: Any) -> float | Literal[False] | None:
+    """Where a ReLU, or a layer that ends in one, is cut (6, or None for nowhere); False where it
+    does not end in a ReLU.
+    """
+    if isinstance(layer, keras.layers.ReLU):
+        plain = not layer.negative_slope and not layer.threshold
+        return layer.max_value if plain else False
+    if not isinstance(layer, keras.layers.Layer):  # an operation: keras.ops.relu within the graph
+        return _RELUS.get(type(layer).__name__.lower(), False)
+    name = getattr(getattr(layer, "activation", None), "__name__", "")
+    return _RELUS.get(name, False)
+
+
+def relu(rule: Rule, most: float | None = None) -> Callable[[Any], Any]:
+    """A ReLU, cut at `most`, that is differentiated by the rule."""
+
+    @ops.custom_gradient
+    def forward(x: Any) -> tuple[Any, Callable[..., Any]]:
+        y = ops.relu(x) if most is None else ops.clip(x, 0.0, most)
+
+        def backward(*args: Any, upstream: Any = None) -> Any:
+            g = args[0] if upstream is None else upstream
+            if rule != "gradient":
+                g = ops.relu(g)
+            if rule != "deconvnet":
+                passed = x > 0 if most is None else ops.logical_and(x > 0, x < most)
+                g = g * ops.cast(passed, g.dtype)
+            return g
+
+        return y, backward
+
+    return forward
+
+
+class _Relu(keras.layers.Layer):
+    """Stands for a ReLU that is a layer or an operation of its own."""
+
+    def __init__(self, function: Callable[[Any], Any], name: str) -> None:
+        super().__init__(name=name)
+        self._function = function
+
+    def call(self, x: Any) -> Any:
+        """Any shape → the same."""
+        return self._function(x)
+
+    def compute_output_shape(self, shape: tuple) -> tuple:
+        """The same."""
+        return shape
+
+
+class _Activated(keras.layers.Layer):
+    """Stands for a layer with an activation: the layer itself, with another function at its end
+    while it is called.
+    """
+
+    def __init__(
+        self, layer: keras.layers.Layer, function: Callable[[Any], Any], name: str
+    ) -> None:
+        super().__init__(name=name, dtype=layer.dtype_policy)
+        self._layer, self._function = layer, function
+
+    def call(self, x: Any) -> Any:
+        """Call the layer."""
+        with _activation(self._layer, self._function):
+            return self._layer(x)
+
+
+@contextmanager
+def _activation(layer: keras.layers.Layer, function: Callable[[Any], Any]) -> Iterator[None]:
+    before = layer.activation
+    layer.activation = function
+    try:
+        yield
+    finally:
+        layer.activation = before

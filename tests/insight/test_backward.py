@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cvtasks.errors import UsageError
-from cvtasks.insight import (
+from cvtasks.insight.by_hand import (
     convolution_gradients,
     convolve,
     convolve_transposed,

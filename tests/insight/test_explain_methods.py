@@ -11,8 +11,13 @@ from keras import layers
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import UsageError
-from cvtasks.insight.explaining.cam import CAMS, eigen_cam, grad_cam, grad_cam_plus_plus, layer_cam
-from cvtasks.insight.explaining.curves import curves, curves_figure
+from cvtasks.insight.explaining.checks import (
+    curves,
+    curves_figure,
+    rank_correlation,
+    sanity,
+    shuffled_weights,
+)
 from cvtasks.insight.explaining.explainer import Explainer
 from cvtasks.insight.explaining.explanation import (
     METHODS,
@@ -21,18 +26,21 @@ from cvtasks.insight.explaining.explanation import (
     explain_scene,
     spread,
 )
-from cvtasks.insight.explaining.gradient_maps import (
+from cvtasks.insight.explaining.methods import (
+    CAMS,
+    eigen_cam,
+    grad_cam,
+    grad_cam_plus_plus,
     integrated_gradients,
+    layer_cam,
+    occlusion,
     pixel_gradient,
     smooth_gradient,
     strongest,
 )
-from cvtasks.insight.explaining.occlusion import occlusion
-from cvtasks.insight.explaining.overlay import explanation_sheet
-from cvtasks.insight.explaining.sanity import rank_correlation, sanity, shuffled_weights
+from cvtasks.insight.explaining.sheets import explanation_sheet
 from cvtasks.insight.explaining.targets import find_target
-from cvtasks.insight.gradients import value_and_gradient
-from cvtasks.insight.relu_rules import rectified
+from cvtasks.insight.gradients import rectified, value_and_gradient
 from cvtasks.insight.unfold import cut, tap, unfold
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import parse_recipe

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from keras import layers
 
+from cvtasks.cli.exercise import answer
 from cvtasks.errors import ModelError, UsageError
-from cvtasks.insight.by_hand.arithmetic import Window, output_size, padded, same
-from cvtasks.insight.by_hand.exercises import answer
-from cvtasks.insight.by_hand.formulas import FORMULAS, layer_lines
+from cvtasks.insight.inspecting.arithmetic import Window, output_size, padded, same
 from cvtasks.insight.inspecting.diagram import longest_path, stages, volumes
+from cvtasks.insight.inspecting.formulas import FORMULAS, layer_lines
 from cvtasks.insight.inspecting.inspect import IMAGE, inspect_network
 from cvtasks.insight.inspecting.table import record, short, summary, table, to_csv, totals
 from cvtasks.insight.open import check_subject, default_size, subject
@@ -62,7 +62,7 @@ def test_stride_3_does_not_fit_7_by_3_and_the_answer_says_what_would():
 
 
 def test_ten_5x5_filters_on_32x32x3_have_760_parameters():
-    solved = answer("conv", size="32x32x3", kernel="5", padding="2", filters=10)
+    solved = answer("conv", size="32x32x3", kernel="5", padding="2", filters="10")
     assert solved.values["output"] == [32, 32, 10]
     assert solved.values["parameters"] == (5 * 5 * 3 + 1) * 10 == 760
     assert any("5·5·3 + 1 = 76" in line for line in solved.lines)
@@ -70,12 +70,12 @@ def test_ten_5x5_filters_on_32x32x3_have_760_parameters():
 
 def test_six_and_three_filters_stack_as_channels():
     for filters in (6, 3):
-        solved = answer("conv", size="32x32x3", kernel="5", filters=filters)
+        solved = answer("conv", size="32x32x3", kernel="5", filters=str(filters))
         assert solved.values["output"] == [28, 28, filters]
 
 
 def test_alexnets_first_layers():
-    solved = answer("conv", size="227x227x3", kernel="11", stride="4", filters=96)
+    solved = answer("conv", size="227x227x3", kernel="11", stride="4", filters="96")
     first = solved.values
     assert first["output"] == [55, 55, 96] and first["weights"] == 3 * 11 * 11 * 96
     assert "output: 55×55×96, 290,400 units" in solved.lines
@@ -126,7 +126,9 @@ def test_a_bottleneck_of_half_the_channels_against_one_3x3():
     counts it.
     """
     channels, half = 64, 32
-    solved = answer("conv", kernel="1,3,1", filters=(half, half, channels), size=f"7x7x{channels}")
+    solved = answer(
+        "conv", kernel="1,3,1", filters=f"{half},{half},{channels}", size=f"7x7x{channels}"
+    )
     assert (
         solved.values["all_weights"] == 3.25 * channels**2
         and solved.values["one_layer_weights"] == 9 * channels**2
@@ -147,7 +149,7 @@ def test_a_bottleneck_of_half_the_channels_against_one_3x3():
 
 
 def test_a_1x1_filter_is_a_dot_product_over_the_channels():
-    solved = answer("conv", size="56x56x64", kernel="1", filters=32)
+    solved = answer("conv", size="56x56x64", kernel="1", filters="32")
     assert solved.values["output"] == [56, 56, 32] and solved.values["weights"] == 32 * 64
     assert any("1·1·64 + 1 = 65" in line for line in solved.lines)
 
@@ -161,7 +163,7 @@ def test_a_transposed_convolution_undoes_what_a_convolution_does_to_sizes(kernel
         kernel=str(kernel),
         stride=str(stride),
         padding=padding,
-        filters=2,
+        filters="2",
     )
     made = solved.values["output"]
     image = keras.Input((4, 5, 3))
@@ -191,7 +193,7 @@ def test_a_transposed_convolution_undoes_what_a_convolution_does_to_sizes(kernel
 
 
 def test_a_dense_layer_on_200x200_has_forty_million_connections():
-    solved = answer("dense", size="200x200", filters=1000).values
+    solved = answer("dense", size="200x200", filters="1000").values
     assert solved["connections"] == solved["weights"] == 40_000_000
 
 
@@ -200,7 +202,7 @@ def test_connections_of_feature_maps(inputs, outputs):
     """F_out · F_in · (5·5·3·3) connections, F_in · F_out · 3·3 + F_out parameters,
     of 7×7 by 3×3.
     """
-    solved = answer("conv", size=f"7x7x{inputs}", kernel="3", filters=outputs).values
+    solved = answer("conv", size=f"7x7x{inputs}", kernel="3", filters=str(outputs)).values
     assert solved["connections"] == inputs * outputs * 5 * 5 * 3 * 3
     assert solved["parameters"] == inputs * outputs * 9 + outputs
 
@@ -227,10 +229,10 @@ def test_q_by_r_and_m_by_n():
         {"size": "7", "kernel": "3", "dilation": "0"},
         {"size": "7x7x3", "kernel": "3", "channels": 4},
         {"kernel": "1x3", "layers": 2},
-        {"size": "7", "kernel": "3", "filters": 0},
-        {"size": "7", "kernel": "3", "filters": (3, 4)},
-        {"kernel": "1,3", "filters": (3,)},
-        {"kernel": "1,3", "filters": (3, 4)},
+        {"size": "7", "kernel": "3", "filters": "0"},
+        {"size": "7", "kernel": "3", "filters": "3,4"},
+        {"kernel": "1,3", "filters": "3"},
+        {"kernel": "1,3", "filters": "3,4"},
         {"kernel": "1,3", "stride": "2"},
         {"kernel": "1,3", "layers": 2},
         {"kernel": "1,,3"},

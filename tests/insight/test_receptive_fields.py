@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from cvtasks.insight.by_hand.arithmetic import Window, output_size, same, stacked_field
 from cvtasks.insight.gradients import value_and_gradient
+from cvtasks.insight.inspecting.arithmetic import Window, output_size, same, stacked_field
 from cvtasks.insight.inspecting.effective_field import drawn, effective_field, random_images
 from cvtasks.insight.inspecting.graph import evaluate
 from cvtasks.insight.inspecting.inspect import inspect_network

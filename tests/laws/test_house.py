@@ -147,6 +147,18 @@ def test_the_root_is_small():
     assert len(modules) <= 8, f"a module belongs into a folder; the root has {sorted(modules)}"
 
 
+def test_the_companion_of_the_lectures_is_imported_by_commands_alone():
+    home = "cvtasks.insight.by_hand"
+    found = [
+        where(file, one.line)
+        for name, file in sources().items()
+        if not below(name, home) and not below(name, "cvtasks.cli")
+        for one in imports(file)
+        if below(one.target, home)
+    ]
+    assert not found, "nothing may need what was written to be read:\n" + "\n".join(found)
+
+
 def test_imports_point_down():
     offences = []
     for name, file in sources().items():

@@ -1,1 +1,22 @@
-"""Convolution and pooling by hand: written to be read, and drawn step by step."""
+"""Convolution and pooling by hand, the companion of the lectures: written to be read, and drawn
+step by step.
+"""
+
+from cvtasks.insight.by_hand.backward import (
+    convolution_gradients,
+    convolve_transposed,
+    pool_gradient,
+)
+from cvtasks.insight.by_hand.convolution import along, convolve
+from cvtasks.insight.by_hand.kernels import kernel
+from cvtasks.insight.by_hand.pooling import pool
+
+__all__ = [
+    "along",
+    "convolution_gradients",
+    "convolve",
+    "convolve_transposed",
+    "kernel",
+    "pool",
+    "pool_gradient",
+]

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from cvtasks.errors import UsageError, did_you_mean
-from cvtasks.insight.by_hand.arithmetic import same
+from cvtasks.insight.inspecting.arithmetic import same
 
 _Pad = Literal["constant", "edge", "reflect", "symmetric", "wrap"]  # what `numpy.pad` calls it
 PADDINGS: dict[

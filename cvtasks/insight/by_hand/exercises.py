@@ -1,158 +1,42 @@
-"""One convolution, pooling or dense layer by itself: the exercises of a lecture, answered with
-their work.
+"""One convolution, pooling or dense layer by itself, or several convolutions one after the other:
+the exercises of a lecture, answered with their work.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
 
 from cvtasks.errors import UsageError
-from cvtasks.insight.by_hand import formulas
-from cvtasks.insight.by_hand.arithmetic import (
-    Window,
-    output_size,
-    padded,
-    stacked_field,
-    transposed,
-)
-from cvtasks.insight.by_hand.chains import chain
-from cvtasks.insight.by_hand.formulas import Solution
+from cvtasks.insight.inspecting import formulas
+from cvtasks.insight.inspecting.arithmetic import Window, output_size, stacked_field
 from cvtasks.insight.inspecting.receptive_field import Field
 
-Kind = Literal["conv", "transposed", "pool", "dense"]
-KINDS: tuple[Kind, ...] = ("conv", "transposed", "pool", "dense")
+Pair = tuple[int, int]
+"""Height and width."""
 
 
-def numbers(text: str, name: str, least: int, most: int) -> tuple[int, ...]:
-    """Read "7", "7x5", "32×32×3" as numbers.
+@dataclass(frozen=True)
+class Solution:
+    """A solution with its work: lines to read, and the same as plain values."""
 
-    Raises:
-        UsageError: not numbers from 1 on (0 for padding), or too many of them.
-    """
-    parts = text.lower().replace("×", "x").split("x")
-    if not least <= len(parts) <= most or not all(
-        part.strip().isdecimal() and len(part) < 7 for part in parts
-    ):
-        example = {
-            "input": "32, 280x320 or 32x32x3",
-            "size": "224 or 240x320",
-            "filters": "10 or 64,64,256",
-        }.get(name, "3 or 1x2")
-        order = "" if name == "filters" else ", height before width"
-        raise UsageError(f"--{name} must be like {example}: whole numbers{order}; got {text!r}.")
-    return tuple(int(part) for part in parts)
+    lines: tuple[str, ...]
+    values: Mapping[str, Any]
 
 
-def pair(text: str, name: str) -> tuple[int, int]:
-    """Read a number, or height × width."""
-    read = numbers(text, name, 1, 2)
-    return (read[0], read[-1])
-
-
-def several(text: str, name: str) -> tuple[int, ...]:
-    """Read "10" or "64,64,256"."""
-    return tuple(numbers(part, name, 1, 1)[0] for part in text.split(","))
-
-
-def answer(
-    kind: Kind,
-    *,
-    size: str = "",
-    kernel: str = "",
-    stride: str = "",
-    padding: str = "valid",
-    dilation: str = "1",
-    filters: int | Sequence[int] = (),
-    channels: int = 0,
-    layers: int = 1,
+def one_layer(
+    kind: Literal["conv", "transposed", "pool"],
+    shape: tuple[int, ...],
+    windows: tuple[Window, Window],
+    filters: int,
 ) -> Solution:
-    """Answer an exercise.
+    """What one layer that slides a window makes of an input, and what it costs.
 
     Args:
-        size: of the input: "7", "280x320" (height before width), "32x32x3".
-        kernel, stride, dilation: "3" or "1x2"; padding also "same" or "valid", of a transposed
-            convolution what is cut off on each side. A pooling moves by its kernel by default.
-            Several kernels, "1,3,1", are a `chain`.
-        filters: of a convolution, 1 by default; of each one of a chain; units of a dense layer.
-        channels: of the input, where `size` does not say it.
-        layers: so many convolutions one after the other, each with as many filters as channels.
-
-    Raises:
-        UsageError: a number is missing, or none that a layer can have.
+        shape: (height, width, channels) of the input.
+        windows: of rows and columns.
+        filters: how many; of a pooling the input's channels.
     """
-    filters = (filters,) if isinstance(filters, int) else tuple(filters)
-    if min((*filters, layers)) < 1 or channels < 0:
-        raise UsageError(
-            f"--filters and --layers must be at least 1; got {formulas.listed(filters)} and "
-            f"{layers}."
-        )
-    read = numbers(size, "input", 1, 3) if size else ()
-    if len(read) == 3 and channels and channels != read[2]:
-        raise UsageError(
-            f"--input {size} has {read[2]} channels; --channels says {channels}. Leave one of them "
-            "out."
-        )
-    known = channels or (read[2] if len(read) == 3 else 0)
-    shape = (read[0], read[min(1, len(read) - 1)], known or 1) if read else ()
-    if kind == "dense" and (
-        kernel or stride or padding != "valid" or dilation != "1" or layers > 1
-    ):
-        raise UsageError(
-            "dense joins every input with every output; it takes --input and --filters alone. "
-            "Leave the others out."
-        )
-    if kind == "pool" and (filters not in ((), (1,)) or layers > 1):
-        raise UsageError(
-            "pool has as many outputs as the input has channels; leave --filters and --layers out."
-        )
-    if kind == "transposed" and layers > 1:
-        raise UsageError("--layers is for conv; leave it out.")
-    if kind != "dense" and not kernel:
-        raise UsageError(f"{kind} needs --kernel, like --kernel 3.")
-    if "," in kernel:
-        if (
-            kind != "conv"
-            or layers > 1
-            or (stride or "1") != "1"
-            or dilation != "1"
-            or padding not in ("valid", "same")
-        ):
-            raise UsageError(
-                "several kernels are a chain of conv whose maps keep their size; it takes "
-                "--filters, --channels and --input. "
-                "Leave the others out."
-            )
-        return chain(
-            [pair(part, "kernel") for part in kernel.split(",")], filters, known, shape[:2] or None
-        )
-    if len(filters) > 1:
-        raise UsageError(
-            "several --filters go with several kernels, like --kernel 1,3,1; got "
-            f"{formulas.listed(filters)}."
-        )
-    count = filters[0] if filters else 1
-    if kind == "dense":
-        return _dense(shape, count)
-    pairs = [
-        pair(kernel, "kernel"),
-        pair(stride or (kernel if kind == "pool" else "1"), "stride"),
-        pair(dilation, "dilation"),
-    ]
-    if layers > 1:
-        return _stack(layers, pairs, known, shape)
-    if not shape:
-        raise UsageError(f"{kind} needs --input, like --input 32x32x3; only --layers does without.")
-    zeros = (padding, padding) if padding in ("same", "valid") else pair(padding, "padding")
-    make = transposed if kind == "transposed" else padded
-    rows, columns = (
-        make(shape[i], pairs[0][i], pairs[1][i], zeros[i], pairs[2][i]) for i in (0, 1)
-    )
-    return _window(kind, shape, (rows, columns), shape[2] if kind == "pool" else count)
-
-
-def _window(
-    kind: Kind, shape: tuple[int, ...], windows: tuple[Window, Window], filters: int
-) -> Solution:
     sides = [output_size(size, window) for size, window in zip(shape[:2], windows, strict=True)]
     fits = all(window.fits(size) for size, window in zip(shape[:2], windows, strict=True))
     output = (*sides, filters)
@@ -232,9 +116,8 @@ def _misfit(shape: tuple[int, ...], windows: tuple[Window, Window], sides: list[
     return lines
 
 
-def _dense(shape: tuple[int, ...], units: int) -> Solution:
-    if not shape:
-        raise UsageError("dense needs --input, like --input 200x200, and --filters for its units.")
+def dense(shape: tuple[int, ...], units: int) -> Solution:
+    """What a dense layer costs that joins every number of an input with every unit."""
     inputs = prod(shape)
     weights = inputs * units
     values = {
@@ -255,16 +138,21 @@ def _dense(shape: tuple[int, ...], units: int) -> Solution:
     return Solution(lines, values)
 
 
-def _stack(
-    layers: int, pairs: list[tuple[int, int]], channels: int, shape: tuple[int, ...]
+def stack(
+    layers: int,
+    kernel: int,
+    stride: int = 1,
+    dilation: int = 1,
+    channels: int = 0,
+    places: Pair | None = None,
 ) -> Solution:
-    (kernel, other), (stride, across), (dilation, wide) = pairs
-    if kernel != other or stride != across or dilation != wide:
-        raise UsageError(
-            "--layers needs a square kernel and one stride, like --kernel 3; kernels that differ "
-            "are written one after the other, "
-            f"like --kernel {kernel}x{other},{other}x{kernel}."
-        )
+    """What several equal convolutions one after the other see and cost, against one that sees as
+    much; each has as many filters as channels.
+
+    Args:
+        kernel: its side; `channels` is 0 where they are not known, and the answer is in C².
+        places: height and width of the map, for multiply-adds.
+    """
     reach = stacked_field(layers, kernel, stride, dilation)
     values = {
         "kind": "conv",
@@ -282,5 +170,90 @@ def _stack(
         "weights_in_channels_squared": layers * kernel**2,
         "one_layer_in_channels_squared": reach**2,
     }
-    places = (shape[0], shape[1]) if shape else None
     return Solution(tuple(formulas.stack_lines(layers, kernel, channels or None, places)), values)
+
+
+def chain(
+    kernels: Sequence[Pair],
+    filters: Sequence[int] = (),
+    channels: int = 0,
+    places: Pair | None = None,
+) -> Solution:
+    """What a chain of convolutions costs and sees, against one convolution that sees as much
+    between the same two maps.
+
+    A 1×1 "bottleneck", a 3×3 and a 1×1 that restores the channels; or 1×N and N×1 in the place of
+    N×N. Stride 1, and maps that keep their size; biases are not counted.
+
+    Args:
+        kernels: (height, width) of each.
+        filters: of each; by default as many as there are channels.
+        channels: C of the input; 0 where it is not known, and the answer is in C².
+        places: height and width of the map, for multiply-adds.
+
+    Raises:
+        UsageError: filters do not belong to the kernels, or channels are missing.
+
+    >>> print(*chain([(1, 3), (3, 1)]).lines, sep="\\n")
+    receptive field: 1 + Σ (K − 1) = 1 + 0 + 2 by 1 + 2 + 0 = 3×3
+    weights: 1·3·C² + 3·1·C² = 6·C²; one of 3×3: 9·C²
+    """
+    if filters and len(filters) != len(kernels):
+        raise UsageError(
+            f"there must be a number of filters for each kernel; got {len(filters)} for "
+            f"{len(kernels)} kernels. Try {formulas.listed([filters[0]] * len(kernels))}."
+        )
+    if filters and not channels:
+        raise UsageError(
+            "where filters are given, the input's channels must be too; got filters "
+            f"{formulas.listed(filters)} alone. Try {filters[-1]} channels."
+        )
+    reach = tuple(1 + sum(kernel[axis] - 1 for kernel in kernels) for axis in (0, 1))
+    grown = [f"1 + {' + '.join(str(kernel[axis] - 1) for kernel in kernels)}" for axis in (0, 1)]
+    sums = grown[0] if grown[0] == grown[1] else " by ".join(grown)
+    lines = [f"receptive field: 1 + Σ (K − 1) = {sums} = {formulas.times_sign(reach)}"]
+    values: dict[str, Any] = {
+        "kind": "conv",
+        "kernels": [list(kernel) for kernel in kernels],
+        "receptive_field": list(reach),
+    }
+    if not filters:
+        many, one = sum(map(prod, kernels)), prod(reach)
+        terms = " + ".join(f"{formulas.times(*kernel)}·C²" for kernel in kernels)
+        lines.append(f"weights: {terms} = {many}·C²; one of {formulas.times_sign(reach)}: {one}·C²")
+        values |= {"weights_in_channels_squared": many, "one_layer_in_channels_squared": one}
+    if not channels:
+        return Solution(tuple(lines), values)
+    widths = [channels, *(filters or [channels] * len(kernels))]
+    weights = []
+    for kernel, before, after in zip(kernels, widths, widths[1:], strict=False):
+        weights.append(prod(kernel) * before * after)
+        product = f"{formulas.times(*kernel, before, after)} = {formulas.shown(weights[-1])}"
+        lines.append(
+            f"{formulas.times_sign(kernel)}, {before} → {after} channels: {product} weights"
+        )
+    total, single = sum(weights), prod(reach) * widths[0] * widths[-1]
+    squared = ["", ""]
+    if widths[0] == widths[-1]:
+        squared = [f" = {formulas.shown(number / channels**2)}·C²" for number in (total, single)]
+    lines += [
+        f"in all: {formulas.shown(total)} weights{squared[0]}",
+        f"one of {formulas.times_sign(reach)}, {widths[0]} → {widths[-1]}: "
+        f"{formulas.times(*reach, widths[0], widths[-1])} = "
+        f"{formulas.shown(single)}{squared[1]}, {formulas.shown(round(single / total, 2))} times "
+        "as many",
+    ]
+    values |= {
+        "channels": widths,
+        "weights": weights,
+        "all_weights": total,
+        "one_layer_weights": single,
+    }
+    if places:
+        area = prod(places)
+        lines.append(
+            f"at {formulas.times_sign(places)}: {formulas.shown(area * total)} multiply-adds "
+            f"against {formulas.shown(area * single)}"
+        )
+        values |= {"multiply_adds": area * total, "one_layer_multiply_adds": area * single}
+    return Solution(tuple(lines), values)

@@ -15,7 +15,7 @@ from cvtasks.answers import Answer
 from cvtasks.engines.predict import least_score
 from cvtasks.errors import UsageError
 from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.insight.relu_rules import Rule, rectify, without_end
+from cvtasks.insight.gradients import Rule, rectify, without_end
 from cvtasks.insight.unfold import Unfolded, cut_at
 from cvtasks.insight.units.map_geometry import Axes, axes_of, canvas_of
 from cvtasks.model import check_files, load_network
@@ -213,7 +213,7 @@ class Explainer:
 
     def rectified(self, rule: Rule) -> keras.Model:
         """The network with that backward pass through its ReLUs,
-        see `cvtasks.insight.relu_rules`.
+        see `cvtasks.insight.gradients`.
         """
         if rule not in self._rectified:
             self._rectified[rule] = rectify(self.network, rule).network

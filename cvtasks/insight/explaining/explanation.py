@@ -9,19 +9,20 @@ import cv2
 import numpy as np
 
 from cvtasks.errors import UsageError, did_you_mean
-from cvtasks.insight.explaining.cam import CAMS, eigen_cam
 from cvtasks.insight.explaining.explainer import Explainer, Scene
-from cvtasks.insight.explaining.gradient_maps import (
+from cvtasks.insight.explaining.methods import (
+    CAMS,
     Integrated,
+    eigen_cam,
     integrated_gradients,
     map_and_gradient,
+    occlusion,
     pixel_gradient,
     smooth_gradient,
     strongest,
 )
-from cvtasks.insight.explaining.occlusion import occlusion
 from cvtasks.insight.explaining.targets import Target, find_target
-from cvtasks.insight.relu_rules import Rule
+from cvtasks.insight.gradients import Rule
 from cvtasks.insight.units.map_geometry import Axes
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cvtasks.errors import UsageError, did_you_mean
-from cvtasks.insight.by_hand.arithmetic import Window
+from cvtasks.insight.inspecting.arithmetic import Window
 from cvtasks.insight.inspecting.costs import Costs, costs
 from cvtasks.insight.inspecting.graph import Call, Graph, walk
 from cvtasks.insight.inspecting.layer_rules import Sides, kind_of, padding_text, pair_text

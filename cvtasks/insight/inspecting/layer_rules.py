@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
-from cvtasks.insight.by_hand.arithmetic import Window, same
+from cvtasks.insight.inspecting.arithmetic import Window, same
 from cvtasks.insight.inspecting.receptive_field import Axis, Field, joined
 
 Shape = tuple[int, ...]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from cvtasks.insight.by_hand.arithmetic import Window
+from cvtasks.insight.inspecting.arithmetic import Window
 
 _MOST_UNITS = 4096  # of one period: more than this is no pattern any more
 

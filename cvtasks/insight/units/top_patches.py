@@ -19,8 +19,7 @@ import numpy as np
 from cvtasks.drawing.sheets import PAPER, Tile, enlarged_to, grid, scale_of, sheet, signed_grey
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.insight.gradients import value_and_gradient
-from cvtasks.insight.relu_rules import Rule, rectify, relu_limit
+from cvtasks.insight.gradients import Rule, rectify, relu_limit, value_and_gradient
 from cvtasks.insight.unfold import unfold
 from cvtasks.insight.units.map_geometry import (
     Axes,

@@ -2,12 +2,10 @@
 an exercise.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import prod
-from typing import Any
 
-from cvtasks.insight.by_hand.arithmetic import Window, output_size
+from cvtasks.insight.inspecting.arithmetic import Window, output_size
 from cvtasks.insight.inspecting.inspect import Row, field_text
 from cvtasks.insight.inspecting.layer_rules import Sides, Windows
 from cvtasks.insight.inspecting.receptive_field import Axis, Field
@@ -274,11 +272,3 @@ def stack_lines(
             f"{shown(one * area)}"
         )
     return lines
-
-
-@dataclass(frozen=True)
-class Solution:
-    """A solution with its work: lines to read, and the same as plain values."""
-
-    lines: tuple[str, ...]
-    values: Mapping[str, Any]

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
+from cvtasks.drawing.plots import written
 from cvtasks.drawing.sheets import Scale, Tile, enlarged_to, framed, sheet, signed_grey
-from cvtasks.insight.explaining.curves import Curves
+from cvtasks.insight.explaining.checks import Curves, Sanity
 from cvtasks.insight.explaining.explanation import Explanation
-from cvtasks.insight.explaining.sanity import Sanity
 
 _SIDE = 340  # of a tile, in pixels
 # percentile of a map about pixels that is drawn as the strongest: single pixels would make all
@@ -180,3 +180,34 @@ def _marked(one: Explanation, drawn: np.ndarray) -> np.ndarray:
         for colour, thick in (((0, 0, 0), 4), (_FRAME, 2)):
             cv2.drawContours(drawn, outlines, -1, colour, thick, cv2.LINE_AA)
     return drawn
+
+
+def curves_figure(found: Mapping[str, Curves], title: str) -> np.ndarray:
+    """Method → curves, drawn side by side with their areas, (h, w, 3) uint8 RGB."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), layout="constrained", dpi=110)
+    drawings = (
+        ("deletion", "share of the pixels taken away", "less is better"),
+        ("insertion", "share put in", "more is better"),
+    )
+    for axes, (kind, across, good) in zip(figure.subplots(1, 2), drawings, strict=True):
+        for method, own in found.items():
+            area = getattr(own, f"{kind}_auc")
+            axes.plot(
+                own.shares, getattr(own, kind), label=f"{method}: area {area:.3f}", linewidth=1.8
+            )
+        axes.set(
+            xlabel=across,
+            ylabel="probability of the target",
+            title=f"{kind} ({good})",
+            xlim=(0, 1),
+            ylim=(0, 1.02),
+        )
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=9)
+    figure.suptitle(written(title))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

@@ -1,5 +1,10 @@
-"""Explanations from the gradient of a score with respect to the image's pixels: (H, W, 3) on the
-canvas, per unit of 0 to 255.
+"""The methods: class activation maps, gradients with respect to pixels, and occlusion.
+
+A class activation map weighs the units of one layer by what the target's score owes them. These
+functions are NumPy alone: A is the layer's map (h, w, channels), g the gradient of the score with
+respect to it. They return (h, w) float32, at least 0: what speaks against the target is cut off, as
+in the papers. The other methods take canvases (H, W, 3), 0 to 255, and return maps of them, per
+unit of that range.
 """
 
 from collections.abc import Iterator
@@ -9,12 +14,77 @@ from typing import Any
 import keras
 import numpy as np
 
+from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.explaining.explainer import Explainer, batches
-from cvtasks.insight.explaining.targets import Pick
-from cvtasks.insight.gradients import value_and_gradient
-from cvtasks.insight.relu_rules import Rule
+from cvtasks.insight.gradients import Rule, value_and_gradient
+from cvtasks.tasks.score import Pick
 
 _TOGETHER = 8  # canvases in one backward pass: it keeps every layer's answer to each
+_PARTS = 6  # of the image's shorter side; a square covers one
+
+
+# === class activation maps ===
+
+
+def grad_cam(values: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """Grad-CAM: ReLU(Σ_k mean(g_k) · A_k).
+
+    Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+    Localization", 2017, equations 1 and 2.
+    """
+    return _positive(values @ gradient.mean(axis=(0, 1)))
+
+
+def grad_cam_plus_plus(values: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """Grad-CAM++: places are weighed too, so that every one of several objects counts.
+
+    Chattopadhay et al., "Grad-CAM++: Improved Visual Explanations for Deep Convolutional Networks",
+    2018, equations 5 and 19, with the exponential of the score as the class score. Its value is a
+    factor of the whole map and is left out.
+    """
+    square, cube = gradient**2, gradient**3
+    below = 2 * square + values.sum(axis=(0, 1)) * cube
+    alpha = np.divide(square, below, out=np.zeros_like(square), where=below != 0)
+    weights = (alpha * np.maximum(gradient, 0)).sum(axis=(0, 1))
+    return _positive(values @ weights)
+
+
+def layer_cam(values: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """LayerCAM: ReLU(Σ_k ReLU(g_k) · A_k), each place with its own gradient; also right for early
+    layers.
+
+    Jiang et al., "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization", 2021,
+    equations 6 and 7.
+    """
+    return _positive((np.maximum(gradient, 0) * values).sum(axis=2))
+
+
+def eigen_cam(values: np.ndarray, gradient: np.ndarray | None = None) -> np.ndarray:
+    """EigenCAM: the layer's answer along its first principal direction; it knows of no target and
+    needs no gradient.
+
+    Muhammad and Yeasin, "Eigen-CAM: Class Activation Map using Principal Components", 2020,
+    equations 3 and 4. The direction's sign, which is free, is that of most of the answer.
+    """
+    flat = values.reshape(-1, values.shape[2])
+    direction = np.linalg.svd(flat, full_matrices=False)[2][0]
+    found = flat @ direction
+    return _positive((found if found.sum() >= 0 else -found).reshape(values.shape[:2]))
+
+
+def _positive(found: np.ndarray) -> np.ndarray:
+    return np.maximum(found, 0).astype(np.float32)
+
+
+CAMS = {
+    "grad-cam": grad_cam,
+    "grad-cam++": grad_cam_plus_plus,
+    "layercam": layer_cam,
+    "eigencam": eigen_cam,
+}
+
+
+# === gradients of pixels ===
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +123,7 @@ def pixel_gradient(
 
     Args:
         canvas: (H, W, 3), 0 to 255.
-        rule: see `cvtasks.insight.relu_rules`.
+        rule: see `cvtasks.insight.gradients`.
 
     Returns:
         (H, W, 3) float32.
@@ -157,3 +227,55 @@ def map_and_gradient(
     values = np.asarray(keras.ops.convert_to_numpy(head(image, training=False)), np.float32)
     gradient = value_and_gradient(lambda x: pick(rest([image, x], training=False)), values)[1]
     return values[0], gradient[0]
+
+
+# === occlusion ===
+
+
+def occlusion(
+    explainer: Explainer,
+    canvas: np.ndarray,
+    letterbox: Letterbox,
+    pick: Pick,
+    side: int = 0,
+    stride: int = 0,
+) -> np.ndarray:
+    """How much of the score is lost where the image is covered, (H, W) float32 on the canvas.
+
+    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section 4.2: a
+    grey square moves over the image. A pixel has the mean loss over the squares that cover it;
+    below 0, the score rises without it. Outside the image it is 0.
+
+    Args:
+        canvas: (H, W, 3), 0 to 255; `letterbox` says where the image lies on it.
+        side: of the square in pixels of the canvas; a sixth of the image's shorter side by default.
+        stride: from one square to the next; half a side by default.
+    """
+    top, left, height, width = letterbox.window
+    side = side or max(1, min(height, width) // _PARTS)
+    stride = stride or -(-side // 2)
+    squares = [
+        (slice(y, min(y + side, top + height)), slice(x, min(x + side, left + width)))
+        for y in _starts(top, height, side, stride)
+        for x in _starts(left, width, side, stride)
+    ]
+
+    def canvases() -> Iterator[np.ndarray]:
+        yield canvas
+        for square in squares:
+            covered = canvas.copy()
+            covered[square] = explainer.blank
+            yield covered
+
+    scores = explainer.many(pick, canvases())
+    lost, times = np.zeros((2, *canvas.shape[:2]), np.float64)
+    for square, score in zip(squares, scores[1:], strict=True):
+        lost[square] += scores[0] - score
+        times[square] += 1
+    return np.divide(lost, times, out=lost, where=times > 0).astype(np.float32)
+
+
+def _starts(first: int, length: int, side: int, stride: int) -> list[int]:
+    """Where squares begin so that every pixel of first … first + length − 1 is covered."""
+    last = max(length - side, 0)
+    return [first + min(start, last) for start in range(0, last + stride, stride)]

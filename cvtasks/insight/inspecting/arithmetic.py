@@ -113,24 +113,16 @@ def padded(size: int, kernel: int, stride: int, padding: str | int, dilation: in
     Raises:
         UsageError: a number that no window has.
     """
-    for name, value in (
-        ("input", size),
-        ("kernel", kernel),
-        ("stride", stride),
-        ("dilation", dilation),
-    ):
+    sizes = {"input": size, "kernel": kernel, "stride": stride, "dilation": dilation}
+    for name, value in sizes.items():
         if value < 1:
-            raise UsageError(
-                f"--{name} must be at least 1; got {value}. Try --{name} "
-                f"{3 if name == 'kernel' else 1}."
-            )
+            raise UsageError(f"the {name} must be at least 1; got {value}.")
     if padding == "same":
         return same(size, kernel, stride, dilation)
     zeros = 0 if padding == "valid" else padding
     if isinstance(zeros, str) or zeros < 0:
         raise UsageError(
-            f'--padding must be "same", "valid" or a number from 0 on; got {padding!r}. Try '
-            "--padding same."
+            f'the padding must be "same", "valid" or a number from 0 on; got {padding!r}.'
         )
     return Window(kernel, stride, zeros, zeros, dilation)
 

@@ -1,0 +1,155 @@
+"""`cvtasks inspect conv|transposed|pool|dense`: the options of an exercise, read and answered."""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from cvtasks.errors import UsageError
+from cvtasks.insight.by_hand.exercises import Pair, Solution, chain, dense, one_layer, stack
+from cvtasks.insight.inspecting.arithmetic import padded, transposed
+
+Kind = Literal["conv", "transposed", "pool", "dense"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def answer(
+    kind: Kind,
+    *,
+    size: str = "",
+    kernel: str = "",
+    stride: str = "",
+    padding: str = "",
+    dilation: str = "",
+    filters: str = "",
+    channels: int = 0,
+    layers: int = 1,
+) -> Solution:
+    """Answer an exercise; every option that is empty, or 0, has not been given.
+
+    Args:
+        size: of the input: "7", "280x320" (height before width), "32x32x3".
+        kernel, stride, dilation: "3" or "1x2"; padding also "same" or "valid", of a transposed
+            convolution what is cut off on each side. A pooling moves by its kernel by default.
+            Several kernels, "1,3,1", are a chain of convolutions.
+        filters: of a convolution, 1 by default; "64,64,256" of a chain; units of a dense layer.
+        channels: of the input, where `size` does not say it.
+        layers: so many convolutions one after the other, each with as many filters as channels.
+
+    Raises:
+        UsageError: a number is missing, or none that a layer can have.
+    """
+    counts = tuple(numbers(part, "filters", 1, 1)[0] for part in filters.split(",") if filters)
+    if min((*counts, layers)) < 1:
+        raise UsageError(
+            f"--filters and --layers must be at least 1; got {filters or 'none'} and {layers}."
+        )
+    shape, known = _input(size, channels)
+    places = (shape[0], shape[1]) if shape else None
+    if kind == "dense":
+        slid = {"padding": padding not in ("", "valid"), "dilation": dilation not in ("", "1")}
+        given = {"kernel": kernel, "stride": stride, **slid, "layers": layers > 1}
+        refuse(given, "dense joins every input with every output and takes --input and --filters")
+        if not shape:
+            raise UsageError(
+                "dense needs --input, like --input 200x200, and --filters for its units."
+            )
+        return dense(shape, _single(counts))
+    if kind != "conv":
+        refuse({"layers": layers > 1}, "it is for conv")
+    if kind == "pool":
+        refuse({"filters": counts not in ((), (1,))}, "a pooling has the input's channels")
+    if not kernel:
+        raise UsageError(f"{kind} needs --kernel, like --kernel 3.")
+    if "," in kernel:
+        if kind != "conv":
+            raise UsageError(f"several kernels are a chain of conv; {kind} has one, like 3.")
+        odd = {
+            "stride": stride not in ("", "1"),
+            "padding": padding not in ("", "valid", "same"),
+            "dilation": dilation not in ("", "1"),
+            "layers": layers > 1,
+        }
+        refuse(odd, "several kernels are a chain of conv whose maps keep their size")
+        return chain([pair(part, "kernel") for part in kernel.split(",")], counts, known, places)
+    sides = pair(kernel, "kernel")
+    step = pair(stride, "stride") if stride else sides if kind == "pool" else (1, 1)
+    holes = pair(dilation, "dilation") if dilation else (1, 1)
+    if layers > 1:
+        _single(counts)
+        return _stack(layers, (sides, step, holes), known, places)
+    if not shape:
+        raise UsageError(f"{kind} needs --input, like --input 32x32x3; only --layers does without.")
+    named = padding in ("", "same", "valid")
+    zeros = ((padding or "valid",) * 2) if named else pair(padding, "padding")
+    make = transposed if kind == "transposed" else padded
+    rows, columns = (make(shape[i], sides[i], step[i], zeros[i], holes[i]) for i in (0, 1))
+    return one_layer(kind, shape, (rows, columns), shape[2] if kind == "pool" else _single(counts))
+
+
+def numbers(text: str, name: str, least: int, most: int) -> tuple[int, ...]:
+    """Read "7", "7x5", "32×32×3" as numbers.
+
+    Raises:
+        UsageError: not numbers, or too many of them.
+    """
+    parts = text.lower().replace("×", "x").split("x")
+    if not least <= len(parts) <= most or not all(
+        part.strip().isdecimal() and len(part) < 7 for part in parts
+    ):
+        example = {
+            "input": "32, 280x320 or 32x32x3",
+            "size": "224 or 240x320",
+            "filters": "10 or 64,64,256",
+        }.get(name, "3 or 1x2")
+        order = "" if name == "filters" else ", height before width"
+        raise UsageError(f"--{name} must be like {example}: whole numbers{order}; got {text!r}.")
+    return tuple(int(part) for part in parts)
+
+
+def pair(text: str, name: str) -> Pair:
+    """Read a number, or height × width."""
+    read = numbers(text, name, 1, 2)
+    return (read[0], read[-1])
+
+
+def _input(size: str, channels: int) -> tuple[tuple[int, ...], int]:
+    """(height, width, channels) of the input, () where no size is given; and its channels, 0 where
+    nothing says them.
+    """
+    read = numbers(size, "input", 1, 3) if size else ()
+    if len(read) == 3 and channels and channels != read[2]:
+        raise UsageError(
+            f"--input {size} has {read[2]} channels; --channels says {channels}. Leave one of them "
+            "out."
+        )
+    known = channels or (read[2] if len(read) == 3 else 0)
+    return ((read[0], read[min(1, len(read) - 1)], known or 1) if read else ()), known
+
+
+def _stack(
+    layers: int, pairs: tuple[Pair, Pair, Pair], known: int, places: Pair | None
+) -> Solution:
+    """Equal convolutions one after the other; `pairs` are kernel, stride and dilation."""
+    kernel, stride, dilation = (one for one, _ in pairs)
+    if any(one != other for one, other in pairs):
+        other = pairs[0][1]
+        raise UsageError(
+            "--layers needs a square kernel and one stride, like --kernel 3; kernels that differ "
+            f"are written one after the other, like --kernel {kernel}x{other},{other}x{kernel}."
+        )
+    return stack(layers, kernel, stride, dilation, known, places)
+
+
+def _single(counts: tuple[int, ...]) -> int:
+    if len(counts) > 1:
+        raise UsageError(
+            "several --filters go with several kernels, like --kernel 1,3,1; got "
+            f"{','.join(map(str, counts))}."
+        )
+    return counts[0] if counts else 1
+
+
+def refuse(options: Mapping[str, object], rule: str) -> None:
+    """Raise UsageError for the first option that has been given."""
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"--{name} does not fit: {rule}. Leave it out.")
