@@ -13,7 +13,6 @@ from cvtasks.answers import Boxes
 from cvtasks.errors import UsageError
 from cvtasks.insight.explaining.checks import (
     curves,
-    curves_figure,
     rank_correlation,
     sanity,
     shuffled_weights,
@@ -38,7 +37,7 @@ from cvtasks.insight.explaining.methods import (
     smooth_gradient,
     strongest,
 )
-from cvtasks.insight.explaining.sheets import explanation_sheet
+from cvtasks.insight.explaining.sheets import curves_figure, explanation_sheet
 from cvtasks.insight.explaining.targets import find_target
 from cvtasks.insight.gradients import rectified, value_and_gradient
 from cvtasks.insight.unfold import cut, tap, unfold
