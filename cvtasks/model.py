@@ -16,7 +16,9 @@ from cvtasks.engines.predict import predict
 from cvtasks.errors import ModelError, UsageError, did_you_mean
 from cvtasks.files.writing import sha256
 from cvtasks.media.inputs import as_image, numbered
+from cvtasks.media.prefetch import shut
 from cvtasks.recipe.recipe import Recipe, read_recipe
+from cvtasks.tasks import Task
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_folder
 
 if TYPE_CHECKING:
@@ -151,9 +153,15 @@ class Model:
         """
         task = self.recipe.task
         least = task.threshold if threshold is None else threshold
-        return predict(
-            self.engine, task, self.recipe.classes, self.recipe.canvas, numbered(images), least
+        answers = predict(
+            self.engine,
+            task,
+            self.recipe.classes,
+            self.recipe.canvas,
+            _prepared(task, numbered(images)),
+            least,
         )
+        return _with_images(answers)
 
     def __copy__(self) -> "Model":
         return self
@@ -170,6 +178,24 @@ class Model:
         options = {one.name: getattr(self._origin, one.name) for one in fields(Origin)}
         del options["recipe"]  # its folder has it
         return _load_again, (options, self.recipe.files[WEIGHTS])
+
+
+def _prepared(
+    task: Task, images: Iterable[tuple[Any, np.ndarray]]
+) -> Iterator[tuple[tuple[Any, np.ndarray], np.ndarray]]:
+    """(tag, image) → ((tag, image), the image as the network is to see it)."""
+    with shut(images):
+        for tag, image in images:
+            yield (tag, image), task.prepare(image)
+
+
+def _with_images(
+    answers: Iterable[tuple[tuple[Any, np.ndarray], np.ndarray, Answer]],
+) -> Iterator[tuple[Any, np.ndarray, Answer]]:
+    """The inverse of `_prepared`, once there are answers: (tag, image, answer)."""
+    with shut(answers):
+        for (tag, image), _, answer in answers:
+            yield tag, image, answer
 
 
 def _load_again(origin: dict[str, Any], weights: str) -> Model:

@@ -78,14 +78,13 @@ def run_stream(
     ticker, next_line = Ticker(), 0.0
     with stop_asked(run.stop) as asked, shut(iter(run)) as frames:
         for done in frames:
-            job.sink.record(done.record, done.answer)
             if as_json:
                 print(dumps(done.record), flush=True)
             pace = run.stages.pace()
             if time.monotonic() > next_line:  # finding the words takes longer than a frame may
                 next_line = time.monotonic() + 0.2
                 of = f"/{expected}" if expected else ""
-                found = job.model.recipe.task.summary(done.answer)
+                found = job.summary(done.answer)
                 ticker.show(
                     f"{stream.source}: frame {run.stages.frames}{of}  {pace:.1f} fps  {found}"
                 )

@@ -295,12 +295,11 @@ def _run_images(
     with stop_asked() as asked, shut(job.images(items, report, tell, stop=asked)) as finished:
         for one in finished:
             done += 1
-            job.sink.record(one.record, one.answer)
             if as_json:
                 print(dumps(one.record), flush=True)
             ticker.clear()
             where = f" → {', '.join(map(str, one.files))}" if one.files else ""
-            say(f"{one.record['source']}: {job.model.recipe.task.summary(one.answer)}{where}")
+            say(f"{one.record['source']}: {job.summary(one.answer)}{where}")
             ticker.show(f"{done} image{'s' * (done > 1)}")
             if viewer and one.drawn is not None:
                 viewer.show(one.drawn, {"image": one.record["source"]})

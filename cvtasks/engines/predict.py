@@ -27,10 +27,11 @@ def predict(
     images: Iterable[tuple[Tag, np.ndarray]],
     threshold: float = 0.0,
 ) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
-    """(tag, image) pairs → (tag, image, answer), in the same order; images are (h, w, 3) uint8 RGB
-    of any size.
+    """(tag, image) pairs → (tag, image, answer), in the same order.
 
     Args:
+        images: (h, w, 3) uint8 RGB of any size, prepared as the task wants them, as those of a
+            source that is fitted to a recipe are.
         threshold: the least score, 0 to 1, of what the answers hold.
 
     Raises:
@@ -52,10 +53,9 @@ def _predict(
 
     def canvases() -> Iterator[np.ndarray]:
         for tag, image in images:
-            prepared = task.prepare(image)
-            letterbox = Letterbox(prepared.shape[:2], canvas)
+            letterbox = Letterbox(image.shape[:2], canvas)
             under_way.append((tag, image, letterbox))
-            yield letterbox.image(prepared)
+            yield letterbox.image(image)
 
     with shut(images), shut(engine.stream(canvases())) as outputs:
         for output in outputs:

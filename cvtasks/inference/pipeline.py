@@ -1,8 +1,8 @@
 """From sources to finished answers: read, predict, draw and write overlap in threads, in order,
 with room for a few only.
 
-The same for every task. Whoever iterates gets finished answers and decides what to print and to
-show.
+The same for every task. Whoever iterates gets finished answers, whose files and records are
+written, and decides what to print and to show.
 """
 
 import threading
@@ -24,6 +24,7 @@ from cvtasks.media.streams import Stream
 from cvtasks.media.video import Frame, Video
 from cvtasks.media.video_writer import VideoWriter
 from cvtasks.model import Model
+from cvtasks.tasks import Task
 
 _AHEAD = (
     4  # images or frames that are read ahead; other stages stay two ahead of the one behind them
@@ -74,6 +75,11 @@ class Job:
     records: bool = True
     show: bool = False
 
+    @property
+    def task(self) -> Task:
+        """The model's."""
+        return self.model.recipe.task
+
     def images(
         self,
         items: Iterable[Item],
@@ -116,9 +122,10 @@ class Job:
                         yield item, image
 
         def write(item: Item, image: np.ndarray, answer: Answer, stem: Path) -> Done:
-            drawn = self.model.recipe.task.draw(image, answer) if self.show else None
+            drawn = self.task.draw(image, answer) if self.show else None
             files = self.sink.write(stem, image, answer, item.source)
-            return Done(self.record({"source": item.source}, image, answer), answer, files, drawn)
+            record = self.record({"source": item.source}, image, answer)
+            return Done(record, answer, files, drawn)
 
         def calls() -> Iterator[Callable[[], Done]]:
             with shut(self.model.predict_many(good(), self.threshold)) as answers:
@@ -129,17 +136,29 @@ class Job:
 
     def kept(self, answer: Answer) -> Answer:
         """The answer without classes that nobody wants."""
-        return self.model.recipe.task.keep(answer, self.keep) if self.keep else answer
+        return self.task.keep(answer, self.keep) if self.keep else answer
 
     def record(self, place: dict[str, Any], image: np.ndarray, answer: Answer) -> dict[str, Any]:
-        """The record of an answer."""
+        """Hand the record of an answer to the sink, and return it; `place` says where the image
+        comes from.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
         facts = place | {
             "width": image.shape[1],
             "height": image.shape[0],
-            "task": self.model.recipe.task.name,
+            "task": self.task.name,
+            "model": self.model.name,
+            "engine": self.model.engine.name,
         }
-        facts |= {"model": self.model.name, "engine": self.model.engine.name}
-        return facts | self.model.recipe.task.record(answer) if self.records else facts
+        record = facts | self.task.record(answer) if self.records else facts
+        self.sink.record(record, answer)
+        return record
+
+    def summary(self, answer: Answer) -> str:
+        """The answer in a few words, for people."""
+        return self.task.summary(answer)
 
 
 class VideoRun:
@@ -228,7 +247,7 @@ class VideoRun:
                         yield frame, self._job.kept(answer), image
 
     def _draw(self, answers: Iterable[_Answered]) -> Iterator[_Answered]:
-        draw = self._job.model.recipe.task.draw
+        draw = self._job.task.draw
         with shut(answers):
             for frame, answer, _ in answers:
                 yield frame, answer, draw(frame.image, answer)
@@ -248,9 +267,8 @@ class VideoRun:
                         files = self._job.sink.write(stem, frame.image, answer, drawn=False)
                     if self._writer:
                         self._writer.write(drawn, frame.time_s)
-                    yield Done(
-                        self._job.record(place, frame.image, answer), answer, files, drawn, frame
-                    )
+                    record = self._job.record(place, frame.image, answer)
+                    yield Done(record, answer, files, drawn, frame)
             finally:
                 if self._writer:
                     self.written = self._writer.close()

@@ -145,9 +145,10 @@ class Task(ABC, Generic[A]):
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """An image (h, w, 3) uint8 RGB as the network is to see it before it is fitted to the
-        canvas; itself if it is so already.
+        canvas; itself where nothing is to be done. Done once: to the samples of a source that is
+        fitted to a recipe, and to each image that a model is asked about.
 
-        Done twice it is the same as once. The answer is in pixels of the image as it was.
+        The answer is in pixels of the image as it was.
         """
         return image
 
