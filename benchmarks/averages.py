@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from compare import report
 
-from cvtasks.data.formats.arrays import IdxLabels
+from cvtasks.data.formats.idx import IdxLabels
 from cvtasks.networks.build import backbone_of, build_network, set_weights
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.tasks.classify import Classify

@@ -10,14 +10,11 @@ in bfloat16 there is nothing to compare, and the script says so.
 """
 
 import argparse
-from collections.abc import Iterator
-from pathlib import Path
 
 from compare import report
 
-from cvtasks.answers import Sample
-from cvtasks.data import Source, open_source, split_of
-from cvtasks.data.views import fitted
+from cvtasks.data import open_source, split_of
+from cvtasks.data.views import Part, fitted
 from cvtasks.engines.openvino_engine import has_bf16
 from cvtasks.evaluation.evaluate import evaluate
 from cvtasks.model import load
@@ -47,7 +44,8 @@ def main() -> None:
     recipe = models["f32"].recipe
     path, split = split_of(options.data)
     source = fitted(open_source(path, split or recipe.data.validate, recipe.task.answer), recipe)
-    source = Spread(source, options.limit or len(source))
+    count = min(options.limit or len(source), len(source))
+    source = Part(source, [number * len(source) // count for number in range(count)])
     metrics = {
         name: evaluate(model.engine, recipe.task, recipe.canvas, source).result()
         for name, model in models.items()
@@ -61,30 +59,6 @@ def main() -> None:
         )
     rounded = {name: round(points, 3) for name, points in lost.items()}
     report("precision", dict.fromkeys(lost, "<= 0.2"), images=len(source), points_lost=rounded)
-
-
-class Spread(Source):
-    """At most `count` samples of a source, evenly spread over it."""
-
-    def __init__(self, source: Source, count: int) -> None:
-        count = min(count, len(source))
-        self.classes, self._source = source.classes, source
-        self._picked = [i * len(source) // count for i in range(count)]
-
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Never: it wraps another source."""
-        return False
-
-    def __len__(self) -> int:
-        return len(self._picked)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self._source[self._picked[index]]
-
-    def problems(self) -> Iterator[str]:
-        """The wrapped source's."""
-        return self._source.problems()
 
 
 if __name__ == "__main__":

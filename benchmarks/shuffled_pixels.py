@@ -25,7 +25,7 @@ from classic_networks import METRIC, OWN, Row, measure
 
 from cvtasks.answers import Labels
 from cvtasks.data import open_source
-from cvtasks.data.formats.arrays import IdxLabels
+from cvtasks.data.formats.idx import IdxLabels
 from cvtasks.files.writing import write_bytes, write_text
 
 SEED = 0

@@ -72,9 +72,10 @@ def evaluate(
 
     The classes that data and model share are scored; the others are named.
     """
-    from cvtasks.data.opening import open_to_evaluate, title
-    from cvtasks.data.shared_classes import Renamed, differences, read_map, shared
-    from cvtasks.data.views import Part, fitted
+    from cvtasks.data.opening import title
+    from cvtasks.data.shared_classes import differences, read_map, shared
+    from cvtasks.data.to_evaluate import open_to_evaluate
+    from cvtasks.data.views import Part, Renamed, fitted
     from cvtasks.evaluation.evaluate import check_new, report, score_saved, score_text, write_report
     from cvtasks.evaluation.evaluate import evaluate as measure
     from cvtasks.evaluation.predictions import read_predictions

@@ -4,28 +4,14 @@ from pathlib import Path
 
 from cvtasks.answers import Answer, Boxes, Labels
 from cvtasks.data.download.catalogue import KNOWN, resolve
-from cvtasks.data.formats.arrays import CIFARLabels, IdxLabels
-from cvtasks.data.formats.coco import COCODetection
-from cvtasks.data.formats.csv import CSVLabels
-from cvtasks.data.formats.folders import ClassFolders, MaskFolders
-from cvtasks.data.formats.labels_from_boxes import COCOLabels, VOCLabels, YOLOLabels
-from cvtasks.data.formats.voc import VOCDetection, VOCSegmentation
-from cvtasks.data.formats.yolo import YOLODetection
+from cvtasks.data.format import Format
+from cvtasks.data.formats import FORMATS
 from cvtasks.data.source import Source
 from cvtasks.data.views import Remapped
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import readable
 
-__all__ = ["SOURCES", "Remapped", "Source", "open_source", "split_of", "splits_of"]
-
-SOURCES: tuple[type[Source], ...] = (
-    *(VOCSegmentation, MaskFolders),
-    *(VOCDetection, YOLODetection, COCODetection),
-    *(VOCLabels, YOLOLabels, COCOLabels, CSVLabels, IdxLabels, CIFARLabels, ClassFolders),
-)
-"""Asked in this order; the first that knows the layout and gives the wanted kind of
-truth is taken.
-"""
+__all__ = ["FORMATS", "Format", "Remapped", "Source", "open_source", "split_of", "splits_of"]
 
 
 def split_of(data: str) -> tuple[str, str]:
@@ -57,8 +43,8 @@ def open_source(path: str, split: str, kind: type[Answer], complain: Complain = 
         DataError: nothing is there, its layout is not known, or the split does not exist.
     """
     with readable(path):
-        source, root = _recognised(path, kind)
-        return source(root, split, complain)
+        found, root = _recognised(path, kind)
+        return found.open(root, split, complain)
 
 
 def splits_of(path: str, kind: type[Answer]) -> tuple[str, ...]:
@@ -66,18 +52,18 @@ def splits_of(path: str, kind: type[Answer]) -> tuple[str, ...]:
     Errors as `open_source`'s.
     """
     with readable(path):
-        source, root = _recognised(path, kind)
-        return source.splits_at(root)
+        found, root = _recognised(path, kind)
+        return found.splits_at(root)
 
 
-def _recognised(path: str, kind: type[Answer]) -> tuple[type[Source], Path]:
+def _recognised(path: str, kind: type[Answer]) -> tuple[Format, Path]:
     """The format of the data set at `path`, and its root."""
     root = resolve(path)
-    fitting = [source for source in SOURCES if source.kind is kind]
+    fitting = [one for one in FORMATS.values() if one.kind is kind]
     if path:
-        for source in fitting:
-            if source.is_at(root):
-                return source, root
+        for one in fitting:
+            if one.is_at(root):
+                return one, root
     if not path or not root.is_dir():
         files = {
             Boxes: ", or its COCO JSON or YOLO YAML",
@@ -91,14 +77,14 @@ def _recognised(path: str, kind: type[Answer]) -> tuple[type[Source], Path]:
     below = [
         str(child)
         for child in sorted(root.iterdir())
-        if child.is_dir() and any(source.is_at(child) for source in fitting)
+        if child.is_dir() and any(one.is_at(child) for one in fitting)
     ]
     if below:
         raise DataError(
             f"a data set is the folder in which its own folders lie; {path!r} holds one below. "
             f"Give {below[0]!r}."
         )
-    layouts = "; ".join(f"{source.format}: {source.layout}" for source in fitting)
+    layouts = "; ".join(f"{one.name}: {one.layout}" for one in fitting)
     raise DataError(
         f"the layout of {path!r} is not known for {kind.__name__.lower()} data. Known layouts: "
         f"{layouts}."

@@ -4,11 +4,11 @@ nothing in both.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cvtasks.data import open_source, readable, split_of, splits_of
+from cvtasks.data import open_source, readable, splits_of
 from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among
@@ -163,55 +163,6 @@ def _unseen(source: Source) -> list[str]:
     truths = (source.truth(index) for index in range(len(source)))
     seen = {label for truth in truths for label in truth.present().tolist()}
     return [name for label, name in enumerate(source.classes) if label not in seen]
-
-
-@dataclass(frozen=True)
-class ToEvaluate:
-    """Data to measure a model on: as they are, which of their samples (None for all), where they
-    are, and which split that is.
-    """
-
-    source: Source
-    kept: Sequence[int] | None
-    path: str
-    split: str
-
-
-def open_to_evaluate(
-    recipe: Recipe, folder: Path, data: str, say: Say = lambda text: None
-) -> ToEvaluate:
-    """Open DATA[:SPLIT], or what the model in `folder` was validated on.
-
-    Without a split these are the images that its run set aside, where it did and the data have
-    them; else the recipe's split to validate on, or another of its names; else the only split there
-    is.
-
-    Raises:
-        DataError: there is no such data set or split, or it has some of the images that were set
-            aside, but not all.
-    """
-    path, split = split_of(data or recipe.data.path)
-    kind = recipe.task.answer
-    if split:
-        source = open_source(path, split, kind)
-        return ToEvaluate(source, None, path, source.split)
-    splits = splits_of(path, kind)
-    train = split_among(recipe.data.train, splits)
-    if recipe.data.held_out and (train is not None or "+" in recipe.data.train):
-        source = open_source(path, recipe.data.train if train is None else train, kind)
-        kept = _held_out_of(source, recipe, folder, path, say)
-        if kept is not None:
-            return ToEvaluate(source, kept, path, recipe.data.validated_on)
-    wanted = next(
-        (
-            name
-            for name in (recipe.data.validate, *VALIDATION)
-            if name and split_among(name, splits) is not None
-        ),
-        "",
-    )
-    source = open_source(path, wanted or (recipe.data.validate if len(splits) > 1 else ""), kind)
-    return ToEvaluate(source, None, path, source.split)
 
 
 def title(path: str, split: str) -> str:
@@ -383,33 +334,3 @@ def _to_validate(wanted: str, train: str, splits: tuple[str, ...]) -> str | None
                 return one
     found = split_among(wanted, splits)
     return None if found == train else found
-
-
-def _held_out_of(
-    source: Source, recipe: Recipe, folder: Path, path: str, say: Say
-) -> list[int] | None:
-    """Indices of the images that the model's run set aside; None where the data have none of them.
-
-    Raises:
-        DataError: some are there, some are not.
-    """
-    names = folder / NAMES
-    if names.is_file():
-        _, kept, gone = split_by_names(source, names)
-        if kept and gone:
-            raise DataError(
-                f"{str(names)!r} names the images that the model was validated on; {gone} of "
-                f"{gone + len(kept)} are not in "
-                f"{title(path, source.split)!r}. Name the split to measure on: DATA:SPLIT, or "
-                "DATA:all where there are no splits."
-            )
-        return kept or None
-    if path != recipe.data.path:
-        return None
-    say(
-        f"data: no {NAMES} beside the recipe; the images set aside are drawn again by the recipe's "
-        "seed"
-    )
-    aside = open_sources(recipe).validate
-    held = {aside.name(index) for index in range(len(aside))}
-    return [index for index in range(len(source)) if source.name(index) in held]

@@ -3,12 +3,11 @@ there.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from cvtasks.answers import Answer, Sample
 from cvtasks.data.source import Source
-from cvtasks.errors import CVTasksError, DataError, UsageError, did_you_mean
+from cvtasks.errors import DataError, UsageError, did_you_mean
 from cvtasks.recipe.recipe import Recipe
 
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -80,53 +79,6 @@ def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> 
             0
         ]  # the first class of masks is the background, whatever it is called
     return found
-
-
-class Renamed(Source):
-    """A source whose classes are called otherwise (`Answer.renamed`)."""
-
-    def __init__(self, source: Source, names: Mapping[str, str]) -> None:
-        self.format, self.layout, self.kind, self.split = (
-            source.format,
-            source.layout,
-            source.kind,
-            source.split,
-        )
-        self.files, self.truth_files, self.taken_for = (
-            source.files,
-            source.truth_files,
-            source.taken_for,
-        )
-        self.classes = tuple(dict.fromkeys(names.get(name, name) for name in source.classes))
-        self._source, self._names = source, names
-
-    @classmethod
-    def is_at(cls, root: object) -> bool:
-        """Never: it wraps another source."""
-        return False
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __getitem__(self, index: int) -> Sample[Answer]:
-        sample = self._source[index]
-        return replace(sample, truth=sample.truth.renamed(self._names))
-
-    def name(self, index: int) -> str:
-        """The wrapped source's."""
-        return self._source.name(index)
-
-    def truth(self, index: int) -> Answer:
-        """The truth of one sample, with these names."""
-        return self._source.truth(index).renamed(self._names)
-
-    def faults(self, index: int) -> list[CVTasksError]:
-        """The wrapped source's."""
-        return self._source.faults(index)
-
-    def remarks(self) -> list[str]:
-        """The wrapped source's."""
-        return self._source.remarks()
 
 
 def differences(both: Shared, recipe: Recipe) -> list[str]:

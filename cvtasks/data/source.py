@@ -10,16 +10,17 @@ from cvtasks.errors import Complain, CVTasksError, DataError, did_you_mean, stri
 
 
 class Source(ABC):
-    """Samples of one split of one data set, by index; the order never changes."""
+    """Samples of one split of one data set, by index; the order never changes.
 
-    format: str
-    """Its name, said aloud when the format was recognised."""
-    layout: str
-    """What must lie at its root, in a few words."""
+    What is about one sample is a method whose first argument is called `index`: so a view
+    (`cvtasks.data.views.View`) knows which sample of its source is meant.
+    """
+
     kind: type[Answer]
     """Type of its truth."""
-
     classes: tuple[str, ...]
+    format: str = ""
+    """The name of its format; empty where it does not come from the disk."""
     split: str = ""
     """The split's own name, which may be another than was asked for ("valid" for "val"); empty
     where it has none.
@@ -28,37 +29,12 @@ class Source(ABC):
     """What was concluded about the classes because nothing says them, in a sentence to be said
     aloud; empty where they are said.
     """
-
-    @classmethod
-    @abstractmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether this format lies at `root`."""
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """Names of the splits of the data set of this format at `root`; one empty name where all of
-        it is one split.
-        """
-        return ("",)
-
     files: Sequence[Path] = ()
     """The image of each sample; empty where images are no files of their own."""
     truth_files: Sequence[Path] = ()
     """The file of each sample's truth, where that is an image too."""
     notes: tuple[str, ...] = ()
     """What was settled or passed over in opening, in sentences; `remarks` begins with them."""
-
-    @abstractmethod
-    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        """Read the list of samples.
-
-        Args:
-            complain: about a file that is missing, a sample that is listed twice, an object that
-                cannot be used. If it returns, that is left out.
-
-        Raises:
-            DataError: the split does not exist, or its list cannot be read.
-        """
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -164,10 +140,12 @@ def split_among(split: str, splits: Iterable[str]) -> str | None:
     No name means the only split there is, and "all" the one that has no name. A year may stand
     before it, as in Pascal VOC.
 
-    >>> split_among("val", ["train", "valid"]), split_among("2007-valid", ["2007-val"]), split_among("train", ["Train"])
-    ('valid', '2007-val', 'Train')
-    >>> split_among("", ["default"]), split_among("all", [""]), split_among("", ["train", "val"]), split_among("test", ["train"])
-    ('default', '', None, None)
+    >>> split_among("val", ["train", "valid"]), split_among("2007-valid", ["2007-val"])
+    ('valid', '2007-val')
+    >>> split_among("train", ["Train"]), split_among("", ["default"]), split_among("all", [""])
+    ('Train', 'default', '')
+    >>> split_among("", ["train", "val"]), split_among("test", ["train"])
+    (None, None)
     """
     known = list(splits)
     if split in known or (not split and len(known) == 1):

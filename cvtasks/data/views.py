@@ -2,10 +2,14 @@
 to see them.
 """
 
-from collections.abc import Sequence
+from abc import update_abstractmethods
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from inspect import signature
+from typing import Any, TypeVar
+
+import numpy as np
 
 from cvtasks.answers import Answer, Sample
 from cvtasks.data.source import Source
@@ -61,51 +65,86 @@ def _readable(source: Source, index: int) -> bool:
     return True
 
 
-class Part(Source):
-    """Some samples of a source, by their indices there."""
+def _led_on(name: str) -> Any:
+    """An attribute or a method of a view that is its source's; a sample's index is the one there.
 
-    def __init__(self, source: Source, kept: Sequence[int]) -> None:
-        self.format, self.layout, self.kind, self.classes = (
-            source.format,
-            source.layout,
-            source.kind,
-            source.classes,
-        )
-        self.files = [source.files[index] for index in kept] if source.files else ()
-        self.truth_files = (
-            [source.truth_files[index] for index in kept] if source.truth_files else ()
-        )
-        self._source, self._kept = source, kept
+    An attribute that a view sets on itself comes first.
+    """
+    member = getattr(Source, name, None)
+    if not callable(member):
+        return _Attribute(name)
+    if next(iter(list(signature(member).parameters)[1:]), "") != "index":
+        return lambda view, *given: getattr(view.source, name)(*given)
+    return lambda view, index, *given: getattr(view.source, name)(view.kept[index], *given)
 
-    @classmethod
-    def is_at(cls, root: object) -> bool:
-        """Never: it wraps another source."""
-        return False
+
+class _Attribute:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, view: "View", owner: type) -> Any:
+        return getattr(view.source, self._name)
+
+
+V = TypeVar("V")
+
+
+def leading_on(view: type[V]) -> type[V]:
+    """Class decorator: what a class does not define of `Source`'s public names is `_led_on`."""
+    for name in {*vars(Source), *Source.__annotations__}:
+        if not name.startswith("_") and name not in vars(view):
+            setattr(view, name, _led_on(name))
+    return update_abstractmethods(view)
+
+
+@leading_on
+class View(Source):
+    """A source seen otherwise: some of its samples, other classes, other truths.
+
+    What a view does not say itself is its source's, whatever `Source` comes to have. Subclasses
+    say what becomes of an image and of a truth.
+
+    Args:
+        kept: the samples that are seen, by their indices in `source`; all, unless given.
+    """
+
+    def __init__(self, source: Source, kept: Sequence[int] | None = None) -> None:
+        self.source = source
+        self.kept = range(len(source)) if kept is None else kept
+        self.files, self.truth_files = (
+            files if kept is None or not files else [files[index] for index in kept]
+            for files in (source.files, source.truth_files)
+        )
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self.kept)
 
     def __getitem__(self, index: int) -> Sample[Answer]:
-        return self._source[self._kept[index]]
-
-    def name(self, index: int) -> str:
-        """The wrapped source's."""
-        return self._source.name(self._kept[index])
+        sample = self.source[self.kept[index]]
+        return replace(sample, image=self._seen(sample.image), truth=self._understood(sample.truth))
 
     def truth(self, index: int) -> Answer:
-        """The wrapped source's."""
-        return self._source.truth(self._kept[index])
+        """The truth of one sample, as it is seen."""
+        return self._understood(self.source.truth(self.kept[index]))
 
-    def faults(self, index: int) -> list[CVTasksError]:
-        """The wrapped source's."""
-        return self._source.faults(self._kept[index])
+    def problems(self) -> Iterator[str]:
+        """As the source's, of the samples that are seen."""
+        return Source.problems(self)
 
-    def remarks(self) -> list[str]:
-        """The wrapped source's."""
-        return self._source.remarks()
+    def _seen(self, image: np.ndarray) -> np.ndarray:
+        """What becomes of an image (h, w, 3) uint8."""
+        return image
+
+    def _understood(self, truth: Answer) -> Answer:
+        """What becomes of a truth."""
+        return truth
 
 
-class Selected(Part):
+class Part(View):
+    """Some samples of a source, by their indices there."""
+
+
+class Selected(View):
     """Those samples of a source that a task can use, with what of their truths it is about."""
 
     def __init__(self, source: Source, task: Task) -> None:
@@ -114,39 +153,32 @@ class Selected(Part):
             [index for index in range(len(source)) if task.select(source.truth(index)) is not None],
         )
         self._task = task
-        if not self._kept:
+        if not self.kept:
             raise DataError(
                 f"{task.name} learns from {task.selection}; none of the {len(source)} images is "
                 "one. Check the recipe's `classes`."
             )
 
-    def __getitem__(self, index: int) -> Sample[Answer]:
-        sample = self._source[self._kept[index]]
-        return replace(
-            sample, image=self._task.prepare(sample.image), truth=self._selected(sample.truth)
-        )
-
-    def truth(self, index: int) -> Answer:
-        """What the task is about of one sample's truth."""
-        return self._selected(self._source.truth(self._kept[index]))
-
     def remarks(self) -> list[str]:
-        """The wrapped source's, and how many images are left out."""
-        left = len(self._source) - len(self._kept)
+        """The source's, and how many images are left out."""
+        left = len(self.source) - len(self.kept)
         note = [
-            f"{left} of {len(self._source)} images left out: {self._task.name} is about "
+            f"{left} of {len(self.source)} images left out: {self._task.name} is about "
             f"{self._task.selection}"
         ]
-        return [*self._source.remarks(), *(note if left else [])]
+        return [*self.source.remarks(), *(note if left else [])]
 
-    def _selected(self, truth: Answer) -> Answer:
+    def _seen(self, image: np.ndarray) -> np.ndarray:
+        return self._task.prepare(image)
+
+    def _understood(self, truth: Answer) -> Answer:
         selected = self._task.select(truth)
         if selected is None:
             raise TypeError("a truth that was selected must be so again.")
         return selected
 
 
-class Remapped(Source):
+class Remapped(View):
     """A source whose classes become `classes`; the classes of the data that are not among them
     become `others`.
 
@@ -161,6 +193,7 @@ class Remapped(Source):
     def __init__(
         self, source: Source, classes: tuple[str, ...], others: str, *, lacking: bool = False
     ) -> None:
+        super().__init__(source)
         things = classes[1:] if source.kind.background else classes
         for name in () if lacking and set(things) & set(source.classes) else classes:
             if name not in source.classes:
@@ -169,34 +202,19 @@ class Remapped(Source):
                     f'"{name}" is not. '
                     f"{did_you_mean(name, source.classes)}"
                 )
-        self.format, self.layout, self.kind = source.format, source.layout, source.kind
-        self.classes, self.files, self.truth_files = classes, source.files, source.truth_files
-        self._source, self._others = source, others
+        self.classes, self._others = classes, others
 
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Never: it wraps another source."""
-        return False
+    def _understood(self, truth: Answer) -> Answer:
+        return truth.with_classes(self.classes, self._others)
 
-    def __len__(self) -> int:
-        return len(self._source)
 
-    def __getitem__(self, index: int) -> Sample[Answer]:
-        sample = self._source[index]
-        return replace(sample, truth=sample.truth.with_classes(self.classes, self._others))
+class Renamed(View):
+    """A source whose classes are called otherwise (`Answer.renamed`)."""
 
-    def name(self, index: int) -> str:
-        """The wrapped source's."""
-        return self._source.name(index)
+    def __init__(self, source: Source, names: Mapping[str, str]) -> None:
+        super().__init__(source)
+        self.classes = tuple(dict.fromkeys(names.get(name, name) for name in source.classes))
+        self._names = names
 
-    def truth(self, index: int) -> Answer:
-        """The truth of one sample, with these classes."""
-        return self._source.truth(index).with_classes(self.classes, self._others)
-
-    def faults(self, index: int) -> list[CVTasksError]:
-        """The wrapped source's."""
-        return self._source.faults(index)
-
-    def remarks(self) -> list[str]:
-        """The wrapped source's."""
-        return self._source.remarks()
+    def _understood(self, truth: Answer) -> Answer:
+        return truth.renamed(self._names)

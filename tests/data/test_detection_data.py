@@ -149,7 +149,7 @@ def test_the_recipes_classes_are_taken_whatever_the_format(
     assert [source.truth(i).names for i in range(len(source))] == [
         source[i].truth.names for i in range(len(source))
     ]
-    assert source.remarks() == source._source.remarks()
+    assert source.remarks() == source.source.remarks()
     with pytest.raises(DataError, match=r'"cta" is not. Did you mean "cat"'):
         Remapped(source, ("cta",), "background")
 

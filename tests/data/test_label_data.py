@@ -15,13 +15,11 @@ import pytest
 from PIL import Image
 
 from cvtasks.answers import Boxes, Labels
-from cvtasks.data import SOURCES, Source, open_source
+from cvtasks.data import FORMATS, open_source
 from cvtasks.data.checking.statistics import statistics
 from cvtasks.data.download import catalogue
-from cvtasks.data.formats.arrays import CIFARLabels, IdxLabels
-from cvtasks.data.formats.csv import CSVLabels
-from cvtasks.data.formats.folders import ClassFolders
-from cvtasks.data.formats.labels_from_boxes import COCOLabels, VOCLabels, YOLOLabels, labels_of
+from cvtasks.data.formats.class_folders import CLASS_FOLDERS
+from cvtasks.data.formats.labels_from_boxes import labels_of
 from cvtasks.errors import DataError
 
 ABC = ("ant", "bee", "cow")
@@ -138,26 +136,26 @@ def write_yolo(root: Path) -> None:
     )
 
 
-FORMATS: dict[type[Source], tuple[Callable[[Path], None], tuple[tuple[int, ...], ...]]] = {
-    VOCLabels: (write_voc, MANY),
-    YOLOLabels: (write_yolo, MANY),
-    COCOLabels: (write_coco, MANY),
-    CSVLabels: (write_csv, MANY),
-    IdxLabels: (write_idx, ONE),
-    CIFARLabels: (write_cifar, ONE),
-    ClassFolders: (write_folders, ONE),
+WRITTEN: dict[str, tuple[Callable[[Path], None], tuple[tuple[int, ...], ...]]] = {
+    "voc-labels": (write_voc, MANY),
+    "yolo-labels": (write_yolo, MANY),
+    "coco-labels": (write_coco, MANY),
+    "csv": (write_csv, MANY),
+    "idx": (write_idx, ONE),
+    "cifar": (write_cifar, ONE),
+    "class-folders": (write_folders, ONE),
 }
 
 
-@pytest.fixture(params=FORMATS, ids=lambda kind: kind.__name__)
-def written(request, tmp_path) -> tuple[type[Source], Path, list[tuple[int, ...]]]:
+@pytest.fixture(params=WRITTEN)
+def written(request, tmp_path) -> tuple[str, Path, list[tuple[int, ...]]]:
     """A format, a data set in it, and what its images show, in order."""
-    write, shown = FORMATS[request.param]
+    write, shown = WRITTEN[request.param]
     write(tmp_path / "set")
     return (
         request.param,
         tmp_path / "set",
-        sorted(shown) if request.param is ClassFolders else list(shown),
+        sorted(shown) if request.param == "class-folders" else list(shown),
     )
 
 
@@ -165,13 +163,13 @@ def written(request, tmp_path) -> tuple[type[Source], Path, list[tuple[int, ...]
 
 
 def test_every_source_of_labels_is_tested_here():
-    assert set(FORMATS) == {source for source in SOURCES if source.kind is Labels}
+    assert set(WRITTEN) == {name for name, one in FORMATS.items() if one.kind is Labels}
 
 
 def test_the_format_is_recognised_and_gives_what_was_written(written):
     kind, root, shown = written
     source = open_source(str(root), "train", Labels)
-    assert type(source) is kind
+    assert source.format == FORMATS[kind].name
     assert source.classes == ABC
     assert [tuple(sorted(source.truth(index).shown)) for index in range(len(source))] == shown
     samples = [source[index] for index in range(len(source))]
@@ -209,9 +207,9 @@ def test_statistics_count_images(written):
     ]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind not in (IdxLabels, CIFARLabels)])
+@pytest.mark.parametrize("kind", [kind for kind in WRITTEN if kind not in ("idx", "cifar")])
 def test_a_image_that_is_damaged_is_a_problem(kind, tmp_path):
-    FORMATS[kind][0](tmp_path / "set")
+    WRITTEN[kind][0](tmp_path / "set")
     source = open_source(str(tmp_path / "set"), "train", Labels)
     victim = next(
         path
@@ -235,7 +233,7 @@ def test_nothing_there_says_what_could_be():
 def test_an_unknown_layout_lists_the_known_ones(tmp_path):
     with pytest.raises(DataError, match=r"the layout .* is not known for labels data") as error:
         open_source(str(tmp_path), "", Labels)
-    assert all(kind.layout in str(error.value) for kind in FORMATS)
+    assert all(FORMATS[name].layout in str(error.value) for name in WRITTEN)
 
 
 def test_a_folder_above_is_told_where_the_set_lies(tmp_path):
@@ -457,8 +455,8 @@ def test_a_folder_below_a_class_is_refused_and_other_files_are_told(tmp_path):
 def test_folders_of_other_formats_are_no_classes(tmp_path):
     for name in ("images", "masks"):
         image(tmp_path / name / "0.png", 0)
-    assert not ClassFolders.is_at(tmp_path)
-    assert not ClassFolders.is_at(tmp_path / "images")
+    assert not CLASS_FOLDERS.is_at(tmp_path)
+    assert not CLASS_FOLDERS.is_at(tmp_path / "images")
 
 
 # === CSV ===

@@ -9,7 +9,8 @@ from PIL import Image
 
 from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import open_source
-from cvtasks.data.shared_classes import Renamed, read_map, shared
+from cvtasks.data.shared_classes import read_map, shared
+from cvtasks.data.views import Renamed
 from cvtasks.errors import DataError, UsageError
 from cvtasks.geometry.rle import encode_rle
 from cvtasks.recipe.recipe import parse_recipe

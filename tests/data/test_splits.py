@@ -16,10 +16,11 @@ from PIL import Image
 
 from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.cli.train import file_recipe, moved, new_recipe
-from cvtasks.data import SOURCES, open_source, split_of, splits_of
+from cvtasks.data import FORMATS, open_source, split_of, splits_of
 from cvtasks.data.formats.csv import CSVLabels
 from cvtasks.data.held_out import NAMES, _chosen, set_aside, split_by_names, write_names
-from cvtasks.data.opening import Sources, open_sources, open_to_evaluate, settled
+from cvtasks.data.opening import Sources, open_sources, settled
+from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.errors import CVTasksError, DataError, UsageError
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 
@@ -310,7 +311,7 @@ def test_a_path_may_hold_any_sign(data: str, parts: tuple[str, str]) -> None:
 
 
 def test_a_name_that_no_file_can_have_is_no_data_set() -> None:
-    for kind in {source.kind for source in SOURCES}:
+    for kind in {one.kind for one in FORMATS.values()}:
         with pytest.raises(DataError):
             open_source("a" * 300, "train", kind)
 

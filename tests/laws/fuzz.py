@@ -698,7 +698,7 @@ def _idx() -> list[Seed]:
 
 
 def _read_idx(content: bytes, which: int, folder: Path) -> None:
-    from cvtasks.data.formats.arrays import IdxLabels
+    from cvtasks.data.formats.idx import IdxLabels
 
     for index, name in enumerate(("train-images-idx3-ubyte", "train-labels-idx1-ubyte")):
         (folder / name).unlink(missing_ok=True)

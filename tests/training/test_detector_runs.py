@@ -236,13 +236,6 @@ def test_validation_images_without_objects_still_give_weights(devkit: Path, tmp_
     class Empty(Source):
         classes = recipe.classes
 
-        def __init__(self) -> None:
-            pass
-
-        @classmethod
-        def is_at(cls, root: Path) -> bool:
-            return False
-
         def __len__(self) -> int:
             return 2
 

@@ -191,10 +191,6 @@ class Slow(Source):
     def __init__(self, broken: Callable[[], object]) -> None:
         self.broken = broken
 
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        return False
-
     def __len__(self) -> int:
         return 8
 

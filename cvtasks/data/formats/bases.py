@@ -22,7 +22,7 @@ from cvtasks.data.formats.mask_files import (
     void_beside_ids,
 )
 from cvtasks.data.source import Source, present
-from cvtasks.errors import Complain, CVTasksError, DataError, strictly
+from cvtasks.errors import Complain, CVTasksError, DataError
 from cvtasks.formats.drawn import Size, habits
 from cvtasks.formats.reading import read_text
 from cvtasks.media.images import image_size, image_turn, read_image, read_mask, upright
@@ -38,7 +38,7 @@ class LabelsSource(Source):
 
     kind = Labels
 
-    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+    def __init__(self) -> None:
         self._known: dict[
             tuple[int, ...], Labels
         ] = {}  # threads may make the same truth twice; both times it is the same
@@ -166,7 +166,7 @@ class BoxesSource(Source):
     images: list[Path]
     names: list[str]
 
-    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+    def __init__(self, complain: Complain) -> None:
         self._complain = complain
         self._known: dict[
             int, Truth

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from cvtasks.answers import Boxes
+from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, distinct
-from cvtasks.data.formats.folders import files_in, images_in
+from cvtasks.data.formats.listing import files_in, images_in
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.coco import CocoImage, Id, coco_boxes, parse_coco
@@ -31,21 +33,8 @@ class COCODetection(BoxesSource):
             them.
     """
 
-    format = "COCO JSON"
-    layout = "annotations/instances_<split>.json or <split>.json, and images in <split>/ or images/"
-
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether `root` is a JSON file, or a folder with one for each split."""
-        return _is_json(root) or bool(_splits(root))
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """The names of the JSON files; a file itself has no splits."""
-        return ("",) if root.is_file() else tuple(_splits(root))
-
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        super().__init__(root, split, complain)
+        super().__init__(complain)
         if root.is_file():
             check_split(split, ("",), root)
             path, split = root, root.stem.removeprefix("instances_")
@@ -152,3 +141,13 @@ def _splits(root: Path) -> dict[str, Path]:
     splits = {file.stem.removeprefix("instances_"): file for file in instances or files}
     images = any((root / name).is_dir() for name in ("images", *splits))
     return splits if images or below.is_dir() else {}
+
+
+COCO = Format(
+    "COCO JSON",
+    "annotations/instances_<split>.json or <split>.json, and images in <split>/ or images/",
+    Boxes,
+    is_at=lambda root: _is_json(root) or bool(_splits(root)),
+    splits_at=lambda root: ("",) if root.is_file() else tuple(_splits(root)),
+    opens=COCODetection,
+)

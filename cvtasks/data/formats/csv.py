@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+from cvtasks.answers import Labels
+from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, class_names, distinct
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
@@ -25,22 +27,8 @@ class CSVLabels(FileLabels):
     of a `classes.txt` beside the file, one name a line, or else all labels of all splits, sorted.
     """
 
-    format = "CSV labels"
-    layout = "labels.csv with the header image,label[,split]; several labels are written a|b"
-
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether `root` is a CSV file or a folder with a `labels.csv`."""
-        return _csv(root) is not None
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """What stands in the column `split`."""
-        path = _csv(root)
-        return tuple(sorted({row[3] for row in _rows(path)})) if path else ()
-
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        super().__init__(root, split, complain)
+        super().__init__()
         path = _csv(root)
         if path is None:
             raise DataError(
@@ -143,3 +131,19 @@ def _rows(path: Path) -> list[Row]:
     if not rows:
         raise DataError(f"a data set needs at least one image; {str(path)!r} has none.")
     return rows
+
+
+def _splits(root: Path) -> tuple[str, ...]:
+    """What stands in the column `split`."""
+    path = _csv(root)
+    return tuple(sorted({row[3] for row in _rows(path)})) if path else ()
+
+
+CSV = Format(
+    "CSV labels",
+    "labels.csv with the header image,label[,split]; several labels are written a|b",
+    Labels,
+    is_at=lambda root: _csv(root) is not None,
+    splits_at=_splits,
+    opens=CSVLabels,
+)

@@ -1,21 +1,23 @@
 """Data sets of boxes, for classification: an image shows the classes of its objects."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from cvtasks.answers import Boxes, Labels, Sample
-from cvtasks.data.formats.bases import BoxesSource
-from cvtasks.data.formats.coco import COCODetection
-from cvtasks.data.formats.voc import VOCDetection
-from cvtasks.data.formats.yolo import YOLODetection
+from cvtasks.answers import Answer, Boxes, Labels
+from cvtasks.data.format import Format
+from cvtasks.data.formats.coco import COCO
+from cvtasks.data.formats.voc import VOC_DETECTION
+from cvtasks.data.formats.yolo import YOLO
 from cvtasks.data.source import Source
-from cvtasks.errors import Complain, CVTasksError, strictly
+from cvtasks.data.views import View
+from cvtasks.errors import Complain
 
 
-class BoxLabels(Source):
-    """The images of a source of boxes; root, splits and classes are that source's.
+class BoxLabels(View):
+    """A source of boxes whose truths say which classes the images show.
 
     A class of which an object counts is shown. One with nothing but difficult objects or crowds is
     difficult: 1 and 0 of the lists `<class>_<split>.txt` that VOC's challenge of classification has
@@ -24,87 +26,30 @@ class BoxLabels(Source):
     """
 
     kind = Labels
-    boxes: type[BoxesSource]
 
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether the boxes lie at `root`."""
-        return cls.boxes.is_at(root)
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """The boxes' own."""
-        return cls.boxes.splits_at(root)
-
-    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        self._boxes = self.boxes(root, split, complain)
-        self.classes, self.files, self.notes = (
-            self._boxes.classes,
-            self._boxes.files,
-            self._boxes.notes,
-        )
-        self.split, self.taken_for = self._boxes.split, self._boxes.taken_for
-
-    def __len__(self) -> int:
-        return len(self._boxes)
-
-    def __getitem__(self, index: int) -> Sample[Labels]:
-        sample = self._boxes[index]
-        return Sample(sample.image, self.truth(index), sample.name)
-
-    def name(self, index: int) -> str:
-        """The boxes' own."""
-        return self._boxes.name(index)
-
-    def truth(self, index: int) -> Labels:
-        """The labels of one sample; its image is not decoded."""
-        return labels_of(self._boxes.truth(index))
-
-    def faults(self, index: int) -> list[CVTasksError]:
-        """The boxes' own: where these cannot be used, neither can the labels."""
-        return self._boxes.faults(index)
-
-    def orphans(self) -> Iterator[CVTasksError]:
-        """The boxes' own."""
-        return self._boxes.orphans()
-
-    def remarks_of(self, index: int) -> tuple[str, ...]:
-        """The boxes' own."""
-        return self._boxes.remarks_of(index)
-
-    def remarks(self) -> list[str]:
-        """The boxes' own."""
-        return self._boxes.remarks()
+    def _understood(self, truth: Answer) -> Answer:
+        return labels_of(cast(Boxes, truth))
 
 
-class VOCLabels(BoxLabels):
-    """`VOCDetection`, for classification."""
+def as_labels(boxes: Format, name: str) -> Format:
+    """A format of boxes, for classification; root, splits and classes are the same."""
 
-    format = "Pascal VOC classification"
-    layout = VOCDetection.layout
-    boxes = VOCDetection
+    def opens(root: Path, split: str, complain: Complain) -> Source:
+        return BoxLabels(boxes.open(root, split, complain))
 
-
-class YOLOLabels(BoxLabels):
-    """`YOLODetection`, for classification."""
-
-    format = "YOLO boxes as labels"
-    layout = YOLODetection.layout
-    boxes = YOLODetection
+    return replace(boxes, name=name, kind=Labels, opens=opens)
 
 
-class COCOLabels(BoxLabels):
-    """`COCODetection`, for classification."""
-
-    format = "COCO JSON as labels"
-    layout = COCODetection.layout
-    boxes = COCODetection
+VOC_LABELS = as_labels(VOC_DETECTION, "Pascal VOC classification")
+YOLO_LABELS = as_labels(YOLO, "YOLO boxes as labels")
+COCO_LABELS = as_labels(COCO, "COCO JSON as labels")
 
 
 def labels_of(boxes: Boxes) -> Labels:
     """The classes of an image's objects; difficult are those of which no object counts.
 
-    >>> found = labels_of(Boxes.of([[0, 0, 9, 9]] * 2, [0, 1], ("cat", "dog"), (9, 9), difficult=[False, True]))
+    >>> edges, hard = [[0, 0, 9, 9]] * 2, [False, True]
+    >>> found = labels_of(Boxes.of(edges, [0, 1], ("cat", "dog"), (9, 9), difficult=hard))
     >>> found.names, found.difficult.tolist()
     (('cat',), [False, True])
     """

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from cvtasks.answers import Boxes, Mask
+from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import BoxesSource, Frame, MaskSource, Truth, class_names, distinct
-from cvtasks.data.formats.folders import files_in
+from cvtasks.data.formats.listing import files_in
 from cvtasks.data.formats.voc_lists import Stored, by_stem, names_of
 from cvtasks.data.formats.voc_names import VOC_CLASSES, classes_of, names_in, unknown
 from cvtasks.data.source import check_split, present, split_among
@@ -40,26 +42,8 @@ class VOCDetection(BoxesSource):
     each name.
     """
 
-    format = "Pascal VOC detection"
-    layout = (
-        "JPEGImages/, Annotations/ and perhaps ImageSets/Main/<split>.txt, or a folder of such "
-        "years"
-    )
-
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether the devkit's folders for detection lie at `root`, or below it in folders of
-        years.
-        """
-        return _is_year(root) or bool(_years(root))
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """The names of the lists, those of a devkit with their years."""
-        return tuple(_splits(root))
-
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        super().__init__(root, split, complain)
+        super().__init__(complain)
         splits = _splits(root)
         self.images, self._annotations = [], []
         self._beside: list[Stored] = []
@@ -147,6 +131,11 @@ class VOCDetection(BoxesSource):
         return False
 
 
+def _is_detection(root: Path) -> bool:
+    """Whether the devkit's folders for detection lie at `root`, or below it in folders of years."""
+    return _is_year(root) or bool(_years(root))
+
+
 def _is_year(root: Path) -> bool:
     annotations = root / "Annotations"
     if not annotations.is_dir() or not (root / "JPEGImages").is_dir():
@@ -212,6 +201,16 @@ def _years(root: Path) -> dict[str, Path]:
     }
 
 
+VOC_DETECTION = Format(
+    "Pascal VOC detection",
+    "JPEGImages/, Annotations/ and perhaps ImageSets/Main/<split>.txt, or a folder of such years",
+    Boxes,
+    is_at=_is_detection,
+    splits_at=lambda root: tuple(_splits(root)),
+    opens=VOCDetection,
+)
+
+
 def split_parts(split: str) -> list[str]:
     """`2007+2012-test` → ["2007-test", "2012-test"]."""
     parts: list[str] = []
@@ -231,23 +230,10 @@ class VOCSegmentation(MaskSource):
     or without "background" first.
     """
 
-    format = "Pascal VOC segmentation"
-    layout = "JPEGImages/, SegmentationClass/ and perhaps ImageSets/Segmentation/<split>.txt"
     classes: tuple[str, ...] = VOC_CLASSES
 
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether the devkit's folders for segmentation lie at `root`."""
-        lists, masks = root / "ImageSets" / "Segmentation", root / "SegmentationClass"
-        return (root / "JPEGImages").is_dir() and (lists.is_dir() or masks.is_dir())
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """The names of the lists."""
-        return tuple(_lists(root)) or ("",)
-
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        self.split = split = check_split(split, self.splits_at(root), root)
+        self.split = split = check_split(split, _segmentation_splits(root), root)
         stored, augmented = Stored(root), root / "SegmentationClassAug"
         official = by_stem(root / "SegmentationClass", ".png")
         masks = by_stem(augmented, ".png") | official
@@ -271,3 +257,23 @@ class VOCSegmentation(MaskSource):
 def _lists(root: Path) -> dict[str, Path]:
     """Split → its list."""
     return {file.stem: file for file in files_in(root / "ImageSets" / "Segmentation", ".txt")}
+
+
+def _is_segmentation(root: Path) -> bool:
+    """Whether the devkit's folders for segmentation lie at `root`."""
+    lists, masks = root / "ImageSets" / "Segmentation", root / "SegmentationClass"
+    return (root / "JPEGImages").is_dir() and (lists.is_dir() or masks.is_dir())
+
+
+def _segmentation_splits(root: Path) -> tuple[str, ...]:
+    return tuple(_lists(root)) or ("",)
+
+
+VOC_SEGMENTATION = Format(
+    "Pascal VOC segmentation",
+    "JPEGImages/, SegmentationClass/ and perhaps ImageSets/Segmentation/<split>.txt",
+    Mask,
+    is_at=_is_segmentation,
+    splits_at=_segmentation_splits,
+    opens=VOCSegmentation,
+)

@@ -5,7 +5,7 @@ from collections.abc import Container
 from functools import cached_property
 from pathlib import Path
 
-from cvtasks.data.formats.folders import files_in, images_in
+from cvtasks.data.formats.listing import files_in, images_in
 from cvtasks.errors import Complain, CVTasksError, DataError
 from cvtasks.formats.reading import read_annotation, read_text
 from cvtasks.formats.voc import voc_filename

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from cvtasks.answers import Boxes
+from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, distinct
-from cvtasks.data.formats.folders import files_in, images_in
+from cvtasks.data.formats.listing import files_in, images_in
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import ELSEWHERE, MEGABYTE, UNLABELLED, UPRIGHT, read_text
@@ -33,22 +35,8 @@ class YOLODetection(BoxesSource):
     declare no size: they count as drawn on the upright image.
     """
 
-    format = "YOLO"
-    layout = "data.yaml with names, train and val; images/ and labels/"
-
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether `root` is a YAML file or a folder that holds one of the usual name."""
-        return _yaml(root) is not None
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """The splits that the YAML names."""
-        path = _yaml(root)
-        return tuple(parse_yaml(read_text(path, MEGABYTE), str(path)).splits) if path else ()
-
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        super().__init__(root, split, complain)
+        super().__init__(complain)
         path = _yaml(root)
         if path is None:
             raise DataError(
@@ -129,6 +117,22 @@ class YOLODetection(BoxesSource):
         kinds = kinds_of(every)
         sure = next((found for found in (kinds, alone) if len(found) == 1), set())
         return sure.pop() if sure else look_like(every)
+
+
+def _splits(root: Path) -> tuple[str, ...]:
+    """The splits that the YAML names."""
+    path = _yaml(root)
+    return tuple(parse_yaml(read_text(path, MEGABYTE), str(path)).splits) if path else ()
+
+
+YOLO = Format(
+    "YOLO",
+    "data.yaml with names, train and val; images/ and labels/",
+    Boxes,
+    is_at=lambda root: _yaml(root) is not None,
+    splits_at=_splits,
+    opens=YOLODetection,
+)
 
 
 def _yaml(root: Path) -> Path | None:

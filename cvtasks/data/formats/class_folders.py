@@ -1,110 +1,18 @@
-"""Folders alone: one of images beside one of masks, or one folder a class."""
+"""One folder of images a class."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from cvtasks.data.formats.bases import FileLabels, MaskSource, class_names, distinct
+from cvtasks.answers import Labels
+from cvtasks.data.format import Format
+from cvtasks.data.formats.bases import FileLabels, distinct
+from cvtasks.data.formats.listing import seen
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import read_text
 from cvtasks.media.images import SUFFIXES
 from cvtasks.text import encodable
-
-IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
-"""Endings that images have."""
-
-_SYSTEMS = {
-    "__MACOSX",
-    "@eaDir",
-}  # folders in which macOS and Synology keep their own beside what one sees
-
-
-def seen(path: Path, root: Path | None = None) -> bool:
-    """Whether no part of a path below `root` is hidden (`.ipynb_checkpoints`, `._a.png`) or a
-    system's own; of its name alone if there is no root."""
-    parts = (path.name,) if root is None else path.relative_to(root).parts
-    return not any(part.startswith(".") or part in _SYSTEMS for part in parts)
-
-
-def images_in(folder: Path, *, deep: bool = False) -> list[Path]:
-    """The image files in a folder, sorted, without hidden ones;
-    those of its folders too if `deep`.
-    """
-    found = folder.rglob("*") if deep else folder.iterdir()
-    return sorted(file for file in found if file.suffix.lower() in IMAGES and seen(file, folder))
-
-
-def files_in(folder: Path, ending: str) -> list[Path]:
-    """The files in a folder with an ending, such as ".txt", however it is spelt, sorted, without
-    hidden ones.
-    """
-    if not folder.is_dir():
-        return []
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() == ending and seen(file))
-
-
-class MaskFolders(MaskSource):
-    """Images in `images/`, masks of the same stem in `masks/` (PNG of class ids, 255 = void), names
-    in `classes.txt`.
-
-    With splits both folders hold one folder a split (`images/train`, `masks/train`); without, there
-    is one split with the empty name.
-    """
-
-    format = "image and mask folders"
-    layout = "images/[SPLIT/], masks/[SPLIT/] and classes.txt (one name a line, background first)"
-
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether both folders lie at `root`."""
-        return (root / "images").is_dir() and (root / "masks").is_dir()
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """The folders in `images/`."""
-        return tuple(
-            sorted(
-                folder.name
-                for folder in (root / "images").iterdir()
-                if folder.is_dir() and seen(folder)
-            )
-        ) or ("",)
-
-    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        names = root / "classes.txt"
-        if not names.is_file():
-            raise DataError(
-                f"image and mask folders need {str(names)!r}, one class a line, background first. "
-                "Write it."
-            )
-        self.classes = class_names(names)
-        self.split = split = check_split(split, self.splits_at(root), root)
-        images, masks = root / "images" / split, root / "masks" / split
-        files = images_in(images)
-        stems = {file.stem for file in files}
-        if len(stems) < len(files):
-            raise DataError(
-                "images are matched to masks by their stems, so these must differ; in "
-                f"{str(images)!r} some do not."
-            )
-        found = {file.stem: file for file in files_in(masks, ".png")}
-        lonely = [file.name for stem, file in found.items() if stem not in stems]
-        if lonely:
-            text = (
-                f"every mask needs its image; {str(masks)!r} has {len(lonely)} without, such as "
-                f"{lonely[0]!r}."
-            )
-            complain(DataError(text, "image missing"))
-        others = (
-            file
-            for name in self.splits_at(root)
-            if name != split
-            for file in files_in(root / "masks" / name, ".png")
-        )
-        pairs = [(file, found.get(file.stem, masks / f"{file.stem}.png")) for file in files]
-        self._list(f"{str(images)!r}", pairs, complain, others)
-
 
 _OTHERS = {
     "images",
@@ -126,34 +34,8 @@ class ClassFolders(FileLabels):
     What begins with a dot plays no part.
     """
 
-    format = "class folders"
-    layout = (
-        "[SPLIT/]CLASS/ with images in it, and classes.txt (FOLDER NAME, one a line) if folders "
-        "have other names"
-    )
-
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether folders of images lie at `root`, or below the folders there, and none that
-        another format has.
-        """
-        if not root.is_dir():
-            return False
-        folders = _folders(root)
-        if any(folder.name in _OTHERS for folder in folders):
-            return False
-        return any(
-            _has_image(folder)
-            for folder in [*folders, *(child for folder in folders for child in _folders(folder))]
-        )
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """The folders that hold folders."""
-        return tuple(folder.name for folder in _parents(root)) or ("",)
-
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        super().__init__(root, split, complain)
+        super().__init__()
         parents = _parents(root)
         holders = [folder for folder in _folders(root) if _has_image(folder)]
         if parents and holders:
@@ -163,7 +45,7 @@ class ClassFolders(FileLabels):
                 f"all must be the same; {str(parents[0])!r} holds folders and {str(holders[0])!r} "
                 "images. Move one of them away."
             )
-        self.split = split = check_split(split, self.splits_at(root), root)
+        self.split = split = check_split(split, _splits(root), root)
         homes = parents or [root]
         titles = _titles(root, {folder.name for home in homes for folder in _folders(home)})
         self.classes = tuple(titles.values())
@@ -254,3 +136,32 @@ def _titles(root: Path, folders: set[str]) -> dict[str, str]:
             f"{', '.join(titles.values())}."
         )
     return titles
+
+
+def _is_at(root: Path) -> bool:
+    """Whether folders of images lie at `root`, or below the folders there, and none that another
+    format has.
+    """
+    if not root.is_dir():
+        return False
+    folders = _folders(root)
+    if any(folder.name in _OTHERS for folder in folders):
+        return False
+    below = (child for folder in folders for child in _folders(folder))
+    return any(_has_image(folder) for folder in [*folders, *below])
+
+
+def _splits(root: Path) -> tuple[str, ...]:
+    """The folders that hold folders."""
+    return tuple(folder.name for folder in _parents(root)) or ("",)
+
+
+CLASS_FOLDERS = Format(
+    "class folders",
+    "[SPLIT/]CLASS/ with images in it, and classes.txt (FOLDER NAME, one a line) if folders have "
+    "other names",
+    Labels,
+    is_at=_is_at,
+    splits_at=_splits,
+    opens=ClassFolders,
+)

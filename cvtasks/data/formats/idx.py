@@ -1,6 +1,4 @@
-"""Image-level labels in arrays: MNIST and its relatives in idx files, CIFAR-10 in its binary
-version.
-"""
+"""MNIST and its relatives: idx files."""
 
 import gzip
 import math
@@ -9,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cvtasks.answers import Labels
+from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import ArrayLabels, class_names
 from cvtasks.data.source import check_split
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.reading import MEGABYTE, read_annotation
 
 _STEMS = {"train": "train", "test": "t10k"}
 _MOST = 1 << 30  # bytes of an unpacked file; MNIST's largest has 47 million
@@ -27,21 +26,8 @@ class IdxLabels(ArrayLabels):
     to 9. Images are grey. Format: http://yann.lecun.com/exdb/mnist, "File formats".
     """
 
-    format = "idx files"
-    layout = "train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], and the same for t10k"
-
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether images of one of the splits lie at `root`."""
-        return bool(_splits(root))
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """Those of "train" and "test" that have images."""
-        return tuple(_splits(root))
-
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        super().__init__(root, split, complain)
+        super().__init__()
         self.split = split = check_split(split, _splits(root), root)
         self.images = _read(root, f"{_STEMS[split]}-images-idx3-ubyte", 3)
         self.labels = _read(root, f"{_STEMS[split]}-labels-idx1-ubyte", 1)
@@ -112,64 +98,11 @@ def _read(root: Path, name: str, axes: int) -> np.ndarray:
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-_FILES = {"train": "data_batch_*.bin", "test": "test_batch.bin"}
-_RECORD = 1 + 3 * 32 * 32  # bytes: the label, then red, green and blue, each row by row
-_MOST_BATCH = 1000 * MEGABYTE  # a file of the real one has 31 MB
-
-
-class CIFARLabels(ArrayLabels):
-    """`data_batch_1.bin` and further ones (split `train`), `test_batch.bin` (`test`), and
-    `batches.meta.txt`, which names the classes. Format:
-    https://www.cs.toronto.edu/~kriz/cifar.html, "Binary version".
-    """
-
-    format = "CIFAR-10 binary version"
-    layout = "data_batch_1.bin …, test_batch.bin and batches.meta.txt"
-
-    @classmethod
-    def is_at(cls, root: Path) -> bool:
-        """Whether the files of one of the splits lie at `root`."""
-        return bool(_batch_files(root))
-
-    @classmethod
-    def splits_at(cls, root: Path) -> tuple[str, ...]:
-        """Those of "train" and "test" that have batches."""
-        return tuple(_batch_files(root))
-
-    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        super().__init__(root, split, complain)
-        splits = _batch_files(root)
-        self.split = split = check_split(split, splits, root)
-        names = root / "batches.meta.txt"
-        self.classes = class_names(names)
-        records = np.concatenate([_read_batch(path) for path in splits[split]])
-        self.labels = records[:, 0].copy()
-        self.images = np.ascontiguousarray(
-            records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-        )
-        self._check(root, names)
-
-
-def _batch_files(root: Path) -> dict[str, list[Path]]:
-    """Split → its files, the batches by their numbers."""
-    found = {
-        split: [path for path in root.glob(name) if path.is_file()]
-        for split, name in _FILES.items()
-    }
-    return {
-        split: sorted(paths, key=lambda path: (len(path.name), path.name))
-        for split, paths in found.items()
-        if paths
-    }
-
-
-def _read_batch(path: Path) -> np.ndarray:
-    """(n, 3073) uint8: the records of one file."""
-    content = np.frombuffer(read_annotation(path, _MOST_BATCH), np.uint8)
-    if not len(content) or len(content) % _RECORD:
-        raise DataError(
-            f"a batch of CIFAR-10 must hold records of {_RECORD:,} bytes; {str(path)!r} has "
-            f"{len(content):,} bytes, which is no "
-            "multiple of that. Copy or download it again."
-        )
-    return content.reshape(-1, _RECORD)
+IDX = Format(
+    "idx files",
+    "train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], and the same for t10k",
+    Labels,
+    is_at=lambda root: bool(_splits(root)),
+    splits_at=lambda root: tuple(_splits(root)),
+    opens=IdxLabels,
+)

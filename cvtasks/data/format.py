@@ -1,0 +1,49 @@
+"""What a format is: a layout on the disk, how it is recognised, and how it is opened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvtasks.answers import Answer
+from cvtasks.data.source import Source
+from cvtasks.errors import Complain, strictly
+
+
+def undivided(root: Path) -> tuple[str, ...]:
+    """The splits of data that have none: one with an empty name."""
+    return ("",)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A layout on the disk for one kind of truth; a row of `FORMATS`.
+
+    Attributes:
+        name: said aloud when it was recognised.
+        layout: what must lie at its root, in a few words.
+        kind: the type of its truths.
+        is_at: root → whether this format lies there.
+        opens: (root, split, complain) → the source of one split, as `open` says.
+        splits_at: root → the names of its splits; one empty name where all of it is one split.
+    """
+
+    name: str
+    layout: str
+    kind: type[Answer]
+    is_at: Callable[[Path], bool]
+    opens: Callable[[Path, str, Complain], Source]
+    splits_at: Callable[[Path], tuple[str, ...]] = undivided
+
+    def open(self, root: Path, split: str, complain: Complain = strictly) -> Source:
+        """The source of one split of the data set at `root`.
+
+        Args:
+            complain: about a file that is missing, a sample that is listed twice, an object that
+                cannot be used. If it returns, that is left out.
+
+        Raises:
+            DataError: the split does not exist, or its list cannot be read.
+        """
+        source = self.opens(root, split, complain)
+        source.format = self.name
+        return source
