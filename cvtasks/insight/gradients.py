@@ -27,7 +27,7 @@ import numpy as np
 from keras import ops
 
 from cvtasks.errors import UsageError, did_you_mean
-from cvtasks.insight.unfold import Unfolded, unfold
+from cvtasks.insight.graph import Unfolded, unfold, walk
 
 Rule = Literal["gradient", "guided", "deconvnet"]
 
@@ -95,7 +95,7 @@ def _by_torch(function: Callable[[Any], Any], start: np.ndarray) -> tuple[Any, A
 # === ReLUs ===
 
 
-def rectified(network: keras.Model, rule: Rule) -> keras.Model:
+def rectify(network: keras.Model, rule: Rule) -> Unfolded:
     """The same weights and outputs, with a backward pass through every ReLU that follows the rule.
 
     ReLUs are found as layers, as activations of other layers and as operations, also in networks
@@ -105,11 +105,6 @@ def rectified(network: keras.Model, rule: Rule) -> keras.Model:
         UsageError: no such rule; or a network without any ReLU, where guided backpropagation and
             deconvnet would not differ from the gradient.
     """
-    return rectify(network, rule).network
-
-
-def rectify(network: keras.Model, rule: Rule) -> Unfolded:
-    """`rectified`, with the outputs of its layers."""
     rules = get_args(Rule)
     if rule not in rules:
         raise UsageError(
@@ -151,30 +146,23 @@ def without_end(network: keras.Model) -> tuple[Unfolded, str]:
     Raises:
         UsageError: as `unfold` does.
     """
-    unfolded = unfold(network)
-    place = next(
-        (place for place, output in unfolded.outputs.items() if output is unfolded.network.output),
-        "",
+    graph = walk(network)
+    last: Any = next(
+        (call.operation for call in graph.calls if call.outputs[0] in graph.outputs), None
     )
-    last: Any = unfolded.network.get_layer(place) if place else None
-    name = (
-        "softmax"
-        if isinstance(last, keras.layers.Softmax)
-        else getattr(getattr(last, "activation", None), "__name__", "")
-    )
+    softmax = isinstance(last, keras.layers.Softmax)
+    name = "softmax" if softmax else getattr(getattr(last, "activation", None), "__name__", "")
     if name not in ("softmax", "sigmoid"):
-        return unfolded, ""
+        return unfold(network), ""
 
-    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    def without(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if layer is not last:
             return layer(*args, **kwargs)
-        return (
-            _Activated(layer, keras.activations.linear, layer.name)(args[0])
-            if hasattr(layer, "activation")
-            else args[0]
-        )
+        if softmax or not hasattr(layer, "activation"):
+            return args[0]
+        return _Activated(layer, keras.activations.linear, layer.name)(args[0])
 
-    return unfold(network, call), name
+    return unfold(network, without), name
 
 
 def relu_limit(layer: Any) -> float | Literal[False] | None:

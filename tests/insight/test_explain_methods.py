@@ -39,8 +39,8 @@ from cvtasks.insight.explaining.methods import (
 )
 from cvtasks.insight.explaining.sheets import curves_figure, explanation_sheet
 from cvtasks.insight.explaining.targets import find_target
-from cvtasks.insight.gradients import rectified, value_and_gradient
-from cvtasks.insight.unfold import cut, tap, unfold
+from cvtasks.insight.gradients import rectify, value_and_gradient
+from cvtasks.insight.graph import unfold
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import parse_recipe
 from cvtasks.tasks import TASKS
@@ -119,7 +119,7 @@ def nested() -> keras.Model:
 
 def test_taps_reach_layers_of_networks_in_networks() -> None:
     network, x = nested(), np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
-    deep, second, output = (np.asarray(y) for y in tap(network, ["deep", "head:1"])(x))
+    deep, second, output = (np.asarray(y) for y in unfold(network).tap(["deep", "head:1"])(x))
     kernel, bias = (
         np.asarray(weight) for weight in unfold(network).network.get_layer("head").weights
     )
@@ -132,7 +132,7 @@ def test_taps_reach_layers_of_networks_in_networks() -> None:
 @pytest.mark.parametrize("name", ["deep", "pool", "head:0"])
 def test_the_rest_of_a_network_makes_the_same_of_a_layers_map(name: str) -> None:
     network, x = nested(), np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
-    head, rest = cut(network, name)
+    head, rest = unfold(network).cut(name)
     given = head(x)
     x = keras.ops.convert_to_tensor(x)
     np.testing.assert_allclose(np.asarray(rest([x, given])), np.asarray(network(x)), atol=1e-5)
@@ -141,19 +141,19 @@ def test_the_rest_of_a_network_makes_the_same_of_a_layers_map(name: str) -> None
 
 def test_layers_that_cannot_be_tapped_are_named() -> None:
     with pytest.raises(UsageError, match='no layer "depe"'):
-        tap(nested(), ["depe"])
+        unfold(nested()).tap(["depe"])
     with pytest.raises(UsageError, match="Choose one of head:0, head:1"):
-        tap(nested(), ["head"])
+        unfold(nested()).tap(["head"])
 
     class Foreign(keras.Model):
         def call(self, x):
             return x
 
     with pytest.raises(UsageError, match="graph of layers"):
-        tap(Foreign(), ["deep"])
+        unfold(Foreign())
     twins = [keras.Sequential([keras.Input((3,)), layers.Dense(3, name="twin")]) for _ in range(2)]
     with pytest.raises(UsageError, match="names of their own"):
-        tap(keras.Sequential([keras.Input((3,)), *twins]), ["twin"])
+        unfold(keras.Sequential([keras.Input((3,)), *twins]))
 
 
 # === rectified networks ===
@@ -219,7 +219,7 @@ def three_layers(ways: Callable[[int, str], list[Callable]]) -> keras.Model:
 @pytest.mark.parametrize("rule", BY_HAND)
 def test_rules_give_the_numbers_worked_out_by_hand(ways: Callable, rule: str) -> None:
     network, x = three_layers(ways), np.array([[1, 2]], np.float32)
-    ruled = rectified(network, rule)
+    ruled = rectify(network, rule).network
     values, gradient = value_and_gradient(ruled, x)
     assert values.tolist() == [[12]]
     assert gradient[0].tolist() == BY_HAND[rule]
@@ -231,7 +231,8 @@ def test_rules_give_the_numbers_worked_out_by_hand(ways: Callable, rule: str) ->
 def test_of_a_relu_cut_at_six_nothing_comes_down_where_it_is_cut() -> None:
     network, x = three_layers(cut_at_six), np.array([[1, 2]], np.float32)  # 8 is cut to 6
     found = {
-        rule: value_and_gradient(rectified(network, rule), x)[1][0].tolist() for rule in BY_HAND
+        rule: value_and_gradient(rectify(network, rule).network, x)[1][0].tolist()
+        for rule in BY_HAND
     }
     assert found == {"gradient": [-2, -1], "guided": [0, 0], "deconvnet": [-7, 7]}
 
@@ -241,7 +242,7 @@ def test_max_pooling_leads_the_signal_back_to_its_switches() -> None:
     network = keras.Model(image, layers.Flatten()(layers.MaxPooling2D()(layers.ReLU()(image))))
     x = np.array([[1, 5, 2, 0], [3, 4, 7, 1]], np.float32)[None, ..., None]
     signal = value_and_gradient(
-        lambda x: rectified(network, "deconvnet")(x) * np.array([2.0, 3.0], np.float32), x
+        lambda x: rectify(network, "deconvnet").network(x) * np.array([2.0, 3.0], np.float32), x
     )[1]
     assert signal[0, ..., 0].tolist() == [[0, 2, 0, 0], [0, 0, 3, 0]]
 
@@ -252,12 +253,12 @@ def test_other_activations_keep_their_gradient_and_a_network_without_relus_is_re
     )
     x = pixels_of(12, 12)[None].astype(np.float32)
     assert not np.allclose(
-        value_and_gradient(rectified(mixed, "guided"), x)[1], value_and_gradient(mixed, x)[1]
+        value_and_gradient(rectify(mixed, "guided").network, x)[1], value_and_gradient(mixed, x)[1]
     )
     with pytest.raises(UsageError, match="has none"):
-        rectified(classifier(layers.Conv2D(4, 3, activation="tanh")), "guided")
+        rectify(classifier(layers.Conv2D(4, 3, activation="tanh")), "guided")
     with pytest.raises(UsageError, match='Did you mean "guided"'):
-        rectified(mixed, "gided")
+        rectify(mixed, "gided")
 
 
 # === class activation maps ===

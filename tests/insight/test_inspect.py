@@ -373,7 +373,7 @@ def test_sequential_networks_and_those_without_a_graph():
         [keras.Input((8, 8, 3)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(1)]
     )
     assert inspect_network(network).total("parameters") == network.count_params()
-    with pytest.raises(ModelError, match="graph"):
+    with pytest.raises(UsageError, match="graph"):
         inspect_network(keras.Sequential([layers.Conv2D(2, 3)]))
     with pytest.raises(ModelError, match="known size"):
         open_sides = keras.Input((None, None, 3))

@@ -12,7 +12,6 @@ from keras import layers
 from cvtasks.insight.gradients import value_and_gradient
 from cvtasks.insight.inspecting.arithmetic import Window, output_size, same, stacked_field
 from cvtasks.insight.inspecting.effective_field import drawn, effective_field, random_images
-from cvtasks.insight.inspecting.graph import evaluate
 from cvtasks.insight.inspecting.inspect import inspect_network
 from cvtasks.insight.inspecting.receptive_field import Axis, Field, joined
 from cvtasks.insight.open import subject
@@ -291,7 +290,7 @@ def test_no_pixel_outside_the_theoretical_field_has_a_gradient_and_its_edges_hav
         (height - 1, width - 1),
     ):
         _, gradient = value_and_gradient(
-            lambda at, y=y, x=x: evaluate(found.graph, at, row.number)[:, y, x], noise
+            lambda at, y=y, x=x: found.graph.run([at], row.number)[:, y, x], noise
         )
         ys, xs = np.nonzero(np.abs(gradient[0]).sum(axis=-1))
         spans = [axis.span(unit) for axis, unit in zip(row.field.local, (y, x), strict=True)]

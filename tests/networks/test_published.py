@@ -14,7 +14,7 @@ import pytest
 
 from cvtasks.engines.keras_engine import KerasEngine
 from cvtasks.errors import ModelError
-from cvtasks.insight.inspecting.graph import walk
+from cvtasks.insight.graph import walk
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 from cvtasks.networks.backbones.googlenet import MODULES
 from cvtasks.networks.backbones.norms import LocalResponse

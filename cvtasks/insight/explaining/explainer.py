@@ -16,7 +16,7 @@ from cvtasks.engines.predict import least_score
 from cvtasks.errors import UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.gradients import Rule, rectify, without_end
-from cvtasks.insight.unfold import Unfolded, cut_at
+from cvtasks.insight.graph import Unfolded
 from cvtasks.insight.units.map_geometry import Axes, axes_of, canvas_of
 from cvtasks.model import check_files, load_network
 from cvtasks.networks.build import backbone_of
@@ -206,9 +206,9 @@ class Explainer:
         return min(known, key=lambda name: abs(sides[name] - stride))
 
     def cut(self, layer: str) -> tuple[keras.Model, keras.Model]:
-        """The network before and behind a layer, see `cvtasks.insight.unfold.cut`."""
+        """The network before and behind a layer, see `Unfolded.cut`."""
         if layer not in self._cuts:
-            self._cuts[layer] = cut_at(self.unfolded, layer)
+            self._cuts[layer] = self.unfolded.cut(layer)
         return self._cuts[layer]
 
     def rectified(self, rule: Rule) -> keras.Model:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from cvtasks.insight.inspecting.graph import Call
+from cvtasks.insight.graph import Call
+from cvtasks.insight.inspecting.layer_rules import Step
 
 _WINDOWED = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose"}
 _POOLS = {"MaxPooling2D", "AveragePooling2D"}
@@ -46,10 +47,11 @@ class Costs:
         return self.weights + self.biases + self.statistics
 
 
-def costs(call: Call, seen: set[int]) -> Costs:
+def costs(call: Call, step: Step | None, seen: set[int]) -> Costs:
     """The costs of a call.
 
     Args:
+        step: what it does to places; None for a layer whose own calls stand before it.
         seen: ids of the variables that were counted before; those of this call are added.
     """
     variables = list(getattr(call.operation, "weights", []))
@@ -60,7 +62,7 @@ def costs(call: Call, seen: set[int]) -> Costs:
         sum(prod(v.shape) for v, kind in zip(fresh, kinds, strict=True) if kind == wanted)
         for wanted in ("weights", "biases", "statistics")
     )
-    used = _used(call)
+    used = _used(call, step)
     multiply_adds, connections = used or (0, 0)
     return Costs(
         weights=weights,
@@ -68,10 +70,17 @@ def costs(call: Call, seen: set[int]) -> Costs:
         statistics=statistics,
         connections=connections,
         multiply_adds=multiply_adds,
-        memory=prod(call.shape[1:]) * call.bytes,
+        memory=prod(call.shape[1:]) * _item_bytes(call.node.output_tensors[0].dtype),
         shared=bool(variables) and not fresh,
         counted=used is not None,
     )
+
+
+def _item_bytes(kind: str) -> int:
+    if kind == "bool":
+        return 1
+    digits = "".join(letter for letter in kind if letter.isdigit())
+    return int(digits) // 8 if digits else 4
 
 
 def _kind(variable: Any) -> str:
@@ -80,12 +89,12 @@ def _kind(variable: Any) -> str:
     return "biases" if variable.name in ("bias", "beta") else "weights"
 
 
-def _used(call: Call) -> tuple[int, int] | None:
+def _used(call: Call, step: Step | None) -> tuple[int, int] | None:
     """Multiply-adds and connections; None where no rule knows them."""
     names = {kind.__name__ for kind in type(call.operation).__mro__}
     given, made = call.shapes[0] if call.shapes else (), call.shape
-    if call.step is not None and call.step.windows is not None and names & (_WINDOWED | _POOLS):
-        rows, columns = call.step.windows
+    if step is not None and step.windows is not None and names & (_WINDOWED | _POOLS):
+        rows, columns = step.windows
         taps = rows.taps(given[1], made[1]) * columns.taps(given[2], made[2])
         if names & _POOLS:
             return 0, taps * made[3]
@@ -95,7 +104,7 @@ def _used(call: Call) -> tuple[int, int] | None:
     if "Dense" in names:
         uses = prod(made[1:-1]) * prod(call.operation.kernel.shape)
         return uses, uses
-    known = call.step is None or call.step.known
+    known = step is None or step.known
     return (0, 0) if known or not getattr(call.operation, "weights", []) else None
 
 

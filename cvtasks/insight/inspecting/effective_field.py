@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cvtasks.insight.inspecting.graph import evaluate
+from cvtasks.insight.gradients import value_and_gradient
 from cvtasks.insight.inspecting.inspect import Inspection, Row
 
 _SHOWN = 256  # pixels: smaller images are drawn larger
@@ -49,13 +49,11 @@ def effective_field(inspection: Inspection, row: Row, images: np.ndarray) -> Eff
         images: (n, h, w, channels) 0–255, of the network's size; one at a time goes through the
             network.
     """
-    from cvtasks.insight.gradients import value_and_gradient
-
     places = len(row.shape) == 3
     unit = (row.shape[0] // 2, row.shape[1] // 2) if places else None
 
     def units(batch: Any) -> Any:
-        made = evaluate(inspection.graph, batch, row.number)
+        made = inspection.graph.run([batch], row.number)
         return made[:, unit[0], unit[1]] if unit else made
 
     total = np.zeros(images.shape[1:3], np.float64)

@@ -5,11 +5,19 @@ and what its units see of the image.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.errors import ModelError, UsageError, did_you_mean
+from cvtasks.insight.graph import Call, Graph, walk
 from cvtasks.insight.inspecting.arithmetic import Window
 from cvtasks.insight.inspecting.costs import Costs, costs
-from cvtasks.insight.inspecting.graph import Call, Graph, walk
-from cvtasks.insight.inspecting.layer_rules import Sides, kind_of, padding_text, pair_text
+from cvtasks.insight.inspecting.layer_rules import (
+    Sides,
+    Step,
+    kind_of,
+    padding_text,
+    pair_text,
+    rule_of,
+    unknown,
+)
 from cvtasks.insight.inspecting.receptive_field import Field, joined
 
 if TYPE_CHECKING:
@@ -121,63 +129,67 @@ def inspect_network(network: "keras.Model", name: str = "") -> Inspection:
         name: what to call it; its own name by default.
 
     Raises:
-        ModelError: the network has no graph or no known size.
+        UsageError: the network has no graph. ModelError: its size is not known.
     """
-    graph = walk(network)
+    graph = walk(network, lambda call: rule_of(call) is None)
+    shapes = [tuple(tensor.shape) for tensor in network.inputs]
+    if any(len(shape) != 4 or None in shape[1:] for shape in shapes):
+        raise ModelError(
+            f"a network must take images of a known size, (height, width, channels); got {shapes}. "
+            "Give a size."
+        )
     fields = dict.fromkeys(graph.inputs, Field())
     makers: dict[int, tuple[str, ...]] = dict.fromkeys(graph.inputs, (IMAGE,))
     seen: set[int] = set()
     times: dict[str, int] = {}
-    unknown: list[str] = []  # what the next row must say
+    unsaid: list[str] = []  # what the next row must say
     rows = []
     for call in graph.calls:
         given = [fields[number] for number in call.inputs]
-        field = (
-            fields[call.result]
-            if call.step is None
-            else call.step.field(given)
-            if given
-            else Field(None)
-        )
+        step = rule_of(call) or (unknown(call) if call.result < 0 else None)
+        field = fields[call.result] if step is None else Field(None)
+        if step is not None and given:
+            field = step.field(given)
         fields.update(dict.fromkeys(call.outputs, field))
         inputs = tuple(dict.fromkeys(name for number in call.inputs for name in makers[number]))
-        cost = costs(call, seen)
-        if call.step is not None and not call.step.known:
-            unknown.append(
+        cost = costs(call, step, seen)
+        if step is not None and not step.known:
+            unsaid.append(
                 f"{type(call.operation).__name__} is not known here: it may see the whole image"
             )
-        if not _shown(call, inputs, cost):
+        if not _shown(call, step, inputs, cost):
             makers.update(dict.fromkeys(call.outputs, inputs))
             continue
         times[call.name] = times.get(call.name, 0) + 1
         own = call.name if times[call.name] == 1 else f"{call.name} ({times[call.name]})"
         makers.update(dict.fromkeys(call.outputs, (own,)))
-        said = unknown if not call.inner else []
-        rows.append(_row(call, own, inputs, (given, field), cost, said))
-        unknown = unknown if call.inner else []
+        said = unsaid if not call.inner else []
+        rows.append(_row(call, step, own, inputs, (given, field), cost, said))
+        unsaid = unsaid if call.inner else []
     height, width, channels = tuple(network.inputs[0].shape)[1:]
     return Inspection(name or network.name, (height, width, channels), tuple(rows), graph)
 
 
-def _shown(call: Call, inputs: tuple[str, ...], cost: Costs) -> bool:
+def _shown(call: Call, step: Step | None, inputs: tuple[str, ...], cost: Costs) -> bool:
     """Whether a call has a row: every layer has, a mere operation if it joins paths or moves
     places.
     """
     if call.inner:
         return bool(cost.parameters or cost.multiply_adds)
-    moves = call.step is not None and (call.step.windows is not None or not call.step.known)
-    return call.layer or len(inputs) > 1 or moves
+    moves = step is not None and (step.windows is not None or not step.known)
+    return hasattr(call.operation, "count_params") or len(inputs) > 1 or moves
 
 
 def _row(
     call: Call,
+    step: Step | None,
     name: str,
     inputs: tuple[str, ...],
     fields: tuple[list[Field], Field],
     cost: Costs,
-    unknown: list[str],
+    said: list[str],
 ) -> Row:
-    step, notes, (given, field) = call.step, list(unknown), fields
+    notes, (given, field) = list(said), fields
     if cost.shared:
         notes.append("its parameters are counted where it is called first")
     if not cost.counted:

@@ -1,8 +1,8 @@
 """What each kind of Keras layer or operation does to places: the windows it slides, and what its
 units see.
 
-Rules are found by the name of the class or of one it is made from, so that this module needs no
-Keras and a subclass keeps its parent's rule. Maps are (batch, height, width, channels).
+Rules are found by the name of the class or of one it is made from, so that a
+subclass keeps its parent's rule. Maps are (batch, height, width, channels).
 """
 
 from collections.abc import Callable, Sequence
@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import Any
 
+from cvtasks.insight.graph import Call, Shape
 from cvtasks.insight.inspecting.arithmetic import Window, same
 from cvtasks.insight.inspecting.receptive_field import Axis, Field, joined
 
-Shape = tuple[int, ...]
-"""A tensor's, with the batch; a side that is open, as the batch mostly is, stands as 1."""
 Sides = tuple[int, ...]
-"""The same without the batch."""
+"""The shape of a map without the batch."""
 Windows = tuple[Window, Window]
 POINT: Windows = (Window(), Window())
 
@@ -40,18 +39,15 @@ class Step:
     known: bool = True
 
 
-def step(operation: Any, inputs: Sequence[Shape], output: Shape, key: Any = None) -> Step | None:
-    """The rule for one call; None where there is none.
-
-    Args:
-        inputs: shapes of the tensors that go in, `output` that of what comes out.
-        key: what a tensor was indexed with, for `GetItem`.
-    """
-    for kind in type(operation).__mro__:
+def rule_of(call: Call) -> Step | None:
+    """What a call does, by the rule for its operation; None where there is none."""
+    arguments = call.node.arguments
+    key = arguments.args[1] if len(arguments.args) > 1 else arguments.kwargs.get("key")
+    for kind in type(call.operation).__mro__:
         rule = _RULES.get(kind.__name__)
         if rule is not None:
-            found = rule(operation, inputs, output, key)
-            return None if found is None else replace(found, kind=kind_of(operation))
+            found = rule(call.operation, call.shapes, call.shape, key)
+            return None if found is None else replace(found, kind=kind_of(call.operation))
     return None
 
 
@@ -63,14 +59,13 @@ def kind_of(operation: Any) -> str:
     return _SHORT[known[0]] if known else type(operation).__name__
 
 
-def unknown(operation: Any, inputs: Sequence[Shape], output: Shape) -> Step:
+def unknown(call: Call) -> Step:
     """What holds for any layer: its units see no more than the whole image."""
-    keeps = len(output) == 4 and any(
-        len(shape) == 4 and shape[1:3] == output[1:3] for shape in inputs
+    places = call.shape[1:3]
+    keeps = len(call.shape) == 4 and any(
+        len(shape) == 4 and shape[1:3] == places for shape in call.shapes
     )
-    return Step(
-        kind_of(operation), (lambda fields: joined(fields).mixed()) if keeps else _pool, None, False
-    )
+    return Step(kind_of(call.operation), _mix if keeps else _pool, None, False)
 
 
 def _pool(fields: Sequence[Field]) -> Field:

@@ -14,8 +14,9 @@ import numpy as np
 
 from cvtasks.drawing.sheets import Tile, enlarged_to, framed, sheet
 from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.insight.graph import unfold
 from cvtasks.insight.units.ascent import Ascended, Ascent, Score, ascend
-from cvtasks.insight.units.map_geometry import axes_of, canvas_of, check_units, tapped
+from cvtasks.insight.units.map_geometry import axes_of, canvas_of, check_units
 from cvtasks.tasks import Task
 
 OnStep = Callable[[int, int], None]
@@ -65,7 +66,7 @@ def unit_images(
     Raises:
         UsageError: there is no such layer or unit.
     """
-    part = tapped(network, layer)
+    part = unfold(network).until(layer)
     shape = part.output_shape[1:]
     check_units(units, shape[-1], layer)
     middle = tuple(side // 2 for side in shape[:-1])

@@ -12,7 +12,7 @@ import numpy as np
 from cvtasks.drawing.sheets import Scale, Tile, blue_red, enlarged_to, framed, heat, scale_of, sheet
 from cvtasks.errors import UsageError
 from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.insight.unfold import tap, unfold
+from cvtasks.insight.graph import unfold
 from cvtasks.insight.units.map_geometry import (
     Axes,
     Prepare,
@@ -24,7 +24,6 @@ from cvtasks.insight.units.map_geometry import (
     on_canvas,
     place,
     places_inside,
-    tapped,
 )
 
 _SIDE = 168  # of a tile, in pixels
@@ -98,14 +97,13 @@ def feature_maps(
     for layer in layers:
         check_has_places(unfolded.at(layer).shape, layer, unfolded.spatial())
     letterbox, canvas = on_canvas(network, image, prepare)
-    answers = tap(network, layers)(canvas[None].astype(np.float32), training=False)[
-        :-1
-    ]  # the network's own output is last
+    tapped = unfolded.tap(layers)  # the network's own output is last
+    answers = tapped(canvas[None].astype(np.float32), training=False)[:-1]
     found = []
     for layer, answer in zip(layers, answers, strict=True):
         values = np.asarray(keras.ops.convert_to_numpy(answer), np.float32)[0]
         check_finite(values, layer)
-        found.append(FeatureMaps(layer, values, letterbox, axes_of(tapped(network, layer))))
+        found.append(FeatureMaps(layer, values, letterbox, axes_of(unfolded.until(layer))))
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cvtasks.drawing.sheets import Tile, enlarged_to, framed, grid, scale_of, sheet, signed_grey
 from cvtasks.errors import UsageError, did_you_mean
-from cvtasks.insight.unfold import unfold
+from cvtasks.insight.graph import walk
 
 DEAD = 1e-3
 """A filter is called dead where its largest absolute weight is below this share of the layer's:
@@ -91,16 +91,13 @@ def filters_of(network: keras.Model, layer: str = "") -> Filters:
     Raises:
         UsageError: the network has no such layer, or it is no two-dimensional convolution.
     """
-    unfolded = unfold(network)
-    kernels = {
-        one.name: kernel for one in unfolded.network.layers if (kernel := _kernel(one)) is not None
-    }
+    known = {call.operation.name: call.operation for call in walk(network).calls}
+    kernels = {name: kernel for name, one in known.items() if (kernel := _kernel(one)) is not None}
     if not kernels:
         raise UsageError(
             f"filters are those of convolutions; {network.name!r} has none. See `cvtasks inspect`."
         )
     name = layer or next(iter(kernels))
-    known = {one.name: one for one in unfolded.network.layers}
     if name not in known:
         raise UsageError(f'the network has no layer "{name}". {did_you_mean(name, kernels)}')
     kind = type(known[name]).__name__
@@ -110,7 +107,7 @@ def filters_of(network: keras.Model, layer: str = "") -> Filters:
             f"{', '.join(kernels)}."
         )
     weights = kernels[name]
-    order = _colours(unfolded.network, name) if weights.shape[2] == 3 and kind == "Conv2D" else None
+    order = _colours(network, name) if weights.shape[2] == 3 and kind == "Conv2D" else None
     weights = weights if order is None else weights[:, :, order]
     return Filters(name, weights, order is not None, kind)
 
@@ -245,18 +242,13 @@ def _colours(network: keras.Model, name: str) -> list[int] | None:
     Networks may swap the colours before their first convolution (VGG's weights want blue first), so
     it is measured: which channel answers, in the middle, to more red, green or blue.
     """
-    inputs: dict[str, Any] = {}
-
-    def noted(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        inputs.setdefault(layer.name, args[0])
-        return layer(*args, **kwargs)
-
-    before = keras.Model(unfold(network, noted).network.input, inputs[name])
-    size = [side or _SIDE for side in before.input_shape[1:3]]
-    images = np.zeros((4, *size, 3), np.float32)
+    graph = walk(network)
+    given = next(call.inputs[0] for call in graph.calls if call.operation.name == name)
+    images = np.zeros((4, *(side or _SIDE for side in network.input_shape[1:3]), 3), np.float32)
     for colour in range(3):
         images[1 + colour, ..., colour] = 255
-    seen = keras.ops.convert_to_numpy(before(images, training=False))
+    made = graph.run([keras.ops.convert_to_tensor(images)], given)
+    seen = np.asarray(keras.ops.convert_to_numpy(made))
     answers = (
         seen[1:, seen.shape[1] // 2, seen.shape[2] // 2]
         - seen[0, seen.shape[1] // 2, seen.shape[2] // 2]

@@ -10,7 +10,6 @@ import numpy as np
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.inspecting.inspect import inspect_network
-from cvtasks.insight.unfold import unfold
 
 Prepare = Callable[[np.ndarray], np.ndarray]
 """How a task changes an image before it is fitted to the canvas (`Task.prepare`)."""
@@ -90,16 +89,6 @@ def check_finite(values: np.ndarray, layer: str) -> None:
             f'a layer must answer with finite numbers; "{layer}" does not. Its weights are '
             "damaged: train it again."
         )
-
-
-def tapped(network: keras.Model, layer: str) -> keras.Model:
-    """The part of a network that ends in that layer, with the same weights.
-
-    Raises:
-        UsageError: there is no such layer.
-    """
-    unfolded = unfold(network)
-    return keras.Model(unfolded.network.input, unfolded.at(layer))
 
 
 # === where places lie ===

@@ -20,7 +20,7 @@ from cvtasks.drawing.sheets import PAPER, Tile, enlarged_to, grid, scale_of, she
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.gradients import Rule, rectify, relu_limit, value_and_gradient
-from cvtasks.insight.unfold import unfold
+from cvtasks.insight.graph import unfold, walk
 from cvtasks.insight.units.map_geometry import (
     Axes,
     Prepare,
@@ -29,7 +29,6 @@ from cvtasks.insight.units.map_geometry import (
     check_units,
     on_canvas,
     places_inside,
-    tapped,
 )
 
 _BATCH = 8  # images that the network sees at a time
@@ -101,7 +100,7 @@ def most_exciting(
     Raises:
         UsageError: there is no such layer or unit. ModelError: an answer is no finite number.
     """
-    part = tapped(network, layer)
+    part = unfold(network).until(layer)
     check_units(units, part.output_shape[-1], layer)
     axes = axes_of(part) if len(part.output_shape) == 4 else None
     best: dict[int, list[tuple[float, int, Excited]]] = {unit: [] for unit in units}
@@ -146,15 +145,14 @@ def projections(
     the canvas.
 
     Args:
-        rule: how ReLUs treat the signal, see `rectified`.
+        rule: how ReLUs treat the signal, see `rectify`.
 
     Raises:
         UsageError: the network has no ReLU, for which a rule other than "gradient" could be.
     """
     if not excited:
         return []
-    unfolded = rectify(network, rule)
-    part = keras.Model(unfolded.network.input, unfolded.at(layer))
+    part = rectify(network, rule).until(layer)
     found: list[np.ndarray] = []
     for first in range(0, len(excited), _BATCH):
         several = excited[first : first + _BATCH]
@@ -189,7 +187,7 @@ def rule_for(network: keras.Model, wanted: str = "") -> Rule:
             f"a projection is one of {', '.join(rules)}; got {wanted!r}. "
             f"{did_you_mean(wanted, rules)}"
         )
-    layers = unfold(network).network.layers
+    layers = [call.operation for call in walk(network).calls]
     rectifies = any(relu_limit(layer) is not False for layer in layers)
     pools = any(isinstance(layer, keras.layers.MaxPooling2D) for layer in layers)
     if not rectifies and wanted not in ("", "gradient"):
