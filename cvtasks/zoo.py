@@ -7,16 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from cvtasks.errors import ModelError, did_you_mean
+from cvtasks.tasks import TASKS
 
 RECIPE, WEIGHTS = "recipe.toml", "weights.safetensors"
-
-DEFAULTS = {
-    "classify": "classify-mobilenet-voc",
-    "detect": "detect-mobilenet-voc",
-    "localize": "localize-mobilenet-voc",
-    "segment": "segment-mobilenet-voc",
-}
-"""Task → the model it uses unless told otherwise."""
 
 
 def zoo_folder() -> Path:
@@ -39,7 +32,7 @@ def default_model(task: str) -> str:
     Raises:
         ModelError: the zoo has none for this task.
     """
-    name = DEFAULTS.get(task, "")
+    name = TASKS[task].model if task in TASKS else ""
     if name and (zoo_folder() / name / WEIGHTS).is_file():
         return name
     raise ModelError(

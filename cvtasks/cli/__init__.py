@@ -20,6 +20,7 @@ from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
 from cvtasks.errors import CVTasksError, CVTasksWarning
 from cvtasks.files.parts import remove_parts
 from cvtasks.media.prefetch import left_behind
+from cvtasks.tasks import TASKS
 from cvtasks.training.stopping import Interrupted, exit_code, interrupting
 
 __all__ = ["app", "main"]
@@ -83,9 +84,10 @@ def _told(
         otherwise(message, category, *where)
 
 
-_tasks = (predict.classify, predict.localize, predict.segment, predict.detect)
+for name, row in TASKS.items():
+    app.command()(predict.task_command(name, row.help))
 _insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
-for command in (*_tasks, train.train, evaluate.evaluate, about.models, about.info, *_insight):
+for command in (train.train, evaluate.evaluate, about.models, about.info, *_insight):
     app.command()(command)
 app.add_typer(data, name="data")
 

@@ -51,7 +51,7 @@ def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
     ticker = Ticker()
     try:
         progress = lambda done, total: ticker.show(f"{done} of {total} images")  # noqa: E731
-        checked = check(path, split, TASKS[task].answer, progress)
+        checked = check(path, split, TASKS[task].task.answer, progress)
     finally:
         ticker.clear()
     findings = checked.findings
@@ -160,7 +160,7 @@ def show(
     context.with_resource(folder_held(output))
     check_new(output)
     wanted = read_recipe(recipe) if recipe else None
-    which = wanted.task if wanted else TASKS[task]()
+    which = wanted.task if wanted else TASKS[task].task()
     opened = _open(source, which.name)
     drawn = sheets(opened, which.draw)
     if wanted:
@@ -263,7 +263,7 @@ def _open(data: str, task: str) -> "Source":
     from cvtasks.tasks import TASKS
 
     path, split = split_of(data)
-    opened = open_source(path, split, TASKS[task].answer)
+    opened = open_source(path, split, TASKS[task].task.answer)
     say(f"data: {opened.format}, {title(path, opened.split)}, {len(opened)} images")
     if opened.taken_for:
         say(f"data: {opened.taken_for}")

@@ -113,8 +113,8 @@ class Wish:
     how: dict[str, Any]  # of `load`
 
 
-def _command(task: str, text: str) -> Callable[..., None]:
-    """The command of a task; `text` is its help."""
+def task_command(task: str, text: str) -> Callable[..., None]:
+    """Make the command of a task; `text` is its help."""
 
     def command(
         sources: SourcesArgument,
@@ -140,54 +140,6 @@ def _command(task: str, text: str) -> Callable[..., None]:
 
     command.__name__, command.__doc__ = task, text
     return command
-
-
-classify = _command(
-    "classify",
-    """Say which class an image shows, or which of several, with scores.
-
-    \b
-    cvtasks classify photo.jpg
-    cvtasks classify holidays/ --save csv
-    cvtasks classify digit.jpg --model classify-lenet-mnist
-    cvtasks classify --json sample:chelsea | jq .labels
-    """,
-)
-
-localize = _command(
-    "localize",
-    """Find the one object that an image is about: its class and a box around it.
-
-    \b
-    cvtasks localize photo.jpg
-    cvtasks localize 0
-    cvtasks localize holidays/ --save image,json
-    """,
-)
-
-segment = _command(
-    "segment",
-    """Say for every pixel what it shows: an overlay with a legend, an indexed mask, a record.
-
-    \b
-    cvtasks segment photo.jpg
-    cvtasks segment holidays/ --save mask,json -o masks
-    cvtasks segment clip.mp4 --show
-    cvtasks segment --json sample:chelsea | jq .mask.shares
-    """,
-)
-
-detect = _command(
-    "detect",
-    """Find objects: a labelled box and a score for each.
-
-    \b
-    cvtasks detect photo.jpg
-    cvtasks detect 0
-    cvtasks detect clip.mp4 --show --save image,json
-    cvtasks detect holidays/ --classes dog,cat --threshold 0.5 --save coco
-    """,
-)
 
 
 def _run(sources: list[str], wish: Wish) -> None:

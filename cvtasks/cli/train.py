@@ -203,8 +203,8 @@ def new_recipe(task: str, overrides: "list[Override]") -> "Recipe":
         "classes": ["background", "object"],
     }
     if task in TASKS:
-        document["size"] = TASKS[task].start_size
-        document |= {table: dict(values) for table, values in TASKS[task].start.items()}
+        document["size"] = TASKS[task].task.start_size
+        document |= {table: dict(values) for table, values in TASKS[task].task.start.items()}
     changed = set(map(key_of, overrides))
     if "train.weights" in changed:
         document.setdefault("train", {})["backbone_rate"] = (

@@ -16,7 +16,7 @@ from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError, did_you_mean
 from cvtasks.media.images import image_size
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 
 
 def fitted(source: Source, recipe: Recipe, *, lacking: bool = False) -> Source:

@@ -16,7 +16,7 @@ from cvtasks.engines.openvino_engine import CONSTANTS, GRAPH, core, ov
 from cvtasks.errors import ModelError
 from cvtasks.files.writing import write_bytes
 from cvtasks.networks.build import activated
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 from cvtasks.weights.safetensors_file import read_safetensors
 
 

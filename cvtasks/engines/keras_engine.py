@@ -10,7 +10,7 @@ import numpy as np
 
 from cvtasks.errors import UsageError
 from cvtasks.networks.build import activated
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 
 
 class KerasEngine:

@@ -14,7 +14,7 @@ from cvtasks.engines.base import Engine
 from cvtasks.errors import NotFinite, UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.media.prefetch import shut
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 
 Tag = TypeVar("Tag")
 

@@ -19,7 +19,7 @@ from cvtasks.evaluation.predictions import Saved
 from cvtasks.files.parts import is_hidden
 from cvtasks.files.writing import check_folder, made_beside, publish, write_text
 from cvtasks.media.images import write_image
-from cvtasks.tasks import Metric, Task
+from cvtasks.tasks.base import Metric, Task
 from cvtasks.text import dumps
 
 

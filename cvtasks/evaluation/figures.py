@@ -20,7 +20,7 @@ from cvtasks.metrics.detection_errors import BoxError
 from cvtasks.metrics.localization import LocationMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.metrics.segmentation import MaskMetric
-from cvtasks.tasks import Metric
+from cvtasks.tasks.base import Metric
 
 _BOXES = 16  # errors of a sort in the gallery, where they are boxes
 _IMAGES = 12  # and where they are whole images

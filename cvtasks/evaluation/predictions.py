@@ -23,7 +23,7 @@ from cvtasks.evaluation.predicted_boxes import (
     read_comp4,
 )
 from cvtasks.evaluation.saved import Entry, Saved, lines, plain
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 
 __all__ = ["Entry", "Saved", "read_predictions"]
 

@@ -26,7 +26,7 @@ from cvtasks.files.writing import (
 )
 from cvtasks.formats.coco import coco_document
 from cvtasks.media.images import write_image
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 from cvtasks.text import cell, dumps, listed
 
 RECORDS = ("json", "csv")

@@ -17,7 +17,8 @@ from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe.data_table import DATA_BOUNDS, Data
 from cvtasks.recipe.schema import check_keys, read_table, read_value
 from cvtasks.recipe.train_table import TRAIN_BOUNDS, Train
-from cvtasks.tasks import TASKS, Task
+from cvtasks.tasks import TASKS
+from cvtasks.tasks.base import Task
 from cvtasks.text import is_encodable
 
 Norm = Literal["", "none", "batch", "layer", "instance", "group"]
@@ -250,7 +251,7 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
             f"a recipe needs `{'`, `'.join(missing)}`; it has only {sorted(document)}."
         )
     return Recipe(
-        task=read_table(TASKS[name], document.get(name, {}), name),
+        task=read_table(TASKS[name].task, document.get(name, {}), name),
         backbone=read_value(str, document["backbone"], "backbone"),
         size=read_value(int, document["size"], "size"),
         classes=read_value(tuple[str, ...], document["classes"], "classes"),
@@ -330,7 +331,9 @@ def _value(text: str, word: bool) -> Any:
 
 def _is_word(table: str, name: str) -> bool:
     """Whether a key's value is a string."""
-    kind = {"": Recipe, "data": Data, "train": Train, **TASKS}.get(table)
+    kind: type[Any] | None = {"": Recipe, "data": Data, "train": Train}.get(table)
+    if table in TASKS:
+        kind = TASKS[table].task
     hint = typing.get_type_hints(kind).get(name) if kind else None
     return hint is str or (
         typing.get_origin(hint) is Literal

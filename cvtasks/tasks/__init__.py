@@ -1,16 +1,85 @@
-"""The table of tasks, and the contract that each of them keeps."""
+"""The table of tasks. A row is all that the rest of the program knows of a task by name; the task
+itself is loaded when it is asked for, so that the names cost nothing.
+"""
 
-from cvtasks.tasks.base import Metric, Task
-from cvtasks.tasks.classify import Classify
-from cvtasks.tasks.detect import Detect
-from cvtasks.tasks.localize import Localize
-from cvtasks.tasks.segment import Segment
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
-__all__ = ["TASKS", "Metric", "Task"]
+if TYPE_CHECKING:
+    from cvtasks.tasks.base import Task
 
-TASKS: dict[str, type[Task]] = {
-    "classify": Classify,
-    "detect": Detect,
-    "localize": Localize,
-    "segment": Segment,
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One row of the table of tasks.
+
+    Attributes:
+        home: where its class lies, as "module:class".
+        model: the model of the zoo that it uses unless told otherwise; empty where there is none.
+        help: what it answers, in a line, and examples of its command below it.
+    """
+
+    home: str
+    model: str
+    help: str
+
+    @property
+    def task(self) -> "type[Task]":
+        """The task's class."""
+        found: type[Task] = resolve_name(self.home)
+        return found
+
+
+TASKS: dict[str, TaskRow] = {
+    "classify": TaskRow(
+        "cvtasks.tasks.classify:Classify",
+        "classify-mobilenet-voc",
+        """Say which class an image shows, or which of several, with scores.
+
+        \b
+        cvtasks classify photo.jpg
+        cvtasks classify holidays/ --save csv
+        cvtasks classify digit.jpg --model classify-lenet-mnist
+        cvtasks classify --json sample:chelsea | jq .labels
+        """,
+    ),
+    "detect": TaskRow(
+        "cvtasks.tasks.detect:Detect",
+        "detect-mobilenet-voc",
+        """Find objects: a labelled box and a score for each.
+
+        \b
+        cvtasks detect photo.jpg
+        cvtasks detect 0
+        cvtasks detect clip.mp4 --show --save image,json
+        cvtasks detect holidays/ --classes dog,cat --threshold 0.5 --save coco
+        """,
+    ),
+    "localize": TaskRow(
+        "cvtasks.tasks.localize:Localize",
+        "localize-mobilenet-voc",
+        """Find the one object that an image is about: its class and a box around it.
+
+        \b
+        cvtasks localize photo.jpg
+        cvtasks localize 0
+        cvtasks localize holidays/ --save image,json
+        """,
+    ),
+    "segment": TaskRow(
+        "cvtasks.tasks.segment:Segment",
+        "segment-mobilenet-voc",
+        """Say for every pixel what it shows: an overlay with a legend, an indexed mask, a record.
+
+        \b
+        cvtasks segment photo.jpg
+        cvtasks segment holidays/ --save mask,json -o masks
+        cvtasks segment clip.mp4 --show
+        cvtasks segment --json sample:chelsea | jq .mask.shares
+        """,
+    ),
 }
+
+USUAL = "detect"
+"""The task that data are looked at for unless told otherwise."""

@@ -340,7 +340,7 @@ def test_black_and_white_masks_are_counted_checked_and_scored_as_objects(tmp_pat
     findings = check(str(tmp_path), "train", Mask).findings
     assert [one.reason for one in findings if one.rule == "settled for the whole split"] == [OBJECT]
     assert not [one for one in findings if one.rule == "binary mask"]
-    metric = TASKS["segment"]().metric(source.classes)
+    metric = TASKS["segment"].task().metric(source.classes)
     for index in range(len(source)):
         metric.add(source.truth(index), source.truth(index))
     assert metric.result()["VOC mean IoU"] == 1

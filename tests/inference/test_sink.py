@@ -19,7 +19,7 @@ from cvtasks.formats.voc import parse_voc
 from cvtasks.formats.yolo import parse_yolo
 from cvtasks.inference.sink import Sink
 from cvtasks.media.images import write_image
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 from cvtasks.tasks.detect import Detect
 from cvtasks.tasks.segment import Segment
 

@@ -653,10 +653,10 @@ def _read_saved(content: bytes, which: int, folder: Path) -> None:
     data = COCODetection(_file(folder / "truth.json", _json(_coco_tree())), "")
     if task == "localize":
         data = type("Other", (), {"classes": CLASSES})()  # ids of images are their names
-    saved = read_predictions(_file(folder / name, content), TASKS[task](), data, CLASSES)
-    truth = _truth() if TASKS[task].answer is Boxes else Labels.of([0], CLASSES)
+    saved = read_predictions(_file(folder / name, content), TASKS[task].task(), data, CLASSES)
+    truth = _truth() if TASKS[task].task.answer is Boxes else Labels.of([0], CLASSES)
     for entries in saved.entries.values():
-        assert all(isinstance(entry.answer, TASKS[task].answer) for entry in entries)
+        assert all(isinstance(entry.answer, TASKS[task].task.answer) for entry in entries)
         assert all(isinstance(entry.source, str) for entry in entries)
     if task != "segment":
         for image in ("a", "b", "c")[: 1 if saved.complete else 3]:

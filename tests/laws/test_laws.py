@@ -20,7 +20,8 @@ from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.networks.build import activated, backbone_of, build_network
 from cvtasks.recipe.recipe import Recipe, parse_recipe
-from cvtasks.tasks import TASKS, Task
+from cvtasks.tasks import TASKS
+from cvtasks.tasks.base import Task
 from cvtasks.weights.transfer import load_weights, save_weights
 
 SIZE = 64
@@ -177,7 +178,7 @@ def one_for_each_backbone() -> list[tuple[str, str]]:
     """
     pairs = []
     for number, (backbone, row) in enumerate(BACKBONES.items()):
-        fitting = [name for name, task in TASKS.items() if row.aligned or not task.aligned]
+        fitting = [name for name in TASKS if row.aligned or not TASKS[name].task.aligned]
         if not row.features:  # all that it has is its own classifier
             fitting = ["classify"]
         pairs.append((fitting[number % len(fitting)], backbone))
@@ -205,7 +206,7 @@ def task(request: pytest.FixtureRequest) -> str:
 
 
 def test_every_task_has_a_case_and_its_table(task: str) -> None:
-    assert TASKS[task].name == task
+    assert TASKS[task].task.name == task
     assert case(task).truths, "add the task's case to `case`"
 
 
@@ -250,7 +251,7 @@ def test_output_has_the_shape_of_a_target(task: str, backbone: str) -> None:
 def test_a_task_that_needs_aligned_maps_names_the_backbones_that_have_them(
     task: str, name: str
 ) -> None:
-    if not TASKS[task].aligned:
+    if not TASKS[task].task.aligned:
         assert recipe(task, name, 96).backbone == name
         return
     with pytest.raises(

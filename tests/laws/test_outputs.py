@@ -37,7 +37,8 @@ from cvtasks.files.writing import (
 )
 from cvtasks.inference.sink import Sink
 from cvtasks.media.video_writer import VideoWriter
-from cvtasks.tasks import TASKS, Task
+from cvtasks.tasks import TASKS
+from cvtasks.tasks.base import Task
 from cvtasks.tasks.classify import Classify
 from cvtasks.tasks.detect import Detect
 from cvtasks.tasks.localize import Localize
@@ -483,7 +484,7 @@ def test_the_table_has_its_columns_whatever_was_found(
         assert tuple(header) == ("source", "frame", "time_s", *task.columns)
         assert len(rows) == len(task.rows(answer))
         assert all(tuple(row) == task.columns for row in task.rows(answer))
-    assert tuple(TASKS) and all(kind.columns for kind in TASKS.values())
+    assert tuple(TASKS) and all(row.task.columns for row in TASKS.values())
 
 
 # === data that are written anew ===

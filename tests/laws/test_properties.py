@@ -507,7 +507,7 @@ def some_recipes(draw: st.DrawFn) -> Recipe:
     classes = tuple(draw(st.lists(text.filter(bool), min_size=2, max_size=5, unique=True)))
     size = 32 * draw(st.integers(1, 40))
     return Recipe(
-        TASKS[task](),
+        TASKS[task].task(),
         "tiny",
         size,
         classes,

@@ -21,7 +21,7 @@ from cvtasks.insight.units.map_geometry import Axes, axes_of, canvas_of
 from cvtasks.model import check_files, load_network
 from cvtasks.networks.build import backbone_of
 from cvtasks.recipe.recipe import read_recipe
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 from cvtasks.tasks.classify import Classify
 from cvtasks.zoo import RECIPE, model_folder
 

@@ -10,7 +10,7 @@ from keras import ops
 
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.explaining.explainer import Explainer, Scene
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 from cvtasks.tasks.score import Pick, Score
 
 

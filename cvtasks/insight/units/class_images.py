@@ -17,7 +17,7 @@ from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.graph import unfold
 from cvtasks.insight.units.ascent import Ascended, Ascent, Score, ascend
 from cvtasks.insight.units.map_geometry import axes_of, canvas_of, check_units
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 
 OnStep = Callable[[int, int], None]
 """Is told how many steps of how many are done."""
