@@ -18,7 +18,7 @@ from cvtasks.files.writing import sha256
 from cvtasks.media.inputs import as_image, numbered
 from cvtasks.media.prefetch import shut
 from cvtasks.recipe.recipe import Recipe, read_recipe
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_folder
 
 if TYPE_CHECKING:

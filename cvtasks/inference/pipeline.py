@@ -24,7 +24,7 @@ from cvtasks.media.streams import Stream
 from cvtasks.media.video import Frame, Video
 from cvtasks.media.video_writer import VideoWriter
 from cvtasks.model import Model
-from cvtasks.tasks import Task
+from cvtasks.tasks.base import Task
 
 _AHEAD = (
     4  # images or frames that are read ahead; other stages stay two ahead of the one behind them
