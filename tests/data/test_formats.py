@@ -17,7 +17,8 @@ from cvtasks.data.source import Source, check_split
 from cvtasks.data.views import Part, Remapped, Renamed, Selected, View
 from cvtasks.errors import Complain, CVTasksError, DataError
 from cvtasks.recipe.recipe import Data, Recipe
-from cvtasks.tasks import Classify, Localize
+from cvtasks.tasks.classify import Classify
+from cvtasks.tasks.localize import Localize
 
 # === the table ===
 
