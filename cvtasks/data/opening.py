@@ -43,8 +43,8 @@ def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str]
         DataError: there is no such data set, or no such split where one was asked for; or one split
             is to do both.
     """
-    data, kind = recipe.data, recipe.task.answer
-    splits = splits_of(data.path, kind)
+    data, asked_validate = recipe.data, "data.validate" in asked
+    splits = splits_of(data.path, recipe.task.answer)
     train = _to_train(data.train, splits, "data.train" in asked)
     if train != data.train:
         say(
@@ -52,20 +52,41 @@ def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str]
             if train
             else f"data: {data.path} has no splits"
         )
-    if data.held_out and data.validate and "data.validate" in asked:
+    if train == "train" and "data.train" not in asked and split_among(train, splits) is None:
+        raise DataError(
+            'a split to train on must be named where none is called "train" or "trainval"; '
+            f"{data.path!r} has {', '.join(splits)}. Name one of them in `data.train`.",
+            "split unknown",
+        )
+    if data.held_out and data.validate and asked_validate:
         raise DataError(
             "a model is validated on a split or on images that are set aside; got `data.validate "
             f"= {data.validate!r}` and "
             f"`data.held_out = {data.held_out:g}`. Set one of them, `data.held_out` to 0 or "
             "`data.validate` to nothing."
         )
-    if data.held_out:
-        return replace(recipe, data=replace(data, train=train, validate=""))
+    validate, share = (
+        ("", data.held_out)
+        if data.held_out
+        else _validation(recipe, train, splits, say, asked_validate)
+    )
+    return replace(recipe, data=replace(data, train=train, validate=validate, held_out=share))
+
+
+def _validation(
+    recipe: Recipe, train: str, splits: tuple[str, ...], say: Say, asked: bool
+) -> tuple[str, float]:
+    """The split to validate on, as the data call it, or "" and the share to be set aside.
+
+    Raises:
+        DataError: there is no such split where it was asked for, or it is trained on.
+    """
+    data = recipe.data
     validate, usual = _to_validate(data.validate, train, splits), data.validate in VALIDATION
     inside = (
         usual and validate is not None and "trainval" in train and _meet(recipe, train, validate)
     )
-    if usual and "data.validate" not in asked and (validate is None or inside):
+    if usual and not asked and (validate is None or inside):
         why = (
             f'"{validate}" is a part of "{train}"'
             if inside
@@ -75,7 +96,7 @@ def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str]
             f"data: no split to validate on: {why}; {SHARE:.0%} of the images to train on are set "
             "aside for it"
         )
-        return replace(recipe, data=replace(data, train=train, validate="", held_out=SHARE))
+        return "", SHARE
     if inside or (data.validate if validate is None else validate) == train:
         what = (
             f"{validate!r} is a part of {train!r}"
@@ -89,10 +110,7 @@ def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str]
         )
     if validate is None and "+" not in data.validate:
         check_split(data.validate, splits, Path(data.path))
-    return replace(
-        recipe,
-        data=replace(data, train=train, validate=data.validate if validate is None else validate),
-    )
+    return data.validate if validate is None else validate, 0.0
 
 
 def open_sources(

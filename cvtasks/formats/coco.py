@@ -6,7 +6,6 @@ chose.
 """
 
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,23 +24,37 @@ from cvtasks.formats.coco_entries import (
     twice_of,
     unique,
 )
-from cvtasks.formats.drawn import cut_where, declared_size, placed, turned_about, unknown
-from cvtasks.formats.reading import EMPTY, OUTLINES, RESIZED, ROTATED, fit, flag, once
+from cvtasks.formats.drawn import UPRIGHT_PIXELS, Drawn, boxes_of, declared_size, unknown
+from cvtasks.formats.reading import EMPTY, OUTLINES, flag
+
+
+@dataclass(frozen=True)
+class CocoObject:
+    """An entry of `annotations` as the file has it; an angle in radians, and the outline only where
+    there is no box.
+    """
+
+    id: Any
+    box: Any
+    label: int
+    area: Any
+    crowd: bool
+    ignored: bool
+    angle: float
+    outline: Any
 
 
 @dataclass(frozen=True)
 class CocoImage:
-    """An entry of `images`: its id, its file's name, the (height, width) it declares, and its
-    objects as the file has them.
-
-    An object is (id, box, label, area, crowd, ignored, angle in radians, outline); the outline only
-    where there is no box.
+    """An entry of `images`: its id, its file's name, the (height, width) it declares, its objects,
+    and whether this package wrote it, so that its boxes are on the upright image.
     """
 
     id: Id
     file_name: str
     size: tuple[Any, Any]
-    objects: tuple[tuple[Any, ...], ...]
+    objects: tuple[CocoObject, ...]
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,13 +63,11 @@ class CocoFile:
 
     Attributes:
         categories: name → id, in the order of the ids, which is the order of the classes.
-        own: whether this package wrote it, so that its boxes are on upright images.
         remarks: what was passed over in reading, in sentences.
     """
 
     images: tuple[CocoImage, ...]
     categories: dict[str, Id]
-    own: bool = False
     remarks: tuple[str, ...] = ()
 
 
@@ -84,6 +95,8 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
                 "list holds results, which "
                 "`cvtasks evaluate --predictions` scores."
             )
+        info = document.get("info")
+        own = isinstance(info, dict) and info.get("contributor") == _OWN
         ordered, remarks = categories_of(document, name)
         unique("image", (id_of(entry["id"]) for entry in document["images"]), name)
         objects = _objects(
@@ -95,6 +108,7 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
                 str(entry["file_name"]),
                 (entry.get("height"), entry.get("width")),
                 tuple(objects[id_of(entry["id"])]),
+                own,
             )
             # scores tie as in pycocotools
             for entry in sorted(document["images"], key=lambda entry: order_of(id_of(entry["id"])))
@@ -113,18 +127,14 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
             f"COCO's JSON needs at least one category; {name!r} has none. Add the classes to "
             "`categories`."
         )
-    info = document.get("info")
-    own = isinstance(info, dict) and info.get("contributor") == _OWN
-    return CocoFile(images, {what: key for key, what in ordered.items()}, own, remarks)
+    return CocoFile(images, {what: key for key, what in ordered.items()}, remarks)
 
 
 def _objects(
     document: dict[str, Any], labels: dict[Id, int], name: str, complain: Complain
-) -> dict[Id, list[tuple[Any, ...]]]:
+) -> dict[Id, list[CocoObject]]:
     """Id of each image → its annotations, as `CocoImage` has them."""
-    objects: dict[Id, list[tuple[Any, ...]]] = {
-        id_of(entry["id"]): [] for entry in document["images"]
-    }
+    objects: dict[Id, list[CocoObject]] = {id_of(entry["id"]): [] for entry in document["images"]}
     seen: set[Id] = set()
     for entry in document["annotations"]:
         image, category, number = (
@@ -156,7 +166,7 @@ def _objects(
         box = entry.get("bbox")
         outline = entry.get("segmentation") if not box or box in ([0, 0, 0, 0], [0]) else None
         objects[image].append(
-            (number, box, labels[category], entry.get("area"), *flags, angle, outline)
+            CocoObject(number, box, labels[category], entry.get("area"), *flags, angle, outline)
         )
     return objects
 
@@ -182,64 +192,84 @@ def coco_boxes(
 
     Args:
         size: (height, width) of the image as it really is, upright. turn: its EXIF orientation.
-        complain: about a box that is not four numbers, has a negative side, or does not fit (`fit`
-            of `cvtasks.formats.reading`), and an area that is no number. If it returns, the object
-            is left out.
+        complain: about a box that is not four numbers, has a negative side, seems to be in shares
+            of the image, or does not fit (`fit` of `cvtasks.formats.reading`), and an area that is
+            no number. If it returns, the object is left out.
         habit: whether other images show that boxes were drawn on "upright" or "stored" pixels.
 
     Raises:
         DataError: the image has another shape than the file declares, or nothing tells on which
             pixels boxes were drawn.
     """
-    rows, outlines = [], 0
-    for number, box, label, area, crowd, ignored, angle, outline in image.objects:
-        place = f"annotation {number} of {name!r}"
+    objects: list[Drawn] = []
+    own: tuple[str, ...] = ()
+    for entry in image.objects:
         try:
-            if outline:
-                x, y, right, bottom = around(outline)
-                box, outlines = [x, y, right - x, bottom - y], outlines + 1
-            if not isinstance(box, list) or len(box) != 4:
-                raise TypeError
-            x, y, w, h = (float(side) for side in box)
-            area = w * h if area is None else float(area)
-        except (TypeError, ValueError, OverflowError, KeyError):
-            received = f"{str(box)[:80]}, {str(area)[:80]}"
-            text = (
-                f"a bbox must be four numbers (left, top, width, height), and an area one; {place} "
-                f"has {received}. Correct or remove it."
-            )
-            complain(DataError(text, "box missing"))
+            drawn = _drawn(entry, f"annotation {entry.id} of {name!r}")
+            _check_pixels(drawn, image.own, size)
+        except DataError as error:
+            complain(error)
             continue
-        if not abs(area) <= _LARGEST and np.isfinite((x, y, w, h)).all():
-            text = f"an area must be a finite number; {place} has {area!r}. Correct or remove it."
-            complain(DataError(text, "area"))
-            continue
-        rows.append(((x, y, x + w, y + h), label, ignored, crowd, area, angle, place))
-    kept = [row for row in rows if not _flat(row[0])]
-    columns: list[list[Any]] = (
-        [list(column) for column in zip(*kept, strict=True)] if kept else [[]] * 7
+        own += (OUTLINES,) if entry.outline else ()
+        if _flat(drawn.edges):
+            own += (EMPTY,)
+        else:
+            objects.append(drawn)
+    boxes, changed = boxes_of(
+        objects,
+        classes,
+        size,
+        f"{image.file_name} of {name}",
+        complain,
+        declared=declared_size(*image.size),
+        turn=turn,
+        habit=(lambda: UPRIGHT_PIXELS) if image.own else habit,
     )
-    edges, labels, ignored, crowd, areas, tilts, places = columns
-    xyxy, angles = np.array(edges, np.float64).reshape(-1, 4), np.array(tilts, np.float64)
-    declared = declared_size(*image.size)
-    xyxy, moved = placed(
-        turned_about(xyxy, angles), declared, size, f"{image.file_name} of {name}", turn, habit
-    )
-    if declared and RESIZED in moved:
-        areas = [area * (math.prod(size) / math.prod(declared)) for area in areas]
-    xyxy, remarks, good = fit(cut_where(xyxy, angles != 0, size), size, places, complain)
-    labels, ignored, crowd, areas = (
-        [part[index] for index in good] for part in (labels, ignored, crowd, areas)
-    )
-    first, twice = once(xyxy, labels, [not (a or b) for a, b in zip(ignored, crowd, strict=True)])
-    labels, ignored, crowd, areas = (
-        [part[index] for index in first] for part in (labels, ignored, crowd, areas)
-    )
-    remarks += (EMPTY,) * (len(rows) - len(kept)) + (OUTLINES,) * outlines
-    remarks += (ROTATED,) * int((angles[good] != 0).sum()) + moved + twice
-    return Boxes.of(
-        xyxy[first], labels, classes, size, difficult=ignored, crowd=crowd, areas=areas
-    ), remarks
+    return boxes, (*own, *changed)
+
+
+def _drawn(entry: CocoObject, place: str) -> Drawn:
+    """An entry as an object.
+
+    Raises:
+        DataError: its box is not four numbers, or its area is none.
+    """
+    box, area = entry.box, entry.area
+    try:
+        if entry.outline:
+            x, y, right, bottom = around(entry.outline)
+            box = [x, y, right - x, bottom - y]
+        if not isinstance(box, list) or len(box) != 4:
+            raise TypeError
+        x, y, w, h = (float(side) for side in box)
+        area = w * h if area is None else float(area)
+    except (TypeError, ValueError, OverflowError, KeyError):
+        text = (
+            f"a bbox must be four numbers (left, top, width, height), and an area one; {place} has "
+            f"{str(box)[:80]}, {str(area)[:80]}. Correct or remove it."
+        )
+        raise DataError(text, "box missing") from None
+    if not abs(area) <= _LARGEST and np.isfinite((x, y, w, h)).all():
+        text = f"an area must be a finite number; {place} has {area!r}. Correct or remove it."
+        raise DataError(text, "area")
+    edges = (x, y, x + w, y + h)
+    return Drawn(edges, entry.label, place, entry.ignored, entry.crowd, entry.angle, area)
+
+
+def _check_pixels(drawn: Drawn, own: bool, size: tuple[int, int]) -> None:
+    """Raise DataError where a box seems to be given in shares of its image: it has fractions, and
+    all of it lies in the first pixel. `own` files have pixels.
+    """
+    if own or min(size) < _SMALL or not all(0 <= edge <= 1 + _ROUNDED for edge in drawn.edges):
+        return
+    if any(edge % 1 for edge in drawn.edges):
+        left, top, right, bottom = drawn.edges
+        text = (
+            f"a bbox is in pixels; {drawn.place} has {left:g}, {top:g}, {right - left:g}, "
+            f"{bottom - top:g} (left, top, width, height), which looks like shares of the image. "
+            "Multiply them by its width and height."
+        )
+        raise DataError(text, "box in shares")
 
 
 def coco_document(
@@ -306,4 +336,5 @@ def _flat(edges: tuple[float, ...]) -> bool:
 
 _OWN = "cvtasks"
 _LISTS = ("images", "annotations", "categories")
+_SMALL, _ROUNDED = 8, 1e-3  # pixels of a side whose shares may be pixels; what rounding adds to 1
 _LARGEST = float(np.finfo(np.float32).max)

@@ -1,15 +1,17 @@
-"""On which pixels boxes were drawn: an image of another size, the stored pixels of one that EXIF
-turns, a turned rectangle.
+"""Objects as files have them → boxes in the pixels of their image, and on which pixels they were
+drawn: an image of another size, the stored pixels of one that EXIF turns, a turned rectangle.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from cvtasks.errors import DataError
-from cvtasks.formats.reading import RESIZED, TURNED
+from cvtasks.answers import Boxes
+from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.formats.reading import RESIZED, ROTATED, TURNED, fit, once
 from cvtasks.geometry.boxes import clip
 
 UPRIGHT_PIXELS, STORED_PIXELS = "upright", "stored"
@@ -24,6 +26,78 @@ _MANY = 100  # pixels of a side from which half a pixel more or less is no other
 def unknown() -> str:
     """The habit of a program of which nothing is known."""
     return ""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An object as its file has it.
+
+    Attributes:
+        edges: left, top, right and bottom in the pixels that it was drawn on.
+        label: index of its class. place: words for errors, such as "line 3 of 'a.txt'".
+        angle: radians by which the rectangle is turned about its centre.
+        area: in the same pixels; None for the box's.
+    """
+
+    edges: tuple[float, ...]
+    label: int
+    place: str
+    difficult: bool = False
+    crowd: bool = False
+    angle: float = 0.0
+    area: float | None = None
+
+
+def boxes_of(
+    objects: Sequence[Drawn],
+    classes: tuple[str, ...],
+    size: tuple[int, int],
+    name: str,
+    complain: Complain = strictly,
+    *,
+    declared: Size | None = None,
+    turn: int = 1,
+    habit: Callable[[], str] = unknown,
+) -> tuple[Boxes, tuple[str, ...]]:
+    """The objects of an image as boxes on it, each once, and remarks about what was done for that:
+    boxes turned upright, moved to the image's own pixels, cut at its edge, and doubles left out.
+
+    Args:
+        size: (height, width) of the image as it really is, upright. turn: its EXIF orientation.
+        name: what errors call the file.
+        complain: about a box that does not fit (`fit` of `cvtasks.formats.reading`). If it returns,
+            the object is left out.
+        declared: what the file says of the image's size.
+        habit: whether other images show that boxes were drawn on "upright" or "stored" pixels.
+
+    Raises:
+        DataError: the image has another shape than the file declares, or nothing tells on which
+            pixels boxes were drawn.
+    """
+    drawn = np.array([one.edges for one in objects], np.float64).reshape(-1, 4)
+    angles = np.array([one.angle for one in objects], np.float64)
+    xyxy, moved = placed(turned_about(drawn, angles), declared, size, name, turn, habit)
+    xyxy, cut, good = fit(
+        cut_where(xyxy, angles != 0, size), size, [one.place for one in objects], complain
+    )
+    fitting = [objects[index] for index in good]
+    first, twice = once(
+        xyxy, [one.label for one in fitting], [not (one.difficult or one.crowd) for one in fitting]
+    )
+    kept = [fitting[index] for index in first]
+    grown = math.prod(size) / math.prod(declared) if declared and RESIZED in moved else 1.0
+    areas = [one.area * grown for one in kept if one.area is not None]
+    boxes = Boxes.of(
+        xyxy[first],
+        [one.label for one in kept],
+        classes,
+        size,
+        difficult=[one.difficult for one in kept],
+        crowd=[one.crowd for one in kept],
+        areas=areas if len(areas) == len(kept) else None,
+    )
+    rotated = (ROTATED,) * int((angles[good] != 0).sum())
+    return boxes, (*rotated, *moved, *cut, *twice)
 
 
 def declared_size(height: Any, width: Any) -> Size | None:

@@ -112,8 +112,10 @@ def flag(value: object) -> bool:
     Raises:
         ValueError: it is neither.
 
-    >>> [flag(value) for value in (0, "0", "False", "Unspecified", None, 0.0, 1, "true", "1.0", True)]
-    [False, False, False, False, False, False, True, True, True, True]
+    >>> [flag(value) for value in (0, "0", "False", "Unspecified", None, 0.0)]
+    [False, False, False, False, False, False]
+    >>> [flag(value) for value in (1, "true", "1.0", True)]
+    [True, True, True, True]
     """
     if value is None or isinstance(value, bool):
         return bool(value)

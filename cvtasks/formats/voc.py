@@ -22,14 +22,13 @@ from cvtasks.answers import Boxes
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.drawn import (
     UPRIGHT_PIXELS,
+    Drawn,
     Size,
-    cut_where,
+    boxes_of,
     declared_size,
-    placed,
-    turned_about,
     unknown,
 )
-from cvtasks.formats.reading import FRACTIONS, MISNAMED, ROTATED, ZERO_BASED, fit, once
+from cvtasks.formats.reading import FRACTIONS, MISNAMED, ZERO_BASED
 from cvtasks.formats.voc_elements import (
     CORNERS,
     VOCObject,
@@ -103,38 +102,36 @@ def parse_voc(
     root = root_of(content, name)
     source = _source(root)
     remarks = _filename(text_of(root, "filename"), image, images, name)
+    objects = _objects(root, classes, name, complain)
+    edges, counted_from = _edges(objects, source, beside)
+    drawn = [
+        Drawn(tuple(row), one.label, one.place, difficult=one.difficult, angle=one.angle)
+        for row, one in zip(edges.tolist(), objects, strict=True)
+    ]
+    boxes, changed = boxes_of(
+        drawn,
+        classes,
+        size,
+        name,
+        complain,
+        declared=_size(root),
+        turn=turn,
+        habit=(lambda: UPRIGHT_PIXELS) if source == _OWN else habit,
+    )
+    return boxes, (*remarks, *counted_from, *changed)
+
+
+def _objects(
+    root: Element, classes: tuple[str, ...], name: str, complain: Complain
+) -> list[VOCObject]:
+    """The objects of a file; `complain` hears of those that cannot be read."""
     objects = []
     for number, item in enumerate((child for child in root if tag_of(child) == "object"), start=1):
         try:
             objects.append(object_of(item, number, classes, name))
         except DataError as error:
             complain(error)
-    xyxy, counted_from = _edges(objects, source, beside)
-    angles = np.array([entry.angle for entry in objects], np.float64)
-    xyxy, moved = placed(
-        turned_about(xyxy, angles),
-        _size(root),
-        size,
-        name,
-        turn,
-        (lambda: UPRIGHT_PIXELS) if source == _OWN else habit,
-    )
-    xyxy, cut, good = fit(
-        cut_where(xyxy, angles != 0, size), size, [entry.place for entry in objects], complain
-    )
-    kept, twice = once(
-        xyxy, [objects[i].label for i in good], [not objects[i].difficult for i in good]
-    )
-    found = [objects[good[index]] for index in kept]
-    remarks += (ROTATED,) * int((angles[good] != 0).sum()) + counted_from + moved + cut + twice
-    boxes = Boxes.of(
-        xyxy[kept],
-        [entry.label for entry in found],
-        classes,
-        size,
-        difficult=[entry.difficult for entry in found],
-    )
-    return boxes, remarks
+    return objects
 
 
 def voc_size(content: bytes, name: str) -> Size | None:

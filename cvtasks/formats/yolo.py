@@ -15,7 +15,8 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.reading import KEY_POINTS, OUTLINES, TRACKS, fit, once
+from cvtasks.formats.drawn import Drawn, boxes_of
+from cvtasks.formats.reading import KEY_POINTS, OUTLINES, TRACKS
 from cvtasks.formats.yolo_lines import (
     OUTLINE,
     POSE,
@@ -134,43 +135,42 @@ def parse_yolo(
         lines: what long lines are, if that is known.
         others: asked where these lines alone do not tell; what all lines of the split are, or "".
     """
-    height, width = size
-    edges: list[tuple[float, ...]] = []
-    labels: list[int] = []
-    places: list[str] = []
-    said: tuple[str, ...] = ()
     read = list(numbers_of(text, classes, name, complain, lines))
-    long = [numbers for numbers, _, _ in read if len(numbers) > 5]
-    kinds = {lines} if lines else kinds_of(long)
-    if len(kinds) > 1:
-        told = others() if others else look_like(long)
-        kinds = {told} if told in kinds else kinds
+    kinds = _kinds([numbers for numbers, _, _ in read if len(numbers) > 5], lines, others)
+    edges: list[tuple[float, ...]] = []
+    kept: list[tuple[int, str]] = []
+    said: tuple[str, ...] = ()
     for numbers, label, place in read:
         if len(numbers) > 5 and len(kinds) != 1:
             complain(unclear(numbers, place))
             continue
         if len(numbers) > 5 and OUTLINE in kinds:
-            edges.append(
-                (min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2]))
-            )
+            across, down = numbers[::2], numbers[1::2]
+            edges.append((min(across), min(down), max(across), max(down)))
             said += (OUTLINES,)
         else:
             x, y, w, h = numbers[:4]
             edges.append((x - w / 2, y - h / 2, x + w / 2, y + h / 2))
             said += () if len(numbers) <= 5 else (TRACKS,) if TRACK in kinds else (KEY_POINTS,)
-        labels.append(label)
-        places.append(place)
-    with np.errstate(
-        over="ignore", invalid="ignore"
-    ):  # what is too large becomes infinite, and is refused
-        pixels = (
-            np.array(edges, np.float64).reshape(-1, 4) * [width, height, width, height]
-        ).round(6)
-    xyxy, remarks, good = fit(pixels, size, places, complain)
-    kept, twice = once(xyxy, [labels[index] for index in good], [True] * len(good))
-    return Boxes.of(
-        xyxy[kept], [labels[good[index]] for index in kept], classes, size
-    ), remarks + said + twice
+        kept.append((label, place))
+    shares = np.array(edges, np.float64).reshape(-1, 4)
+    with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is refused
+        pixels = (shares * np.array([size[1], size[0]] * 2)).round(6)
+    objects = [
+        Drawn(tuple(row), label, place)
+        for row, (label, place) in zip(pixels.tolist(), kept, strict=True)
+    ]
+    boxes, changed = boxes_of(objects, classes, size, name, complain)
+    return boxes, (*said, *changed)
+
+
+def _kinds(long: list[list[float]], lines: str, others: Callable[[], str] | None) -> set[str]:
+    """What the long lines of a text may be; one kind where it is clear."""
+    kinds = {lines} if lines else kinds_of(long)
+    if len(kinds) > 1:
+        told = others() if others else look_like(long)
+        return {told} if told in kinds else kinds
+    return kinds
 
 
 def yolo_text(boxes: Boxes, *, scores: bool = False) -> str:

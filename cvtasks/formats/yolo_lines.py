@@ -168,9 +168,8 @@ def _may_be(numbers: list[float]) -> set[str]:
         else None
     )
     if scored and _about(scored, numbers):
-        found.add(
-            POSE
-        )  # as a network predicts them: each with its score, and that of the box or a track at the end
+        # as a network predicts them: each with its score, and that of the box or a track at the end
+        found.add(POSE)
     return found
 
 

@@ -92,7 +92,12 @@ class Classify(Task[Labels]):
         if len(classes) < least:
             raise ModelError(
                 f"classification with {self.labels} needs at least {least} classes; got "
-                f"{list(classes)}."
+                f"{list(classes)}. Add images of another class"
+                + (
+                    ', or set `classify.labels = "many"`: is the one there or not?'
+                    if classes
+                    else "."
+                )
             )
         self.check_bounds(_BOUNDS)
         for field, value, needed, other in (

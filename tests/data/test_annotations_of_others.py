@@ -464,7 +464,7 @@ def test_fractions_of_a_rotated_file_count_as_those_of_others() -> None:
     boxes, remarks = read_voc(voc(corners(50, 30, 60.5, 30.5) + attribute(90), corners(1, 1, 9, 9)))
     assert (boxes.xyxy.tolist(), remarks) == (
         [[55, 25, 55.5, 35.5], [1, 1, 9, 9]],
-        (ROTATED, FRACTIONS),
+        (FRACTIONS, ROTATED),
     )
 
 

@@ -21,7 +21,7 @@ from cvtasks.data.formats.csv import CSVLabels
 from cvtasks.data.held_out import NAMES, _chosen, set_aside, split_by_names, write_names
 from cvtasks.data.opening import Sources, open_sources, settled
 from cvtasks.data.to_evaluate import open_to_evaluate
-from cvtasks.errors import CVTasksError, DataError, UsageError
+from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 
 SIZE = (24, 32)
@@ -286,6 +286,21 @@ def test_data_without_splits_are_one_in_every_layout(layout: str, tmp_path: Path
         (16, 4) if layout == "class folders" else (8, 2)
     )
     assert any("are set aside to validate" in line for line in said)
+
+
+def test_lists_without_one_to_train_on_are_named_with_the_way_out(tmp_path: Path) -> None:
+    root = voc(tmp_path, {"val": 4, "test": 3})
+    with pytest.raises(DataError, match=r"has test, val\. Name one of them in `data\.train`"):
+        recipe("detect", root)
+    assert recipe("detect", root, split="val").data.train == "val"
+    with pytest.raises(DataError, match='"train" is no split of'):
+        opened(recipe("detect", root, split="train"))
+
+
+def test_one_class_to_tell_apart_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    image(tmp_path / "cat" / "0.png", 0)
+    with pytest.raises(ModelError, match=r"Add images of another class, or set .*many"):
+        recipe("classify", tmp_path)
 
 
 def test_the_only_split_there_is_needs_no_name_and_one_of_several_does(tmp_path: Path) -> None:

@@ -432,6 +432,21 @@ def read_coco(content: bytes) -> tuple[Boxes, tuple[str, ...]]:
     return coco_boxes(file.images[0], tuple(file.categories), SIZE, "a.json")
 
 
+@pytest.mark.parametrize("box", [[0.1, 0.2, 0.5, 0.25], [0, 0, 1, 0.5], [0.5, 0.5, 0.5004, 0.5]])
+def test_boxes_in_shares_of_the_image_are_refused(box: list[float]) -> None:
+    with pytest.raises(DataError, match=r"a bbox is in pixels; annotation 1 .*Multiply") as error:
+        read_coco(coco(annotations=[annotation(bbox=box)]))
+    assert error.value.rule == "box in shares"
+
+
+def test_small_boxes_of_pixels_are_no_shares() -> None:
+    """Whole numbers, those that reach beyond the first pixel, and what this package wrote."""
+    for box in ([0, 0, 1, 1], [0.5, 0.5, 0.25, 2], [1, 1, 0.5, 0.5]):
+        assert len(read_coco(coco(annotations=[annotation(bbox=box)]))[0]) == 1
+    small = Boxes.of([[0.25, 0.25, 0.75, 0.5]], [1], CLASSES, SIZE)
+    assert by_coco(small).xyxy.tolist() == small.xyxy.tolist()
+
+
 def test_classes_are_the_categories_in_the_order_of_their_ids() -> None:
     assert parse_coco(coco(), "a.json").categories == {"person": 3, "cat": 18}
     boxes, remarks = read_coco(coco())

@@ -134,35 +134,33 @@ def _findings(
             )
         done = len(source)
         for name, opened in others.items():
-            theirs = [
-                look
-                for look in pool.map(lambda index, o=opened: _look(o, index), range(len(opened)))
-                if look
-            ]
-            if len(theirs) < len(opened):
-                reason = (
-                    f"images of {name!r} cannot be read and were not compared. Check that split "
-                    "too."
-                )
-                yield Finding("note", "split not compared", "", reason, len(opened) - len(theirs))
+            theirs = pool.map(lambda index, o=opened: _look(o, index), range(len(opened)))
+            found = [look for look in theirs if look]
             done += len(opened)
             on_sample(done, total)
-            for one, other in twins(looks, theirs):
-                how, level = (
-                    ("the same file", "error")
-                    if one.digest == other.digest
-                    else ("the same by its look", "warning")
-                )
-                reason = (
-                    f"no image may be in two splits; {one.name!r} of {split!r} and {other.name!r} "
-                    f"of {name!r} are {how}."
-                )
-                yield Finding(level, "image in two splits", one.name, reason)
+            yield from _in_both(looks, split, found, name, len(opened) - len(found))
     if source.taken_for:
         yield Finding("note", "classes not listed", "", source.taken_for)
     yield from _alike(source.classes)
     if truths:
         yield from _balance(source.kind.statistics(truths, source.classes))
+
+
+def _in_both(
+    looks: list[Look], split: str, theirs: list[Look], name: str, unread: int
+) -> Iterator[Finding]:
+    """Images of a split that are also in the split `name`, of which so many could not be read."""
+    if unread:
+        reason = f"images of {name!r} cannot be read and were not compared. Check that split too."
+        yield Finding("note", "split not compared", "", reason, unread)
+    for one, other in twins(looks, theirs):
+        same = one.digest == other.digest
+        how = "the same file" if same else "the same by its look"
+        reason = (
+            f"no image may be in two splits; {one.name!r} of {split!r} and {other.name!r} of "
+            f"{name!r} are {how}."
+        )
+        yield Finding("error" if same else "warning", "image in two splits", one.name, reason)
 
 
 def _others(path: str, split: str, kind: type[Answer]) -> tuple[dict[str, Source], list[Finding]]:

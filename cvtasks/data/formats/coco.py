@@ -10,7 +10,7 @@ from cvtasks.data.formats.listing import files_in, images_in
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.coco import CocoImage, Id, coco_boxes, parse_coco
-from cvtasks.formats.drawn import UPRIGHT_PIXELS, Size, declared_size
+from cvtasks.formats.drawn import Size, declared_size
 from cvtasks.formats.reading import ELSEWHERE, MEGABYTE, read_annotation
 from cvtasks.media.safe_paths import Ends, leads_out, of_windows, on_disk
 
@@ -45,7 +45,7 @@ class COCODetection(BoxesSource):
             path = files[split]
         self._path = path
         content = parse_coco(read_annotation(path, _MOST), str(path), complain)
-        self._own, self.notes = content.own, content.remarks
+        self.notes = content.remarks
         homes = [root / split, root / "images" / split, root / "images", root]
         names = (image.file_name for image in content.images)
         first = next((name for name in names if not leads_out(name) and not of_windows(name)), "")
@@ -108,9 +108,6 @@ class COCODetection(BoxesSource):
 
     def _declared(self, index: int) -> Size | None:
         return declared_size(*self._images[index].size)
-
-    def _habit(self) -> str:
-        return UPRIGHT_PIXELS if self._own else super()._habit()
 
     def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
         name = str(self._path)
