@@ -8,12 +8,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cvtasks.data import open_source, readable, splits_of
+from cvtasks.data import readable
 from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among
-from cvtasks.data.views import Part, fitted, without_faults
-from cvtasks.errors import CVTasksError, DataError
+from cvtasks.data.splits import Opened, Splits, splits_for
+from cvtasks.data.views import Part, fitted
+from cvtasks.errors import DataError
 from cvtasks.recipe.recipe import Recipe
 
 Say = Callable[[str], None]
@@ -27,15 +28,18 @@ class Sources:
     validate: Source
 
 
-def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str] = ()) -> Recipe:
+def settled(
+    recipe: Recipe, splits: Splits, say: Say = lambda text: None, asked: Collection[str] = ()
+) -> Recipe:
     """The recipe with its splits called as the data call them, or with a share to be set aside
     where there is none to validate on.
 
     To train on is "train", else "trainval", the one split whose name begins with "train", or all
     there is; to validate on is the split of the same year or kind called "val", "valid" or
-    "validation", unless it is a part of "trainval". Done twice it is the same as once.
+    "validation", unless it is a part of "trainval".
 
     Args:
+        splits: of the recipe's data set.
         say: hears what was concluded.
         asked: "data.train", "data.validate", where that split and no other was asked for.
 
@@ -44,18 +48,18 @@ def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str]
             is to do both.
     """
     data, asked_validate = recipe.data, "data.validate" in asked
-    splits = splits_of(data.path, recipe.task.answer)
-    train = _to_train(data.train, splits, "data.train" in asked)
+    names = splits.names
+    train = _to_train(data.train, names, "data.train" in asked)
     if train != data.train:
         say(
             f'data: no split "{data.train}", so "{train}" is trained on'
             if train
             else f"data: {data.path} has no splits"
         )
-    if train == "train" and "data.train" not in asked and split_among(train, splits) is None:
+    if train == "train" and "data.train" not in asked and split_among(train, names) is None:
         raise DataError(
             'a split to train on must be named where none is called "train" or "trainval"; '
-            f"{data.path!r} has {', '.join(splits)}. Name one of them in `data.train`.",
+            f"{data.path!r} has {', '.join(names)}. Name one of them in `data.train`.",
             "split unknown",
         )
     if data.held_out and data.validate and asked_validate:
@@ -74,7 +78,7 @@ def settled(recipe: Recipe, say: Say = lambda text: None, asked: Collection[str]
 
 
 def _validation(
-    recipe: Recipe, train: str, splits: tuple[str, ...], say: Say, asked: bool
+    recipe: Recipe, train: str, splits: Splits, say: Say, asked: bool
 ) -> tuple[str, float]:
     """The split to validate on, as the data call it, or "" and the share to be set aside.
 
@@ -82,9 +86,12 @@ def _validation(
         DataError: there is no such split where it was asked for, or it is trained on.
     """
     data = recipe.data
-    validate, usual = _to_validate(data.validate, train, splits), data.validate in VALIDATION
+    validate, usual = _to_validate(data.validate, train, splits.names), data.validate in VALIDATION
     inside = (
-        usual and validate is not None and "trainval" in train and _meet(recipe, train, validate)
+        usual
+        and validate is not None
+        and "trainval" in train
+        and bool(_shared(splits.opened(train).source, splits.opened(validate).source))
     )
     if usual and not asked and (validate is None or inside):
         why = (
@@ -109,33 +116,42 @@ def _validation(
             f"set `data.held_out = {SHARE}` to set some of its images aside."
         )
     if validate is None and "+" not in data.validate:
-        check_split(data.validate, splits, Path(data.path))
+        check_split(data.validate, splits.names, Path(data.path))
     return data.validate if validate is None else validate, 0.0
 
 
 def open_sources(
-    recipe: Recipe, say: Say = lambda text: None, folder: Path | None = None
+    recipe: Recipe,
+    say: Say = lambda text: None,
+    folder: Path | None = None,
+    splits: Splits | None = None,
 ) -> Sources:
-    """Open and check both splits; says what was recognised, and what is left out.
+    """Open and check both splits of a settled recipe; says what was recognised, and what is left
+    out.
 
     Args:
         folder: of a run that was begun before; the images that it set aside are set aside again.
+        splits: of the recipe's data set, where some of them were opened before.
 
     Raises:
         DataError: there are faults, and the recipe does not say to drop what has them; nothing to
             learn from is left; or an image is in both splits.
     """
-    recipe = settled(recipe)
-    data = recipe.data
-    learned = _checked(recipe, data.train, say)
-    others = [name for name in learned.data if name not in recipe.classes]
+    data, splits = recipe.data, splits or splits_for(recipe)
+    opened = splits.opened(data.train)
+    learned = _checked(recipe, opened, data.train, say)
+    others = [name for name in opened.source.classes if name not in recipe.classes]
     if others:
         fate = f"become {data.others}" if recipe.task.answer.keeps_others else "play no part"
         say(f"data: {len(others)} classes that the recipe does not name {fate}")
-    validate = None if data.held_out else _checked(recipe, data.validate, say, lacking=True).source
+    validate = (
+        None
+        if data.held_out
+        else _checked(recipe, splits.opened(data.validate), data.validate, say, lacking=True)
+    )
     with readable(data.path):
-        apart = _apart(recipe, learned.source, validate, say) if validate else None
-        sources = apart or _divided(recipe, learned.source, say, folder)
+        apart = _apart(recipe, learned, validate, say) if validate else None
+        sources = apart or _divided(recipe, learned, say, folder)
     train = sources.train
     if all(train.truth(index).empty for index in range(len(train))):
         raise DataError(
@@ -188,24 +204,14 @@ def title(path: str, split: str) -> str:
     return f"{path}:{split}" if split else path
 
 
-@dataclass(frozen=True)
-class _Checked:
-    """A split as the recipe sees it, and the classes that the data have."""
-
-    source: Source
-    data: tuple[str, ...]
-
-
-def _checked(recipe: Recipe, split: str, say: Say, lacking: bool = False) -> _Checked:
-    """Open one split and leave out what has faults, if the recipe says so; `lacking`: classes of
-    the recipe may be missing.
+def _checked(recipe: Recipe, split: Opened, name: str, say: Say, lacking: bool = False) -> Source:
+    """A split as the recipe sees it, without what has faults, if the recipe says so; `lacking`:
+    classes of the recipe may be missing.
     """
-    faults: list[CVTasksError] = []
-    opened = open_source(recipe.data.path, split, recipe.task.answer, faults.append)
-    source = without_faults(opened, faults)
+    opened, source, faults = split.source, split.usable, split.faults
     if faults and recipe.data.faulty == "refuse":
         raise DataError(
-            f"{len(faults)} faults in {split or recipe.data.path!r}, the first: {faults[0]} "
+            f"{len(faults)} faults in {name or recipe.data.path!r}, the first: {faults[0]} "
             "`cvtasks data check` lists them all; "
             "`--set data.faulty=drop` leaves out what has them."
         )
@@ -231,7 +237,7 @@ def _checked(recipe: Recipe, split: str, say: Say, lacking: bool = False) -> _Ch
     chosen = fitted(source, recipe, lacking=lacking)
     for remark in chosen.remarks():
         say(f"data: {remark}")
-    return _Checked(chosen, opened.classes)
+    return chosen
 
 
 def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> Sources:
@@ -307,15 +313,6 @@ def _shared(train: Source, validate: Source) -> list[int]:
         if same_file or (alike and any(path.read_bytes() == other.read_bytes() for other in alike)):
             shared.append(index)
     return shared
-
-
-def _meet(recipe: Recipe, train: str, validate: str) -> bool:
-    """Whether two splits share an image."""
-    one, other = (
-        open_source(recipe.data.path, split, recipe.task.answer, lambda error: None)
-        for split in (train, validate)
-    )
-    return bool(_shared(one, other))
 
 
 def _to_train(wanted: str, splits: tuple[str, ...], asked: bool) -> str:
