@@ -187,6 +187,7 @@ def measure(row: Row, data: str, folder: Path, seed: int, command: str) -> dict[
     from cvtasks.answers import Labels
     from cvtasks.data import open_source
     from cvtasks.networks.build import build_network
+    from cvtasks.training.plan import planned, resumed
     from cvtasks.training.progress import Report
     from cvtasks.training.run import run
     from cvtasks.training.run_folder import machine
@@ -197,7 +198,8 @@ def measure(row: Row, data: str, folder: Path, seed: int, command: str) -> dict[
         on_message=lambda text: print(f"{folder.name}: {text}", flush=True),
         on_epoch=lambda epoch, best: print(f"{folder.name}: {epoch}", flush=True),
     )
-    metrics = run(its, folder, command, report, resume=folder.exists())["metrics"]
+    plan = resumed(folder) if folder.exists() else planned(its)
+    metrics = run(plan, folder, command, report)["metrics"]
     lines = (folder / "history.csv").read_text().splitlines()
     column = lines[0].split(",").index("seconds")
     return {

@@ -39,11 +39,11 @@ _CHILD = """
 import sys
 from pathlib import Path
 from cvtasks.recipe.recipe import read_recipe
-from cvtasks.training.run import open_sources
+from cvtasks.data.opening import open_sources
 from cvtasks.training.loop import train
 from cvtasks.training.progress import Report
 recipe = read_recipe(sys.argv[1], [f"data.workers={sys.argv[3]}"])
-sources = open_sources(recipe, Report())
+sources = open_sources(recipe)
 def on_step(epoch, step, *_):
     print(epoch, step, flush=True)
 train(recipe, sources.train, sources.validate, Path(sys.argv[2]), Report(on_step=on_step))

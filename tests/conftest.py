@@ -218,6 +218,7 @@ def trained(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     leave it as it is.
     """
     from cvtasks.recipe.recipe import parse_recipe
+    from cvtasks.training.plan import planned
     from cvtasks.training.progress import Report
     from cvtasks.training.run import run
 
@@ -239,7 +240,7 @@ def trained(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
     )
     folder = tmp_path_factory.mktemp("models") / "segment-tiny-shapes"
-    finished = run(recipe, folder, "cvtasks train segment", Report())
+    finished = run(planned(recipe), folder, "cvtasks train segment", Report())
     score = finished["metrics"]["VOC mean IoU"]
     if not score > 0.5:
         pytest.fail(

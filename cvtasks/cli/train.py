@@ -1,11 +1,8 @@
 """`cvtasks train`."""
 
 import math
-import os
 import shlex
 import sys
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,14 +10,12 @@ import typer
 
 from cvtasks.cli.output import Ticker, duration, say, start_keras, tell
 from cvtasks.cli.pace import Pace
-from cvtasks.errors import DataError, UsageError
-from cvtasks.files.writing import cannot_write, check_folder, check_new_folder, name_held, numbered
+from cvtasks.errors import UsageError
+from cvtasks.files.writing import check_new_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from cvtasks.answers import Answer
-    from cvtasks.data import Source
     from cvtasks.recipe.recipe import Override, Recipe
     from cvtasks.training.progress import Epoch, Report
 
@@ -98,20 +93,9 @@ def train(
     Data without a split to validate on (val, valid or validation) have a fifth of the images to
     train on set aside for it.
     """
-    given = [
-        name
-        for name, value in (
-            ("TASK|RECIPE", what),
-            ("--output", output),
-            ("--set", set_),
-            ("--batch", batch),
-        )
-        if value
-    ]
-    if resume and given:
-        raise UsageError(
-            f"--resume goes on with the recipe in its folder and takes no {given[0]}. Leave it out."
-        )
+    _check_resume(
+        resume, {"TASK|RECIPE": what, "--output": output, "--set": set_, "--batch": batch}
+    )
     if not resume and not what:
         raise UsageError(
             "train needs a task, a recipe file or --resume DIR. Example: cvtasks train segment "
@@ -121,135 +105,62 @@ def train(
         check_new_folder(output)
     from cvtasks.data import split_of
     from cvtasks.engines.devices import check_device, choose_device
-    from cvtasks.recipe.recipe import read_recipe
     from cvtasks.training.memory import fitting_batch
-    from cvtasks.zoo import RECIPE
+    from cvtasks.training.plan import planned, resumed, unused_folder
 
-    path, split = split_of(data)
-    overrides: list[
-        Override
-    ] = [  # values, never text that would have to be read: a path may hold any sign
-        *([("data.path", path)] if data else []),
-        *([("data.train", split)] if split else []),
-        *([("backbone", backbone)] if backbone else []),
-        *([("size", size)] if size else []),
-        *([("train.weights", weights)] if weights else []),
-        *([f"train.batch={batch}"] if batch and batch != "auto" else []),
-        *([("classes", [name.strip() for name in classes.split(",")])] if classes else []),
-        *(set_ or []),
-    ]
-    if resume:
-        recipe, folder = moved(read_recipe(resume / RECIPE), path, split), resume
-    else:
-        recipe = (
-            file_recipe(what, overrides) if what.endswith(".toml") else new_recipe(what, overrides)
-        )
-        folder = output or unused_folder(recipe, None if dry_run else context)
     choose_device(device)
+    path, split = split_of(data)
+    if resume:
+        if split:
+            raise UsageError(
+                "--resume goes on with the splits of its recipe; --data says where the data are "
+                f"now. Leave ':{split}' out."
+            )
+        plan, folder = resumed(resume, path, say), resume
+    else:
+        options = {"backbone": backbone, "size": size, "train.weights": weights}
+        options |= {"data.path": path, "data.train": split}
+        options |= {"classes": [name.strip() for name in classes.split(",")] if classes else []}
+        plan = planned(what, [*_wishes(options, batch), *(set_ or [])], say)
+        folder = output or (
+            Path() if dry_run else context.with_resource(unused_folder(plan.recipe))
+        )
     if batch == "auto":
-        recipe = replace(recipe, train=replace(recipe.train, batch=fitting_batch(recipe)))
-        say(f"batch: {recipe.train.batch} images fit into memory")
-    tell(*recipe.to_toml().rstrip("\n").split("\n"))
+        plan = plan.with_batch(fitting_batch(plan.recipe))
+        say(f"batch: {plan.recipe.train.batch} images fit into memory")
+    tell(*plan.recipe.to_toml().rstrip("\n").split("\n"))
 
     start_keras()
     from cvtasks.evaluation.evaluate import score_text
     from cvtasks.training import run as running
 
     check_device(device)
-    report = terminal_report(recipe, folder if tensorboard else None)
+    report = terminal_report(plan.recipe, folder if tensorboard and not dry_run else None)
     if dry_run:
-        running.rehearse(recipe, report)
+        running.rehearse(plan, report)
         say("dry run: recipe, data and one training step are fine; nothing was written")
         return
     command = " ".join(["cvtasks", *map(shlex.quote, sys.argv[1:])])
-    finished = running.run(recipe, folder, command, report, resume=resume is not None)
+    finished = running.run(plan, folder, command, report)
     for name, number in finished["metrics"].items():
         tell(f"{name}: {score_text(number)}")
     say(f"written to {folder}")
 
 
-def moved(recipe: "Recipe", path: str, split: str) -> "Recipe":
-    """The recipe of a run with its data at another path, if one is given."""
-    if split:
+def _check_resume(resume: Path | None, others: dict[str, object]) -> None:
+    """Raise UsageError where something is asked for that a run which goes on cannot have."""
+    given = [name for name, value in others.items() if value]
+    if resume and given:
         raise UsageError(
-            "--resume goes on with the splits of its recipe; --data says where the data are now. "
-            f"Leave ':{split}' out."
+            f"--resume goes on with the recipe in its folder and takes no {given[0]}. Leave it out."
         )
-    return replace(recipe, data=replace(recipe.data, path=path)) if path else recipe
 
 
-def file_recipe(path: str, overrides: "list[Override]") -> "Recipe":
-    """The recipe of a file with the overrides, its splits called as the data call them."""
-    from cvtasks.data.opening import settled
-    from cvtasks.recipe.recipe import key_of, read_recipe
-
-    recipe = read_recipe(path, overrides)
-    if not recipe.data.path:
-        raise DataError("training needs data. Give --data PATH, the folder of a data set.")
-    return settled(recipe, say, set(map(key_of, overrides)))
-
-
-def new_recipe(task: str, overrides: "list[Override]") -> "Recipe":
-    """A recipe for a task: what is usual for it, the overrides and the classes of the data."""
-    from cvtasks.data import open_source
-    from cvtasks.data.opening import settled
-    from cvtasks.recipe.recipe import key_of, parse_recipe
-    from cvtasks.tasks import TASKS
-
-    document: dict[str, Any] = {
-        "task": task,
-        "backbone": "mobilenet",
-        "size": 320,
-        "classes": ["background", "object"],
-    }
-    if task in TASKS:
-        document["size"] = TASKS[task].task.start_size
-        document |= {table: dict(values) for table, values in TASKS[task].task.start.items()}
-    changed = set(map(key_of, overrides))
-    if "train.weights" in changed:
-        document.setdefault("train", {})["backbone_rate"] = (
-            0.2  # what was learned before is not to be lost in the first steps
-        )
-    recipe = parse_recipe(document, overrides)
-    if not recipe.data.path:
-        raise DataError("training needs data. Give --data PATH, the folder of a data set.")
-    data = settled(recipe, say, changed).data
-    source = open_source(
-        data.path, data.train, recipe.task.answer, lambda error: None
-    )  # faults are told when all is checked
-    classes = recipe.classes if "classes" in changed else source.classes
-    suited = recipe.task.suited(readable_truths(source, classes))
-    splits = [(f"data.{name}", getattr(data, name)) for name in ("train", "validate", "held_out")]
-    return parse_recipe({**document, "classes": list(classes), task: suited}, [*overrides, *splits])
-
-
-def readable_truths(source: "Source", classes: tuple[str, ...]) -> "Iterator[Answer]":
-    """The truths of a source that can be read, with these classes."""
-    from cvtasks.errors import CVTasksError
-
-    for index in range(len(source)):
-        with suppress(CVTasksError):
-            yield source.truth(index).with_classes(classes)
-
-
-def unused_folder(recipe: "Recipe", context: typer.Context | None = None) -> Path:
-    """`runs/TASK-BACKBONE`, with a number where that exists; held as long as the context, if one is
-    given, lasts.
-    """
-    base = Path("runs") / f"{recipe.task.name}-{recipe.backbone}"
-    check_folder(base.parent)
-    for name in numbered(base.name):
-        folder = base.with_name(name)
-        if not os.path.lexists(folder):
-            try:
-                if context:
-                    context.with_resource(name_held(folder.parent, name))
-            except FileExistsError:  # another run that begins just now
-                continue
-            except OSError as error:
-                raise cannot_write(folder, error) from error
-            break
-    return folder
+def _wishes(options: "dict[str, Any]", batch: str) -> "list[Override]":
+    """What options that were given change in a recipe."""
+    # values, never text that would have to be read: a path may hold any sign
+    wishes: list[Override] = [(key, value) for key, value in options.items() if value]
+    return [*wishes, *([f"train.batch={batch}"] if batch and batch != "auto" else [])]
 
 
 def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":

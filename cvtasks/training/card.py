@@ -13,8 +13,7 @@ from cvtasks.evaluation.evaluate import score_text
 from cvtasks.files.writing import write_bytes, write_text
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.text import code, markdown, one_line
-
-CARD = "README.md"
+from cvtasks.training.layout import CARD
 
 if TYPE_CHECKING:
     from cvtasks.training.progress import Epoch

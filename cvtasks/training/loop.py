@@ -19,14 +19,13 @@ from cvtasks.evaluation.evaluate import evaluate
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.training.checkpoint import progress_in, save_checkpoint
+from cvtasks.training.layout import BEST, CHECKPOINT
 from cvtasks.training.learner import Learner
 from cvtasks.training.optimizer import learning_rate
 from cvtasks.training.progress import Epoch, Progress, Report
 from cvtasks.training.step_checks import answers_named, check_finite
 from cvtasks.training.stopping import Stopped, stop_asked
 from cvtasks.weights.transfer import save_weights
-
-CHECKPOINT, BEST = "last.safetensors", "best.safetensors"
 
 
 @dataclass(frozen=True, eq=False)

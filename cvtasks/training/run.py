@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cvtasks.data import Source, opening
+from cvtasks.data import Source
 from cvtasks.data.checking.statistics import fingerprint
 from cvtasks.data.held_out import NAMES, write_names
 from cvtasks.data.opening import Sources
@@ -20,7 +20,7 @@ from cvtasks.engines.base import Engine
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.openvino_engine import GRAPH
 from cvtasks.engines.predict import predict
-from cvtasks.errors import ModelError, UsageError
+from cvtasks.errors import UsageError
 from cvtasks.evaluation.evaluate import evaluate, score_text
 from cvtasks.evaluation.evaluate import report as measured
 from cvtasks.files.writing import cannot_write, sha256, write_text
@@ -30,13 +30,13 @@ from cvtasks.model import load, load_network
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import dumps
-from cvtasks.training.card import CARD, write_card, write_curves
-from cvtasks.training.loop import BEST, CHECKPOINT, train
+from cvtasks.training.card import write_card, write_curves
+from cvtasks.training.layout import BEST, CHECKPOINTS, LOG
+from cvtasks.training.loop import train
 from cvtasks.training.memory import check_memory
+from cvtasks.training.plan import Plan
 from cvtasks.training.progress import Report
 from cvtasks.training.run_folder import (
-    CHECKPOINTS,
-    LOG,
     Lock,
     Log,
     check_data,
@@ -52,41 +52,23 @@ from cvtasks.zoo import RECIPE, WEIGHTS
 _IMAGES = 8
 
 
-def open_sources(recipe: Recipe, report: Report, folder: Path | None = None) -> Sources:
-    """`cvtasks.data.opening.open_sources`, heard by a report."""
-    return opening.open_sources(recipe, report.on_message, folder)
-
-
-def run(
-    recipe: Recipe, folder: Path, command: str, report: Report, resume: bool = False
-) -> dict[str, Any]:
+def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any]:
     """Train, keep the best weights, make the graph, measure it, write the card; returns what
     `metrics.json` holds.
 
     Args:
-        folder: must not exist yet, unless `resume`; then the recipe that lies in it is the one that
-            counts, but for `data.path`, where the same data may lie elsewhere now.
+        folder: must not exist yet, unless the plan is to go on with the run in it.
         command: what the user typed, for the card.
 
     Raises:
-        UsageError: the folder exists, or has nothing to resume.
+        UsageError: the folder exists, or another run works in it.
     """
     begun = time.time()
-    if resume:
-        before = read_recipe(folder / RECIPE)
-        if (folder / CARD).exists():
-            raise UsageError(
-                f"{str(folder)!r} holds a finished model; there is nothing to resume. Train into "
-                "another folder."
-            )
-        _check_checkpoints(folder / CHECKPOINTS, report)
-        recipe = replace(before, data=replace(before.data, path=recipe.data.path))
-    recipe = opening.settled(recipe)
-    sources = open_sources(recipe, report, folder if resume else None)
+    recipe, sources = plan.recipe, plan.sources
     prints = {"train": fingerprint(sources.train), "validate": fingerprint(sources.validate)}
-    if resume:
+    if plan.resumes:
         check_data(folder, prints)
-        if recipe.data.path != before.data.path:
+        if read_recipe(folder / RECIPE) != recipe:  # the data lie elsewhere now
             recipe.save(folder / RECIPE)
     else:
         check_start(recipe)
@@ -96,7 +78,10 @@ def run(
             write_names(folder / NAMES, sources.validate)
     log = Log(folder / LOG, report)
     log.note(
-        "resumed" if resume else "begun", command=command, seed=recipe.train.seed, machine=machine()
+        "resumed" if plan.resumes else "begun",
+        command=command,
+        seed=recipe.train.seed,
+        machine=machine(),
     )
     with Lock(folder):
         progress = train(
@@ -121,18 +106,6 @@ def run(
     return finished
 
 
-def _check_checkpoints(folder: Path, report: Report) -> None:
-    """Raise ModelError if what a run has learned is gone; says so where nothing was saved yet."""
-    if not folder.is_dir() or ((folder / BEST).exists() and not (folder / CHECKPOINT).exists()):
-        missing = CHECKPOINT if folder.is_dir() else CHECKPOINTS
-        raise ModelError(
-            f"a run goes on from {CHECKPOINTS}/{CHECKPOINT}; {str(folder.parent)!r} has no "
-            f"{missing}. Bring it back, or start another run."
-        )
-    if not (folder / CHECKPOINT).exists():
-        report.on_message("the run had saved no checkpoint yet and begins anew")
-
-
 def check_start(recipe: Recipe) -> None:
     """Have the backbone's first weights at hand before anything is written; raises ModelError where
     there are none.
@@ -145,10 +118,9 @@ def check_start(recipe: Recipe) -> None:
             pass
 
 
-def rehearse(recipe: Recipe, report: Report) -> None:
-    """Open and check the data, and train one step in a folder that is thrown away."""
-    recipe = opening.settled(recipe)
-    sources = open_sources(recipe, report)
+def rehearse(plan: Plan, report: Report) -> None:
+    """Train one step of a planned run in a folder that is thrown away."""
+    recipe, sources = plan.recipe, plan.sources
     check_start(recipe)
     one = Sources(
         Part(sources.train, range(min(recipe.train.batch, len(sources.train)))),

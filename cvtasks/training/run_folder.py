@@ -19,9 +19,8 @@ import keras
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, write_text
 from cvtasks.text import dumps
+from cvtasks.training.layout import CHECKPOINTS, FACTS
 from cvtasks.training.progress import Epoch, Progress, Report
-
-CHECKPOINTS, LOG, FACTS = "checkpoints", "log.jsonl", "run.json"
 
 _MOST = 1_000_000  # bytes of a run.json
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")

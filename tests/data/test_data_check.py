@@ -457,25 +457,23 @@ def recipe(root: Path, **data: object) -> object:
 
 
 def test_training_refuses_faults_and_names_the_way_out(tmp_path: Path) -> None:
-    from cvtasks.training.progress import Report
-    from cvtasks.training.run import open_sources
+    from cvtasks.data.opening import open_sources
 
     voc(tmp_path)
     replaced(XML, "<name>dog", "<name>wolf")(tmp_path)
     with pytest.raises(DataError, match=r"1 faults in 'train'.*wolf.*data\.faulty=drop"):
-        open_sources(recipe(tmp_path), Report())
+        open_sources(recipe(tmp_path))
 
 
 def test_training_drops_faults_aloud_where_the_recipe_says_so(tmp_path: Path) -> None:
-    from cvtasks.training.progress import Report
-    from cvtasks.training.run import open_sources
+    from cvtasks.data.opening import open_sources
 
     voc(tmp_path)
     replaced(XML, "<name>dog", "<name>wolf")(tmp_path)
     lost("Annotations/t2.xml")(tmp_path)
     write(tmp_path / "Annotations" / "t3.xml", "<annotation>")
     said: list[str] = []
-    sources = open_sources(recipe(tmp_path, faulty="drop"), Report(on_message=said.append))
+    sources = open_sources(recipe(tmp_path, faulty="drop"), said.append)
     assert [sources.train[index].name for index in range(len(sources.train))] == ["t0", "t1"]
     assert [len(sources.train.truth(index)) for index in range(2)] == [2, 1]
     (line,) = [text for text in said if "faulty" in text]
@@ -485,8 +483,7 @@ def test_training_drops_faults_aloud_where_the_recipe_says_so(tmp_path: Path) ->
 
 
 def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
-    from cvtasks.training.progress import Report
-    from cvtasks.training.run import open_sources
+    from cvtasks.data.opening import open_sources
 
     voc(tmp_path)
     for name in NAMES["train"]:
@@ -495,4 +492,4 @@ def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
         DataError,
         match="at least one image that shows one of the classes cat, dog; 4 images of 'train'",
     ):
-        open_sources(recipe(tmp_path), Report())
+        open_sources(recipe(tmp_path))

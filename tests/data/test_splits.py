@@ -15,14 +15,14 @@ import pytest
 from PIL import Image
 
 from cvtasks.answers import Boxes, Labels, Mask
-from cvtasks.cli.train import file_recipe, moved, new_recipe
 from cvtasks.data import FORMATS, open_source, split_of, splits_of
 from cvtasks.data.formats.csv import CSVLabels
 from cvtasks.data.held_out import NAMES, _chosen, set_aside, split_by_names, write_names
-from cvtasks.data.opening import Sources, open_sources, settled
+from cvtasks.data.opening import Sources, open_sources, settled, splits_for
 from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
 from cvtasks.recipe.recipe import Recipe, parse_recipe
+from cvtasks.training.plan import planned
 
 SIZE = (24, 32)
 XML = (
@@ -169,7 +169,7 @@ def recipe(task: str, root: Path, *changes: str | tuple[str, object], split: str
         ("size", 64),
         *([("segment.channels", [8])] if task == "segment" else []),
     ]
-    return new_recipe(task, [("data.path", str(root)), *named, *small, *changes])
+    return planned(task, [("data.path", str(root)), *named, *small, *changes]).recipe
 
 
 def opened(made: Recipe) -> tuple[Sources, list[str]]:
@@ -229,7 +229,7 @@ def test_the_lists_of_pascal_voc(
 ) -> None:
     made = recipe("detect", voc(tmp_path, lists), split=split)
     assert (made.data.train, made.data.validate, made.data.held_out) == expected
-    assert settled(made) == made, "settled is settled"
+    assert settled(made, splits_for(made)) == made, "settled is settled"
 
 
 def test_the_years_of_a_devkit_and_of_coco_go_together(tmp_path: Path) -> None:
@@ -531,14 +531,14 @@ def test_a_recipe_of_other_data_is_settled_for_these(tmp_path: Path) -> None:
     parse_recipe(
         {"task": "classify", "backbone": "tiny", "size": 64, "classes": ["cat", "dog"]}
     ).save(tmp_path / "r.toml")
-    made = file_recipe(str(tmp_path / "r.toml"), [("data.path", str(root))])
+    made = planned(tmp_path / "r.toml", [("data.path", str(root))]).recipe
     assert (made.data.train, made.data.validate, made.data.held_out) == ("", "", 0.2)
     made.save(tmp_path / "again.toml")
-    assert file_recipe(str(tmp_path / "again.toml"), []) == made
+    assert planned(str(tmp_path / "again.toml")).recipe == made
     with pytest.raises(DataError, match="has no splits"):
-        file_recipe(str(tmp_path / "r.toml"), [("data.path", str(root)), "data.validate=val"])
+        planned(tmp_path / "r.toml", [("data.path", str(root)), "data.validate=val"])
     with pytest.raises(DataError, match="Set one of them"):
-        file_recipe(str(tmp_path / "again.toml"), ["data.held_out=0.3", "data.validate=val"])
+        planned(tmp_path / "again.toml", ["data.held_out=0.3", "data.validate=val"])
 
 
 def test_a_run_goes_on_with_the_images_that_it_set_aside(tmp_path: Path) -> None:

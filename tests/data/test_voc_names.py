@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from cvtasks.answers import Boxes, Labels, Mask
-from cvtasks.cli.train import new_recipe
 from cvtasks.data import open_source
 from cvtasks.data.checking.check import check
 from cvtasks.data.checking.convert import convert
@@ -18,6 +17,7 @@ from cvtasks.data.checking.statistics import statistics
 from cvtasks.data.formats.voc_names import VOC_CLASSES
 from cvtasks.data.opening import open_sources
 from cvtasks.errors import CVTasksError, DataError
+from cvtasks.training.plan import planned
 
 TWENTY = VOC_CLASSES[1:]
 MANY = tuple(f"c{number:03}" for number in range(200))
@@ -230,15 +230,15 @@ def test_everything_works_on_own_names(tmp_path: Path, cli) -> None:
         {"train": ["hen*3", "hen,fox", "fox", "hen", "fox"], "val": ["hen", "fox"]},
     )
     for task in ("detect", "localize", "classify"):
-        made = new_recipe(task, [("data.path", str(root)), ("backbone", "tiny"), ("size", 64)])
+        made = planned(task, [("data.path", str(root)), ("backbone", "tiny"), ("size", 64)]).recipe
         assert made.classes == ("fox", "hen")
         said: list[str] = []
         assert len(open_sources(made, said.append).train) == 5
         assert sum("no classes.txt" in line for line in said) == 1
-    one = new_recipe(
+    one = planned(
         "detect",
         [("data.path", str(root)), ("backbone", "tiny"), ("size", 64), ("classes", ["hen"])],
-    )
+    ).recipe
     assert open_sources(one).train.classes == ("hen",)
     rows = {
         row["class"]: row["objects"] for row in statistics(open_source(str(root), "train", Boxes))
@@ -265,9 +265,9 @@ def test_an_unknown_name_is_one_finding_with_its_count(tmp_path: Path, cli) -> N
     assert '"zebra" is none: 7 objects in 2 files, the first is' in found[0].reason
     code, out, _ = cli("data", "check", f"{root}:train")
     assert (code, out.count("zebra"), "error: class unknown (7)" in out) == (5, 1, True)
-    made = new_recipe(
+    made = planned(
         "detect", [("data.path", str(root)), ("backbone", "tiny"), ("size", 64), "data.faulty=drop"]
-    )
+    ).recipe
     said: list[str] = []
     open_sources(made, said.append)
     assert sum("left out as faulty: class unknown: 7" in line for line in said) == 1

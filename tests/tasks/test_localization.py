@@ -31,6 +31,7 @@ from cvtasks.model import load
 from cvtasks.networks.build import build_network, copy_weights
 from cvtasks.recipe.recipe import Data, Recipe, parse_recipe
 from cvtasks.tasks.localize import Localize
+from cvtasks.training.plan import planned
 from cvtasks.training.progress import Report
 from cvtasks.training.run import run
 from cvtasks.weights.transfer import save_weights
@@ -585,7 +586,9 @@ def test_a_run_from_the_data_to_predictions(devkit: Path, tmp_path: Path, cli) -
         }
     )
     said = []
-    finished = run(its, tmp_path / "run", "cvtasks train localize", Report(on_message=said.append))
+    finished = run(
+        planned(its, say=said.append), tmp_path / "run", "", Report(on_message=said.append)
+    )
     assert finished["metrics"]["top-1 localization accuracy"] == 1
     assert finished["images"] == 8
     assert any("2 of 34 images left out" in line for line in said)

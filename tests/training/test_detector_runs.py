@@ -15,15 +15,18 @@ from PIL import Image
 import cvtasks
 from cvtasks.answers import Boxes, Sample
 from cvtasks.data import open_source
+from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source
 from cvtasks.files.writing import sha256
 from cvtasks.formats.voc import voc_xml
 from cvtasks.media.images import read_image, read_mask
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 from cvtasks.training.checkpoint import read_progress
-from cvtasks.training.loop import BEST, CHECKPOINT, train
+from cvtasks.training.layout import BEST, CHECKPOINT
+from cvtasks.training.loop import train
+from cvtasks.training.plan import planned
 from cvtasks.training.progress import Report
-from cvtasks.training.run import open_sources, run
+from cvtasks.training.run import run
 from cvtasks.training.stopping import Stopped
 
 CLASSES = ("square", "disc")
@@ -91,7 +94,7 @@ def small(devkit: Path, data: dict | None = None, **train_options: object) -> Re
 def detector(devkit: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small detector that has learned the shapes."""
     folder = tmp_path_factory.mktemp("models") / "detect-tiny-shapes"
-    finished = run(small(devkit), folder, "cvtasks train detect", Report())
+    finished = run(planned(small(devkit)), folder, "cvtasks train detect", Report())
     score = finished["metrics"]["VOC2012 area AP@0.5"]
     if not score > 0.5:
         pytest.fail(
@@ -211,7 +214,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
         backbone_rate=0.3,
         freeze=[[0, 2], [1, 0]],
     )
-    sources = open_sources(recipe, Report())
+    sources = open_sources(recipe)
 
     def stop(epoch: int, step: int, *_: object) -> None:
         if (epoch, step) == (1, 1):
@@ -231,7 +234,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
 def test_validation_images_without_objects_still_give_weights(devkit: Path, tmp_path: Path) -> None:
     """Their score is no number, so that no epoch is better than another."""
     recipe = small(devkit, epochs=2, validate_every=1, patience=1)
-    sources = open_sources(recipe, Report())
+    sources = open_sources(recipe)
 
     class Empty(Source):
         classes = recipe.classes

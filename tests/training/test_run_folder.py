@@ -18,10 +18,11 @@ from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
 from cvtasks.recipe.recipe import parse_recipe
 from cvtasks.training.card import write_curves
 from cvtasks.training.checkpoint import progress_in
-from cvtasks.training.loop import BEST, CHECKPOINT
-from cvtasks.training.progress import Epoch, Progress, Report
-from cvtasks.training.run import _show, run
-from cvtasks.training.run_folder import FACTS, Lock, check_data
+from cvtasks.training.layout import BEST, CHECKPOINT, FACTS
+from cvtasks.training.plan import resumed
+from cvtasks.training.progress import Epoch, Progress
+from cvtasks.training.run import _show
+from cvtasks.training.run_folder import Lock, check_data
 from cvtasks.weights.safetensors_file import write_safetensors
 
 ROW = Epoch(
@@ -207,7 +208,7 @@ def test_what_is_no_run_cannot_go_on(
     whole(folder)
     harm(folder)
     with pytest.raises(kind, match=words):
-        run(parse_recipe(RECIPE), folder, "cvtasks train", Report(), resume=True)
+        resumed(folder)
 
 
 def test_the_curves_of_a_history_whose_rows_have_other_scores(tmp_path: Path) -> None:

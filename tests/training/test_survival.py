@@ -21,14 +21,17 @@ from PIL import Image
 from cvtasks.data.checking.statistics import fingerprint
 from cvtasks.data.loading.batches import Batches
 from cvtasks.data.loading.workers import Workers
+from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source
 from cvtasks.errors import DataError, ModelError, NotFinite, UsageError
 from cvtasks.files.writing import sha256
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 from cvtasks.training.checkpoint import read_progress
-from cvtasks.training.loop import BEST, CHECKPOINT, train
+from cvtasks.training.layout import BEST, CHECKPOINT
+from cvtasks.training.loop import train
+from cvtasks.training.plan import planned, resumed
 from cvtasks.training.progress import Report
-from cvtasks.training.run import open_sources, run
+from cvtasks.training.run import run
 from cvtasks.training.stopping import Stopped
 from cvtasks.weights.safetensors_file import read_safetensors
 
@@ -57,7 +60,7 @@ def small(shapes: Path, **options: object) -> Recipe:
 def train_in(folder: Path, recipe: Recipe, report: Report | None = None) -> list:
     """Train; returns the history without times."""
     folder.mkdir(exist_ok=True)
-    sources = open_sources(recipe, Report())
+    sources = open_sources(recipe)
     return [
         replace(row, seconds=0)
         for row in train(recipe, sources.train, sources.validate, folder, report).history
@@ -270,12 +273,12 @@ def test_a_run_says_what_decided_about_its_bits_and_refuses_other_data(
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(Stopped):
-        run(recipe, folder, "cvtasks train x", Report(on_step=on_step))
+        run(planned(recipe), folder, "cvtasks train x", Report(on_step=on_step))
     facts = json.loads((folder / "run.json").read_text())
     assert facts["seed"] == recipe.train.seed
     assert facts["command"] == "cvtasks train x"
     assert {"keras", "numpy", "opencv-python"} <= facts["versions"].keys()
-    sources = open_sources(recipe, Report())
+    sources = open_sources(recipe)
     assert facts["data"] == {
         "train": fingerprint(sources.train),
         "validate": fingerprint(sources.validate),
@@ -284,12 +287,12 @@ def test_a_run_says_what_decided_about_its_bits_and_refuses_other_data(
     with Image.open(file) as image:
         Image.fromarray(255 - np.asarray(image)).save(file)
     with pytest.raises(DataError, match=r"the split to train of .* has changed since"):
-        run(recipe, folder, "", Report(), resume=True)
+        run(resumed(folder, recipe.data.path), folder, "", Report())
 
 
 def test_a_finished_run_is_not_resumed(trained: Path) -> None:
     with pytest.raises(UsageError, match="holds a finished model"):
-        run(None, trained, "", Report(), resume=True)
+        resumed(trained)
 
 
 # === kill -9 while saving ===
@@ -475,7 +478,7 @@ def test_a_batch_that_cannot_fit_is_refused_before_anything_is_written(
                 r"`--batch"
             ),
         ):
-            run(recipe, tmp_path / "run", "cvtasks train x", Report())
+            run(planned(recipe), tmp_path / "run", "cvtasks train x", Report())
         assert not (tmp_path / "run").exists()
 
 

@@ -18,14 +18,17 @@ import pytest
 from cvtasks.data import Remapped, open_source
 from cvtasks.data.loading.augment import Augment
 from cvtasks.data.loading.batches import Batches
+from cvtasks.data.opening import open_sources
 from cvtasks.errors import CVTasksError, DataError, ModelError, NotFinite, UsageError
 from cvtasks.files.writing import sha256, write_text
 from cvtasks.recipe.recipe import Data, Recipe, Train, parse_recipe
 from cvtasks.training.checkpoint import load_checkpoint, read_progress, save_checkpoint
-from cvtasks.training.loop import BEST, CHECKPOINT, _rate, train
+from cvtasks.training.layout import BEST, CHECKPOINT
+from cvtasks.training.loop import _rate, train
 from cvtasks.training.optimizer import learning_rate
+from cvtasks.training.plan import planned, resumed
 from cvtasks.training.progress import Epoch, Progress, Report
-from cvtasks.training.run import open_sources, rehearse, run
+from cvtasks.training.run import rehearse, run
 from cvtasks.training.stopping import Stopped
 
 OPTIONS = {
@@ -63,7 +66,7 @@ def trained_in(folder: Path, recipe: Recipe, report: Report | None = None) -> tu
     times.
     """
     folder.mkdir(exist_ok=True)
-    sources = open_sources(recipe, Report())
+    sources = open_sources(recipe)
     progress = train(recipe, sources.train, sources.validate, folder, report)
     return (
         state_of(folder),
@@ -93,7 +96,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from cvtasks.recipe.recipe import read_recipe
-from cvtasks.training.run import open_sources
+from cvtasks.data.opening import open_sources
 from cvtasks.training.loop import train
 from cvtasks.training.progress import Report
 
@@ -102,7 +105,7 @@ def on_step(epoch, step, *_):
         os.kill(os.getpid(), signal.SIGKILL)
 
 recipe = read_recipe(sys.argv[1])
-sources = open_sources(recipe, Report())
+sources = open_sources(recipe)
 train(recipe, sources.train, sources.validate, Path(sys.argv[2]), Report(on_step=on_step))
 """
 
@@ -650,9 +653,9 @@ def test_a_run_writes_what_the_contract_names(trained: Path) -> None:
 def test_a_folder_that_exists_is_never_overwritten(shapes: Path, trained: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in trained.rglob("*")}
     with pytest.raises(UsageError, match="exists, and nothing is overwritten"):
-        run(small(shapes), trained, "cvtasks train", Report())
+        run(planned(small(shapes)), trained, "cvtasks train", Report())
     with pytest.raises(UsageError, match="finished model; there is nothing to resume"):
-        run(small(shapes), trained, "cvtasks train", Report(), resume=True)
+        resumed(trained)
     assert {file: file.stat().st_mtime_ns for file in trained.rglob("*")} == before
 
 
@@ -663,11 +666,11 @@ def test_two_runs_never_share_a_folder(shapes: Path, tmp_path: Path) -> None:
     def on_step(epoch: int, step: int, *_: object) -> None:
         if not errors:
             try:
-                run(small(shapes), folder, "cvtasks train", Report(), resume=True)
+                run(resumed(folder), folder, "cvtasks train", Report())
             except UsageError as error:
                 errors.append(error)
 
-    run(small(shapes, epochs=1), folder, "cvtasks train", Report(on_step=on_step))
+    run(planned(small(shapes, epochs=1)), folder, "", Report(on_step=on_step))
     assert "another run works in" in str(errors[0])
 
 
@@ -676,7 +679,7 @@ def test_a_rehearsal_trains_a_step_and_writes_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     said: list[str] = []
-    rehearse(small(shapes), Report(on_message=said.append))
+    rehearse(planned(small(shapes), say=said.append), Report())
     assert list(tmp_path.iterdir()) == []
     assert any("24 images" in text for text in said)
 

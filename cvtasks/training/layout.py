@@ -1,0 +1,11 @@
+"""What lies where in the folder of a run, beside the model that it becomes."""
+
+CARD = "README.md"
+LOG = "log.jsonl"
+FACTS = "run.json"
+CHECKPOINTS = "checkpoints"
+"""The folder of the next two."""
+CHECKPOINT = "last.safetensors"
+"""Everything that a run goes on from."""
+BEST = "best.safetensors"
+"""The weights that are kept."""
