@@ -18,11 +18,13 @@ from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import FORMATS, open_source, split_of, splits_of
 from cvtasks.data.formats.csv import CSVLabels
 from cvtasks.data.held_out import NAMES, _chosen, set_aside, split_by_names, write_names
-from cvtasks.data.opening import Sources, open_sources, settled, splits_for
+from cvtasks.data.opening import Sources, open_sources, settled
+from cvtasks.data.source import Source
+from cvtasks.data.splits import splits_for
 from cvtasks.data.to_evaluate import open_to_evaluate
-from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
+from cvtasks.errors import CVTasksError, DataError, ModelError
 from cvtasks.recipe.recipe import Recipe, parse_recipe
-from cvtasks.training.plan import planned
+from cvtasks.training.plan import planned, resumed
 
 SIZE = (24, 32)
 XML = (
@@ -603,12 +605,33 @@ def test_without_a_split_a_model_is_measured_on_the_one_that_validates(tmp_path:
         open_to_evaluate(made, tmp_path, str(tmp_path / "three"))
 
 
-def test_the_data_of_a_run_may_have_moved_and_its_splits_stay(tmp_path: Path) -> None:
+def test_the_data_of_a_run_may_have_moved_and_its_splits_stay(tmp_path: Path, cli) -> None:
     made = recipe("classify", folders(tmp_path / "set", "train", 4))
-    assert moved(made, "", "") == made
-    assert moved(made, "elsewhere", "").data == replace(made.data, path="elsewhere")
-    with pytest.raises(UsageError, match="Leave ':val' out"):
-        moved(made, "elsewhere", "val")
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    made.save(tmp_path / "run" / "recipe.toml")
+    assert resumed(tmp_path / "run").recipe == made
+    (tmp_path / "set").rename(tmp_path / "elsewhere")
+    plan = resumed(tmp_path / "run", str(tmp_path / "elsewhere"))
+    assert plan.resumes
+    assert plan.recipe.data == replace(made.data, path=str(tmp_path / "elsewhere"))
+    code, _, err = cli("train", "--resume", tmp_path / "run", "--data", "elsewhere:val")
+    assert (code, "Leave ':val' out" in err) == (2, True)
+
+
+@pytest.mark.parametrize("lists", [("train", "val"), ("trainval", "val")])
+def test_each_split_is_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lists: tuple[str, ...]
+) -> None:
+    root = voc(tmp_path, {name: 5 + number for number, name in enumerate(lists)})
+    asked: list[str] = []
+
+    def counted(path: str, split: str, *rest: object) -> Source:
+        asked.append(split)
+        return open_source(path, split, *rest)
+
+    monkeypatch.setattr("cvtasks.data.splits.open_source", counted)
+    recipe("detect", root)
+    assert sorted(asked) == sorted(lists)
 
 
 def test_a_recipe_begins_although_data_to_be_dropped_have_faults(tmp_path: Path) -> None:
