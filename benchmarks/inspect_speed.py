@@ -36,9 +36,9 @@ def main() -> None:
 
     from cvtasks.insight.inspecting.inspect import inspect_network
     from cvtasks.insight.inspecting.table import table
-    from cvtasks.insight.open import subject
+    from cvtasks.insight.open import open_network
 
-    ready = subject(options.network).network
+    ready = open_network(options.network, values="none", top=True).network
 
     def build() -> None:
         getattr(keras.applications, PUBLISHED[options.network])(weights=None)
@@ -47,10 +47,15 @@ def main() -> None:
         table(inspect_network(ready).rows, 100)
 
     def inspect() -> None:
-        table(inspect_network(subject(options.network).network).rows, 100)
+        table(
+            inspect_network(open_network(options.network, values="none", top=True).network).rows,
+            100,
+        )
 
     def inspect_with_weights() -> None:
-        table(inspect_network(subject(options.network, weights=True).network).rows, 100)
+        table(
+            inspect_network(open_network(options.network, values="any", top=True).network).rows, 100
+        )
 
     contestants = {
         "keras build": build,

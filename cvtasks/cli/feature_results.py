@@ -13,7 +13,7 @@ from cvtasks.errors import InputError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
-    from cvtasks.insight.opened import Opened
+    from cvtasks.insight.open import Opened
     from cvtasks.insight.units.ascent import Ascended, Ascent
 
 

@@ -3,7 +3,7 @@ and classes answer to.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,9 @@ from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import InputError, UsageError
 from cvtasks.files.writing import check_folder
 from cvtasks.text import dumps
+
+if TYPE_CHECKING:
+    from cvtasks.insight.open import Opened
 
 ModelArgument = Annotated[
     str,
@@ -66,11 +69,9 @@ def filters(
     """
     check_folder(output)
     start_keras()
-    from cvtasks.insight.opened import open_network
     from cvtasks.insight.units.filters import filter_sheet, filters_of, shown
 
-    opened = open_network(model, weights)
-    say(f"{opened.name}: {opened.weights}")
+    opened = _opened(model, weights)
     found = filters_of(opened.network, layer)
     chosen = shown(found, _numbers(units))
     title = f"{opened.name}: filters of {found.layer}"
@@ -177,11 +178,9 @@ def features(
         )
     check_folder(output)
     start_keras()
-    from cvtasks.insight.opened import open_network
 
     numbers = _numbers(units)
-    opened = open_network(model, weights, seed)
-    say(f"{opened.name}: {opened.weights}")
+    opened = _opened(model, weights, seed)
     if image:
         wanted = [name.strip() for name in (*layer.split(","), *layers.split(",")) if name.strip()]
         result = maps_of(opened, image, wanted, numbers, top or _TILES, output)
@@ -210,6 +209,16 @@ def features(
         raise InputError(
             f"{len(result['failed'])} images could not be read; {result['images']} were looked at."
         )
+
+
+def _opened(model: str, weights: str, seed: int = 0) -> "Opened":
+    """Open it, and say with which weights."""
+    from cvtasks.insight.open import open_network
+
+    opened = open_network(model, weights=weights, seed=seed)
+    others = "" if weights or opened.recipe else "; --weights imagenet or a file gives others"
+    say(f"{opened.name}: {opened.weights}{others}")
+    return opened
 
 
 def _numbers(text: str) -> list[int]:

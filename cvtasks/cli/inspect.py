@@ -175,22 +175,22 @@ def _network(
     output: Path | None,
 ) -> None:
     from cvtasks.cli.exercise import pair
-    from cvtasks.insight.open import check_subject
+    from cvtasks.insight.open import is_backbone
     from cvtasks.media.names import safe_stem
 
     wanted = pair(size, "size") if size else None
-    check_subject(name)
+    is_backbone(name)  # names what cannot be opened before Keras is loaded
     if output:
         check_folder(output)
     start_keras()
     from cvtasks.insight.inspecting.formulas import layer_lines
     from cvtasks.insight.inspecting.inspect import inspect_network
     from cvtasks.insight.inspecting.table import LEGEND, record, summary, table, to_csv, totals
-    from cvtasks.insight.open import subject
+    from cvtasks.insight.open import open_network
 
-    found = subject(name, wanted, weights=effective)
+    found = open_network(name, wanted, values="any" if effective else "none", top=True)
     inspection = inspect_network(found.network, found.name)
-    say(found.said)
+    say(f"{found.said}, {found.weights}" if effective else found.said)
     rows = [inspection.row(layer)] if layer else list(inspection.rows)
     measured, drawn = _measured(inspection, layer) if effective else (None, None)
     if as_json:

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from cvtasks.insight.explaining.sheets import explanation_sheet
     from cvtasks.insight.inspecting.effective_field import effective_field
     from cvtasks.insight.inspecting.inspect import inspect_network
-    from cvtasks.insight.open import subject
-    from cvtasks.insight.opened import open_network
+    from cvtasks.insight.open import open_network
     from cvtasks.insight.units.class_images import class_images, unit_images
     from cvtasks.insight.units.feature_maps import feature_maps, feature_sheet
     from cvtasks.insight.units.filters import filter_sheet, filters_of
@@ -32,7 +31,6 @@ __all__ = [
     "most_exciting",
     "open_network",
     "projections",
-    "subject",
     "unit_images",
 ]
 
@@ -48,9 +46,8 @@ _HOME = {
     "filters_of": "cvtasks.insight.units.filters",
     "inspect_network": "cvtasks.insight.inspecting.inspect",
     "most_exciting": "cvtasks.insight.units.top_patches",
-    "open_network": "cvtasks.insight.opened",
+    "open_network": "cvtasks.insight.open",
     "projections": "cvtasks.insight.units.top_patches",
-    "subject": "cvtasks.insight.open",
     "unit_images": "cvtasks.insight.units.class_images",
 }
 

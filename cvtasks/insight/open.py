@@ -1,16 +1,18 @@
-"""What can be looked into: a network of a paper by its name, or a model folder."""
+"""Opening what can be looked into: a network of a paper by its name, or a model of the zoo or a
+folder.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cvtasks.errors import ModelError, UsageError, did_you_mean
 from cvtasks.model import check_files, load_network
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
-from cvtasks.recipe.recipe import read_recipe
+from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_names
 
 if TYPE_CHECKING:
@@ -29,21 +31,22 @@ _IMAGENET, _CIFAR = (224, 1000), (32, 10)
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A network and what is to be known about it.
+class Opened:
+    """A network that can be looked into.
 
     Attributes:
-        name: as the user gave it.
-        network: Keras' own.
-        said: what was built, in a sentence.
-        trained: it has the weights of a model folder. If it has none at all, it can be inspected,
-            not computed with.
+        name: what it is called.
+        network: of one input and one output: logits, or a backbone's coarsest map.
+        recipe: the model's; None of a backbone.
+        said: what it is, in words.
+        weights: where its weights are from, in words.
     """
 
     name: str
     network: "keras.Model"
+    recipe: Recipe | None
     said: str
-    trained: bool
+    weights: str
 
 
 def default_size(name: str) -> tuple[int, int]:
@@ -54,8 +57,9 @@ def default_size(name: str) -> tuple[int, int]:
     return _SIZES.get(name, side), classes
 
 
-def check_subject(name: str) -> bool:
-    """Whether the name is that of a network (True) or a model; found out without loading Keras.
+def is_backbone(name: str) -> bool:
+    """Whether the name is that of a network of a paper, not a model; found out without loading
+    Keras.
 
     Raises:
         ModelError: it is neither; names the nearest.
@@ -86,27 +90,48 @@ def _has_recipe(name: str) -> bool:
         return False
 
 
-def subject(name: str, size: tuple[int, int] | None = None, weights: bool = False) -> Subject:
-    """Build what NETWORK | MODEL of the command line names.
+Values = Literal["needed", "any", "none"]
+"""Whether a model must have weights, gets random ones where it has none, or is there in a fraction
+of the time and memory without any, to be inspected and not computed with.
+"""
+
+
+def open_network(
+    name: str,
+    size: tuple[int, int] | None = None,
+    *,
+    weights: str = "",
+    seed: int = 0,
+    values: Values = "needed",
+    top: bool = False,
+) -> Opened:
+    """Open a network of a paper or a model.
 
     Args:
-        name: a key of `BACKBONES`, a name of the zoo, or a model folder.
+        name: of `BACKBONES` or of the zoo, or a model folder.
         size: (height, width) of the image; the paper's or the recipe's by default.
-        weights: give it values: those of the model folder, random ones where there are none.
-            Without them it is there in a fraction of the time and memory, and has shapes alone.
+        weights: for a backbone: "imagenet", or a file as training takes it; random ones by default.
+        seed: of random weights.
+        top: a backbone with the classifier of its paper, where it has one.
 
     Raises:
-        ModelError: it is none of them, or its files are not usable; a size that does not fit.
-        UsageError: it is both a network and a model.
+        ModelError: it is none of these, or its files are not usable; a size that does not fit.
+        UsageError: it is both a network and a model; or weights are given for a model, which has
+            its own.
     """
-    known = check_subject(name)
-    build = (
-        partial(_network, name, size, weights) if known else partial(_model, name, size, weights)
-    )
-    return build() if weights else _without_values(build)
+    build: Callable[[], Opened]
+    if is_backbone(name):
+        build = partial(_backbone, name, size, weights, seed, top)
+    elif weights:
+        raise UsageError(
+            f"weights are for a backbone such as mobilenet; {name} has its own. Leave them out."
+        )
+    else:
+        build = partial(_model, model_folder(name), size, seed, values)
+    return _without_values(build) if values == "none" else build()
 
 
-def _without_values(build: Callable[[], Subject]) -> Subject:
+def _without_values(build: Callable[[], Opened]) -> Opened:
     """What `build` builds, its variables without values.
 
     Keras remembers such variables to give them values later, and keeps that in the thread; a thread
@@ -114,7 +139,7 @@ def _without_values(build: Callable[[], Subject]) -> Subject:
     """
     import keras
 
-    def inside() -> Subject:
+    def inside() -> Opened:
         with keras.StatelessScope(initialize_variables=False):
             return build()
 
@@ -122,36 +147,50 @@ def _without_values(build: Callable[[], Subject]) -> Subject:
         return thread.submit(inside).result()
 
 
-def _network(name: str, size: tuple[int, int] | None, weights: bool) -> Subject:
+def _backbone(
+    name: str, size: tuple[int, int] | None, weights: str, seed: int, top: bool
+) -> Opened:
     import keras
 
-    row = BACKBONES[name]
-    side, classes = default_size(name)
+    from cvtasks.weights.imagenet import load_imagenet
+    from cvtasks.weights.transfer import transfer
+
+    row, (side, classes) = BACKBONES[name], default_size(name)
+    keras.utils.set_random_seed(seed)
     backbone = build_backbone(name, size or (side, side))
-    if row.top:
-        logits = build_top(name, backbone.outputs, classes, 0.0, False)[0]
-        network = keras.Model(backbone.inputs, logits, name=backbone.name)
-        said = f"{name} with the classifier of its paper for {classes} classes"
+    if weights == "imagenet":
+        load_imagenet(backbone, name)
+        given = "weights of ImageNet"
+    elif weights:
+        given = f"weights of {Path(weights).name}: {transfer(backbone, weights)}"
     else:
-        network, said = backbone, f"{name} without a classifier, as it has none of its own"
-    return Subject(name, network, f"{said}, random weights" if weights else said, False)
+        given = f"random weights (seed {seed})"
+    output = backbone.outputs[len(row.strides) - 1]
+    said = f"{name} without a classifier{'' if row.top else ', as it has none of its own'}"
+    if top and row.top:
+        output = build_top(name, backbone.outputs, classes, 0.0, False)[0]
+        said = f"{name} with the classifier of its paper for {classes} classes"
+    network = keras.Model(backbone.input, output, name=backbone.name)
+    return Opened(name, network, None, said, given)
 
 
-def _model(name: str, size: tuple[int, int] | None, weights: bool) -> Subject:
+def _model(folder: Path, size: tuple[int, int] | None, seed: int, values: Values) -> Opened:
+    import keras
+
     from cvtasks.networks.build import build_network
     from cvtasks.weights.transfer import load_weights
 
-    folder = model_folder(name)
     recipe = read_recipe(folder / RECIPE)
-    trained = weights and (folder / WEIGHTS).is_file()
-    if trained:
+    own = values == "needed" or (values == "any" and (folder / WEIGHTS).is_file())
+    if own:
         check_files(folder, recipe)
-    if trained and size is None:
+    if own and size is None:
         network = load_network(folder, recipe)
     else:
+        keras.utils.set_random_seed(seed)
         network = build_network(recipe, size or recipe.canvas)
-        if trained:
+        if own:
             load_weights(network, folder / WEIGHTS)
-    what = f"{folder.name}: {recipe.task.name}, {recipe.backbone}, {len(recipe.classes)} classes"
-    given = f", {'its own' if trained else 'random'} weights" if weights else ""
-    return Subject(folder.name, network, what + given, trained)
+    said = f"{folder.name}: {recipe.task.name}, {recipe.backbone}, {len(recipe.classes)} classes"
+    given = f"weights of {folder.name}" if own else f"random weights (seed {seed})"
+    return Opened(folder.name, network, recipe, said, given)

@@ -12,7 +12,7 @@ import pytest
 from cvtasks.drawing.sheets import blue_red, heat, signed_grey
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.insight.opened import open_network
+from cvtasks.insight.open import open_network
 from cvtasks.insight.units.ascent import Ascent
 from cvtasks.insight.units.class_images import (
     ascended_sheet,

@@ -20,7 +20,7 @@ from cvtasks.insight.inspecting.diagram import longest_path, stages, volumes
 from cvtasks.insight.inspecting.formulas import FORMULAS, layer_lines
 from cvtasks.insight.inspecting.inspect import IMAGE, inspect_network
 from cvtasks.insight.inspecting.table import record, short, summary, table, to_csv, totals
-from cvtasks.insight.open import check_subject, default_size, subject
+from cvtasks.insight.open import default_size, is_backbone, open_network
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.zoo import zoo_names
 
@@ -427,7 +427,7 @@ def built(request):
     """A network with its classifier at its paper's size; one at a time, as all of them together
     hold gigabytes.
     """
-    found = subject(request.param)
+    found = open_network(request.param, values="none", top=True)
     return request.param, found.network, inspect_network(found.network, request.param)
 
 
@@ -463,7 +463,7 @@ def test_multiply_adds_are_what_tensorflows_profiler_counts():
     from tensorflow.python.profiler import model_analyzer, option_builder
 
     for name in ("lenet5", "googlenet", "resnet20", "mobilenet-025", "inception-small-050"):
-        network = subject(name, weights=True).network
+        network = open_network(name, top=True).network
         shape = (1, *network.inputs[0].shape[1:])
         graph = tf.function(network).get_concrete_function(tf.TensorSpec(shape, tf.float32)).graph
         options = option_builder.ProfileOptionBuilder(
@@ -493,7 +493,7 @@ def test_default_sizes_are_those_of_the_papers():
 
 
 def test_a_network_without_values_leaves_nothing_behind_and_one_with_values_computes():
-    hollow = subject("tiny", (32, 32)).network
+    hollow = open_network("tiny", (32, 32), values="none").network
     assert all(weight._value is None for weight in hollow.weights)
     full = keras.Model(
         *(lambda image: (image, layers.Dense(2)(image)))(keras.Input((3,)))
@@ -501,9 +501,9 @@ def test_a_network_without_values_leaves_nothing_behind_and_one_with_values_comp
     assert full(np.zeros((1, 3))).shape == (1, 2) and all(
         weight._value is None for weight in hollow.weights
     )
-    alive = subject("tiny", (32, 32), weights=True).network
+    alive = open_network("tiny", (32, 32)).network
     assert [w.shape for w in alive.weights] == [w.shape for w in hollow.weights]
-    assert alive(np.zeros((1, 32, 32, 3)))[0].shape == (1, 16, 16, 16)
+    assert alive(np.zeros((1, 32, 32, 3))).shape[1:] == hollow.output_shape[1:]
 
 
 # === words ===
@@ -612,7 +612,7 @@ def test_a_name_of_both_kinds_is_refused(tmp_path, monkeypatch):
     (tmp_path / "tiny").mkdir()
     (tmp_path / "tiny" / "recipe.toml").write_text("")
     with pytest.raises(UsageError, match=r"Write \./tiny"):
-        check_subject("tiny")
+        is_backbone("tiny")
     assert not set(BACKBONES) & set(zoo_names()), "no name of the zoo is that of a network"
 
 

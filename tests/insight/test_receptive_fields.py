@@ -14,7 +14,7 @@ from cvtasks.insight.inspecting.arithmetic import Window, output_size, same, sta
 from cvtasks.insight.inspecting.effective_field import drawn, effective_field, random_images
 from cvtasks.insight.inspecting.inspect import inspect_network
 from cvtasks.insight.inspecting.receptive_field import Axis, Field, joined
-from cvtasks.insight.open import subject
+from cvtasks.insight.open import open_network
 from cvtasks.networks.backbones import build_backbone
 
 # google-research/receptive_field, README and RECEPTIVE_FIELD_TABLE.md: end-point → (receptive
@@ -387,7 +387,7 @@ def test_a_layer_without_places_hears_of_the_whole_image():
     ],
 )
 def test_receptive_fields_are_the_published_ones(name, size, published):
-    found = inspect_network(subject(name, (size, size)).network)
+    found = inspect_network(open_network(name, (size, size), values="none", top=True).network)
     for layer, expected in published.items():
         rows, columns = found.row(layer).field.local
         assert (rows.size, rows.stride, rows.padding) == expected, layer
@@ -427,7 +427,7 @@ def test_our_resnets_see_as_much_from_a_centre_one_unit_of_stride_two_away(name,
     """Keras halves in the first 1×1 of the next block, so blocks 1 to 3 end one halving earlier:
     strides 4, 8, 16, 32.
     """
-    found = inspect_network(subject(name, (64, 64)).network)
+    found = inspect_network(open_network(name, (64, 64), values="none", top=True).network)
     for number, count in enumerate(BLOCKS[depth], start=1):
         size, _, padding = RESNETS[depth][number - 1]
         axis = found.row(f"conv{number + 1}_block{count}_out").field.local[0]
@@ -442,7 +442,7 @@ def test_our_resnets_see_as_much_from_a_centre_one_unit_of_stride_two_away(name,
 
 
 def test_resnet50_of_version_2_halves_as_slim_does():
-    found = inspect_network(subject("resnet50-v2", (64, 64)).network)
+    found = inspect_network(open_network("resnet50-v2", (64, 64), values="none", top=True).network)
     axis = found.row("post_relu").field.local[0]
     size, stride, padding = RESNETS[50][3]
     assert (axis.size, axis.stride, axis.padding) == (size, stride, padding + EVEN_PAD)

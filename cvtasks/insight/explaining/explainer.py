@@ -13,17 +13,15 @@ import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.engines.predict import least_score
-from cvtasks.errors import UsageError
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.gradients import Rule, rectify, without_end
 from cvtasks.insight.graph import Unfolded
+from cvtasks.insight.open import open_network
 from cvtasks.insight.units.map_geometry import Axes, axes_of, canvas_of
-from cvtasks.model import check_files, load_network
 from cvtasks.networks.build import backbone_of
-from cvtasks.recipe.recipe import read_recipe
 from cvtasks.tasks.base import Task
 from cvtasks.tasks.classify import Classify
-from cvtasks.zoo import RECIPE, model_folder
 
 BATCH = 16
 """Images that go through the network at a time, where there are many."""
@@ -92,10 +90,13 @@ class Explainer:
             return model
         if isinstance(model, keras.Model):
             return cls._of_classifier(model, classes)
-        folder = model_folder(model)
-        recipe = read_recipe(folder / RECIPE)
-        check_files(folder, recipe)
-        return cls(load_network(folder, recipe), recipe.task, recipe.classes, folder.name)
+        opened = open_network(str(model))
+        if opened.recipe is None:
+            raise ModelError(
+                f"what explains itself is a model of the zoo or a folder; {opened.name} is a "
+                "backbone, which knows no classes."
+            )
+        return cls(opened.network, opened.recipe.task, opened.recipe.classes, opened.name)
 
     @classmethod
     def _of_classifier(cls, network: keras.Model, classes: tuple[str, ...]) -> "Explainer":
