@@ -14,7 +14,7 @@ import argparse
 from compare import report
 
 from cvtasks.data import open_source, split_of
-from cvtasks.data.views import Part, fitted
+from cvtasks.data.views import Subset, fitted
 from cvtasks.engines.openvino_engine import has_bf16
 from cvtasks.evaluation.evaluate import evaluate
 from cvtasks.model import load
@@ -45,7 +45,7 @@ def main() -> None:
     path, split = split_of(options.data)
     source = fitted(open_source(path, split or recipe.data.validate, recipe.task.answer), recipe)
     count = min(options.limit or len(source), len(source))
-    source = Part(source, [number * len(source) // count for number in range(count)])
+    source = Subset(source, [number * len(source) // count for number in range(count)])
     metrics = {
         name: evaluate(model.engine, recipe.task, recipe.canvas, source).result()
         for name, model in models.items()

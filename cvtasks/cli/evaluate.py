@@ -75,7 +75,7 @@ def evaluate(
     from cvtasks.data.opening import title
     from cvtasks.data.shared_classes import differences, read_map, shared
     from cvtasks.data.to_evaluate import open_to_evaluate
-    from cvtasks.data.views import Part, Renamed, fitted
+    from cvtasks.data.views import Renamed, Subset, fitted
     from cvtasks.evaluation.evaluate import check_new, report, score_saved, score_text, write_report
     from cvtasks.evaluation.evaluate import evaluate as measure
     from cvtasks.evaluation.predictions import read_predictions
@@ -98,7 +98,7 @@ def evaluate(
     names = read_map(map_ or (), opened, recipe.classes)
     which = Renamed(opened, names) if names else opened
     both = shared(which, recipe.classes)
-    which = which if found.kept is None else Part(which, found.kept)
+    which = which if found.kept is None else Subset(which, found.kept)
     source = fitted(which, recipe, lacking=True)
     say(f"data: {opened.format}, {title(path, split)}, {len(source)} images")
     for line in (opened.taken_for, *differences(both, recipe)):

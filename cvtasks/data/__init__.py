@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cvtasks.answers import Answer, Boxes, Labels
+from cvtasks.answers import Answer
 from cvtasks.data.download.catalogue import KNOWN, resolve
 from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
@@ -65,12 +65,10 @@ def _recognised(path: str, kind: type[Answer]) -> tuple[Format, Path]:
             if one.is_at(root):
                 return one, root
     if not path or not root.is_dir():
-        files = {
-            Boxes: ", or its COCO JSON or YOLO YAML",
-            Labels: ", or its CSV, COCO JSON or YOLO YAML",
-        }.get(kind, "")
+        files = " or ".join(sorted(one.file for one in fitting if one.file))
+        what = f"a folder, or its {files}" if files else "a folder"
         raise DataError(
-            f"a data set is a folder{files}; {path[:300]!r} is none. Give --data PATH or "
+            f"a data set is {what}; {path[:300]!r} is none. Give --data PATH or "
             "`data.path` in the recipe, or the name of a "
             f"data set that `cvtasks data get` fetches: {', '.join(KNOWN)}."
         )

@@ -25,6 +25,7 @@ class Format:
         is_at: root → whether this format lies there.
         opens: (root, split, complain) → the source of one split, as `open` says.
         splits_at: root → the names of its splits; one empty name where all of it is one split.
+        file: what a file is called that may stand for its root; empty where only a folder may.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Format:
     is_at: Callable[[Path], bool]
     opens: Callable[[Path, str, Complain], Source]
     splits_at: Callable[[Path], tuple[str, ...]] = undivided
+    file: str = ""
 
     def open(self, root: Path, split: str, complain: Complain = strictly) -> Source:
         """The source of one split of the data set at `root`.

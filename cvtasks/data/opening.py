@@ -13,7 +13,7 @@ from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among
 from cvtasks.data.splits import Opened, Splits, splits_for
-from cvtasks.data.views import Part, fitted
+from cvtasks.data.views import Subset, fitted
 from cvtasks.errors import DataError
 from cvtasks.recipe.recipe import Recipe
 
@@ -254,7 +254,7 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
             )
     else:
         kept, aside = set_aside(source, data.held_out, recipe.train.seed)
-    sources = Sources(Part(source, kept), Part(source, aside))
+    sources = Sources(Subset(source, kept), Subset(source, aside))
     say(
         f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} are "
         f"set aside to validate, {len(kept)} are "
@@ -290,7 +290,7 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
             + (', or `data.faulty = "drop"` to train without them.' if rest else ".")
         )
     say(f"data: not trained on, as it is validated on: {words}")
-    return Sources(Part(train, rest), validate)
+    return Sources(Subset(train, rest), validate)
 
 
 def _shared(train: Source, validate: Source) -> list[int]:

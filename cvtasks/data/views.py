@@ -52,7 +52,7 @@ def without_faults(source: Source, faults: list[CVTasksError]) -> Source:
     )  # once each: the source has complained again where it was asked for what is left of a truth
     if not kept:
         raise DataError(f"none of {len(source)} samples can be used. The first fault: {faults[0]}")
-    return Part(source, kept) if len(kept) < len(source) else source
+    return Subset(source, kept) if len(kept) < len(source) else source
 
 
 def _readable(source: Source, index: int) -> bool:
@@ -121,26 +121,28 @@ class View(Source):
 
     def __getitem__(self, index: int) -> Sample[Answer]:
         sample = self.source[self.kept[index]]
-        return replace(sample, image=self._seen(sample.image), truth=self._understood(sample.truth))
+        return replace(
+            sample, image=self._image_of(sample.image), truth=self._truth_of(sample.truth)
+        )
 
     def truth(self, index: int) -> Answer:
         """The truth of one sample, as it is seen."""
-        return self._understood(self.source.truth(self.kept[index]))
+        return self._truth_of(self.source.truth(self.kept[index]))
 
     def problems(self) -> Iterator[str]:
         """As the source's, of the samples that are seen."""
         return Source.problems(self)
 
-    def _seen(self, image: np.ndarray) -> np.ndarray:
+    def _image_of(self, image: np.ndarray) -> np.ndarray:
         """What becomes of an image (h, w, 3) uint8."""
         return image
 
-    def _understood(self, truth: Answer) -> Answer:
+    def _truth_of(self, truth: Answer) -> Answer:
         """What becomes of a truth."""
         return truth
 
 
-class Part(View):
+class Subset(View):
     """Some samples of a source, by their indices there."""
 
 
@@ -168,10 +170,10 @@ class Selected(View):
         ]
         return [*self.source.remarks(), *(note if left else [])]
 
-    def _seen(self, image: np.ndarray) -> np.ndarray:
+    def _image_of(self, image: np.ndarray) -> np.ndarray:
         return self._task.prepare(image)
 
-    def _understood(self, truth: Answer) -> Answer:
+    def _truth_of(self, truth: Answer) -> Answer:
         selected = self._task.select(truth)
         if selected is None:
             raise TypeError("a truth that was selected must be so again.")
@@ -204,7 +206,7 @@ class Remapped(View):
                 )
         self.classes, self._others = classes, others
 
-    def _understood(self, truth: Answer) -> Answer:
+    def _truth_of(self, truth: Answer) -> Answer:
         return truth.with_classes(self.classes, self._others)
 
 
@@ -216,5 +218,5 @@ class Renamed(View):
         self.classes = tuple(dict.fromkeys(names.get(name, name) for name in source.classes))
         self._names = names
 
-    def _understood(self, truth: Answer) -> Answer:
+    def _truth_of(self, truth: Answer) -> Answer:
         return truth.renamed(self._names)

@@ -8,7 +8,7 @@ import os
 from contextlib import ExitStack, suppress
 from pathlib import Path, PurePath
 from threading import RLock
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Sink:
             "image",
             *task.files,
             *task.files_on_request,
-            *([_COCO] if task.answer is Boxes else []),
+            *([_COCO] if issubclass(task.answer, Boxes) else []),
             *RECORDS,
         )
         for kind in kinds:
@@ -168,10 +168,9 @@ class Sink:
                     for row in self._task.rows(answer)
                 )
                 self._append(".csv", text.getvalue())
-            if isinstance(answer, Boxes):
-                self._classes = answer.classes
-                if _COCO in self._kinds:
-                    self._boxes[_image(record)] = answer
+            self._classes = answer.classes
+            if _COCO in self._kinds:
+                self._boxes[_image(record)] = cast("Boxes", answer)
 
     def close(self) -> list[Path]:
         """Finish the files that are one for all images, also after an error or an interruption;

@@ -15,7 +15,7 @@ from cvtasks.data import Source
 from cvtasks.data.checking.statistics import fingerprint
 from cvtasks.data.held_out import NAMES, write_names
 from cvtasks.data.opening import Sources
-from cvtasks.data.views import Part
+from cvtasks.data.views import Subset
 from cvtasks.engines.base import Engine
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.openvino_engine import GRAPH
@@ -123,8 +123,8 @@ def rehearse(plan: Plan, report: Report) -> None:
     recipe, sources = plan.recipe, plan.sources
     check_start(recipe)
     one = Sources(
-        Part(sources.train, range(min(recipe.train.batch, len(sources.train)))),
-        Part(sources.validate, [0]),
+        Subset(sources.train, range(min(recipe.train.batch, len(sources.train)))),
+        Subset(sources.validate, [0]),
     )
     how = replace(
         recipe.train, epochs=1, batch=min(recipe.train.batch, len(one.train)), validate_every=1

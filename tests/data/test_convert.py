@@ -13,7 +13,7 @@ from PIL import Image
 
 from cvtasks.answers import Boxes, Mask
 from cvtasks.data import open_source
-from cvtasks.data.checking.convert import FORMATS, convert
+from cvtasks.data.checking.convert import WRITERS, convert
 from cvtasks.data.checking.statistics import statistics
 from cvtasks.data.formats.bases import BoxesSource
 from cvtasks.errors import DataError, UsageError
@@ -69,8 +69,8 @@ def content(source: BoxesSource) -> dict[str, tuple]:
     }
 
 
-@pytest.mark.parametrize("there", FORMATS)
-@pytest.mark.parametrize("back", FORMATS)
+@pytest.mark.parametrize("there", WRITERS)
+@pytest.mark.parametrize("back", WRITERS)
 def test_every_format_becomes_every_other(tmp_path: Path, there: str, back: str) -> None:
     first = lay(tmp_path / "first", TRUTHS)
     assert convert(first, there, tmp_path / "second", "val") == []
@@ -81,7 +81,7 @@ def test_every_format_becomes_every_other(tmp_path: Path, there: str, back: str)
     assert third.remarks() == []
 
 
-@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("to", WRITERS)
 def test_splits_are_added_and_never_overwritten(tmp_path: Path, to: str) -> None:
     first = lay(tmp_path / "first", TRUTHS)
     for split in ("train", "val"):
@@ -112,13 +112,13 @@ def test_splits_have_the_same_classes(tmp_path: Path, to: str) -> None:
 
 def test_what_a_format_cannot_say_is_said(tmp_path: Path) -> None:
     first = lay(tmp_path / "first", {"a": MARKED})
-    said = {to: convert(first, to, tmp_path / to, "train") for to in FORMATS}
+    said = {to: convert(first, to, tmp_path / to, "train") for to in WRITERS}
     assert said == {
         "coco": [],
         "voc": ["Pascal VOC knows no crowds, these became difficult: 1"],
         "yolo": ["YOLO knows neither difficult objects nor crowds, these were left out: 2"],
     }
-    read = {to: opened(tmp_path / to, "train").truth(0) for to in FORMATS}
+    read = {to: opened(tmp_path / to, "train").truth(0) for to in WRITERS}
     assert read["coco"].difficult.tolist() == MARKED.difficult.tolist()
     assert read["coco"].crowd.tolist() == MARKED.crowd.tolist()
     assert read["voc"].difficult.tolist() == [False, True, True]

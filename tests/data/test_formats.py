@@ -14,7 +14,7 @@ from cvtasks.data.formats.bases import FileLabels, distinct
 from cvtasks.data.formats.labels_from_boxes import BoxLabels
 from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source, check_split
-from cvtasks.data.views import Part, Remapped, Renamed, Selected, View
+from cvtasks.data.views import Remapped, Renamed, Selected, Subset, View
 from cvtasks.errors import Complain, CVTasksError, DataError
 from cvtasks.recipe.recipe import Data, Recipe
 from cvtasks.tasks.classify import Classify
@@ -131,13 +131,13 @@ class Talkative(Source):
 
 
 VIEWS = {
-    "part": lambda source: Part(source, [2, 0]),
+    "part": lambda source: Subset(source, [2, 0]),
     "all": View,
     "remapped": lambda source: Remapped(source, ("dog", "cat"), "background"),
     "renamed": lambda source: Renamed(source, {"cat": "lynx"}),
     "selected": lambda source: Selected(source, Localize()),
     "labels": BoxLabels,
-    "view of a view": lambda source: Part(Renamed(Part(source, [3, 2, 1]), {}), [2, 0]),
+    "view of a view": lambda source: Subset(Renamed(Subset(source, [3, 2, 1]), {}), [2, 0]),
 }
 KEPT: dict[str, Sequence[int]] = {"part": [2, 0], "view of a view": [1, 3]}
 OWN = {"classes", "kind", "truth", "problems"}  # what views are there to change, and what follows
@@ -188,5 +188,5 @@ def test_samples_of_a_view_are_those_of_its_source(view: str) -> None:
 def test_a_further_method_of_a_source_needs_no_change_in_a_view(monkeypatch) -> None:
     monkeypatch.setattr(Source, "weather", lambda self, index: f"rain over {index}", raising=False)
     monkeypatch.setattr(Source, "season", "autumn", raising=False)
-    later = views.leading_on(type("Later", (Part,), {}))(Talkative(), [3])
+    later = views.leading_on(type("Later", (Subset,), {}))(Talkative(), [3])
     assert (later.weather(0), later.season, later.name(0)) == ("rain over 3", "autumn", "sample-3")

@@ -225,7 +225,7 @@ def test_a_image_that_is_damaged_is_a_problem(kind, tmp_path):
 def test_nothing_there_says_what_could_be():
     with pytest.raises(
         DataError,
-        match=r"folder, or its CSV, COCO JSON or YOLO YAML; 'nowhere' is none.*fashion-mnist",
+        match=r"folder, or its COCO JSON or CSV or YOLO YAML; 'nowhere' is none.*fashion-mnist",
     ):
         open_source("nowhere", "", Labels)
 

@@ -17,7 +17,7 @@ from PIL import Image
 from cvtasks.answers import VOID, Boxes, Mask, Sample
 from cvtasks.answers.boxes import SMALLEST
 from cvtasks.data import open_source
-from cvtasks.data.checking.convert import FORMATS, convert
+from cvtasks.data.checking.convert import WRITERS, convert
 from cvtasks.data.loading.augment import Augment
 from cvtasks.data.loading.warp import Warp, draw_warp
 from cvtasks.formats.coco import coco_boxes, coco_document, parse_coco
@@ -340,7 +340,7 @@ def test_any_chain_of_formats_ends_where_it_began(boxes: Boxes, chain: list[str]
 
 
 @bounded(8)
-@given(st.lists(some_boxes(size=(24, 32)), min_size=1, max_size=3), st.permutations(FORMATS))
+@given(st.lists(some_boxes(size=(24, 32)), min_size=1, max_size=3), st.permutations(tuple(WRITERS)))
 def test_data_sets_become_each_other(
     tmp_path_factory: pytest.TempPathFactory, truths: list[Boxes], chain: list[str]
 ) -> None:

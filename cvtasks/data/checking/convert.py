@@ -1,10 +1,12 @@
 """A data set for detection, written anew in another format. What was there is not touched."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.data.formats.bases import BoxesSource
@@ -17,8 +19,6 @@ from cvtasks.formats.yolo import SPLITS, parse_yaml, yolo_text, yolo_yaml
 from cvtasks.media.names import safe_stem
 from cvtasks.text import dumps, encodable, listed
 
-FORMATS = ("voc", "coco", "yolo")
-
 
 def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]:
     """Write the samples of `source` into `folder` as the split of that name, their images byte for
@@ -28,7 +28,7 @@ def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]
     was broken off is no split.
 
     Args:
-        to: one of `FORMATS`.
+        to: one of `WRITERS`.
 
     Returns:
         What the format cannot say, in sentences with counts.
@@ -39,26 +39,23 @@ def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]
             name that is needed, or a truth of the source cannot be used. OutputError: the folder
             cannot be written, or another run writes into it.
     """
-    if to not in FORMATS:
+    if to not in WRITERS:
         raise UsageError(
-            f"a data set is written as one of {', '.join(FORMATS)}; got {to!r}. "
-            f"{did_you_mean(to, FORMATS)}"
+            f"a data set is written as one of {', '.join(WRITERS)}; got {to!r}. "
+            f"{did_you_mean(to, WRITERS)}"
         )
-    if not split or Path(split).name != split or (to == "yolo" and split not in SPLITS):
-        known = f"one of {', '.join(SPLITS)}" if to == "yolo" else "a plain word"
+    writer = WRITERS[to]
+    if not split or Path(split).name != split or split not in (writer.splits or (split,)):
+        known = f"one of {', '.join(writer.splits)}" if writer.splits else "a plain word"
         raise UsageError(
             f"the split of a {to} data set must be {known}; got {split!r}. Give it another name."
         )
-    classes, remarks = _writable(source.classes, to)
+    classes, remarks = _in_lines(source.classes) if writer.in_lines else (source.classes, [])
     truths = [replace(source.truth(index), classes=classes) for index in range(len(source))]
     with folder_held(folder):
-        if to == "voc":
-            _write_voc(source, classes, truths, folder, split)
-        elif to == "coco":
-            _write_coco(source, classes, truths, folder, split)
-        else:
-            _write_yolo(source, classes, truths, folder, split)
-    return [*remarks, *_lost(to, truths)]
+        writer.write(source, classes, truths, folder, split)
+    lost = sum(int(writer.lost(truth).sum()) for truth in truths) if writer.lost else 0
+    return [*remarks, *([f"{writer.loss}: {lost}"] if lost else [])]
 
 
 def _write_voc(
@@ -99,14 +96,12 @@ def _write_yolo(
     write_text(yaml, yolo_yaml(classes, _in_order(splits)))
 
 
-def _writable(classes: tuple[str, ...], to: str) -> tuple[tuple[str, ...], list[str]]:
-    """The names as the format can hold them, and a remark where that is not as they were.
+def _in_lines(classes: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+    """The names as Pascal VOC can hold them, and a remark where that is not as they were.
 
     JSON and YAML hold any name; XML and a list of lines hold none with control characters, or with
     space around it.
     """
-    if to != "voc":
-        return classes, []
     written = tuple(map(listed, classes))
     changed = [name for name, line in zip(classes, written, strict=True) if name != line]
     if len(set(written)) < len(written):
@@ -199,11 +194,37 @@ def _clash(stems: list[str]) -> bool:
     return len(set(stems)) < len(stems)
 
 
-def _lost(to: str, truths: list[Boxes]) -> list[str]:
-    crowds = sum(int(truth.crowd.sum()) for truth in truths)
-    ignored = sum(int((~truth.counted).sum()) for truth in truths)
-    if to == "voc" and crowds:
-        return [f"Pascal VOC knows no crowds, these became difficult: {crowds}"]
-    if to == "yolo" and ignored:
-        return [f"YOLO knows neither difficult objects nor crowds, these were left out: {ignored}"]
-    return []
+@dataclass(frozen=True)
+class Writer:
+    """A format that data sets of boxes are written in.
+
+    Attributes:
+        write: (source, classes, truths, folder, split) → nothing; writes them.
+        splits: the only names that splits can have; empty if any will do.
+        in_lines: whether names of classes stand in lines, which hold no control characters.
+        lost: truth → (n,) bool: the objects that it cannot say, and `loss`, what becomes of them.
+    """
+
+    write: Callable[[BoxesSource, tuple[str, ...], list[Boxes], Path, str], None]
+    splits: tuple[str, ...] = ()
+    in_lines: bool = False
+    lost: Callable[[Boxes], np.ndarray] | None = None
+    loss: str = ""
+
+
+WRITERS: dict[str, Writer] = {
+    "voc": Writer(
+        _write_voc,
+        in_lines=True,
+        lost=lambda truth: truth.crowd,
+        loss="Pascal VOC knows no crowds, these became difficult",
+    ),
+    "coco": Writer(_write_coco),
+    "yolo": Writer(
+        _write_yolo,
+        splits=SPLITS,
+        lost=lambda truth: ~truth.counted,
+        loss="YOLO knows neither difficult objects nor crowds, these were left out",
+    ),
+}
+"""Name → how it is written."""

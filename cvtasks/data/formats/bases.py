@@ -29,6 +29,15 @@ from cvtasks.media.images import image_size, image_turn, read_image, read_mask, 
 from cvtasks.text import encodable
 
 
+def counted_remarks(source: Source) -> list[str]:
+    """The notes of a source, and what `remarks_of` says of its samples, each with a count."""
+    counts: Counter[str] = Counter()
+    for index in range(len(source)):
+        with suppress(CVTasksError):  # a fault, and no remark
+            counts.update(source.remarks_of(index))
+    return [*source.notes, *(f"{remark}: {count}" for remark, count in counts.items())]
+
+
 class LabelsSource(Source):
     """A source of images and the classes that they show. Subclasses set `classes` and say which an
     image shows.
@@ -236,11 +245,7 @@ class BoxesSource(Source):
         """What reading changed or passed over in all truths, with counts; quick where they have
         been read before.
         """
-        counts: Counter[str] = Counter()
-        for index in range(len(self)):
-            with suppress(CVTasksError):  # a fault, and no remark
-                counts.update(self.remarks_of(index))
-        return [*self.notes, *(f"{remark}: {count}" for remark, count in counts.items())]
+        return counted_remarks(self)
 
     def _look(self, index: int) -> Truth:
         if index not in self._known:
@@ -328,11 +333,7 @@ class MaskSource(Source):
 
     def remarks(self) -> list[str]:
         """What 255 means where that had to be settled, and how many masks were turned."""
-        counts: Counter[str] = Counter()
-        for index in range(len(self)):
-            with suppress(CVTasksError):  # a fault, and no remark
-                counts.update(self.remarks_of(index))
-        return [*self.notes, *(f"{remark}: {count}" for remark, count in counts.items())]
+        return counted_remarks(self)
 
     @cached_property
     def _habit(self) -> str:

@@ -6,13 +6,13 @@ from pathlib import Path
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, distinct
-from cvtasks.data.formats.listing import files_in, images_in
+from cvtasks.data.formats.listing import NamedFiles, files_in, images_in
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.coco import CocoImage, Id, coco_boxes, parse_coco
 from cvtasks.formats.drawn import Size, declared_size
-from cvtasks.formats.reading import ELSEWHERE, MEGABYTE, read_annotation
-from cvtasks.media.safe_paths import Ends, leads_out, of_windows, on_disk
+from cvtasks.formats.reading import MEGABYTE, read_annotation
+from cvtasks.media.safe_paths import leads_out, of_windows
 
 _MOST = 2000 * MEGABYTE  # COCO's own largest file has 450 MB
 
@@ -85,13 +85,10 @@ class COCODetection(BoxesSource):
         """The files of the images, and these images; names of another machine are followed as far
         as that can be.
         """
-        ends, found, kept, followed = Ends(root), [], [], 0
+        named, found, kept = NamedFiles(home, root), [], []
         for image in images:
             name = image.file_name
-            path: Path | None = None if leads_out(name) else on_disk(home / name)
-            if path is None or (of_windows(name) and not path.is_file()):
-                path = ends.find(name)
-                followed += path is not None
+            path = named.find(name)
             if path is None:
                 text = (
                     "a file_name must lead to an image below the data set's folder; "
@@ -103,7 +100,7 @@ class COCODetection(BoxesSource):
             else:
                 found.append(path)
                 kept.append(image)
-        self.notes += (f"{ELSEWHERE}: {followed}",) if followed else ()
+        self.notes += named.notes
         return found, kept
 
     def _declared(self, index: int) -> Size | None:
@@ -147,4 +144,5 @@ COCO = Format(
     is_at=lambda root: _is_json(root) or bool(_splits(root)),
     splits_at=lambda root: ("",) if root.is_file() else tuple(_splits(root)),
     opens=COCODetection,
+    file="COCO JSON",
 )

@@ -6,10 +6,10 @@ from pathlib import Path
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, class_names, distinct
+from cvtasks.data.formats.listing import NamedFiles
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
-from cvtasks.formats.reading import ELSEWHERE, MEGABYTE, read_text
-from cvtasks.media.safe_paths import Ends, leads_out, of_windows, on_disk
+from cvtasks.formats.reading import MEGABYTE, read_text
 
 _COLUMNS = ("image", "label", "split")
 _MOST = 500 * MEGABYTE
@@ -48,7 +48,7 @@ class CSVLabels(FileLabels):
                 "its images."
             )
         place = {name: index for index, name in enumerate(self.classes)}
-        ends, followed = Ends(path.parent), 0
+        named = NamedFiles(path.parent, path.parent)
         images: list[Path] = []
         shown: list[tuple[int, ...]] = []
         for line, image, labels, part in rows:
@@ -60,24 +60,20 @@ class CSVLabels(FileLabels):
                     f"{did_you_mean(strange[0], place)}"
                 )
                 complain(DataError(text, "class unknown"))
-            if part == split:
-                named = on_disk(path.parent / image)
-                file: Path | None = named
-                if leads_out(image) or (of_windows(image) and not named.is_file()):
-                    file = ends.find(image)
-                    followed += file is not None
-                if file is None:
-                    text = (
-                        f"an image must be named by its path below the table's folder; line {line} "
-                        f"of {str(path)!r} has "
-                        f"{image[:300]!r}, and not just one file there ends like it. Move the "
-                        "image there, or correct the path."
-                    )
-                    complain(DataError(text, "image missing"))
-                    continue
-                images.append(file)
-                shown.append(tuple(sorted(place[label] for label in labels if label in place)))
-        self.notes = (f"{ELSEWHERE}: {followed}",) if followed else ()
+            if part != split:
+                continue
+            file = named.find(image)
+            if file is None:
+                text = (
+                    f"an image must be named by its path below the table's folder; line {line} of "
+                    f"{str(path)!r} has {image[:300]!r}, and not just one file there ends like it. "
+                    "Move the image there, or correct the path."
+                )
+                complain(DataError(text, "image missing"))
+                continue
+            images.append(file)
+            shown.append(tuple(sorted(place[label] for label in labels if label in place)))
+        self.notes = named.notes
         kept = present(f"{str(path)!r}", {"image": images}, complain)
         self.files, self.shown = [images[index] for index in kept], [shown[index] for index in kept]
         self.names = distinct(self.files, path.parent)
@@ -146,4 +142,5 @@ CSV = Format(
     is_at=lambda root: _csv(root) is not None,
     splits_at=_splits,
     opens=CSVLabels,
+    file="CSV",
 )

@@ -27,7 +27,7 @@ class BoxLabels(View):
 
     kind = Labels
 
-    def _understood(self, truth: Answer) -> Answer:
+    def _truth_of(self, truth: Answer) -> Answer:
         return labels_of(cast(Boxes, truth))
 
 

@@ -1,6 +1,9 @@
-"""What lies in a folder, without what is hidden."""
+"""What lies in a folder, without what is hidden, and what files name there."""
 
 from pathlib import Path
+
+from cvtasks.formats.reading import ELSEWHERE
+from cvtasks.media.safe_paths import Ends, leads_out, of_windows, on_disk
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 """Endings that images have."""
@@ -33,3 +36,30 @@ def files_in(folder: Path, ending: str) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(file for file in folder.iterdir() if file.suffix.lower() == ending and seen(file))
+
+
+class NamedFiles:
+    """The files that a list names from a folder; a path of another machine is followed by its last
+    parts, as far as one file alone fits.
+
+    Args:
+        home: the folder. root: the one below which files are looked for.
+    """
+
+    def __init__(self, home: Path, root: Path) -> None:
+        self._home, self._ends, self._followed = home, Ends(root), 0
+
+    def find(self, name: str) -> Path | None:
+        """The file, whether it is there or not; None where the name leads out of the folder, or is
+        one of Windows, and not just one file ends like it.
+        """
+        path = None if leads_out(name) else on_disk(self._home / name)
+        if path is None or (of_windows(name) and not path.is_file()):
+            path = self._ends.find(name)
+            self._followed += path is not None
+        return path
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many paths were followed, in a sentence, if any was."""
+        return (f"{ELSEWHERE}: {self._followed}",) if self._followed else ()

@@ -132,6 +132,7 @@ YOLO = Format(
     is_at=lambda root: _yaml(root) is not None,
     splits_at=_splits,
     opens=YOLODetection,
+    file="YOLO YAML",
 )
 
 
