@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,7 +13,6 @@ from cvtasks.text import dumps, table
 if TYPE_CHECKING:
     from cvtasks.data import Source
     from cvtasks.data.checking.check import Finding
-    from cvtasks.data.formats.bases import BoxesSource
 
 data = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Data sets: check, stats, show, convert, get."
@@ -203,8 +202,7 @@ def convert(
     check_folder(folder)
     opened = _open(source, "detect")
     name = split or (split_of(source)[1] or opened.split if opened.split else "train")
-    # Opened for detection, it is a source of boxes.
-    for remark in [*opened.remarks(), *write(cast("BoxesSource", opened), to, folder, name)]:
+    for remark in [*opened.remarks(), *write(opened, to, folder, name)]:
         say(f"data: {remark}")
     say(f"{len(opened)} images → {folder}:{name}")
 

@@ -373,7 +373,8 @@ def test_a_void_mask_of_the_devkit_among_others_stays_void(tmp_path: Path) -> No
 
 
 def voc(*objects: str, more: str = "") -> bytes:
-    return f"<annotation>{more}{''.join(f'<object><name>cat</name>{one}</object>' for one in objects)}</annotation>".encode()
+    items = "".join(f"<object><name>cat</name>{one}</object>" for one in objects)
+    return f"<annotation>{more}{items}</annotation>".encode()
 
 
 def corners(*sides: object) -> str:

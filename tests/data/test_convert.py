@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from cvtasks.answers import Boxes, Mask
-from cvtasks.data import open_source
+from cvtasks.data import Source, open_source
 from cvtasks.data.checking.convert import WRITERS, convert
 from cvtasks.data.checking.statistics import statistics
-from cvtasks.data.formats.bases import BoxesSource
+from cvtasks.data.views import Renamed, Subset
 from cvtasks.errors import DataError, UsageError
 from cvtasks.formats.coco import coco_document
 
@@ -37,7 +37,7 @@ MARKED = Boxes.of(
 
 def lay(
     root: Path, truths: dict[str, Boxes], split: str = "train", folder: str = "images"
-) -> BoxesSource:
+) -> Source:
     """A COCO data set."""
     (root / folder).mkdir(parents=True, exist_ok=True)
     for number, (name, truth) in enumerate(truths.items()):
@@ -50,14 +50,13 @@ def lay(
     return opened(root, split)
 
 
-def opened(root: Path, split: str) -> BoxesSource:
+def opened(root: Path, split: str) -> Source:
     source = open_source(str(root), split, Boxes)
-    assert isinstance(source, BoxesSource)
     assert list(source.problems()) == []
     return source
 
 
-def content(source: BoxesSource) -> dict[str, tuple]:
+def content(source: Source) -> dict[str, tuple]:
     """What a data set says, in whatever order."""
     truths = {name: source.truth(index) for index, name in enumerate(source.names)}
     images = {
@@ -248,3 +247,17 @@ def test_convert_writes_what_the_source_says(cli: Callable, tmp_path: Path) -> N
     assert (code, out) == (0, "")
     assert "these became difficult: 1" in err
     assert content(opened(tmp_path / "second", "new")).keys() == content(first).keys()
+
+
+def test_a_part_with_other_names_is_written_like_any_source(tmp_path: Path) -> None:
+    source = lay(tmp_path / "voc", TRUTHS)
+    names = {source.classes[0]: "lynx"}
+    convert(Subset(Renamed(source, names), [0]), "coco", tmp_path / "coco", "train")
+    back = opened(tmp_path / "coco", "train")
+    assert (len(back), back.classes[0]) == (1, "lynx")
+
+
+def test_data_without_boxes_are_not_written(shapes: Path, tmp_path: Path) -> None:
+    source = open_source(str(shapes), "val", Mask)
+    with pytest.raises(UsageError, match="data of boxes can be written anew; .* holds Mask"):
+        convert(source, "coco", tmp_path, "train")

@@ -91,7 +91,8 @@ def write_voc(root: Path, difficult: tuple[int, ...] = ()) -> None:
     for number, shown in enumerate(MANY):
         image(root / "JPEGImages" / f"{number}.jpg", number)
         flag = int(number in difficult)
-        box = f"<difficult>{flag}</difficult><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+        corners = "<xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax>"
+        box = f"<difficult>{flag}</difficult><bndbox>{corners}</bndbox>"
         objects = "".join(f"<object><name>{ABC[label]}</name>{box}</object>" for label in shown)
         (root / "Annotations" / f"{number}.xml").write_text(
             f"<annotation>{objects}</annotation>", encoding="utf-8"

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.data.formats.bases import BoxesSource
+from cvtasks.data.source import Source
 from cvtasks.errors import DataError, UsageError, did_you_mean
 from cvtasks.files.writing import folder_held, made_beside, publish, write_bytes, write_text
 from cvtasks.formats.coco import coco_document
@@ -20,7 +21,7 @@ from cvtasks.media.names import safe_stem
 from cvtasks.text import dumps, encodable, listed
 
 
-def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]:
+def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
     """Write the samples of `source` into `folder` as the split of that name, their images byte for
     byte.
 
@@ -28,16 +29,16 @@ def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]
     was broken off is no split.
 
     Args:
-        to: one of `WRITERS`.
+        source: its truths are boxes, its images files. to: one of `WRITERS`.
 
     Returns:
         What the format cannot say, in sentences with counts.
 
     Raises:
-        UsageError: an unknown format, or the format has no such split. DataError: the split exists,
-            has other classes than the folder's, two images would get one name, another file has a
-            name that is needed, or a truth of the source cannot be used. OutputError: the folder
-            cannot be written, or another run writes into it.
+        UsageError: an unknown format, the format has no such split, or truths are no boxes.
+        DataError: the split exists, has other classes than the folder's, two images would get one
+            name, another file has a name that is needed, or a truth of the source cannot be used.
+        OutputError: the folder cannot be written, or another run writes into it.
     """
     if to not in WRITERS:
         raise UsageError(
@@ -50,8 +51,14 @@ def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]
         raise UsageError(
             f"the split of a {to} data set must be {known}; got {split!r}. Give it another name."
         )
+    if not issubclass(source.kind, Boxes):
+        raise UsageError(
+            f"data of boxes can be written anew; {source.format} holds {source.kind.__name__}. "
+            "Give other data."
+        )
     classes, remarks = _in_lines(source.classes) if writer.in_lines else (source.classes, [])
-    truths = [replace(source.truth(index), classes=classes) for index in range(len(source))]
+    boxes = (cast("Boxes", source.truth(index)) for index in range(len(source)))
+    truths = [replace(truth, classes=classes) for truth in boxes]
     with folder_held(folder):
         writer.write(source, classes, truths, folder, split)
     lost = sum(int(writer.lost(truth).sum()) for truth in truths) if writer.lost else 0
@@ -59,7 +66,7 @@ def convert(source: BoxesSource, to: str, folder: Path, split: str) -> list[str]
 
 
 def _write_voc(
-    source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
+    source: Source, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
 ) -> None:
     listed = _new(folder / "ImageSets" / "Main" / f"{split}.txt")
     _classes(folder / "classes.txt", classes)
@@ -70,7 +77,7 @@ def _write_voc(
 
 
 def _write_coco(
-    source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
+    source: Source, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
 ) -> None:
     path = _new(folder / "annotations" / f"instances_{split}.json")
     names = [image.name for image in _copy(source, folder / "images" / split)]
@@ -78,7 +85,7 @@ def _write_coco(
 
 
 def _write_yolo(
-    source: BoxesSource, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
+    source: Source, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
 ) -> None:
     yaml, splits = folder / "data.yaml", {split}
     _new(folder / "images" / split)
@@ -145,15 +152,15 @@ def _agree(path: Path, there: tuple[str, ...], classes: tuple[str, ...]) -> None
         )
 
 
-def _copy(source: BoxesSource, folder: Path) -> list[Path]:
+def _copy(source: Source, folder: Path) -> list[Path]:
     """Copy the images, each called after its sample, by a name that every system allows; returns
     the copies.
 
     One that is there already must be the same.
     """
     copies = [
-        folder / f"{safe_stem(name.replace('/', '-'))}{path.suffix.lower()}"
-        for name, path in zip(source.names, source.images, strict=True)
+        folder / f"{safe_stem(source.name(index).replace('/', '-'))}{path.suffix.lower()}"
+        for index, path in enumerate(source.files)
     ]
     stems = [copy.stem.casefold() for copy in copies]
     twice = (
@@ -166,7 +173,7 @@ def _copy(source: BoxesSource, folder: Path) -> list[Path]:
             f"every image needs a name of its own; {' and '.join(twice[:2])} would share one. "
             "Rename an image."
         )
-    for image, copy in zip(source.images, copies, strict=True):
+    for image, copy in zip(source.files, copies, strict=True):
         with readable(image):
             content = image.read_bytes()
         _write_new(copy, content, f"another image than {str(image)!r}")
@@ -205,7 +212,7 @@ class Writer:
         lost: truth → (n,) bool: the objects that it cannot say, and `loss`, what becomes of them.
     """
 
-    write: Callable[[BoxesSource, tuple[str, ...], list[Boxes], Path, str], None]
+    write: Callable[[Source, tuple[str, ...], list[Boxes], Path, str], None]
     splits: tuple[str, ...] = ()
     in_lines: bool = False
     lost: Callable[[Boxes], np.ndarray] | None = None
