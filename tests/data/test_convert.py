@@ -259,5 +259,5 @@ def test_a_part_with_other_names_is_written_like_any_source(tmp_path: Path) -> N
 
 def test_data_without_boxes_are_not_written(shapes: Path, tmp_path: Path) -> None:
     source = open_source(str(shapes), "val", Mask)
-    with pytest.raises(UsageError, match="data of boxes can be written anew; .* holds Mask"):
+    with pytest.raises(UsageError, match=r"data of boxes can be written anew; .* holds Mask"):
         convert(source, "coco", tmp_path, "train")
