@@ -22,12 +22,13 @@ import keras
 import numpy as np
 from compare import interleaved, medians, photographs, print_times, report
 
+from cvtasks.engines.keras_engine import load_network
 from cvtasks.engines.openvino_engine import core, has_bf16
 from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.model import load, load_network
+from cvtasks.model import load
 from cvtasks.networks.build import activated
 from cvtasks.recipe.recipe import read_recipe
-from cvtasks.zoo import RECIPE, model_folder
+from cvtasks.zoo import RECIPE, WEIGHTS, model_folder
 
 Run = Callable[[np.ndarray], np.ndarray]
 """(1, H, W, 3) float32 → the output of one image."""
@@ -48,7 +49,7 @@ def main() -> None:
     given = np.ascontiguousarray(canvas[None], np.float32)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "graph.onnx"
-        export(activated(load_network(folder, recipe), recipe.task), file)
+        export(activated(load_network(folder / WEIGHTS, recipe), recipe.task), file)
         runs = {
             "ONNX Runtime": with_onnxruntime(file),
             "OpenCV DNN": with_opencv(file),

@@ -28,9 +28,10 @@ import numpy as np
 from compare import Times, interleaved, medians, photographs, print_times, report
 
 from cvtasks.engines.constants import unpack
+from cvtasks.engines.keras_engine import load_network
 from cvtasks.engines.openvino_engine import CONSTANTS, GRAPH, has_bf16, ov
 from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.model import Model, load, load_network
+from cvtasks.model import Model, load
 from cvtasks.networks.build import activated
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder
@@ -65,7 +66,7 @@ def main() -> None:
             "TensorFlow."
         )
     recipe = read_recipe(folder / RECIPE)
-    network = activated(load_network(folder, recipe), recipe.task)
+    network = activated(load_network(folder / WEIGHTS, recipe), recipe.task)
     ratios, target = {}, {}
     for precision in ("bf16", "f32") if has_bf16() else ("f32",):
         model = load(folder, engine="openvino", precision=precision, many=True)

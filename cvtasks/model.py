@@ -1,19 +1,24 @@
 """Model: a folder of recipe and weights, ready to predict."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.engines.base import Engine
-from cvtasks.engines.graph_cache import GRAPH, cached_graph
 from cvtasks.engines.predict import predict
-from cvtasks.errors import ModelError, UsageError, did_you_mean
+from cvtasks.engines.table import (
+    AUTO,
+    ENGINES,
+    PRECISIONS,
+    Setup,
+    check_choice,
+    chosen_engine,
+)
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.files.writing import sha256
 from cvtasks.media.inputs import as_image, numbered
 from cvtasks.media.prefetch import shut
@@ -23,11 +28,6 @@ from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_folder
 
 if TYPE_CHECKING:
     from cvtasks.media.inputs import GivenImage
-    from cvtasks.networks.network import Network
-
-EngineName = Literal["auto", "keras", "openvino"]
-Precision = Literal["auto", "f32", "bf16"]
-Device = Literal["auto", "cpu", "gpu"]
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Origin:
     """Where a model was loaded from, and how: what another process needs to have the same one."""
 
     model: str | Path
-    engine: EngineName
-    precision: Precision
-    device: Device
+    engine: str
+    precision: str
+    device: str
     many: bool
     batch: int
     recipe: Recipe
@@ -219,9 +219,9 @@ def _load_again(origin: dict[str, Any], weights: str) -> Model:
 def load(
     model: str | Path,
     *,
-    engine: EngineName = "auto",
-    precision: Precision = "auto",
-    device: Device = "auto",
+    engine: str = AUTO,
+    precision: str = AUTO,
+    device: str = AUTO,
     many: bool = False,
     batch: int = 0,
 ) -> Model:
@@ -230,8 +230,9 @@ def load(
 
     Args:
         model: a name, or a path; `~` is the home folder.
-        engine: "openvino" runs the compiled graph on the CPU without loading Keras; "keras" runs
-            any back end; "auto" is openvino on a CPU and keras on a GPU.
+        engine: a row of `ENGINES`: "openvino" runs the compiled graph on the CPU without loading
+            Keras; "keras" runs any back end; "auto" is the first that runs on the device, openvino
+            on a CPU and keras on a GPU.
         precision: "f32" or "bf16"; "auto" is bf16 where the openvino engine runs on a CPU that
             computes in it, and f32 otherwise. `benchmarks/precision.py` measures what bf16 costs.
         device: "auto" is the GPU if Keras is asked for and has one, and the CPU otherwise.
@@ -251,106 +252,21 @@ def load(
         CVTasksWarning: the folder has no graph, and the one that is made of it cannot be kept, or
             the one kept was damaged.
     """
-    _check_options(engine, precision, device, batch)
-    folder = model_folder(model)
-    recipe = read_recipe(folder / RECIPE)
-    check_files(folder, recipe)
-    if engine == "openvino" and device == "gpu":
-        raise UsageError(
-            "the openvino engine runs on the CPU; the device asked for is gpu. Choose the keras "
-            "engine."
-        )
-    shipped = folder.parent == zoo_folder() and isinstance(model, str)
-    place = folder.name if shipped else folder.absolute()
-    origin = Origin(place, engine, precision, device, bool(many), batch, recipe)
-    if engine == "keras" or device == "gpu":
-        runs: Engine = _keras_engine(folder, recipe, precision, device, batch or (8 if many else 1))
-    else:
-        runs = _graph_engine(folder, recipe, precision, bool(many))
-    return Model(folder.name, recipe, runs, origin)
-
-
-def _check_options(engine: str, precision: str, device: str, batch: int) -> None:
-    """Raise UsageError for an argument of `load` that is none of the known."""
-    for name, value, known in (
-        ("engine", engine, EngineName),
-        ("precision", precision, Precision),
-        ("device", device, Device),
-    ):
-        if value not in get_args(known):
-            raise UsageError(
-                f"`{name}` must be one of {', '.join(get_args(known))}; got {value!r}. "
-                f"{did_you_mean(str(value), get_args(known))}"
-            )
+    name = chosen_engine(engine, device)
+    check_choice("precision", precision, (AUTO, *PRECISIONS))
     if not isinstance(batch, int) or batch < 0:
         raise UsageError(
             f"`batch` must be a whole number of images, or 0 for as many as suit; got {batch!r}. "
             "Leave it out."
         )
-
-
-def _graph_engine(folder: Path, recipe: Recipe, precision: Precision, many: bool) -> Engine:
-    """The openvino engine, on the folder's own graph or on the one that is made of its weights and
-    kept.
-    """
-    from cvtasks.engines.openvino_engine import CONSTANTS, OpenVINOEngine, has_bf16
-
-    chosen: Literal["f32", "bf16"] = (
-        ("bf16" if has_bf16() else "f32") if precision == "auto" else precision
-    )
-    if chosen == "bf16" and not has_bf16():
-        raise UsageError(
-            "precision bf16 needs a CPU that computes in it; this one does not. Choose f32."
-        )
-    output = recipe.task.output_shape(recipe.canvas, recipe.classes)
-
-    def compiled(graph: Path) -> Engine:
-        return OpenVINOEngine(graph, folder / WEIGHTS, recipe.canvas, output, chosen, many)
-
-    if {
-        GRAPH,
-        CONSTANTS,
-    } <= recipe.files.keys():  # what the recipe does not list was not compared with a sum
-        return compiled(folder / GRAPH)
-    key = hashlib.sha256(recipe.to_toml().encode()).hexdigest()  # it lists the weights' own
-    make = partial(_export, folder, recipe)
-    graph = cached_graph(key, make)
-    try:
-        return compiled(graph)
-    # as it was written, and of no use: another version wrote it, or another process exchanges it
-    # just now
-    except ModelError:
-        return compiled(cached_graph(key, make, again=True))
-
-
-def load_network(folder: Path, recipe: Recipe, precision: str = "f32") -> "Network":
-    """The Keras network of a model folder with its weights."""
-    from cvtasks.engines.keras_engine import check_process
-    from cvtasks.networks.build import build_network
-    from cvtasks.weights.transfer import load_weights
-
-    check_process()
-    network = build_network(recipe, recipe.canvas, precision)
-    load_weights(network, folder / WEIGHTS)
-    return network
-
-
-def _keras_engine(folder: Path, recipe: Recipe, precision: str, device: str, batch: int) -> Engine:
-    from cvtasks.engines.keras_engine import KerasEngine, check_process, has_gpu
-
-    check_process()
-    if device == "gpu" and not has_gpu():
-        raise UsageError(
-            "the device gpu needs a GPU that Keras' back end sees; it sees none. Choose cpu."
-        )
-    chosen = "f32" if precision == "auto" else precision
-    return KerasEngine(load_network(folder, recipe, chosen), recipe.task, chosen, batch)
-
-
-def _export(folder: Path, recipe: Recipe, place: Path) -> None:
-    from cvtasks.engines.export import export_graph
-
-    export_graph(load_network(folder, recipe), recipe.task, folder / WEIGHTS, place)
+    folder = model_folder(model)
+    recipe = read_recipe(folder / RECIPE)
+    check_files(folder, recipe)
+    shipped = folder.parent == zoo_folder() and isinstance(model, str)
+    place = folder.name if shipped else folder.absolute()
+    origin = Origin(place, engine, precision, device, bool(many), batch, recipe)
+    runs = ENGINES[name].open(folder / WEIGHTS, recipe, Setup(precision, device, bool(many), batch))
+    return Model(folder.name, recipe, runs, origin)
 
 
 def check_files(folder: Path, recipe: Recipe) -> None:

@@ -3,17 +3,24 @@
 import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
+from cvtasks.cli.options import JsonOption
 from cvtasks.cli.output import start_keras, tell
+from cvtasks.engines.table import ENGINES, engine_packages
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps, padded, visible, width
 
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
-]
+_PACKAGES = (
+    "keras",
+    "tensorflow",
+    "jax",
+    "torch",
+    "opencv-python",
+    "av",
+    "albumentations",
+    "numpy",
+)
 
 
 def models(as_json: JsonOption = False) -> None:
@@ -72,7 +79,6 @@ def info(as_json: JsonOption = False) -> None:
     import keras
 
     from cvtasks import __version__
-    from cvtasks.engines.openvino_engine import core, has_bf16
     from cvtasks.zoo import zoo_folder
 
     facts: dict[str, Any] = {
@@ -80,17 +86,7 @@ def info(as_json: JsonOption = False) -> None:
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
-    for package in (
-        "keras",
-        "tensorflow",
-        "jax",
-        "torch",
-        "opencv-python",
-        "av",
-        "albumentations",
-        "openvino",
-        "numpy",
-    ):
+    for package in dict.fromkeys((*_PACKAGES, *engine_packages())):
         try:
             facts[package] = version(package)
         except PackageNotFoundError:
@@ -102,11 +98,7 @@ def info(as_json: JsonOption = False) -> None:
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
         "opencv window": _has_window(cv2.getBuildInformation()),
-        "engines": {
-            "openvino": core().get_property("CPU", "FULL_DEVICE_NAME"),
-            "openvino precisions": "f32 and bf16" if has_bf16() else "f32",
-            "keras": keras.config.backend(),
-        },
+        "engines": _engines(),
         "zoo": str(zoo_folder()),
         "cache": _cache(),
     }
@@ -114,9 +106,16 @@ def info(as_json: JsonOption = False) -> None:
         print(dumps(facts))
         return
     for name, value in facts.items():
-        tell(
-            f"{name}: {', '.join(f'{k} {v}' for k, v in value.items()) if isinstance(value, dict) else value}"
-        )
+        parts = [f"{k} {v}" for k, v in value.items()] if isinstance(value, dict) else [value]
+        tell(f"{name}: {', '.join(map(str, parts))}")
+
+
+def _engines() -> dict[str, str]:
+    """What each engine finds on this machine."""
+    found: dict[str, str] = {}
+    for name, row in ENGINES.items():
+        found |= row.facts() or {name: "not installed"}
+    return found
 
 
 def _cache() -> str:

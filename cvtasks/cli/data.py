@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cvtasks.cli.options import JsonOption, TaskOption
 from cvtasks.cli.output import Ticker, say, tell
 from cvtasks.errors import DataError
+from cvtasks.tasks import TASKS, USUAL
 from cvtasks.text import dumps, table
 
 if TYPE_CHECKING:
@@ -21,17 +23,10 @@ data = typer.Typer(
 DataArgument = Annotated[
     str, typer.Argument(metavar="DATA[:SPLIT]", help="A data set and which split of it.")
 ]
-TaskOption = Annotated[
-    Literal["classify", "localize", "segment", "detect"],
-    typer.Option(help="What the truths are for."),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
-]
 
 
 @data.command()
-def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption = False) -> None:
+def check(source: DataArgument, task: TaskOption = USUAL, as_json: JsonOption = False) -> None:
     """Read every truth and every image; list what could spoil a training. Changes nothing; exit
     code 5 if there are errors.
 
@@ -44,7 +39,6 @@ def check(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
     """
     from cvtasks.data import split_of
     from cvtasks.data.checking.check import LEVELS, check
-    from cvtasks.tasks import TASKS
 
     path, split = split_of(source)
     ticker = Ticker()
@@ -93,15 +87,14 @@ def print_findings(findings: "tuple[Finding, ...]") -> None:
         tell(f"{level}: {rule} ({sum(one.count for one in own)})")
         shown = 3 if level == "note" else 20
         for one in own[:shown]:
-            tell(
-                f"  {one.reason if not one.file or one.file in one.reason else f'{one.file}: {one.reason}'}"
-            )
+            place = "" if one.file in one.reason else f"{one.file}: "
+            tell(f"  {place}{one.reason}")
         if len(own) > shown:
             tell(f"  … and {len(own) - shown} more; --json lists all")
 
 
 @data.command()
-def stats(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption = False) -> None:
+def stats(source: DataArgument, task: TaskOption = USUAL, as_json: JsonOption = False) -> None:
     """Count what a data set holds, class by class.
 
     \b
@@ -129,7 +122,7 @@ def stats(source: DataArgument, task: TaskOption = "detect", as_json: JsonOption
 def show(
     context: typer.Context,
     source: DataArgument,
-    task: TaskOption = "detect",
+    task: TaskOption = USUAL,
     recipe: Annotated[
         Path | None,
         typer.Option(
@@ -154,7 +147,6 @@ def show(
     from cvtasks.files.writing import folder_held, made_beside, publish
     from cvtasks.media.images import write_image
     from cvtasks.recipe.recipe import read_recipe
-    from cvtasks.tasks import TASKS
 
     context.with_resource(folder_held(output))
     check_new(output)
@@ -200,7 +192,7 @@ def convert(
     from cvtasks.files.writing import check_folder
 
     check_folder(folder)
-    opened = _open(source, "detect")
+    opened = _open(source, USUAL)
     name = split or (split_of(source)[1] or opened.split if opened.split else "train")
     for remark in [*opened.remarks(), *write(opened, to, folder, name)]:
         say(f"data: {remark}")
@@ -258,7 +250,6 @@ def get(
 def _open(data: str, task: str) -> "Source":
     from cvtasks.data import open_source, split_of
     from cvtasks.data.opening import title
-    from cvtasks.tasks import TASKS
 
     path, split = split_of(data)
     opened = open_source(path, split, TASKS[task].task.answer)

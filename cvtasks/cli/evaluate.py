@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from cvtasks.cli.options import DeviceOption, EngineOption, PrecisionOption, starts_keras
 from cvtasks.cli.output import Ticker, say, start_keras, tell
-from cvtasks.cli.predict import DeviceOption, EngineOption, PrecisionOption
+from cvtasks.engines.table import AUTO
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps, table
 
@@ -57,9 +58,9 @@ def evaluate(
             help="Write the report and its figures into this new folder.",
         ),
     ] = None,
-    engine: EngineOption = "auto",
-    precision: PrecisionOption = "auto",
-    device: DeviceOption = "auto",
+    engine: EngineOption = AUTO,
+    precision: PrecisionOption = AUTO,
+    device: DeviceOption = AUTO,
 ) -> None:
     """Measure a model on a data set, by the standard of its task.
 
@@ -114,7 +115,7 @@ def evaluate(
         metric = score_saved(saved, recipe.task, source, only)
         result = report(str(predictions), path, split, len(source), None, metric)
     else:
-        if engine == "keras" or device == "gpu":
+        if starts_keras(engine, device):
             start_keras()
         loaded = load(model, engine=engine, precision=precision, device=device, many=True)
         ticker, done = Ticker(), 0

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from cvtasks.cli.live import Show, Watch, hold, run_stream
+from cvtasks.cli.options import DeviceOption, EngineOption, PrecisionOption, starts_keras
 from cvtasks.cli.output import Ticker, say, start_keras
+from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
 from cvtasks.text import dumps
 from cvtasks.training.stopping import Interrupted, stop_asked
@@ -58,17 +60,6 @@ SaveOption = Annotated[
 BatchOption = Annotated[
     int,
     typer.Option(min=0, help="Images a step of the keras engine; 0: one for one image, else 8."),
-]
-EngineOption = Annotated[
-    Literal["auto", "keras", "openvino"],
-    typer.Option(help="What runs the network; auto: openvino on a CPU, keras on a GPU."),
-]
-PrecisionOption = Annotated[
-    Literal["auto", "f32", "bf16"],
-    typer.Option(help="What the network computes in; auto: bf16 on a CPU that has it."),
-]
-DeviceOption = Annotated[
-    Literal["auto", "cpu", "gpu"], typer.Option(help="Where the network runs.")
 ]
 ShowOption = Annotated[
     Show,
@@ -129,9 +120,9 @@ def task_command(task: str, text: str) -> Callable[..., None]:
         every: EveryOption = 1,
         max_frames: MostOption = 0,
         realtime: RealtimeOption = None,
-        engine: EngineOption = "auto",
-        precision: PrecisionOption = "auto",
-        device: DeviceOption = "auto",
+        engine: EngineOption = AUTO,
+        precision: PrecisionOption = AUTO,
+        device: DeviceOption = AUTO,
         batch: BatchOption = 0,
     ) -> None:
         watch = Watch(show, port, every, max_frames, realtime)
@@ -156,7 +147,7 @@ def _run(sources: list[str], wish: Wish) -> None:
     folder = wish.output or Path("outputs") / wish.task
     if wish.save != "none":
         check_folder(folder)
-    if wish.how["engine"] == "keras" or wish.how["device"] == "gpu":
+    if starts_keras(wish.how["engine"], wish.how["device"]):
         start_keras()
     items = expand(sources)
     first = list(islice(items, 2))

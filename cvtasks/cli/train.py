@@ -12,6 +12,7 @@ from cvtasks.cli.output import Ticker, duration, say, start_keras, tell
 from cvtasks.cli.pace import Pace
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_new_folder
+from cvtasks.tasks import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ def train(
         str,
         typer.Argument(
             metavar="TASK|RECIPE",
-            help="A task (classify, localize, segment, detect) or a recipe file (recipe.toml).",
+            help=f"A task ({', '.join(TASKS)}) or a recipe file (recipe.toml).",
         ),
     ] = "",
     data: Annotated[
@@ -104,7 +105,7 @@ def train(
     if output and not dry_run:
         check_new_folder(output)
     from cvtasks.data import split_of
-    from cvtasks.engines.devices import check_device, choose_device
+    from cvtasks.engines.devices import choose_device
     from cvtasks.training.memory import fitting_batch
     from cvtasks.training.plan import planned, resumed, unused_folder
 
@@ -131,6 +132,7 @@ def train(
     tell(*plan.recipe.to_toml().rstrip("\n").split("\n"))
 
     start_keras()
+    from cvtasks.engines.keras_engine import check_device
     from cvtasks.evaluation.evaluate import score_text
     from cvtasks.training import run as running
 

@@ -1,8 +1,6 @@
-"""Which device Keras' back end sees."""
+"""Which devices Keras' back end is to see."""
 
 import os
-
-from cvtasks.errors import UsageError
 
 
 def choose_device(device: str) -> None:
@@ -10,13 +8,3 @@ def choose_device(device: str) -> None:
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         os.environ["JAX_PLATFORMS"] = "cpu"
-
-
-def check_device(device: str) -> None:
-    """Raise UsageError if a GPU was asked for and Keras' back end sees none; loads it."""
-    from cvtasks.engines.keras_engine import has_gpu
-
-    if device == "gpu" and not has_gpu():
-        raise UsageError(
-            "--device gpu needs a GPU that Keras' back end sees; it sees none. Choose --device cpu."
-        )

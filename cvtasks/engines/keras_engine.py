@@ -4,13 +4,18 @@ import os
 from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
+from pathlib import Path
 
 import keras
 import numpy as np
 
+from cvtasks.engines.table import AUTO, Setup
 from cvtasks.errors import UsageError
-from cvtasks.networks.build import activated
+from cvtasks.networks.build import activated, build_network
+from cvtasks.networks.network import Network
+from cvtasks.recipe.recipe import Recipe
 from cvtasks.tasks.base import Task
+from cvtasks.weights.transfer import load_weights
 
 
 class KerasEngine:
@@ -69,3 +74,38 @@ def has_gpu() -> bool:
     return any(
         device.startswith(("gpu", "cuda", "rocm")) for device in keras.distribution.list_devices()
     )
+
+
+def check_device(device: str) -> None:
+    """Raise UsageError if a GPU was asked for and Keras' back end sees none."""
+    if device == "gpu" and not has_gpu():
+        raise UsageError(
+            "the device gpu needs a GPU that Keras' back end sees; it sees none. Choose cpu."
+        )
+
+
+def load_network(weights: Path, recipe: Recipe, precision: str = "f32") -> Network:
+    """The Keras network of a recipe with the weights of a file."""
+    check_process()
+    network = build_network(recipe, recipe.canvas, precision)
+    load_weights(network, weights)
+    return network
+
+
+def open_engine(weights: Path, recipe: Recipe, setup: Setup) -> KerasEngine:
+    """Build the network and load its weights.
+
+    Raises:
+        ModelError: the weights do not fit the recipe.
+        UsageError: a GPU was asked for and there is none, or this is a forked child.
+    """
+    check_process()
+    check_device(setup.device)
+    precision = "f32" if setup.precision == AUTO else setup.precision
+    batch = setup.batch or (8 if setup.many else 1)
+    return KerasEngine(load_network(weights, recipe, precision), recipe.task, precision, batch)
+
+
+def facts() -> dict[str, str]:
+    """Keras' back end."""
+    return {"keras": keras.config.backend()}

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -73,7 +72,7 @@ class OpenVINOEngine:
         weights: Path,
         canvas: tuple[int, int],
         output: tuple[int, ...],
-        precision: Literal["f32", "bf16"],
+        precision: str,
         many: bool,
     ) -> None:
         _graphs.check()

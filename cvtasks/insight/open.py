@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from cvtasks.engines.keras_engine import load_network
 from cvtasks.errors import ModelError, UsageError, did_you_mean
-from cvtasks.model import check_files, load_network
+from cvtasks.model import check_files
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_names
@@ -185,7 +186,7 @@ def _model(folder: Path, size: tuple[int, int] | None, seed: int, values: Values
     if own:
         check_files(folder, recipe)
     if own and size is None:
-        network = load_network(folder, recipe)
+        network = load_network(folder / WEIGHTS, recipe)
     else:
         keras.utils.set_random_seed(seed)
         network = build_network(recipe, size or recipe.canvas)

@@ -18,15 +18,17 @@ from cvtasks.data.opening import Sources
 from cvtasks.data.views import Subset
 from cvtasks.engines.base import Engine
 from cvtasks.engines.export import export_graph
+from cvtasks.engines.keras_engine import load_network
 from cvtasks.engines.openvino_engine import GRAPH
 from cvtasks.engines.predict import predict
+from cvtasks.engines.table import ready_engine
 from cvtasks.errors import UsageError
 from cvtasks.evaluation.evaluate import evaluate, score_text
 from cvtasks.evaluation.evaluate import report as measured
 from cvtasks.files.writing import cannot_write, sha256, write_text
 from cvtasks.media.images import write_image
 from cvtasks.media.names import distinct_stems
-from cvtasks.model import load, load_network
+from cvtasks.model import load
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import dumps
@@ -141,7 +143,9 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
     save_weights(
         network, folder / WEIGHTS, dtype={"f32": "float32", "f16": "float16"}[recipe.train.store]
     )
-    network = load_network(folder, recipe)  # as stored: the graph must come from the same numbers
+    network = load_network(
+        folder / WEIGHTS, recipe
+    )  # as stored: the graph must come from the same numbers
     files = [folder / WEIGHTS]
     if keras.config.backend() == "tensorflow":
         files += export_graph(network, recipe.task, folder / WEIGHTS, folder)
@@ -152,7 +156,7 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
         )
     recipe = replace(recipe, files={file.name: sha256(file) for file in files})
     recipe.save(folder / RECIPE)
-    model = load(folder, engine="openvino" if len(files) > 1 else "keras", many=True)
+    model = load(folder, engine=ready_engine(recipe.files), many=True)
     metric = evaluate(model.engine, recipe.task, recipe.canvas, validation)
     if not recipe.task.learned(metric):
         name, score = next(iter(metric.result().items()))

@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 
+from cvtasks.engines.table import engine_packages
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, write_text
 from cvtasks.text import dumps
@@ -30,9 +31,8 @@ _FLAGS = ("KERAS_", "TF_", "XLA_", "JAX_", "CUDA_")
 def machine() -> str:
     """The machine and the versions that decide about results, in one line."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    packages = ", ".join(
-        f"{name} {version(name)}" for name in ("keras", keras.config.backend(), "openvino")
-    )
+    names = dict.fromkeys(("keras", keras.config.backend(), *engine_packages()))
+    packages = ", ".join(f"{name} {version(name)}" for name in names)
     return (
         f"{platform.machine()}, {cores} cores, {platform.system()}, Python "
         f"{platform.python_version()}, {packages}"
@@ -45,14 +45,16 @@ def write_facts(folder: Path, command: str, seed: int, data: Mapping[str, str]) 
     Args:
         data: split → its fingerprint.
     """
-    packages = (
-        "cvtasks",
-        "keras",
-        keras.config.backend(),
-        "numpy",
-        "opencv-python",
-        "albumentations",
-        "openvino",
+    packages = dict.fromkeys(
+        (
+            "cvtasks",
+            "keras",
+            keras.config.backend(),
+            "numpy",
+            "opencv-python",
+            "albumentations",
+            *engine_packages(),
+        )
     )
     facts = {
         "command": command,

@@ -1,0 +1,53 @@
+"""Options that several commands have, and how the rows of a table become the choices of one."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
+
+import typer
+
+from cvtasks.engines.table import AUTO, DEVICES, ENGINES, PRECISIONS, chosen_engine
+from cvtasks.tasks import TASKS
+
+
+def choice(names: Callable[[], Iterable[str]], text: str, **more: Any) -> Any:
+    """An option whose value is one of some names; `text` is its help.
+
+    Args:
+        names: gives them; it is asked again when a value is read, as a table may have grown.
+        more: what else `typer.Option` takes.
+    """
+
+    def checked(value: str) -> str:
+        known = list(names())
+        if value not in known:
+            listed = ", ".join(repr(name) for name in known)
+            raise typer.BadParameter(f"{value!r} is not one of {listed}.")
+        return value
+
+    return typer.Option(metavar=f"[{'|'.join(names())}]", help=text, callback=checked, **more)
+
+
+def starts_keras(engine: str, device: str) -> bool:
+    """Whether what will run there loads Keras, which the terminal is told of."""
+    return ENGINES[chosen_engine(engine, device)].on_keras
+
+
+TaskOption = Annotated[str, choice(lambda: TASKS, "What the truths are for.")]
+EngineOption = Annotated[
+    str,
+    choice(
+        lambda: (AUTO, *sorted(ENGINES)),
+        f"What runs the network; auto: the first of {', '.join(ENGINES)} that runs on the device.",
+    ),
+]
+PrecisionOption = Annotated[
+    str,
+    choice(
+        lambda: (AUTO, *PRECISIONS),
+        "What the network computes in; auto: bf16 on a CPU that has it.",
+    ),
+]
+DeviceOption = Annotated[str, choice(lambda: (AUTO, *DEVICES), "Where the network runs.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
+]

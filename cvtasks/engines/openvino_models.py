@@ -1,0 +1,60 @@
+"""Open a model for OpenVINO: the graph beside its weights, or one that is made of them and kept."""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+
+from cvtasks.engines.graph_cache import GRAPH, cached_graph
+from cvtasks.engines.openvino_engine import CONSTANTS, OpenVINOEngine, core, has_bf16
+from cvtasks.engines.table import AUTO, Setup
+from cvtasks.errors import ModelError, UsageError
+from cvtasks.recipe.recipe import Recipe
+
+
+def open_engine(weights: Path, recipe: Recipe, setup: Setup) -> OpenVINOEngine:
+    """Open the graph that lies beside the weights, or the one that is made of them and kept.
+
+    Raises:
+        ModelError: the graph cannot be read, compiled or made.
+        UsageError: bf16 was asked for, and this CPU does not compute in it.
+    """
+    precision = setup.precision
+    if precision == AUTO:
+        precision = "bf16" if has_bf16() else "f32"
+    if precision == "bf16" and not has_bf16():
+        raise UsageError(
+            "precision bf16 needs a CPU that computes in it; this one does not. Choose f32."
+        )
+    output = recipe.task.output_shape(recipe.canvas, recipe.classes)
+
+    def compiled(graph: Path) -> OpenVINOEngine:
+        return OpenVINOEngine(graph, weights, recipe.canvas, output, precision, setup.many)
+
+    # what the recipe does not list was not compared with a sum
+    if {GRAPH, CONSTANTS} <= recipe.files.keys():
+        return compiled(weights.with_name(GRAPH))
+    key = hashlib.sha256(recipe.to_toml().encode()).hexdigest()  # it lists the weights' own
+    make = partial(_export, weights, recipe)
+    graph = cached_graph(key, make)
+    try:
+        return compiled(graph)
+    # as it was written, and of no use: another version wrote it, or another process exchanges it
+    # just now
+    except ModelError:
+        return compiled(cached_graph(key, make, again=True))
+
+
+def _export(weights: Path, recipe: Recipe, place: Path) -> None:
+    """Write the graph of a model's weights into `place`; loads Keras."""
+    from cvtasks.engines.export import export_graph
+    from cvtasks.engines.keras_engine import load_network
+
+    export_graph(load_network(weights, recipe), recipe.task, weights, place)
+
+
+def facts() -> dict[str, str]:
+    """The CPU as OpenVINO calls it, and what it computes in."""
+    return {
+        "openvino": core().get_property("CPU", "FULL_DEVICE_NAME"),
+        "openvino precisions": "f32 and bf16" if has_bf16() else "f32",
+    }
