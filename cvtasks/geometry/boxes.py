@@ -23,7 +23,8 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     As boxes are edges, this is also the devkit's number for its inclusive corners, which counts x2
     − x1 + 1 pixels.
 
-    >>> iou(np.array([[0.0, 0, 10, 10]]), np.array([[5.0, 0, 15, 10], [20, 20, 30, 30]])).round(4).tolist()
+    >>> others = np.array([[5.0, 0, 15, 10], [20, 20, 30, 30]])
+    >>> iou(np.array([[0.0, 0, 10, 10]]), others).round(4).tolist()
     [[0.3333, 0.0]]
     """
     shared = intersections(a, b)

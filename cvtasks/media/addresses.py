@@ -10,12 +10,14 @@ from urllib.parse import unquote, urlsplit
 _HIDDEN = "***"
 # Parameters by whose names cameras and clouds take passwords: ?pwd=, &access_token=,
 # &X-Amz-Signature= …
-_SECRET = r"[\w.-]*(?:token|passw|passphrase|pwd|secret|signature|credential|api[_-]?key|access[_-]?key|auth)[\w.-]*|pass|key|sig"
+_SECRET = (
+    r"[\w.-]*(?:token|passw|passphrase|pwd|secret|signature|credential|api[_-]?key|access[_-]?key"
+    r"|auth)[\w.-]*|pass|key|sig"
+)
 _PARAMETER = re.compile(rf"(?<=[?&;#])({_SECRET})=[^&;#\s]+", re.IGNORECASE)
 _LOGIN = re.compile(r"\b([a-z][a-z0-9+.-]*://)([^\s/?#@:'\"]*:)?[^\s/?#@'\"]*@", re.IGNORECASE)
-_TRANSLATED = ip_network(
-    "64:ff9b::/96"
-)  # IPv4 addresses as networks of IPv6 alone write them (RFC 6052)
+# IPv4 addresses as networks of IPv6 alone write them (RFC 6052).
+_TRANSLATED = ip_network("64:ff9b::/96")
 
 
 def is_address(text: str) -> bool:
@@ -29,8 +31,10 @@ def shown(address: str) -> str:
 
     A name without a password is hidden too, for it is often a key.
 
-    >>> shown("http://me:secret@host/a.jpg?size=2&token=5"), shown("rtsp://key@host"), shown("a:b@c.jpg")
-    ('http://me:***@host/a.jpg?size=2&token=***', 'rtsp://***@host', 'a:b@c.jpg')
+    >>> shown("http://me:secret@host/a.jpg?size=2&token=5")
+    'http://me:***@host/a.jpg?size=2&token=***'
+    >>> shown("rtsp://key@host"), shown("a:b@c.jpg")
+    ('rtsp://***@host', 'a:b@c.jpg')
     """
     if not is_address(address):
         return address
@@ -38,9 +42,8 @@ def shown(address: str) -> str:
     end = len(re.split(r"[/?#\\]", rest, maxsplit=1)[0])
     at = rest.rfind("@", 0, end)
     if at < 0 and re.search(r":(?![0-9]*$)", re.sub(r"\[.*?\]", "", rest[:end])):
-        at = rest.rfind(
-            "@"
-        )  # no port behind the colon: a password with a slash or the like, which should be written %2F
+        # no port behind the colon: a password with a slash or the like, which should be written %2F
+        at = rest.rfind("@")
     if at >= 0:
         name, colon, _ = rest[:at].partition(":")
         rest = f"{name + ':' if colon else ''}{_HIDDEN}{rest[at:]}"
@@ -86,8 +89,10 @@ def depth(number: str) -> int:
     """How far inside an IP address lies: 0 on the internet, 1 in a private network, 2 on the same
     link, 3 in this machine.
 
-    >>> [depth(number) for number in ("93.184.215.14", "192.168.1.5", "169.254.169.254", "127.0.0.1", "::ffff:127.0.0.1")]
-    [0, 1, 2, 3, 3]
+    >>> [depth(number) for number in ("93.184.215.14", "192.168.1.5", "169.254.169.254")]
+    [0, 1, 2]
+    >>> depth("127.0.0.1"), depth("::ffff:127.0.0.1")
+    (3, 3)
     """
     at = ip_address(number.partition("%")[0])
     if isinstance(at, IPv6Address):

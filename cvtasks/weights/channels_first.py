@@ -41,7 +41,8 @@ def from_channels_first(kernel: np.ndarray, shape: tuple[int, int, int]) -> np.n
     """Reorder the rows of a dense kernel (channels · height · width, units) to (height · width ·
     channels, units).
 
-    >>> from_channels_first(np.array([[0], [1], [10], [11]]), (1, 2, 2)).ravel()  # two channels of two places
+    >>> two_channels = np.array([[0], [1], [10], [11]])
+    >>> from_channels_first(two_channels, (1, 2, 2)).ravel()
     array([ 0, 10,  1, 11])
     """
     height, width, channels = shape

@@ -134,7 +134,8 @@ def _datasets(file: Any, path: Path) -> Iterator[Any]:
                 )
                 raise damaged(
                     path,
-                    f"{rule}, with paths of {NAME_LIMIT} characters; there is more at {where[:100]}",
+                    f"{rule}, with paths of {NAME_LIMIT} characters; there is more at "
+                    f"{where[:100]}",
                 )
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise damaged(
@@ -162,11 +163,10 @@ def _check(item: Any, where: str, path: Path) -> None:
         raise damaged(path, f"its data must lie in itself; those of {where} lie elsewhere")
     filters = _filters(item)
     if filters != [code for code in FILTERS if code in filters]:
-        rule = f"{where} must be filtered by {', '.join(FILTERS.values())} alone, each once and in this order"
-        raise damaged(
-            path,
-            f"{rule}; it has {', '.join(FILTERS.get(code, f'filter {code}') for code in filters)}",
-        )
+        known = ", ".join(FILTERS.values())
+        found = ", ".join(FILTERS.get(code, f"filter {code}") for code in filters)
+        rule = f"{where} must be filtered by {known} alone, each once and in this order"
+        raise damaged(path, f"{rule}; it has {found}")
     declared, backed = math.prod(item.shape) * item.dtype.itemsize, item.id.get_storage_size()
     if declared > (DEFLATE_LIMIT if _GZIP in filters else 1) * backed:
         raise damaged(

@@ -1,26 +1,27 @@
 """The safetensors format: arrays by name, with a header that says everything about them.
 
 A file is 8 bytes of length, a JSON header `{name: {dtype, shape, data_offsets}}`, and the data
-without gaps, all little-endian (https://huggingface.co/docs/safetensors). It is written here, and
-not by the package of that name, because that orders metadata by chance: the same weights would have
-another SHA-256 after every save. It is read here so that an error can name the tensor. Needs numpy
-alone.
+without gaps, all little-endian (https://huggingface.co/docs/safetensors). The package of that name
+writes and reads; what a header may ask for is checked here first, so that it is no bomb and an
+error can name the tensor. Strings beside the tensors lie under one key, as JSON: the package orders
+several by chance, and the same weights would have another SHA-256 after every save.
 """
 
 import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError, TensorSpec, safe_open, serialize
 
 from cvtasks.errors import ModelError
-from cvtasks.files.writing import written_whole
+from cvtasks.files.writing import write_bytes
 
 HEADER_LIMIT = 4 << 20
 """Bytes of a header that are still read; ResNet-152 needs 0.1 million, a checkpoint of it 0.5 and
@@ -34,9 +35,10 @@ NAME_LIMIT = 1000
 """Characters of a tensor's name."""
 
 _MOST_AXES = 32
-_MOST_PARTS = (
-    15 * TENSOR_LIMIT
-)  # lists, objects and commas; a tensor has ten, metadata, which hold JSON themselves, have the rest
+# Lists, objects and commas: a tensor has ten; metadata, which hold JSON themselves, have the rest.
+_MOST_PARTS = 15 * TENSOR_LIMIT
+_OURS = "cvtasks"
+"""The key of the header's metadata that holds all of ours."""
 
 DTYPES = {
     "BOOL": "|b1", "U8": "|u1", "I8": "|i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4",
@@ -60,40 +62,33 @@ def write_safetensors(
 ) -> None:
     """Write `arrays` by name, whole or not at all; equal arrays and metadata give equal bytes.
 
+    The content is made in memory first.
+
     Raises:
-        ModelError: there are more names, or more metadata, than are read again.
+        ModelError: there are more names, or more metadata, than are read again, or numbers of a
+            kind that is not (`DTYPES`).
         CVTasksError: the disk is full or the folder cannot be written.
     """
-    codes = {np.dtype(code): name for name, code in DTYPES.items()}
-    little = {
-        name: np.asarray(array, array.dtype.newbyteorder("<"), order="C")
-        for name, array in arrays.items()
-    }
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
-    end = 0
-    for name, array in little.items():
-        begin, end = end, end + array.nbytes
-        header[name] = {
-            "dtype": codes[array.dtype],
-            "shape": list(array.shape),
-            "data_offsets": [begin, end],
-        }
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # the data begin at a multiple of eight bytes
-    if excess := _excess(text) or _excess_of_names(header):
+    excess, known = _excess_of_names(arrays), {np.dtype(code) for code in DTYPES.values()}
+    for name, array in arrays.items():
+        if array.dtype.newbyteorder("<") not in known:
+            excess = f"{name} must be one of {', '.join(DTYPES)}; it is {array.dtype}"
+    content = b""
+    if not excess:
+        said = {_OURS: json.dumps(dict(metadata), separators=(",", ":"))} if metadata else None
+        content = _serialized(arrays, said)
+        excess = _excess(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    if excess:
         raise ModelError(
             f"{str(path)!r} cannot be written: {excess}. Save it in parts, or with shorter names "
             "and metadata."
         )
-    with written_whole(path) as part, part.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for array in little.values():
-            file.write(array.data if array.size else b"")
+    write_bytes(path, content)
 
 
 def read_safetensors(path: str | Path) -> dict[str, Stored]:
     """Return the tensors of a file, of which only the header has been read and checked against the
-    file's size.
+    file's size; the file stays open until the last of them is forgotten.
 
     Raises:
         ModelError: the file is cut short, not of this format, or contradicts itself; names the
@@ -101,35 +96,20 @@ def read_safetensors(path: str | Path) -> dict[str, Stored]:
     """
     path = Path(path)
     header, start, size = _header(path)
-    tensors, spans = {}, []
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        dtype, shape, begin, end = _entry(path, name, entry)
-        if start + end > size:
-            raise damaged(
-                path, f"{name} must end within the file; it ends at byte {start + end} of {size}"
-            )
-        if end - begin != math.prod(shape) * dtype.itemsize:
-            raise damaged(
-                path, f"{name} must have the bytes of {dtype} {shape}; it has {end - begin}"
-            )
-        spans.append((begin, end, name))
-        tensors[name] = Stored(shape, dtype, partial(_read, path, dtype, shape, start + begin))
-    reached = 0
-    for begin, end, name in sorted(spans):
-        if begin != reached:
-            raise damaged(
-                path,
-                f"{name} must begin where the tensor before it ends, at {reached}; it begins at "
-                f"{begin}",
-            )
-        reached = end
-    if start + reached != size:
-        raise damaged(
-            path, f"its tensors must fill it; they end at byte {start + reached} of {size}"
-        )
-    return tensors
+    declared = {
+        name: _declared(path, name, entry, start, size)
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }
+    try:
+        file = safe_open(path, framework="np", backend="pread")
+    except (SafetensorError, OSError) as error:
+        rule = "its tensors must fill it, each beginning where the one before it ends"
+        raise damaged(path, f"{rule}; {error}") from error
+    return {
+        name: Stored(shape, dtype, partial(_read, path, file, name, shape, dtype))
+        for name, (dtype, shape) in declared.items()
+    }
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
@@ -140,6 +120,11 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     """
     path = Path(path)
     metadata = _header(path)[0].get("__metadata__", {})
+    if isinstance(metadata, dict) and metadata.keys() == {_OURS}:
+        try:
+            metadata = json.loads(metadata[_OURS])
+        except (TypeError, ValueError, RecursionError) as error:
+            raise damaged(path, f"its metadata must be JSON; {error}") from error
     if not isinstance(metadata, dict) or not all(
         isinstance(value, str) for value in metadata.values()
     ):
@@ -197,19 +182,18 @@ def _excess(text: bytes) -> str:
     return ""
 
 
-def _excess_of_names(header: Mapping[str, Any]) -> str:
-    """Return what the names of a header have too much of, "" if nothing."""
-    if len(header) > TENSOR_LIMIT + 1:  # one is the metadata's
+def _excess_of_names(names: Iterable[str]) -> str:
+    """Return what the names of tensors have too much of, "" if nothing."""
+    lengths = [len(name) for name in names if name != "__metadata__"]
+    if len(lengths) > TENSOR_LIMIT:
         return (
             f"its header must be a JSON object of at most {TENSOR_LIMIT} tensors; it has "
-            f"{len(header)}"
+            f"{len(lengths)}"
         )
-    longest = max(map(len, header), default=0)
-    return (
-        f"names in it must have at most {NAME_LIMIT} characters; one has {longest}"
-        if longest > NAME_LIMIT
-        else ""
-    )
+    longest = max(lengths, default=0)
+    if longest > NAME_LIMIT:
+        return f"names in it must have at most {NAME_LIMIT} characters; one has {longest}"
+    return ""
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -221,18 +205,21 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _entry(path: Path, name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...], int, int]:
-    """Return dtype, shape, first and last byte of one entry of a header."""
+def _declared(
+    path: Path, name: str, entry: Any, start: int, size: int
+) -> tuple[np.dtype, tuple[int, ...]]:
+    """Return dtype and shape of one entry of a header, whose bytes must lie within the file: the
+    data begin at byte `start` of `size`.
+    """
     try:
         code, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         sound = (
             isinstance(code, str)
             and all(type(n) is int and 0 <= n < 2**63 for n in (*shape, begin, end))
             and begin <= end
+            and len(shape) <= _MOST_AXES
+            and math.prod(filter(None, shape)) < 2**59  # more is no shape to numpy
         )
-        sound = (
-            sound and len(shape) <= _MOST_AXES and math.prod(filter(None, shape)) < 2**59
-        )  # more is no shape to numpy
     except (TypeError, KeyError, ValueError):
         sound = False
     if not sound:
@@ -242,14 +229,40 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...]
     if code not in DTYPES:
         rule = f"the dtype of {name} in {path.name!r} must be one of {', '.join(DTYPES)}"
         raise ModelError(f"{rule}; got {code[:20]}. Save it as F32.")
-    return np.dtype(DTYPES[code]), shape, begin, end
+    dtype = np.dtype(DTYPES[code])
+    if start + end > size:
+        rule = f"{name} must end within the file"
+        raise damaged(path, f"{rule}; it ends at byte {start + end} of {size}")
+    if end - begin != math.prod(shape) * dtype.itemsize:
+        raise damaged(path, f"{name} must have the bytes of {dtype} {shape}; it has {end - begin}")
+    return dtype, shape
 
 
-def _read(path: Path, dtype: np.dtype, shape: tuple[int, ...], offset: int) -> np.ndarray:
-    """Return the array that lies at that byte of the file."""
+def _serialized(arrays: Mapping[str, np.ndarray], metadata: dict[str, str] | None) -> bytes:
+    """Return the file's content; the package is given addresses of memory, not arrays."""
+    flat = {
+        name: np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+        for name, array in arrays.items()
+    }
+    specs = {
+        name: TensorSpec(
+            dtype=array.dtype.name,
+            shape=list(array.shape),
+            data_ptr=array.ctypes.data,
+            data_len=array.nbytes,
+        )
+        for name, array in flat.items()
+    }
+    return serialize(specs, metadata=metadata)
+
+
+def _read(path: Path, file: Any, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return a tensor of the open file, which must still be as declared."""
     try:
-        return np.fromfile(path, dtype, count=math.prod(shape), offset=offset).reshape(shape)
-    except (OSError, ValueError) as error:  # ValueError: it has become shorter
-        raise damaged(
-            path, f"it must be a file that can be read and does not change; {error}"
-        ) from error
+        array = file.get_tensor(name)
+    except (SafetensorError, OSError, ValueError) as error:
+        rule = "it must be a file that can be read and does not change"
+        raise damaged(path, f"{rule}; {error}") from error
+    if array.shape != shape or array.dtype != dtype:
+        raise damaged(path, f"it must be a file that does not change; {name} did")
+    return array

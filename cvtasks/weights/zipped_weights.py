@@ -38,9 +38,7 @@ def npz_tensors(path: Path) -> Iterator[dict[str, Stored]]:
                 raise damaged(path, f"{name} must be there once; it is there twice")
             try:
                 shape, dtype, begin = _header(member)
-            except (
-                Exception
-            ) as error:  # numpy's and zipfile's parsers raise nearly every kind on foreign bytes
+            except Exception as error:  # numpy and zipfile raise nearly every kind on foreign bytes
                 raise damaged(path, f"{name} must be a numpy array; {error}") from error
             if dtype.kind not in "biuf" or math.prod(shape) * dtype.itemsize != member.size - begin:
                 received = f"{str(dtype)[:100]} {shape} in {member.size - begin} bytes"
@@ -55,9 +53,9 @@ def _header(member: Member) -> tuple[tuple[int, ...], np.dtype, int]:
     """Return shape, dtype and the byte at which the data begin."""
     with member.open() as file:
         version = np.lib.format.read_magic(file)
-        if (
-            version != (1, 0)
-        ):  # later ones are for tables; their headers may be as long as 4 GiB, and numpy reads them whole
+        # Later ones are for tables; their headers may be as long as 4 GiB, and numpy reads them
+        # whole.
+        if version != (1, 0):
             raise ValueError(f"its version must be 1.0; got {version[0]}.{version[1]}")
         shape, _, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_HEADER_LIMIT)
         if min(shape, default=0) < 0:

@@ -299,8 +299,11 @@ def test_a_camera_that_does_not_redirect_is_ffmpegs(scripted, said: bytes) -> No
 
 def test_a_camera_that_redirects_to_another_is_given_by_number(scripted) -> None:
     other = scripted(rtsp())
-    url = f"rtsp://127.0.0.1:{scripted(rtsp(f'Location: rtsp://localhost:{other.port}/b?x=1', status='301 Moved')).port}/a"
-    assert served.rtsp_target(url) == f"rtsp://127.0.0.1:{other.port}/b?x=1"
+    first = scripted(rtsp(f"Location: rtsp://localhost:{other.port}/b?x=1", status="301 Moved"))
+    assert (
+        served.rtsp_target(f"rtsp://127.0.0.1:{first.port}/a")
+        == f"rtsp://127.0.0.1:{other.port}/b?x=1"
+    )
 
 
 def test_a_camera_that_is_not_there_is_named_without_its_password() -> None:

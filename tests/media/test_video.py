@@ -1296,7 +1296,8 @@ class Slow:
         for _ in images:
             time.sleep(0.01)
             yield np.eye(2, dtype=np.float32)[np.zeros((32, 32), int)]
-document = {"task": "segment", "backbone": "tiny", "size": 32, "classes": ["background", "thing"], "segment": {"channels": [8]}}
+document = {"task": "segment", "backbone": "tiny", "size": 32,
+            "classes": ["background", "thing"], "segment": {"channels": [8]}}
 slow = cvtasks.model.Model("slow", parse_recipe(document), Slow())
 cvtasks.model.load = lambda *_, **__: slow
 main()

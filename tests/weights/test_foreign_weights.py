@@ -82,8 +82,7 @@ def rezipped(source: Path, target: Path, change, compression: int = zipfile.ZIP_
     return target
 
 
-# ----------------------------------------------------------------------------------------------------------- PyTor
-# c h
+# === PyTorch ===
 
 
 def counted(shape: tuple[int, ...], start: int) -> np.ndarray:
@@ -593,8 +592,7 @@ def test_a_large_pickle_is_refused_before_it_is_read(tmp_path, monkeypatch):
         read_pickle(b"N..." * 10, ())
 
 
-# ------------------------------------------------------------------------------------------------------------- Ker
-# a s
+# === Keras ===
 
 
 @pytest.fixture(scope="module")
@@ -691,8 +689,7 @@ def test_nothing_is_left_of_what_was_unpacked(saved, tmp_path, monkeypatch):
     refused(saved, "temporary")
 
 
-# -------------------------------------------------------------------------------------------------------------- zi
-# p s
+# === zips ===
 
 
 def zipped(*members: tuple[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -798,8 +795,7 @@ def test_a_flipped_byte_is_seen_or_of_no_consequence(ending, saved, tmp_path):
     assert seen
 
 
-# -------------------------------------------------------------------------------------------------------------- n
-# p z
+# === npz ===
 
 
 def test_a_header_of_gigabytes_is_not_read(tmp_path):
@@ -847,9 +843,7 @@ def test_integers_are_taken_over_within_their_range(array, fits, tmp_path):
     assert values(model)["counter/steps"] == (array if fits else 0)
 
 
-# -------------------------------------------------------------------------------------------------------------- HD
-# F
-# 5
+# === HDF5 ===
 
 
 def chunked(file, chunks=(256,), shape=(1024,), **options):
@@ -999,8 +993,7 @@ def test_only_a_short_text_is_the_name_of_a_layer(name, tmp_path):
     assert read_all(tmp_path / "a.h5").keys() == {"dense_1/0"}
 
 
-# --------------------------------------------------------------------------------------------------- bounded memo
-# r y
+# === bounded memory ===
 
 READ = """
 import json, resource, sys
@@ -1022,7 +1015,8 @@ for path in map(Path, sys.argv[1:]):
         said[path.name] = "read"
     except ModelError as error:
         said[path.name] = "refused"
-print(json.dumps({"said": said, "modules": sorted({"keras", "tensorflow", "jax", "torch"} & sys.modules.keys())}))
+loaded = sorted({"keras", "tensorflow", "jax", "torch"} & sys.modules.keys())
+print(json.dumps({"said": said, "modules": loaded}))
 """
 
 

@@ -24,7 +24,12 @@ from cvtasks.errors import CVTasksError, ModelError
 from cvtasks.networks.backbones import BACKBONES, build_backbone
 from cvtasks.weights import imagenet, safetensors_file
 from cvtasks.weights.imagenet import load_imagenet
-from cvtasks.weights.safetensors_file import read_metadata, read_safetensors, write_safetensors
+from cvtasks.weights.safetensors_file import (
+    DTYPES,
+    read_metadata,
+    read_safetensors,
+    write_safetensors,
+)
 from cvtasks.weights.transfer import Transfer, load_weights, save_weights, transfer
 
 keras_on_jax = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -96,8 +101,7 @@ def refused(action, model: keras.Model, *fragments: str) -> None:
     assert same(values(model), before)
 
 
-# ---------------------------------------------------------------------------------------------------- save and lo
-# a d
+# === save and load ===
 
 
 def test_saved_weights_come_back_exactly(tmp_path):
@@ -130,7 +134,7 @@ def test_the_safetensors_package_reads_what_is_written_and_the_other_way_round(t
     save_weights(model, path, metadata={"a": "1"})
     assert same(safetensors.numpy.load_file(path), values(model))
     with safetensors.safe_open(path, "numpy") as file:
-        assert file.metadata() == {"a": "1"}
+        assert file.metadata() == {"cvtasks": '{"a":"1"}'}
     other = network()
     shake(other)
     safetensors.numpy.save_file(values(other), path)
@@ -149,6 +153,21 @@ def test_every_kind_of_array_is_written(array, tmp_path):
                      read_safetensors(tmp_path / "a.safetensors")["a"].read()):  # fmt: skip
         assert received.dtype == array.dtype
         np.testing.assert_array_equal(received, array)
+
+
+def test_kinds_of_numbers_that_are_not_read_are_not_written(tmp_path):
+    with pytest.raises(ModelError, match=r"z must be one of BOOL.*complex64"):
+        write_safetensors(tmp_path / "a.safetensors", {"z": np.zeros(2, "complex64")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_changes_after_it_was_opened_is_named(tmp_path):
+    path = tmp_path / "a.safetensors"
+    write_safetensors(path, {"a": np.zeros(1000, "float32")})
+    stored = read_safetensors(path)["a"]
+    os.truncate(path, 100)
+    with pytest.raises(ModelError, match="does not change"):
+        stored.read()
 
 
 def test_half_precision_is_half_the_size_and_close(tmp_path):
@@ -305,17 +324,42 @@ DAMAGES = {
         with_entry(shape=[1 << 40], data_offsets=[0, 1 << 42]),
         ["head/bias", "must end within"],
     ),
-    "overlap": (with_header(moved), ["head/bias", "must begin where"]),
+    "overlap": (with_header(moved), ["head/bias", "each beginning where"]),
 }
+
+
+def laid_out(arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+    """A file with its tensors in this order, and several metadata: the package writes neither."""
+    header: dict = {"__metadata__": metadata} if metadata else {}
+    codes, end = {np.dtype(code): name for name, code in DTYPES.items()}, 0
+    for name, array in arrays.items():
+        begin, end = end, end + array.nbytes
+        header[name] = {
+            "dtype": codes[array.dtype],
+            "shape": list(array.shape),
+            "data_offsets": [begin, end],
+        }
+    text = json.dumps(header).encode()
+    data = b"".join(array.tobytes() for array in arrays.values())
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def test_files_of_another_order_and_with_more_metadata_are_read(model, tmp_path):
+    path, metadata = tmp_path / "a.safetensors", {"progress": "{}", "crc32": "1"}
+    path.write_bytes(laid_out(dict(reversed(values(model).items())), metadata))
+    other = network()
+    load_weights(other, path)
+    assert same(values(other), values(model))
+    assert read_metadata(path) == metadata
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_are_refused_before_anything_is_read(model, damage, tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
     arrays = values(model)
-    write_safetensors(path, {**without(arrays, "head/bias"), "head/bias": arrays["head/bias"]})
+    last = {**without(arrays, "head/bias"), "head/bias": arrays["head/bias"]}
     change, fragments = DAMAGES[damage]
-    path.write_bytes(change(path.read_bytes()))
+    path.write_bytes(change(laid_out(last, {})))
 
     def read(*_):
         raise AssertionError("a tensor was read")
@@ -332,8 +376,11 @@ def test_a_large_header_is_refused(model, tmp_path, monkeypatch):
     refused(lambda: load_weights(model, path), model, "100 bytes")
 
 
-def test_metadata_must_be_strings(tmp_path):
-    text = b'{"__metadata__": {"a": 1}}'
+@pytest.mark.parametrize(
+    "metadata", ['{"a": 1}', '{"cvtasks": "[1]"}', '{"cvtasks": "{"}', '{"cvtasks": 1}', "[]"]
+)
+def test_metadata_must_be_strings(metadata, tmp_path):
+    text = f'{{"__metadata__": {metadata}}}'.encode()
     (tmp_path / "a.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)
     with pytest.raises(ModelError, match="metadata"):
         read_metadata(tmp_path / "a.safetensors")
@@ -352,8 +399,7 @@ def test_no_file_no_weights_and_two_of_one_name_are_refused(model, tmp_path):
         save_weights(keras.Model(image, inner[1](inner[0](image))), tmp_path / "a.safetensors")
 
 
-# --------------------------------------------------------------------------------------------------------- transf
-# e r
+# === transfer ===
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -702,8 +748,7 @@ def test_published_trunks_are_taken_over_whole(name, file, left):
         )
 
 
-# --------------------------------------------------------------------------------------------------------- ImageN
-# e t
+# === ImageNet ===
 
 
 @pytest.fixture
