@@ -14,7 +14,7 @@ from cvtasks.answers import Boxes, Mask
 from cvtasks.data import open_source
 from cvtasks.data.checking.check import check
 from cvtasks.data.checking.statistics import statistics
-from cvtasks.data.formats.mask_files import OBJECT, TURNED_MASK
+from cvtasks.data.formats.bases.mask_files import OBJECT, TURNED_MASK
 from cvtasks.errors import DataError
 from cvtasks.formats.coco import coco_boxes, parse_coco
 from cvtasks.formats.drawn import turned
