@@ -1,8 +1,10 @@
 """What a source is, and how its classes become the recipe's."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from cvtasks.answers import Answer, Sample
@@ -85,6 +87,15 @@ class Source(ABC):
         Ask after `problems`.
         """
         return list(self.notes)
+
+
+def counted_remarks(source: Source) -> list[str]:
+    """The notes of a source, and what `remarks_of` says of its samples, each with a count."""
+    counts: Counter[str] = Counter()
+    for index in range(len(source)):
+        with suppress(CVTasksError):  # a fault, and no remark
+            counts.update(source.remarks_of(index))
+    return [*source.notes, *(f"{remark}: {count}" for remark, count in counts.items())]
 
 
 def present(what: str, files: dict[str, list[Path]], complain: Complain = strictly) -> list[int]:

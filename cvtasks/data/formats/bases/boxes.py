@@ -7,8 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cvtasks.answers import Boxes, Sample
-from cvtasks.data.formats.bases.common import counted_remarks
-from cvtasks.data.source import Source
+from cvtasks.data.source import Source, counted_remarks
 from cvtasks.errors import Complain, CVTasksError
 from cvtasks.formats.drawn import Size, habits
 from cvtasks.media.images import image_turn, read_image

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.answers import Mask, Sample
-from cvtasks.data.formats.bases.common import counted_remarks
 from cvtasks.data.formats.bases.mask_files import (
     OBJECT,
     TURNED_MASK,
@@ -18,7 +17,7 @@ from cvtasks.data.formats.bases.mask_files import (
     is_stored,
     void_beside_ids,
 )
-from cvtasks.data.source import Source, present
+from cvtasks.data.source import Source, counted_remarks, present
 from cvtasks.errors import Complain, DataError
 from cvtasks.media.images import image_size, image_turn, read_image, read_mask, upright
 from cvtasks.text import encodable

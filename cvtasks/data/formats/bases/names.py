@@ -1,22 +1,10 @@
-"""What sources on the disk have in common, whatever their truths."""
+"""Names of classes and of samples."""
 
-from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 
-from cvtasks.data.source import Source
-from cvtasks.errors import CVTasksError, DataError
+from cvtasks.errors import DataError
 from cvtasks.formats.reading import read_text
 from cvtasks.text import encodable
-
-
-def counted_remarks(source: Source) -> list[str]:
-    """The notes of a source, and what `remarks_of` says of its samples, each with a count."""
-    counts: Counter[str] = Counter()
-    for index in range(len(source)):
-        with suppress(CVTasksError):  # a fault, and no remark
-            counts.update(source.remarks_of(index))
-    return [*source.notes, *(f"{remark}: {count}" for remark, count in counts.items())]
 
 
 def class_names(path: Path) -> tuple[str, ...]:
