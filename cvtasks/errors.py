@@ -3,8 +3,10 @@
 A message says the rule, what was received and the way out, in that order.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+
+NO_WAYS: Mapping[str, str] = {}
 
 
 class CVTasksError(Exception):
@@ -14,13 +16,17 @@ class CVTasksError(Exception):
     Args:
         rule: what was broken, in a few words, where errors of one kind are to be counted together.
         count: how many things it stands for.
+        ways: parameters that lead out, by name, each with a value that would do or "" where the
+            user must find one; the command line says by which options they are given.
     """
 
     exit_code = 1
 
-    def __init__(self, text: str, rule: str = "", count: int = 1) -> None:
+    def __init__(
+        self, text: str, rule: str = "", count: int = 1, ways: Mapping[str, str] = NO_WAYS
+    ) -> None:
         super().__init__(text)
-        self.rule, self.count = rule, count
+        self.rule, self.count, self.ways = rule, count, ways
 
 
 class UsageError(CVTasksError):

@@ -279,8 +279,9 @@ def check_files(folder: Path, recipe: Recipe) -> None:
                 "`cvtasks train`."
             )
         raise ModelError(
-            f"{folder.name} is a recipe without weights. Train it: cvtasks train {folder / RECIPE} "
-            "--data DATA"
+            f"{folder.name} is a recipe without weights. Train it: `cvtasks train "
+            f"{folder / RECIPE}`",
+            ways={"data": ""},
         )
     for name, expected in recipe.files.items():
         path = folder / name

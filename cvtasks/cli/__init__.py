@@ -17,6 +17,7 @@ import typer
 from cvtasks.cli import about, evaluate, explain, features, filter, inspect, predict, train
 from cvtasks.cli.data import data
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
+from cvtasks.cli.ways import with_options
 from cvtasks.errors import CVTasksError, CVTasksWarning
 from cvtasks.files.parts import remove_parts
 from cvtasks.media.prefetch import left_behind
@@ -105,7 +106,7 @@ def main() -> None:
         except ReaderLeft as error:
             code = error.exit_code
         except CVTasksError as error:
-            code = _said(error, str(error), error.exit_code)
+            code = _said(error, with_options(error), error.exit_code)
         except OSError as error:
             code = _said(error, *of_the_system(error))
         except Exception as error:  # the one place that turns a fault of ours into a sentence

@@ -13,6 +13,7 @@ import typer
 from cvtasks.cli.live import Show, Watch, hold, run_stream
 from cvtasks.cli.options import DeviceOption, EngineOption, PrecisionOption, starts_keras
 from cvtasks.cli.output import Ticker, say, start_keras
+from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
 from cvtasks.text import dumps
@@ -193,7 +194,7 @@ def _run(sources: list[str], wish: Wish) -> None:
                         whole = run_stream(stream, job, watch, viewer, wish.as_json, frame_files)
                         done, cut = done + whole, cut + (not whole)
                     except InputError as error:
-                        say(str(error))
+                        say(with_options(error))
                         failed += 1
     finally:
         for path in sink.close():
@@ -229,7 +230,7 @@ def _run_images(
         nonlocal failed
         failed += 1
         ticker.clear()
-        say(str(error))
+        say(with_options(error))
 
     def tell(remark: str) -> None:
         ticker.clear()

@@ -68,9 +68,10 @@ def _recognised(path: str, kind: type[Answer]) -> tuple[Format, Path]:
         files = " or ".join(sorted(one.file for one in fitting if one.file))
         what = f"a folder, or its {files}" if files else "a folder"
         raise DataError(
-            f"a data set is {what}; {path[:300]!r} is none. Give --data PATH or "
-            "`data.path` in the recipe, or the name of a "
-            f"data set that `cvtasks data get` fetches: {', '.join(KNOWN)}."
+            f"a data set is {what}; {path[:300]!r} is none. Give the path of one "
+            "(`data.path` of a recipe), or the name of a data set that `cvtasks data get` fetches: "
+            f"{', '.join(KNOWN)}.",
+            ways={"data": ""},
         )
     below = [
         str(child)

@@ -212,8 +212,8 @@ def _checked(recipe: Recipe, split: Opened, name: str, say: Say, lacking: bool =
     if faults and recipe.data.faulty == "refuse":
         raise DataError(
             f"{len(faults)} faults in {name or recipe.data.path!r}, the first: {faults[0]} "
-            "`cvtasks data check` lists them all; "
-            "`--set data.faulty=drop` leaves out what has them."
+            "`cvtasks data check` lists them all; `data.faulty=drop` leaves out what has them.",
+            ways={"set": "data.faulty=drop"},
         )
     say(f"data: {opened.format}, {title(recipe.data.path, opened.split)}, {len(source)} images")
     if opened.taken_for and not lacking:

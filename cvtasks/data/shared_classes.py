@@ -42,7 +42,8 @@ def shared(source: Source, classes: tuple[str, ...]) -> Shared:
             "a model is measured on classes that it shares with the data; it has "
             f"{_some(classes)}, the data have "
             f"{_some(source.classes)}. Give other data, or say which class of the data is which of "
-            "the model's (`--map`)."
+            "the model's.",
+            ways={"map": ""},
         )
     return Shared(
         both,
@@ -110,7 +111,7 @@ def _pair(text: str, theirs: tuple[str, ...], ours: tuple[str, ...]) -> tuple[st
 def _why(part: str, theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
     left, equals, right = (piece.strip() for piece in part.partition("="))
     if not equals or not left or not right:
-        return f"a map is written DATA'S=MODEL'S; got {part!r}. Example: --map airplane=aeroplane"
+        return f"a map is written DATA'S=MODEL'S; got {part!r}. Example: airplane=aeroplane"
     whose, name, known = ("data", left, theirs) if left not in theirs else ("model", right, ours)
     turned = " It is written the other way round." if left in ours and right in theirs else ""
     return (

@@ -119,7 +119,8 @@ def check_new(folder: Path) -> None:
     if folder.is_dir() and any(not is_hidden(entry.name) for entry in folder.iterdir()):
         raise UsageError(
             f"what is drawn needs a folder that is new or empty; {str(folder)!r} is neither. "
-            "Choose another -o."
+            "Choose another.",
+            ways={"output": ""},
         )
 
 

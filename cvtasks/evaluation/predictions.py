@@ -96,9 +96,9 @@ def _records(
             ValueError,
         ) as error:
             raise DataError(
-                f"every line must be a record of {task.name}, as `cvtasks {task.name} --json` "
-                f"prints it; {place} is not: "
-                f"{type(error).__name__}: {error}."
+                f"every line must be a record of {task.name}, as predictions are saved; {place} is "
+                f"not: {type(error).__name__}: {error}.",
+                ways={"json": ""},
             ) from error
         entries.setdefault(stem, []).append(entry)
     return Saved(path, "JSON lines", passed_over(passed), entries, plain, complete=True)

@@ -257,8 +257,9 @@ def check_new_folder(folder: Path) -> None:
     """
     if os.path.lexists(folder):
         raise UsageError(
-            f"{str(folder)!r} exists, and nothing is overwritten. Choose another -o, or --resume "
-            "it."
+            f"{str(folder)!r} exists, and nothing is overwritten. Choose another folder, or resume "
+            "the run in it.",
+            ways={"output": "", "resume": str(folder)},
         )
     check_folder(folder)
 

@@ -92,8 +92,8 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
         ):
             raise DataError(
                 f"COCO's JSON is an object of lists: {', '.join(_LISTS)}; {name!r} is not. A bare "
-                "list holds results, which "
-                "`cvtasks evaluate --predictions` scores."
+                "list holds results, which are scored as predictions, not read as data.",
+                ways={"predictions": ""},
             )
         info = document.get("info")
         own = isinstance(info, dict) and info.get("contributor") == _OWN

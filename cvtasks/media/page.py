@@ -55,8 +55,9 @@ class Page:
             self._server = _Server(("127.0.0.1", port), _Handler, self)
         except (OSError, OverflowError) as error:
             raise UsageError(
-                f"--port must be free on this machine; {port} is not: {error}. Leave it out for "
-                "any."
+                f"the port must be free on this machine; {port} is not: {error}. Leave it out for "
+                "any.",
+                ways={"port": "0"},
             ) from error
         self.address = f"http://127.0.0.1:{self._server.server_port}/{self._secret}/"
         self._thread = threading.Thread(

@@ -57,8 +57,9 @@ def open_viewer(kind: Kind, title: str, port: int = 0) -> Viewer:
         return Window(title)
     if kind == "window":
         raise UsageError(
-            f"--show window needs a desktop and an OpenCV that opens windows; {missing}. Use "
-            "--show browser."
+            f"a window needs a desktop and an OpenCV that opens windows; {missing}. Use the "
+            "browser.",
+            ways={"show": "browser"},
         )
     return Page(title, port)
 
@@ -125,7 +126,8 @@ class Window:
             cv2.imshow(self._title, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         except cv2.error as error:
             raise OutputError(
-                f"the window could not be drawn: {error.err or error}. Use --show browser."
+                f"the window could not be drawn: {error.err or error}. Use the browser.",
+                ways={"show": "browser"},
             ) from error
         self.rest(0.001)
 

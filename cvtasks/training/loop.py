@@ -62,7 +62,8 @@ class _Run:
     def stopped(self, where: str) -> Stopped:
         """The error that ends a run which was asked to stop, and is saved."""
         return Stopped(
-            f"stopped {where}; saved. Go on with: cvtasks train --resume {self.folder.parent}"
+            f"stopped {where}; saved. The run in {str(self.folder.parent)!r} can be resumed.",
+            ways={"resume": str(self.folder.parent)},
         )
 
 

@@ -34,7 +34,7 @@ MOST = 64
 
 _SHARE = 0.7  # of the memory that is free
 _SMALLER = (
-    "Try `--batch auto`, a smaller `train.batch` with `train.accumulate`, a smaller `size`, or "
+    "Try a smaller `train.batch` with `train.accumulate`, a smaller `size`, or "
     '`train.precision = "bf16"`.'
 )
 
@@ -59,7 +59,8 @@ def check_memory(network: "keras.Model", recipe: Recipe) -> None:
         raise ModelError(
             f"a batch must fit into memory; the maps of {recipe.train.batch} images of {side} "
             f"pixels with {recipe.backbone} take "
-            f"{needed / 1e9:.1f} GB at least, and {free / 1e9:.1f} GB are free. {_SMALLER}"
+            f"{needed / 1e9:.1f} GB at least, and {free / 1e9:.1f} GB are free. {_SMALLER}",
+            ways={"batch": "auto"},
         )
 
 
@@ -90,7 +91,8 @@ def memory_named(recipe: Recipe) -> Iterator[None]:
             raise ModelError(
                 f"a batch must fit into memory; one of {recipe.train.batch} images of "
                 f"{recipe.data.crop or recipe.size} pixels "
-                f"with {recipe.backbone} does not. {_SMALLER}"
+                f"with {recipe.backbone} does not. {_SMALLER}",
+                ways={"batch": "auto"},
             ) from error
         raise
 

@@ -68,7 +68,8 @@ def planned(
     if not recipe.data.path:
         raise DataError(
             "training needs data. Give the folder of a data set, or the name of one that "
-            "`cvtasks data get` fetches (--data, `data.path` in the recipe)."
+            "`cvtasks data get` fetches (`data.path` of the recipe).",
+            ways={"data": ""},
         )
     splits = splits_for(recipe)
     recipe = settled(recipe, splits, say, asked)

@@ -205,8 +205,9 @@ def _new_folder(folder: Path, recipe: Recipe) -> None:
         (folder / CHECKPOINTS).mkdir()
     except FileExistsError as error:
         raise UsageError(
-            f"{str(folder)!r} exists, and nothing is overwritten. Choose another -o, or --resume "
-            "it."
+            f"{str(folder)!r} exists, and nothing is overwritten. Choose another folder, or resume "
+            "the run in it.",
+            ways={"output": "", "resume": str(folder)},
         ) from error
     except OSError as error:
         raise cannot_write(folder, error) from error

@@ -5,11 +5,11 @@ with what was done kept.
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
-from cvtasks.errors import CVTasksError
+from cvtasks.errors import NO_WAYS, CVTasksError
 
 _received: list[
     int
@@ -21,8 +21,8 @@ class Stopped(CVTasksError):
     143 or 129.
     """
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, text: str, ways: Mapping[str, str] = NO_WAYS) -> None:
+        super().__init__(text, ways=ways)
         self.exit_code = exit_code()
 
 

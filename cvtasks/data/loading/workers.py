@@ -69,8 +69,9 @@ class Workers(Generic[T]):
                     raise DataError(
                         f"a sample must be prepared within {PATIENCE_S:.0f} s; "
                         f"{' and '.join(sorted(self._busy.values())) or 'none'} "
-                        "hung. Is its disk or network share still there? When it is, a training "
-                        "goes on with --resume."
+                        "hung. Is its disk or network share still there? When it is, the run can "
+                        "be resumed.",
+                        ways={"resume": ""},
                     ) from None
         return future.result()
 

@@ -86,8 +86,9 @@ class Inspection:
             return found[0]
         if found:
             raise UsageError(
-                f"--layer must name one layer; {name!r} is {', '.join(row.name for row in found)}. "
-                "Give the path."
+                f"`layer` must name one layer; {name!r} is {', '.join(row.name for row in found)}. "
+                "Give the path.",
+                ways={"layer": ""},
             )
         known = [row.name.rpartition("/")[2] for row in self.rows]
         hint = did_you_mean(name, known)
@@ -96,7 +97,10 @@ class Inspection:
             if len(hint) < 200
             else f"It has {len(known)} layers, from {known[0]} to {known[-1]}."
         )
-        raise UsageError(f"--layer must name a layer of {self.name}; it has no {name!r}. {hint}")
+        raise UsageError(
+            f"`layer` must name a layer of {self.name}; it has no {name!r}. {hint}",
+            ways={"layer": ""},
+        )
 
     def total(self, what: str) -> int:
         """The sum of one of the costs over all rows."""
@@ -115,7 +119,7 @@ class Inspection:
         ]
         if not found:
             raise UsageError(
-                f"{self.name} has no layer whose units have places. Name one with --layer."
+                f"{self.name} has no layer whose units have places. Name one.", ways={"layer": ""}
             )
         return found[-1]
 

@@ -81,7 +81,7 @@ def totals(inspection: Inspection) -> list[str]:
     return [
         *lines,
         *notes[:5],
-        *([f"… and {len(notes) - 5} more notes; --json has all"] if len(notes) > 5 else []),
+        *([f"… and {len(notes) - 5} more notes"] if len(notes) > 5 else []),
     ]
 
 

@@ -70,8 +70,9 @@ def check_has_places(shape: Sequence[int | None], layer: str, spatial: Sequence[
     near = ", ".join(spatial[-3:])
     raise UsageError(
         f'a feature map has height, width and units; "{layer}" gives {numbers} numbers without '
-        "places. Choose a layer before it, "
-        f"such as {near}; --data and --maximise take any layer."
+        f"places. Choose a layer before it, such as {near}; what is found in a data set or by "
+        "ascent may be of any layer.",
+        ways={"layer": spatial[-1], "data": "", "maximise": ""},
     )
 
 

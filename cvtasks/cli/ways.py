@@ -1,0 +1,39 @@
+"""Ways out of an error, as options: the library names what would help, here is how it is given."""
+
+import shlex
+
+from cvtasks.errors import CVTasksError
+
+OPTIONS = {
+    "batch": ("--batch", "N"),
+    "data": ("--data", "PATH"),
+    "json": ("--json", ""),
+    "layer": ("--layer", "NAME"),
+    "map": ("--map", "DATA'S=MODEL'S"),
+    "maximise": ("--maximise", ""),
+    "output": ("-o", "DIR"),
+    "port": ("--port", "N"),
+    "predictions": ("--predictions", "FILE"),
+    "resume": ("--resume", "DIR"),
+    "set": ("--set", "KEY=VALUE"),
+    "show": ("--show", "KIND"),
+}
+"""Name of a way out, as errors have it → its option, and what stands for its value."""
+
+
+def with_options(error: CVTasksError) -> str:
+    """What an error says, and by which options its ways out are taken.
+
+    >>> from cvtasks.errors import UsageError
+    >>> with_options(UsageError("'a' exists. Choose another.", ways={"output": "", "resume": "a b"}))
+    "'a' exists. Choose another. Options: -o DIR, --resume 'a b'"
+    """
+    options = [_option(name, value) for name, value in error.ways.items()]
+    if not options:
+        return str(error)
+    return f"{error} {'Option' if len(options) == 1 else 'Options'}: {', '.join(options)}"
+
+
+def _option(name: str, value: str) -> str:
+    option, placeholder = OPTIONS[name]
+    return f"{option} {shlex.quote(value) if value else placeholder}".rstrip()
