@@ -132,7 +132,7 @@ def test_a_stopped_run_saves_within_the_epoch_and_goes_on(
             os.kill(os.getpid(), number)
 
     before = signal.getsignal(number)
-    with pytest.raises(Stopped, match=r"epoch 2, step 1 of 3; saved.*--resume"):
+    with pytest.raises(Stopped, match=r"epoch 2, step 1 of 3; saved.*be resumed"):
         trained_in(tmp_path, small(shapes), Report(on_step=on_step))
     assert signal.getsignal(number) is before
     assert read_progress(tmp_path / CHECKPOINT)["step"] == 1

@@ -1,0 +1,90 @@
+"""The library says what leads out of an error; the command line names the option."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import cvtasks
+from cvtasks.cli.ways import OPTIONS, with_options
+from cvtasks.errors import InputError, UsageError
+
+PACKAGE = Path(cvtasks.__file__).parent
+OPTION = re.compile(r"(?<![\w-])--[a-z]|(?<![\w-])-o\b")
+ABOUT_COMMANDS = {"cli", "tasks/__init__.py", "training/card.py"}
+"""Where commands and their options are what is spoken of: help, and the card's examples."""
+
+
+def library() -> list[Path]:
+    """Every file of the package that is not about commands."""
+    return [
+        file
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if not {file.relative_to(PACKAGE).parts[0], file.relative_to(PACKAGE).as_posix()}
+        & ABOUT_COMMANDS
+    ]
+
+
+def texts(file: Path) -> Iterator[tuple[int, str]]:
+    """Line and text of every string of the file that is no docstring."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    said_alone = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        a_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if a_text and id(node) not in said_alone:
+            yield node.lineno, node.value
+
+
+def test_the_library_names_no_options() -> None:
+    offences = [
+        f"{file.relative_to(PACKAGE)}:{line}: {text!r}"
+        for file in library()
+        for line, text in texts(file)
+        if OPTION.search(text)
+    ]
+    assert not offences, "say the way out in words, and name it in `ways`:\n" + "\n".join(offences)
+
+
+def test_every_way_out_has_its_option_and_every_option_its_use() -> None:
+    named = {
+        key.value
+        for file in library()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.keyword) and node.arg == "ways" and isinstance(node.value, ast.Dict)
+        for key in node.value.keys
+    }
+    assert named == OPTIONS.keys()
+
+
+@pytest.mark.parametrize(
+    ("ways", "said"),
+    [
+        ({}, "It exists."),
+        ({"output": ""}, "It exists. Option: -o DIR"),
+        ({"output": "", "resume": "my run"}, "It exists. Options: -o DIR, --resume 'my run'"),
+        ({"set": "data.faulty=drop"}, "It exists. Option: --set data.faulty=drop"),
+    ],
+)
+def test_options_are_added_to_what_an_error_says(ways: dict[str, str], said: str) -> None:
+    assert with_options(UsageError("It exists.", ways=ways)) == said
+
+
+def test_ways_survive_the_way_between_processes() -> None:
+    import pickle
+
+    error = pickle.loads(pickle.dumps(InputError("No.", "rule", 2, {"output": ""})))
+    assert (str(error), error.rule, error.count, error.ways) == ("No.", "rule", 2, {"output": ""})
+
+
+def test_the_terminal_names_the_option(cli, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    code, _, err = cli("train", "segment", "--data", tmp_path, "-o", tmp_path / "run")
+    assert code == 2
+    assert "exists, and nothing is overwritten. Choose another folder, or resume" in err
+    assert f"Options: -o DIR, --resume {tmp_path / 'run'}" in err
