@@ -475,8 +475,8 @@ def test_a_batch_that_cannot_fit_is_refused_before_anything_is_written(
         with pytest.raises(
             ModelError,
             match=(
-                rf"8 images of {max([64, *sides])} pixels with tiny take .* GB are free\. Try "
-                r"`--batch"
+                rf"8 images of {max([64, *sides])} pixels with tiny take .* GB are free\. Try a "
+                r"smaller `train.batch`"
             ),
         ):
             run(planned(recipe), tmp_path / "run", "cvtasks train x", Report())
