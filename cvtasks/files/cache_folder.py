@@ -1,11 +1,12 @@
 """Where what can be made again is kept."""
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 from cvtasks.errors import UsageError
+
+WAY_OUT = "Set CVTASKS_CACHE to a folder that can be written"
 
 
 def cache_folder() -> Path:
@@ -13,31 +14,19 @@ def cache_folder() -> Path:
     caches.
 
     Raises:
-        UsageError: the user has no home folder, so that there is no such place.
+        UsageError: the user has no home folder, so that there is no such place; it is not for us
+            to make one.
     """
     if own := os.environ.get("CVTASKS_CACHE"):
         return Path(own)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or _home() / "AppData/Local")
-    elif sys.platform == "darwin":
-        base = _home() / "Library/Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache")
-    return base / "cvtasks"
+    from platformdirs import user_cache_path  # few runs need it
 
-
-def _home() -> Path:
-    """The user's own folder, which must exist: it is not for us to make one."""
-    with suppress(
-        RuntimeError, OSError
-    ):  # RuntimeError: neither HOME nor the list of users names one
-        home = Path.home()
-        if home.is_dir():
-            return home
+    with suppress(RuntimeError):  # neither HOME nor the list of users names a home
+        folder = user_cache_path("cvtasks", appauthor=False, opinion=False)
+        home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where there is none
+        if os.path.isdir(home) or not folder.is_relative_to(home):  # noqa: PTH112 - nor does this
+            return folder
     raise UsageError(
         f"a cache lies in the user's home folder; HOME is {os.environ.get('HOME')!r}, and is none. "
         f"{WAY_OUT}."
     )
-
-
-WAY_OUT = "Set CVTASKS_CACHE to a folder that can be written"

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -208,11 +209,12 @@ def no_home(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def no_user(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     no_home(place, monkeypatch)
+    monkeypatch.delenv("HOME")
 
-    def home() -> Path:
-        raise RuntimeError("Could not determine home directory.")
+    def of_number(number: int) -> object:
+        raise KeyError(number)
 
-    monkeypatch.setattr(graph_cache.Path, "home", home)
+    monkeypatch.setattr("pwd.getpwuid", of_number)
 
 
 def no_name(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +257,8 @@ SHORT = """
 import sys
 from pathlib import Path
 from cvtasks.engines.graph_cache import cached_graph
-print(cached_graph("0" * 64, lambda folder: [(folder / name).write_bytes(b"x") for name in ("graph.xml", "b")]))
+names = ("graph.xml", "b")
+print(cached_graph("0" * 64, lambda folder: [(folder / n).write_bytes(b"x") for n in names]))
 """
 
 
@@ -323,6 +326,17 @@ def test_no_home_is_said_with_the_way_out(place: Path, monkeypatch: pytest.Monke
     no_home(place, monkeypatch)
     with pytest.raises(UsageError, match=r"HOME is '/nonexistent'.*Set CVTASKS_CACHE"):
         cache_folder()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="each platform has a place of its own")
+def test_caches_lie_where_the_platform_has_them(place: Path, monkeypatch: pytest.MonkeyPatch):
+    no_home(place, monkeypatch)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place / "caches"))
+    assert cache_folder() == place / "caches" / "cvtasks"
+    place.mkdir(parents=True)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(place))
+    assert cache_folder() == place / ".cache" / "cvtasks"
 
 
 # === the whole way ===
