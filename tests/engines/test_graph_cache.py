@@ -357,7 +357,7 @@ def graphless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for name in FILES:
             shutil.copyfile(source / name, place / name)
 
-    monkeypatch.setattr("cvtasks.model._export", export)
+    monkeypatch.setattr("cvtasks.engines.openvino_models._export", export)
     return folder
 
 
