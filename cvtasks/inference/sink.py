@@ -45,7 +45,7 @@ _PLACE = ("source", "frame", "time_s")  # the first columns of the CSV file
 
 
 class Sink:
-    """Writes answers into a folder.
+    """Writer of answers into a folder.
 
     Args:
         folder: made when the first file is written.

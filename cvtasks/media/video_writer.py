@@ -43,7 +43,7 @@ _TICKS = 60_000  # a second, at least: what the times in a file are counted in
 
 
 class Encoder(Protocol):
-    """Writes frames of one even size."""
+    """Writer of frames of one even size."""
 
     plays_in_browsers: bool
     exact: bool  # whether a frame may come at any time, or only where one of constant rate would
@@ -58,7 +58,7 @@ class Encoder(Protocol):
 
 
 class VideoWriter:
-    """Writes frames to an MP4, whole or not at all; the file appears under its name when it is
+    """Writer of frames to an MP4, whole or not at all; the file appears under its name when it is
     closed.
 
     If something has that name by then, it is left alone and the file gets the next number, as

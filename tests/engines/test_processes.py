@@ -32,7 +32,8 @@ def answer(model):
 def load(many=False):
     return cvtasks.load(sys.argv[1], engine="openvino", precision="f32", many=many)
 def forked(work, leave=os._exit):
-    '''The exit code of a child that does this work and ends as multiprocessing's children do, or, by sys.exit, as a program.'''
+    '''The exit code of a child that does this work and ends as multiprocessing's children do, or,
+    by sys.exit, as a program.'''
     sys.stdout.flush()
     child = os.fork()
     if not child:

@@ -89,7 +89,13 @@ def test_one_pixel_in_the_corner_comes_back(door: str) -> None:
 def test_what_is_not_to_be_found_comes_back_where_the_format_can_say_it() -> None:
     plain = random_boxes(1, 4)
     boxes = Boxes.of(
-        plain.xyxy, plain.labels, CLASSES, SIZE, difficult=[0, 1, 0, 1], crowd=[0, 0, 1, 1], areas=[5.5, 6, 7, 8]
+        plain.xyxy,
+        plain.labels,
+        CLASSES,
+        SIZE,
+        difficult=[0, 1, 0, 1],
+        crowd=[0, 0, 1, 1],
+        areas=[5.5, 6, 7, 8],
     )  # fmt: skip
     same(by_coco(boxes), boxes)
     assert by_voc(boxes).difficult.tolist() == [False, True, True, True]  # it has no crowds
@@ -126,11 +132,14 @@ def test_scores_are_written_where_asked_for_and_readers_of_truths_pass_over_them
 
 
 def voc(*objects: str, more: str = "", namespace: str = "") -> bytes:
-    return f"<annotation{namespace}>{more}{''.join(f'<object>{o}</object>' for o in objects)}</annotation>".encode()
+    listed = "".join(f"<object>{one}</object>" for one in objects)
+    return f"<annotation{namespace}>{more}{listed}</annotation>".encode()
 
 
 def bndbox(xmin: object, ymin: object, xmax: object, ymax: object) -> str:
-    return f"<bndbox><ymax>{ymax}</ymax><xmin>{xmin}</xmin><ymin>{ymin}</ymin><xmax>{xmax}</xmax></bndbox>"
+    sides = {"ymax": ymax, "xmin": xmin, "ymin": ymin, "xmax": xmax}
+    inside = "".join(f"<{side}>{value}</{side}>" for side, value in sides.items())
+    return f"<bndbox>{inside}</bndbox>"
 
 
 CAT = "<name>cat</name>" + bndbox(2, 3, 10, 20)
@@ -165,7 +174,11 @@ def test_an_annotation_without_objects_is_an_answer() -> None:
     "content",
     [
         voc(CAT),
-        voc(CAT, more="<folder>x</folder><filename>../../etc/passwd</filename><object_count>3</object_count><!-- a cat -->"),
+        voc(
+            CAT,
+            more="<folder>x</folder><filename>../../etc/passwd</filename>"
+            "<object_count>3</object_count><!-- a cat -->",
+        ),
         voc(CAT, namespace=' xmlns="http://example.org/voc"'),
         voc(CAT, namespace=(
             ' xmlns:v="http://example.org/voc"'

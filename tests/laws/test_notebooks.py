@@ -23,7 +23,9 @@ for number, cell in enumerate(json.load(open(sys.argv[1], encoding="utf-8"))["ce
         body = ast.parse("".join(cell["source"]), f"cell {number}").body
         last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
         exec(compile(ast.Module(body, []), f"cell {number}", "exec"), namespace)
-        shown = eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), namespace) if last else None
+        shown = None
+        if last:
+            shown = eval(compile(ast.Expression(last.value), f"cell {number}", "eval"), namespace)
         if hasattr(shown, "_repr_png_"):
             assert shown._repr_png_()[:4] == bytes([137]) + b"PNG", f"cell {number} shows no image"
         print(f"cell {number} done", file=sys.stderr)

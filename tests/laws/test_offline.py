@@ -28,10 +28,14 @@ from cvtasks.cli import main
 
 photo, data = sys.argv[2], sys.argv[3]
 model = "detect-mobilenet-voc"
-small = ["--set", "train.epochs=1", "--set", "train.batch=4", "--set", "train.precision=f32", "--set", "data.workers=0"]
+wishes = "train.epochs=1", "train.batch=4", "train.precision=f32", "data.workers=0"
+small = [word for wish in wishes for word in ("--set", wish)]
 commands = [
     ["--version"], ["--help"], ["info"], ["models"],
-    *([task, photo, "--json", "--save", "json", "-o", f"out-{task}"] for task in ("classify", "localize", "detect", "segment")),
+    *(
+        [task, photo, "--json", "--save", "json", "-o", f"out-{task}"]
+        for task in ("classify", "localize", "detect", "segment")
+    ),
     ["detect", photo, "--engine", "keras", "-o", "out-keras"],
     ["data", "check", "--task", "segment", f"{data}:train"],
     ["data", "stats", "--task", "segment", f"{data}:val"],

@@ -23,9 +23,8 @@ from cvtasks.answers import Boxes
 from cvtasks.errors import CVTasksError
 
 GROUPS = ("images", "videos", "annotations", "models", "archives")
-ROOM = (
-    8 << 30
-)  # bytes of address space; a bomb that gets past every check ends in a MemoryError, not in the swap
+ROOM = 8 << 30
+"""Bytes of address space; a bomb that gets past every check ends in a MemoryError, not in swap."""
 PATIENCE_S = 5.0  # by the clock; who has done next to nothing in it waits for what never comes
 ENOUGH_S = 20.0  # of the processor, where no end is in sight
 

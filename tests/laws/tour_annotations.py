@@ -36,7 +36,11 @@ def voc(path: Path) -> object:
 
 
 def box(left: object = 11, top: object = 21, right: object = 30, bottom: object = 40) -> str:
-    return f"<bndbox><xmin>{left}</xmin><ymin>{top}</ymin><xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox>"
+    low, high = (
+        f"<xmin>{left}</xmin><ymin>{top}</ymin>",
+        f"<xmax>{right}</xmax><ymax>{bottom}</ymax>",
+    )
+    return f"<bndbox>{low}{high}</bndbox>"
 
 
 def thing(inside: str | None = None, name: str = "dog", more: str = "") -> str:
@@ -44,8 +48,9 @@ def thing(inside: str | None = None, name: str = "dog", more: str = "") -> str:
 
 
 def xml(*parts: str, before: str = "", tag: str = "annotation") -> bytes:
-    size = "<filename>a.jpg</filename><size><width>200</width><height>100</height><depth>3</depth></size>"
-    return f"{before}<{tag}>{size}{''.join(parts or (thing(),))}</{tag.split()[0]}>".encode()
+    size = "<size><width>200</width><height>100</height><depth>3</depth></size>"
+    head = f"<filename>a.jpg</filename>{size}"
+    return f"{before}<{tag}>{head}{''.join(parts or (thing(),))}</{tag.split()[0]}>".encode()
 
 
 def read_voc(content: Bytes, says: str = "1 boxes: dog 10, 20, 30, 40") -> Case:

@@ -514,11 +514,15 @@ for name, side in [argument.split(":") for argument in sys.argv[1:]]:
     backbone = build_backbone(name, (side, side))
     logits = build_top(name, backbone.outputs, 3, 0.1, BACKBONES[name].extras > 0)
     network = keras.Model(backbone.inputs, keras.ops.stack(logits, axis=1))
-    network.compile(keras.optimizers.SGD(1.0), lambda y, x: keras.ops.mean(-keras.ops.log_softmax(x)[..., 0]))
+    def cross_entropy(y, x):
+        return keras.ops.mean(-keras.ops.log_softmax(x)[..., 0])
+    network.compile(keras.optimizers.SGD(1.0), cross_entropy)
     before = [keras.ops.convert_to_numpy(v).copy() for v in network.trainable_variables]
-    loss = network.train_on_batch(np.random.default_rng(0).integers(0, 256, (2, side, side, 3)).astype("float32"), np.zeros(2))
+    images = np.random.default_rng(0).integers(0, 256, (2, side, side, 3)).astype("float32")
+    loss = network.train_on_batch(images, np.zeros(2))
     after = [keras.ops.convert_to_numpy(v) for v in network.trainable_variables]
-    still = [v.path for v, a, b in zip(network.trainable_variables, before, after) if a.any() and (a == b).all()]
+    steps = zip(network.trainable_variables, before, after)
+    still = [v.path for v, a, b in steps if a.any() and (a == b).all()]
     if still or not np.isfinite(loss) or not all(np.isfinite(a).all() for a in after):
         sys.exit(f"{keras.config.backend()} {name}: loss {loss}, unchanged {still}")
 print(keras.config.backend())

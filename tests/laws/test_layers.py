@@ -1,0 +1,195 @@
+"""The layers are the folders: who imports whom, and who may load Keras."""
+
+import ast
+import graphlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.laws.source_tree import PACKAGE, ROOT, below, imports, sources, tree, where
+
+LAYERS = (
+    "__main__",
+    "cli",
+    "insight",
+    "training",
+    "evaluation",
+    "inference",
+    "model",
+    "zoo",
+    "engines",
+    "data",
+    "recipe",
+    "tasks",
+    "networks",
+    "weights",
+    "metrics",
+    "formats",
+    "drawing",
+    "media",
+    "answers",
+    "geometry",
+    "files",
+    "text",
+    "errors",
+)
+"""Folders and modules of the root from the top down: each imports itself and what is below it."""
+
+KERAS_SIDE = {"networks", "training", "insight"}
+"""Folders whose modules may import Keras with their first line."""
+
+KERAS_PERHAPS = {"evaluation", "engines", "weights", "export"}
+"""Folders where a module that imports Keras at its own top is on the Keras side; in all others none
+may: a compiled model predicts without it. Nor may any further module load it by detours."""
+
+BY_DETOUR = {"cvtasks.cli.exercise"}
+"""Modules that load it by a detour still: to be mended, never to grow."""
+
+BACK_ENDS = {"keras", "tensorflow", "jax", "torch"}
+
+
+def layer(name: str) -> int | None:
+    """The number of a module's layer, 0 at the top; None if the table does not know it."""
+    room = name.split(".")[1]
+    return LAYERS.index(room) if room in LAYERS else None
+
+
+def on_keras_side(name: str) -> bool:
+    """Whether importing the module may load Keras."""
+    if name == "cvtasks":
+        return False
+    room = name.split(".")[1]
+    own = (one.target.split(".")[0] for one in imports(sources()[name]) if one.first)
+    return room in KERAS_SIDE or (room in KERAS_PERHAPS and not BACK_ENDS.isdisjoint(own))
+
+
+def parents(name: str) -> list[str]:
+    """The packages that Python imports before the module."""
+    parts = name.split(".")
+    return [".".join(parts[:i]) for i in range(1, len(parts))]
+
+
+def test_every_room_has_a_layer_and_the_list_names_no_other():
+    rooms = {name.split(".")[1] for name in sources() if name != "cvtasks"}
+    assert rooms == set(LAYERS), "LAYERS must say where each folder and module of the root belongs"
+
+
+def test_the_root_is_small():
+    modules = [file.name for file in PACKAGE.glob("*.py")]
+    assert len(modules) <= 8, f"a module belongs into a folder; the root has {sorted(modules)}"
+
+
+def test_the_companion_of_the_lectures_is_imported_by_commands_alone():
+    home = "cvtasks.insight.by_hand"
+    found = [
+        where(file, one.line)
+        for name, file in sources().items()
+        if not below(name, home) and not below(name, "cvtasks.cli")
+        for one in imports(file)
+        if below(one.target, home)
+    ]
+    assert not found, "nothing may need what was written to be read:\n" + "\n".join(found)
+
+
+def test_imports_point_down():
+    offences = []
+    for name, file in sources().items():
+        for target in imports(file):
+            if "cvtasks" in (name, target.target) or not below(target.target, "cvtasks"):
+                continue
+            mine, theirs = layer(name), layer(target.target)
+            if mine is None or theirs is None or theirs < mine:
+                offences.append(f"{where(file, target.line)} imports {target.target}, above it")
+    assert not offences, "\n".join(offences)
+
+
+def test_imports_make_no_circle():
+    graph = {
+        name: {i.target for i in imports(file) if below(i.target, "cvtasks") and not i.typing}
+        - {name, "cvtasks"}
+        for name, file in sources().items()
+    }
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"modules import each other in a circle: {' ← '.join(error.args[1])}")
+
+
+def test_imports_are_absolute():
+    offences = [
+        where(file, i.line)
+        for file in sources().values()
+        for i in imports(file)
+        if i.target.startswith(".")
+    ]
+    assert not offences, f"write `from cvtasks.x import y`, which says where it leads: {offences}"
+
+
+def test_only_the_launchers_import_the_command_line():
+    launchers = {PACKAGE / "__main__.py", ROOT / "cli.py"}
+    knowing = {
+        file
+        for file in [*sources().values(), ROOT / "cli.py"]
+        if PACKAGE / "cli" not in file.parents
+        and any(below(i.target, "cvtasks.cli") for i in imports(file))
+    }
+    assert knowing == launchers
+
+
+def test_the_front_imports_nothing_and_nobody_imports_from_it():
+    """`cvtasks/__init__.py` shows names of modules from everywhere, so a module that used it would
+    import upwards.
+    """
+    eager = [i.target for i in imports(PACKAGE / "__init__.py") if i.first and i.target != "typing"]
+    assert not eager, f"`import cvtasks` must stay light; it imports {eager}"
+    offences = [
+        f"{where(file, node.lineno)} takes {alias.name!r} from the front; import it from its own "
+        "module"
+        for file in sources().values()
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.ImportFrom) and node.module == "cvtasks"
+        for alias in node.names
+        if f"cvtasks.{alias.name}" not in sources() and alias.name != "__version__"
+    ]
+    assert not offences, "\n".join(offences)
+
+
+def loaded_with(name: str) -> Iterator[tuple[str, list[str]]]:
+    """Each module outside the package that `import name` loads, and the way there."""
+    seen, waiting = set(), [(name, [name])]
+    while waiting:
+        here, way = waiting.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        if here not in sources():
+            yield here, way
+            continue
+        following = [*parents(here), *(i.target for i in imports(sources()[here]) if i.first)]
+        waiting += [(target, [*way, target]) for target in following]
+
+
+@pytest.mark.parametrize("name", [name for name in sources() if not on_keras_side(name)])
+def test_module_loads_no_back_end(name):
+    ways = [
+        " → ".join(way) for target, way in loaded_with(name) if target.split(".")[0] in BACK_ENDS
+    ]
+    assert bool(ways) == (name in BY_DETOUR), (
+        f"importing {name} must not load Keras, so that inference on a CPU does not pay for it, "
+        f"and what does not stands in no list: {ways}"
+    )
+
+
+def test_back_ends_and_click_are_never_imported_by_name():
+    forbidden = (BACK_ENDS - {"keras"}) | {"click", "_click"}
+    chosen = sources()["cvtasks.insight.gradients"]  # Keras has no gradient of its own
+    offences = [
+        f"{where(file, i.line)} imports {i.target}"
+        for file in [*sources().values(), ROOT / "cli.py"]
+        for i in imports(file)
+        if file != chosen or i.first
+        if i.target.split(".")[0] in forbidden or "_click" in i.target.split(".")
+    ]
+    assert not offences, (
+        "Keras chooses the back end, and Typer carries its own Click:\n" + "\n".join(offences)
+    )
