@@ -25,8 +25,8 @@ def with_options(error: CVTasksError) -> str:
     """What an error says, and by which options its ways out are taken.
 
     >>> from cvtasks.errors import UsageError
-    >>> with_options(UsageError("'a' exists. Choose another.", ways={"output": "", "resume": "a b"}))
-    "'a' exists. Choose another. Options: -o DIR, --resume 'a b'"
+    >>> with_options(UsageError("'a' exists.", ways={"output": "", "resume": "a b"}))
+    "'a' exists. Options: -o DIR, --resume 'a b'"
     """
     options = [_option(name, value) for name, value in error.ways.items()]
     if not options:
