@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from cvtasks.media.sources import Item
     from cvtasks.media.streams import Stream
     from cvtasks.media.viewer import Viewer
+    from cvtasks.model import Model
+
+_BEFORE = {"picture": "image"}
+"""Kinds of files by the names that they had before → their names."""
 
 SourcesArgument = Annotated[
     list[str],
@@ -142,8 +146,6 @@ def _run(sources: list[str], wish: Wish) -> None:
     from cvtasks.inference.pipeline import Job
     from cvtasks.inference.sink import Sink
     from cvtasks.media.sources import Item, expand
-    from cvtasks.model import load
-    from cvtasks.zoo import default_model
 
     folder = wish.output or Path("outputs") / wish.task
     if wish.save != "none":
@@ -153,59 +155,149 @@ def _run(sources: list[str], wish: Wish) -> None:
     items = expand(sources)
     first = list(islice(items, 2))
     many = len(first) > 1 or not all(isinstance(one, Item) or one.live for one in first)
-    model = load(wish.model or default_model(wish.task), many=many, **wish.how)
+    model = _model(wish, many)
     task = model.recipe.task
-    if task.name != wish.task:
-        raise ModelError(
-            f"{wish.task} needs a model of this task; {model.name} is one for {task.name}. See: "
-            "cvtasks models"
-        )
-    kinds = (
-        ()
-        if wish.save == "none"
-        else tuple(wish.save.split(","))
-        if wish.save
-        else ("image", *task.files)
-    )
+    kinds = kinds_of(wish.save, ("image", *task.files))
     sink = Sink(folder, task, kinds)
-    records = wish.as_json or "json" in kinds
     watch = replace(wish.watch, show=_shown(wish, first))
-    job = Job(
-        model,
-        sink,
-        kinds,
-        _kept(wish.classes, model.recipe.classes),
-        wish.threshold,
-        records,
-        bool(watch.show),
-    )
+    kept = _kept(wish.classes, model.recipe.classes)
+    records = wish.as_json or "json" in kinds
+    job = Job(model, sink, kinds, kept, wish.threshold, records, bool(watch.show))
     frame_files = wish.save != "" and not {*kinds}.isdisjoint({*task.files, *task.files_on_request})
-    done = failed = cut = 0
     try:
         with watch.opened(f"cvtasks {wish.task}") as viewer:
-            for kind, group in groupby(chain(first, items), type):
-                if kind is Item:
-                    well, ill = _run_images(
-                        cast("Iterator[Item]", group), job, viewer, wish.as_json
-                    )
-                    done, failed = done + well, failed + ill
-                for stream in cast("Iterator[Stream]", group) if kind is not Item else ():
-                    try:
-                        whole = run_stream(stream, job, watch, viewer, wish.as_json, frame_files)
-                        done, cut = done + whole, cut + (not whole)
-                    except InputError as error:
-                        say(with_options(error))
-                        failed += 1
+            run = Run(job, watch, viewer, wish.as_json, frame_files)
+            counts = run.over(chain(first, items))
     finally:
         for path in sink.close():
             say(f"records → {path}")
-    total = done + failed + cut
-    if failed:
-        ends = f", and {cut} not to the end" if cut else ""
-        raise InputError(f"{failed} of {total} inputs could not be read{ends}; {done} were done.")
-    if cut:
+    _check_all_read(counts)
+
+
+def _model(wish: Wish, many: bool) -> "Model":
+    """The model that is wanted, ready to run; raises ModelError if it is one for another task."""
+    from cvtasks.model import load
+    from cvtasks.zoo import default_model
+
+    model = load(wish.model or default_model(wish.task), many=many, **wish.how)
+    if model.recipe.task.name != wish.task:
+        raise ModelError(
+            f"{wish.task} needs a model of this task; {model.name} is one for "
+            f"{model.recipe.task.name}. See: cvtasks models"
+        )
+    return model
+
+
+def kinds_of(save: str, usual: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds of files that `--save` asks for; `usual` are those where it is not given.
+
+    >>> kinds_of("picture,json", ()), kinds_of("none", ("image",)), kinds_of("", ("image",))
+    (('image', 'json'), (), ('image',))
+    """
+    if save == "none":
+        return ()
+    return tuple(_BEFORE.get(kind, kind) for kind in save.split(",")) if save else usual
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many inputs were done, could not be read, and ended before their end."""
+
+    done: int = 0
+    failed: int = 0
+    cut: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(self.done + other.done, self.failed + other.failed, self.cut + other.cut)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is done with each input, and where it is shown.
+
+    Attributes:
+        frame_files: files of single frames are wanted too, not the video alone.
+    """
+
+    job: "Job"
+    watch: Watch
+    viewer: "Viewer | None"
+    as_json: bool
+    frame_files: bool
+
+    def over(self, inputs: "Iterable[Item | Stream]") -> Counts:
+        """Do all of them, images that follow each other together."""
+        from cvtasks.media.sources import Item
+
+        counts = Counts()
+        for kind, group in groupby(inputs, type):
+            if kind is Item:
+                counts += self.images(cast("Iterator[Item]", group))
+                continue
+            for stream in cast("Iterator[Stream]", group):
+                counts += self.stream(stream)
+        return counts
+
+    def stream(self, stream: "Stream") -> Counts:
+        """Do one video, camera or stream."""
+        try:
+            whole = run_stream(
+                stream, self.job, self.watch, self.viewer, self.as_json, self.frame_files
+            )
+        except InputError as error:
+            say(with_options(error))
+            return Counts(failed=1)
+        return Counts(done=int(whole), cut=int(not whole))
+
+    def images(self, items: "Iterable[Item]") -> Counts:
+        """Do images. A signal ends it, and Interrupted is raised then."""
+        from cvtasks.media.prefetch import shut
+
+        ticker, done, failed = Ticker(), 0, 0
+
+        def report(error: CVTasksError) -> None:
+            nonlocal failed
+            failed += 1
+            ticker.clear()
+            say(with_options(error))
+
+        def tell(remark: str) -> None:
+            ticker.clear()
+            say(remark)
+
+        with (
+            stop_asked() as asked,
+            shut(self.job.images(items, report, tell, stop=asked)) as finished,
+        ):
+            for one in finished:
+                done += 1
+                if self.as_json:
+                    print(dumps(one.record), flush=True)
+                ticker.clear()
+                where = f" → {', '.join(map(str, one.files))}" if one.files else ""
+                say(f"{one.record['source']}: {self.job.summary(one.answer)}{where}")
+                ticker.show(f"{done} image{'s' * (done > 1)}")
+                if self.viewer and one.drawn is not None:
+                    self.viewer.show(one.drawn, {"image": one.record["source"]})
+        ticker.clear()
+        if asked.is_set():
+            raise Interrupted
+        if self.viewer and done:
+            hold(self.viewer)
+        return Counts(done, failed)
+
+
+def _check_all_read(counts: Counts) -> None:
+    """Raise InputError unless all inputs were read to their ends."""
+    total = counts.done + counts.failed + counts.cut
+    if counts.failed:
+        ends = f", and {counts.cut} not to the end" if counts.cut else ""
         raise InputError(
-            f"{cut} of {total} inputs could not be read to the end; what was there is done."
+            f"{counts.failed} of {total} inputs could not be read{ends}; {counts.done} were done."
+        )
+    if counts.cut:
+        raise InputError(
+            f"{counts.cut} of {total} inputs could not be read to the end; what was there is done."
         )
 
 
@@ -216,46 +308,8 @@ def _shown(wish: Wish, first: "list[Item | Stream]") -> Show:
     return "" if wish.watch.show == "none" else wish.watch.show
 
 
-def _run_images(
-    items: "Iterable[Item]", job: "Job", viewer: "Viewer | None", as_json: bool
-) -> tuple[int, int]:
-    """Do images; returns how many were done and how many could not be read. A signal ends it, and
-    Interrupted is raised then.
-    """
-    from cvtasks.media.prefetch import shut
-
-    ticker, done, failed = Ticker(), 0, 0
-
-    def report(error: CVTasksError) -> None:
-        nonlocal failed
-        failed += 1
-        ticker.clear()
-        say(with_options(error))
-
-    def tell(remark: str) -> None:
-        ticker.clear()
-        say(remark)
-
-    with stop_asked() as asked, shut(job.images(items, report, tell, stop=asked)) as finished:
-        for one in finished:
-            done += 1
-            if as_json:
-                print(dumps(one.record), flush=True)
-            ticker.clear()
-            where = f" → {', '.join(map(str, one.files))}" if one.files else ""
-            say(f"{one.record['source']}: {job.summary(one.answer)}{where}")
-            ticker.show(f"{done} image{'s' * (done > 1)}")
-            if viewer and one.drawn is not None:
-                viewer.show(one.drawn, {"image": one.record["source"]})
-    ticker.clear()
-    if asked.is_set():
-        raise Interrupted
-    if viewer and done:
-        hold(viewer)
-    return done, failed
-
-
 def _kept(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes to keep, of those that the model knows; raises ModelError for another one."""
     names = [name.strip() for name in classes.split(",") if name.strip()]
     for name in names:
         if name not in known:

@@ -130,3 +130,15 @@ def test_classes_that_are_not_wanted_are_left_out(
         record.get("mask", {}).get("rle", {})
     )
     assert set(found) <= {"dog", "cat"}
+
+
+def test_images_are_saved_by_the_kinds_former_name_too(inputs: Path, cli, tmp_path: Path) -> None:
+    said = []
+    for folder, kind in (("a", "image"), ("b", "picture")):
+        options = ("--model", "classify-lenet-mnist", "--save", f"{kind},json")
+        code, _, err = cli("classify", inputs / "a.png", *options, "-o", tmp_path / folder)
+        assert code == 0
+        said.append(err.replace(str(tmp_path / folder), ""))
+        made = sorted(file.name for file in (tmp_path / folder).iterdir())
+        assert made == ["a.jpg", "records.jsonl"]
+    assert said[0] == said[1], "it is understood silently"
