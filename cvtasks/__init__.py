@@ -1,14 +1,17 @@
-"""cvtasks: computer vision in Keras 3. `load` a model, `predict` an image; everything else has its
-module.
+"""cvtasks: computer vision in Keras 3. `load` a model and `predict` an image, `train` and `evaluate`
+models; `zoo.names()` says which there are. Everything else has its module.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cvtasks import zoo
     from cvtasks.answers import Boxes, Labels, Mask, Sample
     from cvtasks.errors import CVTasksError
+    from cvtasks.evaluation.of_model import evaluate
     from cvtasks.model import Model, load
     from cvtasks.recipe.recipe import Recipe, read_recipe
+    from cvtasks.training.start import train
 
 __all__ = [
     "Boxes",
@@ -18,8 +21,11 @@ __all__ = [
     "Model",
     "Recipe",
     "Sample",
+    "evaluate",
     "load",
     "read_recipe",
+    "train",
+    "zoo",
 ]
 __version__ = "0.1.0"
 
@@ -31,8 +37,11 @@ _HOME = {
     "Model": "cvtasks.model",
     "Recipe": "cvtasks.recipe.recipe",
     "Sample": "cvtasks.answers",
+    "evaluate": "cvtasks.evaluation.of_model",
     "load": "cvtasks.model",
     "read_recipe": "cvtasks.recipe.recipe",
+    "train": "cvtasks.training.start",
+    "zoo": "cvtasks",
 }
 
 
@@ -44,6 +53,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if _HOME[name] == __name__:
+        return import_module(f"{__name__}.{name}")
     return getattr(import_module(_HOME[name]), name)
 
 

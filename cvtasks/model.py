@@ -76,6 +76,11 @@ class Model:
     engine: Engine
     _origin: Origin | None = field(default=None, repr=False)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where it was loaded from; None where it was made otherwise."""
+        return model_folder(self._origin.model) if self._origin else None
+
     @overload
     def predict(self, image: "GivenImage", threshold: float | None = None) -> Answer:
         """One image."""

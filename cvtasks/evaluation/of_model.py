@@ -1,0 +1,134 @@
+"""A model measured on a data set: which of the data's images and classes count, and what is said of
+them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvtasks.data import Source
+from cvtasks.data.opening import title
+from cvtasks.data.shared_classes import NONE, Shared, differences, read_map, shared
+from cvtasks.data.to_evaluate import open_to_evaluate
+from cvtasks.data.views import Part, Renamed, fitted
+from cvtasks.engines.base import Engine
+from cvtasks.errors import UsageError
+from cvtasks.evaluation.evaluate import evaluate as measure
+from cvtasks.evaluation.evaluate import report
+from cvtasks.model import Model, load
+from cvtasks.recipe.recipe import Recipe
+from cvtasks.tasks.base import Metric
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationData:
+    """Data as a model is measured on them.
+
+    Attributes:
+        recipe: the model's.
+        opened: the split as the data have it.
+        source: the images that count, with the model's classes.
+        path, split: where they are.
+        classes: which the model and the data share, and which not.
+        renamed: the data's class → the model's, where they are called differently.
+    """
+
+    recipe: Recipe
+    opened: Source
+    source: Source
+    path: str
+    split: str
+    classes: Shared
+    renamed: Mapping[str, str]
+
+    @property
+    def only(self) -> tuple[str, ...] | None:
+        """The classes of which predictions count; None for all."""
+        # where each image has its one answer, leaving classes out would change it
+        return (
+            self.classes.classes if self.classes.model and not self.recipe.task.selection else None
+        )
+
+    def result(self, model: str, engine: Engine | None, metric: Metric) -> dict[str, Any]:
+        """The one object that says what was measured; see `cvtasks.evaluation.evaluate.report`."""
+        result = report(model, self.path, self.split, len(self.source), engine, metric)
+        result["classes"] = {
+            name: row for name, row in result["classes"].items() if name in self.classes.classes
+        }
+        if self.classes.model or self.classes.data:
+            result["not_scored"] = {
+                "model": list(self.classes.model),
+                "data": list(self.classes.data),
+            }
+        if self.renamed:
+            result["map"] = dict(self.renamed)
+        return result
+
+
+def evaluation_data(
+    recipe: Recipe,
+    folder: Path,
+    data: str = "",
+    renamed: Iterable[str] = (),
+    say: Say = lambda text: None,
+) -> EvaluationData:
+    """Open DATA[:SPLIT] for a model, or what it was validated on.
+
+    Args:
+        folder: the model's.
+        renamed: `DATA'S=MODEL'S`, for classes that are called differently.
+        say: hears what was recognised, and which classes are not scored.
+
+    Raises:
+        UsageError: no data are named, or a class of `renamed` is none.
+        DataError: there are no such data, or they share no class with the model.
+    """
+    if not (data or recipe.data.path):
+        raise UsageError(
+            "a model is measured on data, and its recipe names none. Give DATA:SPLIT (--data)."
+        )
+    found = open_to_evaluate(recipe, folder, data, say)
+    names = read_map(renamed, found.source, recipe.classes)
+    whole = Renamed(found.source, names) if names else found.source
+    both = shared(whole, recipe.classes)
+    part = whole if found.kept is None else Part(whole, found.kept)
+    source = fitted(part, recipe, lacking=True)
+    say(f"data: {found.source.format}, {title(found.path, found.split)}, {len(source)} images")
+    for line in (found.source.taken_for, *differences(both, recipe)):
+        if line:
+            say(f"data: {line}")
+    return EvaluationData(recipe, found.source, source, found.path, found.split, both, names)
+
+
+def evaluate(
+    model: Model | str | Path, data: str | Path = "", *, renamed: Mapping[str, str] = NONE
+) -> dict[str, Any]:
+    """Measure a model on a data set, by the standard of its task.
+
+    Args:
+        model: a loaded model, a name of the zoo or a folder.
+        data: DATA or DATA:SPLIT; what the model was validated on by default.
+        renamed: a class of the data → the class of the model that it is.
+
+    Returns:
+        `metrics`: the standard's name → its number, 0 to 1, the headline first; `classes`: the same
+        for each class; and `model`, `data`, `split`, `images`, `engine`, `precision`. A number is
+        None where there was nothing to measure.
+
+    Raises:
+        ModelError: there is no such model.
+        UsageError, DataError: as `evaluation_data`.
+    """
+    loaded = model if isinstance(model, Model) else load(model, many=True)
+    found = evaluation_data(
+        loaded.recipe,
+        loaded.folder or Path(),
+        str(data),
+        [f"{theirs}={ours}" for theirs, ours in renamed.items()],
+    )
+    task, canvas = loaded.recipe.task, loaded.recipe.canvas
+    metric = measure(loaded.engine, task, canvas, found.source, only=found.only)
+    return found.result(loaded.name, loaded.engine, metric)
