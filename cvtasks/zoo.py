@@ -19,7 +19,7 @@ def zoo_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "models"
 
 
-def zoo_names() -> list[str]:
+def names() -> list[str]:
     """Names of all shipped models and recipes."""
     if not zoo_folder().is_dir():
         return []
@@ -50,8 +50,7 @@ def model_folder(model: str | Path) -> Path:
     if not isinstance(model, str | os.PathLike) or not str(model):
         received = "an empty name" if isinstance(model, str) else f"a {type(model).__name__}"
         raise ModelError(
-            f"a model is a name of the zoo or a folder; got {received}. "
-            f"{did_you_mean('', zoo_names())}"
+            f"a model is a name of the zoo or a folder; got {received}. {did_you_mean('', names())}"
         )
     text = str(model)
     bare = (
@@ -59,7 +58,7 @@ def model_folder(model: str | Path) -> Path:
         and not any(mark in text for mark in "/\\")
         and text not in (".", "..")
     )
-    if bare and text in zoo_names():
+    if bare and text in names():
         return zoo_folder() / text
     try:
         folder = Path(model)
@@ -88,5 +87,5 @@ def model_folder(model: str | Path) -> Path:
         )
     raise ModelError(
         f"a model is a name of the zoo or a folder; {text!r} is neither. "
-        f"{did_you_mean(text, zoo_names())}"
+        f"{did_you_mean(text, names())}"
     )

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import cvtasks
+from cvtasks import zoo
 from cvtasks.cli import main
 from cvtasks.data import open_source
 from cvtasks.data.download.catalogue import KNOWN
@@ -20,10 +21,10 @@ from cvtasks.engines.openvino_engine import has_bf16
 from cvtasks.evaluation.evaluate import evaluate
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.tasks import TASKS
-from cvtasks.zoo import RECIPE, WEIGHTS, default_model, model_folder, zoo_folder, zoo_names
+from cvtasks.zoo import RECIPE, WEIGHTS, default_model, model_folder, zoo_folder
 
-TRAINED = [name for name in zoo_names() if (zoo_folder() / name / WEIGHTS).is_file()]
-MEASURED = [name for name in zoo_names() if (zoo_folder() / name / "metrics.json").is_file()]
+TRAINED = [name for name in zoo.names() if (zoo_folder() / name / WEIGHTS).is_file()]
+MEASURED = [name for name in zoo.names() if (zoo_folder() / name / "metrics.json").is_file()]
 DETECTING = [name for name in TRAINED if name.startswith("detect-")]
 SEGMENTING = [name for name in TRAINED if name.startswith("segment-")]
 LEAST = {
@@ -53,7 +54,7 @@ def test_every_task_has_a_default_with_weights() -> None:
         default_model("juggle")
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", zoo.names())
 def test_a_name_is_a_folder_and_says_its_task(name: str) -> None:
     assert model_folder(name) == zoo_folder() / name
     recipe = read_recipe(zoo_folder() / name / RECIPE)
@@ -211,7 +212,7 @@ def test_the_first_command_of_the_readme(
     assert {file.name for file in (tmp_path / "outputs" / task).iterdir()} == files
 
 
-@pytest.mark.parametrize("name", [name for name in zoo_names() if name not in TRAINED])
+@pytest.mark.parametrize("name", [name for name in zoo.names() if name not in TRAINED])
 def test_a_recipe_without_weights_is_rehearsed(
     name: str, cvtasks_data: Path, monkeypatch, capsys, tmp_path: Path
 ) -> None:

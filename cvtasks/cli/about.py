@@ -26,10 +26,11 @@ _PACKAGES = (
 def models(as_json: JsonOption = False) -> None:
     """List the models and recipes of the zoo."""
     from cvtasks.recipe.recipe import read_recipe
-    from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder, zoo_names
+    from cvtasks import zoo
+    from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder
 
     rows: list[dict[str, Any]] = []
-    for name in zoo_names():
+    for name in zoo.names():
         folder = zoo_folder() / name
         recipe = read_recipe(folder / RECIPE)
         metrics = folder / "metrics.json"

@@ -1,15 +1,18 @@
 """`cvtasks evaluate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cvtasks.cli.options import DeviceOption, EngineOption, PrecisionOption, starts_keras
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.engines.table import AUTO
-from cvtasks.errors import UsageError
 from cvtasks.text import dumps, table
+
+if TYPE_CHECKING:
+    from cvtasks.evaluation.of_model import EvaluationData
+    from cvtasks.tasks.base import Metric
 
 
 def evaluate(
@@ -73,15 +76,10 @@ def evaluate(
 
     The classes that data and model share are scored; the others are named.
     """
-    from cvtasks.data.opening import title
-    from cvtasks.data.shared_classes import differences, read_map, shared
-    from cvtasks.data.to_evaluate import open_to_evaluate
-    from cvtasks.data.views import Renamed, Subset, fitted
-    from cvtasks.evaluation.evaluate import check_new, report, score_saved, score_text, write_report
-    from cvtasks.evaluation.evaluate import evaluate as measure
+    from cvtasks.evaluation.evaluate import check_new, score_saved, score_text, write_report
+    from cvtasks.evaluation.of_model import evaluation_data
     from cvtasks.evaluation.predictions import read_predictions
     from cvtasks.files.writing import folder_held
-    from cvtasks.model import load
     from cvtasks.recipe.recipe import read_recipe
     from cvtasks.zoo import RECIPE, model_folder
 
@@ -90,55 +88,22 @@ def evaluate(
         check_new(output)
     folder = model_folder(model)
     recipe = read_recipe(folder / RECIPE)
-    if not (data or recipe.data.path):
-        raise UsageError(
-            "evaluate needs data, and the model's recipe names none. Give --data DATA:SPLIT"
-        )
-    found = open_to_evaluate(recipe, folder, data, say)
-    path, split, opened = found.path, found.split, found.source
-    names = read_map(map_ or (), opened, recipe.classes)
-    which = Renamed(opened, names) if names else opened
-    both = shared(which, recipe.classes)
-    which = which if found.kept is None else Subset(which, found.kept)
-    source = fitted(which, recipe, lacking=True)
-    say(f"data: {opened.format}, {title(path, split)}, {len(source)} images")
-    for line in (opened.taken_for, *differences(both, recipe)):
-        if line:
-            say(f"data: {line}")
-    only = (
-        both.classes if both.model and not recipe.task.selection else None
-    )  # elsewhere each image has its one answer
+    found = evaluation_data(recipe, folder, data, map_ or (), say)
     if predictions:
-        saved = read_predictions(predictions, recipe.task, opened, recipe.classes, names)
+        saved = read_predictions(
+            predictions, recipe.task, found.opened, recipe.classes, found.renamed
+        )
         for line in (saved.format, *saved.remarks):
             say(f"predictions: {line}")
-        metric = score_saved(saved, recipe.task, source, only)
-        result = report(str(predictions), path, split, len(source), None, metric)
+        metric = score_saved(saved, recipe.task, found.source, found.only)
+        result = found.result(str(predictions), None, metric)
     else:
-        if starts_keras(engine, device):
-            start_keras()
-        loaded = load(model, engine=engine, precision=precision, device=device, many=True)
-        ticker, done = Ticker(), 0
-
-        def count(*_: object) -> None:
-            nonlocal done
-            done += 1
-            ticker.show(f"{done} of {len(source)} images")
-
-        metric = measure(loaded.engine, recipe.task, recipe.canvas, source, count, only)
-        ticker.clear()
-        result = report(loaded.name, path, split, len(source), loaded.engine, metric)
-    result["classes"] = {
-        name: row for name, row in result["classes"].items() if name in both.classes
-    }
-    if both.model or both.data:
-        result["not_scored"] = {"model": list(both.model), "data": list(both.data)}
-    if names:
-        result["map"] = names
-    for remark in source.remarks():
+        how = {"engine": engine, "precision": precision, "device": device}
+        result, metric = _measured(model, found, how)
+    for remark in found.source.remarks():
         say(f"data: {remark}")
     if output:
-        written = write_report(output, result, metric, source)
+        written = write_report(output, result, metric, found.source)
         say(f"report → {output}: {', '.join(name for name in written if '/' not in name)}")
     if as_json:
         print(dumps(result))
@@ -146,6 +111,29 @@ def evaluate(
     tell(*_table(result["classes"]))
     for name, number in result["metrics"].items():
         tell(f"{name}: {score_text(number)}")
+
+
+def _measured(
+    model: str, found: "EvaluationData", how: dict[str, Any]
+) -> "tuple[dict[str, Any], Metric]":
+    """Run the model over the data, with progress on the terminal."""
+    from cvtasks.evaluation.evaluate import evaluate as measure
+    from cvtasks.model import load
+
+    if starts_keras(how["engine"], how["device"]):
+        start_keras()
+    loaded = load(model, many=True, **how)
+    ticker, done = Ticker(), 0
+
+    def count(*_: object) -> None:
+        nonlocal done
+        done += 1
+        ticker.show(f"{done} of {len(found.source)} images")
+
+    task, canvas = found.recipe.task, found.recipe.canvas
+    metric = measure(loaded.engine, task, canvas, found.source, count, found.only)
+    ticker.clear()
+    return found.result(loaded.name, loaded.engine, metric), metric
 
 
 def _table(classes: dict[str, dict[str, float | None]]) -> list[str]:

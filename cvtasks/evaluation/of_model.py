@@ -11,7 +11,7 @@ from cvtasks.data import Source
 from cvtasks.data.opening import title
 from cvtasks.data.shared_classes import NONE, Shared, differences, read_map, shared
 from cvtasks.data.to_evaluate import open_to_evaluate
-from cvtasks.data.views import Part, Renamed, fitted
+from cvtasks.data.views import Renamed, Subset, fitted
 from cvtasks.engines.base import Engine
 from cvtasks.errors import UsageError
 from cvtasks.evaluation.evaluate import evaluate as measure
@@ -88,13 +88,14 @@ def evaluation_data(
     """
     if not (data or recipe.data.path):
         raise UsageError(
-            "a model is measured on data, and its recipe names none. Give DATA:SPLIT (--data)."
+            "a model is measured on data, and its recipe names none. Give DATA:SPLIT.",
+            ways={"data": ""},
         )
     found = open_to_evaluate(recipe, folder, data, say)
     names = read_map(renamed, found.source, recipe.classes)
     whole = Renamed(found.source, names) if names else found.source
     both = shared(whole, recipe.classes)
-    part = whole if found.kept is None else Part(whole, found.kept)
+    part = whole if found.kept is None else Subset(whole, found.kept)
     source = fitted(part, recipe, lacking=True)
     say(f"data: {found.source.format}, {title(found.path, found.split)}, {len(source)} images")
     for line in (found.source.taken_for, *differences(both, recipe)):

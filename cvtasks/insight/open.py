@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from cvtasks import zoo
 from cvtasks.engines.keras_engine import load_network
 from cvtasks.errors import ModelError, UsageError, did_you_mean
 from cvtasks.model import check_files
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 from cvtasks.recipe.recipe import Recipe, read_recipe
-from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_names
+from cvtasks.zoo import RECIPE, WEIGHTS, model_folder
 
 if TYPE_CHECKING:
     import keras
@@ -66,7 +67,7 @@ def is_backbone(name: str) -> bool:
         ModelError: it is neither; names the nearest.
         UsageError: it is both.
     """
-    folder = name in zoo_names() or _has_recipe(name)
+    folder = name in zoo.names() or _has_recipe(name)
     if name in BACKBONES and folder:
         raise UsageError(
             f"{name!r} is a network and a model folder. Write ./{name} for the folder, or rename "
@@ -75,7 +76,7 @@ def is_backbone(name: str) -> bool:
     if name in BACKBONES:
         return True
     if not folder and not any(mark in name for mark in "/\\"):
-        hint = did_you_mean(name, [*BACKBONES, *zoo_names()])
+        hint = did_you_mean(name, [*BACKBONES, *zoo.names()])
         raise ModelError(
             f"what to look into is a network, a model of the zoo or a folder; {name[:100]!r} is "
             f"none. {hint}"

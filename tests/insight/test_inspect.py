@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from cvtasks import zoo
 from cvtasks.cli.exercise import answer
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.insight.inspecting.arithmetic import Window, output_size, padded, same
@@ -22,7 +23,6 @@ from cvtasks.insight.inspecting.inspect import IMAGE, inspect_network
 from cvtasks.insight.inspecting.table import record, short, summary, table, to_csv, totals
 from cvtasks.insight.open import default_size, is_backbone, open_network
 from cvtasks.networks.backbones import BACKBONES
-from cvtasks.zoo import zoo_names
 
 # === the lectures ===
 
@@ -613,7 +613,7 @@ def test_a_name_of_both_kinds_is_refused(tmp_path, monkeypatch):
     (tmp_path / "tiny" / "recipe.toml").write_text("")
     with pytest.raises(UsageError, match=r"Write \./tiny"):
         is_backbone("tiny")
-    assert not set(BACKBONES) & set(zoo_names()), "no name of the zoo is that of a network"
+    assert not set(BACKBONES) & set(zoo.names()), "no name of the zoo is that of a network"
 
 
 def test_same_window_pads_behind_first():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cvtasks.zoo import zoo_names
+from cvtasks import zoo
 
 ALL = """
 import os, socket, sys
@@ -60,7 +60,7 @@ def test_every_command_works_without_a_network(
     how: str, shapes: Path, tmp_path: Path, run_python: Callable
 ) -> None:
     skimage = pytest.importorskip("skimage", reason="scikit-image ships the photograph")
-    if not zoo_names():
+    if not zoo.names():
         pytest.skip("the zoo is empty")
     photo = Path(skimage.__file__).parent / "data" / "chelsea.png"
     script = tmp_path / "all.py"

@@ -24,7 +24,7 @@ ZOO_NAMES = sorted(
 STEM = f"cvtasks-{cvtasks.__version__}"
 
 WHERE_AND_WHAT = (
-    "import cvtasks, cvtasks.zoo; print(cvtasks.__file__); print(*cvtasks.zoo.zoo_names())"
+    "import cvtasks, cvtasks.zoo; print(cvtasks.__file__); print(*cvtasks.zoo.names())"
 )
 
 
