@@ -1,5 +1,5 @@
-"""cvtasks: computer vision in Keras 3. `load` a model and `predict` an image, `train` and `evaluate`
-models; `zoo.names()` says which there are. Everything else has its module.
+"""cvtasks: computer vision in Keras 3. `load` a model and `predict` an image, `train` and
+`evaluate` models; `zoo.names()` says which there are. Everything else has its module.
 """
 
 from typing import TYPE_CHECKING
