@@ -38,6 +38,10 @@ _TERMINAL = (
 )  # they change what is printed
 
 
+_SLOW = Path(__file__).with_name("slow.txt")
+"""What is slow: mark, seconds and test in each line; written by benchmarks/slow_tests.py."""
+
+
 @dataclass(frozen=True)
 class Finished:
     """A process that has ended."""
@@ -58,6 +62,17 @@ def pytest_configure(config: pytest.Config) -> None:
         Path(config.cvtasks_home) / "keras"
     )  # Keras makes it when it is imported
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `slow.txt` lists, a function with all its cases or a single one."""
+    rows = [line.split(maxsplit=2) for line in _SLOW.read_text(encoding="utf-8").splitlines()[1:]]
+    marks = {test: mark for mark, _, test in rows}
+    for item in items:
+        mark = marks.get(item.nodeid) or marks.get(item.nodeid.split("[")[0])
+        for name in {"slow": ("slow",), "weekly": ("slow", "weekly")}.get(mark, ()):
+            item.add_marker(name)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

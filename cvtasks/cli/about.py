@@ -25,8 +25,8 @@ _PACKAGES = (
 
 def models(as_json: JsonOption = False) -> None:
     """List the models and recipes of the zoo."""
-    from cvtasks.recipe.recipe import read_recipe
     from cvtasks import zoo
+    from cvtasks.recipe.recipe import read_recipe
     from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder
 
     rows: list[dict[str, Any]] = []

@@ -147,6 +147,27 @@ def test_docstrings_are_of_one_manner():
     assert not offences, "\n".join(offences)
 
 
+# === tests ===
+
+
+def test_the_table_of_slow_tests_names_tests():
+    """A row whose test is gone or renamed marks nothing."""
+    lines = (ROOT / "tests/slow.txt").read_text(encoding="utf-8").splitlines()
+    rows = [line.split(maxsplit=2) for line in lines[1:]]
+    assert {mark for mark, _, _ in rows} <= {"slow", "weekly"}
+    gone = []
+    for _, _, test in rows:
+        file, *way = test.split("[")[0].split("::")
+        there = (
+            {name for name, _ in functions(tree(ROOT / file).body)}
+            if (ROOT / file).is_file()
+            else ()
+        )
+        if ".".join(way) not in there:
+            gone.append(test)
+    assert not gone, f"take these out of tests/slow.txt, or give their new names: {gone}"
+
+
 # === the public surface ===
 
 

@@ -23,9 +23,7 @@ ZOO_NAMES = sorted(
 )
 STEM = f"cvtasks-{cvtasks.__version__}"
 
-WHERE_AND_WHAT = (
-    "import cvtasks, cvtasks.zoo; print(cvtasks.__file__); print(*cvtasks.zoo.names())"
-)
+WHERE_AND_WHAT = "import cvtasks, cvtasks.zoo; print(cvtasks.__file__); print(*cvtasks.zoo.names())"
 
 
 def run(*command: str | Path, cwd: Path, **env: str) -> str:

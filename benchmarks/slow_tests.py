@@ -1,0 +1,191 @@
+"""Which tests are slow: measures each test's processor time and writes tests/slow.txt from it.
+
+    python benchmarks/slow_tests.py measure durations.jsonl   # goes on where it was stopped
+    python benchmarks/slow_tests.py mark durations.jsonl
+
+A test costs the seconds of processor that it and the processes it starts use, and, with `--quiet`,
+at least the seconds that it takes by the clock: say so where nothing else runs. What a fixture that
+is shared costs is shared by those who use it. Two marks follow from what fits into the time:
+
+slow    is left out by `pytest -m "not slow"`, which takes two minutes on two cores;
+weekly  is left out by `pytest`, which takes seven; `pytest -m ""` runs everything.
+
+A function of many cases keeps some of them, evenly spread, before any single test is left out: so
+each property stays, and only its number of cases differs. Then the most expensive tests go first.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TABLE = ROOT / "tests" / "slow.txt"
+QUICK_S, USUAL_S = 170.0, 700.0
+"""Seconds that two workers have together: what the clock allows, without starting and imports."""
+QUICK_FAMILY_S, USUAL_FAMILY_S = 2.0, 12.0
+"""What the cases of one function may cost together before they are thinned out."""
+LEAST_S = 0.3  # who costs less is never marked for its own sake
+
+
+def used() -> float:
+    """Seconds of processor that this process and its ended children have used."""
+    now = os.times()
+    return now.user + now.system + now.children_user + now.children_system
+
+
+class Watch:
+    """A plugin of pytest that writes a line for each test: what it cost, and its fixtures."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.shared: dict[str, tuple[float, float]] = {}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef, request):
+        processor, clock = used(), time.monotonic()
+        inside = dict(self.shared)
+        yield
+        if fixturedef.scope in ("session", "module", "package"):
+            new = [cost for name, cost in self.shared.items() if name not in inside]
+            self.shared[f"{fixturedef.baseid}::{fixturedef.argname}"] = (
+                used() - processor - sum(cost[0] for cost in new),
+                time.monotonic() - clock - sum(cost[1] for cost in new),
+            )
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item, nextitem):
+        self.shared = {}
+        processor, clock = used(), time.monotonic()
+        yield
+        processor, clock = used() - processor, time.monotonic() - clock
+        line = {
+            "test": item.nodeid,
+            "processor": round(processor - sum(cost[0] for cost in self.shared.values()), 3),
+            "clock": round(clock - sum(cost[1] for cost in self.shared.values()), 3),
+            "made": {name: [round(x, 3) for x in cost] for name, cost in self.shared.items()},
+            "uses": sorted(item.fixturenames),
+        }
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def measure(log: Path, files: list[str]) -> None:
+    """Run each test file by itself, those that the log has finished aside."""
+    for file in files or sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("tests/**/test_*.py")):
+        done = log.is_file() and f'"finished": "{file}"' in log.read_text(encoding="utf-8")
+        if done:
+            continue
+        code = (
+            "import sys, pytest; from pathlib import Path; sys.path.insert(0, 'benchmarks'); "
+            "from slow_tests import Watch; "
+            "sys.exit(pytest.main(sys.argv[2:], [Watch(Path(sys.argv[1]))]))"
+        )
+        options = ["-q", "-m", "", "-p", "no:cacheprovider", file]
+        ended = subprocess.run([sys.executable, "-c", code, log.resolve(), *options], cwd=ROOT)
+        with log.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"finished": file, "code": ended.returncode}) + "\n")
+
+
+def costs_of(log: Path, quiet: bool) -> dict[str, float]:
+    """Seconds of each test, its share of the fixtures it uses included; the last word counts."""
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    tests = {line["test"]: line for line in lines if "test" in line}
+
+    def cost(processor: float, clock: float) -> float:
+        return max(processor, clock) if quiet else processor
+
+    made = {name: cost(*both) for line in tests.values() for name, both in line["made"].items()}
+    users = defaultdict(list)
+    for test, line in tests.items():
+        for name in made:
+            base, _, fixture = name.rpartition("::")
+            if fixture in line["uses"] and test.startswith(base):
+                users[name].append(test)
+    costs = {test: cost(line["processor"], line["clock"]) for test, line in tests.items()}
+    for name, seconds in made.items():
+        for test in users[name]:
+            costs[test] += seconds / len(users[name])
+    return costs
+
+
+def function_of(test: str) -> str:
+    """The name of a test without its case."""
+    return test.split("[")[0]
+
+
+def thinned(cases: list[str], costs: dict[str, float], most: float) -> Iterator[str]:
+    """The cases that go, so that those left, evenly spread, cost about `most` seconds."""
+    total = sum(costs[case] for case in cases)
+    keep = max(1, int(len(cases) * most / total))
+    kept = {cases[i * len(cases) // keep] for i in range(keep)}
+    return (case for case in cases if case not in kept)
+
+
+def left_out(costs: dict[str, float], budget: float, family: float) -> set[str]:
+    """The tests that do not fit into the budget of seconds."""
+    families = defaultdict(list)
+    for test in costs:
+        families[function_of(test)].append(test)
+    gone: set[str] = set()
+    for cases in families.values():
+        if len(cases) > 3 and sum(costs[case] for case in cases) > family:
+            gone.update(thinned(cases, costs, family))
+    rest = sorted((test for test in costs if test not in gone), key=costs.__getitem__)
+    while rest and costs[rest[-1]] > LEAST_S and sum(costs[test] for test in rest) > budget:
+        gone.add(rest.pop())
+    return gone
+
+
+def rows(mark: str, tests: Iterable[str], costs: dict[str, float]) -> Iterator[str]:
+    """Lines of the table; a function all of whose cases are marked has one line."""
+    tests = set(tests)
+    families = defaultdict(list)
+    for test in costs:
+        families[function_of(test)].append(test)
+    for function, cases in sorted(families.items()):
+        marked = [case for case in cases if case in tests]
+        if marked and len(marked) == len(cases):
+            yield f"{mark:6} {sum(costs[case] for case in cases):7.1f}  {function}"
+        else:
+            yield from (f"{mark:6} {costs[case]:7.1f}  {case}" for case in marked)
+
+
+def mark(log: Path, quiet: bool) -> str:
+    """The table's text."""
+    costs = costs_of(log, quiet)
+    weekly = left_out(costs, USUAL_S, USUAL_FAMILY_S)
+    usual = {test: cost for test, cost in costs.items() if test not in weekly}
+    slow = left_out(usual, QUICK_S, QUICK_FAMILY_S)
+    head = "# mark, seconds of processor, test; written by benchmarks/slow_tests.py"
+    lines = [head, *rows("slow", slow, costs), *rows("weekly", weekly, costs)]
+    quick = sum(cost for test, cost in usual.items() if test not in slow)
+    print(
+        f"all {sum(costs.values()):.0f} s, usual {sum(usual.values()):.0f} s, quick {quick:.0f} s"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure, or write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("action", choices=("measure", "mark"))
+    parser.add_argument("log", type=Path)
+    parser.add_argument("files", nargs="*", help="test files; all of them by default")
+    parser.add_argument("--quiet", action="store_true", help="nothing else ran: the clock counts")
+    asked = parser.parse_args()
+    if asked.action == "measure":
+        measure(asked.log, asked.files)
+    else:
+        TABLE.write_text(mark(asked.log, asked.quiet), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
