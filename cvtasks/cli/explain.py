@@ -138,20 +138,12 @@ def explain(
         maps,
     )
     if as_json:
+        about = {"source": shown(image), "model": explainer.name, "task": explainer.task.name}
         methods = [
             _record(one, checks.get(one.method), drawn.get(one.method)) for one in explanations
         ]
-        about = {"source": shown(image), "model": explainer.name, "task": explainer.task.name}
-        print(
-            dumps(
-                {
-                    **about,
-                    **_target_record(found),
-                    "methods": methods,
-                    "files": [str(path) for path in files],
-                }
-            )
-        )
+        results = {"methods": methods, "files": [str(path) for path in files]}
+        print(dumps({**about, **_target_record(found), **results}))
     else:
         tell(
             f"target: {found.name}, score {found.score:.3f} before, {found.probability:.3f} after "

@@ -162,8 +162,8 @@ def features(
     \b
     cvtasks features classify-mobilenet-voc photo.jpg
     cvtasks features classify-mobilenet-voc photo.jpg --layers conv1_relu,conv_pw_5_relu --top 23
-    cvtasks features classify-mobilenet-voc --data VOCdevkit/VOC2012:val --layer conv_pw_11_bn
-    --units 0,5,7 cvtasks features classify-lenet-mnist --class all
+    cvtasks features classify-mobilenet-voc --data VOCdevkit/VOC2012:val --units 0,5,7
+    cvtasks features classify-lenet-mnist --class all
     cvtasks features vgg16 --weights imagenet --layer block3_conv1 --units 0,1,2,3 --maximise
     """
     ways = {"IMAGE": image, "--data": data, "--class": class_, "--maximise": maximise}

@@ -5,6 +5,7 @@ with the arithmetic.
 import math
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -115,16 +116,12 @@ def filter(
     cvtasks filter photo.jpg --kernel sobel-x
     cvtasks filter sample:camera --kernel "0 1 0; 1 -4 1; 0 1 0" --padding reflect --patch 100,200
     cvtasks filter photo.jpg --kernel gaussian --size 7 --stride 2 --grey
-    cvtasks filter "3 3 2 1 0; 0 0 1 3 1; 3 1 2 2 3; 2 0 0 2 2; 2 0 0 0 1" --kernel "0 1 2; 2 2 0; 0
-    1 2" --padding valid cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --pool max --json | jq
-    .output
+    cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --kernel "0 1; 2 0" --padding valid
+    cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --pool max --json | jq .output
     """
     from cvtasks.files.writing import check_folder
-    from cvtasks.insight.by_hand.sheets import LONGEST_SIDE, before_after, steps_drawn, steps_sheet
-    from cvtasks.insight.by_hand.steps import busiest, table
-
-    def lines(values: "np.ndarray") -> list[str]:
-        return table(values).splitlines()
+    from cvtasks.insight.by_hand.sheets import steps_drawn
+    from cvtasks.insight.by_hand.steps import busiest
 
     check_folder(output)
     work = _work(kernel, pool, size, padding, stride, dilation, mode, bias, relu, p)
@@ -135,72 +132,100 @@ def filter(
     for what, axis in (("rows", rows), ("columns", columns)):
         if axis.left_over:
             say(f"stride {axis.stride} over {what}: {axis.formula()}")
-    place = (
-        _place(patch, result.shape)
-        if patch
-        else (0, 0)
-        if typed is not None
-        else busiest(values, work)
-    )
+    if patch:
+        place = _place(patch, result.shape)
+    else:
+        place = (0, 0) if typed is not None else busiest(values, work)
     channel, of = (values, "") if values.ndim == 2 else (values[..., 1], "green")
     if of:
         say("each channel by itself; the numbers are those of green")
     tiny = steps_drawn(values.shape, work)
-    places = (
-        [(i, j) for i in range(rows.output) for j in range(columns.output)] if tiny else [place]
-    )
-    steps = [work.step(channel, *at) for at in places]
-    drawn: dict[str, np.ndarray] = {}
-    if typed is None:
-        from cvtasks.insight.by_hand.display import displayed
+    whole = [(i, j) for i in range(rows.output) for j in range(columns.output)]
+    steps = [work.step(channel, *at) for at in (whole if tiny else [place])]
+    done = _Done(work, values, channel, result, steps, tiny, typed is not None)
+    drawn, legend = _drawn(done, place, of)
+    files = write_new(output, name, drawn, _ENDINGS) if drawn else []
+    if as_json:
+        record = _record(image, work, values, result, steps, done.typed or tiny > 0)
+        extra = {} if done.typed else {"display": legend}
+        print(dumps({**record, **extra, "files": [str(path) for path in files]}))
+    else:
+        tell(*_lines(done, legend, mode == "convolution"))
+    for path in files:
+        say(f"→ {path}")
 
-        shown = displayed(result, work)
-        drawn = {
-            "-filtered.png": shown.image,
-            "-sheet.png": before_after(values, work, place, 1, of),
-        }
-    if tiny:
-        drawn["-steps.png"] = steps_sheet(channel, work)
-        if len(steps) > tiny:
-            say(f"{len(steps)} positions; the first {tiny} are drawn")
-    elif typed is not None:
+
+@dataclass(frozen=True, eq=False)
+class _Done:
+    """What was computed of an image or of typed numbers.
+
+    Attributes:
+        values, result: (h, w) or (h, w, 3), before and after.
+        channel: (h, w) of the values, which the steps are of.
+        steps: positions that are worked out.
+        tiny: how many of them are drawn; 0 where there are too many.
+        typed: whether the numbers were typed.
+    """
+
+    work: "Work"
+    values: "np.ndarray"
+    channel: "np.ndarray"
+    result: "np.ndarray"
+    steps: "list[Step]"
+    tiny: int
+    typed: bool
+
+
+def _drawn(done: _Done, place: tuple[int, int], of: str) -> "tuple[dict[str, np.ndarray], str]":
+    """Ending of a file → its image, and what black and white mean; `of` is the channel's name."""
+    from cvtasks.insight.by_hand.display import displayed
+    from cvtasks.insight.by_hand.sheets import LONGEST_SIDE, before_after, steps_sheet
+
+    drawn, legend = {}, ""
+    if not done.typed:
+        shown = displayed(done.result, done.work)
+        legend = shown.legend
+        sheet = before_after(done.values, done.work, place, 1, of)
+        drawn = {"-filtered.png": shown.image, "-sheet.png": sheet}
+    if done.tiny:
+        drawn["-steps.png"] = steps_sheet(done.channel, done.work)
+        if len(done.steps) > done.tiny:
+            say(f"{len(done.steps)} positions; the first {done.tiny} are drawn")
+    elif done.typed:
         say(
             f"Steps are drawn for at most {LONGEST_SIDE} × {LONGEST_SIDE} numbers, and little "
             "padding; these are too many."
         )
-    files = write_new(output, name, drawn, _ENDINGS) if drawn else []
-    if as_json:
-        record = _record(image, work, values, result, steps, typed is not None or tiny > 0)
-        extra = {"display": shown.legend} if typed is None else {}
-        print(dumps({**record, **extra, "files": [str(path) for path in files]}))
+    return drawn, legend
+
+
+def _lines(done: _Done, legend: str, flipped: bool) -> list[str]:
+    """What the terminal shows of it; `flipped` if the kernel is turned before it is laid over."""
+    from cvtasks.insight.by_hand.steps import table
+
+    def cells(values: "np.ndarray") -> list[str]:
+        return table(values).splitlines()
+
+    rows, columns = done.work.extents(done.values.shape)
+    first = done.steps[0]
+    lines = [
+        f"{done.work.heading}: {rows.size} × {columns.size} → {rows.output} × {columns.output}",
+        f"rows {rows.formula()}",
+        f"columns {columns.formula()}",
+    ]
+    if done.tiny or done.typed:
+        answers = done.result if done.result.ndim == 2 else done.result[..., 1]
+        lines += ["", "input with its padding", *cells(done.work.ground(done.channel))]
+        lines += ["", "output", *cells(answers)]
     else:
-        answers = result if result.ndim == 2 else result[..., 1]
-        tell(f"{work.heading}: {rows.size} × {columns.size} → {rows.output} × {columns.output}")
-        tell(f"rows {rows.formula()}", f"columns {columns.formula()}")
-        if tiny or typed is not None:
-            tell(
-                "",
-                "input with its padding",
-                *lines(work.ground(channel)),
-                "",
-                "output",
-                *lines(answers),
-            )
-        else:
-            tell(
-                f"black and white: {shown.legend}",
-                "",
-                "input below the window",
-                *lines(steps[0].values),
-            )
-        if steps[0].weights is not None:
-            turned = ", turned by half a circle" if mode == "convolution" else ""
-            tell("", f"kernel as it is laid over the input{turned}", *lines(steps[0].weights))
-        tell("")
-        for step in steps:
-            tell(f"output row {step.row}, column {step.column}: {' '.join(step.work)}")
-    for path in files:
-        say(f"→ {path}")
+        lines += [f"black and white: {legend}", "", "input below the window", *cells(first.values)]
+    if first.weights is not None:
+        turned = ", turned by half a circle" if flipped else ""
+        lines += ["", f"kernel as it is laid over the input{turned}", *cells(first.weights)]
+    worked = [
+        f"output row {one.row}, column {one.column}: {' '.join(one.work)}" for one in done.steps
+    ]
+    return [*lines, "", *worked]
 
 
 def _work(

@@ -86,10 +86,10 @@ def train(
     """Train a model and write it into a folder: recipe, weights, graph, metrics, history, card.
 
     \b
-    cvtasks train segment --data VOCdevkit/VOC2012 --backbone resnet50 --weights imagenet --set
-    train.epochs=40 cvtasks train detect --data my-data/data.yaml --backbone mobilenet --weights
-    imagenet cvtasks train models/segment-mobilenet-voc/recipe.toml --data VOCdevkit/VOC2012 -o
-    runs/mine cvtasks train --resume runs/mine
+    cvtasks train segment --data VOCdevkit/VOC2012 --backbone resnet50 --set train.epochs=40
+    cvtasks train detect --data my-data/data.yaml --backbone mobilenet --weights imagenet
+    cvtasks train models/segment-mobilenet-voc/recipe.toml --data VOCdevkit/VOC2012 -o runs/mine
+    cvtasks train --resume runs/mine
 
     Data without a split to validate on (val, valid or validation) have a fifth of the images to
     train on set aside for it.
