@@ -70,9 +70,8 @@ def evaluate(
     \b
     cvtasks evaluate segment-mobilenet-voc --data VOCdevkit/VOC2012:val
     cvtasks evaluate detect-mobilenet-voc --data VOCdevkit/VOC2012:val -o report
-    cvtasks evaluate segment-mobilenet-voc --data VOCdevkit/VOC2012:val --predictions
-    outputs/segment/records.jsonl cvtasks evaluate detect-mobilenet-voc --data farm/data.yaml:val
-    --map lamb=sheep,ewe=sheep
+    cvtasks evaluate segment-mobilenet-voc --predictions outputs/segment/records.jsonl
+    cvtasks evaluate detect-mobilenet-voc --data farm/data.yaml:val --map lamb=sheep,ewe=sheep
 
     The classes that data and model share are scored; the others are named.
     """
