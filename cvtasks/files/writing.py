@@ -147,14 +147,14 @@ def publish_new(
             return paths
 
 
-def numbered(stem: str) -> Iterator[str]:
-    """The stem, and after it stem-2, stem-3 …
+def numbered(stem: str, first: int = 1) -> Iterator[str]:
+    """The stem, and after it stem-2, stem-3 …; from the `first` of them on.
 
     >>> from itertools import islice
     >>> list(islice(numbered("dog"), 3))
     ['dog', 'dog-2', 'dog-3']
     """
-    return (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+    return (stem if number == 1 else f"{stem}-{number}" for number in count(first))
 
 
 def hold(folder: Path, name: str) -> Path | None:

@@ -21,10 +21,12 @@ from cvtasks.files.writing import (
     check_folder,
     hold,
     made_beside,
+    numbered,
     publish,
     write_text,
 )
 from cvtasks.formats.coco import coco_document
+from cvtasks.media.addresses import is_address
 from cvtasks.media.images import write_image
 from cvtasks.tasks.base import Task
 from cvtasks.text import cell, dumps, listed
@@ -104,15 +106,15 @@ class Sink:
             OutputError: it is to be held, and the folder cannot be written.
         """
         with self._lock:
-            stem = name
-            while (
-                stem.casefold() in self._taken
-                or self._exists(stem)
-                or (held and not self._hold(stem))
-            ):
-                number = self._taken.get(name.casefold(), 1) + 1
+            last = self._taken.get(name.casefold(), 0)
+            for number, stem in enumerate(numbered(name, last + 1), last + 1):
                 self._taken[name.casefold()] = number
-                stem = f"{name}-{number}"
+                if (
+                    (number == 1 or stem.casefold() not in self._taken)
+                    and not self._exists(stem)
+                    and (not held or self._hold(stem))
+                ):
+                    break
             self._taken.setdefault(stem.casefold(), 1)
             self._asked[stem.casefold()] = name
             return self._folder / stem
@@ -170,7 +172,7 @@ class Sink:
                 self._append(".csv", text.getvalue())
             self._classes = answer.classes
             if _COCO in self._kinds:
-                self._boxes[_image(record)] = cast("Boxes", answer)
+                self._boxes[self._image(record)] = cast("Boxes", answer)
 
     def close(self) -> list[Path]:
         """Finish the files that are one for all images, also after an error or an interruption;
@@ -237,6 +239,19 @@ class Sink:
                 raise
         except OSError as error:
             raise cannot_write(self._records_stem.with_suffix(ending), error) from error
+
+    def _image(self, record: dict[str, Any]) -> PurePath:
+        """The file that a record is about; a frame of a video is called as if it had been saved
+        beside it, and what an address gives gets a number where another was recorded as the same:
+        passwords, and what comes at another time, are not in it.
+        """
+        path = PurePath(record["source"])
+        if "frame" in record:
+            path = path.with_name(f"{path.stem}-{record['frame']:06d}.jpg")
+        if not is_address(record["source"]):
+            return path
+        names = (path.with_name(f"{stem}{path.suffix}") for stem in numbered(path.stem))
+        return next(name for name in names if name not in self._boxes)
 
     def _publish_records(self) -> list[Path]:
         for file in self._open.values():
@@ -305,11 +320,3 @@ class Sink:
         if claim:
             self._held.append(claim)
         return True
-
-
-def _image(record: dict[str, Any]) -> PurePath:
-    """The file that a record is about; a frame of a video is called as if it had been saved beside
-    it.
-    """
-    path = PurePath(record["source"])
-    return path.with_name(f"{path.stem}-{record['frame']:06d}.jpg") if "frame" in record else path

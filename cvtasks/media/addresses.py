@@ -41,7 +41,7 @@ def shown(address: str) -> str:
     scheme, _, rest = address.partition("://")
     end = len(re.split(r"[/?#\\]", rest, maxsplit=1)[0])
     at = rest.rfind("@", 0, end)
-    if at < 0 and re.search(r":(?![0-9]*$)", re.sub(r"\[.*?\]", "", rest[:end])):
+    if at < 0 and re.search(r":(?![0-9]{0,5}$)", re.sub(r"\[.*?\]", "", rest[:end])):
         # no port behind the colon: a password with a slash or the like, which should be written %2F
         at = rest.rfind("@")
     if at >= 0:

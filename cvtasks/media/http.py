@@ -6,6 +6,7 @@ makes us ask a router or a service of this machine.
 """
 
 import math
+import re
 import socket
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -211,6 +212,8 @@ def valid(url: str, schemes: tuple[str, str]) -> SplitResult:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
+        if re.match(r"[^/?#]*:[0-9]+(?:[/?#]|$)", url.partition("://")[2]):
+            raise Unreachable(f"the port of {shown(url)!r} must be one of 0 to 65535") from None
         raise Unreachable(
             f"{shown(url)!r} is no valid address; within a password, @ : / ? # are written %40 %3A "
             "%2F %3F %23"

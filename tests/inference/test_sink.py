@@ -128,6 +128,23 @@ def test_frames_of_a_video_stay_apart_in_the_coco_file(tmp_path: Path) -> None:
     ]
 
 
+def test_addresses_that_are_shown_alike_stay_apart_in_the_coco_file(tmp_path: Path) -> None:
+    sink = Sink(tmp_path, Detect(), ("coco",))
+    for answer in (FOUND, NOTHING):  # of two cameras whose passwords are hidden
+        sink.record({"source": "http://me:***@host/a.jpg"}, answer)
+    for frame in (0, 0):
+        sink.record({"source": "rtsp://***@host/live", "frame": frame}, NOTHING)
+    (path,) = sink.close()
+    document = json.loads(path.read_text())
+    assert [image["file_name"] for image in document["images"]] == [
+        "a.jpg",
+        "a-2.jpg",
+        "live-000000.jpg",
+        "live-000000-2.jpg",
+    ]
+    assert {entry["image_id"] for entry in document["annotations"]} == {1}
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     answers = {
         "a.jpg": FOUND,

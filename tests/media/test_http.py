@@ -319,6 +319,7 @@ def test_a_camera_that_is_not_there_is_named_without_its_password() -> None:
 SHOWN = [
     ("http://host/a@2x.jpg?size=5#x@y", "http://host/a@2x.jpg?size=5#x@y"),
     ("http://me:word@host/a.jpg", "http://me:***@host/a.jpg"),
+    ("http://me:123456/word@host/a.jpg", "http://me:***@host/a.jpg"),
     ("HTTPS://me:wo%40rd@host:8080/a.jpg", "HTTPS://me:***@host:8080/a.jpg"),
     ("http://me:wo@rd@host/a.jpg", "http://me:***@host/a.jpg"),
     ("http://me:@host/", "http://me:***@host/"),
@@ -390,6 +391,14 @@ def test_no_error_no_name_and_no_record_shows_a_password(address: str) -> None:
     chained = [error.value, error.value.__cause__, error.value.__context__]
     for text in (str(one.name), one.source, repr(one), *map(str, chained), *map(repr, chained)):
         assert "s3cret" not in text and "%73%33cret" not in text
+
+
+@pytest.mark.parametrize("address", ["http://host:99999/a.jpg", "rtsp://me:word@[::1]:70000"])
+def test_a_port_that_cannot_be_is_named(address: str) -> None:
+    (one,) = expand([address], timeout_s=1)
+    with pytest.raises(InputError, match=r"the port of .* must be one of 0 to 65535") as error:
+        one.read() if hasattr(one, "read") else one.open()
+    assert "word" not in str(error.value)
 
 
 def test_a_login_goes_where_a_server_looks_for_it_and_to_no_other_host(scripted) -> None:
