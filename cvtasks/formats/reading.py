@@ -4,7 +4,6 @@ keep boxes in the image.
 
 import math
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.geometry.boxes import clip
+from cvtasks.media.safe_paths import NotRegularError, opened_regular
 
 CUT = "boxes that reached a little out of their images were cut at the edge"
 ELSEWHERE = "paths of another machine were followed by their last parts to the one file that fits"
@@ -82,16 +82,13 @@ def read_annotation(path: Path, most: int = 16 * MEGABYTE) -> bytes:
             be read, or has more than `most` bytes.
     """
     try:
-        with open(
-            path, "rb", opener=lambda p, flags: os.open(p, flags | getattr(os, "O_NONBLOCK", 0))
-        ) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise DataError(
-                    f"an annotation must be a regular file; {str(path)!r} is none. Write a file "
-                    "there."
-                )
+        with opened_regular(path) as file:
             content = file.read(most + 1)
+    except NotRegularError as error:
+        raise DataError(
+            f"an annotation must be a regular file; {str(path)!r} is none: {error}. Write a file "
+            "there."
+        ) from error
     except OSError as error:
         reason = error.strerror or error
         raise DataError(

@@ -7,13 +7,36 @@ A named pipe would block for ever, a device has no end.
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
 
 from cvtasks.errors import InputError
 from cvtasks.text import decoded
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+
+
+class NotRegularError(OSError):
+    """What is no regular file; the text says what it is: "it is a named pipe"."""
+
+
+@contextmanager
+def opened_regular(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a regular file that others name, to be read.
+
+    Raises:
+        NotRegularError: it is something else. OSError: it cannot be read. ValueError: its name
+            cannot be one.
+    """
+    _refuse_special(Path(path).stat())
+    # A pipe that takes the file's place in between must not block either, hence O_NONBLOCK and the
+    # second look.
+    with open(path, "rb", opener=_without_waiting) as file:
+        _refuse_special(os.fstat(file.fileno()))
+        yield file
 
 
 def read_regular_file(path: str | Path, name: str, most: int) -> bytes:
@@ -23,13 +46,19 @@ def read_regular_file(path: str | Path, name: str, most: int) -> bytes:
         InputError: it does not exist, is no regular file, cannot be read or is larger.
     """
     try:
-        _refuse_special(Path(path).stat(), name, most)
-        # A pipe that takes the file's place in between must not block either, hence O_NONBLOCK and
-        # the second look.
-        with open(path, "rb", opener=_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            _refuse_special(status, name, most)
-            return file.read(status.st_size + 1)
+        with opened_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > most:
+                raise InputError(
+                    f"An image file may have at most {most:,} bytes at this limit of pixels; "
+                    f"{name} has {size:,}. Raise the limit (max_pixels) if it really is an image."
+                )
+            return file.read(size + 1)
+    except NotRegularError as error:
+        raise InputError(
+            f"An image must be a regular file; {name} {str(error).removeprefix('it ')}. Name an "
+            "image file."
+        ) from None
     except FileNotFoundError:
         raise InputError(
             f"An image must be a file that exists; {name} does not. Check the name."
@@ -45,11 +74,9 @@ def read_head(path: str | Path, most: int = 1024) -> bytes:
     """Return up to `most` bytes from the beginning of a regular file.
 
     Raises:
-        OSError: it cannot be read, or is no regular file. ValueError: its name cannot be one.
+        OSError, ValueError: as `opened_regular`.
     """
-    if not stat.S_ISREG(Path(path).stat().st_mode):
-        raise OSError(f"it is {_KINDS.get(stat.S_IFMT(Path(path).stat().st_mode), 'a device')}")
-    with open(path, "rb", opener=_without_waiting) as file:
+    with opened_regular(path) as file:
         return file.read(most)
 
 
@@ -57,16 +84,9 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _refuse_special(status: os.stat_result, name: str, most: int) -> None:
+def _refuse_special(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a device")
-        raise InputError(f"An image must be a regular file; {name} is {kind}. Name an image file.")
-    if status.st_size > most:
-        raise InputError(
-            f"An image file may have at most {most:,} bytes at this limit of pixels; {name} has "
-            f"{status.st_size:,}. "
-            "Raise the limit (max_pixels) if it really is an image."
-        )
+        raise NotRegularError(f"it is {_KINDS.get(stat.S_IFMT(status.st_mode), 'a device')}")
 
 
 _LONGEST, _LONGEST_PART = (

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
+from cvtasks.files.bounded import BoundedReader
+from cvtasks.media.safe_paths import leads_out, of_windows
 from cvtasks.weights.safetensors_file import damaged
 
 DEFLATE_LIMIT = 1100
@@ -51,8 +53,8 @@ def opened_zip(path: Path) -> Iterator[dict[str, Member]]:
             than deflate, overlap, come twice, have names that lead out of the archive, or declare
             more than their bytes can hold.
     """
-    with _Bounded(io.FileIO(path)) as file:
-        try:
+    with BoundedReader(io.FileIO(path), DIRECTORY_LIMIT, _too_many_names) as file:
+        try:  # reads the whole list of names in one piece
             archive = zipfile.ZipFile(file)
             file.most = None
         except Exception as error:  # zipfile raises nearly every kind on foreign bytes
@@ -61,19 +63,8 @@ def opened_zip(path: Path) -> Iterator[dict[str, Member]]:
             yield _members(path, archive, file)
 
 
-class _Bounded(io.BufferedReader):
-    """A file of which no more than `most` bytes are read at once; zipfile reads the whole list of
-    names in one piece.
-    """
-
-    most: int | None = DIRECTORY_LIMIT
-
-    def read(self, size: int | None = -1) -> bytes:
-        if self.most is not None and size is not None and size > self.most:
-            raise ValueError(
-                f"its list of names must have at most {self.most} bytes; it has {size}"
-            )
-        return super().read(size)
+def _too_many_names() -> ValueError:
+    return ValueError(f"its list of names must have at most {DIRECTORY_LIMIT} bytes; it has more")
 
 
 def _members(path: Path, archive: zipfile.ZipFile, file: IO[bytes]) -> dict[str, Member]:
@@ -87,7 +78,7 @@ def _members(path: Path, archive: zipfile.ZipFile, file: IO[bytes]) -> dict[str,
         name = info.filename[:200]
         if name in members:
             raise damaged(path, f"{name!r} must be in it once; it is there twice")
-        if _leads_out(info.filename):
+        if len(info.filename) > 200 or leads_out(info.filename) or of_windows(info.filename):
             raise damaged(
                 path, f"names in it must be relative and of 1 to 200 characters; it has {name!r}"
             )
@@ -139,16 +130,4 @@ def _begin(path: Path, file: IO[bytes], info: zipfile.ZipInfo) -> int:
         + 30
         + int.from_bytes(header[26:28], "little")
         + int.from_bytes(header[28:30], "little")
-    )
-
-
-def _leads_out(name: str) -> bool:
-    """Tell names that would lie outside the folder into which the archive were unpacked, and
-    immoderate ones.
-    """
-    return (
-        not 0 < len(name) <= 200
-        or "\\" in name
-        or name.startswith("/")
-        or ".." in PurePosixPath(name).parts
     )

@@ -763,7 +763,7 @@ def test_zips_that_are_traps_are_refused_whatever_their_ending(
     fault, ending, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(zip_file, "MEMBER_LIMIT", 30)
-    monkeypatch.setattr(zip_file._Bounded, "most", 5000)
+    monkeypatch.setattr(zip_file, "DIRECTORY_LIMIT", 5000)
     content, fragments = ZIPS[fault]
     path = tmp_path / f"a{ending}"
     path.write_bytes(content)

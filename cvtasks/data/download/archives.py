@@ -1,13 +1,14 @@
 """Unpacking archives of files and folders, and of nothing else."""
 
 import gzip
-import io
 import tarfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from cvtasks.errors import DataError
+from cvtasks.files.bounded import BoundedReader
 from cvtasks.files.writing import cannot_write
 from cvtasks.media.safe_paths import leads_out
 
@@ -47,7 +48,8 @@ def unpack(
     try:
         with archive.open("rb") as raw:
             plain = raw if archive.suffix == ".tar" else gzip.GzipFile(fileobj=raw)
-            stream = _Bounded(plain, most, archive)
+            # Tables of names can be bombs as well as files.
+            stream = BoundedReader(plain, most, partial(_too_much, archive, most))
             with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as tar:
                 for number, member in enumerate(tar):
                     name = _checked(member, archive)
@@ -64,7 +66,7 @@ def unpack(
                     _write(tar, member, target)
                     files += 1
                     on_file(files)
-            while stream.read():  # to the end of the packing, where its checksum is
+            while stream.read(_CHUNK):  # to the end of the packing, where its checksum is
                 pass
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise DataError(
@@ -100,22 +102,6 @@ class _Member(tarfile.TarInfo):
             if len(buf) == tarfile.BLOCKSIZE and not any(buf):
                 raise
             raise tarfile.ReadError(f"{error}, before the mark of its end") from error
-
-
-class _Bounded(io.RawIOBase):
-    """A stream of which no more than so many bytes are read: tables of names can be bombs as well
-    as files.
-    """
-
-    def __init__(self, stream: io.BufferedIOBase, most: int, archive: Path) -> None:
-        self._stream, self._left, self._most, self._archive = stream, most, most, archive
-
-    def read(self, size: int = -1) -> bytes:
-        content = self._stream.read(_CHUNK if size < 0 else size)
-        self._left -= len(content)
-        if self._left < 0:
-            raise _too_much(self._archive, self._most)
-        return content
 
 
 def _checked(member: tarfile.TarInfo, archive: Path) -> PurePosixPath:
