@@ -137,7 +137,7 @@ def class_bars(rows: Mapping[str, Mapping[str, float]]) -> np.ndarray:
         fontsize=8,
         frameon=False,
     )
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
 def count_bars(counts: Mapping[str, int], what: str) -> np.ndarray:
@@ -156,7 +156,7 @@ def count_bars(counts: Mapping[str, int], what: str) -> np.ndarray:
         title=f"{sum(counts.values()):,} {what} of {len(counts)} classes",
     )
     axes.margins(x=0.1)
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
 def histogram(values: np.ndarray, across: str, up: str) -> np.ndarray:
@@ -165,7 +165,7 @@ def histogram(values: np.ndarray, across: str, up: str) -> np.ndarray:
     axes.hist(values, bins=20, range=(0, 1))
     axes.set(xlabel=across, ylabel=up, xlim=(0, 1), title=f"{len(values):,} {up}")
     axes.grid(axis="y", alpha=0.3)
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
 def matrix(
@@ -202,7 +202,7 @@ def matrix(
             ink = "white" if share > 0.55 else "black"
             text = f"{share:.2f}".removeprefix("0") if share >= 0.005 else "·"
             axes.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
 def written(name: str) -> str:
@@ -213,15 +213,20 @@ def written(name: str) -> str:
     >>> written("a$b$"), written("\\x1b"), written("猫")
     ('a\\\\$b\\\\$', '\\\\x1b', '\\\\u732b')
     """
-    known = _letters()
-    shown = "".join(
-        c if ord(c) in known else c.encode("unicode_escape").decode() for c in visible(name)
-    )
+    shown = legible(name)
     shown = shown if len(shown) <= _LETTERS else f"{shown[: _LETTERS - 1]}…"
     shown = shown.replace("$", r"\$")
     return (
         f" {shown}" if shown.startswith("_") else shown
     )  # a label that begins so is left out of the legend
+
+
+def legible(text: str) -> str:
+    """A line of text with escapes for what matplotlib's font lacks."""
+    known = _letters()
+    return "".join(
+        c if ord(c) in known else c.encode("unicode_escape").decode() for c in visible(text)
+    )
 
 
 @cache
@@ -262,10 +267,11 @@ def _finish(figure: "Figure", axes: "Axes", count: int) -> np.ndarray:
         figure.legend(
             *axes.get_legend_handles_labels(), loc="outside right upper", fontsize=8, frameon=False
         )
-    return _pixels(figure)
+    return pixels_of(figure)
 
 
-def _pixels(figure: "Figure") -> np.ndarray:
+def pixels_of(figure: "Figure") -> np.ndarray:
+    """A figure as (h, w, 3) uint8 RGB."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

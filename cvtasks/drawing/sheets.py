@@ -1,58 +1,38 @@
-"""Sheets of small images for a lecture: colours of numbers, a grid, captions below the tiles, a
-title and a legend above.
+"""Pages for a lecture, drawn by Matplotlib: images with captions below a title and a legend, grids
+of numbers, lines of text and shapes
+at any place.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import cv2
 import numpy as np
 
-from cvtasks.text import visible
+from cvtasks.drawing.plots import legible, pixels_of
 
-if TYPE_CHECKING:
-    from PIL.ImageFont import FreeTypeFont
-
-PAPER, INK, PALE, FRAME = (255, 255, 255), (20, 20, 24), (105, 105, 112), (190, 190, 196)
-"""RGB of a sheet's paper, of its captions, of its legend, and of the line around an image."""
+PAPER, INK, PALE, LINE = "#ffffff", "#14141c", "#696970", "#bebec4"
+"""Of a page, its numbers and captions, its legend, and the lines around images and cells."""
+WINDOW, RESULT, PADDING, PLAIN = (255, 224, 138), (185, 228, 192), (231, 233, 238), (255, 255, 255)
+"""RGB of cells: below a window, of a result, of padding, of all others."""
+MARK, FRAME = "#b3261e", "#d97706"
+"""Of the small numbers in corners, and of the frame around a window."""
 GREY = 128
 """What zero looks like where a number may have either sign."""
 
-_BLUE, _RED = (
-    np.array([33, 102, 172]),
-    np.array([178, 24, 43]),
-)  # ends of the scale of signed numbers, white between them
-_EDGE, _GAP, _LINE, _CAPTION, _TITLE = 16, 8, 19, 17, 30  # in pixels
+Colours = Literal["heat", "rainbow", "blue_red", "signed_grey"]
+"""Of numbers: Matplotlib's viridis and turbo from 0 on; blue, white and red, or black, grey and
+white, for numbers of either sign.
+"""
+
+_FONT = "DejaVu Sans"  # comes with Matplotlib and has more than Latin letters
+_DPI = 72  # so that a point of a font is a pixel
+_AROUND = (190, 190, 196)  # RGB of `LINE`
+_EDGE, _GAP, _LINE, _CAPTION, _TITLE = 16, 8, 19, 17, 30  # of a sheet, in pixels
 _BAR = (150, 14)  # width and height of a scale
-
-
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """One image of a sheet.
-
-    Attributes:
-        image: (h, w, 3) uint8 RGB.
-        caption: what stands below it; a second line in grey after a line break.
-    """
-
-    image: np.ndarray
-    caption: str
-
-
-@dataclass(frozen=True, eq=False)
-class Scale:
-    """What the colours of a sheet mean.
-
-    Attributes:
-        colours: (n, 3) uint8 RGB, from the lowest number to the highest.
-        marks: what is written below it, evenly spread: the first at its left end, the last at its
-            right one.
-    """
-
-    colours: np.ndarray
-    marks: tuple[str, ...]
+_SIZES = (15, 13, 11, 9, 8)  # of the numbers in cells, the first that fits; pixels
 
 
 # === numbers → colours ===
@@ -65,32 +45,16 @@ def signed_grey(values: np.ndarray, limit: float | None = None) -> np.ndarray:
     Args:
         limit: the largest absolute value by default; all is 128 where that is 0.
     """
-    most = float(np.abs(values).max(initial=0)) if limit is None else limit
-    share = (
-        np.clip(np.asarray(values, np.float32) / most, -1, 1)
-        if most > 0
-        else np.zeros(np.shape(values), np.float32)
-    )
-    return np.round(GREY + 127 * share).astype(np.uint8)
+    return np.round(GREY + 127 * _shares(values, limit)).astype(np.uint8)
 
 
-def heat(values: np.ndarray, limit: float | None = None) -> np.ndarray:
-    """(h, w) numbers → (h, w, 3) uint8 RGB, matplotlib's viridis: dark for 0 and below, yellow for
-    `limit`.
+def heat(values: np.ndarray, limit: float | None = None, colours: Colours = "heat") -> np.ndarray:
+    """(h, w) numbers → (h, w, 3) uint8 RGB: dark for 0 and below, bright or red for `limit`.
 
     Args:
         limit: the largest value by default; all is dark where that is not above 0.
     """
-    most = float(values.max(initial=0)) if limit is None else limit
-    share = (
-        np.clip(np.asarray(values, np.float32) / most, 0, 1)
-        if most > 0
-        else np.zeros(np.shape(values), np.float32)
-    )
-    return cv2.cvtColor(
-        cv2.applyColorMap(np.round(255 * share).astype(np.uint8), cv2.COLORMAP_VIRIDIS),
-        cv2.COLOR_BGR2RGB,
-    )
+    return _coloured(np.maximum(_shares(np.maximum(values, 0), limit), 0), colours)
 
 
 def blue_red(values: np.ndarray, limit: float | None = None) -> np.ndarray:
@@ -99,30 +63,183 @@ def blue_red(values: np.ndarray, limit: float | None = None) -> np.ndarray:
     Args:
         limit: the largest absolute value by default; all is white where that is 0.
     """
+    return _coloured((1 + _shares(values, limit)) / 2, "blue_red")
+
+
+def _shares(values: np.ndarray, limit: float | None) -> np.ndarray:
+    """Of the limit, −1 to 1."""
+    values = np.asarray(values, np.float32)
     most = float(np.abs(values).max(initial=0)) if limit is None else limit
-    share = (
-        np.clip(np.asarray(values, np.float64) / most, -1, 1)
-        if most > 0
-        else np.zeros(np.shape(values))
-    )
-    end = np.where(share[..., None] < 0, _BLUE, _RED)
-    return np.round(255 + (end - 255) * np.abs(share)[..., None]).astype(np.uint8)
+    return np.clip(values / most, -1, 1) if most > 0 else np.zeros_like(values)
 
 
-def scale_of(colouring: str, low: str, high: str) -> Scale:
-    """The scale of `signed_grey`, `heat` or `blue_red`, by its name, with what its ends mean."""
-    if colouring == "heat":
-        return Scale(heat(np.linspace(0, 1, 256)[None])[0], (low, high))
-    steps = np.linspace(-1, 1, 255)
-    colours = (
-        blue_red(steps[None])[0]
-        if colouring == "blue_red"
-        else signed_grey(steps)[:, None].repeat(3, axis=1)
-    )
-    return Scale(colours, (low, "0", high))
+def _coloured(shares: np.ndarray, colours: Colours) -> np.ndarray:
+    """(h, w) from 0 to 1 → (h, w, 3) uint8 RGB."""
+    from matplotlib import colormaps
+    from matplotlib.colors import Colormap, LinearSegmentedColormap
+
+    if colours == "blue_red":
+        ends = ["#2166ac", "#ffffff", "#b2182b"]
+        chosen: Colormap = LinearSegmentedColormap.from_list(colours, ends, 255)  # odd: 0 is white
+    else:
+        chosen = colormaps[{"heat": "viridis", "rainbow": "turbo", "signed_grey": "gray"}[colours]]
+    return np.asarray(chosen(shares, bytes=True))[..., :3]
 
 
-# === images → sheets ===
+# === pages ===
+
+
+class Page:
+    """A figure of `width` × `height` units of so many pixels, the origin in the upper left corner,
+    x to the right and y down.
+    """
+
+    def __init__(self, width: float, height: float, unit: float = 1.0) -> None:
+        from matplotlib.figure import Figure
+
+        self.unit = unit
+        across, down = np.ceil(width * unit), np.ceil(height * unit)
+        self._figure = Figure((across / _DPI, down / _DPI), dpi=_DPI, facecolor=PAPER)
+        self._axes = self._figure.add_axes((0, 0, 1, 1))
+        self._axes.set(xlim=(0, across / unit), ylim=(down / unit, 0))
+        self._axes.set_axis_off()
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float = 14,
+        colour: str = INK,
+        at: str = "left",
+        bold: bool = False,
+    ) -> None:
+        """A line whose middle is at y, and whose left or right end, or "center", is at x; `size` in
+        pixels.
+        """
+        self._figure.text(
+            *(x, y, legible(text)),
+            transform=self._axes.transData,
+            fontsize=size,
+            color=colour,
+            ha=at,
+            va="center_baseline",
+            family=_FONT,
+            weight="bold" if bold else "normal",
+            parse_math=False,
+        )
+
+    def image(
+        self, x: float, y: float, image: np.ndarray, width: float = 0, height: float = 0
+    ) -> None:
+        """An image (h, w, 3) uint8 whose upper left corner is at (x, y), of its own size or
+        stretched; the pixels of a small one stay squares.
+        """
+        width, height = width or image.shape[1] / self.unit, height or image.shape[0] / self.unit
+        few = max(image.shape[:2]) < 128 or round(width * self.unit) == image.shape[1]
+        self._axes.imshow(
+            image,
+            extent=(x, x + width, y + height, y),
+            aspect="auto",
+            interpolation="nearest" if few else "antialiased",
+        )
+
+    def frame(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        colour: str = FRAME,
+        thick: float = 3,
+    ) -> None:
+        """A rectangle without a filling."""
+        self._axes.plot(
+            [x, x + width, x + width, x, x], [y, y, y + height, y + height, y], colour, lw=thick
+        )
+
+    def shape(self, points: Sequence[tuple[float, float]], colour: str, edge: str) -> None:
+        """A polygon with a thin edge."""
+        self._axes.fill(*zip(*points, strict=True), facecolor=colour, edgecolor=edge, lw=0.8)
+
+    def numbers(
+        self, x: float, y: float, texts: list[list[str]], fills: np.ndarray | None = None
+    ) -> None:
+        """A table of cells of one unit each, whose upper left corner is at (x, y).
+
+        Args:
+            texts: rows of what the cells hold.
+            fills: (r, c, 3) uint8 RGB; white by default.
+        """
+        rows, columns = len(texts), len(texts[0])
+        fills = np.asarray(fills if fills is not None else [[PLAIN] * columns] * rows, np.uint8)
+        self.image(x, y, fills, columns, rows)
+        across, down = x + np.arange(columns + 1), y + np.arange(rows + 1)
+        self._axes.hlines(down, x, x + columns, LINE, linewidth=1)
+        self._axes.vlines(across, y, y + rows, LINE, linewidth=1)
+        longest = max((text for row in texts for text in row), key=len)
+        fitting = (size for size in _SIZES if text_width(longest, size) <= 0.9 * self.unit)
+        size = next(fitting, _SIZES[-1])
+        dark = fills @ (0.299, 0.587, 0.114) < 128
+        for (i, j), white in np.ndenumerate(dark):
+            if not texts[i][j]:
+                continue
+            ink = PAPER if white else INK
+            self.text(x + j + 0.5, y + i + 0.5, texts[i][j], size, ink, "center")
+
+    def pixels(self) -> np.ndarray:
+        """The page as (h, w, 3) uint8 RGB."""
+        return pixels_of(self._figure)
+
+    def svg(self) -> str:
+        """The page as an SVG document whose texts are texts."""
+        import io
+
+        from matplotlib import rc_context
+
+        content = io.StringIO()
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "page"}):
+            self._figure.savefig(content, format="svg", metadata={"Date": None})
+        return content.getvalue()
+
+
+@lru_cache(maxsize=4096)
+def text_width(text: str, size: float = 14) -> float:
+    """How wide a line of text is, in pixels."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family=_FONT, size=size)
+    return float(text_to_path.get_text_width_height_descent(legible(text), font, False)[0])
+
+
+# === sheets of images ===
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """One image of a sheet.
+
+    Attributes:
+        image: (h, w, 3) uint8 RGB.
+        caption: what stands below it; further lines in grey after line breaks.
+    """
+
+    image: np.ndarray
+    caption: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the colours of a sheet mean.
+
+    Attributes:
+        colours: which.
+        marks: what is written below, evenly spread from the left end to the right one.
+    """
+
+    colours: Colours
+    marks: tuple[str, ...] = ("−max", "0", "+max")
 
 
 def enlarged_to(image: np.ndarray, side: int) -> np.ndarray:
@@ -142,27 +259,21 @@ def enlarged_to(image: np.ndarray, side: int) -> np.ndarray:
 
 def grid(images: Sequence[np.ndarray], columns: int, gap: int = 2) -> np.ndarray:
     """At least one image, (h, w, 3) uint8 each → one with all of them, `columns` in a row, each
-    centred in a line around it.
+    centred in its cell, with a line around it, as it may be as white as the paper.
     """
-    images = [framed(image) for image in images]
-    height, width = (max(image.shape[axis] for image in images) for axis in (0, 1))
+    images = [
+        cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=_AROUND)
+        for image in images
+    ]
+    height, width = (max(image.shape[axis] for image in images) + gap for axis in (0, 1))
     rows, columns = -(-len(images) // columns), min(columns, len(images))
-    drawn = np.full(
-        (rows * (height + gap) - gap, columns * (width + gap) - gap, 3), PAPER, np.uint8
-    )
+    drawn = np.full((rows * height - gap, columns * width - gap, 3), 255, np.uint8)
     for number, image in enumerate(images):
         row, column = divmod(number, columns)
-        top = row * (height + gap) + (height - image.shape[0]) // 2
-        left = column * (width + gap) + (width - image.shape[1]) // 2
+        top = row * height + (height - gap - image.shape[0]) // 2
+        left = column * width + (width - gap - image.shape[1]) // 2
         drawn[top : top + image.shape[0], left : left + image.shape[1]] = image
     return drawn
-
-
-def framed(image: np.ndarray) -> np.ndarray:
-    """(h, w, 3) uint8 → (h + 2, w + 2, 3): with a line around it, as it may be as white as the
-    paper.
-    """
-    return np.stack([np.pad(image[..., i], 1, constant_values=FRAME[i]) for i in range(3)], axis=-1)
 
 
 def sheet(
@@ -183,72 +294,35 @@ def sheet(
     Returns:
         (h, w, 3) uint8 RGB.
     """
-    from PIL import Image, ImageDraw
-
-    title, legend = visible(title), [visible(line) for line in legend]
-    captions = [[visible(line) for line in tile.caption.split("\n")] for tile in tiles]
-    lines = max(map(len, captions))
-    across = max(
-        *(tile.image.shape[1] for tile in tiles),
-        *(_width(line, 12) for caption in captions for line in caption),
-    )
-    down = max(tile.image.shape[0] for tile in tiles) + lines * _CAPTION + 4
+    captions = [tile.caption.split("\n") for tile in tiles]
+    words = [text_width(line, 12) for caption in captions for line in caption]
+    across = max(*(tile.image.shape[1] for tile in tiles), *words)
+    high = max(tile.image.shape[0] for tile in tiles)
+    down = high + max(map(len, captions)) * _CAPTION + 2 * _GAP
     columns = min(columns, len(tiles))
-    rows = -(-len(tiles) // columns)
-    words = max(
-        _width(title, 20), *(_width(line, 13) for line in legend), _BAR[0] + 40 if scale else 0, 0
-    )
+    wide = [text_width(title, 20), *(text_width(line, 13) for line in legend), _BAR[0] + 40]
     head = _EDGE + _TITLE + _LINE * len(legend) + (_BAR[1] + 2 * _LINE if scale else _GAP)
-    width = 2 * _EDGE + max(columns * (across + gap) - gap, words)
-    canvas = np.full((head + rows * (down + _GAP) + _EDGE - _GAP, width, 3), PAPER, np.uint8)
-    corners = []
-    for number, tile in enumerate(tiles):
-        row, column = divmod(number, columns)
-        left, top = _EDGE + column * (across + gap), head + row * (down + _GAP)
-        height, wide = tile.image.shape[:2]
-        inside = left + (across - wide) // 2
-        bottom = top + down - lines * _CAPTION - 4
-        canvas[bottom - height : bottom, inside : inside + wide] = tile.image
-        corners.append((left + across / 2, bottom + 3))
-    if scale:
-        top = _EDGE + _TITLE + _LINE * len(legend) + 4
-        bar = cv2.resize(scale.colours[None], _BAR, interpolation=cv2.INTER_NEAREST)
-        canvas[top : top + _BAR[1], _EDGE + 18 : _EDGE + 18 + _BAR[0]] = bar
-    image = Image.fromarray(canvas)
-    pen = ImageDraw.Draw(image)
-    pen.text((_EDGE, _EDGE), title, INK, text_font(20))
-    for number, line in enumerate(legend):
-        pen.text((_EDGE, _EDGE + _TITLE + number * _LINE), line, PALE, text_font(13))
-    for caption, (x, y) in zip(captions, corners, strict=True):
-        for number, line in enumerate(caption):
-            pen.text(
-                (x, y + number * _CAPTION),
-                line,
-                INK if number == 0 else PALE,
-                text_font(12),
-                anchor="ma",
-            )
-    if scale:
-        for number, mark in enumerate(scale.marks):
-            x = _EDGE + 18 + _BAR[0] * number / (len(scale.marks) - 1)
-            pen.text((x, top + _BAR[1] + 3), mark, PALE, text_font(12), anchor="ma")
-    return np.asarray(image)
-
-
-def _width(text: str, size: int) -> int:
-    return int(np.ceil(text_font(size).getlength(text)))
-
-
-@lru_cache(maxsize=8)
-def text_font(size: int) -> "FreeTypeFont":
-    """DejaVu Sans, which comes with Matplotlib and has more than Latin letters;
-    `size` in pixels.
-    """
-    from pathlib import Path
-
-    import matplotlib as mpl
-    from PIL import ImageFont
-
-    return ImageFont.truetype(
-        str(Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size
+    page = Page(
+        2 * _EDGE + max(columns * (across + gap) - gap, *wide),
+        head + -(-len(tiles) // columns) * down + _EDGE - _GAP,
     )
+    page.text(_EDGE, _EDGE + 10, title, 20)
+    for number, line in enumerate(legend):
+        page.text(_EDGE, _EDGE + _TITLE + 8 + number * _LINE, line, 13, PALE)
+    if scale:
+        left, top = _EDGE + 18, _EDGE + _TITLE + _LINE * len(legend) + 4
+        page.image(left, top, _coloured(np.linspace(0, 1, 256)[None], scale.colours), *_BAR)
+        for number, mark in enumerate(scale.marks):
+            x = left + _BAR[0] * number / (len(scale.marks) - 1)
+            page.text(x, top + _BAR[1] + 10, mark, 12, PALE, "center")
+    for number, (tile, caption) in enumerate(zip(tiles, captions, strict=True)):
+        row, column = divmod(number, columns)
+        height, width = tile.image.shape[:2]
+        middle, bottom = _EDGE + column * (across + gap) + across / 2, head + row * down + high
+        x, y = round(middle - width / 2), bottom - height
+        page.image(x, y, tile.image)
+        page.frame(x, y, width, height, LINE, 1)
+        for count, line in enumerate(caption):
+            ink = PALE if count else INK
+            page.text(middle, bottom + 11 + count * _CAPTION, line, 12, ink, "center")
+    return page.pixels()

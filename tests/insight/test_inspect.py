@@ -448,7 +448,7 @@ def test_every_row_fits_the_terminal_and_every_image_is_drawn(built):
         assert max(map(len, table(found.rows, width))) <= width, name
     drawing = volumes(found)
     root = ElementTree.fromstring(drawing)
-    assert 600 < float(root.get("width")) < 2600
+    assert 600 < float(root.get("width").removesuffix("pt")) < 2600
     assert all(len(stage.boxes) <= 6 for stage in stages(found))
     assert longest_path(found)[-1].name == found.rows[-1].name
     texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]

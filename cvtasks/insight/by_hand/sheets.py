@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cvtasks.drawing.squared_paper import (
+from cvtasks.drawing.sheets import (
     INK,
+    MARK,
     PADDING,
     PALE,
     PLAIN,
     RESULT,
     WINDOW,
-    Corner,
-    Paper,
+    Page,
     text_width,
 )
 from cvtasks.errors import UsageError
@@ -24,7 +24,8 @@ LONGEST_SIDE = 12
 LONGEST_REACH = 11
 """Cells that a window may span for its numbers to be drawn beside an image."""
 _MOST_CELLS = 6000  # of a sheet of steps, about
-_PLACE = (225, 29, 72)  # RGB of the frame around the patch in an image
+_PLACE = "#e11d48"  # of the frame around the patch in an image
+_CELL = 40  # side of a cell in pixels
 _SIDE, _TALL = 18.0, 22.0  # an image on the sheet, at most, in cells
 _ROW = 0.55  # height of a line of text, in cells
 
@@ -73,7 +74,7 @@ def steps_sheet(channel: np.ndarray, work: Work) -> np.ndarray:
     width = (
         max(
             ground.shape[1] + 1 + columns.output,
-            *(text_width(line) for step in steps for line in step.work),
+            *(_wide(line) for step in steps for line in step.work),
         )
         + 1.2
     )
@@ -82,9 +83,10 @@ def steps_sheet(channel: np.ndarray, work: Work) -> np.ndarray:
     across = max(1, min(across, int(60 // width), len(steps)))
     heading = _heading(channel, work, len(steps), result.size)
     head = 1.1 + 0.6 * len(heading)
-    paper = Paper(
-        max(across * width + 0.4, 1.6 + max(text_width(line, 20) for line in heading[:1])),
+    paper = Page(
+        max(across * width + 0.4, 1.6 + max(_wide(line, 20) for line in heading[:1])),
         head + -(-len(steps) // across) * height,
+        _CELL,
     )
     for count, line in enumerate(heading):
         paper.text(
@@ -101,7 +103,7 @@ def steps_sheet(channel: np.ndarray, work: Work) -> np.ndarray:
 
 
 def _panel(
-    paper: Paper,
+    paper: Page,
     x: float,
     y: float,
     channel: np.ndarray,
@@ -125,16 +127,19 @@ def _panel(
         chosen = _filled(step.values.shape, WINDOW)
         chosen[np.unravel_index(int(np.nanargmax(step.values)), step.values.shape)] = RESULT
         fills[under] = chosen
-    corner = None
-    if step.weights is not None:
-        corner = Corner(_texts(step.weights), step.top, step.left, rows.dilation)
-    paper.grid(x, y, _texts(ground), fills, corner)
+    paper.numbers(x, y, _texts(ground), fills)
+    if step.weights is not None:  # in the corners of the cells that they lie on
+        for (i, j), weight in np.ndenumerate(step.weights):
+            right = x + step.left + j * rows.dilation + 0.94
+            paper.text(
+                right, y + step.top + i * rows.dilation + 0.84, number(weight), 10, MARK, "right"
+            )
     paper.frame(x + step.left, y + step.top, columns.reach, rows.reach)
     done = np.add.outer(np.arange(rows.output) * columns.output, np.arange(columns.output))
     here = step.row * columns.output + step.column
     after = np.where((done == here)[..., None], RESULT, PLAIN)
     right = x + ground.shape[1] + 1
-    paper.grid(right, y, _texts(np.where(done <= here, result, np.nan)), after)
+    paper.numbers(right, y, _texts(np.where(done <= here, result, np.nan)), after)
     bottom = y + max(ground.shape[0], rows.output) + 0.5
     for count, line in enumerate(step.work):
         paper.text(x, bottom + _ROW * count, line)
@@ -197,8 +202,8 @@ def before_after(
     boxes = [_fitted(rows.size, columns.size), _fitted(rows.output, columns.output)]
     tall = max(high for high, _ in boxes)
     below = max(patch.tall, 1.2 + _ROW * len(lines)) + 2.0 if patch else 1.2
-    width = max(2 * _SIDE + 2.6, patch.wide + max(map(text_width, lines)) + 2.4 if patch else 0)
-    paper = Paper(width, 3.4 + tall + 1.2 + below)
+    width = max(2 * _SIDE + 2.6, patch.wide + max(map(_wide, lines)) + 2.4 if patch else 0)
+    paper = Page(width, 3.4 + tall + 1.2 + below, _CELL)
     paper.text(0.8, 0.9, work.heading + (", each channel by itself" if channel_name else ""), 20)
     paper.text(0.8, 1.75, f"rows {rows.formula()};  columns {columns.formula()}", 15, PALE)
     over = [
@@ -215,13 +220,8 @@ def before_after(
             f"after: {rows.output} × {columns.output};  {shown.legend}",
         ),
     ):
-        paper.image(
-            left,
-            2.5,
-            box[1],
-            box[0],
-            drawn if drawn.ndim == 3 else np.repeat(drawn[..., None], 3, axis=2),
-        )
+        colours = drawn if drawn.ndim == 3 else np.repeat(drawn[..., None], 3, axis=2)
+        paper.image(left, 2.5, colours, box[1], box[0])
         y, x = (a / count * side for a, count, side in zip(at, drawn.shape, box, strict=False))
         paper.frame(left + x - 0.35, 2.5 + y - 0.35, 0.7, 0.7, _PLACE)
         paper.text(left, 2.5 + tall + 0.45, caption, 15, PALE)
@@ -272,7 +272,7 @@ class _Patch:
         self.wide = self._values.shape[1] + 1 + self._kernel_wide + self._answers.shape[1] + 1
 
     def draw(
-        self, paper: Paper, x: float, y: float, lines: Sequence[str], channel_name: str
+        self, paper: Page, x: float, y: float, lines: Sequence[str], channel_name: str
     ) -> None:
         """Input, kernel and output side by side, then the arithmetic of the middle position."""
         rows, columns = self._extents
@@ -282,7 +282,7 @@ class _Patch:
         paper.text(x, y, f"the patch in the frame{named}: input, {corner_at}", 15, PALE)
         y += 0.6
         levels = np.clip(np.nan_to_num(self._values, nan=255.0), 0, 255).astype(np.uint8)
-        paper.grid(x, y, _texts(self._values), np.repeat(levels[..., None], 3, axis=2))
+        paper.numbers(x, y, _texts(self._values), np.repeat(levels[..., None], 3, axis=2))
         at = [
             place * axis.stride - span[0]
             for place, axis, span in zip(self._place, self._extents, self._spans, strict=True)
@@ -291,18 +291,23 @@ class _Patch:
         x += self._values.shape[1] + 1
         if isinstance(self._work, Filtering):
             laid = self._work.laid
-            paper.grid(x, y, _texts(laid), _filled(laid.shape, WINDOW))
+            paper.numbers(x, y, _texts(laid), _filled(laid.shape, WINDOW))
             if self._work.kernel.divisor != 1:
                 paper.text(x, y + laid.shape[0] + 0.5, f"/ {self._work.kernel.divisor}")
             x += self._kernel_wide
         fills = _filled(self._answers.shape, PLAIN)
         middle = self._place[0] - self._first[0], self._place[1] - self._first[1]
         fills[middle] = RESULT
-        paper.grid(x, y, _texts(self._answers), fills)
+        paper.numbers(x, y, _texts(self._answers), fills)
         x += self._answers.shape[1] + 1
         paper.text(x, y + 0.4, f"output at row {self._place[0]}, column {self._place[1]}", 15, PALE)
         for count, line in enumerate(lines):
             paper.text(x, y + 1.1 + _ROW * count, line)
+
+
+def _wide(text: str, size: float = 14) -> float:
+    """How wide a line of text is, in cells."""
+    return text_width(text, size) / _CELL
 
 
 def _texts(values: np.ndarray) -> list[list[str]]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from cvtasks.drawing.plots import written
-from cvtasks.drawing.sheets import Scale, Tile, enlarged_to, framed, sheet, signed_grey
+from cvtasks.drawing.plots import pixels_of, written
+from cvtasks.drawing.sheets import Scale, Tile, blue_red, enlarged_to, heat, sheet, signed_grey
 from cvtasks.insight.explaining.checks import Curves, Sanity
 from cvtasks.insight.explaining.explanation import Explanation
 
@@ -38,14 +38,14 @@ def explanation_sheet(
     target = first.target
     tiles = [
         Tile(
-            framed(_marked(first, enlarged_to(first.image, _SIDE))),
+            _marked(first, enlarged_to(first.image, _SIDE)),
             f"{target.name}\nscore {target.score:.2f} (logit)",
         )
     ]
     for one in explanations:
         numbers = _numbers(one, (checks or {}).get(one.method), (curves or {}).get(one.method))
         name = f"{one.method}, layer {one.layer}" if one.layer else one.method
-        tiles.append(Tile(framed(_marked(one, overlaid(one, _SIDE))), "\n".join([name, *numbers])))
+        tiles.append(Tile(_marked(one, overlaid(one, _SIDE)), "\n".join([name, *numbers])))
     legend = [
         f"target: {target.name}, score {target.score:.3f} before, {target.probability:.3f} after "
         "the activation"
@@ -56,7 +56,7 @@ def explanation_sheet(
         tiles,
         title,
         legend,
-        Scale(_heat(np.linspace(0, 1, 256)[None])[0], ("0", "most")),
+        Scale("rainbow", ("0", "most")),
         columns=min(len(tiles), 5),
     )
 
@@ -91,10 +91,10 @@ def overlaid(explanation: Explanation, side: int = 0) -> np.ndarray:
         interpolation=cv2.INTER_LINEAR,
     )
     if explanation.method in _SIGNED:
-        colours, weight = _signed(share), np.abs(share)
+        colours, weight = blue_red(np.sign(share)), np.abs(share)
         ground = 0.5 * grey + 90
     else:
-        colours, weight, ground = _heat(np.maximum(share, 0)), np.full_like(share, _OPACITY), grey
+        colours, weight, ground = heat(share, 1, "rainbow"), np.full_like(share, _OPACITY), grey
     weight = np.minimum(weight, 0.85)[..., None]
     return np.round((1 - weight) * ground + weight * colours).clip(0, 255).astype(np.uint8)
 
@@ -135,23 +135,6 @@ def _numbers(one: Explanation, check: Sanity | None, curve: Curves | None) -> li
     return lines
 
 
-def _heat(share: np.ndarray) -> np.ndarray:
-    """(h, w) 0 to 1 → (h, w, 3) uint8 RGB, OpenCV's turbo: blue for nothing, red for most, as
-    overlays usually are.
-    """
-    return cv2.cvtColor(
-        cv2.applyColorMap(np.round(255 * share).astype(np.uint8), cv2.COLORMAP_TURBO),
-        cv2.COLOR_BGR2RGB,
-    )
-
-
-def _signed(share: np.ndarray) -> np.ndarray:
-    """(h, w) −1 to 1 → (h, w, 3) uint8 RGB: red above 0, blue below."""
-    return np.where(
-        share[..., None] > 0, np.array([214, 30, 36], np.uint8), np.array([32, 90, 210], np.uint8)
-    ).astype(np.uint8)
-
-
 def _as_image(colours: np.ndarray) -> np.ndarray:
     """The colours that came down, (h, w, 3) uint8; 128 is nothing."""
     return signed_grey(colours, float(np.percentile(np.abs(colours), _STRONG)) or None)
@@ -184,7 +167,6 @@ def _marked(one: Explanation, drawn: np.ndarray) -> np.ndarray:
 
 def curves_figure(found: Mapping[str, Curves], title: str) -> np.ndarray:
     """Method → curves, drawn side by side with their areas, (h, w, 3) uint8 RGB."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.6), layout="constrained", dpi=110)
@@ -208,6 +190,4 @@ def curves_figure(found: Mapping[str, Curves], title: str) -> np.ndarray:
         axes.grid(alpha=0.3)
         axes.legend(fontsize=9)
     figure.suptitle(written(title))
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return pixels_of(figure)

@@ -9,10 +9,10 @@ are. Branches are followed along the longest path.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import groupby
 from math import prod
 
+from cvtasks.drawing.sheets import PALE, Page, text_width
 from cvtasks.insight.inspecting.inspect import Inspection, Row, field_text
 
 COLOURS = {  # kind of a box → its front; the other faces are made of it
@@ -40,7 +40,6 @@ _HIGH, _DEEP, _THICK = (
     1.15,
 )  # pixels of the highest box; depth to height; pixels a root of channels
 _GAP, _BETWEEN, _MARGIN, _LABEL = 5.0, 26.0, 30.0, 104.0
-_FONT = "font-family='Helvetica, Arial, DejaVu Sans, sans-serif'"
 
 
 @dataclass(frozen=True)
@@ -132,38 +131,27 @@ def _places(row: Row) -> tuple[int, ...]:
 def volumes(inspection: Inspection) -> str:
     """The image of the architecture, an SVG document."""
     found = stages(inspection)
-    highest = max(max(stage.size, default=1) for stage in found)
-    parts, x = [], _MARGIN
-    used: set[str] = set()
-    tall = _HIGH * (1 + _DEEP * 0.5)
-    base = 74 + tall
-    for stage in found:
-        drawn, wide = _drawn_stage(stage, highest, base)
-        label = list(_labels(stage))
-        room = max(wide, max(6.2 * len(line) for line in label))
-        shift = x + (room - wide) / 2
-        parts.append(f"<g transform='translate({shift:.1f} 0)'>{drawn}</g>")
-        middle = x + room / 2
-        for number, line in enumerate(label):
-            weight, fill = ("bold", "#222") if number == 0 else ("normal", "#555")
-            parts.append(
-                f"<text x='{middle:.1f}' y='{base + 24 + 16 * number:.1f}' text-anchor='middle' "
-                f"font-size='{13 - (number > 0)}' "
-                f"font-weight='{weight}' fill='{fill}'>{escape(line)}</text>"
-            )
-        used.update(kind for kind, _ in stage.boxes)
+    labels = [list(_labels(stage)) for stage in found]
+    boxes = [list(_boxes(stage, max(found[0].size))) for stage in found]
+    rooms = [
+        max(own[-1].right, *(text_width(line, 13) for line in lines))
+        for own, lines in zip(boxes, labels, strict=True)
+    ]
+    base = 74 + _HIGH * (1 + _DEEP * 0.5)
+    wide = 2 * _MARGIN + sum(rooms) + _BETWEEN * (len(rooms) - 1)
+    page = Page(max(wide, 640), base + _LABEL + 54)
+    page.text(_MARGIN, 28, inspection.name, 21, bold=True)
+    page.text(_MARGIN, 51, _subtitle(inspection), 13, PALE)
+    x = _MARGIN
+    for own, lines, room in zip(boxes, labels, rooms, strict=True):
+        for box in own:
+            _draw(page, box, x + (room - own[-1].right) / 2, base)
+        for number, line in enumerate(lines):
+            style = {"size": 12, "colour": PALE} if number else {"size": 13, "bold": True}
+            page.text(x + room / 2, base + 20 + 16 * number, line, at="center", **style)
         x += room + _BETWEEN
-    width, height = max(x - _BETWEEN + _MARGIN, 640.0), base + _LABEL + 54
-    head = (
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width:.0f}' height='{height:.0f}' "
-        f"viewBox='0 0 {width:.0f} {height:.0f}' {_FONT}>"
-        f"<rect width='100%' height='100%' fill='#ffffff'/>"
-        f"<text x='{_MARGIN}' y='34' font-size='21' font-weight='bold' "
-        f"fill='#222'>{escape(inspection.name)}</text>"
-        f"<text x='{_MARGIN}' y='56' font-size='13' "
-        f"fill='#555'>{escape(_subtitle(inspection))}</text>"
-    )
-    return "\n".join([head, *parts, *_legend(used, height - 36), "</svg>\n"])
+    _draw_legend(page, {kind for stage in found for kind, _ in stage.boxes}, base + _LABEL + 14)
+    return page.svg()
 
 
 def _subtitle(inspection: Inspection) -> str:
@@ -177,52 +165,50 @@ def _subtitle(inspection: Inspection) -> str:
     )
 
 
-def _drawn_stage(stage: Stage, highest: int, base: float) -> tuple[str, float]:
-    """The boxes of a stage from x = 0 on, standing on y = `base`;
-    and how wide they are together.
-    """
-    parts, x, high, depth = [], 0.0, 0.0, 0.0
+@dataclass(frozen=True)
+class _Box:
+    """A box of a stage, its front from `x` on; after `dots` it is the last of many."""
+
+    x: float
+    wide: float
+    high: float
+    depth: float
+    colour: str
+    dots: bool
+
+    @property
+    def right(self) -> float:
+        """Where its side ends."""
+        return self.x + self.wide + self.depth * 0.72
+
+
+def _boxes(stage: Stage, highest: int) -> Iterator[_Box]:
+    """The boxes of a stage from x = 0 on."""
+    x = 0.0
     for number, (kind, channels) in enumerate(stage.boxes):
-        if stage.count > len(stage.boxes) and number == len(stage.boxes) - 1:
-            x += depth * 0.72
-            parts += [
-                f"<circle cx='{x + 7 * dot:.1f}' cy='{base - high / 2:.1f}' r='1.9' fill='#777'/>"
-                for dot in (1, 2, 3)
-            ]
-            x += 28 + _GAP
+        high, depth, wide = min(max(2.2 * channels**0.5, 12.0), _HIGH * 0.7), 5.0, 9.0
         if stage.size:
-            high = max(_HIGH * (stage.size[0] / highest) ** 0.5, 5.0)
-            depth = max(_HIGH * (stage.size[1] / highest) ** 0.5, 5.0) * _DEEP
-            wide = max(_THICK * channels**0.5, 3.0)
-        else:
-            high, depth, wide = min(max(2.2 * channels**0.5, 12.0), _HIGH * 0.7), 5.0, 9.0
-        parts.append(_box(x, base, wide, high, depth, COLOURS[kind]))
+            high, depth = (max(_HIGH * (side / highest) ** 0.5, 5.0) for side in stage.size)
+            depth, wide = depth * _DEEP, max(_THICK * channels**0.5, 3.0)
+        dots = stage.count > len(stage.boxes) and number == len(stage.boxes) - 1
+        if dots:
+            x += depth * 0.72 + 28 + _GAP
+        yield _Box(x, wide, high, depth, COLOURS[kind], dots)
         x += wide + _GAP
-    return "".join(parts), x - _GAP + depth * 0.72
 
 
-def _box(x: float, base: float, wide: float, high: float, depth: float, colour: str) -> str:
-    """A box whose front begins at (x, base); its depth goes up and to the right."""
-    right, back = depth * 0.72, depth * 0.5
-    top = base - high
-    front = (
-        f"{x:.1f},{base:.1f} {x + wide:.1f},{base:.1f} {x + wide:.1f},{top:.1f} {x:.1f},{top:.1f}"
-    )
-    lid = (
-        f"{x:.1f},{top:.1f} {x + wide:.1f},{top:.1f} {x + wide + right:.1f},{top - back:.1f} "
-        f"{x + right:.1f},{top - back:.1f}"
-    )
-    side = (
-        f"{x + wide:.1f},{base:.1f} {x + wide + right:.1f},{base - back:.1f} "
-        f"{x + wide + right:.1f},{top - back:.1f} {x + wide:.1f},{top:.1f}"
-    )
-    faces = ((side, _mixed(colour, 0.8, 0)), (lid, _mixed(colour, 0.55, 255)), (front, colour))
-    edge = _mixed(colour, 0.5, 0)
-    return "".join(
-        f"<polygon points='{points}' fill='{fill}' stroke='{edge}' stroke-width='0.8' "
-        "stroke-linejoin='round'/>"
-        for points, fill in faces
-    )
+def _draw(page: Page, box: _Box, left: float, base: float) -> None:
+    """A box that stands on y = `base`; its depth goes up and to the right."""
+    x, top, back = left + box.x, base - box.high, box.depth * 0.5
+    end, right, edge = x + box.wide, left + box.right, _mixed(box.colour, 0.5, 0)
+    side = [(end, base), (right, base - back), (right, top - back), (end, top)]
+    lid = [(x, top), (end, top), (right, top - back), (right - box.wide, top - back)]
+    front = [(x, base), (end, base), (end, top), (x, top)]
+    page.shape(side, _mixed(box.colour, 0.8, 0), edge)
+    page.shape(lid, _mixed(box.colour, 0.55, 255), edge)
+    page.shape(front, box.colour, edge)
+    if box.dots:
+        page.text(x - _GAP - 14, base - box.high / 2, "…", 16, PALE, "center")
 
 
 def _mixed(colour: str, share: float, other: int) -> str:
@@ -258,19 +244,16 @@ def _labels(stage: Stage) -> Iterator[str]:
     yield "sees the image" if seen == "image" else f"sees {seen} px"
 
 
-def _legend(used: set[str], y: float) -> Iterator[str]:
+def _draw_legend(page: Page, used: set[str], y: float) -> None:
     x = _MARGIN
     for kind, colour in COLOURS.items():
         if kind in used:
-            yield (
-                f"<rect x='{x:.0f}' y='{y - 10:.0f}' width='12' height='12' rx='2' fill='{colour}' "
-                f"stroke='{_mixed(colour, 0.5, 0)}' stroke-width='0.8'/>"
-                f"<text x='{x + 18:.0f}' y='{y:.0f}' font-size='12' "
-                f"fill='#444'>{_LEGEND.get(kind, kind)}</text>"
-            )
-            x += 38 + 6.6 * len(_LEGEND.get(kind, kind))
-    yield (
-        f"<text x='{_MARGIN}' y='{y + 22:.0f}' font-size='11' fill='#888'>lengths go with the "
-        "square roots of sizes and "
-        "channels; of branches the longest is counted</text>"
+            name = _LEGEND.get(kind, kind)
+            square = [(x, y - 6), (x + 12, y - 6), (x + 12, y + 6), (x, y + 6)]
+            page.shape(square, colour, _mixed(colour, 0.5, 0))
+            page.text(x + 18, y, name, 12, PALE)
+            x += 38 + text_width(name, 12)
+    rule = (
+        "lengths go with the square roots of sizes and channels; of branches the longest is counted"
     )
+    page.text(_MARGIN, y + 22, rule, 11, PALE)

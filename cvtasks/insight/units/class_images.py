@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cvtasks.drawing.sheets import Tile, enlarged_to, framed, sheet
+from cvtasks.drawing.sheets import Tile, enlarged_to, sheet
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.graph import unfold
 from cvtasks.insight.units.ascent import Ascended, Ascent, Score, ascend
@@ -91,9 +91,7 @@ def unit_images(
 def ascended_sheet(made: Ascended, names: Sequence[str], how: Ascent, title: str) -> np.ndarray:
     """(h, w, 3) uint8 RGB: the images with their names and scores, and how they were made."""
     tiles = [
-        Tile(
-            framed(enlarged_to(_raised(image), _SIDE)), f"{name}\nscore {before:.3g} → {after:.3g}"
-        )
+        Tile(enlarged_to(_raised(image), _SIDE), f"{name}\nscore {before:.3g} → {after:.3g}")
         for name, image, before, after in zip(
             names, made.images, made.before, made.after, strict=True
         )

@@ -9,7 +9,7 @@ from functools import cached_property
 import keras
 import numpy as np
 
-from cvtasks.drawing.sheets import Scale, Tile, blue_red, enlarged_to, framed, heat, scale_of, sheet
+from cvtasks.drawing.sheets import Scale, Tile, blue_red, enlarged_to, heat, sheet
 from cvtasks.errors import UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.graph import unfold
@@ -124,13 +124,11 @@ def feature_sheet(
     chosen = list(units) or maps.strongest(most)
     inside = maps.values[maps.inside]
     signed = bool((inside < 0).any())
-    tiles = [Tile(framed(enlarged_to(image, _SIDE)), "the image")]
+    tiles = [Tile(enlarged_to(image, _SIDE), "the image")]
     for unit in chosen:
         own = maps.on_image(unit)
         drawn = blue_red(own) if signed else heat(own)
-        tiles.append(
-            Tile(framed(enlarged_to(drawn, _SIDE)), f"unit {unit}\nmax {maps.peaks[unit]:.3g}")
-        )
+        tiles.append(Tile(enlarged_to(drawn, _SIDE), f"unit {unit}\nmax {maps.peaks[unit]:.3g}"))
     height, width, count = maps.values.shape
     order = "" if units else ", those with the largest answers, the largest first"
     legend = [
@@ -143,13 +141,9 @@ def feature_sheet(
         tiles,
         title or f"feature maps of {maps.layer}",
         legend,
-        _scale(signed),
+        Scale("blue_red") if signed else Scale("heat", ("0", "max")),
         columns=min(8, max(4, len(tiles))),
     )
-
-
-def _scale(signed: bool) -> Scale:
-    return scale_of("blue_red", "−max", "+max") if signed else scale_of("heat", "0", "max")
 
 
 def last_of_each_size(network: keras.Model) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cvtasks.drawing.sheets import Tile, enlarged_to, framed, grid, scale_of, sheet, signed_grey
+from cvtasks.drawing.sheets import Scale, Tile, enlarged_to, grid, sheet, signed_grey
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.graph import walk
 
@@ -140,7 +140,7 @@ def filter_sheet(
             weights, most if shared or unit in dead else None
         )  # noise of dead ones is not blown up
         image = (
-            framed(enlarged_to(pixels, side))
+            enlarged_to(pixels, side)
             if style == "colours"
             else _row(pixels, side if style == "grey" else small)
         )
@@ -177,7 +177,7 @@ def filter_sheet(
         tiles,
         title or f"filters of {filters.layer}",
         legend,
-        scale_of("signed_grey", "−max", "+max"),
+        Scale("signed_grey"),
         columns,
     )
 
@@ -208,7 +208,7 @@ def _row(pixels: np.ndarray, side: int) -> np.ndarray:
         pixels[..., channel, None].repeat(3, axis=2)
         for channel in range(min(_CHANNELS, pixels.shape[2]))
     ]
-    return grid([enlarged_to(channel, side) for channel in channels], len(channels), gap=3)
+    return grid([enlarged_to(channel, side) for channel in channels], len(channels))
 
 
 def _kernel(layer: Any) -> np.ndarray | None:

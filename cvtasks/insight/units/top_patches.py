@@ -16,7 +16,7 @@ from typing import Any, cast, get_args
 import keras
 import numpy as np
 
-from cvtasks.drawing.sheets import PAPER, Tile, enlarged_to, grid, scale_of, sheet, signed_grey
+from cvtasks.drawing.sheets import Scale, Tile, enlarged_to, grid, sheet, signed_grey
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.gradients import Rule, rectify, relu_limit, value_and_gradient
@@ -230,7 +230,7 @@ def exciting_sheet(
         )
         tiles.append(
             Tile(
-                _beside(grid(patches, across), grid(back, across)),
+                grid([grid(patches, across), grid(back, across)], 2, gap=12),
                 f"unit {unit}\nanswers {numbers}",
             )
         )
@@ -243,7 +243,7 @@ def exciting_sheet(
         f"left: what the unit saw where it answered most, the most exciting image first; {walked}",
         f"right: {how}; each has its own scale, which holds {_WITHIN:.1%} of it; zero is mid-grey",
     ]
-    return sheet(tiles, title, legend, scale_of("signed_grey", "−max", "+max"), columns=2, gap=40)
+    return sheet(tiles, title, legend, Scale("signed_grey"), columns=2, gap=40)
 
 
 def _largest(
@@ -278,8 +278,3 @@ def _region(
 def _shown(gradient: np.ndarray) -> np.ndarray:
     """(h, w, 3) → uint8: zero is mid-grey; the few largest values do not make all others pale."""
     return signed_grey(gradient, float(np.quantile(np.abs(gradient), _WITHIN)))
-
-
-def _beside(left: np.ndarray, right: np.ndarray, gap: int = 10) -> np.ndarray:
-    """Two images (h, w, 3) of one height, with paper between them."""
-    return np.concatenate([left, np.full((left.shape[0], gap, 3), PAPER, np.uint8), right], axis=1)
