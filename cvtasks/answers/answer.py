@@ -1,16 +1,29 @@
 """What all answers have in common, and a sample: an image and the truth about it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from html import escape
+from itertools import chain, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 import numpy as np
+
+from cvtasks.errors import UsageError
+from cvtasks.text import dumps
+
+if TYPE_CHECKING:
+    from cvtasks.media.inputs import GivenImage
 
 Mixing = Literal["", "objects", "shares"]
 """How training makes one sample of several: not at all, with the objects of each, or with the
 classes of each by its share of the pixels.
 """
+
+
+_DRAWINGS = (".jpg", ".jpeg", ".png", ".webp")
+_BLANK = (240, 320)  # height and width of what is drawn on where an answer has no size
 
 
 class Window(Protocol):
@@ -123,12 +136,112 @@ class Answer(ABC):
         """What is odd about it as a truth."""
         return iter(())
 
+    @abstractmethod
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """What it says is there, one thing after the other, as named tuples."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """The answer in words, numbers, lists and dictionaries, as records in JSON have it."""
+
+    def draw(self, image: "GivenImage | None" = None) -> np.ndarray:
+        """Return a new image (h, w, 3) uint8 RGB with the answer drawn on it.
+
+        Small images may be enlarged by a whole factor, the same for all of one size, so that words
+        can be read.
+
+        Args:
+            image: the one that it is about, of any kind that `Model.predict` takes, and left as it
+                was; black by default.
+
+        Raises:
+            InputError: the image cannot be read.
+            UsageError: it is none of these kinds, or of another size than the answer.
+        """
+        if image is None:
+            return self._alone()
+        from cvtasks.media.inputs import as_image
+
+        given = as_image(image)
+        size = self._image_size()
+        if size not in (None, given.shape[:2]):
+            raise UsageError(
+                "an answer is drawn on the image that it is about, here of height and width "
+                f"{size}; got one of {given.shape[:2]}. Give that image."
+            )
+        return self._drawn(given)
+
+    def save(self, path: str | Path, image: "GivenImage | None" = None) -> Path:
+        """Write the answer to a file, whole or not at all, replacing nothing: where `found.jpg`
+        exists, `found-2.jpg` is written.
+
+        Args:
+            path: ends in .json for `to_dict`, or in .jpg, .png or .webp for what `draw` makes of
+                the image; a mask without an image becomes an indexed .png of its ids.
+            image: see `draw`.
+
+        Returns:
+            the file.
+
+        Raises:
+            UsageError: another ending. OutputError: the file cannot be written.
+            InputError, UsageError: as `draw`.
+        """
+        from cvtasks.files.writing import made_beside, publish_new, write_text
+
+        place = Path(path).expanduser()
+        kind = place.suffix.lower()
+        if kind not in (".json", *_DRAWINGS):
+            raise UsageError(
+                f"an answer is saved as .json, or drawn as {', '.join(_DRAWINGS)}; got "
+                f"{str(path)!r}. Change its ending."
+            )
+        with made_beside(place.parent) as made:
+            part = made / f"answer{kind}"
+            if kind == ".json":
+                write_text(part, dumps(self.to_dict()) + "\n")
+            else:
+                self._write_image(part, image)
+            (written,) = publish_new(place.parent, place.stem, {place.suffix: part})
+        return written
+
+    def _image_size(self) -> tuple[int, int] | None:
+        """(height, width) of the image; None where it is not known."""
+        return None
+
+    @abstractmethod
+    def _drawn(self, image: np.ndarray) -> np.ndarray:
+        """A new image (h, w, 3) uint8 RGB with the answer on the given one."""
+
+    def _alone(self) -> np.ndarray:
+        """The answer without its image."""
+        return self._drawn(np.zeros((*(self._image_size() or _BLANK), 3), np.uint8))
+
+    def _write_image(self, path: Path, image: "GivenImage | None") -> None:
+        from cvtasks.media.images import write_image
+
+        write_image(path, self.draw(image))
+
     @classmethod
     @abstractmethod
     def statistics(cls, truths: Iterable[Self], classes: tuple[str, ...]) -> list[dict[str, Any]]:
         """What truths hold: one row a class, in the order of `classes`, with `class` and `images`,
         how many show it.
         """
+
+
+def shortest(numbers: np.ndarray) -> list[float]:
+    """The shortest decimals that are these float32 numbers again."""
+    return [float(str(number)) for number in numbers]
+
+
+def html_table(rows: Iterable[Sequence[str]]) -> str:
+    """A table of HTML; the first row is its head."""
+    head, *body = (
+        "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row)
+        for row, tag in zip(rows, chain(["th"], repeat("td")), strict=False)
+    )
+    return f"<table><tr>{'</tr><tr>'.join([head, *body])}</tr></table>"
 
 
 A = TypeVar("A", bound=Answer)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from cvtasks.answers.answer import Answer, Oddity, Window
+from cvtasks.answers.answer import Answer, Oddity, Window, html_table, shortest
 from cvtasks.geometry.boxes import areas as box_areas
 from cvtasks.geometry.boxes import clip
 
@@ -16,6 +16,14 @@ SMALLEST = 4.0
 """Square pixels of a window; of an object with less than that nothing remains."""
 
 _OF_ALL = ("classes", "size")  # fields that are not one for each box
+
+
+class Object(NamedTuple):
+    """One object: its class, its score from 0 to 1, and left, top, right, bottom in pixels."""
+
+    name: str
+    score: float
+    xyxy: tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,6 +271,36 @@ class Boxes(Answer):
                 }
             )
         return rows
+
+    def __iter__(self) -> Iterator[Object]:
+        for name, score, box in zip(self.names, shortest(self.scores), self.xyxy, strict=True):
+            left, top, right, bottom = shortest(box)
+            yield Object(name, score, (left, top, right, bottom))
+
+    def to_dict(self) -> dict[str, Any]:
+        """`boxes`: a list of `name`, `score` and `xyxy` in pixels, difficult objects and crowds
+        left out.
+        """
+        return {
+            "boxes": [
+                {"name": one.name, "score": one.score, "xyxy": list(one.xyxy)}
+                for one in self.take(self.counted)
+            ]
+        }
+
+    def _image_size(self) -> tuple[int, int] | None:
+        return self.size if all(self.size) else None
+
+    def _drawn(self, image: np.ndarray) -> np.ndarray:
+        from cvtasks.drawing.annotate import draw_boxes
+
+        return draw_boxes(image, self)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, f"{score:.3f}", *(f"{edge:.1f}" for edge in xyxy)) for name, score, xyxy in self
+        ]
+        return html_table([("class", "score", "left", "top", "right", "bottom"), *rows])
 
     def _lengths(self) -> np.ndarray:
         """(n, 2) float32: width and height of each box in pixels."""

@@ -1,12 +1,19 @@
 """Classes that an image shows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from cvtasks.answers.answer import Answer, Window
+from cvtasks.answers.answer import Answer, Window, html_table, shortest
+
+
+class Label(NamedTuple):
+    """One class that is shown, and its score from 0 to 1."""
+
+    name: str
+    score: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +125,22 @@ class Labels(Answer):
             scores=scores.astype(np.float32),
             difficult=self.difficult | other.difficult,
         )
+
+    def __iter__(self) -> Iterator[Label]:
+        for name, score in zip(self.names, shortest(self.scores[self.shown]), strict=True):
+            yield Label(name, score)
+
+    def to_dict(self) -> dict[str, Any]:
+        """`labels`: a list of `name` and `score`, the best first."""
+        return {"labels": [one._asdict() for one in self]}
+
+    def _drawn(self, image: np.ndarray) -> np.ndarray:
+        from cvtasks.drawing.annotate import draw_labels
+
+        return draw_labels(image, self)
+
+    def _repr_html_(self) -> str:
+        return html_table([("class", "score"), *((name, f"{score:.3f}") for name, score in self)])
 
     def content(self) -> bytes:
         """Scores, and what is difficult."""

@@ -2,16 +2,31 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
 from cvtasks.answers.answer import Answer, Oddity, Window
+from cvtasks.geometry.rle import encode_rle
+
+if TYPE_CHECKING:
+    from cvtasks.media.inputs import GivenImage
 
 VOID = 255
 """The id of pixels that count for nothing."""
 
 _MUCH_VOID = 0.02  # of the pixels: an outline of void between objects has less
+
+
+class Region(NamedTuple):
+    """One class that is present, its share of the image's pixels from 0 to 1, and these pixels:
+    (h, w) bool.
+    """
+
+    name: str
+    share: float
+    pixels: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +110,54 @@ class Mask(Answer):
     def warp(self, window: Window, visible: float) -> Self:
         """The ids that show in a window, void around them."""
         return replace(self, ids=window.ids(self.ids))
+
+    def __iter__(self) -> Iterator[Region]:
+        for name, share in self.shares().items():
+            yield Region(name, share, self.ids == self.classes.index(name))
+
+    def to_dict(self) -> dict[str, Any]:
+        """`mask`: `size`, `shares` (class → share of the pixels) and `rle` (class → COCO compressed
+        run lengths, but for the background).
+        """
+        shares = self.shares()
+        return {
+            "mask": {
+                "size": list(self.size),
+                "shares": {name: round(share, 6) for name, share in shares.items()},
+                "rle": {
+                    name: encode_rle(self.ids == number)
+                    for number, name in enumerate(self.classes)
+                    if number and name in shares
+                },
+            }
+        }
+
+    def _image_size(self) -> tuple[int, int]:
+        return self.size
+
+    def _alone(self) -> np.ndarray:
+        from cvtasks.drawing.annotate import draw_mask
+
+        return draw_mask(np.zeros((*self.size, 3), np.uint8), self, opacity=1.0)
+
+    def _drawn(self, image: np.ndarray) -> np.ndarray:
+        from cvtasks.drawing.annotate import draw_mask
+
+        return draw_mask(image, self)
+
+    def _write_image(self, path: Path, image: "GivenImage | None") -> None:
+        if image is not None or path.suffix != ".png":
+            super()._write_image(path, image)
+            return
+        from cvtasks.drawing.annotate import voc_palette
+        from cvtasks.media.images import write_mask
+
+        write_mask(path, self.ids, voc_palette())
+
+    def _repr_png_(self) -> bytes:
+        import cv2
+
+        return bytes(cv2.imencode(".png", cv2.cvtColor(self.draw(), cv2.COLOR_RGB2BGR))[1])
 
     def content(self) -> bytes:
         """The ids, row by row."""

@@ -1,12 +1,14 @@
 """Drawing: pure, every function returns a new image."""
 
 from functools import cache
+from typing import Protocol
 
 import cv2
 import numpy as np
 
-from cvtasks.answers import VOID, Boxes, Labels, Mask
 from cvtasks.text import visible
+
+_VOID = 255  # the id of a mask's pixels that count for nothing
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SMALL, _ENLARGED, _LONGEST = (
@@ -14,6 +16,61 @@ _SMALL, _ENLARGED, _LONGEST = (
     320,
     4096,
 )  # sides in pixels: of what is enlarged, and of what it becomes
+
+
+class Painted(Protocol):
+    """A class id for every pixel, as `cvtasks.answers.Mask` has them."""
+
+    @property
+    def ids(self) -> np.ndarray:
+        """(h, w) uint8."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the ids."""
+
+    def present(self) -> np.ndarray:
+        """The ids that are there, but for background and void."""
+
+
+class Framed(Protocol):
+    """Objects in boxes, as `cvtasks.answers.Boxes` has them: arrays with an entry for each."""
+
+    @property
+    def xyxy(self) -> np.ndarray:
+        """(n, 4): left, top, right, bottom."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(n,) class numbers."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(n) names of the classes."""
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(n,) 0 to 1."""
+
+    @property
+    def counted(self) -> np.ndarray:
+        """(n,) bool: neither difficult nor a crowd."""
+
+
+class Ranked(Protocol):
+    """Classes with scores, as `cvtasks.answers.Labels` has them."""
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(c,) 0 to 1, one a class."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names."""
+
+    @property
+    def shown(self) -> np.ndarray:
+        """The classes that are shown, the best first."""
 
 
 @cache
@@ -32,7 +89,7 @@ def voc_palette() -> np.ndarray:
     return colours
 
 
-def draw_mask(image: np.ndarray, mask: Mask, opacity: float = 0.55) -> np.ndarray:
+def draw_mask(image: np.ndarray, mask: Painted, opacity: float = 0.55) -> np.ndarray:
     """(h, w, 3) uint8 RGB → the same with the mask over it; background and void stay as they are, a
     legend names the rest.
     """
@@ -40,14 +97,13 @@ def draw_mask(image: np.ndarray, mask: Mask, opacity: float = 0.55) -> np.ndarra
         cv2.merge([mask.ids] * 3), voc_palette()[None]
     )  # by OpenCV, all of it: much quicker than NumPy
     mixed = cv2.addWeighted(image, 1 - opacity, colours, opacity, 0)
-    drawn = cv2.copyTo(mixed, cv2.inRange(mask.ids, 1, VOID - 1), image.copy())
-    present = [i for i in np.flatnonzero(mask.counts()) if i > 0]
+    drawn = cv2.copyTo(mixed, cv2.inRange(mask.ids, 1, _VOID - 1), image.copy())
     return draw_legend(
-        drawn, [(mask.classes[i], tuple(voc_palette()[i].tolist())) for i in present]
+        drawn, [(mask.classes[i], tuple(voc_palette()[i].tolist())) for i in mask.present()]
     )
 
 
-def draw_boxes(image: np.ndarray, boxes: Boxes) -> np.ndarray:
+def draw_boxes(image: np.ndarray, boxes: Framed) -> np.ndarray:
     """(h, w, 3) uint8 RGB → the same with a frame around every object, in its class's VOC colour,
     and its name and score.
 
@@ -57,7 +113,7 @@ def draw_boxes(image: np.ndarray, boxes: Boxes) -> np.ndarray:
     scale = float(np.clip(min(image.shape[:2]) / 900, 0.35, 1.2))
     thick = max(1, round(2.5 * scale))
     for i in np.argsort(boxes.scores, kind="stable"):  # the surest on top
-        colour = tuple(voc_palette()[(boxes.labels[i] + 1) % VOID].tolist())
+        colour = tuple(voc_palette()[(boxes.labels[i] + 1) % _VOID].tolist())
         left, top, right, bottom = np.round(boxes.xyxy[i]).astype(int).tolist()
         cv2.rectangle(
             drawn,
@@ -129,7 +185,7 @@ def draw_legend(image: np.ndarray, entries: list[tuple[str, tuple[int, int, int]
     return drawn
 
 
-def draw_labels(image: np.ndarray, labels: Labels, most: int = 5) -> np.ndarray:
+def draw_labels(image: np.ndarray, labels: Ranked, most: int = 5) -> np.ndarray:
     """(h, w, 3) uint8 RGB → the same with a panel of the `most` best classes, each with a bar and
     its score in percent.
 
@@ -138,7 +194,7 @@ def draw_labels(image: np.ndarray, labels: Labels, most: int = 5) -> np.ndarray:
     """
     drawn = np.ascontiguousarray(enlarged(image))
     rows = [
-        (labels.classes[i], float(labels.scores[i]), voc_palette()[(i + 1) % VOID])
+        (labels.classes[i], float(labels.scores[i]), voc_palette()[(i + 1) % _VOID])
         for i in labels.shown[:most]
     ]
     height, width = drawn.shape[:2]
