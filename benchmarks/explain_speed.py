@@ -38,7 +38,7 @@ def main() -> None:
     times = interleaved(
         {
             names[0]: lambda: explain_scene(explainer, explainer.look(image), target, "grad-cam"),
-            names[1]: partial(pixel_gradient, explainer, scene.canvas, target.pick),
+            names[1]: partial(pixel_gradient, explainer, scene.input, target.pick),
         },
         options.runs,
     )

@@ -188,7 +188,7 @@ def _all(
         if check:
             checks[method] = sanity(explainer, scene, one)
         if curves:
-            drawn[method] = curves_of(explainer, scene, target, one.on_canvas)
+            drawn[method] = curves_of(explainer, scene, target, one.on_input)
     ticker.clear()
     return explanations, checks, drawn
 

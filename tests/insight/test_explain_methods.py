@@ -80,7 +80,7 @@ def convolution(filters: int, name: str, padding: str = "same") -> layers.Layer:
     )
 
 
-def canvas_of(image: np.ndarray) -> np.ndarray:
+def input_of(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32)
 
 
@@ -317,8 +317,8 @@ def test_cams_of_a_map_without_anything_are_zero() -> None:
 
 
 def test_a_map_lies_where_its_places_look_padded_or_not() -> None:
-    """A dot is found at its place; a map stretched over the canvas would be off by the unpadded
-    border.
+    """A dot is found at its place; a map stretched over the network input would be off by the
+    unpadded border.
     """
     network = classifier(
         *(layers.Conv2D(2, 5, padding="valid", activation="relu") for _ in range(3)), side=40
@@ -369,7 +369,7 @@ def test_every_method_explains_every_task(task: str) -> None:
     for method in METHODS:
         found = explain_scene(explainer, scene, target, method)
         assert found.map.shape == (50, 80), method
-        assert found.on_canvas.shape == (SIDE, SIDE), method
+        assert found.on_input.shape == (SIDE, SIDE), method
         assert np.isfinite(found.map).all(), method
         assert (found.layer != "") == (method in CAMS)
         assert method in ("integrated", "occlusion") or found.map.min() >= 0, method
@@ -378,7 +378,7 @@ def test_every_method_explains_every_task(task: str) -> None:
     assert explain_scene(explainer, scene, target).method == (
         "layercam" if task == "detect" else "grad-cam"
     )
-    assert sum(found.on_canvas.any() for found in made) >= 7, (
+    assert sum(found.on_input.any() for found in made) >= 7, (
         "a ReLU may cut all of a map, but not of all of them"
     )
     sheet = explanation_sheet(made, "a title")
@@ -436,9 +436,9 @@ def test_integrated_gradients_add_up_to_the_difference_of_the_scores() -> None:
     scene = explainer.look(pixels_of())
     target = find_target(explainer, scene, "disc")
     rough, fine = (
-        integrated_gradients(explainer, scene.canvas, target.pick, steps=n) for n in (2, 64)
+        integrated_gradients(explainer, scene.input, target.pick, steps=n) for n in (2, 64)
     )
-    blank = np.full_like(scene.canvas, explainer.blank)
+    blank = np.full_like(scene.input, explainer.blank)
     low = float(np.asarray(target.pick(explainer.network(blank[None], training=False)))[0])
     assert fine.difference == pytest.approx(target.score - low, abs=1e-5)
     gap, coarse = (abs(found.total - found.difference) for found in (fine, rough))
@@ -452,12 +452,12 @@ def test_integrated_gradients_add_up_to_the_difference_of_the_scores() -> None:
     outside[top : top + height, left : left + width] = 0
     assert not outside.any(), "the border around the image has no part in it"
     found = explain_scene(explainer, scene, target, "integrated")
-    assert found.on_canvas.sum() == pytest.approx(found.integrated.total, abs=1e-4)
+    assert found.on_input.sum() == pytest.approx(found.integrated.total, abs=1e-4)
 
 
 def test_integrated_gradients_of_a_linear_network_are_exact_with_one_step() -> None:
     network = classifier()
-    image = canvas_of(pixels_of(12, 12))
+    image = input_of(pixels_of(12, 12))
     found = integrated_gradients(
         Explainer.of(network), image, lambda logits: logits[:, 2], np.zeros_like(image), steps=1
     )
@@ -468,7 +468,7 @@ def test_integrated_gradients_of_a_linear_network_are_exact_with_one_step() -> N
 
 def test_smooth_gradients_without_noise_are_the_gradient() -> None:
     explainer = Explainer.of(classifier(convolution(4, "features")))
-    image, pick = canvas_of(pixels_of(12, 12)), lambda logits: logits[:, 0]
+    image, pick = input_of(pixels_of(12, 12)), lambda logits: logits[:, 0]
     plain = pixel_gradient(explainer, image, pick)
     np.testing.assert_allclose(
         smooth_gradient(explainer, image, pick, samples=3, noise=0), plain, atol=1e-9
@@ -485,7 +485,7 @@ def test_occlusion_of_a_linear_network_is_what_the_square_held() -> None:
     scene = explainer.look(image)
     weights = np.asarray(network.weights[0])[:, 1] / (255 * 144)
     found = occlusion(
-        explainer, scene.canvas, scene.letterbox, lambda logits: logits[:, 1], side=4, stride=4
+        explainer, scene.input, scene.letterbox, lambda logits: logits[:, 1], side=4, stride=4
     )
     for y in range(0, 12, 4):
         for x in range(0, 12, 4):
@@ -531,8 +531,8 @@ def test_a_image_of_one_colour_has_a_flat_map_where_nothing_is_padded(method: st
         explain_scene(explainer, scene, find_target(explainer, scene, name), method)
         for name in explainer.classes
     ]
-    found = max(every, key=lambda one: np.ptp(one.on_canvas))  # a ReLU may cut off all of a map
-    assert np.ptp(found.on_canvas) > 0
+    found = max(every, key=lambda one: np.ptp(one.on_input))  # a ReLU may cut off all of a map
+    assert np.ptp(found.on_input) > 0
     assert sanity(explainer, scene, found).contrast < 1e-4
 
 
@@ -566,7 +566,7 @@ def test_curves_begin_and_end_where_they_must_and_good_orders_have_better_areas(
     image[3:6, 3:9] = 255
     scene = explainer.look(image)
     target = find_target(explainer, scene, "0")
-    order = scene.canvas.sum(axis=2)  # the brighter, the more it says for class 0
+    order = scene.input.sum(axis=2)  # the brighter, the more it says for class 0
     good, bad = (curves(explainer, scene, target, sign * order, steps=8) for sign in (1, -1))
     for found in (good, bad):
         assert found.deletion[0] == pytest.approx(target.probability, abs=1e-5)

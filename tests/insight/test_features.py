@@ -223,7 +223,7 @@ def test_a_map_is_the_convolution_worked_out_by_hand():
 def test_a_map_lies_on_the_image_and_its_border_is_cut_away():
     image = np.zeros(
         (40, 80, 3), np.uint8
-    )  # twice as wide as high: grey lies above and below it on the canvas
+    )  # twice as wide as high: grey lies above and below it on the network input
     image[:, 60:] = 200
     (maps,) = feature_maps(edges(side=80), image, ["answer"])
     drawn = maps.on_image(0)
@@ -359,7 +359,7 @@ def test_answers_of_a_layer_that_lists_its_places_are_projected_too():
 def test_the_border_around_a_image_excites_nothing():
     image = np.full(
         (10, SIDE, 3), 250, np.uint8
-    )  # light on a grey canvas: only the border's edges are edges
+    )  # light on a grey input: only the border's edges are edges
     (one,) = most_exciting(edges(), "answer", [1], [("flat", image)])[1]
     letterbox = Letterbox((10, SIDE), (SIDE, SIDE))
     top, _, height, _ = letterbox.window

@@ -55,12 +55,12 @@ def sanity(explainer: Explainer, scene: Scene, found: Explanation, seed: int = 0
     for attempt in range(seed, seed + _ATTEMPTS):
         with shuffled_weights(explainer.network, attempt):
             other = explain_scene(explainer, scene, found.target, found.method, found.layer)
-        if np.ptp(inside(other.on_canvas)):
-            correlation = rank_correlation(inside(found.on_canvas), inside(other.on_canvas))
+        if np.ptp(inside(other.on_input)):
+            correlation = rank_correlation(inside(found.on_input), inside(other.on_input))
             break
-    one_colour = replace(scene, canvas=np.full_like(scene.canvas, explainer.blank))
+    one_colour = replace(scene, input=np.full_like(scene.input, explainer.blank))
     flat = explain_scene(explainer, one_colour, found.target, found.method, found.layer)
-    own, blank = float(inside(found.on_canvas).std()), float(inside(flat.on_canvas).std())
+    own, blank = float(inside(found.on_input).std()), float(inside(flat.on_input).std())
     return Sanity(correlation, blank / own if own else float("inf") if blank else 0.0)
 
 
@@ -133,7 +133,7 @@ class Curves:
 
 
 def curves(
-    explainer: Explainer, scene: Scene, target: Target, on_canvas: np.ndarray, steps: int = 20
+    explainer: Explainer, scene: Scene, target: Target, on_input: np.ndarray, steps: int = 20
 ) -> Curves:
     """Delete and insert the image's pixels in the order of a map.
 
@@ -142,20 +142,20 @@ def curves(
     starts from the blurred image.
 
     Args:
-        on_canvas: (H, W) the map; pixels of one value come row by row.
+        on_input: (H, W) the map; pixels of one value come row by row.
         steps: equal shares of the image that are changed one after the other.
     """
     top, left, height, width = scene.letterbox.window
-    inside = np.zeros(on_canvas.shape, bool)
+    inside = np.zeros(on_input.shape, bool)
     inside[top : top + height, left : left + width] = True
     places = np.flatnonzero(inside)
-    order = places[np.argsort(-on_canvas.reshape(-1)[places], kind="stable")]
+    order = places[np.argsort(-on_input.reshape(-1)[places], kind="stable")]
     ends = np.round(np.linspace(0, len(order), steps + 1)).astype(int)
-    blank = np.full_like(scene.canvas, explainer.blank)
+    blank = np.full_like(scene.input, explainer.blank)
     blurred = np.where(
         inside[..., None],
-        cv2.GaussianBlur(scene.canvas, (0, 0), max(scene.canvas.shape) / _BLUR),
-        scene.canvas,
+        cv2.GaussianBlur(scene.input, (0, 0), max(scene.input.shape) / _BLUR),
+        scene.input,
     )
 
     def mixed(ground: np.ndarray, figure: np.ndarray) -> Iterator[np.ndarray]:
@@ -167,7 +167,7 @@ def curves(
     pick = probability(explainer.task, target)
     deletion, insertion = (
         explainer.many(pick, mixed(*pair))
-        for pair in ((scene.canvas, blank), (blurred, scene.canvas))
+        for pair in ((scene.input, blank), (blurred, scene.input))
     )
     return Curves(ends / len(order), deletion, insertion)
 

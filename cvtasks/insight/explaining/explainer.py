@@ -18,7 +18,7 @@ from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.gradients import Rule, rectify, without_end
 from cvtasks.insight.graph import Unfolded
 from cvtasks.insight.open import open_network
-from cvtasks.insight.units.map_geometry import Axes, axes_of, canvas_of
+from cvtasks.insight.units.map_geometry import Axes, axes_of, input_size
 from cvtasks.networks.build import backbone_of
 from cvtasks.tasks.base import Task
 from cvtasks.tasks.classify import Classify
@@ -33,8 +33,8 @@ class Scene:
 
     Attributes:
         image: (h, w, 3) uint8 RGB, as the task prepares it; maps are in its pixels.
-        letterbox: its place on the canvas.
-        canvas: (H, W, 3) float32, 0 to 255: what the network sees.
+        letterbox: its place on the network input.
+        input: (H, W, 3) float32, 0 to 255: what the network sees.
         logits: of the network, without a batch axis, float32.
         output: the logits, activated.
         answer: in pixels of the image.
@@ -42,7 +42,7 @@ class Scene:
 
     image: np.ndarray
     letterbox: Letterbox
-    canvas: np.ndarray
+    input: np.ndarray
     logits: np.ndarray
     output: np.ndarray
     answer: Answer
@@ -67,7 +67,7 @@ class Explainer:
     ) -> None:
         self.task, self.classes, self.name = task, classes, name or network.name
         self.unfolded: Unfolded = without_end(network)[0]
-        self.canvas = canvas_of(network)
+        self.size = input_size(network)
         self._original = network
         self._cuts: dict[str, tuple[keras.Model, keras.Model]] = {}
         self._rectified: dict[str, keras.Model] = {}
@@ -140,7 +140,7 @@ class Explainer:
         return tuple(name for name in found if name in self.unfolded.outputs)
 
     def look(self, image: np.ndarray, threshold: float | None = None) -> Scene:
-        """Fit an image (h, w, 3) uint8 RGB to the canvas and run the network once.
+        """Fit an image (h, w, 3) uint8 RGB to the network input and run the network once.
 
         Args:
             threshold: the least score, 0 to 1, of what the answer holds; None for the task's own.
@@ -154,12 +154,12 @@ class Explainer:
                 f"an image array must be (h, w, 3) uint8 RGB; got {image.shape} {image.dtype}."
             )
         prepared = self.task.prepare(image)
-        letterbox = Letterbox(prepared.shape[:2], self.canvas)
-        canvas = letterbox.image(prepared).astype(np.float32)
-        logits = self.network(keras.ops.convert_to_tensor(canvas[None]), training=False)
+        letterbox = Letterbox(prepared.shape[:2], self.size)
+        given = letterbox.image(prepared).astype(np.float32)
+        logits = self.network(keras.ops.convert_to_tensor(given[None]), training=False)
         output = _numpy(self.task.activate(logits))[0]
         answer = self.task.decode(output, letterbox, self.classes, least)
-        return Scene(prepared, letterbox, canvas, _numpy(logits)[0], output, answer)
+        return Scene(prepared, letterbox, given, _numpy(logits)[0], output, answer)
 
     def check_layer(self, layer: str) -> None:
         """Raise UsageError unless there is such a layer and it has a map of more than one place."""
@@ -191,7 +191,7 @@ class Explainer:
             UsageError: no layer has.
         """
         sides = {
-            name: self.canvas[0] / self.unfolded.outputs[name].shape[1]
+            name: self.size[0] / self.unfolded.outputs[name].shape[1]
             for name in self.backbone_layers
         }
         known = [
@@ -221,17 +221,17 @@ class Explainer:
         return self._rectified[rule]
 
     def axes(self, layer: str) -> Axes:
-        """Where the places of a layer's map lie on the canvas."""
+        """Where the places of a layer's map lie on the network input."""
         if layer not in self._axes:
             self._axes[layer] = axes_of(self.cut(layer)[0])
         return self._axes[layer]
 
-    def many(self, function: Callable[[Any], Any], canvases: Iterable[np.ndarray]) -> np.ndarray:
-        """Run `function`, of logits, over canvases (H, W, 3) of any number, some at a time → its
+    def many(self, function: Callable[[Any], Any], inputs: Iterable[np.ndarray]) -> np.ndarray:
+        """Run `function`, of logits, over any number of inputs (H, W, 3), some at a time → its
         values, float32, (n, ...).
         """
         found = []
-        for batch, count in batches(canvases):
+        for batch, count in batches(inputs):
             logits = self.network(keras.ops.convert_to_tensor(batch), training=False)
             found.append(_numpy(function(logits))[:count])
         return np.concatenate(found)

@@ -1,9 +1,8 @@
 """Why a network said what it said: a map over the image, by one of several methods."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -43,7 +42,7 @@ class Explanation:
         image: (h, w, 3) uint8 RGB, as the task prepares it.
         map: (h, w) float32 in pixels of the image. It is at least 0 but for `integrated` and
             `occlusion`, in which what is below 0 speaks against the target.
-        on_canvas: (H, W) float32, the map in pixels of what the network sees; that of `integrated`
+        on_input: (H, W) float32, the map in pixels of what the network sees; that of `integrated`
             adds up to its total.
         colours: (h, w, 3) float32 in pixels of the image: the signal that came down to each colour
             of each pixel; None for methods without one.
@@ -55,7 +54,7 @@ class Explanation:
     target: Target
     image: np.ndarray
     map: np.ndarray
-    on_canvas: np.ndarray
+    on_input: np.ndarray
     colours: np.ndarray | None = None
     integrated: Integrated | None = None
 
@@ -139,16 +138,16 @@ def explain_scene(
         explainer.check_layer(layer)
     else:
         layer = ""
-    drawn = _METHODS[method](explainer, scene, target, layer, method)
+    drawn = _drawn(explainer, scene, target, layer, method)
     colours = None if drawn.colours is None else _on_image(drawn.colours, scene)
-    found = _on_image(drawn.on_canvas, scene)
+    found = _on_image(drawn.on_input, scene)
     return Explanation(
-        method, layer, target, scene.image, found, drawn.on_canvas, colours, drawn.integrated
+        method, layer, target, scene.image, found, drawn.on_input, colours, drawn.integrated
     )
 
 
 def _on_image(values: np.ndarray, scene: Scene) -> np.ndarray:
-    """What lies on the canvas, (H, W) or (H, W, 3), in pixels of the image."""
+    """What lies on the network input, (H, W) or (H, W, 3), in pixels of the image."""
     cut = np.ascontiguousarray(scene.letterbox.cut(values))
     return cv2.resize(cut, scene.image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
@@ -172,13 +171,13 @@ def check_method(method: str) -> None:
         )
 
 
-def spread(values: np.ndarray, axes: Axes, canvas: tuple[int, int]) -> np.ndarray:
-    """A map (h, w) of a layer → (H, W) float32 on the canvas: on the lines between its places,
-    beyond the last ones constant.
+def spread(values: np.ndarray, axes: Axes, size: tuple[int, int]) -> np.ndarray:
+    """A map (h, w) of a layer → (H, W) float32 on the network input: on the lines between its
+    places, beyond the last ones constant.
 
     A place lies where the middle of its receptive field is, also for networks that do not pad.
     """
-    rows, columns = (_between(one.middles, side) for one, side in zip(axes, canvas, strict=True))
+    rows, columns = (_between(one.middles, side) for one, side in zip(axes, size, strict=True))
     return (rows @ values.astype(np.float64) @ columns.T).astype(np.float32)
 
 
@@ -193,53 +192,25 @@ def _between(middles: np.ndarray, side: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    on_canvas: np.ndarray
+    on_input: np.ndarray
     colours: np.ndarray | None = None
     integrated: Integrated | None = None
 
 
-def _by_layer(
-    explainer: Explainer, scene: Scene, target: Target, layer: str, method: str
-) -> _Drawn:
+def _drawn(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
     if method == "eigencam":
-        values = np.asarray(
-            explainer.cut(layer)[0](scene.canvas[None], training=False), np.float32
-        )[0]
-        found = eigen_cam(values)
-    else:
-        found = CAMS[method](*map_and_gradient(explainer, scene.canvas, target.pick, layer))
-    return _Drawn(spread(found, explainer.axes(layer), explainer.canvas))
-
-
-def _by_rule(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
-    rule: Rule = "guided" if method == "guided" else "deconvnet"
-    colours = pixel_gradient(explainer, scene.canvas, target.pick, rule)
-    return _Drawn(strongest(colours), colours)
-
-
-def _by_integration(
-    explainer: Explainer, scene: Scene, target: Target, layer: str, method: str
-) -> _Drawn:
-    found = integrated_gradients(explainer, scene.canvas, target.pick)
-    return _Drawn(found.values.sum(axis=2), integrated=found)
-
-
-def _by_noise(
-    explainer: Explainer, scene: Scene, target: Target, layer: str, method: str
-) -> _Drawn:
-    return _Drawn(strongest(smooth_gradient(explainer, scene.canvas, target.pick)))
-
-
-def _by_covering(
-    explainer: Explainer, scene: Scene, target: Target, layer: str, method: str
-) -> _Drawn:
-    return _Drawn(occlusion(explainer, scene.canvas, scene.letterbox, target.pick))
-
-
-_METHODS: dict[str, Callable[[Explainer, Scene, Target, str, str], _Drawn]] = {
-    **dict.fromkeys(CAMS, _by_layer),
-    **dict.fromkeys(("guided", "deconvnet"), _by_rule),
-    "integrated": _by_integration,
-    "smoothgrad": _by_noise,
-    "occlusion": _by_covering,
-}
+        found = explainer.cut(layer)[0](scene.input[None], training=False)
+        values = eigen_cam(np.asarray(found, np.float32)[0])
+        return _Drawn(spread(values, explainer.axes(layer), explainer.size))
+    if method in CAMS:
+        values = CAMS[method](*map_and_gradient(explainer, scene.input, target.pick, layer))
+        return _Drawn(spread(values, explainer.axes(layer), explainer.size))
+    if method in ("guided", "deconvnet"):
+        colours = pixel_gradient(explainer, scene.input, target.pick, cast(Rule, method))
+        return _Drawn(strongest(colours), colours)
+    if method == "integrated":
+        integrated = integrated_gradients(explainer, scene.input, target.pick)
+        return _Drawn(integrated.values.sum(axis=2), integrated=integrated)
+    if method == "smoothgrad":
+        return _Drawn(strongest(smooth_gradient(explainer, scene.input, target.pick)))
+    return _Drawn(occlusion(explainer, scene.input, scene.letterbox, target.pick))

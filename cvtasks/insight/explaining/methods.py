@@ -3,8 +3,8 @@
 A class activation map weighs the units of one layer by what the target's score owes them. These
 functions are NumPy alone: A is the layer's map (h, w, channels), g the gradient of the score with
 respect to it. They return (h, w) float32, at least 0: what speaks against the target is cut off, as
-in the papers. The other methods take canvases (H, W, 3), 0 to 255, and return maps of them, per
-unit of that range.
+in the papers. The other methods take a network input (H, W, 3), 0 to 255, and return a map of it,
+per unit of that range.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from cvtasks.insight.explaining.explainer import Explainer, batches
 from cvtasks.insight.gradients import Rule, value_and_gradient
 from cvtasks.tasks.score import Pick
 
-_TOGETHER = 8  # canvases in one backward pass: it keeps every layer's answer to each
+_TOGETHER = 8  # inputs in one backward pass: it keeps every layer's answer to each
 _PARTS = 6  # of the image's shorter side; a square covers one
 
 
@@ -92,10 +92,10 @@ class Integrated:
     """Integrated gradients.
 
     Attributes:
-        values: (H, W, 3) float32: what each number of the canvas adds to the score.
+        values: (H, W, 3) float32: what each number of the network input adds to the score.
         total: their sum.
-        difference: the score of the canvas less that of the baseline, which the sum equals but for
-            the steps' error.
+        difference: the score of the network input less that of the baseline, which the sum
+            equals but for the steps' error.
     """
 
     values: np.ndarray
@@ -112,7 +112,7 @@ class Integrated:
 
 
 def pixel_gradient(
-    explainer: Explainer, canvas: np.ndarray, pick: Pick, rule: Rule = "gradient"
+    explainer: Explainer, given: np.ndarray, pick: Pick, rule: Rule = "gradient"
 ) -> np.ndarray:
     """The gradient of the score (Simonyan et al., "Deep Inside Convolutional Networks", 2014,
     section 3), or what a rule makes of it.
@@ -122,7 +122,7 @@ def pixel_gradient(
     Convolutional Networks", 2014, section 2.1), from the score down.
 
     Args:
-        canvas: (H, W, 3), 0 to 255.
+        given: (H, W, 3), 0 to 255.
         rule: see `cvtasks.insight.gradients`.
 
     Returns:
@@ -132,7 +132,7 @@ def pixel_gradient(
         UsageError: the rule is about ReLUs, and the network has none.
     """
     network = explainer.network if rule == "gradient" else explainer.rectified(rule)
-    return value_and_gradient(lambda x: pick(network(x, training=False)), canvas[None])[1][0]
+    return value_and_gradient(lambda x: pick(network(x, training=False)), given[None])[1][0]
 
 
 def strongest(gradient: np.ndarray) -> np.ndarray:
@@ -144,12 +144,12 @@ def strongest(gradient: np.ndarray) -> np.ndarray:
 
 def integrated_gradients(
     explainer: Explainer,
-    canvas: np.ndarray,
+    given: np.ndarray,
     pick: Pick,
     baseline: np.ndarray | None = None,
     steps: int = 64,
 ) -> Integrated:
-    """Integrated gradients: (canvas − baseline) times the mean gradient on the straight way between
+    """Integrated gradients: (input − baseline) times the mean gradient on the straight way between
     them.
 
     Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks", 2017, equations 1 and 3;
@@ -157,29 +157,29 @@ def integrated_gradients(
     middles of `steps` equal parts.
 
     Args:
-        canvas: (H, W, 3), 0 to 255.
-        baseline: of the same shape; by default a canvas on which nothing is, so that the
+        given: (H, W, 3), 0 to 255.
+        baseline: of the same shape; by default a network input on which nothing is, so that the
             letterbox's border adds nothing.
         steps: gradients that are averaged.
     """
     start = (
-        np.full_like(canvas, explainer.blank) if baseline is None else baseline.astype(np.float32)
+        np.full_like(given, explainer.blank) if baseline is None else baseline.astype(np.float32)
     )
     shares = (np.arange(steps) + 0.5) / steps
     mean = _mean_gradient(
         explainer,
-        (start + share * (canvas - start) for share in shares.astype(np.float32)),
+        (start + share * (given - start) for share in shares.astype(np.float32)),
         pick,
         steps,
     )
-    values = (canvas - start) * mean
-    score, low = explainer.many(pick, [canvas, start]).astype(np.float64)
+    values = (given - start) * mean
+    score, low = explainer.many(pick, [given, start]).astype(np.float64)
     return Integrated(values, float(values.sum(dtype=np.float64)), float(score - low))
 
 
 def smooth_gradient(
     explainer: Explainer,
-    canvas: np.ndarray,
+    given: np.ndarray,
     pick: Pick,
     samples: int = 32,
     noise: float = 0.15,
@@ -191,31 +191,29 @@ def smooth_gradient(
     a noise of 10 to 20 %.
 
     Args:
-        canvas: (H, W, 3), 0 to 255.
-        noise: standard deviation of the normal noise, as a share of the canvas' range.
+        given: (H, W, 3), 0 to 255.
+        noise: standard deviation of the normal noise, as a share of the input's range.
     """
     rng = np.random.default_rng(seed)
-    spread = noise * float(np.ptp(canvas))
-    copies = (
-        canvas + rng.normal(0, spread, canvas.shape).astype(np.float32) for _ in range(samples)
-    )
+    spread = noise * float(np.ptp(given))
+    copies = (given + rng.normal(0, spread, given.shape).astype(np.float32) for _ in range(samples))
     return _mean_gradient(explainer, copies, pick, samples)
 
 
 def _mean_gradient(
-    explainer: Explainer, canvases: Iterator[np.ndarray], pick: Pick, count: int
+    explainer: Explainer, inputs: Iterator[np.ndarray], pick: Pick, count: int
 ) -> np.ndarray:
     def score(x: Any) -> Any:
         return pick(explainer.network(x, training=False))
 
-    total = np.zeros((*explainer.canvas, 3), np.float64)
-    for batch, real in batches(canvases, min(_TOGETHER, count)):
+    total = np.zeros((*explainer.size, 3), np.float64)
+    for batch, real in batches(inputs, min(_TOGETHER, count)):
         total += value_and_gradient(score, batch)[1][:real].sum(axis=0, dtype=np.float64)
     return (total / count).astype(np.float32)
 
 
 def map_and_gradient(
-    explainer: Explainer, canvas: np.ndarray, pick: Pick, layer: str
+    explainer: Explainer, given: np.ndarray, pick: Pick, layer: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """A layer's map (h, w, channels) and the gradient of the score with respect to it, the same
     shape; float32.
@@ -223,7 +221,7 @@ def map_and_gradient(
     Nothing before the layer is differentiated.
     """
     head, rest = explainer.cut(layer)
-    image = keras.ops.convert_to_tensor(canvas[None])
+    image = keras.ops.convert_to_tensor(given[None])
     values = np.asarray(keras.ops.convert_to_numpy(head(image, training=False)), np.float32)
     gradient = value_and_gradient(lambda x: pick(rest([image, x], training=False)), values)[1]
     return values[0], gradient[0]
@@ -234,21 +232,21 @@ def map_and_gradient(
 
 def occlusion(
     explainer: Explainer,
-    canvas: np.ndarray,
+    given: np.ndarray,
     letterbox: Letterbox,
     pick: Pick,
     side: int = 0,
     stride: int = 0,
 ) -> np.ndarray:
-    """How much of the score is lost where the image is covered, (H, W) float32 on the canvas.
+    """How much of the score is lost where the image is covered, (H, W) float32.
 
     Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section 4.2: a
     grey square moves over the image. A pixel has the mean loss over the squares that cover it;
     below 0, the score rises without it. Outside the image it is 0.
 
     Args:
-        canvas: (H, W, 3), 0 to 255; `letterbox` says where the image lies on it.
-        side: of the square in pixels of the canvas; a sixth of the image's shorter side by default.
+        given: (H, W, 3), 0 to 255; `letterbox` says where the image lies on it.
+        side: of the square in pixels of the input; a sixth of the image's shorter side by default.
         stride: from one square to the next; half a side by default.
     """
     top, left, height, width = letterbox.window
@@ -260,15 +258,15 @@ def occlusion(
         for x in _starts(left, width, side, stride)
     ]
 
-    def canvases() -> Iterator[np.ndarray]:
-        yield canvas
+    def inputs() -> Iterator[np.ndarray]:
+        yield given
         for square in squares:
-            covered = canvas.copy()
+            covered = given.copy()
             covered[square] = explainer.blank
             yield covered
 
-    scores = explainer.many(pick, canvases())
-    lost, times = np.zeros((2, *canvas.shape[:2]), np.float64)
+    scores = explainer.many(pick, inputs())
+    lost, times = np.zeros((2, *given.shape[:2]), np.float64)
     for square, score in zip(squares, scores[1:], strict=True):
         lost[square] += scores[0] - score
         times[square] += 1

@@ -268,52 +268,39 @@ _RULES: dict[str, Callable[..., Step | None]] = {
     "GetItem": _item,
 }
 _SHORT = {
-    **{
-        "Conv2D": "conv",
-        "DepthwiseConv2D": "depthwise",
-        "SeparableConv2D": "separable",
-        "Conv2DTranspose": "transposed",
-    },
-    **{
-        "MaxPooling2D": "max pool",
-        "AveragePooling2D": "mean pool",
-        "UpSampling2D": "enlarge",
-        "Resize": "resize",
-    },
-    **{
-        "GlobalAveragePooling2D": "global mean",
-        "GlobalMaxPooling2D": "global max",
-        "Dense": "dense",
-        "Flatten": "flatten",
-    },
-    **{
-        "BatchNormalization": "batch norm",
-        "GroupNormalization": "group norm",
-        "LayerNormalization": "layer norm",
-    },
-    **{
-        "ReLU": "relu",
-        "Activation": "activation",
-        "Dropout": "dropout",
-        "SpatialDropout2D": "dropout",
-        "Softmax": "softmax",
-    },
-    **{
-        "ZeroPadding2D": "pad",
-        "Pad": "pad",
-        "Cropping2D": "crop",
-        "GetItem": "slice",
-        "Rescaling": "rescale",
-        "Flip": "flip",
-    },
-    **{
-        "Add": "add",
-        "Multiply": "multiply",
-        "Concatenate": "concat",
-        "Reshape": "reshape",
-        "Resizing": "resize",
-    },
-    **{"LocalResponse": "local norm", "Enlarge": "enlarge"},
+    name: short
+    for short, names in {
+        "conv": "Conv2D",
+        "depthwise": "DepthwiseConv2D",
+        "separable": "SeparableConv2D",
+        "transposed": "Conv2DTranspose",
+        "max pool": "MaxPooling2D",
+        "mean pool": "AveragePooling2D",
+        "global mean": "GlobalAveragePooling2D",
+        "global max": "GlobalMaxPooling2D",
+        "dense": "Dense",
+        "flatten": "Flatten",
+        "batch norm": "BatchNormalization",
+        "group norm": "GroupNormalization",
+        "layer norm": "LayerNormalization",
+        "local norm": "LocalResponse",
+        "relu": "ReLU",
+        "activation": "Activation",
+        "softmax": "Softmax",
+        "dropout": "Dropout SpatialDropout2D",
+        "pad": "ZeroPadding2D Pad",
+        "crop": "Cropping2D",
+        "slice": "GetItem",
+        "rescale": "Rescaling",
+        "flip": "Flip",
+        "add": "Add",
+        "multiply": "Multiply",
+        "concat": "Concatenate",
+        "reshape": "Reshape",
+        "enlarge": "UpSampling2D Enlarge",
+        "resize": "Resize Resizing",
+    }.items()
+    for name in _words(names)
 }
 
 

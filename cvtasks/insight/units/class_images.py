@@ -16,7 +16,7 @@ from cvtasks.drawing.sheets import Tile, enlarged_to, sheet
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.graph import unfold
 from cvtasks.insight.units.ascent import Ascended, Ascent, Score, ascend
-from cvtasks.insight.units.map_geometry import axes_of, canvas_of, check_units
+from cvtasks.insight.units.map_geometry import axes_of, check_units, input_size
 from cvtasks.tasks.base import Task
 
 OnStep = Callable[[int, int], None]
@@ -46,9 +46,9 @@ def class_images(
     Raises:
         UsageError: the network does not know a class.
     """
-    canvas = canvas_of(network)
-    scores = [task.class_score(_index(classes, name), canvas) for name in names]
-    return _in_parts(lambda x: network(x, training=False), scores, canvas, how or Ascent(), on_step)
+    size = input_size(network)
+    scores = [task.class_score(_index(classes, name), size) for name in names]
+    return _in_parts(lambda x: network(x, training=False), scores, size, how or Ascent(), on_step)
 
 
 def unit_images(
@@ -61,7 +61,7 @@ def unit_images(
     """An image for each unit of a layer: that makes the unit in the middle of its map answer most.
 
     Of a layer with places only what the unit in the middle sees comes back (its receptive field,
-    cut at the canvas).
+    cut at the network input).
 
     Raises:
         UsageError: there is no such layer or unit.
@@ -70,8 +70,8 @@ def unit_images(
     shape = part.output_shape[1:]
     check_units(units, shape[-1], layer)
     middle = tuple(side // 2 for side in shape[:-1])
-    scores, canvas = [_at((*middle, unit)) for unit in units], canvas_of(network)
-    seen = [slice(0, side) for side in canvas]
+    scores, size = [_at((*middle, unit)) for unit in units], input_size(network)
+    seen = [slice(0, side) for side in size]
     if len(shape) == 3:
         spans = [
             axis.spans[place].astype(int).tolist()
@@ -79,11 +79,11 @@ def unit_images(
         ]
         seen = [
             slice(max(first, 0), min(behind, side))
-            for (first, behind), side in zip(spans, canvas, strict=True)
+            for (first, behind), side in zip(spans, size, strict=True)
         ]
     side = min(one.stop - one.start for one in seen)
     made = _in_parts(
-        lambda x: part(x, training=False), scores, canvas, how or Ascent(), on_step, side
+        lambda x: part(x, training=False), scores, size, how or Ascent(), on_step, side
     )
     return Ascended(made.images[:, seen[0], seen[1]], made.before, made.after)
 

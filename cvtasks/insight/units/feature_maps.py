@@ -17,11 +17,11 @@ from cvtasks.insight.units.map_geometry import (
     Axes,
     Prepare,
     axes_of,
-    canvas_of,
     check_finite,
     check_has_places,
     check_units,
-    on_canvas,
+    input_size,
+    on_input,
     place,
     places_inside,
 )
@@ -36,8 +36,8 @@ class FeatureMaps:
     Attributes:
         layer: its name.
         values: (h, w, units) float32.
-        letterbox: where the image lies on the canvas of the network.
-        axes: which pixels of the canvas the units of each row and of each column see.
+        letterbox: where the image lies on the network input.
+        axes: which pixels of the network input the units of each row and of each column see.
     """
 
     layer: str
@@ -50,7 +50,7 @@ class FeatureMaps:
         place next to it.
 
         A place lies where the middle of its receptive field is. What answers beyond the image, on
-        the border that fills the canvas, is cut away.
+        the border that fills the network input, is cut away.
         """
         return place(self.values[..., unit], self.axes, self.letterbox)
 
@@ -84,7 +84,7 @@ def feature_maps(
     """What the layers answer to an image, in one pass.
 
     Args:
-        image: (h, w, 3) uint8 RGB of any size; it is fitted to the network's canvas as everywhere.
+        image: (h, w, 3) uint8 RGB of any size; it is fitted to the network input as everywhere.
         layers: names, also of layers within networks of the network.
         prepare: the task's own preparation; the image's pixels are those of what it returns.
 
@@ -96,9 +96,9 @@ def feature_maps(
     unfolded = unfold(network)
     for layer in layers:
         check_has_places(unfolded.at(layer).shape, layer, unfolded.spatial())
-    letterbox, canvas = on_canvas(network, image, prepare)
+    letterbox, given = on_input(network, image, prepare)
     tapped = unfolded.tap(layers)  # the network's own output is last
-    answers = tapped(canvas[None].astype(np.float32), training=False)[:-1]
+    answers = tapped(given[None].astype(np.float32), training=False)[:-1]
     found = []
     for layer, answer in zip(layers, answers, strict=True):
         values = np.asarray(keras.ops.convert_to_numpy(answer), np.float32)[0]
@@ -155,7 +155,7 @@ def last_of_each_size(network: keras.Model) -> list[str]:
     """
     unfolded = unfold(network)
     last: dict[int, str] = {}
-    smallest = max(canvas_of(network)) ** 2 + 1
+    smallest = max(input_size(network)) ** 2 + 1
     for layer in unfolded.spatial():
         _, height, width, units = unfolded.outputs[layer].shape
         if units > 4 and height * width <= smallest:

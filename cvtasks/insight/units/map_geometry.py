@@ -12,7 +12,7 @@ from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.insight.inspecting.inspect import inspect_network
 
 Prepare = Callable[[np.ndarray], np.ndarray]
-"""How a task changes an image before it is fitted to the canvas (`Task.prepare`)."""
+"""How a task changes an image before it is fitted to the network input (`Task.prepare`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,9 +20,9 @@ class Along:
     """What the places of a map along one axis see.
 
     Attributes:
-        spans: (places, 2) first pixel of the canvas that each sees, and the one behind the last;
-            may lie beyond the canvas.
-        middles: (places,) where each lies on the canvas: in the middle of that.
+        spans: (places, 2) first pixel of the network input that each sees, and the one behind the
+            last; may lie beyond it.
+        middles: (places,) where each lies on the network input: in the middle of that.
     """
 
     spans: np.ndarray
@@ -36,7 +36,7 @@ Axes = tuple[Along, Along]
 # === what an image is to a network ===
 
 
-def canvas_of(network: keras.Model) -> tuple[int, int]:
+def input_size(network: keras.Model) -> tuple[int, int]:
     """(height, width) of a network's input.
 
     Raises:
@@ -51,14 +51,14 @@ def canvas_of(network: keras.Model) -> tuple[int, int]:
     return height, width
 
 
-def on_canvas(
+def on_input(
     network: keras.Model, image: np.ndarray, prepare: Prepare | None = None
 ) -> tuple[Letterbox, np.ndarray]:
-    """An image (h, w, 3) uint8 RGB → its letterbox and the canvas (H, W, 3) uint8 that the network
-    sees.
+    """An image (h, w, 3) uint8 RGB → its letterbox and the network input (H, W, 3)
+    uint8.
     """
     prepared = image if prepare is None else prepare(image)
-    letterbox = Letterbox(prepared.shape[:2], canvas_of(network))
+    letterbox = Letterbox(prepared.shape[:2], input_size(network))
     return letterbox, letterbox.image(prepared)
 
 
@@ -98,8 +98,8 @@ def check_finite(values: np.ndarray, layer: str) -> None:
 def axes_of(part: keras.Model) -> Axes:
     """What the places of a network's output map see, by the arithmetic of receptive fields.
 
-    Where paths of different strides have met, each place may see the whole canvas, over which they
-    are spread evenly.
+    Where paths of different strides have met, each place may see the whole network input, over
+    which they are spread evenly.
 
     Args:
         part: a network of fixed input size whose output is (batch, h, w, units).
@@ -111,7 +111,7 @@ def axes_of(part: keras.Model) -> Axes:
     )
     along = []
     for index, (places, side) in enumerate(
-        zip(part.output_shape[1:3], canvas_of(part), strict=True)
+        zip(part.output_shape[1:3], input_size(part), strict=True)
     ):
         if local is None:
             spans = np.tile(np.array([0, side], np.float64), (places, 1))

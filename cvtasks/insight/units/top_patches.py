@@ -27,7 +27,7 @@ from cvtasks.insight.units.map_geometry import (
     axes_of,
     check_finite,
     check_units,
-    on_canvas,
+    on_input,
     places_inside,
 )
 
@@ -46,9 +46,9 @@ class Excited:
         value: the answer.
         place: (row, column) of the map where it is; of a layer without rows and columns whatever
             tells its answers apart, () if there is one.
-        region: (top, left, bottom, right) of what that place sees on the canvas, cut at the image's
-            edges; the whole image of a layer without places.
-        canvas: (H, W, 3) uint8, what the network saw.
+        region: (top, left, bottom, right) of what that place sees on the network input, cut at the
+            image's edges; the whole image of a layer without places.
+        input: (H, W, 3) uint8, what the network saw.
         letterbox: where the image lies on it.
     """
 
@@ -56,14 +56,14 @@ class Excited:
     value: float
     place: tuple[int, ...]
     region: tuple[int, int, int, int]
-    canvas: np.ndarray
+    input: np.ndarray
     letterbox: Letterbox
 
     @property
     def patch(self) -> np.ndarray:
         """The region, (h, w, 3) uint8, at the resolution that the network saw."""
         top, left, bottom, right = self.region
-        return self.canvas[top:bottom, left:right]
+        return self.input[top:bottom, left:right]
 
     @property
     def box(self) -> tuple[float, ...]:
@@ -84,7 +84,7 @@ def most_exciting(
 ) -> dict[int, list[Excited]]:
     """Walk over images once and keep, for each unit, those in which its largest answer is largest.
 
-    No more is held at a time than a few images and, of each unit, `top` canvases. An image counts
+    No more is held at a time than a few images and, of each unit, `top` inputs. An image counts
     once for a unit. Places whose middle lies on the border around the image do not count.
 
     Args:
@@ -106,21 +106,21 @@ def most_exciting(
     best: dict[int, list[tuple[float, int, Excited]]] = {unit: [] for unit in units}
     waiting, done = iter(images), 0
     while chunk := list(islice(waiting, _BATCH)):
-        seen = [on_canvas(network, image, prepare) for _, image in chunk]
+        seen = [on_input(network, image, prepare) for _, image in chunk]
         batch = np.stack(
-            [canvas for _, canvas in seen] + [seen[-1][1]] * (_BATCH - len(chunk))
+            [given for _, given in seen] + [seen[-1][1]] * (_BATCH - len(chunk))
         )  # one shape is compiled
         answers = np.asarray(part.predict_on_batch(batch.astype(np.float32)), np.float32)[
             : len(chunk)
         ]
         check_finite(answers, layer)
-        for (name, _), (letterbox, canvas), answer in zip(chunk, seen, answers, strict=True):
+        for (name, _), (letterbox, given), answer in zip(chunk, seen, answers, strict=True):
             for unit, found in best.items():
                 place, value = _largest(answer[..., unit], axes, letterbox)
                 entry = (
                     value,
                     -done,
-                    Excited(name, value, place, _region(place, axes, letterbox), canvas, letterbox),
+                    Excited(name, value, place, _region(place, axes, letterbox), given, letterbox),
                 )
                 if len(found) < top:
                     heapq.heappush(found, entry)
@@ -142,7 +142,7 @@ def projections(
     rule: Rule = "deconvnet",
 ) -> list[np.ndarray]:
     """The unit's answer in each image led back to pixels: of its place alone, (H, W, 3) float32 on
-    the canvas.
+    the network input.
 
     Args:
         rule: how ReLUs treat the signal, see `rectify`.
@@ -164,7 +164,7 @@ def projections(
             return keras.ops.sum(part(x, training=False) * chosen)
 
         _, gradient = value_and_gradient(
-            answers, np.stack([one.canvas for one in several]).astype(np.float32)
+            answers, np.stack([one.input for one in several]).astype(np.float32)
         )
         found.extend(gradient)
     return found
