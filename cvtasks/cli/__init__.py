@@ -85,10 +85,9 @@ def _told(
         otherwise(message, category, *where)
 
 
-for name, row in TASKS.items():
-    app.command()(predict.task_command(name, row.help))
+_predict = [predict.task_command(name, row.help) for name, row in TASKS.items()]
 _insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
-for command in (train.train, evaluate.evaluate, about.models, about.info, *_insight):
+for command in (*_predict, train.train, evaluate.evaluate, about.models, about.info, *_insight):
     app.command()(command)
 app.add_typer(data, name="data")
 
