@@ -87,7 +87,9 @@ def _told(
 
 _predict = [predict.task_command(name, row.help) for name, row in TASKS.items()]
 _insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
-for command in (*_predict, train.train, evaluate.evaluate, about.models, about.info, *_insight):
+_others = (train.train, evaluate.evaluate, about.models, about.info, *_insight)
+_commands: tuple[Callable[..., None], ...] = (*_predict, *_others)
+for command in _commands:
     app.command()(command)
 app.add_typer(data, name="data")
 

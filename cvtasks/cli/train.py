@@ -45,7 +45,7 @@ def train(
     backbone: Annotated[
         str, typer.Option(help="Name of the backbone, such as mobilenet, resnet50, vgg16.")
     ] = "",
-    size: Annotated[int, typer.Option(help="Side of the network's square canvas in pixels.")] = 0,
+    size: Annotated[int, typer.Option(help="Side of the square network input in pixels.")] = 0,
     classes: Annotated[
         str, typer.Option(help="Comma-separated classes to learn; default: all of the data set.")
     ] = "",
