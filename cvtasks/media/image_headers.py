@@ -169,17 +169,7 @@ def _png(content: bytes) -> Header:
     """Walk all chunks: each must lie within the file, and the compressed ones must be able to hold
     the image.
     """
-    if content[12:16] != b"IHDR":
-        raise _Damaged("does not begin with its header chunk")
-    width, height, bits, colour, *methods = struct.unpack_from(">IIBBBBB", content, 16)
-    if colour not in _PNG_CHANNELS:
-        raise _Damaged(f"declares colour type {colour}, which does not exist")
-    channels, count, depths = _PNG_CHANNELS[colour]
-    if bits not in depths or methods[:2] != [0, 0] or methods[2] > 1:
-        raise _Damaged(
-            f"declares channels of {bits} bits, or a way of packing, which do not exist with its "
-            "colours"
-        )
+    width, height, bits, channels, count = _png_layout(content)
     at, packed, turn, clear_grey, frames = 8, 0, 1, None, 1
     parts: list[tuple[int, int]] = []
     needed = {b"IHDR": 13, b"IDAT": -1, b"IEND": 0} | (
@@ -203,9 +193,8 @@ def _png(content: bytes) -> Header:
         elif chunk == b"acTL" and length == 8:
             (frames,) = struct.unpack_from(">I", content, at + 8)
         elif chunk == b"tRNS" and channels == "grey" and length == 2:
-            clear_grey = int.from_bytes(content[at + 8 : at + 10], "big") * (
-                255 // (2**bits - 1) or 1
-            )
+            level = int.from_bytes(content[at + 8 : at + 10], "big")
+            clear_grey = level * (255 // (2**bits - 1) or 1)
         elif chunk == b"IEND":
             break
         elif chunk[:1].isupper() and chunk not in (b"IHDR", b"PLTE"):
@@ -221,6 +210,22 @@ def _png(content: bytes) -> Header:
     return Header(
         "PNG", width, height, turn, channels, bits, clear_grey, parts=tuple(parts), remarks=remarks
     )
+
+
+def _png_layout(content: bytes) -> tuple[int, int, int, str, int]:
+    """Width, height, bits of a channel, what the channels are, and how many, by the first chunk."""
+    if content[12:16] != b"IHDR":
+        raise _Damaged("does not begin with its header chunk")
+    width, height, bits, colour, *methods = struct.unpack_from(">IIBBBBB", content, 16)
+    if colour not in _PNG_CHANNELS:
+        raise _Damaged(f"declares colour type {colour}, which does not exist")
+    channels, count, depths = _PNG_CHANNELS[colour]
+    if bits not in depths or methods[:2] != [0, 0] or methods[2] > 1:
+        raise _Damaged(
+            f"declares channels of {bits} bits, or a way of packing, which do not exist with its "
+            "colours"
+        )
+    return width, height, bits, channels, count
 
 
 def _webp(content: bytes) -> Header:

@@ -10,7 +10,7 @@ import mmap
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from cvtasks.errors import ModelError
-from cvtasks.weights.safetensors_file import Stored, damaged
+from cvtasks.weights.stored import NAME_LIMIT, Stored, damaged
 from cvtasks.weights.zip_file import DEFLATE_LIMIT
 
 OBJECT_LIMIT = 8_000
@@ -29,9 +29,6 @@ millisecond for each.
 
 DEPTH_LIMIT = 32
 """Groups within groups; a Keras 3 network within a network within a network needs ten."""
-
-NAME_LIMIT = 1000
-"""Characters of a path within the file, and of a layer's name."""
 
 _HEAP = b"GCOL\1\0\0\0"  # how a global heap begins
 _SHUFFLE, _GZIP, _FLETCHER = 2, 1, 3
@@ -77,6 +74,29 @@ def h5_tensors(path: Path, shown: Path | None = None) -> Iterator[dict[str, Stor
             )
             for name, dataset in found
         }
+
+
+def layer_order(path: Path, tensors: Mapping[str, Stored]) -> list[str]:
+    """Names of the tensors of a Keras 2 file in the order of its layers, which it lists.
+
+    Args:
+        tensors: of the file, as `h5_tensors` gives them.
+
+    Raises:
+        ModelError: it lists none, or what it lists is not there.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            layers = [file[layer].attrs["weight_names"] for layer in file.attrs["layer_names"]]
+        listed = [str(np.asarray(name).astype(str)) for names in layers for name in names]
+        order = [name.removesuffix(":0") for name in listed]
+        if absent := [name for name in order if name not in tensors]:
+            raise ValueError(f"{absent[0][:NAME_LIMIT]!r} is not there")
+    except (KeyError, TypeError, OSError, ValueError) as error:
+        raise damaged(path, f"it must list its layers as Keras 2 did; {error}") from error
+    return order
 
 
 def _check_heaps(path: Path, shown: Path) -> None:

@@ -5,7 +5,6 @@ them to a backbone.
 import hashlib
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +12,8 @@ import numpy as np
 from cvtasks.errors import CVTasksError, ModelError
 from cvtasks.media.addresses import shown
 from cvtasks.media.download import download_file
+from cvtasks.weights.h5_file import layer_order
 from cvtasks.weights.open import opened
-from cvtasks.weights.safetensors_file import damaged, write_safetensors
 from cvtasks.weights.transfer import Transfer, assign, compared
 
 if TYPE_CHECKING:
@@ -96,10 +95,7 @@ def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = Non
             lacks a variable.
     """
     path = fetch_imagenet(name, base_url)
-    with TemporaryDirectory() as place:
-        report, values = compared(
-            backbone, in_our_names(backbone, path, Path(place)) if name in NUMBERED else path
-        )
+    report, values = compared_published(backbone, name, path)
     if report.missing or report.mismatched:
         raise ModelError(
             f"ImageNet weights must have every variable of {name}; {str(path)!r} does not: "
@@ -152,27 +148,19 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def in_our_names(backbone: "keras.Model", path: Path, place: Path) -> Path:
-    """Return a copy, in the folder `place`, of a Keras 2 file with the names of the backbone's
-    variables, by the order of layers.
+def compared_published(
+    backbone: "keras.Model", name: str, path: Path
+) -> tuple[Transfer, dict[str, np.ndarray]]:
+    """Return what `load_imagenet` takes over from a file of the backbone `name`, as
+    `cvtasks.weights.transfer.compared` does; nothing is changed.
 
     Raises:
-        ModelError: the file is damaged or does not list its layers.
+        ModelError: the file is damaged, has nothing that fits, or does not list its layers where
+            these have numbers alone.
     """
-    import h5py
-
-    with opened(path) as stored:
-        try:
-            with h5py.File(path, "r") as file:
-                layers = [file[layer].attrs["weight_names"] for layer in file.attrs["layer_names"]]
-            names = [
-                str(np.asarray(name).astype(str)) for names in layers for name in names
-            ]  # bytes or strings
-            keys = [name.removesuffix(":0") for name in names]
-            values = [stored[key].read() for key in keys]
-        except (KeyError, TypeError, OSError, ValueError) as error:
-            raise damaged(path, f"it must list its layers as Keras 2 did; {error}") from error
-    variables = [variable.path for layer in backbone.layers for variable in layer.weights]
-    copy = place / path.with_suffix(".safetensors").name
-    write_safetensors(copy, dict(zip(variables, values, strict=False)))
-    return copy
+    with opened(path) as tensors:
+        if name in NUMBERED:
+            order = layer_order(path, tensors)
+            variables = [variable.path for layer in backbone.layers for variable in layer.weights]
+            tensors = {v: tensors[key] for v, key in zip(variables, order, strict=False)}
+        return compared(backbone, path, tensors)

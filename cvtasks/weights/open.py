@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cvtasks.errors import ModelError
 from cvtasks.weights.h5_file import h5_tensors
-from cvtasks.weights.safetensors_file import Stored, read_safetensors
+from cvtasks.weights.safetensors_file import read_safetensors
+from cvtasks.weights.stored import Stored
 from cvtasks.weights.torch_file import torch_tensors
 from cvtasks.weights.zipped_weights import keras_tensors, npz_tensors
 

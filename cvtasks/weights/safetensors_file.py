@@ -11,8 +11,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from safetensors import SafetensorError, TensorSpec, safe_open, serialize
 
 from cvtasks.errors import ModelError
 from cvtasks.files.writing import write_bytes
+from cvtasks.weights.stored import NAME_LIMIT, Stored, damaged
 
 HEADER_LIMIT = 4 << 20
 """Bytes of a header that are still read; ResNet-152 needs 0.1 million, a checkpoint of it 0.5 and
@@ -30,9 +30,6 @@ some hundred an epoch.
 
 TENSOR_LIMIT = 20_000
 """Tensors of a file; a checkpoint of ResNet-152 has about three thousand."""
-
-NAME_LIMIT = 1000
-"""Characters of a tensor's name."""
 
 _MOST_AXES = 32
 # Lists, objects and commas: a tensor has ten; metadata, which hold JSON themselves, have the rest.
@@ -44,17 +41,6 @@ DTYPES = {
     "BOOL": "|b1", "U8": "|u1", "I8": "|i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4",
     "U64": "<u8", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One tensor of a file: what it declares, and `read()`, which returns it as an array of that
-    shape and dtype.
-    """
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    read: Callable[[], np.ndarray]
 
 
 def write_safetensors(
@@ -130,15 +116,6 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     ):
         raise damaged(path, "its metadata must be strings by name")
     return metadata
-
-
-def damaged(path: Path, what: str) -> ModelError:
-    """Return the error for a file that is not what its ending says; `what` gives the rule and what
-    was found.
-    """
-    return ModelError(
-        f"{str(path)!r} cannot be used as a file of weights: {what}. Fetch or save it again."
-    )
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int, int]:

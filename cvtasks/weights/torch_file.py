@@ -3,7 +3,7 @@
 Since PyTorch 1.6 `torch.save` writes a zip: `NAME/data.pkl`, a pickle that says which tensors there
 are, and the numbers of each in `NAME/data/0`, `NAME/data/1`, …, not compressed, in the order of
 bytes that `NAME/byteorder` says. PyTorch itself reads it by running the pickle, and a pickle can
-run anything; `pickle_reader` runs none of it.
+run anything; `torch_pickle` runs none of it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cvtasks.errors import ModelError
-from cvtasks.weights.safetensors_file import Stored, damaged
+from cvtasks.weights.stored import NAME_LIMIT, Stored, damaged
 from cvtasks.weights.torch_pickle import PICKLE_LIMIT, Call, Table, read_pickle
 from cvtasks.weights.torch_tensor import (
     PARAMETER,
@@ -33,9 +33,6 @@ VALUE_LIMIT = 200_000
 
 DEPTH_LIMIT = 32
 """Tables within tables."""
-
-NAME_LIMIT = 1000
-"""Characters of a tensor's name."""
 
 _WAY_OUT = (
     "Save it with `torch.save(model.state_dict(), path)` and PyTorch 1.6 or later, or as "
@@ -64,7 +61,7 @@ def torch_tensors(path: Path) -> Iterator[dict[str, Stored]]:
     Names decide: a tensor finds its place where the PyTorch network's layers are called as ours
     are. A file cannot say how a network pads and which epsilon its normalisation has. The rows of a
     linear layer behind a flattened map are in PyTorch's order, channels first; who knows the
-    network turns them (`flattened`).
+    network turns them (`channels_first`).
 
     Raises:
         ModelError: the file is damaged; or of the format before PyTorch 1.6, TorchScript or a whole
@@ -79,21 +76,8 @@ def torch_tensors(path: Path) -> Iterator[dict[str, Stored]]:
                 "else",
             )
     with opened_zip(path) as members:
-        roots = [
-            name.removesuffix("data.pkl")
-            for name in members
-            if name.endswith("/data.pkl") and name.count("/") == 1
-        ]
-        if len(roots) != 1:
-            raise _refused(
-                path, f"it must hold one data.pkl, as torch.save writes it; it holds {len(roots)}"
-            )
-        root = roots[0]
-        if f"{root}constants.pkl" in members or any(
-            name.startswith(f"{root}code/") for name in members
-        ):
-            raise _refused(path, "it must hold tensors alone; it is TorchScript, a program")
         try:
+            root = _root(members)
             order = _order(members, root)
             content = _content(members[f"{root}data.pkl"], PICKLE_LIMIT)
             said = read_pickle(content, {*STORAGES, TENSOR, PARAMETER})
@@ -102,17 +86,14 @@ def torch_tensors(path: Path) -> Iterator[dict[str, Stored]]:
                     "it must hold a dictionary of tensors; it holds a "
                     f"{type(said).__name__.lower()}"
                 )
-            calls = dict(_calls(said))
-        except (
-            Exception
-        ) as error:  # zipfile and pickletools raise nearly every kind on foreign bytes
+            tensors = {}
+            for name, call in list(_calls(said)):
+                try:
+                    tensors[name] = find_tensor(call, members, root, order)
+                except ValueError as error:
+                    raise ValueError(f"{name} {error}") from error
+        except Exception as error:  # zipfile and pickletools raise nearly every kind on such bytes
             raise _refused(path, str(error)) from error
-        tensors = {}
-        for name, call in calls.items():
-            try:
-                tensors[name] = find_tensor(call, members, root, order)
-            except ValueError as error:
-                raise _refused(path, f"{name} {error}") from error
         yield _in_keras_terms(path, tensors)
 
 
@@ -121,6 +102,23 @@ def _refused(path: Path, what: str) -> ModelError:
     was found.
     """
     return ModelError(f"{str(path)!r} cannot be used as a file of weights: {what}. {_WAY_OUT}.")
+
+
+def _root(members: Mapping[str, Member]) -> str:
+    """Return the folder within the zip that holds the pickle, with its slash."""
+    found = [
+        name.removesuffix("data.pkl")
+        for name in members
+        if name.endswith("/data.pkl") and name.count("/") == 1
+    ]
+    if len(found) != 1:
+        raise ValueError(
+            f"it must hold one data.pkl, as torch.save writes it; it holds {len(found)}"
+        )
+    (root,) = found
+    if any(name == f"{root}constants.pkl" or name.startswith(f"{root}code/") for name in members):
+        raise ValueError("it must hold tensors alone; it is TorchScript, a program")
+    return root
 
 
 def _content(member: Member, most: int) -> bytes:
@@ -161,14 +159,7 @@ def _calls(said: Table) -> Iterator[tuple[str, Call]]:
             names.add(name)
             yield name, value
             continue
-        pairs = (
-            value.pairs
-            if type(value) is Table
-            else enumerate(value)
-            if type(value) in (list, tuple)
-            else ()
-        )
-        pairs = list(pairs)
+        pairs = value.pairs if type(value) is Table else list(enumerate(value))
         seen += 1 + len(pairs)  # counted however often the pickle shows one list
         for key, item in reversed(pairs):
             if type(item) in (Call, Table, list, tuple):

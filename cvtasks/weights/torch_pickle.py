@@ -8,7 +8,7 @@ compared. Instructions that state dictionaries do not need are refused.
 """
 
 import pickletools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,6 +86,20 @@ def read_pickle(content: bytes, names: Collection[str]) -> Any:
     raise ValueError("a pickle must end with STOP; it does not")
 
 
+_MADE: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_LIST": list,
+    "EMPTY_DICT": Table,
+}
+"""Instructions that put something new on the stack."""
+
+_GIVEN = frozenset("BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE SHORT_BINUNICODE".split())
+"""Instructions that put their argument, a number or a text, on the stack."""
+
+
 class _Machine:
     """The stack and the memory of a pickle's machine."""
 
@@ -97,25 +111,12 @@ class _Machine:
 
     def step(self, opcode: str, argument: Any) -> None:
         """Do one instruction."""
+        if opcode in _MADE or opcode in _GIVEN:
+            self.stack.append(_MADE[opcode]() if opcode in _MADE else argument)
+            return
         match opcode:
             case "PROTO" | "FRAME":
                 pass
-            case "NONE" | "NEWTRUE" | "NEWFALSE":
-                self.stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[opcode])
-            case (
-                "BININT"
-                | "BININT1"
-                | "BININT2"
-                | "LONG1"
-                | "BINFLOAT"
-                | "BINUNICODE"
-                | "SHORT_BINUNICODE"
-            ):
-                self.stack.append(argument)
-            case "EMPTY_TUPLE" | "EMPTY_LIST" | "EMPTY_DICT":
-                self.stack.append(
-                    {"EMPTY_TUPLE": tuple, "EMPTY_LIST": list, "EMPTY_DICT": Table}[opcode]()
-                )
             case "TUPLE1" | "TUPLE2" | "TUPLE3":
                 self.stack.append(tuple(self._take(len(self.stack) - int(opcode[-1]))))
             case "MARK":

@@ -18,7 +18,8 @@ import numpy as np
 from cvtasks.errors import ModelError
 from cvtasks.weights.channels_first import flattened_maps, from_channels_first
 from cvtasks.weights.open import CHANNELS_FIRST, opened
-from cvtasks.weights.safetensors_file import Stored, damaged, read_safetensors, write_safetensors
+from cvtasks.weights.safetensors_file import read_safetensors, write_safetensors
+from cvtasks.weights.stored import Stored, damaged
 
 if TYPE_CHECKING:
     import keras
@@ -164,55 +165,59 @@ def transfer(model: "keras.Model", path: str | Path) -> Transfer:
             does not hold; or a matched variable has NaN or infinite values or another kind of
             numbers.
     """
-    report, values = compared(model, Path(path))
+    with opened(path) as tensors:
+        report, values = compared(model, Path(path), tensors)
     assign(model, values)
     return report
 
 
-def compared(model: "keras.Model", path: Path) -> tuple[Transfer, dict[str, np.ndarray]]:
+def compared(
+    model: "keras.Model", path: Path, stored: Mapping[str, Stored]
+) -> tuple[Transfer, dict[str, np.ndarray]]:
     """Return what `transfer` would report and the values it would assign, by path; nothing is
     changed. Raises as it does.
+
+    Args:
+        path: of the file, for what errors say.
+        stored: its tensors, by the names under which they are looked for.
     """
     ours = _by_path(model)
-    with opened(path) as stored:
-        pairs = _pairs(ours, stored)
-        fitting = {
-            name: key for name, key in pairs.items() if stored[key].shape == tuple(ours[name].shape)
-        }
-        mismatched = tuple(
-            (n, stored[k].shape, tuple(ours[n].shape)) for n, k in pairs.items() if n not in fitting
+    pairs = _pairs(ours, stored)
+    fitting = {
+        name: key for name, key in pairs.items() if stored[key].shape == tuple(ours[name].shape)
+    }
+    mismatched = tuple(
+        (n, stored[k].shape, tuple(ours[n].shape)) for n, k in pairs.items() if n not in fitting
+    )
+    if not fitting:
+        raise ModelError(
+            f"Some variable of {path.name!r} must have a name and shape of {model.name!r}; "
+            "none has. The file has "
+            f"{_some(sorted(stored))}, the network {_some(list(ours))}. Choose the network the "
+            "file was made for."
         )
-        if not fitting:
-            raise ModelError(
-                f"Some variable of {path.name!r} must have a name and shape of {model.name!r}; "
-                "none has. The file has "
-                f"{_some(sorted(stored))}, the network {_some(list(ours))}. Choose the network the "
-                "file was made for."
+    for name, key in fitting.items():
+        if _is_float(ours[name]) != (stored[key].dtype.kind == "f"):
+            rule = f"{name} must hold numbers of the kind {ours[name].dtype}"
+            raise ModelError(f"{rule}; {path.name!r} has {stored[key].dtype}. Convert the file.")
+    values = {name: _value(path, name, stored[key]) for name, key in fitting.items()}
+    if path.suffix in CHANNELS_FIRST:
+        maps = flattened_maps(model)
+        values |= {
+            name: from_channels_first(values[name], maps[name])
+            for name in values.keys() & maps.keys()
+        }
+    for name in fitting:
+        if (
+            not _is_float(ours[name])
+            and (values[name] != values[name].astype(ours[name].dtype)).any()
+        ):
+            raise damaged(
+                path,
+                f"{name} must hold numbers in the range of {ours[name].dtype}; it has others",
             )
-        for name, key in fitting.items():
-            if _is_float(ours[name]) != (stored[key].dtype.kind == "f"):
-                rule = f"{name} must hold numbers of the kind {ours[name].dtype}"
-                raise ModelError(
-                    f"{rule}; {path.name!r} has {stored[key].dtype}. Convert the file."
-                )
-        values = {name: _value(path, name, stored[key]) for name, key in fitting.items()}
-        if path.suffix in CHANNELS_FIRST:
-            maps = flattened_maps(model)
-            values |= {
-                name: from_channels_first(values[name], maps[name])
-                for name in values.keys() & maps.keys()
-            }
-        for name in fitting:
-            if (
-                not _is_float(ours[name])
-                and (values[name] != values[name].astype(ours[name].dtype)).any()
-            ):
-                raise damaged(
-                    path,
-                    f"{name} must hold numbers in the range of {ours[name].dtype}; it has others",
-                )
-        missing = tuple(name for name in ours if name not in pairs)
-        unused = tuple(sorted(stored.keys() - pairs.values()))
+    missing = tuple(name for name in ours if name not in pairs)
+    unused = tuple(sorted(stored.keys() - pairs.values()))
     return Transfer(tuple(fitting), missing, unused, mismatched), values
 
 

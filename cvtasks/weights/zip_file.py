@@ -17,7 +17,7 @@ from typing import IO
 
 from cvtasks.files.bounded import BoundedReader
 from cvtasks.media.safe_paths import leads_out, of_windows
-from cvtasks.weights.safetensors_file import damaged
+from cvtasks.weights.stored import damaged
 
 DEFLATE_LIMIT = 1100
 """Bytes that one compressed byte can stand for; deflate reaches 1032."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.weights.h5_file import h5_tensors
-from cvtasks.weights.safetensors_file import Stored, damaged
+from cvtasks.weights.stored import Stored, damaged
 from cvtasks.weights.zip_file import Member, opened_zip
 
 _HEADER_LIMIT = 1000  # characters of an array's header; numpy writes 118
