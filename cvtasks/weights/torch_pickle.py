@@ -96,7 +96,9 @@ _MADE: dict[str, Callable[[], Any]] = {
 }
 """Instructions that put something new on the stack."""
 
-_GIVEN = frozenset("BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE SHORT_BINUNICODE".split())
+_GIVEN = frozenset(
+    ["BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"]
+)
 """Instructions that put their argument, a number or a text, on the stack."""
 
 
