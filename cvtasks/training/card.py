@@ -37,43 +37,18 @@ def write_card(
         epoch: whose weights these are, counted from 1; `judged`: whether it had the best score, and
             is not just the last.
     """
-    names = list(next(iter(scores["classes"].values())))
-    table = [f"| class | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
-    for name, row in scores["classes"].items():
-        table.append(
-            f"| {markdown(name)} | {' | '.join(score_text(row[column], 3) for column in names)} |"
-        )
-    metrics = "\n".join(
-        f"- **{name}: {score_text(number, 3)}**" for name, number in scores["metrics"].items()
+    title = one_line(folder.name)
+    size = sum(
+        file.stat().st_size
+        for file in folder.iterdir()
+        if file.suffix in (".safetensors", ".xml", ".bin")
     )
-    start = (
-        f"weights from {code(Path(recipe.train.weights).name)}"
-        if recipe.train.weights
-        else "random weights"
-    )
-    others = (
-        f"; classes that are not named above count as {recipe.data.others}"
-        if recipe.task.answer.keeps_others
-        else ""
-    )
-    measured = code(place(scores["data"], scores["split"]))
-    if recipe.data.held_out:
-        measured = (
-            f"{code(place(scores['data'], recipe.data.train))} that were set aside "
-            f"({recipe.data.held_out:g} of it; `{NAMES}`)"
-        )
     often = judged and recipe.train.validate_every < recipe.train.epochs
     looks = "which also chose the best epoch" if often else "after the last epoch"
     best = (
         f"the best epoch was {epoch}"
         if judged
         else f"the best epoch is not known, as none has a score; kept is the last, {epoch}"
-    )
-    title = one_line(folder.name)
-    size = sum(
-        file.stat().st_size
-        for file in folder.iterdir()
-        if file.suffix in (".safetensors", ".xml", ".bin")
     )
     text = f"""# {markdown(title)}
 
@@ -85,23 +60,12 @@ A model for the task *{recipe.task.name}*: {recipe.backbone}, images of \
 cvtasks {recipe.task.name} image.jpg --model {shlex.quote(title)}
 ```
 
-## Scores
-
-On {scores["images"]} images of {measured}, at their own size, by the {scores["engine"]} engine in
-{scores["precision"]}:
-
-{metrics}
-
-{chr(10).join(table)}
-
-`metrics.json` holds these numbers; `history.csv`, `log.jsonl` and `curves.png` the course of \
-the training.
+{_scores(recipe, scores)}
 
 ## How it was made
 
 - command: {code(command)}
-- data: {train_images} images of {code(place(recipe.data.path, recipe.data.train))}{others}
-- start: backbone with {start}, head with random weights; seed {recipe.train.seed}
+{_beginning(recipe, train_images)}
 - {recipe.train.epochs} epochs, {training_seconds / 60:.0f} minutes; {best}
 - machine: {machine}
 
@@ -114,6 +78,53 @@ measured on the split named above
 only, {looks}, so expect a little less on other images. Do not use it where an error harms someone.
 """
     write_text(folder / CARD, text)
+
+
+def _scores(recipe: Recipe, scores: dict[str, Any]) -> str:
+    """What was measured, on what."""
+    measured = code(place(scores["data"], scores["split"]))
+    if recipe.data.held_out:
+        measured = (
+            f"{code(place(scores['data'], recipe.data.train))} that were set aside "
+            f"({recipe.data.held_out:g} of it; `{NAMES}`)"
+        )
+    metrics = "\n".join(
+        f"- **{name}: {score_text(number, 3)}**" for name, number in scores["metrics"].items()
+    )
+    names = list(next(iter(scores["classes"].values())))
+    table = [f"| class | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for name, row in scores["classes"].items():
+        table.append(
+            f"| {markdown(name)} | {' | '.join(score_text(row[column], 3) for column in names)} |"
+        )
+    return f"""## Scores
+
+On {scores["images"]} images of {measured}, at their own size, by the {scores["engine"]} engine in
+{scores["precision"]}:
+
+{metrics}
+
+{chr(10).join(table)}
+
+`metrics.json` holds these numbers; `history.csv`, `log.jsonl` and `curves.png` the course of \
+the training."""
+
+
+def _beginning(recipe: Recipe, train_images: int) -> str:
+    """What the training began with: the data and the weights."""
+    start = (
+        f"weights from {code(Path(recipe.train.weights).name)}"
+        if recipe.train.weights
+        else "random weights"
+    )
+    others = (
+        f"; classes that are not named above count as {recipe.data.others}"
+        if recipe.task.answer.keeps_others
+        else ""
+    )
+    return f"""\
+- data: {train_images} images of {code(place(recipe.data.path, recipe.data.train))}{others}
+- start: backbone with {start}, head with random weights; seed {recipe.train.seed}"""
 
 
 def write_curves(path: Path, history: Sequence["Epoch"]) -> None:
