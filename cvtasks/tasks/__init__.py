@@ -83,10 +83,3 @@ TASKS: dict[str, TaskRow] = {
 
 USUAL = "detect"
 """The task that data are looked at for unless told otherwise."""
-
-
-def __getattr__(name: str) -> object:
-    """`Task` and `Metric`, loaded when they are first used."""
-    if name not in ("Metric", "Task"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return resolve_name(f"cvtasks.tasks.base:{name}")
