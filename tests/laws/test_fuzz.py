@@ -36,7 +36,10 @@ COUNTS = {
     "csv": 2_000,
     "idx": 2_000,
 }
-"""Mutations of each reader."""
+"""Mutations of each reader, once a week."""
+
+FEW = 400
+"""Mutations of each reader in the usual run, the first of the same ones."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def complaint(name: str, done: Attacked) -> str:
     """What went wrong, with all that is needed to make it go wrong again;
     empty where nothing did.
     """
-    again = f"again: python tests/fuzz.py {name}"
+    again = f"again: python tests/laws/fuzz.py {name}"
     if done.ended:
         number, _, content = done.current.partition(b" ")
         number = number.decode() or "0"
@@ -106,10 +109,12 @@ def complaint(name: str, done: Attacked) -> str:
 
 
 @pytest.fixture(scope="module")
-def attacks(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Attacked]]]:
-    """The readers that were asked for, two at a time, those that take longest first."""
+def attacks(request: pytest.FixtureRequest) -> Iterator[dict[tuple[str, int], Future[Attacked]]]:
+    """The readers that were asked for with their counts, two at a time, those that take longest
+    first.
+    """
     asked = {
-        item.callspec.params["name"]
+        (item.callspec.params["name"], item.callspec.params["count"])
         for item in request.session.items
         if item.path == request.path
         and hasattr(item, "callspec")
@@ -117,7 +122,8 @@ def attacks(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Attacke
     }
     with ThreadPoolExecutor(2) as pool:
         running = {
-            name: pool.submit(attacked, name, COUNTS[name]) for name in ORDER if name in asked
+            one: pool.submit(attacked, *one)
+            for one in sorted(asked, key=lambda one: (-one[1], ORDER.index(one[0])))
         }
         yield running
         pool.shutdown(cancel_futures=True)
@@ -130,15 +136,27 @@ ORDER = (
 )
 
 
-@pytest.mark.parametrize("name", COUNTS)
-def test_a_damaged_file_is_read_or_refused(name: str, attacks: dict[str, Future[Attacked]]) -> None:
-    done = attacks[name].result()
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        *(pytest.param(name, FEW, id=name) for name in COUNTS),
+        *(
+            pytest.param(
+                name, count, id=f"all {name}", marks=[pytest.mark.slow, pytest.mark.weekly]
+            )
+            for name, count in COUNTS.items()
+        ),
+    ],
+)
+def test_a_damaged_file_is_read_or_refused(
+    name: str, count: int, attacks: dict[tuple[str, int], Future[Attacked]]
+) -> None:
+    done = attacks[name, count].result()
     assert not complaint(name, done), complaint(name, done)
     report = done.report
-    assert report["read"] + report["refused"] == COUNTS[name]
-    assert (
-        min(report["read"], report["refused"]) > COUNTS[name] / 100
-    )  # the mutations are neither harmless nor hopeless
+    assert report["read"] + report["refused"] == count
+    # the mutations are neither harmless nor hopeless
+    assert min(report["read"], report["refused"]) > count / 100
     print({key: value for key, value in report.items() if key != "failures"})  # shown by pytest -rP
 
 
@@ -159,7 +177,7 @@ def test_a_process_that_dies_names_the_file() -> None:
     assert not done.report
     number, _, content = done.current.partition(b" ")
     assert b"\xff" in content
-    assert f"python tests/fuzz.py fatal {number.decode()} {SEED}" in complaint("fatal", done)
+    assert f"python tests/laws/fuzz.py fatal {number.decode()} {SEED}" in complaint("fatal", done)
     assert base64.b64encode(content).decode() in complaint("fatal", done)
 
 
