@@ -44,6 +44,7 @@ from cvtasks.insight.graph import unfold
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import parse_recipe
 from cvtasks.tasks import TASKS
+from cvtasks.tasks.base import Task
 
 SIDE = 64
 CLASSES = ("background", "square", "disc")
@@ -592,3 +593,11 @@ def test_how_much_of_a_map_lies_in_its_target() -> None:
     assert made.peak in {(x, y) for y, x in np.argwhere(values == 2)}
     empty = Explanation("grad-cam", "x", target, scene.image, 0 * values, values)
     assert (empty.inside, empty.peak) == (None, None)
+
+
+def test_a_task_that_does_not_know_its_logits_says_so() -> None:
+    task = TASKS["segment"]()
+    with pytest.raises(UsageError, match="not known"):
+        Task.class_score(task, 0, (SIDE, SIDE))
+    with pytest.raises(UsageError, match="not known"):
+        Task.score(task, "", 0, None)
