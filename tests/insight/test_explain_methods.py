@@ -45,6 +45,7 @@ from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import parse_recipe
 from cvtasks.tasks import TASKS
 from cvtasks.tasks.base import Task
+from cvtasks.tasks.classify import Classify
 
 SIDE = 64
 CLASSES = ("background", "square", "disc")
@@ -596,7 +597,7 @@ def test_how_much_of_a_map_lies_in_its_target() -> None:
 
 
 def test_a_task_that_does_not_know_its_logits_says_so() -> None:
-    task = TASKS["segment"]()
+    task = Classify()
     with pytest.raises(UsageError, match="not known"):
         Task.class_score(task, 0, (SIDE, SIDE))
     with pytest.raises(UsageError, match="not known"):
