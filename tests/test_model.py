@@ -163,7 +163,7 @@ def test_a_file_of_the_list_cannot_lie_elsewhere(folder: Path) -> None:
 def test_a_recipe_without_weights_says_how_to_get_them(folder: Path) -> None:
     recipe = folder / "recipe.toml"
     recipe.write_text(recipe.read_text().split("[files]")[0])
-    with pytest.raises(ModelError, match=r"recipe without weights. Train it: cvtasks train"):
+    with pytest.raises(ModelError, match=r"recipe without weights. Train it: `cvtasks train"):
         cvtasks.load(folder)
 
 

@@ -194,4 +194,4 @@ def _reason(error: Exception) -> str:
 
 
 def _say(text: str) -> None:
-    warnings.warn(text, CVTasksWarning, stacklevel=5)  # whoever called `load`
+    warnings.warn(text, CVTasksWarning, stacklevel=6)  # whoever called `load`

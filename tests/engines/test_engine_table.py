@@ -1,6 +1,9 @@
 """An engine is one file and one row: everything else knows of it by the table."""
 
+import hashlib
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,9 @@ import pytest
 
 import cvtasks
 from cvtasks.engines.table import ENGINES, EngineRow, chosen_engine, ready_engine
-from cvtasks.errors import UsageError
+from cvtasks.errors import CVTasksWarning, ModelError, UsageError
+from cvtasks.recipe.recipe import read_recipe
+from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder
 
 MODEL = "classify-lenet-mnist"
 TOY = '''
@@ -108,6 +113,29 @@ def test_what_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.Monke
 def test_a_row_that_is_not_installed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EngineRow, "available", lambda row: row.on_keras)
     assert chosen_engine("auto", "cpu") == "keras"
+
+
+def test_what_is_said_of_a_kept_graph_names_the_line_that_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_is_made(*_: object) -> None:
+        raise ModelError("none is made here")
+
+    monkeypatch.setenv("CVTASKS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("cvtasks.engines.openvino_models._export", none_is_made)
+    (tmp_path / "model").mkdir()
+    shutil.copy(zoo_folder() / MODEL / WEIGHTS, tmp_path / "model" / WEIGHTS)
+    recipe = read_recipe(zoo_folder() / MODEL / RECIPE)
+    recipe = replace(recipe, files={WEIGHTS: recipe.files[WEIGHTS]})
+    recipe.save(tmp_path / "model" / RECIPE)
+    key = hashlib.sha256(recipe.to_toml().encode()).hexdigest()
+    (tmp_path / "cache" / "graphs" / key).mkdir(parents=True)
+    with (
+        pytest.warns(CVTasksWarning, match="made again") as said,
+        pytest.raises(ModelError, match="none is made here"),
+    ):
+        cvtasks.load(tmp_path / "model", engine="openvino")
+    assert [one.filename for one in said] == [__file__]
 
 
 def test_a_model_is_first_run_by_what_reads_the_files_it_has() -> None:
