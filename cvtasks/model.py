@@ -20,7 +20,7 @@ from cvtasks.engines.table import (
 )
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.files.writing import sha256
-from cvtasks.media.inputs import as_image, numbered
+from cvtasks.media.inputs import as_image, tagged
 from cvtasks.media.prefetch import shut
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.tasks.base import Task
@@ -163,7 +163,7 @@ class Model:
             task,
             self.recipe.classes,
             self.recipe.canvas,
-            _prepared(task, numbered(images)),
+            _prepared(task, tagged(images)),
             least,
         )
         return _with_images(answers)

@@ -71,7 +71,7 @@ def as_image(given: object, which: str = "") -> np.ndarray:
     raise _refused(f"a {kind}", _instead(given), which)
 
 
-def numbered(given: object) -> Iterator[tuple[Any, Any]]:
+def tagged(given: object) -> Iterator[tuple[Any, Any]]:
     """(tag, image) pairs of what `Model.predict_many` was given; an image without a tag has its
     number, from 0.
 

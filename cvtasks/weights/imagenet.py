@@ -125,7 +125,13 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
         )
     file, md5 = FILES[name]
     url = f"{(base_url or BASE_URL).rstrip('/')}/{file}"
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    except RuntimeError as error:  # neither HOME nor the list of users names one
+        raise ModelError(
+            "ImageNet weights are kept in the user's home folder, as Keras keeps them; there is "
+            "none. Set KERAS_HOME to a folder that can be written."
+        ) from error
     target = home / "models" / Path(file).name
     if target.is_file() and (md5 is None or _md5(target) == md5):
         return target

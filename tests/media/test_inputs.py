@@ -18,7 +18,7 @@ from cvtasks.answers import Boxes
 from cvtasks.engines.predict import least_score
 from cvtasks.errors import CVTasksWarning, InputError, ModelError, UsageError
 from cvtasks.media.images import MAX_PIXELS, write_image
-from cvtasks.media.inputs import as_image, numbered
+from cvtasks.media.inputs import as_image, tagged
 from cvtasks.model import Model
 from cvtasks.recipe.recipe import parse_recipe
 
@@ -339,7 +339,7 @@ def test_a_bad_one_among_many_is_told_by_its_number_when_its_turn_comes(
     with pytest.raises(error, match=words):
         model.predict(given)
     with pytest.raises(error, match=words):
-        list(numbered(given))
+        list(tagged(given))
 
 
 def test_images_are_taken_when_they_are_needed(model: Model):

@@ -861,6 +861,16 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     )
 
 
+def test_without_a_home_the_way_out_is_said(model, monkeypatch):
+    def of_number(number: int) -> object:
+        raise KeyError(number)
+
+    for name in ("KERAS_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", of_number)
+    refused(lambda: load_imagenet(model, "mobilenet-025"), model, "Set KERAS_HOME")
+
+
 def test_a_file_that_lacks_a_variable_is_refused(server, monkeypatch):
     folder, url = server
     publish(folder, "mobilenet-025", build_backbone("mobilenet-025", (32, 32)), monkeypatch)
