@@ -72,7 +72,7 @@ def check_has_places(shape: Sequence[int | None], layer: str, spatial: Sequence[
         f'a feature map has height, width and units; "{layer}" gives {numbers} numbers without '
         f"places. Choose a layer before it, such as {near}; what is found in a data set or by "
         "ascent may be of any layer.",
-        ways={"layer": spatial[-1], "data": "", "maximise": ""},
+        ways={"layer": spatial[-1] if spatial else "", "data": "", "maximise": ""},
     )
 
 
