@@ -10,13 +10,16 @@ is shared costs is shared by those who use it. Two marks follow from what fits i
 slow    is left out by `pytest -m "not slow"`, which takes two minutes on two cores;
 weekly  is left out by `pytest`, which takes seven; `pytest -m ""` runs everything.
 
-A function of many cases keeps some of them, evenly spread, before any single test is left out: so
-each property stays, and only its number of cases differs. Then the most expensive tests go first.
+Where not everything fits, a function of many cases keeps the cheaper ones, before any single test
+is left out: so each property stays, and only its number of cases differs. Then the most expensive
+tests go first. A law is never weekly for the smallest backbone of each task. A log of some files
+alone is held to `--share` of the time.
 """
 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -32,7 +35,14 @@ QUICK_S, USUAL_S = 170.0, 700.0
 """Seconds that two workers have together: what the clock allows, without starting and imports."""
 QUICK_FAMILY_S, USUAL_FAMILY_S = 2.0, 12.0
 """What the cases of one function may cost together before they are thinned out."""
-LEAST_S = 0.3  # who costs less is never marked for its own sake
+JOINT = ("tests/laws/test_tour.py::test_case", "tests/laws/test_fuzz.py::test_a_damaged_file")
+"""Functions whose cases are worked off together when the first is asked for: all cost the same."""
+USUAL = re.compile(r"tests/laws/test_laws\.py::\w+(\[\w+\]|\[\w+-tiny\])?")
+"""Tests that are never weekly."""
+LEAST_S = 0.3
+"""Who costs less is never marked for its own sake."""
+NOTHING_S = 0.05
+"""What costs less is left in whatever its function costs."""
 
 
 def used() -> float:
@@ -113,6 +123,9 @@ def costs_of(log: Path, quiet: bool) -> dict[str, float]:
     for name, seconds in made.items():
         for test in users[name]:
             costs[test] += seconds / len(users[name])
+    for joint in JOINT:
+        cases = [test for test in costs if test.startswith(joint)]
+        costs |= dict.fromkeys(cases, sum(costs[case] for case in cases) / max(1, len(cases)))
     return costs
 
 
@@ -122,11 +135,12 @@ def function_of(test: str) -> str:
 
 
 def thinned(cases: list[str], costs: dict[str, float], most: float) -> Iterator[str]:
-    """The cases that go, so that those left, evenly spread, cost about `most` seconds."""
-    total = sum(costs[case] for case in cases)
-    keep = max(1, int(len(cases) * most / total))
-    kept = {cases[i * len(cases) // keep] for i in range(keep)}
-    return (case for case in cases if case not in kept)
+    """The cases that go, so that those left cost about `most` seconds; one stays in any case."""
+    spent = 0.0
+    for number, case in enumerate(sorted(cases, key=costs.__getitem__)):
+        spent += costs[case]
+        if number and spent > most and costs[case] > NOTHING_S:
+            yield case
 
 
 def left_out(costs: dict[str, float], budget: float, family: float) -> set[str]:
@@ -135,6 +149,8 @@ def left_out(costs: dict[str, float], budget: float, family: float) -> set[str]:
     for test in costs:
         families[function_of(test)].append(test)
     gone: set[str] = set()
+    if sum(costs.values()) <= budget:
+        return gone
     for cases in families.values():
         if len(cases) > 3 and sum(costs[case] for case in cases) > family:
             gone.update(thinned(cases, costs, family))
@@ -158,12 +174,14 @@ def rows(mark: str, tests: Iterable[str], costs: dict[str, float]) -> Iterator[s
             yield from (f"{mark:6} {costs[case]:7.1f}  {case}" for case in marked)
 
 
-def mark(log: Path, quiet: bool) -> str:
+def mark(log: Path, quiet: bool, share: float) -> str:
     """The table's text."""
     costs = costs_of(log, quiet)
-    weekly = left_out(costs, USUAL_S, USUAL_FAMILY_S)
+    movable = {test: cost for test, cost in costs.items() if not USUAL.fullmatch(test)}
+    fixed = sum(costs.values()) - sum(movable.values())
+    weekly = left_out(movable, share * USUAL_S - fixed, USUAL_FAMILY_S)
     usual = {test: cost for test, cost in costs.items() if test not in weekly}
-    slow = left_out(usual, QUICK_S, QUICK_FAMILY_S)
+    slow = left_out(usual, share * QUICK_S, QUICK_FAMILY_S)
     head = "# mark, seconds of processor, test; written by benchmarks/slow_tests.py"
     lines = [head, *rows("slow", slow, costs), *rows("weekly", weekly, costs)]
     quick = sum(cost for test, cost in usual.items() if test not in slow)
@@ -180,11 +198,12 @@ def main() -> None:
     parser.add_argument("log", type=Path)
     parser.add_argument("files", nargs="*", help="test files; all of them by default")
     parser.add_argument("--quiet", action="store_true", help="nothing else ran: the clock counts")
+    parser.add_argument("--share", type=float, default=1.0, help="of all tests, the log's: 0 to 1")
     asked = parser.parse_args()
     if asked.action == "measure":
         measure(asked.log, asked.files)
     else:
-        TABLE.write_text(mark(asked.log, asked.quiet), encoding="utf-8")
+        TABLE.write_text(mark(asked.log, asked.quiet, asked.share), encoding="utf-8")
 
 
 if __name__ == "__main__":
