@@ -28,6 +28,8 @@ MEMBER_LIMIT = 5_000
 DIRECTORY_LIMIT = 2 << 20
 """Bytes of the list of names, which is held in memory; a name takes 46 and its own at least."""
 
+_END = 100  # bytes of the records behind that list, which are read with it
+
 
 @dataclass(frozen=True)
 class Member:
@@ -53,7 +55,7 @@ def opened_zip(path: Path) -> Iterator[dict[str, Member]]:
             than deflate, overlap, come twice, have names that lead out of the archive, or declare
             more than their bytes can hold.
     """
-    with BoundedReader(io.FileIO(path), DIRECTORY_LIMIT, _too_many_names) as file:
+    with BoundedReader(io.FileIO(path), DIRECTORY_LIMIT + _END, _too_many_names) as file:
         try:  # reads the whole list of names in one piece
             archive = zipfile.ZipFile(file)
             file.most = None
