@@ -179,7 +179,7 @@ VOC = {
     ),
     "16 MB of elements of nothing": no_voc(lambda: xml("<a/>" * 4_000_000), "may have at most"),
     "20 MB": no_voc(lambda: xml(" " * 20_000_000), "at most"),
-    "a folder": bad(special(Path.mkdir, voc), "Is a directory"),
+    "a folder": bad(special(Path.mkdir, voc), "it is a folder"),
     "a named pipe": bad(special(os.mkfifo, voc), "regular file"),
     "a link to itself": bad(special(lambda path: path.symlink_to(path), voc), "Too many levels"),
     "no file": bad(special(lambda path: None, voc), "No such file"),

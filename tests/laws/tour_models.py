@@ -156,10 +156,10 @@ SAFETENSORS = {
     "NaN": bad(lambda: packed(arrays(bias=nan())), "1 of 3"),
     "infinite": bad(lambda: packed(arrays(bias=nan(math.inf))), "1 of 3"),
     "tensors that overlap": bad(
-        lambda: packed(header=entry(data_offsets=[0, 12])), "must begin where"
+        lambda: packed(header=entry(data_offsets=[0, 12])), "each beginning where"
     ),
     "a gap": bad(
-        lambda: packed(header=entry(data_offsets=[52, 64]), rest=bytes(4)), "must begin where"
+        lambda: packed(header=entry(data_offsets=[52, 64]), rest=bytes(4)), "each beginning where"
     ),
     "offsets exchanged": bad(lambda: packed(header=entry(data_offsets=[60, 48])), "two offsets"),
     "offsets below nothing": bad(

@@ -14,6 +14,7 @@ import numpy as np
 
 from cvtasks.media.sources import Item, expand
 from tests.laws.tour import Case, Make, quarters, seen
+from tests.laws.tour_images import encoded
 
 MOST = 500  # frames that are looked at
 
@@ -279,7 +280,7 @@ VIDEOS = {
     ),
     "a duration of ages": good(shown(mp4_box(b"mvhd", 16, b"\xff\xff\xff\x7f"))),
     "animated gif named .mp4": good(
-        shown(lambda: __import__("tests.laws.tour_images").tour_images.encoded("GIF")),
+        shown(lambda: encoded("GIF")),
         "an image, 24 x 40",
     ),
     "image named .mp4": good(
