@@ -18,6 +18,7 @@ import numpy as np
 from compare import report
 
 from cvtasks.data.formats.idx import IdxLabels
+from cvtasks.heads.pooled import Pooled
 from cvtasks.networks.build import backbone_of, build_network, set_weights
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.tasks.classify import Classify
@@ -63,12 +64,16 @@ def scores(
     keras.utils.set_random_seed(seed)
     how = Train(precision="f32", ema=ema, learning_rate=4e-3, weight_decay=0.02)
     recipe = Recipe(
-        task=Classify(dropout=0.0), backbone="tiny", size=_SIDE, classes=data.classes, train=how
+        head=Pooled(Classify(), dropout=0.0),
+        backbone="tiny",
+        size=_SIDE,
+        classes=data.classes,
+        train=how,
     )
     network, averaged = (build_network(recipe, recipe.canvas) for _ in range(2))
     optimizer = make_optimizer(how, network, backbone_of(network))
     average = MovingAverage(optimizer, network.weights, how.ema)
-    network.compile(optimizer, recipe.task.loss, after=average.move)
+    network.compile(optimizer, recipe.head.loss, after=average.move)
     rng, rows = np.random.default_rng(seed), np.eye(len(data.classes), dtype=np.float32)
     for step in range(1, steps[-1] + 1):
         drawn = rng.integers(0, len(data), _BATCH)

@@ -16,6 +16,7 @@ from compare import interleaved, medians, print_times, report
 
 from cvtasks.geometry.boxes import areas, clip, intersections, nms
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.dense import Dense
 from cvtasks.tasks.detect import Detect
 
 CANVAS = (640, 640)
@@ -30,18 +31,18 @@ def main() -> None:
         "--runs", type=int, default=200, help="calls of each contestant (default: 200)"
     )
     options = parser.parse_args()
-    task, letterbox = Detect(nms=IOU, most=300), Letterbox(CANVAS, CANVAS)
+    head, letterbox = Dense(Detect(), nms=IOU, max_detections=300), Letterbox(CANVAS, CANVAS)
     milliseconds, ratio, target = {}, {}, {}
     for candidates in (84, 840, 168_000):
-        output = made_output(task, candidates)
-        xyxy, scores, labels = best(output, task, letterbox)
+        output = made_output(head, candidates)
+        xyxy, scores, labels = best(output, head, letterbox)
         ours, theirs = nms(xyxy, scores, labels, IOU, 300), by_numpy(xyxy, scores, labels)
         if ours.tolist() != theirs.tolist():
             raise SystemExit(f"nms and the loop in NumPy disagree on {candidates} candidates")
         contestants = {
             "boxes.nms": partial(nms, xyxy, scores, labels, IOU, 300),
             "loop in NumPy": partial(by_numpy, xyxy, scores, labels),
-            "Detect.decode": partial(task.decode, output, letterbox, CLASSES),
+            "Dense.decode": partial(head.decode, output, letterbox, CLASSES),
         }
         times = interleaved(contestants, options.runs, block=10)
         title = f"{candidates:,} of 168,000 candidates"
@@ -55,27 +56,27 @@ def main() -> None:
     report("nms", target, milliseconds=milliseconds, ratio=ratio)
 
 
-def made_output(task: Detect, candidates: int) -> np.ndarray:
+def made_output(head: Dense, candidates: int) -> np.ndarray:
     """(8400, 24): boxes that overlap in groups, and as many scores above the floor as asked for."""
     rng = np.random.default_rng(candidates)
-    output = rng.uniform(0, task.floor / 2, task.output_shape(CANVAS, CLASSES)).astype(np.float32)
+    output = rng.uniform(0, head.min_score / 2, head.outputs(CANVAS, CLASSES)).astype(np.float32)
     output[:, :4] = rng.uniform(1, 6, (len(output), 4))
     flat = output[:, 4:].reshape(-1).copy()
     flat[rng.choice(len(flat), min(candidates, len(flat)), replace=False)] = (
         rng.permutation(min(candidates, len(flat))) + 1
     )
-    output[:, 4:] = np.where(flat >= 1, task.floor + flat / len(flat) * 0.9, flat).reshape(
+    output[:, 4:] = np.where(flat >= 1, head.min_score + flat / len(flat) * 0.9, flat).reshape(
         len(output), -1
     )
     return output
 
 
 def best(
-    output: np.ndarray, task: Detect, letterbox: Letterbox
+    output: np.ndarray, head: Dense, letterbox: Letterbox
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The boxes that suppression is given: xyxy (n, 4), scores and labels (n,)."""
-    found = task.decode(output, letterbox, CLASSES)  # for its size only
-    everything = Detect(nms=1.0, most=1000).decode(output, letterbox, CLASSES)
+    found = head.decode(output, letterbox, CLASSES)  # for its size only
+    everything = Dense(Detect(), nms=1.0, max_detections=1000).decode(output, letterbox, CLASSES)
     xyxy = clip(everything.xyxy, found.size)
     real = areas(xyxy) > 0
     return xyxy[real], everything.scores[real], everything.labels[real]

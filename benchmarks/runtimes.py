@@ -49,7 +49,7 @@ def main() -> None:
     given = np.ascontiguousarray(canvas[None], np.float32)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "graph.onnx"
-        export(activated(load_network(folder / WEIGHTS, recipe), recipe.task), file)
+        export(activated(load_network(folder / WEIGHTS, recipe), recipe.head), file)
         runs = {
             "ONNX Runtime": with_onnxruntime(file),
             "OpenCV DNN": with_opencv(file),

@@ -66,7 +66,7 @@ def main() -> None:
             "TensorFlow."
         )
     recipe = read_recipe(folder / RECIPE)
-    network = activated(load_network(folder / WEIGHTS, recipe), recipe.task)
+    network = activated(load_network(folder / WEIGHTS, recipe), recipe.head)
     ratios, target = {}, {}
     for precision in ("bf16", "f32") if has_bf16() else ("f32",):
         model = load(folder, engine="openvino", precision=precision, many=True)
@@ -162,7 +162,7 @@ def print_shares(model: Model, images: list[np.ndarray], runs: int) -> None:
 
     def decode() -> None:
         for output in outputs:
-            recipe.task.decode(output, letterbox, recipe.classes)
+            recipe.head.decode(output, letterbox, recipe.classes)
 
     parts = {
         "letterbox": partial(letterboxed, model, few),

@@ -160,7 +160,7 @@ class Model:
         least = task.threshold if threshold is None else threshold
         answers = predict(
             self.engine,
-            task,
+            self.recipe.head,
             self.recipe.classes,
             self.recipe.canvas,
             _prepared(task, tagged(images)),

@@ -76,6 +76,11 @@ class Answer(ABC):
     mixing: ClassVar[Mixing] = ""
     """How training mixes samples with such a truth."""
 
+    @classmethod
+    @abstractmethod
+    def nothing(cls, size: tuple[int, int], classes: tuple[str, ...]) -> Self:
+        """The truth about an image of (height, width) that shows nothing."""
+
     @property
     @abstractmethod
     def names(self) -> tuple[str, ...]:

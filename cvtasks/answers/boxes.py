@@ -65,6 +65,11 @@ class Boxes(Answer):
     mixing = "objects"
 
     @classmethod
+    def nothing(cls, size: tuple[int, int], classes: tuple[str, ...]) -> Self:
+        """No boxes."""
+        return cls.of([], [], classes, size)
+
+    @classmethod
     def of(
         cls,
         xyxy: np.ndarray | Sequence[Sequence[float]],

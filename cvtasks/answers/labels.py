@@ -41,6 +41,11 @@ class Labels(Answer):
     mixing = "shares"
 
     @classmethod
+    def nothing(cls, size: tuple[int, int], classes: tuple[str, ...]) -> Self:
+        """No class."""
+        return cls.of([], classes)
+
+    @classmethod
     def of(
         cls, shown: Iterable[int], classes: tuple[str, ...], difficult: Iterable[int] = ()
     ) -> Self:

@@ -65,6 +65,11 @@ class Mask(Answer):
                 f"got {[int(i) + len(self.classes) for i in odd[:5]]}."
             )
 
+    @classmethod
+    def nothing(cls, size: tuple[int, int], classes: tuple[str, ...]) -> Self:
+        """Background alone."""
+        return cls(np.zeros(size, np.uint8), classes)
+
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the image."""

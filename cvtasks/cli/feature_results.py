@@ -151,7 +151,7 @@ def made_for(
                 else [n.strip() for n in names.split(",")]
             )
             made: Ascended = class_images(
-                opened.network, opened.recipe.task, known, wanted, how, progress
+                opened.network, opened.recipe.head, known, wanted, how, progress
             )
             what, title = "class", f"{opened.name}: images made for classes"
         else:

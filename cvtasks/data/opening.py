@@ -142,7 +142,7 @@ def open_sources(
     learned = _checked(recipe, opened, data.train, say)
     others = [name for name in opened.source.classes if name not in recipe.classes]
     if others:
-        fate = f"become {data.others}" if recipe.task.answer.keeps_others else "play no part"
+        fate = f"become {data.unlisted}" if recipe.task.answer.keeps_others else "play no part"
         say(f"data: {len(others)} classes that the recipe does not name {fate}")
     validate = (
         None

@@ -92,7 +92,9 @@ def differences(both: Shared, recipe: Recipe) -> list[str]:
             f"{_some(both.model)}{also}"
         )
     if both.data:
-        fate = f"become {recipe.data.others}" if recipe.task.answer.keeps_others else "play no part"
+        fate = (
+            f"become {recipe.data.unlisted}" if recipe.task.answer.keeps_others else "play no part"
+        )
         said.append(f"classes that the model does not have {fate}: {_some(both.data)}")
     return said
 

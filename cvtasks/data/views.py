@@ -28,7 +28,7 @@ def fitted(source: Source, recipe: Recipe, *, lacking: bool = False) -> Source:
     Raises:
         DataError: a class of the recipe is none of the source, or no image can be used.
     """
-    remapped = Remapped(source, recipe.classes, recipe.data.others, lacking=lacking)
+    remapped = Remapped(source, recipe.classes, recipe.data.unlisted, lacking=lacking)
     return Selected(remapped, recipe.task) if recipe.task.selection else remapped
 
 

@@ -5,6 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from cvtasks.heads.arrays import Arrays
+
 
 class Engine(Protocol):
     """Runs a network of fixed canvas."""
@@ -17,7 +19,7 @@ class Engine(Protocol):
     def precision(self) -> str:
         """What it computes in: "f32" or "bf16"."""
 
-    def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Canvases (H, W, 3) uint8 RGB → activated outputs, float32, in the same order; takes a few
-        ahead.
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Arrays]:
+        """Network inputs (H, W, 3) uint8 RGB → activated outputs, float32 (whole numbers int32), in
+        the same order; takes a few ahead.
         """

@@ -15,17 +15,17 @@ from cvtasks.engines.constants import pack
 from cvtasks.engines.openvino_engine import CONSTANTS, GRAPH, core, ov
 from cvtasks.errors import ModelError
 from cvtasks.files.writing import write_bytes
+from cvtasks.heads.base import Head
 from cvtasks.networks.build import activated
-from cvtasks.tasks.base import Task
 from cvtasks.weights.safetensors_file import read_safetensors
 
 
 def export_graph(
-    network: keras.Model, task: Task, weights: Path, folder: Path
+    network: keras.Model, head: Head, weights: Path, folder: Path
 ) -> tuple[Path, Path]:
     """Write `graph.xml` and its constants, `graph.safetensors`, into `folder`.
 
-    The graph takes (1, H, W, 3) float 0–255 RGB of the network's own size and ends with the task's
+    The graph takes (1, H, W, 3) float 0–255 RGB of the network's own size and ends with the head's
     activation.
 
     Args:
@@ -47,7 +47,7 @@ def export_graph(
         with contextlib.redirect_stdout(
             io.StringIO()
         ):  # Keras prints what it wrote, whatever `verbose` says
-            activated(network, task).export(
+            activated(network, head).export(
                 place, format="tf_saved_model", verbose=False, input_signature=signature
             )
         graph = core().read_model(place)

@@ -5,16 +5,18 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from cvtasks.engines.table import AUTO, Setup
 from cvtasks.errors import UsageError
+from cvtasks.heads.arrays import Arrays, mapped
+from cvtasks.heads.base import Head
 from cvtasks.networks.build import activated, build_network
 from cvtasks.networks.network import Network
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.tasks.base import Task
 from cvtasks.weights.transfer import load_weights
 
 
@@ -27,14 +29,15 @@ class KerasEngine:
 
     name = "keras"
 
-    def __init__(self, network: keras.Model, task: Task, precision: str, batch: int = 1) -> None:
+    def __init__(self, network: keras.Model, head: Head, precision: str, batch: int = 1) -> None:
         check_process()
         self.precision = precision
-        self._network = activated(network, task)
+        self._network = activated(network, head)
         self._batch = batch
 
-    def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Canvases (H, W, 3) uint8 RGB → activated outputs, float32, in the same order.
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Arrays]:
+        """Network inputs (H, W, 3) uint8 RGB → activated outputs, float32 (whole numbers int32), in
+        the same order.
 
         Raises:
             UsageError: this is a forked child of the process that the network was built in.
@@ -43,8 +46,15 @@ class KerasEngine:
         while chunk := list(islice(images, self._batch)):
             check_process()
             filled = np.stack(chunk + chunk[-1:] * (self._batch - len(chunk)))
-            outputs = np.asarray(self._network.predict_on_batch(filled), np.float32)
-            yield from outputs[: len(chunk)]
+            outputs = mapped(_plain, self._network.predict_on_batch(filled))
+            for index in range(len(chunk)):
+                yield mapped(lambda array, index=index: array[index], outputs)
+
+
+def _plain(array: Any) -> np.ndarray:
+    """A back end's array as NumPy's, float32 or int32."""
+    found = np.asarray(array)
+    return found.astype(np.int32 if found.dtype.kind in "iu" else np.float32, copy=False)
 
 
 def check_process() -> None:
@@ -103,7 +113,7 @@ def open_engine(weights: Path, recipe: Recipe, setup: Setup) -> KerasEngine:
     check_device(setup.device)
     precision = "f32" if setup.precision == AUTO else setup.precision
     batch = setup.batch or (8 if setup.many else 1)
-    return KerasEngine(load_network(weights, recipe, precision), recipe.task, precision, batch)
+    return KerasEngine(load_network(weights, recipe, precision), recipe.head, precision, batch)
 
 
 def facts() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from cvtasks.engines.constants import unpack  # noqa: E402
 from cvtasks.engines.forks import Compiled  # noqa: E402
 from cvtasks.engines.graph_cache import GRAPH as GRAPH  # noqa: E402
 from cvtasks.errors import ModelError  # noqa: E402
+from cvtasks.heads.arrays import Arrays, Shapes, mapped  # noqa: E402
 
 CONSTANTS = "graph.safetensors"
 """Lies beside a `GRAPH` and holds the constants that are not in the weights."""
@@ -55,7 +56,8 @@ class OpenVINOEngine:
     Args:
         graph: the .xml file; its `CONSTANTS` lie beside it.
         weights: the file of weights that the graph was made from.
-        canvas: (H, W), and `output`: the shape of one image's output, that the graph must have.
+        canvas: (H, W), and `outputs`: the shapes of one image's outputs, that the graph must have,
+            by their names where there are several.
         precision: what it computes in.
         many: prepare for throughput (several images at a time) rather than for one image soon.
 
@@ -71,7 +73,7 @@ class OpenVINOEngine:
         graph: Path,
         weights: Path,
         canvas: tuple[int, int],
-        output: tuple[int, ...],
+        outputs: Shapes,
         precision: str,
         many: bool,
     ) -> None:
@@ -83,21 +85,23 @@ class OpenVINOEngine:
         constants = unpack(graph.with_name(CONSTANTS), weights)
         try:
             model = core().read_model(content, ov.Tensor(constants))
-            shapes = [
-                list(port.partial_shape.to_shape()) if port.partial_shape.is_static else None
-                for port in model.inputs + model.outputs
-            ]
+            inputs, found = _shapes(model.inputs), _shapes(model.outputs)
+            self._names = _names(model, outputs)
         except Exception as error:  # OpenVINO raises nearly every kind on a foreign graph
             raise self._odd("read", error) from error
-        if shapes != [[1, *canvas, 3], [1, *output]]:
+        wanted = [
+            [1, *(outputs.get(name, ()) if isinstance(outputs, Mapping) else outputs)]
+            for name in self._names
+        ]
+        if inputs != [[1, *canvas, 3]] or found != wanted or len(wanted) != _count(outputs):
+            asked = mapped(lambda shape: [1, *shape], outputs)
             raise ModelError(
-                f"the graph of this recipe must map {[1, *canvas, 3]} to {[1, *output]}; "
-                f"{str(self._graph)!r} has {str(shapes)[:200]}. "
-                "Copy or train the model again."
+                f"the graph of this recipe must map {[1, *canvas, 3]} to {asked}; "
+                f"{str(self._graph)!r} has {str(inputs + found)[:200]}. Copy or train the model "
+                "again."
             )
-        self._planar = (
-            len(output) == 3
-        )  # maps come out plane by plane, as whoever decodes them reads them
+        # a map comes out plane by plane, as whoever decodes it reads it
+        self._planar = not isinstance(outputs, Mapping) and len(outputs) == 3
         settings = {
             "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
@@ -130,7 +134,9 @@ class OpenVINOEngine:
         prepared = ov.preprocess.PrePostProcessor(model)
         prepared.input().tensor().set_element_type(ov.Type.u8)
         prepared.input().preprocess().convert_element_type(ov.Type.f32)
-        prepared.output().tensor().set_element_type(ov.Type.f32)
+        for number, port in enumerate(model.outputs):
+            kind = ov.Type.f32 if port.get_element_type().is_real() else ov.Type.i32
+            prepared.output(number).tensor().set_element_type(kind)
         if self._planar:
             prepared.output().model().set_layout(ov.Layout("NHWC"))
             prepared.output().tensor().set_layout(ov.Layout("NCHW"))
@@ -146,9 +152,9 @@ class OpenVINOEngine:
             "or train the model again."
         )
 
-    def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Canvases (H, W, 3) uint8 RGB → activated outputs, float32, in the same order; a few are
-        under way at a time.
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Arrays]:
+        """Network inputs (H, W, 3) uint8 RGB → activated outputs, float32 (whole numbers int32), in
+        the same order; a few are under way at a time.
 
         Raises:
             ModelError: the graph fails.
@@ -181,12 +187,37 @@ class OpenVINOEngine:
                 with suppress(RuntimeError):
                     busy.popleft().wait()
 
-    def _finish(self, busy: deque, idle: list) -> np.ndarray:
+    def _finish(self, busy: deque, idle: list) -> Arrays:
         request = busy.popleft()
         try:
             request.wait()
         except RuntimeError as error:
             raise self._odd("run", error) from error
-        output = request.get_output_tensor().data[0].copy()
+        found = [
+            request.get_output_tensor(number).data[0].copy() for number in range(len(self._names))
+        ]
         idle.append(request)
-        return np.moveaxis(output, 0, -1) if self._planar else output
+        if self._names != ("",):
+            return dict(zip(self._names, found, strict=True))
+        return np.moveaxis(found[0], 0, -1) if self._planar else found[0]
+
+
+def _shapes(ports: list) -> list[list[int] | None]:
+    """The shape of each input or output of a graph; None where it is not fixed."""
+    return [
+        list(port.partial_shape.to_shape()) if port.partial_shape.is_static else None
+        for port in ports
+    ]
+
+
+def _count(outputs: Shapes) -> int:
+    return len(outputs) if isinstance(outputs, Mapping) else 1
+
+
+def _names(model: ov.Model, outputs: Shapes) -> tuple[str, ...]:
+    """The names of a graph's outputs, in its order: those of `outputs`; "" where they have none."""
+    if not isinstance(outputs, Mapping):
+        return ("",) * len(model.outputs)
+    return tuple(
+        next((name for name in port.get_names() if name in outputs), "") for port in model.outputs
+    )

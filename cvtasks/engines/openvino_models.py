@@ -25,7 +25,7 @@ def open_engine(weights: Path, recipe: Recipe, setup: Setup) -> OpenVINOEngine:
         raise UsageError(
             "precision bf16 needs a CPU that computes in it; this one does not. Choose f32."
         )
-    output = recipe.task.output_shape(recipe.canvas, recipe.classes)
+    output = recipe.head.outputs(recipe.canvas, recipe.classes)
 
     def compiled(graph: Path) -> OpenVINOEngine:
         return OpenVINOEngine(graph, weights, recipe.canvas, output, precision, setup.many)
@@ -49,7 +49,7 @@ def _export(weights: Path, recipe: Recipe, place: Path) -> None:
     from cvtasks.engines.export import export_graph
     from cvtasks.engines.keras_engine import load_network
 
-    export_graph(load_network(weights, recipe), recipe.task, weights, place)
+    export_graph(load_network(weights, recipe), recipe.head, weights, place)
 
 
 def facts() -> dict[str, str]:

@@ -3,7 +3,7 @@ engine and purpose.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -13,15 +13,16 @@ from cvtasks.answers import Answer
 from cvtasks.engines.base import Engine
 from cvtasks.errors import NotFinite, UsageError
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.arrays import Arrays
+from cvtasks.heads.base import Head
 from cvtasks.media.prefetch import shut
-from cvtasks.tasks.base import Task
 
 Tag = TypeVar("Tag")
 
 
 def predict(
     engine: Engine,
-    task: Task,
+    head: Head,
     classes: tuple[str, ...],
     canvas: tuple[int, int],
     images: Iterable[tuple[Tag, np.ndarray]],
@@ -38,12 +39,12 @@ def predict(
         UsageError: the threshold is no number from 0 to 1; at once, before an image is taken.
         NotFinite: the network's output is no answer.
     """
-    return _predict(engine, task, classes, canvas, images, least_score(threshold))
+    return _predict(engine, head, classes, canvas, images, least_score(threshold))
 
 
 def _predict(
     engine: Engine,
-    task: Task,
+    head: Head,
     classes: tuple[str, ...],
     canvas: tuple[int, int],
     images: Iterable[tuple[Tag, np.ndarray]],
@@ -60,14 +61,24 @@ def _predict(
     with shut(images), shut(engine.stream(canvases())) as outputs:
         for output in outputs:
             tag, image, letterbox = under_way.popleft()
-            # Of a map every eighth row and column: a NaN reaches all around it, and to look at all
-            # takes as long as to decode.
-            if not np.isfinite(output[::8, ::8] if output.ndim == 3 else output).all():
+            if not all(map(_is_finite, _each(output))):
                 raise NotFinite(
                     "a network must answer with finite numbers; this one does not. Copy or train "
                     "the model again."
                 )
-            yield tag, image, task.decode(output, letterbox, classes, threshold)
+            yield tag, image, head.decode(output, letterbox, classes, threshold)
+
+
+def _each(output: Arrays) -> Iterable[np.ndarray]:
+    found: Iterable[np.ndarray] = output.values() if isinstance(output, Mapping) else (output,)
+    return found
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    """Whether an array holds numbers alone."""
+    # Of a map every eighth row and column: a NaN reaches all around it, and to look at all takes as
+    # long as to decode.
+    return bool(np.isfinite(array[::8, ::8] if array.ndim == 3 else array).all())
 
 
 def least_score(threshold: object) -> float:

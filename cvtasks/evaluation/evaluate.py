@@ -18,6 +18,7 @@ from cvtasks.evaluation.figures import figures
 from cvtasks.evaluation.predictions import Saved
 from cvtasks.files.parts import is_hidden
 from cvtasks.files.writing import check_folder, made_beside, publish, write_text
+from cvtasks.heads.base import Head
 from cvtasks.media.images import write_image
 from cvtasks.tasks.base import Metric, Task
 from cvtasks.text import dumps
@@ -25,7 +26,7 @@ from cvtasks.text import dumps
 
 def evaluate(
     engine: Engine,
-    task: Task,
+    head: Head,
     canvas: tuple[int, int],
     source: Source,
     on_image: Callable[
@@ -46,8 +47,8 @@ def evaluate(
         ):
             yield (sample.name, sample.truth), sample.image
 
-    metric = task.metric(source.classes)
-    for (name, truth), image, prediction in predict(engine, task, source.classes, canvas, images()):
+    task, metric = head.task, head.task.metric(source.classes)
+    for (name, truth), image, prediction in predict(engine, head, source.classes, canvas, images()):
         prediction = task.keep(prediction, only) if only else prediction
         metric.add(truth, prediction)
         on_image(name, image, truth, prediction)

@@ -130,6 +130,6 @@ def evaluate(
         str(data),
         [f"{theirs}={ours}" for theirs, ours in renamed.items()],
     )
-    task, canvas = loaded.recipe.task, loaded.recipe.canvas
-    metric = measure(loaded.engine, task, canvas, found.source, only=found.only)
+    head, canvas = loaded.recipe.head, loaded.recipe.canvas
+    metric = measure(loaded.engine, head, canvas, found.source, only=found.only)
     return found.result(loaded.name, loaded.engine, metric)

@@ -22,8 +22,8 @@ class Description(Protocol):
     """What a network is built from; a recipe is one."""
 
     @property
-    def task(self) -> Any:
-        """The task, whose head it is."""
+    def head(self) -> Any:
+        """What stands on the backbone."""
 
     @property
     def backbone(self) -> str:
@@ -58,7 +58,7 @@ def build_network(
         maps = dict(zip(BACKBONES[recipe.backbone].strides, features, strict=False))
         top = partial(build_top, recipe.backbone, features)
         network = Network(
-            image, recipe.task.head(image, maps, recipe.classes, top), name=recipe.task.name
+            image, recipe.head.build(image, maps, recipe.classes, top), name=recipe.head.task.name
         )
     for layer in _layers(network):
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -77,11 +77,11 @@ def backbone_of(network: keras.Model) -> keras.Model:
     return next(layer for layer in network.layers if isinstance(layer, keras.Model))
 
 
-def activated(network: keras.Model, task: Any) -> keras.Model:
-    """The same network with the task's activation behind it: its output lives in the target's
+def activated(network: keras.Model, head: Any) -> keras.Model:
+    """The same network with the head's activation behind it: its output lives in the target's
     space.
     """
-    return keras.Model(network.input, task.activate(network.output), name=f"{task.name}_activated")
+    return keras.Model(network.input, head.activate(network.output), name=f"{head.name}_activated")
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:

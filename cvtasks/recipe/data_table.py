@@ -1,7 +1,11 @@
 """The recipe's table `[data]`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from cvtasks.errors import ModelError
+from cvtasks.schema import Range
+from cvtasks.tasks.base import Task
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,7 @@ class Data:
         held_out: share of the training split that is set aside to validate on, 0 to 0.9, drawn by
             `train.seed` and by class; then `validate` is empty. A run names these images in
             `validation.txt`.
-        others: what a class of the data that the recipe does not name becomes: "background" or
+        unlisted: what a class of the data that the recipe does not name becomes: "background" or
             "void"; as a label it plays no part.
         faulty: what cannot be used of the data: "refuse" to begin, or "drop" it, aloud: an object
             (of an unknown class, with a box that cannot be), or else its image. What is left out is
@@ -36,8 +40,8 @@ class Data:
         close_mosaic: the last epochs, as many as this, have neither mosaics nor mixtures.
         border: what lies around an image that does not fill its square: "grey", as at prediction,
             or its "edge" repeated.
-        visible: least share of an object's box that must show for it to be learned; of the rest,
-            what shows is ignored.
+        min_visibility: least share of an object's box that must show for it to be learned; of the
+            rest, what shows is ignored.
         workers: threads that prepare batches; 0 for none beside the main one. The result does not
             depend on it.
     """
@@ -45,23 +49,23 @@ class Data:
     path: str = ""
     train: str = "train"
     validate: str = "val"
-    held_out: float = 0.0
-    others: Literal["background", "void"] = "background"
+    held_out: Annotated[float, Range(0, 0.9)] = 0.0
+    unlisted: Literal["background", "void"] = "background"
     faulty: Literal["refuse", "drop"] = "refuse"
-    crop: int = 0
+    crop: Annotated[int, Range(0, 4096)] = 0
     sides: tuple[int, ...] = ()
-    scale: tuple[float, float] = (0.5, 1.5)
-    rotate: float = 0.0
-    shear: float = 0.0
-    flip: float = 0.5
-    colour: float = 0.4
-    mosaic: float = 0.0
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    close_mosaic: int = 0
+    scale: Annotated[tuple[float, float], Range(0.1, 10)] = (0.5, 1.5)
+    rotate: Annotated[float, Range(0, 180)] = 0.0
+    shear: Annotated[float, Range(0, 45)] = 0.0
+    flip: Annotated[float, Range(0, 1)] = 0.5
+    colour: Annotated[float, Range(0, 1)] = 0.4
+    mosaic: Annotated[float, Range(0, 1)] = 0.0
+    mixup: Annotated[float, Range(0, 1)] = 0.0
+    cutmix: Annotated[float, Range(0, 1)] = 0.0
+    close_mosaic: Annotated[int, Range(0, 100_000)] = 0
     border: Literal["grey", "edge"] = "grey"
-    visible: float = 0.25
-    workers: int = 2
+    min_visibility: Annotated[float, Range(0, 1)] = 0.25
+    workers: Annotated[int, Range(0, 64)] = 2
 
     @property
     def validated_on(self) -> str:
@@ -72,20 +76,27 @@ class Data:
             else self.validate
         )
 
-
-DATA_BOUNDS: dict[str, tuple[float, float]] = {
-    "held_out": (0, 0.9),
-    "crop": (0, 4096),
-    "scale": (0.1, 10),
-    "rotate": (0, 180),
-    "shear": (0, 45),
-    "flip": (0, 1),
-    "colour": (0, 1),
-    "mosaic": (0, 1),
-    "mixup": (0, 1),
-    "cutmix": (0, 1),
-    "close_mosaic": (0, 100_000),
-    "visible": (0, 1),
-    "workers": (0, 64),
-}
-"""Least and largest value of each number, and of each number of a pair."""
+    def check(self, task: Task) -> None:
+        """Raise ModelError where the table does not fit itself or the task."""
+        if self.scale[0] > self.scale[1]:
+            raise ModelError(f"`data.scale` must be (low, high); got {self.scale}.")
+        if self.mosaic and not task.mosaics:
+            raise ModelError(
+                f"`data.mosaic` joins images with boxes, which {task.name} does not learn from; "
+                f"got {self.mosaic:g}. Set it to 0."
+            )
+        if self.border != "grey" and task.void:
+            raise ModelError(
+                f'`data.border` is "grey" for {task.name}: there is void around its images; got '
+                f'"{self.border}". Leave it out.'
+            )
+        if self.cutmix and task.answer.mixing != "shares":
+            raise ModelError(
+                f"`data.cutmix` mixes images with labels, which {task.name} does not learn; got "
+                f"{self.cutmix:g}. Set it to 0."
+            )
+        if self.mixup and not self.mosaic and task.answer.mixing != "shares":
+            raise ModelError(
+                "`data.mixup` mixes mosaics, of which `data.mosaic = 0` makes none; got "
+                f"{self.mixup:g}."
+            )

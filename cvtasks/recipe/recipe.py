@@ -5,18 +5,28 @@ known name.
 import dataclasses
 import tomllib
 import typing
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from cvtasks.answers import Labels, Mask
-from cvtasks.errors import ModelError, did_you_mean
+from cvtasks.errors import CVTasksWarning, ModelError, did_you_mean
 from cvtasks.files.writing import write_text
+from cvtasks.heads import head_type
+from cvtasks.heads.base import Head
 from cvtasks.networks.backbones import BACKBONES
-from cvtasks.recipe.data_table import DATA_BOUNDS, Data
-from cvtasks.recipe.schema import check_keys, read_table, read_value
-from cvtasks.recipe.train_table import TRAIN_BOUNDS, Train
+from cvtasks.recipe.data_table import Data
+from cvtasks.recipe.train_table import Train
+from cvtasks.recipe.translation import FORMAT, current, new_name, new_value, task_of
+from cvtasks.schema import (
+    check_bounds,
+    check_keys,
+    keys_of,
+    read_table,
+    read_value,
+    table_of,
+)
 from cvtasks.tasks import TASKS
 from cvtasks.tasks.base import Task
 from cvtasks.text import is_encodable
@@ -24,20 +34,14 @@ from cvtasks.text import is_encodable
 Norm = Literal["", "none", "batch", "layer", "instance", "group"]
 
 
-_BOUNDS: dict[str, tuple[float, float]] = {
-    **{f"data.{name}": bounds for name, bounds in DATA_BOUNDS.items()},
-    **{f"train.{name}": bounds for name, bounds in TRAIN_BOUNDS.items()},
-}
-
-
 @dataclass(frozen=True)
 class Recipe:
     """What a model is and how it was, or will be, made.
 
     Attributes:
-        task: the task with its own table.
+        head: how it is learned, with its own table, and within it the task.
         backbone: a name of `BACKBONES`.
-        size: side of the network's square canvas in pixels, a multiple of the backbone's coarsest
+        size: side of the network's square input in pixels, a multiple of the backbone's coarsest
             stride.
         classes: names; their order is the order of the ids.
         norm: normalisation of the backbone: "" for its own, or "none", "batch", "layer",
@@ -46,7 +50,7 @@ class Recipe:
         files: name → SHA-256 of the files that lie beside the recipe in a model folder.
     """
 
-    task: Task
+    head: Head
     backbone: str
     size: int
     classes: tuple[str, ...]
@@ -56,99 +60,76 @@ class Recipe:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._check_backbone()
+        self._check_words()
+        for name in ("data", "train", "task", "head"):
+            check_bounds(getattr(self, name), name)
+        strides = BACKBONES[self.backbone].strides
+        self.data.check(self.task)
+        self.train.check(strides)
+        self.task.check(self.classes)
+        self.head.check(self.classes, strides)
+
+    def _check_backbone(self) -> None:
+        """Raise ModelError where the backbone is not known, or size, head or norm do not fit."""
         if self.backbone not in BACKBONES:
             raise ModelError(
                 f'unknown backbone "{self.backbone}". {did_you_mean(self.backbone, BACKBONES)}'
             )
         network = BACKBONES[self.backbone]
-        strides = network.strides
-        for key, side in (
-            ("size", self.size),
-            ("data.crop", self.data.crop),
-            *(("data.sides", s) for s in self.data.sides),
-        ):
-            if side or key != "data.crop":
-                network.check_side(self.backbone, side, key)
+        network.check_side(self.backbone, self.size, "size")
+        if self.data.crop:
+            network.check_side(self.backbone, self.data.crop, "data.crop")
+        for side in self.data.sides:
+            network.check_side(self.backbone, side, "data.sides")
         fitting = [name for name, row in BACKBONES.items() if row.aligned and row.strides[-1] == 32]
-        if self.task.on_features and not network.features:
+        if self.head.on_features and not network.features:
             raise ModelError(
                 f"{self.task.name} needs a backbone whose maps are learned features; "
-                f"{self.backbone} is fully connected, and has no "
-                'map but the image: it classifies, with `classify.top = "own"`. Set that, or '
-                f"choose one of {', '.join(fitting)}."
+                f"{self.backbone} is fully connected, and has no map but the image: it classifies, "
+                f'with `head.name = "own"`. Set that, or choose one of {", ".join(fitting)}.'
             )
-        if self.task.aligned and not network.aligned:
+        if self.head.aligned and not network.aligned:
             raise ModelError(
                 f"{self.task.name} needs a backbone whose maps lie on the image's grid; "
-                f"{self.backbone} does not pad its "
-                f"convolutions, so its maps are smaller. Choose one of {', '.join(fitting)}."
+                f"{self.backbone} does not pad its convolutions, so its maps are smaller. Choose "
+                f"one of {', '.join(fitting)}."
             )
         if self.norm and not network.norms:
             fitting = [name for name, row in BACKBONES.items() if row.norms]
             raise ModelError(
                 f"`norm` can be chosen for {', '.join(fitting)}; {self.backbone} has its own. "
-                'Leave it out or choose `norm = ""`; '
-                f"got {self.norm!r}."
+                f'Leave it out or choose `norm = ""`; got {self.norm!r}.'
             )
+
+    def _check_words(self) -> None:
+        """Raise ModelError where a class, a path or a split's name cannot be."""
         if len(set(self.classes)) != len(self.classes) or not all(self.classes):
             raise ModelError(
                 f"`classes` must be different names, none empty; got {list(self.classes)}."
             )
-        for text in (
-            self.data.path,
-            self.data.train,
-            self.data.validate,
-            self.train.weights,
-            *self.classes,
-        ):
+        data = self.data
+        for text in (data.path, data.train, data.validate, self.train.weights, *self.classes):
             if not is_encodable(text):
                 raise ModelError(
                     f"a recipe is text in UTF-8, also its paths; got {text!r}. Rename the folder "
                     "or the file."
                 )
-        for key, (least, most) in _BOUNDS.items():
-            table, name = key.split(".")
-            value = getattr(getattr(self, table), name)
-            for number in value if isinstance(value, tuple) else (value,):
-                if not least <= number <= most:
-                    raise ModelError(f"`{key}` must be {least:g} to {most:g}; got {number:g}.")
-        if self.data.scale[0] > self.data.scale[1]:
-            raise ModelError(f"`data.scale` must be (low, high); got {self.data.scale}.")
-        if self.data.mosaic and not self.task.mosaics:
-            raise ModelError(
-                f"`data.mosaic` joins images with boxes, which {self.task.name} does not learn "
-                f"from; got {self.data.mosaic:g}. "
-                "Set it to 0."
-            )
-        if self.data.border != "grey" and self.task.answer is Mask:
-            raise ModelError(
-                f'`data.border` is "grey" for {self.task.name}: there is void around its images; '
-                f'got "{self.data.border}". '
-                "Leave it out."
-            )
-        if self.data.cutmix and self.task.answer is not Labels:
-            raise ModelError(
-                f"`data.cutmix` mixes images with labels, which {self.task.name} does not learn; "
-                f"got {self.data.cutmix:g}. "
-                "Set it to 0."
-            )
-        if self.data.mixup and not self.data.mosaic and self.task.answer is not Labels:
-            raise ModelError(
-                "`data.mixup` mixes mosaics, of which `data.mosaic = 0` makes none; got "
-                f"{self.data.mixup:g}."
-            )
-        for epoch, stride in self.train.freeze:
-            if epoch < 0 or stride not in (0, *strides):
-                raise ModelError(
-                    f"`train.freeze` holds [epoch, stride] pairs, stride one of {[0, *strides]}; "
-                    f"got {[epoch, stride]}."
-                )
-        self.task.check(self.classes, strides)
+
+    @property
+    def task(self) -> Task:
+        """What is answered."""
+        return self.head.task
 
     @property
     def canvas(self) -> tuple[int, int]:
         """(height, width) of the network's input."""
         return self.size, self.size
+
+    def with_task(self, task: Task, classes: tuple[str, ...] = ()) -> "Recipe":
+        """The same for another task, and for other classes where some are given."""
+        head = dataclasses.replace(self.head, task=task)
+        return dataclasses.replace(self, head=head, classes=classes or self.classes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return parse_recipe, (
@@ -160,14 +141,15 @@ class Recipe:
         import tomli_w
 
         document: dict[str, Any] = {
-            "task": self.task.name,
+            "format": FORMAT,
             "backbone": self.backbone,
             "size": self.size,
             "classes": list(self.classes),
             "norm": self.norm,
-            self.task.name: dataclasses.asdict(self.task),
-            "data": dataclasses.asdict(self.data),
-            "train": dataclasses.asdict(self.train),
+            "task": {"name": self.task.name, **table_of(self.task)},
+            "head": {"name": self.head.name, **table_of(self.head)},
+            "data": table_of(self.data),
+            "train": table_of(self.train),
         }
         if self.files:
             document["files"] = dict(self.files)
@@ -220,46 +202,85 @@ def read_recipe(path: str | Path, overrides: Iterable[Override] = ()) -> Recipe:
             f"a recipe is a TOML file in UTF-8; {str(path)!r} is not: {error}"
         ) from error
     try:
-        return parse_recipe(document, overrides)
+        recipe = parse_recipe(document, overrides)
     except ModelError as error:
         raise ModelError(f"{str(path)!r}: {error}") from error
+    if "format" not in document:
+        warnings.warn(
+            f"{str(path)!r} has no `format`: names of before format {FORMAT} were read by those of "
+            "now. Saved anew, it has these.",
+            CVTasksWarning,
+            stacklevel=2,
+        )
+    return recipe
 
 
 def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()) -> Recipe:
     """Check a parsed TOML document and make a recipe of it.
 
+    A document without `format` may have the names of before format 1.
+
     >>> parse_recipe({"task": "segment", "backbone": "tiny", "sise": 64})
     Traceback (most recent call last):
     cvtasks.errors.ModelError: unknown key `sise`. Did you mean "size"?
     """
-    document = _overridden(document, overrides)
     _check_values(document)
-    name = document.get("task", "")
-    if not isinstance(name, str) or name not in TASKS:
+    document = _overridden(current(document)[0], overrides)
+    _check_values(document)
+    name = task_of(document)
+    if name not in TASKS:
+        received = document.get("task", "")
+        if isinstance(received, Mapping):
+            received = received.get("name", "")
         raise ModelError(
-            f"`task` must be one of {', '.join(TASKS)}; got {name!r}. "
-            f"{did_you_mean(str(name), TASKS)}"
+            f"`task.name` must be one of {', '.join(TASKS)}; got {name or received!r}. "
+            f"{did_you_mean(name, TASKS)}"
         )
-    check_keys(
-        "",
-        document,
-        {"task", "backbone", "size", "classes", "norm", "data", "train", "files", name},
-    )
+    kinds = _kinds(document)
+    tables = {table: [f"{table}.{key}" for key in keys_of(kind)] for table, kind in kinds.items()}
+    elsewhere = [key for keys in tables.values() for key in keys]
+    check_keys("", document, [*_PLAIN, *kinds, "files"], elsewhere)
     missing = [key for key in ("backbone", "size", "classes") if key not in document]
     if missing:
         raise ModelError(
             f"a recipe needs `{'`, `'.join(missing)}`; it has only {sorted(document)}."
         )
+
+    def read(table: str, **also: Any) -> Any:
+        given = document.get(table, {})
+        if isinstance(given, Mapping) and table in ("task", "head"):
+            given = {key: value for key, value in given.items() if key != "name"}
+        return read_table(kinds[table], given, table, elsewhere, **also)
+
     return Recipe(
-        task=read_table(TASKS[name].task, document.get(name, {}), name),
+        head=read("head", task=read("task")),
         backbone=read_value(str, document["backbone"], "backbone"),
         size=read_value(int, document["size"], "size"),
         classes=read_value(tuple[str, ...], document["classes"], "classes"),
         norm=read_value(Norm, document.get("norm", ""), "norm"),
-        data=read_table(Data, document.get("data", {}), "data"),
-        train=read_table(Train, document.get("train", {}), "train"),
+        data=read("data"),
+        train=read("train"),
         files=read_value(dict[str, str], document.get("files", {}), "files"),
     )
+
+
+_PLAIN = ("format", "backbone", "size", "classes", "norm")
+
+
+def _kinds(document: Mapping[str, Any]) -> dict[str, type]:
+    """Table → its dataclass, for a document whose task is known.
+
+    Raises:
+        ModelError: the task has no such head.
+    """
+    task, head = task_of(document), document.get("head", {})
+    name = head.get("name", "") if isinstance(head, Mapping) else ""
+    return {
+        "task": TASKS[task].task,
+        "head": head_type(task, read_value(str, name, "head.name")),
+        "data": Data,
+        "train": Train,
+    }
 
 
 def _check_values(document: Mapping[str, Any]) -> None:
@@ -304,12 +325,14 @@ def _overridden(document: Mapping[str, Any], overrides: Iterable[Override]) -> d
                 f"an override is `key=value` or `table.key=value`; got {override!r}. Example: "
                 "train.epochs=40"
             )
+        key = new_name(key, task_of(result))
         table, _, name = key.rpartition(".")
         value = (
             override[1]
             if isinstance(override, tuple)
-            else _value(override.partition("=")[2], _is_word(table, name))
+            else _value(override.partition("=")[2], _is_word(result, table, name))
         )
+        value = new_value(key, value)
         target = result.setdefault(table, {}) if table else result
         if not isinstance(target, dict):
             raise ModelError(f"`{table}` is no table of a recipe, so `{key}` cannot be set.")
@@ -329,11 +352,14 @@ def _value(text: str, word: bool) -> Any:
     return document["value"]
 
 
-def _is_word(table: str, name: str) -> bool:
+def _is_word(document: Mapping[str, Any], table: str, name: str) -> bool:
     """Whether a key's value is a string."""
-    kind: type[Any] | None = {"": Recipe, "data": Data, "train": Train}.get(table)
-    if table in TASKS:
-        kind = TASKS[table].task
+    if name == "name" and table in ("task", "head"):
+        return True
+    if table in ("task", "head") and task_of(document) not in TASKS:
+        return False
+    kinds = {"": Recipe, "data": Data, "train": Train}
+    kind = _kinds(document)[table] if table in ("task", "head") else kinds.get(table)
     hint = typing.get_type_hints(kind).get(name) if kind else None
     return hint is str or (
         typing.get_origin(hint) is Literal

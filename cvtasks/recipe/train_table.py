@@ -1,7 +1,10 @@
 """The recipe's table `[train]`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from cvtasks.errors import ModelError
+from cvtasks.schema import Range
 
 
 @dataclass(frozen=True)
@@ -32,50 +35,40 @@ class Train:
         validate_every: epochs between two looks at the validation split.
         patience: looks without a better score before training stops; 0 for never.
         clip: largest norm of the gradient; 0 for no limit.
-        setbacks: how often a run whose loss or weights become NaN or infinite goes back to its last
-            checkpoint, each time at half the rate, before it stops.
+        max_rollbacks: how often a run whose loss or weights become NaN or infinite goes back to its
+            last checkpoint, each time at half the rate, before it stops.
         jit: "auto" compiles where it pays (not on a CPU under TensorFlow), or "on", "off".
         store: precision of the weights in the model folder, "f32", or "f16" for half the size.
         seed: of everything that is random.
     """
 
-    epochs: int = 30
-    batch: int = 16
-    accumulate: int = 1
+    epochs: Annotated[int, Range(1, 100_000)] = 30
+    batch: Annotated[int, Range(1, 4096)] = 16
+    accumulate: Annotated[int, Range(1, 1024)] = 1
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: float = 1e-3
-    backbone_rate: float = 1.0
-    momentum: float = 0.9
-    weight_decay: float = 1e-2
+    learning_rate: Annotated[float, Range(1e-12, 100)] = 1e-3
+    backbone_rate: Annotated[float, Range(0, 1)] = 1.0
+    momentum: Annotated[float, Range(0, 0.9999)] = 0.9
+    weight_decay: Annotated[float, Range(0, 10)] = 1e-2
     schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
-    warmup: float = 1.0
+    warmup: Annotated[float, Range(0, 1000)] = 1.0
     precision: Literal["bf16", "f32"] = "bf16"
-    ema: float = 0.0
+    ema: Annotated[float, Range(0, 0.99999)] = 0.0
     weights: str = ""
     freeze: tuple[tuple[int, int], ...] = ()
-    validate_every: int = 1
-    patience: int = 0
-    clip: float = 0.0
-    setbacks: int = 0
+    validate_every: Annotated[int, Range(1, 100_000)] = 1
+    patience: Annotated[int, Range(0, 100_000)] = 0
+    clip: Annotated[float, Range(0, 1e6)] = 0.0
+    max_rollbacks: Annotated[int, Range(0, 100)] = 0
     jit: Literal["auto", "on", "off"] = "auto"
     store: Literal["f32", "f16"] = "f32"
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
 
-
-TRAIN_BOUNDS: dict[str, tuple[float, float]] = {
-    "epochs": (1, 100_000),
-    "batch": (1, 4096),
-    "accumulate": (1, 1024),
-    "learning_rate": (1e-12, 100),
-    "backbone_rate": (0, 1),
-    "momentum": (0, 0.9999),
-    "weight_decay": (0, 10),
-    "warmup": (0, 1000),
-    "ema": (0, 0.99999),
-    "validate_every": (1, 100_000),
-    "patience": (0, 100_000),
-    "clip": (0, 1e6),
-    "setbacks": (0, 100),
-    "seed": (0, 2**31 - 1),
-}
-"""Least and largest value of each number."""
+    def check(self, strides: tuple[int, ...]) -> None:
+        """Raise ModelError where `freeze` does not fit the backbone, whose strides these are."""
+        for epoch, stride in self.freeze:
+            if epoch < 0 or stride not in (0, *strides):
+                raise ModelError(
+                    f"`train.freeze` holds [epoch, stride] pairs, stride one of {[0, *strides]}; "
+                    f"got {[epoch, stride]}."
+                )

@@ -1,8 +1,5 @@
-"""What a task is: the contract between the numpy side (encode, decode, metric, draw) and the Keras
-side (head, loss).
-
-The law of the house: `decode(encode(truth)) == truth`, and the task's metric calls it perfect. A
-target and the network's activated output live in the same space and have the same shape.
+"""What a task is: what is answered about an image, and how that is selected, measured, drawn and
+written. How it is learned is the head's (`cvtasks.heads.base`).
 """
 
 import math
@@ -10,14 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from cvtasks.answers import A, Answer
-from cvtasks.errors import ModelError, UsageError
-from cvtasks.geometry.letterbox import GREY, Letterbox
-from cvtasks.tasks.score import Pick, Score, Seen
+from cvtasks.geometry.letterbox import GREY
+from cvtasks.schema import Range
 
 Classes = tuple[str, ...]
 
@@ -28,18 +24,6 @@ LITTLE = 0.05
 """Score, from 0 to 1, above guessing that a network must reach to have learned more than next to
 nothing.
 """
-
-
-class Top(Protocol):
-    """The classifier that a backbone's paper gives it."""
-
-    def __call__(self, classes: int, dropout: float, auxiliary: bool) -> list[Any]:
-        """Logits (batch, classes) float32; with `auxiliary` also those of the paper's further
-        classifiers, for training.
-
-        Raises:
-            ModelError: the backbone has no such classifier, or none for images of no fixed size.
-        """
 
 
 class Metric(Protocol[Counted]):
@@ -59,10 +43,8 @@ class Metric(Protocol[Counted]):
 
 @dataclass(frozen=True)
 class Task(ABC, Generic[A]):
-    """A frozen dataclass whose fields are exactly the recipe's table of the task's name.
-
-    `classes` is always the recipe's list. Arrays have no batch axis on the numpy side and one on
-    the Keras side.
+    """A frozen dataclass whose fields are exactly the keys of the recipe's table `[task]` beside
+    its `name`. `classes` is always the recipe's list.
 
     Attributes:
         threshold: the least score, 0 to 1, of what is shown to a user who asks for no other;
@@ -91,37 +73,19 @@ class Task(ABC, Generic[A]):
     start_size: ClassVar[int] = 320
     """Side of the canvas that a new recipe begins with."""
 
-    aligned: ClassVar[bool] = True
-    """Whether the head needs feature maps that lie on the image's grid: of exactly its size divided
-    by their stride.
-    """
-
     mosaics: ClassVar[bool] = False
     """Whether it can learn from several images joined to one."""
 
-    threshold: float = 0.0
+    void: ClassVar[bool] = False
+    """Whether its truth can say that there is nothing around an image."""
 
-    @property
-    def on_features(self) -> bool:
-        """Whether the head stands on the backbone's maps of features; if not, it is the classifier
-        of the backbone's paper.
-        """
-        return True
+    threshold: Annotated[float, Range(0, 1)] = 0.0
 
     @abstractmethod
-    def check(self, classes: Classes, strides: Sequence[int]) -> None:
-        """Raise ModelError where the classes, the backbone's strides or the task's own fields do
-        not fit each other.
+    def check(self, classes: Classes) -> None:
+        """Raise ModelError where the classes or the fields do not fit each other. The bounds of
+        single numbers stand at the fields, and are checked before.
         """
-
-    def check_bounds(self, bounds: Mapping[str, tuple[float, float]]) -> None:
-        """Raise ModelError where a field's number is outside its (least, most)."""
-        for field, (least, most) in bounds.items():
-            value = getattr(self, field)
-            if not least <= value <= most:
-                raise ModelError(
-                    f"`{self.name}.{field}` must be {least:g} to {most:g}; got {value:g}."
-                )
 
     @classmethod
     def suited(cls, truths: Iterable[A]) -> dict[str, Any]:
@@ -129,8 +93,6 @@ class Task(ABC, Generic[A]):
         begins with.
         """
         return {}
-
-    # === numpy side ===
 
     def select(self, truth: A) -> A | None:
         """What of a source's truth this task is about; None where it can make nothing of such an
@@ -151,22 +113,6 @@ class Task(ABC, Generic[A]):
         The answer is in pixels of the image as it was.
         """
         return image
-
-    @abstractmethod
-    def output_shape(self, canvas: tuple[int, int], classes: Classes) -> tuple[int, ...]:
-        """Shape of a target, and of the activated output, on a canvas of (height, width)."""
-
-    @abstractmethod
-    def encode(self, truth: A, letterbox: Letterbox) -> np.ndarray:
-        """Truth in pixels of the image → target on the letterbox's canvas."""
-
-    @abstractmethod
-    def decode(
-        self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
-    ) -> A:
-        """Activated output of the network (or a target) → prediction in pixels of the image,
-        without scores below `threshold`.
-        """
 
     @abstractmethod
     def metric(self, classes: Classes) -> Metric[A]:
@@ -226,55 +172,10 @@ class Task(ABC, Generic[A]):
     def summary(self, answer: A) -> str:
         """The answer in a few words, for the terminal."""
 
-    # === Keras side ===
-
-    @abstractmethod
-    def head(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
-        """The network's input and its feature maps by stride (KerasTensors) → logits (KerasTensor,
-        float32).
-
-        `top` builds what the backbone's paper puts on these maps to classify.
-        """
-
-    @abstractmethod
-    def activate(self, logits: Any) -> Any:
-        """Logits → the target's space. Part of every exported graph."""
-
-    @abstractmethod
-    def loss(self, target: Any, logits: Any) -> Any:
-        """(batch, *target), (batch, *logits) → (batch,) float32, near zero for a perfect output."""
-
-    # === what the logits say ===
-
     @property
     def blank(self) -> float:
         """Grey level, 0 to 255, that stands for "nothing is there"."""
         return float(GREY)
-
-    def class_score(self, index: int, size: tuple[int, int]) -> Pick:
-        """How much an image as a whole is of a class: before any softmax or sigmoid, whatever the
-        network has answered.
-
-        Args:
-            size: (height, width) of the network input.
-
-        Raises:
-            UsageError: the logits hold no such number.
-        """
-        raise UsageError(f"what the logits of {self.name} say of a class is not known.")
-
-    def score(self, kind: str, number: int, seen: Seen) -> Score:
-        """The number of the logits that stands for something in an answer.
-
-        Args:
-            kind: "class", "box" or "region"; "" for what the answer is surest of.
-            number: of the class, the box or the region.
-            seen: the image's output and answer.
-
-        Raises:
-            UsageError: the answer has no such thing, or none at all.
-        """
-        raise UsageError(f"what the logits of {self.name} say of an answer is not known.")
 
 
 def shortest(numbers: np.ndarray) -> list[float]:

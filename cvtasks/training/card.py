@@ -118,7 +118,7 @@ def _beginning(recipe: Recipe, train_images: int) -> str:
         else "random weights"
     )
     others = (
-        f"; classes that are not named above count as {recipe.data.others}"
+        f"; classes that are not named above count as {recipe.data.unlisted}"
         if recipe.task.answer.keeps_others
         else ""
     )

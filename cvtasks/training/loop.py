@@ -85,7 +85,7 @@ def train(
         Stopped: on SIGINT or SIGTERM, after the step or the image under way; the checkpoint is
             written.
         NotFinite: the loss, a weight or an answer is no finite number, more often than
-            `train.setbacks`; names step and images, saves nothing.
+            `train.max_rollbacks`; names step and images, saves nothing.
     """
     prepared = _prepared(recipe, train_source, validation, folder, report or Report())
     with stop_asked() as stop:
@@ -95,7 +95,7 @@ def train(
             try:
                 progress = _epoch(run, progress)
             except NotFinite as error:
-                if progress.setbacks >= recipe.train.setbacks:
+                if progress.setbacks >= recipe.train.max_rollbacks:
                     raise
                 progress = _gone_back(run, progress, error)
     return progress
@@ -121,7 +121,7 @@ def _prepared(
             workers=recipe.data.workers,
         ),
         validation,
-        KerasEngine(learner.measured, recipe.task, how.precision, batch=min(8, len(validation))),
+        KerasEngine(learner.measured, recipe.head, how.precision, batch=min(8, len(validation))),
         not all(validation.truth(index).empty for index in range(len(validation))),
         folder,
         report,
@@ -143,7 +143,7 @@ def _preparing(
         side = sides[int(np.random.default_rng([seed, epoch, step]).integers(len(sides)))]
         sample = augment(source, epoch, index, side)
         size = sample.image.shape[:2]
-        return sample.image, recipe.task.encode(sample.truth, Letterbox(size, size)), sample.name
+        return sample.image, recipe.head.encode(sample.truth, Letterbox(size, size)), sample.name
 
     return prepare
 
@@ -152,7 +152,7 @@ def _begun(run: _Run) -> Progress:
     """Where the run stands, with everything as its checkpoint has it."""
     progress = progress_in(run.checkpoint)
     run.learner.restore(run.checkpoint, progress)
-    if run.recipe.train.setbacks and not run.checkpoint.exists():
+    if run.recipe.train.max_rollbacks and not run.checkpoint.exists():
         run.save(progress)  # there must be something to go back to
     return progress
 
@@ -163,7 +163,7 @@ def _gone_back(run: _Run, progress: Progress, error: NotFinite) -> Progress:
     run.learner.restore(run.checkpoint, back)
     run.report.on_message(
         f"{error} Gone back to epoch {back.epoch + 1}, step {back.step + 1}, at half the rate; "
-        f"{back.setbacks} of {run.recipe.train.setbacks} such setbacks."
+        f"{back.setbacks} of {run.recipe.train.max_rollbacks} such rollbacks."
     )
     return back
 
@@ -240,7 +240,7 @@ def _looked(run: _Run, progress: Progress) -> dict[str, float]:
         with answers_named(epoch, how.learning_rate):
             on_image = partial(_go_on, run.stop)
             metric = evaluate(
-                run.engine, run.recipe.task, run.recipe.canvas, run.validation, on_image
+                run.engine, run.recipe.head, run.recipe.canvas, run.validation, on_image
             )
             return metric.result()
     except _StoppedLooking as error:

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.files.writing import write_text
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.arrays import mapped
 from cvtasks.recipe.recipe import Recipe, read_recipe
 
 _STATUS = Path("/proc/self/status")
@@ -38,7 +40,9 @@ def train_once(recipe: Recipe, batch: int) -> float:
     side = max(recipe.data.sides or (recipe.data.crop or recipe.size,))
     network = build_network(recipe, (side, side), recipe.train.precision)
     compile_network(network, recipe)
-    target = np.zeros((batch, *recipe.task.output_shape((side, side), recipe.classes)), np.float32)
+    empty = recipe.task.answer.nothing((side, side), recipe.classes)
+    target = recipe.head.encode(empty, Letterbox((side, side), (side, side)))
+    target = mapped(lambda array: np.stack([array] * batch), target)
     return float(network.train_on_batch(np.zeros((batch, side, side, 3), np.uint8), target))
 
 

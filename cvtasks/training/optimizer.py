@@ -102,7 +102,7 @@ def compile_network(
     )
     jit: bool | str = "auto" if how.jit == "auto" else how.jit == "on"
     network.compile(
-        optimizer, recipe.task.loss, after=average.move if average else None, jit_compile=jit
+        optimizer, recipe.head.loss, after=average.move if average else None, jit_compile=jit
     )
     return average
 

@@ -15,6 +15,7 @@ from cvtasks.data.opening import Sources, open_sources, settled, splits_for
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.recipe.recipe import Override, Recipe, key_of, parse_recipe, read_recipe
+from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.tasks import TASKS
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
 from cvtasks.zoo import RECIPE
@@ -62,8 +63,9 @@ def planned(
             `cvtasks.data.opening.open_sources`.
     """
     wishes = list(wishes)
-    asked = set(map(key_of, wishes))
     of_a_task = isinstance(what, str) and not what.endswith(".toml")
+    task = what if of_a_task and isinstance(what, str) else ""
+    asked = {new_name(key_of(wish), task) for wish in wishes}
     recipe = _recipe_of(what, wishes, asked)
     if not recipe.data.path:
         raise DataError(
@@ -140,7 +142,8 @@ def _recipe_of(what: str | Path | Recipe, wishes: list[Override], asked: set[str
 def _usual(task: str, asked: set[str]) -> dict[str, Any]:
     """What a recipe for a task begins with, before its data are known."""
     document: dict[str, Any] = {
-        "task": task,
+        "format": FORMAT,
+        "task": {"name": task},
         "backbone": "mobilenet",
         "size": 320,
         "classes": ["background", "object"],
@@ -164,9 +167,9 @@ def _fitted(recipe: Recipe, train: Source, asked: set[str]) -> Recipe:
     suited = {
         key: value
         for key, value in recipe.task.suited(truths).items()
-        if f"{recipe.task.name}.{key}" not in asked
+        if f"task.{key}" not in asked
     }
-    return replace(recipe, classes=classes, task=replace(recipe.task, **suited))
+    return recipe.with_task(replace(recipe.task, **suited), classes)
 
 
 def _check_checkpoints(folder: Path, say: Say) -> None:

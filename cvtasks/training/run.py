@@ -148,7 +148,7 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
     )  # as stored: the graph must come from the same numbers
     files = [folder / WEIGHTS]
     if keras.config.backend() == "tensorflow":
-        files += export_graph(network, recipe.task, folder / WEIGHTS, folder)
+        files += export_graph(network, recipe.head, folder / WEIGHTS, folder)
     else:
         report.on_message(
             f"no {GRAPH}: only Keras on TensorFlow exports it; it is made when the model is first "
@@ -157,7 +157,7 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
     recipe = replace(recipe, files={file.name: sha256(file) for file in files})
     recipe.save(folder / RECIPE)
     model = load(folder, engine=ready_engine(recipe.files), many=True)
-    metric = evaluate(model.engine, recipe.task, recipe.canvas, validation)
+    metric = evaluate(model.engine, recipe.head, recipe.canvas, validation)
     if not recipe.task.learned(metric):
         name, score = next(iter(metric.result().items()))
         report.on_message(
@@ -165,7 +165,7 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
             "(`train.epochs`), begin with weights "
             "(`train.weights`), or look at the data with `cvtasks data show`."
         )
-    recipe = replace(recipe, task=recipe.task.tuned(metric))
+    recipe = recipe.with_task(recipe.task.tuned(metric))
     recipe.save(folder / RECIPE)
     _show(recipe, model.engine, validation, folder / "samples")
     finished = measured(
@@ -188,7 +188,7 @@ def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> N
     task = recipe.task
     stems = iter(distinct_stems(sample.name for sample in samples))
     for sample, image, prediction in predict(
-        engine, task, recipe.classes, recipe.canvas, pairs, task.threshold
+        engine, recipe.head, recipe.classes, recipe.canvas, pairs, task.threshold
     ):
         sides = [task.draw(image, answer) for answer in (sample.truth, prediction)]
         shown = image.repeat(len(sides[0]) // len(image), axis=0).repeat(

@@ -88,7 +88,7 @@ def test_an_image_is_prepared_once(folders: Path) -> None:
     seen: list[tuple[int, ...]] = []
     evaluate(
         halved.engine,
-        recipe.task,
+        recipe.head,
         recipe.canvas,
         source,
         lambda name, image, *_: seen.append(image.shape),

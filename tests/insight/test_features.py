@@ -12,6 +12,7 @@ import pytest
 from cvtasks.drawing.sheets import blue_red, heat, signed_grey
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.assignment import cells
 from cvtasks.insight.open import open_network
 from cvtasks.insight.units.ascent import Ascent
 from cvtasks.insight.units.class_images import (
@@ -26,7 +27,6 @@ from cvtasks.insight.units.top_patches import exciting_sheet, most_exciting, pro
 from cvtasks.media.images import read_image
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import parse_recipe
-from cvtasks.tasks.assignment import cells
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -450,7 +450,7 @@ def test_every_task_has_class_images(task):
         wanted = logits[..., index].mean(axis=(1, 2))
     else:
         wanted = logits[:, index + (4 if task == "localize" else 0)]
-    score = recipe.task.class_score(index, (64, 64))
+    score = recipe.head.class_score(index, (64, 64))
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(score(keras.ops.convert_to_tensor(logits))), wanted, rtol=1e-5
     )

@@ -4,7 +4,7 @@ of backbones.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import keras
@@ -17,6 +17,9 @@ from cvtasks.engines.keras_engine import KerasEngine
 from cvtasks.engines.predict import predict
 from cvtasks.errors import ModelError
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads import HEADS, head_type
+from cvtasks.heads.arrays import only
+from cvtasks.heads.base import Head
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.networks.build import activated, backbone_of, build_network
 from cvtasks.recipe.recipe import Recipe, parse_recipe
@@ -178,16 +181,16 @@ def one_for_each_backbone() -> list[tuple[str, str]]:
     """
     pairs = []
     for number, (backbone, row) in enumerate(BACKBONES.items()):
-        fitting = [name for name in TASKS if row.aligned or not TASKS[name].task.aligned]
+        fitting = [name for name in TASKS if row.aligned or not head_type(name).aligned]
         if not row.features:  # all that it has is its own classifier
             fitting = ["classify"]
         pairs.append((fitting[number % len(fitting)], backbone))
     return pairs
 
 
-def targets(task: Task, truths: list) -> np.ndarray:
+def targets(head: Head, truths: list) -> np.ndarray:
     """The truths encoded as one batch; every image fills the canvas."""
-    return np.stack([task.encode(truth, Letterbox((SIZE, SIZE), (SIZE, SIZE))) for truth in truths])
+    return np.stack([head.encode(truth, Letterbox((SIZE, SIZE), (SIZE, SIZE))) for truth in truths])
 
 
 def same(task: Task, one: Answer, other: Answer) -> bool:
@@ -207,6 +210,8 @@ def task(request: pytest.FixtureRequest) -> str:
 
 def test_every_task_has_a_case_and_its_table(task: str) -> None:
     assert TASKS[task].task.name == task
+    assert HEADS.keys() == TASKS.keys()
+    assert {name: head_type(task, name).name for name in HEADS[task]} == {n: n for n in HEADS[task]}
     assert case(task).truths, "add the task's case to `case`"
 
 
@@ -218,7 +223,8 @@ def test_decode_of_encode_is_the_truth_and_the_metric_calls_it_perfect(
     metric = its.task.metric(its.classes)
     for truth, image in zip(case(task).truths, case(task).images, strict=True):
         box = Letterbox(image.shape[:2], canvas)
-        again = its.task.decode(its.task.encode(truth, box).astype("float32"), box, its.classes)
+        target = only(its.head.encode(truth, box), its.head.outputs(canvas, its.classes))
+        again = its.head.decode(target.astype("float32"), box, its.classes)
         metric.add(truth, again)
         assert (
             its.task.record(its.task.from_record(its.task.record(truth), its.classes)).keys()
@@ -240,10 +246,10 @@ def test_a_wrong_answer_is_not_perfect(task: str) -> None:
 @pytest.mark.parametrize(("task", "backbone"), one_for_each_backbone())
 def test_output_has_the_shape_of_a_target(task: str, backbone: str) -> None:
     its = recipe(task, backbone, max(SIZE, BACKBONES[backbone].least))
-    network = activated(build_network(its, its.canvas), its.task)
-    expected = its.task.output_shape(its.canvas, its.classes)
+    network = activated(build_network(its, its.canvas), its.head)
+    expected = its.head.outputs(its.canvas, its.classes)
     assert network.output_shape == (None, *expected)
-    assert targets(its.task, case(task).truths[:1]).shape[1:] == expected
+    assert targets(its.head, case(task).truths[:1]).shape[1:] == expected
     assert network.output.dtype == "float32"
 
 
@@ -251,7 +257,7 @@ def test_output_has_the_shape_of_a_target(task: str, backbone: str) -> None:
 def test_a_task_that_needs_aligned_maps_names_the_backbones_that_have_them(
     task: str, name: str
 ) -> None:
-    if not TASKS[task].task.aligned:
+    if not head_type(task).aligned:
         assert recipe(task, name, 96).backbone == name
         return
     with pytest.raises(
@@ -262,16 +268,16 @@ def test_a_task_that_needs_aligned_maps_names_the_backbones_that_have_them(
 
 def test_the_loss_of_a_perfect_output_is_near_zero_and_the_least(task: str) -> None:
     its = recipe(task)
-    target = targets(its.task, case(task).truths)
+    target = targets(its.head, case(task).truths)
     perfect = case(task).logits(target, 10.0)
-    least = ops.convert_to_numpy(its.task.loss(target, perfect))
+    least = ops.convert_to_numpy(its.head.loss(target, perfect))
     assert least.shape == (len(target),)
     assert least.dtype == np.float32
     assert (abs(least) < 1e-3).all()
     rng = np.random.default_rng(0)
     for strength in (1, 10, 30, 100):
         perturbed = perfect + rng.normal(0, strength, perfect.shape).astype("float32")
-        worse = ops.convert_to_numpy(its.task.loss(target, perturbed))
+        worse = ops.convert_to_numpy(its.head.loss(target, perturbed))
         if target[0].size > 100:
             assert (worse > least).all()
         # of a few numbers, chance may make some more certain of what is right; never better than by
@@ -283,9 +289,9 @@ def test_the_loss_of_a_perfect_output_is_near_zero_and_the_least(task: str) -> N
 
 def test_the_loss_is_finite_for_extreme_logits_in_bfloat16(task: str) -> None:
     its = recipe(task)
-    target = targets(its.task, case(task).truths)
+    target = targets(its.head, case(task).truths)
     logits = ops.cast(case(task).logits(target, -3e4), "bfloat16")
-    assert np.isfinite(ops.convert_to_numpy(its.task.loss(target, logits))).all()
+    assert np.isfinite(ops.convert_to_numpy(its.head.loss(target, logits))).all()
 
 
 @pytest.mark.parametrize(("task", "backbone"), EACH_FAMILY)
@@ -305,10 +311,10 @@ def test_saved_weights_give_the_same_predictions(task: str, backbone: str, tmp_p
 def test_every_parameter_receives_a_gradient(task: str, backbone: str) -> None:
     its = recipe(task, backbone)
     network = build_network(its, its.canvas)
-    target = targets(its.task, case(task).truths[:4])
+    target = targets(its.head, case(task).truths[:4])
     images = np.stack(case(task).images[:4]).astype("float32")
     before = {v.path: v.numpy() for v in network.trainable_variables}
-    network.compile(keras.optimizers.SGD(1.0), loss=its.task.loss)
+    network.compile(keras.optimizers.SGD(1.0), loss=its.head.loss)
     network.train_on_batch(images, target)
     still = [
         v.path for v in network.trainable_variables if np.array_equal(before[v.path], v.numpy())
@@ -324,14 +330,14 @@ def test_eight_samples_are_overfitted(task: str) -> None:
     keras.utils.set_random_seed(3)
     its = recipe(task)
     network = build_network(its, its.canvas)
-    network.compile(keras.optimizers.Adam(5e-3), loss=its.task.loss)
-    images, target = np.stack(case(task).images), targets(its.task, case(task).truths)
+    network.compile(keras.optimizers.Adam(5e-3), loss=its.head.loss)
+    images, target = np.stack(case(task).images), targets(its.head, case(task).truths)
     for _ in range(case(task).steps):
         network.train_on_batch(images, target)
     metric = its.task.metric(its.classes)
-    engine = KerasEngine(network, its.task, "f32", batch=8)
+    engine = KerasEngine(network, its.head, "f32", batch=8)
     pairs = list(zip(case(task).truths, case(task).images, strict=True))
-    for truth, _, answer in predict(engine, its.task, its.classes, its.canvas, pairs):
+    for truth, _, answer in predict(engine, its.head, its.classes, its.canvas, pairs):
         metric.add(truth, answer)
     assert next(iter(metric.result().values())) > 0.95
 
@@ -365,4 +371,4 @@ def test_tuning_gives_the_same_task_with_a_valid_recipe(task: str) -> None:
     assert its.task.tuned(metric) == its.task
     for truth in case(task).truths:
         metric.add(truth, truth)
-    replace(its, task=its.task.tuned(metric))
+    its.with_task(its.task.tuned(metric))

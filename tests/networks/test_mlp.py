@@ -68,7 +68,7 @@ def test_every_parameter_moves() -> None:
     its = recipe(8, 3, dropout=0.1)
     network = build_network(its, its.canvas)
     before = [v.numpy() for v in network.trainable_variables]
-    network.compile(keras.optimizers.SGD(0.1), loss=its.task.loss)
+    network.compile(keras.optimizers.SGD(0.1), loss=its.head.loss)
     images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3)).astype("float32")
     network.train_on_batch(images, np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 1]])
     assert len(before) == 6
@@ -82,7 +82,7 @@ def test_it_learns_noise_by_heart() -> None:
     keras.utils.set_random_seed(1)
     its = recipe(8, 4)
     network = build_network(its, its.canvas)
-    network.compile(keras.optimizers.Adam(3e-3), loss=its.task.loss)
+    network.compile(keras.optimizers.Adam(3e-3), loss=its.head.loss)
     images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3)).astype("float32")
     labels = np.arange(16) % 4
     for _ in range(60):

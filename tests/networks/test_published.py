@@ -556,13 +556,13 @@ def test_the_graph_sees_what_keras_sees(backbone: str, size: int, tmp_path: Path
     )
     network = build_network(its, its.canvas)
     save_weights(network, tmp_path / "weights.safetensors")
-    export_graph(network, its.task, tmp_path / "weights.safetensors", tmp_path)
+    export_graph(network, its.head, tmp_path / "weights.safetensors", tmp_path)
     graph = OpenVINOEngine(
         tmp_path / GRAPH, tmp_path / "weights.safetensors", its.canvas, (7,), "f32", many=False
     )
     images = list(np.random.default_rng(0).integers(0, 256, (3, size, size, 3)).astype(np.uint8))
     by_graph, by_keras = (
-        list(engine.stream(images)) for engine in (graph, KerasEngine(network, its.task, "f32"))
+        list(engine.stream(images)) for engine in (graph, KerasEngine(network, its.head, "f32"))
     )
     np.testing.assert_allclose(by_graph, by_keras, atol=1e-4)
     assert np.ptp(by_keras, axis=0).max() > 1e-4  # the images differ

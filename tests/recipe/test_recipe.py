@@ -1,12 +1,18 @@
 """Recipes: what is read, what is refused, and with which words."""
 
 import dataclasses
+import typing
 from pathlib import Path
 
 import pytest
+import tomli_w
 
-from cvtasks.errors import ModelError
+from cvtasks.errors import CVTasksWarning, ModelError
+from cvtasks.heads import HEADS, head_type
 from cvtasks.recipe.recipe import Data, Recipe, Train, parse_recipe, read_recipe
+from cvtasks.schema import keys_of
+from cvtasks.tasks import TASKS
+from cvtasks.zoo import RECIPE, zoo_folder
 
 SMALL = {"task": "segment", "backbone": "tiny", "size": 64, "classes": ["background", "cat"]}
 
@@ -23,10 +29,10 @@ def test_defaults_are_filled_in() -> None:
     [
         ({"sise": 64}, 'unknown key `sise`. Did you mean "size"'),
         ({"train": {"epoch": 3}}, 'unknown key `train.epoch`. Did you mean "epochs"'),
-        ({"segment": {"chanels": [8]}}, 'unknown key `segment.chanels`. Did you mean "channels"'),
+        ({"segment": {"chanels": [8]}}, 'unknown key `head.chanels`. Did you mean "channels"'),
         ({"detect": {}}, "unknown key `detect`"),
         ({"task": "segmant"}, "got 'segmant'. Did you mean \"segment\""),
-        ({"task": 3}, "`task` must be one of"),
+        ({"task": 3}, "`task.name` must be one of .*; got 3"),
         ({"backbone": "resnet51"}, 'unknown backbone "resnet51". Did you mean "resnet5'),
         ({"size": 50}, "multiple of 32, the stride of tiny.*got 50. Try 32 or 64"),
         ({"size": 64.0}, "`size` must be of type int; got 64.0"),
@@ -50,7 +56,13 @@ def test_defaults_are_filled_in() -> None:
         ({"train": 3}, r"`train` must be a table; got 3. Write it as \[train\]"),
         ({"data": {"scale": [2.0, 1.0]}}, r"must be \(low, high\)"),
         ({"data": {"crop": 100}}, "`data.crop` must be a multiple of 32"),
-        ({"data": {"others": "drop"}}, "must be one of background, void"),
+        ({"data": {"others": "drop"}}, "`data.unlisted` must be one of background, void"),
+        ({"epochs": 3}, 'unknown key `epochs`. Did you mean "train.epochs"'),
+        ({"train": {"nms": 1}}, "unknown key `train.nms`"),
+        ({"data": {"epochs": 3}}, 'unknown key `data.epochs`. Did you mean "train.epochs"'),
+        ({"head": {"name": "unnet"}}, '`head.name` must be one of unet .*Did you mean "unet"'),
+        ({"format": 2}, "`format` must be 1, .*; got 2. A newer cvtasks"),
+        ({"format": "1"}, "`format` must be 1, .*; got '1'"),
     ],
 )
 def test_mistakes_are_named(change: dict, message: str) -> None:
@@ -173,3 +185,142 @@ def test_a_missing_or_giant_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "big.toml").write_bytes(b"#" * 1_000_001)
     with pytest.raises(ModelError, match="at most 1 MB"):
         read_recipe(tmp_path / "big.toml")
+
+
+NEW = {
+    "format": 1,
+    "backbone": "tiny",
+    "size": 64,
+    "classes": ["cat", "dog"],
+}
+DETECTOR = {**NEW, "task": {"name": "detect"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (
+            {"task": "detect", "detect": {"threshold": 0.4, "nms": 0.5, "most": 7, "floor": 0.1}},
+            {
+                "task": {"name": "detect", "threshold": 0.4},
+                "head": {"nms": 0.5, "max_detections": 7, "min_score": 0.1},
+            },
+        ),
+        (
+            {"task": "classify", "classify": {"picture": "ink", "peak": 0.5, "smoothing": 0.1}},
+            {
+                "task": {"name": "classify", "preparation": "handwriting"},
+                "head": {"class_attention": 0.5, "smoothing": 0.1},
+            },
+        ),
+        (
+            {
+                "task": "classify",
+                "backbone": "lenet5",
+                "classify": {"top": "own", "picture": "whole", "labels": "many"},
+            },
+            {
+                "task": {"name": "classify", "preparation": "none", "labels": "many"},
+                "backbone": "lenet5",
+                "head": {"name": "own"},
+            },
+        ),
+        (
+            {"task": "localize", "localize": {"object": "only", "width": 64}},
+            {"task": {"name": "localize", "object": "only"}, "head": {"width": 64}},
+        ),
+        (
+            {"task": "segment", "segment": {"threshold": 0.5, "dice": 1.0}, "detect": {}},
+            None,
+        ),
+        (
+            {
+                "task": "segment",
+                "segment": {"threshold": 0.5, "dice": 1.0},
+                "data": {"others": "void", "visible": 0.5},
+                "train": {"setbacks": 2},
+            },
+            {
+                "task": {"name": "segment", "threshold": 0.5},
+                "head": {"dice": 1.0},
+                "data": {"unlisted": "void", "min_visibility": 0.5},
+                "train": {"max_rollbacks": 2},
+            },
+        ),
+    ],
+)
+def test_a_recipe_without_format_may_have_the_names_of_before(
+    old: dict, new: dict | None, tmp_path: Path
+) -> None:
+    plain = {key: value for key, value in NEW.items() if key != "format"}
+    if new is None:
+        with pytest.raises(ModelError, match="unknown key `detect`"):
+            parse_recipe({**plain, **old})
+        return
+    assert parse_recipe({**plain, **old}) == parse_recipe({**NEW, **new})
+    table = next(iter(old.keys() - {"task", "backbone"}))
+    with pytest.raises(ModelError, match=r"`[a-z.]+` is called `[a-z.]+` since format 1"):
+        parse_recipe({**NEW, **new, table: old[table]})
+    (tmp_path / "old.toml").write_text(tomli_w.dumps({**plain, **old}), encoding="utf-8")
+    with pytest.warns(CVTasksWarning, match="has no `format`: names of before format 1 were read"):
+        again = read_recipe(tmp_path / "old.toml")
+    again.save(tmp_path / "new.toml")
+    assert read_recipe(tmp_path / "new.toml") == again
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("detect.nms=0.5", "nms", 0.5),
+        ("head.nms=0.5", "nms", 0.5),
+        ("detect.most=7", "max_detections", 7),
+    ],
+)
+def test_old_names_are_understood_in_overrides(override: str, key: str, value: float) -> None:
+    assert getattr(parse_recipe(DETECTOR, [override]).head, key) == value
+    old = {**NEW, "task": "detect"}
+    del old["format"]
+    assert getattr(parse_recipe(old, [override]).head, key) == value
+
+
+def test_an_override_of_another_tasks_table_is_refused() -> None:
+    with pytest.raises(ModelError, match="unknown key `segment`"):
+        parse_recipe(DETECTOR, ["segment.dice=1"])
+    assert parse_recipe(DETECTOR, ["task=segment", "segment.dice=1"]).head.dice == 1
+
+
+def test_a_value_of_before_is_one_of_now() -> None:
+    drawing = parse_recipe({**NEW, "task": {"name": "classify"}}, ["classify.picture=ink"])
+    assert drawing.task.preparation == "handwriting"
+
+
+@pytest.mark.parametrize("table", ["task", "head", "data", "train"])
+def test_every_number_has_bounds(table: str) -> None:
+    """A number without bounds is one that can spoil a run in silence; those that have none are
+    checked against something else.
+    """
+    for name in HEADS:
+        for head in HEADS[name]:
+            made = head_type(name, head)(TASKS[name].task())
+            kind = type(
+                {"task": made.task, "head": made}.get(table)
+                or {"data": Data(), "train": Train()}[table]
+            )
+            hints = typing.get_type_hints(kind, include_extras=True)
+            free = {
+                key
+                for key in keys_of(kind)
+                if "Range" not in str(hints[key])
+                and any(word in str(hints[key]) for word in ("int", "float"))
+            }
+            assert free <= {"sides", "freeze", "strides"}
+
+
+BEFORE = sorted((Path(__file__).parent / "before_format_1").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", BEFORE, ids=lambda path: path.stem)
+def test_shipped_recipes_of_before_say_the_same(path: Path) -> None:
+    with pytest.warns(CVTasksWarning, match="has no `format`"):
+        before = read_recipe(path)
+    assert before == read_recipe(zoo_folder() / path.stem / RECIPE)

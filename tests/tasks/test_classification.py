@@ -14,10 +14,13 @@ from cvtasks.data.loading.augment import Augment
 from cvtasks.data.loading.mixing import blended, cutmix
 from cvtasks.errors import DataError, ModelError
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.class_scores import IGNORED
+from cvtasks.heads.own import Own
+from cvtasks.heads.pooled import Pooled
 from cvtasks.networks.build import activated, build_network
 from cvtasks.networks.pooled_head import classification_loss
 from cvtasks.recipe.recipe import Data, parse_recipe
-from cvtasks.tasks.classify import IGNORED, Classify
+from cvtasks.tasks.classify import Classify
 from cvtasks.tasks.handwriting import SIDE, centred
 
 ABC = ("ant", "bee", "cow")
@@ -71,7 +74,7 @@ def test_difficult_classes_stand_out_in_a_target_and_come_back() -> None:
 
 
 def test_the_threshold_cuts() -> None:
-    found = Classify().decode(np.array([0.2, 0.7, 0.1], np.float32), BOX, ABC, 0.15)
+    found = Pooled(Classify()).decode(np.array([0.2, 0.7, 0.1], np.float32), BOX, ABC, 0.15)
     assert found.names == ("bee", "ant")
     assert Classify().keep(found, ("ant", "cow")).names == ("ant",)
     assert Classify().summary(found) == "bee 70%, ant 20%"
@@ -203,9 +206,7 @@ def test_a_step_sees_the_loss_of_one_of_many_labels_with_auxiliary_classifiers()
     image = keras.Input((2,))
     logits = keras.layers.Reshape((3, 1))(keras.layers.Dense(3, kernel_initializer="zeros")(image))
     network = Network(image, logits)
-    network.compile(
-        keras.optimizers.SGD(1e-3), Classify(labels="many", top="own", auxiliary=0.3).loss
-    )
+    network.compile(keras.optimizers.SGD(1e-3), Own(Classify(labels="many"), auxiliary=0.3).loss)
     loss = network.train_on_batch(np.ones((2, 2), "float32"), np.array([[1], [0]], "float32"))
     assert float(loss) == pytest.approx(1.6 * np.log(2), rel=1e-5)
 
@@ -235,7 +236,9 @@ def test_a_loss_may_see_trees_of_arrays() -> None:
 
 
 def test_a_image_without_a_class_counts_for_nothing() -> None:
-    loss = Classify(smoothing=0.1).loss(np.zeros((1, 3), "float32"), np.ones((1, 3), "float32"))
+    loss = Pooled(Classify(), smoothing=0.1).loss(
+        np.zeros((1, 3), "float32"), np.ones((1, 3), "float32")
+    )
     assert ops.convert_to_numpy(loss).tolist() == [0]
 
 
@@ -261,7 +264,7 @@ def test_the_pooled_head_is_the_mean_and_the_peak_of_a_class_map(peak: float) ->
     seen = coarsest @ kernel.reshape(-1, 3) + bias
     expected = seen.mean(axis=(1, 2)) + peak * seen.max(axis=(1, 2))
     np.testing.assert_allclose(np.asarray(network(image)), expected, atol=1e-4)
-    assert activated(network, recipe.task).output_shape == (None, 3)
+    assert activated(network, recipe.head).output_shape == (None, 3)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from cvtasks.engines.predict import predict
 from cvtasks.errors import ModelError
 from cvtasks.geometry.boxes import areas, clip, iou, nms
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.assignment import assign, cells
+from cvtasks.heads.dense import IGNORED, Dense
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, parse_recipe
-from cvtasks.tasks.assignment import assign, cells
-from cvtasks.tasks.detect import IGNORED, Detect
+from cvtasks.tasks.detect import Detect
 
 CLASSES = ("cat", "dog", "cow")
 SIZE = (128, 160)
@@ -206,7 +207,9 @@ def test_every_truth_comes_back_whatever_its_size(count: int) -> None:
     classes = tuple(f"class {i}" for i in range(count))
     truth = Boxes.of(random_boxes(count, 10 + count), range(count), classes, SIZE)
     box = Letterbox(SIZE, SIZE)
-    again = Detect(most=count).decode(Detect().encode(truth, box), box, classes)
+    again = Dense(Detect(), max_detections=count).decode(
+        Dense(Detect()).encode(truth, box), box, classes
+    )
     order = np.argsort(again.labels)
     assert again.labels[order].tolist() == list(range(count))
     np.testing.assert_array_equal(again.xyxy[order], truth.xyxy)
@@ -219,16 +222,16 @@ def test_difficult_objects_and_crowds_are_ignored_but_not_where_others_are() -> 
         difficult=[True, False, False],
         crowd=[False, True, False],
     )
-    target = Detect(scale=2.0).encode(truth, box)
+    target = Dense(Detect(), scale=2.0).encode(truth, box)
     values = set(target[:, 4:].max(axis=1).tolist())
     assert values == {IGNORED, 1.0}
-    assert len(Detect().decode(target, box, CLASSES)) == 1
+    assert len(Dense(Detect()).decode(target, box, CLASSES)) == 1
 
 
 def test_a_target_without_objects_is_zero() -> None:
     box = Letterbox(SIZE, (64, 64))
-    assert not Detect().encode(boxes([]), box).any()
-    assert len(Detect().decode(Detect().encode(boxes([]), box), box, CLASSES)) == 0
+    assert not Dense(Detect()).encode(boxes([]), box).any()
+    assert len(Dense(Detect()).decode(Dense(Detect()).encode(boxes([]), box), box, CLASSES)) == 0
 
 
 def test_decode_keeps_the_best_and_stays_inside_the_image() -> None:
@@ -333,9 +336,9 @@ def test_awkward_truths_train_without_nan(name: str) -> None:
     keras.utils.set_random_seed(1)
     its = recipe()
     network = build_network(its, (64, 64))
-    network.compile(keras.optimizers.Adam(1e-2), loss=its.task.loss)
+    network.compile(keras.optimizers.Adam(1e-2), loss=its.head.loss)
     truth = _awkward()[name]
-    target = np.stack([its.task.encode(truth, Letterbox(SIZE, (64, 64)))] * 2)
+    target = np.stack([its.head.encode(truth, Letterbox(SIZE, (64, 64)))] * 2)
     images = np.random.default_rng(2).integers(0, 256, (2, 64, 64, 3)).astype("float32")
     losses = [float(network.train_on_batch(images, target)) for _ in range(3)]
     assert np.isfinite(losses).all()
@@ -346,13 +349,13 @@ def test_ignored_cells_have_no_gradient() -> None:
     """Whatever the network says there, the loss is the same."""
     its = recipe()
     truth = boxes([[0, 0, 160, 128], [20, 20, 60, 70]], difficult=[True, False])
-    target = its.task.encode(truth, Letterbox(SIZE, (64, 64)))[None]
+    target = its.head.encode(truth, Letterbox(SIZE, (64, 64)))[None]
     ignored = target[..., 4:].max(axis=-1) < 0
     assert ignored.any()
     rng = np.random.default_rng(3)
     logits = rng.normal(size=target.shape).astype("float32")
     other = np.where(ignored[..., None], rng.normal(0, 5, target.shape).astype("float32"), logits)
-    one, two = (ops.convert_to_numpy(its.task.loss(target, array)) for array in (logits, other))
+    one, two = (ops.convert_to_numpy(its.head.loss(target, array)) for array in (logits, other))
     np.testing.assert_array_equal(one, two)
 
 
@@ -378,15 +381,15 @@ def test_eight_images_are_overfitted_to_the_last_object() -> None:
         truths.append(Boxes.of(kept, labels, CLASSES, (96, 96)))
     its = recipe(96, scale=3.0)
     network = build_network(its, its.canvas)
-    network.compile(keras.optimizers.Adam(4e-3), loss=its.task.loss)
+    network.compile(keras.optimizers.Adam(4e-3), loss=its.head.loss)
     images = np.stack(drawn)
-    target = np.stack([its.task.encode(truth, Letterbox((96, 96), its.canvas)) for truth in truths])
+    target = np.stack([its.head.encode(truth, Letterbox((96, 96), its.canvas)) for truth in truths])
     for _ in range(300):
         network.train_on_batch(images, target)
     metric = its.task.metric(its.classes)
-    engine = KerasEngine(network, its.task, "f32", batch=8)
+    engine = KerasEngine(network, its.head, "f32", batch=8)
     for truth, _, answer in predict(
-        engine, its.task, its.classes, its.canvas, zip(truths, drawn, strict=True)
+        engine, its.head, its.classes, its.canvas, zip(truths, drawn, strict=True)
     ):
         metric.add(truth, answer)
     assert metric.result()["VOC2012 area AP@0.5"] == 1.0

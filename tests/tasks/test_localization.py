@@ -27,6 +27,7 @@ from cvtasks.errors import ModelError
 from cvtasks.formats.voc import voc_xml
 from cvtasks.geometry.boxes import areas, iou
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.pooled_box import PooledBox
 from cvtasks.model import load
 from cvtasks.networks.build import build_network, copy_weights
 from cvtasks.recipe.recipe import Data, Recipe, parse_recipe
@@ -96,7 +97,9 @@ def test_the_largest_object_counts_and_of_equals_the_first() -> None:
     chosen = Localize().select(truth)
     assert chosen.xyxy.tolist() == [[2, 2, 12, 12]]
     assert chosen.names == ("cow",)
-    np.testing.assert_array_equal(Localize().encode(truth, WHOLE), Localize().encode(chosen, WHOLE))
+    np.testing.assert_array_equal(
+        PooledBox(Localize()).encode(truth, WHOLE), PooledBox(Localize()).encode(chosen, WHOLE)
+    )
 
 
 def test_a_truth_keeps_the_others_of_the_class_behind_the_object() -> None:
@@ -140,11 +143,11 @@ def test_where_a_window_cuts_the_object_the_largest_that_is_left_is_learned(
     """
     truth = Localize().select(boxes([[0, 0, 40, 40], [60, 10, 80, 30]]))
     moved = truth.warp(Warp(SIZE, SIZE, False, np.eye(2), (shift, 0), SIZE), visible=0.25)
-    target = Localize().encode(moved, WHOLE)
+    target = PooledBox(Localize()).encode(moved, WHOLE)
     np.testing.assert_allclose(target[:4] * [80, 60, 80, 60], left, atol=1e-4)
     assert target[4:].tolist() == [1, 0, 0, 0, 0, 0, 0]
     metric = Localize().metric(CLASSES)
-    metric.add(moved, Localize().decode(target, WHOLE, CLASSES))
+    metric.add(moved, PooledBox(Localize()).decode(target, WHOLE, CLASSES))
     assert metric.result()["top-1 localization accuracy"] == metric.result()["mean IoU"] == 1
 
 
@@ -206,7 +209,7 @@ def test_what_augmentation_cuts_off_counts_for_nothing() -> None:
     augment = Augment(Data(scale=(2, 2), flip=0, colour=0, visible=0.5), 64, seed=0, epochs=1)
     seen = [augment([sample] * 100, 0, index).truth for index in range(100)]
     held = np.array(
-        [Localize().encode(truth, Letterbox((64, 64), (64, 64))).any() for truth in seen]
+        [PooledBox(Localize()).encode(truth, Letterbox((64, 64), (64, 64))).any() for truth in seen]
     )
     np.testing.assert_array_equal(held, [truth.counted.any() for truth in seen])
     assert held.any()
@@ -236,7 +239,7 @@ def test_a_truth_in_hundredths_of_a_pixel_comes_back_from_any_canvas(
     case: tuple[Boxes, Letterbox],
 ) -> None:
     truth, box = case
-    again = Localize().decode(Localize().encode(truth, box), box, CLASSES)
+    again = PooledBox(Localize()).decode(PooledBox(Localize()).encode(truth, box), box, CLASSES)
     np.testing.assert_array_equal(again.xyxy, truth.xyxy)
     assert again.names == truth.names
     assert again.scores.tolist() == [1]
@@ -248,7 +251,7 @@ def test_nothing_comes_back_of_nothing() -> None:
 
 
 def test_the_five_best_classes_come_back_best_first_each_with_the_box() -> None:
-    found = Localize().decode(
+    found = PooledBox(Localize()).decode(
         output([0.25, 0.5, 0.5, 1], [0.1, 0.3, 0.05, 0.3, 0.15, 0, 0.1]), WHOLE, CLASSES
     )
     assert found.names == (
@@ -270,7 +273,9 @@ def test_the_threshold_cuts_and_classes_without_any_score_are_not_shown(
     threshold: float, names: tuple[str, ...]
 ) -> None:
     assert (
-        Localize().decode(output([0, 0, 1, 1], [0.25, 0.75]), WHOLE, CLASSES, threshold).names
+        PooledBox(Localize())
+        .decode(output([0, 0, 1, 1], [0.25, 0.75]), WHOLE, CLASSES, threshold)
+        .names
         == names
     )
 
@@ -285,7 +290,7 @@ def test_whatever_the_network_says_is_a_box_with_an_area_within_the_image(
 ) -> None:
     left, right = sorted(edges[:2])
     top, bottom = sorted(edges[2:])
-    answer = Localize().decode(
+    answer = PooledBox(Localize()).decode(
         output([left, top, right, bottom], [1]), Letterbox(size, (64, 96)), CLASSES
     )
     assert len(answer) == 1
@@ -295,7 +300,7 @@ def test_whatever_the_network_says_is_a_box_with_an_area_within_the_image(
 
 
 def test_a_box_beside_the_image_is_one_pixel_at_its_edge() -> None:
-    beside = Localize().decode(
+    beside = PooledBox(Localize()).decode(
         output([0, 0.25, 0.1, 0.75], [1]), Letterbox((100, 20), (64, 64)), CLASSES
     )
     np.testing.assert_array_equal(beside.xyxy, [[0, 25, 1, 75]])
@@ -333,11 +338,11 @@ def test_images_without_an_object_teach_nothing() -> None:
     keras.utils.set_random_seed(0)
     its = recipe(smoothing=0.1)
     network = build_network(its, its.canvas)
-    network.compile(keras.optimizers.SGD(1.0), loss=its.task.loss)
+    network.compile(keras.optimizers.SGD(1.0), loss=its.head.loss)
     before = [variable.numpy() for variable in network.trainable_variables]
     images = np.random.default_rng(2).integers(0, 256, (2, 64, 64, 3)).astype("float32")
     assert (
-        float(network.train_on_batch(images, np.stack([its.task.encode(boxes([]), WHOLE)] * 2)))
+        float(network.train_on_batch(images, np.stack([its.head.encode(boxes([]), WHOLE)] * 2)))
         == 0
     )
     for old, variable in zip(before, network.trainable_variables, strict=True):
@@ -351,9 +356,9 @@ def test_awkward_truths_train_without_nan(xyxy: list) -> None:
     keras.utils.set_random_seed(1)
     its = recipe()
     network = build_network(its, its.canvas)
-    network.compile(keras.optimizers.Adam(1e-2), loss=its.task.loss)
+    network.compile(keras.optimizers.Adam(1e-2), loss=its.head.loss)
     target = np.stack(
-        [its.task.encode(truth, Letterbox(SIZE, its.canvas)) for truth in (boxes(xyxy), boxes([]))]
+        [its.head.encode(truth, Letterbox(SIZE, its.canvas)) for truth in (boxes(xyxy), boxes([]))]
     )
     images = np.random.default_rng(2).integers(0, 256, (2, 64, 64, 3)).astype("float32")
     losses = [float(network.train_on_batch(images, target)) for _ in range(3)]
@@ -430,7 +435,7 @@ def test_a_network_of_open_size_is_the_same_one(
 
 def test_the_activation_puts_edges_in_order_and_within_the_canvas() -> None:
     logits = np.array([[0.75, -0.5, 0.25, 1.5, *[0.0] * 7]], "float32")
-    found = ops.convert_to_numpy(Localize().activate(logits))
+    found = ops.convert_to_numpy(PooledBox(Localize()).activate(logits))
     np.testing.assert_allclose(found, [[0.25, 0, 0.75, 1, *[1 / 7] * 7]], rtol=1e-6)
 
 
@@ -446,14 +451,14 @@ def test_the_graph_sees_what_keras_sees(backbone: str, size: int, tmp_path: Path
         np.random.default_rng(1).normal(0, 1, (1, 1, 16, 5))
     )
     save_weights(network, tmp_path / "weights.safetensors")
-    export_graph(network, its.task, tmp_path / "weights.safetensors", tmp_path)
-    shape = its.task.output_shape(its.canvas, its.classes)
+    export_graph(network, its.head, tmp_path / "weights.safetensors", tmp_path)
+    shape = its.head.outputs(its.canvas, its.classes)
     graph = OpenVINOEngine(
         tmp_path / GRAPH, tmp_path / "weights.safetensors", its.canvas, shape, "f32", many=False
     )
     images = list(np.random.default_rng(0).integers(0, 256, (3, size, size, 3)).astype(np.uint8))
     by_graph, by_keras = (
-        list(engine.stream(images)) for engine in (graph, KerasEngine(network, its.task, "f32"))
+        list(engine.stream(images)) for engine in (graph, KerasEngine(network, its.head, "f32"))
     )
     np.testing.assert_allclose(by_graph, by_keras, atol=1e-4)
     assert np.ptp(by_keras, axis=0).max() > 1e-3  # the images differ

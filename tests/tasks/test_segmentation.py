@@ -10,6 +10,7 @@ from cvtasks.drawing.annotate import draw_mask, voc_palette
 from cvtasks.errors import ModelError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.geometry.rle import decode_rle, encode_rle
+from cvtasks.heads.unet import UNet
 from cvtasks.metrics.segmentation import MaskMetric
 from cvtasks.networks.losses import segmentation_loss
 from cvtasks.recipe.recipe import parse_recipe
@@ -182,7 +183,7 @@ def test_a_prediction_has_the_images_own_size(size: tuple[int, int]) -> None:
     box = Letterbox(size, (64, 64))
     output = np.full((64, 64, 3), 1 / 3, np.float32)
     output[..., 1] += 0.1
-    answer = Segment().decode(output, box, CLASSES)
+    answer = UNet(Segment()).decode(output, box, CLASSES)
     assert answer.size == size
     assert set(answer.ids.ravel().tolist()) == {1}
 
@@ -191,8 +192,8 @@ def test_a_shrunk_mask_comes_back_almost_as_it_was() -> None:
     rows, columns = np.mgrid[:375, :500]
     ids = np.where(np.hypot(rows - 180, columns - 200) < 120, 1, 0).astype(np.uint8)
     box = Letterbox((375, 500), (128, 128))
-    again = Segment().decode(
-        Segment().encode(Mask(ids, CLASSES), box).astype(np.float32), box, CLASSES
+    again = UNet(Segment()).decode(
+        UNet(Segment()).encode(Mask(ids, CLASSES), box).astype(np.float32), box, CLASSES
     )
     metric = MaskMetric(CLASSES)
     metric.add(Mask(ids, CLASSES), again)
@@ -200,13 +201,15 @@ def test_a_shrunk_mask_comes_back_almost_as_it_was() -> None:
 
 
 def test_void_is_no_class_in_the_target() -> None:
-    target = Segment().encode(mask([[0, 255], [2, 1]]), Letterbox((2, 2), (2, 2)))
+    target = UNet(Segment()).encode(mask([[0, 255], [2, 1]]), Letterbox((2, 2), (2, 2)))
     assert target.tolist() == [[[1, 0, 0], [0, 0, 0]], [[0, 0, 1], [0, 1, 0]]]
 
 
 def test_the_best_score_wins_and_the_first_of_equals() -> None:
     output = np.array([[[0.2, 0.5, 0.3], [0.4, 0.4, 0.2]]], np.float32)
-    assert Segment().decode(output, Letterbox((1, 2), (1, 2)), CLASSES).ids.tolist() == [[1, 0]]
+    assert UNet(Segment()).decode(output, Letterbox((1, 2), (1, 2)), CLASSES).ids.tolist() == [
+        [1, 0]
+    ]
 
 
 def test_keep_turns_the_rest_into_background_and_void_stays() -> None:
@@ -344,7 +347,7 @@ def test_a_network_learns_from_images_whose_size_changes() -> None:
         }
     )
     network = build_network(recipe, (None, None))
-    network.compile("sgd", loss=recipe.task.loss)
+    network.compile("sgd", loss=recipe.head.loss)
     for side in (64, 96, 32):
         target = np.zeros((2, side, side, network.output_shape[-1]), "float32")
         target[..., 0] = 1

@@ -264,14 +264,14 @@ def test_the_backbone_learns_at_its_own_pace(devkit: Path, tmp_path: Path) -> No
     backbone = backbone_of(network)
     network.compile(
         make_optimizer(Train(backbone_rate=0.1, weight_decay=0.0), network, backbone),
-        loss=its.task.loss,
+        loss=its.head.loss,
     )
     slow = {variable.path for variable in backbone.trainable_variables}
     before = {variable.path: variable.numpy().copy() for variable in network.trainable_variables}
     box = Boxes.of([[4, 4, 40, 40], [30, 30, 63, 60]], [0, 1], CLASSES, its.canvas)
     from cvtasks.geometry.letterbox import Letterbox
 
-    target = its.task.encode(box, Letterbox(its.canvas, its.canvas))[None]
+    target = its.head.encode(box, Letterbox(its.canvas, its.canvas))[None]
     network.train_on_batch(
         np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype("float32"), target
     )

@@ -63,8 +63,8 @@ def batch_sheet(source: Source, recipe: Recipe) -> np.ndarray:
     for index in order[:_SAMPLES].tolist():
         sample = augment(source, 0, index)
         letterbox = Letterbox(sample.image.shape[:2], sample.image.shape[:2])
-        answer = recipe.task.decode(
-            recipe.task.encode(sample.truth, letterbox), letterbox, recipe.classes
+        answer = recipe.head.decode(
+            recipe.head.encode(sample.truth, letterbox), letterbox, recipe.classes
         )
         tiles.append(
             captioned(recipe.task.draw(sample.image, answer), sample.name, _said(sample.truth))

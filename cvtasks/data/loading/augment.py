@@ -72,7 +72,7 @@ class Augment:
 
         def fit(sample: Sample, window: tuple[int, int] = (crop, crop), side: int = size) -> Sample:
             warp = draw_warp(rng, self._data, side, sample.image.shape[:2], window)
-            truth = sample.truth.warp(warp, self._data.visible)
+            truth = sample.truth.warp(warp, self._data.min_visibility)
             return replace(sample, image=seen(warp, sample.image), truth=truth)
 
         if epoch >= self._open or not sample.truth.mixing:

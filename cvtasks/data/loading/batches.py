@@ -11,18 +11,20 @@ import numpy as np
 
 from cvtasks.data.loading.workers import Workers
 from cvtasks.data.source import Source
+from cvtasks.heads.arrays import Arrays, joined
 
 _AHEAD = 3  # batches that are being prepared while one is trained on
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One step's food: `images` (n, H, W, 3) uint8, `targets` (n, ...) and the `names` of the n
+    """One step's food: `images` (n, H, W, 3) uint8, `targets` (n, ...), of each
+    name where there are several, and the `names` of the n
     samples.
     """
 
     images: np.ndarray
-    targets: np.ndarray
+    targets: Arrays
     names: tuple[str, ...]
 
 
@@ -38,7 +40,7 @@ class Batches:
     def __init__(
         self,
         source: Source,
-        prepare: Callable[[Source, int, int, int], tuple[np.ndarray, np.ndarray, str]],
+        prepare: Callable[[Source, int, int, int], tuple[np.ndarray, Arrays, str]],
         *,
         batch: int,
         seed: int,
@@ -63,7 +65,7 @@ class Batches:
                     [self._prepare(self._source, epoch, step, index) for index in indices]
                 )
             return
-        workers: Workers[tuple[np.ndarray, np.ndarray, str]] = Workers(self._workers)
+        workers: Workers[tuple[np.ndarray, Arrays, str]] = Workers(self._workers)
         try:
             waiting: deque[list[Future]] = deque()
             for step, indices in steps:
@@ -88,6 +90,6 @@ class Batches:
             workers.close()
 
 
-def _joined(items: list[tuple[np.ndarray, np.ndarray, str]]) -> Batch:
+def _joined(items: list[tuple[np.ndarray, Arrays, str]]) -> Batch:
     images, targets, names = zip(*items, strict=True)
-    return Batch(np.stack(images), np.stack(targets), names)
+    return Batch(np.stack(images), joined(np.stack, targets), names)

@@ -164,7 +164,7 @@ def curves(
             step[order[:end]] = figure.reshape(-1, 3)[order[:end]]
             yield step.reshape(ground.shape)
 
-    pick = probability(explainer.task, target)
+    pick = probability(explainer.head, target)
     deletion, insertion = (
         explainer.many(pick, mixed(*pair))
         for pair in ((scene.input, blank), (blurred, scene.input))

@@ -15,6 +15,8 @@ from cvtasks.answers import Answer
 from cvtasks.engines.predict import least_score
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.base import Head
+from cvtasks.heads.pooled import Pooled
 from cvtasks.insight.gradients import Rule, rectify, without_end
 from cvtasks.insight.graph import Unfolded
 from cvtasks.insight.open import open_network
@@ -63,9 +65,9 @@ class Explainer:
     """
 
     def __init__(
-        self, network: keras.Model, task: Task, classes: tuple[str, ...], name: str = ""
+        self, network: keras.Model, head: Head, classes: tuple[str, ...], name: str = ""
     ) -> None:
-        self.task, self.classes, self.name = task, classes, name or network.name
+        self.head, self.classes, self.name = head, classes, name or network.name
         self.unfolded: Unfolded = without_end(network)[0]
         self.size = input_size(network)
         self._original = network
@@ -96,7 +98,7 @@ class Explainer:
                 f"what explains itself is a model of the zoo or a folder; {opened.name} is a "
                 "backbone, which knows no classes."
             )
-        return cls(opened.network, opened.recipe.task, opened.recipe.classes, opened.name)
+        return cls(opened.network, opened.recipe.head, opened.recipe.classes, opened.name)
 
     @classmethod
     def _of_classifier(cls, network: keras.Model, classes: tuple[str, ...]) -> "Explainer":
@@ -105,7 +107,7 @@ class Explainer:
             raise UsageError(
                 "a Keras model without a recipe must be a classifier, whose output is (batch, "
                 f"classes); got {shape}. "
-                "For other tasks give Explainer(network, task, classes)."
+                "For other tasks give Explainer(network, head, classes)."
             )
         names = tuple(classes) or tuple(map(str, range(shape[1])))
         if len(names) != shape[1]:
@@ -113,7 +115,12 @@ class Explainer:
                 f"`classes` must name the {shape[1]} outputs of the network; got {len(names)}."
             )
         many = without_end(network)[1] == "sigmoid"
-        return cls(network, Classify(labels="many" if many else "one"), names)
+        return cls(network, Pooled(Classify(labels="many" if many else "one")), names)
+
+    @property
+    def task(self) -> Task:
+        """What the network answers."""
+        return self.head.task
 
     @property
     def network(self) -> keras.Model:
@@ -157,8 +164,8 @@ class Explainer:
         letterbox = Letterbox(prepared.shape[:2], self.size)
         given = letterbox.image(prepared).astype(np.float32)
         logits = self.network(keras.ops.convert_to_tensor(given[None]), training=False)
-        output = _numpy(self.task.activate(logits))[0]
-        answer = self.task.decode(output, letterbox, self.classes, least)
+        output = _numpy(self.head.activate(logits))[0]
+        answer = self.head.decode(output, letterbox, self.classes, least)
         return Scene(prepared, letterbox, given, _numpy(logits)[0], output, answer)
 
     def check_layer(self, layer: str) -> None:

@@ -15,9 +15,9 @@ import keras
 import numpy as np
 
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.score import Pick
 from cvtasks.insight.explaining.explainer import Explainer, batches
 from cvtasks.insight.gradients import Rule, value_and_gradient
-from cvtasks.tasks.score import Pick
 
 _TOGETHER = 8  # inputs in one backward pass: it keeps every layer's answer to each
 _PARTS = 6  # of the image's shorter side; a square covers one

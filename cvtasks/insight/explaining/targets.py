@@ -9,9 +9,9 @@ import numpy as np
 from keras import ops
 
 from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.heads.base import Head
+from cvtasks.heads.score import Pick, Score
 from cvtasks.insight.explaining.explainer import Explainer, Scene
-from cvtasks.tasks.base import Task
-from cvtasks.tasks.score import Pick, Score
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +41,14 @@ def find_target(explainer: Explainer, scene: Scene, wish: str = "") -> Target:
         UsageError: the model has no such class, the answer has no such box or region, or none at
             all.
     """
-    found = explainer.task.score(*_parsed(wish, explainer.classes), scene)
+    found = explainer.head.score(*_parsed(wish, explainer.classes), scene)
     score, likely = (_one(found.pick, array) for array in (scene.logits, scene.output))
     return Target(**vars(found), score=score, probability=likely)
 
 
-def probability(task: Task, target: Target) -> Pick:
+def probability(head: Head, target: Target) -> Pick:
     """Logits → the target's probability, (batch,)."""
-    return lambda logits: target.pick(task.activate(logits))
+    return lambda logits: target.pick(head.activate(logits))
 
 
 def _one(pick: Pick, array: np.ndarray) -> float:

@@ -14,10 +14,10 @@ import numpy as np
 
 from cvtasks.drawing.sheets import Tile, enlarged_to, sheet
 from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.heads.base import Head
 from cvtasks.insight.graph import unfold
 from cvtasks.insight.units.ascent import Ascended, Ascent, Score, ascend
 from cvtasks.insight.units.map_geometry import axes_of, check_units, input_size
-from cvtasks.tasks.base import Task
 
 OnStep = Callable[[int, int], None]
 """Is told how many steps of how many are done."""
@@ -29,17 +29,17 @@ _WITHIN = 0.995  # share of an image's values that its raised contrast holds
 
 def class_images(
     network: keras.Model,
-    task: Task,
+    head: Head,
     classes: Sequence[str],
     names: Sequence[str],
     how: Ascent | None = None,
     on_step: OnStep = lambda done, total: None,
 ) -> Ascended:
-    """An image for each of the named classes, with a high `Task.class_score`, of the size of the
+    """An image for each of the named classes, with a high `Head.class_score`, of the size of the
     network input.
 
     Args:
-        network: a recipe's network, with logits as its output; `task` and `classes` are the
+        network: a recipe's network, with logits as its output; `head` and `classes` are the
             recipe's.
         names: of the classes.
 
@@ -47,7 +47,7 @@ def class_images(
         UsageError: the network does not know a class.
     """
     size = input_size(network)
-    scores = [task.class_score(_index(classes, name), size) for name in names]
+    scores = [head.class_score(_index(classes, name), size) for name in names]
     return _in_parts(lambda x: network(x, training=False), scores, size, how or Ascent(), on_step)
 
 

@@ -1,0 +1,127 @@
+"""What a head is: how an answer is learned. The contract between the numpy side (encode, decode)
+and the Keras side (build, activate, loss).
+
+The law of the house: `decode(encode(truth))` says what truth says, and the task's metric calls it
+perfect. A target and the network's activated output live in the same space: each is one array, or a
+dict of arrays by name. A target has every name of the output, in its shape; further names are for
+the loss alone, and `decode` does not see them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from cvtasks.answers import Answer
+from cvtasks.errors import UsageError
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.arrays import Arrays, Shapes
+from cvtasks.heads.score import Pick, Score, Seen
+from cvtasks.schema import NOT_IN_TABLE
+from cvtasks.tasks.base import Classes, Task
+
+A = TypeVar("A", bound=Answer)
+
+
+class Top(Protocol):
+    """The classifier that a backbone's paper gives it."""
+
+    def __call__(self, classes: int, dropout: float, auxiliary: bool) -> list[Any]:
+        """Logits (batch, classes) float32; with `auxiliary` also those of the paper's further
+        classifiers, for training.
+
+        Raises:
+            ModelError: the backbone has no such classifier, or none for images of no fixed size.
+        """
+
+
+@dataclass(frozen=True)
+class Head(ABC, Generic[A]):
+    """A frozen dataclass whose fields, but `task`, are exactly the keys of the recipe's table
+    `[head]` beside its `name`.
+
+    `classes` is always the recipe's list. Arrays have no batch axis on the numpy side and one on
+    the Keras side.
+
+    Attributes:
+        task: what is answered.
+    """
+
+    name: ClassVar[str]
+
+    aligned: ClassVar[bool] = True
+    """Whether it needs feature maps that lie on the image's grid: of exactly its size divided by
+    their stride.
+    """
+
+    on_features: ClassVar[bool] = True
+    """Whether it stands on the backbone's feature maps; if not, it is the classifier of the
+    backbone's paper.
+    """
+
+    task: Task[A] = field(metadata=NOT_IN_TABLE)
+
+    @abstractmethod
+    def check(self, classes: Classes, strides: Sequence[int]) -> None:
+        """Raise ModelError where the classes, the backbone's strides or the fields do not fit each
+        other. The bounds of single numbers stand at the fields, and are checked before.
+        """
+
+    @abstractmethod
+    def outputs(self, size: tuple[int, int], classes: Classes) -> Shapes:
+        """Shapes of the activated output for a network input of (height, width)."""
+
+    @abstractmethod
+    def encode(self, truth: A, letterbox: Letterbox) -> Arrays:
+        """Truth in pixels of the image → target on the letterbox's network input."""
+
+    @abstractmethod
+    def decode(
+        self, output: Arrays, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
+    ) -> A:
+        """Activated output of the network (or a target) → prediction in pixels of the image,
+        without scores below `threshold`.
+        """
+
+    @abstractmethod
+    def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
+        """The network's input and its feature maps by stride (KerasTensors) → logits (KerasTensors,
+        float32).
+
+        `top` builds what the backbone's paper puts on these maps to classify.
+        """
+
+    @abstractmethod
+    def activate(self, logits: Any) -> Any:
+        """Logits → the target's space. Part of every exported graph."""
+
+    @abstractmethod
+    def loss(self, target: Any, logits: Any) -> Any:
+        """(batch, *target), (batch, *logits) → (batch,) float32, near zero for a perfect output."""
+
+    # === what the logits say ===
+
+    def class_score(self, index: int, size: tuple[int, int]) -> Pick:
+        """How much an image as a whole is of a class: before any softmax or sigmoid, whatever the
+        network has answered.
+
+        Args:
+            size: (height, width) of the network input.
+
+        Raises:
+            UsageError: the logits hold no such number.
+        """
+        raise UsageError(f"what the logits of {self.name} say of a class is not known.")
+
+    def score(self, kind: str, number: int, seen: Seen) -> Score:
+        """The number of the logits that stands for something in an answer.
+
+        Args:
+            kind: "class", "box" or "region"; "" for what the answer is surest of.
+            number: of the class, the box or the region.
+            seen: the image's output and answer.
+
+        Raises:
+            UsageError: the answer has no such thing, or none at all.
+        """
+        raise UsageError(f"what the logits of {self.name} say of an answer is not known.")

@@ -1,0 +1,123 @@
+"""TOML tables as dataclasses: every key and every type is checked, and each mistake named."""
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from cvtasks.errors import ModelError, did_you_mean
+
+NOT_IN_TABLE = {"in_table": False}
+"""Metadata of a dataclass' field that is no key of its table."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Stands in `Annotated` at a field: its least and its largest value, or those of each of its
+    numbers.
+    """
+
+    least: float
+    most: float
+
+
+def keys_of(kind: type) -> list[str]:
+    """The keys of a table: the dataclass' fields, but those that are `NOT_IN_TABLE`."""
+    return [f.name for f in dataclasses.fields(kind) if f.metadata.get("in_table", True)]
+
+
+def table_of(values: Any) -> dict[str, Any]:
+    """A dataclass → its table, every value spelt out."""
+    return {key: getattr(values, key) for key in keys_of(type(values))}
+
+
+def check_bounds(values: Any, where: str) -> None:
+    """Raise ModelError where a number of the dataclass is outside its `Range`."""
+    for key, (least, most) in _bounds(values.__class__).items():
+        value = getattr(values, key)
+        for number in value if isinstance(value, tuple) else (value,):
+            if not least <= number <= most:
+                raise ModelError(f"`{where}.{key}` must be {least:g} to {most:g}; got {number:g}.")
+
+
+@cache
+def _bounds(kind: Any) -> dict[str, tuple[float, float]]:
+    """Key → least and largest value, of the fields that have them."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {
+        key: (bounds.least, bounds.most)
+        for key in keys_of(kind)
+        for bounds in getattr(hints[key], "__metadata__", ())
+        if isinstance(bounds, Range)
+    }
+
+
+def check_keys(
+    where: str, received: Iterable[str], known: Iterable[str], elsewhere: Iterable[str] = ()
+) -> None:
+    """Raise ModelError for the first key that is not known; `where` goes before it.
+
+    Args:
+        elsewhere: dotted keys of all tables, one of which may be meant.
+    """
+    known, elsewhere = list(known), list(elsewhere)
+    for key in received:
+        if key not in known:
+            same = [one for one in elsewhere if one.rpartition(".")[2] == key]
+            hint = did_you_mean(same[0], same) if same else did_you_mean(str(key), known)
+            raise ModelError(f"unknown key `{where}{key}`. {hint}")
+
+
+def read_table(
+    kind: type, document: Any, where: str, elsewhere: Iterable[str] = (), **also: Any
+) -> Any:
+    """Make the dataclass `kind` of a TOML table, and of what is `also` in it beside its keys; every
+    key and type is checked.
+    """
+    if not isinstance(document, Mapping):
+        raise ModelError(f"`{where}` must be a table; got {document!r}. Write it as [{where}].")
+    hints = typing.get_type_hints(kind)
+    check_keys(f"{where}.", document, keys_of(kind), elsewhere)
+    return kind(
+        **also,
+        **{key: read_value(hints[key], value, f"{where}.{key}") for key, value in document.items()},
+    )
+
+
+def read_value(hint: Any, value: Any, where: str) -> Any:
+    """Return `value` as the type that `hint` says, or raise ModelError."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        if value not in arguments:
+            raise ModelError(f"`{where}` must be one of {', '.join(arguments)}; got {value!r}.")
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(read_value(arguments[0], item, where) for item in value)
+        if len(value) == len(arguments):
+            return tuple(
+                read_value(kind, item, where) for kind, item in zip(arguments, value, strict=True)
+            )
+    if origin is dict and isinstance(value, Mapping):
+        return types.MappingProxyType(
+            {str(k): read_value(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
+        )
+    if (
+        hint is float
+        and isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+    ):
+        return float(value)
+    if hint in (int, str, bool) and type(value) is hint:
+        return value
+    name = (
+        hint.__name__
+        if isinstance(hint, type) and origin is None
+        else str(hint).replace("typing.", "")
+    )
+    raise ModelError(f"`{where}` must be of type {name}; got {value!r}.")
