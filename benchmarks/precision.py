@@ -47,7 +47,7 @@ def main() -> None:
     count = min(options.limit or len(source), len(source))
     source = Subset(source, [number * len(source) // count for number in range(count)])
     metrics = {
-        name: evaluate(model.engine, recipe.head, recipe.canvas, source).result()
+        name: evaluate(model.engine, recipe.head, recipe.letterbox, source).result()
         for name, model in models.items()
     }
     lost = {name: 100 * (score - metrics["bf16"][name]) for name, score in metrics["f32"].items()}

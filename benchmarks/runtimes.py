@@ -24,7 +24,6 @@ from compare import interleaved, medians, photographs, print_times, report
 
 from cvtasks.engines.keras_engine import load_network
 from cvtasks.engines.openvino_engine import core, has_bf16
-from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.model import load
 from cvtasks.networks.build import activated
 from cvtasks.recipe.recipe import read_recipe
@@ -45,7 +44,7 @@ def main() -> None:
     folder = model_folder(options.model)
     recipe = read_recipe(folder / RECIPE)
     photo = photographs(640, 480, 1)[0]
-    canvas = Letterbox(photo.shape[:2], recipe.canvas).image(photo)
+    canvas = recipe.letterbox(photo.shape[:2]).image(photo)
     given = np.ascontiguousarray(canvas[None], np.float32)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "graph.onnx"

@@ -30,7 +30,6 @@ from compare import Times, interleaved, medians, photographs, print_times, repor
 from cvtasks.engines.constants import unpack
 from cvtasks.engines.keras_engine import load_network
 from cvtasks.engines.openvino_engine import CONSTANTS, GRAPH, has_bf16, ov
-from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.model import Model, load
 from cvtasks.networks.build import activated
 from cvtasks.recipe.recipe import read_recipe
@@ -145,9 +144,9 @@ def drain(model: Model, images: list[np.ndarray]) -> None:
 
 def letterboxed(model: Model, images: list[np.ndarray]) -> list[np.ndarray]:
     """Each image on the model's canvas."""
-    canvas = model.recipe.canvas
     return [
-        np.ascontiguousarray(Letterbox(image.shape[:2], canvas).image(image)) for image in images
+        np.ascontiguousarray(model.recipe.letterbox(image.shape[:2]).image(image))
+        for image in images
     ]
 
 
@@ -157,7 +156,7 @@ def print_shares(model: Model, images: list[np.ndarray], runs: int) -> None:
     """
     recipe, few = model.recipe, images[:16]
     canvases = letterboxed(model, few)
-    letterbox = Letterbox(few[0].shape[:2], recipe.canvas)
+    letterbox = recipe.letterbox(few[0].shape[:2])
     outputs = list(model.engine.stream(canvases))
 
     def decode() -> None:

@@ -33,7 +33,6 @@ import numpy as np
 from compare import interleaved, made_image, medians, print_times, report
 
 from cvtasks.answers import Answer
-from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.inference.pipeline import Job, VideoRun
 from cvtasks.inference.sink import Sink
 from cvtasks.media.streams import Stream, video_stream
@@ -145,9 +144,8 @@ def outside(model: Model, images: list[np.ndarray], folder: Path, runs: int) -> 
     encoded.
     """
     few = images[:: max(1, len(images) // 16)]
-    canvas = model.recipe.canvas
     outputs = list(
-        model.engine.stream(Letterbox((HEIGHT, WIDTH), canvas).image(image) for image in few)
+        model.engine.stream(model.recipe.letterbox((HEIGHT, WIDTH)).image(image) for image in few)
     )
     canned = Model(model.name, model.recipe, Canned(outputs))
     stored = [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in few]

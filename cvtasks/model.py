@@ -162,7 +162,7 @@ class Model:
             self.engine,
             self.recipe.head,
             self.recipe.classes,
-            self.recipe.canvas,
+            self.recipe.letterbox,
             _prepared(task, tagged(images)),
             least,
         )

@@ -120,7 +120,7 @@ def test_the_score_is_that_of_its_metrics(name: str, cvtasks_data: Path) -> None
         str(cvtasks_data / PLACES[said["data"]]), said["split"], recipe.task.answer
     )
     source = fitted(source, recipe)
-    scores = evaluate(model.engine, recipe.head, recipe.canvas, source).result()
+    scores = evaluate(model.engine, recipe.head, recipe.letterbox, source).result()
     assert len(source) == said["images"]
     assert scores == pytest.approx(said["metrics"], abs=0.003 if same else 0.006)
     for standard, least in LEAST[name].items():

@@ -129,8 +129,8 @@ def _measured(
         done += 1
         ticker.show(f"{done} of {len(found.source)} images")
 
-    head, canvas = found.recipe.head, found.recipe.canvas
-    metric = measure(loaded.engine, head, canvas, found.source, count, found.only)
+    head, fit = found.recipe.head, found.recipe.letterbox
+    metric = measure(loaded.engine, head, fit, found.source, count, found.only)
     ticker.clear()
     return found.result(loaded.name, loaded.engine, metric), metric
 

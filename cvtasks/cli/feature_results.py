@@ -26,7 +26,9 @@ def maps_of(
     name, image = one_image(source, "features")
     prepared = opened.recipe.task.prepare(image) if opened.recipe else image
     rows, lines = [], []
-    for maps in feature_maps(opened.network, prepared, layers or last_of_each_size(opened.network)):
+    placement = opened.recipe.placement if opened.recipe else "centre"
+    layers = layers or last_of_each_size(opened.network)
+    for maps in feature_maps(opened.network, prepared, layers, placement=placement):
         title = f"{opened.name}: feature maps of {maps.layer}"
         path = write_new(
             output, f"{name}-{maps.layer}", feature_sheet(maps, prepared, units, top, title)
@@ -76,10 +78,11 @@ def walk_over(
     walk, ticker = Walk.over(data, opened.recipe, limit), Ticker()
     say(f"data: {walk.said}")
     prepare = opened.recipe.task.prepare if opened.recipe else None
+    placement = opened.recipe.placement if opened.recipe else "centre"
     progress = lambda done: ticker.show(f"{done} of {len(walk)} images")  # noqa: E731
     try:
         found = most_exciting(
-            opened.network, layer, units, walk.images(say), top, prepare, progress
+            opened.network, layer, units, walk.images(say), top, prepare, progress, placement
         )
     finally:
         ticker.clear()

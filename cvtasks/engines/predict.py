@@ -3,7 +3,7 @@ engine and purpose.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ import numpy as np
 from cvtasks.answers import Answer
 from cvtasks.engines.base import Engine
 from cvtasks.errors import NotFinite, UsageError
-from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.geometry.letterbox import Letterbox, Size
 from cvtasks.heads.arrays import Arrays
 from cvtasks.heads.base import Head
 from cvtasks.media.prefetch import shut
@@ -24,13 +24,14 @@ def predict(
     engine: Engine,
     head: Head,
     classes: tuple[str, ...],
-    canvas: tuple[int, int],
+    fit: Callable[[Size], Letterbox],
     images: Iterable[tuple[Tag, np.ndarray]],
     threshold: float = 0.0,
 ) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
     """(tag, image) pairs → (tag, image, answer), in the same order.
 
     Args:
+        fit: (height, width) of an image → where it lies on the network input (`Recipe.letterbox`).
         images: (h, w, 3) uint8 RGB of any size, prepared as the task wants them, as those of a
             source that is fitted to a recipe are.
         threshold: the least score, 0 to 1, of what the answers hold.
@@ -39,26 +40,26 @@ def predict(
         UsageError: the threshold is no number from 0 to 1; at once, before an image is taken.
         NotFinite: the network's output is no answer.
     """
-    return _predict(engine, head, classes, canvas, images, least_score(threshold))
+    return _predict(engine, head, classes, fit, images, least_score(threshold))
 
 
 def _predict(
     engine: Engine,
     head: Head,
     classes: tuple[str, ...],
-    canvas: tuple[int, int],
+    fit: Callable[[Size], Letterbox],
     images: Iterable[tuple[Tag, np.ndarray]],
     threshold: float,
 ) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
     under_way: deque[tuple[Tag, np.ndarray, Letterbox]] = deque()
 
-    def canvases() -> Iterator[np.ndarray]:
+    def inputs() -> Iterator[np.ndarray]:
         for tag, image in images:
-            letterbox = Letterbox(image.shape[:2], canvas)
+            letterbox = fit(image.shape[:2])
             under_way.append((tag, image, letterbox))
             yield letterbox.image(image)
 
-    with shut(images), shut(engine.stream(canvases())) as outputs:
+    with shut(images), shut(engine.stream(inputs())) as outputs:
         for output in outputs:
             tag, image, letterbox = under_way.popleft()
             if not all(map(_is_finite, _each(output))):

@@ -18,6 +18,7 @@ from cvtasks.evaluation.figures import figures
 from cvtasks.evaluation.predictions import Saved
 from cvtasks.files.parts import is_hidden
 from cvtasks.files.writing import check_folder, made_beside, publish, write_text
+from cvtasks.geometry.letterbox import Letterbox, Size
 from cvtasks.heads.base import Head
 from cvtasks.media.images import write_image
 from cvtasks.tasks.base import Metric, Task
@@ -27,7 +28,7 @@ from cvtasks.text import dumps
 def evaluate(
     engine: Engine,
     head: Head,
-    canvas: tuple[int, int],
+    fit: Callable[[Size], Letterbox],
     source: Source,
     on_image: Callable[
         [str, np.ndarray, Answer, Answer], None
@@ -48,7 +49,7 @@ def evaluate(
             yield (sample.name, sample.truth), sample.image
 
     task, metric = head.task, head.task.metric(source.classes)
-    for (name, truth), image, prediction in predict(engine, head, source.classes, canvas, images()):
+    for (name, truth), image, prediction in predict(engine, head, source.classes, fit, images()):
         prediction = task.keep(prediction, only) if only else prediction
         metric.add(truth, prediction)
         on_image(name, image, truth, prediction)

@@ -130,6 +130,6 @@ def evaluate(
         str(data),
         [f"{theirs}={ours}" for theirs, ours in renamed.items()],
     )
-    head, canvas = loaded.recipe.head, loaded.recipe.canvas
-    metric = measure(loaded.engine, head, canvas, found.source, only=found.only)
+    head, fit = loaded.recipe.head, loaded.recipe.letterbox
+    metric = measure(loaded.engine, head, fit, found.source, only=found.only)
     return found.result(loaded.name, loaded.engine, metric)

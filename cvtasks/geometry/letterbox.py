@@ -4,9 +4,16 @@ for a network.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
+
+Size: TypeAlias = tuple[int, int]
+"""(height, width) in pixels."""
+
+Placement = Literal["centre", "corner"]
+"""Where an image lies on the network input: in the middle, or at the top left as YOLOX has it."""
 
 GREY = 114
 """Fills the canvas around the image (a mid grey, as most detectors use)."""
@@ -36,15 +43,18 @@ def scaled_ids(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Letterbox:
-    """The map from an image to the canvas: scaled to fit, aspect ratio kept, centred.
+    """The map from an image to the canvas: scaled to fit, aspect ratio kept, centred or at
+    the top left.
 
     Attributes:
         size: (height, width) of the image, in pixels.
         canvas: (height, width) of the canvas, in pixels.
+        placement: "centre", or "corner" for the top left.
     """
 
-    size: tuple[int, int]
-    canvas: tuple[int, int]
+    size: Size
+    canvas: Size
+    placement: Placement = "centre"
 
     @property
     def scale(self) -> float:
@@ -60,6 +70,8 @@ class Letterbox:
             max(1, min(c, round(s * self.scale)))
             for s, c in zip(self.size, self.canvas, strict=True)
         )
+        if self.placement == "corner":
+            return 0, 0, height, width
         return (self.canvas[0] - height) // 2, (self.canvas[1] - width) // 2, height, width
 
     def image(self, image: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from cvtasks.errors import CVTasksWarning, ModelError, did_you_mean
 from cvtasks.files.writing import write_text
+from cvtasks.geometry.letterbox import Letterbox, Placement, Size
 from cvtasks.heads import head_type
 from cvtasks.heads.base import Head
 from cvtasks.networks.backbones import BACKBONES
@@ -46,6 +47,9 @@ class Recipe:
         classes: names; their order is the order of the ids.
         norm: normalisation of the backbone: "" for its own, or "none", "batch", "layer",
             "instance", "group" where it can be chosen (`cvtasks.networks.backbones.norms`).
+        placement: where an image lies on the network input that it does not fill: in the "centre",
+            or in the "corner" at the top left; wherever the model is used. In training it lies
+            anywhere.
         data, train: the tables of these names.
         files: name → SHA-256 of the files that lie beside the recipe in a model folder.
     """
@@ -55,6 +59,7 @@ class Recipe:
     size: int
     classes: tuple[str, ...]
     norm: Norm = ""
+    placement: Placement = "centre"
     data: Data = field(default_factory=Data)
     train: Train = field(default_factory=Train)
     files: Mapping[str, str] = field(default_factory=dict)
@@ -126,6 +131,10 @@ class Recipe:
         """(height, width) of the network's input."""
         return self.size, self.size
 
+    def letterbox(self, size: Size) -> Letterbox:
+        """Where an image of (height, width) lies on the network input."""
+        return Letterbox(size, self.canvas, self.placement)
+
     def with_task(self, task: Task, classes: tuple[str, ...] = ()) -> "Recipe":
         """The same for another task, and for other classes where some are given."""
         head = dataclasses.replace(self.head, task=task)
@@ -146,6 +155,7 @@ class Recipe:
             "size": self.size,
             "classes": list(self.classes),
             "norm": self.norm,
+            "placement": self.placement,
             "task": {"name": self.task.name, **table_of(self.task)},
             "head": {"name": self.head.name, **table_of(self.head)},
             "data": table_of(self.data),
@@ -258,13 +268,14 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
         size=read_value(int, document["size"], "size"),
         classes=read_value(tuple[str, ...], document["classes"], "classes"),
         norm=read_value(Norm, document.get("norm", ""), "norm"),
+        placement=read_value(Placement, document.get("placement", "centre"), "placement"),
         data=read("data"),
         train=read("train"),
         files=read_value(dict[str, str], document.get("files", {}), "files"),
     )
 
 
-_PLAIN = ("format", "backbone", "size", "classes", "norm")
+_PLAIN = ("format", "backbone", "size", "classes", "norm", "placement")
 
 
 def _kinds(document: Mapping[str, Any]) -> dict[str, type]:

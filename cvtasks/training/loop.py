@@ -240,7 +240,7 @@ def _looked(run: _Run, progress: Progress) -> dict[str, float]:
         with answers_named(epoch, how.learning_rate):
             on_image = partial(_go_on, run.stop)
             metric = evaluate(
-                run.engine, run.recipe.head, run.recipe.canvas, run.validation, on_image
+                run.engine, run.recipe.head, run.recipe.letterbox, run.validation, on_image
             )
             return metric.result()
     except _StoppedLooking as error:

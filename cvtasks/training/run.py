@@ -157,7 +157,7 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
     recipe = replace(recipe, files={file.name: sha256(file) for file in files})
     recipe.save(folder / RECIPE)
     model = load(folder, engine=ready_engine(recipe.files), many=True)
-    metric = evaluate(model.engine, recipe.head, recipe.canvas, validation)
+    metric = evaluate(model.engine, recipe.head, recipe.letterbox, validation)
     if not recipe.task.learned(metric):
         name, score = next(iter(metric.result().items()))
         report.on_message(
@@ -188,7 +188,7 @@ def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> N
     task = recipe.task
     stems = iter(distinct_stems(sample.name for sample in samples))
     for sample, image, prediction in predict(
-        engine, recipe.head, recipe.classes, recipe.canvas, pairs, task.threshold
+        engine, recipe.head, recipe.classes, recipe.letterbox, pairs, task.threshold
     ):
         sides = [task.draw(image, answer) for answer in (sample.truth, prediction)]
         shown = image.repeat(len(sides[0]) // len(image), axis=0).repeat(

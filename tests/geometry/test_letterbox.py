@@ -23,6 +23,16 @@ def test_the_window_lies_on_the_canvas_and_keeps_the_shape(
     assert abs(top - (canvas[0] - top - height)) <= 1, "centred"
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_in_the_corner_the_window_begins_at_the_top_left(size: tuple[int, int]) -> None:
+    centred, corner = Letterbox(size, (64, 160)), Letterbox(size, (64, 160), "corner")
+    assert corner.window == (0, 0, *centred.window[2:])
+    assert corner.scale == centred.scale
+    box = np.array([[0, 0, size[1], size[0]]], np.float32)
+    np.testing.assert_allclose(corner.boxes(box), [[0, 0, corner.window[3], corner.window[2]]])
+    np.testing.assert_allclose(corner.boxes_back(corner.boxes(box)), box, rtol=1e-6)
+
+
 @pytest.mark.parametrize("size", SIZES[:-1])
 def test_cut_is_the_inverse_of_placing(size: tuple[int, int]) -> None:
     box = Letterbox(size, (64, 96))

@@ -89,7 +89,7 @@ def test_an_image_is_prepared_once(folders: Path) -> None:
     evaluate(
         halved.engine,
         recipe.head,
-        recipe.canvas,
+        recipe.letterbox,
         source,
         lambda name, image, *_: seen.append(image.shape),
     )

@@ -16,7 +16,7 @@ from cvtasks.answers import VOID, Answer, Boxes, Labels, Mask
 from cvtasks.engines.keras_engine import KerasEngine
 from cvtasks.engines.predict import predict
 from cvtasks.errors import ModelError
-from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.geometry.letterbox import Letterbox, Placement
 from cvtasks.heads import HEADS, head_type
 from cvtasks.heads.arrays import only
 from cvtasks.heads.base import Head
@@ -215,14 +215,17 @@ def test_every_task_has_a_case_and_its_table(task: str) -> None:
     assert case(task).truths, "add the task's case to `case`"
 
 
-@pytest.mark.parametrize("canvas", [(64, 64), (128, 128), (96, 160)])
+@pytest.mark.parametrize(
+    ("canvas", "placement"),
+    [((64, 64), "centre"), ((128, 128), "centre"), ((96, 160), "centre"), ((96, 160), "corner")],
+)
 def test_decode_of_encode_is_the_truth_and_the_metric_calls_it_perfect(
-    task: str, canvas: tuple[int, int]
+    task: str, canvas: tuple[int, int], placement: Placement
 ) -> None:
     its = recipe(task)
     metric = its.task.metric(its.classes)
     for truth, image in zip(case(task).truths, case(task).images, strict=True):
-        box = Letterbox(image.shape[:2], canvas)
+        box = Letterbox(image.shape[:2], canvas, placement)
         target = only(its.head.encode(truth, box), its.head.outputs(canvas, its.classes))
         again = its.head.decode(target.astype("float32"), box, its.classes)
         metric.add(truth, again)
@@ -337,7 +340,7 @@ def test_eight_samples_are_overfitted(task: str) -> None:
     metric = its.task.metric(its.classes)
     engine = KerasEngine(network, its.head, "f32", batch=8)
     pairs = list(zip(case(task).truths, case(task).images, strict=True))
-    for truth, _, answer in predict(engine, its.head, its.classes, its.canvas, pairs):
+    for truth, _, answer in predict(engine, its.head, its.classes, its.letterbox, pairs):
         metric.add(truth, answer)
     assert next(iter(metric.result().values())) > 0.95
 

@@ -61,6 +61,7 @@ def test_defaults_are_filled_in() -> None:
         ({"train": {"nms": 1}}, "unknown key `train.nms`"),
         ({"data": {"epochs": 3}}, 'unknown key `data.epochs`. Did you mean "train.epochs"'),
         ({"head": {"name": "unnet"}}, '`head.name` must be one of unet .*Did you mean "unet"'),
+        ({"placement": "left"}, "`placement` must be one of centre, corner; got 'left'"),
         ({"format": 2}, "`format` must be 1, .*; got 2. A newer cvtasks"),
         ({"format": "1"}, "`format` must be 1, .*; got '1'"),
     ],

@@ -389,7 +389,7 @@ def test_eight_images_are_overfitted_to_the_last_object() -> None:
     metric = its.task.metric(its.classes)
     engine = KerasEngine(network, its.head, "f32", batch=8)
     for truth, _, answer in predict(
-        engine, its.head, its.classes, its.canvas, zip(truths, drawn, strict=True)
+        engine, its.head, its.classes, its.letterbox, zip(truths, drawn, strict=True)
     ):
         metric.add(truth, answer)
     assert metric.result()["VOC2012 area AP@0.5"] == 1.0

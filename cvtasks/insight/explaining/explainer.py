@@ -14,7 +14,7 @@ import numpy as np
 from cvtasks.answers import Answer
 from cvtasks.engines.predict import least_score
 from cvtasks.errors import ModelError, UsageError
-from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.geometry.letterbox import Letterbox, Placement
 from cvtasks.heads.base import Head
 from cvtasks.heads.pooled import Pooled
 from cvtasks.insight.gradients import Rule, rectify, without_end
@@ -59,18 +59,24 @@ class Explainer:
         task: what the logits mean.
         classes: their names.
         name: what it is called.
+        placement: where an image lies on its input.
 
     Raises:
         UsageError: the network is no graph of layers, or its input has no fixed size.
     """
 
     def __init__(
-        self, network: keras.Model, head: Head, classes: tuple[str, ...], name: str = ""
+        self,
+        network: keras.Model,
+        head: Head,
+        classes: tuple[str, ...],
+        name: str = "",
+        placement: Placement = "centre",
     ) -> None:
         self.head, self.classes, self.name = head, classes, name or network.name
         self.unfolded: Unfolded = without_end(network)[0]
         self.size = input_size(network)
-        self._original = network
+        self._original, self._placement = network, placement
         self._cuts: dict[str, tuple[keras.Model, keras.Model]] = {}
         self._rectified: dict[str, keras.Model] = {}
         self._axes: dict[str, Axes] = {}
@@ -98,7 +104,8 @@ class Explainer:
                 f"what explains itself is a model of the zoo or a folder; {opened.name} is a "
                 "backbone, which knows no classes."
             )
-        return cls(opened.network, opened.recipe.head, opened.recipe.classes, opened.name)
+        recipe = opened.recipe
+        return cls(opened.network, recipe.head, recipe.classes, opened.name, recipe.placement)
 
     @classmethod
     def _of_classifier(cls, network: keras.Model, classes: tuple[str, ...]) -> "Explainer":
@@ -161,7 +168,7 @@ class Explainer:
                 f"an image array must be (h, w, 3) uint8 RGB; got {image.shape} {image.dtype}."
             )
         prepared = self.task.prepare(image)
-        letterbox = Letterbox(prepared.shape[:2], self.size)
+        letterbox = Letterbox(prepared.shape[:2], self.size, self._placement)
         given = letterbox.image(prepared).astype(np.float32)
         logits = self.network(keras.ops.convert_to_tensor(given[None]), training=False)
         output = _numpy(self.head.activate(logits))[0]

@@ -11,7 +11,7 @@ import numpy as np
 
 from cvtasks.drawing.sheets import Scale, Tile, blue_red, enlarged_to, heat, sheet
 from cvtasks.errors import UsageError
-from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.geometry.letterbox import Letterbox, Placement
 from cvtasks.insight.graph import unfold
 from cvtasks.insight.units.map_geometry import (
     Axes,
@@ -79,7 +79,11 @@ class FeatureMaps:
 
 
 def feature_maps(
-    network: keras.Model, image: np.ndarray, layers: Sequence[str], prepare: Prepare | None = None
+    network: keras.Model,
+    image: np.ndarray,
+    layers: Sequence[str],
+    prepare: Prepare | None = None,
+    placement: Placement = "centre",
 ) -> list[FeatureMaps]:
     """What the layers answer to an image, in one pass.
 
@@ -87,6 +91,7 @@ def feature_maps(
         image: (h, w, 3) uint8 RGB of any size; it is fitted to the network input as everywhere.
         layers: names, also of layers within networks of the network.
         prepare: the task's own preparation; the image's pixels are those of what it returns.
+        placement: where the image lies on the network input.
 
     Raises:
         UsageError: there is no such layer, or its output has no places: a dense layer, a mean over
@@ -96,7 +101,7 @@ def feature_maps(
     unfolded = unfold(network)
     for layer in layers:
         check_has_places(unfolded.at(layer).shape, layer, unfolded.spatial())
-    letterbox, given = on_input(network, image, prepare)
+    letterbox, given = on_input(network, image, prepare, placement)
     tapped = unfolded.tap(layers)  # the network's own output is last
     answers = tapped(given[None].astype(np.float32), training=False)[:-1]
     found = []

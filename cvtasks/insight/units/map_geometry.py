@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from cvtasks.errors import ModelError, UsageError
-from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.geometry.letterbox import Letterbox, Placement
 from cvtasks.insight.inspecting.inspect import inspect_network
 
 Prepare = Callable[[np.ndarray], np.ndarray]
@@ -52,13 +52,16 @@ def input_size(network: keras.Model) -> tuple[int, int]:
 
 
 def on_input(
-    network: keras.Model, image: np.ndarray, prepare: Prepare | None = None
+    network: keras.Model,
+    image: np.ndarray,
+    prepare: Prepare | None = None,
+    placement: Placement = "centre",
 ) -> tuple[Letterbox, np.ndarray]:
     """An image (h, w, 3) uint8 RGB → its letterbox and the network input (H, W, 3)
     uint8.
     """
     prepared = image if prepare is None else prepare(image)
-    letterbox = Letterbox(prepared.shape[:2], input_size(network))
+    letterbox = Letterbox(prepared.shape[:2], input_size(network), placement)
     return letterbox, letterbox.image(prepared)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from cvtasks.drawing.sheets import Scale, Tile, enlarged_to, grid, sheet, signed_grey
 from cvtasks.errors import UsageError, did_you_mean
-from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.geometry.letterbox import Letterbox, Placement
 from cvtasks.insight.gradients import Rule, rectify, relu_limit, value_and_gradient
 from cvtasks.insight.graph import unfold, walk
 from cvtasks.insight.units.map_geometry import (
@@ -81,6 +81,7 @@ def most_exciting(
     top: int = 9,
     prepare: Prepare | None = None,
     on_batch: Callable[[int], None] = lambda done: None,
+    placement: Placement = "centre",
 ) -> dict[int, list[Excited]]:
     """Walk over images once and keep, for each unit, those in which its largest answer is largest.
 
@@ -106,7 +107,7 @@ def most_exciting(
     best: dict[int, list[tuple[float, int, Excited]]] = {unit: [] for unit in units}
     waiting, done = iter(images), 0
     while chunk := list(islice(waiting, _BATCH)):
-        seen = [on_input(network, image, prepare) for _, image in chunk]
+        seen = [on_input(network, image, prepare, placement) for _, image in chunk]
         batch = np.stack(
             [given for _, given in seen] + [seen[-1][1]] * (_BATCH - len(chunk))
         )  # one shape is compiled
