@@ -10,16 +10,23 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from PIL import Image
 
+import cvtasks
+from cvtasks.answers import Boxes
 from cvtasks.engines.keras_engine import KerasEngine, load_network
 from cvtasks.engines.predict import predict
 from cvtasks.errors import ModelError, NotFinite
+from cvtasks.formats.voc import voc_xml
 from cvtasks.geometry.letterbox import Letterbox, Placement
 from cvtasks.heads import HEADS
 from cvtasks.heads.arrays import joined, mapped
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 from cvtasks.tasks import TASKS, TaskRow
+from cvtasks.training.plan import planned
+from cvtasks.training.progress import Report
+from cvtasks.training.run import run
 from cvtasks.weights.transfer import save_weights
 
 SIZE, CLASSES = (64, 64), ("square", "disc")
@@ -232,3 +239,28 @@ def test_one_step_shows_how_much_memory_it_takes(recipe: Recipe) -> None:
     from cvtasks.training.memory_probe import train_once
 
     assert np.isfinite(train_once(recipe, 2))
+
+
+@pytest.mark.parametrize("recipe", ["detect"], indirect=True)
+def test_a_run_trains_evaluates_and_ships_it(recipe: Recipe, tmp_path: Path) -> None:
+    data = tmp_path / "VOC2012"
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (data / folder).mkdir(parents=True)
+    names = []
+    for number, (image, truth) in enumerate(drawn(recipe, 6)):
+        names.append(f"image{number}")
+        Image.fromarray(image).save(data / "JPEGImages" / f"{names[-1]}.png")
+        text = voc_xml(truth, f"{names[-1]}.png")
+        (data / "Annotations" / f"{names[-1]}.xml").write_text(text, encoding="utf-8")
+    for split, its in (("train", names[:4]), ("val", names[4:])):
+        (data / "ImageSets/Main" / f"{split}.txt").write_text("\n".join(its), encoding="utf-8")
+    wishes = [("data.path", str(data)), ("train.epochs", 2), ("data.workers", 1)]
+    run(planned(recipe, wishes), tmp_path / "run", "a test", Report())
+    model = cvtasks.load(tmp_path / "run", precision="f32")
+    assert model.recipe.head == recipe.head
+    answer = model.predict(drawn(recipe)[0][0], threshold=0.0)
+    assert isinstance(answer, Boxes)
+    live = cvtasks.load(tmp_path / "run", engine="keras", precision="f32")
+    again = live.predict(drawn(recipe)[0][0], threshold=0.0)
+    assert isinstance(again, Boxes)
+    np.testing.assert_allclose(np.sort(answer.scores), np.sort(again.scores), atol=1e-3)
