@@ -57,5 +57,5 @@ def test_an_explanation_sees_it_there_too() -> None:
     network = build_network(RECIPE, RECIPE.canvas)
     explainer = Explainer(network, RECIPE.head, RECIPE.classes, placement=RECIPE.placement)
     scene = explainer.look(np.full((32, 64, 3), 200, np.uint8))
-    assert (scene.canvas[:32] == 200).all()
-    assert (scene.canvas[32:] == GREY).all()
+    assert (scene.input[:32] == 200).all()
+    assert (scene.input[32:] == GREY).all()

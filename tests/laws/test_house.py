@@ -63,7 +63,6 @@ def test_files_are_short():
 
 
 TOO_LONG = {
-    "cvtasks/recipe/recipe.py Recipe.__post_init__": 88,
 }
 """Functions still above the limit, and how long each may be at most: to be taken apart, never to
 grow. A name leaves the table with its function."""

@@ -255,7 +255,7 @@ def test_every_decoder_gives_logits_at_the_inputs_resolution(
     [
         ({"channels": []}, "1 to 4 widths"),
         ({"channels": [8] * 5}, "1 to 4 widths"),
-        ({"channels": [8, 0]}, "above 0"),
+        ({"channels": [8, 0]}, "must be 1 to 4096; got 0"),
         ({"channels": [8], "input_skip": 8}, "reaches stride 2"),
         ({"class_weights": [1.0]}, "each of the 3 classes"),
         ({"dropout": 1.0}, "0 to 0.95"),
