@@ -77,7 +77,7 @@ def test_an_image_is_prepared_once(folders: Path) -> None:
             return image[::2, ::2]
 
     work = model()
-    halved = replace(work, recipe=replace(work.recipe, task=Halved()))
+    halved = replace(work, recipe=work.recipe.with_task(Halved()))
     image = np.zeros((20, 30, 3), np.uint8)
     ((_, shown, _),) = halved.predict_many([image])
     assert shown.shape == image.shape, "what comes back is the image that was given"

@@ -67,10 +67,10 @@ def test_what_suits_the_data() -> None:
 
 
 def test_difficult_classes_stand_out_in_a_target_and_come_back() -> None:
-    task = Classify(labels="many")
-    target = task.encode(Labels.of([0], ABC, difficult=[2]), BOX)
+    head = Pooled(Classify(labels="many"))
+    target = head.encode(Labels.of([0], ABC, difficult=[2]), BOX)
     assert target.tolist() == [1, 0, IGNORED]
-    assert task.decode(target, BOX, ABC).difficult.tolist() == [False, False, True]
+    assert head.decode(target, BOX, ABC).difficult.tolist() == [False, False, True]
 
 
 def test_the_threshold_cuts() -> None:
@@ -89,7 +89,8 @@ def test_a_record_comes_back() -> None:
 
 
 def test_many_labels_keep_the_law() -> None:
-    task = Classify(labels="many")
+    head = Pooled(Classify(labels="many"))
+    task = head.task
     metric = task.metric(ABC)
     for truth in (
         Labels.of([0, 2], ABC),
@@ -97,7 +98,7 @@ def test_many_labels_keep_the_law() -> None:
         Labels.of([], ABC),
         Labels.of([0, 1, 2], ABC),
     ):
-        again = task.decode(task.encode(truth, BOX), BOX, ABC)
+        again = head.decode(head.encode(truth, BOX), BOX, ABC)
         assert task.record(again) == task.record(truth)
         np.testing.assert_array_equal(again.difficult, truth.difficult)
         metric.add(truth, again)
@@ -184,14 +185,14 @@ def test_auxiliary_classifiers_weigh_what_the_recipe_says_and_are_not_in_the_ans
         )
         for i in range(3)
     ]
-    task = Classify(top="own", auxiliary=0.3)
+    head = Own(Classify(), auxiliary=0.3)
     np.testing.assert_allclose(
-        ops.convert_to_numpy(task.loss(target, logits)),
+        ops.convert_to_numpy(head.loss(target, logits)),
         each[0] + 0.3 * (each[1] + each[2]),
         rtol=1e-5,
     )
     np.testing.assert_allclose(
-        ops.convert_to_numpy(task.activate(logits)),
+        ops.convert_to_numpy(head.activate(logits)),
         ops.convert_to_numpy(ops.softmax(logits[:, 0])),
         rtol=1e-6,
     )
@@ -270,14 +271,14 @@ def test_the_pooled_head_is_the_mean_and_the_peak_of_a_class_map(peak: float) ->
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        ({"peak": 0.5, "top": "own"}, r'`classify.peak` is for `classify.top = "pooled"`'),
-        ({"auxiliary": 0.3}, r'`classify.auxiliary` is for `classify.top = "own"`'),
+        ({"peak": 0.5, "top": "own"}, "unknown key `head.class_attention`"),
+        ({"auxiliary": 0.3}, "unknown key `head.auxiliary`"),
         (
             {"labels": "many", "picture": "ink"},
-            r'`classify.picture` is for `classify.labels = "one"`',
+            r'`task.preparation` is for `task.labels = "one"`',
         ),
-        ({"smoothing": 0.95}, "`classify.smoothing` must be 0 to 0.9; got 0.95"),
-        ({"labels": "few"}, "`classify.labels` must be one of one, many; got 'few'"),
+        ({"smoothing": 0.95}, "`head.smoothing` must be 0 to 0.9; got 0.95"),
+        ({"labels": "few"}, "`task.labels` must be one of one, many; got 'few'"),
         ({"top": "own"}, "tiny"),
     ],
 )

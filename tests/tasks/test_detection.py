@@ -237,17 +237,17 @@ def test_a_target_without_objects_is_zero() -> None:
 def test_decode_keeps_the_best_and_stays_inside_the_image() -> None:
     rng = np.random.default_rng(6)
     box = Letterbox(SIZE, (64, 64))
-    task = Detect(most=20)
-    output = rng.uniform(0, 4, task.output_shape((64, 64), CLASSES)).astype(np.float32)
+    head = Dense(Detect(), max_detections=20)
+    output = rng.uniform(0, 4, head.outputs((64, 64), CLASSES)).astype(np.float32)
     output[:, 4:] /= 4
-    found = task.decode(output, box, CLASSES)
+    found = head.decode(output, box, CLASSES)
     assert len(found) == 20
     assert (np.diff(found.scores) <= 0).all()
     assert (found.xyxy >= 0).all()
     assert (found.xyxy[:, 2:] <= (SIZE[1], SIZE[0])).all()
-    sure = task.decode(output, box, CLASSES, threshold=0.99)
+    sure = head.decode(output, box, CLASSES, threshold=0.99)
     assert (sure.scores >= 0.99).all()
-    assert len(task.decode(output, box, CLASSES, threshold=1.0)) == 0
+    assert len(head.decode(output, box, CLASSES, threshold=1.0)) == 0
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_decode_keeps_the_best_and_stays_inside_the_image() -> None:
         ({"strides": []}, "last ones"),
         ({"threshold": 1.5}, "threshold"),
         ({"scale": 0.0}, "scale"),
-        ({"most": 0}, "most"),
+        ({"most": 0}, "`head.max_detections` must be 1 to 10000; got 0"),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(table: dict, rule: str) -> None:

@@ -84,7 +84,7 @@ def output(box, scores) -> np.ndarray:
 def test_a_image_without_an_object_is_left_out(which: str, truth: Boxes) -> None:
     task = Localize(object=which)
     assert task.select(truth) is None
-    assert not task.encode(truth, WHOLE).any()
+    assert not PooledBox(task).encode(truth, WHOLE).any()
 
 
 def test_the_largest_object_counts_and_of_equals_the_first() -> None:
@@ -206,7 +206,9 @@ def test_what_augmentation_cuts_off_counts_for_nothing() -> None:
     sample = Sample(
         np.zeros((64, 64, 3), np.uint8), Boxes.of([[0, 0, 8, 8]], [0], CLASSES, (64, 64)), "corner"
     )
-    augment = Augment(Data(scale=(2, 2), flip=0, colour=0, visible=0.5), 64, seed=0, epochs=1)
+    augment = Augment(
+        Data(scale=(2, 2), flip=0, colour=0, min_visibility=0.5), 64, seed=0, epochs=1
+    )
     seen = [augment([sample] * 100, 0, index).truth for index in range(100)]
     held = np.array(
         [PooledBox(Localize()).encode(truth, Letterbox((64, 64), (64, 64))).any() for truth in seen]
@@ -246,8 +248,8 @@ def test_a_truth_in_hundredths_of_a_pixel_comes_back_from_any_canvas(
 
 
 def test_nothing_comes_back_of_nothing() -> None:
-    task = Localize()
-    assert len(task.decode(task.encode(boxes([]), WHOLE), WHOLE, CLASSES)) == 0
+    head = PooledBox(Localize())
+    assert len(head.decode(head.encode(boxes([]), WHOLE), WHOLE, CLASSES)) == 0
 
 
 def test_the_five_best_classes_come_back_best_first_each_with_the_box() -> None:
@@ -319,13 +321,13 @@ def _giou(one: np.ndarray, other: np.ndarray) -> float:
 
 def test_the_loss_is_cross_entropy_giou_and_l1() -> None:
     rng = np.random.default_rng(0)
-    task = Localize(box_weight=3.0, l1_weight=0.7, smoothing=0.1)
+    head = PooledBox(Localize(), box_weight=3.0, l1_weight=0.7, smoothing=0.1)
     corners, sides = rng.uniform(0, 0.6, (2, 6, 2)), rng.uniform(0.05, 0.4, (2, 6, 2))
     truth, found = np.concatenate([corners, corners + sides], axis=-1).astype("float32")
     classes = np.eye(7, dtype="float32")[[0, 3, 6, 1, 2, 3]]
     raw = rng.normal(size=(6, 7)).astype("float32")
     loss = ops.convert_to_numpy(
-        task.loss(np.concatenate([truth, classes], 1), np.concatenate([found, raw], 1))
+        head.loss(np.concatenate([truth, classes], 1), np.concatenate([found, raw], 1))
     )
     entropy = ops.convert_to_numpy(
         keras.losses.categorical_crossentropy(classes, raw, from_logits=True, label_smoothing=0.1)
@@ -421,15 +423,15 @@ def test_a_network_of_open_size_is_the_same_one(
 ) -> None:
     keras.utils.set_random_seed(4)
     its = recipe(64, backbone)
-    task, network = its.task, build_network(its, (None, None))
-    network.compile(keras.optimizers.SGD(0.01), loss=task.loss)
+    head, network = its.head, build_network(its, (None, None))
+    network.compile(keras.optimizers.SGD(0.01), loss=head.loss)
     for size in sizes:
         fixed = build_network(its, size)
         copy_weights(network, fixed)
         images = np.random.default_rng(0).integers(0, 256, (2, *size, 3)).astype("float32")
         found = np.asarray(network(images))
         np.testing.assert_allclose(found, np.asarray(fixed(images)), atol=1e-4)
-        target = np.stack([task.encode(boxes([[5, 5, 40, 30]]), Letterbox(SIZE, size))] * 2)
+        target = np.stack([head.encode(boxes([[5, 5, 40, 30]]), Letterbox(SIZE, size))] * 2)
         assert np.isfinite(network.train_on_batch(images, target))
 
 
@@ -467,10 +469,10 @@ def test_the_graph_sees_what_keras_sees(backbone: str, size: int, tmp_path: Path
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        ({"box_weight": 0.0}, "`localize.box_weight` must be 1e-06 to 1000; got 0"),
-        ({"l1_weight": -1.0}, "`localize.l1_weight` must be 0 to 1000; got -1"),
-        ({"width": 0}, "`localize.width` must be 1 to 4096; got 0"),
-        ({"object": "smallest"}, "`localize.object` must be one of largest, only; got 'smallest'"),
+        ({"box_weight": 0.0}, "`head.box_weight` must be 1e-06 to 1000; got 0"),
+        ({"l1_weight": -1.0}, "`head.l1_weight` must be 0 to 1000; got -1"),
+        ({"width": 0}, "`head.width` must be 1 to 4096; got 0"),
+        ({"object": "smallest"}, "`task.object` must be one of largest, only; got 'smallest'"),
     ],
 )
 def test_fields_out_of_bounds_are_named(table: dict, sentence: str) -> None:
@@ -488,7 +490,7 @@ def test_localization_needs_a_class() -> None:
 
 def test_records_rows_summary_and_files(tmp_path: Path) -> None:
     task = Localize()
-    found = task.decode(output([0.25, 0.5, 0.5, 1], [0.25, 0.5, 0.125]), WHOLE, CLASSES)
+    found = PooledBox(task).decode(output([0.25, 0.5, 0.5, 1], [0.25, 0.5, 0.125]), WHOLE, CLASSES)
     assert task.summary(found) == "bee 50%"
     assert task.summary(boxes([])) == "no class is sure enough"
     assert task.rows(found)[1] == {
@@ -513,7 +515,7 @@ def test_records_rows_summary_and_files(tmp_path: Path) -> None:
 
 def test_the_image_shows_the_best_guess_alone() -> None:
     task, image = Localize(), np.full((*SIZE, 3), 90, np.uint8)
-    found = task.decode(output([0.25, 0.5, 0.5, 1], [0.25, 0.5, 0.125]), WHOLE, CLASSES)
+    found = PooledBox(task).decode(output([0.25, 0.5, 0.5, 1], [0.25, 0.5, 0.125]), WHOLE, CLASSES)
     best = boxes([[20, 30, 40, 60]], [1], scores=[0.5])
     np.testing.assert_array_equal(task.draw(image, found), draw_boxes(image, best))
     np.testing.assert_array_equal(task.draw(image, boxes([])), image)
