@@ -7,6 +7,7 @@ import pytest
 
 from cvtasks.cli.pace import Pace
 from cvtasks.cli.train import terminal_report
+from cvtasks.heads.dense import Dense
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.tasks.detect import Detect
 
@@ -67,7 +68,9 @@ def test_epochs_of_one_step_are_foretold_too() -> None:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return Recipe(task=Detect(), backbone="tiny", size=64, classes=("cat",), train=Train(epochs=2))
+    return Recipe(
+        head=Dense(Detect()), backbone="tiny", size=64, classes=("cat",), train=Train(epochs=2)
+    )
 
 
 def test_an_epochs_line_shows_a_score_that_is_no_number(

@@ -16,6 +16,7 @@ from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source, check_split
 from cvtasks.data.views import Remapped, Renamed, Selected, Subset, View
 from cvtasks.errors import Complain, CVTasksError, DataError
+from cvtasks.heads.pooled import Pooled
 from cvtasks.recipe.recipe import Data, Recipe
 from cvtasks.tasks.classify import Classify
 from cvtasks.tasks.localize import Localize
@@ -80,7 +81,9 @@ def test_a_further_format_is_one_row(named: Path) -> None:
 def test_a_further_format_is_trained_on(named: Path) -> None:
     said: list[str] = []
     data = Data(str(named), "", "", held_out=0.2)
-    recipe = Recipe(task=Classify(), backbone="tiny", size=32, classes=("cat", "dog"), data=data)
+    recipe = Recipe(
+        head=Pooled(Classify()), backbone="tiny", size=32, classes=("cat", "dog"), data=data
+    )
     sources = open_sources(recipe, said.append)
     assert (len(sources.train), len(sources.validate)) == (8, 2)
     assert any(NAMED_FILES.name in line for line in said)

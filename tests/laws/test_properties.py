@@ -26,6 +26,7 @@ from cvtasks.formats.yolo import parse_yolo, yolo_text
 from cvtasks.geometry.boxes import areas
 from cvtasks.geometry.letterbox import GREY, Letterbox
 from cvtasks.geometry.rle import decode_rle, encode_rle
+from cvtasks.heads import head_type
 from cvtasks.metrics.detection import BoxesMetric
 from cvtasks.recipe.recipe import Data, Recipe, Train, parse_recipe, read_recipe
 from cvtasks.tasks import TASKS
@@ -139,7 +140,7 @@ def recipes_of_data(draw: st.DrawFn, turned: bool, joined: bool) -> Data:
         crop=draw(st.sampled_from((0, 32, 96))),
         mosaic=draw(odds) if joined else 0.0,
         border=draw(st.sampled_from(("grey", "edge"))) if not joined else "grey",
-        visible=draw(st.floats(0, 1)),
+        min_visibility=draw(st.floats(0, 1)),
     )
 
 
@@ -487,7 +488,7 @@ def some_recipes(draw: st.DrawFn) -> Recipe:
         scale=(low, high),
         flip=draw(number),
         colour=draw(number),
-        visible=draw(number),
+        min_visibility=draw(number),
     )
     train = Train(
         epochs=draw(st.integers(1, 100_000)),
@@ -507,7 +508,7 @@ def some_recipes(draw: st.DrawFn) -> Recipe:
     classes = tuple(draw(st.lists(text.filter(bool), min_size=2, max_size=5, unique=True)))
     size = 32 * draw(st.integers(1, 40))
     return Recipe(
-        TASKS[task].task(),
+        head_type(task)(TASKS[task].task()),
         "tiny",
         size,
         classes,
