@@ -491,5 +491,5 @@ def test_a_recipe_may_not_ask_for_what_would_not_be_done() -> None:
         parse_recipe({**document, "data": {"mosaic": 0.5}})
     with pytest.raises(ModelError, match=r"`data\.mixup` mixes mosaics"):
         parse_recipe({**document, "data": {"mixup": 0.5}})
-    with pytest.raises(ModelError, match=r"`data\.visible` must be 0 to 1; got 2"):
+    with pytest.raises(ModelError, match=r"`data\.min_visibility` must be 0 to 1; got 2"):
         parse_recipe({**document, "data": {"visible": 2.0}})

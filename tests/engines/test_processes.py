@@ -173,9 +173,7 @@ def test_copies_are_the_model_itself_and_what_was_not_loaded_is_not_pickled(fold
     assert copy.copy(model) is copy.deepcopy(model) is model
     assert copy.deepcopy({"a": [model]})["a"][0] is model
     assert copy.deepcopy(model.recipe) == pickle.loads(pickle.dumps(model.recipe)) == model.recipe
-    other = replace(
-        model, recipe=replace(model.recipe, task=replace(model.recipe.task, threshold=0.9))
-    )
+    other = replace(model, recipe=model.recipe.with_task(replace(model.recipe.task, threshold=0.9)))
     with pytest.raises(UsageError, match="was not"):
         pickle.dumps(other)
     with pytest.raises(UsageError, match="was not"):

@@ -441,7 +441,7 @@ def test_every_task_has_class_images(task):
     )
     index = classes.index("disc")
     if task == "detect":
-        centres, sizes = cells((64, 64), recipe.task.strides)
+        centres, sizes = cells((64, 64), recipe.head.strides)
         middle = (sizes[:, 0] == 32) & (
             np.abs(centres - 32).max(axis=1) == 16
         )  # the four cells that meet there
@@ -454,11 +454,11 @@ def test_every_task_has_class_images(task):
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(score(keras.ops.convert_to_tensor(logits))), wanted, rtol=1e-5
     )
-    made = class_images(network, recipe.task, classes, ["disc"], Ascent(steps=20))
+    made = class_images(network, recipe.head, classes, ["disc"], Ascent(steps=20))
     assert made.images.shape == (1, 64, 64, 3)
     assert made.after[0] > made.before[0]
     with pytest.raises(UsageError, match='Did you mean "disc"'):
-        class_images(network, recipe.task, classes, ["disk"])
+        class_images(network, recipe.head, classes, ["disk"])
 
 
 # === what is opened ===

@@ -112,7 +112,7 @@ def test_a_head_that_needs_features_is_refused(task: str) -> None:
     assert sentence.startswith(
         f"{task} needs a backbone whose maps are learned features; mlp is fully connected"
     )
-    assert '`classify.top = "own"`' in sentence
+    assert '`head.name = "own"`' in sentence
     named = sentence.partition("choose one of ")[2].rstrip(".").split(", ")
     assert "tiny" in named
     assert "mlp" not in named
