@@ -57,11 +57,7 @@ class Classify(Task[Labels]):
             raise ModelError(
                 f"classification with {self.labels} needs at least {least} classes; got "
                 f"{list(classes)}. Add images of another class"
-                + (
-                    ', or set `task.labels = "many"`: is the one there or not?'
-                    if classes
-                    else "."
-                )
+                + (', or set `task.labels = "many"`: is the one there or not?' if classes else ".")
             )
         if self.preparation != "none" and self.labels != "one":
             raise ModelError(

@@ -61,7 +61,7 @@ def tiny(task: str, backbone: str = "tiny") -> Explainer:
     recipe = parse_recipe(
         {"task": task, "backbone": backbone, "size": SIDE, "classes": list(CLASSES)}
     )
-    return Explainer(build_network(recipe, recipe.canvas), recipe.task, recipe.classes)
+    return Explainer(build_network(recipe, recipe.canvas), recipe.head, recipe.classes)
 
 
 def classifier(*inner: layers.Layer, side: int = 12, classes: int = 3) -> keras.Model:
