@@ -11,6 +11,8 @@ from keras import layers
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import UsageError
+from cvtasks.heads.base import Head
+from cvtasks.heads.pooled import Pooled
 from cvtasks.insight.explaining.checks import (
     curves,
     rank_correlation,
@@ -44,7 +46,6 @@ from cvtasks.insight.graph import unfold
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import parse_recipe
 from cvtasks.tasks import TASKS
-from cvtasks.tasks.base import Task
 from cvtasks.tasks.classify import Classify
 
 SIDE = 64
@@ -596,9 +597,9 @@ def test_how_much_of_a_map_lies_in_its_target() -> None:
     assert (empty.inside, empty.peak) == (None, None)
 
 
-def test_a_task_that_does_not_know_its_logits_says_so() -> None:
-    task = Classify()
+def test_a_head_that_does_not_know_its_logits_says_so() -> None:
+    head = Pooled(Classify())
     with pytest.raises(UsageError, match="not known"):
-        Task.class_score(task, 0, (SIDE, SIDE))
+        Head.class_score(head, 0, (SIDE, SIDE))
     with pytest.raises(UsageError, match="not known"):
-        Task.score(task, "", 0, None)
+        Head.score(head, "", 0, None)

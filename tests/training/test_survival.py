@@ -71,17 +71,17 @@ def test_a_stop_while_validating_leaves_at_once_and_goes_on_to_the_same_bits(
     shapes: Path, tmp_path: Path, monkeypatch
 ) -> None:
     history = train_in(tmp_path / "whole", small(shapes))
-    from cvtasks.tasks.segment import Segment
+    from cvtasks.heads.unet import UNet
 
-    looked, decode = [], Segment.decode
+    looked, decode = [], UNet.decode
 
-    def slow(self: Segment, *arguments: object) -> object:
+    def slow(self: UNet, *arguments: object) -> object:
         looked.append(1)
         if len(looked) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
         return decode(self, *arguments)
 
-    monkeypatch.setattr(Segment, "decode", slow)
+    monkeypatch.setattr(UNet, "decode", slow)
     with pytest.raises(
         Stopped, match=r"while epoch 1 was looked at; saved\. .* can be resumed"
     ) as stopped:
@@ -167,7 +167,7 @@ def test_a_run_may_go_back_at_half_the_rate(shapes: Path, tmp_path: Path, monkey
         Report(on_message=said.append),
     )
     (line,) = [text for text in said if "Gone back" in text]
-    assert "Gone back to epoch 2, step 1, at half the rate; 1 of 1 such setbacks." in line
+    assert "Gone back to epoch 2, step 1, at half the rate; 1 of 1 such rollbacks." in line
     assert history[0] == before[0], "what was done before stays"
     assert [row.learning_rate for row in history] == [0.003, 0.0015]
     assert read_progress(tmp_path / "run" / CHECKPOINT)["setbacks"] == 1
@@ -523,5 +523,5 @@ def test_a_gpu_that_is_not_there_is_an_error(
     (tmp_path / "recipe.toml").write_text(small(shapes).to_toml())
     code, _, err = cli("train", tmp_path / "recipe.toml", "--device", "gpu", "-o", tmp_path / "run")
     assert code == 2
-    assert "it sees none. Choose --device cpu." in err
+    assert "it sees none. Choose cpu." in err
     assert not (tmp_path / "run").exists()

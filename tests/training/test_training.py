@@ -187,7 +187,7 @@ def test_a_loss_that_is_no_number_names_the_images(
 
         return ops.mean(logits, axis=(1, 2, 3)) * float("nan")
 
-    monkeypatch.setattr("cvtasks.tasks.segment.Segment.loss", loss)
+    monkeypatch.setattr("cvtasks.heads.unet.UNet.loss", loss)
     with pytest.raises(
         NotFinite, match=r"became nan in epoch 1, step 1, with the images 0\d\d, .*now 0\.003"
     ):
