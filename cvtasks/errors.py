@@ -89,7 +89,12 @@ def did_you_mean(received: str, known: Iterable[str]) -> str:
     'Known: a, b.'
     """
     names = sorted(known)
-    near = get_close_matches(received.lower(), names, n=1)
+    near = nearest(received, names)
     if near:
-        return f'Did you mean "{near[0]}"?'
+        return f'Did you mean "{near}"?'
     return f"Known: {', '.join(names)}." if names else "None is known."
+
+
+def nearest(received: str, known: Iterable[str]) -> str:
+    """Return the known name that is spelt most alike; empty where none is."""
+    return next(iter(get_close_matches(received.lower(), known, n=1)), "")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from cvtasks.errors import ModelError, did_you_mean
+from cvtasks.errors import ModelError, did_you_mean, nearest
 
 NOT_IN_TABLE = {"in_table": False}
 """Metadata of a dataclass' field that is no key of its table."""
@@ -64,12 +64,44 @@ def check_keys(
     Args:
         elsewhere: dotted keys of all tables, one of which may be meant.
     """
-    known, elsewhere = list(known), list(elsewhere)
+    known = list(known)
     for key in received:
         if key not in known:
-            same = [one for one in elsewhere if one.rpartition(".")[2] == key]
-            hint = did_you_mean(same[0], same) if same else did_you_mean(str(key), known)
+            keys = {one.rpartition(".")[2]: one for one in elsewhere}
+            meant = keys.get(key) or nearest(key, known) or keys.get(nearest(key, keys), "")
+            hint = f'Did you mean "{meant}"?' if meant else did_you_mean(key, known)
             raise ModelError(f"unknown key `{where}{key}`. {hint}")
+
+
+def check_document(document: Mapping[str, Any]) -> None:
+    """Raise ModelError for numbers that are none in TOML 1.0 and for tables deeper than any of a
+    recipe: neither could be said in an error.
+    """
+    values: list[Any] = [document]
+    for _ in range(8):
+        if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in values):
+            break
+        groups = (value.values() if isinstance(value, Mapping) else value for value in values)
+        values = [
+            item
+            for group in groups
+            if isinstance(group, Iterable) and not isinstance(group, str)
+            for item in group
+        ]
+    if values:
+        raise ModelError(
+            "a recipe holds whole numbers of at most 64 bits, in at most eight tables and lists "
+            "within each other; this has others. Correct it."
+        )
+
+
+def defaults_of(kind: type) -> dict[str, Any]:
+    """The keys of a table that have a value where none is given, with it."""
+    return {
+        f.name: f.default
+        for f in dataclasses.fields(kind)
+        if f.name in keys_of(kind) and f.default is not dataclasses.MISSING
+    }
 
 
 def read_table(

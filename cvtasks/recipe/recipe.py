@@ -14,15 +14,24 @@ from typing import Any, Literal
 from cvtasks.errors import CVTasksWarning, ModelError, did_you_mean
 from cvtasks.files.writing import write_text
 from cvtasks.geometry.letterbox import Letterbox, Placement, Size
-from cvtasks.heads import head_type
+from cvtasks.heads import HEADS, head_type
 from cvtasks.heads.base import Head
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe.data_table import Data
 from cvtasks.recipe.train_table import Train
-from cvtasks.recipe.translation import FORMAT, current, new_name, new_value, task_of
+from cvtasks.recipe.translation import (
+    FORMAT,
+    check_format,
+    current,
+    new_name,
+    new_value,
+    task_of,
+)
 from cvtasks.schema import (
     check_bounds,
+    check_document,
     check_keys,
+    defaults_of,
     keys_of,
     read_table,
     read_value,
@@ -234,9 +243,11 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
     Traceback (most recent call last):
     cvtasks.errors.ModelError: unknown key `sise`. Did you mean "size"?
     """
-    _check_values(document)
-    document = _overridden(current(document)[0], overrides)
-    _check_values(document)
+    check_document(document)
+    written = current(document)
+    document = _overridden(written, overrides)
+    check_document(document)
+    check_format(document)
     name = task_of(document)
     if name not in TASKS:
         received = document.get("task", "")
@@ -247,6 +258,8 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
             f"{did_you_mean(name, TASKS)}"
         )
     kinds = _kinds(document)
+    if "format" not in written or _head_of(written) != _head_of(document):
+        document = _of_its_head(document, kinds["head"])
     tables = {table: [f"{table}.{key}" for key in keys_of(kind)] for table, kind in kinds.items()}
     elsewhere = [key for keys in tables.values() for key in keys]
     check_keys("", document, [*_PLAIN, *kinds, "files"], elsewhere)
@@ -284,36 +297,38 @@ def _kinds(document: Mapping[str, Any]) -> dict[str, type]:
     Raises:
         ModelError: the task has no such head.
     """
-    task, head = task_of(document), document.get("head", {})
-    name = head.get("name", "") if isinstance(head, Mapping) else ""
+    task = task_of(document)
     return {
         "task": TASKS[task].task,
-        "head": head_type(task, read_value(str, name, "head.name")),
+        "head": head_type(task, read_value(str, _head_of(document), "head.name")),
         "data": Data,
         "train": Train,
     }
 
 
-def _check_values(document: Mapping[str, Any]) -> None:
-    values: list[Any] = [document]
-    for _ in range(8):
-        if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in values):
-            break
-        groups = (value.values() if isinstance(value, Mapping) else value for value in values)
-        values = [
-            item
-            for group in groups
-            if isinstance(group, Iterable) and not isinstance(group, str)
-            for item in group
-        ]
-    # larger numbers are none in TOML 1.0, and deeper tables none in a recipe: neither could be said
-    # in an error
-    if values:
-        raise ModelError(
-            "a recipe holds whole numbers of at most 64 bits, in at most eight tables and lists "
-            "within each other; this has "
-            "others. Correct it."
-        )
+def _of_its_head(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """The document without what only another head of its task has, where that one's default is
+    given: that says nothing of this head.
+    """
+    task, head = task_of(document), document.get("head", {})
+    if not isinstance(head, Mapping):
+        return dict(document)
+    others = [defaults_of(head_type(task, name)) for name in HEADS[task]]
+    usual = {key: value for defaults in others for key, value in defaults.items()}
+    own = {"name", *keys_of(kind)}
+    kept = {
+        key: value
+        for key, value in head.items()
+        if key in own
+        or key not in usual
+        or usual[key] != (tuple(value) if isinstance(value, list) else value)
+    }
+    return {**document, "head": kept}
+
+
+def _head_of(document: Mapping[str, Any]) -> Any:
+    head = document.get("head", {})
+    return head.get("name", "") if isinstance(head, Mapping) else ""
 
 
 def key_of(override: Override) -> str:
@@ -336,14 +351,14 @@ def _overridden(document: Mapping[str, Any], overrides: Iterable[Override]) -> d
                 f"an override is `key=value` or `table.key=value`; got {override!r}. Example: "
                 "train.epochs=40"
             )
-        key = new_name(key, task_of(result))
+        given, key = key, new_name(key, task_of(result))
         table, _, name = key.rpartition(".")
         value = (
             override[1]
             if isinstance(override, tuple)
             else _value(override.partition("=")[2], _is_word(result, table, name))
         )
-        value = new_value(key, value)
+        value = value if key == given else new_value(key, value)
         target = result.setdefault(table, {}) if table else result
         if not isinstance(target, dict):
             raise ModelError(f"`{table}` is no table of a recipe, so `{key}` cannot be set.")

@@ -32,10 +32,6 @@ VALUES = {"task.preparation": {"whole": "none", "ink": "handwriting"}}
 """New dotted key → old value → new value."""
 
 
-_OF_ONE_HEAD = {"class_attention": "pooled", "auxiliary": "own"}
-"""Key of before in the one table of classification → the head that has it; elsewhere it was 0."""
-
-
 def new_name(key: str, task: str) -> str:
     """The name of a dotted key now, for a recipe of this task.
 
@@ -62,29 +58,32 @@ def task_of(document: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
-def current(document: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A document by the names of now, and whether it was one of before `format = 1`; the document
-    itself is left as it was.
-
-    Raises:
-        ModelError: its format is not known, or it has a format and a name of before.
-    """
-    known = document.get("format")
-    if known is not None and known != FORMAT:
+def check_format(document: Mapping[str, Any]) -> None:
+    """Raise ModelError where a document's format is none that is known."""
+    known = document.get("format", FORMAT)
+    if type(known) is not int or known != FORMAT:
         raise ModelError(
             f"`format` must be {FORMAT}, which this cvtasks reads; got {known!r}. A newer cvtasks "
             "has written it, or it is a mistake."
         )
-    task, old = task_of(document), False
+
+
+def current(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document by the names of now; the document itself is left as it was.
+
+    Raises:
+        ModelError: its format is not known, it has a format and a name of before, or an old and a
+            new name of one key.
+    """
+    check_format(document)
+    task = task_of(document)
     result: dict[str, Any] = {}
+    given: dict[str, str] = {}
     for key, value in _flat(document):
-        name = new_name(key, task)
-        if key == task and key in TASKS and not value:  # an empty table of the task's name
-            old = True
-            continue
+        empty = value == {}
+        name = new_name(f"{key}.", task).rstrip(".") if empty else new_name(key, task)
         if name != key:
-            old = True
-            if known is not None:
+            if "format" in document:
                 raise ModelError(
                     f"`{key}` is called `{name}` since format {FORMAT}. Write it so, or leave out "
                     "`format` to have all old names read."
@@ -92,14 +91,16 @@ def current(document: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
             value = new_value(name, value)
         table, _, last = name.rpartition(".")
         place = result.setdefault(table, {}) if table else result
-        if isinstance(place, dict):
-            place[last] = value
-    if old and task == "classify" and isinstance(result.get("head"), dict):
-        head = result["head"]
-        for key, owner in _OF_ONE_HEAD.items():
-            if head.get("name", "pooled") != owner and head.get(key) == 0:
-                del head[key]
-    return result, old
+        if empty:
+            place.setdefault(last, {})
+        elif isinstance(place, dict):
+            if name in given:
+                raise ModelError(
+                    f"`{given[name]}` and `{key}` are the old and the new name of one key. Leave "
+                    "one of them out."
+                )
+            place[last], given[name] = value, key
+    return result
 
 
 def _flat(document: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -1,6 +1,7 @@
 """Recipes: what is read, what is refused, and with which words."""
 
 import dataclasses
+import tomllib
 import typing
 from pathlib import Path
 
@@ -64,6 +65,11 @@ def test_defaults_are_filled_in() -> None:
         ({"placement": "left"}, "`placement` must be one of centre, corner; got 'left'"),
         ({"format": 2}, "`format` must be 1, .*; got 2. A newer cvtasks"),
         ({"format": "1"}, "`format` must be 1, .*; got '1'"),
+        ({"format": True}, "`format` must be 1, .*; got True"),
+        ({"epoch": 3}, 'unknown key `epoch`. Did you mean "train.epochs"'),
+        ({"train": {"mosiac": 1}}, 'unknown key `train.mosiac`. Did you mean "data.mosaic"'),
+        ({"data": {"others": "void", "unlisted": "void"}}, "`data.others` and `data.unlisted` are"),
+        ({"segment": {"dice": 1.0}, "head": {"dice": 1.0}}, "`segment.dice` and `head.dice` are"),
     ],
 )
 def test_mistakes_are_named(change: dict, message: str) -> None:
@@ -284,6 +290,32 @@ def test_old_names_are_understood_in_overrides(override: str, key: str, value: f
     assert getattr(parse_recipe(old, [override]).head, key) == value
 
 
+def test_an_override_is_of_the_format_too() -> None:
+    with pytest.raises(ModelError, match=r"`format` must be 1, .*; got 2"):
+        parse_recipe(DETECTOR, ["format=2"])
+
+
+def test_an_empty_table_of_before_is_refused_with_a_format() -> None:
+    with pytest.raises(ModelError, match="`detect` is called `head` since format 1"):
+        parse_recipe({**DETECTOR, "detect": {}})
+    old = {**DETECTOR, "task": "detect", "detect": {}, "head": {"nms": 0.5}}
+    del old["format"]
+    assert parse_recipe(old).head == parse_recipe({**DETECTOR, "head": {"nms": 0.5}}).head
+
+
+@pytest.mark.parametrize("override", ["head.name=own", "classify.top=own"])
+def test_another_head_takes_what_is_its_own_of_a_recipe_that_spells_all_out(override: str) -> None:
+    document = {**NEW, "task": {"name": "classify"}, "backbone": "lenet5", "head": {"dropout": 0.1}}
+    written = tomllib.loads(parse_recipe(document).to_toml())
+    made = parse_recipe(written, [override])
+    assert (made.head.name, made.head.dropout) == ("own", 0.1)
+    written["head"]["class_attention"] = 0.5
+    with pytest.raises(ModelError, match=r"unknown key `head\.class_attention`"):
+        parse_recipe(written, [override])
+    with pytest.raises(ModelError, match=r"unknown key `head\.auxiliary`"):
+        parse_recipe({**document, "head": {"auxiliary": 0.0}})
+
+
 def test_an_override_of_another_tasks_table_is_refused() -> None:
     with pytest.raises(ModelError, match="unknown key `segment`"):
         parse_recipe(DETECTOR, ["segment.dice=1"])
@@ -293,6 +325,8 @@ def test_an_override_of_another_tasks_table_is_refused() -> None:
 def test_a_value_of_before_is_one_of_now() -> None:
     drawing = parse_recipe({**NEW, "task": {"name": "classify"}}, ["classify.picture=ink"])
     assert drawing.task.preparation == "handwriting"
+    with pytest.raises(ModelError, match="must be one of none, handwriting; got 'ink'"):
+        parse_recipe({**NEW, "task": {"name": "classify"}}, ["task.preparation=ink"])
 
 
 @pytest.mark.parametrize("table", ["task", "head", "data", "train"])
