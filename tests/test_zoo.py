@@ -229,7 +229,7 @@ def test_a_recipe_without_weights_is_rehearsed(
         "--set",
         "data.crop=64",
         "--set",
-        "data.sides=[]",
+        "data.multi_scale=[]",
         "--set",
         "data.workers=0",
     ]

@@ -24,8 +24,8 @@ class Data:
             (of an unknown class, with a box that cannot be), or else its image. What is left out is
             background to the network.
         crop: side of the square that training cuts, in pixels; 0 for the recipe's size.
-        sides: of the squares, where they change: one of these for each step, and all in it larger
-            or smaller; empty for always `crop`.
+        multi_scale: sides of the squares, where they change: one of these for each step, and all in
+            it larger or smaller; empty for always `crop`.
         scale: (low, high) factor on the image, first scaled so that its longest side is the
             recipe's size.
         rotate: degrees to either side; boxes stay good around objects up to about 15.
@@ -53,7 +53,7 @@ class Data:
     unlisted: Literal["background", "void"] = "background"
     faulty: Literal["refuse", "drop"] = "refuse"
     crop: Annotated[int, Range(0, 4096)] = 0
-    sides: tuple[int, ...] = ()
+    multi_scale: tuple[int, ...] = ()
     scale: Annotated[tuple[float, float], Range(0.1, 10)] = (0.5, 1.5)
     rotate: Annotated[float, Range(0, 180)] = 0.0
     shear: Annotated[float, Range(0, 45)] = 0.0

@@ -94,8 +94,8 @@ class Recipe:
         network.check_side(self.backbone, self.size, "size")
         if self.data.crop:
             network.check_side(self.backbone, self.data.crop, "data.crop")
-        for side in self.data.sides:
-            network.check_side(self.backbone, side, "data.sides")
+        for side in self.data.multi_scale:
+            network.check_side(self.backbone, side, "data.multi_scale")
         fitting = [name for name, row in BACKBONES.items() if row.aligned and row.strides[-1] == 32]
         if self.head.on_features and not network.features:
             raise ModelError(

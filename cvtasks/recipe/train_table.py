@@ -38,7 +38,7 @@ class Train:
         max_rollbacks: how often a run whose loss or weights become NaN or infinite goes back to its
             last checkpoint, each time at half the rate, before it stops.
         jit: "auto" compiles where it pays (not on a CPU under TensorFlow), or "on", "off".
-        store: precision of the weights in the model folder, "f32", or "f16" for half the size.
+        weights_precision: of the weights in the model folder, "f32", or "f16" for half the size.
         seed: of everything that is random.
     """
 
@@ -61,7 +61,7 @@ class Train:
     clip: Annotated[float, Range(0, 1e6)] = 0.0
     max_rollbacks: Annotated[int, Range(0, 100)] = 0
     jit: Literal["auto", "on", "off"] = "auto"
-    store: Literal["f32", "f16"] = "f32"
+    weights_precision: Literal["f32", "f16"] = "f32"
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
 
     def check(self, strides: tuple[int, ...]) -> None:

@@ -23,8 +23,10 @@ RENAMED = {
     "localize.object": "task.object",
     "segment.threshold": "task.threshold",
     "data.others": "data.unlisted",
+    "data.sides": "data.multi_scale",
     "data.visible": "data.min_visibility",
     "train.setbacks": "train.max_rollbacks",
+    "train.store": "train.weights_precision",
 }
 """Old dotted key → new one. Any other key of a task's own table is its head's now."""
 

@@ -26,7 +26,7 @@ class Learner:
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        sides = recipe.data.sides or (recipe.data.crop or recipe.size,)
+        sides = recipe.data.multi_scale or (recipe.data.crop or recipe.size,)
         side = sides[0] if len(sides) == 1 else None
         self.network = build_network(recipe, (side, side), recipe.train.precision)
         self.measured = build_network(recipe, recipe.canvas, recipe.train.precision)

@@ -134,7 +134,7 @@ def _preparing(
     """What makes a sample of (source, epoch, step, index): image, target and name, of the side that
     the step has.
     """
-    seed, sides = recipe.train.seed, recipe.data.sides or (recipe.data.crop or recipe.size,)
+    seed, sides = recipe.train.seed, recipe.data.multi_scale or (recipe.data.crop or recipe.size,)
     augment = Augment(recipe.data, recipe.size, seed, recipe.train.epochs)
 
     def prepare(

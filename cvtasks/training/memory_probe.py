@@ -37,7 +37,7 @@ def train_once(recipe: Recipe, batch: int) -> float:
     from cvtasks.networks.build import build_network
     from cvtasks.training.optimizer import compile_network
 
-    side = max(recipe.data.sides or (recipe.data.crop or recipe.size,))
+    side = max(recipe.data.multi_scale or (recipe.data.crop or recipe.size,))
     network = build_network(recipe, (side, side), recipe.train.precision)
     compile_network(network, recipe)
     empty = recipe.task.answer.nothing((side, side), recipe.classes)

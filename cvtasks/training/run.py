@@ -141,7 +141,9 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
     network = build_network(recipe, recipe.canvas)
     load_weights(network, folder / CHECKPOINTS / BEST)
     save_weights(
-        network, folder / WEIGHTS, dtype={"f32": "float32", "f16": "float16"}[recipe.train.store]
+        network,
+        folder / WEIGHTS,
+        dtype={"f32": "float32", "f16": "float16"}[recipe.train.weights_precision],
     )
     network = load_network(
         folder / WEIGHTS, recipe

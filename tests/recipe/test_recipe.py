@@ -348,7 +348,7 @@ def test_every_number_has_bounds(table: str) -> None:
                 if "Range" not in str(hints[key])
                 and any(word in str(hints[key]) for word in ("int", "float"))
             }
-            assert free <= {"sides", "freeze", "strides"}
+            assert free <= {"multi_scale", "freeze", "strides"}
 
 
 BEFORE = sorted((Path(__file__).parent / "before_format_1").glob("*.toml"))

@@ -471,7 +471,7 @@ def test_a_batch_that_cannot_fit_is_refused_before_anything_is_written(
     monkeypatch.setattr("cvtasks.engines.keras_engine.has_gpu", lambda: False)
     for free, sides in ((2_000_000, []), (20_000_000, [64, 256])):
         monkeypatch.setattr("cvtasks.training.memory.available", lambda free=free: free)
-        recipe = replace(small(shapes), data=replace(small(shapes).data, sides=tuple(sides)))
+        recipe = replace(small(shapes), data=replace(small(shapes).data, multi_scale=tuple(sides)))
         with pytest.raises(
             ModelError,
             match=(
