@@ -133,22 +133,19 @@ class Task(ABC, Generic[A]):
         """
         return any_above([next(iter(row.values())) for row in metric.per_class().values()], LITTLE)
 
-    @abstractmethod
     def draw(self, image: np.ndarray, answer: A) -> np.ndarray:
-        """Return a new (h, w, 3) uint8 RGB image with the answer drawn on it; `image` is left as it
-        was.
-
-        Small images may be enlarged by a whole factor, the same for all of one size, so that words
-        can be read.
+        """Return a new (h, w, 3) uint8 RGB image with what the task shows of the answer drawn on
+        it; see `Answer.draw`.
         """
+        return answer.draw(image)
 
     @abstractmethod
     def keep(self, answer: A, names: Sequence[str]) -> A:
         """The answer with nothing but these classes in it."""
 
-    @abstractmethod
     def record(self, answer: A) -> dict[str, Any]:
         """The answer's part of a JSON record."""
+        return answer.to_dict()
 
     @abstractmethod
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> A:
@@ -176,11 +173,6 @@ class Task(ABC, Generic[A]):
     def blank(self) -> float:
         """Grey level, 0 to 255, that stands for "nothing is there"."""
         return float(GREY)
-
-
-def shortest(numbers: np.ndarray) -> list[float]:
-    """The shortest decimals that are these float32 numbers again."""
-    return [float(str(number)) for number in numbers]
 
 
 def any_above(scores: Iterable[float], least: float) -> bool:

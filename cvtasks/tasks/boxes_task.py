@@ -11,7 +11,7 @@ import numpy as np
 from cvtasks.answers import Boxes
 from cvtasks.errors import did_you_mean
 from cvtasks.files.writing import write_text
-from cvtasks.tasks.base import Classes, Task, shortest
+from cvtasks.tasks.base import Classes, Task
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,11 @@ class BoxesTask(Task[Boxes], ABC):
         """One row for each object: `class`, `score`, `x1`, `y1`, `x2`, `y2` in pixels."""
         return [
             {
-                "class": name,
-                "score": score,
-                **dict(zip(("x1", "y1", "x2", "y2"), shortest(box), strict=True)),
+                "class": one.name,
+                "score": one.score,
+                **dict(zip(("x1", "y1", "x2", "y2"), one.xyxy, strict=True)),
             }
-            for name, score, box in zip(
-                answer.names, shortest(answer.scores), answer.xyxy, strict=True
-            )
+            for one in answer
         ]
 
     def write(self, kind: str, stem: Path, answer: Boxes, source: str) -> Path:
@@ -54,20 +52,6 @@ class BoxesTask(Task[Boxes], ABC):
             path, text = stem.with_name(f"{stem.name}.txt"), yolo_text(answer, scores=True)
         write_text(path, text)
         return path
-
-    def record(self, answer: Boxes) -> dict[str, Any]:
-        """`boxes`: a list of `name`, `score` and `xyxy` in pixels, difficult objects and crowds
-        left out.
-        """
-        shown = answer.take(answer.counted)
-        return {
-            "boxes": [
-                {"name": name, "score": score, "xyxy": shortest(box)}
-                for name, score, box in zip(
-                    shown.names, shortest(shown.scores), shown.xyxy, strict=True
-                )
-            ]
-        }
 
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Boxes:
         """Boxes of a record."""

@@ -8,12 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from cvtasks.answers import Labels
-from cvtasks.drawing.annotate import draw_labels
 from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.schema import Range
-from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, any_above, shortest
+from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, any_above
 from cvtasks.tasks.handwriting import centred
 
 
@@ -105,28 +104,12 @@ class Classify(Task[Labels]):
             1 / len(recalls) + LITTLE if len(recalls) > 1 else LITTLE
         )
 
-    def draw(self, image: np.ndarray, answer: Labels) -> np.ndarray:
-        """The image with a panel of the best classes; small images are enlarged so that it can be
-        read.
-        """
-        return draw_labels(image, answer)
-
     def keep(self, answer: Labels, names: Sequence[str]) -> Labels:
         """The answer without scores of other classes."""
         kept = np.array([name in names for name in answer.classes], bool)
         return Labels(
             np.where(kept, answer.scores, np.float32(0)), answer.difficult, answer.classes
         )
-
-    def record(self, answer: Labels) -> dict[str, Any]:
-        """`labels`: a list of `name` and `score`, the best first."""
-        scores = shortest(answer.scores[answer.shown])
-        return {
-            "labels": [
-                {"name": name, "score": score}
-                for name, score in zip(answer.names, scores, strict=True)
-            ]
-        }
 
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Labels:
         """Labels of a record; what it does not name has a score of 0."""
@@ -142,10 +125,7 @@ class Classify(Task[Labels]):
 
     def rows(self, answer: Labels) -> list[dict[str, Any]]:
         """One row for each class with a score: `class`, `score`."""
-        return [
-            {"class": label["name"], "score": label["score"]}
-            for label in self.record(answer)["labels"]
-        ]
+        return [{"class": label.name, "score": label.score} for label in answer]
 
     def write(self, kind: str, stem: Path, answer: Labels, source: str) -> Path:
         """Never: classification has no files of its own."""

@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
-import numpy as np
-
 from cvtasks.answers import Boxes
-from cvtasks.drawing.annotate import draw_boxes
 from cvtasks.errors import ModelError
 from cvtasks.metrics.detection import BoxesMetric
 from cvtasks.schema import Range
@@ -59,10 +56,6 @@ class Detect(BoxesTask):
             if math.isnan(f1) or not self.learned(metric)
             else replace(self, threshold=threshold)
         )
-
-    def draw(self, image: np.ndarray, answer: Boxes) -> np.ndarray:
-        """The image with a coloured, labelled box around every object."""
-        return draw_boxes(image, answer)
 
     def summary(self, answer: Boxes) -> str:
         """How many objects of each class, the most frequent first."""

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cvtasks.answers import VOID, Mask
-from cvtasks.drawing.annotate import draw_mask, voc_palette
+from cvtasks.drawing.annotate import voc_palette
 from cvtasks.errors import ModelError
-from cvtasks.geometry.rle import decode_rle, encode_rle
+from cvtasks.geometry.rle import decode_rle
 from cvtasks.media.images import write_mask
 from cvtasks.metrics.segmentation import MaskMetric
 from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, any_above
@@ -56,12 +56,6 @@ class Segment(Task[Mask]):
         """Whether a class that is no background has an IoU that is worth a word."""
         return any_above([row["IoU"] for row in list(metric.per_class().values())[1:]], LITTLE)
 
-    def draw(self, image: np.ndarray, answer: Mask) -> np.ndarray:
-        """The image under a translucent mask in the VOC colours, with a legend of the classes
-        found.
-        """
-        return draw_mask(image, answer)
-
     def keep(self, answer: Mask, names: Sequence[str]) -> Mask:
         """The mask with every other class turned into background."""
         kept = [i for i, name in enumerate(answer.classes) if name in names]
@@ -84,24 +78,6 @@ class Segment(Task[Mask]):
         path = stem.with_name(f"{stem.name}-{kind}.png")
         write_mask(path, answer.ids, voc_palette())
         return path
-
-    def record(self, answer: Mask) -> dict[str, Any]:
-        """`mask`: `size`, `shares` (class → share of the pixels) and `rle` (class → COCO compressed
-        run lengths).
-        """
-        present = answer.shares()
-        rle = {
-            name: encode_rle(answer.ids == i)
-            for i, name in enumerate(answer.classes)
-            if i and name in present
-        }
-        return {
-            "mask": {
-                "size": list(answer.size),
-                "shares": {k: round(v, 6) for k, v in present.items()},
-                "rle": rle,
-            }
-        }
 
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Mask:
         """Mask of a record; pixels that no run covers are background."""
