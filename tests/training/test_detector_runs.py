@@ -200,7 +200,8 @@ def test_json_says_what_was_found_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    "options", [{"mosaic": 0.7, "mixup": 0.5, "close_mosaic": 1, "multi_scale": [64, 96], "rotate": 5.0}]
+    "options",
+    [{"mosaic": 0.7, "mixup": 0.5, "close_mosaic": 1, "multi_scale": [64, 96], "rotate": 5.0}],
 )
 def test_a_stopped_run_goes_on_to_the_same_bits(
     devkit: Path, tmp_path: Path, options: dict
