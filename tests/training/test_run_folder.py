@@ -195,7 +195,7 @@ def put_file(folder: Path) -> None:
         (
             lambda folder: (folder / "recipe.toml").write_text(""),
             ModelError,
-            "`task` must be one of",
+            "`task.name` must be one of",
         ),
         (lambda folder: (folder / "README.md").touch(), UsageError, "holds a finished model"),
     ],
