@@ -402,7 +402,9 @@ RECIPES = {
     "recipe, an unknown key": refused(f"sise = 64\n{PLAIN}", 'Did you mean "size"'),
     "recipe, an unknown key of a table": refused(f"{PLAIN}chanels = 1", 'Did you mean "channels"'),
     "recipe, a key twice": refused(f"size = 32\n{PLAIN}", "TOML"),
-    "recipe, a task that is a list": refused(swapped('"segment"', "[1]"), "`task.name` must be one of"),
+    "recipe, a task that is a list": refused(
+        swapped('"segment"', "[1]"), "`task.name` must be one of"
+    ),
     "recipe, a task that is none": refused(swapped('"segment"', '"segmentt"'), "segment"),
     "recipe, a backbone that is none": refused(swapped("tiny", "../../tiny"), "unknown backbone"),
     "recipe, a size in words": refused(swapped("64", '"64"'), "must be of type int"),
