@@ -3,6 +3,7 @@ of backbones.
 """
 
 import json
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -163,6 +164,17 @@ def case(task: str) -> Case:
     return cases[task]
 
 
+EACH_HEAD = [(task, head) for task, heads in HEADS.items() for head in heads]
+BACKBONE_OF = {"own": "lenet5"}
+"""Head → a small backbone that it stands on, where that is not "tiny"."""
+
+
+def with_head(task: str, head: str) -> Recipe:
+    """A small recipe of a task with one of its heads."""
+    its = recipe(task, BACKBONE_OF.get(head, "tiny"))
+    return parse_recipe(tomllib.loads(its.to_toml()), [f"head.name={head}"])
+
+
 def recipe(task: str, backbone: str = "tiny", size: int = SIZE) -> Recipe:
     """A small recipe of a task, with as many levels as the backbone has."""
     strides, document = BACKBONES[backbone].strides, {**case(task).document}
@@ -215,14 +227,16 @@ def test_every_task_has_a_case_and_its_table(task: str) -> None:
     assert case(task).truths, "add the task's case to `case`"
 
 
+@pytest.mark.parametrize(("task", "head"), EACH_HEAD)
 @pytest.mark.parametrize(
     ("canvas", "placement"),
     [((64, 64), "centre"), ((128, 128), "centre"), ((96, 160), "centre"), ((96, 160), "corner")],
 )
 def test_decode_of_encode_is_the_truth_and_the_metric_calls_it_perfect(
-    task: str, canvas: tuple[int, int], placement: Placement
+    task: str, head: str, canvas: tuple[int, int], placement: Placement
 ) -> None:
-    its = recipe(task)
+    its = with_head(task, head)
+    assert its.head.name == head
     metric = its.task.metric(its.classes)
     for truth, image in zip(case(task).truths, case(task).images, strict=True):
         box = Letterbox(image.shape[:2], canvas, placement)
@@ -269,8 +283,9 @@ def test_a_task_that_needs_aligned_maps_names_the_backbones_that_have_them(
         recipe(task, name, 96)
 
 
-def test_the_loss_of_a_perfect_output_is_near_zero_and_the_least(task: str) -> None:
-    its = recipe(task)
+@pytest.mark.parametrize(("task", "head"), EACH_HEAD)
+def test_the_loss_of_a_perfect_output_is_near_zero_and_the_least(task: str, head: str) -> None:
+    its = with_head(task, head)
     target = targets(its.head, case(task).truths)
     perfect = case(task).logits(target, 10.0)
     least = ops.convert_to_numpy(its.head.loss(target, perfect))
@@ -290,8 +305,9 @@ def test_the_loss_of_a_perfect_output_is_near_zero_and_the_least(task: str) -> N
             assert strength < 10 or worse.mean() > least.mean()
 
 
-def test_the_loss_is_finite_for_extreme_logits_in_bfloat16(task: str) -> None:
-    its = recipe(task)
+@pytest.mark.parametrize(("task", "head"), EACH_HEAD)
+def test_the_loss_is_finite_for_extreme_logits_in_bfloat16(task: str, head: str) -> None:
+    its = with_head(task, head)
     target = targets(its.head, case(task).truths)
     logits = ops.cast(case(task).logits(target, -3e4), "bfloat16")
     assert np.isfinite(ops.convert_to_numpy(its.head.loss(target, logits))).all()
