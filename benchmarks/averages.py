@@ -70,7 +70,7 @@ def scores(
         classes=data.classes,
         train=how,
     )
-    network, averaged = (build_network(recipe, recipe.canvas) for _ in range(2))
+    network, averaged = (build_network(recipe, recipe.input_size) for _ in range(2))
     optimizer = make_optimizer(how, network, backbone_of(network))
     average = MovingAverage(optimizer, network.weights, how.ema)
     network.compile(optimizer, recipe.head.loss, after=average.move)

@@ -206,7 +206,7 @@ def measure(row: Row, data: str, folder: Path, seed: int, command: str) -> dict[
         METRIC: metrics[METRIC],
         "minutes": round(sum(float(line.split(",")[column]) for line in lines[1:]) / 60, 1),
         "epochs": row.epochs,
-        "parameters": build_network(its, its.canvas).count_params(),
+        "parameters": build_network(its, its.input_size).count_params(),
         "machine": machine(),
     }
 

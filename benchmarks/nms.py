@@ -19,7 +19,7 @@ from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.dense import Dense
 from cvtasks.tasks.detect import Detect
 
-CANVAS = (640, 640)
+INPUT_SIZE = (640, 640)
 CLASSES = tuple(f"class {i}" for i in range(20))
 IOU = 0.6
 
@@ -31,7 +31,10 @@ def main() -> None:
         "--runs", type=int, default=200, help="calls of each contestant (default: 200)"
     )
     options = parser.parse_args()
-    head, letterbox = Dense(Detect(), nms=IOU, max_detections=300), Letterbox(CANVAS, CANVAS)
+    head, letterbox = (
+        Dense(Detect(), nms=IOU, max_detections=300),
+        Letterbox(INPUT_SIZE, INPUT_SIZE),
+    )
     milliseconds, ratio, target = {}, {}, {}
     for candidates in (84, 840, 168_000):
         output = made_output(head, candidates)
@@ -59,7 +62,9 @@ def main() -> None:
 def made_output(head: Dense, candidates: int) -> np.ndarray:
     """(8400, 24): boxes that overlap in groups, and as many scores above the floor as asked for."""
     rng = np.random.default_rng(candidates)
-    output = rng.uniform(0, head.min_score / 2, head.outputs(CANVAS, CLASSES)).astype(np.float32)
+    output = rng.uniform(0, head.min_score / 2, head.outputs(INPUT_SIZE, CLASSES)).astype(
+        np.float32
+    )
     output[:, :4] = rng.uniform(1, 6, (len(output), 4))
     flat = output[:, 4:].reshape(-1).copy()
     flat[rng.choice(len(flat), min(candidates, len(flat)), replace=False)] = (

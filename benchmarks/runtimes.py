@@ -6,7 +6,7 @@ module.
 
 The network with its activation is exported once, as ONNX, by Keras on TensorFlow, and all three
 read that file; beside them runs the graph that the model folder ships, in float32 and, where the
-CPU computes in it, in bfloat16. One canvas at a time, all cores, in turns. Their outputs are
+CPU computes in it, in bfloat16. One image at a time, all cores, in turns. Their outputs are
 compared first. No target: it says whether the choice of the engine was right.
 """
 
@@ -44,8 +44,8 @@ def main() -> None:
     folder = model_folder(options.model)
     recipe = read_recipe(folder / RECIPE)
     photo = photographs(640, 480, 1)[0]
-    canvas = recipe.letterbox(photo.shape[:2]).image(photo)
-    given = np.ascontiguousarray(canvas[None], np.float32)
+    placed = recipe.letterbox(photo.shape[:2]).to_input(photo)
+    given = np.ascontiguousarray(placed[None], np.float32)
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "graph.onnx"
         export(activated(load_network(folder / WEIGHTS, recipe), recipe.head), file)

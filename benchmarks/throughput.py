@@ -85,26 +85,26 @@ def main() -> None:
 
 
 Peer = Callable[[Sequence[np.ndarray]], object]
-"""Takes canvases (H, W, 3) uint8; drops what it computes."""
+"""Takes network inputs (H, W, 3) uint8; drops what it computes."""
 
 
 def make_peers(folder: Path, precision: str, network: keras.Model) -> dict[str, Peer]:
     """The peers by name. Keras' takes floats and computes in float32 whatever the precision."""
     one, many = (compiled(folder, precision, hint) for hint in ("LATENCY", "THROUGHPUT"))
 
-    def loop(canvases: Sequence[np.ndarray]) -> None:
-        for canvas in canvases:
-            one(canvas[None])
+    def loop(inputs: Sequence[np.ndarray]) -> None:
+        for one_input in inputs:
+            one(one_input[None])
 
-    def queue(canvases: Sequence[np.ndarray]) -> None:
+    def queue(inputs: Sequence[np.ndarray]) -> None:
         requests = ov.AsyncInferQueue(many)
-        for canvas in canvases:
-            requests.start_async([ov.Tensor(canvas[None])], share_inputs=True)
+        for one_input in inputs:
+            requests.start_async([ov.Tensor(one_input[None])], share_inputs=True)
         requests.wait_all()
 
-    def predict(canvases: Sequence[np.ndarray]) -> None:
-        for canvas in canvases:
-            network.predict(canvas[None], verbose=0)
+    def predict(inputs: Sequence[np.ndarray]) -> None:
+        for one_input in inputs:
+            network.predict(one_input[None], verbose=0)
 
     return {"bare loop": loop, "bare queue": queue, "keras predict": predict}
 
@@ -128,9 +128,9 @@ def race(
     model: Model, peers: dict[str, Peer], images: list[np.ndarray], runs: int
 ) -> tuple[Times, dict[str, int]]:
     """Seconds of each contestant's passes, and how many images a pass of it has."""
-    canvases = letterboxed(model, images)
-    floats = [canvas.astype(np.float32) for canvas in canvases[: max(1, len(canvases) // 8)]]
-    inputs = {name: floats if name == "keras predict" else canvases for name in peers}
+    placed = letterboxed(model, images)
+    floats = [one.astype(np.float32) for one in placed[: max(1, len(placed) // 8)]]
+    inputs = {name: floats if name == "keras predict" else placed for name in peers}
     contestants = {"predict_many": partial(drain, model, images)}
     contestants |= {name: partial(peer, inputs[name]) for name, peer in peers.items()}
     items = {"predict_many": len(images)} | {name: len(given) for name, given in inputs.items()}
@@ -143,9 +143,9 @@ def drain(model: Model, images: list[np.ndarray]) -> None:
 
 
 def letterboxed(model: Model, images: list[np.ndarray]) -> list[np.ndarray]:
-    """Each image on the model's canvas."""
+    """Each image on the model's network input."""
     return [
-        np.ascontiguousarray(model.recipe.letterbox(image.shape[:2]).image(image))
+        np.ascontiguousarray(model.recipe.letterbox(image.shape[:2]).to_input(image))
         for image in images
     ]
 
@@ -155,9 +155,9 @@ def print_shares(model: Model, images: list[np.ndarray], runs: int) -> None:
     one image.
     """
     recipe, few = model.recipe, images[:16]
-    canvases = letterboxed(model, few)
+    placed = letterboxed(model, few)
     letterbox = recipe.letterbox(few[0].shape[:2])
-    outputs = list(model.engine.stream(canvases))
+    outputs = list(model.engine.stream(placed))
 
     def decode() -> None:
         for output in outputs:
@@ -165,7 +165,7 @@ def print_shares(model: Model, images: list[np.ndarray], runs: int) -> None:
 
     parts = {
         "letterbox": partial(letterboxed, model, few),
-        "engine": lambda: deque(model.engine.stream(canvases), maxlen=0),
+        "engine": lambda: deque(model.engine.stream(placed), maxlen=0),
         "decode": decode,
     }
     each = medians(

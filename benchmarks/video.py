@@ -218,7 +218,7 @@ class Canned:
         self._outputs = outputs
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """One of the outputs for each canvas."""
+        """One of the outputs for each input."""
         for number, _ in enumerate(images):
             yield self._outputs[number % len(self._outputs)]
 

@@ -48,7 +48,7 @@ def error_tile(
     x, y = (_WIDTH - size[0]) // 2, (_HEIGHT - size[1]) // 2
     shown = tile[y : y + size[1], x : x + size[0]]
     shown[:] = part
-    canvas = np.ascontiguousarray(shown)
+    drawn = np.ascontiguousarray(shown)
     whole = ((0, 0), image.shape[1::-1])  # edges of the image: a frame there is drawn inside
 
     def frame(edges: np.ndarray, colour: tuple[int, int, int], thick: int) -> None:
@@ -56,8 +56,8 @@ def error_tile(
         placed = np.round((corners - (left, top)) * scale).astype(int) - ((0, 0), (1, 1))
         inside = np.clip(placed, 1, (size[0] - 2, size[1] - 2))
         low, high = np.where(corners == whole, inside, placed).tolist()
-        cv2.rectangle(canvas, low, high, (0, 0, 0), thick + 2, cv2.LINE_AA)
-        cv2.rectangle(canvas, low, high, colour, thick, cv2.LINE_AA)
+        cv2.rectangle(drawn, low, high, (0, 0, 0), thick + 2, cv2.LINE_AA)
+        cv2.rectangle(drawn, low, high, colour, thick, cv2.LINE_AA)
 
     for one in truth:
         frame(one, TRUTH, 1)
@@ -67,7 +67,7 @@ def error_tile(
     if other is not None:
         frame(other, theirs, 6)
     frame(box, mine, 2)
-    shown[:] = canvas
+    shown[:] = drawn
     _write(tile, caption[0], (8, _HEIGHT + 18), 0.5, _INK)
     _write(tile, caption[1], (8, _HEIGHT + 37), 0.4, _PALE)
     return tile

@@ -274,9 +274,9 @@ def pixels_of(figure: "Figure") -> np.ndarray:
     """A figure as (h, w, 3) uint8 RGB."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    agg = FigureCanvasAgg(figure)
+    agg.draw()
+    return np.asarray(agg.buffer_rgba())[..., :3].copy()
 
 
 def _mean(numbers: Iterable[float]) -> float:

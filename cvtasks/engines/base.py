@@ -9,7 +9,7 @@ from cvtasks.heads.arrays import Arrays
 
 
 class Engine(Protocol):
-    """Runs a network of fixed canvas."""
+    """Runs a network of fixed input size."""
 
     @property
     def name(self) -> str:

@@ -97,7 +97,7 @@ def check_device(device: str) -> None:
 def load_network(weights: Path, recipe: Recipe, precision: str = "f32") -> Network:
     """The Keras network of a recipe with the weights of a file."""
     check_process()
-    network = build_network(recipe, recipe.canvas, precision)
+    network = build_network(recipe, recipe.input_size, precision)
     load_weights(network, weights)
     return network
 

@@ -56,7 +56,7 @@ class OpenVINOEngine:
     Args:
         graph: the .xml file; its `CONSTANTS` lie beside it.
         weights: the file of weights that the graph was made from.
-        canvas: (H, W), and `outputs`: the shapes of one image's outputs, that the graph must have,
+        input_size: (H, W), and `outputs`: one image's shapes of outputs, that the graph must have,
             by their names where there are several.
         precision: what it computes in.
         many: prepare for throughput (several images at a time) rather than for one image soon.
@@ -72,7 +72,7 @@ class OpenVINOEngine:
         self,
         graph: Path,
         weights: Path,
-        canvas: tuple[int, int],
+        input_size: tuple[int, int],
         outputs: Shapes,
         precision: str,
         many: bool,
@@ -93,10 +93,10 @@ class OpenVINOEngine:
             [1, *(outputs.get(name, ()) if isinstance(outputs, Mapping) else outputs)]
             for name in self._names
         ]
-        if inputs != [[1, *canvas, 3]] or found != wanted or len(wanted) != _count(outputs):
+        if inputs != [[1, *input_size, 3]] or found != wanted or len(wanted) != _count(outputs):
             asked = mapped(lambda shape: [1, *shape], outputs)
             raise ModelError(
-                f"the graph of this recipe must map {[1, *canvas, 3]} to {asked}; "
+                f"the graph of this recipe must map {[1, *input_size, 3]} to {asked}; "
                 f"{str(self._graph)!r} has {str(inputs + found)[:200]}. Copy or train the model "
                 "again."
             )

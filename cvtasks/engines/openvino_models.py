@@ -25,10 +25,10 @@ def open_engine(weights: Path, recipe: Recipe, setup: Setup) -> OpenVINOEngine:
         raise UsageError(
             "precision bf16 needs a CPU that computes in it; this one does not. Choose f32."
         )
-    output = recipe.head.outputs(recipe.canvas, recipe.classes)
+    output = recipe.head.outputs(recipe.input_size, recipe.classes)
 
     def compiled(graph: Path) -> OpenVINOEngine:
-        return OpenVINOEngine(graph, weights, recipe.canvas, output, precision, setup.many)
+        return OpenVINOEngine(graph, weights, recipe.input_size, output, precision, setup.many)
 
     # what the recipe does not list was not compared with a sum
     if {GRAPH, CONSTANTS} <= recipe.files.keys():

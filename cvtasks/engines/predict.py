@@ -57,7 +57,7 @@ def _predict(
         for tag, image in images:
             letterbox = fit(image.shape[:2])
             under_way.append((tag, image, letterbox))
-            yield letterbox.image(image)
+            yield letterbox.to_input(image)
 
     with shut(images), shut(engine.stream(inputs())) as outputs:
         for output in outputs:

@@ -1,4 +1,4 @@
-"""Letterbox: an image of any size on the network's canvas, and the way back; how an image is scaled
+"""Letterbox: an image of any size on the network's input, and the way back; how an image is scaled
 for a network.
 """
 
@@ -16,7 +16,7 @@ Placement = Literal["centre", "corner"]
 """Where an image lies on the network input: in the middle, or at the top left as YOLOX has it."""
 
 GREY = 114
-"""Fills the canvas around the image (a mid grey, as most detectors use)."""
+"""Fills the network input around the image (a mid grey, as most detectors use)."""
 
 
 def scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -43,43 +43,43 @@ def scaled_ids(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Letterbox:
-    """The map from an image to the canvas: scaled to fit, aspect ratio kept, centred or at
+    """The map from an image to the network input: scaled to fit, aspect ratio kept, centred or at
     the top left.
 
     Attributes:
         size: (height, width) of the image, in pixels.
-        canvas: (height, width) of the canvas, in pixels.
+        input_size: (height, width) of the network input, in pixels.
         placement: "centre", or "corner" for the top left.
     """
 
     size: Size
-    canvas: Size
+    input_size: Size
     placement: Placement = "centre"
 
     @property
     def scale(self) -> float:
-        """Canvas pixels for one image pixel."""
-        return min(self.canvas[0] / self.size[0], self.canvas[1] / self.size[1])
+        """Pixels of the network input for one image pixel."""
+        return min(self.input_size[0] / self.size[0], self.input_size[1] / self.size[1])
 
     @property
     def window(self) -> tuple[int, int, int, int]:
-        """(top, left, height, width) of the image's place on the canvas, in whole pixels, at least
-        one each way.
+        """(top, left, height, width) of the image's place on the network input, in whole pixels, at
+        least one each way.
         """
         height, width = (
             max(1, min(c, round(s * self.scale)))
-            for s, c in zip(self.size, self.canvas, strict=True)
+            for s, c in zip(self.size, self.input_size, strict=True)
         )
         if self.placement == "corner":
             return 0, 0, height, width
-        return (self.canvas[0] - height) // 2, (self.canvas[1] - width) // 2, height, width
+        return (self.input_size[0] - height) // 2, (self.input_size[1] - width) // 2, height, width
 
-    def image(self, image: np.ndarray) -> np.ndarray:
-        """(h, w, 3) uint8 → canvas (H, W, 3) uint8, grey around it."""
+    def to_input(self, image: np.ndarray) -> np.ndarray:
+        """(h, w, 3) uint8 → network input (H, W, 3) uint8, grey around it."""
         return self._placed(image, scaled, GREY)
 
-    def ids(self, ids: np.ndarray, fill: int) -> np.ndarray:
-        """(h, w) uint8 → canvas (H, W) uint8, `fill` around it; no id is invented
+    def ids_to_input(self, ids: np.ndarray, fill: int) -> np.ndarray:
+        """(h, w) uint8 → network input (H, W) uint8, `fill` around it; no id is invented
         (nearest pixel).
         """
         return self._placed(ids, scaled_ids, fill)
@@ -97,26 +97,26 @@ class Letterbox:
                 f"{array.shape[:2]}."
             )
         inside = resize(array, (height, width))
-        if (height, width) == self.canvas:
+        if (height, width) == self.input_size:
             return inside
-        placed = np.full((*self.canvas, *array.shape[2:]), fill, array.dtype)
+        placed = np.full((*self.input_size, *array.shape[2:]), fill, array.dtype)
         placed[top : top + height, left : left + width] = inside
         return placed
 
-    def cut(self, output: np.ndarray) -> np.ndarray:
-        """Canvas (H, W, ...) → the view of it that holds the image (height, width, ...)."""
+    def crop(self, output: np.ndarray) -> np.ndarray:
+        """Output (H, W, ...) → the view of it that holds the image (height, width, ...)."""
         top, left, height, width = self.window
         return output[top : top + height, left : left + width]
 
-    def boxes(self, xyxy: np.ndarray) -> np.ndarray:
-        """(n, 4) edges in pixels of the image → float32 in pixels of the canvas."""
+    def boxes_to_input(self, xyxy: np.ndarray) -> np.ndarray:
+        """(n, 4) edges in pixels of the image → float32 in pixels of the network input."""
         top, left, height, width = self.window
         scale = np.array([width / self.size[1], height / self.size[0]] * 2, np.float32)
         return xyxy.astype(np.float32) * scale + np.array([left, top] * 2, np.float32)
 
-    def boxes_back(self, xyxy: np.ndarray) -> np.ndarray:
-        """(n, 4) edges in pixels of the canvas → float32 in pixels of the image; the inverse of
-        `boxes`.
+    def boxes_to_image(self, xyxy: np.ndarray) -> np.ndarray:
+        """(n, 4) edges in pixels of the network input → float32 in pixels of the image; the inverse
+        of `boxes_to_input`.
         """
         top, left, height, width = self.window
         scale = np.array([self.size[1] / width, self.size[0] / height] * 2, np.float32)

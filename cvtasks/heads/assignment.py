@@ -19,13 +19,13 @@ _NEAREST = 9  # candidates of each map (ATSS, section 3.4)
 
 
 @lru_cache(maxsize=64)
-def cells(canvas: tuple[int, int], strides: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Centres (n, 2) as x, y and strides (n, 1), float32, in pixels of the canvas: all of the
-    finest map first, row by row.
+def cells(input_size: tuple[int, int], strides: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Centres (n, 2) as x, y and strides (n, 1), float32, in pixels of the network input: all
+    of the finest map first, row by row.
     """
     centres, sizes = [], []
     for stride in strides:
-        rows, columns = np.mgrid[: canvas[0] // stride, : canvas[1] // stride]
+        rows, columns = np.mgrid[: input_size[0] // stride, : input_size[1] // stride]
         centres.append((np.stack([columns, rows], axis=-1).reshape(-1, 2) + 0.5) * stride)
         sizes.append(np.full((rows.size, 1), stride))
     found = np.concatenate(centres).astype(np.float32), np.concatenate(sizes).astype(np.float32)
@@ -35,16 +35,16 @@ def cells(canvas: tuple[int, int], strides: tuple[int, ...]) -> tuple[np.ndarray
 
 
 def assign(
-    xyxy: np.ndarray, canvas: tuple[int, int], strides: tuple[int, ...], scale: float
+    xyxy: np.ndarray, input_size: tuple[int, int], strides: tuple[int, ...], scale: float
 ) -> np.ndarray:
-    """(m, 4) boxes in pixels of the canvas → (n,) int64: each cell's box, or −1.
+    """(m, 4) boxes in pixels of the network input → (n,) int64: each cell's box, or −1.
 
     A box without a cell of its own (there are more boxes than cells) is in none of them.
 
     Args:
         scale: side of the square that a cell expects to see, in strides.
     """
-    centres, sizes = cells(canvas, strides)
+    centres, sizes = cells(input_size, strides)
     owner = np.full(len(centres), -1, np.int64)
     if not len(xyxy):
         return owner

@@ -94,4 +94,4 @@ class ClassScores(Head[Labels], ABC):
         if kind in ("box", "region"):
             raise no_such_kind(kind, "")
         index = number if kind else int(seen.output.argmax())
-        return Score(seen.answer.classes[index], self.class_score(index, seen.letterbox.canvas))
+        return Score(seen.answer.classes[index], self.class_score(index, seen.letterbox.input_size))

@@ -79,13 +79,13 @@ class Dense(Head[Boxes]):
         The cells of an object hold its distances and a one for its class. A cell within a difficult
         object or a crowd that no other object claims is `IGNORED` in every class; all else is zero.
         """
-        centres, sizes = cells(letterbox.canvas, self.strides)
+        centres, sizes = cells(letterbox.input_size, self.strides)
         target = np.zeros((len(centres), 4 + len(truth.classes)), np.float32)
-        placed = letterbox.boxes(truth.xyxy)
+        placed = letterbox.boxes_to_input(truth.xyxy)
         for box in placed[~truth.counted]:
             target[((centres > box[:2]) & (centres < box[2:])).all(axis=1), 4:] = IGNORED
         counted = placed[truth.counted]
-        owner = assign(counted, letterbox.canvas, self.strides, self.scale)
+        owner = assign(counted, letterbox.input_size, self.strides, self.scale)
         held = np.flatnonzero(owner >= 0)
         box, centre, size = counted[owner[held]], centres[held], sizes[held]
         target[held, :4] = np.concatenate([centre - box[:, :2], box[:, 2:] - centre], axis=1) / size
@@ -108,12 +108,12 @@ class Dense(Head[Boxes]):
             values = scores.reshape(-1)[found]
             found = np.sort(found[np.argpartition(-values, _CANDIDATES)[:_CANDIDATES]])
         cell, label = np.divmod(found, len(classes))
-        centres, sizes = cells(letterbox.canvas, self.strides)
+        centres, sizes = cells(letterbox.input_size, self.strides)
         edges = output[cell, :4] * sizes[cell]
         placed = np.concatenate(
             [centres[cell] - edges[:, :2], centres[cell] + edges[:, 2:]], axis=1
         )
-        xyxy = clip(letterbox.boxes_back(placed), letterbox.size)
+        xyxy = clip(letterbox.boxes_to_image(placed), letterbox.size)
         score = scores[cell, label]
         real = np.flatnonzero(areas(xyxy) > 0)
         kept = real[nms(xyxy[real], score[real], label[real], self.nms, self.max_detections)]
@@ -166,7 +166,7 @@ class Dense(Head[Boxes]):
             boxes.names[chosen] if len(boxes) == 1 else f"{boxes.names[chosen]} box {chosen}",
             lambda logits: logits[:, cell, 4 + label],
             box=boxes.xyxy[chosen],
-            stride=int(cells(seen.letterbox.canvas, self.strides)[1][cell, 0]),
+            stride=int(cells(seen.letterbox.input_size, self.strides)[1][cell, 0]),
         )
 
     def _cell(self, seen: Seen, boxes: Boxes, chosen: int) -> int:

@@ -60,7 +60,7 @@ class PooledBox(Head[Boxes]):
         target = np.zeros(4 + len(truth.classes), np.float32)
         chosen = self.task.select(truth)
         if chosen is not None:
-            target[:4] = letterbox.boxes(chosen.xyxy)[0] / _sides(letterbox.canvas)
+            target[:4] = letterbox.boxes_to_input(chosen.xyxy)[0] / _sides(letterbox.input_size)
             target[4 + chosen.labels[0]] = 1
         return target
 
@@ -78,7 +78,8 @@ class PooledBox(Head[Boxes]):
         best = np.argsort(-scores, kind="stable")[: 1 if threshold else _GUESSES]
         best = best[(scores[best] > 0) & (scores[best] >= threshold)]
         box = clip(
-            letterbox.boxes_back(output[None, :4] * _sides(letterbox.canvas)), letterbox.size
+            letterbox.boxes_to_image(output[None, :4] * _sides(letterbox.input_size)),
+            letterbox.size,
         )
         low, high = np.split(box.astype(np.float64).round(_DECIMALS), 2, axis=1)
         flat = high <= low
@@ -102,7 +103,7 @@ class PooledBox(Head[Boxes]):
         )
 
     def activate(self, logits: Any) -> Any:
-        """Edges within the canvas, and a softmax over the classes."""
+        """Edges within the network input, and a softmax over the classes."""
         from cvtasks.networks.localizer import activate
 
         return activate(logits)
@@ -134,7 +135,7 @@ class PooledBox(Head[Boxes]):
         classes = seen.answer.classes
         index = number if kind == "class" else int(seen.output[4:].argmax())
         box = self.decode(seen.output, seen.letterbox, classes).xyxy[0]
-        return Score(classes[index], self.class_score(index, seen.letterbox.canvas), box)
+        return Score(classes[index], self.class_score(index, seen.letterbox.input_size), box)
 
 
 def _sides(size: tuple[int, int]) -> np.ndarray:

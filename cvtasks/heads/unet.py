@@ -79,7 +79,7 @@ class UNet(Head[Mask]):
         """
         rows = np.zeros((256, len(truth.classes)), np.uint8)
         np.fill_diagonal(rows, 1)
-        return rows[letterbox.ids(truth.ids, fill=VOID)]
+        return rows[letterbox.ids_to_input(truth.ids, fill=VOID)]
 
     def decode(
         self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
@@ -93,7 +93,7 @@ class UNet(Head[Mask]):
         height, width = letterbox.size
         best: np.ndarray = np.zeros((height, width), np.float32)
         ids: np.ndarray = np.zeros((height, width), np.uint8)
-        inside = letterbox.cut(output)
+        inside = letterbox.crop(output)
         for index in range(
             len(classes)
         ):  # OpenCV, one plane at a time: much quicker than an argmax over the last axis
@@ -167,11 +167,11 @@ class UNet(Head[Mask]):
                     f"a target must have pixels in the answer; {what}. Found: "
                     f"{', '.join(mask.shares())}. Choose one of these."
                 )
-        weight = seen.letterbox.ids(region.astype(np.uint8), fill=0).astype(np.float32)
+        weight = seen.letterbox.ids_to_input(region.astype(np.uint8), fill=0).astype(np.float32)
         if not weight.any():
             raise UsageError(
-                f"a region must have pixels on the network input of {seen.letterbox.canvas}; that "
-                f'of "{name}" is too small.'
+                f"a region must have pixels on the network input of {seen.letterbox.input_size}; "
+                f'that of "{name}" is too small.'
             )
         weight /= weight.sum()
         from keras import ops

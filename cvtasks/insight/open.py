@@ -190,7 +190,7 @@ def _model(folder: Path, size: tuple[int, int] | None, seed: int, values: Values
         network = load_network(folder / WEIGHTS, recipe)
     else:
         keras.utils.set_random_seed(seed)
-        network = build_network(recipe, size or recipe.canvas)
+        network = build_network(recipe, size or recipe.input_size)
         if own:
             load_weights(network, folder / WEIGHTS)
     said = f"{folder.name}: {recipe.task.name}, {recipe.backbone}, {len(recipe.classes)} classes"

@@ -15,7 +15,8 @@ from keras import initializers, layers, ops
 from cvtasks.networks.detector import convolution_unit, generalized_iou
 from cvtasks.networks.pooled_head import classification_loss
 
-# what softplus makes the distance of an edge from, before anything is learned: 0.31 of the canvas
+# what softplus makes the distance of an edge from, before anything is learned: 0.31 of the
+# network input
 _USUAL = -1.0
 
 
@@ -26,15 +27,15 @@ def localizer(
     one's resolution.
 
     Args:
-        image: the network's input (batch, H, W, 3): the canvas.
+        image: the network's input (batch, H, W, 3).
         maps: stride → feature map (batch, h, w, c), each stride twice the one before, all centred
-            on the canvas.
+            on the network input.
         width: channels; `depth`: 3×3 convolutions after the one that joins.
         dropout: share of the channels that training hides from the classes.
 
     Returns:
         logits (batch, 4 + classes) float32: left, top, right and bottom edge as fractions of the
-        canvas, and one number a class.
+        network input, and one number a class.
     """
     *finer, coarsest = sorted(maps)
     stride = finer[-1] if finer else coarsest
@@ -90,7 +91,8 @@ class _Heard(layers.Layer):
 
     Args:
         stride: of the map. Its places lie `stride` pixels apart and around the centre of the
-            canvas, so that this is also right for networks that do not pad their convolutions.
+            network input, so that this is also right for networks that do not pad their
+            convolutions.
     """
 
     def __init__(self, stride: int, **options: Any) -> None:
@@ -127,8 +129,8 @@ class _Heard(layers.Layer):
 
 
 def _centres(places: Any, stride: int, side: Any) -> Any:
-    """(places,) float32: where along a side of the canvas, given in pixels, the places of a map
-    are, as fractions of it.
+    """(places,) float32: where along a side of the network input, given in pixels, the places of
+    a map are, as fractions of it.
     """
     steps = ops.cast(ops.arange(places), "float32") - (ops.cast(places, "float32") - 1) / 2
     return 0.5 + steps * stride / ops.cast(side, "float32")
@@ -153,8 +155,8 @@ def _small() -> initializers.Initializer:
 
 
 def activate(logits: Any) -> Any:
-    """(batch, 4 + classes) → edges within the canvas, 0 to 1, in order, and the classes' shares by
-    a softmax.
+    """(batch, 4 + classes) → edges within the network input, 0 to 1, in order, and the classes'
+    shares by a softmax.
     """
     one, other = ops.clip(logits[..., :2], 0, 1), ops.clip(logits[..., 2:4], 0, 1)
     return ops.concatenate(
@@ -192,5 +194,5 @@ def localization_loss(
 
 
 def _distances(edges: Any) -> Any:
-    """Edges (..., 4) as their distances from the upper left corner of the canvas."""
+    """Edges (..., 4) as their distances from the upper left corner of the network input."""
     return ops.concatenate([-edges[..., :2], edges[..., 2:]], axis=-1)

@@ -136,13 +136,13 @@ class Recipe:
         return self.head.task
 
     @property
-    def canvas(self) -> tuple[int, int]:
+    def input_size(self) -> tuple[int, int]:
         """(height, width) of the network's input."""
         return self.size, self.size
 
     def letterbox(self, size: Size) -> Letterbox:
         """Where an image of (height, width) lies on the network input."""
-        return Letterbox(size, self.canvas, self.placement)
+        return Letterbox(size, self.input_size, self.placement)
 
     def with_task(self, task: Task, classes: tuple[str, ...] = ()) -> "Recipe":
         """The same for another task, and for other classes where some are given."""

@@ -71,7 +71,7 @@ class Task(ABC, Generic[A]):
     """
 
     start_size: ClassVar[int] = 320
-    """Side of the canvas that a new recipe begins with."""
+    """Side of the network input that a new recipe begins with."""
 
     mosaics: ClassVar[bool] = False
     """Whether it can learn from several images joined to one."""
@@ -107,8 +107,8 @@ class Task(ABC, Generic[A]):
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """An image (h, w, 3) uint8 RGB as the network is to see it before it is fitted to the
-        canvas; itself where nothing is to be done. Done once: to the samples of a source that is
-        fitted to a recipe, and to each image that a model is asked about.
+        network input; itself where nothing is to be done. Done once: to the samples of a source
+        that is fitted to a recipe, and to each image that a model is asked about.
 
         The answer is in pixels of the image as it was.
         """

@@ -29,7 +29,7 @@ class Learner:
         sides = recipe.data.multi_scale or (recipe.data.crop or recipe.size,)
         side = sides[0] if len(sides) == 1 else None
         self.network = build_network(recipe, (side, side), recipe.train.precision)
-        self.measured = build_network(recipe, recipe.canvas, recipe.train.precision)
+        self.measured = build_network(recipe, recipe.input_size, recipe.train.precision)
         self._recipe = recipe
         self._stage = 0  # the stride up to which the backbone is frozen
         self._average: MovingAverage | None = None

@@ -53,7 +53,7 @@ def check_memory(network: "keras.Model", recipe: Recipe) -> None:
 
     free = 0 if has_gpu() else available()
     side = max(recipe.data.multi_scale or (recipe.data.crop or recipe.size,))
-    enlarged = side * side / (recipe.canvas[0] * recipe.canvas[1])
+    enlarged = side * side / (recipe.input_size[0] * recipe.input_size[1])
     needed = int(recipe.train.batch * enlarged * _put_out(network) / 2)
     if 0 < free < needed:
         raise ModelError(

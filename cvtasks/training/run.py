@@ -138,7 +138,7 @@ def rehearse(plan: Plan, report: Report) -> None:
 def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> dict[str, Any]:
     """Turn the best weights into a model folder and measure it as its users will run it."""
     report.on_message("finishing: weights, graph, evaluation of what was saved")
-    network = build_network(recipe, recipe.canvas)
+    network = build_network(recipe, recipe.input_size)
     load_weights(network, folder / CHECKPOINTS / BEST)
     save_weights(
         network,
@@ -200,7 +200,7 @@ def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> N
 
 
 def _new_folder(folder: Path, recipe: Recipe) -> None:
-    network = build_network(recipe, recipe.canvas, recipe.train.precision)
+    network = build_network(recipe, recipe.input_size, recipe.train.precision)
     check_memory(network, recipe)
     try:
         folder.mkdir(parents=True)

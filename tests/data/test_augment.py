@@ -387,7 +387,7 @@ def test_each_image_of_a_mosaic_has_its_own_colours_and_grey_has_none(mixed: flo
 @pytest.mark.parametrize("kind", TRUTHS)
 def test_training_scales_an_image_as_prediction_does(kind: str, side: int) -> None:
     """Cut out of a 96×96 image as a whole, larger and smaller: the same bytes as on the letterbox's
-    canvas.
+    network input.
     """
     rng = np.random.default_rng(side)
     image, ids = rng.integers(0, 256, (96, 96, 3), np.uint8), rng.integers(0, 3, (96, 96), np.uint8)
@@ -398,9 +398,9 @@ def test_training_scales_an_image_as_prediction_does(kind: str, side: int) -> No
     }
     sample = Augment(PLAIN, side, 0, 1)([Sample(image, truths[kind], "noise")], 0, 0)
     letterbox = Letterbox((96, 96), (side, side))
-    np.testing.assert_array_equal(sample.image, letterbox.image(image))
+    np.testing.assert_array_equal(sample.image, letterbox.to_input(image))
     if kind == "mask":
-        np.testing.assert_array_equal(sample.truth.ids, letterbox.ids(ids, VOID))
+        np.testing.assert_array_equal(sample.truth.ids, letterbox.ids_to_input(ids, VOID))
 
 
 # === odd truths and sizes ===

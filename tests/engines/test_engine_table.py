@@ -39,7 +39,7 @@ class Toy:
 
 def open_engine(weights, recipe, setup):
     assert weights.is_file()
-    return Toy(recipe.head.outputs(recipe.canvas, recipe.classes))
+    return Toy(recipe.head.outputs(recipe.input_size, recipe.classes))
 
 
 def facts():

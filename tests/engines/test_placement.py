@@ -54,7 +54,7 @@ def test_an_explanation_sees_it_there_too() -> None:
     from cvtasks.insight.explaining.explainer import Explainer
     from cvtasks.networks.build import build_network
 
-    network = build_network(RECIPE, RECIPE.canvas)
+    network = build_network(RECIPE, RECIPE.input_size)
     explainer = Explainer(network, RECIPE.head, RECIPE.classes, placement=RECIPE.placement)
     scene = explainer.look(np.full((32, 64, 3), 200, np.uint8))
     assert (scene.input[:32] == 200).all()

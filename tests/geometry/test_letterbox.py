@@ -1,4 +1,4 @@
-"""Letterbox: where an image lies on the canvas."""
+"""Letterbox: where an image lies on the network input."""
 
 import numpy as np
 import pytest
@@ -9,18 +9,18 @@ SIZES = [(1, 1), (1, 1000), (1000, 1), (37, 61), (320, 240), (240, 320), (375, 5
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("canvas", [(64, 64), (320, 320), (64, 160)])
-def test_the_window_lies_on_the_canvas_and_keeps_the_shape(
-    size: tuple[int, int], canvas: tuple[int, int]
+@pytest.mark.parametrize("input_size", [(64, 64), (320, 320), (64, 160)])
+def test_the_window_lies_on_the_input_and_keeps_the_shape(
+    size: tuple[int, int], input_size: tuple[int, int]
 ) -> None:
-    top, left, height, width = Letterbox(size, canvas).window
-    assert 0 <= top <= top + height <= canvas[0]
-    assert 0 <= left <= left + width <= canvas[1]
-    assert height == canvas[0] or width == canvas[1], "one side fills the canvas"
-    scale = Letterbox(size, canvas).scale
+    top, left, height, width = Letterbox(size, input_size).window
+    assert 0 <= top <= top + height <= input_size[0]
+    assert 0 <= left <= left + width <= input_size[1]
+    assert height == input_size[0] or width == input_size[1], "one side fills the network input"
+    scale = Letterbox(size, input_size).scale
     assert abs(height - size[0] * scale) <= 1
     assert abs(width - size[1] * scale) <= 1
-    assert abs(top - (canvas[0] - top - height)) <= 1, "centred"
+    assert abs(top - (input_size[0] - top - height)) <= 1, "centred"
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -37,14 +37,14 @@ def test_in_the_corner_the_window_begins_at_the_top_left(size: tuple[int, int]) 
 def test_cut_is_the_inverse_of_placing(size: tuple[int, int]) -> None:
     box = Letterbox(size, (64, 96))
     white = np.full((*size, 3), 255, np.uint8)
-    placed = box.image(white)
+    placed = box.to_input(white)
     assert placed.shape == (64, 96, 3)
-    assert (box.cut(placed) == 255).all()
+    assert (box.crop(placed) == 255).all()
     _, _, height, width = box.window
     assert (placed == GREY).all(axis=-1).sum() == 64 * 96 - height * width
 
 
-def test_a_image_of_the_canvas_own_size_is_untouched() -> None:
+def test_a_image_of_the_input_own_size_is_untouched() -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
     np.testing.assert_array_equal(Letterbox((64, 96), (64, 96)).image(image), image)
 

@@ -47,19 +47,21 @@ class Prototypes(Head[Instances]):
 
     def encode(self, truth: Instances, letterbox: Letterbox) -> dict[str, np.ndarray]:
         truth = truth.take(truth.counted)
-        centres, sizes = cells(letterbox.canvas, STRIDES)
-        placed = letterbox.boxes(truth.xyxy)
-        owner = assign(placed, letterbox.canvas, STRIDES, SCALE)
+        centres, sizes = cells(letterbox.input_size, STRIDES)
+        placed = letterbox.boxes_to_input(truth.xyxy)
+        owner = assign(placed, letterbox.input_size, STRIDES, SCALE)
         held = np.flatnonzero(owner >= 0)
         box, centre = placed[owner[held]], centres[held]
         target = np.zeros((len(centres), 4 + len(truth.classes)), np.float32)
         sides = np.concatenate([centre - box[:, :2], box[:, 2:] - centre], axis=1)
         target[held, :4] = sides / sizes[held]
         target[held, 4 + truth.labels[owner[held]]] = 1
-        shapes = self.outputs(letterbox.canvas, truth.classes)
+        shapes = self.outputs(letterbox.input_size, truth.classes)
         masks, picked = np.zeros(shapes["masks"], np.float32), np.full(self.most, -1, np.int32)
         for k in range(min(self.most, len(truth))):
-            whole = letterbox.ids(truth.masks[k].astype(np.uint8), fill=0).astype(np.float32)
+            whole = letterbox.ids_to_input(truth.masks[k].astype(np.uint8), fill=0).astype(
+                np.float32
+            )
             small = cv2.resize(whole, shapes["masks"][:0:-1], interpolation=cv2.INTER_AREA)
             masks[k] = small >= 0.5
             picked[k] = held[owner[held] == k][0]
@@ -75,17 +77,17 @@ class Prototypes(Head[Instances]):
     ) -> Instances:
         rows = np.flatnonzero(output["picked"] >= 0)
         cell = output["picked"][rows]
-        centres, sizes = cells(letterbox.canvas, STRIDES)
+        centres, sizes = cells(letterbox.input_size, STRIDES)
         edges, scores = output["cells"][cell, :4] * sizes[cell], output["cells"][cell, 4:]
         label, score = scores.argmax(axis=1), scores.max(axis=1)
         sides = [centres[cell] - edges[:, :2], centres[cell] + edges[:, 2:]]
-        xyxy = clip(letterbox.boxes_back(np.concatenate(sides, axis=1)), letterbox.size)
+        xyxy = clip(letterbox.boxes_to_image(np.concatenate(sides, axis=1)), letterbox.size)
         good = np.flatnonzero((score >= max(threshold, 0.2)) & (areas(xyxy) > 0))
         kept = good[nms(xyxy[good], score[good], label[good], 0.6, self.most)]
         masks = np.zeros((len(kept), *letterbox.size), bool)
         for number, row in enumerate(rows[kept]):
-            whole = cv2.resize(output["masks"][row], letterbox.canvas[::-1])
-            masks[number] = cv2.resize(letterbox.cut(whole), letterbox.size[::-1]) > 0.5
+            whole = cv2.resize(output["masks"][row], letterbox.input_size[::-1])
+            masks[number] = cv2.resize(letterbox.crop(whole), letterbox.size[::-1]) > 0.5
         return Instances.of(
             xyxy[kept], label[kept], classes, letterbox.size, scores=score[kept], masks=masks
         )

@@ -42,9 +42,9 @@ class TwoStage(Head[Boxes]):
 
     def encode(self, truth: Boxes, letterbox: Letterbox) -> dict[str, np.ndarray]:
         truth = truth.take(truth.counted)
-        centres, sizes = cells(letterbox.canvas, STRIDES)
-        placed = letterbox.boxes(truth.xyxy)
-        owner = assign(placed, letterbox.canvas, STRIDES, SCALE)
+        centres, sizes = cells(letterbox.input_size, STRIDES)
+        placed = letterbox.boxes_to_input(truth.xyxy)
+        owner = assign(placed, letterbox.input_size, STRIDES, SCALE)
         held = np.flatnonzero(owner >= 0)
         box, centre = placed[owner[held]], centres[held]
         first = np.zeros((len(centres), 5), np.float32)
@@ -66,7 +66,7 @@ class TwoStage(Head[Boxes]):
     ) -> Boxes:
         rois = output["rois"]
         row, label = np.nonzero(rois[:, 5:] >= max(threshold, 0.05))
-        xyxy = clip(letterbox.boxes_back(rois[row, :4]), letterbox.size)
+        xyxy = clip(letterbox.boxes_to_image(rois[row, :4]), letterbox.size)
         score = rois[row, 5 + label]
         good = np.flatnonzero(areas(xyxy) > 0)
         kept = good[nms(xyxy[good], score[good], label[good], 0.5, 100)]

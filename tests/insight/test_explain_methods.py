@@ -62,7 +62,7 @@ def tiny(task: str, backbone: str = "tiny") -> Explainer:
     recipe = parse_recipe(
         {"task": task, "backbone": backbone, "size": SIDE, "classes": list(CLASSES)}
     )
-    return Explainer(build_network(recipe, recipe.canvas), recipe.head, recipe.classes)
+    return Explainer(build_network(recipe, recipe.input_size), recipe.head, recipe.classes)
 
 
 def classifier(*inner: layers.Layer, side: int = 12, classes: int = 3) -> keras.Model:
@@ -400,7 +400,9 @@ def test_the_score_is_that_of_the_answer(task: str) -> None:
         assert target.score == pytest.approx(logits[4:].max())
         np.testing.assert_array_equal(target.box, scene.answer.xyxy[0])
     elif task == "segment":
-        inside = scene.letterbox.ids((scene.answer.ids == 0).astype(np.uint8), 0).astype(bool)
+        inside = scene.letterbox.ids_to_input((scene.answer.ids == 0).astype(np.uint8), 0).astype(
+            bool
+        )
         assert target.score == pytest.approx(logits[inside, 0].mean(), abs=1e-4)
     else:
         assert isinstance(scene.answer, Boxes)

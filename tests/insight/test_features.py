@@ -246,7 +246,7 @@ def test_the_usual_layers_are_the_last_of_each_size():
     recipe = parse_recipe(
         {"task": "segment", "backbone": "tiny", "size": 64, "classes": ["background", "a"]}
     )
-    found = last_of_each_size(build_network(recipe, recipe.canvas))
+    found = last_of_each_size(build_network(recipe, recipe.input_size))
     assert found[:2] == ["conv1_relu", "conv2_relu"]
     assert len(found) == 5
 
@@ -435,7 +435,7 @@ def test_every_task_has_class_images(task):
     classes = ("background", "square", "disc") if task == "segment" else ("square", "disc")
     recipe = parse_recipe({"task": task, "backbone": "tiny", "size": 64, "classes": list(classes)})
     keras.utils.set_random_seed(0)
-    network = build_network(recipe, recipe.canvas)
+    network = build_network(recipe, recipe.input_size)
     logits = (
         np.random.default_rng(0).standard_normal((2, *network.output_shape[1:])).astype(np.float32)
     )

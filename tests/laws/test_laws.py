@@ -201,7 +201,7 @@ def one_for_each_backbone() -> list[tuple[str, str]]:
 
 
 def targets(head: Head, truths: list) -> np.ndarray:
-    """The truths encoded as one batch; every image fills the canvas."""
+    """The truths encoded as one batch; every image fills the network input."""
     return np.stack([head.encode(truth, Letterbox((SIZE, SIZE), (SIZE, SIZE))) for truth in truths])
 
 
@@ -229,25 +229,25 @@ def test_every_task_has_a_case_and_its_table(task: str) -> None:
 
 @pytest.mark.parametrize(("task", "head"), EACH_HEAD)
 @pytest.mark.parametrize(
-    ("canvas", "placement"),
+    ("input_size", "placement"),
     [((64, 64), "centre"), ((128, 128), "centre"), ((96, 160), "centre"), ((96, 160), "corner")],
 )
 def test_decode_of_encode_is_the_truth_and_the_metric_calls_it_perfect(
-    task: str, head: str, canvas: tuple[int, int], placement: Placement
+    task: str, head: str, input_size: tuple[int, int], placement: Placement
 ) -> None:
     its = with_head(task, head)
     assert its.head.name == head
     metric = its.task.metric(its.classes)
     for truth, image in zip(case(task).truths, case(task).images, strict=True):
-        box = Letterbox(image.shape[:2], canvas, placement)
-        target = only(its.head.encode(truth, box), its.head.outputs(canvas, its.classes))
+        box = Letterbox(image.shape[:2], input_size, placement)
+        target = only(its.head.encode(truth, box), its.head.outputs(input_size, its.classes))
         again = its.head.decode(target.astype("float32"), box, its.classes)
         metric.add(truth, again)
         assert (
             its.task.record(its.task.from_record(its.task.record(truth), its.classes)).keys()
             == its.task.record(truth).keys()
         )
-        if canvas == image.shape[:2]:
+        if input_size == image.shape[:2]:
             assert same(its.task, again, truth)
     assert {number for number in metric.result().values() if not np.isnan(number)} == {1.0}
 
@@ -263,8 +263,8 @@ def test_a_wrong_answer_is_not_perfect(task: str) -> None:
 @pytest.mark.parametrize(("task", "backbone"), one_for_each_backbone())
 def test_output_has_the_shape_of_a_target(task: str, backbone: str) -> None:
     its = recipe(task, backbone, max(SIZE, BACKBONES[backbone].least))
-    network = activated(build_network(its, its.canvas), its.head)
-    expected = its.head.outputs(its.canvas, its.classes)
+    network = activated(build_network(its, its.input_size), its.head)
+    expected = its.head.outputs(its.input_size, its.classes)
     assert network.output_shape == (None, *expected)
     assert targets(its.head, case(task).truths[:1]).shape[1:] == expected
     assert network.output.dtype == "float32"
@@ -316,7 +316,7 @@ def test_the_loss_is_finite_for_extreme_logits_in_bfloat16(task: str, head: str)
 @pytest.mark.parametrize(("task", "backbone"), EACH_FAMILY)
 def test_saved_weights_give_the_same_predictions(task: str, backbone: str, tmp_path) -> None:
     its = recipe(task, backbone)
-    network, again = build_network(its, its.canvas), build_network(its, its.canvas)
+    network, again = build_network(its, its.input_size), build_network(its, its.input_size)
     save_weights(network, tmp_path / "weights.safetensors")
     load_weights(again, tmp_path / "weights.safetensors")
     images = np.stack(case(task).images).astype("float32")
@@ -329,7 +329,7 @@ def test_saved_weights_give_the_same_predictions(task: str, backbone: str, tmp_p
 @pytest.mark.parametrize(("task", "backbone"), EACH_FAMILY)
 def test_every_parameter_receives_a_gradient(task: str, backbone: str) -> None:
     its = recipe(task, backbone)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     target = targets(its.head, case(task).truths[:4])
     images = np.stack(case(task).images[:4]).astype("float32")
     before = {v.path: v.numpy() for v in network.trainable_variables}
@@ -348,7 +348,7 @@ def test_every_parameter_receives_a_gradient(task: str, backbone: str) -> None:
 def test_eight_samples_are_overfitted(task: str) -> None:
     keras.utils.set_random_seed(3)
     its = recipe(task)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     network.compile(keras.optimizers.Adam(5e-3), loss=its.head.loss)
     images, target = np.stack(case(task).images), targets(its.head, case(task).truths)
     for _ in range(case(task).steps):

@@ -379,21 +379,24 @@ def test_data_sets_become_each_other(
     st.data(),
 )
 def test_a_letterbox_there_and_back(
-    size: tuple[int, int], canvas: tuple[int, int], data: st.DataObject
+    size: tuple[int, int], input_size: tuple[int, int], data: st.DataObject
 ) -> None:
-    box, (height, width) = Letterbox(size, canvas), size
+    box, (height, width) = Letterbox(size, input_size), size
     points = data.draw(st.lists(st.tuples(*[st.floats(0, 1, width=32)] * 4), max_size=5))
     xyxy = np.array(points, np.float32).reshape(-1, 4) * np.array(
         [width, height, width, height], np.float32
     )
-    there = box.boxes(xyxy)
+    there = box.boxes_to_input(xyxy)
     top, left, tall, wide = box.window
-    assert 0 <= top <= top + tall <= canvas[0]
-    assert 0 <= left <= left + wide <= canvas[1]
+    assert 0 <= top <= top + tall <= input_size[0]
+    assert 0 <= left <= left + wide <= input_size[1]
     assert (there >= np.array([left, top] * 2) - 1e-2).all()
     assert (there <= np.array([left + wide, top + tall] * 2) + 1e-2).all()
     np.testing.assert_allclose(
-        box.boxes_back(there), xyxy, rtol=0, atol=0.01 * max(1.0, *np.divide(size, (tall, wide)))
+        box.boxes_to_image(there),
+        xyxy,
+        rtol=0,
+        atol=0.01 * max(1.0, *np.divide(size, (tall, wide))),
     )
 
 

@@ -459,7 +459,7 @@ def trained() -> dict[str, bytes]:
         folder = Path(place)
         (folder / "recipe.toml").write_text(PLAIN, encoding="utf-8")
         made = read_recipe(folder / "recipe.toml")
-        save_weights(build_network(made, made.canvas, "f32"), folder / "weights.safetensors")
+        save_weights(build_network(made, made.input_size, "f32"), folder / "weights.safetensors")
         replace(made, files={"weights.safetensors": sha256(folder / "weights.safetensors")}).save(
             folder / "recipe.toml"
         )

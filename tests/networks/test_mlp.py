@@ -43,7 +43,7 @@ def refused(task: str, **table: object) -> str:
 
 def test_it_has_the_parameters_of_the_paper() -> None:
     its = recipe()
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     layers = [(784, 300), (300, 100), (100, 10)]  # LeCun et al., section III-C: 28×28-300-100-10
     assert network.count_params() == sum((given + 1) * units for given, units in layers) == 266_610
     assert [tuple(v.shape) for v in network.weights if v.path.endswith("/kernel")] == layers
@@ -66,7 +66,7 @@ def test_it_sees_what_lenet_sees() -> None:
 
 def test_every_parameter_moves() -> None:
     its = recipe(8, 3, dropout=0.1)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     before = [v.numpy() for v in network.trainable_variables]
     network.compile(keras.optimizers.SGD(0.1), loss=its.head.loss)
     images = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3)).astype("float32")
@@ -81,7 +81,7 @@ def test_every_parameter_moves() -> None:
 def test_it_learns_noise_by_heart() -> None:
     keras.utils.set_random_seed(1)
     its = recipe(8, 4)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     network.compile(keras.optimizers.Adam(3e-3), loss=its.head.loss)
     images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3)).astype("float32")
     labels = np.arange(16) % 4
@@ -93,7 +93,7 @@ def test_it_learns_noise_by_heart() -> None:
 def test_the_order_of_the_pixels_means_nothing_to_it() -> None:
     """With the rows of its first kernel in the same order, it says the same of shuffled images."""
     its = recipe(8, 4)
-    one, other = build_network(its, its.canvas), build_network(its, its.canvas)
+    one, other = build_network(its, its.input_size), build_network(its, its.input_size)
     order = np.random.default_rng(1).permutation(64)
     values = one.get_weights()
     other.set_weights([values[0][order], *values[1:]])

@@ -477,7 +477,7 @@ def test_the_recipe_hides_what_the_papers_hide(
             "classify": options,
         }
     )
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     found = surroundings(network, keras.layers.Dropout)
     hidden = {
         (*names(before), *names(after)): layer.rate for layer, (before, after) in found.items()
@@ -554,11 +554,11 @@ def test_the_graph_sees_what_keras_sees(backbone: str, size: int, tmp_path: Path
     its = parse_recipe(
         {"task": "classify", "backbone": backbone, "size": size, "classes": list("abcdefg")}
     )
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     save_weights(network, tmp_path / "weights.safetensors")
     export_graph(network, its.head, tmp_path / "weights.safetensors", tmp_path)
     graph = OpenVINOEngine(
-        tmp_path / GRAPH, tmp_path / "weights.safetensors", its.canvas, (7,), "f32", many=False
+        tmp_path / GRAPH, tmp_path / "weights.safetensors", its.input_size, (7,), "f32", many=False
     )
     images = list(np.random.default_rng(0).integers(0, 256, (3, size, size, 3)).astype(np.uint8))
     by_graph, by_keras = (

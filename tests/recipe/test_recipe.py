@@ -20,7 +20,7 @@ SMALL = {"task": "segment", "backbone": "tiny", "size": 64, "classes": ["backgro
 
 def test_defaults_are_filled_in() -> None:
     its = parse_recipe(SMALL)
-    assert its.canvas == (64, 64)
+    assert its.input_size == (64, 64)
     assert its.data == Data()
     assert its.train == Train()
 

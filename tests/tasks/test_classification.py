@@ -257,7 +257,7 @@ def test_the_pooled_head_is_the_mean_and_the_peak_of_a_class_map(peak: float) ->
             "classify": {"peak": peak, "dropout": 0.0},
         }
     )
-    network = build_network(recipe, recipe.canvas)
+    network = build_network(recipe, recipe.input_size)
     image = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype("float32")
     coarsest = np.asarray(network.layers[1](image)[-1])
     layer = network.get_layer("class_map" if peak else "logits")

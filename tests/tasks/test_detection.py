@@ -129,18 +129,19 @@ def test_suppression_is_greedy_within_a_class() -> None:
 def test_letterbox_brings_boxes_there_and_back() -> None:
     some = random_boxes(50, 5)
     box = Letterbox(SIZE, (320, 256))
-    placed = box.boxes(some)
-    np.testing.assert_allclose(box.boxes_back(placed), some, atol=1e-3)
+    placed = box.boxes_to_input(some)
+    np.testing.assert_allclose(box.boxes_to_image(placed), some, atol=1e-3)
     top, left, height, width = box.window
     np.testing.assert_allclose(
-        box.boxes(np.array([[0, 0, SIZE[1], SIZE[0]]])), [[left, top, left + width, top + height]]
+        box.boxes_to_input(np.array([[0, 0, SIZE[1], SIZE[0]]])),
+        [[left, top, left + width, top + height]],
     )
 
 
 # === cells ===
 
 
-def test_cells_cover_the_canvas_map_by_map() -> None:
+def test_cells_cover_the_network_input_map_by_map() -> None:
     centres, sizes = cells((32, 64), (16, 32))
     assert sizes[:, 0].tolist() == [16] * 8 + [32] * 2
     assert centres[:5].tolist() == [[8, 8], [24, 8], [40, 8], [56, 8], [8, 24]]
@@ -172,8 +173,8 @@ def test_the_threshold_is_the_candidates_mean_and_their_deviation_by_n() -> None
     """ATSS' algorithm 1, written out for one object at a time; with n − 1, as the paper's code has
     it, some cells go.
     """
-    canvas, differ = (128, 160), 0
-    centres, sizes = cells(canvas, STRIDES)
+    input_size, differ = (128, 160), 0
+    centres, sizes = cells(input_size, STRIDES)
     squares = np.concatenate([centres - 2.5 * sizes, centres + 2.5 * sizes], axis=1)
     rng = np.random.default_rng(0)
     for _ in range(200):
@@ -196,7 +197,7 @@ def test_the_threshold_is_the_candidates_mean_and_their_deviation_by_n() -> None
         ]
         by_n, by_less = ({cell for cell in inside if overlap[cell] >= limit} for limit in limits)
         if by_n:
-            assert set(np.flatnonzero(assign(box, canvas, STRIDES, 5.0) == 0)) == by_n
+            assert set(np.flatnonzero(assign(box, input_size, STRIDES, 5.0) == 0)) == by_n
         differ += by_n != by_less
     assert differ > 5
 
@@ -380,10 +381,12 @@ def test_eight_images_are_overfitted_to_the_last_object() -> None:
         drawn.append(image)
         truths.append(Boxes.of(kept, labels, CLASSES, (96, 96)))
     its = recipe(96, scale=3.0)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     network.compile(keras.optimizers.Adam(4e-3), loss=its.head.loss)
     images = np.stack(drawn)
-    target = np.stack([its.head.encode(truth, Letterbox((96, 96), its.canvas)) for truth in truths])
+    target = np.stack(
+        [its.head.encode(truth, Letterbox((96, 96), its.input_size)) for truth in truths]
+    )
     for _ in range(300):
         network.train_on_batch(images, target)
     metric = its.task.metric(its.classes)

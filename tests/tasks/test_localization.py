@@ -61,8 +61,8 @@ def recipe(size: int = 64, backbone: str = "tiny", **localize) -> Recipe:
 
 
 def output(box, scores) -> np.ndarray:
-    """An activated output: edges as fractions of the canvas, then scores, of which those that are
-    not given are 0.
+    """An activated output: edges as fractions of the network input, then scores, of which those
+    that are not given are 0.
     """
     return np.array([*box, *scores, *[0.0] * (len(CLASSES) - len(scores))], np.float32)
 
@@ -225,19 +225,19 @@ def test_what_augmentation_cuts_off_counts_for_nothing() -> None:
 def placed(draw) -> tuple[Boxes, Letterbox]:
     """A truth of one object in an image, in hundredths of a pixel, and a letterbox for it."""
     size = tuple(draw(st.integers(1, 2000)) for _ in range(2))
-    canvas = tuple(32 * draw(st.integers(1, 20)) for _ in range(2))
+    input_size = tuple(32 * draw(st.integers(1, 20)) for _ in range(2))
     hundredths = [
         sorted(draw(st.lists(st.integers(0, 100 * side), min_size=2, max_size=2, unique=True)))
         for side in size
     ]
     (top, bottom), (left, right) = hundredths
     edges = np.array([left, top, right, bottom]) / 100
-    return Boxes.of([edges], [draw(st.integers(0, 6))], CLASSES, size), Letterbox(size, canvas)
+    return Boxes.of([edges], [draw(st.integers(0, 6))], CLASSES, size), Letterbox(size, input_size)
 
 
 @given(placed())
 @settings(deadline=None)
-def test_a_truth_in_hundredths_of_a_pixel_comes_back_from_any_canvas(
+def test_a_truth_in_hundredths_of_a_pixel_comes_back_from_any_network_input(
     case: tuple[Boxes, Letterbox],
 ) -> None:
     truth, box = case
@@ -339,7 +339,7 @@ def test_the_loss_is_cross_entropy_giou_and_l1() -> None:
 def test_images_without_an_object_teach_nothing() -> None:
     keras.utils.set_random_seed(0)
     its = recipe(smoothing=0.1)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     network.compile(keras.optimizers.SGD(1.0), loss=its.head.loss)
     before = [variable.numpy() for variable in network.trainable_variables]
     images = np.random.default_rng(2).integers(0, 256, (2, 64, 64, 3)).astype("float32")
@@ -357,10 +357,13 @@ def test_images_without_an_object_teach_nothing() -> None:
 def test_awkward_truths_train_without_nan(xyxy: list) -> None:
     keras.utils.set_random_seed(1)
     its = recipe()
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     network.compile(keras.optimizers.Adam(1e-2), loss=its.head.loss)
     target = np.stack(
-        [its.head.encode(truth, Letterbox(SIZE, its.canvas)) for truth in (boxes(xyxy), boxes([]))]
+        [
+            its.head.encode(truth, Letterbox(SIZE, its.input_size))
+            for truth in (boxes(xyxy), boxes([]))
+        ]
     )
     images = np.random.default_rng(2).integers(0, 256, (2, 64, 64, 3)).astype("float32")
     losses = [float(network.train_on_batch(images, target)) for _ in range(3)]
@@ -390,7 +393,7 @@ def test_awkward_truths_train_without_nan(xyxy: list) -> None:
 def test_the_box_is_what_all_places_expect(backbone: str, size: int, centres: np.ndarray) -> None:
     keras.utils.set_random_seed(4)
     its = recipe(size, backbone, dropout=0.5)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     parts = [network.get_layer(name) for name in ("attention", "distances", "class_map")]
     for layer in parts:  # as if something had been learned
         layer.kernel.assign(np.random.default_rng(1).normal(0, 1, layer.kernel.shape))
@@ -435,7 +438,7 @@ def test_a_network_of_open_size_is_the_same_one(
         assert np.isfinite(network.train_on_batch(images, target))
 
 
-def test_the_activation_puts_edges_in_order_and_within_the_canvas() -> None:
+def test_the_activation_puts_edges_in_order_and_within_the_network_input() -> None:
     logits = np.array([[0.75, -0.5, 0.25, 1.5, *[0.0] * 7]], "float32")
     found = ops.convert_to_numpy(PooledBox(Localize()).activate(logits))
     np.testing.assert_allclose(found, [[0.25, 0, 0.75, 1, *[1 / 7] * 7]], rtol=1e-6)
@@ -448,15 +451,15 @@ def test_the_activation_puts_edges_in_order_and_within_the_canvas() -> None:
 def test_the_graph_sees_what_keras_sees(backbone: str, size: int, tmp_path: Path) -> None:
     keras.utils.set_random_seed(6)
     its = recipe(size, backbone)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     network.get_layer("attention").kernel.assign(
         np.random.default_rng(1).normal(0, 1, (1, 1, 16, 5))
     )
     save_weights(network, tmp_path / "weights.safetensors")
     export_graph(network, its.head, tmp_path / "weights.safetensors", tmp_path)
-    shape = its.head.outputs(its.canvas, its.classes)
+    shape = its.head.outputs(its.input_size, its.classes)
     graph = OpenVINOEngine(
-        tmp_path / GRAPH, tmp_path / "weights.safetensors", its.canvas, shape, "f32", many=False
+        tmp_path / GRAPH, tmp_path / "weights.safetensors", its.input_size, shape, "f32", many=False
     )
     images = list(np.random.default_rng(0).integers(0, 256, (3, size, size, 3)).astype(np.uint8))
     by_graph, by_keras = (

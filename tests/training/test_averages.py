@@ -66,7 +66,7 @@ def test_it_forgets_its_start_before_it_slows_down() -> None:
 def test_it_follows_kernels_and_statistics_after_each_update(accumulate: int) -> None:
     """Replayed by hand; with two steps to an update only each second one counts."""
     its = recipe(accumulate=accumulate)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     average = compile_network(network, its)
     assert average is not None
     expected, updates = numbers(network), 0
@@ -93,7 +93,7 @@ def test_it_follows_kernels_and_statistics_after_each_update(accumulate: int) ->
 
 def test_it_outlives_the_optimizer_and_leaves_what_is_frozen() -> None:
     its = recipe()
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     first = compile_network(network, its)
     for seed in range(3):
         step(network, seed)
@@ -114,7 +114,7 @@ def test_it_outlives_the_optimizer_and_leaves_what_is_frozen() -> None:
 
 def test_none_is_kept_where_none_is_asked_for() -> None:
     its = recipe(ema=0.0)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     assert compile_network(network, its) is None
     step(network, 0)
     assert not [

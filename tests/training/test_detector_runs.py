@@ -261,7 +261,7 @@ def test_the_backbone_learns_at_its_own_pace(devkit: Path, tmp_path: Path) -> No
 
     keras.utils.set_random_seed(2)
     its = small(devkit)
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     backbone = backbone_of(network)
     network.compile(
         make_optimizer(Train(backbone_rate=0.1, weight_decay=0.0), network, backbone),
@@ -269,10 +269,10 @@ def test_the_backbone_learns_at_its_own_pace(devkit: Path, tmp_path: Path) -> No
     )
     slow = {variable.path for variable in backbone.trainable_variables}
     before = {variable.path: variable.numpy().copy() for variable in network.trainable_variables}
-    box = Boxes.of([[4, 4, 40, 40], [30, 30, 63, 60]], [0, 1], CLASSES, its.canvas)
+    box = Boxes.of([[4, 4, 40, 40], [30, 30, 63, 60]], [0, 1], CLASSES, its.input_size)
     from cvtasks.geometry.letterbox import Letterbox
 
-    target = its.head.encode(box, Letterbox(its.canvas, its.canvas))[None]
+    target = its.head.encode(box, Letterbox(its.input_size, its.input_size))[None]
     network.train_on_batch(
         np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype("float32"), target
     )

@@ -490,7 +490,7 @@ def test_what_is_certainly_needed_is_less_than_what_a_step_takes(shapes: Path, m
     from cvtasks.training import memory
 
     recipe = small(shapes)
-    network = build_network(recipe, recipe.canvas)
+    network = build_network(recipe, recipe.input_size)
     few, more = (memory._step(recipe, batch) for batch in (2, 34))
     assert few and more
     per_image = (more["peak"] - few["peak"]) / 32

@@ -165,7 +165,7 @@ def test_answers_that_are_no_numbers_end_a_run_too(
     monkeypatch.setattr(
         KerasEngine,
         "stream",
-        lambda self, canvases: (output * np.nan for output in real(self, canvases)),
+        lambda self, inputs: (output * np.nan for output in real(self, inputs)),
     )
     said: list[str] = []
     with pytest.raises(
@@ -257,7 +257,7 @@ def with_all_kinds():
             "classify": {"top": "own"},
         }
     )
-    network = build_network(its, its.canvas)
+    network = build_network(its, its.input_size)
     rng = np.random.default_rng(0)
     for variable in network.trainable_variables:
         variable.assign(keras.ops.convert_to_tensor(rng.uniform(1, 2, variable.shape), "float32"))

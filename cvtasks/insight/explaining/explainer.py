@@ -131,7 +131,7 @@ class Explainer:
 
     @property
     def network(self) -> keras.Model:
-        """Canvases (batch, H, W, 3) → logits."""
+        """Network inputs (batch, H, W, 3) → logits."""
         return self.unfolded.network
 
     @property
@@ -169,7 +169,7 @@ class Explainer:
             )
         prepared = self.task.prepare(image)
         letterbox = Letterbox(prepared.shape[:2], self.size, self._placement)
-        given = letterbox.image(prepared).astype(np.float32)
+        given = letterbox.to_input(prepared).astype(np.float32)
         logits = self.network(keras.ops.convert_to_tensor(given[None]), training=False)
         output = _numpy(self.head.activate(logits))[0]
         answer = self.head.decode(output, letterbox, self.classes, least)

@@ -148,7 +148,7 @@ def explain_scene(
 
 def _on_image(values: np.ndarray, scene: Scene) -> np.ndarray:
     """What lies on the network input, (H, W) or (H, W, 3), in pixels of the image."""
-    cut = np.ascontiguousarray(scene.letterbox.cut(values))
+    cut = np.ascontiguousarray(scene.letterbox.crop(values))
     return cv2.resize(cut, scene.image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 

@@ -62,7 +62,7 @@ def on_input(
     """
     prepared = image if prepare is None else prepare(image)
     letterbox = Letterbox(prepared.shape[:2], input_size(network), placement)
-    return letterbox, letterbox.image(prepared)
+    return letterbox, letterbox.to_input(prepared)
 
 
 def check_has_places(shape: Sequence[int | None], layer: str, spatial: Sequence[str]) -> None:
@@ -145,9 +145,9 @@ def place(values: np.ndarray, axes: Axes, letterbox: Letterbox) -> np.ndarray:
     """
     nearest = [
         np.searchsorted((one.middles[1:] + one.middles[:-1]) / 2, np.arange(side) + 0.5)
-        for one, side in zip(axes, letterbox.canvas, strict=True)
+        for one, side in zip(axes, letterbox.input_size, strict=True)
     ]
-    cut = letterbox.cut(values[np.ix_(*nearest)])
+    cut = letterbox.crop(values[np.ix_(*nearest)])
     return cv2.resize(
         cut.astype(np.float32), letterbox.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT
     )

@@ -69,7 +69,7 @@ class Excited:
     def box(self) -> tuple[float, ...]:
         """Left, top, right and bottom edge of the region in pixels of the image."""
         top, left, bottom, right = self.region
-        edges = self.letterbox.boxes_back(np.array([[left, top, right, bottom]]))[0]
+        edges = self.letterbox.boxes_to_image(np.array([[left, top, right, bottom]]))[0]
         return tuple(round(float(edge), 1) for edge in edges)
 
 
