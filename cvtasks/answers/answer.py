@@ -100,8 +100,8 @@ class Answer(ABC):
         return not len(self.present())
 
     @abstractmethod
-    def with_classes(self, classes: tuple[str, ...], others: str = "background") -> Self:
-        """The same for the list `classes`; what is not on it becomes `others`: "background" or
+    def with_classes(self, classes: tuple[str, ...], unlisted: str = "background") -> Self:
+        """The same for the list `classes`; what is not on it becomes `unlisted`: "background" or
         "void".
         """
 
@@ -120,11 +120,11 @@ class Answer(ABC):
         """The same where class `i` is class `place[i]` of `classes`; several may become one."""
 
     @abstractmethod
-    def warp(self, window: Window, visible: float) -> Self:
+    def warp(self, window: Window, min_visibility: float) -> Self:
         """What shows of it in a window.
 
         Args:
-            visible: the share of an object that must show for it to be learned, 0 to 1.
+            min_visibility: the share of an object that must show for it to be learned, 0 to 1.
         """
 
     @abstractmethod

@@ -185,7 +185,7 @@ class Boxes(Answer):
         }
         return replace(self, **(rest | {"xyxy": np.concatenate(moved), "size": size}))
 
-    def with_classes(self, classes: tuple[str, ...], others: str = "background") -> Self:
+    def with_classes(self, classes: tuple[str, ...], unlisted: str = "background") -> Self:
         """The same with labels of the list `classes`; others go ("background") or become difficult
         ("void").
         """
@@ -196,17 +196,17 @@ class Boxes(Answer):
         moved = replace(
             self, labels=lookup[self.labels], difficult=self.difficult | ~known, classes=classes
         )
-        return moved if others == "void" else moved.take(known)
+        return moved if unlisted == "void" else moved.take(known)
 
     def _moved(self, place: np.ndarray, classes: tuple[str, ...]) -> Self:
         return replace(self, labels=place[self.labels], classes=classes)
 
-    def warp(self, window: Window, visible: float) -> Self:
+    def warp(self, window: Window, min_visibility: float) -> Self:
         """The objects that show in a window, with boxes around what shows of them.
 
-        A remnant, of which less than `visible` (a share of its box) shows or which is thinner than
-        `THINNEST`, is neither an object nor background: it becomes difficult. It goes where less
-        than `SMALLEST` of it is left.
+        A remnant, of which less than `min_visibility` (a share of its box) shows or which is
+        thinner than `THINNEST`, is neither an object nor background: it becomes difficult. It goes
+        where less than `SMALLEST` of it is left.
 
         A turned box is the one around the turned *ellipse* that fits the box: the box around turned
         corners is too large for all but rectangular objects (Kalra et al., "Towards Rotation
@@ -226,7 +226,7 @@ class Boxes(Answer):
         moved = replace(
             self,
             xyxy=shown.astype(np.float32),
-            difficult=self.difficult | (share < visible) | thin,
+            difficult=self.difficult | (share < min_visibility) | thin,
             areas=(self.areas * abs(np.linalg.det(linear)) * share).astype(np.float32),
             size=window.window,
         )

@@ -97,9 +97,9 @@ class Labels(Answer):
         """(k,) int64, rising: the classes that are shown."""
         return np.sort(self.shown)
 
-    def with_classes(self, classes: tuple[str, ...], others: str = "background") -> Self:
-        """The same for the list `classes`; what is not on it goes, whatever `others` says: nothing
-        is to be said of it.
+    def with_classes(self, classes: tuple[str, ...], unlisted: str = "background") -> Self:
+        """The same for the list `classes`; what is not on it goes, whatever `unlisted` says:
+        nothing is to be said of it.
         """
         if classes == self.classes:
             return self
@@ -116,7 +116,7 @@ class Labels(Answer):
         difficult[place[self.difficult]] = True
         return replace(self, scores=scores, difficult=difficult & (scores == 0), classes=classes)
 
-    def warp(self, window: Window, visible: float) -> Self:
+    def warp(self, window: Window, min_visibility: float) -> Self:
         """The same: a part of an image is taken to show what all of it shows."""
         return self
 

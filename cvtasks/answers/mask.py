@@ -96,11 +96,11 @@ class Mask(Answer):
             if n
         }
 
-    def with_classes(self, classes: tuple[str, ...], others: str = "background") -> Self:
-        """The same with ids of the list `classes`; a class that is not on it becomes `others`:
+    def with_classes(self, classes: tuple[str, ...], unlisted: str = "background") -> Self:
+        """The same with ids of the list `classes`; a class that is not on it becomes `unlisted`:
         "background" or "void".
         """
-        lookup = np.full(256, VOID if others == "void" else 0, np.uint8)
+        lookup = np.full(256, VOID if unlisted == "void" else 0, np.uint8)
         for index, name in enumerate(self.classes):
             if name in classes:
                 lookup[index] = classes.index(name)
@@ -112,7 +112,7 @@ class Mask(Answer):
         lookup[: len(place)] = place
         return replace(self, ids=lookup[self.ids], classes=classes)
 
-    def warp(self, window: Window, visible: float) -> Self:
+    def warp(self, window: Window, min_visibility: float) -> Self:
         """The ids that show in a window, void around them."""
         return replace(self, ids=window.ids(self.ids))
 

@@ -95,7 +95,7 @@ RealtimeOption = Annotated[
 
 
 @dataclass(frozen=True)
-class Wish:
+class Options:
     """What the user asked for, apart from the sources."""
 
     task: str
@@ -132,13 +132,13 @@ def task_command(task: str, text: str) -> Callable[..., None]:
     ) -> None:
         watch = Watch(show, port, every, max_frames, realtime)
         how = {"engine": engine, "precision": precision, "device": device, "batch": batch}
-        _run(sources, Wish(task, model, output, as_json, threshold, classes, save, watch, how))
+        _run(sources, Options(task, model, output, as_json, threshold, classes, save, watch, how))
 
     command.__name__, command.__doc__ = task, text
     return command
 
 
-def _run(sources: list[str], wish: Wish) -> None:
+def _run(sources: list[str], options: Options) -> None:
     """Run a task's model over the sources; one bad source is reported and does not
     stop the others.
     """
@@ -147,26 +147,28 @@ def _run(sources: list[str], wish: Wish) -> None:
     from cvtasks.inference.sink import Sink
     from cvtasks.media.sources import Item, expand
 
-    folder = wish.output or Path("outputs") / wish.task
-    if wish.save != "none":
+    folder = options.output or Path("outputs") / options.task
+    if options.save != "none":
         check_folder(folder)
-    if starts_keras(wish.how["engine"], wish.how["device"]):
+    if starts_keras(options.how["engine"], options.how["device"]):
         start_keras()
     items = expand(sources)
     first = list(islice(items, 2))
     many = len(first) > 1 or not all(isinstance(one, Item) or one.live for one in first)
-    model = _model(wish, many)
+    model = _model(options, many)
     task = model.recipe.task
-    kinds = kinds_of(wish.save, ("image", *task.files))
+    kinds = kinds_of(options.save, ("image", *task.files))
     sink = Sink(folder, task, kinds)
-    watch = replace(wish.watch, show=_shown(wish, first))
-    kept = _kept(wish.classes, model.recipe.classes)
-    records = wish.as_json or "json" in kinds
-    job = Job(model, sink, kinds, kept, wish.threshold, records, bool(watch.show))
-    frame_files = wish.save != "" and not {*kinds}.isdisjoint({*task.files, *task.files_on_request})
+    watch = replace(options.watch, show=_shown(options, first))
+    kept = _kept(options.classes, model.recipe.classes)
+    records = options.as_json or "json" in kinds
+    job = Job(model, sink, kinds, kept, options.threshold, records, bool(watch.show))
+    frame_files = options.save != "" and not {*kinds}.isdisjoint(
+        {*task.files, *task.files_on_request}
+    )
     try:
-        with watch.opened(f"cvtasks {wish.task}") as viewer:
-            run = Run(job, watch, viewer, wish.as_json, frame_files)
+        with watch.opened(f"cvtasks {options.task}") as viewer:
+            run = Run(job, watch, viewer, options.as_json, frame_files)
             counts = run.over(chain(first, items))
     finally:
         for path in sink.close():
@@ -174,15 +176,15 @@ def _run(sources: list[str], wish: Wish) -> None:
     _check_all_read(counts)
 
 
-def _model(wish: Wish, many: bool) -> "Model":
+def _model(options: Options, many: bool) -> "Model":
     """The model that is wanted, ready to run; raises ModelError if it is one for another task."""
     from cvtasks.model import load
     from cvtasks.zoo import default_model
 
-    model = load(wish.model or default_model(wish.task), many=many, **wish.how)
-    if model.recipe.task.name != wish.task:
+    model = load(options.model or default_model(options.task), many=many, **options.how)
+    if model.recipe.task.name != options.task:
         raise ModelError(
-            f"{wish.task} needs a model of this task; {model.name} is one for "
+            f"{options.task} needs a model of this task; {model.name} is one for "
             f"{model.recipe.task.name}. See: cvtasks models"
         )
     return model
@@ -301,11 +303,11 @@ def _check_all_read(counts: Counts) -> None:
         )
 
 
-def _shown(wish: Wish, first: "list[Item | Stream]") -> Show:
+def _shown(options: Options, first: "list[Item | Stream]") -> Show:
     """The live view that is wanted; whoever names a camera wants to see it."""
-    if not wish.watch.show and not wish.as_json and any(one.is_camera for one in first):
+    if not options.watch.show and not options.as_json and any(one.is_camera for one in first):
         return "auto"
-    return "" if wish.watch.show == "none" else wish.watch.show
+    return "" if options.watch.show == "none" else options.watch.show
 
 
 def _kept(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -182,7 +182,7 @@ class Selected(View):
 
 class Remapped(View):
     """A source whose classes become `classes`; the classes of the data that are not among them
-    become `others`.
+    become `unlisted`.
 
     Args:
         lacking: some of `classes` may be none of the source, which then shows nothing of them.
@@ -193,7 +193,7 @@ class Remapped(View):
     """
 
     def __init__(
-        self, source: Source, classes: tuple[str, ...], others: str, *, lacking: bool = False
+        self, source: Source, classes: tuple[str, ...], unlisted: str, *, lacking: bool = False
     ) -> None:
         super().__init__(source)
         things = classes[1:] if source.kind.background else classes
@@ -204,10 +204,10 @@ class Remapped(View):
                     f'"{name}" is not. '
                     f"{did_you_mean(name, source.classes)}"
                 )
-        self.classes, self._others = classes, others
+        self.classes, self._unlisted = classes, unlisted
 
     def _truth_of(self, truth: Answer) -> Answer:
-        return truth.with_classes(self.classes, self._others)
+        return truth.with_classes(self.classes, self._unlisted)
 
 
 class Renamed(View):

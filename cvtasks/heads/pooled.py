@@ -34,5 +34,5 @@ class Pooled(ClassScores):
             maps[max(maps)],
             classes=len(classes),
             dropout=self.dropout,
-            peak=self.class_attention,
+            class_attention=self.class_attention,
         )

@@ -42,7 +42,7 @@ def localizer(
     x = convolution_unit(maps[coarsest], width, 1, f"lateral{coarsest}")
     if finer:
         fine = convolution_unit(maps[stride], width, 1, f"lateral{stride}")
-        x = _Overlaid(name="join")([fine, layers.UpSampling2D(2, name="enlarge")(x)])
+        x = _CentredAdd(name="join")([fine, layers.UpSampling2D(2, name="enlarge")(x)])
         x = convolution_unit(x, width, 3, "joined")
     for number in range(depth):
         x = convolution_unit(x, width, 3, f"head{number + 1}")
@@ -55,10 +55,12 @@ def localizer(
     if dropout:
         x = layers.SpatialDropout2D(dropout, name="dropout")(x)
     scores = layers.Conv2D(classes, 1, dtype="float32", name="class_map")(x)
-    return _Heard(stride, dtype="float32", name="logits")([image, asked, distances, scores])
+    return _AttentionPooling(stride, dtype="float32", name="logits")(
+        [image, asked, distances, scores]
+    )
 
 
-class _Overlaid(layers.Layer):
+class _CentredAdd(layers.Layer):
     """The sum of two maps of one stride, (batch, h, w, c) each, both centred on the image: of the
     places that both have.
     """
@@ -82,7 +84,7 @@ class _Overlaid(layers.Layer):
         )
 
 
-class _Heard(layers.Layer):
+class _AttentionPooling(layers.Layer):
     """What all places say (batch, h, w, ...) → logits (batch, 4 + classes).
 
     An edge is the mean of what the places say, weighted by the softmax of how much each asks to be

@@ -5,14 +5,14 @@ from typing import Any
 from keras import layers, ops
 
 
-def pooled(x: Any, *, classes: int, dropout: float, peak: float) -> Any:
-    """A class map (1×1 convolution), whose mean over the places, plus `peak` times its largest
-    value, are the logits.
+def pooled(x: Any, *, classes: int, dropout: float, class_attention: float) -> Any:
+    """A class map (1×1 convolution), whose mean over the places, plus `class_attention` times its
+    largest value, are the logits.
 
-    With `peak` 0 that is global average pooling and a dense layer (Lin et al., "Network in
-    Network", 2013, section 3.2); what is added is the class-specific residual attention of Zhu and
-    Wu, "Residual Attention" (2021), with infinite temperature: where an image shows several things,
-    each class is judged where it is seen best.
+    With `class_attention` 0 that is global average pooling and a dense layer (Lin et al., "Network
+    in Network", 2013, section 3.2); what is added is the class-specific residual attention of Zhu
+    and Wu, "Residual Attention" (2021), with infinite temperature: where an image shows several
+    things, each class is judged where it is seen best.
 
     Args:
         x: (batch, h, w, c).
@@ -20,7 +20,7 @@ def pooled(x: Any, *, classes: int, dropout: float, peak: float) -> Any:
     Returns:
         logits (batch, classes) float32.
     """
-    if not peak:
+    if not class_attention:
         x = layers.GlobalAveragePooling2D(dtype="float32", name="pool")(x)
         if dropout:
             x = layers.Dropout(dropout, name="dropout")(x)
@@ -31,7 +31,7 @@ def pooled(x: Any, *, classes: int, dropout: float, peak: float) -> Any:
     mean = layers.GlobalAveragePooling2D(dtype="float32", name="mean")(seen)
     most = layers.GlobalMaxPooling2D(dtype="float32", name="most")(seen)
     return layers.Add(dtype="float32", name="logits")(
-        [mean, layers.Rescaling(peak, dtype="float32", name="peak")(most)]
+        [mean, layers.Rescaling(class_attention, dtype="float32", name="peak")(most)]
     )
 
 

@@ -142,7 +142,7 @@ def test_where_a_window_cuts_the_object_the_largest_that_is_left_is_learned(
     quarter, nothing is learned.
     """
     truth = Localize().select(boxes([[0, 0, 40, 40], [60, 10, 80, 30]]))
-    moved = truth.warp(Warp(SIZE, SIZE, False, np.eye(2), (shift, 0), SIZE), visible=0.25)
+    moved = truth.warp(Warp(SIZE, SIZE, False, np.eye(2), (shift, 0), SIZE), min_visibility=0.25)
     target = PooledBox(Localize()).encode(moved, WHOLE)
     np.testing.assert_allclose(target[:4] * [80, 60, 80, 60], left, atol=1e-4)
     assert target[4:].tolist() == [1, 0, 0, 0, 0, 0, 0]

@@ -82,7 +82,7 @@ def top(
     Raises:
         ModelError: images are too small for the auxiliary classifiers, or of no fixed size.
     """
-    logits = [pooled(features[4], classes=classes, dropout=dropout, peak=0.0)]
+    logits = [pooled(features[4], classes=classes, dropout=dropout, class_attention=0.0)]
     if auxiliary:
         pairs = zip(_AUXILIARY, features[5:], strict=True)
         logits += [_auxiliary(x, classes, name) for (name, _), x in pairs]

@@ -76,7 +76,7 @@ def top(
     width: float = 1.0,
 ) -> list[keras.KerasTensor]:
     """Return the logits of the mean over the places, `(batch, classes)`."""
-    return [pooled(features[-1], classes=classes, dropout=dropout, peak=0.0)]
+    return [pooled(features[-1], classes=classes, dropout=dropout, class_attention=0.0)]
 
 
 def _convolution(

@@ -48,4 +48,4 @@ def top(
     last: int = 13,
 ) -> list[keras.KerasTensor]:
     """Return the logits of the mean over the places, `(batch, classes)`."""
-    return [pooled(features[-1], classes=classes, dropout=dropout, peak=0.0)]
+    return [pooled(features[-1], classes=classes, dropout=dropout, class_attention=0.0)]

@@ -88,7 +88,7 @@ def top(
     """Return the logits of the mean over the places, `(batch, classes)`.
     The papers hide nothing.
     """
-    return [pooled(features[-1], classes=classes, dropout=dropout, peak=0.0)]
+    return [pooled(features[-1], classes=classes, dropout=dropout, class_attention=0.0)]
 
 
 def _published_1(x: keras.KerasTensor, depth: int) -> list[keras.KerasTensor]:
