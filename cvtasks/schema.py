@@ -14,6 +14,9 @@ from cvtasks.errors import ModelError, did_you_mean, nearest
 NOT_IN_TABLE = {"in_table": False}
 """Metadata of a dataclass' field that is no key of its table."""
 
+EMPTY: Mapping[str, str] = types.MappingProxyType({})
+"""No names at all."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -57,16 +60,27 @@ def _bounds(kind: Any) -> dict[str, tuple[float, float]]:
 
 
 def check_keys(
-    where: str, received: Iterable[str], known: Iterable[str], elsewhere: Iterable[str] = ()
+    where: str,
+    received: Iterable[str],
+    known: Iterable[str],
+    elsewhere: Iterable[str] = (),
+    renamed: Mapping[str, str] = EMPTY,
 ) -> None:
     """Raise ModelError for the first key that is not known; `where` goes before it.
 
     Args:
         elsewhere: dotted keys of all tables, one of which may be meant.
+        renamed: key of before, without its table → its dotted name now.
     """
     known = list(known)
     for key in received:
         if key not in known:
+            if key in renamed:
+                table, _, name = renamed[key].rpartition(".")
+                raise ModelError(
+                    f"unknown key `{where}{key}`. It is called `{renamed[key]}` now: `{name}` in "
+                    f"the table [{table}]."
+                )
             keys = {one.rpartition(".")[2]: one for one in elsewhere}
             meant = keys.get(key) or nearest(key, known) or keys.get(nearest(key, keys), "")
             hint = f'Did you mean "{meant}"?' if meant else did_you_mean(key, known)
@@ -105,15 +119,20 @@ def defaults_of(kind: type) -> dict[str, Any]:
 
 
 def read_table(
-    kind: type, document: Any, where: str, elsewhere: Iterable[str] = (), **also: Any
+    kind: type,
+    document: Any,
+    where: str,
+    elsewhere: Iterable[str] = (),
+    renamed: Mapping[str, str] = EMPTY,
+    **also: Any,
 ) -> Any:
     """Make the dataclass `kind` of a TOML table, and of what is `also` in it beside its keys; every
-    key and type is checked.
+    key and type is checked, as `check_keys` does it.
     """
     if not isinstance(document, Mapping):
         raise ModelError(f"`{where}` must be a table; got {document!r}. Write it as [{where}].")
     hints = typing.get_type_hints(kind)
-    check_keys(f"{where}.", document, keys_of(kind), elsewhere)
+    check_keys(f"{where}.", document, keys_of(kind), elsewhere, renamed)
     return kind(
         **also,
         **{key: read_value(hints[key], value, f"{where}.{key}") for key, value in document.items()},

@@ -25,6 +25,7 @@ from cvtasks.recipe.translation import (
     current,
     new_name,
     new_value,
+    renamed_keys,
     task_of,
 )
 from cvtasks.schema import (
@@ -262,7 +263,8 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
         document = _of_its_head(document, kinds["head"])
     tables = {table: [f"{table}.{key}" for key in keys_of(kind)] for table, kind in kinds.items()}
     elsewhere = [key for keys in tables.values() for key in keys]
-    check_keys("", document, [*_PLAIN, *kinds, "files"], elsewhere)
+    renamed = renamed_keys(name)
+    check_keys("", document, [*_PLAIN, *kinds, "files"], elsewhere, renamed)
     missing = [key for key in ("backbone", "size", "classes") if key not in document]
     if missing:
         raise ModelError(
@@ -273,7 +275,7 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
         given = document.get(table, {})
         if isinstance(given, Mapping) and table in ("task", "head"):
             given = {key: value for key, value in given.items() if key != "name"}
-        return read_table(kinds[table], given, table, elsewhere, **also)
+        return read_table(kinds[table], given, table, elsewhere, renamed, **also)
 
     return Recipe(
         head=read("head", task=read("task")),

@@ -48,6 +48,19 @@ def new_name(key: str, task: str) -> str:
     return RENAMED.get(key, key)
 
 
+def renamed_keys(task: str) -> dict[str, str]:
+    """Key of before, without its table → its dotted name now, for a recipe of this task.
+
+    >>> renamed_keys("detect")["most"], renamed_keys("classify").get("most")
+    ('head.max_detections', None)
+    """
+    return {
+        key.rpartition(".")[2]: name
+        for key, name in RENAMED.items()
+        if key.partition(".")[0] in (task, "data", "train")
+    }
+
+
 def new_value(key: str, value: Any) -> Any:
     """The value of a new dotted key, where an old one is given."""
     return VALUES.get(key, {}).get(value, value) if isinstance(value, str) else value

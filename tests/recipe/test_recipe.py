@@ -1,6 +1,7 @@
 """Recipes: what is read, what is refused, and with which words."""
 
 import dataclasses
+import re
 import tomllib
 import typing
 from pathlib import Path
@@ -288,6 +289,32 @@ def test_old_names_are_understood_in_overrides(override: str, key: str, value: f
     old = {**NEW, "task": "detect"}
     del old["format"]
     assert getattr(parse_recipe(old, [override]).head, key) == value
+
+
+@pytest.mark.parametrize(
+    ("document", "overrides", "key", "now"),
+    [
+        ({"most": 3}, (), "most", "head.max_detections"),
+        ({}, ("floor=0.2",), "floor", "head.min_score"),
+        ({}, ("head.floor=0.2",), "head.floor", "head.min_score"),
+        ({}, ("others=void",), "others", "data.unlisted"),
+        ({"train": {"others": "void"}}, (), "train.others", "data.unlisted"),
+        ({"train": {"setbacks": 2}}, (), None, "train.max_rollbacks"),
+    ],
+)
+def test_an_old_key_without_its_table_is_answered_with_the_one_of_now(
+    document: dict, overrides: tuple[str, ...], key: str | None, now: str
+) -> None:
+    table, name = now.split(".")
+    answer = f"unknown key `{key}`. It is called `{now}` now: `{name}` in the table [{table}]."
+    answer = answer if key else f"is called `{now}` since format 1"
+    with pytest.raises(ModelError, match=re.escape(answer)):
+        parse_recipe({**DETECTOR, **document}, overrides)
+
+
+def test_a_key_of_another_task_of_before_is_not_named() -> None:
+    with pytest.raises(ModelError, match=r"unknown key `peak`\. (?!It is called)"):
+        parse_recipe(DETECTOR, ["peak=0.5"])
 
 
 def test_an_override_is_of_the_format_too() -> None:
