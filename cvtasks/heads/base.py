@@ -113,7 +113,7 @@ class Head(ABC, Generic[A]):
         """
         raise UsageError(f"what the logits of {self.name} say of a class is not known.")
 
-    def score(self, kind: str, number: int, seen: Seen) -> Score:
+    def score(self, kind: str, number: int, seen: Seen[A]) -> Score:
         """The number of the logits that stands for something in an answer.
 
         Args:

@@ -89,7 +89,7 @@ class ClassScores(Head[Labels], ABC):
 
         return lambda logits: main_logits(logits)[:, index]
 
-    def score(self, kind: str, number: int, seen: Seen) -> Score:
+    def score(self, kind: str, number: int, seen: Seen[Labels]) -> Score:
         """A class, or the best one."""
         if kind in ("box", "region"):
             raise no_such_kind(kind, "")

@@ -153,12 +153,12 @@ class Dense(Head[Boxes]):
         weight = (chosen / chosen.sum()).astype(np.float32)
         return lambda logits: ops.sum(logits[..., 4 + index] * weight, axis=1)
 
-    def score(self, kind: str, number: int, seen: Seen) -> Score:
+    def score(self, kind: str, number: int, seen: Seen[Boxes]) -> Score:
         """The logit of a box of the answer, in the cell that it comes from; of a class that of its
         best box, and the best box of all by default.
         """
         boxes = seen.answer
-        if kind == "region" or not isinstance(boxes, Boxes):
+        if kind == "region":
             raise no_such_kind(kind, " or box:N")
         chosen = _box(boxes, kind, number)
         label, cell = int(boxes.labels[chosen]), self._cell(seen, boxes, chosen)
@@ -169,7 +169,7 @@ class Dense(Head[Boxes]):
             stride=int(cells(seen.letterbox.input_size, self.strides)[1][cell, 0]),
         )
 
-    def _cell(self, seen: Seen, boxes: Boxes, chosen: int) -> int:
+    def _cell(self, seen: Seen[Boxes], boxes: Boxes, chosen: int) -> int:
         """The cell that a box of the answer comes from: the one that gives it alone."""
         column = 4 + int(boxes.labels[chosen])
         for cell in np.flatnonzero(seen.output[:, column] == boxes.scores[chosen]):

@@ -126,7 +126,7 @@ class PooledBox(Head[Boxes]):
         """The class's logit, whatever the box."""
         return lambda logits: logits[:, 4 + index]
 
-    def score(self, kind: str, number: int, seen: Seen) -> Score:
+    def score(self, kind: str, number: int, seen: Seen[Boxes]) -> Score:
         """A class, or the best one; the box is there for any class."""
         if kind == "region":
             raise no_such_kind(kind, " or box:0")

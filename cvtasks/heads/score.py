@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cvtasks.answers import Answer
+from cvtasks.answers import Told
 from cvtasks.errors import UsageError
 from cvtasks.geometry.letterbox import Letterbox
 
@@ -14,7 +14,7 @@ Pick = Callable[[Any], Any]
 """Logits, or activated outputs, (batch, ...) → one number an image, (batch,)."""
 
 
-class Seen(Protocol):
+class Seen(Protocol[Told]):
     """What a network made of one image."""
 
     @property
@@ -22,7 +22,7 @@ class Seen(Protocol):
         """The activated output, without a batch axis."""
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> Told:
         """What was decoded from it, in pixels of the image."""
 
     @property

@@ -147,12 +147,12 @@ class UNet(Head[Mask]):
 
         return lambda logits: ops.mean(logits[..., index], axis=(1, 2))
 
-    def score(self, kind: str, number: int, seen: Seen) -> Score:
+    def score(self, kind: str, number: int, seen: Seen[Mask]) -> Score:
         """The mean of a class's logit over the pixels that the answer gives it, or over a region of
         it; the class with most pixels by default.
         """
         mask = seen.answer
-        if kind == "box" or not isinstance(mask, Mask):
+        if kind == "box":
             raise no_such_kind(kind, " or region:N")
         if kind == "region":
             index, region = nth_region(mask, number)
