@@ -2,17 +2,20 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvtasks.cli.options import JsonOption, TaskOption
+from cvtasks.cli.options import JsonOption, TaskOption, choice, one_of
 from cvtasks.cli.output import Ticker, say, tell
+from cvtasks.data.checking.writers import WRITERS
+from cvtasks.data.download.catalogue import KNOWN, place_of
 from cvtasks.errors import DataError
 from cvtasks.tasks import TASKS, USUAL
 from cvtasks.text import dumps, table
 
 if TYPE_CHECKING:
+    from cvtasks.answers import Answer
     from cvtasks.data import Source
     from cvtasks.data.checking.check import Finding
 
@@ -104,7 +107,7 @@ def stats(source: DataArgument, task: TaskOption = USUAL, as_json: JsonOption = 
     """
     from cvtasks.data.checking.statistics import statistics
 
-    opened = _open(source, task)
+    opened = _open(source, TASKS[task].task.answer)
     rows = statistics(opened)
     for remark in opened.remarks():
         say(f"data: {remark}")
@@ -152,7 +155,7 @@ def show(
     check_new(output)
     wanted = read_recipe(recipe) if recipe else None
     which = wanted.task if wanted else TASKS[task].task()
-    opened = _open(source, which.name)
+    opened = _open(source, which.answer)
     drawn = sheets(opened, which.draw)
     if wanted:
         drawn["batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
@@ -173,7 +176,7 @@ def convert(
             metavar="DIR", help="Where the new data set goes; may hold other splits of it."
         ),
     ],
-    to: Annotated[Literal["voc", "coco", "yolo"], typer.Option(help="The new format.")],
+    to: Annotated[str, choice(lambda: WRITERS, "The new format.")],
     split: Annotated[
         str,
         typer.Option(
@@ -187,12 +190,13 @@ def convert(
     cvtasks data convert VOCdevkit/VOC2012:train voc-as-coco --to coco
     cvtasks data convert coco:val2017 coco-as-yolo --to yolo --split val
     """
+    from cvtasks.answers import Boxes
     from cvtasks.data import split_of
     from cvtasks.data.checking.convert import convert as write
     from cvtasks.files.writing import check_folder
 
     check_folder(folder)
-    opened = _open(source, USUAL)
+    opened = _open(source, Boxes)
     name = split or (split_of(source)[1] or opened.split if opened.split else "train")
     for remark in [*opened.remarks(), *write(opened, to, folder, name)]:
         say(f"data: {remark}")
@@ -202,8 +206,12 @@ def convert(
 @data.command()
 def get(
     name: Annotated[
-        Literal["mnist", "fashion-mnist", "cifar10", "voc2007", "voc2012", "imagenette"],
-        typer.Argument(help="Which data set."),
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help=f"Which data set: {', '.join(KNOWN)}.",
+            callback=one_of(lambda: KNOWN),
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -225,7 +233,6 @@ def get(
     cvtasks data stats --task classify fashion-mnist:train
     cvtasks data get voc2012 -o data --url https://mirror.example/voc
     """
-    from cvtasks.data.download.catalogue import KNOWN, place_of
     from cvtasks.data.download.fetch import fetch
     from cvtasks.files.writing import check_folder
 
@@ -247,12 +254,12 @@ def get(
     tell(str(place / known.root))
 
 
-def _open(data: str, task: str) -> "Source":
+def _open(data: str, kind: "type[Answer]") -> "Source":
     from cvtasks.data import open_source, split_of
     from cvtasks.data.opening import title
 
     path, split = split_of(data)
-    opened = open_source(path, split, TASKS[task].task.answer)
+    opened = open_source(path, split, kind)
     say(f"data: {opened.format}, {title(path, opened.split)}, {len(opened)} images")
     if opened.taken_for:
         say(f"data: {opened.taken_for}")

@@ -9,12 +9,11 @@ from cvtasks.engines.table import AUTO, DEVICES, ENGINES, PRECISIONS, chosen_eng
 from cvtasks.tasks import TASKS
 
 
-def choice(names: Callable[[], Iterable[str]], text: str, **more: Any) -> Any:
-    """An option whose value is one of some names; `text` is its help.
+def one_of(names: Callable[[], Iterable[str]]) -> Callable[[str], str]:
+    """What checks that a value is one of some names.
 
     Args:
-        names: gives them; it is asked again when a value is read, as a table may have grown.
-        more: what else `typer.Option` takes.
+        names: gives them; it is asked when a value is read, as a table may have grown.
     """
 
     def checked(value: str) -> str:
@@ -24,7 +23,17 @@ def choice(names: Callable[[], Iterable[str]], text: str, **more: Any) -> Any:
             raise typer.BadParameter(f"{value!r} is not one of {listed}.")
         return value
 
-    return typer.Option(metavar=f"[{'|'.join(names())}]", help=text, callback=checked, **more)
+    return checked
+
+
+def choice(names: Callable[[], Iterable[str]], text: str, **more: Any) -> Any:
+    """An option whose value is one of some names; `text` is its help.
+
+    Args:
+        names: as `one_of` takes them.
+        more: what else `typer.Option` takes.
+    """
+    return typer.Option(metavar=f"[{'|'.join(names())}]", help=text, callback=one_of(names), **more)
 
 
 def starts_keras(engine: str, device: str) -> bool:

@@ -1,17 +1,36 @@
 """Sources: where samples come from. The format is recognised from what lies at the path."""
 
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cvtasks.answers import Answer
 from cvtasks.data.download.catalogue import KNOWN, resolve
-from cvtasks.data.format import Format
-from cvtasks.data.formats import FORMATS
-from cvtasks.data.source import Source
-from cvtasks.data.views import Remapped
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.reading import readable
+
+if TYPE_CHECKING:
+    from cvtasks.answers import Answer
+    from cvtasks.data.format import Format
+    from cvtasks.data.formats import FORMATS
+    from cvtasks.data.source import Source
+    from cvtasks.data.views import Remapped
 
 __all__ = ["FORMATS", "Format", "Remapped", "Source", "open_source", "split_of", "splits_of"]
+
+_HOME = {
+    "FORMATS": "cvtasks.data.formats",
+    "Format": "cvtasks.data.format",
+    "Remapped": "cvtasks.data.views",
+    "Source": "cvtasks.data.source",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used, so that the light tables of this package, which
+    the command line's help needs, do not load numpy.
+    """
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
 
 
 def split_of(data: str) -> tuple[str, str]:
@@ -30,7 +49,9 @@ def split_of(data: str) -> tuple[str, str]:
     return (data, "") if whole else (path, split)
 
 
-def open_source(path: str, split: str, kind: type[Answer], complain: Complain = strictly) -> Source:
+def open_source(
+    path: str, split: str, kind: "type[Answer]", complain: Complain = strictly
+) -> "Source":
     """Open the data set at `path`, or the fetched one of that name, for a task whose truth is of
     type `kind`.
 
@@ -42,22 +63,28 @@ def open_source(path: str, split: str, kind: type[Answer], complain: Complain = 
     Raises:
         DataError: nothing is there, its layout is not known, or the split does not exist.
     """
+    from cvtasks.formats.reading import readable
+
     with readable(path):
         found, root = _recognised(path, kind)
         return found.open(root, split, complain)
 
 
-def splits_of(path: str, kind: type[Answer]) -> tuple[str, ...]:
+def splits_of(path: str, kind: "type[Answer]") -> tuple[str, ...]:
     """Names of the splits of the data set at `path`; one empty name where all of it is one split.
     Errors as `open_source`'s.
     """
+    from cvtasks.formats.reading import readable
+
     with readable(path):
         found, root = _recognised(path, kind)
         return found.splits_at(root)
 
 
-def _recognised(path: str, kind: type[Answer]) -> tuple[Format, Path]:
+def _recognised(path: str, kind: "type[Answer]") -> "tuple[Format, Path]":
     """The format of the data set at `path`, and its root."""
+    from cvtasks.data.formats import FORMATS
+
     root = resolve(path)
     fitting = [one for one in FORMATS.values() if one.kind is kind]
     if path:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cvtasks.data import readable
 from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among
 from cvtasks.data.splits import Opened, Splits, splits_for
 from cvtasks.data.views import Subset, fitted
 from cvtasks.errors import DataError
+from cvtasks.formats.reading import readable
 from cvtasks.recipe.recipe import Recipe
 
 Say = Callable[[str], None]

@@ -18,11 +18,13 @@ class TaskRow:
         home: where its class lies, as "module:class".
         model: the model of the zoo that it uses unless told otherwise; empty where there is none.
         help: what it answers, in a line, and examples of its command below it.
+        usual: whether data are looked at for it unless another is asked for.
     """
 
     home: str
     model: str
     help: str
+    usual: bool = False
 
     @property
     def task(self) -> "type[Task]":
@@ -55,6 +57,7 @@ TASKS: dict[str, TaskRow] = {
         cvtasks detect clip.mp4 --show --save image,json
         cvtasks detect holidays/ --classes dog,cat --threshold 0.5 --save coco
         """,
+        usual=True,
     ),
     "localize": TaskRow(
         "cvtasks.tasks.localize:Localize",
@@ -81,5 +84,5 @@ TASKS: dict[str, TaskRow] = {
     ),
 }
 
-USUAL = "detect"
-"""The task that data are looked at for unless told otherwise."""
+USUAL = next(name for name, row in TASKS.items() if row.usual)
+"""The task that data are looked at for unless another is asked for."""

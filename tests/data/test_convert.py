@@ -13,8 +13,9 @@ from PIL import Image
 
 from cvtasks.answers import Boxes, Mask
 from cvtasks.data import Source, open_source
-from cvtasks.data.checking.convert import WRITERS, convert
+from cvtasks.data.checking.convert import convert
 from cvtasks.data.checking.statistics import statistics
+from cvtasks.data.checking.writers import WRITERS
 from cvtasks.data.views import Renamed, Subset
 from cvtasks.errors import DataError, UsageError
 from cvtasks.formats.coco import coco_document

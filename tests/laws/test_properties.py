@@ -17,7 +17,8 @@ from PIL import Image
 from cvtasks.answers import VOID, Boxes, Mask, Sample
 from cvtasks.answers.boxes import SMALLEST
 from cvtasks.data import open_source
-from cvtasks.data.checking.convert import WRITERS, convert
+from cvtasks.data.checking.convert import convert
+from cvtasks.data.checking.writers import WRITERS
 from cvtasks.data.loading.augment import Augment
 from cvtasks.data.loading.warp import Warp, draw_warp
 from cvtasks.formats.coco import coco_boxes, coco_document, parse_coco

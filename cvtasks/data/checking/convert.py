@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import cast
 
 import numpy as np
 
 from cvtasks.answers import Boxes
+from cvtasks.data.checking.writers import WRITERS
 from cvtasks.data.source import Source
 from cvtasks.errors import DataError, UsageError, did_you_mean
 from cvtasks.files.writing import folder_held, made_beside, publish, write_bytes, write_text
@@ -45,7 +47,7 @@ def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
             f"a data set is written as one of {', '.join(WRITERS)}; got {to!r}. "
             f"{did_you_mean(to, WRITERS)}"
         )
-    writer = WRITERS[to]
+    writer: Writer = resolve_name(WRITERS[to])
     if not split or Path(split).name != split or split not in (writer.splits or (split,)):
         known = f"one of {', '.join(writer.splits)}" if writer.splits else "a plain word"
         raise UsageError(
@@ -219,19 +221,16 @@ class Writer:
     loss: str = ""
 
 
-WRITERS: dict[str, Writer] = {
-    "voc": Writer(
-        _write_voc,
-        in_lines=True,
-        lost=lambda truth: truth.crowd,
-        loss="Pascal VOC knows no crowds, these became difficult",
-    ),
-    "coco": Writer(_write_coco),
-    "yolo": Writer(
-        _write_yolo,
-        splits=SPLITS,
-        lost=lambda truth: ~truth.counted,
-        loss="YOLO knows neither difficult objects nor crowds, these were left out",
-    ),
-}
-"""Name → how it is written."""
+VOC = Writer(
+    _write_voc,
+    in_lines=True,
+    lost=lambda truth: truth.crowd,
+    loss="Pascal VOC knows no crowds, these became difficult",
+)
+COCO = Writer(_write_coco)
+YOLO = Writer(
+    _write_yolo,
+    splits=SPLITS,
+    lost=lambda truth: ~truth.counted,
+    loss="YOLO knows neither difficult objects nor crowds, these were left out",
+)
