@@ -4,12 +4,14 @@ them to a backbone.
 
 import hashlib
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvtasks.errors import CVTasksError, ModelError
+from cvtasks.errors import CVTasksError, CVTasksWarning, ModelError
+from cvtasks.files.writing import sha256
 from cvtasks.media.addresses import shown
 from cvtasks.media.download import download_file
 from cvtasks.weights.h5_file import layer_order
@@ -68,6 +70,12 @@ FILES: dict[str, tuple[str, str | None]] = {
 has none.
 """
 
+SECOND_HAND = {"mobilenet_1_0_224_tf_no_top.h5": "725ccbd03d61d7ced5b5c4cd17e7d527"}
+"""File → MD5 as the project MIA has it, which mirrors the files
+(github.com/MIAnalyzer/MIA, mia/dl/utils/dl_downloads.py); its other hashes are those of keras.applications. It is
+no word of those who publish the file: what differs from it is said, and not refused.
+"""
+
 NUMBERED = ("inception-v3",)
 """Backbones whose layers have numbers instead of names in the file, so that it is read in the
 layers' order, as Keras does.
@@ -114,6 +122,9 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
         name: of the backbone.
         base_url: fetch from here instead of `BASE_URL`.
 
+    Warns:
+        CVTasksWarning: a file was fetched whose hash is not published; says its SHA-256.
+
     Raises:
         ModelError: there are none for this backbone, or the file cannot be fetched, or has another
             hash.
@@ -146,7 +157,21 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
             f"{str(target)!r} by hand, "
             'or set `weights` to the path of a file you have (`weights = "path/to/file"`).'
         ) from error
+    if md5 is None:
+        warnings.warn(_unpublished(target), CVTasksWarning, stacklevel=2)
     return target
+
+
+def _unpublished(path: Path) -> str:
+    """What to say of a fetched file whose hash is not published."""
+    told = (
+        f"keras.applications publishes no hash of {path.name}, so that what was fetched could not "
+        f"be checked; its SHA-256 is {sha256(path)}"
+    )
+    if path.name not in SECOND_HAND:
+        return f"{told}."
+    same = _md5(path) == SECOND_HAND[path.name]
+    return f"{told}. Its MD5 is {'' if same else 'not '}the one that the project MIA has for it."
 
 
 def _md5(path: Path) -> str:

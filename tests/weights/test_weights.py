@@ -20,7 +20,7 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from cvtasks.errors import CVTasksError, ModelError
+from cvtasks.errors import CVTasksError, CVTasksWarning, ModelError
 from cvtasks.networks.backbones import BACKBONES, build_backbone
 from cvtasks.weights import imagenet, safetensors_file
 from cvtasks.weights.imagenet import load_imagenet
@@ -823,6 +823,25 @@ def test_what_is_in_the_cache_is_not_fetched_again(server, monkeypatch):
     assert load_imagenet(model, "mobilenet-025", base_url=url).missing == ()
 
 
+def test_of_a_file_without_a_published_hash_its_own_is_said(server, monkeypatch):
+    folder, url = server
+    path = publish(folder, "mobilenet-025", build_backbone("mobilenet-025", (32, 32)), monkeypatch)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    said = rf"publishes no hash of {path.name}.* its SHA-256 is {digest}\.$"
+    with pytest.warns(CVTasksWarning, match=said):
+        imagenet.fetch_imagenet("mobilenet-025", url)
+    imagenet.fetch_imagenet("mobilenet-025", url)  # there already: nothing is said again
+    again = folder.parent / "keras" / "models" / path.name
+    for md5, verdict in (
+        (hashlib.md5(path.read_bytes()).hexdigest(), "is the one"),
+        ("0" * 32, "is not the one"),
+    ):
+        again.unlink()
+        monkeypatch.setitem(imagenet.SECOND_HAND, path.name, md5)
+        with pytest.warns(CVTasksWarning, match=f"Its MD5 {verdict} that the project MIA has"):
+            imagenet.fetch_imagenet("mobilenet-025", url)
+
+
 def test_a_wrong_hash_is_refused(server, monkeypatch):
     folder, url = server
     file, md5 = imagenet.FILES["vgg16"]
@@ -871,6 +890,7 @@ def test_without_a_home_the_way_out_is_said(model, monkeypatch):
     refused(lambda: load_imagenet(model, "mobilenet-025"), model, "Set KERAS_HOME")
 
 
+@pytest.mark.filterwarnings("ignore:keras.applications publishes no hash")
 def test_a_file_that_lacks_a_variable_is_refused(server, monkeypatch):
     folder, url = server
     publish(folder, "mobilenet-025", build_backbone("mobilenet-025", (32, 32)), monkeypatch)
