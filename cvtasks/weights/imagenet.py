@@ -71,9 +71,9 @@ has none.
 """
 
 SECOND_HAND = {"mobilenet_1_0_224_tf_no_top.h5": "725ccbd03d61d7ced5b5c4cd17e7d527"}
-"""File → MD5 as the project MIA has it, which mirrors the files
-(github.com/MIAnalyzer/MIA, mia/dl/utils/dl_downloads.py); its other hashes are those of keras.applications. It is
-no word of those who publish the file: what differs from it is said, and not refused.
+"""File → MD5 as the project MIA has it, which mirrors the files (github.com/MIAnalyzer/MIA,
+mia/dl/utils/dl_downloads.py); its other hashes are those of keras.applications. It is no word of
+those who publish the file: what differs from it is said, and not refused.
 """
 
 NUMBERED = ("inception-v3",)
