@@ -81,7 +81,7 @@ def strictly(error: CVTasksError) -> None:
 
 
 def did_you_mean(received: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that names the nearest known name, or lists all of them.
+    """The end of a sentence that names the nearest known name, or lists all of them.
 
     >>> did_you_mean("mobilnet", ["vgg16", "mobilenet"])
     'Did you mean "mobilenet"?'
@@ -96,5 +96,5 @@ def did_you_mean(received: str, known: Iterable[str]) -> str:
 
 
 def nearest(received: str, known: Iterable[str]) -> str:
-    """Return the known name that is spelt most alike; empty where none is."""
+    """The known name that is spelt most alike; empty where none is."""
     return next(iter(get_close_matches(received.lower(), known, n=1)), "")

@@ -83,13 +83,13 @@ class Model:
 
     @overload
     def predict(self, image: "GivenImage", threshold: float | None = None) -> Answer:
-        """One image."""
+        """The answer about one image."""
 
     @overload
     def predict(
         self, image: "list[GivenImage] | tuple[GivenImage, ...]", threshold: float | None = None
     ) -> list[Answer]:
-        """Several of them."""
+        """The answers about several, in their order."""
 
     def predict(self, image: Any, threshold: float | None = None) -> Answer | list[Answer]:
         """Predict one image, or each of a list or tuple of them.

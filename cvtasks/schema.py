@@ -140,7 +140,7 @@ def read_table(
 
 
 def read_value(hint: Any, value: Any, where: str) -> Any:
-    """Return `value` as the type that `hint` says, or raise ModelError."""
+    """`value` as the type that `hint` says, or raise ModelError."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         if value not in arguments:

@@ -150,7 +150,7 @@ class Answer(ABC):
         """The answer in words, numbers, lists and dictionaries, as records in JSON have it."""
 
     def draw(self, image: "GivenImage | None" = None) -> np.ndarray:
-        """Return a new image (h, w, 3) uint8 RGB with the answer drawn on it.
+        """A new image (h, w, 3) uint8 RGB with the answer drawn on it.
 
         Small images may be enlarged by a whole factor, the same for all of one size, so that words
         can be read.

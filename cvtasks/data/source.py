@@ -174,7 +174,7 @@ def split_among(split: str, splits: Iterable[str]) -> str | None:
 
 
 def check_split(split: str, splits: Iterable[str], place: Path) -> str:
-    """Return which of the `splits` of the data set at `place` is meant (`split_among`).
+    """Which of the `splits` of the data set at `place` is meant (`split_among`).
 
     Raises:
         DataError: none is; names the nearest.

@@ -9,7 +9,7 @@ from cvtasks.heads.arrays import Arrays
 
 
 class Engine(Protocol):
-    """Runs a network of fixed input size."""
+    """What runs a network of a fixed input size."""
 
     @property
     def name(self) -> str:

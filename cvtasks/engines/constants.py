@@ -58,7 +58,7 @@ def pack(graph: Path, weights: Path, packed: Path) -> None:
 
 
 def unpack(packed: Path, weights: Path) -> np.ndarray:
-    """Return the constants of a graph, (bytes,) uint8.
+    """The constants of a graph, (bytes,) uint8.
 
     Raises:
         ModelError: the file is damaged, or was made for other weights.

@@ -28,7 +28,7 @@ _temporary: dict[str, Path] = {}  # key → the graph of this process alone, whe
 
 
 def cached_graph(key: str, make: Callable[[Path], None], again: bool = False) -> Path:
-    """Return the graph kept under `key`; where none is, or not as it was written, `make` writes it
+    """The graph kept under `key`; where none is, or not as it was written, `make` writes it
     into a folder it is given.
 
     What lies there is compared with the SHA-256 sums that were written with it, must belong to the
@@ -135,7 +135,7 @@ def _keep(made: Path, folder: Path, key: str, again: bool) -> None:
 
 
 def _fault(folder: Path, key: str) -> str:
-    """Return why the graph in this folder is not believed, "" if it is."""
+    """Why the graph in this folder is not believed, "" if it is."""
     try:
         if not os.path.lexists(folder):
             return "there is none"
@@ -158,7 +158,7 @@ def _fault(folder: Path, key: str) -> str:
 
 
 def _regular(path: Path, most: int | None = None) -> Path:
-    """Return the path of a regular file of this user of at most so many bytes; ValueError if it is
+    """The path of a regular file of this user of at most so many bytes; ValueError if it is
     none: a pipe would block.
     """
     status = path.stat()

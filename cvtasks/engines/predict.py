@@ -83,7 +83,7 @@ def _is_finite(array: np.ndarray) -> bool:
 
 
 def least_score(threshold: object) -> float:
-    """Return a threshold as a float.
+    """A threshold as a float.
 
     Raises:
         UsageError: it is no number from 0 to 1.

@@ -268,7 +268,7 @@ def check_new_folder(folder: Path) -> None:
 
 
 def cannot_write(path: str | Path, error: Exception) -> OutputError:
-    """Return the error that says why `path` could not be written and what to do about it."""
+    """The error that says why `path` could not be written and what to do about it."""
     full = getattr(error, "errno", None) in _FULL
     way_out = (
         "Free some space or choose another folder."
@@ -285,7 +285,7 @@ def cannot_write(path: str | Path, error: Exception) -> OutputError:
 
 
 def as_meant(path: str | Path, error: OutputError) -> OutputError:
-    """Return an error about a file of a hidden folder as one about the path that the user knows."""
+    """An error about a file of a hidden folder as one about the path that the user knows."""
     cause: BaseException | None = error
     while isinstance(cause, OutputError):
         cause = cause.__cause__
@@ -297,7 +297,7 @@ def as_meant(path: str | Path, error: OutputError) -> OutputError:
 
 
 def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    """The SHA-256 of a file's bytes as 64 hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -75,7 +75,7 @@ def readable(path: str | Path) -> Iterator[None]:
 
 
 def read_annotation(path: Path, most: int = 16 * MEGABYTE) -> bytes:
-    """Return the bytes of an annotation file.
+    """The bytes of an annotation file.
 
     Raises:
         DataError: it does not exist, is no regular file (a named pipe would block for ever), cannot
@@ -130,7 +130,7 @@ def flag(value: object) -> bool:
 
 
 def read_text(path: Path, most: int = 16 * MEGABYTE) -> str:
-    """Return the text of a UTF-8 file, without its byte order mark; errors are those of
+    """The text of a UTF-8 file, without its byte order mark; errors are those of
     `read_annotation`.
     """
     try:

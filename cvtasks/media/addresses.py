@@ -26,7 +26,7 @@ def is_address(text: str) -> bool:
 
 
 def shown(address: str) -> str:
-    """Return an address as it may be shown and written down: without passwords. What is no address
+    """An address as it may be shown and written down: without passwords. What is no address
     stays as it is.
 
     A name without a password is hidden too, for it is often a key.
@@ -51,7 +51,7 @@ def shown(address: str) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """Return a text in which every address is as `shown` has it, as far as its name and password
+    """A text in which every address is as `shown` has it, as far as its name and password
     go.
 
     >>> without_passwords("'http://me:secret@host/a.jpg' is none, nor is x@y")
@@ -61,7 +61,7 @@ def without_passwords(text: str) -> str:
 
 
 def stem_of(address: str) -> str:
-    """Return the last part of an address' path without its ending; its host where there is no path,
+    """The last part of an address' path without its ending; its host where there is no path,
     "" where there is neither.
 
     >>> stem_of("http://me:secret@host/a/b.png?x=/y"), stem_of("rtsp://me:secret@host:554")
@@ -74,7 +74,7 @@ def stem_of(address: str) -> str:
 
 
 def login_of(address: str) -> tuple[str, str] | None:
-    """Return name and password of an address, None if it has neither.
+    """Name and password of an address, None if it has neither.
 
     Raises:
         ValueError: it is no valid address.

@@ -52,7 +52,7 @@ class Patience:
 
 
 def look_up(host: str, port: int, seconds: float) -> list[tuple]:
-    """Return what `socket.getaddrinfo` says of a host, within a time that it does not know itself.
+    """What `socket.getaddrinfo` says of a host, within a time that it does not know itself.
 
     Raises:
         OSError: there is none of this name. TimeoutError: nobody says. ValueError: it cannot be a

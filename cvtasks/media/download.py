@@ -21,7 +21,7 @@ _MOST_UNKNOWN = 4 * 2**30  # of a file of unknown size
 
 
 def download(url: str, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES) -> bytes:
-    """Return what lies at `url`, an http or https address; whether it is an image is for the reader
+    """What lies at `url`, an http or https address; whether it is an image is for the reader
     to see.
 
     Args:
@@ -50,7 +50,7 @@ def download(url: str, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES)
 
 
 def peek(url: str, timeout_s: float = TIMEOUT_S, most: int = 1024) -> tuple[str, str, bytes]:
-    """Return where `url` leads in the end, the kind of content it gives ("video/mp4") and up to
+    """Where `url` leads in the end, the kind of content it gives ("video/mp4") and up to
     `most` bytes of it.
 
     Raises:
@@ -64,7 +64,7 @@ def peek(url: str, timeout_s: float = TIMEOUT_S, most: int = 1024) -> tuple[str,
 
 
 def head_of(given: Answer, most: int = 1024) -> bytes:
-    """Return up to `most` bytes of an answer; fewer where it ends, breaks off or falls silent
+    """Up to `most` bytes of an answer; fewer where it ends, breaks off or falls silent
     before.
     """
     head = b""
@@ -84,7 +84,7 @@ def check_whole(given: Answer, received: int) -> None:
 
 
 def cannot_fetch(url: str, error: Unreachable) -> InputError:
-    """Return the error for an address that cannot be fetched."""
+    """The error for an address that cannot be fetched."""
     return InputError(
         f"An address must be one that can be fetched; {shown(url)!r} cannot: {error}. Check the "
         "address and the connection."

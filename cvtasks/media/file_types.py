@@ -33,7 +33,7 @@ _WORDS = (
 
 
 def kind_of(content: bytes) -> str | None:
-    """Return the kind of image that content begins as: JPEG, PNG, WebP, BMP, TIFF or GIF; None for
+    """The kind of image that content begins as: JPEG, PNG, WebP, BMP, TIFF or GIF; None for
     all else.
     """
     kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
@@ -46,7 +46,7 @@ def is_image(content: bytes) -> bool:
 
 
 def what_it_is(content: bytes) -> str:
-    """Return words for content that is no known image."""
+    """Words for content that is no known image."""
     if not content:
         return "0 bytes"
     if words := _known(content):

@@ -17,7 +17,7 @@ Unreadable = Callable[[str, OSError], None]
 
 
 def matches(pattern: str, unreadable: Unreadable) -> list[str]:
-    """Return the paths that a glob matches; `**` stands for any number of folders. Hidden ones need
+    """The paths that a glob matches; `**` stands for any number of folders. Hidden ones need
     a dot in the pattern.
 
     An entry of a folder comes once, however many links to folders lead there, by the way without

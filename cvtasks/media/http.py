@@ -66,7 +66,7 @@ class Answer:
         return self.headers.get("Content-Type", "").lower()
 
     def read(self, most: int) -> bytes:
-        """Return up to `most` bytes of the content as soon as some are there, b"" at its end.
+        """Up to `most` bytes of the content as soon as some are there, b"" at its end.
 
         Raises:
             Unreachable: the connection breaks off, or nothing comes in time.
@@ -201,7 +201,7 @@ def _further_in(host: str) -> OSError:
 
 
 def valid(url: str, schemes: tuple[str, str]) -> SplitResult:
-    """Return the parts of an address of one of two schemes.
+    """The parts of an address of one of two schemes.
 
     Raises:
         Unreachable: it is none; the text says why, and nothing that may be a password.

@@ -63,7 +63,7 @@ class _Foreign(ValueError):
 
 
 def read_header(content: bytes, name: str) -> Header:
-    """Return what `content`, an encoded image, declares. `name` is what errors call it.
+    """What `content`, an encoded image, declares. `name` is what errors call it.
 
     Raises:
         InputError: the content is no image of a known kind, is cut short, or declares what it
@@ -90,7 +90,7 @@ def read_header(content: bytes, name: str) -> Header:
 
 
 def foreign(name: str, kind: str, reason: str) -> InputError:
-    """Return the error for an image of a variant that is not read; `reason` is a verb phrase."""
+    """The error for an image of a variant that is not read; `reason` is a verb phrase."""
     return InputError(
         "An image must have channels of whole numbers of at most 16 bits, 8 in a JPEG, that are "
         "grey or colours; "
@@ -99,7 +99,7 @@ def foreign(name: str, kind: str, reason: str) -> InputError:
 
 
 def damaged(name: str, kind: str, reason: str) -> InputError:
-    """Return the error for an image of a known `kind` whose content is not whole; `reason` is a
+    """The error for an image of a known `kind` whose content is not whole; `reason` is a
     verb phrase.
     """
     return InputError(

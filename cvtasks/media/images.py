@@ -54,7 +54,7 @@ def read_image(
     name: str | None = None,
     remark: Callable[[str], None] = lambda text: None,
 ) -> np.ndarray:
-    """Return an image as (h, w, 3) uint8 RGB, 0..255, upright: the EXIF turn is applied.
+    """An image as (h, w, 3) uint8 RGB, 0..255, upright: the EXIF turn is applied.
 
     `source` is a path, or the encoded bytes themselves. The content decides what it is, not the
     ending of the name: JPEG (also CMYK), PNG, WebP, BMP, TIFF, GIF. Of several frames or pages the
@@ -91,7 +91,7 @@ def read_image(
 def image_size(
     source: str | Path | bytes, max_pixels: int = MAX_PIXELS, *, name: str | None = None
 ) -> tuple[int, int]:
-    """Return (height, width) in pixels of the upright image, from its header alone.
+    """(height, width) in pixels of the upright image, from its header alone.
 
     Args and errors are those of `read_image`; damage beyond the header may stay unseen.
     """
@@ -101,7 +101,7 @@ def image_size(
 def image_turn(
     source: str | Path | bytes, max_pixels: int = MAX_PIXELS
 ) -> tuple[tuple[int, int], int]:
-    """Return (height, width) of the upright image, as `image_size`, and the EXIF orientation, 1 to
+    """(height, width) of the upright image, as `image_size`, and the EXIF orientation, 1 to
     8, that made it so.
     """
     header = _open(source, max_pixels, None)[2]
@@ -116,7 +116,7 @@ def upright(image: np.ndarray, turn: int) -> np.ndarray:
 
 
 def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Return a mask as (h, w) uint8 class ids, exactly as stored.
+    """A mask as (h, w) uint8 class ids, exactly as stored.
 
     Read are PNGs that are indexed (the palette is ignored, the indices are the ids) or grey of 1 to
     16 bits (the stored value is the id: 1-bit masks give 0 and 1). By VOC's convention 255 is void.
@@ -225,9 +225,7 @@ def write_mask(path: str | Path, ids: np.ndarray, palette: np.ndarray) -> None:
 def _open(
     source: str | Path | bytes, max_pixels: int, name: str | None
 ) -> tuple[bytes, str, Header]:
-    """Return the encoded bytes, the name for errors and the header;
-    refuse more than `max_pixels`.
-    """
+    """The encoded bytes, the name for errors, and the header, of at most `max_pixels`."""
     if isinstance(source, bytes):
         content, name = source, "the given bytes" if name is None else repr(name)
     else:
@@ -249,7 +247,7 @@ def _open(
 
 
 def _decode(content: bytes, name: str, header: Header, remark: Callable[[str], None]) -> np.ndarray:
-    """Return (h, w, 3) uint8 RGB, upright, of a JPEG, a PNG or a WebP."""
+    """(h, w, 3) uint8 RGB, upright, of a JPEG, a PNG or a WebP."""
     # A JPEG has neither alpha nor 16 bits: its colours come straight in RGB. The rest is asked for
     # as it is stored.
     jpeg = header.kind == "JPEG"
@@ -322,7 +320,7 @@ def _eight_bits(values: np.ndarray, header: Header, remark: Callable[[str], None
 def _decode_rare(
     content: bytes, name: str, header: Header, remark: Callable[[str], None]
 ) -> np.ndarray:
-    """Return (h, w, 3) uint8 RGB of the first page or frame;
+    """(h, w, 3) uint8 RGB of the first page or frame;
     Pillow turns a TIFF upright by itself.
     """
     from PIL import BmpImagePlugin, GifImagePlugin, TiffImagePlugin

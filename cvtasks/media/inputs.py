@@ -43,7 +43,7 @@ _TO_UINT8 = {
 
 
 def as_image(given: object, which: str = "") -> np.ndarray:
-    """Return an image as (h, w, 3) uint8 RGB, upright.
+    """An image as (h, w, 3) uint8 RGB, upright.
 
     Args:
         given: see `Model.predict`.

@@ -12,7 +12,7 @@ _MOST_BOXES = 100_000
 
 
 def seconds_shown(path: str | Path) -> float | None:
-    """Return how long the images of a file are shown; None where it does not say, or is no such
+    """How long the images of a file are shown; None where it does not say, or is no such
     file.
 
     Whoever cuts a video without encoding it again keeps frames before the cut, which an edit list

@@ -15,7 +15,7 @@ _UNSAFE = re.compile(
 
 
 def natural_key(name: str) -> tuple:
-    """Return a key that sorts numbers within names by value.
+    """A key that sorts numbers within names by value.
 
     >>> sorted(["img10.png", "img2.png", "IMG1.png"], key=natural_key)
     ['IMG1.png', 'img2.png', 'img10.png']
@@ -25,7 +25,7 @@ def natural_key(name: str) -> tuple:
 
 
 def safe_stem(name: str) -> str:
-    """Return a file stem near `name` that is valid and visible on every system.
+    """A file stem near `name` that is valid and visible on every system.
 
     It has at most 150 bytes of UTF-8, no separators, control characters, marks that turn the
     direction of writing or undecodable bytes, no dot or dash in front, and is none of the names

@@ -147,7 +147,7 @@ def is_cover(path: str | Path) -> bool:
 
 
 def only_a_cover(name: str) -> InputError:
-    """Return the error for a file of sound with a cover."""
+    """The error for a file of sound with a cover."""
     return InputError(
         f"A video must hold moving images; {name} holds sound, and one image as its cover. Save "
         "the cover as an image, and give that."

@@ -40,7 +40,7 @@ def opened_regular(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def read_regular_file(path: str | Path, name: str, most: int) -> bytes:
-    """Return the bytes of a regular file of at most `most` bytes; `name` is what errors call it.
+    """The bytes of a regular file of at most `most` bytes; `name` is what errors call it.
 
     Raises:
         InputError: it does not exist, is no regular file, cannot be read or is larger.
@@ -71,7 +71,7 @@ def read_regular_file(path: str | Path, name: str, most: int) -> bytes:
 
 
 def read_head(path: str | Path, most: int = 1024) -> bytes:
-    """Return up to `most` bytes from the beginning of a regular file.
+    """Up to `most` bytes from the beginning of a regular file.
 
     Raises:
         OSError, ValueError: as `opened_regular`.

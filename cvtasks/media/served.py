@@ -161,7 +161,7 @@ class _Bytes(io.BufferedIOBase):
         self._error: BaseException | None = None
 
     def asked(self, call: Callable[[], T], seconds: float) -> T:
-        """Return what `call` makes of the bytes that come within so many seconds."""
+        """What `call` makes of the bytes that come within so many seconds."""
         self._end = time.monotonic() + seconds
         result = call()
         if self._error is not None:
@@ -170,7 +170,7 @@ class _Bytes(io.BufferedIOBase):
         return result
 
     def read(self, most: int | None = -1) -> bytes:
-        """Return some bytes, b"" at the end; FFmpeg is in between, so that no error may be raised
+        """Some bytes, b"" at the end; FFmpeg is in between, so that no error may be raised
         from here.
         """
         most = 2**16 if most is None or most < 0 else most
@@ -221,7 +221,7 @@ def _open_rtsp(url: str, name: str) -> Capture:
 
 
 def rtsp_target(url: str) -> str:
-    """Return where an rtsp(s) address leads, after redirects to rtsp(s) that lead no further into
+    """Where an rtsp(s) address leads, after redirects to rtsp(s) that lead no further into
     the network.
 
     FFmpeg would follow any. What was redirected to is given by number, so that the name cannot come

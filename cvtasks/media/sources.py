@@ -58,7 +58,7 @@ class Item:
         return False
 
     def read(self, remark: Callable[[str], None] = lambda text: None) -> np.ndarray:
-        """Return the image, (h, w, 3) uint8 RGB, upright (see `read_image`, also for `remark`).
+        """The image, (h, w, 3) uint8 RGB, upright (see `read_image`, also for `remark`).
 
         Raises:
             InputError: it cannot be read; every time, for standard input from the second time on.
@@ -213,7 +213,7 @@ def _mended(source: str) -> str:
 
 
 def _refuse(source: str) -> str | None:
-    """Return why `source`, which is no path, is not read here; None where nothing speaks against
+    """Why `source`, which is no path, is not read here; None where nothing speaks against
     it.
     """
     if _mended(source) != source:
@@ -235,8 +235,10 @@ def _refuse(source: str) -> str | None:
 
 
 def _find_missing(path: str) -> str:
-    """Return `path` if it exists by now; otherwise name the nearest file beside it, or say why
-    nobody can tell.
+    """The path, if it exists by now.
+
+    Raises:
+        InputError: it does not; names the nearest file beside it, or says why nobody can tell.
     """
     try:
         os.lstat(path)
@@ -269,7 +271,7 @@ def _find_missing(path: str) -> str:
 
 
 def _find_sample(source: str) -> str:
-    """Return the path of a photograph that lies within the installed scikit-image; the package is
+    """The path of a photograph that lies within the installed scikit-image; the package is
     not imported.
     """
     package = find_spec("skimage")
@@ -292,7 +294,7 @@ def _find_sample(source: str) -> str:
 
 
 def _read_stdin(max_bytes: int, taken: bool) -> bytes:
-    """Return all of standard input, an encoded image of at most `max_bytes` bytes."""
+    """All of standard input, an encoded image of at most `max_bytes` bytes."""
     if taken:
         raise InputError('Standard input holds one image; "-" was given twice. Give it once.')
     stream = getattr(sys.stdin, "buffer", None)
@@ -316,5 +318,5 @@ def _read_stdin(max_bytes: int, taken: bool) -> bytes:
 
 
 def _stem(path: str) -> str:
-    """Return the last part of a path or an address without its ending, made safe as a file stem."""
+    """The last part of a path or an address without its ending, made safe as a file stem."""
     return safe_stem(Path(path).stem)

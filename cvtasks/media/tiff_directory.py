@@ -8,7 +8,7 @@ _MOST_TAGS = 65_535  # what 16 bits can count; large files have 64 of them
 
 
 def first_directory(content: bytes) -> dict[int, int]:
-    """Return tag -> first value, for the unsigned 8-, 16- and 32-bit numbers in the first directory
+    """Tag -> first value, for the unsigned 8-, 16- and 32-bit numbers in the first directory
     of `content`.
 
     Raises:
@@ -19,7 +19,7 @@ def first_directory(content: bytes) -> dict[int, int]:
 
 
 def count_pages(content: bytes) -> int:
-    """Return how many pages there are; smaller copies of a page, and masks, are none. What is
+    """How many pages there are; smaller copies of a page, and masks, are none. What is
     damaged behind the first is no page.
     """
     pages, read, seen = 0, 0, set()
@@ -68,7 +68,7 @@ def _directory(content: bytes, order: str, big: bool, at: int) -> tuple[dict[int
 
 
 def turn_of(exif: bytes) -> int:
-    """Return the orientation 1..8 that EXIF data asks for; 1 where it says nothing or nonsense."""
+    """The orientation 1..8 that EXIF data asks for; 1 where it says nothing or nonsense."""
     try:
         turn = first_directory(exif).get(274, 1)
     except (OverflowError, struct.error, ValueError):

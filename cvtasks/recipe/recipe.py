@@ -156,7 +156,7 @@ class Recipe:
         )  # a view of a dictionary, as `files` is, cannot be pickled
 
     def to_toml(self) -> str:
-        """Return the resolved recipe, every value spelt out."""
+        """The resolved recipe, every value spelt out."""
         import tomli_w
 
         document: dict[str, Any] = {

@@ -134,7 +134,7 @@ class Task(ABC, Generic[A]):
         return any_above([next(iter(row.values())) for row in metric.per_class().values()], LITTLE)
 
     def draw(self, image: np.ndarray, answer: A) -> np.ndarray:
-        """Return a new (h, w, 3) uint8 RGB image with what the task shows of the answer drawn on
+        """A new (h, w, 3) uint8 RGB image with what the task shows of the answer drawn on
         it; see `Answer.draw`.
         """
         return answer.draw(image)

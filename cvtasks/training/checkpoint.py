@@ -51,7 +51,7 @@ def progress_in(path: Path) -> Progress:
 
 
 def read_progress(path: Path) -> dict[str, Any]:
-    """Return the `progress` of a checkpoint, without reading a variable.
+    """The `progress` of a checkpoint, without reading a variable.
 
     Raises:
         ModelError: the file is no checkpoint, or damaged.
@@ -104,7 +104,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _read_said(path: Path, key: str) -> dict[str, Any]:
-    """Return a dictionary that the file's header holds as JSON."""
+    """A dictionary that the file's header holds as JSON."""
     if not path.is_file():
         raise ModelError(
             f"a checkpoint must be a file that training wrote; {str(path)!r} is none. Start the "

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def flattened_maps(model: "keras.Model") -> dict[str, tuple[int, int, int]]:
-    """Return {path of a dense layer's kernel: (height, width, channels) of the map that the layer
+    """{path of a dense layer's kernel: (height, width, channels) of the map that the layer
     reads flattened}.
     """
     import keras

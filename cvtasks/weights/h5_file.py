@@ -202,13 +202,13 @@ def _check(item: Any, where: str, path: Path) -> None:
 
 
 def _filters(dataset: Any) -> list[int]:
-    """Return the numbers of the filters that a dataset's pieces went through, first to last."""
+    """The numbers of the filters that a dataset's pieces went through, first to last."""
     settings = dataset.id.get_create_plist()
     return [settings.get_filter(place)[0] for place in range(settings.get_nfilters())]
 
 
 def _read(dataset: Any) -> np.ndarray:
-    """Return a whole dataset; ValueError if its pieces are not what they must be."""
+    """A whole dataset; ValueError if its pieces are not what they must be."""
     if dataset.chunks:
         _check_chunks(dataset)
     return np.asarray(dataset[()])
@@ -244,7 +244,7 @@ def _check_chunks(dataset: Any) -> None:
 
 
 def _inflated(content: bytes, most: int) -> int:
-    """Return the length of what was compressed, at most one byte more than `most`."""
+    """The length of what was compressed, at most one byte more than `most`."""
     try:
         return len(zlib.decompressobj().decompress(content, most + 1))
     except zlib.error as error:
@@ -252,7 +252,7 @@ def _inflated(content: bytes, most: int) -> int:
 
 
 def _name(dataset: Any) -> str:
-    """Return `layer/variable` for a dataset of any of Keras' layouts.
+    """`layer/variable` for a dataset of any of Keras' layouts.
 
     Keras 3: `layers/conv2d_1/vars/0`, where the group `vars` has the layer's true name as an
     attribute. Keras 2: `conv1/conv1/kernel:0`. The VGG files of keras.applications are older:
@@ -270,7 +270,7 @@ def _name(dataset: Any) -> str:
 
 
 def _true_name(group: Any) -> str:
-    """Return the attribute `name` of a group, "" if it has none or it is no short text."""
+    """The attribute `name` of a group, "" if it has none or it is no short text."""
     if "name" not in group.attrs:
         return ""
     about = group.attrs.get_id("name")

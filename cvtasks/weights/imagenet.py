@@ -115,7 +115,7 @@ def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = Non
 
 
 def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
-    """Return the file of ImageNet weights of a backbone, downloaded unless it lies where Keras
+    """The file of ImageNet weights of a backbone, downloaded unless it lies where Keras
     keeps it too.
 
     Args:
@@ -182,7 +182,7 @@ def _md5(path: Path) -> str:
 def compared_published(
     backbone: "keras.Model", name: str, path: Path
 ) -> tuple[Transfer, dict[str, np.ndarray]]:
-    """Return what `load_imagenet` takes over from a file of the backbone `name`, as
+    """What `load_imagenet` takes over from a file of the backbone `name`, as
     `cvtasks.weights.transfer.compared` does; nothing is changed.
 
     Raises:

@@ -73,7 +73,7 @@ def write_safetensors(
 
 
 def read_safetensors(path: str | Path) -> dict[str, Stored]:
-    """Return the tensors of a file, of which only the header has been read and checked against the
+    """The tensors of a file, of which only the header has been read and checked against the
     file's size; the file stays open until the last of them is forgotten.
 
     Raises:
@@ -99,7 +99,7 @@ def read_safetensors(path: str | Path) -> dict[str, Stored]:
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """Return the strings that were saved beside the tensors; empty if there are none.
+    """The strings that were saved beside the tensors; empty if there are none.
 
     Raises:
         ModelError: the file has no readable header.
@@ -119,7 +119,7 @@ def read_metadata(path: str | Path) -> dict[str, str]:
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int, int]:
-    """Return the header's entries, the byte at which the data begin, and the size of the file."""
+    """The header's entries, the byte at which the data begin, and the size of the file."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -145,7 +145,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int, int]:
 
 
 def _excess(text: bytes) -> str:
-    """Return why a header is too large to be parsed, "" if it is not: as JSON in memory it can take
+    """Why a header is too large to be parsed, "" if it is not: as JSON in memory it can take
     thirty times its bytes.
     """
     if len(text) > HEADER_LIMIT:
@@ -160,7 +160,7 @@ def _excess(text: bytes) -> str:
 
 
 def _excess_of_names(names: Iterable[str]) -> str:
-    """Return what the names of tensors have too much of, "" if nothing."""
+    """What the names of tensors have too much of, "" if nothing."""
     lengths = [len(name) for name in names if name != "__metadata__"]
     if len(lengths) > TENSOR_LIMIT:
         return (
@@ -174,7 +174,7 @@ def _excess_of_names(names: Iterable[str]) -> str:
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the JSON object of these pairs; ValueError if a name comes twice."""
+    """The JSON object of these pairs; ValueError if a name comes twice."""
     table = dict(pairs)
     if len(table) < len(pairs):
         name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
@@ -185,7 +185,7 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _declared(
     path: Path, name: str, entry: Any, start: int, size: int
 ) -> tuple[np.dtype, tuple[int, ...]]:
-    """Return dtype and shape of one entry of a header, whose bytes must lie within the file: the
+    """Dtype and shape of one entry of a header, whose bytes must lie within the file: the
     data begin at byte `start` of `size`.
     """
     try:
@@ -216,7 +216,7 @@ def _declared(
 
 
 def _serialized(arrays: Mapping[str, np.ndarray], metadata: dict[str, str] | None) -> bytes:
-    """Return the file's content; the package is given addresses of memory, not arrays."""
+    """The file's content; the package is given addresses of memory, not arrays."""
     flat = {
         name: np.asarray(array, array.dtype.newbyteorder("<"), order="C")
         for name, array in arrays.items()
@@ -234,7 +234,7 @@ def _serialized(arrays: Mapping[str, np.ndarray], metadata: dict[str, str] | Non
 
 
 def _read(path: Path, file: Any, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return a tensor of the open file, which must still be as declared."""
+    """A tensor of the open file, which must still be as declared."""
     try:
         array = file.get_tensor(name)
     except (SafetensorError, OSError, ValueError) as error:

@@ -26,7 +26,7 @@ class Stored:
 
 
 def damaged(path: Path, what: str) -> ModelError:
-    """Return the error for a file that is not what its ending says; `what` gives the rule and what
+    """The error for a file that is not what its ending says; `what` gives the rule and what
     was found.
     """
     return ModelError(

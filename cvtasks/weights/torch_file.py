@@ -98,14 +98,14 @@ def torch_tensors(path: Path) -> Iterator[dict[str, Stored]]:
 
 
 def _refused(path: Path, what: str) -> ModelError:
-    """Return the error for a file that is not a state dictionary; `what` gives the rule and what
+    """The error for a file that is not a state dictionary; `what` gives the rule and what
     was found.
     """
     return ModelError(f"{str(path)!r} cannot be used as a file of weights: {what}. {_WAY_OUT}.")
 
 
 def _root(members: Mapping[str, Member]) -> str:
-    """Return the folder within the zip that holds the pickle, with its slash."""
+    """The folder within the zip that holds the pickle, with its slash."""
     found = [
         name.removesuffix("data.pkl")
         for name in members
@@ -122,7 +122,7 @@ def _root(members: Mapping[str, Member]) -> str:
 
 
 def _content(member: Member, most: int) -> bytes:
-    """Return a member of at most so many bytes."""
+    """A member of at most so many bytes."""
     if member.size > most:
         raise ValueError(
             f"its data.pkl and byteorder must be small; one declares {member.size} of {most} bytes"
@@ -132,7 +132,7 @@ def _content(member: Member, most: int) -> bytes:
 
 
 def _order(members: Mapping[str, Member], root: str) -> Order:
-    """Return numpy's sign for the order of bytes; files from before PyTorch 2.1 do not say it."""
+    """Numpy's sign for the order of bytes; files from before PyTorch 2.1 do not say it."""
     order = (
         _content(members[f"{root}byteorder"], 16) if f"{root}byteorder" in members else b"little"
     )
@@ -167,7 +167,7 @@ def _calls(said: Table) -> Iterator[tuple[str, Call]]:
 
 
 def _key(key: Any) -> str:
-    """Return the key of a dictionary as a part of a name."""
+    """The key of a dictionary as a part of a name."""
     if type(key) is int and abs(key) < 1 << 63:
         return str(key)
     if type(key) is not str or not 0 < len(key) <= NAME_LIMIT:
@@ -182,7 +182,7 @@ def _key(key: Any) -> str:
 
 
 def _in_keras_terms(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Stored]:
-    """Return the tensors under Keras' names and in its layouts."""
+    """The tensors under Keras' names and in its layouts."""
     given: dict[str, Stored] = {}
     checked: set[int] = set()
     for name, tensor in tensors.items():

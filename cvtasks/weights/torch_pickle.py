@@ -51,7 +51,7 @@ class Table:
 
 
 def read_pickle(content: bytes, names: Collection[str]) -> Any:
-    """Return what a pickle says, of None, bool, int, float, str, tuple, list, Table, Named, Call
+    """What a pickle says, of None, bool, int, float, str, tuple, list, Table, Named, Call
     and Outside.
 
     Values that the pickle uses twice are one object, and lists and tables may hold themselves:
@@ -163,7 +163,7 @@ class _Machine:
         return items
 
     def _top(self, kind: type) -> Any:
-        """Return what lies on top of the stack, which must be of this kind."""
+        """What lies on top of the stack, which must be of this kind."""
         if type(self.stack[-1]) is not kind:
             raise ValueError(
                 "a pickle must fill lists and tables alone; it fills a "

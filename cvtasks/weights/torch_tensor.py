@@ -52,7 +52,7 @@ class Tensor:
 
 
 def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: Order) -> Tensor:
-    """Return the tensor that a call would make.
+    """The tensor that a call would make.
 
     Args:
         call: as the pickle has it.
@@ -117,7 +117,7 @@ def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: Ord
 def _storage(
     about: Any, members: Mapping[str, Member], root: str, order: Order
 ) -> tuple[Member, int, np.dtype, bool, int]:
-    """Return a storage's member, where it begins, the kind of its numbers, whether they are
+    """A storage's member, where it begins, the kind of its numbers, whether they are
     bfloat16, and how many there are.
     """
     match about:
@@ -138,7 +138,7 @@ def _storage(
 
 
 def read(tensor: Tensor, path: Path, axes: tuple[int, ...], checked: set[int]) -> np.ndarray:
-    """Return the numbers of a tensor, with its axes in this order.
+    """The numbers of a tensor, with its axes in this order.
 
     Args:
         tensor: of this file.

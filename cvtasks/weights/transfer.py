@@ -174,7 +174,7 @@ def transfer(model: "keras.Model", path: str | Path) -> Transfer:
 def compared(
     model: "keras.Model", path: Path, stored: Mapping[str, Stored]
 ) -> tuple[Transfer, dict[str, np.ndarray]]:
-    """Return what `transfer` would report and the values it would assign, by path; nothing is
+    """What `transfer` would report and the values it would assign, by path; nothing is
     changed. Raises as it does.
 
     Args:
@@ -229,7 +229,7 @@ def assign(model: "keras.Model", values: Mapping[str, np.ndarray]) -> None:
 
 
 def _pairs(ours: Mapping[str, Any], stored: Mapping[str, Stored]) -> dict[str, str]:
-    """Return {path of a variable of the network: name of the tensor that is to become
+    """{path of a variable of the network: name of the tensor that is to become
     its value}.
     """
     our_layers, their_layers = _by_layer(ours), _by_layer(stored)
@@ -253,7 +253,7 @@ def _pairs(ours: Mapping[str, Any], stored: Mapping[str, Stored]) -> dict[str, s
 
 
 def _by_layer(names: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return {layer: {variable: whole name}} of names `layer/variable`, in their order."""
+    """{layer: {variable: whole name}} of names `layer/variable`, in their order."""
     layers: dict[str, dict[str, str]] = {}
     for name in names:
         layer, _, variable = name.rpartition("/")
@@ -262,12 +262,12 @@ def _by_layer(names: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def _tail(layer: str) -> str:
-    """Return the last part of a layer's path."""
+    """The last part of a layer's path."""
     return layer.rpartition("/")[2]
 
 
 def _by_path(model: "keras.Model") -> dict[str, Any]:
-    """Return {path: variable} of the model's weights."""
+    """{path: variable} of the model's weights."""
     variables = {variable.path: variable for variable in model.weights}
     if len(variables) != len(model.weights):
         twice = [
@@ -286,7 +286,7 @@ def _by_path(model: "keras.Model") -> dict[str, Any]:
 
 
 def _value(path: Path, name: str, stored: Stored) -> np.ndarray:
-    """Return the values of a tensor; ModelError if they cannot be read or are not finite."""
+    """The values of a tensor; ModelError if they cannot be read or are not finite."""
     try:
         value = stored.read()
     except Exception as error:  # HDF5, zip and deflate each raise their own kinds on damaged bytes
@@ -316,6 +316,6 @@ def _is_float(variable: Any) -> bool:
 
 
 def _some(names: Any) -> str:
-    """Return the first three names, and how many more there are."""
+    """The first three names, and how many more there are."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more

@@ -70,7 +70,7 @@ def _too_many_names() -> ValueError:
 
 
 def _members(path: Path, archive: zipfile.ZipFile, file: IO[bytes]) -> dict[str, Member]:
-    """Return the files of the archive, checked."""
+    """The files of the archive, checked."""
     found = archive.infolist()
     if len(found) > MEMBER_LIMIT:
         raise damaged(path, f"it must hold at most {MEMBER_LIMIT} files; it holds {len(found)}")
@@ -113,7 +113,7 @@ def _members(path: Path, archive: zipfile.ZipFile, file: IO[bytes]) -> dict[str,
 
 
 def _begin(path: Path, file: IO[bytes], info: zipfile.ZipInfo) -> int:
-    """Return the byte at which a member's content begins, after its own header, which is padded as
+    """The byte at which a member's content begins, after its own header, which is padded as
     the writer likes.
     """
     try:

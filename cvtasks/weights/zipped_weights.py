@@ -50,7 +50,7 @@ def npz_tensors(path: Path) -> Iterator[dict[str, Stored]]:
 
 
 def _header(member: Member) -> tuple[tuple[int, ...], np.dtype, int]:
-    """Return shape, dtype and the byte at which the data begin."""
+    """Shape, dtype and the byte at which the data begin."""
     with member.open() as file:
         version = np.lib.format.read_magic(file)
         # Later ones are for tables; their headers may be as long as 4 GiB, and numpy reads them
@@ -64,7 +64,7 @@ def _header(member: Member) -> tuple[tuple[int, ...], np.dtype, int]:
 
 
 def _read(member: Member) -> np.ndarray:
-    """Return one array of the archive."""
+    """One array of the archive."""
     with member.open() as file:
         return np.lib.format.read_array(file, allow_pickle=False)
 
@@ -106,7 +106,7 @@ def keras_tensors(path: Path) -> Iterator[dict[str, Stored]]:
 
 
 def _unpacked(path: Path, member: Member, stack: ExitStack) -> Path:
-    """Return a temporary file with the member's content, written piece by piece; `stack` removes
+    """A temporary file with the member's content, written piece by piece; `stack` removes
     it.
     """
     try:

@@ -121,13 +121,16 @@ def test_everything_public_has_a_docstring():
 
 
 MANNER = re.compile(
-    r"(?!This (function|class|method|module)|(Return|Get|Set|Give|Make|Read|Write|Create)s )\S"
+    r"(?!This (function|class|method|module)|Return |(Return|Get|Set|Give|Make|Read|Write|Create)s |"
+    r"(.|\n)*\b[Yy]our?\b)\S"
 )
-"""How a docstring begins: with what the thing is ("The area …") or does ("Return …")."""
+"""How a docstring begins: with what is given back ("The area …") or what is done ("Write …")."""
 
 
 def test_docstrings_are_of_one_manner():
-    """The first paragraph is a sentence: neither "Returns …" nor "This function …", a full stop."""
+    """The first paragraph is a sentence: neither "Return …" nor "This function …", its
+    reader is not spoken to, a full stop.
+    """
     offences = []
     for file in sources().values():
         for node in ast.walk(tree(file)):

@@ -2,6 +2,8 @@
 truths.
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -332,12 +334,29 @@ def _awkward() -> dict[str, Boxes]:
     }
 
 
-@pytest.mark.parametrize("name", list(_awkward()))
-def test_awkward_truths_train_without_nan(name: str) -> None:
+@pytest.fixture(scope="module")
+def fresh() -> Callable[[], keras.Model]:
+    """`fresh()`: a compiled network as it was before it learned anything; always the same one, as
+    compiling costs far more than a step.
+    """
     keras.utils.set_random_seed(1)
-    its = recipe()
-    network = build_network(its, (64, 64))
-    network.compile(keras.optimizers.Adam(1e-2), loss=its.head.loss)
+    network = build_network(recipe(), (64, 64))
+    network.compile(keras.optimizers.Adam(1e-2), loss=recipe().head.loss)
+    network.optimizer.build(network.trainable_variables)
+    variables = [*network.weights, *network.optimizer.variables]
+    values = [ops.convert_to_numpy(variable) for variable in variables]
+
+    def again() -> keras.Model:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        return network
+
+    return again
+
+
+@pytest.mark.parametrize("name", list(_awkward()))
+def test_awkward_truths_train_without_nan(name: str, fresh: Callable[[], keras.Model]) -> None:
+    its, network = recipe(), fresh()
     truth = _awkward()[name]
     target = np.stack([its.head.encode(truth, Letterbox(SIZE, (64, 64)))] * 2)
     images = np.random.default_rng(2).integers(0, 256, (2, 64, 64, 3)).astype("float32")

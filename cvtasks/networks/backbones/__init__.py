@@ -157,7 +157,7 @@ BACKBONES: dict[str, Architecture] = {
 
 
 def architecture(name: str) -> Architecture:
-    """Return the table's row of that name.
+    """The table's row of that name.
 
     Raises:
         ModelError: there is none; names the nearest.
@@ -241,7 +241,7 @@ def build_top(
 def layers_up_to(
     backbone: "keras.Model", name_or_strides: str | Sequence[int], stride: int
 ) -> "list[keras.layers.Layer]":
-    """Return the layers that the map of that stride is computed from, in the network's order.
+    """The layers that the map of that stride is computed from, in the network's order.
 
     Args:
         backbone: what `build_backbone` returned.
@@ -288,7 +288,7 @@ def freeze(backbone: "keras.Model", name: str, stride: int) -> None:
 
 
 def _checked(size: Any, name: str, row: Architecture) -> tuple[int | None, int | None]:
-    """Return `size` if it is (height, width), each None or a side that fits the network."""
+    """`size` if it is (height, width), each None or a side that fits the network."""
     if not isinstance(size, (tuple, list)) or len(size) != 2:
         least = max(row.least, 7 * row.strides[-1])
         raise ModelError(f"`size` must be (height, width); got {size!r}. Try ({least}, {least}).")

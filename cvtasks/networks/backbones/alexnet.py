@@ -54,7 +54,7 @@ _SPREAD = 0.01
 def build(
     image: keras.KerasTensor, towers: int = 2, small: bool = False, norm: str = ""
 ) -> list[keras.KerasTensor]:
-    """Return the maps of stride 4, 8, 16, 32: before pool1, pool2, pool5, and pool5; of the small
+    """The maps of stride 4, 8, 16, 32: before pool1, pool2, pool5, and pool5; of the small
     one both poolings.
 
     Args:
@@ -87,7 +87,7 @@ def top(
     towers: int = 2,
     small: bool = False,
 ) -> list[keras.KerasTensor]:
-    """Return the logits of the dense layers, `(batch, classes)`. The paper hides half of fc6 and
+    """The logits of the dense layers, `(batch, classes)`. The paper hides half of fc6 and
     fc7, nothing of the small.
     """
     if small:
@@ -97,7 +97,7 @@ def top(
 
 
 def _small(x: keras.KerasTensor, norm: str) -> list[keras.KerasTensor]:
-    """Return both poolings of the small network, normalised."""
+    """Both poolings of the small network, normalised."""
     maps = []
     for number in (1, 2):
         x = keras.layers.Conv2D(
@@ -125,7 +125,7 @@ def _convolution(
     padding: str = "valid",
     bias: float = 0,
 ) -> keras.KerasTensor:
-    """Return convolution and ReLU; with two towers each half of the channels sees its half of the
+    """Convolution and ReLU; with two towers each half of the channels sees its half of the
     input.
 
     Two convolutions side by side, as the authors' two GPUs had them.
@@ -154,7 +154,7 @@ def _convolution(
 
 
 def _respond(x: keras.KerasTensor, norm: str, name: str) -> keras.KerasTensor:
-    """Return local response normalisation of `x`, or `x` where another normalisation was chosen."""
+    """Local response normalisation of `x`, or `x` where another normalisation was chosen."""
     return x if norm else LocalResponse(name)(x)
 
 

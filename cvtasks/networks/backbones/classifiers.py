@@ -11,7 +11,7 @@ from cvtasks.errors import ModelError
 
 
 def flattened(x: keras.KerasTensor, name: str = "flatten") -> keras.KerasTensor:
-    """Return `x` `(batch, height, width, channels)` as `(batch, height · width · channels)`.
+    """`x` `(batch, height, width, channels)` as `(batch, height · width · channels)`.
 
     Raises:
         ModelError: height or width is open, so that no dense layer can follow.
@@ -34,7 +34,7 @@ def dense_layers(
     logits: str = "logits",
     **start: Any,
 ) -> keras.KerasTensor:
-    """Return logits `(batch, classes)` float32: a dense layer of each of `units`, hidden by
+    """Logits `(batch, classes)` float32: a dense layer of each of `units`, hidden by
     `dropout`, then one of the classes.
 
     Args:

@@ -49,7 +49,7 @@ _AUXILIARY_DROPOUT = 0.7
 
 
 def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
-    """Return the maps of stride 2, 4, 8, 16, 32: conv1, conv2, 3b, 4e, 5b; then 4a and 4d, for the
+    """The maps of stride 2, 4, 8, 16, 32: conv1, conv2, 3b, 4e, 5b; then 4a and 4d, for the
     auxiliary classifiers.
 
     Args:
@@ -73,7 +73,7 @@ def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
 def top(
     features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool
 ) -> list[keras.KerasTensor]:
-    """Return the logits `(batch, classes)` of the mean of 5b, and with `auxiliary` those on 4a and
+    """The logits `(batch, classes)` of the mean of 5b, and with `auxiliary` those on 4a and
     4d.
 
     The paper hides 40 % of the mean (`dropout`), and 70 % in an auxiliary classifier, which is so
@@ -90,7 +90,7 @@ def top(
 
 
 def _auxiliary(x: keras.KerasTensor, classes: int, name: str) -> keras.KerasTensor:
-    """Return the logits of an auxiliary classifier (section 5)."""
+    """The logits of an auxiliary classifier (section 5)."""
     if None in x.shape[1:3] or min(x.shape[1:3]) < 5:
         raise ModelError(
             "The auxiliary classifiers of googlenet need images of a fixed size, at least 96; got "
@@ -117,7 +117,7 @@ def _inception(
     norm: str,
     name: str,
 ) -> keras.KerasTensor:
-    """Return the four ways side by side (figure 2b)."""
+    """The four ways side by side (figure 2b)."""
     ways = [
         _convolution(x, one, 1, norm, f"{name}_1x1"),
         _convolution(
@@ -140,7 +140,7 @@ def _convolution(
     strides: int = 1,
     padding: str = "same",
 ) -> keras.KerasTensor:
-    """Return convolution and ReLU, with or without normalisation between them."""
+    """Convolution and ReLU, with or without normalisation between them."""
     bare = norm in BARE
     x = keras.layers.Conv2D(
         channels,
@@ -156,12 +156,12 @@ def _convolution(
 
 
 def _pool(x: keras.KerasTensor, name: str, strides: int = 2) -> keras.KerasTensor:
-    """Return the largest of 3×3; at stride 2 padded at the bottom and the right alone, as Caffe
+    """The largest of 3×3; at stride 2 padded at the bottom and the right alone, as Caffe
     does.
     """
     return keras.layers.MaxPooling2D(3, strides=strides, padding="same", name=name)(x)
 
 
 def _respond(x: keras.KerasTensor, norm: str, name: str) -> keras.KerasTensor:
-    """Return local response normalisation of `x`, or `x` where another normalisation was chosen."""
+    """Local response normalisation of `x`, or `x` where another normalisation was chosen."""
     return x if norm else LocalResponse(name)(x)

@@ -42,7 +42,7 @@ _MODULES = (
 
 
 def build(image: keras.KerasTensor, width: float = 1.0, norm: str = "") -> list[keras.KerasTensor]:
-    """Return the maps of stride 1, 2, 4: the last module of each resolution, with 80, 144, 336
+    """The maps of stride 1, 2, 4: the last module of each resolution, with 80, 144, 336
     channels times the width.
 
     Args:
@@ -75,14 +75,14 @@ def top(
     auxiliary: bool,
     width: float = 1.0,
 ) -> list[keras.KerasTensor]:
-    """Return the logits of the mean over the places, `(batch, classes)`."""
+    """The logits of the mean over the places, `(batch, classes)`."""
     return [pooled(features[-1], classes=classes, dropout=dropout, class_attention=0.0)]
 
 
 def _convolution(
     x: keras.KerasTensor, channels: int, kernel: int, norm: str, name: str, strides: int = 1
 ) -> keras.KerasTensor:
-    """Return convolution, normalisation and ReLU: the paper's conv module."""
+    """Convolution, normalisation and ReLU: the paper's conv module."""
     x = keras.layers.Conv2D(
         channels,
         kernel,

@@ -33,7 +33,7 @@ _Kernel = tuple[int, int, int]  # channels, height, width
 
 
 def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
-    """Return the maps of stride 2, 4, 8, 16, 32: conv3, conv5, mixed2, mixed7, mixed10; 64, 192,
+    """The maps of stride 2, 4, 8, 16, 32: conv3, conv5, mixed2, mixed7, mixed10; 64, 192,
     288, 768, 2048 channels.
 
     Args:
@@ -73,14 +73,14 @@ def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
 def top(
     features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool
 ) -> list[keras.KerasTensor]:
-    """Return the logits of the mean over the places, `(batch, classes)`."""
+    """The logits of the mean over the places, `(batch, classes)`."""
     return [pooled(features[-1], classes=classes, dropout=dropout, class_attention=0.0)]
 
 
 def _module(
     x: keras.KerasTensor, ways: list[list[_Kernel]], last: int, norm: str, name: str
 ) -> keras.KerasTensor:
-    """Return the ways and a projected mean side by side (figures 5 and 6)."""
+    """The ways and a projected mean side by side (figures 5 and 6)."""
     ends = [_chain(x, way, norm, f"{name}_{number}") for number, way in enumerate(ways)]
     ends.append(_projected(x, last, norm, name))
     return keras.layers.Concatenate(name=name)(ends)
@@ -89,7 +89,7 @@ def _module(
 def _halving(
     x: keras.KerasTensor, ways: list[list[_Kernel]], norm: str, name: str
 ) -> keras.KerasTensor:
-    """Return the ways, each ending with stride 2, and the largest of 3×3 side by side
+    """The ways, each ending with stride 2, and the largest of 3×3 side by side
     (figure 10).
     """
     ends = []
@@ -103,7 +103,7 @@ def _halving(
 
 
 def _wide(x: keras.KerasTensor, norm: str, name: str) -> keras.KerasTensor:
-    """Return the module whose 3×3 convolutions are split side by side (figure 7)."""
+    """The module whose 3×3 convolutions are split side by side (figure 7)."""
     ends = [_convolution(x, (320, 1, 1), norm, f"{name}_0_0")]
     for number, steps in enumerate(([(384, 1, 1)], [(448, 1, 1), (384, 3, 3)]), start=1):
         own = f"{name}_{number}"
@@ -118,13 +118,13 @@ def _wide(x: keras.KerasTensor, norm: str, name: str) -> keras.KerasTensor:
 
 
 def _projected(x: keras.KerasTensor, channels: int, norm: str, name: str) -> keras.KerasTensor:
-    """Return a 1×1 convolution of the mean of 3×3."""
+    """A 1×1 convolution of the mean of 3×3."""
     mean = keras.layers.AveragePooling2D(3, strides=1, padding="same", name=f"{name}_mean")(x)
     return _convolution(mean, (channels, 1, 1), norm, f"{name}_projected")
 
 
 def _chain(x: keras.KerasTensor, way: list[_Kernel], norm: str, name: str) -> keras.KerasTensor:
-    """Return the convolutions one after the other."""
+    """The convolutions one after the other."""
     for number, kernel in enumerate(way):
         x = _convolution(x, kernel, norm, f"{name}_{number}")
     return x
@@ -138,7 +138,7 @@ def _convolution(
     strides: int = 1,
     padding: str = "same",
 ) -> keras.KerasTensor:
-    """Return convolution, normalisation without a factor, and ReLU;
+    """Convolution, normalisation without a factor, and ReLU;
     with a stride it is not padded.
     """
     channels, *size = kernel

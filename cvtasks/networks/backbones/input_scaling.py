@@ -9,14 +9,14 @@ import keras
 
 
 def to_unit_range(image: keras.KerasTensor) -> keras.KerasTensor:
-    """Return `image` / 127.5 − 1: 0–255 becomes −1–1, channels stay RGB (keras.applications' mode
+    """`image` / 127.5 − 1: 0–255 becomes −1–1, channels stay RGB (keras.applications' mode
     "tf").
     """
     return keras.layers.Rescaling(1 / 127.5, offset=-1.0, dtype="float32", name="normalise")(image)
 
 
 def to_centred_bgr(image: keras.KerasTensor) -> keras.KerasTensor:
-    """Return `image` less ImageNet's mean colour, as BGR and not scaled (keras.applications' mode
+    """`image` less ImageNet's mean colour, as BGR and not scaled (keras.applications' mode
     "caffe").
 
     The mean is that of the VGG authors' Caffe models: 123.68, 116.779, 103.939 for R, G, B.
@@ -28,7 +28,7 @@ def to_centred_bgr(image: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def to_ink(image: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the brightness of `image` (ITU-R BT.601), one channel: 0 becomes −0.1 and 255 becomes
+    """The brightness of `image` (ITU-R BT.601), one channel: 0 becomes −0.1 and 255 becomes
     1.175.
 
     The range is that of LeCun et al. 1998 (section II-B), so that images which are mostly black

@@ -30,7 +30,7 @@ _INPUT = 32
 
 
 def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
-    """Return S2 and S4, of stride 2 and 4.
+    """S2 and S4, of stride 2 and 4.
 
     Args:
         norm: between each convolution and its tanh; "" for none.
@@ -53,7 +53,7 @@ def build(image: keras.KerasTensor, norm: str = "") -> list[keras.KerasTensor]:
 def top(
     features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool
 ) -> list[keras.KerasTensor]:
-    """Return the logits of C5, F6 and the output, `(batch, classes)`."""
+    """The logits of C5, F6 and the output, `(batch, classes)`."""
     return [
         dense_layers(features[-1], ("c5", "f6"), (120, 84), classes, dropout, activation="tanh")
     ]

@@ -24,7 +24,7 @@ from cvtasks.networks.backbones.input_scaling import to_ink
 
 
 def build(image: keras.KerasTensor) -> list[keras.KerasTensor]:
-    """Return the image itself as a map of stride 1, in the one channel that LeNet-5 sees: all
+    """The image itself as a map of stride 1, in the one channel that LeNet-5 sees: all
     layers with weights are `top`.
 
     Args:
@@ -36,7 +36,7 @@ def build(image: keras.KerasTensor) -> list[keras.KerasTensor]:
 def top(
     features: list[keras.KerasTensor], classes: int, dropout: float, auxiliary: bool
 ) -> list[keras.KerasTensor]:
-    """Return the logits of fc1, fc2 and the output, `(batch, classes)`."""
+    """The logits of fc1, fc2 and the output, `(batch, classes)`."""
     return [
         dense_layers(features[-1], ("fc1", "fc2"), (300, 100), classes, dropout, activation="tanh")
     ]

@@ -24,7 +24,7 @@ from cvtasks.networks.pooled_head import pooled
 
 
 def build(image: keras.KerasTensor, alpha: float, last: int = 13) -> list[keras.KerasTensor]:
-    """Return the maps of stride 2, 4, 8, 16, 32: the last ReLU of each resolution.
+    """The maps of stride 2, 4, 8, 16, 32: the last ReLU of each resolution.
 
     Args:
         image: `(batch, height, width, 3)` RGB 0–255.
@@ -47,5 +47,5 @@ def top(
     alpha: float,
     last: int = 13,
 ) -> list[keras.KerasTensor]:
-    """Return the logits of the mean over the places, `(batch, classes)`."""
+    """The logits of the mean over the places, `(batch, classes)`."""
     return [pooled(features[-1], classes=classes, dropout=dropout, class_attention=0.0)]

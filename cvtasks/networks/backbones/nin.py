@@ -32,7 +32,7 @@ _BLOCKS = (
 
 
 def build(image: keras.KerasTensor, width: float = 1.0, norm: str = "") -> list[keras.KerasTensor]:
-    """Return the maps of stride 1, 2, 4: the ends of the three blocks, with 96, 192, 192 channels
+    """The maps of stride 1, 2, 4: the ends of the three blocks, with 96, 192, 192 channels
     times the width.
 
     Args:
@@ -67,7 +67,7 @@ def top(
     auxiliary: bool,
     width: float = 1.0,
 ) -> list[keras.KerasTensor]:
-    """Return the mean of each class's map, `(batch, classes)`. The paper hides nothing here."""
+    """The mean of each class's map, `(batch, classes)`. The paper hides nothing here."""
     x = (
         keras.layers.Dropout(dropout, name="cccp6_dropout")(features[-1])
         if dropout

@@ -20,7 +20,7 @@ fit the channels.
 def normalised(
     x: keras.KerasTensor, kind: str, name: str, epsilon: float = 1e-3, scale: bool = True
 ) -> keras.KerasTensor:
-    """Return `x` `(batch, height, width, channels)` normalised; as it is for "" and "none".
+    """`x` `(batch, height, width, channels)` normalised; as it is for "" and "none".
 
     "batch": each channel over batch and places (Ioffe and Szegedy 2015); "layer": all channels and
     places of an image together (Ba et al. 2016); "instance": each channel of an image over its

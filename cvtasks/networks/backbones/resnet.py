@@ -49,7 +49,7 @@ EPSILON = 1.001e-5
 def build(
     image: keras.KerasTensor, depth: int, version: int = 1, width: int = 1, norm: str = ""
 ) -> list[keras.KerasTensor]:
-    """Return the maps of stride 2, 4, 8, 16, 32; for CIFAR-10 those of stride 1, 2, 4.
+    """The maps of stride 2, 4, 8, 16, 32; for CIFAR-10 those of stride 1, 2, 4.
 
     Args:
         image: `(batch, height, width, 3)` RGB 0–255.
@@ -85,14 +85,14 @@ def top(
     version: int = 1,
     width: int = 1,
 ) -> list[keras.KerasTensor]:
-    """Return the logits of the mean over the places, `(batch, classes)`.
+    """The logits of the mean over the places, `(batch, classes)`.
     The papers hide nothing.
     """
     return [pooled(features[-1], classes=classes, dropout=dropout, class_attention=0.0)]
 
 
 def _published_1(x: keras.KerasTensor, depth: int) -> list[keras.KerasTensor]:
-    """Return the maps of version 1 of keras.applications."""
+    """The maps of version 1 of keras.applications."""
     published = {
         50: keras.applications.ResNet50,
         101: keras.applications.ResNet101,
@@ -104,7 +104,7 @@ def _published_1(x: keras.KerasTensor, depth: int) -> list[keras.KerasTensor]:
 
 
 def _published_2(x: keras.KerasTensor, depth: int) -> list[keras.KerasTensor]:
-    """Return the maps of version 2 of keras.applications; see `build`."""
+    """The maps of version 2 of keras.applications; see `build`."""
     published = {
         50: keras.applications.ResNet50V2,
         101: keras.applications.ResNet101V2,
@@ -121,7 +121,7 @@ def _published_2(x: keras.KerasTensor, depth: int) -> list[keras.KerasTensor]:
 def _basic(
     x: keras.KerasTensor, depth: int, version: int, width: int, norm: str
 ) -> list[keras.KerasTensor]:
-    """Return the maps of a network of blocks of two 3x3 convolutions (version 1: figure 5,
+    """The maps of a network of blocks of two 3x3 convolutions (version 1: figure 5,
     left).
     """
     large = depth in BLOCKS
@@ -159,7 +159,7 @@ def _basic(
 def _block_1(
     x: keras.KerasTensor, channels: int, stride: int, project: bool, norm: str, name: str
 ) -> keras.KerasTensor:
-    """Return two convolutions added to their input."""
+    """Two convolutions added to their input."""
     if stride == 1 and x.shape[-1] == channels:
         shortcut = x
     elif project:  # option B
@@ -184,7 +184,7 @@ def _block_2(
     norm: str,
     name: str,
 ) -> keras.KerasTensor:
-    """Return `x` plus two convolutions of `before`, its normalised self; where the shape changes
+    """`x` plus two convolutions of `before`, its normalised self; where the shape changes
     `before` stands for `x`.
     """
     if stride == 1 and x.shape[-1] == channels:
@@ -200,7 +200,7 @@ def _block_2(
 
 
 def _with_zeros(x: keras.KerasTensor, channels: int, stride: int, name: str) -> keras.KerasTensor:
-    """Return every `stride`th place with zeros for the channels that `x` lacks: a shortcut without
+    """Every `stride`th place with zeros for the channels that `x` lacks: a shortcut without
     parameters (option A).
     """
     x = keras.layers.MaxPooling2D(1, strides=stride, name=f"{name}_0_pool")(x)
@@ -218,7 +218,7 @@ def _normalised_relu(x: keras.KerasTensor, norm: str, name: str, relu: str) -> k
 def _convolution(
     x: keras.KerasTensor, channels: int, kernel: int, stride: int, name: str, norm: str
 ) -> keras.KerasTensor:
-    """Return a convolution, padded evenly on all sides as the authors' Caffe did; with a bias where
+    """A convolution, padded evenly on all sides as the authors' Caffe did; with a bias where
     nothing is normalised.
 
     Keras' own "same" pads only bottom and right at stride 2, half a cell away from the weights that

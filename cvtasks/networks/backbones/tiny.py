@@ -8,7 +8,7 @@ from cvtasks.networks.backbones.input_scaling import to_unit_range
 
 
 def build(image: keras.KerasTensor) -> list[keras.KerasTensor]:
-    """Return the maps of stride 2, 4, 8, 16, 32 with 16, 16, 24, 32, 32 channels.
+    """The maps of stride 2, 4, 8, 16, 32 with 16, 16, 24, 32, 32 channels.
 
     Args:
         image: `(batch, height, width, 3)` RGB 0–255.

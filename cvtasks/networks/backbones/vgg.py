@@ -40,7 +40,7 @@ _DENSE = 4096
 def build(
     image: keras.KerasTensor, depth: int, norm: str = "", width: float = 1.0, column_c: bool = False
 ) -> list[keras.KerasTensor]:
-    """Return the maps of stride 2, 4, 8, 16: the last ReLU of blocks 2 to 5; and of stride 32: the
+    """The maps of stride 2, 4, 8, 16: the last ReLU of blocks 2 to 5; and of stride 32: the
     last pooling.
 
     Args:
@@ -79,7 +79,7 @@ def top(
     width: float = 1.0,
     column_c: bool = False,
 ) -> list[keras.KerasTensor]:
-    """Return the logits of the dense layers, `(batch, classes)`; the paper hides half of fc1 and
+    """The logits of the dense layers, `(batch, classes)`; the paper hides half of fc1 and
     fc2.
     """
     units = int(_DENSE * width)
@@ -98,7 +98,7 @@ def top(
 def _convolution(
     x: keras.KerasTensor, channels: int, kernel: int, norm: str, name: str
 ) -> keras.KerasTensor:
-    """Return convolution and ReLU, with or without normalisation between them."""
+    """Convolution and ReLU, with or without normalisation between them."""
     bare = norm in BARE
     x = keras.layers.Conv2D(
         channels, kernel, padding="same", use_bias=bare, kernel_initializer="he_normal", name=name
