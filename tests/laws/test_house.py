@@ -121,8 +121,8 @@ def test_everything_public_has_a_docstring():
 
 
 MANNER = re.compile(
-    r"(?!This (function|class|method|module)|Return |(Return|Get|Set|Give|Make|Read|Write|Create)s |"
-    r"(.|\n)*\b[Yy]our?\b)\S"
+    r"(?!This (function|class|method|module)|(Return|Get|Set|Give|Make|Read|Write|Create)s |"
+    r"Return |(.|\n)*\b[Yy]our?\b)\S"
 )
 """How a docstring begins: with what is given back ("The area …") or what is done ("Write …")."""
 
