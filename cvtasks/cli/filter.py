@@ -247,13 +247,13 @@ def _work(
     if bool(kernel) == bool(pool):
         received = "both" if kernel else "neither"
         raise UsageError(
-            f"Give either --kernel or --pool; got {received}. For example: --kernel sobel-x, or "
+            f"give either --kernel or --pool; got {received}. For example: --kernel sobel-x, or "
             "--pool max --size 2."
         )
     if pool:
         if dilation != 1 or mode != "cross-correlation" or bias or relu:
             raise UsageError(
-                "A pooling has no --dilation, --mode, --bias or --relu; leave them out, or give a "
+                "a pooling has no --dilation, --mode, --bias or --relu; leave them out, or give a "
                 "--kernel."
             )
         return RegionPooling(pool, size or 2, stride, padding or "valid", p)

@@ -140,11 +140,11 @@ def open_video(path: str, name: str | None = None) -> Capture:
     except (OSError, ValueError) as error:  # ValueError: a NUL within the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"A video must be a file that can be read; {name} cannot: {reason}. Check it."
+            f"a video must be a file that can be read; {name} cannot: {reason}. Check it."
         ) from error
     if not is_video(head) and not is_raw(path, head):
         raise InputError(
-            f"A video must be {_KINDS}; {name} holds {what_it_is(head)}. Convert it to MP4; of a "
+            f"a video must be {_KINDS}; {name} holds {what_it_is(head)}. Convert it to MP4; of a "
             "playlist, give the videos "
             "that it lists."
         )
@@ -245,7 +245,7 @@ def open_camera(index: int) -> Capture:
     capture = cv2.VideoCapture(index)
     if not capture.isOpened():
         raise InputError(
-            f"A camera must be connected and free; '{index}' is not. Check the cable, the "
+            f"a camera must be connected and free; '{index}' is not. Check the cable, the "
             "permissions and which other program "
             "uses it; the first camera is 0."
         )
@@ -286,7 +286,7 @@ def checked_size(capture: C, name: str) -> C:
     )
     if width * height > MAX_PIXELS:
         raise InputError(
-            f"A frame may have at most {MAX_PIXELS:,} pixels; {name} declares {width:,.0f} x "
+            f"a frame may have at most {MAX_PIXELS:,} pixels; {name} declares {width:,.0f} x "
             f"{height:,.0f}. Make it smaller."
         )
     return capture
@@ -304,7 +304,7 @@ def checked_codec(capture: cv2.VideoCapture, name: str) -> Capture:
     if begun.decodes:
         return begun
     raise InputError(
-        f"A stream must be in a codec that can be decoded; {name} is in AV1, which this OpenCV "
+        f"a stream must be in a codec that can be decoded; {name} is in AV1, which this OpenCV "
         "does not decode. Let it be sent in "
         "H.264, or fetch it as a file and give its path."
     )

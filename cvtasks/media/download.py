@@ -40,7 +40,7 @@ def download(url: str, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES)
                 content += chunk
                 if len(content) > max_bytes:
                     raise InputError(
-                        f"An image may have at most {max_bytes:,} bytes; {shown(url)!r} sends "
+                        f"an image may have at most {max_bytes:,} bytes; {shown(url)!r} sends "
                         "more. Fetch it by hand."
                     )
             check_whole(given, len(content))
@@ -86,7 +86,7 @@ def check_whole(given: Answer, received: int) -> None:
 def cannot_fetch(url: str, error: Unreachable) -> InputError:
     """The error for an address that cannot be fetched."""
     return InputError(
-        f"An address must be one that can be fetched; {shown(url)!r} cannot: {error}. Check the "
+        f"an address must be one that can be fetched; {shown(url)!r} cannot: {error}. Check the "
         "address and the connection."
     )
 

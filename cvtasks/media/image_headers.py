@@ -72,7 +72,7 @@ def read_header(content: bytes, name: str) -> Header:
     kind = kind_of(content)
     if kind is None:
         raise InputError(
-            f"An image must be one of {KINDS}, whatever its name ends in; {name} holds "
+            f"an image must be one of {KINDS}, whatever its name ends in; {name} holds "
             f"{what_it_is(content)}. "
             "Give another, or convert it to JPEG or PNG."
         )
@@ -92,7 +92,7 @@ def read_header(content: bytes, name: str) -> Header:
 def foreign(name: str, kind: str, reason: str) -> InputError:
     """The error for an image of a variant that is not read; `reason` is a verb phrase."""
     return InputError(
-        "An image must have channels of whole numbers of at most 16 bits, 8 in a JPEG, that are "
+        "an image must have channels of whole numbers of at most 16 bits, 8 in a JPEG, that are "
         "grey or colours; "
         f"{name}, a {kind}, {reason}. Save what is meant as a PNG of 8 bits first."
     )
@@ -103,7 +103,7 @@ def damaged(name: str, kind: str, reason: str) -> InputError:
     verb phrase.
     """
     return InputError(
-        f"An image must be whole and undamaged; {name}, a {kind}, {reason}. Save or fetch it again."
+        f"an image must be whole and undamaged; {name}, a {kind}, {reason}. Save or fetch it again."
     )
 
 

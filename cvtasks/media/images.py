@@ -132,7 +132,7 @@ def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
             f"a PNG of {header.channels} colours" if header.kind == "PNG" else f"a {header.kind}"
         )
         raise DataError(
-            f"A mask must be an indexed or a grey PNG whose values are class ids; {name} is "
+            f"a mask must be an indexed or a grey PNG whose values are class ids; {name} is "
             f"{received}. Write ids, "
             "not colours: `cvtasks.media.images.write_mask` does; map colours back to ids with the "
             "data set's table.",
@@ -153,7 +153,7 @@ def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         ids = ids // (255 // (2**header.bits - 1))
     if ids.max() > 255:
         raise DataError(
-            f"The ids of a mask must lie in 0..255; {name} is a 16-bit PNG that holds {ids.max()}. "
+            f"the ids of a mask must lie in 0..255; {name} is a 16-bit PNG that holds {ids.max()}. "
             "Renumber its classes; 255 is void."
         )
     return ids.astype(np.uint8)
@@ -172,12 +172,12 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     if suffix not in _WRITERS:
         hint = did_you_mean(suffix, _WRITERS)
         raise UsageError(
-            f"An image's name must end in {', '.join(_WRITERS)}, the kinds that are written; got "
+            f"an image's name must end in {', '.join(_WRITERS)}, the kinds that are written; got "
             f"{str(path)!r}. {hint}"
         )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(
-            f"An image must be (h, w, 3) uint8, not empty; got {image.shape} {image.dtype}."
+            f"an image must be (h, w, 3) uint8, not empty; got {image.shape} {image.dtype}."
         )
     try:
         done, encoded = cv2.imencode(
@@ -188,7 +188,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     if not done:
         height, width = image.shape[:2]
         raise OutputError(
-            f"A side must have at most 65,500 pixels in a JPEG and 16,383 in a WebP; {str(path)!r} "
+            f"a side must have at most 65,500 pixels in a JPEG and 16,383 in a WebP; {str(path)!r} "
             f"was to hold {width} x "
             f"{height}. Write a .png."
         )
@@ -207,9 +207,9 @@ def write_mask(path: str | Path, ids: np.ndarray, palette: np.ndarray) -> None:
         OutputError: the file cannot be written. ValueError: a shape or a type is another.
     """
     if ids.dtype != np.uint8 or ids.ndim != 2 or ids.size == 0:
-        raise ValueError(f"A mask must be (h, w) uint8, not empty; got {ids.shape} {ids.dtype}.")
+        raise ValueError(f"a mask must be (h, w) uint8, not empty; got {ids.shape} {ids.dtype}.")
     if palette.dtype != np.uint8 or palette.shape != (256, 3):
-        raise ValueError(f"A palette must be (256, 3) uint8; got {palette.shape} {palette.dtype}.")
+        raise ValueError(f"a palette must be (256, 3) uint8; got {palette.shape} {palette.dtype}.")
     from PIL import Image
 
     image = Image.frombytes("P", ids.shape[::-1], ids.tobytes())
@@ -236,7 +236,7 @@ def _open(
     header = read_header(content, name)
     if header.width * header.height > max_pixels:
         raise InputError(
-            f"An image may have at most {max_pixels:,} pixels (max_pixels); {name} declares "
+            f"an image may have at most {max_pixels:,} pixels (max_pixels); {name} declares "
             f"{header.width:,} x "
             f"{header.height:,}. Make it smaller, or raise the limit if you trust the file."
         )

@@ -162,7 +162,7 @@ def _of_pil(image: "Image", which: str) -> np.ndarray:
     )
     if image.width * image.height > MAX_PIXELS:
         raise InputError(
-            f"An image may have at most {MAX_PIXELS:,} pixels; {named} has {image.width} x "
+            f"an image may have at most {MAX_PIXELS:,} pixels; {named} has {image.width} x "
             f"{image.height}. Make it smaller."
         )
     try:
@@ -195,7 +195,7 @@ def _of_pil(image: "Image", which: str) -> np.ndarray:
         Exception
     ) as error:  # its file is read only now, and Pillow's decoders raise nearly every kind
         raise InputError(
-            f"An image must be one that can be decoded; {named} cannot: {error}. Check the file."
+            f"an image must be one that can be decoded; {named} cannot: {error}. Check the file."
         ) from error
     return _of_array(pixels, which)
 

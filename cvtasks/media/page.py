@@ -116,7 +116,7 @@ class Page:
         path, method = handler.path.removeprefix(f"/{self._secret}/"), handler.command
         if path == handler.path:
             handler.send_error(
-                HTTPStatus.NOT_FOUND, "The address must be the one that was printed."
+                HTTPStatus.NOT_FOUND, "the address must be the one that was printed."
             )
         elif (method, path) == ("GET", ""):
             _send(handler, "text/html; charset=utf-8", _HTML.read_bytes())

@@ -108,11 +108,11 @@ def open_by_pyav(path: str, name: str, code: str, shown_s: float | None = None) 
     except ImportError:
         if not codec:
             raise InputError(
-                f"A video must be one that can be opened; {name} is cut short or damaged, or holds "
+                f"a video must be one that can be opened; {name} is cut short or damaged, or holds "
                 "sound alone. Save or fetch it again."
             ) from None
         raise InputError(
-            f"A video must be in a codec that can be decoded; {name} is in {codec}, which this "
+            f"a video must be in a codec that can be decoded; {name} is in {codec}, which this "
             "OpenCV does not decode, or damaged "
             'from its beginning. Install another decoder: pip install "cvtasks[video]". Or: '
             f"{_WAY_OUT}."
@@ -122,7 +122,7 @@ def open_by_pyav(path: str, name: str, code: str, shown_s: float | None = None) 
     except (av.FFmpegError, OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(
-            f"A video must be one that can be opened; {name} is cut short or damaged: {why}. Save "
+            f"a video must be one that can be opened; {name} is cut short or damaged: {why}. Save "
             "or fetch it again."
         ) from error
     try:
@@ -149,7 +149,7 @@ def is_cover(path: str | Path) -> bool:
 def only_a_cover(name: str) -> InputError:
     """The error for a file of sound with a cover."""
     return InputError(
-        f"A video must hold moving images; {name} holds sound, and one image as its cover. Save "
+        f"a video must hold moving images; {name} holds sound, and one image as its cover. Save "
         "the cover as an image, and give that."
     )
 
@@ -164,14 +164,14 @@ def _moving(container: Any, name: str) -> Any:
     if not videos:
         holds = "sound alone" if container.streams.audio else "no moving images"
         raise InputError(
-            f"A video must hold moving images; {name} holds {holds}. Give another file."
+            f"a video must hold moving images; {name} holds {holds}. Give another file."
         )
     streams = [stream for stream in videos if not _attached(stream)]
     if not streams:
         raise only_a_cover(name)
     if streams[0].codec_context is None:
         raise InputError(
-            "A video must be in a codec that can be decoded; neither OpenCV nor PyAV decodes that "
+            "a video must be in a codec that can be decoded; neither OpenCV nor PyAV decodes that "
             f"of {name}. {_WAY_OUT}."
         )
     return streams[0]

@@ -50,23 +50,23 @@ def read_regular_file(path: str | Path, name: str, most: int) -> bytes:
             size = os.fstat(file.fileno()).st_size
             if size > most:
                 raise InputError(
-                    f"An image file may have at most {most:,} bytes at this limit of pixels; "
+                    f"an image file may have at most {most:,} bytes at this limit of pixels; "
                     f"{name} has {size:,}. Raise the limit (max_pixels) if it really is an image."
                 )
             return file.read(size + 1)
     except NotRegularError as error:
         raise InputError(
-            f"An image must be a regular file; {name} {str(error).removeprefix('it ')}. Name an "
+            f"an image must be a regular file; {name} {str(error).removeprefix('it ')}. Name an "
             "image file."
         ) from None
     except FileNotFoundError:
         raise InputError(
-            f"An image must be a file that exists; {name} does not. Check the name."
+            f"an image must be a file that exists; {name} does not. Check the name."
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL within the name
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"An image must be a file that can be read; {name} cannot: {reason}. Check it."
+            f"an image must be a file that can be read; {name} cannot: {reason}. Check it."
         ) from error
 
 

@@ -58,7 +58,7 @@ def open_address(url: str, name: str) -> Capture:
 
 def _no_answer(name: str) -> InputError:
     return InputError(
-        f"A video must be one that can be opened; {name!r} did not answer with one within "
+        f"a video must be one that can be opened; {name!r} did not answer with one within "
         f"{OPEN_TIMEOUT_S:g} s. Check address "
         "and connection."
     )
@@ -76,7 +76,7 @@ def _open_http(url: str, name: str) -> Capture:
         )
         if not is_video(head) and not live:
             raise InputError(
-                f"An address must give a video file or a live stream (MJPEG); {name!r} gives "
+                f"an address must give a video file or a live stream (MJPEG); {name!r} gives "
                 f"{given.kind or what_it_is(head)}. "
                 "Playlists are not followed: give the address of a video or stream itself."
             )
@@ -104,7 +104,7 @@ def _kept(given: Answer, head: bytes, name: str) -> Capture:
                 _copy(given, head, name, file)
         except OSError as error:
             raise InputError(
-                "A video behind an address is kept in the folder for temporary files while it is "
+                "a video behind an address is kept in the folder for temporary files while it is "
                 "read, which must have room; "
                 f"{name!r} cannot be: {error.strerror}. Fetch it by hand, and give its path."
             ) from error
@@ -122,7 +122,7 @@ def _copy(given: Answer, head: bytes, name: str, file: BinaryIO) -> None:
         received += file.write(chunk)
         if received + (given.length or 0) > MAX_VIDEO_BYTES:
             raise InputError(
-                f"A video behind an address may have at most {MAX_VIDEO_BYTES:,} bytes; {name!r} "
+                f"a video behind an address may have at most {MAX_VIDEO_BYTES:,} bytes; {name!r} "
                 "sends more. Fetch it by hand."
             )
         chunk = given.read(2**18)

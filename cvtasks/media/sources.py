@@ -155,7 +155,7 @@ def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
         yield item(_stem(name), path, partial(str, path))
     if not names:
         reason = (
-            f"A folder must hold images ({', '.join(SUFFIXES)}); {folder!r} holds {others} other "
+            f"a folder must hold images ({', '.join(SUFFIXES)}); {folder!r} holds {others} other "
             "entries and none. "
             f"For images in folders below give the glob {str(Path(folder, '**', '*'))!r}, quoted."
         )
@@ -177,7 +177,7 @@ def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item | Strea
     yield from unlisted
     if not paths and not unlisted:
         reason = (
-            f"A glob must match images or videos ({', '.join(suffixes)}); {pattern!r} matches "
+            f"a glob must match images or videos ({', '.join(suffixes)}); {pattern!r} matches "
             f"{len(found)} other entries and "
             "none. Check the pattern and the folder it starts in."
         )
@@ -186,7 +186,7 @@ def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item | Strea
 
 def _unlisted(folder: str, error: OSError, item: Callable[..., Item]) -> Item:
     reason = (
-        f"A folder must be one that can be listed; {folder!r} cannot: {error.strerror}. Check its "
+        f"a folder must be one that can be listed; {folder!r} cannot: {error.strerror}. Check its "
         "permissions."
     )
     return item(_stem(folder), folder, partial(_fail, reason))
@@ -218,7 +218,7 @@ def _refuse(source: str) -> str | None:
     """
     if _mended(source) != source:
         return (
-            f"An address must have its scheme with :// before it; {shown(_mended(source))!r} is "
+            f"an address must have its scheme with :// before it; {shown(_mended(source))!r} is "
             "what is meant, perhaps. Write that."
         )
     scheme = re.match(r"([a-z][a-z0-9+.-]+)://", source, re.IGNORECASE)
@@ -231,7 +231,7 @@ def _refuse(source: str) -> str | None:
         what, way_out = f"a {scheme[1]} address", "Fetch it and give its path."
     else:
         return None
-    return f"A source must be {_WHAT}; {shown(source)!r} is {what}. {way_out}"
+    return f"a source must be {_WHAT}; {shown(source)!r} is {what}. {way_out}"
 
 
 def _find_missing(path: str) -> str:
@@ -247,7 +247,7 @@ def _find_missing(path: str) -> str:
         pass
     except OSError as error:  # a locked folder, a name too long
         raise InputError(
-            f"A source must be one that can be read; {path!r} cannot: {error.strerror}. Check it."
+            f"a source must be one that can be read; {path!r} cannot: {error.strerror}. Check it."
         ) from error
     folder, name = Path(path).parent, Path(path).name
     try:
@@ -257,7 +257,7 @@ def _find_missing(path: str) -> str:
             }
     except (OSError, ValueError):  # ValueError: a NUL within the name
         raise InputError(
-            f"A source must be something that exists: {_WHAT}; {path!r} does not, nor does the "
+            f"a source must be something that exists: {_WHAT}; {path!r} does not, nor does the "
             f"folder {str(folder)!r}. "
             "Check the path."
         ) from None
@@ -267,7 +267,7 @@ def _find_missing(path: str) -> str:
         if near
         else "Check the name and the folder."
     )
-    raise InputError(f"A source must be something that exists: {_WHAT}; {path!r} does not. {hint}")
+    raise InputError(f"a source must be something that exists: {_WHAT}; {path!r} does not. {hint}")
 
 
 def _find_sample(source: str) -> str:
@@ -287,7 +287,7 @@ def _find_sample(source: str) -> str:
     name = source.removeprefix("sample:")
     if name not in paths:
         raise InputError(
-            f"A sample must be one that scikit-image ships; got {source!r}. "
+            f"a sample must be one that scikit-image ships; got {source!r}. "
             f"{did_you_mean(name, paths)}"
         )
     return paths[name]
@@ -296,7 +296,7 @@ def _find_sample(source: str) -> str:
 def _read_stdin(max_bytes: int, taken: bool) -> bytes:
     """All of standard input, an encoded image of at most `max_bytes` bytes."""
     if taken:
-        raise InputError('Standard input holds one image; "-" was given twice. Give it once.')
+        raise InputError('standard input holds one image; "-" was given twice. Give it once.')
     stream = getattr(sys.stdin, "buffer", None)
     if stream is None or sys.stdin.isatty():
         raise InputError(
@@ -307,11 +307,11 @@ def _read_stdin(max_bytes: int, taken: bool) -> bytes:
         content = stream.read(max_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: it is closed
         raise InputError(
-            f"Standard input must be readable; it is not: {error}. Pipe an image into it."
+            f"standard input must be readable; it is not: {error}. Pipe an image into it."
         ) from error
     if len(content) > max_bytes:
         raise InputError(
-            f"An image on standard input may have at most {max_bytes:,} bytes; more came. Give a "
+            f"an image on standard input may have at most {max_bytes:,} bytes; more came. Give a "
             "path."
         )
     return content

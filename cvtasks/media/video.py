@@ -100,7 +100,7 @@ class Video:
         first = list(islice(frames, 1 if good or live else 9))
         if not first:
             raise InputError(
-                f"A video must hold at least one frame that can be decoded; {name} holds none. "
+                f"a video must hold at least one frame that can be decoded; {name} holds none. "
                 "Record it again."
             )
         self.rate = _fraction(rate) if good else _rate_of([time_s for _, time_s, _ in first])

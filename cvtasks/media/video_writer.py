@@ -261,7 +261,7 @@ def open_encoder(path: str, rate: Fraction, size: tuple[int, int]) -> Encoder:
         except LookupError:
             continue
     raise OutputError(
-        'This OpenCV writes no MP4. Install an encoder: pip install "cvtasks[video]".'
+        'this OpenCV writes no MP4. Install an encoder: pip install "cvtasks[video]".'
     )
 
 

@@ -45,11 +45,11 @@ def opened(path: str | Path) -> Iterator[dict[str, Stored]]:
     }
     if not path.is_file():
         raise ModelError(
-            f"A file of weights must exist; there is none at {str(path)!r}. Check the path."
+            f"a file of weights must exist; there is none at {str(path)!r}. Check the path."
         )
     if path.suffix not in readers:
         raise ModelError(
-            f"A file of weights must end in {', '.join(readers)}; got {path.name!r}. Convert it to "
+            f"a file of weights must end in {', '.join(readers)}; got {path.name!r}. Convert it to "
             "one."
         )
     with readers[path.suffix](path) as tensors:

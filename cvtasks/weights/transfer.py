@@ -98,7 +98,7 @@ def save_weights(
             arrays[name] = single.astype(dtype if single.ndim > 1 else "float32")
         if not np.isfinite(arrays[name]).all():
             raise ModelError(
-                f"Weights saved as {dtype} must lie within ±{np.finfo(dtype).max}; "
+                f"weights saved as {dtype} must lie within ±{np.finfo(dtype).max}; "
                 f'{name} has {np.abs(single).max()}. Save them as "float32".'
             )
     write_safetensors(path, arrays, metadata)
@@ -120,7 +120,7 @@ def load_weights(model: "keras.Model", path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise ModelError(
-            f"A file of weights must exist; there is none at {str(path)!r}. Check the path."
+            f"a file of weights must exist; there is none at {str(path)!r}. Check the path."
         )
     stored, wanted = read_safetensors(path), _by_path(model)
     way_out = "Load it into the network it was saved from, or take over what fits with `transfer`"
@@ -191,7 +191,7 @@ def compared(
     )
     if not fitting:
         raise ModelError(
-            f"Some variable of {path.name!r} must have a name and shape of {model.name!r}; "
+            f"some variable of {path.name!r} must have a name and shape of {model.name!r}; "
             "none has. The file has "
             f"{_some(sorted(stored))}, the network {_some(list(ours))}. Choose the network the "
             "file was made for."
@@ -274,12 +274,12 @@ def _by_path(model: "keras.Model") -> dict[str, Any]:
             path for path, count in Counter(v.path for v in model.weights).items() if count > 1
         ]
         raise ModelError(
-            f"Every variable must have its own path; {model.name!r} has {_some(twice)} twice. Name "
+            f"every variable must have its own path; {model.name!r} has {_some(twice)} twice. Name "
             "the layers."
         )
     if not variables:
         raise ModelError(
-            f"A network must have weights; {model.name!r} has none. Call it once, so that they are "
+            f"a network must have weights; {model.name!r} has none. Call it once, so that they are "
             "built."
         )
     return variables
@@ -305,7 +305,7 @@ def _check_finite(name: str, value: np.ndarray, way_out: str) -> None:
     bad = value.size - int(np.isfinite(value).sum())
     if bad:
         raise ModelError(
-            f"Weights must be finite numbers; {name} has {bad} of {value.size} that are not. "
+            f"weights must be finite numbers; {name} has {bad} of {value.size} that are not. "
             f"{way_out}."
         )
 

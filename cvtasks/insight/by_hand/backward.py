@@ -58,11 +58,11 @@ def convolution_gradients(
     image, weights, delta = (np.asarray(array, np.float64) for array in (image, kernel, upstream))
     if image.ndim != 3 or weights.ndim != 4 or weights.shape[2] != image.shape[2]:
         raise UsageError(
-            f"A layer takes (h, w, c) and (k, l, c, f); got {image.shape} and {weights.shape}."
+            f"a layer takes (h, w, c) and (k, l, c, f); got {image.shape} and {weights.shape}."
         )
     if isinstance(padding, str) and PADDINGS.get(padding, ("constant", ""))[0] != "constant":
         raise UsageError(
-            f"Gradients are those of a padding with zeros, like same or valid; got {padding!r}. "
+            f"gradients are those of a padding with zeros, like same or valid; got {padding!r}. "
             "Choose one of these."
         )
     rows, columns = (
@@ -71,7 +71,7 @@ def convolution_gradients(
     expected = (rows.output, columns.output, weights.shape[3])
     if delta.shape != expected:
         raise UsageError(
-            f"The gradient that comes back must have the layer's output shape {expected}; got "
+            f"the gradient that comes back must have the layer's output shape {expected}; got "
             f"{delta.shape}."
         )
     ground, shared = padded(image, rows, columns, padding), np.zeros_like(weights)
@@ -113,12 +113,12 @@ def convolve_transposed(
     maps, weights = np.asarray(maps, np.float64), np.asarray(kernel, np.float64)
     if maps.ndim != 3 or weights.ndim != 4 or weights.shape[3] != maps.shape[2]:
         raise UsageError(
-            f"Maps (h, w, f) go with a kernel (k, l, c, f); got {maps.shape} and {weights.shape}."
+            f"maps (h, w, f) go with a kernel (k, l, c, f); got {maps.shape} and {weights.shape}."
         )
     sides = [(maps.shape[axis] - 1) * stride + weights.shape[axis] - 2 * padding for axis in (0, 1)]
     if min(*sides, stride) < 1 or padding < 0:
         raise UsageError(
-            f"A stride from 1 on and a padding that leaves something are needed; got {stride} and "
+            f"a stride from 1 on and a padding that leaves something are needed; got {stride} and "
             f"{padding}. Try stride=1, padding=0."
         )
     rows, columns = (
@@ -174,12 +174,12 @@ def pool_gradient(
     image, delta = np.asarray(image, np.float64), np.asarray(upstream, np.float64)
     if how == "lp":
         raise UsageError(
-            "The gradient is that of max, average or sum; got 'lp'. Choose one of these."
+            "the gradient is that of max, average or sum; got 'lp'. Choose one of these."
         )
     rows, columns = pool_extents(image.shape, size, stride, padding)
     if image.ndim != 3 or delta.shape != (rows.output, columns.output, image.shape[2]):
         raise UsageError(
-            f"A pooling of (h, w, c) gets back (h', w', c); got {image.shape} and {delta.shape}."
+            f"a pooling of (h, w, c) gets back (h', w', c); got {image.shape} and {delta.shape}."
         )
     result, channels = np.zeros_like(image), np.arange(image.shape[2])
     for i in range(rows.output):

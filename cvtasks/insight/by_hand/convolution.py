@@ -126,11 +126,11 @@ def along(
     reach = dilation * (window - 1) + 1
     if isinstance(padding, int):
         if padding < 0:
-            raise UsageError(f"The padding must be at least 0; got {padding}.")
+            raise UsageError(f"the padding must be at least 0; got {padding}.")
         before = after = padding
     elif padding not in PADDINGS:
         raise UsageError(
-            f"The padding must be a number or {', '.join(PADDINGS)}; got {padding!r}. "
+            f"the padding must be a number or {', '.join(PADDINGS)}; got {padding!r}. "
             f"{did_you_mean(padding, PADDINGS)}"
         )
     elif padding == "valid":
@@ -146,7 +146,7 @@ def along(
     extent = Extent(size, window, stride, dilation, before, after)
     if extent.room < 0:
         raise UsageError(
-            f"A window must fit into the padded input; one that spans {reach} does not fit into "
+            f"a window must fit into the padded input; one that spans {reach} does not fit into "
             f"{size} + {before} + {after} "
             "cells. Choose a smaller one, or another padding than valid."
         )
@@ -228,12 +228,12 @@ def under(axis: Extent, cell: int) -> slice:
 def _checked(image: np.ndarray, weights: np.ndarray, mode: str) -> bool:
     """Whether the kernel is a layer's; UsageError if the two do not belong together."""
     if mode not in ("cross-correlation", "convolution"):
-        raise UsageError(f"The mode must be cross-correlation or convolution; got {mode!r}.")
+        raise UsageError(f"the mode must be cross-correlation or convolution; got {mode!r}.")
     if image.ndim not in (2, 3):
-        raise UsageError(f"An image must be (h, w) or (h, w, c); got {image.shape}.")
+        raise UsageError(f"an image must be (h, w) or (h, w, c); got {image.shape}.")
     if weights.ndim not in (2, 4) or (weights.ndim == 4 and weights.shape[2:3] != image.shape[2:]):
         raise UsageError(
-            "A kernel must be (k, l), or (k, l, c, f) with the image's c channels; got "
+            "a kernel must be (k, l), or (k, l, c, f) with the image's c channels; got "
             f"{weights.shape} for an image of "
             f"{image.shape}."
         )

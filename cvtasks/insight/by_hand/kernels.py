@@ -72,12 +72,12 @@ def kernel(text: str, size: int = 0) -> Kernel:
     if name in _MADE:
         side = size or 3
         if not 1 <= side <= LONGEST:
-            raise UsageError(f"The side of {name} must lie in 1..{LONGEST}; got {side}.")
+            raise UsageError(f"the side of {name} must lie in 1..{LONGEST}; got {side}.")
         row = [comb(side - 1, i) if name == "gaussian" else 1 for i in range(side)]
         return Kernel(name, np.outer(row, row).astype(np.float64), sum(row) ** 2)
     if name not in _FIXED and re.match(r"[a-z]", name):
         raise UsageError(
-            f'A kernel must be {", ".join(KERNELS)}, or numbers as in "0 1 0; 1 -4 1; 0 1 0"; got '
+            f'a kernel must be {", ".join(KERNELS)}, or numbers as in "0 1 0; 1 -4 1; 0 1 0"; got '
             f"{text!r}. "
             f"{did_you_mean(name, KERNELS)}"
         )
@@ -88,7 +88,7 @@ def kernel(text: str, size: int = 0) -> Kernel:
     )
     if size:
         raise UsageError(
-            f"Only {' and '.join(_MADE)} can be had in another size; {text!r} is "
+            f"only {' and '.join(_MADE)} can be had in another size; {text!r} is "
             f"{' × '.join(map(str, made.cells.shape))}. "
             "Leave the size out."
         )

@@ -17,7 +17,7 @@ def check_pooling(how: str) -> None:
     """Raise UsageError if there is no such pooling."""
     if how not in POOLINGS:
         raise UsageError(
-            f"The pooling must be {', '.join(POOLINGS)}; got {how!r}. {did_you_mean(how, POOLINGS)}"
+            f"the pooling must be {', '.join(POOLINGS)}; got {how!r}. {did_you_mean(how, POOLINGS)}"
         )
 
 
@@ -32,7 +32,7 @@ def pool_extents(
     """
     if padding not in ("valid", "same"):
         raise UsageError(
-            f"The padding of a pooling must be valid or same; got {padding!r}. What is added by "
+            f"the padding of a pooling must be valid or same; got {padding!r}. What is added by "
             "same counts for nothing."
         )
     rows, columns = (along(side, size, stride or size, padding) for side in shape[:2])
@@ -71,7 +71,7 @@ def pool(
     check_pooling(how)
     image = np.asarray(image, np.float64)
     if image.ndim not in (2, 3):
-        raise UsageError(f"An image must be (h, w) or (h, w, c); got {image.shape}.")
+        raise UsageError(f"an image must be (h, w) or (h, w, c); got {image.shape}.")
     rows, columns = pool_extents(image.shape, size, stride, padding)
     result = np.empty((rows.output, columns.output, *image.shape[2:]))
     for i in range(rows.output):

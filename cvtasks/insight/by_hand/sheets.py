@@ -62,7 +62,7 @@ def steps_sheet(channel: np.ndarray, work: Work) -> np.ndarray:
     most = steps_drawn(channel.shape, work)
     if not most:
         raise UsageError(
-            f"Steps are drawn for at most {LONGEST_SIDE} rows and columns and little padding; got "
+            f"steps are drawn for at most {LONGEST_SIDE} rows and columns and little padding; got "
             f"{channel.shape}. Cut out a part."
         )
     rows, columns = work.extents(channel.shape)

@@ -199,7 +199,7 @@ def build_backbone(name: str, size: tuple[int | None, int | None], norm: str = "
 
     if keras.config.image_data_format() != "channels_last":
         raise ModelError(
-            'Networks are built with channels last; Keras is set to "channels_first". '
+            'networks are built with channels last; Keras is set to "channels_first". '
             'Set "image_data_format" to "channels_last" in keras.json.'
         )
     image = keras.Input((height, width, 3), name="image")
@@ -260,7 +260,7 @@ def layers_up_to(
         return []
     if stride not in strides:
         raise ModelError(
-            f"A stride must be 0 (nothing) or one of the strides of {backbone.name}: "
+            f"a stride must be 0 (nothing) or one of the strides of {backbone.name}: "
             f"{', '.join(map(str, strides))}; got {stride!r}."
         )
     import keras

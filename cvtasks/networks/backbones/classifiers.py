@@ -18,7 +18,7 @@ def flattened(x: keras.KerasTensor, name: str = "flatten") -> keras.KerasTensor:
     """
     if None in x.shape[1:]:
         raise ModelError(
-            "A classifier with dense layers needs images of a fixed size; got maps of "
+            "a classifier with dense layers needs images of a fixed size; got maps of "
             f"{tuple(x.shape[1:])}."
         )
     return keras.layers.Flatten(name=name)(x)

@@ -93,7 +93,7 @@ def _auxiliary(x: keras.KerasTensor, classes: int, name: str) -> keras.KerasTens
     """The logits of an auxiliary classifier (section 5)."""
     if None in x.shape[1:3] or min(x.shape[1:3]) < 5:
         raise ModelError(
-            "The auxiliary classifiers of googlenet need images of a fixed size, at least 96; got "
+            "the auxiliary classifiers of googlenet need images of a fixed size, at least 96; got "
             f"maps of {x.shape[1:3]} "
             "at stride 16. Choose a larger `size`, or set the weight of the auxiliary classifiers "
             "to 0."
