@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 import cvtasks
-from cvtasks import insight
+from cvtasks import errors, insight
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS
 from tests.laws.source_tree import ROOT, below, functions, imports, sources, tree, where
@@ -140,6 +140,41 @@ def test_docstrings_are_of_one_manner():
                 first = said.split("\n\n")[0]
                 if not MANNER.match(first) or first[-1] not in ".:…?":
                     offences.append(f"{where(file, getattr(node, 'lineno', 1))}: {first!r}")
+    assert not offences, "\n".join(offences)
+
+
+PROPER = ("COCO", "CSV", "ImageNet", "Keras", "OpenVINO", "Pascal VOC")
+"""Names that are written with a capital wherever they stand."""
+
+
+def first_words(node: ast.expr) -> str:
+    """The text that a message begins with, as far as it stands in the code; empty where it is
+    computed.
+    """
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
+            return text
+        case ast.BinOp(left=left):
+            return first_words(left)
+    return ""
+
+
+def test_messages_are_of_one_manner():
+    """They stand behind the program's name and a colon, and so begin with a small letter."""
+    ours = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
+    offences = [
+        f"{where(file, node.lineno)}: {begun[:60]!r}"
+        for file in sources().values()
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ours
+        and node.args
+        and (begun := first_words(node.args[0]))[:1].isupper()
+        and not begun.startswith(PROPER)
+    ]
     assert not offences, "\n".join(offences)
 
 
