@@ -145,7 +145,9 @@ def outside(model: Model, images: list[np.ndarray], folder: Path, runs: int) -> 
     """
     few = images[:: max(1, len(images) // 16)]
     outputs = list(
-        model.engine.stream(model.recipe.letterbox((HEIGHT, WIDTH)).image(image) for image in few)
+        model.engine.stream(
+            model.recipe.letterbox((HEIGHT, WIDTH)).to_input(image) for image in few
+        )
     )
     canned = Model(model.name, model.recipe, Canned(outputs))
     stored = [cv2.cvtColor(image, cv2.COLOR_RGB2BGR) for image in few]

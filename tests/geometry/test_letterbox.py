@@ -29,8 +29,10 @@ def test_in_the_corner_the_window_begins_at_the_top_left(size: tuple[int, int]) 
     assert corner.window == (0, 0, *centred.window[2:])
     assert corner.scale == centred.scale
     box = np.array([[0, 0, size[1], size[0]]], np.float32)
-    np.testing.assert_allclose(corner.boxes(box), [[0, 0, corner.window[3], corner.window[2]]])
-    np.testing.assert_allclose(corner.boxes_back(corner.boxes(box)), box, rtol=1e-6)
+    np.testing.assert_allclose(
+        corner.boxes_to_input(box), [[0, 0, corner.window[3], corner.window[2]]]
+    )
+    np.testing.assert_allclose(corner.boxes_to_image(corner.boxes_to_input(box)), box, rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", SIZES[:-1])
@@ -46,12 +48,12 @@ def test_cut_is_the_inverse_of_placing(size: tuple[int, int]) -> None:
 
 def test_a_image_of_the_input_own_size_is_untouched() -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(Letterbox((64, 96), (64, 96)).image(image), image)
+    np.testing.assert_array_equal(Letterbox((64, 96), (64, 96)).to_input(image), image)
 
 
 def test_ids_are_never_invented() -> None:
     ids = np.random.default_rng(0).choice([0, 7, 19, 255], (123, 77)).astype(np.uint8)
-    assert set(Letterbox((123, 77), (64, 64)).ids(ids, fill=3).ravel().tolist()) <= {
+    assert set(Letterbox((123, 77), (64, 64)).ids_to_input(ids, fill=3).ravel().tolist()) <= {
         0,
         3,
         7,
@@ -62,7 +64,7 @@ def test_ids_are_never_invented() -> None:
 
 def test_another_image_is_refused() -> None:
     with pytest.raises(ValueError, match=r"\(10, 20\).*got \(20, 10\)"):
-        Letterbox((10, 20), (64, 64)).image(np.zeros((20, 10, 3), np.uint8))
+        Letterbox((10, 20), (64, 64)).to_input(np.zeros((20, 10, 3), np.uint8))
 
 
 @pytest.mark.parametrize(

@@ -405,9 +405,9 @@ def test_a_letterbox_there_and_back(
 @given(sizes, st.integers(0, 2**20))
 def test_a_letterbox_of_ids_invents_none(size: tuple[int, int], seed: int) -> None:
     ids = np.random.default_rng(seed).integers(0, 5, size).astype(np.uint8)
-    placed = Letterbox(size, (64, 64)).ids(ids, VOID)
+    placed = Letterbox(size, (64, 64)).ids_to_input(ids, VOID)
     assert set(np.unique(placed).tolist()) <= {*np.unique(ids).tolist(), VOID}
-    assert Letterbox(size, (64, 64)).cut(placed).shape == Letterbox(size, (64, 64)).window[2:]
+    assert Letterbox(size, (64, 64)).crop(placed).shape == Letterbox(size, (64, 64)).window[2:]
 
 
 @bounded(200)

@@ -50,7 +50,7 @@ def sanity(explainer: Explainer, scene: Scene, found: Explanation, seed: int = 0
     exactly flat only for networks that do not pad, and for `integrated` and `occlusion`, which
     compare with a blank image.
     """
-    inside = scene.letterbox.cut
+    inside = scene.letterbox.crop
     correlation = 0.0
     for attempt in range(seed, seed + _ATTEMPTS):
         with shuffled_weights(explainer.network, attempt):
