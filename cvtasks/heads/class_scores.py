@@ -1,7 +1,7 @@
 """What the heads of classification share: targets, answers and losses of one score a class."""
 
 from abc import ABC
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -10,9 +10,8 @@ from cvtasks.answers import Labels
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.base import Head
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
-from cvtasks.schema import NOT_IN_TABLE, Range
+from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
-from cvtasks.tasks.classify import Classify
 
 IGNORED = -1.0
 """Stands in a target where a class neither helps nor hurts."""
@@ -33,7 +32,6 @@ class ClassScores(Head[Labels], ABC):
 
     aligned: ClassVar[bool] = False
 
-    task: Classify = field(metadata=NOT_IN_TABLE)
     dropout: Annotated[float, Range(0, 0.95)] = 0.2
     smoothing: Annotated[float, Range(0, 0.9)] = 0.0
 
@@ -50,7 +48,7 @@ class ClassScores(Head[Labels], ABC):
         """Labels → (classes,) float32."""
         return (
             np.where(truth.difficult, np.float32(IGNORED), truth.scores)
-            if self.task.labels == "many"
+            if not self.task.exclusive
             else truth.scores.copy()
         )
 
@@ -70,7 +68,7 @@ class ClassScores(Head[Labels], ABC):
 
         return (
             ops.softmax(main_logits(logits), axis=-1)
-            if self.task.labels == "one"
+            if self.task.exclusive
             else ops.sigmoid(main_logits(logits))
         )
 
@@ -78,7 +76,7 @@ class ClassScores(Head[Labels], ABC):
         """Cross-entropy; see `cvtasks.networks.pooled_head`."""
         from cvtasks.networks.pooled_head import classification_loss
 
-        many = self.task.labels == "many"
+        many = not self.task.exclusive
         return classification_loss(
             target, logits, many=many, smoothing=self.smoothing, auxiliary=self.auxiliary_weight
         )

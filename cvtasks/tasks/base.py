@@ -105,6 +105,11 @@ class Task(ABC, Generic[A]):
         """The images that `select` keeps, in words; empty where it keeps all, as they are."""
         return ""
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether exactly one class is right for an image or place, so that scores share 1."""
+        return False
+
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """An image (h, w, 3) uint8 RGB as the network is to see it before it is fitted to the
         network input; itself where nothing is to be done. Done once: to the samples of a source

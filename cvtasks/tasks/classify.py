@@ -73,6 +73,11 @@ class Classify(Task[Labels]):
         """The truth, or None where one class is to be learned and it has none or several."""
         return truth if self.labels == "many" or len(truth.shown) == 1 else None
 
+    @property
+    def exclusive(self) -> bool:
+        """Whether one class is learned of each image."""
+        return self.labels == "one"
+
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """The image, or the drawing on it as MNIST's digits are: light on dark,
         centred in 28×28.
