@@ -154,23 +154,18 @@ def test_the_loss_of_a_perfect_output_is_near_zero_and_the_least(recipe: Recipe)
 
 
 def test_what_is_learned_is_answered_by_every_engine(recipe: Recipe, tmp_path: Path) -> None:
-    """Every weight moves, two images are overfitted, and the exported graph says the same."""
+    """Every weight moves, four images are overfitted, and the exported graph says the same."""
     keras.utils.set_random_seed(1)
     network = build_network(recipe, SIZE)
     before = {v.path: v.numpy() for v in network.trainable_variables}
-    network.compile(keras.optimizers.SGD(1.0), loss=recipe.head.loss)
-    four = np.stack([image for image, _ in drawn(recipe, 4)])
-    network.train_on_batch(four, targets(recipe, 4))
-    still = [
-        v.path for v in network.trainable_variables if np.array_equal(before[v.path], v.numpy())
-    ]
-    assert not [path for path in still if before[path].any()]
-
-    images, target = np.stack([image for image, _ in drawn(recipe)]), targets(recipe)
-    network = build_network(recipe, SIZE)
     network.compile(keras.optimizers.Adam(5e-3), loss=recipe.head.loss)
-    for _ in range(150):
+    images, target = np.stack([image for image, _ in drawn(recipe, 4)]), targets(recipe, 4)
+    for step in range(150):
         network.train_on_batch(images, target)
+        if step == 0:  # Adam moves what has a gradient, however small, and nothing else
+            now = {v.path: v.numpy() for v in network.trainable_variables}
+            still = [path for path in now if np.array_equal(before[path], now[path])]
+            assert not [path for path in still if before[path].any()]
     weights = tmp_path / "weights.safetensors"
     save_weights(network, weights)
     live = KerasEngine(load_network(weights, recipe), recipe.head, "f32", batch=4)
@@ -201,7 +196,7 @@ def test_what_is_learned_is_answered_by_every_engine(recipe: Recipe, tmp_path: P
 
 def network_score(recipe: Recipe, engine: Any) -> float:
     """The task's first number of what an engine answers."""
-    metric, pairs = recipe.task.metric(CLASSES), [(t, image) for image, t in drawn(recipe)]
+    metric, pairs = recipe.task.metric(CLASSES), [(t, image) for image, t in drawn(recipe, 4)]
     for truth, _, answer in predict(
         engine, recipe.head, CLASSES, recipe.letterbox, pairs, threshold=0.3
     ):
