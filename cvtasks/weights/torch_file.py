@@ -2,11 +2,12 @@
 
 Since PyTorch 1.6 `torch.save` writes a zip: `NAME/data.pkl`, a pickle that says which tensors there
 are, and the numbers of each in `NAME/data/0`, `NAME/data/1`, …, not compressed, in the order of
-bytes that `NAME/byteorder` says. PyTorch itself reads it by running the pickle, and a pickle can
-run anything; `torch_pickle` runs none of it.
+bytes that `NAME/byteorder` says. Before, it wrote pickles one behind the other, and the numbers
+behind them. PyTorch itself reads both by running the pickles, and a pickle can run anything;
+`torch_pickle` runs none of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,15 +17,19 @@ import numpy as np
 
 from cvtasks.errors import ModelError
 from cvtasks.weights.stored import NAME_LIMIT, Stored, damaged
+from cvtasks.weights.torch_legacy import MAGIC, read_legacy
 from cvtasks.weights.torch_pickle import PICKLE_LIMIT, Call, Table, read_pickle
 from cvtasks.weights.torch_tensor import (
+    OLD_TENSOR,
     PARAMETER,
     STORAGES,
     TENSOR,
     Order,
+    Storage,
     Tensor,
     find_tensor,
     read,
+    zipped_storage,
 )
 from cvtasks.weights.zip_file import Member, opened_zip
 
@@ -33,6 +38,8 @@ VALUE_LIMIT = 200_000
 
 DEPTH_LIMIT = 32
 """Tables within tables."""
+
+_NAMES = frozenset({*STORAGES, TENSOR, OLD_TENSOR, PARAMETER})
 
 _WAY_OUT = (
     "Save it with `torch.save(model.state_dict(), path)` and PyTorch 1.6 or later, or as "
@@ -64,37 +71,50 @@ def torch_tensors(path: Path) -> Iterator[dict[str, Stored]]:
     network turns them (`channels_first`).
 
     Raises:
-        ModelError: the file is damaged; or of the format before PyTorch 1.6, TorchScript or a whole
-            pickled network; or a tensor is sparse, quantised, not dense (expanded, or every second
-            number) or does not lie in its storage.
+        ModelError: the file is damaged; or of the format before PyTorch 0.1.10, TorchScript or a
+            whole pickled network; or a tensor is sparse, quantised, not dense (expanded, or every
+            second number) or does not lie in its storage.
     """
     with path.open("rb") as file:
-        if file.read(4) != b"PK\x03\x04":
-            raise _refused(
-                path,
-                "it must be a zip archive, as PyTorch writes since 1.6; it is older or something "
-                "else",
-            )
+        begin = file.read(len(MAGIC))
+    if begin == MAGIC:
+        try:
+            tensors = _tensors(*read_legacy(path, _NAMES))
+        except Exception as error:  # pickletools raises nearly every kind on such bytes
+            raise _refused(path, str(error)) from error
+        yield _in_keras_terms(path, tensors)
+        return
+    if begin[:4] != b"PK\x03\x04":
+        raise _refused(
+            path,
+            "it must be a zip archive, as PyTorch writes since 1.6, or pickles one behind the "
+            "other, as it did before; it is older or something else",
+        )
     with opened_zip(path) as members:
         try:
             root = _root(members)
             order = _order(members, root)
             content = _content(members[f"{root}data.pkl"], PICKLE_LIMIT)
-            said = read_pickle(content, {*STORAGES, TENSOR, PARAMETER})
-            if type(said) is not Table:
-                raise ValueError(
-                    "it must hold a dictionary of tensors; it holds a "
-                    f"{type(said).__name__.lower()}"
-                )
-            tensors = {}
-            for name, call in list(_calls(said)):
-                try:
-                    tensors[name] = find_tensor(call, members, root, order)
-                except ValueError as error:
-                    raise ValueError(f"{name} {error}") from error
+            said = read_pickle(content, _NAMES)
+            tensors = _tensors(said, partial(zipped_storage, members, root, order))
         except Exception as error:  # zipfile and pickletools raise nearly every kind on such bytes
             raise _refused(path, str(error)) from error
         yield _in_keras_terms(path, tensors)
+
+
+def _tensors(said: Any, storage_of: Callable[[Any], Storage]) -> dict[str, Tensor]:
+    """Return the tensors that a pickle says, by name."""
+    if type(said) is not Table:
+        raise ValueError(
+            f"it must hold a dictionary of tensors; it holds a {type(said).__name__.lower()}"
+        )
+    tensors = {}
+    for name, call in list(_calls(said)):
+        try:
+            tensors[name] = find_tensor(call, storage_of)
+        except ValueError as error:
+            raise ValueError(f"{name} {error}") from error
+    return tensors
 
 
 def _refused(path: Path, what: str) -> ModelError:
@@ -210,6 +230,6 @@ def _in_keras_terms(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Stor
         if key in given:
             raise damaged(path, f"{key} must be there once; {name} is a second one")
         shape = tuple(tensor.shape[axis] for axis in axes)
-        dtype = np.dtype("float32") if tensor.brain else tensor.dtype
+        dtype = np.dtype("float32") if tensor.storage.brain else tensor.storage.dtype
         given[key] = Stored(shape, dtype, partial(read, tensor, path, axes, checked))
     return given

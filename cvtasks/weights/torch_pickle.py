@@ -7,6 +7,7 @@ called, as text. Nothing is imported, looked up or called, and no value of the f
 compared. Instructions that state dictionaries do not need are refused.
 """
 
+import io
 import pickletools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -67,7 +68,19 @@ def read_pickle(content: bytes, names: Collection[str]) -> Any:
     """
     if len(content) > PICKLE_LIMIT:
         raise ValueError(f"a pickle must have at most {PICKLE_LIMIT} bytes; it has {len(content)}")
-    machine = _Machine(frozenset(names) | {TABLE})
+    return read_pickles(io.BytesIO(content), names)
+
+
+def read_pickles(
+    content: io.BytesIO, names: Collection[str], outside: list[Any] | None = None
+) -> Any:
+    """Return what the next of several pickles, one behind the other, says; `content` is at its end
+    then. As `read_pickle`, for `PICKLE_LIMIT` bytes that all of them have together.
+
+    Args:
+        outside: takes what is said of each thing that is kept beside the pickle.
+    """
+    machine = _Machine(frozenset(names) | {TABLE}, [] if outside is None else outside)
     steps = 0
     try:
         for opcode, argument, _ in pickletools.genops(content):
@@ -97,7 +110,17 @@ _MADE: dict[str, Callable[[], Any]] = {
 """Instructions that put something new on the stack."""
 
 _GIVEN = frozenset(
-    ["BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"]
+    [
+        "BININT",
+        "BININT1",
+        "BININT2",
+        "LONG1",
+        "BINFLOAT",
+        "BINUNICODE",
+        "SHORT_BINUNICODE",
+        "BINSTRING",
+        "SHORT_BINSTRING",
+    ]
 )
 """Instructions that put their argument, a number or a text, on the stack."""
 
@@ -105,8 +128,8 @@ _GIVEN = frozenset(
 class _Machine:
     """The stack and the memory of a pickle's machine."""
 
-    def __init__(self, names: frozenset[str]) -> None:
-        self.names = names
+    def __init__(self, names: frozenset[str], outside: list[Any]) -> None:
+        self.names, self.outside = names, outside
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memory: dict[int, Any] = {}
@@ -136,7 +159,8 @@ class _Machine:
             case "BINGET" | "LONG_BINGET":
                 self.stack.append(self.memory[argument])
             case "BINPERSID":
-                self.stack.append(Outside(self.stack.pop()))
+                self.outside.append(self.stack.pop())
+                self.stack.append(Outside(self.outside[-1]))
             case "GLOBAL":
                 self._name(argument.replace(" ", ".", 1))
             case "STACK_GLOBAL":

@@ -6,7 +6,7 @@ Only dense views are read, which show each number of a run once, their axes in a
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -32,33 +32,48 @@ Order = Literal["<", ">"]
 """Of bytes, by numpy's signs."""
 
 TENSOR, PARAMETER = "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter"
+OLD_TENSOR = "torch._utils._rebuild_tensor"
+"""As PyTorch wrote it before 0.4: without the gradient and the hooks."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A run of numbers in a file.
+
+    Attributes:
+        member: of the zip, whose end says whether the bytes are right; None where they lie in the
+            file itself.
+        begin: the byte of the file at which it begins.
+        dtype: of the numbers; `brain`: they are bfloat16.
+        length: how many there are.
+    """
+
+    member: Member | None
+    begin: int
+    dtype: np.dtype
+    brain: bool
+    length: int
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A dense tensor: numbers from `offset` on of a zip's member, which begins at a byte of the
-    zip.
-
-    `order` names the axes, slowest first.
+    """A dense tensor: numbers of a storage from `offset` on; `order` names the axes, slowest
+    first.
     """
 
-    member: Member
-    begin: int
-    dtype: np.dtype
-    brain: bool  # bfloat16
+    storage: Storage
     offset: int
     shape: tuple[int, ...]
     order: tuple[int, ...]
 
 
-def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: Order) -> Tensor:
-    """The tensor that a call would make.
+def find_tensor(call: Call, storage_of: Callable[[Any], Storage]) -> Tensor:
+    """Return the tensor that a call would make.
 
     Args:
         call: as the pickle has it.
-        members: of the zip.
-        root: the folder within the zip, with its slash.
-        order: of bytes, "<" or ">".
+        storage_of: what the pickle says of a storage → the storage; raises ValueError where there
+            is none such.
 
     Raises:
         ValueError: it is no dense tensor of real numbers that lies in its storage; the text follows
@@ -79,21 +94,22 @@ def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: Ord
                 *more,
             ),
         ):
-            sound = name == TENSOR and all(
-                type(n) is int and 0 <= n < 1 << 63 for n in (offset, *shape, *strides)
-            )
+            sound = name == TENSOR
+        case Call(
+            name=name, arguments=(Outside(about=about), offset, tuple(shape), tuple(strides))
+        ):
+            sound, more = name == OLD_TENSOR, []
         case _:
-            sound = False
+            raise ValueError(_NOT_PLAIN)
+    sound = sound and all(type(n) is int and 0 <= n < 1 << 63 for n in (offset, *shape, *strides))
     if not sound or len(shape) != len(strides) or len(shape) > 32:
-        raise ValueError(
-            "must be a plain tensor, with a storage, an offset, a shape and strides; it is not"
-        )
+        raise ValueError(_NOT_PLAIN)
     if more and more != [None]:
         raise ValueError(
             "must have no more than its numbers; it is marked as conjugated, negated or of a class "
             "of its own"
         )
-    member, begin, dtype, brain, length = _storage(about, members, root, order)
+    storage = storage_of(about)
     count = math.prod(shape)
     axes = sorted(range(len(shape)), key=lambda axis: (-strides[axis], axis))
     step = 1
@@ -106,25 +122,40 @@ def find_tensor(call: Call, members: Mapping[str, Member], root: str, order: Ord
                     "`tensor.contiguous()` before"
                 )
             step *= shape[axis]
-    if offset + count > length:
+    if offset + count > storage.length:
         raise ValueError(
-            f"must lie in its storage of {length} numbers; it needs those from {offset} to "
+            f"must lie in its storage of {storage.length} numbers; it needs those from {offset} to "
             f"{offset + count}"
         )
-    return Tensor(member, begin, dtype, brain, offset, shape, tuple(axes))
+    return Tensor(storage, offset, shape, tuple(axes))
 
 
-def _storage(
-    about: Any, members: Mapping[str, Member], root: str, order: Order
-) -> tuple[Member, int, np.dtype, bool, int]:
-    """A storage's member, where it begins, the kind of its numbers, whether they are
-    bfloat16, and how many there are.
+_NOT_PLAIN = "must be a plain tensor, with a storage, an offset, a shape and strides; it is not"
+
+
+def kind_of(about: Any, order: Order) -> tuple[np.dtype, bool, str, int]:
+    """Return the kind of a storage's numbers, whether they are bfloat16, the storage's key, and how
+    many numbers it is said to have.
+
+    Raises:
+        ValueError: it is of another kind; the text follows the tensor's name.
     """
     match about:
-        case ("storage", Named(name=kind), str(key), str(), int(length)) if kind in STORAGES:
-            dtype = np.dtype(STORAGES[kind]).newbyteorder(order)
+        case ("storage", Named(name=kind), str(key), str(), int(length), *view) if (
+            kind in STORAGES and view in ([], [None])
+        ):
+            return np.dtype(STORAGES[kind]).newbyteorder(order), kind == BFLOAT16, key, length
         case _:
             raise ValueError(f"must have a storage of one of {', '.join(STORAGES)}; it has another")
+
+
+def zipped_storage(members: Mapping[str, Member], root: str, order: Order, about: Any) -> Storage:
+    """Return a storage that is a file within a zip, in the folder `root` with its slash.
+
+    Raises:
+        ValueError: it is not there as it is said to be.
+    """
+    dtype, brain, key, length = kind_of(about, order)
     member = members.get(f"{root}data/{key}")
     if member is None or member.begin is None:
         raise ValueError(
@@ -134,7 +165,7 @@ def _storage(
         raise ValueError(
             f"must have a storage of {length} numbers; data/{key[:20]} has {member.size} bytes"
         )
-    return member, member.begin, dtype, kind == BFLOAT16, length
+    return Storage(member, member.begin, dtype, brain, length)
 
 
 def read(tensor: Tensor, path: Path, axes: tuple[int, ...], checked: set[int]) -> np.ndarray:
@@ -150,14 +181,15 @@ def read(tensor: Tensor, path: Path, axes: tuple[int, ...], checked: set[int]) -
         Exception: the checksum is wrong, or the file is cut short; zipfile and numpy have kinds of
             their own.
     """
-    if tensor.begin not in checked:
-        with tensor.member.open() as file:
+    storage = tensor.storage
+    if storage.member and storage.begin not in checked:
+        with storage.member.open() as file:
             while file.read(1 << 20):
                 pass  # its end raises if the checksum is wrong
-        checked.add(tensor.begin)
-    begin = tensor.begin + tensor.offset * tensor.dtype.itemsize
-    flat = np.fromfile(path, tensor.dtype, count=math.prod(tensor.shape), offset=begin)
-    if tensor.brain:  # the upper half of a float32
+        checked.add(storage.begin)
+    begin = storage.begin + tensor.offset * storage.dtype.itemsize
+    flat = np.fromfile(path, storage.dtype, count=math.prod(tensor.shape), offset=begin)
+    if storage.brain:  # the upper half of a float32
         flat = (flat.astype("u4") << 16).view("f4")
     slowest_first = flat.reshape([tensor.shape[axis] for axis in tensor.order])
     return slowest_first.transpose(np.argsort(tensor.order)).transpose(axes)
