@@ -28,8 +28,11 @@ def train(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="TASK|RECIPE",
-            help=f"A task ({', '.join(TASKS)}) or a recipe file (recipe.toml).",
+            metavar="TASK|RECIPE|MODEL",
+            help=(
+                f"A task ({', '.join(TASKS)}), a recipe file (recipe.toml), or a finished model, "
+                "which goes on with its own data and is fine-tuned on others."
+            ),
         ),
     ] = "",
     data: Annotated[
@@ -52,12 +55,18 @@ def train(
     weights: Annotated[
         str,
         typer.Option(
+            metavar="MODEL|FILE|imagenet|none",
             help=(
-                'Start of the backbone: "imagenet" or a file of weights (.safetensors, .npz, .h5, '
-                ".keras, .pt)."
-            )
+                "Start: a model of the zoo or a folder (backbone, neck, head and classes as far as "
+                "they agree); of the backbone alone imagenet or a file of weights (.safetensors, "
+                ".npz, .h5, .keras, .pt); none: random. Default of a new recipe: the best on this "
+                "machine."
+            ),
         ),
     ] = "",
+    epochs: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Passes over the data.", show_default=False)
+    ] = 0,
     batch: Annotated[
         str, typer.Option(metavar="N|auto", help="Images a step; auto: as many as fit, 64 at most.")
     ] = "",
@@ -89,18 +98,27 @@ def train(
     cvtasks train segment --data VOCdevkit/VOC2012 --backbone resnet50 --set train.epochs=40
     cvtasks train detect --data my-data/data.yaml --backbone mobilenet --weights imagenet
     cvtasks train models/segment-mobilenet-voc/recipe.toml --data VOCdevkit/VOC2012 -o runs/mine
+    cvtasks train detect-mobilenet-voc --data my-data --epochs 20
     cvtasks train --resume runs/mine
 
     Data without a split to validate on (val, valid or validation) have a fifth of the images to
     train on set aside for it.
     """
     _check_resume(
-        resume, {"TASK|RECIPE": what, "--output": output, "--set": set_, "--batch": batch}
+        resume,
+        {
+            "TASK|RECIPE|MODEL": what,
+            "--output": output,
+            "--set": set_,
+            "--batch": batch,
+            "--epochs": epochs,
+            "--weights": weights,
+        },
     )
     if not resume and not what:
         raise UsageError(
-            "train needs a task, a recipe file or --resume DIR. Example: cvtasks train segment "
-            "--data DATA"
+            "train needs a task, a recipe file, a model or --resume DIR. Example: cvtasks train "
+            "segment --data DATA"
         )
     if output and not dry_run:
         check_new_folder(output)
@@ -120,6 +138,7 @@ def train(
         plan, folder = resumed(resume, path, say), resume
     else:
         options = {"backbone": backbone, "size": size, "train.weights": weights}
+        options |= {"train.epochs": epochs}
         options |= {"data.path": path, "data.train": split}
         options |= {"classes": [name.strip() for name in classes.split(",")] if classes else []}
         plan = planned(what, [*_wishes(options, batch), *(set_ or [])], say)

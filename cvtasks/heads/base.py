@@ -59,6 +59,11 @@ class Head(ABC, Generic[A]):
     backbone's paper.
     """
 
+    has_neck: ClassVar[bool] = True
+    """Whether it learns something beside what belongs to single classes; if not, a model of other
+    classes has nothing to give it but its backbone.
+    """
+
     task: Task[A] = field(metadata=NOT_IN_TABLE)
 
     @abstractmethod

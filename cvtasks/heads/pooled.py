@@ -20,6 +20,7 @@ class Pooled(ClassScores):
     """
 
     name: ClassVar[str] = "pooled"
+    has_neck: ClassVar[bool] = False
 
     class_attention: Annotated[float, Range(0, 10)] = 0.0
 

@@ -77,6 +77,34 @@ def backbone_of(network: keras.Model) -> keras.Model:
     return next(layer for layer in network.layers if isinstance(layer, keras.Model))
 
 
+def class_axes(recipe: Description, network: keras.Model) -> dict[str, int]:
+    """Path of each variable of the head that has a row for each class → the axis along which the
+    rows lie, in the order of the classes and behind whatever else does; -1 where it depends on the
+    classes in another way.
+
+    Found by building the head once more, for one class more.
+
+    Args:
+        network: what `build_network` made of the recipe.
+    """
+    backbone = backbone_of(network)
+    image = keras.Input(batch_shape=network.input.shape, name="image")
+    features = [keras.Input(batch_shape=map_.shape, dtype=map_.dtype) for map_ in backbone.outputs]
+    maps = dict(zip(BACKBONES[recipe.backbone].strides, features, strict=False))
+    one_more = (*recipe.classes, "".join(recipe.classes) + "+")
+    top = partial(build_top, recipe.backbone, features)
+    logits = recipe.head.build(image, maps, one_more, top)
+    wider = {v.path: tuple(v.shape) for v in keras.Model([image, *features], logits).weights}
+    axes = {}
+    for variable in network.weights:
+        ours = tuple(variable.shape)
+        theirs = wider.get(variable.path, ours)
+        if theirs != ours:
+            more = [after - before for before, after in zip(ours, theirs, strict=True)]
+            axes[variable.path] = more.index(1) if sum(map(abs, more)) == 1 else -1
+    return axes
+
+
 def activated(network: keras.Model, head: Any) -> keras.Model:
     """The same network with the head's activation behind it: its output lives in the target's
     space.

@@ -28,8 +28,12 @@ class Train:
         ema: decay of the moving average of the weights, and of batch norms' statistics, that is
             evaluated and saved; 0 for none. After t updates it is (1 + t) / (10 + t) at most, so
             that the average is about t / 9 updates behind at first, and 1 / (1 - ema) later.
-        weights: start of the backbone: "" (random), "imagenet", or a file: .safetensors, .npz, .h5,
-            .keras, .pt or .pth.
+        weights: what the network begins with: "none" or "" for random weights; a model, by its name
+            in the zoo or its folder, of which backbone, neck and head are taken over as far as
+            names and shapes agree, and the rows of the classes by their names; for the backbone
+            alone "imagenet", or a file: .safetensors, .npz, .h5, .keras, .pt or .pth.
+        weights_sha256: of the file that these weights lie in; another file under their name is
+            refused. "" takes any.
         freeze: (epoch, stride) pairs: from that epoch on the backbone up to that stride stays as it
             is (0: all learns). Where that changes, a fresh optimizer begins and is warmed up again.
         validate_every: epochs between two looks at the validation split.
@@ -55,6 +59,7 @@ class Train:
     precision: Literal["bf16", "f32"] = "bf16"
     ema: Annotated[float, Range(0, 0.99999)] = 0.0
     weights: str = ""
+    weights_sha256: str = ""
     freeze: tuple[tuple[int, int], ...] = ()
     validate_every: Annotated[int, Range(1, 100_000)] = 1
     patience: Annotated[int, Range(0, 100_000)] = 0

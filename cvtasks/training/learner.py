@@ -5,13 +5,22 @@ from typing import final
 
 from cvtasks.data.loading.batches import Batch
 from cvtasks.networks.backbones import freeze
-from cvtasks.networks.build import backbone_of, build_network, copy_weights, set_weights
+from cvtasks.networks.build import (
+    backbone_of,
+    build_network,
+    class_axes,
+    copy_weights,
+    set_weights,
+)
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.training.average import MovingAverage
 from cvtasks.training.checkpoint import load_checkpoint
+from cvtasks.training.first_weights import IMAGENET, pinned, start_of
 from cvtasks.training.memory import memory_named
 from cvtasks.training.optimizer import compile_network, frozen_stride
 from cvtasks.training.progress import Progress
+from cvtasks.weights.imagenet import load_imagenet
+from cvtasks.weights.model_weights import Rows, take_over
 from cvtasks.weights.transfer import transfer
 
 
@@ -35,15 +44,31 @@ class Learner:
         self._average: MovingAverage | None = None
 
     def start(self) -> str:
-        """Give the backbone the weights that the recipe asks for; returns what was done."""
-        weights, backbone = self._recipe.train.weights, backbone_of(self.network)
-        if weights == "imagenet":
-            from cvtasks.weights.imagenet import load_imagenet
+        """Give the network the weights that the recipe asks for; returns what was done.
 
-            return f"backbone: {load_imagenet(backbone, self._recipe.backbone)}"
-        if weights:
-            return f"backbone: {transfer(backbone, weights)}"
-        return "backbone: random weights"
+        Raises:
+            ModelError: they are not those that the recipe means, or nothing of them fits.
+        """
+        recipe, network = pinned(self._recipe), self.network
+        start, backbone = start_of(recipe.train.weights, recipe.backbone), backbone_of(network)
+        if start.file is None:
+            return "backbone: random weights"
+        if start.recipe:
+            alike = (start.recipe.task.name, start.recipe.head.name) == (
+                recipe.task.name,
+                recipe.head.name,
+            )
+            rows = Rows(class_axes(recipe, network), start.recipe.classes, recipe.classes)
+            taken = take_over(
+                network,
+                {variable.path for variable in backbone.weights},
+                start.file,
+                rows if alike else None,
+            )
+            return f"start: {start.weights}: {taken}"
+        if start.weights == IMAGENET:
+            return f"backbone: {load_imagenet(backbone, recipe.backbone)}"
+        return f"backbone: {transfer(backbone, start.file)}"
 
     def restore(self, checkpoint: Path, progress: Progress) -> None:
         """Set network, optimizer and average as the checkpoint has them; fresh where there is

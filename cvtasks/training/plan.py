@@ -4,7 +4,7 @@ opened and checked once.
 
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +17,20 @@ from cvtasks.files.writing import cannot_write, check_folder, name_held, numbere
 from cvtasks.recipe.recipe import Override, Recipe, key_of, parse_recipe, read_recipe
 from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.tasks import TASKS
+from cvtasks.training.fine_tuning import document_of, goes_on, seen_before, with_start
+from cvtasks.training.fine_tuning import words_of as model_words
+from cvtasks.training.first_weights import (
+    USUAL_BACKBONE,
+    best_start,
+    is_model,
+    pinned,
+    start_of,
+)
+from cvtasks.training.first_weights import words_of as start_words
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
 from cvtasks.zoo import RECIPE
 
 Say = Callable[[str], None]
-
-_FINE_TUNED = 0.2  # share of the learning rate that a backbone with weights begins with
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +59,13 @@ def planned(
 ) -> Plan:
     """Plan a run.
 
+    A new recipe begins with the best weights that are on this machine, unless others are asked for.
+    A model goes on where its data are those that it was trained with, and is fine-tuned on others.
+
     Args:
         what: the name of a task, whose recipe begins with what is usual for it and with the classes
-            of the data; or a recipe, or the path of its file (`….toml`).
+            of the data; or a recipe, or the path of its file (`….toml`); or a finished model, by
+            its name in the zoo or its folder.
         wishes: values of the recipe that are changed: (key, value), or text `key=value`.
         say: hears what was concluded, recognised and left out.
 
@@ -63,10 +75,8 @@ def planned(
             `cvtasks.data.opening.open_sources`.
     """
     wishes = list(wishes)
-    of_a_task = isinstance(what, str) and not what.endswith(".toml")
-    task = what if of_a_task and isinstance(what, str) else ""
-    asked = {new_name(key_of(wish), task) for wish in wishes}
-    recipe = _recipe_of(what, wishes, asked)
+    begun = _begun(what, wishes, say)
+    recipe, asked = begun.recipe, begun.asked
     if not recipe.data.path:
         raise DataError(
             "training needs data. Give the folder of a data set, or the name of one that "
@@ -75,9 +85,15 @@ def planned(
         )
     splits = splits_for(recipe)
     recipe = settled(recipe, splits, say, asked)
-    if of_a_task:
+    if begun.of_the_data:
         recipe = _fitted(recipe, splits.opened(recipe.data.train).usable, asked)
-    return Plan(recipe, open_sources(recipe, say, splits=splits))
+    sources = open_sources(recipe, say, begun.set_aside, splits)
+    recipe = pinned(recipe)
+    if not begun.goes_on:
+        start = start_of(recipe.train.weights, recipe.backbone)
+        if remark := seen_before(start, recipe, sources):
+            say(remark)
+    return Plan(recipe, sources)
 
 
 def resumed(folder: Path, data: str = "", say: Say = lambda text: None) -> Plan:
@@ -128,23 +144,72 @@ def unused_folder(recipe: Recipe) -> Iterator[Path]:
         yield folder
 
 
-def _recipe_of(what: str | Path | Recipe, wishes: list[Override], asked: set[str]) -> Recipe:
-    """The recipe with the wishes, as yet with splits and classes that need not be the data's."""
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """A recipe with the wishes, as yet with splits and classes that need not be the data's.
+
+    Attributes:
+        asked: keys of the recipe that the wishes change.
+        of_the_data: its classes, and what suits them, are to be taken from the data.
+        goes_on: it is that of a finished model, with the model's data.
+        set_aside: the folder of a run whose images that were set aside are set aside again.
+    """
+
+    recipe: Recipe
+    asked: frozenset[str]
+    of_the_data: bool = False
+    goes_on: bool = False
+    set_aside: Path | None = None
+
+
+def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begun:
+    """The recipe that a run begins with."""
+    task = what if isinstance(what, str) and what in TASKS else ""
+    values = {
+        new_name(key_of(wish), task): wish[1]
+        if isinstance(wish, tuple)
+        else wish.partition("=")[2].strip().strip("\"'")  # words alone are looked at
+        for wish in wishes
+    }
+    asked = frozenset(values)
+    if "train.weights" in asked and "train.weights_sha256" not in asked:
+        wishes = [*wishes, ("train.weights_sha256", "")]  # of others than the recipe's
     if isinstance(what, Recipe):
         recipe = parse_recipe(tomllib.loads(what.to_toml()), wishes)
-    elif isinstance(what, Path) or what.endswith(".toml"):
+    elif str(what).endswith(".toml"):
         recipe = read_recipe(what, wishes)
+    elif task:
+        return _Begun(_new_recipe(task, wishes, values, say), asked, of_the_data=True)
+    elif is_model(what):
+        start = start_of(str(what), "")
+        going_on = goes_on(start, values)
+        recipe = parse_recipe(document_of(start, going_on), wishes)
+        say(model_words(start, recipe, going_on))
+        return _Begun(recipe, asked, not going_on, going_on, start.folder if going_on else None)
     else:
-        recipe = parse_recipe(_usual(what, asked), wishes)
-    return replace(recipe, files={})  # a run has none before its end
+        recipe = parse_recipe(_usual(str(what)), wishes)  # says that there is no such task
+    return _Begun(replace(recipe, files={}), asked)  # a run has no files before its end
 
 
-def _usual(task: str, asked: set[str]) -> dict[str, Any]:
-    """What a recipe for a task begins with, before its data are known."""
+def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: Say) -> Recipe:
+    """The recipe of a task with the best start, or with the one that is asked for."""
+    backbone = str(values.get("backbone", ""))
+    if "train.weights" in values:
+        start = start_of(str(values["train.weights"]), backbone or USUAL_BACKBONE)
+    else:
+        start = best_start(task, backbone, str(values.get("norm", "")))
+    recipe = parse_recipe(with_start(_usual(task), start, task, values), wishes)
+    if "train.weights" not in values:
+        say(start_words(start, recipe))
+    return recipe
+
+
+def _usual(task: str) -> dict[str, Any]:
+    """What a recipe for a task begins with, before its start and its data are known."""
     document: dict[str, Any] = {
         "format": FORMAT,
         "task": {"name": task},
-        "backbone": "mobilenet",
+        "backbone": USUAL_BACKBONE,
         "size": 320,
         "classes": ["background", "object"],
     }
@@ -152,13 +217,10 @@ def _usual(task: str, asked: set[str]) -> dict[str, Any]:
         start = TASKS[task].task
         document["size"] = start.start_size
         document |= {table: dict(values) for table, values in start.start.items()}
-    if "train.weights" in asked:
-        # what was learned before is not to be lost in the first steps
-        document["train"] = document.get("train", {}) | {"backbone_rate": _FINE_TUNED}
     return document
 
 
-def _fitted(recipe: Recipe, train: Source, asked: set[str]) -> Recipe:
+def _fitted(recipe: Recipe, train: Source, asked: Collection[str]) -> Recipe:
     """The recipe with the classes of the data, and what suits their truths, but for what was asked
     for.
     """

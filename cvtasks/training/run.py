@@ -46,8 +46,6 @@ from cvtasks.training.run_folder import (
     write_facts,
     write_history,
 )
-from cvtasks.weights.imagenet import fetch_imagenet
-from cvtasks.weights.open import opened
 from cvtasks.weights.transfer import load_weights, save_weights
 from cvtasks.zoo import RECIPE, WEIGHTS
 
@@ -73,7 +71,6 @@ def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any
         if read_recipe(folder / RECIPE) != recipe:  # the data lie elsewhere now
             recipe.save(folder / RECIPE)
     else:
-        check_start(recipe)
         _new_folder(folder, recipe)
         write_facts(folder, command, recipe.train.seed, prints)
         if recipe.data.held_out:
@@ -108,22 +105,9 @@ def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any
     return finished
 
 
-def check_start(recipe: Recipe) -> None:
-    """Have the backbone's first weights at hand before anything is written; raises ModelError where
-    there are none.
-    """
-    weights = recipe.train.weights
-    if weights == "imagenet":
-        fetch_imagenet(recipe.backbone)
-    elif weights:
-        with opened(weights):  # a file that cannot be used is refused before anything is written
-            pass
-
-
 def rehearse(plan: Plan, report: Report) -> None:
     """Train one step of a planned run in a folder that is thrown away."""
     recipe, sources = plan.recipe, plan.sources
-    check_start(recipe)
     one = Sources(
         Subset(sources.train, range(min(recipe.train.batch, len(sources.train)))),
         Subset(sources.validate, [0]),

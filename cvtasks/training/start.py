@@ -24,13 +24,16 @@ def train(
     """Train a model and write it into a folder: recipe, weights, graph, metrics, history, card.
 
     Args:
-        what: the name of a task, which begins with what is usual for it; or a recipe, or the path
-            of its file (`….toml`).
+        what: the name of a task, which begins with what is usual for it, and with the best weights
+            that are on this machine; or a recipe, or the path of its file (`….toml`); or a finished
+            model, by its name in the zoo or its folder, which goes on where it is trained with its
+            own data, and is fine-tuned on others.
         data: the folder of a data set; DATA:SPLIT names the split to train on. What the recipe says
             by default.
         folder: where the model comes to lie; must not exist. `runs/TASK-BACKBONE`, with a number
             where that exists, by default.
-        changes: key of the recipe → value: `{"backbone": "resnet50", "train.epochs": 40}`.
+        changes: key of the recipe → value: `{"backbone": "resnet50", "train.epochs": 40}`;
+            `{"train.weights": "imagenet"}`, a model or a file names another start, "none" none.
         report: hears of messages, steps and epochs.
 
     Returns:

@@ -76,6 +76,24 @@ mia/dl/utils/dl_downloads.py); its other hashes are those of keras.applications.
 those who publish the file: what differs from it is said, and not refused.
 """
 
+MEGABYTES = {
+    "vgg16": 59,
+    "vgg19": 80,
+    "resnet50": 95,
+    "resnet101": 171,
+    "resnet152": 235,
+    "resnet50-v2": 95,
+    "resnet101-v2": 171,
+    "resnet152-v2": 235,
+    "inception-v3": 88,
+    "mobilenet": 17,
+    "mobilenet-12": 17,
+    "mobilenet-075": 11,
+    "mobilenet-050": 6,
+    "mobilenet-025": 2,
+}
+"""Backbone → about how large its file is."""
+
 NUMBERED = ("inception-v3",)
 """Backbones whose layers have numbers instead of names in the file, so that it is read in the
 layers' order, as Keras does.
@@ -136,16 +154,9 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
         )
     file, md5 = FILES[name]
     url = f"{(base_url or BASE_URL).rstrip('/')}/{file}"
-    try:
-        home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    except RuntimeError as error:  # neither HOME nor the list of users names one
-        raise ModelError(
-            "ImageNet weights are kept in the user's home folder, as Keras keeps them; there is "
-            "none. Set KERAS_HOME to a folder that can be written."
-        ) from error
-    target = home / "models" / Path(file).name
-    if target.is_file() and (md5 is None or _md5(target) == md5):
-        return target
+    if found := cached_imagenet(name):
+        return found
+    target = _place(file)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         download_file(url, target, md5, timeout_s=TIME_LIMIT)
@@ -172,6 +183,32 @@ def _unpublished(path: Path) -> str:
         return f"{told}."
     same = _md5(path) == SECOND_HAND[path.name]
     return f"{told}. Its MD5 is {'' if same else 'not '}the one that the project MIA has for it."
+
+
+def cached_imagenet(name: str) -> Path | None:
+    """Return the file of ImageNet weights of a backbone where Keras' cache has it, whole; nothing
+    is fetched.
+
+    Raises:
+        ModelError: there is no home folder that it could lie in.
+    """
+    if name not in FILES:
+        return None
+    file, md5 = FILES[name]
+    target = _place(file)
+    return target if target.is_file() and (md5 is None or _md5(target) == md5) else None
+
+
+def _place(file: str) -> Path:
+    """Where Keras keeps a file of weights, and so do we."""
+    try:
+        home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    except RuntimeError as error:  # neither HOME nor the list of users names one
+        raise ModelError(
+            "ImageNet weights are kept in the user's home folder, as Keras keeps them; there is "
+            "none. Set KERAS_HOME to a folder that can be written."
+        ) from error
+    return home / "models" / Path(file).name
 
 
 def _md5(path: Path) -> str:

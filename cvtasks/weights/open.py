@@ -34,25 +34,16 @@ def opened(path: str | Path) -> Iterator[dict[str, Stored]]:
             not.
     """
     path = Path(path)
-    readers = {
-        ".safetensors": _safetensors,
-        ".npz": npz_tensors,
-        ".h5": h5_tensors,
-        ".hdf5": h5_tensors,
-        ".keras": keras_tensors,
-        ".pt": torch_tensors,
-        ".pth": torch_tensors,
-    }
     if not path.is_file():
         raise ModelError(
             f"a file of weights must exist; there is none at {str(path)!r}. Check the path."
         )
-    if path.suffix not in readers:
+    if path.suffix not in ENDINGS:
         raise ModelError(
-            f"a file of weights must end in {', '.join(readers)}; got {path.name!r}. Convert it to "
+            f"a file of weights must end in {', '.join(ENDINGS)}; got {path.name!r}. Convert it to "
             "one."
         )
-    with readers[path.suffix](path) as tensors:
+    with _READERS[path.suffix](path) as tensors:
         yield tensors
 
 
@@ -60,3 +51,16 @@ def opened(path: str | Path) -> Iterator[dict[str, Stored]]:
 def _safetensors(path: Path) -> Iterator[dict[str, Stored]]:
     """Give the tensors of a safetensors file."""
     yield read_safetensors(path)
+
+
+_READERS = {
+    ".safetensors": _safetensors,
+    ".npz": npz_tensors,
+    ".h5": h5_tensors,
+    ".hdf5": h5_tensors,
+    ".keras": keras_tensors,
+    ".pt": torch_tensors,
+    ".pth": torch_tensors,
+}
+ENDINGS = tuple(_READERS)
+"""Of the files that are read."""

@@ -83,7 +83,7 @@ def save_weights(
     import keras
 
     arrays = {}
-    for name, variable in _by_path(model).items():
+    for name, variable in by_path(model).items():
         array = keras.ops.convert_to_numpy(variable.value)
         if not _is_float(variable):
             arrays[name] = array
@@ -122,7 +122,7 @@ def load_weights(model: "keras.Model", path: str | Path) -> None:
         raise ModelError(
             f"a file of weights must exist; there is none at {str(path)!r}. Check the path."
         )
-    stored, wanted = read_safetensors(path), _by_path(model)
+    stored, wanted = read_safetensors(path), by_path(model)
     way_out = "Load it into the network it was saved from, or take over what fits with `transfer`"
     for names, fault in (
         (wanted.keys() - stored.keys(), "lacks"),
@@ -143,7 +143,7 @@ def load_weights(model: "keras.Model", path: str | Path) -> None:
             raise ModelError(
                 f"{rule}; {path.name!r} has {stored[name].dtype.name}. Save it with `save_weights`."
             )
-    values = {name: _value(path, name, stored[name]) for name in wanted}
+    values = {name: value_of(path, name, stored[name]) for name in wanted}
     assign(model, values)
 
 
@@ -181,7 +181,7 @@ def compared(
         path: of the file, for what errors say.
         stored: its tensors, by the names under which they are looked for.
     """
-    ours = _by_path(model)
+    ours = by_path(model)
     pairs = _pairs(ours, stored)
     fitting = {
         name: key for name, key in pairs.items() if stored[key].shape == tuple(ours[name].shape)
@@ -200,7 +200,7 @@ def compared(
         if _is_float(ours[name]) != (stored[key].dtype.kind == "f"):
             rule = f"{name} must hold numbers of the kind {ours[name].dtype}"
             raise ModelError(f"{rule}; {path.name!r} has {stored[key].dtype}. Convert the file.")
-    values = {name: _value(path, name, stored[key]) for name, key in fitting.items()}
+    values = {name: value_of(path, name, stored[key]) for name, key in fitting.items()}
     if path.suffix in CHANNELS_FIRST:
         maps = flattened_maps(model)
         values |= {
@@ -223,7 +223,7 @@ def compared(
 
 def assign(model: "keras.Model", values: Mapping[str, np.ndarray]) -> None:
     """Set the variables of these paths; the others keep their values."""
-    for path, variable in _by_path(model).items():
+    for path, variable in by_path(model).items():
         if path in values:
             variable.assign(values[path])
 
@@ -232,7 +232,7 @@ def _pairs(ours: Mapping[str, Any], stored: Mapping[str, Stored]) -> dict[str, s
     """{path of a variable of the network: name of the tensor that is to become
     its value}.
     """
-    our_layers, their_layers = _by_layer(ours), _by_layer(stored)
+    our_layers, their_layers = by_layer(ours), by_layer(stored)
     our_tails, their_tails = Counter(map(_tail, our_layers)), Counter(map(_tail, their_layers))
     by_tail = {_tail(layer): layer for layer in their_layers if their_tails[_tail(layer)] == 1}
     pairs = {}
@@ -252,8 +252,8 @@ def _pairs(ours: Mapping[str, Any], stored: Mapping[str, Stored]) -> dict[str, s
     return pairs
 
 
-def _by_layer(names: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """{layer: {variable: whole name}} of names `layer/variable`, in their order."""
+def by_layer(names: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Return {layer: {variable: whole name}} of names `layer/variable`, in their order."""
     layers: dict[str, dict[str, str]] = {}
     for name in names:
         layer, _, variable = name.rpartition("/")
@@ -266,8 +266,8 @@ def _tail(layer: str) -> str:
     return layer.rpartition("/")[2]
 
 
-def _by_path(model: "keras.Model") -> dict[str, Any]:
-    """{path: variable} of the model's weights."""
+def by_path(model: "keras.Model") -> dict[str, Any]:
+    """Return {path: variable} of the model's weights."""
     variables = {variable.path: variable for variable in model.weights}
     if len(variables) != len(model.weights):
         twice = [
@@ -285,8 +285,8 @@ def _by_path(model: "keras.Model") -> dict[str, Any]:
     return variables
 
 
-def _value(path: Path, name: str, stored: Stored) -> np.ndarray:
-    """The values of a tensor; ModelError if they cannot be read or are not finite."""
+def value_of(path: Path, name: str, stored: Stored) -> np.ndarray:
+    """Return the values of a tensor; ModelError if they cannot be read or are not finite."""
     try:
         value = stored.read()
     except Exception as error:  # HDF5, zip and deflate each raise their own kinds on damaged bytes

@@ -826,12 +826,12 @@ def _zipped(member: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
 
 def _read_weights(content: bytes, which: int, folder: Path) -> None:
     from cvtasks.weights.open import opened
-    from cvtasks.weights.transfer import _value  # the one way in which the library reads a tensor
+    from cvtasks.weights.transfer import value_of  # the one way in which the library reads a tensor
 
     path = _file(folder / f"a{_ENDINGS[which]}", content)
     with opened(path) as tensors:
         for name, stored in tensors.items():
-            assert _value(path, name, stored).shape == stored.shape
+            assert value_of(path, name, stored).shape == stored.shape
 
 
 # === readers ===

@@ -1,0 +1,165 @@
+"""A run that begins with a finished model: what its recipe has of the model's, and whether the
+model has seen the data before.
+"""
+
+import json
+import os
+import re
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from cvtasks.data.checking.statistics import fingerprint
+from cvtasks.data.download.catalogue import resolve
+from cvtasks.data.opening import Sources, title
+from cvtasks.errors import DataError
+from cvtasks.recipe.data_table import Data
+from cvtasks.recipe.recipe import Recipe
+from cvtasks.schema import defaults_of, keys_of, table_of
+from cvtasks.training.first_weights import Start
+from cvtasks.training.layout import FACTS
+
+FINE_TUNED = 0.2
+"""Share of the learning rate at which weights that were learned before begin."""
+
+_WARMUP = 0.5  # epochs at most, where a finished run goes on
+_PLACES = ("path", "train", "validate", "held_out")  # of [data]: which images, not what is done
+_MOST = 1_000_000  # bytes of a run.json
+
+
+def with_start(
+    document: dict[str, Any], start: Start, task: str, asked: dict[str, Any]
+) -> dict[str, Any]:
+    """The document of a task's new recipe with a start, and what suits it: from a model its
+    backbone, and for the same task also its size and its head.
+
+    Args:
+        document: of a recipe, with the task's usual values.
+        asked: key → value that the user asks for, which is kept.
+    """
+    document = dict(document)
+    train = document.get("train", {}) | {"weights": start.weights}
+    if start.file:  # what was learned before is not to be lost in the first steps
+        train |= {"weights_sha256": start.sha256, "backbone_rate": FINE_TUNED}
+    document["train"] = train
+    model = start.recipe
+    if model and asked.get("backbone", model.backbone) == model.backbone:
+        document |= {"backbone": model.backbone, "norm": model.norm}
+        if model.task.name == task and _suits(model, asked):
+            document["head"] = {"name": model.head.name, **table_of(model.head)}
+            document["size"] = model.size
+    return document
+
+
+def _suits(model: Recipe, asked: dict[str, Any]) -> bool:
+    """Whether the keys that are asked for are of the model's head."""
+    keys = {f"head.{key}" for key in keys_of(type(model.head))}
+    wanted = {key for key in asked if key.startswith("head.") and key != "head.name"}
+    return wanted <= keys and asked.get("head.name", model.head.name) == model.head.name
+
+
+def goes_on(start: Start, asked: dict[str, Any]) -> bool:
+    """Whether a model is to be trained on with the data and the classes that it was trained with.
+
+    Args:
+        asked: key → value that the user asks for.
+    """
+    if start.recipe is None or {"classes", "data.held_out", "data.validate"} & asked.keys():
+        return False
+    own = start.recipe.data
+    return asked.get("data.train", own.train) == own.train and (
+        asked.get("data.path", "") in ("", own.path) or _same(str(asked["data.path"]), own.path)
+    )
+
+
+def document_of(start: Start, going_on: bool) -> dict[str, Any]:
+    """The model's recipe as that of a run which begins with the model.
+
+    Args:
+        going_on: it has the same data and classes; if not, it takes them from other data.
+    """
+    if start.recipe is None:
+        raise TypeError("a recipe is taken from a model.")
+    document = tomllib.loads(start.recipe.to_toml())
+    document.pop("files", None)
+    train, data = document["train"], document["data"]
+    train |= {"weights": start.weights, "weights_sha256": start.sha256}
+    if not going_on:
+        document["data"] = data | {key: defaults_of(Data)[key] for key in _PLACES}
+        train["backbone_rate"] = min(train["backbone_rate"], FINE_TUNED)
+        return document
+    train["learning_rate"] *= FINE_TUNED
+    train["warmup"] = min(train["warmup"], _WARMUP)
+    train["freeze"] = [[0, max(train["freeze"])[1]]] if train["freeze"] else []
+    return document
+
+
+def words_of(start: Start, recipe: Recipe, going_on: bool) -> str:
+    """What a run that begins with a model does, in a line."""
+    how = recipe.train
+    epochs = f"{how.epochs} epoch{'s' if how.epochs > 1 else ''}"
+    if going_on:
+        return (
+            f"start: {start.weights} goes on with its own data for {epochs} more: a fresh "
+            f"optimizer, {how.warmup:g} epochs of warm-up, learning rate {how.learning_rate:g}"
+        )
+    return (
+        f"start: {start.weights} is fine-tuned by its own recipe for {epochs}: backbone "
+        f"{recipe.backbone}, head {recipe.head.name}, size {recipe.size}, the classes of the data; "
+        f"the backbone learns at {how.backbone_rate:g} of the learning rate"
+    )
+
+
+def seen_before(start: Start, recipe: Recipe, sources: Sources) -> str:
+    """What is to be said where a start was trained, or its best epoch chosen, on the very data of a
+    run; empty where that is not known of it.
+
+    Data are the same where they lie at the same place, have the name of the data set that a model
+    of the zoo was made with, or have the fingerprint that the model's run noted.
+    """
+    if start.recipe is None or start.folder is None:
+        return ""
+    theirs, ours = start.recipe.data, recipe.data
+    known = start.shipped and _names(theirs.path, theirs.train) & _names(ours.path, ours.train)
+    if not known and not _same(ours.path, theirs.path):
+        noted = set(_noted(start.folder).values())
+        if noted.isdisjoint(map(fingerprint, (sources.train, sources.validate))):
+            return ""
+    return (
+        f"start: {start.weights} was trained on this very data set "
+        f"({title(theirs.path, theirs.train)}), and its best epoch chosen on "
+        f"{theirs.validated_on}: scores on these images flatter"
+    )
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two data sets lie at one place."""
+    if not one or not other:
+        return False
+    try:
+        return os.path.realpath(resolve(one)) == os.path.realpath(resolve(other))
+    except DataError:  # one of them was not fetched
+        return one == other
+
+
+def _names(path: str, split: str) -> set[str]:
+    """What a data set is called, in small letters: the last part of its path; of Pascal VOC the
+    challenges, each for itself.
+
+    >>> sorted(_names("data/VOCdevkit", "2007+2012-trainval")), _names("VOCdevkit/VOC2012", "train")
+    (['voc2007', 'voc2012'], {'voc2012'})
+    """
+    last = Path(path).name.casefold()
+    if last == "vocdevkit" or re.fullmatch(r"voc\d{4}(\+\d{4})+", last):
+        return {f"voc{year}" for year in re.findall(r"\d{4}", last + split)}
+    return {last} if last else set()
+
+
+def _noted(folder: Path) -> dict[str, Any]:
+    """What the run of a model noted of its data: split → fingerprint; empty where it did not."""
+    with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):
+        if (folder / FACTS).stat().st_size <= _MOST:
+            facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+            return {str(split): print_ for split, print_ in facts["data"].items()}
+    return {}

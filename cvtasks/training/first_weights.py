@@ -1,0 +1,184 @@
+"""The weights that a run begins with: which there are on this machine, where they lie, and whether
+they are those that the recipe means.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cvtasks.errors import ModelError, did_you_mean
+from cvtasks.files.writing import sha256
+from cvtasks.model import check_files
+from cvtasks.recipe.recipe import Recipe, read_recipe
+from cvtasks.tasks import TASKS
+from cvtasks.weights.imagenet import MEGABYTES, cached_imagenet, fetch_imagenet
+from cvtasks.weights.open import ENDINGS, opened
+from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, names, zoo_folder
+
+IMAGENET, RANDOM = "imagenet", "none"
+
+USUAL_BACKBONE = "mobilenet"
+"""The backbone of a new recipe where none is asked for and the start does not bring its own."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a network begins with.
+
+    Attributes:
+        weights: what the recipe calls it, as `train.weights`.
+        file: where the weights lie; None for random ones.
+        recipe: of the model that they are of; None for a file of weights alone.
+    """
+
+    weights: str
+    file: Path | None = None
+    recipe: Recipe | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of the file; "" of random weights."""
+        return sha256(self.file) if self.file else ""
+
+    @property
+    def folder(self) -> Path | None:
+        """The model's folder; None where it is no model."""
+        return self.file.parent if self.file and self.recipe else None
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it is a model of the zoo."""
+        return self.folder is not None and self.folder.parent == zoo_folder()
+
+
+def start_of(weights: str, backbone: str) -> Start:
+    """Find what `train.weights` calls so; ImageNet weights are downloaded where Keras' cache lacks
+    them.
+
+    Args:
+        backbone: whose ImageNet weights are meant.
+
+    Raises:
+        ModelError: there is no such thing, or it is damaged.
+    """
+    if weights in ("", RANDOM):
+        return Start(weights)
+    if weights == IMAGENET:
+        return Start(weights, fetch_imagenet(backbone))
+    if Path(weights).suffix in ENDINGS and not is_model(weights):
+        with opened(weights):  # a file that cannot be used is refused before anything is written
+            return Start(weights, Path(weights))
+    if not is_model(weights) and not any(mark in weights for mark in "/\\"):
+        raise ModelError(
+            f'`train.weights` is "{IMAGENET}", "{RANDOM}", a model of the zoo, the folder of a '
+            f"model or a file of weights; got {weights!r}. "
+            f"{did_you_mean(weights, [IMAGENET, RANDOM, *names()])}"
+        )
+    return _of_model(weights)
+
+
+def is_model(name: str | Path) -> bool:
+    """Whether this is a name of the zoo or a folder with a recipe."""
+    with suppress(OSError, ValueError):  # a name that no folder can have
+        return str(name) in names() or (Path(name).expanduser() / RECIPE).is_file()
+    return False
+
+
+def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
+    """The best start for a task that is on this machine; nothing is downloaded.
+
+    In this order: a model of the zoo for the same task and backbone, which gives its neck and head
+    too; ImageNet weights of the backbone, where Keras' cache has them; the backbone of another
+    model of the zoo; random weights. `benchmarks/fine_tune.py` measures what they are worth.
+
+    Args:
+        backbone: that the network is to have; "" for any, as a model brings its own.
+        norm: its normalisation.
+    """
+    zoo = [
+        (start, recipe)
+        for start, recipe in _zoo_for(task)
+        if recipe.norm == norm and backbone in ("", recipe.backbone)
+    ]
+    for start, recipe in zoo:
+        if recipe.task.name == task and recipe.head.has_neck:
+            return start
+    file = None if norm else cached_imagenet(backbone or USUAL_BACKBONE)
+    if file:
+        return Start(IMAGENET, file)
+    return zoo[0][0] if zoo else Start("")
+
+
+def pinned(recipe: Recipe) -> Recipe:
+    """The recipe with the SHA-256 of the weights that its run begins with.
+
+    Raises:
+        ModelError: they are not there, or damaged, or others than the recipe means.
+    """
+    start = start_of(recipe.train.weights, recipe.backbone)
+    found, wanted = start.sha256, recipe.train.weights_sha256
+    if wanted and found and found != wanted:
+        raise ModelError(
+            f"a run begins with the weights that its recipe names, {start.weights!r} of SHA-256 "
+            f"{wanted}; here {str(start.file)!r} has {found}. Bring that file, or set "
+            '`train.weights_sha256 = ""` to begin with this one.'
+        )
+    return replace(recipe, train=replace(recipe.train, weights_sha256=found))
+
+
+def words_of(start: Start, recipe: Recipe) -> str:
+    """What a new run begins with, and what would be better, in a line.
+
+    Args:
+        recipe: the run's.
+    """
+    backbone, task = recipe.backbone, recipe.task.name
+    size = MEGABYTES.get(backbone)
+    better = (
+        f'`train.weights = "{IMAGENET}"` may be better: a download of {size} MB'
+        if size
+        else f"no ImageNet weights are published for {backbone}"
+    )
+    of_a_kind = start.recipe and (start.recipe.task.name, start.recipe.head.name) == (
+        task,
+        recipe.head.name,
+    )
+    if of_a_kind and recipe.head.has_neck:
+        return (
+            f"start: {start.weights}, the best for {task} that is on this machine, with its "
+            f"backbone {backbone}, neck and head"
+        )
+    if start.recipe:
+        return f"start: the backbone of {start.weights}, the best on this machine. {better}"
+    if start.file:
+        return f"start: ImageNet weights of {backbone}, the best for {task} on this machine"
+    return f"start: random weights, as this machine has no others for {backbone}. {better}"
+
+
+def _zoo_for(task: str) -> list[tuple[Start, Recipe]]:
+    """The models of the zoo that have weights, with their recipes, the most akin to a task
+    first.
+    """
+    found = []
+    for name in names():
+        folder = zoo_folder() / name
+        if (folder / WEIGHTS).is_file():
+            recipe = read_recipe(folder / RECIPE)
+            found.append((Start(name, folder / WEIGHTS, recipe), recipe))
+    usual, tasks = TASKS[task].model, list(TASKS)
+    return sorted(
+        found,
+        key=lambda one: (
+            one[1].task.name != task,
+            one[0].weights != usual,
+            tasks.index(one[1].task.name),
+        ),
+    )
+
+
+def _of_model(name: str) -> Start:
+    """A finished model as a start, its files checked."""
+    folder = model_folder(name)
+    recipe = read_recipe(folder / RECIPE)
+    check_files(folder, recipe)
+    return Start(name, folder / WEIGHTS, recipe)
