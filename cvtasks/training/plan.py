@@ -12,7 +12,7 @@ from typing import Any
 
 from cvtasks.data import Source
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for
-from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.errors import DataError, ModelError, UsageError, did_you_mean
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.recipe.recipe import Override, Recipe, key_of, parse_recipe, read_recipe
 from cvtasks.recipe.translation import FORMAT, new_name
@@ -28,7 +28,7 @@ from cvtasks.training.first_weights import (
 )
 from cvtasks.training.first_weights import words_of as start_words
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
-from cvtasks.zoo import RECIPE
+from cvtasks.zoo import RECIPE, names
 
 Say = Callable[[str], None]
 
@@ -174,20 +174,23 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
     asked = frozenset(values)
     if "train.weights" in asked and "train.weights_sha256" not in asked:
         wishes = [*wishes, ("train.weights_sha256", "")]  # of others than the recipe's
-    if isinstance(what, Recipe):
-        recipe = parse_recipe(tomllib.loads(what.to_toml()), wishes)
-    elif str(what).endswith(".toml"):
-        recipe = read_recipe(what, wishes)
-    elif task:
+    if task:
         return _Begun(_new_recipe(task, wishes, values, say), asked, of_the_data=True)
-    elif is_model(what):
+    if not isinstance(what, Recipe) and is_model(what):
         start = start_of(str(what), "")
         going_on = goes_on(start, values)
         recipe = parse_recipe(document_of(start, going_on), wishes)
         say(model_words(start, recipe, going_on))
         return _Begun(recipe, asked, not going_on, going_on, start.folder if going_on else None)
+    if isinstance(what, Recipe):
+        recipe = parse_recipe(tomllib.loads(what.to_toml()), wishes)
+    elif isinstance(what, Path) or what.endswith(".toml"):
+        recipe = read_recipe(what, wishes)
     else:
-        recipe = parse_recipe(_usual(str(what)), wishes)  # says that there is no such task
+        raise ModelError(
+            f"what is trained is a task ({', '.join(TASKS)}), a recipe file, a model of the zoo or "
+            f"the folder of one; got {what!r}. {did_you_mean(what, [*TASKS, *names()])}"
+        )
     return _Begun(replace(recipe, files={}), asked)  # a run has no files before its end
 
 
@@ -206,18 +209,15 @@ def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: 
 
 def _usual(task: str) -> dict[str, Any]:
     """What a recipe for a task begins with, before its start and its data are known."""
-    document: dict[str, Any] = {
+    usual = TASKS[task].task
+    return {
         "format": FORMAT,
         "task": {"name": task},
         "backbone": USUAL_BACKBONE,
-        "size": 320,
+        "size": usual.start_size,
         "classes": ["background", "object"],
+        **{table: dict(values) for table, values in usual.start.items()},
     }
-    if task in TASKS:
-        start = TASKS[task].task
-        document["size"] = start.start_size
-        document |= {table: dict(values) for table, values in start.start.items()}
-    return document
 
 
 def _fitted(recipe: Recipe, train: Source, asked: Collection[str]) -> Recipe:

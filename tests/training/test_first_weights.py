@@ -1,0 +1,223 @@
+"""What a run begins with: the best start on the machine, a model that is fine-tuned or goes on, and
+the file that the recipe means.
+"""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import cvtasks
+from cvtasks.data.opening import open_sources
+from cvtasks.errors import ModelError
+from cvtasks.files.writing import sha256
+from cvtasks.recipe.recipe import read_recipe
+from cvtasks.training.fine_tuning import seen_before
+from cvtasks.training.first_weights import best_start, start_of
+from cvtasks.training.plan import planned
+from cvtasks.training.progress import Report
+from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder
+
+SMALL = {"backbone": "tiny", "size": 64, "data.workers": 0, "train.batch": 8}
+
+
+def wishes(data: Path, **changes: object) -> list:
+    return [("data.path", str(data)), *{**SMALL, **changes}.items()]
+
+
+@pytest.fixture
+def keras_home(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    (tmp_path / "keras" / "models").mkdir(parents=True)
+    return tmp_path / "keras" / "models"
+
+
+def test_the_best_start_on_the_machine(keras_home: Path) -> None:
+    """The order: same task and backbone, ImageNet where it is there, another task, random."""
+    assert best_start("detect").weights == "detect-mobilenet-voc"
+    assert best_start("segment", "mobilenet-12").weights == "segment-mobilenet-voc"
+    assert best_start("classify").weights == "classify-mobilenet-voc"
+    assert best_start("detect", "resnet18").weights == ""
+    assert best_start("detect", "mobilenet").weights == "", "no model of the zoo stands on it"
+    (keras_home / "mobilenet_1_0_224_tf_no_top.h5").touch()
+    assert best_start("detect").weights == "detect-mobilenet-voc"
+    assert best_start("detect", "mobilenet").weights == "imagenet"
+    assert best_start("classify").weights == "imagenet", "a classifier has nothing but its backbone"
+    assert best_start("classify", "mobilenet-12").weights == "imagenet"
+    assert best_start("classify", "mobilenet", norm="group").weights == ""
+
+
+def test_a_new_recipe_names_its_start_and_says_it(shapes: Path) -> None:
+    said: list[str] = []
+    data = [("data.path", str(shapes)), ("data.workers", 0)]
+    recipe = planned("segment", data, said.append).recipe
+    zoo = read_recipe(zoo_folder() / "segment-mobilenet-voc" / RECIPE)
+    assert recipe.train.weights == "segment-mobilenet-voc"
+    assert recipe.train.weights_sha256 == zoo.files[WEIGHTS]
+    assert (recipe.backbone, replace(recipe.head, task=zoo.task)) == (zoo.backbone, zoo.head)
+    assert recipe.classes == ("background", "square", "disc")
+    assert recipe.train.backbone_rate < 1
+    assert sum(text.startswith("start: segment-mobilenet-voc, the best") for text in said) == 1
+    assert planned(recipe).recipe == recipe, "the same again"
+
+
+def test_without_a_start_it_says_how_to_get_one(shapes: Path, keras_home: Path) -> None:
+    said: list[str] = []
+    recipe = planned("segment", wishes(shapes, backbone="vgg16"), said.append).recipe
+    assert (recipe.train.weights, recipe.train.weights_sha256) == ("", "")
+    assert recipe.train.backbone_rate == 1
+    assert any('`train.weights = "imagenet"`' in text and "59 MB" in text for text in said)
+    planned("segment", wishes(shapes), said.append)
+    assert any("no ImageNet weights are published for tiny" in text for text in said)
+
+
+def test_what_is_asked_for_is_kept(shapes: Path, trained: Path) -> None:
+    asked = {"train.weights": str(trained), "head.channels": [8], "train.backbone_rate": 0.7}
+    recipe = planned("segment", wishes(shapes, **asked)).recipe
+    assert recipe.train.weights_sha256 == sha256(trained / WEIGHTS)
+    assert recipe.head.channels == (8,)
+    assert recipe.train.backbone_rate == 0.7
+    assert planned("segment", wishes(shapes, **{"train.weights": str(trained)})).recipe.head == (
+        read_recipe(trained / RECIPE).head
+    ), "of the same task the head is the model's"
+    for none in ("none", ""):
+        recipe = planned("segment", [*wishes(shapes), f"train.weights={none}"]).recipe
+        assert (recipe.train.weights, recipe.train.backbone_rate) == (none, 1)
+    other = planned("segment", [*wishes(shapes), f'train.weights="{trained}"', "backbone=tiny"])
+    assert other.recipe.train.weights == str(trained)
+
+
+@pytest.mark.parametrize(
+    ("weights", "fragment"),
+    [
+        ("imagnet", 'Did you mean "imagenet"?'),
+        ("detect-mobilnet-voc", 'Did you mean "detect-mobilenet-voc"?'),
+        ("nowhere.npz", "there is none at 'nowhere.npz'"),
+        ("no/where", "'no/where' is neither"),
+        ("detect-vgg16-voc0712", "a recipe without weights"),
+    ],
+)
+def test_a_start_that_is_none_is_refused(shapes: Path, weights: str, fragment: str) -> None:
+    with pytest.raises(ModelError) as refused:
+        planned("segment", wishes(shapes, **{"train.weights": weights}))
+    assert fragment in str(refused.value)
+
+
+def test_another_file_under_the_name_of_the_start_is_refused(
+    shapes: Path, trained: Path, tmp_path: Path
+) -> None:
+    start = shutil.copytree(trained, tmp_path / "start")
+    recipe = planned("segment", wishes(shapes, **{"train.weights": str(start)})).recipe
+    recipe.save(tmp_path / "recipe.toml")
+    other = b"".join([(start / WEIGHTS).read_bytes()[:-4], b"\0\0\0\0"])
+    (start / WEIGHTS).write_bytes(other)
+    made = read_recipe(start / RECIPE)
+    files = {**made.files, WEIGHTS: sha256(start / WEIGHTS)}
+    replace(made, files=files).save(start / RECIPE)
+    with pytest.raises(ModelError, match=r"of SHA-256 .*Bring that file"):
+        planned(tmp_path / "recipe.toml")
+    anew = planned(tmp_path / "recipe.toml", ['train.weights_sha256=""']).recipe
+    assert anew.train.weights_sha256 == files[WEIGHTS]
+    changed = planned(tmp_path / "recipe.toml", [("train.weights", str(trained))]).recipe
+    assert changed.train.weights_sha256 == sha256(trained / WEIGHTS)
+
+
+def test_a_model_is_fine_tuned_on_other_data(shapes: Path, trained: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(shapes, tmp_path / "other")
+    (data / "classes.txt").write_text("background\ndisc\nstar\n", encoding="utf-8")
+    said: list[str] = []
+    model = cvtasks.train(
+        trained,
+        data,
+        tmp_path / "run",
+        changes={"train.epochs": 1, "data.workers": 0},
+        report=Report(on_message=said.append),
+    )
+    made, own = model.recipe, read_recipe(trained / RECIPE)
+    assert made.classes == ("background", "disc", "star")
+    assert (made.backbone, made.size, made.train.batch) == (own.backbone, own.size, own.train.batch)
+    assert made.train.backbone_rate == 0.2
+    assert f"start: {trained} is fine-tuned by its own recipe for 1 epoch:" in "\n".join(said)
+    assert any(
+        text.startswith(f"start: {trained}: backbone whole, neck and head ")
+        and text.endswith("classes background, disc; new: star")
+        for text in said
+    )
+    assert trained.name in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert made.train.weights_sha256 == sha256(trained / WEIGHTS)
+
+
+def test_a_finished_run_goes_on(shapes: Path, trained: Path, tmp_path: Path) -> None:
+    """It begins where it ended, and a gentle rate keeps it there: random weights score far less."""
+    said: list[str] = []
+    changes = {"train.epochs": 1, "data.workers": 0}
+    model = cvtasks.train(
+        str(trained),
+        folder=tmp_path / "run",
+        changes=changes,
+        report=Report(on_message=said.append),
+    )
+    own = read_recipe(trained / RECIPE)
+    assert model.recipe.classes == own.classes
+    assert model.recipe.train.learning_rate == pytest.approx(own.train.learning_rate / 5)
+    assert model.recipe.train.warmup == 0.5
+    assert any("goes on with its own data for 1 epoch more" in text for text in said)
+    assert not any("flatter" in text for text in said), "that it has seen them is what is wanted"
+    before, after = (
+        json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]["VOC mean IoU"]
+        for folder in (trained, tmp_path / "run")
+    )
+    assert after > before - 0.1
+    again = planned(str(trained), [("data.path", str(shapes)), ("train.epochs", 2)]).recipe
+    assert again.train.learning_rate == model.recipe.train.learning_rate
+
+
+def test_images_that_were_set_aside_are_set_aside_again(
+    shapes: Path, trained: Path, tmp_path: Path
+) -> None:
+    start = shutil.copytree(trained, tmp_path / "start")
+    made = read_recipe(start / RECIPE)
+    data = replace(made.data, validate="", held_out=0.25)
+    replace(made, data=data).save(start / RECIPE)
+    names = sorted(path.stem for path in (shapes / "images" / "train").iterdir())
+    (start / "validation.txt").write_text("".join(f"{name}\n" for name in names[3:7]))
+    validate = planned(str(start)).sources.validate
+    assert [validate.name(index) for index in range(len(validate))] == names[3:7]
+
+
+def test_a_start_that_has_seen_the_data_is_told(
+    shapes: Path, trained: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    asked = {"train.weights": str(trained)}
+    planned("segment", wishes(shapes, **asked), said.append)
+    assert [text for text in said if "flatter" in text] == [
+        f"start: {trained} was trained on this very data set ({shapes}:train), and its best epoch "
+        "chosen on val: scores on these images flatter"
+    ]
+    said.clear()
+    copied = shutil.copytree(shapes, tmp_path / "copied")
+    planned("segment", wishes(copied, **asked), said.append)
+    assert any("flatter" in text for text in said), "by the fingerprint that its run noted"
+    said.clear()
+    (copied / "images" / "train" / "000.png").unlink()
+    (copied / "masks" / "train" / "000.png").unlink()
+    (copied / "images" / "val" / "000.png").unlink()
+    (copied / "masks" / "val" / "000.png").unlink()
+    planned("segment", wishes(copied, **asked), said.append)
+    assert not any("flatter" in text for text in said)
+
+
+def test_a_shipped_model_knows_its_data_set_by_name(shapes: Path, tmp_path: Path) -> None:
+    recipe = planned("segment", wishes(shapes)).recipe
+    sources, start = open_sources(recipe), start_of("segment-mobilenet-voc", "mobilenet-12")
+    for path, known in (("/data/VOCdevkit/VOC2012", True), ("voc2012", True), ("/VOC2007", False)):
+        moved = replace(recipe, data=replace(recipe.data, path=path))
+        assert ("flatter" in seen_before(start, moved, sources)) is known, path
+
+
+def test_a_name_that_is_nothing_is_refused(shapes: Path) -> None:
+    with pytest.raises(ModelError, match='Did you mean "detect-mobilenet-voc"'):
+        planned("detect-mobilnet-voc", wishes(shapes))

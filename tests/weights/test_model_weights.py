@@ -1,0 +1,156 @@
+"""The weights of a finished model as the start of another: what agrees arrives, classes by their
+names, and all else stays as a new network has it.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from cvtasks.errors import ModelError
+from cvtasks.networks.build import backbone_of, build_network, class_axes
+from cvtasks.recipe.recipe import Recipe, parse_recipe
+from cvtasks.weights.model_weights import Rows, TakenOver, take_over
+from cvtasks.weights.transfer import save_weights
+
+HEADS = {
+    "segment": {"channels": [8, 8]},
+    "detect": {"width": 8, "depth": 1},
+    "localize": {"width": 8, "depth": 1},
+    "classify": {},
+}
+THEIRS, OURS = ("nothing", "cat", "dog", "cow"), ("nothing", "dog", "bus")
+LAST = {  # what has a row for each class, and the axis of the rows
+    "segment": {"logits/kernel": 3, "logits/bias": 0},
+    "detect": {"score_logits/kernel": 3, "score_logits/bias": 0},
+    "localize": {"class_map/kernel": 3, "class_map/bias": 0},
+    "classify": {"logits/kernel": 1, "logits/bias": 0},
+}
+
+
+def recipe_for(task: str, classes: tuple[str, ...], **head: object) -> Recipe:
+    return parse_recipe(
+        {
+            "format": 1,
+            "task": {"name": task},
+            "head": HEADS[task] | head,
+            "backbone": "tiny",
+            "size": 64,
+            "classes": list(classes),
+        }
+    )
+
+
+def shaken(recipe: Recipe, seed: int) -> keras.Model:
+    """A network of the recipe, every weight another value."""
+    network, rng = build_network(recipe, (64, 64)), np.random.default_rng(seed)
+    for variable in network.weights:
+        variable.assign(rng.uniform(0.5, 1.5, tuple(variable.shape)))
+    return network
+
+
+def values(network: keras.Model) -> dict[str, np.ndarray]:
+    return {v.path: np.array(keras.ops.convert_to_numpy(v.value)) for v in network.weights}
+
+
+def taken(path: Path, theirs: Recipe, ours: Recipe, head: bool = True) -> tuple:
+    """(what was said, the giving, the values before, the values after)."""
+    giving, network = shaken(theirs, 1), shaken(ours, 2)
+    save_weights(giving, path / "weights.safetensors")
+    before, backbone = values(network), {v.path for v in backbone_of(network).weights}
+    rows = Rows(class_axes(ours, network), theirs.classes, ours.classes) if head else None
+    said = take_over(network, backbone, path / "weights.safetensors", rows)
+    return said, values(giving), before, values(network), backbone
+
+
+@pytest.mark.parametrize("task", HEADS)
+def test_rows_of_the_last_layers_go_by_the_names_of_the_classes(task: str, tmp_path: Path) -> None:
+    ours = recipe_for(task, OURS)
+    assert class_axes(ours, build_network(ours, (64, 64))) == LAST[task]
+    said, giving, before, after, _ = taken(tmp_path, recipe_for(task, THEIRS), ours)
+    for path, value in after.items():
+        if path not in LAST[task]:
+            np.testing.assert_array_equal(value, giving[path], path)
+            continue
+        axis = LAST[task][path]
+        row = {name: np.take(value, place, axis) for place, name in enumerate(OURS)}
+        for name in ("nothing", "dog"):
+            np.testing.assert_array_equal(
+                row[name], np.take(giving[path], THEIRS.index(name), axis)
+            )
+        np.testing.assert_array_equal(row["bus"], np.take(before[path], 2, axis))
+    assert (said.shared, said.new) == (("nothing", "dog"), ("bus",))
+    assert said.backbone == (30, 30)
+    assert said.head == (len(after) - 32, len(after) - 30)
+
+
+@pytest.mark.parametrize("task", HEADS)
+def test_the_same_classes_in_another_order_are_found(task: str, tmp_path: Path) -> None:
+    theirs, ours = recipe_for(task, ("a", "b", "c")), recipe_for(task, ("c", "a", "b"))
+    _, giving, _, after, _ = taken(tmp_path, theirs, ours)
+    for path, axis in LAST[task].items():
+        np.testing.assert_array_equal(after[path], np.take(giving[path], [2, 0, 1], axis))
+
+
+def test_the_very_same_model_is_taken_over_whole(tmp_path: Path) -> None:
+    recipe = recipe_for("detect", THEIRS)
+    said, giving, _, after, _ = taken(tmp_path, recipe, recipe)
+    assert all((giving[path] == after[path]).all() for path in giving)
+    assert str(said) == "backbone whole, neck and head whole, classes nothing, cat, dog, cow"
+
+
+def test_no_class_in_common_leaves_the_last_layers_new(tmp_path: Path) -> None:
+    ours = recipe_for("detect", ("nucleus",))
+    said, giving, before, after, _ = taken(tmp_path, recipe_for("detect", THEIRS), ours)
+    for path in after:
+        wanted = before if path in LAST["detect"] else giving
+        np.testing.assert_array_equal(after[path], wanted[path])
+    assert str(said).endswith("; new: nucleus")
+    assert not said.shared
+
+
+def test_between_tasks_the_backbone_alone_is_taken_over(tmp_path: Path) -> None:
+    theirs, ours = recipe_for("localize", OURS), recipe_for("detect", OURS)
+    said, giving, before, after, backbone = taken(tmp_path, theirs, ours, head=False)
+    for path in after:
+        np.testing.assert_array_equal(after[path], (giving if path in backbone else before)[path])
+    assert str(said) == "backbone whole, head new"
+
+
+def test_a_layer_of_another_shape_stays_new_with_all_of_it(tmp_path: Path) -> None:
+    """The bias of the boxes has the same shape in a head of another width; without its kernel it is
+    worth nothing."""
+    theirs, ours = recipe_for("detect", OURS), recipe_for("detect", OURS, width=16)
+    said, _, before, after, _ = taken(tmp_path, theirs, ours)
+    np.testing.assert_array_equal(after["box_logits/bias"], before["box_logits/bias"])
+    assert said.head[0] == 0
+    assert str(said) == "backbone whole, head new"
+
+
+def test_a_model_on_another_backbone_is_refused_and_nothing_is_changed(tmp_path: Path) -> None:
+    theirs = parse_recipe(
+        {
+            "format": 1,
+            "task": {"name": "classify"},
+            "backbone": "mobilenet-025",
+            "size": 64,
+            "classes": ["a", "b"],
+        }
+    )
+    giving, ours = build_network(theirs, (64, 64)), recipe_for("classify", ("a", "b"))
+    save_weights(giving, tmp_path / "weights.safetensors")
+    network = shaken(ours, 2)
+    before, backbone = values(network), {v.path for v in backbone_of(network).weights}
+    with pytest.raises(ModelError, match="has nothing of it"):
+        take_over(network, backbone, tmp_path / "weights.safetensors", None)
+    assert all((values(network)[path] == before[path]).all() for path in before)
+
+
+def test_what_was_taken_over_is_said_in_a_line() -> None:
+    names = tuple(map(str, range(14)))
+    said = str(TakenOver((4, 5), (7, 9), ("cat", "dog"), names))
+    assert said == (
+        "backbone 4 of 5 tensors, neck and head 7 of 9 tensors, classes cat, dog; new: "
+        "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more"
+    )
