@@ -5,12 +5,12 @@ minutes.
                                    [--seeds 0 1 2] [--minutes 10] [-o runs/fine-tune]
 
 One network, that of `detect-mobilenet-voc`, is trained from each start on two small sets of
-`$CVTASKS_DATA`: the ten most frequent classes of `coco_mini` (four of which the model knows), and
-the boxes of `nuclei`. The model gives backbone, neck and head, the file of ImageNet weights in
-`$CVTASKS_DATA/weights` the backbone. A first run of two epochs measures how many epochs fit into
-the minutes; all runs on a set have as many. Scored once, after the last epoch, on the split val.
-Wanted: the model's mean over the seeds is at least that of ImageNet weights, and theirs at least
-that of random ones, as `cvtasks train` chooses its start in this order.
+`$CVTASKS_DATA`: the ten most frequent classes of `coco_mini`, of which the model knows "person",
+and the boxes of `nuclei`. The model gives backbone, neck and head; the file of ImageNet weights in
+`$CVTASKS_DATA/weights` gives the backbone. A first run of two epochs measures how many epochs fit
+into the minutes; all runs on a set have as many. Scored once, after the last epoch, on the split
+val. Wanted: the model's mean over the seeds is at least that of ImageNet weights, and theirs at
+least that of random ones, as `cvtasks train` chooses its start in this order.
 
 A run that is there is not trained again; one that was broken off goes on.
 """

@@ -11,8 +11,9 @@ from cvtasks.data.held_out import NAMES
 from cvtasks.data.opening import title as place
 from cvtasks.evaluation.evaluate import score_text
 from cvtasks.files.writing import write_bytes, write_text
-from cvtasks.recipe.recipe import Recipe
+from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.text import code, markdown, one_line
+from cvtasks.training.first_weights import IMAGENET, RANDOM, is_model
 from cvtasks.training.layout import CARD
 
 if TYPE_CHECKING:
@@ -112,11 +113,6 @@ the training."""
 
 def _beginning(recipe: Recipe, train_images: int) -> str:
     """What the training began with: the data and the weights."""
-    start = (
-        f"weights from {code(Path(recipe.train.weights).name)}"
-        if recipe.train.weights
-        else "random weights"
-    )
     others = (
         f"; classes that are not named above count as {recipe.data.unlisted}"
         if recipe.task.answer.keeps_others
@@ -124,7 +120,18 @@ def _beginning(recipe: Recipe, train_images: int) -> str:
     )
     return f"""\
 - data: {train_images} images of {code(place(recipe.data.path, recipe.data.train))}{others}
-- start: backbone with {start}, head with random weights; seed {recipe.train.seed}"""
+- start: {_start(recipe.train)}; seed {recipe.train.seed}"""
+
+
+def _start(how: Train) -> str:
+    """The weights that a run began with."""
+    if how.weights in ("", RANDOM):
+        return "backbone with random weights, head with random weights"
+    digest = f" (SHA-256 {how.weights_sha256})" if how.weights_sha256 else ""
+    if is_model(how.weights):
+        return f"what fits of the model {code(Path(how.weights).name)}{digest}, the rest random"
+    name = how.weights if how.weights == IMAGENET else Path(how.weights).name
+    return f"backbone with weights from {code(name)}{digest}, head with random weights"
 
 
 def write_curves(path: Path, history: Sequence["Epoch"]) -> None:

@@ -65,7 +65,7 @@ def start_of(weights: str, backbone: str) -> Start:
         return Start(weights)
     if weights == IMAGENET:
         return Start(weights, fetch_imagenet(backbone))
-    if Path(weights).suffix in ENDINGS and not is_model(weights):
+    if not is_model(weights) and (Path(weights).suffix in ENDINGS or _is_file(weights)):
         with opened(weights):  # a file that cannot be used is refused before anything is written
             return Start(weights, Path(weights))
     if not is_model(weights) and not any(mark in weights for mark in "/\\"):
@@ -84,6 +84,12 @@ def is_model(name: str | Path) -> bool:
     return False
 
 
+def _is_file(name: str) -> bool:
+    with suppress(OSError):  # a name that is too long
+        return Path(name).is_file()
+    return False
+
+
 def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
     """The best start for a task that is on this machine; nothing is downloaded.
 
@@ -92,14 +98,12 @@ def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
     model of the zoo; random weights. `benchmarks/fine_tune.py` measures what they are worth.
 
     Args:
-        backbone: that the network is to have; "" for any, as a model brings its own.
+        backbone: that the network is to have; "" for that of the task's usual model.
         norm: its normalisation.
     """
-    zoo = [
-        (start, recipe)
-        for start, recipe in _zoo_for(task)
-        if recipe.norm == norm and backbone in ("", recipe.backbone)
-    ]
+    zoo = [(start, recipe) for start, recipe in _zoo_for(task) if recipe.norm == norm]
+    brought = backbone or next((recipe.backbone for _, recipe in zoo), USUAL_BACKBONE)
+    zoo = [(start, recipe) for start, recipe in zoo if recipe.backbone == brought]
     for start, recipe in zoo:
         if recipe.task.name == task and recipe.head.has_neck:
             return start
