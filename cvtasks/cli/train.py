@@ -65,8 +65,8 @@ def train(
         ),
     ] = "",
     epochs: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Passes over the data.", show_default=False)
-    ] = 0,
+        int | None, typer.Option(metavar="N", min=1, help="Passes over the data.")
+    ] = None,
     batch: Annotated[
         str, typer.Option(metavar="N|auto", help="Images a step; auto: as many as fit, 64 at most.")
     ] = "",
@@ -104,22 +104,16 @@ def train(
     Data without a split to validate on (val, valid or validation) have a fifth of the images to
     train on set aside for it.
     """
-    _check_resume(
-        resume,
-        {
-            "TASK|RECIPE|MODEL": what,
-            "--output": output,
-            "--set": set_,
-            "--batch": batch,
-            "--epochs": epochs,
-            "--weights": weights,
-        },
-    )
-    if not resume and not what:
-        raise UsageError(
-            "train needs a task, a recipe file, a model or --resume DIR. Example: cvtasks train "
-            "segment --data DATA"
-        )
+    options: dict[str, Any] = {
+        "backbone": backbone,
+        "size": size,
+        "classes": [name.strip() for name in classes.split(",")] if classes else [],
+        "train.weights": weights,
+        "train.epochs": epochs,
+    }
+    others: dict[str, object] = {"--output": output, "--set": set_, "--batch": batch}
+    others |= {f"--{key.rpartition('.')[2]}": value for key, value in options.items()}
+    _check_resume(resume, what, others)
     if output and not dry_run:
         check_new_folder(output)
     from cvtasks.data import split_of
@@ -137,10 +131,7 @@ def train(
             )
         plan, folder = resumed(resume, path, say), resume
     else:
-        options = {"backbone": backbone, "size": size, "train.weights": weights}
-        options |= {"train.epochs": epochs}
         options |= {"data.path": path, "data.train": split}
-        options |= {"classes": [name.strip() for name in classes.split(",")] if classes else []}
         plan = planned(what, [*_wishes(options, batch), *(set_ or [])], say)
         folder = output or (
             Path() if dry_run else context.with_resource(unused_folder(plan.recipe))
@@ -168,12 +159,19 @@ def train(
     say(f"written to {folder}")
 
 
-def _check_resume(resume: Path | None, others: dict[str, object]) -> None:
-    """Raise UsageError where something is asked for that a run which goes on cannot have."""
-    given = [name for name, value in others.items() if value]
+def _check_resume(resume: Path | None, what: str, others: dict[str, object]) -> None:
+    """Raise UsageError where something is asked for that a run which goes on cannot have, or
+    nothing is to be trained.
+    """
+    given = [name for name, value in {"TASK|RECIPE|MODEL": what, **others}.items() if value]
     if resume and given:
         raise UsageError(
             f"--resume goes on with the recipe in its folder and takes no {given[0]}. Leave it out."
+        )
+    if not resume and not what:
+        raise UsageError(
+            "train needs a task, a recipe file, a model or --resume DIR. Example: cvtasks train "
+            "segment --data DATA"
         )
 
 

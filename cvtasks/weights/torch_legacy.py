@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from cvtasks.weights.torch_pickle import PICKLE_LIMIT, Table, read_pickles
 from cvtasks.weights.torch_tensor import Storage, kind_of
 
@@ -55,7 +57,7 @@ def read_legacy(path: Path, names: Collection[str]) -> tuple[Any, Callable[[Any]
 
 def _storages(file: IO[bytes], begin: int, keys: Any, outside: list[Any]) -> dict[str, Storage]:
     """Return the storages that lie from `begin` on, by their names."""
-    kinds = {}
+    kinds: dict[str, tuple[np.dtype, bool, int]] = {}
     for about in outside:
         dtype, brain, key, length = kind_of(about, "<")
         if kinds.setdefault(key, (dtype, brain, length)) != (dtype, brain, length):
