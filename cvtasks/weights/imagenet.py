@@ -186,7 +186,7 @@ def _unpublished(path: Path) -> str:
 
 
 def cached_imagenet(name: str) -> Path | None:
-    """Return the file of ImageNet weights of a backbone where Keras' cache has it, whole; nothing
+    """The file of ImageNet weights of a backbone where Keras' cache has it, whole; nothing
     is fetched.
 
     Raises:

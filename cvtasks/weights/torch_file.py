@@ -103,7 +103,7 @@ def torch_tensors(path: Path) -> Iterator[dict[str, Stored]]:
 
 
 def _tensors(said: Any, storage_of: Callable[[Any], Storage]) -> dict[str, Tensor]:
-    """Return the tensors that a pickle says, by name."""
+    """The tensors that a pickle says, by name."""
     if type(said) is not Table:
         raise ValueError(
             f"it must hold a dictionary of tensors; it holds a {type(said).__name__.lower()}"

@@ -25,7 +25,7 @@ _COUNT = 8  # bytes
 
 
 def read_legacy(path: Path, names: Collection[str]) -> tuple[Any, Callable[[Any], Storage]]:
-    """Return what such a file says, and what finds a storage by what is said of it.
+    """What such a file says, and what finds a storage by what is said of it.
 
     Nothing is run, and no number of a tensor is read. The storages must fill the rest of the file
     to its last byte.
@@ -56,7 +56,7 @@ def read_legacy(path: Path, names: Collection[str]) -> tuple[Any, Callable[[Any]
 
 
 def _storages(file: IO[bytes], begin: int, keys: Any, outside: list[Any]) -> dict[str, Storage]:
-    """Return the storages that lie from `begin` on, by their names."""
+    """The storages that lie from `begin` on, by their names."""
     kinds: dict[str, tuple[np.dtype, bool, int]] = {}
     for about in outside:
         dtype, brain, key, length = kind_of(about, "<")
@@ -85,5 +85,5 @@ def _storages(file: IO[bytes], begin: int, keys: Any, outside: list[Any]) -> dic
 
 
 def _found(storages: dict[str, Storage], about: Any) -> Storage:
-    """Return the storage of which this is said."""
+    """The storage of which this is said."""
     return storages[kind_of(about, "<")[2]]

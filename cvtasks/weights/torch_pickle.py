@@ -74,7 +74,7 @@ def read_pickle(content: bytes, names: Collection[str]) -> Any:
 def read_pickles(
     content: io.BytesIO, names: Collection[str], outside: list[Any] | None = None
 ) -> Any:
-    """Return what the next of several pickles, one behind the other, says; `content` is at its end
+    """What the next of several pickles, one behind the other, says; `content` is at its end
     then. As `read_pickle`, for `PICKLE_LIMIT` bytes that all of them have together.
 
     Args:

@@ -68,7 +68,7 @@ class Tensor:
 
 
 def find_tensor(call: Call, storage_of: Callable[[Any], Storage]) -> Tensor:
-    """Return the tensor that a call would make.
+    """The tensor that a call would make.
 
     Args:
         call: as the pickle has it.
@@ -134,7 +134,7 @@ _NOT_PLAIN = "must be a plain tensor, with a storage, an offset, a shape and str
 
 
 def kind_of(about: Any, order: Order) -> tuple[np.dtype, bool, str, int]:
-    """Return the kind of a storage's numbers, whether they are bfloat16, the storage's key, and how
+    """The kind of a storage's numbers, whether they are bfloat16, the storage's key, and how
     many numbers it is said to have.
 
     Raises:
@@ -150,7 +150,7 @@ def kind_of(about: Any, order: Order) -> tuple[np.dtype, bool, str, int]:
 
 
 def zipped_storage(members: Mapping[str, Member], root: str, order: Order, about: Any) -> Storage:
-    """Return a storage that is a file within a zip, in the folder `root` with its slash.
+    """A storage that is a file within a zip, in the folder `root` with its slash.
 
     Raises:
         ValueError: it is not there as it is said to be.

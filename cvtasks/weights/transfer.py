@@ -253,7 +253,7 @@ def _pairs(ours: Mapping[str, Any], stored: Mapping[str, Stored]) -> dict[str, s
 
 
 def by_layer(names: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """Return {layer: {variable: whole name}} of names `layer/variable`, in their order."""
+    """{layer: {variable: whole name}} of names `layer/variable`, in their order."""
     layers: dict[str, dict[str, str]] = {}
     for name in names:
         layer, _, variable = name.rpartition("/")
@@ -267,7 +267,7 @@ def _tail(layer: str) -> str:
 
 
 def by_path(model: "keras.Model") -> dict[str, Any]:
-    """Return {path: variable} of the model's weights."""
+    """{path: variable} of the model's weights."""
     variables = {variable.path: variable for variable in model.weights}
     if len(variables) != len(model.weights):
         twice = [
@@ -286,7 +286,7 @@ def by_path(model: "keras.Model") -> dict[str, Any]:
 
 
 def value_of(path: Path, name: str, stored: Stored) -> np.ndarray:
-    """Return the values of a tensor; ModelError if they cannot be read or are not finite."""
+    """The values of a tensor; ModelError if they cannot be read or are not finite."""
     try:
         value = stored.read()
     except Exception as error:  # HDF5, zip and deflate each raise their own kinds on damaged bytes
