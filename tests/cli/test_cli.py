@@ -203,7 +203,7 @@ def test_images_of_one_name_do_not_overwrite_each_other(
     assert len(list((tmp_path / "out").glob("*.jpg"))) == 2
 
 
-def test_standard_input_is_a_image(run_cli, trained: Path, photo: Path, tmp_path: Path) -> None:
+def test_standard_input_is_an_image(run_cli, trained: Path, photo: Path, tmp_path: Path) -> None:
     done = run_cli(
         "segment", "-", "-m", trained, "--json", "-o", tmp_path, stdin=photo.read_bytes()
     )

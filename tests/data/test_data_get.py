@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import typer
 from PIL import Image
 
 from cvtasks.answers import Boxes, Labels
@@ -237,8 +238,11 @@ def test_the_table_is_in_order():
 
 
 def test_the_command_knows_the_whole_table():
-    choices, _ = get_args(get_command.__annotations__["name"])
-    assert get_args(choices) == tuple(KNOWN)
+    _, argument = get_args(get_command.__annotations__["name"])
+    assert [argument.callback(name) for name in KNOWN] == list(KNOWN)
+    assert all(name in argument.help for name in KNOWN)
+    with pytest.raises(typer.BadParameter, match="'voc2013' is not one of 'mnist'"):
+        argument.callback("voc2013")
 
 
 def test_fashion_mnist_is_the_one_of_its_authors(cvtasks_data):

@@ -210,7 +210,7 @@ def test_statistics_count_images(written):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in WRITTEN if kind not in ("idx", "cifar")])
-def test_a_image_that_is_damaged_is_a_problem(kind, tmp_path):
+def test_an_image_that_is_damaged_is_a_problem(kind, tmp_path):
     WRITTEN[kind][0](tmp_path / "set")
     source = open_source(str(tmp_path / "set"), "train", Labels)
     victim = next(

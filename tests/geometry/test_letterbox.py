@@ -46,7 +46,7 @@ def test_cut_is_the_inverse_of_placing(size: tuple[int, int]) -> None:
     assert (placed == GREY).all(axis=-1).sum() == 64 * 96 - height * width
 
 
-def test_a_image_of_the_input_own_size_is_untouched() -> None:
+def test_an_image_of_the_input_own_size_is_untouched() -> None:
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
     np.testing.assert_array_equal(Letterbox((64, 96), (64, 96)).to_input(image), image)
 

@@ -286,7 +286,7 @@ def test_a_stage_that_fails_ends_the_others(
         assert frames_of(tmp_path / "x.mp4") == done == (20 if stage == "predict" else 19)
 
 
-def test_a_image_that_cannot_be_saved_ends_the_others(
+def test_an_image_that_cannot_be_saved_ends_the_others(
     photos: Path, tmp_path: Path, monkeypatch
 ) -> None:
     (tmp_path / "file").write_text("mine")

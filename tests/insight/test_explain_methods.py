@@ -529,7 +529,7 @@ def unpadded() -> Explainer:
 
 
 @pytest.mark.parametrize("method", [*CAMS, "integrated", "occlusion"])
-def test_a_image_of_one_colour_has_a_flat_map_where_nothing_is_padded(method: str) -> None:
+def test_an_image_of_one_colour_has_a_flat_map_where_nothing_is_padded(method: str) -> None:
     explainer = unpadded()
     scene = explainer.look(pixels_of(20, 20))
     every = [

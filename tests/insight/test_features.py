@@ -356,7 +356,7 @@ def test_answers_of_a_layer_that_lists_its_places_are_projected_too():
     assert back.any()
 
 
-def test_the_border_around_a_image_excites_nothing():
+def test_the_border_around_an_image_excites_nothing():
     image = np.full(
         (10, SIDE, 3), 250, np.uint8
     )  # light on a grey input: only the border's edges are edges
@@ -541,7 +541,7 @@ def test_bad_options_are_said_in_words(cli, trained, shapes, tmp_path, options, 
     assert "Traceback" not in err
 
 
-def test_features_of_a_image(cli, trained, shapes, tmp_path):
+def test_features_of_an_image(cli, trained, shapes, tmp_path):
     image = shapes / "images" / "val" / "001.png"
     code, out, err = cli(
         "features",

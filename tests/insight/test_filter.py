@@ -239,7 +239,7 @@ def test_a_row_filters_a_signal_as_numpy_does(ours: str) -> None:
         ]
 
 
-def test_a_row_filters_each_line_of_a_image_by_itself() -> None:
+def test_a_row_filters_each_line_of_an_image_by_itself() -> None:
     image, weights = numbers(FIVE), np.array([1.0, 2, -4])
     assert convolve(image, weights[None]).tolist() == [
         np.correlate(line, weights).tolist() for line in image

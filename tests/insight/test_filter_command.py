@@ -70,7 +70,7 @@ def test_json_has_every_number_and_nothing_else_is_printed(cli, tmp_path: Path) 
     assert [Path(file).name for file in record["files"]] == ["numbers-steps.png"]
 
 
-def test_a_image_before_and_after(cli, photo: Path, tmp_path: Path) -> None:
+def test_an_image_before_and_after(cli, photo: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     code, out, err = cli(
         "filter", photo, "-k", "sobel-x", "--padding", "replicate", "--json", "-o", folder

@@ -455,7 +455,7 @@ def test_a_cut_image_is_whole_or_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", READABLE)
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of damage
-def test_noise_gives_a_image_or_an_input_error(name: str) -> None:
+def test_noise_gives_an_image_or_an_input_error(name: str) -> None:
     content, random = READABLE[name][0], np.random.default_rng(zlib.crc32(name.encode()))
     for _ in range(25):
         noisy = bytearray(content)

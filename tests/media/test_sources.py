@@ -522,7 +522,7 @@ def test_names_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
 # === samples ===
 
 
-def test_every_sample_is_a_image() -> None:
+def test_every_sample_is_an_image() -> None:
     message = refusal(the_one("sample:"))
     names = message.split("Known: ")[1].rstrip(".").split(", ")
     assert {"astronaut", "chelsea", "coffee"} <= set(names)

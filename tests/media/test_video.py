@@ -1261,7 +1261,7 @@ def test_a_camera_until_it_is_unplugged(blank, tmp_path: Path, monkeypatch) -> N
     assert not (tmp_path / "none").exists()
 
 
-def test_a_image_stays_in_view_until_the_user_has_had_enough(
+def test_an_image_stays_in_view_until_the_user_has_had_enough(
     blank, tmp_path: Path, monkeypatch
 ) -> None:
     class Screen:

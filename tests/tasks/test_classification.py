@@ -236,7 +236,7 @@ def test_a_loss_may_see_trees_of_arrays() -> None:
     )
 
 
-def test_a_image_without_a_class_counts_for_nothing() -> None:
+def test_an_image_without_a_class_counts_for_nothing() -> None:
     loss = Pooled(Classify(), smoothing=0.1).loss(
         np.zeros((1, 3), "float32"), np.ones((1, 3), "float32")
     )
@@ -354,7 +354,7 @@ def test_no_mixtures_in_the_last_epochs() -> None:
     assert not any("+" in augment(source, 1, index).name for index in range(3))
 
 
-def test_the_edge_of_a_image_may_be_repeated() -> None:
+def test_the_edge_of_an_image_may_be_repeated() -> None:
     white = [Sample(np.full((20, 20, 3), 250, np.uint8), Labels.of([0], ABC), "white")]
     for border, least in (("grey", 114), ("edge", 250)):
         augment = Augment(

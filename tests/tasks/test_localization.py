@@ -81,7 +81,7 @@ def output(box, scores) -> np.ndarray:
     ],
     ids=["nothing", "difficult", "crowd", "flat"],
 )
-def test_a_image_without_an_object_is_left_out(which: str, truth: Boxes) -> None:
+def test_an_image_without_an_object_is_left_out(which: str, truth: Boxes) -> None:
     task = Localize(object=which)
     assert task.select(truth) is None
     assert not PooledBox(task).encode(truth, WHOLE).any()

@@ -152,7 +152,7 @@ def test_the_loss_equals_its_formula(dice: float, weights: tuple[float, ...]) ->
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
-def test_a_image_that_is_all_void_costs_nothing() -> None:
+def test_an_image_that_is_all_void_costs_nothing() -> None:
     loss = segmentation_loss(
         np.zeros((2, 4, 4, 3), np.uint8),
         np.ones((2, 4, 4, 3), "float32"),

@@ -223,7 +223,7 @@ def test_a_hung_worker_is_named_and_holds_nobody_up(monkeypatch) -> None:
     never.set()
 
 
-def test_a_image_that_hangs_an_evaluation_is_named(monkeypatch) -> None:
+def test_an_image_that_hangs_an_evaluation_is_named(monkeypatch) -> None:
     from cvtasks.data.loading.workers import prepared
 
     monkeypatch.setattr("cvtasks.data.loading.workers.PATIENCE_S", 1.0)
