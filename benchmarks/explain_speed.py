@@ -26,9 +26,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15, help="calls of each (default: 15)")
     options = parser.parse_args()
     from cvtasks.insight.explaining.explainer import Explainer
-    from cvtasks.insight.explaining.explanation import explain_scene
+    from cvtasks.insight.explaining.explanation import explain_scene, find_target
     from cvtasks.insight.explaining.methods import pixel_gradient
-    from cvtasks.insight.explaining.targets import find_target
 
     explainer = Explainer.of(options.model)
     image = photographs(500, 375, 1)[0]

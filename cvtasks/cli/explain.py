@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from cvtasks.insight.explaining.checks import Curves, Sanity
     from cvtasks.insight.explaining.explainer import Explainer, Scene
-    from cvtasks.insight.explaining.explanation import Explanation
-    from cvtasks.insight.explaining.targets import Target
+    from cvtasks.insight.explaining.explanation import Explanation, Target
 
 
 def explain(
@@ -100,16 +99,21 @@ def explain(
     cvtasks explain --json sample:chelsea --method integrated | jq .methods[0].completeness
     """
     from cvtasks.files.writing import check_folder
+    from cvtasks.tasks import TASKS
     from cvtasks.zoo import default_model, model_folder
 
     check_folder(output)
-    chosen = model or default_model("classify")
+    chosen = model or default_model(next(iter(TASKS)))  # the command is of any task: the first's
     model_folder(chosen)
     name, pixels = one_image(image, "explain")
     start_keras()
     from cvtasks.insight.explaining.explainer import Explainer
-    from cvtasks.insight.explaining.explanation import METHODS, check_method, default_method
-    from cvtasks.insight.explaining.targets import find_target
+    from cvtasks.insight.explaining.explanation import (
+        METHODS,
+        check_method,
+        default_method,
+        find_target,
+    )
     from cvtasks.media.addresses import shown
 
     wanted = (
@@ -205,12 +209,7 @@ def _written(
     """Write the sheet and what else is wanted, under a name that no file of the folder has; returns
     the files.
     """
-    from cvtasks.insight.explaining.sheets import (
-        curves_figure,
-        explanation_sheet,
-        maps_npz,
-        maps_png,
-    )
+    from cvtasks.insight.explaining.sheets import curves_figure, explanation_sheet, maps_of
     from cvtasks.media.names import safe_stem
 
     files: dict[str, np.ndarray | bytes] = {
@@ -219,7 +218,7 @@ def _written(
     if drawn:
         files["-curves.png"] = curves_figure(drawn, title)
     if maps:
-        contents = maps_npz(explanations) if maps == "npz" else maps_png(explanations)
+        contents = maps_of(explanations, maps)
         files |= {f"-{ending}": content for ending, content in contents.items()}
     also = (".png", "-curves.png", "-maps.npz", *(f"-{one.method}.png" for one in explanations))
     return write_new(folder, safe_stem(name).replace(" ", "-"), files, also)

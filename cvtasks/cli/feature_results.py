@@ -3,7 +3,7 @@ and its JSON and lines.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cvtasks.cli.one_image import one_image
 from cvtasks.cli.one_image import write_new as write_files
@@ -13,8 +13,9 @@ from cvtasks.errors import InputError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from cvtasks.insight.gradients import Rule
     from cvtasks.insight.open import Opened
-    from cvtasks.insight.units.ascent import Ascended, Ascent
+    from cvtasks.insight.units.class_images import Ascended, Ascent
 
 
 def maps_of(
@@ -62,12 +63,12 @@ def walk_over(
     units: list[int],
     top: int,
     limit: int,
-    projection: str,
+    projection: 'Rule | Literal[""]',
     output: Path,
 ) -> dict[str, Any]:
     """What of a data set excites units most: one sheet."""
-    from cvtasks.insight.units.data_walk import Walk
     from cvtasks.insight.units.top_patches import (
+        Walk,
         exciting_sheet,
         most_exciting,
         projections,

@@ -196,7 +196,7 @@ def features(
             output,
         )
     else:
-        from cvtasks.insight.units.ascent import Ascent
+        from cvtasks.insight.units.class_images import Ascent
 
         how = Ascent(steps=steps, seed=seed)
         result = made_for(opened, class_, layer, numbers or list(range(_UNITS)), how, output)

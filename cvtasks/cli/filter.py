@@ -19,7 +19,7 @@ from cvtasks.text import dumps
 if TYPE_CHECKING:
     import numpy as np
 
-    from cvtasks.insight.by_hand.pooling import Pooling
+    from cvtasks.insight.by_hand.convolution import Pooling
     from cvtasks.insight.by_hand.steps import Step, Work
 
 
@@ -178,8 +178,7 @@ class _Done:
 
 def _drawn(done: _Done, place: tuple[int, int], of: str) -> "tuple[dict[str, np.ndarray], str]":
     """Ending of a file → its image, and what black and white mean; `of` is the channel's name."""
-    from cvtasks.insight.by_hand.display import displayed
-    from cvtasks.insight.by_hand.sheets import LONGEST_SIDE, before_after, steps_sheet
+    from cvtasks.insight.by_hand.sheets import LONGEST_SIDE, before_after, displayed, steps_sheet
 
     drawn, legend = {}, ""
     if not done.typed:

@@ -183,9 +183,16 @@ def _network(
     if output:
         check_folder(output)
     start_keras()
-    from cvtasks.insight.inspecting.formulas import layer_lines
     from cvtasks.insight.inspecting.inspect import inspect_network
-    from cvtasks.insight.inspecting.table import LEGEND, record, summary, table, to_csv, totals
+    from cvtasks.insight.inspecting.table import (
+        LEGEND,
+        layer_lines,
+        record,
+        summary,
+        table,
+        to_csv,
+        totals,
+    )
     from cvtasks.insight.open import open_network
 
     found = open_network(name, wanted, values="any" if effective else "none", top=True)

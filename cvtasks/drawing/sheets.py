@@ -6,12 +6,16 @@ at any place.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 from cvtasks.drawing.plots import legible, pixels_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PAPER, INK, PALE, LINE = "#ffffff", "#14141c", "#696970", "#bebec4"
 """Of a page, its numbers and captions, its legend, and the lines around images and cells."""
@@ -32,6 +36,7 @@ _DPI = 72  # so that a point of a font is a pixel
 _AROUND = (190, 190, 196)  # RGB of `LINE`
 _EDGE, _GAP, _LINE, _CAPTION, _TITLE = 16, 8, 19, 17, 30  # of a sheet, in pixels
 _BAR = (150, 14)  # width and height of a scale
+_RAMP = np.linspace(0, 1, 256)[None]
 _SIZES = (15, 13, 11, 9, 8)  # of the numbers in cells, the first that fits; pixels
 
 
@@ -54,7 +59,7 @@ def heat(values: np.ndarray, limit: float | None = None, colours: Colours = "hea
     Args:
         limit: the largest value by default; all is dark where that is not above 0.
     """
-    return _coloured(np.maximum(_shares(np.maximum(values, 0), limit), 0), colours)
+    return _coloured(_shares(np.maximum(values, 0), limit), colours)
 
 
 def blue_red(values: np.ndarray, limit: float | None = None) -> np.ndarray:
@@ -90,19 +95,34 @@ def _coloured(shares: np.ndarray, colours: Colours) -> np.ndarray:
 
 
 class Page:
-    """A figure of `width` × `height` units of so many pixels, the origin in the upper left corner,
-    x to the right and y down.
+    """A figure in units of so many pixels, the origin in the upper left corner, x to the right and
+    y down. It grows with what is drawn on it.
+
+    Args:
+        width, height: at least.
+        margin: what is left free at the right and at the bottom.
     """
 
-    def __init__(self, width: float, height: float, unit: float = 1.0) -> None:
+    def __init__(
+        self, width: float = 0.0, height: float = 0.0, unit: float = 1.0, margin: float = 0.0
+    ) -> None:
         from matplotlib.figure import Figure
 
-        self.unit = unit
-        across, down = np.ceil(width * unit), np.ceil(height * unit)
-        self._figure = Figure((across / _DPI, down / _DPI), dpi=_DPI, facecolor=PAPER)
+        self.unit, self._margin, self._size = unit, margin, np.array((width, height))
+        self._figure = Figure(dpi=_DPI, facecolor=PAPER)
         self._axes = self._figure.add_axes((0, 0, 1, 1))
-        self._axes.set(xlim=(0, across / unit), ylim=(down / unit, 0))
         self._axes.set_axis_off()
+
+    def _hold(self, x: float, y: float) -> None:
+        """Grow until a point lies on the page."""
+        self._size = np.maximum(self._size, (x + self._margin, y + self._margin))
+
+    def _fitted(self) -> "Figure":
+        """The figure, as large as it has to be."""
+        across, down = np.ceil(self._size * self.unit)
+        self._figure.set_size_inches(across / _DPI, down / _DPI)
+        self._axes.set(xlim=(0, across / self.unit), ylim=(down / self.unit, 0))
+        return self._figure
 
     def text(
         self,
@@ -117,6 +137,8 @@ class Page:
         """A line whose middle is at y, and whose left or right end, or "center", is at x; `size` in
         pixels.
         """
+        behind = {"left": 1.0, "center": 0.5, "right": 0.0}[at] * (1.15 if bold else 1.0)
+        self._hold(x + behind * text_width(text, size) / self.unit, y + size / 2 / self.unit)
         self._figure.text(
             *(x, y, legible(text)),
             transform=self._axes.transData,
@@ -136,6 +158,7 @@ class Page:
         stretched; the pixels of a small one stay squares.
         """
         width, height = width or image.shape[1] / self.unit, height or image.shape[0] / self.unit
+        self._hold(x + width, y + height)
         few = max(image.shape[:2]) < 128 or round(width * self.unit) == image.shape[1]
         self._axes.imshow(
             image,
@@ -158,21 +181,24 @@ class Page:
             [x, x + width, x + width, x, x], [y, y, y + height, y + height, y], colour, lw=thick
         )
 
-    def shape(self, points: Sequence[tuple[float, float]], colour: str, edge: str) -> None:
-        """A polygon with a thin edge."""
-        self._axes.fill(*zip(*points, strict=True), facecolor=colour, edgecolor=edge, lw=0.8)
+    def shape(self, points: ArrayLike, colour: str, shade: float = 0.0) -> None:
+        """A polygon (n, 2) with a thin edge, shaded by so much: paler above 0, darker below."""
+        from matplotlib.colors import to_rgb
 
-    def numbers(
-        self, x: float, y: float, texts: list[list[str]], fills: np.ndarray | None = None
-    ) -> None:
+        corners, inner = np.asarray(points), np.array(to_rgb(colour))
+        self._hold(*corners.max(axis=0))
+        filled = inner + abs(shade) * ((shade > 0) - inner)
+        self._axes.fill(*corners.T, facecolor=filled, edgecolor=inner / 2, lw=0.8)
+
+    def numbers(self, x: float, y: float, texts: list[list[str]], fills: ArrayLike = PLAIN) -> None:
         """A table of cells of one unit each, whose upper left corner is at (x, y).
 
         Args:
             texts: rows of what the cells hold.
-            fills: (r, c, 3) uint8 RGB; white by default.
+            fills: (r, c, 3) uint8 RGB, or one colour for all.
         """
         rows, columns = len(texts), len(texts[0])
-        fills = np.asarray(fills if fills is not None else [[PLAIN] * columns] * rows, np.uint8)
+        fills = np.broadcast_to(np.asarray(fills, np.uint8), (rows, columns, 3))
         self.image(x, y, fills, columns, rows)
         across, down = x + np.arange(columns + 1), y + np.arange(rows + 1)
         self._axes.hlines(down, x, x + columns, LINE, linewidth=1)
@@ -182,14 +208,13 @@ class Page:
         size = next(fitting, _SIZES[-1])
         dark = fills @ (0.299, 0.587, 0.114) < 128
         for (i, j), white in np.ndenumerate(dark):
-            if not texts[i][j]:
-                continue
-            ink = PAPER if white else INK
-            self.text(x + j + 0.5, y + i + 0.5, texts[i][j], size, ink, "center")
+            if texts[i][j]:
+                ink = PAPER if white else INK
+                self.text(x + j + 0.5, y + i + 0.5, texts[i][j], size, ink, "center")
 
     def pixels(self) -> np.ndarray:
         """The page as (h, w, 3) uint8 RGB."""
-        return pixels_of(self._figure)
+        return pixels_of(self._fitted())
 
     def svg(self) -> str:
         """The page as an SVG document whose texts are texts."""
@@ -199,7 +224,7 @@ class Page:
 
         content = io.StringIO()
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "page"}):
-            self._figure.savefig(content, format="svg", metadata={"Date": None})
+            self._fitted().savefig(content, format="svg", metadata={"Date": None})
         return content.getvalue()
 
 
@@ -261,19 +286,16 @@ def grid(images: Sequence[np.ndarray], columns: int, gap: int = 2) -> np.ndarray
     """At least one image, (h, w, 3) uint8 each → one with all of them, `columns` in a row, each
     centred in its cell, with a line around it, as it may be as white as the paper.
     """
-    images = [
-        cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=_AROUND)
-        for image in images
-    ]
-    height, width = (max(image.shape[axis] for image in images) + gap for axis in (0, 1))
-    rows, columns = -(-len(images) // columns), min(columns, len(images))
-    drawn = np.full((rows * height - gap, columns * width - gap, 3), 255, np.uint8)
-    for number, image in enumerate(images):
-        row, column = divmod(number, columns)
-        top = row * height + (height - gap - image.shape[0]) // 2
-        left = column * width + (width - gap - image.shape[1]) // 2
-        drawn[top : top + image.shape[0], left : left + image.shape[1]] = image
-    return drawn
+    height, width = (max(image.shape[axis] for image in images) + 2 + gap for axis in (0, 1))
+    cells = []
+    for image in images:
+        framed = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=_AROUND)
+        down, across = height - framed.shape[0], width - framed.shape[1]
+        sides = (down // 2, down - down // 2, across // 2, across - across // 2)
+        cells.append(cv2.copyMakeBorder(framed, *sides, cv2.BORDER_CONSTANT, value=PLAIN))
+    columns = min(columns, len(cells))
+    cells += [np.full((height, width, 3), 255, np.uint8)] * (-len(cells) % columns)
+    return np.vstack([np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)])
 
 
 def sheet(
@@ -294,34 +316,28 @@ def sheet(
     Returns:
         (h, w, 3) uint8 RGB.
     """
+    page, y = Page(margin=_EDGE), _EDGE + _TITLE
+    page.text(_EDGE, _EDGE + 10, title, 20)
+    for line in legend:
+        page.text(_EDGE, y + 8, line, 13, PALE)
+        y += _LINE
+    if scale:
+        page.image(_EDGE + 18, y + 4, _coloured(_RAMP, scale.colours), *_BAR)
+        for x, mark in zip(np.linspace(0, _BAR[0], len(scale.marks)), scale.marks, strict=True):
+            page.text(_EDGE + 18 + x, y + _BAR[1] + 14, mark, 12, PALE, "center")
+    y += _BAR[1] + 2 * _LINE if scale else _GAP
     captions = [tile.caption.split("\n") for tile in tiles]
     words = [text_width(line, 12) for caption in captions for line in caption]
     across = max(*(tile.image.shape[1] for tile in tiles), *words)
     high = max(tile.image.shape[0] for tile in tiles)
     down = high + max(map(len, captions)) * _CAPTION + 2 * _GAP
-    columns = min(columns, len(tiles))
-    wide = [text_width(title, 20), *(text_width(line, 13) for line in legend), _BAR[0] + 40]
-    head = _EDGE + _TITLE + _LINE * len(legend) + (_BAR[1] + 2 * _LINE if scale else _GAP)
-    page = Page(
-        2 * _EDGE + max(columns * (across + gap) - gap, *wide),
-        head + -(-len(tiles) // columns) * down + _EDGE - _GAP,
-    )
-    page.text(_EDGE, _EDGE + 10, title, 20)
-    for number, line in enumerate(legend):
-        page.text(_EDGE, _EDGE + _TITLE + 8 + number * _LINE, line, 13, PALE)
-    if scale:
-        left, top = _EDGE + 18, _EDGE + _TITLE + _LINE * len(legend) + 4
-        page.image(left, top, _coloured(np.linspace(0, 1, 256)[None], scale.colours), *_BAR)
-        for number, mark in enumerate(scale.marks):
-            x = left + _BAR[0] * number / (len(scale.marks) - 1)
-            page.text(x, top + _BAR[1] + 10, mark, 12, PALE, "center")
     for number, (tile, caption) in enumerate(zip(tiles, captions, strict=True)):
         row, column = divmod(number, columns)
         height, width = tile.image.shape[:2]
-        middle, bottom = _EDGE + column * (across + gap) + across / 2, head + row * down + high
-        x, y = round(middle - width / 2), bottom - height
-        page.image(x, y, tile.image)
-        page.frame(x, y, width, height, LINE, 1)
+        middle, bottom = _EDGE + column * (across + gap) + across / 2, y + row * down + high
+        left = round(middle - width / 2)
+        page.image(left, bottom - height, tile.image)
+        page.frame(left, bottom - height, width, height, LINE, 1)
         for count, line in enumerate(caption):
             ink = PALE if count else INK
             page.text(middle, bottom + 11 + count * _CAPTION, line, 12, ink, "center")

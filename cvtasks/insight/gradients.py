@@ -1,4 +1,4 @@
-"""Gradients on whichever back end Keras runs, and networks whose backward pass through a ReLU
+"""Gradients on the back ends that Keras runs on, and networks whose backward pass through a ReLU
 follows another rule.
 
 With g the signal from above and x the ReLU's input (Springenberg et al., "Striving for Simplicity:
@@ -18,8 +18,7 @@ they keep their own gradient under every rule.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import keras
@@ -48,14 +47,8 @@ def value_and_gradient(
         the values, float32, and the gradient, float32 of the array's shape; zeros where the
         function does not depend on it.
     """
-    start = np.asarray(at, np.float32)
-    back_end = keras.config.backend()
-    if back_end == "tensorflow":
-        values, gradient = _by_tensorflow(function, start)
-    elif back_end == "jax":
-        values, gradient = _by_jax(function, start)
-    else:
-        values, gradient = _by_torch(function, start)
+    by = _by_tensorflow if keras.config.backend() == "tensorflow" else _by_jax
+    values, gradient = by(function, np.asarray(at, np.float32))
     return np.asarray(values, np.float32), np.asarray(gradient, np.float32)
 
 
@@ -80,16 +73,6 @@ def _by_jax(function: Callable[[Any], Any], start: np.ndarray) -> tuple[Any, Any
 
     (_, values), gradient = jax.value_and_grad(total, has_aux=True)(jnp.asarray(start))
     return values, gradient
-
-
-def _by_torch(function: Callable[[Any], Any], start: np.ndarray) -> tuple[Any, Any]:
-    x = keras.ops.convert_to_tensor(start).requires_grad_(True)
-    values = function(x)
-    if values.requires_grad:
-        values.float().sum().backward()
-    return keras.ops.convert_to_numpy(values), np.zeros_like(
-        start
-    ) if x.grad is None else keras.ops.convert_to_numpy(x.grad)
 
 
 # === ReLUs ===
@@ -117,13 +100,13 @@ def rectify(network: keras.Model, rule: Rule) -> Unfolded:
         most = relu_limit(layer)
         if most is False:
             return layer(*args, **kwargs)
-        name = (
-            f"{layer.name}_{found[layer.name]}" if found[layer.name] else layer.name
-        )  # it may be called several times
+        times = found[layer.name]
+        name = f"{layer.name}_{times}" if times else layer.name  # it may be called several times
         found[layer.name] += 1
+        ruled = relu(rule, most)
         if hasattr(layer, "activation"):
-            return _Activated(layer, relu(rule, most), name)(args[0])
-        return _Relu(relu(rule, most), name)(args[0])
+            return _Activated(layer, ruled, name)(args[0])
+        return keras.layers.Activation(ruled, name=name)(args[0])
 
     unfolded = unfold(network, call if rule != "gradient" else None)
     if rule != "gradient" and not found:
@@ -147,9 +130,8 @@ def without_end(network: keras.Model) -> tuple[Unfolded, str]:
         UsageError: as `unfold` does.
     """
     graph = walk(network)
-    last: Any = next(
-        (call.operation for call in graph.calls if call.outputs[0] in graph.outputs), None
-    )
+    ends = [call.operation for call in graph.calls if call.outputs[0] in graph.outputs]
+    last: Any = ends[0] if ends else None
     softmax = isinstance(last, keras.layers.Softmax)
     name = "softmax" if softmax else getattr(getattr(last, "activation", None), "__name__", "")
     if name not in ("softmax", "sigmoid"):
@@ -170,12 +152,10 @@ def relu_limit(layer: Any) -> float | Literal[False] | None:
     does not end in a ReLU.
     """
     if isinstance(layer, keras.layers.ReLU):
-        plain = not layer.negative_slope and not layer.threshold
-        return layer.max_value if plain else False
+        return False if layer.negative_slope or layer.threshold else layer.max_value
     if not isinstance(layer, keras.layers.Layer):  # an operation: keras.ops.relu within the graph
         return _RELUS.get(type(layer).__name__.lower(), False)
-    name = getattr(getattr(layer, "activation", None), "__name__", "")
-    return _RELUS.get(name, False)
+    return _RELUS.get(getattr(getattr(layer, "activation", None), "__name__", ""), False)
 
 
 def relu(rule: Rule, most: float | None = None) -> Callable[[Any], Any]:
@@ -199,22 +179,6 @@ def relu(rule: Rule, most: float | None = None) -> Callable[[Any], Any]:
     return forward
 
 
-class _Relu(keras.layers.Layer):
-    """Stands for a ReLU that is a layer or an operation of its own."""
-
-    def __init__(self, function: Callable[[Any], Any], name: str) -> None:
-        super().__init__(name=name)
-        self._function = function
-
-    def call(self, x: Any) -> Any:
-        """Any shape → the same."""
-        return self._function(x)
-
-    def compute_output_shape(self, shape: tuple) -> tuple:
-        """The same."""
-        return shape
-
-
 class _Activated(keras.layers.Layer):
     """Stands for a layer with an activation: the layer itself, with another function at its end
     while it is called.
@@ -228,15 +192,8 @@ class _Activated(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         """Call the layer."""
-        with _activation(self._layer, self._function):
+        before, self._layer.activation = self._layer.activation, self._function
+        try:
             return self._layer(x)
-
-
-@contextmanager
-def _activation(layer: keras.layers.Layer, function: Callable[[Any], Any]) -> Iterator[None]:
-    before = layer.activation
-    layer.activation = function
-    try:
-        yield
-    finally:
-        layer.activation = before
+        finally:
+            self._layer.activation = before

@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count, islice
 from typing import Any
 
 import keras
@@ -81,13 +82,12 @@ class Graph:
     inputs: tuple[int, ...] = ()
     outputs: tuple[int, ...] = ()
     calls: list[Call] = field(default_factory=list)
-    _count: int = 0
+    _numbers: Iterator[int] = field(default_factory=count)
     _kept: list[Any] = field(default_factory=list)  # made for tracing: their ids must stay theirs
 
-    def new(self, count: int) -> tuple[int, ...]:
+    def new(self, several: int) -> tuple[int, ...]:
         """So many numbers for new tensors."""
-        self._count += count
-        return tuple(range(self._count - count, self._count))
+        return tuple(islice(self._numbers, several))
 
     def needed(self, wanted: Sequence[int]) -> list[Call]:
         """The calls that the tensors of these numbers are computed by, as a whole each."""
@@ -108,8 +108,8 @@ class Graph:
         """
         values = dict(zip(self.inputs, inputs, strict=True))
         for call in self.needed([wanted]):
-            tensors = zip(call.node.input_tensors, call.inputs, strict=True)
-            given = {id(tensor): values[number] for tensor, number in tensors}
+            pairs = zip(call.node.input_tensors, call.inputs, strict=True)
+            given = {id(tensor): values[number] for tensor, number in pairs}
             arguments, options = call.node.arguments.fill_in(given)
             made = (hook or _called)(call.operation, *arguments, **options)
             made = made if isinstance(made, list | tuple) else [made]
@@ -171,24 +171,20 @@ def _follow(
 
 def _ordered(outputs: Sequence[Any], known: dict[int, int]) -> Iterator[Any]:
     """The nodes that the outputs need, each after those it needs, one branch after the other."""
-    done: set[int] = set()
-    waiting = [(tensor, False) for tensor in reversed(outputs)]
+    waiting = list(reversed(outputs))
     while waiting:
-        tensor, ready = waiting.pop()
-        if id(tensor) in known:
+        history = getattr(waiting[-1], "_keras_history", None)
+        if id(waiting[-1]) in known:
+            waiting.pop()
             continue
-        history = getattr(tensor, "_keras_history", None)
         if history is None or history.operation is None:
             raise UsageError("a tensor of the network comes from none of its inputs.")
         node = history.operation._inbound_nodes[history.node_index]
-        if id(node) in done:
-            continue
-        if ready or not node.input_tensors:
-            done.add(id(node))
+        missing = [needed for needed in node.input_tensors if id(needed) not in known]
+        if missing:
+            waiting.extend(reversed(missing))
+        else:
             yield node
-            continue
-        waiting.append((tensor, True))
-        waiting.extend((needed, False) for needed in reversed(node.input_tensors))
 
 
 def _trace(
@@ -256,11 +252,13 @@ class Unfolded:
             )
         raise UsageError(f'the network has no layer "{place}". {did_you_mean(place, self.outputs)}')
 
-    def spatial(self) -> list[str]:
-        """The places whose output is (batch, height, width, channels), in the order of
-        computation.
+    def spatial(self, least: int = 0) -> list[str]:
+        """The places whose output is (batch, height, width, channels), of at least so many heights
+        times widths, in the order of computation.
         """
-        return [place for place, output in self.outputs.items() if len(output.shape) == 4]
+        shapes = {place: tuple(output.shape) for place, output in self.outputs.items()}
+        maps = [place for place, shape in shapes.items() if len(shape) == 4]
+        return [place for place in maps if math.prod(n or 0 for n in shapes[place][1:3]) >= least]
 
     def until(self, place: str) -> keras.Model:
         """The part of the network that ends in a place; raises as `at` does."""
@@ -335,26 +333,16 @@ def unfold(network: keras.Model, hook: Hook | None = None) -> Unfolded:
 
 def _placed(flat: keras.Model, found: list[tuple[str, Any]], called: Counter) -> dict[str, Any]:
     """Place → output, in the order of Keras: all that is as far from the output at once."""
-    order = {
-        id(tensor): number
-        for number, tensor in enumerate(
-            tensor
-            for depth in sorted(flat._nodes_by_depth, reverse=True)
-            for node in flat._nodes_by_depth[depth]
-            for tensor in node.output_tensors
-        )
-    }
-    found.sort(key=lambda one: order[id(one[1])])
-    outputs = {}
+    nodes = [flat._nodes_by_depth[depth] for depth in sorted(flat._nodes_by_depth, reverse=True)]
+    order = [id(tensor) for same in nodes for node in same for tensor in node.output_tensors]
+    found.sort(key=lambda one: order.index(id(one[1])))
+    outputs, by_size = {}, sorted(found, key=_places, reverse=True)
     for name, output in found:
-        place = name
-        if called[name] > 1:
-            own = sorted((x for other, x in found if other == name), key=_places, reverse=True)
-            place += f":{next(i for i, x in enumerate(own) if x is output)}"
-        outputs[place] = output
+        own = [id(x) for other, x in by_size if other == name]
+        outputs[f"{name}:{own.index(id(output))}" if called[name] > 1 else name] = output
     return outputs
 
 
-def _places(output: Any) -> int:
+def _places(found: tuple[str, Any]) -> int:
     """How many numbers an image's output has, where its size is known."""
-    return math.prod(side or 1 for side in output.shape[1:])
+    return math.prod(side or 1 for side in found[1].shape[1:])

@@ -160,20 +160,19 @@ def _backbone(
     row, (side, classes) = BACKBONES[name], default_size(name)
     keras.utils.set_random_seed(seed)
     backbone = build_backbone(name, size or (side, side))
+    given = f"random weights (seed {seed})"
     if weights == "imagenet":
         load_imagenet(backbone, name)
         given = "weights of ImageNet"
     elif weights:
         given = f"weights of {Path(weights).name}: {transfer(backbone, weights)}"
-    else:
-        given = f"random weights (seed {seed})"
-    output = backbone.outputs[len(row.strides) - 1]
-    said = f"{name} without a classifier{'' if row.top else ', as it has none of its own'}"
     if top and row.top:
         output = build_top(name, backbone.outputs, classes, 0.0, False)[0]
         said = f"{name} with the classifier of its paper for {classes} classes"
-    network = keras.Model(backbone.input, output, name=backbone.name)
-    return Opened(name, network, None, said, given)
+    else:
+        output = backbone.outputs[len(row.strides) - 1]
+        said = f"{name} without a classifier{'' if row.top else ', as it has none of its own'}"
+    return Opened(name, keras.Model(backbone.input, output, name=backbone.name), None, said, given)
 
 
 def _model(folder: Path, size: tuple[int, int] | None, seed: int, values: Values) -> Opened:

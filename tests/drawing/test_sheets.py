@@ -32,6 +32,16 @@ def test_an_image_stands_where_it_was_put_pixel_for_pixel() -> None:
     np.testing.assert_array_equal(reds(drawn), expected)
 
 
+def test_a_page_grows_with_what_is_drawn_on_it() -> None:
+    page = Page(unit=4, margin=1)
+    page.image(2, 1, filled(12, 8))
+    assert page.pixels().shape == (20, 20, 3)
+    page.shape([(0, 0), (9, 0), (9, 7)], "#ff0000")
+    assert page.pixels().shape == (32, 40, 3)
+    page.text(2, 3, "a line that is longer than all else", 14)
+    assert page.pixels().shape[1] > 12 + text_width("a line that is longer than all else", 14)
+
+
 def test_a_small_image_is_enlarged_by_squares() -> None:
     checks = np.array([[RED, (0, 0, 255)], [(0, 0, 255), RED]], np.uint8)
     page = Page(20, 20)
@@ -64,7 +74,7 @@ def test_texts_of_an_svg_are_texts_and_it_is_the_same_each_time() -> None:
     def made() -> str:
         page = Page(100, 50)
         page.text(10, 10, "a <text> & more")
-        page.shape([(10, 20), (20, 20), (20, 30)], "#ff0000", "#000000")
+        page.shape([(10, 20), (20, 20), (20, 30)], "#ff0000", -0.2)
         return page.svg()
 
     root = ElementTree.fromstring(made())

@@ -12,8 +12,13 @@ import pytest
 from PIL import Image
 
 from cvtasks.insight.explaining.explainer import Explainer
-from cvtasks.insight.explaining.explanation import METHODS, Explanation, explain, explain_scene
-from cvtasks.insight.explaining.targets import find_target
+from cvtasks.insight.explaining.explanation import (
+    METHODS,
+    Explanation,
+    explain,
+    explain_scene,
+    find_target,
+)
 from cvtasks.media.images import read_image
 from cvtasks.zoo import WEIGHTS, model_folder
 

@@ -25,6 +25,7 @@ from cvtasks.insight.explaining.explanation import (
     Explanation,
     explain,
     explain_scene,
+    find_target,
     spread,
 )
 from cvtasks.insight.explaining.methods import (
@@ -40,7 +41,6 @@ from cvtasks.insight.explaining.methods import (
     strongest,
 )
 from cvtasks.insight.explaining.sheets import curves_figure, explanation_sheet
-from cvtasks.insight.explaining.targets import find_target
 from cvtasks.insight.gradients import rectify, value_and_gradient
 from cvtasks.insight.graph import unfold
 from cvtasks.networks.build import build_network

@@ -14,16 +14,21 @@ from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.assignment import cells
 from cvtasks.insight.open import open_network
-from cvtasks.insight.units.ascent import Ascent
 from cvtasks.insight.units.class_images import (
+    Ascent,
     ascended_sheet,
     class_images,
     unit_images,
 )
-from cvtasks.insight.units.data_walk import Walk
 from cvtasks.insight.units.feature_maps import feature_maps, feature_sheet, last_of_each_size
 from cvtasks.insight.units.filters import filter_sheet, filters_of, shown
-from cvtasks.insight.units.top_patches import exciting_sheet, most_exciting, projections, rule_for
+from cvtasks.insight.units.top_patches import (
+    Walk,
+    exciting_sheet,
+    most_exciting,
+    projections,
+    rule_for,
+)
 from cvtasks.media.images import read_image
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import parse_recipe
@@ -644,7 +649,7 @@ import numpy as np
 sys.path.insert(0, sys.argv[1])
 from tests.insight.test_features import SOBEL, SIDE, edges, planted
 import keras
-from cvtasks.insight.units.ascent import Ascent
+from cvtasks.insight.units.class_images import Ascent
 from cvtasks.insight.units.class_images import unit_images
 from cvtasks.insight.units.top_patches import most_exciting, projections
 from cvtasks.insight.units.feature_maps import feature_maps

@@ -8,11 +8,9 @@ import pytest
 from PIL import Image
 
 from cvtasks.errors import UsageError
-from cvtasks.insight.by_hand.convolution import convolve
-from cvtasks.insight.by_hand.display import displayed
+from cvtasks.insight.by_hand.convolution import convolve, pool
 from cvtasks.insight.by_hand.kernels import KERNELS, kernel, matrix
-from cvtasks.insight.by_hand.pooling import pool
-from cvtasks.insight.by_hand.sheets import before_after, steps_drawn, steps_sheet
+from cvtasks.insight.by_hand.sheets import before_after, displayed, steps_drawn, steps_sheet
 from cvtasks.insight.by_hand.steps import Filtering, RegionPooling, busiest
 
 FIVE = "3 3 2 1 0; 0 0 1 3 1; 3 1 2 2 3; 2 0 0 2 2; 2 0 0 0 1"

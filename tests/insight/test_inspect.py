@@ -18,9 +18,17 @@ from cvtasks.cli.exercise import answer
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.insight.inspecting.arithmetic import Window, output_size, padded, same
 from cvtasks.insight.inspecting.diagram import longest_path, stages, volumes
-from cvtasks.insight.inspecting.formulas import FORMULAS, layer_lines
+from cvtasks.insight.inspecting.formulas import FORMULAS
 from cvtasks.insight.inspecting.inspect import IMAGE, inspect_network
-from cvtasks.insight.inspecting.table import record, short, summary, table, to_csv, totals
+from cvtasks.insight.inspecting.table import (
+    layer_lines,
+    record,
+    short,
+    summary,
+    table,
+    to_csv,
+    totals,
+)
 from cvtasks.insight.open import default_size, is_backbone, open_network
 from cvtasks.networks.backbones import BACKBONES
 

@@ -7,9 +7,8 @@ from cvtasks.insight.by_hand.backward import (
     convolve_transposed,
     pool_gradient,
 )
-from cvtasks.insight.by_hand.convolution import along, convolve
+from cvtasks.insight.by_hand.convolution import along, convolve, pool
 from cvtasks.insight.by_hand.kernels import kernel
-from cvtasks.insight.by_hand.pooling import pool
 
 __all__ = [
     "along",

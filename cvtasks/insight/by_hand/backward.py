@@ -10,8 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvtasks.errors import UsageError
-from cvtasks.insight.by_hand.convolution import PADDINGS, Extent, along, padded, under
-from cvtasks.insight.by_hand.pooling import Pooling, check_pooling, pool_extents, region
+from cvtasks.insight.by_hand.convolution import (
+    PADDINGS,
+    Extent,
+    Pooling,
+    along,
+    check_pooling,
+    padded,
+    pool_extents,
+    region,
+)
 
 
 @dataclass(frozen=True)
@@ -75,12 +83,9 @@ def convolution_gradients(
             f"{delta.shape}."
         )
     ground, shared = padded(image, rows, columns, padding), np.zeros_like(weights)
-    for m in range(rows.window):
-        for n in range(columns.window):
-            seen = ground[
-                under(rows, m), under(columns, n)
-            ]  # what the kernel's cell (m, n) lay on: (h', w', c)
-            shared[m, n] = np.einsum("ijc,ijf->cf", seen, delta)
+    for m, n in np.ndindex(weights.shape[:2]):
+        # what the kernel's cell lay on, (h', w', c), and what comes back there
+        shared[m, n] = np.einsum("ijc,ijf->cf", ground[rows.under(m), columns.under(n)], delta)
     return Gradients(_written(delta, weights, rows, columns), shared, delta.sum(axis=(0, 1)))
 
 
@@ -129,19 +134,10 @@ def convolve_transposed(
 
 def _written(maps: np.ndarray, weights: np.ndarray, rows: Extent, columns: Extent) -> np.ndarray:
     """The image of `rows` × `columns` that each number of the maps has written its kernel on."""
-    ground = np.zeros(
-        (
-            rows.size + rows.before + rows.after,
-            columns.size + columns.before + columns.after,
-            weights.shape[2],
-        )
-    )
-    for m in range(rows.window):
-        for n in range(columns.window):
-            ground[under(rows, m), under(columns, n)] += maps @ weights[m, n].T
-    return ground[
-        rows.before : rows.before + rows.size, columns.before : columns.before + columns.size
-    ]
+    ground = np.zeros((rows.padded, columns.padded, weights.shape[2]))
+    for m, n in np.ndindex(weights.shape[:2]):
+        ground[rows.under(m), columns.under(n)] += maps @ weights[m, n].T
+    return ground[rows.inside, columns.inside]
 
 
 def pool_gradient(
@@ -182,15 +178,13 @@ def pool_gradient(
             f"a pooling of (h, w, c) gets back (h', w', c); got {image.shape} and {delta.shape}."
         )
     result, channels = np.zeros_like(image), np.arange(image.shape[2])
-    for i in range(rows.output):
-        for j in range(columns.output):
-            place = region(rows, i), region(columns, j)
-            values = image[place]
-            if how == "max":
-                m, n = np.unravel_index(
-                    values.reshape(-1, len(channels)).argmax(axis=0), values.shape[:2]
-                )
-                result[place][m, n, channels] += delta[i, j]
-            else:
-                result[place] += delta[i, j] / (values[..., 0].size if how == "average" else 1)
+    for i, j in np.ndindex(delta.shape[:2]):
+        place = region(rows, i), region(columns, j)
+        values = image[place]
+        if how == "max":
+            largest = values.reshape(-1, len(channels)).argmax(axis=0)
+            m, n = np.unravel_index(largest, values.shape[:2])
+            result[place][m, n, channels] += delta[i, j]
+        else:
+            result[place] += delta[i, j] / (values[..., 0].size if how == "average" else 1)
     return result

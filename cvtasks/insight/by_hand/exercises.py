@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from cvtasks.errors import UsageError
 from cvtasks.insight.inspecting import formulas
-from cvtasks.insight.inspecting.arithmetic import Window, output_size, stacked_field
+from cvtasks.insight.inspecting.arithmetic import Window, Windows, output_size, stacked_field
 from cvtasks.insight.inspecting.receptive_field import Field
 
 Pair = tuple[int, int]
@@ -27,7 +27,7 @@ class Solution:
 def one_layer(
     kind: Literal["conv", "transposed", "pool"],
     shape: tuple[int, ...],
-    windows: tuple[Window, Window],
+    windows: Windows,
     filters: int,
 ) -> Solution:
     """What one layer that slides a window makes of an input, and what it costs.
@@ -37,71 +37,67 @@ def one_layer(
         windows: of rows and columns.
         filters: how many; of a pooling the input's channels.
     """
-    sides = [output_size(size, window) for size, window in zip(shape[:2], windows, strict=True)]
-    fits = all(window.fits(size) for size, window in zip(shape[:2], windows, strict=True))
-    output = (*sides, filters)
+    sizes = list(zip(windows, shape[:2], strict=True))
+    sides = [output_size(size, window) for window, size in sizes]
+    fits = all(window.fits(size) for window, size in sizes)
+    output, kernel = (*sides, filters), [window.kernel for window in windows]
     lines = formulas.size_lines(windows, shape, output)
     values: dict[str, Any] = {
         "kind": kind,
         "input": list(shape),
-        "kernel": [window.kernel for window in windows],
+        "kernel": kernel,
         "stride": [window.stride for window in windows],
         "padding": [[window.before, window.after] for window in windows],
         "dilation": [window.dilation for window in windows],
-        "exact_size": [
-            float(window.exact(size)) for size, window in zip(shape[:2], windows, strict=True)
-        ],
+        "exact_size": [float(window.exact(size)) for window, size in sizes],
         "fits": fits,
         "output": list(output) if min(sides) else None,
     }
     if not fits:
         lines = [line.partition(", rounded")[0] for line in lines] + _misfit(shape, windows, sides)
         return Solution(tuple(lines), values)
-    lines.append(f"output: {formulas.volume(output)}")
-    taps = prod(
-        window.taps(size, made) for size, made, window in zip(shape, sides, windows, strict=False)
-    )
+    lines.append(f"output: {formulas.times_sign(output)}, {formulas.shown(prod(output))} units")
+    taps = prod(map(Window.taps, windows, shape[:2], sides))
     if kind == "pool":
         values |= {"parameters": 0, "connections": taps * filters}
         lines += ["parameters: none", f"connections: {formulas.shown(taps * filters)}"]
     else:
         at = shape[:2] if kind == "transposed" else sides  # where the kernel is laid
-        kernel, places = [window.kernel for window in windows], prod(at)
         weights = prod(kernel) * shape[2] * filters
+        used = prod(at) * weights
         values |= {
             "weights": weights,
             "biases": filters,
             "parameters": weights + filters,
-            "multiply_adds": places * weights,
-        }
-        values |= {
+            "multiply_adds": used,
             "connections": taps * shape[2] * filters,
             "dense_weights": prod(shape) * prod(output),
         }
         if kind == "conv":
-            values["additions"] = places * filters * prod(kernel) * shape[2]
+            values["additions"] = used
         lines += formulas.convolution_lines(
             kernel, shape[2], filters, at, filters, kind == "transposed"
         )
-        lines += formulas.connection_lines(values["connections"], values["multiply_adds"])
-        lines += formulas.dense_comparison(shape, output, weights, places * weights)
+        lines += formulas.connection_lines(values["connections"], used)
+        lines += formulas.dense_comparison(shape, output, weights, used)
     field = Field().through(windows)
     values["receptive_field"] = [axis.size for axis in field.local or ()]
     return Solution((*lines, *formulas.field_lines(windows, Field(), field)), values)
 
 
-def _misfit(shape: tuple[int, ...], windows: tuple[Window, Window], sides: list[int]) -> list[str]:
+def _misfit(shape: tuple[int, ...], windows: Windows, sides: list[int]) -> list[str]:
     lines = ["does not fit: that is no whole number from 1 on"]
     if min(sides):
         lines.append(
             f"a library leaves the end of the input out and gives {formulas.times_sign(sides)}"
         )
-    alike = windows[0] == windows[1] and shape[0] == shape[1]
-    names = ("side",) if alike else formulas.SIDES
-    for side, size, window in zip(names, shape[:2], windows, strict=False):
-        whole = size - window.reach + window.before + window.after
+    alike = (windows[0], shape[0]) == (windows[1], shape[1])
+    for side, size, window in zip(
+        ("side",) if alike else ("height", "width"), shape[:2], windows, strict=False
+    ):
         if window.fits(size):
             continue
+        whole = size - window.reach + window.before + window.after
         if whole < 0:
             lines.append(
                 f"the {side} must be at least {size - whole}; or add {-whole} zeros of padding in "
@@ -118,16 +114,17 @@ def _misfit(shape: tuple[int, ...], windows: tuple[Window, Window], sides: list[
 
 def dense(shape: tuple[int, ...], units: int) -> Solution:
     """What a dense layer costs that joins every number of an input with every unit."""
-    inputs = prod(shape)
-    weights = inputs * units
+    inputs, weights = prod(shape), prod(shape) * units
     values = {
         "kind": "dense",
         "input": list(shape),
         "output": [units],
         "weights": weights,
         "biases": units,
+        "parameters": weights + units,
+        "connections": weights,
+        "multiply_adds": weights,
     }
-    values |= {"parameters": weights + units, "connections": weights, "multiply_adds": weights}
     lines = (
         f"inputs: {formulas.times(*shape)} = {formulas.shown(inputs)}",
         f"weights = connections = multiply-adds: inputs · units = {formulas.times(inputs, units)} "
@@ -152,6 +149,11 @@ def stack(
     Args:
         kernel: its side; `channels` is 0 where they are not known, and the answer is in C².
         places: height and width of the map, for multiply-adds.
+
+    >>> print(*stack(3, 3).lines, sep="\\n")
+    receptive field: 1 + L·(K − 1) = 1 + 3·(3 − 1) = 7
+    weights: 3 layers of 3×3, L·K·K·C² = 27·C²; one of 7×7: 49·C²
+    multiply-adds: 27·H·W·C² against 49·H·W·C²
     """
     reach = stacked_field(layers, kernel, stride, dilation)
     values = {
@@ -166,11 +168,26 @@ def stack(
             f"{dilation * (kernel - 1)}·{stride**number}" for number in range(layers)
         )
         return Solution((f"receptive field: 1 + Σ D·(K − 1)·Sⁿ = 1 + {steps} = {reach}",), values)
-    values |= {
-        "weights_in_channels_squared": layers * kernel**2,
-        "one_layer_in_channels_squared": reach**2,
-    }
-    return Solution(tuple(formulas.stack_lines(layers, kernel, channels or None, places)), values)
+    many, one = layers * kernel**2, reach**2
+    values |= {"weights_in_channels_squared": many, "one_layer_in_channels_squared": one}
+    lines = [
+        f"receptive field: 1 + L·(K − 1) = 1 + {layers}·({kernel} − 1) = {reach}",
+        f"weights: {layers} layers of {kernel}×{kernel}, L·K·K·C² = {many}·C²; one of "
+        f"{reach}×{reach}: {one}·C²",
+        f"multiply-adds: {many}·H·W·C² against {one}·H·W·C²",
+    ]
+    for start, area, what in (
+        (f"with C = {channels}", channels**2, "weights"),
+        (
+            f"at {formulas.times_sign(places or ())}",
+            prod(places or ()) * channels**2,
+            "multiply-adds",
+        ),
+    ):
+        if channels and (places or what == "weights"):
+            counts = [formulas.shown(number * area) for number in (many, one)]
+            lines.append(f"{start}: {counts[0]} {what} against {counts[1]}")
+    return Solution(tuple(lines), values)
 
 
 def chain(
@@ -201,12 +218,12 @@ def chain(
     if filters and len(filters) != len(kernels):
         raise UsageError(
             f"there must be a number of filters for each kernel; got {len(filters)} for "
-            f"{len(kernels)} kernels. Try {formulas.listed([filters[0]] * len(kernels))}."
+            f"{len(kernels)} kernels. Try {_listed([filters[0]] * len(kernels))}."
         )
     if filters and not channels:
         raise UsageError(
             "where filters are given, the input's channels must be too; got filters "
-            f"{formulas.listed(filters)} alone. Try {filters[-1]} channels."
+            f"{_listed(filters)} alone. Try {filters[-1]} channels."
         )
     reach = tuple(1 + sum(kernel[axis] - 1 for kernel in kernels) for axis in (0, 1))
     grown = [f"1 + {' + '.join(str(kernel[axis] - 1) for kernel in kernels)}" for axis in (0, 1)]
@@ -233,9 +250,10 @@ def chain(
             f"{formulas.times_sign(kernel)}, {before} → {after} channels: {product} weights"
         )
     total, single = sum(weights), prod(reach) * widths[0] * widths[-1]
-    squared = ["", ""]
-    if widths[0] == widths[-1]:
-        squared = [f" = {formulas.shown(number / channels**2)}·C²" for number in (total, single)]
+    squared = [
+        f" = {formulas.shown(number / channels**2)}·C²" if widths[0] == widths[-1] else ""
+        for number in (total, single)
+    ]
     lines += [
         f"in all: {formulas.shown(total)} weights{squared[0]}",
         f"one of {formulas.times_sign(reach)}, {widths[0]} → {widths[-1]}: "
@@ -257,3 +275,8 @@ def chain(
         )
         values |= {"multiply_adds": area * total, "one_layer_multiply_adds": area * single}
     return Solution(tuple(lines), values)
+
+
+def _listed(values: Sequence[int]) -> str:
+    """Numbers as the command line takes them: 64,64,256."""
+    return ",".join(map(str, values))

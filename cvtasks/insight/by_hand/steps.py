@@ -4,9 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvtasks.insight.by_hand.convolution import Extent, Mode, along, convolve, padded
+from cvtasks.insight.by_hand.convolution import (
+    Extent,
+    Mode,
+    Pooling,
+    along,
+    convolve,
+    padded,
+    pool,
+    pool_extents,
+    pooled,
+)
 from cvtasks.insight.by_hand.kernels import Kernel
-from cvtasks.insight.by_hand.pooling import Pooling, pool, pool_extents, pooled
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,7 +24,6 @@ class Step:
 
     Attributes:
         row, column: of the output.
-        top, left: the window's first cell in the padded input.
         values: (k, l) float64, what lies below the window; NaN for cells that count for nothing.
         weights: (k, l) float64, the kernel's cells as they are laid over the values; None for a
             pooling.
@@ -25,8 +33,6 @@ class Step:
 
     row: int
     column: int
-    top: int
-    left: int
     values: np.ndarray
     weights: np.ndarray | None
     result: float
@@ -53,21 +59,19 @@ class Filtering:
     @property
     def heading(self) -> str:
         """What is done, in a line."""
-        sides = " × ".join(map(str, self.kernel.cells.shape))
-        holes = f", dilation {self.dilation}" if self.dilation > 1 else ""
-        padding = (
-            f"{self.padding} zeros on each side"
-            if isinstance(self.padding, int)
-            else f"{self.padding} padding"
-        )
-        padding = "no padding (valid)" if self.padding == "valid" else padding
-        after = (f", bias {number(self.bias)}" if self.bias else "") + (
-            ", ReLU" if self.relu else ""
-        )
-        return (
-            f"{self.kernel.name or 'kernel'} {sides}, {self.mode}, {padding}, stride "
-            f"{self.stride}{holes}{after}"
-        )
+        padding = f"{self.padding} padding"
+        if isinstance(self.padding, int):
+            padding = f"{self.padding} zeros on each side"
+        elif self.padding == "valid":
+            padding = "no padding (valid)"
+        parts = [
+            f"{self.kernel.name or 'kernel'} {' × '.join(map(str, self.kernel.cells.shape))}",
+            *(self.mode, padding, f"stride {self.stride}"),
+            f"dilation {self.dilation}" if self.dilation > 1 else "",
+            f"bias {number(self.bias)}" if self.bias else "",
+            "ReLU" if self.relu else "",
+        ]
+        return ", ".join(filter(None, parts))
 
     @property
     def laid(self) -> np.ndarray:
@@ -104,19 +108,15 @@ class Filtering:
 
     def step(self, channel: np.ndarray, row: int, column: int) -> Step:
         """The arithmetic at one position of the output over one channel (h, w)."""
-        rows, columns = self.extents(channel.shape)
-        top, left = row * rows.stride, column * columns.stride
-        values = self.ground(channel)[
-            top : top + rows.reach : rows.dilation, left : left + columns.reach : columns.dilation
-        ]
-        total = float((self.laid * values).sum())
+        values = _below(self, channel, row, column)
+        result = float((self.laid * values).sum())
         lines = [
             " + ".join(f"{_factor(w)}·{_factor(v)}" for w, v in zip(*line, strict=True))
             for line in zip(self.laid, values, strict=True)
         ]
-        result, end = total, f" = {number(total)}"
+        end = f" = {number(result)}"
         if self.kernel.divisor != 1:
-            result = result / self.kernel.divisor
+            result /= self.kernel.divisor
             end += f"; /{self.kernel.divisor} = {number(result)}"
         if self.bias:
             result += self.bias
@@ -124,7 +124,7 @@ class Filtering:
         if self.relu:
             end += f"; max(0, {number(result)}) = {number(max(0.0, result))}"
             result = max(0.0, result)
-        return Step(row, column, top, left, values, self.laid, result, _joined(lines, "+ ", end))
+        return Step(row, column, values, self.laid, result, _joined(lines, "+ ", end))
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,6 @@ class RegionPooling:
     stride: int = 0
     padding: str = "valid"
     p: float = 2.0
-    dilation: int = 1
 
     @property
     def heading(self) -> str:
@@ -158,34 +157,25 @@ class RegionPooling:
 
     def ground(self, channel: np.ndarray) -> np.ndarray:
         """One channel (h, w) with NaN for the cells of the padding, which count for nothing."""
-        rows, columns = self.extents(channel.shape)
-        widths = (rows.before, rows.after), (columns.before, columns.after)
+        widths = [(axis.before, axis.after) for axis in self.extents(channel.shape)]
         return np.pad(np.asarray(channel, np.float64), widths, constant_values=np.nan)
 
     def step(self, channel: np.ndarray, row: int, column: int) -> Step:
         """The arithmetic at one position of the output over one channel (h, w)."""
-        rows, columns = self.extents(channel.shape)
-        top, left = row * rows.stride, column * columns.stride
-        values = self.ground(channel)[top : top + rows.window, left : left + columns.window]
+        values = _below(self, channel, row, column)
         there = [[v for v in line if not np.isnan(v)] for line in values]
         result = float(pooled(values[~np.isnan(values)][:, None], self.how, self.p))
-        count, end = sum(map(len, there)), number(result)
-        if self.how == "max":
-            lines, start, joint, end = (
-                [", ".join(map(number, line)) for line in there if line],
-                "max(",
-                ", ",
-                f") = {end}",
-            )
-        elif self.how == "lp":
-            power = number(self.p)
-            lines = [" + ".join(f"|{number(v)}|^{power}" for v in line) for line in there if line]
-            start, joint, end = "(", "+ ", f")^(1/{power}) = {end}"
-        else:
-            lines, joint = [" + ".join(map(_factor, line)) for line in there if line], "+ "
-            start, end = ("(", f")/{count} = {end}") if self.how == "average" else ("", f" = {end}")
+        power = number(self.p)
+        show, joint, start, end = {
+            "max": (number, ", ", "max(", ")"),
+            "average": (_factor, " + ", "(", f")/{sum(map(len, there))}"),
+            "sum": (_factor, " + ", "", ""),
+            "lp": (lambda v: f"|{number(v)}|^{power}", " + ", "(", f")^(1/{power})"),
+        }[self.how]
+        lines = [joint.join(map(show, line)) for line in there if line]
         lines[0] = start + lines[0]
-        return Step(row, column, top, left, values, None, result, _joined(lines, joint, end))
+        worked = _joined(lines, joint.lstrip(" "), f"{end} = {number(result)}")
+        return Step(row, column, values, None, result, worked)
 
 
 Work = Filtering | RegionPooling
@@ -222,21 +212,22 @@ def busiest(image: np.ndarray, work: Work) -> tuple[int, int]:
     """The output's row and column over the steepest place of an image (h, w) or (h, w, c): where
     there is something to see.
     """
-    grey = np.asarray(image, np.float64)
-    grey = grey.mean(axis=2) if grey.ndim == 3 else grey
+    grey = np.asarray(image, np.float64).reshape(*image.shape[:2], -1).mean(axis=2)
     steep = np.zeros(grey.shape)
     steep[:, 1:] += np.abs(np.diff(grey, axis=1))
     steep[1:] += np.abs(np.diff(grey, axis=0))
     place = np.unravel_index(int(steep.argmax()), steep.shape)
     row, column = (
-        int(
-            np.clip(
-                round((at + axis.before - (axis.reach - 1) / 2) / axis.stride), 0, axis.output - 1
-            )
-        )
+        round(float(np.clip((at - axis.middle(0) + 0.5) / axis.stride, 0, axis.output - 1)))
         for at, axis in zip(place, work.extents(grey.shape), strict=True)
     )
     return row, column
+
+
+def _below(work: Work, channel: np.ndarray, row: int, column: int) -> np.ndarray:
+    """What of a channel (h, w) with its padding lies below the window at a position."""
+    rows, columns = work.extents(channel.shape)
+    return work.ground(channel)[rows.below(row), columns.below(column)]
 
 
 def _factor(value: float) -> str:

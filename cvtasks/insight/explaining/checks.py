@@ -14,8 +14,7 @@ import keras
 import numpy as np
 
 from cvtasks.insight.explaining.explainer import Explainer, Scene
-from cvtasks.insight.explaining.explanation import Explanation, explain_scene
-from cvtasks.insight.explaining.targets import Target, probability
+from cvtasks.insight.explaining.explanation import Explanation, Target, explain_scene, probability
 
 _ALIKE = 0.5  # rank correlation from which on two maps are called alike
 _ATTEMPTS = 4  # other random weights, where a ReLU cuts off all of a map
@@ -124,12 +123,12 @@ class Curves:
     @property
     def deletion_auc(self) -> float:
         """Area below the deletion curve, 0 to 1; small is good."""
-        return _area(self.shares, self.deletion)
+        return float(np.trapezoid(self.deletion, self.shares))
 
     @property
     def insertion_auc(self) -> float:
         """Area below the insertion curve, 0 to 1; large is good."""
-        return _area(self.shares, self.insertion)
+        return float(np.trapezoid(self.insertion, self.shares))
 
 
 def curves(
@@ -170,8 +169,3 @@ def curves(
         for pair in ((scene.input, blank), (blurred, scene.input))
     )
     return Curves(ends / len(order), deletion, insertion)
-
-
-def _area(shares: np.ndarray, values: np.ndarray) -> float:
-    """By trapezoids."""
-    return float(((values[1:] + values[:-1]) / 2 * np.diff(shares)).sum())

@@ -4,7 +4,8 @@ sees it.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,8 @@ from cvtasks.heads.pooled import Pooled
 from cvtasks.insight.gradients import Rule, rectify, without_end
 from cvtasks.insight.graph import Unfolded
 from cvtasks.insight.open import open_network
-from cvtasks.insight.units.map_geometry import Axes, axes_of, input_size
+from cvtasks.insight.units.map_geometry import Axes, axes_of, input_size, on_input
 from cvtasks.networks.build import backbone_of
-from cvtasks.tasks.base import Task
 from cvtasks.tasks.classify import Classify
 
 BATCH = 16
@@ -61,6 +61,14 @@ class Explainer:
         name: what it is called.
         placement: where an image lies on its input.
 
+    Attributes:
+        network: network inputs (batch, H, W, 3) → logits.
+        blank: grey level, 0 to 255, that stands for "nothing is there".
+        cut: a layer → the network before and behind it, see `Unfolded.cut`.
+        axes: a layer → where the places of its map lie on the network input.
+        rectified: a rule → the network with that backward pass through its ReLUs, see
+            `cvtasks.insight.gradients`.
+
     Raises:
         UsageError: the network is no graph of layers, or its input has no fixed size.
     """
@@ -75,11 +83,14 @@ class Explainer:
     ) -> None:
         self.head, self.classes, self.name = head, classes, name or network.name
         self.unfolded: Unfolded = without_end(network)[0]
+        self.task, self.blank, self.network = head.task, head.task.blank, self.unfolded.network
         self.size = input_size(network)
         self._original, self._placement = network, placement
-        self._cuts: dict[str, tuple[keras.Model, keras.Model]] = {}
-        self._rectified: dict[str, keras.Model] = {}
-        self._axes: dict[str, Axes] = {}
+        self.cut = cache(self.unfolded.cut)
+        self.axes: Callable[[str], Axes] = cache(lambda layer: axes_of(self.cut(layer)[0]))
+        self.rectified: Callable[[Rule], keras.Model] = cache(
+            lambda rule: rectify(self.network, rule).network
+        )
 
     @classmethod
     def of(
@@ -124,21 +135,6 @@ class Explainer:
         many = without_end(network)[1] == "sigmoid"
         return cls(network, Pooled(Classify(labels="many" if many else "one")), names)
 
-    @property
-    def task(self) -> Task:
-        """What the network answers."""
-        return self.head.task
-
-    @property
-    def network(self) -> keras.Model:
-        """Network inputs (batch, H, W, 3) → logits."""
-        return self.unfolded.network
-
-    @property
-    def blank(self) -> float:
-        """Grey level, 0 to 255, that stands for "nothing is there"."""
-        return self.task.blank
-
     @cached_property
     def backbone_layers(self) -> tuple[str, ...]:
         """The layers whose outputs are the backbone's maps, finest first; none where the network
@@ -147,11 +143,9 @@ class Explainer:
         if not any(isinstance(layer, keras.Model) for layer in self._original.layers):
             return ()
         backbone = backbone_of(self._original)
-        found = [
-            next((one.name for one in backbone.layers if one.output is out), "")
-            for out in backbone.outputs
-        ]
-        return tuple(name for name in found if name in self.unfolded.outputs)
+        made_by = {id(layer.output): layer.name for layer in reversed(backbone.layers)}
+        names = (made_by.get(id(output), "") for output in backbone.outputs)
+        return tuple(name for name in names if name in self.unfolded.outputs)
 
     def look(self, image: np.ndarray, threshold: float | None = None) -> Scene:
         """Fit an image (h, w, 3) uint8 RGB to the network input and run the network once.
@@ -168,8 +162,8 @@ class Explainer:
                 f"an image array must be (h, w, 3) uint8 RGB; got {image.shape} {image.dtype}."
             )
         prepared = self.task.prepare(image)
-        letterbox = Letterbox(prepared.shape[:2], self.size, self._placement)
-        given = letterbox.to_input(prepared).astype(np.float32)
+        letterbox, given = on_input(self.network, prepared, placement=self._placement)
+        given = given.astype(np.float32)
         logits = self.network(keras.ops.convert_to_tensor(given[None]), training=False)
         output = _numpy(self.head.activate(logits))[0]
         answer = self.head.decode(output, letterbox, self.classes, least)
@@ -177,23 +171,13 @@ class Explainer:
 
     def check_layer(self, layer: str) -> None:
         """Raise UsageError unless there is such a layer and it has a map of more than one place."""
-        shape = self.unfolded.at(layer).shape
-        if _has_places(shape):
-            return
-        near = ", ".join(self.layers_with_maps()[-5:])
-        raise UsageError(
-            "a class activation map needs a layer with a map (height, width, channels) of several "
-            f'places; "{layer}" gives '
-            f"{tuple(shape[1:])}. Choose a layer before it, such as {near}."
-        )
-
-    def layers_with_maps(self) -> list[str]:
-        """Names of the layers whose output has several places, in the order of computation."""
-        return [
-            name
-            for name in self.unfolded.spatial()
-            if _has_places(self.unfolded.outputs[name].shape)
-        ]
+        shape, maps = self.unfolded.at(layer).shape, self.unfolded.spatial(2)
+        if layer not in maps:
+            raise UsageError(
+                "a class activation map needs a layer with a map (height, width, channels) of "
+                f'several places; "{layer}" gives {tuple(shape[1:])}. Choose a layer before it, '
+                f"such as {', '.join(maps[-5:])}."
+            )
 
     def last_map(self, stride: int = 0) -> str:
         """The layer whose map is explained unless another is asked for.
@@ -208,9 +192,8 @@ class Explainer:
             name: self.size[0] / self.unfolded.outputs[name].shape[1]
             for name in self.backbone_layers
         }
-        known = [
-            name for name in self.layers_with_maps() if name in sides
-        ] or self.layers_with_maps()[-1:]
+        maps = self.unfolded.spatial(2)
+        known = [name for name in maps if name in sides] or maps[-1:]
         if not known:
             raise UsageError(
                 f"no layer of {self.name} has a map of several places. Choose a method that needs "
@@ -219,26 +202,6 @@ class Explainer:
         if not stride or known[-1] not in sides:
             return known[-1]
         return min(known, key=lambda name: abs(sides[name] - stride))
-
-    def cut(self, layer: str) -> tuple[keras.Model, keras.Model]:
-        """The network before and behind a layer, see `Unfolded.cut`."""
-        if layer not in self._cuts:
-            self._cuts[layer] = self.unfolded.cut(layer)
-        return self._cuts[layer]
-
-    def rectified(self, rule: Rule) -> keras.Model:
-        """The network with that backward pass through its ReLUs,
-        see `cvtasks.insight.gradients`.
-        """
-        if rule not in self._rectified:
-            self._rectified[rule] = rectify(self.network, rule).network
-        return self._rectified[rule]
-
-    def axes(self, layer: str) -> Axes:
-        """Where the places of a layer's map lie on the network input."""
-        if layer not in self._axes:
-            self._axes[layer] = axes_of(self.cut(layer)[0])
-        return self._axes[layer]
 
     def many(self, function: Callable[[Any], Any], inputs: Iterable[np.ndarray]) -> np.ndarray:
         """Run `function`, of logits, over any number of inputs (H, W, 3), some at a time → its
@@ -255,22 +218,9 @@ def batches(arrays: Iterable[np.ndarray], size: int = BATCH) -> Iterator[tuple[n
     """Arrays of one shape → (batch, how many of it count): all batches have `size`, so that one
     shape is compiled.
     """
-    waiting: list[np.ndarray] = []
-    for array in arrays:
-        waiting.append(array)
-        if len(waiting) == size:
-            yield np.stack(waiting).astype(np.float32), size
-            waiting = []
-    if waiting:
-        yield (
-            np.stack(waiting + waiting[-1:] * (size - len(waiting))).astype(np.float32),
-            len(waiting),
-        )
-
-
-def _has_places(shape: tuple[int | None, ...]) -> bool:
-    """Whether it is (batch, height, width, channels) with several places."""
-    return len(shape) == 4 and (shape[1] or 0) * (shape[2] or 0) > 1
+    waiting = iter(arrays)
+    while some := list(islice(waiting, size)):
+        yield np.stack(some + some[-1:] * (size - len(some))).astype(np.float32), len(some)
 
 
 def _numpy(tensor: Any) -> np.ndarray:

@@ -1,34 +1,49 @@
 """Why a network said what it said: a map over the image, by one of several methods."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import cv2
+import keras
 import numpy as np
+from keras import ops
 
 from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.heads.base import Head
+from cvtasks.heads.score import Pick, Score
 from cvtasks.insight.explaining.explainer import Explainer, Scene
 from cvtasks.insight.explaining.methods import (
     CAMS,
     Integrated,
-    eigen_cam,
+    class_activation_map,
     integrated_gradients,
-    map_and_gradient,
     occlusion,
     pixel_gradient,
     smooth_gradient,
     strongest,
 )
-from cvtasks.insight.explaining.targets import Target, find_target
 from cvtasks.insight.gradients import Rule
 from cvtasks.insight.units.map_geometry import Axes
 
-if TYPE_CHECKING:
-    import keras
-
 METHODS = (*CAMS, "guided", "deconvnet", "integrated", "smoothgrad", "occlusion")
 """Names of the methods. Those of `CAMS` look at one layer's map, the others at pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target(Score):
+    """What is explained: a score of the answer, and how high it is.
+
+    Attributes:
+        score: what `pick` takes of this image's logits; for a region the mean over its pixels.
+            Grad-CAM's papers take the number before the softmax, so that a class is not explained
+            by the absence of others.
+        probability: the same of the activated output, 0 to 1.
+    """
+
+    score: float = 0.0
+    probability: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,19 +95,24 @@ class Explanation:
 
         That is the energy-based pointing game of Wang et al., "Score-CAM", 2020, section 4.3.
         """
-        weight = np.maximum(self.map, 0).astype(np.float64)
+        weight, place = np.maximum(self.map, 0).astype(np.float64), self.place
+        if place is None or not weight.any():
+            return None
+        return float(weight[place].sum() / weight.sum())
+
+    @property
+    def place(self) -> np.ndarray | None:
+        """(h, w) bool: the pixels of the target's region or box; None where it has none."""
         place = self.target.region
         if place is None and self.target.box is not None:
             left, top, right, bottom = np.round(self.target.box).astype(int).clip(0).tolist()
             place = np.zeros(self.map.shape, bool)
             place[top:bottom, left:right] = True
-        return (
-            None if place is None or not weight.any() else float(weight[place].sum() / weight.sum())
-        )
+        return place
 
 
 def explain(
-    model: "str | Path | keras.Model | Explainer",
+    model: str | Path | keras.Model | Explainer,
     image: np.ndarray,
     target: str = "",
     method: str = "",
@@ -133,17 +153,25 @@ def explain_scene(
     """
     method = method or default_method(target)
     check_method(method)
+    given, pick, layer = scene.input, target.pick, layer if method in CAMS else ""
+    colours = integrated = None
     if method in CAMS:
         layer = layer or explainer.last_map(target.stride)
         explainer.check_layer(layer)
+        values = class_activation_map(explainer, given, pick, layer, method)
+        values = spread(values, explainer.axes(layer), explainer.size)
+    elif method in ("guided", "deconvnet"):
+        signal = pixel_gradient(explainer, given, pick, cast(Rule, method))
+        values, colours = strongest(signal), _on_image(signal, scene)
+    elif method == "integrated":
+        integrated = integrated_gradients(explainer, given, pick)
+        values = integrated.values.sum(axis=2)
+    elif method == "smoothgrad":
+        values = strongest(smooth_gradient(explainer, given, pick))
     else:
-        layer = ""
-    drawn = _drawn(explainer, scene, target, layer, method)
-    colours = None if drawn.colours is None else _on_image(drawn.colours, scene)
-    found = _on_image(drawn.on_input, scene)
-    return Explanation(
-        method, layer, target, scene.image, found, drawn.on_input, colours, drawn.integrated
-    )
+        values = occlusion(explainer, given, scene.letterbox, pick)
+    drawn = _on_image(values, scene)
+    return Explanation(method, layer, target, scene.image, drawn, values, colours, integrated)
 
 
 def _on_image(values: np.ndarray, scene: Scene) -> np.ndarray:
@@ -187,30 +215,47 @@ def _between(middles: np.ndarray, side: int) -> np.ndarray:
     return np.stack([np.interp(pixels, middles, one) for one in places], axis=1)
 
 
-# === methods ===
+# === targets ===
 
 
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    on_input: np.ndarray
-    colours: np.ndarray | None = None
-    integrated: Integrated | None = None
+def find_target(explainer: Explainer, scene: Scene, wish: str = "") -> Target:
+    """What the user wants explained.
+
+    Args:
+        wish: a class; "box:0", the first box of the answer of a detector or localizer, "box:1" …;
+            "region:0", the largest connected region of a segmentation, "region:1" …; "" for the
+            best class or box, or the class with most pixels.
+
+    Raises:
+        UsageError: the model has no such class, the answer has no such box or region, or none at
+            all.
+    """
+    found = explainer.head.score(*_parsed(wish, explainer.classes), scene)
+    score, likely = (_one(found.pick, array) for array in (scene.logits, scene.output))
+    return Target(**vars(found), score=score, probability=likely)
 
 
-def _drawn(explainer: Explainer, scene: Scene, target: Target, layer: str, method: str) -> _Drawn:
-    if method == "eigencam":
-        found = explainer.cut(layer)[0](scene.input[None], training=False)
-        values = eigen_cam(np.asarray(found, np.float32)[0])
-        return _Drawn(spread(values, explainer.axes(layer), explainer.size))
-    if method in CAMS:
-        values = CAMS[method](*map_and_gradient(explainer, scene.input, target.pick, layer))
-        return _Drawn(spread(values, explainer.axes(layer), explainer.size))
-    if method in ("guided", "deconvnet"):
-        colours = pixel_gradient(explainer, scene.input, target.pick, cast(Rule, method))
-        return _Drawn(strongest(colours), colours)
-    if method == "integrated":
-        integrated = integrated_gradients(explainer, scene.input, target.pick)
-        return _Drawn(integrated.values.sum(axis=2), integrated=integrated)
-    if method == "smoothgrad":
-        return _Drawn(strongest(smooth_gradient(explainer, scene.input, target.pick)))
-    return _Drawn(occlusion(explainer, scene.input, scene.letterbox, target.pick))
+def probability(head: Head, target: Target) -> Pick:
+    """Logits → the target's probability, (batch,)."""
+    return lambda logits: target.pick(head.activate(logits))
+
+
+def _one(pick: Pick, array: np.ndarray) -> float:
+    return float(ops.convert_to_numpy(pick(ops.convert_to_tensor(array[None])))[0])
+
+
+def _parsed(wish: str, classes: tuple[str, ...]) -> tuple[str, int]:
+    """A wish → its class, "box", "region" or "", and the number of the class, the box or the
+    region.
+    """
+    if not wish:
+        return "", 0
+    if wish in classes:
+        return "class", classes.index(wish)
+    numbered = re.fullmatch(r"(box|region):(\d{1,6})", wish)
+    if numbered:
+        return numbered[1], int(numbered[2])
+    raise UsageError(
+        f'a target is a class of the model, box:N or region:N; got "{wish}". '
+        f"{did_you_mean(wish, classes)}"
+    )

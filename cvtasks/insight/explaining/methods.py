@@ -212,19 +212,20 @@ def _mean_gradient(
     return (total / count).astype(np.float32)
 
 
-def map_and_gradient(
-    explainer: Explainer, given: np.ndarray, pick: Pick, layer: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """A layer's map (h, w, channels) and the gradient of the score with respect to it, the same
-    shape; float32.
+def class_activation_map(
+    explainer: Explainer, given: np.ndarray, pick: Pick, layer: str, method: str
+) -> np.ndarray:
+    """A class activation map of `CAMS` of a layer's map, (h, w) float32.
 
-    Nothing before the layer is differentiated.
+    Nothing before the layer is differentiated, and nothing at all for `eigencam`.
     """
     head, rest = explainer.cut(layer)
     image = keras.ops.convert_to_tensor(given[None])
     values = np.asarray(keras.ops.convert_to_numpy(head(image, training=False)), np.float32)
+    if method == "eigencam":
+        return eigen_cam(values[0])
     gradient = value_and_gradient(lambda x: pick(rest([image, x], training=False)), values)[1]
-    return values[0], gradient[0]
+    return CAMS[method](values[0], gradient[0])
 
 
 # === occlusion ===

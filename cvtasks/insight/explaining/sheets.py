@@ -46,19 +46,13 @@ def explanation_sheet(
         numbers = _numbers(one, (checks or {}).get(one.method), (curves or {}).get(one.method))
         name = f"{one.method}, layer {one.layer}" if one.layer else one.method
         tiles.append(Tile(_marked(one, overlaid(one, _SIDE)), "\n".join([name, *numbers])))
+    speaks = "integrated, occlusion: red speaks for the target, blue against it"
     legend = [
         f"target: {target.name}, score {target.score:.3f} before, {target.probability:.3f} after "
-        "the activation"
+        "the activation",
+        *([speaks] if any(one.method in _SIGNED for one in explanations) else []),
     ]
-    if any(one.method in _SIGNED for one in explanations):
-        legend.append("integrated, occlusion: red speaks for the target, blue against it")
-    return sheet(
-        tiles,
-        title,
-        legend,
-        Scale("rainbow", ("0", "most")),
-        columns=min(len(tiles), 5),
-    )
+    return sheet(tiles, title, legend, Scale("rainbow", ("0", "most")), columns=5)
 
 
 def overlaid(explanation: Explanation, side: int = 0) -> np.ndarray:
@@ -70,96 +64,66 @@ def overlaid(explanation: Explanation, side: int = 0) -> np.ndarray:
     """
     side = side or max(explanation.image.shape)
     if explanation.colours is not None:
-        return enlarged_to(_as_image(explanation.colours), side)
-    image = enlarged_to(explanation.image, side)
-    grey = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2).astype(
-        np.float32
-    )
-    values = explanation.map
-    if explanation.method in _PIXELS:
-        values = cv2.GaussianBlur(
-            values, (0, 0), max(values.shape) / 200
-        )  # so that it is seen on a small tile
-    most = float(
-        np.percentile(np.abs(values), _STRONG)
-        if explanation.method in _PIXELS
-        else np.abs(values).max()
-    )
-    share = cv2.resize(
-        np.clip(values / most if most else values, -1, 1),
-        image.shape[1::-1],
-        interpolation=cv2.INTER_LINEAR,
-    )
+        most = float(np.percentile(np.abs(explanation.colours), _STRONG))
+        return enlarged_to(signed_grey(explanation.colours, most or None), side)
+    image, values = enlarged_to(explanation.image, side), explanation.map
+    percent = 100.0
+    if explanation.method in _PIXELS:  # blurred, so that it is seen on a small tile
+        values, percent = cv2.GaussianBlur(values, (0, 0), max(values.shape) / 200), _STRONG
+    most = float(np.percentile(np.abs(values), percent)) or 1.0
+    share = cv2.resize(np.clip(values / most, -1, 1), image.shape[1::-1])
+    ground = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
     if explanation.method in _SIGNED:
-        colours, weight = blue_red(np.sign(share)), np.abs(share)
-        ground = 0.5 * grey + 90
+        colours, ground = blue_red(np.sign(share)), 0.5 * ground + 90
+        weight = np.minimum(np.abs(share), 0.85)[..., None]
     else:
-        colours, weight, ground = heat(share, 1, "rainbow"), np.full_like(share, _OPACITY), grey
-    weight = np.minimum(weight, 0.85)[..., None]
+        colours, weight = heat(share, 1, "rainbow"), np.array(_OPACITY)
     return np.round((1 - weight) * ground + weight * colours).clip(0, 255).astype(np.uint8)
 
 
-def maps_npz(explanations: Sequence[Explanation]) -> dict[str, bytes]:
-    """End of a file's name → content: one NumPy archive, method → (h, w) float32 in pixels of the
-    image.
-    """
-    content = io.BytesIO()
-    np.savez_compressed(content, **{one.method: one.map for one in explanations})  # type: ignore[arg-type]  # no method is called allow_pickle
-    return {"maps.npz": content.getvalue()}
+def maps_of(explanations: Sequence[Explanation], kind: str) -> dict[str, bytes]:
+    """End of a file's name → content.
 
-
-def maps_png(explanations: Sequence[Explanation]) -> dict[str, bytes]:
-    """End of a file's name → content: a grey 16-bit PNG of each map, from its least number (0) to
-    its largest (65535).
+    Args:
+        kind: "npz", one NumPy archive, method → (h, w) float32 in pixels of the image; or "png", a
+            grey 16-bit PNG of each map, from its least number (0) to its largest (65535).
     """
+    maps = {one.method: one.map for one in explanations}
+    if kind == "npz":
+        content = io.BytesIO()
+        np.savez_compressed(content, **maps)  # type: ignore[arg-type]  # no method is called allow_pickle
+        return {"maps.npz": content.getvalue()}
     found = {}
-    for one in explanations:
-        low, high = float(one.map.min()), float(one.map.max())
-        grey = np.round((one.map - low) * (65535 / ((high - low) or 1.0))).astype(np.uint16)
-        found[f"{one.method}.png"] = cv2.imencode(".png", grey)[1].tobytes()
+    for method, values in maps.items():
+        low, high = float(values.min()), float(values.max())
+        grey = np.round((values - low) * (65535 / ((high - low) or 1.0)))
+        found[f"{method}.png"] = cv2.imencode(".png", grey.astype(np.uint16))[1].tobytes()
     return found
 
 
 def _numbers(one: Explanation, check: Sanity | None, curve: Curves | None) -> list[str]:
     """Lines of a caption."""
-    lines = []
-    if one.inside is not None:
-        lines.append(f"{one.inside:.0%} of it inside the target")
-    if one.integrated is not None:
-        lines.append(f"sum {one.integrated.total:.3f}, difference {one.integrated.difference:.3f}")
-    if check is not None:
-        lines.append(f"random weights: rank correlation {check.correlation:.2f}")
-        lines.append(f"image of one colour: contrast {check.contrast:.2f}")
-    if curve is not None:
-        lines.append(f"deletion {curve.deletion_auc:.3f}, insertion {curve.insertion_auc:.3f}")
-    return lines
-
-
-def _as_image(colours: np.ndarray) -> np.ndarray:
-    """The colours that came down, (h, w, 3) uint8; 128 is nothing."""
-    return signed_grey(colours, float(np.percentile(np.abs(colours), _STRONG)) or None)
+    lines = (
+        "" if one.inside is None else f"{one.inside:.0%} of it inside the target",
+        f"sum {one.integrated.total:.3f}, difference {one.integrated.difference:.3f}"
+        if one.integrated
+        else "",
+        f"random weights: rank correlation {check.correlation:.2f}\n"
+        f"image of one colour: contrast {check.contrast:.2f}"
+        if check
+        else "",
+        f"deletion {curve.deletion_auc:.3f}, insertion {curve.insertion_auc:.3f}" if curve else "",
+    )
+    return list(filter(None, lines))
 
 
 def _marked(one: Explanation, drawn: np.ndarray) -> np.ndarray:
-    """The tile with the target's box or the outline of its region,
-    a dark line below a light one.
-    """
+    """The tile with the outline of the target's box or region, a dark line below a light one."""
     drawn = np.ascontiguousarray(drawn).copy()
-    scale = np.array(drawn.shape[1::-1]) / one.image.shape[1::-1]
-    if one.target.box is not None:
-        corners = (
-            np.round(one.target.box.reshape(2, 2) * scale)
-            .astype(int)
-            .clip(1, np.array(drawn.shape[1::-1]) - 2)
-            .tolist()
-        )
-        for colour, thick in (((0, 0, 0), 4), (_FRAME, 2)):
-            cv2.rectangle(drawn, corners[0], corners[1], colour, thick, cv2.LINE_AA)
-    elif one.target.region is not None:
-        region = cv2.resize(
-            one.target.region.astype(np.uint8), drawn.shape[1::-1], interpolation=cv2.INTER_NEAREST
-        )
-        outlines = cv2.findContours(region, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
+    if one.place is not None:
+        size = drawn.shape[1::-1]
+        place = cv2.resize(one.place.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        outlines = cv2.findContours(place, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
         for colour, thick in (((0, 0, 0), 4), (_FRAME, 2)):
             cv2.drawContours(drawn, outlines, -1, colour, thick, cv2.LINE_AA)
     return drawn

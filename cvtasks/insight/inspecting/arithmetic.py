@@ -65,9 +65,14 @@ class Window:
         for offset in range(0, self.reach, self.dilation):
             shift = offset - self.before  # output i looks at input i · stride + shift
             first = max(0, -(shift // self.stride))  # the least i with i · stride + shift ≥ 0
-            last = min(output - 1, (size - 1 - shift) // self.stride)
-            total += max(0, last - first + 1)
+            total += max(0, min(output, (size - 1 - shift) // self.stride + 1) - first)
         return total
+
+
+Windows = tuple[Window, Window]
+"""Of rows and columns."""
+Sides = tuple[int, ...]
+"""The shape of a map without the batch."""
 
 
 def same(size: int, kernel: int, stride: int, dilation: int = 1) -> Window:

@@ -9,11 +9,15 @@ part of the theoretical field.
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
+from cvtasks.drawing.sheets import heat
 from cvtasks.insight.gradients import value_and_gradient
 from cvtasks.insight.inspecting.inspect import Inspection, Row
+from cvtasks.insight.inspecting.receptive_field import Axis
 
+_FRAME = (255, 255, 255)  # RGB, around the theoretical field
 _SHOWN = 256  # pixels: smaller images are drawn larger
 LEAST = 1 - 0.9545
 """Share of the largest gradient from which on a pixel belongs to the field: two standard deviations
@@ -49,25 +53,21 @@ def effective_field(inspection: Inspection, row: Row, images: np.ndarray) -> Eff
         images: (n, h, w, channels) 0–255, of the network's size; one at a time goes through the
             network.
     """
-    places = len(row.shape) == 3
-    unit = (row.shape[0] // 2, row.shape[1] // 2) if places else None
+    unit = (row.shape[0] // 2, row.shape[1] // 2) if len(row.shape) == 3 else None
 
     def units(batch: Any) -> Any:
         made = inspection.graph.run([batch], row.number)
         return made[:, unit[0], unit[1]] if unit else made
 
-    total = np.zeros(images.shape[1:3], np.float64)
+    height, width = images.shape[1:3]
+    total = np.zeros((height, width), np.float64)
     for image in images:
         _, gradient = value_and_gradient(units, image[None])
         total += np.abs(gradient[0]).sum(axis=-1)
-    peak = total.max()
-    strength = (total / peak if peak else total).astype(np.float32)
-    height, width = images.shape[1:3]
+    strength = (total / (total.max() or 1)).astype(np.float32)
     local, theory = row.field.local, (0, 0, height, width)
     if unit and local is not None and not row.field.whole:
-        (top, bottom), (left, right) = (
-            axis.span(place) for axis, place in zip(local, unit, strict=True)
-        )
+        (top, bottom), (left, right) = map(Axis.span, local, unit)
         theory = (max(top, 0), max(left, 0), min(bottom + 1, height), min(right + 1, width))
     ys, xs = np.nonzero(total)
     box = (int(ys.min()), int(xs.min()), int(ys.max()) + 1, int(xs.max()) + 1) if len(ys) else None
@@ -82,16 +82,10 @@ def random_images(size: tuple[int, int, int], count: int, seed: int = 0) -> np.n
 
 
 def drawn(field: EffectiveField) -> np.ndarray:
-    """The field as an image (h, w, 3) uint8, whole times its size.
-
-    Gradients go from black over red to white; the theoretical field is framed in blue.
+    """The field as an image (h, w, 3) uint8, whole times its size: the roots of the gradients, so
+    that the tails are seen, and a frame around the theoretical field.
     """
-    level = np.sqrt(field.strength)[..., None]  # the root makes the tails visible
-    image = (255 * np.clip(3 * level - np.array([0, 1, 2]), 0, 1)).astype(np.uint8)
-    scale = max(1, _SHOWN // min(image.shape[:2]))
-    image = image.repeat(scale, axis=0).repeat(scale, axis=1)
+    scale = max(1, _SHOWN // min(field.strength.shape))
+    image = heat(np.sqrt(field.strength)).repeat(scale, axis=0).repeat(scale, axis=1)
     top, left, bottom, right = (scale * edge for edge in field.theory)
-    frame = np.array([90, 160, 255], np.uint8)
-    image[[top, bottom - 1], left:right] = frame
-    image[top:bottom, [left, right - 1]] = frame
-    return image
+    return cv2.rectangle(image, (left, top), (right - 1, bottom - 1), _FRAME)

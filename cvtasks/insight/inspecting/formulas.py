@@ -2,15 +2,12 @@
 an exercise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 
-from cvtasks.insight.inspecting.arithmetic import Window, output_size
-from cvtasks.insight.inspecting.inspect import Row, field_text
-from cvtasks.insight.inspecting.layer_rules import Sides, Windows
+from cvtasks.insight.inspecting.arithmetic import Sides, Window, Windows, output_size
 from cvtasks.insight.inspecting.receptive_field import Axis, Field
 
-SIDES = ("height", "width")
 _NORM = "y = γ·x̂ + β, x̂ = (x − E[x]) / √(Var[x] + ε)"
 FORMULAS = {
     ("batch norm"): (
@@ -51,46 +48,38 @@ def times_sign(sides: Sequence[int]) -> str:
     return "×".join(map(str, sides))
 
 
-def volume(shape: Sequence[int]) -> str:
-    """A map's shape, and how many units that is: 55×55×96, 290,400 units."""
-    return f"{times_sign(shape)}, {shown(prod(shape))} units"
-
-
-def listed(values: Sequence[int]) -> str:
-    """Numbers as the command line takes them: 64,64,256."""
-    return ",".join(map(str, values)) or "none"
+def crossed(sides: Iterable[object]) -> str:
+    """What holds for height and width, once, or as height×width where they differ."""
+    height, width = map(str, sides)
+    return height if height == width else f"{height}×{width}"
 
 
 def size_lines(windows: Windows, before: Sides, after: Sides) -> list[str]:
     """How the size of the output comes about, for height and width, or for both at once where they
     are equal.
     """
-    lines = [
-        _size(window, size, made)
-        for window, size, made in zip(windows, before[:2], after[:2], strict=True)
-    ]
-    if lines[0] == lines[1]:
-        return [f"output size: {lines[0]}"]
-    return [f"output {side}: {line}" for side, line in zip(SIDES, lines, strict=True)]
+    height, width = map(_size, windows, before[:2], after[:2])
+    if height == width:
+        return [f"output size: {height}"]
+    return [f"output height: {height}", f"output width: {width}"]
 
 
 def _size(window: Window, size: int, made: int) -> str:
-    reach = (
-        f"{window.reach}"
-        if window.dilation == 1
-        else f"({window.dilation}·({window.kernel} − 1) + 1)"
-    )
-    padding = window.before + window.after
-    even = window.before == window.after
+    reach, line = f"{window.reach}", ""
+    if window.dilation != 1:
+        reach = f"({window.dilation}·({window.kernel} − 1) + 1)"
+    padding, even = window.before + window.after, window.before == window.after
+    exact = window.exact(size)
     if window.transposed:
         formula, cut = ("K − 2P", f"2·{window.before}") if even else ("K − P", f"{padding}")
         line = f"(W − 1)·S + {formula} = ({size} − 1)·{window.stride} + {reach} − {cut} = {made}"
-        return line.replace("− 2·-", "+ 2·").replace("− -", "+ ")
-    formula = "(W − K + 2P)/S + 1" if even else "(W − K + P₁ + P₂)/S + 1"
-    zeros = f"2·{window.before}" if even else f"{window.before} + {window.after}"
-    exact = window.exact(size)
-    line = f"{formula} = ({size} − {reach} + {zeros})/{window.stride} + 1 = {shown(float(exact))}"
-    line = line.replace("+ 2·-", "− 2·").replace("+ -", "− ")
+    else:
+        formula = "2P" if even else "P₁ + P₂"
+        zeros = f"2·{window.before}" if even else f"{window.before} + {window.after}"
+        line = f"(W − K + {formula})/S + 1 = ({size} − {reach} + {zeros})/{window.stride} + 1"
+        line = f"{line} = {shown(float(exact))}"
+    for signs, sign in (("− 2·-", "+ 2·"), ("− -", "+ "), ("+ 2·-", "− 2·"), ("+ -", "− ")):
+        line = line.replace(signs, sign)
     if exact.denominator == 1:
         return line
     return (
@@ -143,17 +132,14 @@ def convolution_lines(
 
 def connection_lines(connections: int, multiply_adds: int) -> list[str]:
     """How many connections there are, and why not as many as multiply-adds."""
-    if not connections:
-        return []
     lost = multiply_adds - connections
     note = f", as {shown(lost)} of the multiply-adds fall outside the map" if lost > 0 else ""
-    return [f"connections: {shown(connections)}{note}"]
+    return [f"connections: {shown(connections)}{note}"] if connections else []
 
 
 def dense_comparison(before: Sides, after: Sides, weights: int, multiply_adds: int) -> list[str]:
     """What a dense layer between the same two volumes would cost."""
-    inputs, outputs = prod(before), prod(after)
-    dense = inputs * outputs
+    dense = prod(before) * prod(after)
     return [
         f"a dense layer instead: {times(*before)} inputs · {times(*after)} outputs = "
         f"{shown(dense)} weights and multiply-adds, "
@@ -169,12 +155,9 @@ def field_lines(windows: Windows, given: Field, field: Field) -> list[str]:
     """
     if given.local is None or field.local is None:
         return ["receptive field: the whole image"]
-    lines = []
-    for side, window, old, new in zip(SIDES, windows, given.local, field.local, strict=True):
-        lines.append((side, _grown(window, old, new)))
-    if lines[0][1] == lines[1][1]:
-        return [f"receptive field: {line}" for line in lines[0][1]]
-    return [f"receptive field, {side}: {line}" for side, grown in lines for line in grown]
+    height, width = map(_grown, windows, given.local, field.local)
+    sides = {"": height} if height == width else {", height": height, ", width": width}
+    return [f"receptive field{side}: {line}" for side, lines in sides.items() for line in lines]
 
 
 def _grown(window: Window, old: Axis, new: Axis) -> list[str]:
@@ -191,84 +174,3 @@ def _grown(window: Window, old: Axis, new: Axis) -> list[str]:
         f"padding P = P₀ + p·S₀ = {old.padding} + {window.before}·{step} = {new.padding}: unit 0 "
         f"begins at pixel {shown(-new.padding)}",
     ]
-
-
-def layer_lines(row: Row) -> list[str]:
-    """All of that for a layer of a network.
-
-    Returns:
-        sentences and formulas, the layer's name first.
-    """
-    shape = times_sign(row.shape)
-    lines = [f"{row.name}: {row.kind}, {', '.join(map(times_sign, row.before))} → {shape}"]
-    cost = row.costs
-    if row.kind in FORMULAS:
-        lines.append(FORMULAS[row.kind])
-    if row.windows is not None:
-        lines += size_lines(row.windows, row.before[0], row.shape)
-    if row.windows is not None and row.kind in ("conv", "depthwise", "transposed"):
-        kernel = [window.kernel for window in row.windows]
-        sides = row.before[0][:2] if row.kind == "transposed" else row.shape[:2]
-        used = cost.multiply_adds // prod(sides)
-        channels = 1 if row.kind == "depthwise" else used // (prod(kernel) * row.shape[2])
-        if cost.shared:
-            lines.append("its parameters are those of its first call")
-        lines += convolution_lines(
-            kernel, channels, row.shape[2], sides, cost.biases, row.kind == "transposed"
-        )
-        if row.kind == "conv":
-            lines += dense_comparison(row.before[0], row.shape, used, cost.multiply_adds)
-    elif row.kind == "dense":
-        inputs, units = row.before[0][-1], row.shape[-1]
-        lines += [f"weights: inputs · units = {times(inputs, units)} = {shown(inputs * units)}"]
-        lines += [f"biases: units = {shown(cost.biases)}; parameters: {shown(cost.parameters)}"]
-        lines += [f"multiply-adds: {shown(cost.multiply_adds)}"]
-    elif cost.parameters:
-        statistics = f", statistics {shown(cost.statistics)}" if cost.statistics else ""
-        lines += [
-            f"parameters: factors {shown(cost.weights)}, shifts {shown(cost.biases)}{statistics}"
-        ]
-    else:
-        lines += ["parameters: none"]
-    lines += connection_lines(cost.connections, cost.multiply_adds)
-    lines += [
-        f"units: {times(*row.shape)} = {shown(prod(row.shape))}; memory: {shown(cost.memory)} bytes"
-    ]
-    if row.windows is not None:
-        return lines + field_lines(row.windows, row.given, row.field) + list(row.notes)
-    seen, stride, offset = field_text(row)
-    place = f", stride {stride}, offset {offset}" if stride else ""
-    from_paths = ", the span of all paths that meet here" if len(row.before) > 1 else ""
-    return [*lines, f"receptive field: {seen}{place}{from_paths}", *row.notes]
-
-
-def stack_lines(
-    layers: int, kernel: int, channels: int | None, places: tuple[int, int] | None
-) -> list[str]:
-    """L layers of K×K, stride 1, C channels in and out, against one layer that sees as much.
-
-    >>> print(*stack_lines(3, 3, None, None), sep="\\n")
-    receptive field: 1 + L·(K − 1) = 1 + 3·(3 − 1) = 7
-    weights: 3 layers of 3×3, L·K·K·C² = 27·C²; one of 7×7: 49·C²
-    multiply-adds: 27·H·W·C² against 49·H·W·C²
-    """
-    reach = 1 + layers * (kernel - 1)
-    many, one = layers * kernel**2, reach**2
-    lines = [
-        f"receptive field: 1 + L·(K − 1) = 1 + {layers}·({kernel} − 1) = {reach}",
-        f"weights: {layers} layers of {kernel}×{kernel}, L·K·K·C² = {many}·C²; one of "
-        f"{reach}×{reach}: {one}·C²",
-        f"multiply-adds: {many}·H·W·C² against {one}·H·W·C²",
-    ]
-    if channels:
-        lines.append(
-            f"with C = {channels}: {shown(many * channels**2)} weights against "
-            f"{shown(one * channels**2)}"
-        )
-    if channels and places:
-        area = prod(places) * channels**2
-        lines.append(
-            f"at {places[0]}×{places[1]}: {shown(many * area)} multiply-adds against "
-            f"{shown(one * area)}"
-        )
-    return lines

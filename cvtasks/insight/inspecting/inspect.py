@@ -2,33 +2,62 @@
 and what its units see of the image.
 """
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import prod
+from typing import Any
+
+import keras
 
 from cvtasks.errors import ModelError, UsageError, did_you_mean
 from cvtasks.insight.graph import Call, Graph, walk
-from cvtasks.insight.inspecting.arithmetic import Window
-from cvtasks.insight.inspecting.costs import Costs, costs
-from cvtasks.insight.inspecting.layer_rules import (
-    Sides,
-    Step,
-    kind_of,
-    padding_text,
-    pair_text,
-    rule_of,
-    unknown,
-)
+from cvtasks.insight.inspecting.arithmetic import Sides, Windows
+from cvtasks.insight.inspecting.formulas import crossed
+from cvtasks.insight.inspecting.layer_rules import Step, kind_of, rule_of, unknown
 from cvtasks.insight.inspecting.receptive_field import Field, joined
-
-if TYPE_CHECKING:
-    import keras
 
 IMAGE = "the image"
 """What a row without a layer before it takes."""
+_WINDOWED = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose"}
+_POOLS = {"MaxPooling2D", "AveragePooling2D"}
+_GLOBAL = {"GlobalAveragePooling2D", "GlobalMaxPooling2D"}
 _ENDS = ("flatten", "global mean", "global max", "dense", "Mean", "Max", "Sum")
 
 
 @dataclass(frozen=True)
+class Costs:
+    """The costs of one call for one image.
+
+    Attributes:
+        weights: parameters that multiply: kernels, factors of a normalisation.
+        biases: parameters that are added.
+        statistics: parameters that are measured, not learned: means and variances of batch
+            normalisation.
+        connections: pairs of an input and an output that are joined, not counting biases and what
+            meets padding.
+        multiply_adds: multiplications with a weight, each with its addition; padding counts, as in
+            all published numbers, and normalisation, activation and pooling do not.
+        memory: bytes of what comes out.
+        shared: the parameters belong to a layer that was called before, and were counted there.
+        counted: False where the layer has weights and no rule says how often they are used.
+    """
+
+    weights: int = 0
+    biases: int = 0
+    statistics: int = 0
+    connections: int = 0
+    multiply_adds: int = 0
+    memory: int = 0
+    shared: bool = False
+    counted: bool = True
+
+    @property
+    def parameters(self) -> int:
+        """All parameters, as Keras' `count_params` counts them."""
+        return self.weights + self.biases + self.statistics
+
+
+@dataclass(frozen=True, eq=False)
 class Row:
     """One call of a layer.
 
@@ -51,7 +80,7 @@ class Row:
     inputs: tuple[str, ...]
     before: tuple[Sides, ...]
     shape: Sides
-    windows: tuple[Window, Window] | None
+    windows: Windows | None
     costs: Costs
     given: Field
     field: Field
@@ -80,27 +109,20 @@ class Inspection:
         Raises:
             UsageError: no row has it, or several.
         """
-        exact = [row for row in self.rows if row.name == name]
-        found = exact or [row for row in self.rows if row.name.rpartition("/")[2] == name]
+        short = {row: row.name.rpartition("/")[2] for row in self.rows}
+        found = [row for row in self.rows if row.name == name]
+        found = found or [row for row in self.rows if short[row] == name]
         if len(found) == 1:
             return found[0]
         if found:
-            raise UsageError(
-                f"`layer` must name one layer; {name!r} is {', '.join(row.name for row in found)}. "
-                "Give the path.",
-                ways={"layer": ""},
-            )
-        known = [row.name.rpartition("/")[2] for row in self.rows]
-        hint = did_you_mean(name, known)
-        hint = (
-            hint
-            if len(hint) < 200
-            else f"It has {len(known)} layers, from {known[0]} to {known[-1]}."
-        )
-        raise UsageError(
-            f"`layer` must name a layer of {self.name}; it has no {name!r}. {hint}",
-            ways={"layer": ""},
-        )
+            why = f"one layer; {name!r} is {', '.join(row.name for row in found)}. Give the path."
+        else:
+            known = list(short.values())
+            hint = did_you_mean(name, known)
+            if len(hint) >= 200:
+                hint = f"It has {len(known)} layers, from {known[0]} to {known[-1]}."
+            why = f"a layer of {self.name}; it has no {name!r}. {hint}"
+        raise UsageError(f"`layer` must name {why}", ways={"layer": ""})
 
     def total(self, what: str) -> int:
         """The sum of one of the costs over all rows."""
@@ -112,19 +134,15 @@ class Inspection:
         Raises:
             UsageError: there is none.
         """
-        found = [
-            row
-            for row in self.rows
-            if row.field.local is not None and len(row.shape) == 3 and not row.inner
-        ]
-        if not found:
-            raise UsageError(
-                f"{self.name} has no layer whose units have places. Name one.", ways={"layer": ""}
-            )
-        return found[-1]
+        for row in reversed(self.rows):
+            if row.field.local is not None and len(row.shape) == 3 and not row.inner:
+                return row
+        raise UsageError(
+            f"{self.name} has no layer whose units have places. Name one.", ways={"layer": ""}
+        )
 
 
-def inspect_network(network: "keras.Model", name: str = "") -> Inspection:
+def inspect_network(network: keras.Model, name: str = "") -> Inspection:
     """Walk through a network once, computing nothing with it.
 
     Args:
@@ -145,7 +163,7 @@ def inspect_network(network: "keras.Model", name: str = "") -> Inspection:
     fields = dict.fromkeys(graph.inputs, Field())
     makers: dict[int, tuple[str, ...]] = dict.fromkeys(graph.inputs, (IMAGE,))
     seen: set[int] = set()
-    times: dict[str, int] = {}
+    times: Counter[str] = Counter()
     unsaid: list[str] = []  # what the next row must say
     rows = []
     for call in graph.calls:
@@ -161,15 +179,13 @@ def inspect_network(network: "keras.Model", name: str = "") -> Inspection:
             unsaid.append(
                 f"{type(call.operation).__name__} is not known here: it may see the whole image"
             )
-        if not _shown(call, step, inputs, cost):
-            makers.update(dict.fromkeys(call.outputs, inputs))
-            continue
-        times[call.name] = times.get(call.name, 0) + 1
-        own = call.name if times[call.name] == 1 else f"{call.name} ({times[call.name]})"
-        makers.update(dict.fromkeys(call.outputs, (own,)))
-        said = unsaid if not call.inner else []
-        rows.append(_row(call, step, own, inputs, (given, field), cost, said))
-        unsaid = unsaid if call.inner else []
+        if _shown(call, step, inputs, cost):
+            times[call.name] += 1
+            own = call.name if times[call.name] == 1 else f"{call.name} ({times[call.name]})"
+            said, unsaid = ([], unsaid) if call.inner else (unsaid, [])
+            rows.append(_row(call, step, own, inputs, (given, field), cost, said))
+            inputs = (own,)
+        makers.update(dict.fromkeys(call.outputs, inputs))
     height, width, channels = tuple(network.inputs[0].shape)[1:]
     return Inspection(name or network.name, (height, width, channels), tuple(rows), graph)
 
@@ -193,32 +209,20 @@ def _row(
     cost: Costs,
     said: list[str],
 ) -> Row:
-    notes, (given, field) = list(said), fields
-    if cost.shared:
-        notes.append("its parameters are counted where it is called first")
-    if not cost.counted:
-        notes.append("its multiply-adds are not known")
-    followed = field.local is not None or field.unaligned
-    if (
-        not followed
-        and step is not None
-        and step.kind not in _ENDS
-        and any(one.local for one in given)
-    ):
-        notes.append(
-            "places are put into another order here: what a unit sees is not followed, at most it "
-            "is the whole image"
-        )
-    if not field.aligned and all(one.aligned for one in given):
-        why = (
-            "paths of different strides meet"
-            if field.unaligned
-            else "paths meet whose centres differ"
-        )
-        notes.append(f"unaligned from here on: {why}")
+    (given, field), kind = fields, kind_of(call.operation)
+    lost = field.local is None and not field.unaligned and any(one.local for one in given)
+    met = not field.aligned and all(one.aligned for one in given)
+    whose = "of different strides meet" if field.unaligned else "meet whose centres differ"
+    notes = {
+        "its parameters are counted where it is called first": cost.shared,
+        "its multiply-adds are not known": not cost.counted,
+        "places are put into another order here: what a unit sees is not followed, at most it is "
+        "the whole image": lost and step is not None and kind not in _ENDS,
+        f"unaligned from here on: paths {whose}": met,
+    }
     return Row(
         name=name,
-        kind=kind_of(call.operation),
+        kind=kind,
         inputs=inputs,
         before=tuple(shape[1:] for shape in call.shapes),
         shape=call.shape[1:],
@@ -228,7 +232,7 @@ def _row(
         field=field,
         number=call.outputs[0],
         inner=call.inner,
-        notes=tuple(notes),
+        notes=(*said, *(note for note, holds in notes.items() if holds)),
     )
 
 
@@ -237,18 +241,14 @@ def window_text(row: Row) -> tuple[str, str, str]:
     if row.windows is None:
         return "", "", ""
     rows, columns = row.windows
-    if rows.kernel == columns.kernel == rows.stride == columns.stride == 1 and row.kind in (
-        "pad",
-        "crop",
-        "slice",
-    ):
-        return "", "1", padding_text(row.windows)
-    kernel = (
-        pair_text(rows.kernel, columns.kernel)
-        if rows.kernel != columns.kernel
-        else f"{rows.kernel}×{rows.kernel}"
+    padding = crossed(
+        f"{one.before}" if one.before == one.after else f"{one.before}/{one.after}"
+        for one in row.windows
     )
-    return kernel, pair_text(rows.stride, columns.stride), padding_text(row.windows)
+    still = rows.kernel == columns.kernel == rows.stride == columns.stride == 1
+    if still and row.kind in ("pad", "crop", "slice"):
+        return "", "1", padding
+    return f"{rows.kernel}×{columns.kernel}", crossed((rows.stride, columns.stride)), padding
 
 
 def field_text(row: Row) -> tuple[str, str, str]:
@@ -257,11 +257,81 @@ def field_text(row: Row) -> tuple[str, str, str]:
     if local is None:
         return ("unaligned" if row.field.unaligned else "image"), "", ""
     size, stride, offset = (
-        one if one == two else f"{one}×{two}"
-        for one, two in (
-            tuple(f"{axis.size}" for axis in local),
-            tuple(f"{axis.stride}" for axis in local),
-            tuple(f"{-axis.padding}".replace("-", "−") for axis in local),
+        crossed(sides).replace("-", "−")
+        for sides in (
+            [axis.size for axis in local],
+            [axis.stride for axis in local],
+            [-axis.padding for axis in local],
         )
     )
     return (f"{size}+" if row.field.whole else size), stride, offset
+
+
+# === costs ===
+
+
+def costs(call: Call, step: Step | None, seen: set[int]) -> Costs:
+    """The costs of a call.
+
+    Args:
+        step: what it does to places; None for a layer whose own calls stand before it.
+        seen: ids of the variables that were counted before; those of this call are added.
+    """
+    variables = list(getattr(call.operation, "weights", []))
+    fresh = [variable for variable in variables if id(variable) not in seen]
+    seen.update(map(id, fresh))
+    numbers: Counter[str] = Counter()
+    for variable in fresh:
+        numbers[_kind(variable)] += prod(variable.shape)
+    used = _used(call, step)
+    multiply_adds, connections = used or (0, 0)
+    return Costs(
+        **numbers,
+        connections=connections,
+        multiply_adds=multiply_adds,
+        memory=prod(call.shape[1:]) * _item_bytes(call.node.output_tensors[0].dtype),
+        shared=bool(variables) and not fresh,
+        counted=used is not None,
+    )
+
+
+def _item_bytes(kind: str) -> int:
+    bits = "8" if kind == "bool" else "".join(filter(str.isdigit, kind)) or "32"
+    return int(bits) // 8
+
+
+def _kind(variable: Any) -> str:
+    if variable.name.startswith("moving_") or variable.path.startswith("moving_"):
+        return "statistics"
+    return "biases" if variable.name in ("bias", "beta") else "weights"
+
+
+def _used(call: Call, step: Step | None) -> tuple[int, int] | None:
+    """Multiply-adds and connections; None where no rule knows them."""
+    names = {kind.__name__ for kind in type(call.operation).__mro__}
+    given, made = call.shapes[0] if call.shapes else (), call.shape
+    if step is not None and step.windows is not None and names & (_WINDOWED | _POOLS):
+        pairs = zip(step.windows, given[1:3], made[1:3], strict=True)
+        taps = prod(window.taps(size, output) for window, size, output in pairs)
+        if names & _POOLS:
+            return 0, taps * made[3]
+        return _convolved(call.operation, names, taps, prod(given[1:3]), prod(made[1:3]))
+    if names & _GLOBAL:
+        return 0, prod(given[1:])
+    if "Dense" in names:
+        uses = prod(made[1:-1]) * prod(call.operation.kernel.shape)
+        return uses, uses
+    known = step is None or step.known
+    return (0, 0) if known or not getattr(call.operation, "weights", []) else None
+
+
+def _convolved(layer: Any, names: set[str], taps: int, before: int, after: int) -> tuple[int, int]:
+    """Multiply-adds and connections of a convolution with `taps` pairs of places, of `before`
+    places in and `after` out.
+    """
+    if "SeparableConv2D" in names:
+        depthwise, last = layer.depthwise_kernel.shape, after * prod(layer.pointwise_kernel.shape)
+        return after * prod(depthwise) + last, taps * prod(depthwise[2:]) + last
+    kernel = layer.kernel.shape  # a transposed one is laid at the places of what goes in
+    places = before if "Conv2DTranspose" in names else after
+    return places * prod(kernel), taps * prod(kernel[2:])

@@ -13,10 +13,10 @@ back after some units. So an axis holds the span of each unit of one period.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from cvtasks.insight.inspecting.arithmetic import Window
+from cvtasks.insight.inspecting.arithmetic import Window, Windows
 
 _MOST_UNITS = 4096  # of one period: more than this is no pattern any more
 
@@ -63,7 +63,7 @@ class Axis:
             return self._spread(window)
         count = len(self.spans)
         period = count // math.gcd(count, window.stride)
-        inputs = range(0, window.reach, window.dilation) if count > 1 else (0, window.reach - 1)
+        inputs = range(0, window.reach, window.dilation)
         spans = [
             _hull(self.span(t * window.stride - window.before + offset) for offset in inputs)
             for t in range(period)
@@ -81,9 +81,8 @@ class Axis:
                 for offset in range(0, window.reach, window.dilation)
                 if (output + window.before - offset) % window.stride == 0
             ]
-            return found or [
-                (output + window.before) // window.stride
-            ]  # an output that is the bias alone
+            alone = (output + window.before) // window.stride  # an output that is the bias alone
+            return found or [alone]
 
         return self.read(window.stride, sources)
 
@@ -139,24 +138,22 @@ class Field:
             self.local is None or all(axis.aligned for axis in self.local)
         )
 
-    def through(self, windows: tuple[Window, Window]) -> "Field":
+    def through(self, windows: Windows) -> "Field":
         """The field behind a window of rows and columns."""
         if self.local is None:
             return self
-        rows, columns = (
-            axis.through(window) for axis, window in zip(self.local, windows, strict=True)
-        )
-        return Field((rows, columns), self.whole, self.unaligned)
+        rows, columns = map(Axis.through, self.local, windows)
+        return replace(self, local=(rows, columns))
 
     def mixed(self) -> "Field":
         """The field where each place has also seen all others, as with statistics over a map; its
         own place is kept.
         """
-        return Field(self.local, True, self.unaligned)
+        return replace(self, whole=True)
 
     def pooled(self) -> "Field":
         """The field behind what does away with places: the whole image."""
-        return Field(None, True, self.unaligned)
+        return replace(self, local=None, whole=True)
 
 
 def joined(fields: Sequence[Field]) -> Field:
@@ -165,21 +162,17 @@ def joined(fields: Sequence[Field]) -> Field:
     A path without places (a gate of squeeze-and-excitation) leaves the places of the others as they
     are.
     """
-    local: tuple[Axis, Axis] | None = None
     unaligned = any(field.unaligned for field in fields)
-    for field in fields:
-        if field.local is None:
-            continue
-        if local is None:
-            local = field.local
-            continue
-        rows, columns = (one.joined(other) for one, other in zip(local, field.local, strict=True))
+    placed = [field.local for field in fields if field.local is not None]
+    local = placed[0] if placed else None
+    for one in placed[1:]:
+        rows, columns = map(Axis.joined, local or one, one)
         if rows is None or columns is None:
             unaligned = True
-        else:
-            local = (rows, columns)
-    whole = unaligned or any(field.whole for field in fields)
-    return Field(None if unaligned else local, whole, unaligned)
+            break
+        local = (rows, columns)
+    whole = any(field.whole for field in fields)
+    return Field(None, True, True) if unaligned else Field(local, whole)
 
 
 def _hull(spans: Iterable[tuple[int, int]]) -> tuple[int, int]:

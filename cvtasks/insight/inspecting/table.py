@@ -1,15 +1,21 @@
-"""An inspection to read: a table for the terminal, plain values for JSON, CSV."""
+"""An inspection to read: a table for the terminal, the formulas of a layer, plain values for JSON,
+CSV.
+"""
 
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from math import prod
 from typing import Any
 
+from cvtasks.insight.inspecting import formulas
+from cvtasks.insight.inspecting.formulas import shown, times, times_sign
 from cvtasks.insight.inspecting.inspect import Inspection, Row, field_text, window_text
 from cvtasks.text import cell
 
-_Column = tuple[str, Callable[[Row], str]]
 _LEAST = 12  # characters of a layer's name
+_NOTES = 5  # of a network, below its totals
 
 
 def short(number: int) -> str:
@@ -23,15 +29,8 @@ def short(number: int) -> str:
         if value < 999.5 or unit == "T":
             break
         value /= 1000
-    if not unit:
-        return f"{number}"
-    return (
-        f"{value:.2f}{unit}"
-        if value < 9.995
-        else f"{value:.1f}{unit}"
-        if value < 99.95
-        else f"{value:.0f}{unit}"
-    )
+    digits = 0 if not unit else 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f}{unit}"
 
 
 def table(rows: Sequence[Row], width: int) -> list[str]:
@@ -41,47 +40,93 @@ def table(rows: Sequence[Row], width: int) -> list[str]:
     own.
     """
     columns = _WIDE if width >= 150 else _NARROW
-    heads = ["layer", *(name for name, _ in columns)]
     last = [row.name.rpartition("/")[2] for row in rows]
     names = last if len(set(last)) == len(last) else [row.name for row in rows]
-    cells = [
-        [name, *(show(row) for _, show in columns)] for name, row in zip(names, rows, strict=True)
+    cells = [["layer", *columns]] + [
+        [name, *(show(row) for show in columns.values())]
+        for name, row in zip(names, rows, strict=True)
     ]
-    widths = [max(len(line[i]) for line in [heads, *cells]) for i in range(len(heads))]
-    widths[0] = max(
-        _LEAST, min(widths[0], max(width, 100) - sum(widths[1:]) - 2 * (len(widths) - 1))
-    )
-    lines = [_line(line, widths) for line in [heads, *cells]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    room = max(width, 100) - sum(widths[1:]) - 2 * (len(widths) - 1)
+    widths[0] = max(_LEAST, min(widths[0], room))
+    lines = []
+    for name, kind, *others in cells:
+        padded = [f"{_cut(name, widths[0]):<{widths[0]}}", f"{kind:<{widths[1]}}"]
+        padded += [f"{text:>{wide}}" for text, wide in zip(others, widths[2:], strict=True)]
+        lines.append("  ".join(padded))
     rule = "─" * max(map(len, lines))
     return [lines[0], rule, *lines[1:], rule]
 
 
+def layer_lines(row: Row) -> list[str]:
+    """A layer's formulas with its numbers put in, its name first."""
+    cost, shape, windows = row.costs, times_sign(row.shape), row.windows
+    lines = [f"{row.name}: {row.kind}, {', '.join(map(times_sign, row.before))} → {shape}"]
+    if row.kind in formulas.FORMULAS:
+        lines.append(formulas.FORMULAS[row.kind])
+    if windows is not None:
+        lines += formulas.size_lines(windows, row.before[0], row.shape)
+    lines += _cost_lines(row)
+    lines += formulas.connection_lines(cost.connections, cost.multiply_adds)
+    lines.append(
+        f"units: {times(*row.shape)} = {shown(prod(row.shape))}; memory: {shown(cost.memory)} bytes"
+    )
+    if windows is not None:
+        return [*lines, *formulas.field_lines(windows, row.given, row.field), *row.notes]
+    seen, stride, offset = field_text(row)
+    place = f", stride {stride}, offset {offset}" if stride else ""
+    from_paths = ", the span of all paths that meet here" if len(row.before) > 1 else ""
+    return [*lines, f"receptive field: {seen}{place}{from_paths}", *row.notes]
+
+
+def _cost_lines(row: Row) -> list[str]:
+    """Parameters and multiply-adds of a layer."""
+    cost = row.costs
+    if row.windows is not None and row.kind in ("conv", "depthwise", "transposed"):
+        kernel, transposed = [window.kernel for window in row.windows], row.kind == "transposed"
+        sides = row.before[0][:2] if transposed else row.shape[:2]
+        used = cost.multiply_adds // prod(sides)
+        channels = 1 if row.kind == "depthwise" else used // (prod(kernel) * row.shape[2])
+        lines = ["its parameters are those of its first call"] if cost.shared else []
+        lines += formulas.convolution_lines(
+            kernel, channels, row.shape[2], sides, cost.biases, transposed
+        )
+        if row.kind == "conv":
+            lines += formulas.dense_comparison(row.before[0], row.shape, used, cost.multiply_adds)
+        return lines
+    if row.kind == "dense":
+        inputs, units = row.before[0][-1], row.shape[-1]
+        return [
+            f"weights: inputs · units = {times(inputs, units)} = {shown(inputs * units)}",
+            f"biases: units = {shown(cost.biases)}; parameters: {shown(cost.parameters)}",
+            f"multiply-adds: {shown(cost.multiply_adds)}",
+        ]
+    if not cost.parameters:
+        return ["parameters: none"]
+    statistics = f", statistics {shown(cost.statistics)}" if cost.statistics else ""
+    return [f"parameters: factors {shown(cost.weights)}, shifts {shown(cost.biases)}{statistics}"]
+
+
 def totals(inspection: Inspection) -> list[str]:
     """What all layers cost together."""
-    size = "×".join(map(str, inspection.size))
-    sums = {
-        what: inspection.total(what) for what in ("parameters", "weights", "biases", "statistics")
-    }
+    sums, count = summary(inspection), len(inspection.rows)
     statistics = f" + {sums['statistics']:,} statistics" if sums["statistics"] else ""
-    plural = "" if len(inspection.rows) == 1 else "s"
-    lines = [
-        f"{inspection.name}: {len(inspection.rows)} layer{plural}, an image of {size}",
-        f"parameters: {sums['parameters']:,} = {sums['weights']:,} weights + {sums['biases']:,} "
-        f"biases{statistics}",
-        f"multiply-adds: {inspection.total('multiply_adds'):,}; connections: "
-        f"{inspection.total('connections'):,}",
-        f"memory of all outputs: {inspection.total('memory') / 1e6:,.1f} MB an image",
-    ]
     notes = [
         f"{row.name}: {note}"
         for row in inspection.rows
         for note in row.notes
         if "counted where" not in note
     ]
+    more = len(notes) - _NOTES
     return [
-        *lines,
-        *notes[:5],
-        *([f"… and {len(notes) - 5} more notes"] if len(notes) > 5 else []),
+        f"{inspection.name}: {count} layer{'' if count == 1 else 's'}, an image of "
+        f"{times_sign(inspection.size)}",
+        f"parameters: {sums['parameters']:,} = {sums['weights']:,} weights + {sums['biases']:,} "
+        f"biases{statistics}",
+        f"multiply-adds: {sums['multiply_adds']:,}; connections: {sums['connections']:,}",
+        f"memory of all outputs: {sums['memory_bytes'] / 1e6:,.1f} MB an image",
+        *notes[:_NOTES],
+        *([f"… and {more} more notes"] if more > 0 else []),
     ]
 
 
@@ -93,24 +138,22 @@ def to_csv(rows: Sequence[Row]) -> str:
     records = [record(row) for row in rows]
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(list(records[0]) if records else [])
-    for one in records:
-        writer.writerow([cell(_cell(value)) for value in one.values()])
+    writer.writerows([cell(_cell(value)) for value in one.values()] for one in records)
     return text.getvalue()
 
 
 def record(row: Row) -> dict[str, Any]:
     """A row as plain values, for JSON and CSV; what a layer does not have is None."""
     local, windows = row.field.local, row.windows
+
     return {
         "layer": row.name,
         "kind": row.kind,
         "inputs": list(row.inputs),
-        "kernel": None if windows is None else [window.kernel for window in windows],
-        "stride": None if windows is None else [window.stride for window in windows],
-        "padding": None
-        if windows is None
-        else [[window.before, window.after] for window in windows],
-        "dilation": None if windows is None else [window.dilation for window in windows],
+        "kernel": windows and [window.kernel for window in windows],
+        "stride": windows and [window.stride for window in windows],
+        "padding": windows and [[window.before, window.after] for window in windows],
+        "dilation": windows and [window.dilation for window in windows],
         "input": [list(shape) for shape in row.before],
         "output": list(row.shape),
         "weights": row.costs.weights,
@@ -121,10 +164,10 @@ def record(row: Row) -> dict[str, Any]:
         "multiply_adds": row.costs.multiply_adds if row.costs.counted else None,
         "memory_bytes": row.costs.memory,
         "sees_whole_image": row.field.whole,
-        "receptive_field": None if local is None else [axis.size for axis in local],
-        "effective_stride": None if local is None else [_plain(axis.stride) for axis in local],
-        "effective_padding": None if local is None else [axis.padding for axis in local],
-        "offset": None if local is None else [-axis.padding for axis in local],
+        "receptive_field": local and [axis.size for axis in local],
+        "effective_stride": local and [_plain(axis.stride) for axis in local],
+        "effective_padding": local and [axis.padding for axis in local],
+        "offset": local and [-axis.padding for axis in local],
         "aligned": row.field.aligned,
         "notes": list(row.notes),
     }
@@ -132,110 +175,87 @@ def record(row: Row) -> dict[str, Any]:
 
 def summary(inspection: Inspection) -> Mapping[str, Any]:
     """The totals of a network, as plain values."""
+    costs = ("parameters", "weights", "biases", "statistics", "connections", "multiply_adds")
     return {
         "network": inspection.name,
         "input": list(inspection.size),
         "layers": len(inspection.rows),
-        "parameters": inspection.total("parameters"),
-        "weights": inspection.total("weights"),
-        "biases": inspection.total("biases"),
-        "statistics": inspection.total("statistics"),
-        "connections": inspection.total("connections"),
-        "multiply_adds": inspection.total("multiply_adds"),
+        **{cost: inspection.total(cost) for cost in costs},
         "memory_bytes": inspection.total("memory"),
     }
 
 
-def _plain(number: Any) -> int | float:
+def _plain(number: Fraction) -> int | float:
     return int(number) if number.denominator == 1 else float(number)
 
 
 def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        if value and isinstance(value[0], list):
-            return " ".join(str(_cell(part)) for part in value)
-        return (
-            "×".join(map(str, value))
-            if all(isinstance(part, int | float) for part in value)
-            else "; ".join(value)
-        )
-    return value
-
-
-def _line(cells: list[str], widths: list[int]) -> str:
-    name, kind, *others = cells
-    padded = [f"{_cut(name, widths[0]):<{widths[0]}}", f"{kind:<{widths[1]}}"]
-    padded += [f"{cell:>{width}}" for cell, width in zip(others, widths[2:], strict=True)]
-    return "  ".join(padded)
+    if not isinstance(value, list):
+        return "" if value is None else value
+    if value and isinstance(value[0], list):
+        return " ".join(str(_cell(part)) for part in value)
+    return ("; " if any(isinstance(part, str) for part in value) else "×").join(map(str, value))
 
 
 def _cut(name: str, width: int) -> str:
-    if len(name) <= width:
-        return name
     head = (width - 1) // 3
-    return f"{name[:head]}…{name[len(name) - (width - 1 - head) :]}"
+    end = len(name) - (width - 1 - head)
+    return name if len(name) <= width else f"{name[:head]}…{name[end:]}"
 
 
 def _window(row: Row) -> str:
     kernel, stride, padding = window_text(row)
-    padded = f" p{padding}" if padding not in ("", "0") else ""
-    return f"{kernel}{'' if stride in ('', '1') else f'/{stride}'}{padded}".strip()
-
-
-def _uses(row: Row, show: Callable[[int], str]) -> str:
-    return (
-        "?"
-        if not row.costs.counted
-        else show(row.costs.multiply_adds)
-        if row.costs.multiply_adds
-        else "–"
-    )
-
-
-def _count(number: int, show: Callable[[int], str]) -> str:
-    return show(number) if number else "–"
-
-
-def _exact(number: int) -> str:
-    return f"{number:,}"
+    moved = "" if stride in ("", "1") else f"/{stride}"
+    padded = "" if padding in ("", "0") else f" p{padding}"
+    return f"{kernel}{moved}{padded}".strip()
 
 
 def _shape(row: Row) -> str:
-    return "×".join(map(str, row.shape))
+    return times_sign(row.shape)
 
 
-_NARROW: list[_Column] = [
-    ("kind", lambda row: _cut(row.kind, 11)),
-    ("window", _window),
-    ("output", _shape),
-    ("param", lambda row: "shared" if row.costs.shared else _count(row.costs.parameters, short)),
-    ("m-adds", lambda row: _uses(row, short)),
-    ("bytes", lambda row: short(row.costs.memory)),
-    ("field", lambda row: field_text(row)[0]),
-    ("step", lambda row: field_text(row)[1]),
-    ("offset", lambda row: field_text(row)[2]),
-]
-_WIDE: list[_Column] = [
-    ("kind", lambda row: _cut(row.kind, 14)),
-    ("kernel", lambda row: window_text(row)[0]),
-    ("stride", lambda row: window_text(row)[1]),
-    ("pad", lambda row: window_text(row)[2]),
-    ("output", _shape),
-    ("weights", lambda row: "shared" if row.costs.shared else _count(row.costs.weights, _exact)),
-    ("biases", lambda row: _count(row.costs.biases, _exact)),
-    ("connections", lambda row: _count(row.costs.connections, short)),
-    ("m-adds", lambda row: _uses(row, short)),
-    ("bytes", lambda row: short(row.costs.memory)),
-    ("field", lambda row: field_text(row)[0]),
-    ("step", lambda row: field_text(row)[1]),
-    ("offset", lambda row: field_text(row)[2]),
-]
+def _count(cost: str, show: Callable[[int], str] = short) -> Callable[[Row], str]:
+    """How a row shows one of its costs."""
+
+    def text(row: Row) -> str:
+        number = getattr(row.costs, cost)
+        if cost == "multiply_adds" and not row.costs.counted:
+            return "?"
+        if cost in ("parameters", "weights") and row.costs.shared:
+            return "shared"
+        return show(number) if number else "–"
+
+    return text
+
+
+_LAST: dict[str, Callable[[Row], str]] = {
+    "m-adds": _count("multiply_adds"),
+    "bytes": lambda row: short(row.costs.memory),
+    "field": lambda row: field_text(row)[0],
+    "step": lambda row: field_text(row)[1],
+    "offset": lambda row: field_text(row)[2],
+}
+_NARROW: dict[str, Callable[[Row], str]] = {
+    "kind": lambda row: _cut(row.kind, 11),
+    "window": _window,
+    "output": _shape,
+    "param": _count("parameters"),
+    **_LAST,
+}
+_WIDE: dict[str, Callable[[Row], str]] = {
+    "kind": lambda row: _cut(row.kind, 14),
+    "kernel": lambda row: window_text(row)[0],
+    "stride": lambda row: window_text(row)[1],
+    "pad": lambda row: window_text(row)[2],
+    "output": _shape,
+    "weights": _count("weights", "{:,}".format),
+    "biases": _count("biases", "{:,}".format),
+    "connections": _count("connections"),
+    **_LAST,
+}
 LEGEND = (
     "window: kernel/stride, p: zeros before/behind; m-adds: multiply-adds; field, step, offset: "
-    "pixels of the image that a unit "
-    "sees, from one unit to the next, and where unit 0 begins; +: and the whole image by another "
-    "path"
+    "pixels of the image that a unit sees, from one unit to the next, and where unit 0 begins; +: "
+    "and the whole image by another path"
 )
 """What the columns mean, for those who have not read it."""

@@ -127,12 +127,10 @@ def feature_sheet(
     """
     check_units(units, maps.values.shape[2], maps.layer)
     chosen = list(units) or maps.strongest(most)
-    inside = maps.values[maps.inside]
-    signed = bool((inside < 0).any())
+    signed = bool((maps.values[maps.inside] < 0).any())
     tiles = [Tile(enlarged_to(image, _SIDE), "the image")]
     for unit in chosen:
-        own = maps.on_image(unit)
-        drawn = blue_red(own) if signed else heat(own)
+        drawn = (blue_red if signed else heat)(maps.on_image(unit))
         tiles.append(Tile(enlarged_to(drawn, _SIDE), f"unit {unit}\nmax {maps.peaks[unit]:.3g}"))
     height, width, count = maps.values.shape
     order = "" if units else ", those with the largest answers, the largest first"

@@ -10,6 +10,7 @@ import numpy as np
 from cvtasks.drawing.sheets import Scale, Tile, enlarged_to, grid, sheet, signed_grey
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.graph import walk
+from cvtasks.insight.units.map_geometry import check_units
 
 DEAD = 1e-3
 """A filter is called dead where its largest absolute weight is below this share of the layer's:
@@ -128,58 +129,40 @@ def filter_sheet(
     Raises:
         UsageError: there is no such filter.
     """
-    chosen = shown(filters, units)
-    most, style = float(filters.peaks.max()), _style(filters)
-    dead = set(filters.dead.tolist())
-    side = 88 if len(chosen) <= 64 else 52
-    small = 26 if filters.weights.shape[2] > 8 else 44  # of the tiles in a row
+    chosen, count = shown(filters, units), len(filters)
+    most, style, dead = float(filters.peaks.max()), _style(filters), set(filters.dead.tolist())
+    channels, side = filters.weights.shape[2], 52 if len(chosen) > 64 else 88
     tiles = []
     for unit in chosen:
-        weights = filters.weights[..., unit]
-        pixels = signed_grey(
-            weights, most if shared or unit in dead else None
-        )  # noise of dead ones is not blown up
-        image = (
-            enlarged_to(pixels, side)
-            if style == "colours"
-            else _row(pixels, side if style == "grey" else small)
-        )
+        limit = most if shared or unit in dead else None  # noise of dead ones is not blown up
+        pixels = signed_grey(filters.weights[..., unit], limit)
+        if style == "colours":
+            image = enlarged_to(pixels, side)
+        else:
+            image = _row(pixels, side if style == "grey" else 26 if channels > 8 else 44)
         tiles.append(Tile(image, f"{unit}\ndead" if unit in dead else f"{unit}"))
     kernel = "×".join(map(str, filters.weights.shape[:3]))
-    of = (
-        f"{len(chosen)} of {len(filters)} filters"
-        if len(chosen) < len(filters)
-        else f"all {len(filters)} filters"
+    of = f"{len(chosen)} of {count}" if len(chosen) < count else f"all {count}"
+    whose, largest = ("the layer's", f", {most:.3g}") if shared else ("each filter's own", "")
+    seen = {
+        "colours": "colours: the weights on red, green and blue of the image, one scale for the "
+        "three",
+        "rows": "a row is a filter; its tiles are the input channels 0 to "
+        f"{min(_CHANNELS, channels) - 1} of {channels}",
+    }
+    gone = (
+        f"dead: {len(dead)} of {count}, all weights below {DEAD:g} of the layer's largest; shown "
+        "on the layer's scale"
     )
-    whose = "the layer's" if shared else "each filter's own"
     legend = [
-        f"{of}, {kernel} (height × width × channels)",
-        f"zero is mid-grey; max is {whose} largest absolute weight"
-        + (f", {most:.3g}" if shared else ""),
+        f"{of} filters, {kernel} (height × width × channels)",
+        f"zero is mid-grey; max is {whose} largest absolute weight{largest}",
+        *([seen[style]] if style in seen else []),
+        *([gone] if dead else []),
     ]
-    if style == "colours":
-        legend.append(
-            "colours: the weights on red, green and blue of the image, one scale for the three"
-        )
-    elif style == "rows":
-        channels = filters.weights.shape[2]
-        legend.append(
-            "a row is a filter; its tiles are the input channels 0 to "
-            f"{min(_CHANNELS, channels) - 1} of {channels}"
-        )
-    if dead:
-        legend.append(
-            f"dead: {len(dead)} of {len(filters)}, all weights below {DEAD:g} of the layer's "
-            "largest; shown on the layer's scale"
-        )
     columns = 2 if style == "rows" else 8 if side == 88 else 16
-    return sheet(
-        tiles,
-        title or f"filters of {filters.layer}",
-        legend,
-        Scale("signed_grey"),
-        columns,
-    )
+    title = title or f"filters of {filters.layer}"
+    return sheet(tiles, title, legend, Scale("signed_grey"), columns)
 
 
 def shown(filters: Filters, units: Sequence[int] = ()) -> list[int]:
@@ -189,12 +172,7 @@ def shown(filters: Filters, units: Sequence[int] = ()) -> list[int]:
     Raises:
         UsageError: there is no such filter.
     """
-    for unit in units:
-        if not 0 <= unit < len(filters):
-            raise UsageError(
-                f'filters of "{filters.layer}" have the numbers 0 to {len(filters) - 1}; got '
-                f"{unit}."
-            )
+    check_units(units, len(filters), filters.layer)
     return list(units) or list(range(min(len(filters), _MOST[_style(filters)])))
 
 
@@ -204,10 +182,7 @@ def _style(filters: Filters) -> str:
 
 def _row(pixels: np.ndarray, side: int) -> np.ndarray:
     """(kh, kw, channels) uint8 → (h, w, 3): the channels beside each other."""
-    channels = [
-        pixels[..., channel, None].repeat(3, axis=2)
-        for channel in range(min(_CHANNELS, pixels.shape[2]))
-    ]
+    channels = np.moveaxis(pixels[..., :_CHANNELS], 2, 0)[..., None].repeat(3, axis=3)
     return grid([enlarged_to(channel, side) for channel in channels], len(channels))
 
 
@@ -215,17 +190,10 @@ def _kernel(layer: Any) -> np.ndarray | None:
     """The weights (kh, kw, channels, filters) of a two-dimensional convolution; None for other
     layers.
     """
-    if isinstance(layer, keras.layers.Conv2D):
-        kernel = layer.kernel
-    elif isinstance(layer, keras.layers.Conv2DTranspose):
-        kernel = keras.ops.transpose(layer.kernel, (0, 1, 3, 2))
-    elif isinstance(layer, keras.layers.DepthwiseConv2D):
-        kernel = _single(layer.kernel)
-    elif isinstance(layer, keras.layers.SeparableConv2D):
-        kernel = _single(layer.depthwise_kernel)
-    else:
-        return None
-    return np.asarray(keras.ops.convert_to_numpy(kernel), np.float32)
+    for kind, kernel in _KERNELS.items():
+        if isinstance(layer, kind):
+            return np.asarray(keras.ops.convert_to_numpy(kernel(layer)), np.float32)
+    return None
 
 
 def _single(kernel: Any) -> Any:
@@ -249,10 +217,16 @@ def _colours(network: keras.Model, name: str) -> list[int] | None:
         images[1 + colour, ..., colour] = 255
     made = graph.run([keras.ops.convert_to_tensor(images)], given)
     seen = np.asarray(keras.ops.convert_to_numpy(made))
-    answers = (
-        seen[1:, seen.shape[1] // 2, seen.shape[2] // 2]
-        - seen[0, seen.shape[1] // 2, seen.shape[2] // 2]
-    )
+    middle = seen[:, seen.shape[1] // 2, seen.shape[2] // 2]
+    answers = middle[1:] - middle[0]
     order = answers.argmax(axis=1)  # (3 colours, 3 channels)
     share = answers.max(axis=1) / np.maximum(np.abs(answers).sum(axis=1), np.finfo(np.float32).tiny)
     return order.tolist() if sorted(order) == [0, 1, 2] and share.min() >= _PERMUTATION else None
+
+
+_KERNELS = {
+    keras.layers.Conv2D: lambda layer: layer.kernel,
+    keras.layers.Conv2DTranspose: lambda layer: keras.ops.transpose(layer.kernel, (0, 1, 3, 2)),
+    keras.layers.DepthwiseConv2D: lambda layer: _single(layer.kernel),
+    keras.layers.SeparableConv2D: lambda layer: _single(layer.depthwise_kernel),
+}

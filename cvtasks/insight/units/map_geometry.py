@@ -28,6 +28,12 @@ class Along:
     spans: np.ndarray
     middles: np.ndarray
 
+    def seen(self, place: int, start: int, length: int) -> slice:
+        """What a place sees, cut to `length` pixels from `start` on; at least one of them."""
+        first, behind = self.spans[place].astype(int).tolist()
+        low = min(max(first, start), start + length - 1)
+        return slice(low, max(min(behind, start + length), low + 1))
+
 
 Axes = tuple[Along, Along]
 """Of the rows and of the columns of a map."""
@@ -108,21 +114,15 @@ def axes_of(part: keras.Model) -> Axes:
         part: a network of fixed input size whose output is (batch, h, w, units).
     """
     inspection = inspect_network(part)
-    local = next(
-        (row.field.local for row in inspection.rows if row.number == inspection.graph.outputs[0]),
-        None,
-    )
-    along = []
-    for index, (places, side) in enumerate(
-        zip(part.output_shape[1:3], input_size(part), strict=True)
-    ):
-        if local is None:
-            spans = np.tile(np.array([0, side], np.float64), (places, 1))
-            middles = (np.arange(places) + 0.5) * side / places
-        else:
-            spans = np.array(
-                [local[index].span(place) for place in range(places)], np.float64
-            ) + np.array([0, 1])
+    ends = [row for row in inspection.rows if row.number == inspection.graph.outputs[0]]
+    local, along = ends[0].field.local if ends else None, []
+    for index, side in enumerate(input_size(part)):
+        places = np.arange(part.output_shape[1 + index])
+        spans = np.tile(np.array([0, side], np.float64), (len(places), 1))
+        middles = (places + 0.5) * side / len(places)
+        if local is not None:
+            seen = [local[index].span(place) for place in places]
+            spans = np.add(seen, (0, 1), dtype=np.float64)
             middles = spans.mean(axis=1)
         along.append(Along(spans, middles))
     return along[0], along[1]
@@ -130,10 +130,10 @@ def axes_of(part: keras.Model) -> Axes:
 
 def places_inside(axes: Axes, letterbox: Letterbox) -> np.ndarray:
     """(h, w) bool: the places whose middle lies in the image; all of them if none does."""
-    top, left, height, width = letterbox.window
+    window = letterbox.window
     rows, columns = (
         (one.middles >= start) & (one.middles <= start + length)
-        for one, start, length in zip(axes, (top, left), (height, width), strict=True)
+        for one, start, length in zip(axes, window[:2], window[2:], strict=True)
     )
     inside = np.logical_and.outer(rows, columns)
     return inside if inside.any() else np.ones(inside.shape, bool)

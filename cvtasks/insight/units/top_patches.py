@@ -7,17 +7,21 @@ place of that answer sees; and beside it what of the part made the unit answer, 
 led back to the pixels through transposed filters, rectified on its way (section 2.1).
 """
 
-import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-from typing import Any, cast, get_args
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
+from cvtasks.answers import Labels
+from cvtasks.data import Source, open_source, split_of, splits_of
+from cvtasks.data.opening import title
+from cvtasks.data.views import Subset
 from cvtasks.drawing.sheets import Scale, Tile, enlarged_to, grid, sheet, signed_grey
-from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.errors import CVTasksError, UsageError
 from cvtasks.geometry.letterbox import Letterbox, Placement
 from cvtasks.insight.gradients import Rule, rectify, relu_limit, value_and_gradient
 from cvtasks.insight.graph import unfold, walk
@@ -30,6 +34,8 @@ from cvtasks.insight.units.map_geometry import (
     on_input,
     places_inside,
 )
+from cvtasks.media.images import read_image
+from cvtasks.recipe.recipe import Recipe
 
 _BATCH = 8  # images that the network sees at a time
 _ACROSS = 3  # patches in a row of a unit's tile
@@ -60,10 +66,15 @@ class Excited:
     letterbox: Letterbox
 
     @property
+    def within(self) -> tuple[slice, slice]:
+        """The region as rows and columns of the network input."""
+        top, left, bottom, right = self.region
+        return slice(top, bottom), slice(left, right)
+
+    @property
     def patch(self) -> np.ndarray:
         """The region, (h, w, 3) uint8, at the resolution that the network saw."""
-        top, left, bottom, right = self.region
-        return self.input[top:bottom, left:right]
+        return self.input[self.within]
 
     @property
     def box(self) -> tuple[float, ...]:
@@ -104,35 +115,24 @@ def most_exciting(
     part = unfold(network).until(layer)
     check_units(units, part.output_shape[-1], layer)
     axes = axes_of(part) if len(part.output_shape) == 4 else None
-    best: dict[int, list[tuple[float, int, Excited]]] = {unit: [] for unit in units}
+    best: dict[int, list[Excited]] = {unit: [] for unit in units}
     waiting, done = iter(images), 0
     while chunk := list(islice(waiting, _BATCH)):
         seen = [on_input(network, image, prepare, placement) for _, image in chunk]
-        batch = np.stack(
-            [given for _, given in seen] + [seen[-1][1]] * (_BATCH - len(chunk))
-        )  # one shape is compiled
-        answers = np.asarray(part.predict_on_batch(batch.astype(np.float32)), np.float32)[
-            : len(chunk)
-        ]
+        filled = [given for _, given in seen] + [seen[-1][1]] * (_BATCH - len(chunk))
+        batch = np.stack(filled).astype(np.float32)  # one shape is compiled
+        answers = np.asarray(part.predict_on_batch(batch), np.float32)[: len(chunk)]
         check_finite(answers, layer)
         for (name, _), (letterbox, given), answer in zip(chunk, seen, answers, strict=True):
             for unit, found in best.items():
                 place, value = _largest(answer[..., unit], axes, letterbox)
-                entry = (
-                    value,
-                    -done,
-                    Excited(name, value, place, _region(place, axes, letterbox), given, letterbox),
-                )
-                if len(found) < top:
-                    heapq.heappush(found, entry)
-                elif entry[:2] > found[0][:2]:
-                    heapq.heapreplace(found, entry)
-            done += 1
+                region = _region(place, axes, letterbox)
+                found.append(Excited(name, value, place, region, given, letterbox))
+                found.sort(key=lambda one: -one.value)
+                del found[top:]
+        done += len(chunk)
         on_batch(done)
-    return {
-        unit: [one for _, _, one in sorted(found, key=lambda e: e[:2], reverse=True)]
-        for unit, found in best.items()
-    }
+    return best
 
 
 def projections(
@@ -160,18 +160,16 @@ def projections(
         chosen = np.zeros((len(several), *part.output_shape[1:]), np.float32)
         for number, one in enumerate(several):
             chosen[(number, *one.place, unit)] = 1
-
-        def answers(x: Any, chosen: np.ndarray = chosen) -> Any:
-            return keras.ops.sum(part(x, training=False) * chosen)
-
-        _, gradient = value_and_gradient(
-            answers, np.stack([one.input for one in several]).astype(np.float32)
-        )
-        found.extend(gradient)
+        inputs = np.stack([one.input for one in several]).astype(np.float32)
+        found.extend(value_and_gradient(partial(_answers, part, chosen), inputs)[1])
     return found
 
 
-def rule_for(network: keras.Model, wanted: str = "") -> Rule:
+def _answers(part: keras.Model, chosen: np.ndarray, x: Any) -> Any:
+    return keras.ops.sum(part(x, training=False) * chosen)
+
+
+def rule_for(network: keras.Model, wanted: Rule | Literal[""] = "") -> Rule:
     """How ReLUs are to treat a projection: as it is wanted, or by default what shows most in the
     network.
 
@@ -182,22 +180,14 @@ def rule_for(network: keras.Model, wanted: str = "") -> Rule:
     Raises:
         UsageError: a rule for ReLUs is wanted, and the network has none.
     """
-    rules = get_args(Rule)
-    if wanted and wanted not in rules:
-        raise UsageError(
-            f"a projection is one of {', '.join(rules)}; got {wanted!r}. "
-            f"{did_you_mean(wanted, rules)}"
-        )
     layers = [call.operation for call in walk(network).calls]
     rectifies = any(relu_limit(layer) is not False for layer in layers)
-    pools = any(isinstance(layer, keras.layers.MaxPooling2D) for layer in layers)
     if not rectifies and wanted not in ("", "gradient"):
         raise UsageError(
             f"{wanted} is a rule for ReLUs; {network.name!r} has none. Choose gradient."
         )
-    if not rectifies:
-        return "gradient"
-    return cast(Rule, wanted or ("deconvnet" if pools else "guided"))
+    pools = any(isinstance(layer, keras.layers.MaxPooling2D) for layer in layers)
+    return wanted or ("gradient" if not rectifies else "deconvnet" if pools else "guided")
 
 
 def exciting_sheet(
@@ -219,22 +209,14 @@ def exciting_sheet(
     for unit, excited in found.items():
         patches = [enlarged_to(one.patch, _SIDE) for one in excited]
         back = [
-            enlarged_to(
-                _shown(gradient[one.region[0] : one.region[2], one.region[1] : one.region[3]]),
-                _SIDE,
-            )
+            enlarged_to(_shown(gradient[one.within]), _SIDE)
             for one, gradient in zip(excited, projected[unit], strict=True)
         ]
-        across = min(_ACROSS, len(patches))
-        numbers = f"{excited[0].value:.3g}" + (
-            f" to {excited[-1].value:.3g}" if len(excited) > 1 else ""
-        )
-        tiles.append(
-            Tile(
-                grid([grid(patches, across), grid(back, across)], 2, gap=12),
-                f"unit {unit}\nanswers {numbers}",
-            )
-        )
+        across, numbers = min(_ACROSS, len(patches)), f"{excited[0].value:.3g}"
+        if len(excited) > 1:
+            numbers += f" to {excited[-1].value:.3g}"
+        both = grid([grid(patches, across), grid(back, across)], 2, gap=12)
+        tiles.append(Tile(both, f"unit {unit}\nanswers {numbers}"))
     how = {
         "deconvnet": "projected by a deconvnet (Zeiler and Fergus 2014)",
         "guided": "projected by guided backpropagation (Springenberg et al. 2015)",
@@ -267,15 +249,74 @@ def _region(
     top, left, height, width = letterbox.window
     if axes is None:
         return top, left, top + height, left + width
-    edges = []
-    for unit, axis, start, length in zip(place, axes, (top, left), (height, width), strict=True):
-        first, behind = axis.spans[unit].astype(int).tolist()
-        low = min(max(first, start), start + length - 1)
-        edges.append((low, max(min(behind, start + length), low + 1)))
-    (low_row, high_row), (low_column, high_column) = edges
-    return low_row, low_column, high_row, high_column
+    rows, columns = axes[0].seen(place[0], top, height), axes[1].seen(place[1], left, width)
+    return rows.start, columns.start, rows.stop, columns.stop
 
 
 def _shown(gradient: np.ndarray) -> np.ndarray:
     """(h, w, 3) → uint8: zero is mid-grey; the few largest values do not make all others pale."""
     return signed_grey(gradient, float(np.quantile(np.abs(gradient), _WITHIN)))
+
+
+# === a data set ===
+
+
+@dataclass
+class Walk:
+    """A walk over the images of a source, or some of them, one at a time; what cannot be read is
+    named and passed over.
+
+    Attributes:
+        source: of those that are looked at.
+        title: the data set, as the user named it.
+        said: what is walked over, in a sentence.
+        done: how many have been given so far; `failed`: the names of those that could not be read.
+    """
+
+    source: Source
+    title: str
+    said: str
+    done: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @classmethod
+    def over(cls, data: str, recipe: Recipe | None, limit: int = 0) -> "Walk":
+        """Open DATA[:SPLIT].
+
+        Args:
+            recipe: of the model that is looked into: its kind of data, and its training split where
+                none is named. Without one the data are those of classification.
+            limit: so many images, evenly spread; 0 for all.
+
+        Raises:
+            DataError: there is no such data set, or it has no image.
+        """
+        path, split = split_of(data)
+        kind = recipe.task.answer if recipe else Labels
+        if recipe and not split and len(splits_of(path, kind)) > 1:
+            split = recipe.data.train
+        source = open_source(path, split, kind)
+        name, total, count = title(path, source.split), len(source), f"{len(source)} images"
+        if 0 < limit < total:
+            source = Subset(source, [number * total // limit for number in range(limit)])
+            count = f"{limit} of {total} images, evenly spread"
+        return cls(source, name.rpartition("/")[2], f"{source.format}, {name}, {count}")
+
+    def images(self, complain: Callable[[str], None]) -> Iterator[tuple[str, np.ndarray]]:
+        """Name and image (h, w, 3) uint8 RGB of each, in the order of the data set; `complain` is
+        told why one is left out.
+        """
+        files = self.source.files
+        for index in range(len(self)):
+            name = files[index].name if files else self.source.name(index)
+            try:  # the image alone, where it is a file: its truth does not matter here
+                image = read_image(files[index]) if files else self.source[index].image
+            except CVTasksError as error:
+                self.failed.append(name)
+                complain(str(error))
+            else:
+                self.done += 1
+                yield name, image
