@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvtasks.cli.options import JsonOption, TaskOption, choice, one_of
+from cvtasks.cli.options import FormatOption, JsonOption, TaskOption, choice, one_of
 from cvtasks.cli.output import Ticker, say, tell
 from cvtasks.data.checking.writers import WRITERS
 from cvtasks.data.download.catalogue import KNOWN, place_of
@@ -29,7 +29,12 @@ DataArgument = Annotated[
 
 
 @data.command()
-def check(source: DataArgument, task: TaskOption = USUAL, as_json: JsonOption = False) -> None:
+def check(
+    source: DataArgument,
+    task: TaskOption = USUAL,
+    format_: FormatOption = "",
+    as_json: JsonOption = False,
+) -> None:
     """Read every truth and every image; list what could spoil a training. Changes nothing; exit
     code 5 if there are errors.
 
@@ -47,7 +52,7 @@ def check(source: DataArgument, task: TaskOption = USUAL, as_json: JsonOption = 
     ticker = Ticker()
     try:
         progress = lambda done, total: ticker.show(f"{done} of {total} images")  # noqa: E731
-        checked = check(path, split, TASKS[task].task.answer, progress)
+        checked = check(path, split, TASKS[task].task.answer, progress, format=format_)
     finally:
         ticker.clear()
     findings = checked.findings
@@ -97,7 +102,12 @@ def print_findings(findings: "tuple[Finding, ...]") -> None:
 
 
 @data.command()
-def stats(source: DataArgument, task: TaskOption = USUAL, as_json: JsonOption = False) -> None:
+def stats(
+    source: DataArgument,
+    task: TaskOption = USUAL,
+    format_: FormatOption = "",
+    as_json: JsonOption = False,
+) -> None:
     """Count what a data set holds, class by class.
 
     \b
@@ -107,7 +117,7 @@ def stats(source: DataArgument, task: TaskOption = USUAL, as_json: JsonOption = 
     """
     from cvtasks.data.checking.statistics import statistics
 
-    opened = _open(source, TASKS[task].task.answer)
+    opened = _open(source, TASKS[task].task.answer, format_)
     rows = statistics(opened)
     for remark in opened.remarks():
         say(f"data: {remark}")
@@ -135,6 +145,7 @@ def show(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where the images go.")
     ] = Path("outputs/show"),
+    format_: FormatOption = "",
 ) -> None:
     """Draw samples with their truths, how often each class comes, how large objects are; and
     batches as the network gets them.
@@ -155,7 +166,7 @@ def show(
     check_new(output)
     wanted = read_recipe(recipe) if recipe else None
     which = wanted.task if wanted else TASKS[task].task()
-    opened = _open(source, which.answer)
+    opened = _open(source, which.answer, format_)
     drawn = sheets(opened, which.draw)
     if wanted:
         drawn["batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
@@ -183,6 +194,7 @@ def convert(
             metavar="NAME", help="The new split's name; by default the old one's, or train."
         ),
     ] = "",
+    format_: FormatOption = "",
 ) -> None:
     """Write a data set for detection in another format, images and all.
 
@@ -196,7 +208,7 @@ def convert(
     from cvtasks.files.writing import check_folder
 
     check_folder(folder)
-    opened = _open(source, Boxes)
+    opened = _open(source, Boxes, format_)
     name = split or (split_of(source)[1] or opened.split if opened.split else "train")
     for remark in [*opened.remarks(), *write(opened, to, folder, name)]:
         say(f"data: {remark}")
@@ -254,12 +266,12 @@ def get(
     tell(str(place / known.root))
 
 
-def _open(data: str, kind: "type[Answer]") -> "Source":
+def _open(data: str, kind: "type[Answer]", format: str) -> "Source":
     from cvtasks.data import open_source, split_of
     from cvtasks.data.opening import title
 
     path, split = split_of(data)
-    opened = open_source(path, split, kind)
+    opened = open_source(path, split, kind, format=format)
     say(f"data: {opened.format}, {title(path, opened.split)}, {len(opened)} images")
     if opened.taken_for:
         say(f"data: {opened.taken_for}")

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cvtasks.cli.options import DeviceOption, EngineOption, PrecisionOption, starts_keras
+from cvtasks.cli.options import (
+    DeviceOption,
+    EngineOption,
+    FormatOption,
+    PrecisionOption,
+    starts_keras,
+)
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.engines.table import AUTO
 from cvtasks.text import dumps, table
@@ -61,6 +67,7 @@ def evaluate(
             help="Write the report and its figures into this new folder.",
         ),
     ] = None,
+    format_: FormatOption = "",
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
     device: DeviceOption = AUTO,
@@ -87,7 +94,7 @@ def evaluate(
         check_new(output)
     folder = model_folder(model)
     recipe = read_recipe(folder / RECIPE)
-    found = evaluation_data(recipe, folder, data, map_ or (), say)
+    found = evaluation_data(recipe, folder, data, map_ or (), say, format=format_)
     if predictions:
         saved = read_predictions(
             predictions, recipe.task, found.opened, recipe.classes, found.renamed

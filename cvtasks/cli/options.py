@@ -57,6 +57,14 @@ PrecisionOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[str, choice(lambda: (AUTO, *DEVICES), "Where the network runs.")]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="The format of the data, where they may be of several (docs/formats.md).",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cvtasks.cli.options import FormatOption
 from cvtasks.cli.output import Ticker, duration, say, start_keras, tell
 from cvtasks.cli.pace import Pace
 from cvtasks.errors import UsageError
@@ -45,6 +46,7 @@ def train(
             ),
         ),
     ] = "",
+    format_: FormatOption = "",
     backbone: Annotated[
         str, typer.Option(help="Name of the backbone, such as mobilenet, resnet50, vgg16.")
     ] = "",
@@ -110,6 +112,7 @@ def train(
         "classes": [name.strip() for name in classes.split(",")] if classes else [],
         "train.weights": weights,
         "train.epochs": epochs,
+        "data.format": format_,
     }
     others: dict[str, object] = {"--output": output, "--set": set_, "--batch": batch}
     others |= {f"--{key.rpartition('.')[2]}": value for key, value in options.items()}

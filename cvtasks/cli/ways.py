@@ -7,6 +7,7 @@ from cvtasks.errors import CVTasksError
 OPTIONS = {
     "batch": ("--batch", "N"),
     "data": ("--data", "PATH"),
+    "format": ("--format", "NAME"),
     "json": ("--json", ""),
     "layer": ("--layer", "NAME"),
     "map": ("--map", "DATA'S=MODEL'S"),

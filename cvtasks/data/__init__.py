@@ -4,8 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvtasks.data.download.catalogue import KNOWN, resolve
-from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.errors import Complain, strictly
 
 if TYPE_CHECKING:
     from cvtasks.answers import Answer
@@ -50,7 +49,12 @@ def split_of(data: str) -> tuple[str, str]:
 
 
 def open_source(
-    path: str, split: str, kind: "type[Answer]", complain: Complain = strictly
+    path: str,
+    split: str,
+    kind: "type[Answer]",
+    complain: Complain = strictly,
+    *,
+    format: str = "",
 ) -> "Source":
     """Open the data set at `path`, or the fetched one of that name, for a task whose truth is of
     type `kind`.
@@ -59,59 +63,28 @@ def open_source(
         split: its name; "val", "valid" and "validation" are one. Empty for the only split there is.
         complain: about files that are missing, and whatever cannot be used; if it returns, that is
             left out.
+        format: the name of a row of `FORMATS`, or how it begins; empty for the one that is
+            recognised.
 
     Raises:
-        DataError: nothing is there, its layout is not known, or the split does not exist.
+        DataError: nothing is there, its layout is not known, it may be of several formats, or the
+            split does not exist.
     """
+    from cvtasks.data.recognition import recognised
     from cvtasks.formats.reading import readable
 
     with readable(path):
-        found, root = _recognised(path, kind)
+        found, root = recognised(path, kind, format)
         return found.open(root, split, complain)
 
 
-def splits_of(path: str, kind: "type[Answer]") -> tuple[str, ...]:
+def splits_of(path: str, kind: "type[Answer]", *, format: str = "") -> tuple[str, ...]:
     """Names of the splits of the data set at `path`; one empty name where all of it is one split.
     Errors as `open_source`'s.
     """
+    from cvtasks.data.recognition import recognised
     from cvtasks.formats.reading import readable
 
     with readable(path):
-        found, root = _recognised(path, kind)
+        found, root = recognised(path, kind, format)
         return found.splits_at(root)
-
-
-def _recognised(path: str, kind: "type[Answer]") -> "tuple[Format, Path]":
-    """The format of the data set at `path`, and its root."""
-    from cvtasks.data.formats import FORMATS
-
-    root = resolve(path)
-    fitting = [one for one in FORMATS.values() if one.kind is kind]
-    if path:
-        for one in fitting:
-            if one.is_at(root):
-                return one, root
-    if not path or not root.is_dir():
-        files = " or ".join(sorted(one.file for one in fitting if one.file))
-        what = f"a folder, or its {files}" if files else "a folder"
-        raise DataError(
-            f"a data set is {what}; {path[:300]!r} is none. Give the path of one "
-            "(`data.path` of a recipe), or the name of a data set that `cvtasks data get` fetches: "
-            f"{', '.join(KNOWN)}.",
-            ways={"data": ""},
-        )
-    below = [
-        str(child)
-        for child in sorted(root.iterdir())
-        if child.is_dir() and any(one.is_at(child) for one in fitting)
-    ]
-    if below:
-        raise DataError(
-            f"a data set is the folder in which its own folders lie; {path!r} holds one below. "
-            f"Give {below[0]!r}."
-        )
-    layouts = "; ".join(f"{one.name}: {one.layout}" for one in fitting)
-    raise DataError(
-        f"the layout of {path!r} is not known for {kind.__name__.lower()} data. Known layouts: "
-        f"{layouts}."
-    )

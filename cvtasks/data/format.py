@@ -26,6 +26,9 @@ class Format:
         opens: (root, split, complain) → the source of one split, as `open` says.
         splits_at: root → the names of its splits; one empty name where all of it is one split.
         file: what a file is called that may stand for its root; empty where only a folder may.
+        chosen: what stands behind the format's name and a colon → the format that reads so; None
+            where nothing may.
+        fallback: whether so little tells it that any other format which lies there too is meant.
     """
 
     name: str
@@ -35,6 +38,8 @@ class Format:
     opens: Callable[[Path, str, Complain], Source]
     splits_at: Callable[[Path], tuple[str, ...]] = undivided
     file: str = ""
+    fallback: bool = False
+    chosen: Callable[[str], "Format"] | None = None
 
     def open(self, root: Path, split: str, complain: Complain = strictly) -> Source:
         """The source of one split of the data set at `root`.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cvtasks.data import open_source, split_of, splits_of
@@ -25,7 +26,12 @@ class ToEvaluate:
 
 
 def open_to_evaluate(
-    recipe: Recipe, folder: Path, data: str, say: Say = lambda text: None
+    recipe: Recipe,
+    folder: Path,
+    data: str,
+    say: Say = lambda text: None,
+    *,
+    format: str = "",
 ) -> ToEvaluate:
     """Open DATA[:SPLIT], or what the model in `folder` was validated on.
 
@@ -33,19 +39,25 @@ def open_to_evaluate(
     them; else the recipe's split to validate on, or another of its names; else the only split there
     is.
 
+    Args:
+        format: of the data; empty for the recipe's where they are its own, else for the one that is
+            recognised.
+
     Raises:
         DataError: there is no such data set or split, or it has some of the images that were set
             aside, but not all.
     """
     path, split = split_of(data or recipe.data.path)
     kind = recipe.task.answer
+    format = format or (recipe.data.format if path == recipe.data.path else "")
+    opened = partial(open_source, path, kind=kind, format=format)
     if split:
-        source = open_source(path, split, kind)
+        source = opened(split)
         return ToEvaluate(source, None, path, source.split)
-    splits = splits_of(path, kind)
+    splits = splits_of(path, kind, format=format)
     train = split_among(recipe.data.train, splits)
     if recipe.data.held_out and (train is not None or "+" in recipe.data.train):
-        source = open_source(path, recipe.data.train if train is None else train, kind)
+        source = opened(recipe.data.train if train is None else train)
         kept = _held_out_of(source, recipe, folder, path, say)
         if kept is not None:
             return ToEvaluate(source, kept, path, recipe.data.validated_on)
@@ -57,7 +69,7 @@ def open_to_evaluate(
         ),
         "",
     )
-    source = open_source(path, wanted or (recipe.data.validate if len(splits) > 1 else ""), kind)
+    source = opened(wanted or (recipe.data.validate if len(splits) > 1 else ""))
     return ToEvaluate(source, None, path, source.split)
 
 

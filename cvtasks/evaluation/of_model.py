@@ -74,6 +74,8 @@ def evaluation_data(
     data: str = "",
     renamed: Iterable[str] = (),
     say: Say = lambda text: None,
+    *,
+    format: str = "",
 ) -> EvaluationData:
     """Open DATA[:SPLIT] for a model, or what it was validated on.
 
@@ -81,6 +83,7 @@ def evaluation_data(
         folder: the model's.
         renamed: `DATA'S=MODEL'S`, for classes that are called differently.
         say: hears what was recognised, and which classes are not scored.
+        format: of the data, where it may be one of several.
 
     Raises:
         UsageError: no data are named, or a class of `renamed` is none.
@@ -91,7 +94,7 @@ def evaluation_data(
             "a model is measured on data, and its recipe names none. Give DATA:SPLIT.",
             ways={"data": ""},
         )
-    found = open_to_evaluate(recipe, folder, data, say)
+    found = open_to_evaluate(recipe, folder, data, say, format=format)
     names = read_map(renamed, found.source, recipe.classes)
     whole = Renamed(found.source, names) if names else found.source
     both = shared(whole, recipe.classes)

@@ -29,16 +29,8 @@ from cvtasks.formats.drawn import (
     unknown,
 )
 from cvtasks.formats.reading import FRACTIONS, MISNAMED, ZERO_BASED
-from cvtasks.formats.voc_elements import (
-    CORNERS,
-    VOCObject,
-    child_of,
-    object_of,
-    root_of,
-    short,
-    tag_of,
-    text_of,
-)
+from cvtasks.formats.voc_elements import CORNERS, VOCObject, object_of, root_of, short
+from cvtasks.formats.xml_reading import child_of, tag_of, text_of
 from cvtasks.text import listed, one_line
 
 # as <annotation> of <source>: corners with fractions count from 1, and the image was upright

@@ -4,11 +4,9 @@ import math
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import ParseError, fromstring
-
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.reading import flag
+from cvtasks.formats.xml_reading import child_of, parsed_xml, tag_of, text_of
 from cvtasks.text import listed
 
 _QUOTED = 80  # characters of a text that errors quote
@@ -31,23 +29,7 @@ class VOCObject:
 
 def root_of(content: bytes, name: str) -> Element:
     """The `annotation` of a file."""
-    try:
-        root = fromstring(content, forbid_dtd=True)
-    except DefusedXmlException as error:
-        raise DataError(
-            f"an annotation must not declare a document type or entities; {name!r} does. Remove "
-            "them.",
-            "XML",
-        ) from error
-    except (
-        ParseError,
-        LookupError,
-        ValueError,
-    ) as error:  # LookupError, ValueError: an encoding that does not exist
-        raise DataError(
-            f"an annotation must be whole, correct XML; {name!r} is not: {error}. Write it again.",
-            "XML",
-        ) from error
+    root = parsed_xml(content, name)
     if tag_of(root) != "annotation":
         raise DataError(
             f"Pascal VOC's XML holds an <annotation>; {name!r} holds a <{tag_of(root)}>. Is it "
@@ -118,22 +100,6 @@ def _rotation(item: Element, box: Element, place: str) -> float:
         if text_of(attribute, "name") == "rotation":
             return math.radians(_number(text_of(attribute, "value") or "0", "rotation", place))
     return 0.0
-
-
-def tag_of(element: Element) -> str:
-    """The element's name without its namespace."""
-    return element.tag.rpartition("}")[2]
-
-
-def child_of(element: Element, tag: str) -> Element | None:
-    """The first child of that name, in any namespace."""
-    return next((child for child in element if tag_of(child) == tag), None)
-
-
-def text_of(element: Element, tag: str) -> str:
-    """The text of the first child of that name; empty where there is none."""
-    child = child_of(element, tag)
-    return "" if child is None else (child.text or "").strip()
 
 
 def _number(text: str, tag: str, place: str) -> float:

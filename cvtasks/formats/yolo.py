@@ -108,6 +108,31 @@ def parse_yaml(text: str, name: str) -> YoloYaml:
     )
 
 
+def parse_darknet(text: str, name: str) -> tuple[str, dict[str, str]]:
+    """Read Darknet's `….data`: lines `key = value` → the file of the names, and split → its list.
+
+    Raises:
+        DataError: a line is none, or there are no `names` or no split.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        key, equals, value = line.partition("=")
+        if not equals or not value.strip():
+            raise DataError(
+                f"a line must be `key = value`; line {number} of {name!r} is "
+                f"{line.strip()[:80]!r}. Correct it."
+            )
+        found[key.strip()] = value.strip()
+    splits = {key: found[key] for key in _KEYS if key in found}
+    if "names" not in found or not splits:
+        raise DataError(
+            f"Darknet's data are described by `names` and `train`; {name!r} lacks one. Add it."
+        )
+    return found["names"], splits
+
+
 def parse_yolo(
     text: str,
     classes: tuple[str, ...],

@@ -58,6 +58,24 @@ def rle_box(rle: dict) -> tuple[int, int, int, int]:
     return left, top, left + width, top + height
 
 
+def column_runs(runs: list[int], size: tuple[int, int]) -> dict:
+    """Run lengths of a mask row by row, as CVAT writes them, the first of what it does not show →
+    COCO's, which go column by column.
+
+    Args:
+        size: (height, width).
+
+    Raises:
+        ValueError: the runs do not fill the mask, or it has more than 2²⁸ pixels.
+
+    >>> decode_rle(column_runs([1, 3], (2, 2))).astype(int).tolist()
+    [[0, 1], [1, 1]]
+    """
+    height, width = size
+    by_rows = {"size": [width, height], "counts": runs}  # the transposed mask, column by column
+    return encode_rle(decode_rle(by_rows).T)
+
+
 def _checked(rle: dict) -> dict:
     """The same mask, compressed; ValueError unless its runs fill it."""
     from faster_coco_eval.mask_api_new_cpp import frUncompressedRLE, toUncompressedRLE

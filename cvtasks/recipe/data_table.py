@@ -14,6 +14,7 @@ class Data:
 
     Attributes:
         path: the data set, as for `--data`.
+        format: in which format it is (docs/formats.md); empty for the one that is recognised.
         train, validate: names of the splits. "val", "valid" and "validation" are one name.
         held_out: share of the training split that is set aside to validate on, 0 to 0.9, drawn by
             `train.seed` and by class; then `validate` is empty. A run names these images in
@@ -47,6 +48,7 @@ class Data:
     """
 
     path: str = ""
+    format: str = ""
     train: str = "train"
     validate: str = "val"
     held_out: Annotated[float, Range(0, 0.9)] = 0.0

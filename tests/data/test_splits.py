@@ -625,9 +625,9 @@ def test_each_split_is_opened_once(
     root = voc(tmp_path, {name: 5 + number for number, name in enumerate(lists)})
     asked: list[str] = []
 
-    def counted(path: str, split: str, *rest: object) -> Source:
+    def counted(path: str, split: str, *rest: object, **named: object) -> Source:
         asked.append(split)
-        return open_source(path, split, *rest)
+        return open_source(path, split, *rest, **named)
 
     monkeypatch.setattr("cvtasks.data.splits.open_source", counted)
     recipe("detect", root)

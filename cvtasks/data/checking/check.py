@@ -82,12 +82,14 @@ def check(
     split: str,
     kind: type[Answer],
     on_sample: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    format: str = "",
 ) -> Checked:
     """Read every truth and decode every image of a split; compare it with itself and with the
     splits it must not meet.
 
     Args:
-        path, split, kind: as for `open_source`.
+        path, split, kind, format: as for `open_source`.
         on_sample: hears how many images of how many have been looked at.
 
     Raises:
@@ -95,8 +97,8 @@ def check(
             cannot be read.
     """
     complaints: list[CVTasksError] = []
-    source = open_source(path, split, kind, complaints.append)
-    others, unopened = _others(path, source.split, kind)
+    source = open_source(path, split, kind, complaints.append, format=format)
+    others, unopened = _others(path, source.split, kind, format)
     with readable(path):
         found = tuple(_findings(source, split, others, complaints, on_sample))
     return Checked(source.format, len(source), (*found, *unopened))
@@ -163,14 +165,16 @@ def _in_both(
         yield Finding("error" if same else "warning", "image in two splits", one.name, reason)
 
 
-def _others(path: str, split: str, kind: type[Answer]) -> tuple[dict[str, Source], list[Finding]]:
+def _others(
+    path: str, split: str, kind: type[Answer], format: str
+) -> tuple[dict[str, Source], list[Finding]]:
     """The splits that must not share images with this one, where they exist, and a note for each
     that cannot be opened.
     """
     found, unopened = {}, []
     for name in _AGAINST.get("val" if split.casefold() in VALIDATION else split.casefold(), ()):
         try:
-            found[name] = open_source(path, name, kind, lambda error: None)
+            found[name] = open_source(path, name, kind, lambda error: None, format=format)
         except DataError as error:
             if error.rule != "split unknown":
                 unopened.append(Finding("note", "split not compared", "", str(error)))

@@ -1,15 +1,45 @@
 """The layouts that data sets have on the disk, one file each."""
 
 from cvtasks.data.format import Format
+from cvtasks.data.formats.box_tables import OPEN_IMAGES_CSV, RETINANET_CSV, TENSORFLOW_CSV
 from cvtasks.data.formats.cifar import CIFAR
 from cvtasks.data.formats.class_folders import CLASS_FOLDERS
 from cvtasks.data.formats.coco import COCO
+from cvtasks.data.formats.createml import CREATEML
 from cvtasks.data.formats.csv import CSV
+from cvtasks.data.formats.cvat import CVAT
 from cvtasks.data.formats.idx import IDX
-from cvtasks.data.formats.labels_from_boxes import COCO_LABELS, VOC_LABELS, YOLO_LABELS
+from cvtasks.data.formats.kitti import KITTI
+from cvtasks.data.formats.label_studio import LABEL_STUDIO
+from cvtasks.data.formats.labelme import LABELME_JSON
+from cvtasks.data.formats.labels_from_boxes import (
+    COCO_LABELS,
+    VOC_LABELS,
+    YOLO_LABELS,
+    as_labels,
+)
 from cvtasks.data.formats.mask_folders import MASK_FOLDERS
+from cvtasks.data.formats.via import VIA
 from cvtasks.data.formats.voc import VOC_DETECTION, VOC_SEGMENTATION
+from cvtasks.data.formats.voc_folders import VOC_FOLDERS
 from cvtasks.data.formats.yolo import YOLO
+from cvtasks.data.formats.yolo_plain import DARKNET, YOLO_FOLDERS
+
+_OF_TOOLS = {
+    "voc-xml": VOC_FOLDERS,
+    "darknet": DARKNET,
+    "yolo-folders": YOLO_FOLDERS,
+    "cvat": CVAT,
+    "labelme": LABELME_JSON,
+    "label-studio": LABEL_STUDIO,
+    "via": VIA,
+    "createml": CREATEML,
+    "tensorflow-csv": TENSORFLOW_CSV,
+    "open-images": OPEN_IMAGES_CSV,
+    "retinanet-csv": RETINANET_CSV,
+    "kitti": KITTI,
+}
+"""Formats of boxes; for classification each has a row of labels too."""
 
 FORMATS: dict[str, Format] = {
     "voc-segmentation": VOC_SEGMENTATION,
@@ -17,14 +47,18 @@ FORMATS: dict[str, Format] = {
     "voc-detection": VOC_DETECTION,
     "yolo": YOLO,
     "coco": COCO,
+    **_OF_TOOLS,
     "voc-labels": VOC_LABELS,
     "yolo-labels": YOLO_LABELS,
     "coco-labels": COCO_LABELS,
+    **{
+        f"{name}-labels": as_labels(one, f"{one.name} as labels") for name, one in _OF_TOOLS.items()
+    },
     "csv": CSV,
     "idx": IDX,
     "cifar": CIFAR,
     "class-folders": CLASS_FOLDERS,
 }
-"""Asked in this order; the first that knows what lies at a path, and gives the wanted kind of
-truth, is taken.
+"""Name, as in `data.format`, → format. Of those that give the wanted kind of truth, the one that
+knows what lies at a path is taken; where several do, one must be named.
 """

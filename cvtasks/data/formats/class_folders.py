@@ -164,4 +164,5 @@ CLASS_FOLDERS = Format(
     is_at=_is_at,
     splits_at=_splits,
     opens=ClassFolders,
+    fallback=True,
 )

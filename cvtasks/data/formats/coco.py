@@ -5,8 +5,11 @@ from pathlib import Path
 
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
+from cvtasks.data.formats import kinds
 from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, distinct
+from cvtasks.data.formats.kinds import json_kind
 from cvtasks.data.formats.listing import NamedFiles, files_in, images_in
+from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.coco import CocoImage, Id, coco_boxes, parse_coco
@@ -22,10 +25,11 @@ class COCODetection(BoxesSource):
     the file has them.
 
     The root is a folder with `annotations/instances_<split>.json`, `annotations/<split>.json` or
-    `<split>.json`, or such a file itself, which is one split without a name. Images lie in
-    `<split>/`, `images/<split>/` or `images/`, or at the root: the first of these that has the
-    first image. Classes are the categories in the order of their ids, which may be any. A name is
-    the stem of the file, or its path where stems are not unique.
+    `<split>.json`, or with one JSON in each `<split>/` beside its images, as Roboflow writes it; or
+    such a file itself, which is one split without a name. Images lie in `<split>/`,
+    `<split>/images/`, `images/<split>/`, `images/` or `data/`, or at the root: the first of these
+    that has the first image. Classes are the categories in the order of their ids, which may be
+    any. A name is the stem of the file, or its path where stems are not unique.
 
     Attributes:
         image_ids: name of the sample → `id` of the image.
@@ -46,10 +50,13 @@ class COCODetection(BoxesSource):
         self._path = path
         content = parse_coco(read_annotation(path, _MOST), str(path), complain)
         self.notes = content.remarks
-        homes = [root / split, root / "images" / split, root / "images", root]
+        homes = [
+            *(root / split, root / split / "images", root / "images" / split),
+            *(root / "images", root / "data", root),
+        ]
         names = (image.file_name for image in content.images)
         first = next((name for name in names if not leads_out(name) and not of_windows(name)), "")
-        home = next((home for home in homes if first and (home / first).is_file()), homes[2])
+        home = next((home for home in homes if first and (home / first).is_file()), homes[3])
         images, self._images = self._find(content.images, home, root, complain)
         kept = present(f"{str(path)!r}", {"image": images}, complain)
         self.images, self._images = (
@@ -119,29 +126,56 @@ class COCODetection(BoxesSource):
         )
 
 
-def _is_json(path: Path) -> bool:
-    return path.suffix.lower() == ".json" and path.is_file()
+def _is_coco(path: Path, *, perhaps: bool = True) -> bool:
+    """Whether a file is COCO's JSON by its beginning; `perhaps`: or one of nobody's that is known,
+    to be complained of where it is read.
+    """
+    if path.suffix.lower() != ".json" or not path.is_file():
+        return False
+    return json_kind(path) in ((kinds.COCO, "") if perhaps else (kinds.COCO,))
 
 
 def _splits(root: Path) -> dict[str, Path]:
     """Split → its file. Where COCO's own names are, files of other names (captions, key points) are
-    no splits.
+    no splits; where there is none beside or above the images, each split may have its own in its
+    folder.
     """
     below = root / "annotations"
-    files = [
-        file for file in files_in(below if below.is_dir() else root, ".json") if file.is_file()
-    ]
+    home = below if below.is_dir() else root
+    files = [file for file in files_in(home, ".json") if _is_coco(file)]
     instances = [file for file in files if file.stem.startswith("instances_")]
     splits = {file.stem.removeprefix("instances_"): file for file in instances or files}
-    images = any((root / name).is_dir() for name in ("images", *splits))
-    return splits if images or below.is_dir() else {}
+    images = any((root / name).is_dir() for name in ("images", "data", *splits))
+    if splits and (images or below.is_dir()):
+        return splits
+    own = _split_folders(root) if root.is_dir() else {}
+    if own:
+        return own
+    sure = {name: file for name, file in splits.items() if _is_coco(file, perhaps=False)}
+    return sure if sure and images_in(root) else {}
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    """Folder → the one COCO JSON in it, of those that are called like splits."""
+    found = {}
+    for folder in sorted(one for one in root.iterdir() if one.is_dir() and is_split(one.name)):
+        files = [
+            file
+            for place in (folder, folder / "annotations")
+            for file in files_in(place, ".json")
+            if _is_coco(file, perhaps=False)
+        ]
+        if len(files) == 1:
+            found[folder.name] = files[0]
+    return found
 
 
 COCO = Format(
     "COCO JSON",
-    "annotations/instances_<split>.json or <split>.json, and images in <split>/ or images/",
+    "annotations/instances_<split>.json or <split>.json, and images in <split>/ or images/, or "
+    "<split>/_annotations.coco.json",
     Boxes,
-    is_at=lambda root: _is_json(root) or bool(_splits(root)),
+    is_at=lambda root: _is_coco(root) or bool(_splits(root)),
     splits_at=lambda root: ("",) if root.is_file() else tuple(_splits(root)),
     opens=COCODetection,
     file="COCO JSON",

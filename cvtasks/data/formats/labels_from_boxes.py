@@ -37,7 +37,9 @@ def as_labels(boxes: Format, name: str) -> Format:
     def opens(root: Path, split: str, complain: Complain) -> Source:
         return BoxLabels(boxes.open(root, split, complain))
 
-    return replace(boxes, name=name, kind=Labels, opens=opens)
+    inner = boxes.chosen
+    chosen = None if inner is None else lambda option: as_labels(inner(option), name)
+    return replace(boxes, name=name, kind=Labels, opens=opens, chosen=chosen)
 
 
 VOC_LABELS = as_labels(VOC_DETECTION, "Pascal VOC classification")

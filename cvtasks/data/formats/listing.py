@@ -1,5 +1,6 @@
 """What lies in a folder, without what is hidden, and what files name there."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from cvtasks.formats.reading import ELSEWHERE
@@ -58,6 +59,22 @@ class NamedFiles:
             path = self._ends.find(name)
             self._followed += path is not None
         return path
+
+    def beside(self, name: str, others: Iterable[str] = ()) -> Path | None:
+        """The file, or that of one of the `others` which is there, or else the one that alone ends
+        like one of them; the file's own path, which is not there, where none does.
+        """
+        names = [one for one in (name, *others) if one]
+        for one in names:
+            path = None if leads_out(one) else on_disk(self._home / one)
+            if path is not None and path.is_file():
+                return path
+        for one in names:
+            path = self._ends.find(one)
+            if path is not None:
+                self._followed += 1
+                return path
+        return None if not name or leads_out(name) or of_windows(name) else self._home / name
 
     @property
     def notes(self) -> tuple[str, ...]:

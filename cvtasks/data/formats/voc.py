@@ -3,25 +3,21 @@ Visual Object Classes Challenge", 2010).
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from cvtasks.answers import Boxes, Mask
 from cvtasks.data.format import Format
-from cvtasks.data.formats.bases import BoxesSource, Frame, MaskSource, Truth, class_names, distinct
+from cvtasks.data.formats.bases import MaskSource, class_names, distinct
 from cvtasks.data.formats.listing import files_in
+from cvtasks.data.formats.voc_files import VOCFiles
 from cvtasks.data.formats.voc_lists import Stored, by_stem, names_of
 from cvtasks.data.formats.voc_names import VOC_CLASSES, classes_of, names_in, unknown
 from cvtasks.data.source import check_split, present, split_among
-from cvtasks.errors import Complain, CVTasksError, DataError, strictly
-from cvtasks.formats.drawn import Size
-from cvtasks.formats.reading import read_annotation
-from cvtasks.formats.voc import parse_voc, voc_has_fractions, voc_size
+from cvtasks.errors import Complain, DataError, strictly
 
 
-class VOCDetection(BoxesSource):
+class VOCDetection(VOCFiles):
     """Images of `ImageSets/Main/<split>.txt` and the objects of their XML files, difficult ones
     marked.
 
@@ -45,8 +41,9 @@ class VOCDetection(BoxesSource):
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(complain)
         splits = _splits(root)
-        self.images, self._annotations = [], []
-        self._beside: list[Stored] = []
+        images: list[Path] = []
+        annotations: list[Path] = []
+        beside: list[Stored] = []
         self._listed = {one.folder for one in splits.values() if one.listed}
         parts = [
             check_split(part, splits, root)
@@ -59,15 +56,13 @@ class VOCDetection(BoxesSource):
                 annotation = stored.annotation(name)
                 image = stored.image(name, annotation, complain)
                 if image is not None:
-                    self.images.append(image)
-                    self._annotations.append(annotation)
-                    self._beside.append(stored)
-        files = {"image": self.images, "annotation": self._annotations}
+                    images.append(image)
+                    annotations.append(annotation)
+                    beside.append(stored)
+        files = {"image": images, "annotation": annotations}
         kept = present(f'"{split}" of {str(root)!r}', files, complain)
-        self.images, self._annotations = (
-            [paths[index] for index in kept] for paths in files.values()
-        )
-        self._beside = [self._beside[index] for index in kept]
+        self.images, annotations = ([paths[index] for index in kept] for paths in files.values())
+        self._annotations, self._beside = annotations, [beside[index] for index in kept]
         self.names = distinct(self.images, root)
         learned = _learned(splits, parts)
         words = " and ".join(f'"{name}"' for name in learned if name) or "the data"
@@ -75,7 +70,7 @@ class VOCDetection(BoxesSource):
         self.classes, self.taken_for = classes_of(
             {root, *(one.folder for one in splits.values())}, names, f"the XML of {words}"
         )
-        for error in unknown(names_in(self._annotations), self.classes):
+        for error in unknown(names_in(annotations), self.classes):
             complain(error)
 
     def orphans(self) -> Iterator[DataError]:
@@ -95,40 +90,6 @@ class VOCDetection(BoxesSource):
                         "or remove it."
                     )
                     yield DataError(text, f"{what} without {other}")
-
-    def _declared(self, index: int) -> Size | None:
-        path = self._annotations[index]
-        return voc_size(read_annotation(path), str(path))
-
-    def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
-        def unless_named(
-            error: CVTasksError,
-        ) -> None:  # of unknown names it was said once each, with their counts
-            if error.rule != "class unknown":
-                complain(error)
-
-        path = self._annotations[index]
-        return parse_voc(
-            read_annotation(path),
-            self.classes,
-            frame.size,
-            str(path),
-            unless_named,
-            turn=frame.turn,
-            habit=self._habit,
-            image=self.images[index].name,
-            images=self._beside[index],
-            beside=lambda: self._fractions,
-        )
-
-    @cached_property
-    def _fractions(self) -> bool:
-        """Whether corners of some file of the split have fractions."""
-        for path in self._annotations:
-            with suppress(CVTasksError):  # a fault, which is told when its turn comes
-                if voc_has_fractions(read_annotation(path), str(path)):
-                    return True
-        return False
 
 
 def _is_detection(root: Path) -> bool:

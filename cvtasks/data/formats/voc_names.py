@@ -11,7 +11,7 @@ from pathlib import Path
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from cvtasks.data.formats.bases import class_names
+from cvtasks.data.formats.bases.names import class_names, plain, spelt
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.reading import read_annotation
 
@@ -55,7 +55,6 @@ _LIKE, _FEWER = (
     0.8,
     3,
 )  # how alike a misspelling is to what was meant (`difflib`'s ratio), and how many times as rare
-_SHOWN = 20  # names in a sentence
 
 
 def names_in(annotations: Iterable[Path]) -> Names:
@@ -111,17 +110,7 @@ def classes_of(roots: Iterable[Path], learned: Names, where: str) -> tuple[tuple
         usual > counts.total() / 2 or not counts
     ):
         return _TWENTY, ""
-    spelt: dict[str, str] = {}
-    for name in sorted(filter(None, counts), key=lambda name: (-counts[name], name)):
-        spelt.setdefault(_plain(name), name)
-    own = tuple(sorted(spelt.values()))
-    shown = ", ".join(f"{name} ({counts[name]})" for name in own[:_SHOWN])
-    more = f" and {len(own) - _SHOWN} more" if len(own) > _SHOWN else ""
-    return (
-        own,
-        f"no classes.txt, so the classes are the names in {where}, with their objects: "
-        f"{shown}{more}",
-    )
+    return spelt(counts, where)
 
 
 def unknown(names: Mapping[str, list[Path]], classes: tuple[str, ...]) -> Iterator[DataError]:
@@ -146,19 +135,14 @@ def unknown(names: Mapping[str, list[Path]], classes: tuple[str, ...]) -> Iterat
 def _is_rare(name: str, counts: Counter[str], usual: int) -> bool:
     if counts[name] < _RARE * counts.total() or not name or (counts[name] == 1 and usual >= _STRAY):
         return True
-    same = [one for one in _TWENTY if _plain(one) == _plain(name)]
-    like = same or get_close_matches(_plain(name), _TWENTY, n=1, cutoff=_LIKE)
+    same = [one for one in _TWENTY if plain(one) == plain(name)]
+    like = same or get_close_matches(plain(name), _TWENTY, n=1, cutoff=_LIKE)
     return bool(like) and counts[like[0]] >= _FEWER * counts[name]
 
 
 def _meant(name: str, classes: tuple[str, ...]) -> str:
-    same = next((one for one in classes if _plain(one) == _plain(name)), "")
+    same = next((one for one in classes if plain(one) == plain(name)), "")
     return f'Did you mean "{same}"?' if same else did_you_mean(_short(name), classes)
-
-
-def _plain(name: str) -> str:
-    """The name without case, spaces, hyphens and underscores."""
-    return "".join(name.casefold().replace("-", " ").replace("_", " ").split())
 
 
 def _short(name: str) -> str:

@@ -37,16 +37,10 @@ class YOLODetection(BoxesSource):
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(complain)
-        path = _yaml(root)
-        if path is None:
-            raise DataError(
-                f"a YOLO data set needs one of {', '.join(_YAML)}; {str(root)!r} has none. Write "
-                "it."
-            )
-        content = parse_yaml(read_text(path, MEGABYTE), str(path))
+        path, content = self.described(root)
         self.split = split = check_split(split, content.splits, path)
         home = _home(content, path)
-        places = _Places(home, path)
+        places = YoloPlaces(home, path, self.elsewhere)
         images = [image for place in content.splits[split] for image in places.images(place)]
         self.notes = (f"{ELSEWHERE}: {places.followed}",) if places.followed else ()
         images = [
@@ -63,6 +57,20 @@ class YOLODetection(BoxesSource):
             )
         self.classes = content.classes
         self.names = distinct(self.images, home)
+
+    elsewhere = False
+    """Whether lists name files that lie elsewhere on this machine as a rule."""
+
+    @staticmethod
+    def described(root: Path) -> tuple[Path, YoloYaml]:
+        """The file that describes the data set, and what it says."""
+        path = yaml_of(root)
+        if path is None:
+            raise DataError(
+                f"a YOLO data set needs one of {', '.join(_YAML)}; {str(root)!r} has none. Write "
+                "it."
+            )
+        return path, parse_yaml(read_text(path, MEGABYTE), str(path))
 
     def orphans(self) -> Iterator[DataError]:
         """Label files without an image."""
@@ -121,7 +129,7 @@ class YOLODetection(BoxesSource):
 
 def _splits(root: Path) -> tuple[str, ...]:
     """The splits that the YAML names."""
-    path = _yaml(root)
+    path = yaml_of(root)
     return tuple(parse_yaml(read_text(path, MEGABYTE), str(path)).splits) if path else ()
 
 
@@ -129,14 +137,15 @@ YOLO = Format(
     "YOLO",
     "data.yaml with names, train and val; images/ and labels/",
     Boxes,
-    is_at=lambda root: _yaml(root) is not None,
+    is_at=lambda root: yaml_of(root) is not None,
     splits_at=_splits,
     opens=YOLODetection,
     file="YOLO YAML",
 )
 
 
-def _yaml(root: Path) -> Path | None:
+def yaml_of(root: Path) -> Path | None:
+    """The YAML of a data set: the root itself, or one of the usual names in it."""
     if root.is_file():
         return root if root.suffix.lower() in (".yaml", ".yml") else None
     return next((root / name for name in _YAML if (root / name).is_file()), None)
@@ -150,13 +159,17 @@ def _home(content: YoloYaml, path: Path) -> Path:
     return _plain(named if not no_name(content.path) and named.is_dir() else path.parent)
 
 
-class _Places:
+class YoloPlaces:
     """The folders and lists that a YAML names, below its home; counts the paths of another machine
     that were `followed`.
+
+    Args:
+        elsewhere: whether a path to nowhere may be one of another machine too.
     """
 
-    def __init__(self, home: Path, yaml: Path) -> None:
+    def __init__(self, home: Path, yaml: Path, elsewhere: bool = False) -> None:
         self._home, self._yaml, self._ends, self.followed = home, yaml, Ends(home), 0
+        self._elsewhere = elsewhere
 
     def images(self, place: str) -> list[Path]:
         """The images of a folder or a list."""
@@ -186,9 +199,12 @@ class _Places:
         # Roboflow names its folders from one that is not there
         if not found.is_relative_to(self._home) and name.startswith("../"):
             found = _plain(base / name.removeprefix("../"))
-        if found.is_relative_to(self._home) and (not of_windows(name) or found.exists()):
+        inside = found.is_relative_to(self._home)
+        if inside and (found.exists() or not (of_windows(name) or self._elsewhere)):
             return found
         elsewhere = self._ends.find(name) or self._ends.folder(name)
+        if elsewhere is None and inside and not of_windows(name):
+            return found
         if elsewhere is None:
             raise DataError(
                 f"everything must lie below {str(self._home)!r}; {str(path)!r} names {name!r}, and "

@@ -1,5 +1,6 @@
 """Names of classes and of samples."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from cvtasks.errors import DataError
@@ -34,3 +35,33 @@ def distinct(paths: list[Path], root: Path) -> list[str]:
         if len(set(names)) == len(names):
             return list(map(encodable, names))
     return [encodable(path.relative_to(root).as_posix()) for path in paths]
+
+
+_SHOWN = 20  # names in a sentence
+
+
+def spelt(counts: Mapping[str, int], where: str) -> tuple[tuple[str, ...], str]:
+    """The classes that names of objects stand for, sorted, and what was concluded, in a sentence.
+
+    Of names that differ in case, spaces, `-` and `_` alone, only the most frequent is a class, and
+    an empty one is none.
+
+    Args:
+        counts: name → its objects. where: they were found, in words.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(filter(None, counts), key=lambda name: (-counts[name], name)):
+        found.setdefault(plain(name), name)
+    own = tuple(sorted(found.values()))
+    shown = ", ".join(f"{name} ({counts[name]})" for name in own[:_SHOWN])
+    more = f" and {len(own) - _SHOWN} more" if len(own) > _SHOWN else ""
+    return (
+        own,
+        f"no classes.txt, so the classes are the names in {where}, with their objects: "
+        f"{shown}{more}",
+    )
+
+
+def plain(name: str) -> str:
+    """The name without case, spaces, hyphens and underscores."""
+    return "".join(name.casefold().replace("-", " ").replace("_", " ").split())

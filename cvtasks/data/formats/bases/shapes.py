@@ -1,0 +1,161 @@
+"""Sources of what labelling tools hold: shapes of images."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cvtasks.data.formats.bases.boxes import BoxesSource, Frame, Truth
+from cvtasks.data.formats.bases.names import class_names, distinct, spelt
+from cvtasks.data.source import present
+from cvtasks.errors import Complain, DataError, did_you_mean, strictly
+from cvtasks.formats.drawn import Drawn, Size, boxes_of
+from cvtasks.formats.reading import OUTLINES, UPRIGHT
+from cvtasks.formats.shapes import ImageShapes, Shape
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The images of a split, and what a tool holds of each.
+
+    Attributes:
+        root: the data set's. split: its own name, empty where it has none.
+        images: one file for each of `entries`.
+        classes: the names that objects may have. taken_for, notes: as of `Source`.
+        orphans: files that belong to nothing.
+    """
+
+    root: Path
+    split: str
+    images: Sequence[Path]
+    entries: Sequence[ImageShapes]
+    classes: tuple[str, ...]
+    taken_for: str = ""
+    notes: tuple[str, ...] = ()
+    orphans: tuple[DataError, ...] = ()
+
+    def kept(self, what: str, complain: Complain = strictly) -> "Collection":
+        """Those images that are there, once each; `what` is what errors call the list of them."""
+        left = present(what, {"image": list(self.images)}, complain)
+        return replace(
+            self,
+            images=[self.images[index] for index in left],
+            entries=[self.entries[index] for index in left],
+        )
+
+    def names(self) -> list[str]:
+        """A name for each image."""
+        return distinct(list(self.images), self.root)
+
+
+class ShapesSource(BoxesSource):
+    """Images and the boxes around their shapes.
+
+    An outline or a painted mask is read as the box around it, with a remark, and a turned box
+    likewise. A shape of a class that is none of the data's is a fault. Where a tool's file declares
+    no size, its shapes count as drawn on the upright image.
+    """
+
+    def __init__(self, found: Collection, complain: Complain = strictly) -> None:
+        super().__init__(complain)
+        self.images, self._entries = list(found.images), found.entries
+        self.names, self.split, self.classes = found.names(), found.split, found.classes
+        self.taken_for, self.notes = found.taken_for, found.notes
+        self._orphans = found.orphans
+        self._places = {name: label for label, name in enumerate(found.classes)}
+
+    def orphans(self) -> Iterator[DataError]:
+        """Files of the data set that belong to nothing."""
+        return iter(self._orphans)
+
+    def _declared(self, index: int) -> Size | None:
+        return self._entries[index].size
+
+    def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
+        entry = self._entries[index]
+        for fault in entry.faults:
+            complain(fault)
+        drawn: list[Drawn] = []
+        remarks = list(entry.remarks)
+        for shape in entry.shapes:
+            known = self._labels(shape, complain)
+            edges = _in_pixels(shape, entry, frame)
+            drawn += [
+                Drawn(edges, label, shape.place, shape.difficult, shape.crowd, shape.angle)
+                for label in known
+            ]
+            remarks += [OUTLINES] if known and (shape.outline or shape.painted) else []
+        turn = frame.turn
+        if entry.size is None and turn != 1:
+            turn, remarks = 1, [*remarks, *([UPRIGHT] if drawn else [])]
+        boxes, changed = boxes_of(
+            drawn,
+            self.classes,
+            frame.size,
+            entry.source,
+            complain,
+            declared=entry.size,
+            turn=turn,
+            habit=self._habit,
+        )
+        return boxes, (*remarks, *changed)
+
+    def _labels(self, shape: Shape, complain: Complain) -> Iterable[int]:
+        """The classes that a shape stands for."""
+        if shape.everywhere:
+            return range(len(self.classes))
+        if shape.name in self._places:
+            return (self._places[shape.name],)
+        complain(
+            DataError(
+                f'every object must be of a class of the data set; "{shape.name[:80]}" of '
+                f"{shape.place} is none. {did_you_mean(shape.name, self.classes)} Correct the "
+                "name, or list all classes in classes.txt at the data set's root, one a line.",
+                "class unknown",
+            )
+        )
+        return ()
+
+
+def _in_pixels(shape: Shape, entry: ImageShapes, frame: Frame) -> tuple[float, ...]:
+    """The edges of a shape in pixels; of shares, to a millionth, which undoes their division."""
+    if not entry.in_shares:
+        return shape.edges
+    height, width = frame.size
+    edges = np.array(shape.edges, np.float64) * [width, height, width, height]
+    return tuple(edges.round(6).tolist())
+
+
+def classes_in(
+    root: Path, listed: Iterable[str], entries: Iterable[ImageShapes]
+) -> tuple[tuple[str, ...], str]:
+    """The classes of a data set, and what was concluded about them, in a sentence; empty where
+    nothing was.
+
+    They are the lines of a `classes.txt` at the root, or else what the tool's files list, or else
+    the names of all objects, sorted; of names that differ in case, spaces, `-` and `_` alone, only
+    the most frequent is a class.
+
+    Args:
+        listed: by the tool's files.
+
+    Raises:
+        DataError: there is none.
+    """
+    home = root if root.is_dir() else root.parent
+    if (home / "classes.txt").is_file():
+        return class_names(home / "classes.txt"), ""
+    classes = tuple(dict.fromkeys(listed))
+    if classes:
+        return classes, ""
+    counts = Counter(
+        shape.name for entry in entries for shape in entry.shapes if not shape.everywhere
+    )
+    if not counts:
+        raise DataError(
+            f"a data set needs at least one object; the annotations of {str(root)!r} have none. "
+            "Label its images, or list its classes in classes.txt, one a line."
+        )
+    return spelt(counts, "the annotations")

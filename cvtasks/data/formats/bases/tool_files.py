@@ -1,0 +1,195 @@
+"""Tools that keep the annotations of many images in one file: CVAT, Label Studio, tables …"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from cvtasks.answers import Boxes
+from cvtasks.data.format import Format
+from cvtasks.data.formats.bases.shapes import Collection, ShapesSource, classes_in
+from cvtasks.data.formats.listing import NamedFiles, images_in
+from cvtasks.data.formats.places import files_of, homes, is_split, split_in
+from cvtasks.data.source import Source, check_split
+from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.formats.reading import MEGABYTE, read_annotation
+from cvtasks.formats.shapes import ImageShapes, ToolFile
+
+UNNAMED = "images are in no annotation and count as empty"
+"""A remark on images that a file would not name if they showed nothing."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """How a tool's files are told and read.
+
+    Attributes:
+        endings: of its files. is_file: whether a file of such an ending is one of the tool's.
+        parse: (content, name) → what it holds.
+        parts: whether a file may say itself which split an image belongs to.
+        names_all: whether it names images without objects too; else those beside it count as such.
+        aliases: the name of an image in the file → other names that it may have on the disk.
+        most: bytes of a file.
+    """
+
+    endings: tuple[str, ...]
+    is_file: Callable[[Path], bool]
+    parse: Callable[[bytes, str], ToolFile]
+    parts: bool = False
+    names_all: bool = True
+    aliases: Callable[[str], Sequence[str]] = lambda name: ()
+    most: int = 500 * MEGABYTE
+
+    def files(self, root: Path) -> dict[str, Path]:
+        """Split → its file: each in the folder of its split, or with its name in the file's own;
+        a single one has no name.
+        """
+        if root.is_file():
+            return {"": root} if root.suffix.lower() in self.endings and self.is_file(root) else {}
+        if not root.is_dir():
+            return {}
+        found = [path for path in files_of(root, self.endings) if self.is_file(path)]
+        named: dict[str, Path] = {}
+        for path in found:
+            parts = path.relative_to(root).parts[:-1]
+            split = next((part for part in parts if is_split(part)), "") or split_in(path.stem)
+            if split or len(found) > 1:
+                named.setdefault(split or path.stem, path)
+        return named or ({"": found[0]} if found else {})
+
+    def splits(self, root: Path) -> tuple[str, ...]:
+        """The names of the splits; one empty name where all is one."""
+        files = self.files(root)
+        return self._inner(files) or tuple(files)
+
+    def collect(self, root: Path, split: str, complain: Complain = strictly) -> Collection:
+        """The images of a split, with what the tool holds of them.
+
+        Raises:
+            DataError: there is no such split, its file cannot be read, or it has no image.
+        """
+        files = self.files(root)
+        inner = self._inner(files)
+        split = check_split(split, inner or files, root)
+        path = files[next(iter(files)) if inner else split]
+        content = self._read(path)
+        for fault in content.faults:
+            complain(fault)
+        entries = [one for one in content.images if not inner or one.split == split]
+        every = {name: self._read(file) for name, file in files.items()}
+        listed = [name for file in every.values() for name in file.classes]
+        shown = (one for file in every.values() for one in file.images)
+        classes, taken_for = classes_in(root, listed, shown)
+        top = root if root.is_dir() else _above(root)
+        home = _home(path, top, split, entries, self.aliases)
+        found, kept, notes = _found(entries, path, home, top, self.aliases, complain)
+        rest = [] if inner else list(_unlisted(home, found))
+        if not self.names_all and (len(files) == 1 or home.name == split):
+            found += rest
+            kept += [ImageShapes(one.name, str(one), remarks=(UNNAMED,)) for one in rest]
+            rest = []
+        own = home.name == split or len(files) == 1
+        orphans = tuple(_orphan(one, path) for one in rest) if own else ()
+        collection = Collection(top, split, found, kept, classes, taken_for, notes, orphans)
+        return collection.kept(repr(str(path)), complain)
+
+    def _inner(self, files: dict[str, Path]) -> tuple[str, ...]:
+        """The splits that the one file there is names itself; none if it does not."""
+        if not self.parts or len(files) != 1:
+            return ()
+        counts = Counter(image.split for image in self._read(*files.values()).images)
+        return tuple(sorted(counts)) if any(counts) else ()
+
+    def _read(self, path: Path) -> ToolFile:
+        status = path.stat()
+        return _parsed(self, str(path), status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=8)
+def _parsed(tool: Tool, path: str, changed: int, size: int) -> ToolFile:
+    """What a file holds; `changed` and `size` tell it from what it was before."""
+    return tool.parse(read_annotation(Path(path), tool.most), path)
+
+
+def tool_format(tool: Tool, name: str, layout: str, file: str) -> Format:
+    """The format of a tool's files, for detection."""
+
+    def opens(root: Path, split: str, complain: Complain) -> Source:
+        return ShapesSource(tool.collect(root, split, complain), complain)
+
+    return Format(
+        name,
+        layout,
+        Boxes,
+        is_at=lambda root: bool(tool.files(root)),
+        splits_at=tool.splits,
+        opens=opens,
+        file=file,
+    )
+
+
+def _above(file: Path) -> Path:
+    """The folder of a data set whose root is a file."""
+    return file.parents[1] if file.parent.name == "annotations" else file.parent
+
+
+def _home(
+    path: Path,
+    root: Path,
+    split: str,
+    entries: Sequence[ImageShapes],
+    aliases: Callable[[str], Sequence[str]],
+) -> Path:
+    """The folder that the images of a file are named from: the first that has one of the first."""
+    candidates = homes(path, root, split)
+    for home in candidates:
+        named = NamedFiles(home, home)
+        for entry in entries[:20]:
+            for name in (entry.image, *aliases(entry.image)):
+                file = named.find(name) if name else None
+                if file is not None and file.is_file():
+                    return home if (home / name).is_file() else file.parent
+    return candidates[-1] if candidates else root
+
+
+def _found(
+    entries: Sequence[ImageShapes],
+    path: Path,
+    home: Path,
+    root: Path,
+    aliases: Callable[[str], Sequence[str]],
+    complain: Complain,
+) -> tuple[list[Path], list[ImageShapes], tuple[str, ...]]:
+    """The files of the entries, those entries whose file is known, and notes."""
+    named = NamedFiles(home, root)
+    files, kept = [], []
+    for entry in entries:
+        file = named.beside(entry.image, aliases(entry.image))
+        if file is None:
+            complain(
+                DataError(
+                    "an image must be named by its path below the data set's folder; "
+                    f"{str(path)!r} has {entry.image[:300]!r}, and not just one file below "
+                    f"{str(root)!r} ends like it. Put the image there, or correct the path.",
+                    "image missing",
+                )
+            )
+        else:
+            files.append(file)
+            kept.append(entry)
+    return files, kept, named.notes
+
+
+def _unlisted(home: Path, listed: Sequence[Path]) -> Iterator[Path]:
+    """The images in a folder that are not among those that are listed."""
+    known = {path.resolve() for path in listed}
+    if home.is_dir():
+        yield from (path for path in images_in(home) if path.resolve() not in known)
+
+
+def _orphan(image: Path, path: Path) -> DataError:
+    return DataError(
+        f"image {str(image)!r} is not among the images of {str(path)!r}. List it, or remove it.",
+        "image without annotation",
+    )

@@ -1,0 +1,96 @@
+"""Tables of boxes: TensorFlow's, RetinaNet's, and those of Open Images."""
+
+import csv
+from pathlib import Path
+
+from cvtasks.data.formats.bases.tool_files import Tool, tool_format
+from cvtasks.data.formats.kinds import first_lines
+from cvtasks.data.formats.listing import files_in
+from cvtasks.formats.box_tables import (
+    OPEN_IMAGES,
+    TENSORFLOW,
+    class_titles,
+    parse_open_images,
+    parse_retinanet,
+    parse_tensorflow,
+)
+from cvtasks.formats.reading import MEGABYTE, read_annotation
+from cvtasks.formats.shapes import ToolFile
+from cvtasks.media.images import SUFFIXES
+
+_DEEP = 3  # folders above a table in which the names of the classes are looked for
+
+
+def _columns(path: Path) -> list[str]:
+    """The entries of a table's first line."""
+    lines = first_lines(path, 1)
+    if not lines:
+        return []
+    comma = ";" if lines[0].count(";") > lines[0].count(",") else ","
+    try:
+        return [entry.strip() for entry in next(csv.reader(lines, delimiter=comma))]
+    except csv.Error:
+        return []
+
+
+def _is_tensorflow(path: Path) -> bool:
+    columns = {entry.lower() for entry in _columns(path)}
+    return {*TENSORFLOW[:1], *TENSORFLOW[3:]} <= columns
+
+
+def _is_open_images(path: Path) -> bool:
+    return set(OPEN_IMAGES) <= set(_columns(path))
+
+
+def _is_retinanet(path: Path) -> bool:
+    columns = _columns(path)
+    if len(columns) != 6 or not columns[0].lower().endswith(SUFFIXES):
+        return False
+    return not any(columns[1:]) or all(_is_number(entry) for entry in columns[1:5])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _open_images(content: bytes, name: str) -> ToolFile:
+    """A table whose labels are named as the table of descriptions near it says."""
+    folder = Path(name).parent
+    near = (folder, *folder.parents[: _DEEP - 1])
+    lists = (file for one in near for file in files_in(one, ".csv"))
+    titles = next((file for file in lists if "class-descriptions" in file.name.lower()), None)
+    known = class_titles(read_annotation(titles, 16 * MEGABYTE), str(titles)) if titles else {}
+    return parse_open_images(content, name, known)
+
+
+def _stems(name: str) -> list[str]:
+    """The files that an image's id may mean."""
+    return [f"{name}{ending}" for ending in SUFFIXES]
+
+
+TENSORFLOW_TOOL = Tool((".csv",), _is_tensorflow, parse_tensorflow, names_all=False)
+RETINANET_TOOL = Tool((".csv",), _is_retinanet, parse_retinanet, names_all=False)
+OPEN_IMAGES_TOOL = Tool((".csv",), _is_open_images, _open_images, names_all=False, aliases=_stems)
+
+TENSORFLOW_CSV = tool_format(
+    TENSORFLOW_TOOL,
+    "TensorFlow boxes CSV",
+    "a CSV with the header filename,width,height,class,xmin,ymin,xmax,ymax, and the images",
+    "CSV of boxes",
+)
+RETINANET_CSV = tool_format(
+    RETINANET_TOOL,
+    "RetinaNet CSV",
+    "a CSV without a header: path,x1,y1,x2,y2,class",
+    "CSV of boxes",
+)
+OPEN_IMAGES_CSV = tool_format(
+    OPEN_IMAGES_TOOL,
+    "Open Images CSV",
+    "<split>-annotations-bbox.csv, class-descriptions-boxable.csv, and images in <split>/",
+    "CSV of boxes",
+)

@@ -1,0 +1,75 @@
+"""Whose file it is, by how it begins: of JSON, XML and tables that lie in a folder."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from cvtasks.media.safe_paths import NotRegularError, read_head
+
+_HEAD = 64_000  # bytes
+_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:?)|([\[\]{}])')
+
+COCO, CREATEML, LABELME, LABEL_STUDIO, VIA = "COCO", "CreateML", "LabelMe", "Label Studio", "VIA"
+_COCO = {"info", "licenses", "images", "annotations", "categories"}
+
+
+def json_kind(path: Path) -> str:
+    """The tool that wrote a JSON, of those above; empty for any other."""
+    head = _head(path)
+    keys = _keys(head) if head.lstrip("\ufeff \t\r\n")[:1] in ("[", "{") else {}
+    top, below = keys.get(1, set()), keys.get(2, set())
+    if head.lstrip("\ufeff \t\r\n").startswith("["):
+        if below & {"imagefilename"} or ("image" in below and "coordinates" in keys.get(4, set())):
+            return CREATEML
+        if below & {"annotations", "annotation"} and "image" in below and "id" not in below:
+            return CREATEML
+        if below & {"data", "annotations", "completions"} and below & {"id", "data"}:
+            return LABEL_STUDIO
+        return LABEL_STUDIO if below & {"annotator", "annotation_id", "lead_time"} else ""
+    if "shapes" in top or ("imagePath" in top and top & {"version", "flags", "imageData"}):
+        return LABELME
+    if any(key.startswith("_via_") for key in top) or {"filename", "regions"} <= below:
+        return VIA
+    return COCO if top & _COCO else ""
+
+
+def xml_kind(path: Path) -> str:
+    """The name of an XML's first element; empty where it is none."""
+    text = re.sub(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>", "", _head(path), flags=re.DOTALL)
+    found = re.search(r"<(?:[\w.-]+:)?([\w.-]+)[\s/>]", text)
+    return found[1] if found else ""
+
+
+def first_lines(path: Path, count: int = 20) -> list[str]:
+    """The first lines of a text that are not empty."""
+    return [line for line in _head(path).lstrip("\ufeff").splitlines() if line.strip()][:count]
+
+
+def _head(path: Path) -> str:
+    try:
+        status = path.stat()
+        return _begun(str(path), status.st_mtime_ns, status.st_size)
+    except (OSError, ValueError):
+        return ""
+
+
+@lru_cache(maxsize=1 << 10)
+def _begun(path: str, changed: int, size: int) -> str:
+    """The beginning of a file; `changed` and `size` tell it from what it was before."""
+    try:
+        return read_head(path, _HEAD).decode("utf-8", "replace")
+    except (NotRegularError, OSError, ValueError):
+        return ""
+
+
+def _keys(head: str) -> dict[int, set[str]]:
+    """Depth → the keys of objects there, in what may be cut short. The outermost has depth 1."""
+    found: dict[int, set[str]] = {}
+    depth = 0
+    for match in _KEY.finditer(head):
+        text, colon, bracket = match.groups()
+        if bracket:
+            depth += 1 if bracket in "[{" else -1
+        elif colon:
+            found.setdefault(depth, set()).add(text)
+    return found

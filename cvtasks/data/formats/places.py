@@ -1,0 +1,150 @@
+"""Where data sets keep things: folders that are called after a split or after what lies in them,
+and which image and annotation file belong together.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cvtasks.data.formats.listing import IMAGES, seen
+from cvtasks.errors import Complain, DataError, strictly
+
+_ROLES = {
+    *("images", "image", "imgs", "img", "jpegimages", "photos", "data", "image_2"),
+    *("annotations", "annotation", "anns", "ann", "labels", "label", "label_2"),
+    *("xml", "xmls", "json", "jsons", "bbox", "bboxes", "csv"),
+}
+"""Names of folders that say what lies in them."""
+
+_SPLIT = re.compile(
+    r"(train|training|trainval|val|valid|validation|dev|test|testing)([-_ ]?\d{1,4})?",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"(?<![a-z])(train|val|valid|validation|test)(?![a-z])", re.IGNORECASE)
+_DEEP = 3  # folders in each other that are looked into
+
+
+def is_split(name: str) -> bool:
+    """Whether a folder is called like a split.
+
+    >>> [is_split(name) for name in ("train", "Valid", "val2017", "trains", "cats")]
+    [True, True, True, False, False]
+    """
+    return bool(_SPLIT.fullmatch(name))
+
+
+def split_in(stem: str) -> str:
+    """The split that the name of a file speaks of; empty where it speaks of none, or of two.
+
+    >>> split_in("train_labels"), split_in("oidv6-train-annotations-bbox"), split_in("via_data")
+    ('train', 'train', '')
+    """
+    words = {word.group() for word in _WORD.finditer(stem)}
+    return words.pop() if len(words) == 1 else ""
+
+
+def places(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder where parts of a data set may lie, and the names of the files in it, sorted: the
+    root, and those below it that are called like a split or after what lies in them.
+    """
+    waiting = [(root, 0)]
+    while waiting:
+        folder, deep = waiting.pop(0)
+        with os.scandir(folder) as found:
+            entries = sorted((one for one in found if seen(Path(one.name))), key=lambda e: e.name)
+        yield folder, [one.name for one in entries if not one.is_dir()]
+        if deep < _DEEP:
+            waiting += [
+                (folder / one.name, deep + 1)
+                for one in entries
+                if one.is_dir() and (is_split(one.name) or one.name.lower() in _ROLES)
+            ]
+
+
+def first_file(root: Path, endings: tuple[str, ...]) -> Path | None:
+    """The first file of such an ending in the places of a root."""
+    return next(files_of(root, endings), None)
+
+
+def files_of(root: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    """The files of such endings in the places of a root."""
+    for folder, names in places(root):
+        yield from (folder / name for name in names if name.lower().endswith(endings))
+
+
+@dataclass
+class Paired:
+    """The images of a split and their annotation files, by what both are called.
+
+    Attributes:
+        images, annotations: name → the files that have it.
+    """
+
+    images: dict[str, list[Path]] = field(default_factory=dict)
+    annotations: dict[str, list[Path]] = field(default_factory=dict)
+
+
+def paired(root: Path, endings: tuple[str, ...]) -> dict[str, Paired]:
+    """The splits of a root whose annotation files have one of these endings.
+
+    A file's name is its path without its ending, and without folders that are called after what
+    lies in them: `images/train/a.jpg` and `train/annotations/a.xml` belong together. The first
+    folder of it that is called like a split is the split. Where there are none, all is one split
+    without a name. A split without any annotation file is none.
+    """
+    splits: dict[str, Paired] = {}
+    for folder, names in places(root):
+        parts = folder.relative_to(root).parts
+        split = next((part for part in parts if is_split(part)), "")
+        own = [part for part in parts if part.lower() not in _ROLES and part != split]
+        for name in names:
+            path, lower = folder / name, name.lower()
+            key = "/".join([*own, path.stem])
+            found = splits.setdefault(split, Paired())
+            if path.suffix.lower() in IMAGES:
+                found.images.setdefault(key, []).append(path)
+            elif lower.endswith(endings):
+                found.annotations.setdefault(key, []).append(path)
+    annotated = {name: one for name, one in splits.items() if one.annotations}
+    named = {name: one for name, one in annotated.items() if name}
+    return named or annotated
+
+
+def pairs(
+    found: Paired, complain: Complain = strictly
+) -> Iterator[tuple[Path | None, Path | None]]:
+    """The image and the annotation file of each name, sorted; one of them may be missing.
+
+    Args:
+        complain: about a name that several have. If it returns, the name is left out.
+    """
+    for key in sorted({*found.images, *found.annotations}):
+        images, files = found.images.get(key, []), found.annotations.get(key, [])
+        if max(len(images), len(files)) > 1:
+            shared = images if len(images) > 1 else files
+            complain(
+                DataError(
+                    "every image needs a name and an annotation file of its own; "
+                    f"{' and '.join(repr(str(one)) for one in shared[:2])} share one. Remove or "
+                    "rename one.",
+                    "images share a name",
+                )
+            )
+            continue
+        yield next(iter(images), None), next(iter(files), None)
+
+
+def homes(file: Path, root: Path, split: str) -> list[Path]:
+    """Folders in which the images of an annotation file may lie, the likeliest first."""
+    names = [split, file.stem.removeprefix("instances_")]
+    names = list(dict.fromkeys(name for name in names if name))
+    found: list[Path] = []
+    for base in dict.fromkeys((file.parent, file.parent.parent, root)):
+        if not base.is_relative_to(root):
+            continue
+        inner = [base / name for name in names]
+        inner += [base / role / name for role in ("images", "data", "train") for name in names]
+        found += [*inner, base / "images", base / "JPEGImages", base / "data", base / "img", base]
+    return list(dict.fromkeys(home for home in found if home.is_dir()))

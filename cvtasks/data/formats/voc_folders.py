@@ -1,0 +1,79 @@
+"""Pascal VOC's XML without the folders of its devkit: as labelImg and others leave it."""
+
+from pathlib import Path
+
+from cvtasks.answers import Boxes
+from cvtasks.data.format import Format
+from cvtasks.data.formats.bases import distinct
+from cvtasks.data.formats.kinds import xml_kind
+from cvtasks.data.formats.places import Paired, files_of, paired, pairs
+from cvtasks.data.formats.voc_files import VOCFiles
+from cvtasks.data.formats.voc_names import classes_of, names_in, unknown
+from cvtasks.data.source import check_split, present, split_among
+from cvtasks.errors import Complain, DataError, strictly
+
+_ENDINGS = (".xml",)
+
+
+class VOCFolders(VOCFiles):
+    """Images and XML files beside each other, or in folders of their own (`images/`,
+    `annotations/`), with a folder for each split on either level or none.
+
+    An image belongs to the XML file of its own name; one without has no objects. The classes are
+    concluded as for the devkit (`cvtasks.data.formats.voc_names.classes_of`), from the XML files of
+    the split "train" where there is one, else from all.
+    """
+
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(complain)
+        splits = paired(root, _ENDINGS)
+        self.split = split = check_split(split, splits, root)
+        images: list[Path] = []
+        annotations: list[Path | None] = []
+        for image, file in pairs(splits[split], complain):
+            if image is None:
+                complain(_without_image(file))
+            else:
+                images.append(image)
+                annotations.append(file)
+        what = f'"{split}" of {str(root)!r}' if split else repr(str(root))
+        kept = present(what, {"image": images}, complain)
+        self.images = [images[index] for index in kept]
+        self._annotations = [annotations[index] for index in kept]
+        beside = {image.stem for image in self.images} | {image.name for image in self.images}
+        self._beside = [beside] * len(self.images)
+        self.names = distinct(self.images, root)
+        train = split_among("train", splits)
+        learned = [splits[train]] if train else list(splits.values())
+        self.classes, self.taken_for = classes_of(
+            {root}, names_in(file for one in learned for file in _files(one)), "the XML files"
+        )
+        for error in unknown(names_in(filter(None, self._annotations)), self.classes):
+            complain(error)
+
+
+def _files(found: Paired) -> list[Path]:
+    return [file for files in found.annotations.values() for file in files]
+
+
+def _without_image(file: Path | None) -> DataError:
+    return DataError(
+        f"annotation {str(file)!r} has no image of its name. Add it, or remove the file.",
+        "image missing",
+    )
+
+
+def _is_at(root: Path) -> bool:
+    if not root.is_dir() or (root / "JPEGImages").is_dir():
+        return False
+    return any(xml_kind(file) == "annotation" for file in files_of(root, _ENDINGS))
+
+
+VOC_FOLDERS = Format(
+    "Pascal VOC XML",
+    "images and an XML for each, beside them or in folders of their own, perhaps in <split>/",
+    Boxes,
+    is_at=_is_at,
+    splits_at=lambda root: tuple(paired(root, _ENDINGS)),
+    opens=VOCFolders,
+)

@@ -1,0 +1,92 @@
+"""Which format a data set has, by what lies at its path, or as it is named."""
+
+from pathlib import Path
+
+from cvtasks.answers import Answer
+from cvtasks.data.download.catalogue import KNOWN, resolve
+from cvtasks.data.format import Format
+from cvtasks.data.formats import FORMATS
+from cvtasks.errors import DataError, did_you_mean
+
+
+def recognised(path: str, kind: type[Answer], wanted: str) -> tuple[Format, Path]:
+    """The format of the data set at `path`, and its root.
+
+    Args:
+        path, kind, wanted: as for `open_source` of `cvtasks.data`; `wanted` is its `format`.
+
+    Raises:
+        DataError: nothing is there, its layout is not known, or it may be of several formats.
+    """
+    root = resolve(path)
+    fitting = called_so(wanted, kind)
+    found = [name for name, one in fitting.items() if path and one.is_at(root)]
+    sure = [name for name in found if not fitting[name].fallback] or found
+    if len(sure) == 1:
+        return fitting[sure[0]], root
+    if sure:
+        names = [f'{fitting[name].name} ("{name}")' for name in sure]
+        raise DataError(
+            "it must be clear in which format data are; there may be "
+            f"{', '.join(names[:-1])} and {names[-1]} in {path!r}. Name the one that is meant "
+            "(`data.format`), or move the other's files away.",
+            "format unclear",
+            ways={"format": sure[0]},
+        )
+    if not path or not root.is_dir():
+        files = " or ".join(sorted({one.file for one in fitting.values() if one.file}))
+        what = f"a folder, or its {files}" if files else "a folder"
+        raise DataError(
+            f"a data set is {what}; {path[:300]!r} is none. Give the path of one "
+            "(`data.path` of a recipe), or the name of a data set that `cvtasks data get` fetches: "
+            f"{', '.join(KNOWN)}.",
+            ways={"data": ""},
+        )
+    below = [
+        str(child)
+        for child in sorted(root.iterdir())
+        if child.is_dir() and any(one.is_at(child) for one in fitting.values())
+    ]
+    if below:
+        raise DataError(
+            f"a data set is the folder in which its own folders lie; {path!r} holds one below. "
+            f"Give {below[0]!r}."
+        )
+    layouts = "; ".join(f"{one.name}: {one.layout}" for one in fitting.values())
+    if wanted:
+        raise DataError(
+            f"the data must be in the format that is named; {path!r} is not: it needs {layouts}. "
+            "Name another one (`data.format`), or none.",
+            ways={"format": ""},
+        )
+    raise DataError(
+        f"the layout of {path!r} is not known for {kind.__name__.lower()} data. Known layouts: "
+        f"{layouts}."
+    )
+
+
+def called_so(wanted: str, kind: type[Answer]) -> dict[str, Format]:
+    """The formats of a kind of truth that are called so, or whose names begin so; all of them for
+    an empty name. What stands behind a colon is the format's own matter.
+    """
+    name, _, option = wanted.partition(":")
+    rows = {key: one for key, one in FORMATS.items() if one.kind is kind}
+    called = [key for key in rows if key == name] or [
+        key for key in rows if not name or key.startswith(f"{name}-")
+    ]
+    if not called:
+        raise DataError(
+            f"`data.format` names a format of {kind.__name__.lower()} data; got {wanted[:80]!r}. "
+            f"{did_you_mean(name, rows)}",
+            ways={"format": ""},
+        )
+    if not option:
+        return {key: rows[key] for key in called}
+    chosen = {key: choose(option) for key in called if (choose := rows[key].chosen)}
+    if not chosen:
+        raise DataError(
+            f"nothing may stand behind this format's name; got {wanted[:80]!r}. Write "
+            f"{name!r} alone.",
+            ways={"format": name},
+        )
+    return chosen

@@ -1,0 +1,225 @@
+"""Tables of boxes, a line for each object: TensorFlow's, RetinaNet's and those of Open Images ⇄
+shapes.
+
+TensorFlow's and RetinaNet's corners are pixels, edges as here: their trainers divide them by the
+sides. Those of Open Images are shares of the sides.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from cvtasks.answers import Boxes
+from cvtasks.errors import DataError
+from cvtasks.formats.drawn import Size, declared_size
+from cvtasks.formats.reading import flag
+from cvtasks.formats.shapes import Edges, Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
+from cvtasks.text import cell, encodable
+
+TENSORFLOW = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
+OPEN_IMAGES = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table: its image, and the (height, width) that it declares; without an object,
+    `edges` is None.
+    """
+
+    image: str
+    name: str = ""
+    edges: Edges | None = None
+    size: Size | None = None
+    crowd: bool = False
+
+
+def parse_tensorflow(content: bytes, name: str) -> ToolFile:
+    """Read a table with TensorFlow's header, its columns in any order, further ones passed over; a
+    line without a class and corners is an image without objects.
+
+    Raises:
+        DataError: it is no table, or lacks a column.
+    """
+
+    def line(row: dict[str, str]) -> Line:
+        size = declared_size(row.get("height"), row.get("width"))
+        if not any(row[key] for key in ("class", *_CORNERS)):
+            return Line(row["filename"], size=size)
+        left, top, right, bottom = (number(row[key], f"`{key}`") for key in _CORNERS)
+        return Line(row["filename"], row["class"], (left, top, right, bottom), size)
+
+    rows = _with_header(content, name, ("filename", "class", *_CORNERS))
+    return _gathered(rows, line, name)
+
+
+def parse_open_images(
+    content: bytes, name: str, titles: Mapping[str, str] | None = None
+) -> ToolFile:
+    """Read a table of boxes of Open Images; `IsGroupOf` is a crowd.
+
+    Args:
+        titles: `LabelName` → the name of the class; those that it lacks keep their label.
+
+    Raises:
+        DataError: it is no table, or lacks a column.
+    """
+
+    def line(row: dict[str, str]) -> Line:
+        left, right, top, bottom = (number(row[key.lower()], f"`{key}`") for key in OPEN_IMAGES[2:])
+        crowd = flag(row.get("isgroupof") or 0) and row.get("isgroupof") != "-1"
+        label = row["labelname"]
+        return Line(
+            row["imageid"],
+            (titles or {}).get(label, label),
+            (left, top, right, bottom),
+            None,
+            crowd,
+        )
+
+    rows = _with_header(content, name, tuple(key.lower() for key in OPEN_IMAGES))
+    return _gathered(rows, line, name, in_shares=True)
+
+
+def parse_retinanet(content: bytes, name: str) -> ToolFile:
+    """Read a table without a header: path, x1, y1, x2, y2, class. Where all but the path is empty,
+    the image has no objects.
+
+    Raises:
+        DataError: it is no table, or a line has not six entries.
+    """
+
+    def line(row: dict[str, str]) -> Line:
+        path, *corners, label = row.values()
+        if not label and not any(corners):
+            return Line(path)
+        left, top, right, bottom = (
+            number(text, key) for text, key in zip(corners, ("x1", "y1", "x2", "y2"), strict=True)
+        )
+        return Line(path, label, (left, top, right, bottom))
+
+    keys = ("path", "x1", "y1", "x2", "y2", "class")
+    return _gathered(_with_keys(_rows(content, name), keys, name), line, name)
+
+
+def class_titles(content: bytes, name: str) -> dict[str, str]:
+    """Label → name of the class, of Open Images' table of descriptions, with or without a header.
+
+    Raises:
+        DataError: it is no table of two columns.
+    """
+    found = {}
+    for _, row in _rows(content, name):
+        if len(row) != 2:
+            raise DataError(
+                f"a table of classes has two columns, label and name; {name!r} has a line of "
+                f"{len(row)}. Write it again."
+            )
+        found[row[0]] = encodable(row[1])
+    return found
+
+
+def _with_header(
+    content: bytes, name: str, columns: tuple[str, ...]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """The number and the entries of each line, by the names of the header in small letters."""
+    rows = _rows(content, name)
+    _, header = next(rows, (0, []))
+    keys = tuple(key.lower() for key in header)
+    lacking = [key for key in columns if key not in keys]
+    if lacking or len(set(keys)) < len(keys):
+        raise DataError(
+            f"a table of boxes needs the columns {', '.join(columns)}, each once; {name!r} lacks "
+            f"{', '.join(lacking) or 'none, and has one twice'}. Write its header.",
+            "columns",
+        )
+    return _with_keys(rows, keys, name)
+
+
+def _with_keys(
+    rows: Iterable[tuple[int, list[str]]], keys: tuple[str, ...], name: str
+) -> Iterator[tuple[int, dict[str, str]]]:
+    for index, row in rows:
+        if len(row) != len(keys):
+            raise DataError(
+                f"every line must have {len(keys)} entries; line {index} of {name!r} has "
+                f"{len(row)}. Write it again, with text that has commas in quotes.",
+                "columns",
+            )
+        yield index, dict(zip(keys, row, strict=True))
+
+
+def _rows(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
+    """The number and the entries of each line that is not empty."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"an annotation must be text in UTF-8; {name!r} is not: {error}. Save it as UTF-8."
+        ) from error
+    comma = ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    table = csv.reader(io.StringIO(text, newline=""), delimiter=comma)
+    try:
+        for row in table:
+            if any(entry.strip() for entry in row):
+                yield table.line_num, [entry.strip() for entry in row]
+    except csv.Error as error:
+        raise DataError(
+            f"a table of boxes must be a CSV file; line {table.line_num} of {name!r} is not one's: "
+            f"{error}. Correct it."
+        ) from error
+
+
+def _gathered(
+    rows: Iterable[tuple[int, dict[str, str]]],
+    read: Callable[[dict[str, str]], Line],
+    name: str,
+    *,
+    in_shares: bool = False,
+) -> ToolFile:
+    """The images of the lines, in the order of their first ones."""
+    found: dict[str, Gathered] = {}
+    sizes: dict[str, Size | None] = {}
+    for index, row in rows:
+        place = f"line {index} of {name!r}"
+        image = next(iter(row.values())) if "filename" not in row else row["filename"]
+        image = row.get("imageid", image)
+        own = found.setdefault(image, Gathered())
+        try:
+            line = read(row)
+        except (ValueError, OverflowError) as error:
+            own.faults.append(misdrawn(place, error))
+            continue
+        sizes[image] = sizes.get(image) or line.size
+        if line.edges is not None:
+            label = encodable(line.name)
+            own.shapes.append(Shape(label, f"{place} ({label[:80]})", line.edges, crowd=line.crowd))
+    images: list[ImageShapes] = [
+        own.of(image, f"{image[:200]} of {name}", sizes.get(image), in_shares=in_shares)
+        for image, own in found.items()
+    ]
+    return ToolFile(tuple(images))
+
+
+def tensorflow_csv(images: Iterable[tuple[str, Boxes]], *, scores: bool = False) -> str:
+    """Boxes → a table with TensorFlow's header, and a score at its end if asked for.
+
+    It knows neither difficult objects nor crowds: they are left out. Nor does it know images
+    without objects: these have a line without a class.
+
+    Args:
+        images: (file name, its boxes), in order.
+    """
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([*TENSORFLOW, *(["score"] if scores else [])])
+    for filename, boxes in images:
+        height, width = boxes.size
+        counted = boxes.take(boxes.counted)
+        for one in counted:
+            score = [f"{one.score:.6g}"] if scores else []
+            table.writerow([filename, width, height, cell(one.name), *one.xyxy, *score])
+        if not len(counted):
+            table.writerow([filename, width, height, *[""] * (5 + scores)])
+    return text.getvalue()

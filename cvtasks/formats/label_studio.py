@@ -1,0 +1,288 @@
+"""Label Studio's JSON export, a list of tasks (https://labelstud.io/guide/export; also JSON-MIN) ⇄
+shapes.
+
+Coordinates are percent of the image's sides, a rotation is in degrees, clockwise, about the left
+top corner of the unrotated rectangle.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+
+from cvtasks.answers import Boxes
+from cvtasks.errors import DataError
+from cvtasks.formats.brush import brushed
+from cvtasks.formats.drawn import Size, declared_size
+from cvtasks.formats.shapes import (
+    Gathered,
+    ImageShapes,
+    Painted,
+    Point,
+    Shape,
+    ToolFile,
+    ellipse,
+    misdrawn,
+    number,
+    of_no_use,
+    polygon,
+)
+from cvtasks.geometry.rle import encode_rle
+from cvtasks.text import dumps, encodable
+
+SEVERAL = "images have several annotations; the one marked as ground truth or the newest was read"
+"""A remark for each such image."""
+
+_IMAGES = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?)(?:$|[?&#])", re.IGNORECASE)
+_UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
+_AREAS = {
+    "rectanglelabels": "rectangle",
+    "polygonlabels": "polygon",
+    "ellipselabels": "ellipse",
+    "brushlabels": "brush",
+}
+_KINDS = {
+    **_AREAS,
+    **{kind: kind for kind in ("rectangle", "polygon", "ellipse", "brush")},
+}
+_OF_TEXT = ("textarea", "rating", "number", "datetime", "relation", "taxonomy", "pairwise")
+
+
+def parse_label_studio(content: bytes, name: str) -> ToolFile:
+    """Read an export. Rectangles, polygons, ellipses and brushes are objects; choices are tags.
+
+    Of a task's annotations one is read: what is marked as ground truth, else the newest that was
+    not cancelled. Predictions play no part.
+
+    Raises:
+        DataError: it is no such JSON.
+    """
+    try:
+        document = json.loads(content)
+        if not isinstance(document, list) or not all(isinstance(task, dict) for task in document):
+            raise TypeError("the list of tasks")
+        return ToolFile(tuple(_task(task, index, name) for index, task in enumerate(document, 1)))
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"an annotation must be JSON; {name!r} is not: {error}. Write it again.", "JSON"
+        ) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"Label Studio's export is a list of tasks with `data` and `annotations`; {name!r} "
+            f"lacks or misstates {error}. Export it again, as JSON.",
+            "JSON",
+        ) from error
+
+
+def names_of_image(given: str) -> list[str]:
+    """What the file of an image may be called whose address Label Studio has, the likeliest first.
+
+    >>> names_of_image("/data/local-files/?d=photos/a%20b.jpg")
+    ['photos/a b.jpg', 'a b.jpg']
+    >>> names_of_image("/data/upload/1/0123abcd-a.jpg")
+    ['data/upload/1/0123abcd-a.jpg', '0123abcd-a.jpg', 'a.jpg']
+    """
+    try:
+        address = urlsplit(given)
+        path = (parse_qs(address.query).get("d") or [unquote(address.path)])[0]
+    except ValueError:  # brackets that are none of an address
+        path = given
+    path = path.replace("\\", "/").lstrip("/")
+    bare = PurePosixPath(path).name
+    uploaded = _UPLOADED.fullmatch(bare)
+    names = [path, bare, *([uploaded[1]] if uploaded else [])]
+    return [name for name in dict.fromkeys(names) if name and name != given]
+
+
+def _task(task: dict[str, Any], index: int, name: str) -> ImageShapes:
+    data = task.get("data", task)
+    texts = [value for value in data.values() if isinstance(value, str)]
+    image = data.get("image") if isinstance(data.get("image"), str) else None
+    image = image or next((text for text in texts if _IMAGES.search(text)), "")
+    source = f"task {task.get('id', index)} of {name}"
+    found = Gathered()
+    size: Size | None = None
+    for result in _results(task, found):
+        size = size or declared_size(result.get("original_height"), result.get("original_width"))
+        _add(result, source, found)
+    return found.of(image, source, size)
+
+
+def _results(task: dict[str, Any], found: Gathered) -> list[dict[str, Any]]:
+    """The entries of the annotation that counts."""
+    annotations = task.get("annotations", task.get("completions"))
+    if annotations is None:  # JSON-MIN: lists of values under the names of the tags
+        lists = [value for value in task.values() if isinstance(value, list)]
+        return [{**one, "value": one} for each in lists for one in each if isinstance(one, dict)]
+    good = [one for one in annotations if not one.get("was_cancelled")]
+    if not good:
+        return []
+    if len(good) > 1:
+        found.remarks.append(SEVERAL)
+    newest = max(
+        good,
+        key=lambda one: (
+            bool(one.get("ground_truth")),
+            str(one.get("updated_at") or one.get("created_at") or ""),
+        ),
+    )
+    return list(newest["result"])
+
+
+def _add(result: dict[str, Any], source: str, found: Gathered) -> None:
+    """Read one entry: an object, or a choice."""
+    kind = str(result.get("type") or _kind_of(result["value"]))
+    place = f"{kind[:40]} {str(result.get('id', ''))[:40]} of {source!r}"
+    value = result["value"]
+    try:
+        if kind == "choices":
+            found.tags += map(encodable, map(str, value["choices"]))
+        elif kind in _KINDS:
+            labels = value.get(kind) or value.get("labels")
+            if labels is None and kind in _AREAS.values():
+                return  # a region whose label is another entry of the same id
+            if result.get("image_rotation"):
+                raise ValueError(
+                    f"its image was turned by {result['image_rotation']} degrees in Label Studio"
+                )
+            size = _size(result)
+            found.shapes += [
+                _shape(_KINDS[kind], value, size, encodable(str(label)), place) for label in labels
+            ]
+        elif kind == "labels":
+            labels, shape = value["labels"], _kind_of(value)
+            found.shapes += [
+                _shape(shape, value, _size(result), encodable(str(one)), place) for one in labels
+            ]
+        elif kind not in _OF_TEXT:
+            raise of_no_use(kind, place, "Label Studio")
+    except DataError as error:
+        found.faults.append(error)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        found.faults.append(misdrawn(place, error))
+
+
+def _size(result: dict[str, Any]) -> Size:
+    size = declared_size(result.get("original_height"), result.get("original_width"))
+    if size is None:
+        raise ValueError("it needs `original_width` and `original_height`, the image's")
+    return size
+
+
+def _kind_of(value: dict[str, Any]) -> str:
+    """What an entry of JSON-MIN is, which does not say its type."""
+    found = next((kind for kind in (*_AREAS, "choices", "keypointlabels") if kind in value), "")
+    if found:
+        return found
+    if "points" in value:
+        return "polygon"
+    if "radiusX" in value:
+        return "ellipse"
+    if "rle" in value:
+        return "brush"
+    return "rectangle" if "width" in value and "height" in value else "unknown"
+
+
+def _shape(kind: str, value: dict[str, Any], size: Size, name: str, place: str) -> Shape:
+    height, width = size
+    place = f"{place} ({name[:80]})"
+
+    def share(key: str, side: float) -> float:
+        return number(value[key], f"`{key}`") * side / 100
+
+    angle = math.radians(number(value.get("rotation") or 0, "`rotation`"))
+    if kind == "rectangle":
+        corner, sides = (
+            (share("x", width), share("y", height)),
+            (share("width", width), share("height", height)),
+        )
+        return _rectangle(name, place, corner, sides, angle)
+    if kind == "polygon":
+        points = (
+            (number(x, "x") * width / 100, number(y, "y") * height / 100)
+            for x, y in value["points"]
+        )
+        return polygon(name, place, points)
+    if kind == "ellipse":
+        centre = share("x", width), share("y", height)
+        return ellipse(
+            name, place, centre, (share("radiusX", width), share("radiusY", height)), angle
+        )
+    if kind == "brush":
+        mask = brushed(value["rle"], (round(height), round(width)))
+        rows, columns = np.nonzero(mask)
+        if not len(rows):
+            raise ValueError("a brush must paint something; it paints nothing")
+        edges = float(columns.min()), float(rows.min()), columns.max() + 1.0, rows.max() + 1.0
+        return Shape(name, place, edges, painted=Painted(0, 0, encode_rle(mask)))
+    raise of_no_use(kind, place, "Label Studio")
+
+
+def _rectangle(
+    name: str, place: str, corner: Point, sides: tuple[float, float], angle: float
+) -> Shape:
+    """A rectangle that is turned about its left top corner, as one turned about its centre."""
+    (x, y), (width, height) = corner, sides
+    cosine, sine = math.cos(angle), math.sin(angle)
+    x += (width * cosine - height * sine) / 2 - width / 2
+    y += (width * sine + height * cosine) / 2 - height / 2
+    edges = tuple(round(edge, 6) for edge in (x, y, x + width, y + height))
+    return Shape(name, place, (edges[0], edges[1], edges[2], edges[3]), angle=angle)
+
+
+def label_studio_json(
+    images: Iterable[tuple[str, Boxes]], *, scores: bool = False, prefix: str = ""
+) -> str:
+    """Boxes → tasks to import, with their annotations; with scores these are predictions, to be
+    corrected in Label Studio.
+
+    Difficult objects and crowds are left out, as what a detector need not find: Label Studio knows
+    neither. The labelling setup needs `<RectangleLabels name="label" toName="image">` and
+    `<Image name="image" value="$image">`.
+
+    Args:
+        images: (file name, its boxes), in order.
+        prefix: what stands before a file's name in the image's address, such as
+            `/data/local-files/?d=photos/`.
+    """
+    tasks = []
+    for task, (filename, boxes) in enumerate(images, start=1):
+        height, width = boxes.size
+        results = []
+        for index, one in enumerate(boxes.take(boxes.counted), start=1):
+            left, top, right, bottom = one.xyxy
+            result: dict[str, Any] = {
+                "id": f"{task}-{index}",
+                "type": "rectanglelabels",
+                "from_name": "label",
+                "to_name": "image",
+                "original_width": width,
+                "original_height": height,
+                "image_rotation": 0,
+                "value": {
+                    "x": left / width * 100,
+                    "y": top / height * 100,
+                    "width": (right - left) / width * 100,
+                    "height": (bottom - top) / height * 100,
+                    "rotation": 0,
+                    "rectanglelabels": [one.name],
+                },
+            }
+            results.append(result | ({"score": round(one.score, 6)} if scores else {}))
+        answer: dict[str, Any] = {"result": results}
+        if scores:
+            answer |= {"score": min((one["score"] for one in results), default=0.0)}
+        tasks.append(
+            {
+                "id": task,
+                "data": {"image": f"{prefix}{filename}"},
+                "annotations": [] if scores else [answer],
+                "predictions": [{"model_version": "cvtasks", **answer}] if scores else [],
+            }
+        )
+    return dumps(tasks, indent=1) + "\n"

@@ -1,0 +1,149 @@
+"""LabelMe's annotation file, one JSON an image (https://github.com/wkentaro/labelme, 5.x; also as
+X-AnyLabeling writes it).
+
+Points are in pixels of the upright image, edges as here: a rectangle is two opposite corners.
+"""
+
+import base64
+import binascii
+import json
+import math
+import re
+from typing import Any
+
+from cvtasks.answers import Boxes
+from cvtasks.errors import CVTasksError, DataError
+from cvtasks.formats.drawn import declared_size
+from cvtasks.formats.reading import flag
+from cvtasks.formats.shapes import (
+    Gathered,
+    ImageShapes,
+    Painted,
+    Point,
+    Shape,
+    around,
+    ellipse,
+    misdrawn,
+    number,
+    of_no_use,
+    polygon,
+)
+from cvtasks.geometry.rle import encode_rle
+from cvtasks.text import dumps, encodable
+
+_PIXELS = re.compile(rb'"imageData"\s*:\s*"[^"\\]*"')
+_VERSION = "5.5.0"  # of LabelMe, whose layout of the file this is
+
+
+def parse_labelme(content: bytes, name: str) -> ImageShapes:
+    """Read the file of one image. The image that it may hold itself plays no part.
+
+    Rectangles, polygons, circles and painted masks are objects; what X-AnyLabeling calls a
+    `rotation` is a polygon. Names in `flags` that are true are the image's tags. `difficult` of a
+    shape is X-AnyLabeling's.
+
+    Raises:
+        DataError: it is no such JSON.
+    """
+    try:
+        document = json.loads(_PIXELS.sub(b'"imageData": null', content))
+        shapes, image = document["shapes"], document["imagePath"]
+        flags = document.get("flags") or {}
+        if not (isinstance(shapes, list) and isinstance(image, str) and isinstance(flags, dict)):
+            raise TypeError("shapes, imagePath or flags")
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"an annotation must be JSON; {name!r} is not: {error}. Write it again.", "JSON"
+        ) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            "LabelMe's JSON is an object with `shapes` and `imagePath`; "
+            f"{name!r} lacks or misstates {error}. Write it again.",
+            "JSON",
+        ) from error
+    found = Gathered(tags=[encodable(str(key)) for key, value in flags.items() if value is True])
+    for index, entry in enumerate(shapes, start=1):
+        place = f"shape {index} of {name!r}"
+        try:
+            found.shapes.append(_shape(entry, place))
+        except DataError as error:
+            found.faults.append(error)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            found.faults.append(misdrawn(place, error))
+    size = declared_size(document.get("imageHeight"), document.get("imageWidth"))
+    return found.of(image, name, size)
+
+
+def _shape(entry: dict[str, Any], place: str) -> Shape:
+    name, kind = encodable(str(entry["label"])), entry.get("shape_type") or "polygon"
+    place = f"{place} ({name[:80]})"
+    points = [_point(point) for point in entry["points"]]
+    difficult = flag(entry.get("difficult"))
+    if kind == "rectangle" and len(points) in (2, 4):  # four corners are X-AnyLabeling's
+        return Shape(name, place, around(points), difficult=difficult)
+    if kind in ("polygon", "rotation"):
+        return polygon(name, place, points, difficult=difficult)
+    if kind == "circle" and len(points) == 2:
+        radius = math.dist(*points)
+        return ellipse(name, place, points[0], (radius, radius), difficult=difficult)
+    if kind == "mask" and len(points) == 2:
+        painted = _painted(entry["mask"], points[0])
+        height, width = painted.rle["size"]
+        edges = (painted.left, painted.top, painted.left + width, painted.top + height)
+        return Shape(name, place, edges, painted=painted, difficult=difficult)
+    if kind in ("rectangle", "circle", "mask"):
+        raise ValueError(f"a {kind} must have two points; got {len(points)}")
+    raise of_no_use(str(kind), place, "LabelMe")
+
+
+def _point(point: Any) -> Point:
+    x, y = point
+    return number(x, "a coordinate"), number(y, "a coordinate")
+
+
+def _painted(text: str, corner: Point) -> Painted:
+    """The mask of a PNG in base64 whose left top pixel lies at a corner."""
+    from cvtasks.media.images import read_image
+
+    try:
+        pixels = read_image(base64.b64decode(text, validate=True), name="its mask")
+    except (binascii.Error, CVTasksError) as error:
+        raise ValueError(f"a mask must be a PNG in base64: {error}") from error
+    return Painted(round(corner[0]), round(corner[1]), encode_rle(pixels[..., 0] > 0))
+
+
+def labelme_json(boxes: Boxes, filename: str, image_path: str = "", *, scores: bool = False) -> str:
+    """Boxes of an image → the text of its file.
+
+    LabelMe knows neither difficult objects nor crowds: both are written as `difficult`, which
+    X-AnyLabeling shows. A score stands in `score`, which LabelMe passes over.
+
+    Args:
+        filename: the image's. image_path: the way to it from the JSON's folder, if not its name.
+    """
+    height, width = boxes.size
+    ignored = ~boxes.counted
+    shapes = []
+    for index, (left, top, right, bottom) in enumerate(boxes.xyxy.tolist()):
+        shape: dict[str, Any] = {
+            "label": boxes.names[index],
+            "points": [[left, top], [right, bottom]],
+            "group_id": None,
+            "description": "",
+            "shape_type": "rectangle",
+            "flags": {},
+            "mask": None,
+        }
+        shape |= {"difficult": True} if ignored[index] else {}
+        shape |= {"score": round(float(boxes.scores[index]), 6)} if scores else {}
+        shapes.append(shape)
+    document: dict[str, Any] = {
+        "version": _VERSION,
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": image_path or filename,
+        "imageData": None,
+        "imageHeight": height,
+        "imageWidth": width,
+    }
+    return dumps(document, indent=2) + "\n"
