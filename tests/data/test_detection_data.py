@@ -207,7 +207,7 @@ def test_what_is_no_data_set_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "notes.txt", "")
-    with pytest.raises(DataError, match="a data set is a folder, or its COCO JSON or .*YOLO YAML"):
+    with pytest.raises(DataError, match=r"a data set is a folder, or its COCO JSON or .*YOLO YAML"):
         open_source(path, "", Boxes)
 
 
