@@ -124,14 +124,7 @@ class Recipe:
                 f"`classes` must be different names, none empty; got {list(self.classes)}."
             )
         data = self.data
-        for text in (
-            data.path,
-            data.format,
-            data.train,
-            data.validate,
-            self.train.weights,
-            *self.classes,
-        ):
+        for text in (data.path, data.train, data.validate, self.train.weights, *self.classes):
             if not is_encodable(text):
                 raise ModelError(
                     f"a recipe is text in UTF-8, also its paths; got {text!r}. Rename the folder "
