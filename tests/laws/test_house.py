@@ -143,7 +143,10 @@ def test_docstrings_are_of_one_manner():
     assert not offences, "\n".join(offences)
 
 
-PROPER = ("COCO", "CSV", "ImageNet", "Keras", "OpenVINO", "Pascal VOC")
+PROPER = (
+    *("COCO", "CSV", "CVAT", "Create ML", "Darknet", "ImageNet", "KITTI", "Keras"),
+    *("Label Studio", "LabelMe", "OpenVINO", "Pascal VOC", "VIA", "YOLO"),
+)
 """Names that are written with a capital wherever they stand."""
 
 
