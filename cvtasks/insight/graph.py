@@ -109,8 +109,9 @@ class Graph:
         values = dict(zip(self.inputs, inputs, strict=True))
         for call in self.needed([wanted]):
             pairs = zip(call.node.input_tensors, call.inputs, strict=True)
-            given = {id(tensor): values[number] for tensor, number in pairs}
-            arguments, options = call.node.arguments.fill_in(given)
+            arguments, options = call.node.arguments.fill_in(
+                {id(tensor): values[number] for tensor, number in pairs}
+            )
             made = (hook or _called)(call.operation, *arguments, **options)
             made = made if isinstance(made, list | tuple) else [made]
             values.update(zip(call.outputs, made, strict=True))

@@ -4,6 +4,7 @@ folder.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -86,10 +87,9 @@ def is_backbone(name: str) -> bool:
 
 
 def _has_recipe(name: str) -> bool:
-    try:
+    with suppress(OSError, ValueError):  # a name that no folder can have
         return (Path(name) / RECIPE).is_file()
-    except (OSError, ValueError):  # a name that no folder can have
-        return False
+    return False
 
 
 Values = Literal["needed", "any", "none"]

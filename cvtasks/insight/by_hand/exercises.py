@@ -218,12 +218,12 @@ def chain(
     if filters and len(filters) != len(kernels):
         raise UsageError(
             f"there must be a number of filters for each kernel; got {len(filters)} for "
-            f"{len(kernels)} kernels. Try {_listed([filters[0]] * len(kernels))}."
+            f"{len(kernels)} kernels. Try {','.join([str(filters[0])] * len(kernels))}."
         )
     if filters and not channels:
         raise UsageError(
             "where filters are given, the input's channels must be too; got filters "
-            f"{_listed(filters)} alone. Try {filters[-1]} channels."
+            f"{','.join(map(str, filters))} alone. Try {filters[-1]} channels."
         )
     reach = tuple(1 + sum(kernel[axis] - 1 for kernel in kernels) for axis in (0, 1))
     grown = [f"1 + {' + '.join(str(kernel[axis] - 1) for kernel in kernels)}" for axis in (0, 1)]
@@ -275,8 +275,3 @@ def chain(
         )
         values |= {"multiply_adds": area * total, "one_layer_multiply_adds": area * single}
     return Solution(tuple(lines), values)
-
-
-def _listed(values: Sequence[int]) -> str:
-    """Numbers as the command line takes them: 64,64,256."""
-    return ",".join(map(str, values))

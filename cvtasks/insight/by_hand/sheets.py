@@ -211,9 +211,8 @@ def _patch(
     ]
     values = work.ground(plain)[spans[0], spans[1]]
     row, column = (span.start - axis.before for span, axis in zip(spans, extents, strict=True))
-    of = f" ({named})" if named else ""
-    where = f"the patch in the frame{of}: input, rows from {row}, columns from {column}"
-    page.text(_EDGE, y, where, 15, PALE)
+    of = f"the patch in the frame ({named})" if named else "the patch in the frame"
+    page.text(_EDGE, y, f"{of}: input, rows from {row}, columns from {column}", 15, PALE)
     y += 0.6
     levels = np.clip(np.nan_to_num(values, nan=255.0), 0, 255)
     x = _cells(page, _EDGE, y, values, np.repeat(levels[..., None], 3, axis=2))

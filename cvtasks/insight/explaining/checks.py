@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from cvtasks.insight.explaining.explainer import Explainer, Scene
-from cvtasks.insight.explaining.explanation import Explanation, Target, explain_scene, probability
+from cvtasks.insight.explaining.explanation import Explanation, Target, explain_scene
 
 _ALIKE = 0.5  # rank correlation from which on two maps are called alike
 _ATTEMPTS = 4  # other random weights, where a ReLU cuts off all of a map
@@ -163,9 +163,8 @@ def curves(
             step[order[:end]] = figure.reshape(-1, 3)[order[:end]]
             yield step.reshape(ground.shape)
 
-    pick = probability(explainer.head, target)
     deletion, insertion = (
-        explainer.many(pick, mixed(*pair))
+        explainer.many(lambda logits: target.pick(explainer.head.activate(logits)), mixed(*pair))
         for pair in ((scene.input, blank), (blurred, scene.input))
     )
     return Curves(ends / len(order), deletion, insertion)

@@ -11,7 +11,6 @@ import numpy as np
 from keras import ops
 
 from cvtasks.errors import UsageError, did_you_mean
-from cvtasks.heads.base import Head
 from cvtasks.heads.score import Pick, Score
 from cvtasks.insight.explaining.explainer import Explainer, Scene
 from cvtasks.insight.explaining.methods import (
@@ -158,8 +157,8 @@ def explain_scene(
     if method in CAMS:
         layer = layer or explainer.last_map(target.stride)
         explainer.check_layer(layer)
-        values = class_activation_map(explainer, given, pick, layer, method)
-        values = spread(values, explainer.axes(layer), explainer.size)
+        small = class_activation_map(explainer, given, pick, layer, method)
+        values = spread(small, explainer.axes(layer), explainer.size)
     elif method in ("guided", "deconvnet"):
         signal = pixel_gradient(explainer, given, pick, cast(Rule, method))
         values, colours = strongest(signal), _on_image(signal, scene)
@@ -170,8 +169,9 @@ def explain_scene(
         values = strongest(smooth_gradient(explainer, given, pick))
     else:
         values = occlusion(explainer, given, scene.letterbox, pick)
-    drawn = _on_image(values, scene)
-    return Explanation(method, layer, target, scene.image, drawn, values, colours, integrated)
+    return Explanation(
+        method, layer, target, scene.image, _on_image(values, scene), values, colours, integrated
+    )
 
 
 def _on_image(values: np.ndarray, scene: Scene) -> np.ndarray:
@@ -233,11 +233,6 @@ def find_target(explainer: Explainer, scene: Scene, wish: str = "") -> Target:
     found = explainer.head.score(*_parsed(wish, explainer.classes), scene)
     score, likely = (_one(found.pick, array) for array in (scene.logits, scene.output))
     return Target(**vars(found), score=score, probability=likely)
-
-
-def probability(head: Head, target: Target) -> Pick:
-    """Logits → the target's probability, (batch,)."""
-    return lambda logits: target.pick(head.activate(logits))
 
 
 def _one(pick: Pick, array: np.ndarray) -> float:

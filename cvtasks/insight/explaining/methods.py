@@ -67,8 +67,7 @@ def eigen_cam(values: np.ndarray, gradient: np.ndarray | None = None) -> np.ndar
     equations 3 and 4. The direction's sign, which is free, is that of most of the answer.
     """
     flat = values.reshape(-1, values.shape[2])
-    direction = np.linalg.svd(flat, full_matrices=False)[2][0]
-    found = flat @ direction
+    found = flat @ np.linalg.svd(flat, full_matrices=False)[2][0]
     return _positive((found if found.sum() >= 0 else -found).reshape(values.shape[:2]))
 
 

@@ -134,20 +134,19 @@ def curves_figure(found: Mapping[str, Curves], title: str) -> np.ndarray:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.6), layout="constrained", dpi=110)
-    drawings = (
-        ("deletion", "share of the pixels taken away", "less is better"),
-        ("insertion", "share put in", "more is better"),
-    )
-    for axes, (kind, across, good) in zip(figure.subplots(1, 2), drawings, strict=True):
+    ways = {"deletion": "share of the pixels taken away", "insertion": "share put in"}
+    for axes, (kind, across) in zip(figure.subplots(1, 2), ways.items(), strict=True):
         for method, own in found.items():
-            area = getattr(own, f"{kind}_auc")
             axes.plot(
-                own.shares, getattr(own, kind), label=f"{method}: area {area:.3f}", linewidth=1.8
+                own.shares,
+                getattr(own, kind),
+                label=f"{method}: area {getattr(own, f'{kind}_auc'):.3f}",
+                linewidth=1.8,
             )
         axes.set(
             xlabel=across,
             ylabel="probability of the target",
-            title=f"{kind} ({good})",
+            title=f"{kind} ({'less' if kind == 'deletion' else 'more'} is better)",
             xlim=(0, 1),
             ylim=(0, 1.02),
         )

@@ -45,7 +45,6 @@ _THICK = 1.15  # pixels a root of channels
 _GAP, _BETWEEN, _MARGIN, _LABEL = 5.0, 26.0, 30.0, 104.0
 _BASE = 74 + _HIGH * (1 + _DEEP * 0.5)  # where the boxes stand
 _FRONT = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-_RULE = "lengths go with the square roots of sizes and channels; of branches the longest is counted"
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,12 @@ def volumes(inspection: Inspection) -> str:
         page.shape(np.add((x, y - 6), 12 * _FRONT), COLOURS[kind])
         page.text(x + 18, y, name, 12, PALE)
         x += 38 + text_width(name, 12)
-    page.text(_MARGIN, y + 22, _RULE, 11, PALE)
+    page.text(
+        *(_MARGIN, y + 22),
+        "lengths go with the square roots of sizes and channels; of branches the longest is "
+        "counted",
+        *(11, PALE),
+    )
     return page.svg()
 
 

@@ -283,21 +283,17 @@ def costs(call: Call, step: Step | None, seen: set[int]) -> Costs:
     numbers: Counter[str] = Counter()
     for variable in fresh:
         numbers[_kind(variable)] += prod(variable.shape)
-    used = _used(call, step)
+    used, dtype = _used(call, step), call.node.output_tensors[0].dtype
+    bits = "8" if dtype == "bool" else "".join(filter(str.isdigit, dtype)) or "32"
     multiply_adds, connections = used or (0, 0)
     return Costs(
         **numbers,
         connections=connections,
         multiply_adds=multiply_adds,
-        memory=prod(call.shape[1:]) * _item_bytes(call.node.output_tensors[0].dtype),
+        memory=prod(call.shape[1:]) * (int(bits) // 8),
         shared=bool(variables) and not fresh,
         counted=used is not None,
     )
-
-
-def _item_bytes(kind: str) -> int:
-    bits = "8" if kind == "bool" else "".join(filter(str.isdigit, kind)) or "32"
-    return int(bits) // 8
 
 
 def _kind(variable: Any) -> str:

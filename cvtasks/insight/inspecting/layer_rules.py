@@ -159,8 +159,7 @@ def _enlarging(layer: Any, inputs: Sequence[Shape], output: Shape, key: Any) -> 
         one = joined(fields)
         if one.local is None:
             return one
-        factors = (large // small for large, small in sizes)
-        rows, columns = map(read, one.local, factors)
+        rows, columns = map(read, one.local, (large // small for large, small in sizes))
         return replace(one, local=(rows, columns))
 
     return Step(field)

@@ -81,8 +81,8 @@ class Axis:
                 for offset in range(0, window.reach, window.dilation)
                 if (output + window.before - offset) % window.stride == 0
             ]
-            alone = (output + window.before) // window.stride  # an output that is the bias alone
-            return found or [alone]
+            # an output that is the bias alone has heard of none
+            return found or [(output + window.before) // window.stride]
 
         return self.read(window.stride, sources)
 

@@ -199,8 +199,7 @@ def _cell(value: object) -> object:
 
 def _cut(name: str, width: int) -> str:
     head = (width - 1) // 3
-    end = len(name) - (width - 1 - head)
-    return name if len(name) <= width else f"{name[:head]}…{name[end:]}"
+    return name if len(name) <= width else f"{name[:head]}…{name[head + 1 - width :]}"
 
 
 def _window(row: Row) -> str:

@@ -111,8 +111,9 @@ def class_images(
     size, known = input_size(network), list(classes)
     for name in names:
         if name not in known:
-            hint = did_you_mean(name, known)
-            raise UsageError(f'the model does not know the class "{name}". {hint}')
+            raise UsageError(
+                f'the model does not know the class "{name}". {did_you_mean(name, known)}'
+            )
     scores = [head.class_score(known.index(name), size) for name in names]
     return _in_parts(partial(network, training=False), scores, size, how or Ascent(), on_step)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import cv2
 import keras
 import numpy as np
 
@@ -22,7 +23,6 @@ from cvtasks.insight.units.map_geometry import (
     check_units,
     input_size,
     on_input,
-    place,
     places_inside,
 )
 
@@ -52,7 +52,12 @@ class FeatureMaps:
         A place lies where the middle of its receptive field is. What answers beyond the image, on
         the border that fills the network input, is cut away.
         """
-        return place(self.values[..., unit], self.axes, self.letterbox)
+        nearest = [
+            np.searchsorted((one.middles[1:] + one.middles[:-1]) / 2, np.arange(side) + 0.5)
+            for one, side in zip(self.axes, self.letterbox.input_size, strict=True)
+        ]
+        cut = self.letterbox.crop(self.values[..., unit][np.ix_(*nearest)]).astype(np.float32)
+        return cv2.resize(cut, self.letterbox.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
     @cached_property
     def inside(self) -> np.ndarray:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import keras
 import numpy as np
 
@@ -121,8 +120,7 @@ def axes_of(part: keras.Model) -> Axes:
         spans = np.tile(np.array([0, side], np.float64), (len(places), 1))
         middles = (places + 0.5) * side / len(places)
         if local is not None:
-            seen = [local[index].span(place) for place in places]
-            spans = np.add(seen, (0, 1), dtype=np.float64)
+            spans = np.add([local[index].span(place) for place in places], (0, 1), dtype=np.float64)
             middles = spans.mean(axis=1)
         along.append(Along(spans, middles))
     return along[0], along[1]
@@ -137,17 +135,3 @@ def places_inside(axes: Axes, letterbox: Letterbox) -> np.ndarray:
     )
     inside = np.logical_and.outer(rows, columns)
     return inside if inside.any() else np.ones(inside.shape, bool)
-
-
-def place(values: np.ndarray, axes: Axes, letterbox: Letterbox) -> np.ndarray:
-    """A map (h, w) of a layer → (height, width) float32 in pixels of the letterbox's image: of the
-    nearest place each.
-    """
-    nearest = [
-        np.searchsorted((one.middles[1:] + one.middles[:-1]) / 2, np.arange(side) + 0.5)
-        for one, side in zip(axes, letterbox.input_size, strict=True)
-    ]
-    cut = letterbox.crop(values[np.ix_(*nearest)])
-    return cv2.resize(
-        cut.astype(np.float32), letterbox.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT
-    )
