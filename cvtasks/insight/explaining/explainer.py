@@ -4,7 +4,7 @@ sees it.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -207,11 +207,12 @@ class Explainer:
         """Run `function`, of logits, over any number of inputs (H, W, 3), some at a time → its
         values, float32, (n, ...).
         """
-        found = []
-        for batch, count in batches(inputs):
-            logits = self.network(keras.ops.convert_to_tensor(batch), training=False)
-            found.append(_numpy(function(logits))[:count])
-        return np.concatenate(found)
+        run = partial(self.network, training=False)
+        values = [
+            _numpy(function(run(keras.ops.convert_to_tensor(batch))))[:count]
+            for batch, count in batches(inputs)
+        ]
+        return np.concatenate(values)
 
 
 def batches(arrays: Iterable[np.ndarray], size: int = BATCH) -> Iterator[tuple[np.ndarray, int]]:
