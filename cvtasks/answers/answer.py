@@ -128,6 +128,27 @@ class Answer(ABC):
         """
 
     @abstractmethod
+    def mirrored(self) -> Self:
+        """The same about the mirror image, of which left and right have changed places."""
+
+    @abstractmethod
+    def merged(self, other: Self, threshold: float) -> Self:
+        """One prediction of two about the same image, without scores below `threshold`."""
+
+    def pasted(
+        self, other: Self, rng: np.random.Generator, visible: float
+    ) -> tuple[Self, np.ndarray]:
+        """What it says with some objects of another truth laid over it, and their pixels, (h, w)
+        bool; itself, and none, where an answer has no objects.
+
+        Args:
+            other: about an image of the same size.
+            rng: draws which.
+            visible: the share of an object that must show for it to be learned, 0 to 1.
+        """
+        return self, np.zeros(self._image_size() or (0, 0), bool)
+
+    @abstractmethod
     def content(self) -> bytes:
         """What it says as bytes: for a fingerprint, without names."""
 

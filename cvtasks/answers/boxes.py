@@ -8,12 +8,17 @@ import numpy as np
 
 from cvtasks.answers.answer import Answer, Oddity, Window, html_table, shortest
 from cvtasks.geometry.boxes import areas as box_areas
-from cvtasks.geometry.boxes import clip
+from cvtasks.geometry.boxes import clip, intersections, iou
 
 THINNEST = 2.0
 """Pixels of a window; an object that is thinner there cannot be learned."""
 SMALLEST = 4.0
 """Square pixels of a window; of an object with less than that nothing remains."""
+
+_ONE = 0.55  # IoU from which on boxes of two predictions are of one object
+_PASTED = 0.5  # share of the objects that are pasted into another image
+_COVERED = 0.3  # of an object that one pasted over it may cover, at most
+_REMNANT = 0.1  # of an object; less within a pasted box is no more than background
 
 _OF_ALL = ("classes", "size")  # fields that are not one for each box
 
@@ -231,6 +236,74 @@ class Boxes(Answer):
             size=window.window,
         )
         return moved.take(left >= SMALLEST)
+
+    def mirrored(self) -> Self:
+        """Left edges become right ones."""
+        left, top, right, bottom = self.xyxy.T
+        width = np.float32(self.size[1])
+        return replace(self, xyxy=np.stack([width - right, top, width - left, bottom], axis=1))
+
+    def merged(self, other: Self, threshold: float) -> Self:
+        """Boxes of one class that overlap become one, pair by pair, with the mean of their scores
+        and their edges weighted by these; one without a counterpart has half its score.
+
+        Source: Solovyev, Wang and Gabruseva, "Weighted Boxes Fusion" (2021), for two models.
+        """
+        same = self.labels[:, None] == other.labels[None]
+        overlap = np.where(same, iou(self.xyxy, other.xyxy), 0)
+        first, second = np.nonzero(overlap >= _ONE)
+        partner: dict[int, int] = {}
+        for pair in np.argsort(-overlap[first, second], kind="stable").tolist():
+            one, two = int(first[pair]), int(second[pair])
+            if one not in partner and two not in partner.values():
+                partner[one] = two
+        mine, theirs = np.array(list(partner), int), np.array(list(partner.values()), int)
+        weights = np.stack([self.scores[mine], other.scores[theirs]])[..., None]
+        edges = np.stack([self.xyxy[mine], other.xyxy[theirs]])
+        merged = replace(
+            self.take(mine),
+            xyxy=((weights * edges).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-12)).astype(
+                np.float32
+            ),
+            scores=weights.mean(axis=0)[:, 0].astype(np.float32),
+        )
+        alone = [
+            replace(boxes, scores=boxes.scores / np.float32(2))
+            for boxes in (
+                self.take(~np.isin(np.arange(len(self)), mine)),
+                other.take(~np.isin(np.arange(len(other)), theirs)),
+            )
+        ]
+        found = merged.joined(alone, ((0, 0),) * 3, self.size)
+        order = np.argsort(-found.scores, kind="stable")
+        return found.take(order[found.scores[order] >= threshold])
+
+    def pasted(
+        self, other: Self, rng: np.random.Generator, visible: float
+    ) -> tuple[Self, np.ndarray]:
+        """These objects and some of another truth, whose boxes are laid over the image where they
+        cover no object much, and the pixels of these boxes.
+
+        What else shows within the pasted boxes becomes an object too, or a difficult one where less
+        than `visible` of it does.
+        """
+        place = np.zeros(self.size, bool)
+        chosen = other.counted & (rng.random(len(other)) < _PASTED)
+        chosen &= (intersections(other.xyxy, self.xyxy) <= _COVERED * box_areas(self.xyxy)).all(
+            axis=1
+        )
+        for left, top, right, bottom in other.xyxy[chosen].round().astype(int):
+            place[top:bottom, left:right] = True
+        shares = np.array(
+            [
+                place[top:bottom, left:right].mean() if bottom > top and right > left else 0.0
+                for left, top, right, bottom in other.xyxy.round().astype(int)
+            ]
+        ).reshape(-1)
+        parts = replace(other, difficult=other.difficult | (shares < visible))
+        return self.joined(
+            [parts.take(chosen | (shares > _REMNANT))], ((0, 0), (0, 0)), self.size
+        ), place
 
     def content(self) -> bytes:
         """Edges and labels, what is difficult and what a crowd."""

@@ -131,6 +131,16 @@ class Labels(Answer):
             difficult=self.difficult | other.difficult,
         )
 
+    def mirrored(self) -> Self:
+        """The same."""
+        return self
+
+    def merged(self, other: Self, threshold: float) -> Self:
+        """The mean of the scores."""
+        scores = (self.scores + other.scores) / 2
+        scores[scores < threshold] = 0
+        return replace(self, scores=scores, difficult=self.difficult & other.difficult)
+
     def __iter__(self) -> Iterator[Label]:
         for name, score in zip(self.names, shortest(self.scores[self.shown]), strict=True):
             yield Label(name, score)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 VOID = 255
 """The id of pixels that count for nothing."""
 
+_PASTED = 0.5  # share of the regions that are pasted into another image
 _MUCH_VOID = 0.02  # of the pixels: an outline of void between objects has less
 
 
@@ -115,6 +116,32 @@ class Mask(Answer):
     def warp(self, window: Window, min_visibility: float) -> Self:
         """The ids that show in a window, void around them."""
         return replace(self, ids=window.ids(self.ids))
+
+    def mirrored(self) -> Self:
+        """The ids from right to left."""
+        return replace(self, ids=np.ascontiguousarray(self.ids[:, ::-1]))
+
+    def merged(self, other: Self, threshold: float) -> Self:
+        """What both say, and background where they differ: ids have no scores. Whoever has scores
+        merges these.
+        """
+        return replace(self, ids=np.where(self.ids == other.ids, self.ids, 0).astype(np.uint8))
+
+    def pasted(
+        self, other: Self, rng: np.random.Generator, visible: float
+    ) -> tuple[Self, np.ndarray]:
+        """This mask with some of the connected regions of another one laid over it, and their
+        pixels.
+        """
+        import cv2
+
+        things = np.where((other.ids > 0) & (other.ids != VOID), other.ids, 0)
+        place = np.zeros(self.size, bool)
+        for index in np.unique(things[things > 0]).tolist():
+            count, parts = cv2.connectedComponents((things == index).astype(np.uint8))
+            chosen = np.flatnonzero(rng.random(count - 1) < _PASTED) + 1
+            place |= np.isin(parts, chosen)
+        return replace(self, ids=np.where(place, other.ids, self.ids)), place
 
     def __iter__(self) -> Iterator[Region]:
         for name, share in self.shares().items():

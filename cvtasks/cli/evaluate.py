@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvtasks.cli.options import (
+    AugmentOption,
     DeviceOption,
     EngineOption,
     FormatOption,
@@ -68,6 +69,7 @@ def evaluate(
         ),
     ] = None,
     format_: FormatOption = "",
+    augment: AugmentOption = False,
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
     device: DeviceOption = AUTO,
@@ -104,7 +106,7 @@ def evaluate(
         metric = score_saved(saved, recipe.task, found.source, found.only)
         result = found.result(str(predictions), None, metric)
     else:
-        how = {"engine": engine, "precision": precision, "device": device}
+        how = {"engine": engine, "precision": precision, "device": device, "augment": augment}
         result, metric = _measured(model, found, how)
     for remark in found.source.remarks():
         say(f"data: {remark}")
@@ -137,7 +139,7 @@ def _measured(
         ticker.show(f"{done} of {len(found.source)} images")
 
     head, fit = found.recipe.head, found.recipe.letterbox
-    metric = measure(loaded.engine, head, fit, found.source, count, found.only)
+    metric = measure(loaded.engine, head, fit, found.source, count, found.only, loaded.augment)
     ticker.clear()
     return found.result(loaded.name, loaded.engine, metric), metric
 

@@ -65,6 +65,12 @@ FormatOption = Annotated[
         help="The format of the data, where they may be of several (docs/formats.md).",
     ),
 ]
+AugmentOption = Annotated[
+    bool,
+    typer.Option(
+        "--augment", help="Merge the answers about an image and its mirror image: twice the time."
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
 ]

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cvtasks.cli.live import Show, Watch, hold, run_stream
-from cvtasks.cli.options import DeviceOption, EngineOption, PrecisionOption, starts_keras
+from cvtasks.cli.options import (
+    AugmentOption,
+    DeviceOption,
+    EngineOption,
+    PrecisionOption,
+    starts_keras,
+)
 from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
@@ -125,6 +131,7 @@ def task_command(task: str, text: str) -> Callable[..., None]:
         every: EveryOption = 1,
         max_frames: MostOption = 0,
         realtime: RealtimeOption = None,
+        augment: AugmentOption = False,
         engine: EngineOption = AUTO,
         precision: PrecisionOption = AUTO,
         device: DeviceOption = AUTO,
@@ -132,6 +139,7 @@ def task_command(task: str, text: str) -> Callable[..., None]:
     ) -> None:
         watch = Watch(show, port, every, max_frames, realtime)
         how = {"engine": engine, "precision": precision, "device": device, "batch": batch}
+        how["augment"] = augment
         _run(sources, Options(task, model, output, as_json, threshold, classes, save, watch, how))
 
     command.__name__, command.__doc__ = task, text

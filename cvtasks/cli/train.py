@@ -72,6 +72,10 @@ def train(
     batch: Annotated[
         str, typer.Option(metavar="N|auto", help="Images a step; auto: as many as fit, 64 at most.")
     ] = "",
+    minutes: Annotated[
+        float,
+        typer.Option(metavar="M", min=0, help="How long it may take; as many epochs as fit."),
+    ] = 0.0,
     device: Annotated[
         Literal["auto", "cpu", "gpu"],
         typer.Option(help="Where to train; auto: on the GPU if there is one."),
@@ -113,6 +117,7 @@ def train(
         "train.weights": weights,
         "train.epochs": epochs,
         "data.format": format_,
+        "train.minutes": minutes,
     }
     others: dict[str, object] = {"--output": output, "--set": set_, "--batch": batch}
     others |= {f"--{key.rpartition('.')[2]}": value for key, value in options.items()}
@@ -194,6 +199,10 @@ def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":
     pace = Pace(epochs)
     board = board_in(tensorboard) if tensorboard else None
 
+    def on_begin(number: int) -> None:
+        nonlocal epochs, pace
+        epochs, pace = number, Pace(number)
+
     def on_step(epoch: int, step: int, steps: int, loss: float, images: int) -> None:
         pace.step()
         speed, left = pace.speed, pace.left(epoch, step, steps)
@@ -217,7 +226,7 @@ def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":
         if board:
             board(row)
 
-    return Report(on_message=say, on_step=on_step, on_epoch=on_epoch)
+    return Report(on_message=say, on_begin=on_begin, on_step=on_step, on_epoch=on_epoch)
 
 
 def board_in(folder: Path) -> "Callable[[Epoch], None]":

@@ -27,6 +27,7 @@ def predict(
     fit: Callable[[Size], Letterbox],
     images: Iterable[tuple[Tag, np.ndarray]],
     threshold: float = 0.0,
+    augment: bool = False,
 ) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
     """(tag, image) pairs → (tag, image, answer), in the same order.
 
@@ -35,12 +36,13 @@ def predict(
         images: (h, w, 3) uint8 RGB of any size, prepared as the task wants them, as those of a
             source that is fitted to a recipe are.
         threshold: the least score, 0 to 1, of what the answers hold.
+        augment: merge the answers about an image and its mirror image (`Head.decode_mirrored`).
 
     Raises:
         UsageError: the threshold is no number from 0 to 1; at once, before an image is taken.
         NotFinite: the network's output is no answer.
     """
-    return _predict(engine, head, classes, fit, images, least_score(threshold))
+    return _predict(engine, head, classes, fit, images, least_score(threshold), augment)
 
 
 def _predict(
@@ -50,6 +52,7 @@ def _predict(
     fit: Callable[[Size], Letterbox],
     images: Iterable[tuple[Tag, np.ndarray]],
     threshold: float,
+    augment: bool,
 ) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
     under_way: deque[tuple[Tag, np.ndarray, Letterbox]] = deque()
 
@@ -58,16 +61,28 @@ def _predict(
             letterbox = fit(image.shape[:2])
             under_way.append((tag, image, letterbox))
             yield letterbox.to_input(image)
+            if augment:
+                yield letterbox.to_input(np.ascontiguousarray(image[:, ::-1]))
 
     with shut(images), shut(engine.stream(inputs())) as outputs:
-        for output in outputs:
+        found = iter(outputs)
+        for output in found:
+            mirrored = next(found) if augment else output
             tag, image, letterbox = under_way.popleft()
-            if not all(map(_is_finite, _each(output))):
+            if not all(
+                _is_finite(array)
+                for one in ([output, mirrored] if augment else [output])
+                for array in _each(one)
+            ):
                 raise NotFinite(
                     "a network must answer with finite numbers; this one does not. Copy or train "
                     "the model again."
                 )
-            yield tag, image, head.decode(output, letterbox, classes, threshold)
+            if augment:
+                answer = head.decode_mirrored(output, mirrored, letterbox, classes, threshold)
+            else:
+                answer = head.decode(output, letterbox, classes, threshold)
+            yield tag, image, answer
 
 
 def _each(output: Arrays) -> Iterable[np.ndarray]:

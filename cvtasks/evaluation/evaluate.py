@@ -34,11 +34,13 @@ def evaluate(
         [str, np.ndarray, Answer, Answer], None
     ] = lambda name, image, truth, prediction: None,
     only: Sequence[str] | None = None,
+    augment: bool = False,
 ) -> Metric:
     """Predict every image of the source and count it; truth and prediction at the image's own size.
 
     Args:
         only: classes that are counted where predictions have others too; None for all.
+        augment: merge the answers about an image and its mirror image.
         on_image: called with (name, image (h, w, 3), truth, prediction) after each.
     """
 
@@ -49,7 +51,9 @@ def evaluate(
             yield (sample.name, sample.truth), sample.image
 
     task, metric = head.task, head.task.metric(source.classes)
-    for (name, truth), image, prediction in predict(engine, head, source.classes, fit, images()):
+    for (name, truth), image, prediction in predict(
+        engine, head, source.classes, fit, images(), augment=augment
+    ):
         prediction = task.keep(prediction, only) if only else prediction
         metric.add(truth, prediction)
         on_image(name, image, truth, prediction)

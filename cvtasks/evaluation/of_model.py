@@ -108,7 +108,11 @@ def evaluation_data(
 
 
 def evaluate(
-    model: Model | str | Path, data: str | Path = "", *, renamed: Mapping[str, str] = NONE
+    model: Model | str | Path,
+    data: str | Path = "",
+    *,
+    renamed: Mapping[str, str] = NONE,
+    augment: bool = False,
 ) -> dict[str, Any]:
     """Measure a model on a data set, by the standard of its task.
 
@@ -116,6 +120,8 @@ def evaluate(
         model: a loaded model, a name of the zoo or a folder.
         data: DATA or DATA:SPLIT; what the model was validated on by default.
         renamed: a class of the data → the class of the model that it is.
+        augment: merge the answers about an image and its mirror image, as a model does that was
+            loaded so.
 
     Returns:
         `metrics`: the standard's name → its number, 0 to 1, the headline first; `classes`: the same
@@ -134,5 +140,6 @@ def evaluate(
         [f"{theirs}={ours}" for theirs, ours in renamed.items()],
     )
     head, fit = loaded.recipe.head, loaded.recipe.letterbox
-    metric = measure(loaded.engine, head, fit, found.source, only=found.only)
+    augment = augment or loaded.augment
+    metric = measure(loaded.engine, head, fit, found.source, only=found.only, augment=augment)
     return found.result(loaded.name, loaded.engine, metric)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from cvtasks.answers import Answer
-from cvtasks.errors import UsageError
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.arrays import Arrays, Shapes
 from cvtasks.heads.score import Pick, Score, Seen
@@ -33,6 +33,15 @@ class Top(Protocol):
         Raises:
             ModelError: the backbone has no such classifier, or none for images of no fixed size.
         """
+
+
+def check_class_weights(weights: Sequence[float], classes: Classes) -> None:
+    """Raise ModelError where there are some, and not one for each class."""
+    if weights and len(weights) != len(classes):
+        raise ModelError(
+            "`head.class_weights` must be empty or hold one number for each of the "
+            f"{len(classes)} classes; got {len(weights)}."
+        )
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,21 @@ class Head(ABC, Generic[A]):
         """Activated output of the network (or a target) → prediction in pixels of the image,
         without scores below `threshold`.
         """
+
+    def decode_mirrored(
+        self,
+        output: Arrays,
+        mirrored: Arrays,
+        letterbox: Letterbox,
+        classes: Classes,
+        threshold: float = 0.0,
+    ) -> A:
+        """Activated outputs for an image and for its mirror image → one prediction about the image:
+        both are decoded, and merged as their type is. A head whose outputs can be averaged may do
+        that instead.
+        """
+        answer = self.decode(output, letterbox, classes)
+        return answer.merged(self.decode(mirrored, letterbox, classes).mirrored(), threshold)
 
     @abstractmethod
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:

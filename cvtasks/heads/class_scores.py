@@ -1,6 +1,7 @@
 """What the heads of classification share: targets, answers and losses of one score a class."""
 
 from abc import ABC
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from cvtasks.answers import Labels
 from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.heads.base import Head
+from cvtasks.heads.base import Head, check_class_weights
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
@@ -28,12 +29,19 @@ class ClassScores(Head[Labels], ABC):
         dropout: share of the features that training hides from the last layer, or from each dense
             layer of its own.
         smoothing: share of the truth that is spread over all classes.
+        class_weights: weight of each class in the loss: of the images that show it, or, where an
+            image may show several, of its presence against its absence; empty for 1 each.
     """
 
     aligned: ClassVar[bool] = False
 
     dropout: Annotated[float, Range(0, 0.95)] = 0.2
     smoothing: Annotated[float, Range(0, 0.9)] = 0.0
+    class_weights: Annotated[tuple[float, ...], Range(1e-6, 1e6)] = ()
+
+    def check(self, classes: Classes, strides: Sequence[int]) -> None:
+        """Raise ModelError where `class_weights` are not one for each class."""
+        check_class_weights(self.class_weights, classes)
 
     @property
     def auxiliary_weight(self) -> float:
@@ -78,7 +86,12 @@ class ClassScores(Head[Labels], ABC):
 
         many = not self.task.exclusive
         return classification_loss(
-            target, logits, many=many, smoothing=self.smoothing, auxiliary=self.auxiliary_weight
+            target,
+            logits,
+            many=many,
+            smoothing=self.smoothing,
+            auxiliary=self.auxiliary_weight,
+            class_weights=self.class_weights,
         )
 
     def class_score(self, index: int, size: tuple[int, int]) -> Pick:

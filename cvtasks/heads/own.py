@@ -1,6 +1,5 @@
 """The classifier that the backbone's paper gives it: one score a class."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -28,9 +27,6 @@ class Own(ClassScores):
     def auxiliary_weight(self) -> float:
         """The field of nearly that name."""
         return self.auxiliary
-
-    def check(self, classes: Classes, strides: Sequence[int]) -> None:
-        """Nothing: `top` says where a backbone has no such classifier."""
 
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, classes), or (batch, classifiers, classes) with auxiliary ones;

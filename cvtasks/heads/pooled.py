@@ -1,6 +1,5 @@
 """A class map's mean over its places, and perhaps its largest value: one score a class."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -23,9 +22,6 @@ class Pooled(ClassScores):
     has_neck: ClassVar[bool] = False
 
     class_attention: Annotated[float, Range(0, 10)] = 0.0
-
-    def check(self, classes: Classes, strides: Sequence[int]) -> None:
-        """Nothing: it stands on any backbone."""
 
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, classes) float32."""

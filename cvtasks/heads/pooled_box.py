@@ -89,6 +89,25 @@ class PooledBox(Head[Boxes]):
             xyxy.repeat(len(best), axis=0), best, classes, letterbox.size, scores=scores[best]
         )
 
+    def decode_mirrored(
+        self,
+        output: np.ndarray,
+        mirrored: np.ndarray,
+        letterbox: Letterbox,
+        classes: Classes,
+        threshold: float = 0.0,
+    ) -> Boxes:
+        """(4 + classes,) of an image and of its mirror image → Boxes: the mean of scores and
+        edges.
+        """
+        _, left, _, width = letterbox.window
+        ends = np.float32(
+            (2 * left + width) / letterbox.input_size[1]
+        )  # left + right edge of the image
+        back = mirrored.copy()
+        back[[0, 2]] = ends - mirrored[[2, 0]]
+        return self.decode((output + back) / 2, letterbox, classes, threshold)
+
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, 4 + classes) float32."""
         from cvtasks.networks.localizer import localizer

@@ -12,7 +12,7 @@ import numpy as np
 from cvtasks.answers import VOID, Mask
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.heads.base import Head, Top
+from cvtasks.heads.base import Head, Top, check_class_weights
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
@@ -63,11 +63,7 @@ class UNet(Head[Mask]):
                 f"{levels} widths in `head.channels`; got {len(self.channels)}. Add the missing "
                 "ones or set `head.input_skip = 0`."
             )
-        if self.class_weights and len(self.class_weights) != len(classes):
-            raise ModelError(
-                "`head.class_weights` must be empty or hold one number for each of the "
-                f"{len(classes)} classes; got {len(self.class_weights)}."
-            )
+        check_class_weights(self.class_weights, classes)
 
     def outputs(self, size: tuple[int, int], classes: Classes) -> tuple[int, ...]:
         """(H, W, classes)."""
@@ -111,6 +107,21 @@ class UNet(Head[Mask]):
         if cv2.minMaxLoc(best)[0] <= 0:
             ids[best <= 0] = VOID
         return Mask(ids, classes)
+
+    def decode_mirrored(
+        self,
+        output: np.ndarray,
+        mirrored: np.ndarray,
+        letterbox: Letterbox,
+        classes: Classes,
+        threshold: float = 0.0,
+    ) -> Mask:
+        """(H, W, classes) of an image and of its mirror image → Mask: the scores' mean."""
+        mean = output.copy()
+        inside = letterbox.crop(mean)
+        inside += letterbox.crop(mirrored)[:, ::-1]
+        inside /= 2
+        return self.decode(mean, letterbox, classes, threshold)
 
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, H, W, classes) float32 of a U-Net decoder."""

@@ -41,7 +41,13 @@ def main_logits(logits: Any) -> Any:
 
 
 def classification_loss(
-    target: Any, logits: Any, *, many: bool, smoothing: float, auxiliary: float
+    target: Any,
+    logits: Any,
+    *,
+    many: bool,
+    smoothing: float,
+    auxiliary: float,
+    class_weights: tuple[float, ...] = (),
 ) -> Any:
     """Cross-entropy, one number an image: of a softmax for one class, of a sigmoid for each of
     many, summed.
@@ -55,6 +61,8 @@ def classification_loss(
             count for nothing; many: negative where a class is.
         logits: (batch, classes), or (batch, classifiers, classes), of which all but the first weigh
             `auxiliary` each.
+        class_weights: one class: of an image, by its class; many: of a class's presence. Empty for
+            1 each.
 
     Returns:
         (batch,) float32.
@@ -63,7 +71,12 @@ def classification_loss(
     if len(logits.shape) == 3:
         losses = [
             classification_loss(
-                target, logits[:, number], many=many, smoothing=smoothing, auxiliary=0
+                target,
+                logits[:, number],
+                many=many,
+                smoothing=smoothing,
+                auxiliary=0,
+                class_weights=class_weights,
             )
             for number in range(logits.shape[1])
         ]
@@ -72,7 +85,13 @@ def classification_loss(
         counted = ops.cast(target >= 0, "float32")
         wanted = ops.maximum(target, 0) * (1 - smoothing) + smoothing / 2
         entropy = ops.maximum(logits, 0) - logits * wanted + ops.log1p(ops.exp(-ops.abs(logits)))
+        if class_weights:
+            more = ops.convert_to_tensor(class_weights, "float32") - 1
+            counted = counted * (1 + ops.maximum(target, 0) * more)
         return ops.sum(counted * entropy, axis=-1)
     whole = ops.sum(target, axis=-1, keepdims=True)
     wanted = target * (1 - smoothing) + whole * smoothing / target.shape[-1]
-    return -ops.sum(wanted * ops.log_softmax(logits, axis=-1), axis=-1)
+    entropy = -ops.sum(wanted * ops.log_softmax(logits, axis=-1), axis=-1)
+    if not class_weights:
+        return entropy
+    return entropy * ops.sum(target * ops.convert_to_tensor(class_weights, "float32"), axis=-1)

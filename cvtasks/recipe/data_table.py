@@ -38,7 +38,16 @@ class Data:
         mixup: probability that a mosaic is averaged with another one, or an image with labels with
             another image.
         cutmix: probability that a window of an image with labels shows another image.
-        close_mosaic: the last epochs, as many as this, have neither mosaics nor mixtures.
+        copy_paste: probability that objects of another image, with a box or a mask, are pasted into
+            an image.
+        close_mosaic: the last epochs, as many as this, have neither mosaics nor mixtures, and
+            nothing is pasted.
+        policy: "" or, for images with labels, "randaugment": two changes of colour or place, drawn
+            from many, in the place of `colour`.
+        resized_crop: least share of an image's area that a crop with an aspect of 3:4 to 4:3 of its
+            own, resized to the square, shows; 0 for crops by `scale`.
+        repeat: share of the images below which a class is rare: an image with it is seen root of
+            `repeat` / the class's share times an epoch; 0 for each image once.
         border: what lies around an image that does not fill its square: "grey", as at prediction,
             or its "edge" repeated.
         min_visibility: least share of an object's box that must show for it to be learned; of the
@@ -64,7 +73,11 @@ class Data:
     mosaic: Annotated[float, Range(0, 1)] = 0.0
     mixup: Annotated[float, Range(0, 1)] = 0.0
     cutmix: Annotated[float, Range(0, 1)] = 0.0
+    copy_paste: Annotated[float, Range(0, 1)] = 0.0
     close_mosaic: Annotated[int, Range(0, 100_000)] = 0
+    policy: Literal["", "randaugment"] = ""
+    resized_crop: Annotated[float, Range(0, 1)] = 0.0
+    repeat: Annotated[float, Range(0, 1)] = 0.0
     border: Literal["grey", "edge"] = "grey"
     min_visibility: Annotated[float, Range(0, 1)] = 0.25
     workers: Annotated[int, Range(0, 64)] = 2
@@ -96,6 +109,17 @@ class Data:
             raise ModelError(
                 f"`data.cutmix` mixes images with labels, which {task.name} does not learn; got "
                 f"{self.cutmix:g}. Set it to 0."
+            )
+        if self.copy_paste and not (task.mosaics or task.void):
+            raise ModelError(
+                "`data.copy_paste` pastes objects that detection or segmentation learns; got "
+                f"{self.copy_paste:g} for {task.name}. Set it to 0."
+            )
+        if self.policy and task.answer.mixing != "shares":
+            raise ModelError(
+                f"`data.policy` changes images with labels, which {task.name} does not learn; got "
+                f'"{self.policy}". Leave it out; `data.colour`, `data.rotate` and `data.shear` '
+                "keep the places right."
             )
         if self.mixup and not self.mosaic and task.answer.mixing != "shares":
             raise ModelError(

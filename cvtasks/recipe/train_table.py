@@ -14,6 +14,10 @@ class Train:
     Attributes:
         epochs: passes over the data; `batch`: images a step; `accumulate`: steps that make one
             update.
+        epoch_steps: steps of an epoch at most, each epoch with other images; 0 for all images once.
+        minutes: how long the run may take, its evaluation included; 0 for no limit. Before the
+            first epoch some steps are measured, `epochs` (and `epoch_steps`, where not even a few
+            passes fit) are lowered to what fits, and the run's own recipe has these and a 0 here.
         optimizer: "adamw" or "sgd" (with Nesterov `momentum`).
         weight_decay: each update takes learning rate · weight_decay of every kernel away, and
             spares biases and norms: Keras' decoupled decay (Loshchilov and Hutter, "Decoupled
@@ -37,7 +41,11 @@ class Train:
         freeze: (epoch, stride) pairs: from that epoch on the backbone up to that stride stays as it
             is (0: all learns). Where that changes, a fresh optimizer begins and is warmed up again.
         validate_every: epochs between two looks at the validation split.
-        patience: looks without a better score before training stops; 0 for never.
+        patience: looks without a better score before training stops; 0 for never. Looks before
+            anything was learned do not count.
+        class_weights: "balanced" weighs classes inversely to how much of them there is, at most
+            tenfold, in the loss of classification and segmentation; planning a run writes the
+            weights into `head.class_weights`, unless there are some. Or "none".
         clip: largest norm of the gradient; 0 for no limit.
         max_rollbacks: how often a run whose loss or weights become NaN or infinite goes back to its
             last checkpoint, each time at half the rate, before it stops.
@@ -49,6 +57,8 @@ class Train:
     epochs: Annotated[int, Range(1, 100_000)] = 30
     batch: Annotated[int, Range(1, 4096)] = 16
     accumulate: Annotated[int, Range(1, 1024)] = 1
+    epoch_steps: Annotated[int, Range(0, 1_000_000)] = 0
+    minutes: Annotated[float, Range(0, 100_000)] = 0.0
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Annotated[float, Range(1e-12, 100)] = 1e-3
     backbone_rate: Annotated[float, Range(0, 1)] = 1.0
@@ -63,6 +73,7 @@ class Train:
     freeze: tuple[tuple[int, int], ...] = ()
     validate_every: Annotated[int, Range(1, 100_000)] = 1
     patience: Annotated[int, Range(0, 100_000)] = 0
+    class_weights: Literal["none", "balanced"] = "none"
     clip: Annotated[float, Range(0, 1e6)] = 0.0
     max_rollbacks: Annotated[int, Range(0, 100)] = 0
     jit: Literal["auto", "on", "off"] = "auto"

@@ -13,6 +13,7 @@ import numpy as np
 from cvtasks.data import Source
 from cvtasks.data.loading.augment import Augment
 from cvtasks.data.loading.batches import Batches
+from cvtasks.data.loading.imbalance import repeat_factors
 from cvtasks.engines.keras_engine import KerasEngine
 from cvtasks.errors import NotFinite
 from cvtasks.evaluation.evaluate import evaluate
@@ -113,19 +114,32 @@ def _prepared(
     return _Run(
         recipe,
         learner,
-        Batches(
-            train_source,
-            _preparing(recipe),
-            batch=how.batch,
-            seed=how.seed,
-            workers=recipe.data.workers,
-        ),
+        batches_of(recipe, train_source),
         validation,
-        KerasEngine(learner.measured, recipe.head, how.precision, batch=min(8, len(validation))),
+        engine_of(learner, recipe, validation),
         not all(validation.truth(index).empty for index in range(len(validation))),
         folder,
         report,
     )
+
+
+def batches_of(recipe: Recipe, source: Source) -> Batches:
+    """What feeds a training of the recipe."""
+    return Batches(
+        source,
+        _preparing(recipe),
+        batch=recipe.train.batch,
+        seed=recipe.train.seed,
+        workers=recipe.data.workers,
+        most=recipe.train.epoch_steps,
+        factors=repeat_factors(source, recipe.data.repeat),
+    )
+
+
+def engine_of(learner: Learner, recipe: Recipe, validation: Source) -> KerasEngine:
+    """What runs the network that is measured."""
+    batch = min(8, len(validation))
+    return KerasEngine(learner.measured, recipe.head, recipe.train.precision, batch=batch)
 
 
 def _preparing(
@@ -190,7 +204,8 @@ def _epoch(run: _Run, progress: Progress) -> Progress:
 
 
 def _is_hopeless(how: Train, progress: Progress) -> bool:
-    return 0 < how.patience <= progress.looks_since_best
+    # a detector, or an average, may need a while before it scores at all
+    return progress.best > 0 and 0 < how.patience <= progress.looks_since_best
 
 
 def _learned(run: _Run, progress: Progress) -> tuple[Progress, float]:

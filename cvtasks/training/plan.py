@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from cvtasks.data import Source
+from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for
 from cvtasks.errors import DataError, ModelError, UsageError, did_you_mean
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.recipe.recipe import Override, Recipe, key_of, parse_recipe, read_recipe
 from cvtasks.recipe.translation import FORMAT, new_name
+from cvtasks.schema import table_of
 from cvtasks.tasks import TASKS
+from cvtasks.training.choices import chosen
 from cvtasks.training.fine_tuning import document_of, goes_on, seen_before, with_start
 from cvtasks.training.fine_tuning import words_of as model_words
 from cvtasks.training.first_weights import (
@@ -41,11 +44,13 @@ class Plan:
         recipe: every value of it, its splits called as the data call them.
         sources: the recipe's data.
         resumes: whether a run that was begun before goes on.
+        chosen: dotted keys of the recipe whose values were chosen from the data.
     """
 
     recipe: Recipe
     sources: Sources
     resumes: bool = False
+    chosen: frozenset[str] = frozenset()
 
     def with_batch(self, batch: int) -> "Plan":
         """The same with so many images a step."""
@@ -88,12 +93,18 @@ def planned(
     if begun.of_the_data:
         recipe = _fitted(recipe, splits.opened(recipe.data.train).usable, asked)
     sources = open_sources(recipe, say, begun.set_aside, splits)
-    recipe = pinned(recipe)
+    recipe = _weighted(pinned(recipe), sources.train)
     if not begun.goes_on:
         start = start_of(recipe.train.weights, recipe.backbone)
         if remark := seen_before(start, recipe, sources):
             say(remark)
-    return Plan(recipe, sources)
+    if not begun.is_new:
+        return Plan(recipe, sources)
+    recipe, choices = chosen(recipe, sources.train, asked)
+    for choice in choices:
+        if choice.reason:
+            say(f"{choice.key} = {_written(choice.value)}: {choice.reason}")
+    return Plan(recipe, sources, chosen=frozenset(choice.key for choice in choices))
 
 
 def resumed(folder: Path, data: str = "", say: Say = lambda text: None) -> Plan:
@@ -151,6 +162,7 @@ class _Begun:
     Attributes:
         asked: keys of the recipe that the wishes change.
         of_the_data: its classes, and what suits them, are to be taken from the data.
+        is_new: it is that of a task, whose values are to be chosen.
         goes_on: it is that of a finished model, with the model's data.
         set_aside: the folder of a run whose images that were set aside are set aside again.
     """
@@ -158,6 +170,7 @@ class _Begun:
     recipe: Recipe
     asked: frozenset[str]
     of_the_data: bool = False
+    is_new: bool = False
     goes_on: bool = False
     set_aside: Path | None = None
 
@@ -175,13 +188,15 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
     if "train.weights" in asked and "train.weights_sha256" not in asked:
         wishes = [*wishes, ("train.weights_sha256", "")]  # of others than the recipe's
     if task:
-        return _Begun(_new_recipe(task, wishes, values, say), asked, of_the_data=True)
+        recipe = _new_recipe(task, wishes, values, say)
+        return _Begun(recipe, asked, of_the_data=True, is_new=True)
     if not isinstance(what, Recipe) and is_model(what):
         start = start_of(str(what), "")
         going_on = goes_on(start, values)
         recipe = parse_recipe(document_of(start, going_on), wishes)
         say(model_words(start, recipe, going_on))
-        return _Begun(recipe, asked, not going_on, going_on, start.folder if going_on else None)
+        aside = start.folder if going_on else None
+        return _Begun(recipe, asked, not going_on, goes_on=going_on, set_aside=aside)
     if isinstance(what, Recipe):
         recipe = parse_recipe(tomllib.loads(what.to_toml()), wishes)
     elif isinstance(what, Path) or what.endswith(".toml"):
@@ -232,6 +247,32 @@ def _fitted(recipe: Recipe, train: Source, asked: Collection[str]) -> Recipe:
         if f"task.{key}" not in asked
     }
     return recipe.with_task(replace(recipe.task, **suited), classes)
+
+
+def _weighted(recipe: Recipe, train: Source) -> Recipe:
+    """The recipe with weights of the classes in its head, where it asks for them and has none.
+
+    Raises:
+        ModelError: the head's loss knows no classes' weights.
+    """
+    known = table_of(recipe.head)
+    if recipe.train.class_weights == "none" or known.get("class_weights"):
+        return recipe
+    if "class_weights" not in known:
+        raise ModelError(
+            "`train.class_weights` is for classification and segmentation; got "
+            f'"{recipe.train.class_weights}" for {recipe.task.name}. Set `data.repeat`, by which '
+            "images with rare classes are seen more often."
+        )
+    weights: dict[str, Any] = {"class_weights": balanced_weights(train)}
+    return replace(recipe, head=replace(recipe.head, **weights))
+
+
+def _written(value: Any) -> str:
+    """A value as a recipe has it."""
+    import tomli_w
+
+    return tomli_w.dumps({"value": value}).partition("=")[2].strip()
 
 
 def _check_checkpoints(folder: Path, say: Say) -> None:

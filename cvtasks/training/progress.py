@@ -66,8 +66,12 @@ def _on_step(epoch: int, step: int, steps: int, loss: float, images: int) -> Non
 
 @dataclass(frozen=True)
 class Report:
-    """What a run tells whoever watches it; every function may be left as it is."""
+    """What a run tells whoever watches it; every function may be left as it is.
+
+    `on_begin` hears how many epochs there will be, which minutes may have decided.
+    """
 
     on_message: Callable[[str], None] = lambda text: None
+    on_begin: Callable[[int], None] = lambda epochs: None
     on_step: Callable[[int, int, int, float, int], None] = _on_step
     on_epoch: Callable[[Epoch, bool], None] = lambda row, best: None

@@ -32,6 +32,7 @@ from cvtasks.model import load
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import dumps
+from cvtasks.training.budget import budgeted
 from cvtasks.training.card import write_card, write_curves
 from cvtasks.training.layout import BEST, CHECKPOINTS, LOG
 from cvtasks.training.loop import train
@@ -83,6 +84,10 @@ def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any
         machine=machine(),
     )
     with Lock(folder):
+        if recipe.train.minutes:  # also where the run was ended before it was turned into epochs
+            recipe = budgeted(plan, log.report()).recipe
+            recipe.save(folder / RECIPE)
+        report.on_begin(recipe.train.epochs)
         progress = train(
             recipe, sources.train, sources.validate, folder / CHECKPOINTS, log.report()
         )

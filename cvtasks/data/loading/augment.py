@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from cvtasks.answers import Sample
-from cvtasks.data.loading.mixing import blended, cutmix, mixup, mosaic
+from cvtasks.data.loading.mixing import blended, cutmix, mixup, mosaic, pasted
 from cvtasks.data.loading.warp import Warp, draw_warp
+from cvtasks.geometry.letterbox import GREY
 from cvtasks.recipe.recipe import Data
 
 _SHRINK = 0.7
@@ -42,8 +43,9 @@ class Augment:
     The image is scaled so that its longest side is `size` times a factor from `data.scale`,
     mirrored, turned, cut at random (padded where it is smaller: grey, void) and recoloured as the
     recipe says. With boxes, some are mosaics of four or mixtures of two mosaics; with labels, some
-    are mixtures of two images. Each image has its own colours; what is padded has none but the
-    letterbox's grey. Albumentations does what it does well: colours.
+    are mixtures of two images; objects of another image may be pasted into one. Each image has its
+    own colours; what is padded has none but the letterbox's grey. Albumentations does what it does
+    well: colours, and the changes of a policy.
 
     Args:
         data: the recipe's table; `size`: its size; `seed`: of everything that is drawn.
@@ -58,7 +60,8 @@ class Augment:
         )  # a Compose carries its random state, so every thread has its own
 
     def __call__(self, source: Samples, epoch: int, index: int, crop: int = 0) -> Sample:
-        """Vary the sample `index` of the source, by itself or with others of it.
+        """Vary the sample `index` of the source, by itself or with others of it. An index beyond
+        the last counts from the first again, and is varied otherwise.
 
         `crop` is the side of the result in pixels, 0 for the recipe's. All that is seen grows with
         it.
@@ -66,7 +69,7 @@ class Augment:
         usual = self._data.crop or self._size
         crop = crop or usual
         size = round(self._size * crop / usual)
-        sample = source[index]
+        sample = source[index % len(source)]
         rng = np.random.default_rng([self._seed, epoch, index])
         seen = self._seen(np.random.default_rng([self._seed, epoch, index, _COLOURS]))
 
@@ -75,11 +78,16 @@ class Augment:
             truth = sample.truth.warp(warp, self._data.min_visibility)
             return replace(sample, image=seen(warp, sample.image), truth=truth)
 
-        if epoch >= self._open or not sample.truth.mixing:
+        if epoch >= self._open:
             return fit(sample)
         if sample.truth.mixing == "shares":
             return self._shared(source, sample, rng, fit)
-        return self._joined(source, sample, rng, fit, crop, size)
+        mosaics = sample.truth.mixing == "objects"
+        varied = self._joined(source, sample, rng, fit, crop, size) if mosaics else fit(sample)
+        if self._data.copy_paste and rng.random() < self._data.copy_paste:
+            other = fit(source[int(rng.integers(len(source)))])
+            return pasted(rng, varied, other, self._data.min_visibility)
+        return varied
 
     def _shared(
         self, source: Samples, sample: Sample, rng: np.random.Generator, fit: Callable[..., Sample]
@@ -116,7 +124,7 @@ class Augment:
 
     def _seen(self, rng: np.random.Generator) -> Seen:
         """What a warp shows of an image, recoloured as `rng` says."""
-        if not self._data.colour:
+        if not (self._data.colour or self._data.policy):
             return Warp.image
 
         def recolour(image: np.ndarray) -> np.ndarray:
@@ -134,11 +142,36 @@ class Augment:
             )  # it would ask the network for its newest version
             import albumentations as A  # noqa: N812  (its documentation's own name)
 
-            c = self._data.colour
-            steps = [
-                A.ColorJitter(
-                    (1 - c, 1 + c), (1 - c, 1 + c), (1 - c, 1 + c), (-c / 4, c / 4), p=0.8
-                )
-            ]
+            if self._data.policy:
+                steps = _randaugment(A)
+            else:
+                c = self._data.colour
+                around = (1 - c, 1 + c)
+                steps = [A.ColorJitter(around, around, around, (-c / 4, c / 4), p=0.8)]
             self._own.jitter = A.Compose(steps)
         return self._own.jitter
+
+
+def _randaugment(library: Any) -> list[Any]:
+    """Two of many changes of colour and place, by Albumentations.
+
+    Source: Cubuk et al., "RandAugment" (2020), section 3, with its N of 2; the changes are those of
+    its table 6, up to about a third of their largest strength, as its M of 9 for ImageNet is.
+    """
+    place = {"fill": GREY, "p": 1.0}
+    moved = {"x": (-0.15, 0.15), "y": (-0.15, 0.15)}
+    changes = [
+        library.NoOp(p=1.0),
+        library.AutoContrast(p=1.0),
+        library.Equalize(p=1.0),
+        library.Posterize((5, 7), p=1.0),
+        library.Solarize((0.65, 1.0), p=1.0),
+        library.Sharpen((0.1, 0.5), (1.0, 1.0), p=1.0),
+        library.ColorJitter((0.6, 1.4), (1, 1), (1, 1), (0, 0), p=1.0),
+        library.ColorJitter((1, 1), (0.6, 1.4), (1, 1), (0, 0), p=1.0),
+        library.ColorJitter((1, 1), (1, 1), (0.4, 1.6), (-0.03, 0.03), p=1.0),
+        library.Affine(rotate=(-15, 15), **place),
+        library.Affine(shear={"x": (-12, 12), "y": (-12, 12)}, **place),
+        library.Affine(translate_percent=moved, **place),
+    ]
+    return [library.SomeOf(changes, n=2, replace=False, p=1.0)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cvtasks.data.loading.imbalance import repeated
 from cvtasks.data.loading.workers import Workers
 from cvtasks.data.source import Source
 from cvtasks.heads.arrays import Arrays, joined
@@ -35,6 +36,10 @@ class Batches:
         prepare: (source, epoch, step, index) → (image, target, name), one shape for all of a step.
             Must depend on its arguments alone.
         workers: threads; 0 prepares each batch when it is asked for. The batches are the same.
+        most: steps of an epoch at most; 0 for all.
+        factors: (n,) how often each sample is seen in an epoch, in the mean; once each unless
+            given. The further times of a sample have an index beyond the last, which `prepare` is
+            to take for the same sample: as many beyond as there are samples, or a multiple.
     """
 
     def __init__(
@@ -45,16 +50,21 @@ class Batches:
         batch: int,
         seed: int,
         workers: int,
+        most: int = 0,
+        factors: np.ndarray | None = None,
     ) -> None:
         self._source, self._prepare = source, prepare
         self._batch, self._seed, self._workers = min(batch, len(source)), seed, workers
+        self._factors = factors
+        seen = len(source) if factors is None else int(factors.cumsum()[-1])
+        self._steps = min(seen // self._batch, most or seen)
 
     def __len__(self) -> int:
-        return len(self._source) // self._batch
+        return self._steps
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The epoch's batches from the step `first` on."""
-        order = np.random.default_rng([self._seed, epoch]).permutation(len(self._source))
+        order = self._order(epoch)
         steps = [
             (i, order[i * self._batch : (i + 1) * self._batch].tolist())
             for i in range(first, len(self))
@@ -72,7 +82,7 @@ class Batches:
                 waiting.append(
                     [
                         workers.submit(
-                            self._source.called(index),
+                            self._source.called(index % len(self._source)),
                             self._prepare,
                             self._source,
                             epoch,
@@ -88,6 +98,13 @@ class Batches:
                 yield _joined(workers.results(waiting.popleft()))
         finally:
             workers.close()
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The indices of an epoch's samples in their order, at least as many as its steps take."""
+        rng = np.random.default_rng([self._seed, epoch])
+        if self._factors is None:
+            return rng.permutation(len(self._source))
+        return rng.permutation(repeated(self._factors, rng.random()))
 
 
 def _joined(items: list[tuple[np.ndarray, Arrays, str]]) -> Batch:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
 
-from cvtasks.answers import Boxes, Labels, Sample
+from cvtasks.answers import Answer, Boxes, Labels, Sample
 
 # both parameters of the Beta distribution of shares: mostly one image with a trace of the other
 _BLEND = 0.2
@@ -95,5 +96,30 @@ def mixup(rng: np.random.Generator, first: Sample[Boxes], second: Sample[Boxes])
     return Sample(image, truth, _names([first, second]))
 
 
-def _names(samples: Sequence[Sample[Boxes]]) -> str:
+def pasted(
+    rng: np.random.Generator, first: Sample[Answer], second: Sample[Answer], visible: float
+) -> Sample[Answer]:
+    """The first image with objects of the second, of the same size, pasted at the places that they
+    have there; itself where there is none to paste.
+
+    Source: Ghiasi et al., "Simple Copy-Paste" (2021), section 3; for boxes, whose outlines are not
+    known, the whole box is pasted with a soft edge, as in Dwibedi et al., "Cut, Paste and Learn"
+    (2017), section 5.2.
+
+    Args:
+        visible: the share of an object that must show for it to be learned, 0 to 1.
+    """
+    truth, place = first.truth.pasted(second.truth, rng, visible)
+    if not place.any():
+        return first
+    alpha = cv2.GaussianBlur(place.astype(np.float32), (0, 0), _SOFT)[..., None]
+    image = first.image + alpha * (second.image.astype(np.float32) - first.image)
+    image = np.clip(image.round(), 0, 255).astype(np.uint8)
+    return Sample(image, truth, _names([first, second]))
+
+
+_SOFT = 1.0  # pixels, the deviation of the blur of an edge
+
+
+def _names(samples: Sequence[Sample[Any]]) -> str:
     return " + ".join(sample.name for sample in samples)

@@ -1,5 +1,6 @@
 """An image under an affine map into a window; its truth follows by `Answer.warp`."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -117,8 +118,11 @@ def draw_warp(
     """Draw the way of an image of `size` into a `window`, both (height, width).
 
     Its longest side becomes `side` pixels times a factor from `data.scale`; what is larger than the
-    window is cut at random, what is smaller lies in it at random.
+    window is cut at random, what is smaller lies in it at random. With `data.resized_crop`, a crop
+    of the image fills the window instead.
     """
+    if data.resized_crop:
+        return _resized_crop(rng, data, size, window)
     low, high = (max(1, round(side * factor)) for factor in data.scale)
     longest = int(rng.integers(low, high + 1))
     tall, wide = (max(1, round(length * longest / max(size))) for length in size)
@@ -127,6 +131,30 @@ def draw_warp(
     room = [window[1] - wide, window[0] - tall]
     x, y = (int(rng.integers(min(0, free), max(0, free) + 1)) for free in room)
     return Warp(size, (tall, wide), mirrored, turn, (x, y), window, edge=data.border == "edge")
+
+
+_ASPECT = math.log(4 / 3)  # a crop is that much wider or higher than a square, at most
+
+
+def _resized_crop(
+    rng: np.random.Generator, data: Data, size: tuple[int, int], window: tuple[int, int]
+) -> Warp:
+    """A random crop, resized to the window.
+
+    Source: Szegedy et al., "Going Deeper with Convolutions" (2014), section 6.
+    """
+    height, width = size
+    area = rng.uniform(data.resized_crop, 1) * height * width
+    aspect = math.exp(rng.uniform(-_ASPECT, _ASPECT))
+    wide, tall = min(math.sqrt(area * aspect), width), min(math.sqrt(area / aspect), height)
+    scaled = (
+        max(window[0], round(height * window[0] / tall)),
+        max(window[1], round(width * window[1] / wide)),
+    )
+    mirrored = bool(rng.random() < data.flip)
+    turn = _turn(rng, data)
+    x, y = (int(rng.integers(window[axis] - scaled[axis], 1)) for axis in (1, 0))
+    return Warp(size, scaled, mirrored, turn, (x, y), window, edge=data.border == "edge")
 
 
 def _turn(rng: np.random.Generator, data: Data) -> np.ndarray:

@@ -1,0 +1,59 @@
+"""What helps rare classes: images with them are seen more often, or the loss weighs them more."""
+
+import numpy as np
+
+from cvtasks.data.source import Source
+
+
+def repeat_factors(source: Source, threshold: float) -> np.ndarray | None:
+    """(n,) float64: how often each sample is to be seen in an epoch, at least once; None where all
+    are to be seen once.
+
+    A class that a share f of the images show has the factor √(threshold / f), or 1 if that is less;
+    an image has the largest of its classes'.
+
+    Args:
+        threshold: the share of the images below which a class is rare; 0 for none.
+
+    Source: Gupta, Dollár and Girshick, "LVIS" (2019), appendix B.
+    """
+    if not threshold:
+        return None
+    shown = [source.truth(index).present() for index in range(len(source))]
+    share = np.bincount(np.concatenate(shown), minlength=len(source.classes)) / len(source)
+    of_class = np.maximum(1.0, np.sqrt(threshold / np.maximum(share, 1 / len(source))))
+    factors = np.array([of_class[classes].max(initial=1.0) for classes in shown])
+    return factors if (factors > 1).any() else None
+
+
+def repeated(factors: np.ndarray, start: float) -> np.ndarray:
+    """(m,) int64: each index so often as its factor says, in the mean over `start`, which is 0 to
+    below 1; m is the factors' sum, rounded up or down.
+
+    The k-th time of the index i is i + k n, k from 0, of n factors.
+
+    >>> repeated(np.array([1.0, 2.5, 1.0]), 0.0), repeated(np.array([1.0, 2.5, 1.0]), 0.6)
+    (array([0, 1, 2, 4]), array([0, 1, 2, 4, 7]))
+    """
+    ends = np.floor(np.cumsum(factors) + start).astype(np.int64)
+    times = np.diff(ends, prepend=0)
+    index = np.repeat(np.arange(len(factors)), times)
+    again = np.arange(len(index)) - np.repeat(ends - times, times)
+    return np.sort(index + again * len(factors))
+
+
+_HEAVIEST = 10.0  # weight of a class, over that of the mean image or pixel
+
+
+def balanced_weights(source: Source) -> tuple[float, ...]:
+    """A weight for each class, inverse to how much of it there is (`Answer.counts`): all / (classes
+    × own), at most 10, and 1 for a class that nothing shows. Four digits of each.
+
+    Source: King and Zeng, "Logistic Regression in Rare Events Data" (2001), as scikit-learn's
+    "balanced" has it.
+    """
+    counts = np.sum([source.truth(index).counts() for index in range(len(source))], axis=0)
+    shown = counts > 0
+    balanced = counts.sum() / (max(int(shown.sum()), 1) * np.maximum(counts, 1))
+    weights = np.where(shown, np.minimum(balanced, _HEAVIEST), 1.0)
+    return tuple(float(f"{weight:.4g}") for weight in weights)

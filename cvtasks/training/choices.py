@@ -1,0 +1,231 @@
+"""What a new recipe begins with, chosen from the data: each choice with its reason.
+
+Only for the name of a task, and only for keys that were not asked for. The rules of thumb were
+chosen by short runs on small sets (`benchmarks/defaults.py`).
+"""
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from cvtasks.data import Source
+from cvtasks.media.images import image_size
+from cvtasks.networks.backbones import BACKBONES
+from cvtasks.recipe.recipe import Recipe
+
+_LOOKED_AT = 300  # truths and headers, at most, that sizes are taken from
+_STRIDE = 32  # sizes are chosen for backbones of this coarsest stride, as multiples of it
+
+_MINUTES = 30.0
+_UPDATES = 70.0  # times the root of the number of images
+_EPOCHS = (10, 300)
+_RANDOM = 2.0  # times as long where no weights were learned before
+_LONGER = 3.0  # times as long, at most, where minutes are given for it
+
+_LOOKS = 40  # about as many looks as a run has, at most
+_PATIENCE = 1 / 3  # of the looks
+_CLOSED = 0.15  # of the epochs, at the end, without mosaics
+_WARM = 60  # updates, or a tenth of the run if that is less
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about the data to train on.
+
+    Attributes:
+        images: how many.
+        longest: median of their longest side in pixels.
+        sides: (n,) the side of each object, the root of its area, as a share of its image's
+            longest side; empty where objects are not known one by one.
+        shown: (classes,) the share of the images that show each class.
+    """
+
+    images: int
+    longest: float
+    sides: np.ndarray
+    shown: np.ndarray
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value for a dotted key, and why; the reason is empty where nothing is to be said."""
+
+    key: str
+    value: Any
+    reason: str
+
+
+def facts(source: Source) -> Facts:
+    """Look at the truths and the headers of some of the images."""
+    count = min(len(source), _LOOKED_AT)
+    longest, sides, shown = [], [], np.zeros(len(source.classes))
+    for index in (number * len(source) // count for number in range(count)):
+        height, width = image_size(source.files[index]) if source.files else _size(source, index)
+        longest.append(max(height, width))
+        truth = source.truth(index)
+        shown[truth.present()] += 1 / count
+        found = truth.sides()
+        if found is not None:
+            sides.append(found * math.sqrt(height * width) / max(height, width))
+    every = np.concatenate([np.zeros(0), *sides])
+    return Facts(len(source), float(np.median(longest)), every, shown)
+
+
+def _size(source: Source, index: int) -> tuple[int, int]:
+    height, width = source[index].image.shape[:2]
+    return height, width
+
+
+def chosen(recipe: Recipe, train: Source, asked: Collection[str]) -> tuple[Recipe, list[Choice]]:
+    """The recipe with what suits the data, and what was chosen.
+
+    Args:
+        recipe: with what is usual for its task.
+        train: the data to train on, as the recipe sees them.
+        asked: dotted keys of the recipe that stay as they are.
+    """
+    known, made = facts(train), list[Choice]()
+    for choose in (_data_choices, _training_choices):
+        found = [one for one in choose(recipe, known, asked) if one.key not in asked]
+        recipe, made = with_values(recipe, {one.key: one.value for one in found}), made + found
+    found = [one for one in _pace(recipe, _steps(recipe, known)) if one.key not in asked]
+    recipe = with_values(recipe, {one.key: one.value for one in found})
+    return recipe, [*made, *found]
+
+
+def paced(recipe: Recipe, steps: int, keys: Collection[str]) -> Recipe:
+    """The recipe with those of the `keys` that depend on the number of epochs chosen anew."""
+    values = {one.key: one.value for one in _pace(recipe, steps) if one.key in keys}
+    return with_values(recipe, values)
+
+
+def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values, by dotted keys of its own fields and of its tables."""
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        table, _, name = key.rpartition(".")
+        tables.setdefault(table, {})[name] = value
+    own = tables.pop("", {})
+    changed = {
+        table: replace(getattr(recipe, table), **keys)
+        for table, keys in tables.items()
+        if table in {field.name for field in fields(recipe)}
+    }
+    return replace(recipe, **own, **changed)
+
+
+def _data_choices(recipe: Recipe, known: Facts, asked: Collection[str]) -> Iterator[Choice]:
+    yield from _size_choices(recipe, known)
+    there = known.shown[known.shown > 0]
+    if len(there) > 1 and there.max() >= _UNEVEN * there.min():
+        yield Choice(
+            "data.repeat",
+            float(f"{np.median(there):.2g}"),
+            f"{there.max():.1%} of the images show the most frequent class and {there.min():.1%} "
+            "the rarest, so images with rare classes are seen more often",
+        )
+
+
+def _size_choices(recipe: Recipe, known: Facts) -> Iterator[Choice]:
+    """The side of the network input."""
+    row = BACKBONES[recipe.backbone]
+    if not row.aligned or row.strides[-1] != _STRIDE:
+        return
+    size, usual = recipe.size, recipe.size
+    longest = _STRIDE * math.ceil(known.longest / _STRIDE)
+    if len(known.sides):
+        small = float(np.quantile(known.sides, _SMALL))
+        wanted = _STRIDE * math.ceil(_SMALL_PX / max(small, 1e-3) / _STRIDE)
+        size = min(max(usual, wanted), max(longest, usual), _MOST_SIZE)
+        if size > usual:
+            yield Choice(
+                "size",
+                size,
+                f"a fifth of the objects are smaller than {small * usual:.0f} px at {usual}, and "
+                f"are {small * size:.0f} px here",
+            )
+            return
+    if longest < usual:
+        yield Choice(
+            "size",
+            longest,
+            f"the longest side of the images is {known.longest:.0f} px in the median, and more "
+            "shows no more",
+        )
+
+
+_UNEVEN = 10.0  # times as many images show one class as another
+_SMALL = 0.2  # quantile of the objects' sides
+_SMALL_PX = 16.0  # that the small ones are to have on the network input
+_MOST_SIZE = 512
+
+
+def _training_choices(recipe: Recipe, known: Facts, asked: Collection[str]) -> Iterator[Choice]:
+    """Batch, rate, epochs and minutes."""
+    batch = recipe.train.batch
+    if "train.batch" not in asked:
+        batch = _batch(known.images, batch)
+        yield Choice(
+            "train.batch", batch, f"{known.images:,} images are {known.images // batch} steps"
+        )
+    usual = recipe.train.learning_rate * math.sqrt(batch / recipe.train.batch)
+    if batch != recipe.train.batch:
+        rate = float(f"{usual:.1e}")
+        yield Choice("train.learning_rate", rate, f"it goes with the root of the batch of {batch}")
+    if "train.epochs" in asked:
+        return
+    steps = max(1, known.images // min(batch, known.images))
+    updates = _UPDATES * math.sqrt(known.images) * (1 if _learned(recipe) else _RANDOM)
+    if "train.minutes" in asked:
+        updates *= _LONGER
+    low, high = _EPOCHS
+    epochs = min(max(math.ceil(updates / steps), low), high)
+    start = "" if _learned(recipe) else ", from random weights"
+    yield Choice(
+        "train.epochs",
+        epochs,
+        f"{known.images:,} images at batch {batch} make {epochs * steps:,} updates{start}",
+    )
+    if "train.minutes" not in asked:
+        yield Choice(
+            "train.minutes", _MINUTES, "a first model; more of them may lead to a better one"
+        )
+
+
+def _learned(recipe: Recipe) -> bool:
+    """Whether it begins with weights that were learned before."""
+    return recipe.train.weights not in ("", "none")
+
+
+def _batch(images: int, usual: int) -> int:
+    """Images a step: fewer of a small data set, so that there are enough updates, and more of a
+    large one.
+    """
+    if images < 100:
+        return max(1, min(usual // 2, images))
+    return usual if images < 20_000 else 4 * usual
+
+
+def _steps(recipe: Recipe, known: Facts) -> int:
+    return max(1, known.images // min(recipe.train.batch, known.images))
+
+
+def _pace(recipe: Recipe, steps: int) -> Iterator[Choice]:
+    """What depends on the number of epochs."""
+    epochs = recipe.train.epochs
+    every = max(1, epochs // _LOOKS)
+    looks = math.ceil(epochs / every)
+    patience = max(5, math.ceil(looks * _PATIENCE))
+    warm = float(f"{min(epochs / 10, max(1.0, _WARM / steps)):.2g}")
+    yield Choice("train.warmup", warm, f"{round(warm * steps)} updates of rising rate")
+    said = f"{looks} looks at the validation split" if every > 1 else ""
+    yield Choice("train.validate_every", every, said)
+    yield Choice(
+        "train.patience", patience, f"it ends early after a third of the {looks} looks in vain"
+    )
+    if recipe.data.mosaic or recipe.data.mixup or recipe.data.cutmix:
+        closed = math.ceil(epochs * _CLOSED)
+        yield Choice("data.close_mosaic", closed, "at the end images are as users' are")

@@ -1,0 +1,187 @@
+"""What a new recipe begins with is chosen from the data, said with its reason, and repeated by
+the run's own recipe.
+"""
+
+import json
+import tomllib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cvtasks.errors import ModelError
+from cvtasks.recipe.recipe import Train, read_recipe
+from cvtasks.training.budget import Pace, budgeted, fitted
+from cvtasks.training.plan import Plan, planned
+from cvtasks.training.progress import Report
+from cvtasks.training.run import run
+
+FAST = [("backbone", "tiny"), "data.workers=0", "train.precision=f32"]
+
+
+def flowers(root: Path, counts: dict[str, int], side: int = 40) -> Path:
+    """Class folders."""
+    rng = np.random.default_rng(0)
+    for name, count in counts.items():
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            image = rng.integers(0, 256, (side, side, 3), np.uint8)
+            cv2.imwrite(str(root / name / f"{name}-{number}.png"), image)
+    return root
+
+
+def boxes(root: Path, images: int, side: int, longest: int) -> Path:
+    """A COCO set with one square object in each image."""
+    (root / "images").mkdir(parents=True)
+    entries, objects = [], []
+    for number in range(images):
+        image = np.full((longest, longest, 3), number, np.uint8)
+        cv2.imwrite(str(root / "images" / f"{number}.png"), image)
+        entries.append(
+            {"id": number + 1, "file_name": f"{number}.png", "width": longest, "height": longest}
+        )
+        objects.append(
+            {"id": number + 1, "image_id": number + 1, "category_id": 1, "iscrowd": 0}
+            | {"bbox": [0, 0, side, side], "area": side * side}
+        )
+    document = {"images": entries, "annotations": objects}
+    document["categories"] = [{"id": 1, "name": "thing"}]
+    (root / "train.json").write_text(json.dumps(document))
+    return root
+
+
+def plan(task: str, root: Path, *wishes: object) -> tuple[Plan, dict[str, str]]:
+    """The plan, and key → what was said of its choice."""
+    said: list[str] = []
+    made = planned(task, [("data.path", str(root)), *FAST, *wishes], said.append)
+    lines = [line.partition(" = ") for line in said]
+    return made, {key: rest for key, mark, rest in lines if (mark and "." in key) or key == "size"}
+
+
+def test_each_choice_is_said_with_its_value_and_reason(tmp_path: Path) -> None:
+    made, said = plan("classify", flowers(tmp_path / "few", {"rose": 30, "tulip": 30}))
+    document = tomllib.loads(made.recipe.to_toml())
+    assert set(said) <= made.chosen
+    assert made.chosen - set(said) <= {"train.validate_every"}  # of 1, as it is anyway
+    for key in said:
+        table, _, name = key.rpartition(".")
+        value = (document[table] if table else document)[name]
+        text, _, reason = said[key].partition(": ")
+        assert tomllib.loads(f"value = {text}")["value"] == value
+        assert reason
+    assert made.recipe.size == 64  # images have 40 pixels
+    how = made.recipe.train
+    assert how.batch == 8
+    assert how.minutes == 30
+    assert said["train.epochs"].startswith(f"{how.epochs}: 48 images at batch 8 make")
+    assert 0 < how.patience < how.epochs
+
+
+def test_what_is_asked_for_is_not_chosen(tmp_path: Path) -> None:
+    root = flowers(tmp_path / "few", {"rose": 30, "tulip": 30})
+    asked = ["train.epochs=7", "size=96", "train.batch=4", "train.patience=0"]
+    made, said = plan("classify", root, *asked)
+    how = made.recipe.train
+    assert (how.epochs, made.recipe.size, how.batch, how.patience) == (7, 96, 4, 0)
+    assert how.minutes == 0  # who asks for epochs gets them
+    assert not {"train.epochs", "size", "train.batch", "train.patience"} & set(said)
+    budget, _ = plan("classify", root, "train.minutes=3")
+    assert budget.recipe.train.minutes == 3
+    usual, _ = plan("classify", root)
+    assert budget.recipe.train.epochs > usual.recipe.train.epochs
+
+
+def test_a_recipe_file_is_left_as_it_is(tmp_path: Path) -> None:
+    root = flowers(tmp_path / "few", {"rose": 12, "tulip": 12})
+    made, _ = plan("classify", root, "train.epochs=2")
+    made.recipe.save(tmp_path / "recipe.toml")
+    said: list[str] = []
+    again = planned(tmp_path / "recipe.toml", say=said.append)
+    assert again.recipe == made.recipe
+    assert not again.chosen
+    assert not any(" = " in line for line in said)
+
+
+def test_random_weights_learn_longer_and_more_images_in_fewer_epochs(tmp_path: Path) -> None:
+    small = flowers(tmp_path / "small", {"rose": 30, "tulip": 30}, 32)
+    large = flowers(tmp_path / "large", {"rose": 200, "tulip": 200}, 32)
+    epochs = {
+        (root.name, start): plan("classify", root, ("train.weights", start))[0].recipe.train.epochs
+        for root in (small, large)
+        for start in ("", "imagenet")
+    }
+    assert epochs["small", ""] > epochs["small", "imagenet"] > epochs["large", "imagenet"]
+
+
+def test_small_objects_get_a_larger_input(tmp_path: Path) -> None:
+    wide, _ = plan("detect", boxes(tmp_path / "wide", 12, 100, 400))
+    fine, said = plan("detect", boxes(tmp_path / "fine", 12, 12, 640))
+    assert wide.recipe.size == 320
+    assert fine.recipe.size > 320
+    assert "objects" in said["size"]
+
+
+def test_uneven_classes_are_repeated(tmp_path: Path) -> None:
+    _, said = plan("classify", flowers(tmp_path / "even", {"rose": 20, "tulip": 20}))
+    assert "data.repeat" not in said
+    made, said = plan("classify", flowers(tmp_path / "odd", {"rose": 60, "tulip": 5}))
+    assert made.recipe.data.repeat == pytest.approx(0.5, abs=0.05)
+    assert "rarest" in said["data.repeat"]
+
+
+def test_balanced_weights_are_written_into_the_recipe(tmp_path: Path) -> None:
+    root = flowers(tmp_path / "odd", {"rose": 60, "tulip": 5})
+    made, _ = plan("classify", root, "train.class_weights=balanced")
+    table = tomllib.loads(made.recipe.to_toml())["head"]["class_weights"]
+    assert table[1] > 5 * table[0]
+    again = planned(made.recipe)
+    assert tomllib.loads(again.recipe.to_toml())["head"]["class_weights"] == table
+    with pytest.raises(ModelError, match=r"`data.repeat`"):
+        plan("detect", boxes(tmp_path / "b", 6, 20, 64), "train.class_weights=balanced")
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 100])
+@pytest.mark.parametrize("steps", [1, 7, 400])
+@pytest.mark.parametrize("seconds", [1.0, 60.0, 900.0, 10_000.0])
+def test_what_fits_fits(epochs: int, steps: int, seconds: float) -> None:
+    pace = Pace(start=2.0, step=0.5, look=3.0, save=0.5)
+    made = fitted(Train(epochs=epochs, minutes=1.0), steps, seconds, pace)
+    assert made.minutes == 0
+    assert 1 <= made.epochs <= epochs
+    each = made.epoch_steps or steps
+    took = pace.start + made.epochs * (each * pace.step + pace.look + pace.save)
+    assert took <= seconds or (each == 1 and made.epochs <= 10)
+    if made.epochs < epochs and not made.epoch_steps:
+        assert took + steps * pace.step + 2 * pace.look + 20 > seconds  # and no more would
+
+
+def test_minutes_become_epochs_once(shapes: Path, tmp_path: Path) -> None:
+    """The run's recipe has the number, so that going on and repeating measure nothing."""
+    wishes = [("data.path", str(shapes)), *FAST, "size=64", "head.channels=[16, 16]"]
+    made = planned("segment", [*wishes, "train.minutes=0.5"])
+    assert made.recipe.train.epochs > 50
+    said: list[str] = []
+    turned = budgeted(made, Report(on_message=said.append))
+    how = turned.recipe.train
+    assert how.minutes == 0
+    assert how.epochs <= made.recipe.train.epochs
+    assert any(str(how.epochs) in line for line in said)
+    assert how.patience <= how.epochs
+    assert budgeted(turned, Report()) is turned
+
+
+def test_a_run_of_some_seconds_keeps_its_minutes_in_its_recipe(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cvtasks.training import budget
+
+    monkeypatch.setattr(budget, "measured", lambda plan: Pace(0.0, 1.0, 1.0, 0.0))
+    wishes = [("data.path", str(shapes)), *FAST, "size=64", "head.channels=[16, 16]"]
+    made = planned("segment", [*wishes, "train.minutes=0.3", "train.epochs=40"])
+    run(made, tmp_path / "run", "", Report())
+    kept = read_recipe(tmp_path / "run" / "recipe.toml").train
+    assert kept.minutes == 0
+    assert kept.epochs < 40
+    rows = (tmp_path / "run" / "history.csv").read_text().splitlines()
+    assert len(rows) - 1 <= kept.epochs
