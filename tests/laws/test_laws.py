@@ -253,14 +253,14 @@ def test_decode_of_encode_is_the_truth_and_the_metric_calls_it_perfect(
 
 
 @pytest.mark.parametrize(("task", "head"), EACH_HEAD)
-@pytest.mark.parametrize(("canvas", "placement"), [((64, 64), "centre"), ((96, 160), "corner")])
+@pytest.mark.parametrize(("input_size", "placement"), [((64, 64), "centre"), ((96, 160), "corner")])
 def test_the_targets_of_an_image_and_its_mirror_image_say_what_the_truth_says(
-    task: str, head: str, canvas: tuple[int, int], placement: Placement
+    task: str, head: str, input_size: tuple[int, int], placement: Placement
 ) -> None:
     its = with_head(task, head)
     metric = its.task.metric(its.classes)
     for truth, image in zip(case(task).truths, case(task).images, strict=True):
-        box = Letterbox(image.shape[:2], canvas, placement)
+        box = Letterbox(image.shape[:2], input_size, placement)
         both = [
             np.asarray(its.head.encode(one, box), np.float32) for one in (truth, truth.mirrored())
         ]
