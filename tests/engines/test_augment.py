@@ -37,7 +37,7 @@ def scores(images: list[np.ndarray], augment: bool) -> list[list[float]]:
         [(None, image) for image in images],
         augment=augment,
     )
-    return [answer.scores.round(4).tolist() for _, _, answer in answers]
+    return [[round(float(score), 4) for score in answer.scores] for _, _, answer in answers]
 
 
 def test_each_answer_is_that_of_its_image_and_the_mirror_image() -> None:
