@@ -4,6 +4,7 @@ the run's own recipe.
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import pytest
 from cvtasks.errors import ModelError
 from cvtasks.recipe.recipe import Train, read_recipe
 from cvtasks.training.budget import Pace, budgeted, fitted
+from cvtasks.training.choices import chosen
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
 from cvtasks.training.run import run
@@ -104,14 +106,15 @@ def test_a_recipe_file_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_random_weights_learn_longer_and_more_images_in_fewer_epochs(tmp_path: Path) -> None:
-    small = flowers(tmp_path / "small", {"rose": 30, "tulip": 30}, 32)
-    large = flowers(tmp_path / "large", {"rose": 200, "tulip": 200}, 32)
-    epochs = {
-        (root.name, start): plan("classify", root, ("train.weights", start))[0].recipe.train.epochs
-        for root in (small, large)
-        for start in ("", "imagenet")
-    }
-    assert epochs["small", ""] > epochs["small", "imagenet"] > epochs["large", "imagenet"]
+    epochs = {}
+    for name, count in (("small", 30), ("large", 200)):
+        root = flowers(tmp_path / name, {"rose": count, "tulip": count}, 32)
+        made, _ = plan("classify", root, "train.epochs=1")
+        for start in ("none", "some.safetensors"):
+            its = replace(made.recipe, train=replace(made.recipe.train, weights=start))
+            epochs[name, start] = chosen(its, made.sources.train, ())[0].train.epochs
+    assert epochs["small", "none"] > epochs["small", "some.safetensors"]
+    assert epochs["small", "some.safetensors"] > epochs["large", "some.safetensors"]
 
 
 def test_small_objects_get_a_larger_input(tmp_path: Path) -> None:
