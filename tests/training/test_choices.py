@@ -112,7 +112,7 @@ def test_random_weights_learn_longer_and_more_images_in_fewer_epochs(tmp_path: P
         made, _ = plan("classify", root, "train.epochs=1")
         for start in ("none", "some.safetensors"):
             its = replace(made.recipe, train=replace(made.recipe.train, weights=start))
-            epochs[name, start] = chosen(its, made.sources.train, ())[0].train.epochs
+            epochs[name, start] = chosen(its, made.sources.train, {"train.batch"})[0].train.epochs
     assert epochs["small", "none"] > epochs["small", "some.safetensors"]
     assert epochs["small", "some.safetensors"] > epochs["large", "some.safetensors"]
 
