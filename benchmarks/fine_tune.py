@@ -7,9 +7,10 @@ weights, in the same minutes.
 One network, that of `detect-mobilenet-voc`, is trained from each start on two small sets of
 `$CVTASKS_DATA`: the ten most frequent classes of `coco_mini`, of which the model knows "person",
 and the boxes of `nuclei`. The model gives backbone, neck and head; the file of ImageNet weights in
-`$CVTASKS_DATA/weights` and `segment-mobilenet-voc` give the backbone. A first run of two epochs measures how many epochs fit
-into the minutes; all runs on a set have as many. Scored once, after the last epoch, on the split
-val. Wanted: the means over the seeds are in the order in which `cvtasks train` prefers the starts.
+`$CVTASKS_DATA/weights`, and `segment-mobilenet-voc`, give the backbone. A first run of two epochs
+measures how many epochs fit into the minutes; all runs on a set have as many. Scored once, after
+the last epoch, on the split val. Wanted: the means over the seeds are in the order in which
+`cvtasks train` prefers the starts.
 
 A run that is there is not trained again; one that was broken off goes on.
 """

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cvtasks.data import Source
 from cvtasks.data.checking.statistics import fingerprint
 from cvtasks.data.download.catalogue import resolve
 from cvtasks.data.opening import Sources, title
@@ -26,6 +27,7 @@ FINE_TUNED = 0.2
 _WARMUP = 0.5  # epochs at most, where a finished run goes on
 _PLACES = ("path", "train", "validate", "held_out")  # of [data]: which images, not what is done
 _MOST = 1_000_000  # bytes of a run.json
+_VOC_NAME = re.compile(r"20(0[7-9]|1[0-2])_\d{6}")  # of VOC2012's images; VOC2007's are numbers
 
 
 def with_start(
@@ -116,12 +118,14 @@ def seen_before(start: Start, recipe: Recipe, sources: Sources) -> str:
     run; empty where that is not known of it.
 
     Data are the same where they lie at the same place, have the name of the data set that a model
-    of the zoo was made with, or have the fingerprint that the model's run noted.
+    of the zoo was made with, or its images' names, or have the fingerprint that the model's run
+    noted.
     """
     if start.recipe is None or start.folder is None:
         return ""
     theirs, ours = start.recipe.data, recipe.data
-    known = start.shipped and _names(theirs.path, theirs.train) & _names(ours.path, ours.train)
+    names = _names(ours.path, ours.train) | _of_images(sources.train)
+    known = start.shipped and _names(theirs.path, theirs.train) & names
     if not known and not _same(ours.path, theirs.path):
         noted = set(_noted(start.folder).values())
         if noted.isdisjoint(map(fingerprint, (sources.train, sources.validate))):
@@ -154,6 +158,12 @@ def _names(path: str, split: str) -> set[str]:
     if last == "vocdevkit" or re.fullmatch(r"voc\d{4}(\+\d{4})+", last):
         return {f"voc{year}" for year in re.findall(r"\d{4}", last + split)}
     return {last} if last else set()
+
+
+def _of_images(source: Source) -> set[str]:
+    """The data set that most images of a source are named for, wherever they lie."""
+    voc = sum(bool(_VOC_NAME.fullmatch(Path(source.name(i)).stem)) for i in range(len(source)))
+    return {"voc2012"} if 2 * voc > len(source) else set()
 
 
 def _noted(folder: Path) -> dict[str, Any]:

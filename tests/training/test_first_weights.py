@@ -16,6 +16,7 @@ from cvtasks.files.writing import sha256
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.training.fine_tuning import seen_before
 from cvtasks.training.first_weights import best_start, start_of
+from cvtasks.training.learner import Learner
 from cvtasks.training.plan import planned
 from cvtasks.training.progress import Report
 from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder
@@ -128,25 +129,18 @@ def test_a_model_is_fine_tuned_on_other_data(shapes: Path, trained: Path, tmp_pa
     data = shutil.copytree(shapes, tmp_path / "other")
     (data / "classes.txt").write_text("background\ndisc\nstar\n", encoding="utf-8")
     said: list[str] = []
-    model = cvtasks.train(
-        trained,
-        data,
-        tmp_path / "run",
-        changes={"train.epochs": 1, "data.workers": 0},
-        report=Report(on_message=said.append),
-    )
-    made, own = model.recipe, read_recipe(trained / RECIPE)
+    asked = [("data.path", str(data)), ("train.epochs", 1)]
+    made, own = planned(trained, asked, said.append).recipe, read_recipe(trained / RECIPE)
     assert made.classes == ("background", "disc", "star")
     assert (made.backbone, made.size, made.train.batch) == (own.backbone, own.size, own.train.batch)
-    assert made.train.backbone_rate == 0.2
-    assert f"start: {trained} is fine-tuned by its own recipe for 1 epoch:" in "\n".join(said)
-    assert any(
-        text.startswith(f"start: {trained}: backbone whole, neck and head ")
-        and text.endswith("classes background, disc; new: star")
-        for text in said
-    )
-    assert trained.name in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert (made.train.epochs, made.train.backbone_rate) == (1, 0.2)
+    assert made.train.learning_rate == own.train.learning_rate
     assert made.train.weights_sha256 == sha256(trained / WEIGHTS)
+    assert f"start: {trained} is fine-tuned by its own recipe for 1 epoch:" in "\n".join(said)
+    assert Learner(made).start() == (
+        f"start: {trained}: backbone whole, neck and head 25 of 27 tensors, classes background, "
+        "disc; new: star"
+    )
 
 
 def test_a_finished_run_goes_on(shapes: Path, trained: Path, tmp_path: Path) -> None:
@@ -164,6 +158,11 @@ def test_a_finished_run_goes_on(shapes: Path, trained: Path, tmp_path: Path) -> 
     assert model.recipe.train.learning_rate == pytest.approx(own.train.learning_rate / 5)
     assert model.recipe.train.warmup == 0.5
     assert any("goes on with its own data for 1 epoch more" in text for text in said)
+    assert any(
+        text.startswith(f"start: {trained}: backbone whole, neck and head whole") for text in said
+    )
+    card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert f"what fits of the model `{trained.name}` (SHA-256 {sha256(trained / WEIGHTS)})" in card
     assert not any("flatter" in text for text in said), "that it has seen them is what is wanted"
     before, after = (
         json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]["VOC mean IoU"]
@@ -216,6 +215,22 @@ def test_a_shipped_model_knows_its_data_set_by_name(shapes: Path, tmp_path: Path
     for path, known in (("/data/VOCdevkit/VOC2012", True), ("voc2012", True), ("/VOC2007", False)):
         moved = replace(recipe, data=replace(recipe.data, path=path))
         assert ("flatter" in seen_before(start, moved, sources)) is known, path
+
+
+def test_images_of_a_shipped_models_data_set_are_known_by_their_names(
+    shapes: Path, tmp_path: Path
+) -> None:
+    data = shutil.copytree(shapes, tmp_path / "mine")
+    for kind in ("images", "masks"):
+        for number, file in enumerate(sorted((data / kind / "train").iterdir())):
+            file.rename(file.with_name(f"2008_{number:06d}.png"))
+    said: list[str] = []
+    asked = {"backbone": "mobilenet-12", "train.weights": "segment-mobilenet-voc"}
+    planned("segment", wishes(data, **asked), said.append)
+    assert any("flatter" in text for text in said)
+    said.clear()
+    planned("segment", wishes(shapes, **asked), said.append)
+    assert not any("flatter" in text for text in said)
 
 
 def test_a_name_that_is_nothing_is_refused(shapes: Path) -> None:
