@@ -10,6 +10,7 @@ from cvtasks.answers.answer import Answer, Oddity, Window, html_table, shortest
 from cvtasks.geometry.boxes import areas as box_areas
 from cvtasks.geometry.boxes import clip, intersections, iou
 
+_LONG = 20  # times that one side of a box is seldom longer than the other
 THINNEST = 2.0
 """Pixels of a window; an object that is thinner there cannot be learned."""
 SMALLEST = 4.0
@@ -311,11 +312,20 @@ class Boxes(Answer):
         return b"".join(array.tobytes() for array in arrays)
 
     def oddities(self) -> Iterator[Oddity]:
-        """Boxes of hardly a pixel, and objects that play no part."""
-        thin = int((self._lengths().min(axis=1, initial=9) <= 1).sum())
+        """Boxes of hardly a pixel or very long, one box of two classes, objects of no part."""
+        lengths = self._lengths()
+        thin = int((lengths.min(axis=1, initial=9) <= 1).sum())
         if thin:
             reason = "a box has more than a pixel in each direction; some here do not."
             yield Oddity("one pixel", reason, thin, mistake=True)
+        long = int((lengths.max(axis=1) > _LONG * lengths.min(axis=1)).sum())
+        if long:
+            reason = f"a side of a box is seldom {_LONG} times the other; here some are."
+            yield Oddity("long box", reason, long, mistake=False)
+        alike = len(self) - len(np.unique(self.xyxy, axis=0))
+        if alike:
+            reason = "each object has a box of its own; here boxes of two classes are the same."
+            yield Oddity("boxes alike", reason, alike, mistake=True)
         for rule, marked in (("difficult", self.difficult), ("crowd", self.crowd)):
             if marked.any():
                 reason = f"objects marked {rule}: neither to be found nor counted against."
@@ -324,7 +334,8 @@ class Boxes(Answer):
     @classmethod
     def statistics(cls, truths: Iterable[Self], classes: tuple[str, ...]) -> list[dict[str, Any]]:
         """One row a class: `class`, `objects`, `images` that hold one, `difficult`, `crowds`, and
-        the median `width` and `height` of the objects in pixels.
+        the median `width` and `height` of the objects in pixels; and `small` and `large`, the side,
+        root of the area, that a tenth of them is below and above.
         """
         every = list(truths)
         none = Boxes.of([], [], classes, (0, 0))
@@ -337,6 +348,8 @@ class Boxes(Answer):
         for label, name in enumerate(classes):
             own = labels == label
             median = np.median(lengths[own], axis=0).round(1).tolist() if own.any() else [None] * 2
+            sides = np.sqrt(np.prod(lengths[own], axis=1))
+            ends = np.percentile(sides, [10, 90]).round(1).tolist() if own.any() else [None] * 2
             rows.append(
                 {
                     "class": name,
@@ -346,6 +359,8 @@ class Boxes(Answer):
                     "crowds": int(crowd[own].sum()),
                     "width": median[0],
                     "height": median[1],
+                    "small": ends[0],
+                    "large": ends[1],
                 }
             )
         return rows

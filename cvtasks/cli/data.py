@@ -1,4 +1,4 @@
-"""`cvtasks data check`, `stats`, `show`, `convert` and `get`."""
+"""`cvtasks data check`, `stats`, `show`, `split`, `convert` and `get`."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,26 +6,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvtasks.cli.options import FormatOption, JsonOption, TaskOption, choice, one_of
+from cvtasks.cli.data_split import split
+from cvtasks.cli.options import (
+    DataArgument,
+    FormatOption,
+    JsonOption,
+    ListsOption,
+    TaskOption,
+    choice,
+    one_of,
+)
 from cvtasks.cli.output import Ticker, say, tell
 from cvtasks.data.checking.writers import WRITERS
 from cvtasks.data.download.catalogue import KNOWN, place_of
 from cvtasks.errors import DataError
 from cvtasks.tasks import TASKS, USUAL
-from cvtasks.text import dumps, table
+from cvtasks.text import dumps
 
 if TYPE_CHECKING:
     from cvtasks.answers import Answer
     from cvtasks.data import Source
-    from cvtasks.data.checking.check import Finding
 
 data = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Data sets: check, stats, show, convert, get."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Data sets: check, stats, show, split, convert, get.",
 )
-
-DataArgument = Annotated[
-    str, typer.Argument(metavar="DATA[:SPLIT]", help="A data set and which split of it.")
-]
 
 
 @data.command()
@@ -33,48 +39,54 @@ def check(
     source: DataArgument,
     task: TaskOption = USUAL,
     format_: FormatOption = "",
+    lists: ListsOption = "",
+    size: Annotated[
+        int, typer.Option(metavar="PIXELS", help="Network size by which objects are tiny.")
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Read every truth and every image; list what could spoil a training. Changes nothing; exit
-    code 5 if there are errors.
+    """Read every truth and every image; list what could spoil a training, a line a cause. Changes
+    nothing; exit code 5 if there are errors.
 
     \b
-    cvtasks data check VOCdevkit/VOC2012:train
+    cvtasks data check VOCdevkit/VOC2012
     cvtasks data check coco:val2017
     cvtasks data check --task segment VOCdevkit/VOC2012:val
     cvtasks data check --task classify photos/labels.csv
     cvtasks data check --json coco:val2017 | jq '.findings[] | select(.level == "error") | .file'
+
+    Without a split all of them are looked at, and compared with each other.
     """
+    from cvtasks.cli.data_tables import cause_lines
     from cvtasks.data import split_of
-    from cvtasks.data.checking.check import LEVELS, check
+    from cvtasks.data.checking.check import LEVELS, causes, check
 
     path, split = split_of(source)
-    ticker = Ticker()
+    ticker, start = Ticker(), TASKS[task].task
     try:
         progress = lambda done, total: ticker.show(f"{done} of {total} images")  # noqa: E731
-        checked = check(path, split, TASKS[task].task.answer, progress, format=format_)
+        checked = check(
+            *(path, split, start.answer, progress),
+            format=format_,
+            lists=lists,
+            size=size or start.start_size,
+        )
     finally:
         ticker.clear()
     findings = checked.findings
     say(f"data: {checked.format}, {source}, {checked.samples} images")
+    if len(checked.splits) > 1:
+        parts = ", ".join(f"{name} {count}" for name, count in checked.splits.items())
+        say(f"data: splits: {parts}")
     counts = {
         f"{level}s": sum(one.count for one in findings if one.level == level) for level in LEVELS
     }
     if as_json:
-        print(
-            dumps(
-                {
-                    "data": path,
-                    "split": split,
-                    "task": task,
-                    "samples": checked.samples,
-                    **counts,
-                    "findings": list(map(asdict, findings)),
-                }
-            )
-        )
+        document = {"data": path, "split": split, "task": task, "samples": checked.samples}
+        document |= {"splits": checked.splits, **counts, "findings": list(map(asdict, findings))}
+        print(dumps(document))
     else:
-        print_findings(findings)
+        tell(*(line for cause in causes(findings) for line in cause_lines(cause)))
     if counts["errors"]:
         raise DataError(
             f"{counts['errors']} errors and {counts['warnings']} warnings in {source}. Correct the "
@@ -83,41 +95,26 @@ def check(
     say(f"no error, {counts['warnings']} warnings; notes: {counts['notes']}. Checked: {source}")
 
 
-def print_findings(findings: "tuple[Finding, ...]") -> None:
-    """A heading for each rule, errors first, and below it what was found, a few of many."""
-    from cvtasks.data.checking.check import LEVELS
-
-    rules = dict.fromkeys(
-        (one.level, one.rule) for level in LEVELS for one in findings if one.level == level
-    )
-    for level, rule in rules:
-        own = [one for one in findings if (one.level, one.rule) == (level, rule)]
-        tell(f"{level}: {rule} ({sum(one.count for one in own)})")
-        shown = 3 if level == "note" else 20
-        for one in own[:shown]:
-            place = "" if one.file in one.reason else f"{one.file}: "
-            tell(f"  {place}{one.reason}")
-        if len(own) > shown:
-            tell(f"  … and {len(own) - shown} more; --json lists all")
-
-
 @data.command()
 def stats(
     source: DataArgument,
     task: TaskOption = USUAL,
     format_: FormatOption = "",
+    lists: ListsOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Count what a data set holds, class by class.
+    """Count what a data set holds, class by class: images, objects, their median width and height,
+    and the side that a tenth of them is below (small) and above (large), in pixels.
 
     \b
     cvtasks data stats VOCdevkit:2007+2012-trainval
     cvtasks data stats --task classify imagenette:train
     cvtasks data stats --json coco:train2017 | jq '.[] | select(.objects < 1000)'
     """
+    from cvtasks.cli.data_tables import narrow
     from cvtasks.data.checking.statistics import statistics
 
-    opened = _open(source, TASKS[task].task.answer, format_)
+    opened = _open(source, TASKS[task].task.answer, format_, lists)
     rows = statistics(opened)
     for remark in opened.remarks():
         say(f"data: {remark}")
@@ -128,7 +125,10 @@ def stats(
     cells = [
         ["–" if row[column] is None else str(row[column]) for column in columns] for row in rows
     ]
-    tell(*table([columns, *cells]))
+    tell(*narrow([columns, *cells]))
+
+
+data.command()(split)
 
 
 @data.command()
@@ -146,6 +146,7 @@ def show(
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where the images go.")
     ] = Path("outputs/show"),
     format_: FormatOption = "",
+    lists: ListsOption = "",
 ) -> None:
     """Draw samples with their truths, how often each class comes, how large objects are; and
     batches as the network gets them.
@@ -166,7 +167,7 @@ def show(
     check_new(output)
     wanted = read_recipe(recipe) if recipe else None
     which = wanted.task if wanted else TASKS[task].task()
-    opened = _open(source, which.answer, format_)
+    opened = _open(source, which.answer, format_, lists)
     drawn = sheets(opened, which.draw)
     if wanted:
         drawn["batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
@@ -266,12 +267,12 @@ def get(
     tell(str(place / known.root))
 
 
-def _open(data: str, kind: "type[Answer]", format: str) -> "Source":
+def _open(data: str, kind: "type[Answer]", format: str, lists: str = "") -> "Source":
     from cvtasks.data import open_source, split_of
     from cvtasks.data.opening import title
 
     path, split = split_of(data)
-    opened = open_source(path, split, kind, format=format)
+    opened = open_source(path, split, kind, format=format, lists=lists)
     say(f"data: {opened.format}, {title(path, opened.split)}, {len(opened)} images")
     if opened.taken_for:
         say(f"data: {opened.taken_for}")

@@ -10,6 +10,7 @@ from cvtasks.cli.options import (
     DeviceOption,
     EngineOption,
     FormatOption,
+    ListsOption,
     PrecisionOption,
     starts_keras,
 )
@@ -70,6 +71,7 @@ def evaluate(
     ] = None,
     format_: FormatOption = "",
     augment: AugmentOption = False,
+    lists: ListsOption = "",
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
     device: DeviceOption = AUTO,
@@ -96,7 +98,8 @@ def evaluate(
         check_new(output)
     folder = model_folder(model)
     recipe = read_recipe(folder / RECIPE)
-    found = evaluation_data(recipe, folder, data, map_ or (), say, format=format_)
+    how = {"format": format_, "lists": lists}
+    found = evaluation_data(recipe, folder, data, map_ or (), say, **how)
     if predictions:
         saved = read_predictions(
             predictions, recipe.task, found.opened, recipe.classes, found.renamed

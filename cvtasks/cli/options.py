@@ -74,3 +74,12 @@ AugmentOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
 ]
+DataArgument = Annotated[
+    str, typer.Argument(metavar="DATA[:SPLIT]", help="A data set and which split of it.")
+]
+ListsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="DIR", help="Folder of lists that are its splits: train.txt, val.txt … of names."
+    ),
+]

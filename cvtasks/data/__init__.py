@@ -1,5 +1,6 @@
 """Sources: where samples come from. The format is recognised from what lies at the path."""
 
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,7 @@ def open_source(
     complain: Complain = strictly,
     *,
     format: str = "",
+    lists: str = "",
 ) -> "Source":
     """Open the data set at `path`, or the fetched one of that name, for a task whose truth is of
     type `kind`.
@@ -65,26 +67,37 @@ def open_source(
             left out.
         format: the name of a row of `FORMATS`, or how it begins; empty for the one that is
             recognised.
+        lists: a folder of lists that say which samples a split has (`cvtasks.data.lists`); the path
+            may be that of such a folder too, where it has a record of the data.
 
     Raises:
         DataError: nothing is there, its layout is not known, it may be of several formats, or the
             split does not exist.
     """
+    from cvtasks.data.lists import located, open_listed, read_lists
     from cvtasks.data.recognition import recognised
     from cvtasks.formats.reading import readable
 
     with readable(path):
+        path, lists, format = located(path, lists, format)
         found, root = recognised(path, kind, format)
-        return found.open(root, split, complain)
+        if not lists:
+            return found.open(root, split, complain)
+        opens = partial(found.open, root)
+        return open_listed(read_lists(Path(lists)), split, complain, opens, found.splits_at(root))
 
 
-def splits_of(path: str, kind: "type[Answer]", *, format: str = "") -> tuple[str, ...]:
+def splits_of(
+    path: str, kind: "type[Answer]", *, format: str = "", lists: str = ""
+) -> tuple[str, ...]:
     """Names of the splits of the data set at `path`; one empty name where all of it is one split.
     Errors as `open_source`'s.
     """
+    from cvtasks.data.lists import located, read_lists
     from cvtasks.data.recognition import recognised
     from cvtasks.formats.reading import readable
 
     with readable(path):
+        path, lists, format = located(path, lists, format)
         found, root = recognised(path, kind, format)
-        return found.splits_at(root)
+        return tuple(read_lists(Path(lists)).lines) if lists else found.splits_at(root)

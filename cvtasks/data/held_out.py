@@ -2,15 +2,15 @@
 where the data have no split for it.
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.data.source import Source
+from cvtasks.data.together import Together, kept_together
 from cvtasks.errors import DataError
 from cvtasks.files.writing import write_text
 from cvtasks.formats.reading import MEGABYTE, read_text
@@ -23,25 +23,24 @@ SHARE = 0.2
 """The share that is set aside unless another is asked for."""
 
 _NOTHING = -1  # stands for a class in images that show none
-_MOST_COMPARED = 1000 * MEGABYTE  # bytes that are read to find copies
-
-Unit = tuple[list[int], frozenset[int]]
-"""Images that are the same byte for byte, and the classes that they show."""
 
 
-def set_aside(source: Source, share: float, seed: int) -> tuple[list[int], list[int]]:
+def set_aside(
+    source: Source, share: float, seed: int, together: Together | None = None
+) -> tuple[list[int], list[int]]:
     """Indices of the samples to train on and of those to validate on, each in its order; neither is
     empty.
 
     About `share` of each class is set aside: at least one image of a class that two or more show,
     and none of a class that one alone shows, as far as the classes of an image with several allow
     it. Images without an object or class are dealt with as one class more. Which ones it is depends
-    on the seed and on names, truths and bytes, not on the order of the samples. Copies of an image
-    stay on one side.
+    on the seed and on names, truths and bytes, not on the order of the samples. What must stay
+    together stays on one side.
 
     Args:
         source: with the classes that are learned; every truth can be read.
         share: above 0 and below 1.
+        together: what stays together; found by default.
 
     Raises:
         DataError: there are no two different images.
@@ -49,28 +48,66 @@ def set_aside(source: Source, share: float, seed: int) -> tuple[list[int], list[
     Source: the order, rarest class first, is that of Sechidis, Tsoumakas and Vlahavas, "On the
     Stratification of Multi-Label Data" (2011), figure 1.
     """
+    kept, aside = dealt(source, (share,), seed, together or kept_together(source, share))
+    return kept, aside
+
+
+def folds(
+    source: Source, count: int, seed: int, together: Together | None = None
+) -> list[tuple[list[int], list[int]]]:
+    """The samples in `count` folds: for each of them the indices of the others, to train on, and
+    its own, to validate on; errors as those of `dealt`.
+    """
+    found = together or kept_together(source, 1 / count)
+    parts = dealt(source, (1 / count,) * (count - 1), seed, found)
+    every = set(range(len(source)))
+    return [(sorted(every - set(part)), part) for part in (*parts[1:], parts[0])]
+
+
+def dealt(
+    source: Source, shares: Sequence[float], seed: int, together: Together
+) -> list[list[int]]:
+    """Indices of the samples in parts, none of them empty: what is left, and a part for each share,
+    dealt out as `set_aside` says.
+
+    Args:
+        shares: of all samples, for each part after the first; above 0, and below 1 together.
+
+    Raises:
+        DataError: there are fewer groups of what stays together than parts.
+    """
     shown = [_shown(source.truth(index)) for index in range(len(source))]
-    names = sorted(range(len(source)), key=source.name)
-    copies = _copies(source)
-    groups: dict[bytes, list[int]] = {}
-    for index in names:
-        groups.setdefault(copies[index], []).append(index)
-    if len(groups) < 2:
+    groups = together.groups
+    if len(groups) <= len(shares):
+        raise DataError(_too_few(source, together, len(shares) + 1))
+    order = np.random.default_rng([seed, len(groups)]).permutation(len(groups))
+    left = [groups[place] for place in order.tolist()]
+    parts, rest = [], 1.0
+    for number, share in enumerate(shares):
+        units = [Counter(label for index in group for label in shown[index]) for group in left]
+        least = len(shares) - number  # so many groups must be left for the parts to come
+        chosen = _chosen([frozenset(unit) for unit in units], share / rest, units)
+        chosen = set(sorted(chosen)[: len(left) - least])
+        parts.append(sorted(index for place in chosen for index in left[place]))
+        left = [group for place, group in enumerate(left) if place not in chosen]
+        rest -= share
+    return [sorted(index for group in left for index in group), *parts]
+
+
+def _too_few(source: Source, together: Together, parts: int) -> str:
+    """Why so many parts cannot be made."""
+    groups = len(together.groups)
+    if parts == 2:
         what = "one image" if len(source) == 1 else f"{len(source)} copies of one image"
-        raise DataError(
+        return (
             "to validate, some images of the training split are set aside, which needs two "
             f"different ones; it has {what}. Add "
             "images, or name a split to validate on in `data.validate`."
         )
-    ordered = list(groups.values())
-    order = np.random.default_rng([seed, len(ordered)]).permutation(len(ordered))
-    units = [
-        (ordered[place], frozenset().union(*(shown[index] for index in ordered[place])))
-        for place in order.tolist()
-    ]
-    chosen = _chosen([classes for _, classes in units], share)
-    aside = sorted(index for place in chosen for index in units[place][0])
-    return sorted(set(range(len(source))) - set(aside)), aside
+    return (
+        f"{parts} parts need as many groups of images that stay together; {len(source)} images are "
+        f"in {groups}. Make fewer parts, or smaller groups."
+    )
 
 
 def write_names(path: Path, source: Source) -> None:
@@ -97,30 +134,20 @@ def _shown(truth: Answer) -> frozenset[int]:
     return frozenset(truth.present().tolist()) or frozenset({_NOTHING})
 
 
-def _copies(source: Source) -> list[bytes]:
-    """For each sample what its copies share: a digest of the file where another one has its size,
-    else something of its own.
+def _chosen(
+    units: Sequence[frozenset[int]],
+    share: float,
+    weights: Sequence[Mapping[int, int]] | None = None,
+) -> set[int]:
+    """Which units, given by their classes, are set aside; a unit's weights say how many images of
+    it show each of them, one unless given.
     """
-    if not source.files:
-        images = (source[index].image for index in range(len(source)))
-        return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
-    sizes = [path.stat().st_size for path in source.files]
-    alike = Counter(sizes)
-    compared = [index for index, size in enumerate(sizes) if alike[size] > 1]
-    keys = [b"%d" % index for index in range(len(sizes))]
-    if sum(sizes[index] for index in compared) <= _MOST_COMPARED:
-        for index in compared:
-            keys[index] = hashlib.blake2b(source.files[index].read_bytes(), digest_size=16).digest()
-    return keys
-
-
-def _chosen(units: Sequence[frozenset[int]], share: float) -> set[int]:
-    """Which units, given by their classes, are set aside."""
     counts = Counter(label for classes in units for label in classes)
     free = [
         place for place, classes in enumerate(units) if min(counts[label] for label in classes) > 1
     ]
-    aside = _dealt(units, free or list(range(len(units))), counts, share)
+    heavy = weights or [dict.fromkeys(unit, 1) for unit in units]
+    aside = _dealt(heavy, free or list(range(len(units))), counts, share)
     _mend(units, aside, counts, set(free))
     if not aside:  # every image is the only one of a class: the one that loses least
         aside = {
@@ -133,18 +160,26 @@ def _chosen(units: Sequence[frozenset[int]], share: float) -> set[int]:
 
 
 def _dealt(
-    units: Sequence[frozenset[int]], free: list[int], counts: Counter[int], share: float
+    units: Sequence[Mapping[int, int]], free: list[int], counts: Counter[int], share: float
 ) -> set[int]:
-    """Deal the `free` units out, the rarest class first, each to the side that lacks more of it;
-    return those set aside.
+    """Deal the `free` units out, the rarest class first and of it the largest, each to the side
+    that lacks more of it; return those set aside.
+
+    Args:
+        units: class → how many images of the unit show it.
+        counts: class → how many units show it.
     """
+    images = Counter[int]()
+    for unit in units:
+        images.update(unit)
     lacking_aside = {
-        c: min(max(share * n, 1.0), n - 1.0) if n > 1 else 0.0 for c, n in counts.items()
+        c: min(max(share * images[c], 1.0), images[c] - 1.0) if n > 1 else 0.0
+        for c, n in counts.items()
     }
-    lacking = {label: number - lacking_aside[label] for label, number in counts.items()}
+    lacking = {label: images[label] - lacking_aside[label] for label in counts}
     for place in set(range(len(units))) - set(free):
-        for label in units[place]:
-            lacking[label] -= 1
+        for label, number in units[place].items():
+            lacking[label] -= number
     of: dict[int, list[int]] = {}
     for place in free:
         for label in units[place]:
@@ -155,14 +190,14 @@ def _dealt(
         rarest = min(
             (label for label in of if waiting[label]), key=lambda label: (waiting[label], label)
         )
-        for place in of.pop(rarest):
+        for place in sorted(of.pop(rarest), key=lambda one: -units[one][rarest]):
             if place not in left:
                 continue
             left.remove(place)
             goes = lacking_aside[rarest] > lacking[rarest]
             side = lacking_aside if goes else lacking
-            for label in units[place]:
-                side[label] -= 1
+            for label, number in units[place].items():
+                side[label] -= number
                 waiting[label] -= 1
             if goes:
                 aside.add(place)

@@ -4,7 +4,7 @@ nothing in both.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,12 +12,16 @@ from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among
 from cvtasks.data.splits import Opened, Splits, splits_for
+from cvtasks.data.together import kept_together
 from cvtasks.data.views import Subset, fitted
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import readable
 from cvtasks.recipe.recipe import Recipe
 
 Say = Callable[[str], None]
+
+_NAMED = 12  # classes that a line names at most
+_LONELY = "annotation without image"
 
 
 @dataclass(frozen=True)
@@ -156,15 +160,16 @@ def open_sources(
     if all(train.truth(index).empty for index in range(len(train))):
         raise DataError(
             "training needs at least one image that shows one of the classes "
-            f"{', '.join(recipe.classes)}; {len(train)} images "
-            f"of {data.train or data.path!r} show none. Check the recipe's `classes` and the data."
+            f"{_some(recipe.classes)}; {len(train)} images "
+            f"of {data.train or data.path!r} show none. {_why_nothing(opened.source)}"
         )
-    unseen = _unseen(train)
+    shown = _times_shown(train)
+    unseen = [name for name, count in shown.items() if not count]
     if unseen:
-        say(
-            "data: no image to train on shows "
-            f"{', '.join(unseen[:12])}{f' and {len(unseen) - 12} more' if len(unseen) > 12 else ''}"
-        )
+        say(f"data: no image to train on shows {_some(unseen)}")
+    single = [name for name, count in shown.items() if count == 1]
+    if single and len(train) > 1:
+        say(f"data: one image to train on alone shows {_some(single)}: too few to learn from")
     _check_judges(recipe, sources.validate, say)
     return sources
 
@@ -188,15 +193,32 @@ def _check_judges(recipe: Recipe, validate: Source, say: Say) -> None:
         )
 
 
-def _unseen(source: Source) -> list[str]:
-    """The classes that no truth counts as present; none where truths are images, which would all
+def _times_shown(source: Source) -> dict[str, int]:
+    """Class → how many truths count it as present; nothing where truths are images, which would all
     have to be read again.
     """
     if source.truth_files:
-        return []
-    truths = (source.truth(index) for index in range(len(source)))
-    seen = {label for truth in truths for label in truth.present().tolist()}
-    return [name for label, name in enumerate(source.classes) if label not in seen]
+        return {}
+    counts = Counter(
+        label for index in range(len(source)) for label in source.truth(index).present().tolist()
+    )
+    return {name: counts[label] for label, name in enumerate(source.classes)}
+
+
+def _why_nothing(source: Source) -> str:
+    """What to do where no truth shows anything: labels may be those of other images."""
+    lonely = [error for error in source.orphans() if error.rule == _LONELY]
+    if lonely:
+        return (
+            f"Labels must belong to images: {sum(error.count for error in lonely)} have no image "
+            "of their name. Give both the same names."
+        )
+    return "Check the recipe's `classes` and the data."
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def title(path: str, split: str) -> str:
@@ -218,6 +240,10 @@ def _checked(recipe: Recipe, split: Opened, name: str, say: Say, lacking: bool =
     say(f"data: {opened.format}, {title(recipe.data.path, opened.split)}, {len(source)} images")
     if opened.taken_for and not lacking:
         say(f"data: {opened.taken_for}")
+    lonely = [error for error in opened.orphans() if error.rule == _LONELY]
+    if lonely:
+        count = sum(error.count for error in lonely)
+        say(f"data: labels without an image: {count}. The first: {lonely[0]}")
     if faults:
         rules = Counter[str]()
         for fault in faults:
@@ -242,7 +268,7 @@ def _checked(recipe: Recipe, split: Opened, name: str, say: Say, lacking: bool =
 
 def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> Sources:
     """The training split without the images that are set aside, and those."""
-    data, names = recipe.data, folder / NAMES if folder else None
+    data, names, bound = recipe.data, folder / NAMES if folder else None, ""
     if names and names.is_file():
         kept, aside, gone = split_by_names(source, names)
         if gone or not kept or not aside:
@@ -253,12 +279,14 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
                 "or start another run."
             )
     else:
-        kept, aside = set_aside(source, data.held_out, recipe.train.seed)
+        together = kept_together(source, data.held_out)
+        kept, aside = set_aside(source, data.held_out, recipe.train.seed, together)
+        bound = f"; {together.said}" if together.said else ""
     sources = Sources(Subset(source, kept), Subset(source, aside))
     say(
         f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} are "
         f"set aside to validate, {len(kept)} are "
-        f"trained on; drawn by the seed {recipe.train.seed} and by class"
+        f"trained on; drawn by the seed {recipe.train.seed} and by class{bound}"
     )
     return sources
 

@@ -19,9 +19,13 @@ class Opened:
         source: as the data have it.
     """
 
-    def __init__(self, path: str, split: str, kind: type[Answer], format: str = "") -> None:
+    def __init__(
+        self, path: str, split: str, kind: type[Answer], format: str = "", lists: str = ""
+    ) -> None:
         self._faults: list[CVTasksError] = []
-        self.source = open_source(path, split, kind, self._faults.append, format=format)
+        self.source = open_source(
+            path, split, kind, self._faults.append, format=format, lists=lists
+        )
 
     @property
     def faults(self) -> list[CVTasksError]:
@@ -43,22 +47,23 @@ class Opened:
 class Splits:
     """The splits of a data set, each opened and checked once, when it is first asked for."""
 
-    def __init__(self, path: str, kind: type[Answer], format: str = "") -> None:
-        self._path, self._kind, self._format = path, kind, format
+    def __init__(self, path: str, kind: type[Answer], format: str = "", lists: str = "") -> None:
+        self._path, self._kind, self._format, self._lists = path, kind, format, lists
         self._opened: dict[str, Opened] = {}
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """What they are called; one empty name where all of the data is one split."""
-        return splits_of(self._path, self._kind, format=self._format)
+        return splits_of(self._path, self._kind, format=self._format, lists=self._lists)
 
     def opened(self, split: str) -> Opened:
         """The split of that name; errors as `open_source`'s."""
         if split not in self._opened:
-            self._opened[split] = Opened(self._path, split, self._kind, self._format)
+            self._opened[split] = Opened(self._path, split, self._kind, self._format, self._lists)
         return self._opened[split]
 
 
 def splits_for(recipe: Recipe) -> Splits:
     """The splits of a recipe's data set."""
-    return Splits(recipe.data.path, recipe.task.answer, recipe.data.format)
+    data = recipe.data
+    return Splits(data.path, recipe.task.answer, data.format, data.lists)

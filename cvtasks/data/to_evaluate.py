@@ -32,8 +32,12 @@ def open_to_evaluate(
     say: Say = lambda text: None,
     *,
     format: str = "",
+    lists: str = "",
 ) -> ToEvaluate:
     """Open DATA[:SPLIT], or what the model in `folder` was validated on.
+
+    Lists (`data.lists`) say which images a split has; those of the recipe do where its own data are
+    meant and no others are given.
 
     Without a split these are the images that its run set aside, where it did and the data have
     them; else the recipe's split to validate on, or another of its names; else the only split there
@@ -49,12 +53,14 @@ def open_to_evaluate(
     """
     path, split = split_of(data or recipe.data.path)
     kind = recipe.task.answer
-    format = format or (recipe.data.format if path == recipe.data.path else "")
-    opened = partial(open_source, path, kind=kind, format=format)
+    own = path == recipe.data.path
+    format = format or (recipe.data.format if own else "")
+    lists = lists or (recipe.data.lists if own else "")
+    opened = partial(open_source, path, kind=kind, format=format, lists=lists)
     if split:
         source = opened(split)
         return ToEvaluate(source, None, path, source.split)
-    splits = splits_of(path, kind, format=format)
+    splits = splits_of(path, kind, format=format, lists=lists)
     train = split_among(recipe.data.train, splits)
     if recipe.data.held_out and (train is not None or "+" in recipe.data.train):
         source = opened(recipe.data.train if train is None else train)

@@ -76,10 +76,12 @@ def evaluation_data(
     say: Say = lambda text: None,
     *,
     format: str = "",
+    lists: str = "",
 ) -> EvaluationData:
     """Open DATA[:SPLIT] for a model, or what it was validated on.
 
     Args:
+        lists: a folder of lists that are the data's splits; those of the recipe by default.
         folder: the model's.
         renamed: `DATA'S=MODEL'S`, for classes that are called differently.
         say: hears what was recognised, and which classes are not scored.
@@ -94,7 +96,7 @@ def evaluation_data(
             "a model is measured on data, and its recipe names none. Give DATA:SPLIT.",
             ways={"data": ""},
         )
-    found = open_to_evaluate(recipe, folder, data, say, format=format)
+    found = open_to_evaluate(recipe, folder, data, say, format=format, lists=lists)
     names = read_map(renamed, found.source, recipe.classes)
     whole = Renamed(found.source, names) if names else found.source
     both = shared(whole, recipe.classes)

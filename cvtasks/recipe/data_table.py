@@ -16,6 +16,8 @@ class Data:
         path: the data set, as for `--data`.
         format: in which format it is (docs/formats.md); empty for the one that is recognised.
         train, validate: names of the splits. "val", "valid" and "validation" are one name.
+        lists: a folder of lists that say which samples the splits have, train.txt, val.txt …, one
+            name a line, as `data split` writes them; the data's own splits by default.
         held_out: share of the training split that is set aside to validate on, 0 to 0.9, drawn by
             `train.seed` and by class; then `validate` is empty. A run names these images in
             `validation.txt`.
@@ -60,6 +62,7 @@ class Data:
     format: str = ""
     train: str = "train"
     validate: str = "val"
+    lists: str = ""
     held_out: Annotated[float, Range(0, 0.9)] = 0.0
     unlisted: Literal["background", "void"] = "background"
     faulty: Literal["refuse", "drop"] = "refuse"

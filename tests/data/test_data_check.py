@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from cvtasks.answers import Boxes, Labels, Mask
-from cvtasks.data.checking.check import Finding, check
+from cvtasks.data.checking.check import Finding, causes, check
+from cvtasks.data.checking.finding import IN_TWO, REMEDIES, SCENE
 from cvtasks.errors import DataError
 from cvtasks.formats.coco import coco_document
 from cvtasks.formats.voc import voc_xml
@@ -446,6 +447,126 @@ def test_real_data_raise_no_alarm(
     write(tmp_path / "ImageSets" / lists / f"{split}.txt", "\n".join(names))
     findings = check(str(tmp_path), split, Boxes if task == "detect" else Mask).findings
     assert [one for one in findings if one.level != "note"] == []
+
+
+# === all splits ===
+
+
+def all_of(root: Path, layout: str = "voc") -> list[Finding]:
+    return list(check(str(root), "", LAYOUTS[layout][1]).findings)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_without_a_split_all_are_looked_at(layout: str, tmp_path: Path) -> None:
+    LAYOUTS[layout][0](tmp_path)
+    checked = check(str(tmp_path), "", LAYOUTS[layout][1])
+    assert (checked.splits, checked.samples) == ({"train": 4, "val": 2}, 6)
+    assert [one for one in checked.findings if one.level != "note"] == []
+
+
+def test_a_list_of_images_that_others_have_is_not_looked_at_again(tmp_path: Path) -> None:
+    voc(tmp_path)
+    lists = tmp_path / "ImageSets" / "Main"
+    write(lists / "trainval.txt", (lists / "train.txt").read_text() + "v0\nv1\n")
+    cut("JPEGImages/v1.jpg")(tmp_path)
+    seen: list[tuple[int, int]] = []
+    checked = check(str(tmp_path), "", Boxes, lambda *done: seen.append(done))
+    assert (checked.samples, seen[-1], len(seen)) == (6, (6, 6), 6)
+    assert [one.split for one in checked.findings if one.level == "error"] == ["val"]
+
+
+def test_what_two_splits_share_is_one_cause(tmp_path: Path) -> None:
+    voc(tmp_path)
+    for number in (0, 1):
+        recompressed(f"JPEGImages/t{number}.jpg", f"JPEGImages/v{number}.jpg")(tmp_path)
+    found = all_of(tmp_path)
+    (cause,) = [one for one in causes(found) if one.rule == "image in two splits"]
+    assert (cause.level, cause.count) == ("warning", 2)
+    assert cause.where == "of val, near-copies of images in train"
+    assert "data split" in cause.remedy
+    copied("JPEGImages/t2.jpg", "JPEGImages/v0.jpg")(tmp_path)
+    levels = [(one.level, one.count) for one in causes(all_of(tmp_path)) if one.rule == cause.rule]
+    assert levels == [("error", 1), ("warning", 1)]
+
+
+def test_frames_of_one_scene_in_two_splits_are_one_line(tmp_path: Path, cli) -> None:
+    wide = np.random.default_rng(0).integers(0, 256, (6, 20, 3), dtype=np.uint8)
+    scene = np.asarray(Image.fromarray(wide).resize((640, 96), Image.Resampling.BICUBIC))
+    names: dict[str, list[str]] = {"train": [], "val": []}
+    for step in range(24):
+        name = f"clip_{step:03d}"
+        names["val" if step % 4 == 3 else "train"].append(name)
+        frame = Image.fromarray(scene[:, 7 * step :][:, :128])
+        (tmp_path / "JPEGImages").mkdir(exist_ok=True)
+        frame.save(tmp_path / "JPEGImages" / f"{name}.jpg", quality=95)
+        write(tmp_path / "Annotations" / f"{name}.xml", voc_xml(truth(step), f"{name}.jpg"))
+    for split, listed in names.items():
+        write(tmp_path / "ImageSets" / "Main" / f"{split}.txt", "\n".join(listed))
+    write(tmp_path / "classes.txt", "\n".join(CLASSES))
+    code, shown, _ = cli("data", "check", tmp_path)
+    lines = [line for line in shown.splitlines() if "two splits" in line]
+    assert (code, len(lines)) == (0, 1), shown
+    assert lines[0].startswith("warning: scene in two splits (6) of val, frames beside images in")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert cli("data", "split", f"{tmp_path}:train", "-o", tmp_path / "l", "--test", 0)[0] == 0
+
+
+def test_a_class_that_cannot_be_measured_is_named(tmp_path: Path) -> None:
+    voc(tmp_path)
+    write(tmp_path / "Annotations" / "v1.xml", voc_xml(truth(4).take(slice(0, 1)), "v1.jpg"))
+    write(tmp_path / "Annotations" / "v0.xml", voc_xml(truth(4).take(slice(0, 1)), "v0.jpg"))
+    (one,) = [one for one in all_of(tmp_path) if one.rule == "class absent"]
+    assert (one.level, one.split) == ("warning", "val")
+    assert one.reason == "\"dog\" is in the images to train on and in none of 'val'."
+
+
+def test_objects_tiny_to_the_network_are_counted(tmp_path: Path) -> None:
+    voc(tmp_path)
+    small = Boxes.of([[10, 10, 14, 14], [20, 20, 60, 60]], [0, 1], CLASSES, SIZE)
+    write(tmp_path / "Annotations" / "t1.xml", voc_xml(small, "t1.jpg"))
+    for size, count in ((128, 1), (640, 0)):
+        found = check(str(tmp_path), "train", Boxes, size=size).findings
+        assert sum(one.count for one in found if one.rule == "tiny objects") == count
+
+
+def test_one_box_of_two_classes_and_a_long_one_are_odd() -> None:
+    boxes = Boxes.of(
+        [[10, 10, 40, 40], [10, 10, 40, 40], [0, 0, 90, 4], [0, 9, 50, 39]],
+        [0, 1, 0, 0],
+        CLASSES,
+        SIZE,
+    )
+    odd = {one.rule: (one.count, one.mistake) for one in boxes.oddities()}
+    assert odd == {"boxes alike": (1, True), "long box": (1, False)}
+    assert list(Boxes.nothing(SIZE, CLASSES).oddities()) == []
+
+
+def test_causes_fit_a_terminal(tmp_path: Path, cli) -> None:
+    voc(tmp_path)
+    for number in range(3):
+        long = f"{'x' * 90}{number}"
+        shutil.copy(tmp_path / "JPEGImages" / "t0.jpg", tmp_path / "JPEGImages" / f"{long}.jpg")
+        write(tmp_path / "Annotations" / f"{long}.xml", voc_xml(truth(0), f"{long}.jpg"))
+        with (tmp_path / "ImageSets" / "Main" / "train.txt").open("a") as file:
+            file.write(f"{long}\n")
+    code, shown, _ = cli("data", "check", tmp_path)
+    assert (code, "warning: image twice (3) of train: " in shown) == (0, True), shown
+    assert max(map(len, shown.splitlines())) <= 80
+    code, shown, _ = cli("data", "check", "--json", tmp_path)
+    document = json.loads(shown)
+    assert document["splits"] == {"train": 7, "val": 2}
+    assert sum(one["rule"] == "image twice" for one in document["findings"]) == 3
+
+
+def test_every_remedy_is_of_a_rule_that_there_is() -> None:
+    import cvtasks
+
+    package = Path(cvtasks.__file__).parent
+    files = [path for path in package.rglob("*.py") if path.name != "finding.py"]
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    for rule in set(REMEDIES) - {IN_TWO, SCENE}:
+        role, _, rest = rule.partition(" ")
+        assert f'"{rule}"' in text or f"}} {rest}" in text, (role, rule)
 
 
 # === what training does about faults ===

@@ -1,305 +1,263 @@
 """What in a data set could spoil a training or its score, found without changing a file."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from cvtasks.answers import Answer
-from cvtasks.data import open_source
-from cvtasks.data.checking.duplicates import Look, look_at, twins
-from cvtasks.data.source import VALIDATION, Source
+from cvtasks.data import open_source, splits_of
+from cvtasks.data.alike import Look
+from cvtasks.data.checking.balance import absent, alike, balance, tiny
+from cvtasks.data.checking.finding import LEVELS, Cause, Finding, Level, causes
+from cvtasks.data.checking.leaks import between, in_order, opposed, role_of, within
+from cvtasks.data.checking.sample import Seen, file_of, look_alone, see
+from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError
-from cvtasks.formats.reading import MISNAMED, RESIZED, TWICE, UPRIGHT, ZERO_BASED, readable
-from cvtasks.media.images import MAX_PIXELS, read_image
-from cvtasks.media.safe_paths import read_regular_file
+from cvtasks.formats.reading import readable
 
-Level = Literal["error", "warning", "note"]
-LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+__all__ = ["LEVELS", "Cause", "Checked", "Finding", "Level", "causes", "check"]
 
-_AGAINST = {
-    "train": ("val", "test"),
-    "val": ("train", "test"),
-    "test": ("train", "val", "trainval"),
-    "trainval": ("test",),
-}
-"""Splits that must not share images with the split of that name."""
-_TINY, _LONG = 8, 20  # pixels of the shorter side; times that the longer one is longer
-_SURE = {  # remarks that are likely mistakes
-    MISNAMED: "names another image",
-    RESIZED: "size differs",
-    TWICE: "box twice",
-    UPRIGHT: "EXIF turn",
-    ZERO_BASED: "counted from 0",
-}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was found.
-
-    Attributes:
-        level: "error" if a sample cannot be used, or is learned and tested on; "warning" for what
-            is likely a mistake; "note" for what is good to know.
-        rule: what is broken, in a few words, the same for all findings of a kind.
-        file: the image or the file it is about; empty for the whole split.
-        reason: a sentence.
-        count: how many things it stands for.
-    """
-
-    level: Level
-    rule: str
-    file: str
-    reason: str
-    count: int = 1
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What is kept of a sample: its look, if its image can be read, its truth, if that can be, and
-    what was found.
-    """
-
-    look: Look | None
-    truth: Answer | None
-    findings: tuple[Finding, ...]
+_SIZE = 320
+OnSample = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What was looked at, and what was found: its format, how many samples it has, the findings."""
+    """What was looked at, and what was found.
+
+    Attributes:
+        format: the data's.
+        samples: of all splits that were looked at, images that are in several of them once.
+        findings: what was found.
+        splits: each split that was looked at, with its number of images.
+    """
 
     format: str
     samples: int
     findings: tuple[Finding, ...]
+    splits: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class _Split:
+    """A split that was opened: its name, its samples, what was complained about."""
+
+    name: str
+    source: Source
+    complaints: tuple[CVTasksError, ...]
 
 
 def check(
     path: str,
     split: str,
     kind: type[Answer],
-    on_sample: Callable[[int, int], None] = lambda done, total: None,
+    on_sample: OnSample = lambda done, total: None,
     *,
     format: str = "",
+    lists: str = "",
+    size: int = _SIZE,
 ) -> Checked:
-    """Read every truth and decode every image of a split; compare it with itself and with the
-    splits it must not meet.
+    """Read every truth and decode every image of a split, or of all; compare each with itself and
+    with the splits it must not meet.
 
     Args:
-        path, split, kind, format: as for `open_source`.
+        path, split, kind, format, lists: as for `open_source`; without a split all are looked at.
         on_sample: hears how many images of how many have been looked at.
+        size: side of the network's input in pixels, by which objects are tiny.
 
     Raises:
-        DataError: nothing is there, its layout is not known, the split does not exist, or its list
-            cannot be read.
+        DataError: nothing is there, its layout is not known, the split does not exist, or no list
+            can be read.
     """
-    complaints: list[CVTasksError] = []
-    source = open_source(path, split, kind, complaints.append, format=format)
-    others, unopened = _others(path, source.split, kind, format)
+    how = {"format": format, "lists": lists}
+    known = splits_of(path, kind, **how)
+    opens = lambda name, complain: open_source(path, name, kind, complain, **how)  # noqa: E731
+    wanted = in_order(known) if not split and len(known) > 1 else [split]
+    opened, unopened = _opened(wanted, opens)
+    if not opened:
+        raise unopened[0][1]
+    found = [
+        Finding("error", error.rule or "split cannot be opened", "", str(error), split=name)
+        for name, error in unopened
+    ]
+    others = _others(opened[0], known, opens, found) if len(wanted) == 1 else []
     with readable(path):
-        found = tuple(_findings(source, split, others, complaints, on_sample))
-    return Checked(source.format, len(source), (*found, *unopened))
+        looked = _LookedAt(opened, others, size, on_sample)
+        found += looked.findings()
+    if len(opened) == 1 and len(known) == 1:
+        found = [replace(one, split="") for one in found]
+    return Checked(
+        opened[0].source.format,
+        looked.total,
+        tuple(dict.fromkeys(found)),
+        {one.name: len(one.source) for one in opened},
+    )
 
 
-def _findings(
-    source: Source,
-    split: str,
-    others: dict[str, Source],
-    complaints: list[CVTasksError],
-    on_sample: Callable[[int, int], None],
-) -> Iterator[Finding]:
-    """All that is found, in the order in which it is looked for."""
-    total = sum(map(len, (source, *others.values())))
-    for error in [*complaints, *source.orphans()]:
-        level: Level = (
-            "warning" if error.rule.endswith(("without image", "without annotation")) else "error"
-        )
-        yield Finding(level, error.rule or "unusable", "", str(error), error.count)
-    yield from (Finding("note", "settled for the whole split", "", note) for note in source.notes)
-    looks: list[Look] = []
-    truths: list[Answer] = []
-    with ThreadPoolExecutor(2) as pool:
-        for number, seen in enumerate(
-            pool.map(lambda index: _see(source, index), range(len(source))), start=1
-        ):
-            yield from seen.findings
-            looks += [seen.look] if seen.look else []
-            truths += [seen.truth] if seen.truth is not None else []
-            on_sample(number, total)
-        for one, other in twins(looks, looks):
-            how = "the same file" if one.digest == other.digest else "the same image by its look"
-            yield Finding(
-                "warning", "image twice", one.name, f"{one.name!r} and {other.name!r} are {how}."
-            )
-        done = len(source)
-        for name, opened in others.items():
-            theirs = pool.map(lambda index, o=opened: _look(o, index), range(len(opened)))
-            found = [look for look in theirs if look]
-            done += len(opened)
-            on_sample(done, total)
-            yield from _in_both(looks, split, found, name, len(opened) - len(found))
-    if source.taken_for:
-        yield Finding("note", "classes not listed", "", source.taken_for)
-    yield from _alike(source.classes)
-    if truths:
-        yield from _balance(source.kind.statistics(truths, source.classes))
+Opens = Callable[[str, Callable[[CVTasksError], None]], Source]
 
 
-def _in_both(
-    looks: list[Look], split: str, theirs: list[Look], name: str, unread: int
-) -> Iterator[Finding]:
-    """Images of a split that are also in the split `name`, of which so many could not be read."""
-    if unread:
-        reason = f"images of {name!r} cannot be read and were not compared. Check that split too."
-        yield Finding("note", "split not compared", "", reason, unread)
-    for one, other in twins(looks, theirs):
-        same = one.digest == other.digest
-        how = "the same file" if same else "the same by its look"
-        reason = (
-            f"no image may be in two splits; {one.name!r} of {split!r} and {other.name!r} of "
-            f"{name!r} are {how}."
-        )
-        yield Finding("error" if same else "warning", "image in two splits", one.name, reason)
+def _opened(names: Iterable[str], opens: Opens) -> tuple[list[_Split], list[tuple[str, DataError]]]:
+    """The splits of these names that can be opened, and why others cannot."""
+    opened, unopened = [], []
+    for name in names:
+        complaints: list[CVTasksError] = []
+        try:
+            source = opens(name, complaints.append)
+            opened.append(_Split(source.split or name, source, tuple(complaints)))
+        except DataError as error:
+            unopened.append((name, error))
+    return opened, unopened
 
 
-def _others(
-    path: str, split: str, kind: type[Answer], format: str
-) -> tuple[dict[str, Source], list[Finding]]:
-    """The splits that must not share images with this one, where they exist, and a note for each
+def _others(one: _Split, known: Iterable[str], opens: Opens, found: list[Finding]) -> list[_Split]:
+    """The splits that must not share images with this one; a note is added to `found` for each
     that cannot be opened.
     """
-    found, unopened = {}, []
-    for name in _AGAINST.get("val" if split.casefold() in VALIDATION else split.casefold(), ()):
-        try:
-            found[name] = open_source(path, name, kind, lambda error: None, format=format)
-        except DataError as error:
-            if error.rule != "split unknown":
-                unopened.append(Finding("note", "split not compared", "", str(error)))
-    return found, unopened
+    names = [name for name in known if opposed(one.name, name)]
+    opened, unopened = _opened(names, opens)
+    found += [Finding("note", "split not compared", "", str(error)) for _, error in unopened]
+    return opened
 
 
-def _see(source: Source, index: int) -> _Seen:
-    """Look at one sample."""
-    findings = []
-    for error in source.faults(index):
-        rule = error.rule or (
-            "image cannot be read" if error.exit_code == 3 else "truth cannot be read"
-        )
-        findings.append(Finding("error", rule, _name(source, index), str(error)))
-    look, truth = None, None
-    remarks: list[str] = []
-    broken = any(finding.rule == "image cannot be read" for finding in findings)
-    try:
-        look = (
-            None
-            if broken
-            else look_at(*_image(source, index, remarks.append), _name(source, index))
-        )
-        findings += [
-            Finding("note", "changed in reading an image", _name(source, index), remark)
-            for remark in remarks
-        ]
-    except CVTasksError as error:
-        findings.append(Finding("error", "image cannot be read", _name(source, index), str(error)))
-    try:
-        truth = source.truth(index)
-    except CVTasksError:  # a fault, which has been told
-        return _Seen(look, None, tuple(findings))
-    for remark, count in Counter(source.remarks_of(index)).items():
-        findings.append(
-            Finding(
-                *("warning", _SURE[remark]) if remark in _SURE else ("note", remark),
-                _name(source, index),
-                remark,
-                count,
+class _LookedAt:
+    """Splits, every sample of theirs looked at once.
+
+    Args:
+        others: splits that are compared, and nothing else. size: see `check`.
+    """
+
+    def __init__(
+        self, splits: list[_Split], others: list[_Split], size: int, on_sample: OnSample
+    ) -> None:
+        self._splits, self._others, self._size = splits, others, size
+        files = {
+            (path or (one.name, index))
+            for one in (*splits, *others)
+            for index, path in enumerate(one.source.files or [None] * len(one.source))
+        }
+        self._all, self._done, self._on_sample = len(files), 0, on_sample
+        self._seen: dict[Any, Seen] = {}
+        self._looks: dict[str, list[tuple[str, Look]]] = {}
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+
+    @property
+    def total(self) -> int:
+        """How many samples there are, those of the others left out."""
+        return len(self._seen)
+
+    def findings(self) -> Iterator[Finding]:
+        """All that is found, in the order in which it is looked for."""
+        told = set[str]()
+        with ThreadPoolExecutor(2) as pool:
+            for one in self._splits:
+                for error in (*one.complaints, *one.source.orphans()):
+                    if str(error) not in told:
+                        told.add(str(error))
+                        yield _complaint(one.name, error)
+                for note in one.source.notes:
+                    if note not in told:
+                        told.add(note)
+                        yield Finding("note", "settled for the whole split", "", note)
+                yield from (replace(f, split=f.split or one.name) for f in self._of(one, pool))
+            yield from self._compared(pool)
+        first = self._splits[0]
+        if first.source.taken_for:
+            yield Finding("note", "classes not listed", "", first.source.taken_for)
+        yield from alike(first.source.classes)
+        if self._seen and all(one.empty for one in self._seen.values()):
+            yield from self._nothing()
+
+    def _of(self, one: _Split, pool: ThreadPoolExecutor) -> Iterator[Finding]:
+        """What is found in the samples of a split that no other has shown, and in it as a whole."""
+        source, keys = one.source, _keys(one)
+        fresh = [index for index, key in enumerate(keys) if key not in self._seen]
+        for index, seen in zip(
+            fresh,
+            pool.map(lambda index: see(source, index, self._size), fresh),
+            strict=True,
+        ):
+            self._seen[keys[index]] = seen
+            yield from seen.findings
+            self._tick()
+        every = [self._seen[key] for key in keys]
+        self._looks[one.name] = [(seen.name, seen.look) for seen in every if seen.look]
+        if not fresh:  # a list of images that others have: all about them was said
+            return
+        yield from within(self._looks[one.name])
+        files = {place: file_of(source, place) for place in range(len(every))}
+        yield from tiny(every, self._size, files)
+        usable = [index for index, seen in enumerate(every) if seen.empty is not None]
+        if usable:
+            truths = _truths(source, {index: every[index].truth for index in usable})
+            rows = self._rows[one.name] = source.kind.statistics(truths, source.classes)
+            learned = next((r for name, r in self._rows.items() if opposed(name, one.name)), None)
+            if learned is not None and role_of(one.name)[0] in ("val", "test"):
+                yield from absent(learned, rows, one.name)
+            else:
+                yield from balance(rows)
+
+    def _compared(self, pool: ThreadPoolExecutor) -> Iterator[Finding]:
+        """What two splits share."""
+        for other in self._others:
+            source = other.source
+            found = [
+                (source.name(index), look)
+                for index, look in enumerate(
+                    pool.map(lambda index, of=source: look_alone(of, index), range(len(source)))
+                )
+                if look
+            ]
+            self._tick(len(source))
+            if len(found) < len(source):
+                reason = (
+                    f"images of {other.name!r} cannot be read and were not compared. Check that "
+                    "split too."
+                )
+                count = len(source) - len(found)
+                yield Finding("note", "split not compared", "", reason, count)
+            (one,) = self._splits
+            yield from between(self._looks[one.name], one.name, found, other.name)
+        for place, later in enumerate(self._splits):
+            for earlier in self._splits[:place]:
+                if opposed(later.name, earlier.name):
+                    ours, theirs = self._looks[later.name], self._looks[earlier.name]
+                    yield from between(ours, later.name, theirs, earlier.name)
+
+    def _nothing(self) -> Iterator[Finding]:
+        """That no truth shows anything, and whether that is because labels are of other images."""
+        level: Level = "warning" if self._splits[0].source.kind.background else "error"
+        lonely = sum(error.count for one in self._splits for error in one.source.orphans())
+        if lonely:
+            reason = (
+                f"labels must belong to images; none of {self.total} images has one, and {lonely} "
+                "labels or images have no other of their name."
             )
-        )
-    if look is not None:
-        findings += _suspicions(look)
-    return _Seen(look, truth, (*findings, *_odd(truth, _name(source, index))))
+            yield Finding(level, "labels of other images", "", reason)
+        else:
+            reason = f"some image must show one of the classes; {self.total} images show none."
+            yield Finding(level, "nothing to learn", "", reason)
+
+    def _tick(self, count: int = 1) -> None:
+        self._done += count
+        self._on_sample(self._done, self._all)
 
 
-def _look(source: Source, index: int) -> Look | None:
-    try:
-        return look_at(*_image(source, index), _name(source, index))
-    except CVTasksError:
-        return None
+def _truths(source: Source, kept: Mapping[int, Answer | None]) -> Iterator[Answer]:
+    """The truths of samples; those that were not kept are read again, if they still can be."""
+    for index, truth in kept.items():
+        with suppress(CVTasksError):
+            yield source.truth(index) if truth is None else truth
 
 
-def _image(
-    source: Source, index: int, remark: Callable[[str], None] = lambda text: None
-) -> tuple[bytes, np.ndarray]:
-    """The bytes of an image as it is stored, and its pixels."""
-    if not source.files:
-        image = source[index].image
-        return image.tobytes(), image
-    name = repr(str(source.files[index]))
-    content = read_regular_file(source.files[index], name, most=8 * MAX_PIXELS)
-    return content, read_image(content, name=str(source.files[index]), remark=remark)
+def _complaint(split: str, error: CVTasksError) -> Finding:
+    lonely = error.rule.endswith(("without image", "without annotation"))
+    level: Level = "warning" if lonely else "error"
+    return Finding(level, error.rule or "unusable", "", str(error), error.count, split)
 
 
-def _name(source: Source, index: int) -> str:
-    return str(source.files[index]) if source.files else f"sample {index}"
-
-
-def _suspicions(look: Look) -> Iterator[Finding]:
-    """What is odd about an image that can be read."""
-    height, width = look.size
-    if min(height, width) < _TINY or max(height, width) > _LONG * min(height, width):
-        yield Finding(
-            "warning",
-            "odd size",
-            look.name,
-            f"images have sides of usual lengths; this one is {width} x {height}.",
-        )
-    if look.plain:
-        yield Finding(
-            "warning",
-            "one colour",
-            look.name,
-            "an image shows something; all pixels of this one are the same.",
-        )
-
-
-def _odd(truth: Answer, name: str) -> Iterator[Finding]:
-    """What is odd about a truth that can be used."""
-    for odd in truth.oddities():
-        yield Finding("warning" if odd.mistake else "note", odd.rule, name, odd.reason, odd.count)
-    if truth.empty:
-        yield Finding(
-            "note", "empty", name, "nothing is to be found in it; it teaches what is background."
-        )
-
-
-def _alike(classes: tuple[str, ...]) -> Iterator[Finding]:
-    """Names that differ in case, spaces and signs alone."""
-    plain: dict[str, str] = {}
-    for name in classes:
-        key = "".join(letter for letter in name.casefold() if letter.isalnum())
-        if key and key in plain:
-            yield Finding(
-                "warning",
-                "classes alike",
-                "",
-                f'"{plain[key]}" and "{name}" are two classes. Are they meant to be one?',
-            )
-        plain.setdefault(key, name)
-
-
-def _balance(rows: list[dict[str, Any]]) -> Iterator[Finding]:
-    """How often each class comes, by the `statistics` of truths."""
-    counts = {row["class"]: row.get("objects", row["images"]) for row in rows}
-    yield from (
-        Finding("note", "class without truth", "", f'no sample that can be used shows "{name}".')
-        for name, count in counts.items()
-        if not count
-    )
-    shown = [(count, name) for name, count in counts.items() if count]
-    if shown and max(shown)[0] > 10 * min(shown)[0]:
-        (most, common), (least, rare) = max(shown), min(shown)
-        yield Finding(
-            "note", "balance", "", f'"{common}" comes {most} times, "{rare}" {least} times.'
-        )
+def _keys(one: _Split) -> list[Any]:
+    """What each sample of a split is known by: its file, where it has one."""
+    return list(one.source.files) or [(one.name, index) for index in range(len(one.source))]

@@ -1,0 +1,123 @@
+"""`cvtasks data split`."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cvtasks.cli.options import DataArgument, FormatOption, JsonOption, TaskOption
+from cvtasks.cli.output import say, tell
+from cvtasks.errors import UsageError
+from cvtasks.tasks import TASKS, USUAL
+from cvtasks.text import dumps
+
+if TYPE_CHECKING:
+    from cvtasks.data import Source
+    from cvtasks.data.dividing import Divided
+    from cvtasks.data.splits import Opened
+
+
+def split(
+    source: DataArgument,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for the lists.")
+    ] = Path("outputs/split"),
+    val: Annotated[float, typer.Option(help="Share of the images to validate on.")] = 0.2,
+    test: Annotated[
+        float | None, typer.Option(help="Share to test on: 0.1, with folds none.")
+    ] = None,
+    folds: Annotated[
+        int, typer.Option(metavar="K", help="Make K folds, each of which is val once.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="What is drawn depends on it.")] = 0,
+    group_by: Annotated[
+        str,
+        typer.Option(metavar="REGEX", help="Keep images together whose names give the same match."),
+    ] = "",
+    groups: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Keep images together by lines NAME,GROUP."),
+    ] = None,
+    task: TaskOption = USUAL,
+    format_: FormatOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Deal a data set out into train, val and test, or folds, by class: lists of names, nothing is
+    moved. Near-copies and frames of one scene stay on one side.
+
+    \b
+    cvtasks data split my-data -o splits
+    cvtasks data split my-data -o splits --val 0.15 --test 0 --seed 7
+    cvtasks data split my-data -o folds --folds 5
+    cvtasks data split videos -o splits --group-by '^(video\\d+)'
+    cvtasks data split scans -o splits --groups patients.csv --task classify
+
+    The folder is data itself: cvtasks train detect --data splits; cvtasks data stats splits:val.
+    """
+    from cvtasks.data import split_of
+    from cvtasks.data.dividing import Shares, divide, write_lists
+    from cvtasks.data.download.catalogue import KNOWN
+    from cvtasks.data.lists import Record
+    from cvtasks.data.splits import Opened
+    from cvtasks.files.writing import check_new_folder
+
+    if group_by and groups:
+        raise UsageError("groups come from names or from a file; got both. Leave one out.")
+    tested = (0.0 if folds else 0.1) if test is None else test
+    shares = Shares(val, tested, folds, seed)
+    check_new_folder(output)
+    path, name = split_of(source)
+    opened = Opened(path, name, TASKS[task].task.answer, format_)
+    usable = _usable(opened, path)
+    divided = divide(usable, shares, _keys(usable, group_by, groups))
+    record = Record(
+        path if path in KNOWN else str(Path(path).absolute()), opened.source.split, format_
+    )
+    write_lists(output, divided, record, shares, task=task, group_by=group_by)
+    _show(divided, not folds, as_json)
+    where = output / "fold0" if folds else output
+    say(f"lists → {output}")
+    say(f"next: cvtasks train {task} --data {shlex.quote(str(where))}")
+
+
+def _usable(opened: "Opened", path: str) -> "Source":
+    """What can be used of a split; what it is, and what is left out, is said."""
+    from cvtasks.data.opening import title
+
+    usable = opened.usable
+    say(f"data: {usable.format}, {title(path, usable.split)}, {len(usable)} images")
+    if opened.faults:
+        say(
+            f"data: in no list, as faulty: {len(opened.source) - len(usable)} images; the first of "
+            f"{len(opened.faults)} faults: {opened.faults[0]}"
+        )
+    return usable
+
+
+def _keys(source: "Source", group_by: str, groups: Path | None) -> list[str | None] | None:
+    """The group of each sample, as far as groups were asked for; what they are is said."""
+    from cvtasks.data.together import keys_by_pattern, keys_from_csv
+
+    if not group_by and not groups:
+        return None
+    keys, strange = keys_from_csv(source, groups) if groups else (None, 0)
+    keys = keys_by_pattern(source, group_by) if keys is None else keys
+    alone, lost = keys.count(None), f"; lines that name no image: {strange}" if strange else ""
+    say(f"groups: {len(set(keys) - {None})}; images without one: {alone}{lost}")
+    return keys
+
+
+def _show(divided: "Divided", trained: bool, as_json: bool) -> None:
+    """Print what the parts hold; of folds only what each of them is measured on."""
+    from cvtasks.cli.data_tables import parts_table
+
+    names = [name for name in divided.parts if trained or not name.endswith("/train")]
+    rows, said = divided.rows(names), divided.together.said
+    if as_json:
+        sizes = {name: len(part) for name, part in divided.parts.items()}
+        print(dumps({"images": sizes, "kept_together": said, "classes": rows}))
+    else:
+        tell(*parts_table({name: len(divided.parts[name]) for name in names}, rows))
+    if said:
+        say(f"data: {said}")

@@ -1,0 +1,78 @@
+"""How often classes come in each split, and how large objects are there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cvtasks.data.checking.finding import Finding, Level
+from cvtasks.data.checking.sample import Seen
+
+_STRONG = 10  # times that the most frequent class comes more often than the rarest
+_MANY_TINY = 0.25  # share of the objects of a split, above which their size is likely a mistake
+
+
+def alike(classes: tuple[str, ...]) -> Iterator[Finding]:
+    """Names that differ in case, spaces and signs alone."""
+    plain: dict[str, str] = {}
+    for name in classes:
+        key = "".join(letter for letter in name.casefold() if letter.isalnum())
+        if key and key in plain:
+            yield Finding(
+                "warning",
+                "classes alike",
+                "",
+                f'"{plain[key]}" and "{name}" are two classes. Are they meant to be one?',
+            )
+        plain.setdefault(key, name)
+
+
+def balance(rows: list[dict[str, Any]]) -> Iterator[Finding]:
+    """How often each class comes, by the `statistics` of truths."""
+    counts = {row["class"]: row.get("objects", row["images"]) for row in rows}
+    yield from (
+        Finding("note", "class without truth", "", f'no sample that can be used shows "{name}".')
+        for name, count in counts.items()
+        if not count
+    )
+    yield from (
+        Finding(
+            "note",
+            "class in one image",
+            "",
+            f'one image alone shows "{row["class"]}": it can be learned or measured, not both.',
+        )
+        for row in rows
+        if row["images"] == 1
+    )
+    shown = [(count, name) for name, count in counts.items() if count]
+    if shown and max(shown)[0] > _STRONG * min(shown)[0]:
+        (most, common), (least, rare) = max(shown), min(shown)
+        yield Finding(
+            "note", "balance", "", f'"{common}" comes {most} times, "{rare}" {least} times.'
+        )
+
+
+def absent(
+    learned: list[dict[str, Any]], measured: list[dict[str, Any]], split: str
+) -> Iterator[Finding]:
+    """Classes that are learned, and that the split to measure on does not show."""
+    there = {row["class"] for row in measured if row["images"]}
+    for row in learned:
+        if row["images"] and row["class"] not in there:
+            reason = f'"{row["class"]}" is in the images to train on and in none of {split!r}.'
+            yield Finding("warning", "class absent", "", reason, split=split)
+
+
+def tiny(seen: Sequence[Seen], size: int, files: Mapping[int, str]) -> Iterator[Finding]:
+    """Objects that are too small for the network, a finding for each image that has some.
+
+    Args:
+        size: side of its input in pixels. files: place → what the sample is called.
+    """
+    objects, small = sum(one.objects for one in seen), sum(one.tiny for one in seen)
+    level: Level = "warning" if small > _MANY_TINY * objects else "note"
+    for place, one in enumerate(seen):
+        if one.tiny:
+            reason = (
+                f"at {size} pixels, {one.tiny} of {one.objects} objects have a side under 8 pixels."
+            )
+            yield Finding(level, "tiny objects", files[place], reason, one.tiny)

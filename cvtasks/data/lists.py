@@ -1,0 +1,212 @@
+"""Splits that a folder of lists makes of a data set: `train.txt`, `val.txt`, `test.txt`, the name
+of a sample a line.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cvtasks.data.formats.listing import files_in
+from cvtasks.data.names import Names
+from cvtasks.data.source import Source, check_split
+from cvtasks.data.views import Subset
+from cvtasks.errors import Complain, DataError
+from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.text import dumps
+
+RECORD = "split.json"
+"""The file beside lists that `data split` wrote: of which data they are, and of which split."""
+
+_ORDER = ("train", "val", "test")
+_WHOLE = "trainval"  # in the name of a list that holds others by custom
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where lists come from: the path or name of the data set, which split of it was dealt out, and
+    the format if one was named.
+    """
+
+    data: str
+    split: str
+    format: str = ""
+
+    def text(self, **more: object) -> str:
+        """The record's file, with what else is to be remembered."""
+        return dumps({**asdict(self), **more}, indent=1) + "\n"
+
+
+@dataclass(frozen=True)
+class Lists:
+    """A folder of lists, read: split → the lines of its list, in the order of train, val, test."""
+
+    folder: Path
+    lines: Mapping[str, Sequence[str]]
+
+
+class Listed(Subset):
+    """The samples of a source that a list names."""
+
+    def __init__(self, source: Source, kept: Sequence[int], split: str) -> None:
+        super().__init__(source, kept)
+        self.split = split
+
+
+Opens = Callable[[str, Complain], Source]
+"""(split, complain) → the source of a split of the data that are listed."""
+
+
+def read_lists(folder: Path) -> Lists:
+    """Read the lists in a folder.
+
+    Raises:
+        DataError: there are none, or one cannot be read.
+    """
+    files = {path.stem: path for path in files_in(folder, ".txt")} if folder.is_dir() else {}
+    if not files:
+        below = [path.name for path in sorted(folder.glob("fold*"))] if folder.is_dir() else []
+        way = f"Name one fold, such as {str(folder / below[0])!r}" if below else "Put them there"
+        raise DataError(
+            "lists of a split are files such as train.txt and val.txt in one folder; "
+            f"{str(folder)!r} has none. {way}."
+        )
+    ordered = sorted(files, key=lambda name: (_ORDER.index(name) if name in _ORDER else 9, name))
+    return Lists(folder, {name: _lines(files[name]) for name in ordered})
+
+
+def open_listed(
+    lists: Lists, split: str, complain: Complain, opens: Opens, splits: Sequence[str]
+) -> Listed:
+    """The samples that the list of a split names.
+
+    Args:
+        complain: about lines that name nothing of the data, and images that are named again or in
+            two lists; if it returns, the lines are passed over, and images stay in both lists.
+        opens, splits: of the data.
+
+    Raises:
+        DataError: there is no such list, or it names nothing of the data.
+    """
+    name = check_split(split, lists.lines, lists.folder)
+    path, lines = str(lists.folder / f"{name}.txt"), lists.lines[name]
+    if not lines:
+        raise DataError(
+            f"a list must name at least one image; {path!r} names none. Write names into it, or "
+            "remove it.",
+            "list empty",
+        )
+    source = opens(_base(lists, name, opens, splits), complain)
+    names = Names(source)
+    kept = sorted({index for line in lines if (index := names.find(line)) is not None})
+    if not kept:
+        raise DataError(
+            f"a list must name images of the data, such as {source.name(0)!r}; {path!r} names "
+            f"{_some(lines)}, and none of {len(lines)} is there. Give the lists of these data.",
+            "list names no image",
+        )
+    for error in _complaints(lists, name, names, source):
+        complain(error)
+    return Listed(source, kept, name)
+
+
+def located(path: str, lists: str, format: str) -> tuple[str, str, str]:
+    """The data set, the lists and the format that are meant by a path, which may be that of lists
+    with their record.
+
+    Raises:
+        DataError: the record cannot be read.
+    """
+    if lists or not path or not _has_record(Path(path)):
+        return path, lists, format
+    record = record_of(Path(path))
+    return record.data, path, format or record.format
+
+
+def record_of(folder: Path) -> Record:
+    """The record beside lists.
+
+    Raises:
+        DataError: it cannot be read, or does not say where the data are.
+    """
+    path = folder / RECORD
+    try:
+        document = json.loads(read_text(path, 100 * MEGABYTE))
+        record = Record(document["data"], document["split"], document["format"])
+        if not all(isinstance(value, str) for value in asdict(record).values()):
+            raise TypeError("each is a text")
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"a record of lists is JSON with `data`, `split` and `format`; {str(path)!r} is none. "
+            "Split the data again."
+        ) from error
+    return record
+
+
+def _has_record(folder: Path) -> bool:
+    try:
+        return (folder / RECORD).is_file()
+    except (OSError, ValueError):  # no file can have this name
+        return False
+
+
+def _base(lists: Lists, name: str, opens: Opens, splits: Sequence[str]) -> str:
+    """The split of the data that a list chooses from: the one that was dealt out, or the only one,
+    or the one that has most of the names.
+    """
+    said = record_of(lists.folder).split if _has_record(lists.folder) else ""
+    if said in splits or len(splits) == 1:
+        return said if said in splits else splits[0]
+    found = {}
+    for split in splits:
+        names = Names(opens(split, lambda error: None))
+        found[split] = sum(names.find(line) is not None for line in lists.lines[name])
+    return max(found, key=lambda split: found[split])
+
+
+def _complaints(lists: Lists, name: str, names: Names, source: Source) -> list[DataError]:
+    """What is wrong with a list: lines that name no sample, samples that it names again or that
+    another one names too.
+    """
+    path = str(lists.folder / f"{name}.txt")
+    errors, seen, strange, again = [], set[int](), [], []
+    for line in lists.lines[name]:
+        index = names.find(line)
+        if index is None:
+            strange.append(line)
+        elif index in seen:
+            again.append(line)
+        else:
+            seen.add(index)
+    if strange:
+        text = (
+            f"every line of a list must name an image of the data, such as {source.name(0)!r}; "
+            f"{len(strange)} of {path!r} name none: {_some(strange)}. Correct them, or take them "
+            "off."
+        )
+        errors.append(DataError(text, "list names no image", len(strange)))
+    if again:
+        text = (
+            f"a list must name every image once; {path!r} names {_some(again)} again. Take it off."
+        )
+        errors.append(DataError(text, "image twice", len(again)))
+    for other, lines in lists.lines.items():
+        if other == name or _WHOLE in other or _WHOLE in name:
+            continue
+        both = [line for line in lines if names.find(line) in seen]
+        if both:
+            text = (
+                f"an image must be in one list; {len(both)} of {path!r} are in '{other}.txt' too: "
+                f"{_some(both)}. Take them off one."
+            )
+            errors.append(DataError(text, "image in two lists", len(both)))
+    return errors
+
+
+def _lines(path: Path) -> list[str]:
+    text = read_text(path, 1000 * MEGABYTE)
+    return [line for line in (line.rstrip("\r") for line in text.split("\n")) if line.strip()]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:3])) + (" …" if len(names) > 3 else "")

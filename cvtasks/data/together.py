@@ -1,0 +1,234 @@
+"""Images that must not lie on two sides of a split: copies, near-copies, frames of one scene, and
+what the user's own groups hold together.
+"""
+
+import csv
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from cvtasks.data.alike import Groups, Look, frames_of_one_scene, join_copies, look_at
+from cvtasks.data.names import Names
+from cvtasks.data.source import Source
+from cvtasks.errors import CVTasksError, DataError, UsageError
+from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.media.reduced import read_reduced
+from cvtasks.media.safe_paths import read_regular_file
+
+_MOST_COMPARED = 1000 * MEGABYTE  # bytes that are read to find copies
+_MOST_LOOKED_AT = 2000 * MEGABYTE  # bytes of files that are decoded to find near-copies
+_SIDE = 32  # pixels of the shorter side that are enough for a look
+_TOO_LARGE = 1.5  # times what is to be set aside
+
+
+@dataclass(frozen=True)
+class Together:
+    """What stays together.
+
+    Attributes:
+        groups: indices of samples, every one in one group; the groups and what is in them in the
+            order of names.
+        copies, copied: groups of copies and near-copies, and how many images are in them.
+        scenes, frames: groups of frames that follow each other, and how many images are in them.
+        divided: groups that were larger than the side they would have to fit, and were divided in
+            the order of names.
+        unseen: whether there was too much to look at, so that near-copies were not looked for.
+    """
+
+    groups: tuple[tuple[int, ...], ...]
+    copies: int = 0
+    copied: int = 0
+    scenes: int = 0
+    frames: int = 0
+    divided: int = 0
+    unseen: bool = False
+
+    @property
+    def said(self) -> str:
+        """In words; empty where there is nothing to say."""
+        found = [
+            (self.copies, f"{self.copies} groups of near-copies ({self.copied} images)"),
+            (self.scenes, f"{self.scenes} scenes ({self.frames} frames)"),
+        ]
+        words = " and ".join(text for count, text in found if count)
+        said = [f"{words} kept together"] if words else []
+        if self.divided:
+            said.append(f"{self.divided} of them too large for that, divided in order of names")
+        if self.unseen:
+            said.append("too many bytes to look for near-copies")
+        return ", ".join(said)
+
+
+def kept_together(
+    source: Source, share: float, keys: Sequence[str | None] | None = None
+) -> Together:
+    """Which samples stay together where `share` of them, and as much at least of the rest, is to be
+    set aside.
+
+    Files with the same bytes always do, and what has the same key. Near-copies and scenes that are
+    half as many again as is to be set aside are divided in the order of names, so that the images
+    of a camera that never moves can be split at all.
+
+    Args:
+        keys: for each sample the group it belongs to, or None for none.
+    """
+    order = sorted(range(len(source)), key=source.name)
+    names = [source.name(index) for index in order]
+    whole = Groups(len(order))
+    own = keys or [None] * len(order)
+    for copies in (_copies(source), own):
+        places: dict[object, int] = {}
+        for place, index in enumerate(order):
+            if copies[index] is not None:
+                whole.join(places.setdefault(copies[index], place), place)
+    atoms = whole.lists()
+    looks = _looks(source, order)
+    joined = Groups(len(order))
+    for atom in atoms:
+        for place in atom[1:]:
+            joined.join(atom[0], place)
+    join_copies(joined, looks or [])
+    alone = joined.lists()
+    for frame, following in frames_of_one_scene(names, looks) if looks else ():
+        joined.join(frame, following)
+    groups = joined.lists()
+    scenes = {tuple(group) for group in groups} - {tuple(group) for group in alone}
+    atom_of = {place: atom for atom in atoms for place in atom}
+    keyed = {place for place, index in enumerate(order) if own[index] is not None}
+    copied = [
+        group
+        for group in groups
+        if len(group) > (len(atom_of[group[0]]) if group[0] in keyed else 1)
+        and tuple(group) not in scenes
+    ]
+    aside = min(share, 1 - share) * len(order)
+    parts = [_divided(group, atom_of, aside) for group in groups]
+    return Together(
+        tuple(tuple(order[place] for place in part) for part in chain.from_iterable(parts)),
+        len(copied),
+        sum(map(len, copied)),
+        len(scenes),
+        sum(map(len, scenes)),
+        sum(len(part) > 1 for part in parts),
+        looks is None,
+    )
+
+
+def keys_by_pattern(source: Source, pattern: str) -> list[str | None]:
+    """For each sample what a regular expression finds in its name: its first group if it has one,
+    else all that it matches; None where it does not match.
+
+    Raises:
+        UsageError: it is no regular expression, or matches no name.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(
+            f"groups are found by a regular expression; {pattern!r} is none: {error}. Example: "
+            r"'^(video\d+)'"
+        ) from error
+    found = [compiled.search(source.name(index)) for index in range(len(source))]
+    if not any(found):
+        raise UsageError(
+            f"groups are found in the names of samples, such as {source.name(0)!r}; {pattern!r} "
+            f"matches none of {len(source)}. Correct it."
+        )
+    return [match[1 if compiled.groups else 0] if match else None for match in found]
+
+
+def keys_from_csv(source: Source, path: Path) -> tuple[list[str | None], int]:
+    """For each sample the group that a CSV file of name and group gives it, and how many of its
+    lines name no sample; a first line that names none is a heading.
+
+    Raises:
+        DataError: it cannot be read, a line has not two values, a sample is in two groups, or no
+            line names a sample.
+    """
+    rows = [row for row in csv.reader(read_text(path, 100 * MEGABYTE).splitlines()) if row]
+    names, strange = Names(source), 0
+    found: list[str | None] = [None] * len(source)
+    for number, row in enumerate(rows):
+        if len(row) != 2:
+            raise DataError(
+                f"a line of groups is the name of an image and its group, NAME,GROUP; line "
+                f"{number + 1} of {str(path)!r} has {len(row)} values. Correct it."
+            )
+        index = names.find(row[0])
+        if index is None:
+            strange += number > 0
+            continue
+        if found[index] not in (None, row[1]):
+            raise DataError(
+                f"an image belongs to one group; {str(path)!r} gives {row[0]!r} the groups "
+                f"{found[index]!r} and {row[1]!r}. Correct it."
+            )
+        found[index] = row[1]
+    if all(key is None for key in found):
+        raise DataError(
+            f"the file of groups must name images of the data, such as {source.name(0)!r}; "
+            f"{str(path)!r} names none. Write lines NAME,GROUP."
+        )
+    return found, strange
+
+
+def _divided(group: list[int], atom_of: dict[int, list[int]], aside: float) -> list[list[int]]:
+    """A group, or where it is too large beside what is set aside, so many images, runs of its
+    atoms, which stay whole, in their order.
+    """
+    if len(group) <= max(_TOO_LARGE * aside, 2):
+        return [group]
+    largest = max(round(aside / 2), 1)
+    parts: list[list[int]] = [[]]
+    for place in group:
+        atom = atom_of[place]
+        if atom[0] != place:
+            continue
+        if parts[-1] and len(parts[-1]) + len(atom) > largest:
+            parts.append([])
+        parts[-1] += atom
+    return [sorted(part) for part in parts]
+
+
+def _looks(source: Source, order: Sequence[int]) -> list[Look | None] | None:
+    """The looks of samples, None for one that cannot be read; empty where images are no files, and
+    None where their files are too many bytes.
+    """
+    if not source.files:
+        return []
+    if sum(source.files[index].stat().st_size for index in order) > _MOST_LOOKED_AT:
+        return None
+
+    def look(index: int) -> Look | None:
+        path = source.files[index]
+        try:
+            content = read_regular_file(path, repr(str(path)), most=_MOST_LOOKED_AT)
+            image, size = read_reduced(content, _SIDE, name=str(path))
+        except CVTasksError:  # a fault, which whoever checks the data is told
+            return None
+        return look_at(content, image, source.name(index), size)
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(look, order))
+
+
+def _copies(source: Source) -> list[bytes]:
+    """For each sample what its copies share: a digest of the file where another one has its size,
+    else something of its own.
+    """
+    if not source.files:
+        images = (source[index].image for index in range(len(source)))
+        return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
+    sizes = [path.stat().st_size for path in source.files]
+    alike = Counter(sizes)
+    compared = [index for index, size in enumerate(sizes) if alike[size] > 1]
+    keys = [b"%d" % index for index in range(len(sizes))]
+    if sum(sizes[index] for index in compared) <= _MOST_COMPARED:
+        for index in compared:
+            keys[index] = hashlib.blake2b(source.files[index].read_bytes(), digest_size=16).digest()
+    return keys
