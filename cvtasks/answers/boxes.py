@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from cvtasks.answers.answer import Answer, Oddity, Window, html_table, shortest
+from cvtasks.answers.box_statistics import row_of
 from cvtasks.geometry.boxes import areas as box_areas
 from cvtasks.geometry.boxes import clip, intersections, iou
 
@@ -344,26 +345,10 @@ class Boxes(Answer):
         difficult = np.concatenate([none.difficult, *(boxes.difficult for boxes in every)])
         crowd = np.concatenate([none.crowd, *(boxes.crowd for boxes in every)])
         lengths = np.concatenate([none._lengths(), *(boxes._lengths() for boxes in every)])
-        rows = []
-        for label, name in enumerate(classes):
-            own = labels == label
-            median = np.median(lengths[own], axis=0).round(1).tolist() if own.any() else [None] * 2
-            sides = np.sqrt(np.prod(lengths[own], axis=1))
-            ends = np.percentile(sides, [10, 90]).round(1).tolist() if own.any() else [None] * 2
-            rows.append(
-                {
-                    "class": name,
-                    "objects": int(own.sum()),
-                    "images": len(np.unique(image[own])),
-                    "difficult": int(difficult[own].sum()),
-                    "crowds": int(crowd[own].sum()),
-                    "width": median[0],
-                    "height": median[1],
-                    "small": ends[0],
-                    "large": ends[1],
-                }
-            )
-        return rows
+        return [
+            {"class": name, **row_of(labels == label, image, lengths, difficult, crowd)}
+            for label, name in enumerate(classes)
+        ]
 
     def __iter__(self) -> Iterator[Object]:
         for name, score, box in zip(self.names, shortest(self.scores), self.xyxy, strict=True):

@@ -1,0 +1,37 @@
+"""What objects of one class are like, in numbers."""
+
+from typing import Any
+
+import numpy as np
+
+
+def row_of(
+    own: np.ndarray,
+    image: np.ndarray,
+    lengths: np.ndarray,
+    difficult: np.ndarray,
+    crowd: np.ndarray,
+) -> dict[str, Any]:
+    """How many objects there are, in how many images, and how large; see `Boxes.statistics`.
+
+    Args:
+        own: (n,) bool: of all objects those of the class.
+        image: (n,) int64: which image each object is in.
+        lengths: (n, 2) float32: their widths and heights in pixels.
+        difficult, crowd: (n,) bool.
+    """
+    width = height = small = large = None
+    if own.any():
+        width, height = np.median(lengths[own], axis=0).round(1).tolist()
+        sides = np.sqrt(np.prod(lengths[own], axis=1))
+        small, large = np.percentile(sides, [10, 90]).round(1).tolist()
+    return {
+        "objects": int(own.sum()),
+        "images": len(np.unique(image[own])),
+        "difficult": int(difficult[own].sum()),
+        "crowds": int(crowd[own].sum()),
+        "width": width,
+        "height": height,
+        "small": small,
+        "large": large,
+    }
