@@ -98,8 +98,8 @@ def evaluate(
         check_new(output)
     folder = model_folder(model)
     recipe = read_recipe(folder / RECIPE)
-    how = {"format": format_, "lists": lists}
-    found = evaluation_data(recipe, folder, data, map_ or (), say, **how)
+    read_as = {"format": format_, "lists": lists}
+    found = evaluation_data(recipe, folder, data, map_ or (), say, **read_as)
     if predictions:
         saved = read_predictions(
             predictions, recipe.task, found.opened, recipe.classes, found.renamed
