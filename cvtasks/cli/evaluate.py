@@ -20,7 +20,7 @@ from cvtasks.text import dumps, table
 
 if TYPE_CHECKING:
     from cvtasks.evaluation.of_model import EvaluationData
-    from cvtasks.tasks.base import Metric
+    from cvtasks.metrics.base import Metric
 
 
 def evaluate(

@@ -21,7 +21,8 @@ from cvtasks.files.writing import check_folder, made_beside, publish, write_text
 from cvtasks.geometry.letterbox import Letterbox, Size
 from cvtasks.heads.base import Head
 from cvtasks.media.images import write_image
-from cvtasks.tasks.base import Metric, Task
+from cvtasks.metrics.base import Metric
+from cvtasks.tasks.base import Task
 from cvtasks.text import dumps
 
 

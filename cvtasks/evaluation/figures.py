@@ -14,13 +14,13 @@ from cvtasks.drawing.plots import (
     share_curves,
 )
 from cvtasks.metrics.average_precision import THRESHOLDS, area_ap
+from cvtasks.metrics.base import Metric
 from cvtasks.metrics.classification import AccuracyMetric, LabelError
 from cvtasks.metrics.detection import IOU, BoxesMetric
 from cvtasks.metrics.detection_errors import BoxError
 from cvtasks.metrics.localization import LocationMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.metrics.segmentation import MaskMetric
-from cvtasks.tasks.base import Metric
 
 _BOXES = 16  # errors of a sort in the gallery, where they are boxes
 _IMAGES = 12  # and where they are whole images

@@ -16,9 +16,9 @@ from cvtasks.engines.base import Engine
 from cvtasks.errors import UsageError
 from cvtasks.evaluation.evaluate import evaluate as measure
 from cvtasks.evaluation.evaluate import report
+from cvtasks.metrics.base import Metric
 from cvtasks.model import Model, load
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.tasks.base import Metric
 
 Say = Callable[[str], None]
 

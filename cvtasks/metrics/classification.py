@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvtasks.answers import Labels
+from cvtasks.metrics.base import ByImage, Metric, mean_of_known, ratio
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class LabelError:
     truth_score: float = float("nan")
 
 
-class AccuracyMetric:
+class AccuracyMetric(Metric[Labels]):
     """Collects (truth, prediction) pairs with one class in each truth.
 
     "top-k accuracy" is the share of images whose class is among the k best scores (Russakovsky et
@@ -87,6 +88,23 @@ class AccuracyMetric:
             for name, r, p, f in rows
         }
 
+    def by_image(self) -> ByImage:
+        """All numbers of `result` over any resample."""
+        truths = self._collected()[0]
+        order = np.argsort(truths, kind="stable")
+        first, begins = self.hits(1), np.flatnonzero(np.diff(truths[order], prepend=-1))
+        top = {f"top-{k} accuracy": self.hits(k) for k in (1, 5) if k == 1 or len(self.classes) > 5}
+
+        def numbers(counts: np.ndarray) -> dict[str, np.ndarray]:
+            total = counts.sum(axis=1)
+            of_class, found = (
+                np.add.reduceat(rows[:, order], begins, axis=1) for rows in (counts, counts * first)
+            )
+            means = {name: ratio(counts @ hits, total) for name, hits in top.items()}
+            return means | {"mean class accuracy": mean_of_known(ratio(found, of_class))}
+
+        return ByImage(len(truths), numbers, 4 * len(truths))
+
     def hits(self, k: int) -> np.ndarray:
         """(n,) 0 to 1: how far the class of each image is among its k best scores; a fraction where
         scores tie.
@@ -95,6 +113,15 @@ class AccuracyMetric:
         own = scores[np.arange(len(truths)), truths][:, None]
         better, tied = (scores > own).sum(1), (scores == own).sum(1)
         return np.clip((k - better) / tied, 0, 1)
+
+    def coverage(self, thresholds: np.ndarray) -> tuple[list[int], list[float]]:
+        """(t,) scores → how many images have a best score of at least each (t,), and in how many of
+        these the best class is right (t,); a fraction where scores tie.
+        """
+        _, scores = self._collected()
+        best, hits = scores.max(axis=1, initial=0), self.hits(1)
+        shown = [best >= least for least in thresholds.astype(best.dtype)]
+        return [int(row.sum()) for row in shown], [float(hits[row].sum()) for row in shown]
 
     @property
     def confusion(self) -> np.ndarray:

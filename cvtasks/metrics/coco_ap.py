@@ -2,19 +2,23 @@
 pycocotools.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cvtasks.answers import Boxes
+from cvtasks.metrics.weighted_ap import ClassRanking, Ranked
 
 # an area in no range: the library ignores such an object at plain IoU, which it can be told in no
 # other way
 _NOWHERE = -1.0
 _ALL, _MOST = 0, 2  # indices of the area range "all" and of 100 detections an image
 _SIZES = {"small": 1, "medium": 2, "large": 3}
+_IOUS = np.linspace(0.5, 0.95, 10)
+_DETECTIONS = 100  # of a class in an image, at most
+_WRONG, _HIT, _PASSED = 0, 1, 2  # what becomes of a detection
 
 
 @dataclass(frozen=True)
@@ -25,10 +29,13 @@ class CocoScores:
         precision: (10 IoUs .5 to .95, 101 recalls, classes, 4 areas, 3 limits of detections); -1
             where there is no object.
         recall: (10 IoUs, classes, 4 areas, 3 limits); the same.
+        overlaps: (image, class), both counted from 1 → IoUs (detections from the surest down,
+            objects); [] where one of the two is missing.
     """
 
     precision: np.ndarray
     recall: np.ndarray
+    overlaps: Mapping[tuple[int, int], Any]
 
     def result(self) -> dict[str, float]:
         """COCO's own summary but for the recalls by size: name → number from 0 to 1, NaN where
@@ -87,7 +94,66 @@ def coco_scores(pairs: Iterable[tuple[Boxes, Boxes]], classes: Sequence[str]) ->
     scoring = COCOeval_faster(truths, predictions, "bbox")
     scoring.evaluate()
     scoring.accumulate()
-    return CocoScores(np.asarray(scoring.eval["precision"]), np.asarray(scoring.eval["recall"]))
+    return CocoScores(
+        np.asarray(scoring.eval["precision"]), np.asarray(scoring.eval["recall"]), scoring.ious
+    )
+
+
+def coco_rankings(
+    scores: CocoScores, pairs: Sequence[tuple[Boxes, Boxes]], classes: int
+) -> list[ClassRanking]:
+    """What became of each detection at COCO's ten IoUs, for each class; `scores` are those of the
+    same pairs.
+
+    The library keeps this to itself, so that matching is done once more here, from its overlaps.
+
+    Source: `evaluateImg` of cocoeval.py.
+    """
+    found = []
+    for label in range(classes):
+        images: list[np.ndarray] = [np.zeros(0, np.int64)]
+        surest: list[np.ndarray] = [np.zeros(0, np.float32)]
+        states = [np.zeros((len(_IOUS), 0), np.int8)]
+        objects: list[np.ndarray] = [np.zeros(0, np.int64)]
+        for image, (truth, prediction) in enumerate(pairs):
+            mine = np.flatnonzero(truth.labels == label)
+            own = prediction.scores[prediction.labels == label]
+            own = own[np.argsort(-own, kind="stable")][:_DETECTIONS]
+            overlap = np.asarray(scores.overlaps[image + 1, label + 1], np.float64)
+            overlap = overlap.reshape(len(own), len(mine))
+            images.append(np.full(len(own), image))
+            surest.append(own)
+            states.append(_matched(overlap, ~truth.counted[mine], truth.crowd[mine]))
+            objects.append(np.full(int(truth.counted[mine].sum()), image))
+        order = np.argsort(-np.concatenate(surest), kind="stable")
+        became = np.concatenate(states, axis=1)[:, order]
+        ranked = tuple(
+            Ranked(np.flatnonzero(row == _HIT), np.flatnonzero(row == _PASSED)) for row in became
+        )
+        found.append(ClassRanking(np.concatenate(images)[order], ranked, np.concatenate(objects)))
+    return found
+
+
+def _matched(overlap: np.ndarray, ignored: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+    """IoUs (d, g) of detections from the surest down with objects, (g,) which of these are not to
+    be found, and which are crowds → (10, d): what became of each detection at each IoU.
+    """
+    states = np.full((len(_IOUS), len(overlap)), _WRONG, np.int8)
+    real_first = np.argsort(ignored, kind="stable").tolist()
+    near = np.flatnonzero(overlap.max(axis=1, initial=0) >= _IOUS[0]).tolist()
+    for row, least in enumerate(_IOUS):
+        taken = np.zeros(len(ignored), bool)
+        for detection in near:
+            best, at = min(float(least), 1 - 1e-10), -1
+            for one in real_first:
+                if at >= 0 and ignored[one] and not ignored[at]:
+                    break
+                if overlap[detection, one] >= best and (crowd[one] or not taken[one]):
+                    best, at = float(overlap[detection, one]), one
+            if at >= 0:
+                taken[at] = True
+                states[row, detection] = _PASSED if ignored[at] else _HIT
+    return states
 
 
 def _annotations(image: int, boxes: Boxes, before: int) -> list[dict[str, Any]]:

@@ -14,9 +14,17 @@ from cvtasks.metrics.average_precision import (
     best_threshold,
     eleven_point_ap,
 )
-from cvtasks.metrics.coco_ap import CocoScores, coco_scores
-from cvtasks.metrics.detection_errors import BoxError, confusion, false_positives, missed
+from cvtasks.metrics.base import ByImage, Metric, mean_of_known
+from cvtasks.metrics.coco_ap import CocoScores, coco_rankings, coco_scores
+from cvtasks.metrics.detection_errors import (
+    BoxError,
+    confusion,
+    error_counts,
+    false_positives,
+    missed,
+)
 from cvtasks.metrics.matching import Objects, Predictions, collect, judge
+from cvtasks.metrics.weighted_ap import COCO, ELEVEN, ClassRanking, Ranked
 
 IOU = 0.5
 """Overlap from which on a prediction has found an object, wherever a name does not say another."""
@@ -24,7 +32,7 @@ IOU = 0.5
 _VOC = {"VOC2012 area AP@0.5": area_ap, "VOC2007 11-point AP@0.5": eleven_point_ap}
 
 
-class BoxesMetric:
+class BoxesMetric(Metric[Boxes]):
     """Collects (truth, prediction) pairs; everything is computed when it is asked for.
 
     The VOC numbers are the devkit's (VOCevaldet.m, VOCap.m): a hit has an IoU of at least 0.5 with
@@ -78,6 +86,37 @@ class BoxesMetric:
             for label, (name, curve) in enumerate(self.curves().items())
         }
 
+    def by_image(self) -> ByImage:
+        """Both VOC numbers, "COCO AP", "COCO AP50" and "COCO AP75" over any resample."""
+        voc = self._voc_rankings()
+        coco = coco_rankings(self._coco_scores(), self._images, len(self.classes))
+
+        def numbers(counts: np.ndarray) -> dict[str, np.ndarray]:
+            area, eleven = zip(*(one.ap(counts, None, ELEVEN) for one in voc), strict=True)
+            # (r, classes, IoUs)
+            ap = np.stack([one.ap(counts, COCO)[0] for one in coco], axis=1)
+            return {
+                "VOC2012 area AP@0.5": mean_of_known(np.concatenate(area, axis=1)),
+                "VOC2007 11-point AP@0.5": mean_of_known(np.concatenate(eleven, axis=1)),
+                "COCO AP": mean_of_known(ap.mean(axis=2)),
+                "COCO AP50": mean_of_known(ap[:, :, 0]),
+                "COCO AP75": mean_of_known(ap[:, :, 5]),
+            }
+
+        return ByImage(len(self._images), numbers, sum(one.cost for one in (*voc, *coco)))
+
+    def _voc_rankings(self) -> list[ClassRanking]:
+        objects, predictions = self._collected()
+        verdicts = judge(objects, predictions, IOU)
+        order = verdicts.order[~verdicts.passed[verdicts.order]]
+        found = []
+        for label in range(len(self.classes)):
+            mine = order[predictions.labels[order] == label]
+            ranked = Ranked(np.flatnonzero(verdicts.hit[mine]), np.zeros(0, np.int64))
+            there = objects.image[objects.counted & (objects.labels == label)]
+            found.append(ClassRanking(predictions.image[mine], (ranked,), there))
+        return found
+
     def curves(self, iou: float = IOU) -> dict[str, ClassCurve]:
         """Class → its hits, scores, precision and recall at an overlap of `iou`, by VOC's rules."""
         objects, predictions = self._collected()
@@ -113,6 +152,12 @@ class BoxesMetric:
         most `most`.
         """
         return missed(*self._collected(), IOU, threshold, most)
+
+    def error_counts(self, threshold: float) -> dict[str, int]:
+        """Kind of error → how many there are among the predictions with a score of at least
+        `threshold`, and how many objects none of these has found ("missed").
+        """
+        return error_counts(*self._collected(), IOU, threshold)
 
     def pair(self, image: int) -> tuple[Boxes, Boxes]:
         """Truth and prediction of the image that was added as the nth, from 0."""

@@ -4,7 +4,7 @@ largest objects it missed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -93,14 +93,8 @@ def false_positives(
     found = []
     for i in wrong.tolist():
         own, other = float(predictions.own_iou[i]), float(predictions.other_iou[i])
-        kind: Kind = "background"
-        of_own = own >= other
-        if own >= least_iou:
-            kind, of_own = "duplicate", True
-        elif other >= least_iou:
-            kind, of_own = "confused", False
-        elif own >= _NEAR:
-            kind, of_own = "poorly localized", True
+        kind = _kind(own, other, least_iou)
+        of_own = own >= other if kind == "background" else kind != "confused"
         at = int(predictions.own[i] if of_own else predictions.other[i])
         against = (
             ()
@@ -115,6 +109,34 @@ def false_positives(
         )
         found.append(BoxError(kind, *where, *against))
     return found
+
+
+def _kind(own: float, other: float, least_iou: float) -> Kind:
+    """What is wrong about a prediction with such overlaps with an object of its class and of
+    another one.
+    """
+    if own >= least_iou:
+        return "duplicate"
+    if other >= least_iou:
+        return "confused"
+    return "poorly localized" if own >= _NEAR else "background"
+
+
+def error_counts(
+    objects: Objects, predictions: Predictions, least_iou: float, threshold: float
+) -> dict[str, int]:
+    """Kind of error → how many of the predictions with a score of at least `threshold` have it;
+    and "missed" → how many objects none of these has found.
+    """
+    verdicts = judge(objects, predictions, least_iou)
+    shown = predictions.scores >= threshold
+    wrong = shown & ~(verdicts.hit | verdicts.passed)
+    counts = dict.fromkeys(get_args(Kind), 0)
+    rows = zip(predictions.own_iou[wrong], predictions.other_iou[wrong], strict=True)
+    for own, other in rows:
+        counts[_kind(float(own), float(other), least_iou)] += 1
+    counts["missed"] = int(objects.counted.sum() - (verdicts.hit & shown).sum())
+    return counts
 
 
 def missed(

@@ -6,13 +6,14 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.geometry.boxes import iou
+from cvtasks.metrics.base import ByImage, Metric, ratio
 from cvtasks.metrics.detection import IOU
 from cvtasks.metrics.detection_errors import BoxError, Kind
 
 _GUESSES = 5
 
 
-class LocationMetric:
+class LocationMetric(Metric[Boxes]):
     """Collects (truth, prediction) pairs, one class an image; everything is computed when it is
     asked for.
 
@@ -77,6 +78,34 @@ class LocationMetric:
             name: _numbers(overlap[truth == i], same[truth == i])
             for i, name in enumerate(self.classes)
         }
+
+    def by_image(self) -> ByImage:
+        """All numbers of `result` over any resample."""
+        overlap, same = self._overlaps()
+        right = same & (overlap >= IOU)
+        best, alike = overlap[:, 0], same[:, 0]
+
+        def numbers(counts: np.ndarray) -> dict[str, np.ndarray]:
+            total = counts.sum(axis=1)
+            return {
+                "top-1 localization accuracy": ratio(counts @ right[:, 0], total),
+                "top-5 localization accuracy": ratio(counts @ right.any(axis=1), total),
+                "mean IoU where the class is right": ratio(counts @ (best * alike), counts @ alike),
+                "mean IoU": ratio(counts @ best, total),
+                "top-1 accuracy": ratio(counts @ alike, total),
+            }
+
+        return ByImage(len(self._images), numbers, 6 * len(self._images))
+
+    def coverage(self, thresholds: np.ndarray) -> tuple[list[int], list[float]]:
+        """(t,) scores → how many images have a best guess of at least each (t,), and in how many of
+        these it is right (t,).
+        """
+        overlap, same = self._overlaps()
+        right = same[:, 0] & (overlap[:, 0] >= IOU)
+        scores = np.array([guesses.scores.max(initial=-1) for _, guesses in self._images])
+        shown = [scores >= least for least in thresholds.astype(np.float32)]
+        return [int(row.sum()) for row in shown], [float(right[row].sum()) for row in shown]
 
     @property
     def confusion(self) -> np.ndarray:

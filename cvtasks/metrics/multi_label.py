@@ -8,7 +8,9 @@ import numpy as np
 
 from cvtasks.answers import Labels
 from cvtasks.metrics.average_precision import THRESHOLDS, area_ap, best_threshold, eleven_point_ap
+from cvtasks.metrics.base import ByImage, Metric, mean_of_known
 from cvtasks.metrics.classification import LabelError
+from cvtasks.metrics.weighted_ap import ELEVEN, average
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,7 @@ class RankingCurve:
         return 2 * hits / (ranked + self.objects)
 
 
-class MultiLabelMetric:
+class MultiLabelMetric(Metric[Labels]):
     """Collects (truth, prediction) pairs.
 
     For each class all images are ranked by its score, but for those where it is difficult, and
@@ -103,6 +105,28 @@ class MultiLabelMetric:
                 "best F1": float(curve.f1(THRESHOLDS).max()),
             }
         return rows
+
+    def by_image(self) -> ByImage:
+        """Both means over any resample."""
+        shown, difficult, scores = self._collected()
+        classes = []  # of each: the images in their order, which of them show it, ends of ties
+        for hit, counted, score in zip(shown.T, ~difficult.T, scores.T, strict=True):
+            order = np.flatnonzero(counted)[np.argsort(-score[counted], kind="stable")]
+            falling = score[order]
+            ends = np.flatnonzero(falling != np.append(falling[1:], -1))
+            classes.append((order, hit[order], ends))
+
+        def numbers(counts: np.ndarray) -> dict[str, np.ndarray]:
+            rows: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+            for order, hit, ends in classes:
+                taken = counts[:, order]
+                total, found = (np.cumsum(one, axis=1)[:, ends] for one in (taken, taken * hit))
+                for row, levels in zip(rows, (None, ELEVEN), strict=True):
+                    row.append(average(found, total, (taken * hit).sum(axis=1), levels))
+            area, eleven = (mean_of_known(np.stack(row, axis=1)) for row in rows)
+            return {"VOC2012 multi-label mAP": area, "VOC2007 11-point multi-label mAP": eleven}
+
+        return ByImage(len(shown), numbers, 8 * scores.size)
 
     def gains(self) -> list[float]:
         """(classes,) VOC2012 AP over that of equal scores, which is the share of the images that

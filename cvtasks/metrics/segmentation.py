@@ -2,12 +2,34 @@
 whole data set.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from cvtasks.answers import VOID, Mask
+from cvtasks.metrics.base import ByImage, Metric, mean_of_known, ratio
+
+_KEPT = 12  # images that are kept to be shown
+_SIDE = 480  # pixels of their masks, about
 
 
-class MaskMetric:
+@dataclass(frozen=True, eq=False)
+class MaskError:
+    """An image with much that is wrong.
+
+    Attributes:
+        image: index of the image, in the order in which they were added.
+        iou: mean IoU over the classes that truth or prediction name in it.
+        truth, prediction: both masks, where they are large with fewer rows and columns.
+    """
+
+    image: int
+    iou: float
+    truth: Mask
+    prediction: Mask
+
+
+class MaskMetric(Metric[Mask]):
     """Counts pixels of (truth, prediction) pairs; void in the truth counts nowhere.
 
     "VOC mean IoU" is the devkit's (VOCevalseg.m): for each class true positives / (true positives +
@@ -21,6 +43,8 @@ class MaskMetric:
         self._confusion = np.zeros(
             (len(classes), len(classes) + 1), np.int64
         )  # rows truth; last column: void predicted
+        self._parts: list[np.ndarray] = []  # of each image (3, classes): hits, true, predicted
+        self._worst: list[MaskError] = []
 
     @property
     def confusion(self) -> np.ndarray:
@@ -45,7 +69,48 @@ class MaskMetric:
         n = len(self.classes)
         seen = truth.ids != VOID
         pairs = truth.ids[seen].astype(np.int64) * (n + 1) + np.minimum(prediction.ids[seen], n)
-        self._confusion += np.bincount(pairs, minlength=n * (n + 1)).reshape(n, n + 1)
+        confusion = np.bincount(pairs, minlength=n * (n + 1)).reshape(n, n + 1)
+        self._confusion += confusion
+        self._parts.append(
+            np.stack([np.diag(confusion), confusion.sum(1), confusion[:, :-1].sum(0)])
+        )
+        self._keep(truth, prediction)
+
+    def worst(self, most: int) -> list[MaskError]:
+        """The images with the lowest mean IoU over their classes, the lowest first, at most `most`
+        and at most 12; none that is perfect.
+        """
+        return self._worst[:most]
+
+    def by_image(self) -> ByImage:
+        """ "VOC mean IoU" and "pixel accuracy" over any resample."""
+        n = len(self.classes)
+        sums = np.array(self._parts, np.float64).reshape(len(self._parts), 3 * n)
+
+        def numbers(counts: np.ndarray) -> dict[str, np.ndarray]:
+            # whole numbers below 2^53: exact
+            hit, true, predicted = np.split(counts.astype(np.float64) @ sums, 3, axis=1)
+            return {
+                "VOC mean IoU": mean_of_known(ratio(hit, true + predicted - hit)),
+                "pixel accuracy": ratio(hit.sum(axis=1), true.sum(axis=1)),
+            }
+
+        return ByImage(len(sums), numbers, sums.size + len(sums))
+
+    def _keep(self, truth: Mask, prediction: Mask) -> None:
+        """Keep the image just counted if it is among the worst so far."""
+        hit, true, predicted = self._parts[-1]
+        iou = float(mean_of_known(ratio(hit, true + predicted - hit)[None])[0])
+        full = len(self._worst) == _KEPT
+        if not iou < (self._worst[-1].iou if full else 1.0):  # nor NaN
+            return
+        step = max(1, max(truth.size) // _SIDE)
+        small = (
+            Mask(np.ascontiguousarray(mask.ids[::step, ::step]), self.classes)
+            for mask in (truth, prediction)
+        )
+        error = MaskError(len(self._parts) - 1, iou, *small)
+        self._worst = sorted([*self._worst, error], key=lambda one: one.iou)[:_KEPT]
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Class → "IoU" and "accuracy" (the share of its true pixels that were found)."""

@@ -7,38 +7,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Generic
 
 import numpy as np
 
 from cvtasks.answers import A, Answer
 from cvtasks.geometry.letterbox import GREY
+from cvtasks.metrics.base import Metric
 from cvtasks.schema import Range
 
 Classes = tuple[str, ...]
-
-Counted = TypeVar("Counted", bound=Answer, contravariant=True)
-"""What a metric counts: who counts any answer counts boxes too."""
 
 LITTLE = 0.05
 """Score, from 0 to 1, above guessing that a network must reach to have learned more than next to
 nothing.
 """
-
-
-class Metric(Protocol[Counted]):
-    """Sums over a data set. Knows nothing of networks."""
-
-    def add(self, truth: Counted, prediction: Counted) -> None:
-        """Count one image."""
-
-    def result(self) -> dict[str, float]:
-        """Name of the standard → number from 0 to 1; the headline first. NaN where nothing was
-        there to measure.
-        """
-
-    def per_class(self) -> dict[str, dict[str, float]]:
-        """Name of the class → the same for it alone."""
 
 
 @dataclass(frozen=True)

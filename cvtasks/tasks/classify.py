@@ -9,10 +9,11 @@ import numpy as np
 
 from cvtasks.answers import Labels
 from cvtasks.errors import ModelError, did_you_mean
+from cvtasks.metrics.base import Metric
 from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.schema import Range
-from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, any_above
+from cvtasks.tasks.base import LITTLE, Classes, Task, any_above
 from cvtasks.tasks.handwriting import centred
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any, ClassVar
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import ModelError
+from cvtasks.metrics.base import Metric
 from cvtasks.metrics.detection import BoxesMetric
 from cvtasks.schema import Range
-from cvtasks.tasks.base import Classes, Metric
+from cvtasks.tasks.base import Classes
 from cvtasks.tasks.boxes_task import BoxesTask
 
 

@@ -12,9 +12,10 @@ from cvtasks.answers import Boxes
 from cvtasks.drawing.annotate import draw_boxes
 from cvtasks.errors import ModelError
 from cvtasks.geometry.boxes import areas
+from cvtasks.metrics.base import Metric
 from cvtasks.metrics.localization import LocationMetric
 from cvtasks.schema import Range
-from cvtasks.tasks.base import Classes, Metric
+from cvtasks.tasks.base import Classes
 from cvtasks.tasks.boxes_task import BoxesTask
 
 

@@ -12,8 +12,9 @@ from cvtasks.drawing.annotate import voc_palette
 from cvtasks.errors import ModelError
 from cvtasks.geometry.rle import decode_rle
 from cvtasks.media.images import write_mask
+from cvtasks.metrics.base import Metric
 from cvtasks.metrics.segmentation import MaskMetric
-from cvtasks.tasks.base import LITTLE, Classes, Metric, Task, any_above
+from cvtasks.tasks.base import LITTLE, Classes, Task, any_above
 
 
 @dataclass(frozen=True)

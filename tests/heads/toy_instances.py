@@ -9,7 +9,8 @@ import numpy as np
 from cvtasks.answers import Boxes
 from cvtasks.drawing.annotate import draw_boxes
 from cvtasks.errors import ModelError
-from cvtasks.tasks.base import Classes, Metric
+from cvtasks.metrics.base import ByImage, Metric, ratio
+from cvtasks.tasks.base import Classes
 from cvtasks.tasks.boxes_task import BoxesTask
 
 
@@ -25,16 +26,17 @@ class Instances(Boxes):
         return cls.of([], [], classes, size, masks=np.zeros((0, *size), bool))
 
 
-class Found:
+class Found(Metric[Instances]):
     """F1 of objects at a mask IoU of 0.5."""
 
     def __init__(self, least: float = 0.5) -> None:
         self._least = least
         self.hits = self.objects = 0
+        self._images: list[tuple[int, int]] = []
 
     def add(self, truth: Instances, prediction: Instances) -> None:
         """Count one image: each object is found once."""
-        free = list(range(len(prediction)))
+        before, free = self.hits, list(range(len(prediction)))
         for mask, label in zip(truth.masks, truth.labels, strict=True):
             for other in free:
                 both = (mask & prediction.masks[other]).sum()
@@ -44,6 +46,7 @@ class Found:
                     free.remove(other)
                     break
         self.objects += len(truth) + len(prediction)
+        self._images.append((self.hits - before, len(truth) + len(prediction)))
 
     def result(self) -> dict[str, float]:
         """The one number."""
@@ -52,6 +55,15 @@ class Found:
     def per_class(self) -> dict[str, dict[str, float]]:
         """Not told apart."""
         return {}
+
+    def by_image(self) -> ByImage:
+        """The one number over any resample."""
+        hits, objects = np.array(self._images).reshape(-1, 2).T
+        return ByImage(
+            len(hits),
+            lambda counts: {"mask F1": ratio(2 * (counts @ hits), counts @ objects)},
+            2 * len(hits),
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,235 @@
+"""The bootstrap: every number over a resample is what the metric itself gives for the images drawn,
+and the intervals hold the truth as often as they say.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cvtasks.answers import VOID, Boxes, Labels, Mask
+from cvtasks.metrics.base import ByImage, Metric
+from cvtasks.metrics.bootstrap import (
+    Difference,
+    differences,
+    drawn,
+    interval_of,
+    intervals,
+    resampled,
+    resamples_of,
+)
+from cvtasks.metrics.classification import AccuracyMetric
+from cvtasks.metrics.coco_ap import coco_rankings
+from cvtasks.metrics.detection import BoxesMetric
+from cvtasks.metrics.localization import LocationMetric
+from cvtasks.metrics.multi_label import MultiLabelMetric
+from cvtasks.metrics.segmentation import MaskMetric
+
+CLASSES = ("ant", "bee", "cat", "dog", "elk", "fox", "gnu")
+SIZE = (100, 120)
+Pairs = list[tuple]
+
+
+def some_boxes(random: np.random.Generator, count: int) -> np.ndarray:
+    corner = random.uniform(0, 60, (count, 2))
+    return np.concatenate([corner, corner + random.uniform(15, 40, (count, 2))], axis=1)
+
+
+def a_detection(random: np.random.Generator) -> tuple[Boxes, Boxes]:
+    """Objects, some difficult, some crowds, and predictions near them and anywhere."""
+    count = int(random.integers(0, 5))
+    xyxy, labels = some_boxes(random, count), random.integers(0, 3, count)
+    truth = Boxes.of(xyxy, labels, CLASSES, SIZE)
+    kind = random.integers(0, 10, count)
+    truth = replace(truth, difficult=kind == 0, crowd=kind == 1)
+    near = np.repeat(np.arange(count), random.integers(0, 4, count))
+    moved = xyxy[near] + random.normal(0, 2.5, (len(near), 4))
+    other = some_boxes(random, int(random.integers(0, 4)))
+    found = np.concatenate([moved, other]).reshape(-1, 4)
+    found[:, 2:] = np.maximum(found[:, 2:], found[:, :2] + 1)
+    said = np.concatenate([labels[near], random.integers(0, 3, len(other))]).astype(int)
+    scores = random.uniform(0.01, 1, len(found))
+    return truth, Boxes.of(found, said, CLASSES, SIZE, scores=scores)
+
+
+def a_place(random: np.random.Generator) -> tuple[Boxes, Boxes]:
+    label = int(random.integers(0, 4))
+    xyxy = some_boxes(random, 1)
+    truth = Boxes.of(xyxy, [label], CLASSES, SIZE)
+    count = int(random.integers(0, 7))
+    found = np.repeat(xyxy, count, axis=0) + random.normal(0, 3, (count, 4))
+    said = np.where(random.random(count) < 0.6, label, random.integers(0, 4, count))
+    scores = random.random(count)
+    return truth, Boxes.of(found, said, CLASSES, SIZE, scores=scores)
+
+
+def one_label(random: np.random.Generator) -> tuple[Labels, Labels]:
+    scores = random.integers(0, 5, len(CLASSES)).astype(np.float32) / 10  # with ties
+    return Labels.of([int(random.integers(0, 4))], CLASSES), replace(
+        Labels.of([], CLASSES), scores=scores
+    )
+
+
+def some_labels(random: np.random.Generator) -> tuple[Labels, Labels]:
+    shown = np.flatnonzero(random.random(len(CLASSES)) < 0.3)
+    truth = replace(Labels.of(shown.tolist(), CLASSES), difficult=random.random(len(CLASSES)) < 0.1)
+    scores = random.integers(0, 6, len(CLASSES)).astype(np.float32) / 10
+    return truth, replace(Labels.of([], CLASSES), scores=scores)
+
+
+def a_mask(random: np.random.Generator) -> tuple[Mask, Mask]:
+    ids = np.repeat(random.integers(0, 5, (6, 1)), 8, axis=1).astype(np.uint8)
+    ids[0, : random.integers(0, 8)] = VOID
+    found = np.where(random.random(ids.shape) < 0.3, random.integers(0, 6, ids.shape), ids)
+    return Mask(ids, CLASSES), Mask(found.astype(np.uint8), CLASSES)
+
+
+KINDS: dict[str, tuple[Callable[..., Metric], Callable[[np.random.Generator], tuple]]] = {
+    "boxes": (BoxesMetric, a_detection),
+    "places": (LocationMetric, a_place),
+    "one label": (AccuracyMetric, one_label),
+    "labels": (MultiLabelMetric, some_labels),
+    "masks": (MaskMetric, a_mask),
+}
+
+
+def some(kind: str, images: int, seed: int = 0) -> tuple[Metric, Pairs]:
+    """A metric that has counted so many images, and these."""
+    random = np.random.default_rng(seed)
+    pairs = [KINDS[kind][1](random) for _ in range(images)]
+    return counted(kind, pairs), pairs
+
+
+def counted(kind: str, pairs: Pairs) -> Metric:
+    metric = KINDS[kind][0](CLASSES)
+    for pair in pairs:
+        metric.add(*pair)
+    return metric
+
+
+def by_image(metric: Metric) -> ByImage:
+    found = metric.by_image()
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_number_over_a_resample_is_that_of_the_images_drawn(kind: str, seed: int) -> None:
+    metric, pairs = some(kind, 14, seed)
+    counts = next(drawn(len(pairs), 12, 12, seed))
+    counts[0] = 1
+    counts[1] = np.eye(len(pairs), dtype=np.int64)[3] * 5
+    found = by_image(metric).numbers(counts)
+    for row, times in enumerate(counts):
+        # a copy follows its image: equal scores are taken in the order in which they came
+        brute = counted(kind, [pairs[i] for i in np.repeat(np.arange(len(pairs)), times)]).result()
+        for name, values in found.items():
+            assert values[row] == pytest.approx(brute[name], abs=1e-9, nan_ok=True), (name, row)
+    assert next(iter(metric.result())) in found, "the headline has an interval"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_counted_itself_is_given_back(kind: str) -> None:
+    metric, pairs = some(kind, 30, 5)
+    whole = by_image(metric).numbers(np.ones((1, len(pairs)), np.int64))
+    result = metric.result()
+    for name, values in whole.items():
+        assert values[0] == pytest.approx(result[name], abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_empty_and_one_image_have_no_interval(kind: str) -> None:
+    for images in (0, 1):
+        metric, _ = some(kind, images)
+        assert intervals(metric.by_image()) == {}
+
+
+def test_many_detections_of_an_image_are_cut_as_coco_cuts_them() -> None:
+    random = np.random.default_rng(0)
+    truth = Boxes.of(some_boxes(random, 3), [0, 0, 0], CLASSES, SIZE)
+    found = np.concatenate([some_boxes(random, 120), truth.xyxy])
+    scores = np.concatenate([random.uniform(0.5, 1, 120), [0.9, 0.1, 0.1]])
+    prediction = Boxes.of(found, [0] * 123, CLASSES, SIZE, scores=scores)
+    metric = BoxesMetric(CLASSES)
+    metric.add(truth, prediction)
+    whole = metric.by_image().numbers(np.ones((1, 1), np.int64))
+    assert whole["COCO AP"][0] == pytest.approx(metric.result()["COCO AP"], abs=1e-12)
+    ranking = coco_rankings(metric._coco_scores(), [(truth, prediction)], len(CLASSES))[0]
+    assert len(ranking.image) == 100
+
+
+# === intervals ===
+
+
+def test_intervals_are_the_same_every_time_and_lie_around_the_number() -> None:
+    metric, _ = some("boxes", 40)
+    first, again = intervals(metric.by_image()), intervals(metric.by_image())
+    assert first == again
+    result = metric.result()
+    assert next(iter(first)) == next(iter(result))
+    for name, (low, high) in first.items():
+        assert 0 <= low < result[name] < high <= 1
+
+
+def share_of(hits: np.ndarray) -> ByImage:
+    return ByImage(len(hits), lambda counts: {"share": counts @ hits / counts.sum(1)}, len(hits))
+
+
+def test_of_a_share_the_interval_is_that_of_the_binomial() -> None:
+    low, high = intervals(share_of(np.arange(400) < 280))["share"]
+    error = 1.96 * np.sqrt(0.7 * 0.3 / 400)
+    assert (low, high) == pytest.approx((0.7 - error, 0.7 + error), abs=0.006)
+
+
+def test_95_of_100_intervals_hold_the_truth() -> None:
+    """Mean IoU, a number that is no mean of images, over many data sets of one kind."""
+    true = 0.6
+    truth_iou = true / (2 - true)  # of two classes alike, where each pixel is right so often
+    held, sets = 0, 300
+    for seed in range(sets):
+        random = np.random.default_rng([seed, 1])
+        metric = MaskMetric(("back", "front"))
+        for _ in range(60):
+            right = random.beta(3, 2)  # images differ: their mean is 0.6
+            ids = (np.arange(32) % 2).astype(np.uint8).reshape(4, 8)
+            flipped = np.where(random.random(ids.shape) < right, ids, 1 - ids).astype(np.uint8)
+            metric.add(Mask(ids, metric.classes), Mask(flipped, metric.classes))
+        low, high = interval_of(resampled(metric.by_image(), 200)["VOC mean IoU"])
+        held += low <= truth_iou <= high
+    assert 0.90 <= held / sets <= 0.985
+
+
+# === differences ===
+
+
+def test_a_difference_shares_the_resamples() -> None:
+    random = np.random.default_rng(0)
+    hits = random.random(500) < 0.6
+    better = hits | (np.arange(500) % 50 == 0)
+    found = differences(share_of(hits), share_of(better))["share"]
+    assert found.value == pytest.approx(better.mean() - hits.mean())
+    # alone each is uncertain by four points; nearly all of that is shared
+    assert 0 <= found.low < found.value < found.high < found.value + 0.01
+    same = differences(share_of(hits), share_of(hits))["share"]
+    assert same == Difference(0.0, 0.0, 0.0)
+    assert not same.certain
+    assert Difference(-0.2, -0.3, -0.1).certain
+
+
+def test_metrics_of_other_images_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="the same images; got 3 and 4"):
+        differences(share_of(np.zeros(3)), share_of(np.zeros(4)))
+
+
+def test_resamples_do_not_depend_on_how_many_are_held_at_once() -> None:
+    whole = next(drawn(9, 20, 20))
+    np.testing.assert_array_equal(whole, np.concatenate(list(drawn(9, 20, 3))))
+    assert (whole.sum(axis=1) == 9).all()
+
+
+def test_what_is_dear_is_drawn_less_often() -> None:
+    cheap, dear = share_of(np.zeros(10)), replace(share_of(np.zeros(10)), cost=10**9)
+    assert resamples_of(cheap) == 1000
+    assert resamples_of(cheap, dear) == resamples_of(dear) == 200
