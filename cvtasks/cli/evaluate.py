@@ -14,7 +14,7 @@ from cvtasks.cli.options import (
     PrecisionOption,
     starts_keras,
 )
-from cvtasks.cli.output import Ticker, say, start_keras, tell
+from cvtasks.cli.output import Ticker, command_typed, say, start_keras, tell
 from cvtasks.engines.table import AUTO
 from cvtasks.text import dumps, table
 
@@ -66,7 +66,7 @@ def evaluate(
             "-o",
             "--output",
             metavar="DIR",
-            help="Write the report and its figures into this new folder.",
+            help="Write the report, a page of its own, and its figures into this new folder.",
         ),
     ] = None,
     format_: FormatOption = "",
@@ -84,11 +84,13 @@ def evaluate(
     cvtasks evaluate segment-mobilenet-voc --predictions outputs/segment/records.jsonl
     cvtasks evaluate detect-mobilenet-voc --data farm/data.yaml:val --map lamb=sheep,ewe=sheep
 
-    The classes that data and model share are scored; the others are named.
+    The classes that data and model share are scored; the others are named. In brackets stands
+    the 95 % interval of a bootstrap over the images.
     """
-    from cvtasks.evaluation.evaluate import check_new, score_saved, score_text, write_report
+    from cvtasks.evaluation.evaluate import check_new, score_saved, with_interval
     from cvtasks.evaluation.of_model import evaluation_data
     from cvtasks.evaluation.predictions import read_predictions
+    from cvtasks.evaluation.report import PAGE, Subject, write_report
     from cvtasks.files.writing import folder_held
     from cvtasks.recipe.recipe import read_recipe
     from cvtasks.zoo import RECIPE, model_folder
@@ -114,14 +116,16 @@ def evaluate(
     for remark in found.source.remarks():
         say(f"data: {remark}")
     if output:
-        written = write_report(output, result, metric, found.source)
-        say(f"report → {output}: {', '.join(name for name in written if '/' not in name)}")
+        subject = Subject(recipe, folder, command_typed(), tuple(found.source.remarks()))
+        written = write_report(output, result, metric, found.source, subject)
+        others = ", ".join(name for name in written if "/" not in name and name != PAGE)
+        say(f"report: {output / PAGE}; beside it {others}")
     if as_json:
         print(dumps(result))
         return
     tell(*_table(result["classes"]))
     for name, number in result["metrics"].items():
-        tell(f"{name}: {score_text(number)}")
+        tell(f"{name}: {with_interval(number, result['intervals'].get(name))}")
 
 
 def _measured(

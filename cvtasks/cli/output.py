@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -170,6 +171,11 @@ def streams() -> Iterator[None]:
             yield
         finally:
             sys.stdout, sys.stderr = out, err
+
+
+def command_typed() -> str:
+    """What the user typed, as a shell would read it again."""
+    return " ".join(["cvtasks", *map(shlex.quote, sys.argv[1:])])
 
 
 def say(text: str) -> None:

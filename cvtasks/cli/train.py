@@ -1,15 +1,13 @@
 """`cvtasks train`."""
 
 import math
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cvtasks.cli.options import FormatOption
-from cvtasks.cli.output import Ticker, duration, say, start_keras, tell
+from cvtasks.cli.output import Ticker, command_typed, duration, say, start_keras, tell
 from cvtasks.cli.pace import Pace
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_new_folder
@@ -151,7 +149,7 @@ def train(
 
     start_keras()
     from cvtasks.engines.keras_engine import check_device
-    from cvtasks.evaluation.evaluate import score_text
+    from cvtasks.evaluation.evaluate import with_interval
     from cvtasks.training import run as running
 
     check_device(device)
@@ -160,10 +158,9 @@ def train(
         running.rehearse(plan, report)
         say("dry run: recipe, data and one training step are fine; nothing was written")
         return
-    command = " ".join(["cvtasks", *map(shlex.quote, sys.argv[1:])])
-    finished = running.run(plan, folder, command, report)
+    finished = running.run(plan, folder, command_typed(), report)
     for name, number in finished["metrics"].items():
-        tell(f"{name}: {score_text(number)}")
+        tell(f"{name}: {with_interval(number, finished['intervals'].get(name))}")
     say(f"written to {folder}")
 
 

@@ -1,8 +1,9 @@
 """Images of errors, for people to look at; of boxes what should have been said in green, what was
-said in red.
+said in red and dashed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -15,6 +16,9 @@ _MARGIN = 0.6  # of what is shown around the boxes, as a share of their own size
 _LEAST = 120  # pixels of the image, at least, in each direction
 _PAPER, _INK, _PALE = (24, 24, 28), (255, 255, 255), (170, 170, 178)
 _COLUMNS, _GAP, _HEAD = 4, 6, 24
+_WIDE = 1700  # pixels of a sheet, about, at most
+_PANEL = 300, 225  # width and height of each of several images beside each other
+_DASH, _BREAK = 7, 5
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -57,7 +61,8 @@ def error_tile(
         inside = np.clip(placed, 1, (size[0] - 2, size[1] - 2))
         low, high = np.where(corners == whole, inside, placed).tolist()
         cv2.rectangle(drawn, low, high, (0, 0, 0), thick + 2, cv2.LINE_AA)
-        cv2.rectangle(drawn, low, high, colour, thick, cv2.LINE_AA)
+        for start, end in _strokes(low, high, dashed=colour == PREDICTED):
+            cv2.line(drawn, start, end, colour, thick, cv2.LINE_AA)
 
     for one in truth:
         frame(one, TRUTH, 1)
@@ -70,6 +75,41 @@ def error_tile(
     shown[:] = drawn
     _write(tile, caption[0], (8, _HEIGHT + 18), 0.5, _INK)
     _write(tile, caption[1], (8, _HEIGHT + 37), 0.4, _PALE)
+    return tile
+
+
+def _strokes(
+    low: list[int], high: list[int], dashed: bool
+) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """The lines of a frame; dashed for those who cannot tell the colours apart."""
+    (left, top), (right, bottom) = low, high
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    for start, end in pairwise(corners):
+        if not dashed:
+            yield start, end
+            continue
+        from_, to = np.array(start), np.array(end)
+        length = int(np.abs(to - from_).max())
+        for begun in range(0, length, _DASH + _BREAK):
+            ends = [from_ + (to - from_) * at // length for at in (begun, begun + _DASH)]
+            one, other = np.clip(ends, low, high).tolist()
+            yield (one[0], one[1]), (other[0], other[1])
+
+
+def side_by_side(panels: Mapping[str, np.ndarray], caption: str) -> np.ndarray:
+    """Name → image (h, w, 3) uint8 RGB, beside each other with their names, and a line below."""
+    width, height = _PANEL
+    tile = np.full((height + _STRIP, (width + _GAP) * len(panels) - _GAP, 3), _PAPER, np.uint8)
+    for number, (name, image) in enumerate(panels.items()):
+        scale = min(width / image.shape[1], height / image.shape[0])
+        size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+        left = number * (width + _GAP)
+        x, y = left + (width - size[0]) // 2, (height - size[1]) // 2
+        tile[y : y + size[1], x : x + size[0]] = cv2.resize(
+            image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        )
+        _write(tile, name, (left + 8, height + 18), 0.5, _INK)
+    _write(tile, caption, (8, height + 37), 0.4, _PALE)
     return tile
 
 
@@ -89,21 +129,22 @@ def captioned(image: np.ndarray, first: str, second: str) -> np.ndarray:
 
 
 def contact_sheet(tiles: Sequence[np.ndarray], colours: bool = False) -> np.ndarray:
-    """At least one image, all (h, w, 3) uint8 → one with all of them, four in a row; above them
-    what `colours` mean.
+    """At least one image, all (h, w, 3) uint8 → one with all of them, four in a row, or fewer of
+    those that are wide; above them what `colours` mean.
     """
     height, width = tiles[0].shape[:2]
-    rows = -(-len(tiles) // _COLUMNS)
-    columns = min(len(tiles), _COLUMNS)
+    most = int(np.clip(_WIDE // width, 1, _COLUMNS))
+    rows = -(-len(tiles) // most)
+    columns = min(len(tiles), most)
     head = _HEAD if colours else 0
     sheet = np.zeros(
         (rows * (height + _GAP) + _GAP + head, columns * (width + _GAP) + _GAP, 3), np.uint8
     )
     if colours:
         _write(sheet, "green: what is there", (_GAP + 2, 19), 0.5, TRUTH)
-        _write(sheet, "red: what was found", (_GAP + 192, 19), 0.5, PREDICTED)
+        _write(sheet, "red, dashed: what was found", (_GAP + 192, 19), 0.5, PREDICTED)
     for number, tile in enumerate(tiles):
-        row, column = divmod(number, _COLUMNS)
+        row, column = divmod(number, most)
         top, left = head + _GAP + row * (height + _GAP), _GAP + column * (width + _GAP)
         sheet[top : top + height, left : left + width] = tile
     return sheet

@@ -101,6 +101,33 @@ def share_curves(
     return _finish(figure, axes, len(curves))
 
 
+def history_curves(
+    epochs: Sequence[float],
+    losses: Mapping[str, Sequence[float]],
+    scores: Mapping[str, Sequence[float]],
+) -> np.ndarray:
+    """Loss and score by epoch, beside each other: name → (n,) numbers, NaN where an epoch has
+    none.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.8), layout="constrained", dpi=110)
+    for axes, curves, up in zip(
+        figure.subplots(1, 2), (losses, scores), ("loss", "score"), strict=True
+    ):
+        for name, values in curves.items():
+            known = ~np.isnan(values)
+            style = _style(len(curves), axes)
+            x, y = np.asarray(epochs)[known], np.asarray(values)[known]
+            axes.plot(x, y, label=written(name), marker=".", **style)
+        axes.set(xlabel="epoch", ylabel=up)
+        axes.set_ylim(0, 1 if up == "score" else None)
+        axes.grid(alpha=0.3)
+        if curves:
+            axes.legend(fontsize=8, frameon=False)
+    return pixels_of(figure)
+
+
 def class_bars(rows: Mapping[str, Mapping[str, float]]) -> np.ndarray:
     """Class → name → number from 0 to 1, drawn as bars, the class with the lowest first number on
     top; NaN has none.
@@ -122,6 +149,9 @@ def class_bars(rows: Mapping[str, Mapping[str, float]]) -> np.ndarray:
             np.nan_to_num(values),
             height,
             label=f"{written(key)}, mean {_mean(known):.3f}",
+            hatch=("", "///", "...", "xxx")[i % 4],
+            edgecolor="white",
+            linewidth=0,
         )
     axes.set_yticks(np.arange(len(shown)) + 0.4 - height / 2, list(map(written, shown)))
     axes.set(
@@ -253,13 +283,14 @@ def _square(x: str, y: str, title: str) -> "tuple[Figure, Axes]":
 
 
 def _style(count: int, axes: "Axes") -> dict:
-    """How the next of `count` curves is drawn: ten colours solid, then dashed, then dotted; grey
-    where they are too many.
+    """How the next of `count` curves is drawn: in ten colours and four kinds of line, so that
+    neighbours differ in both; grey where they are too many.
     """
     if count > _NAMED:
         return {"color": "grey", "linewidth": 0.7, "alpha": 0.5}
     drawn = len(axes.lines)
-    return {"color": f"C{drawn % 10}", "linestyle": ("-", "--", ":")[drawn // 10], "linewidth": 1.4}
+    line = ("-", "--", "-.", ":")[(drawn + drawn // 10) % 4]
+    return {"color": f"C{drawn % 10}", "linestyle": line, "linewidth": 1.4}
 
 
 def _finish(figure: "Figure", axes: "Axes", count: int) -> np.ndarray:

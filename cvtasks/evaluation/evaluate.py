@@ -14,16 +14,14 @@ from cvtasks.data.loading.workers import prepared
 from cvtasks.engines.base import Engine
 from cvtasks.engines.predict import predict
 from cvtasks.errors import DataError, UsageError
-from cvtasks.evaluation.figures import figures
 from cvtasks.evaluation.predictions import Saved
 from cvtasks.files.parts import is_hidden
-from cvtasks.files.writing import check_folder, made_beside, publish, write_text
+from cvtasks.files.writing import check_folder
 from cvtasks.geometry.letterbox import Letterbox, Size
 from cvtasks.heads.base import Head
-from cvtasks.media.images import write_image
 from cvtasks.metrics.base import Metric
+from cvtasks.metrics.bootstrap import intervals
 from cvtasks.tasks.base import Task
-from cvtasks.text import dumps
 
 
 def evaluate(
@@ -89,6 +87,9 @@ def report(
 ) -> dict[str, Any]:
     """The one object that says what was measured on what, and by what (None: saved predictions).
     NaN becomes null.
+
+    `intervals` has, for the numbers of `metrics` that have one, the 95 % interval of a bootstrap
+    over the images (`cvtasks.metrics.bootstrap`).
     """
 
     def plain(numbers: dict[str, float]) -> dict[str, float | None]:
@@ -105,6 +106,10 @@ def report(
         "engine": engine.name if engine else None,
         "precision": engine.precision if engine else None,
         "metrics": plain(metric.result()),
+        "intervals": {
+            name: [round(low, 6), round(high, 6)]
+            for name, (low, high) in intervals(metric.by_image()).items()
+        },
         "classes": {name: plain(row) for name, row in metric.per_class().items()},
     }
 
@@ -118,6 +123,18 @@ def score_text(score: float | None, digits: int = 4) -> str:
     return "–" if score is None or math.isnan(score) else f"{score:.{digits}f}"
 
 
+def with_interval(score: float | None, interval: Sequence[float] | None, digits: int = 4) -> str:
+    """A score and its interval as people read them.
+
+    >>> with_interval(0.612, (0.581, 0.64), 3), with_interval(0.5, None)
+    ('0.612 [0.581, 0.640]', '0.5000')
+    """
+    text = score_text(score, digits)
+    return (
+        f"{text} [{', '.join(score_text(end, digits) for end in interval)}]" if interval else text
+    )
+
+
 def check_new(folder: Path) -> None:
     """Raise UsageError if there is anything in the folder, OutputError if nothing can be written
     there.
@@ -129,28 +146,3 @@ def check_new(folder: Path) -> None:
             "Choose another.",
             ways={"output": ""},
         )
-
-
-def write_report(folder: Path, result: dict[str, Any], metric: Metric, source: Source) -> list[str]:
-    """Write `report.json`, which is `result`, and the metric's figures; returns the names of all
-    files.
-
-    Args:
-        source: what the metric has counted, all of it and in this order.
-
-    Raises:
-        OutputError: a file cannot be written, or something has its name by now.
-    """
-
-    def image_of(index: int) -> tuple[str, np.ndarray]:
-        sample = source[index]
-        return sample.name, sample.image
-
-    written = ["report.json"]
-    with made_beside(folder) as place:
-        write_text(place / "report.json", dumps(result, indent=2) + "\n")
-        for name, image in figures(metric, image_of):
-            write_image(place / name, image)
-            written.append(name)
-        publish({place / name: folder / name for name in written})
-    return written

@@ -42,14 +42,18 @@ class ClassCurve:
         """
         return np.cumsum(self.hits) / (self.objects or np.nan)
 
+    def at(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(t,) scores → (t,) predictions with at least each, and (t,) hits among these."""
+        shown = np.searchsorted(
+            -self.scores, -np.asarray(thresholds, self.scores.dtype), side="right"
+        )
+        return shown, np.concatenate([[0], np.cumsum(self.hits)])[shown]
+
     def f1(self, thresholds: np.ndarray) -> np.ndarray:
         """(t,) scores → (t,) 0 to 1: 2 hits / (predictions + objects) of what has at least each
         score; needs an object.
         """
-        shown = np.searchsorted(
-            -self.scores, -np.asarray(thresholds, self.scores.dtype), side="right"
-        )
-        found = np.concatenate([[0], np.cumsum(self.hits)])[shown]
+        shown, found = self.at(thresholds)
         return 2 * found / (shown + self.objects)
 
 

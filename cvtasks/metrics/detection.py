@@ -159,6 +159,11 @@ class BoxesMetric(Metric[Boxes]):
         """
         return error_counts(*self._collected(), IOU, threshold)
 
+    def counted_areas(self) -> np.ndarray:
+        """(m,) area in pixels of each object that counts, as COCO has it."""
+        areas = [truth.areas[truth.counted] for truth, _ in self._images]
+        return np.concatenate([np.zeros(0, np.float32), *areas])
+
     def pair(self, image: int) -> tuple[Boxes, Boxes]:
         """Truth and prediction of the image that was added as the nth, from 0."""
         return self._images[image]

@@ -41,14 +41,21 @@ class RankingCurve:
         """
         return self.hits / (self.objects or np.nan)
 
-    def f1(self, thresholds: np.ndarray) -> np.ndarray:
-        """(n,) scores → (n,) 0 to 1: 2 hits / (images with at least each score + `objects`); needs
-        one that shows the class.
+    def at(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) scores → (n,) images with at least each, and (n,) those of them that show the
+        class.
         """
         steps = np.searchsorted(
             -self.scores, -np.asarray(thresholds, self.scores.dtype), side="right"
         )
         hits, ranked = (np.concatenate([[0], counts])[steps] for counts in (self.hits, self.ranked))
+        return ranked, hits
+
+    def f1(self, thresholds: np.ndarray) -> np.ndarray:
+        """(n,) scores → (n,) 0 to 1: 2 hits / (images with at least each score + `objects`); needs
+        one that shows the class.
+        """
+        ranked, hits = self.at(thresholds)
         return 2 * hits / (ranked + self.objects)
 
 

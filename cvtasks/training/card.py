@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from cvtasks.data.held_out import NAMES
 from cvtasks.data.opening import title as place
-from cvtasks.evaluation.evaluate import score_text
+from cvtasks.evaluation.evaluate import score_text, with_interval
+from cvtasks.evaluation.model_facts import model_bytes
 from cvtasks.files.writing import write_bytes, write_text
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.text import code, markdown, one_line
@@ -39,11 +40,7 @@ def write_card(
             is not just the last.
     """
     title = one_line(folder.name)
-    size = sum(
-        file.stat().st_size
-        for file in folder.iterdir()
-        if file.suffix in (".safetensors", ".xml", ".bin")
-    )
+    size = model_bytes(folder)
     often = judged and recipe.train.validate_every < recipe.train.epochs
     looks = "which also chose the best epoch" if often else "after the last epoch"
     best = (
@@ -89,9 +86,13 @@ def _scores(recipe: Recipe, scores: dict[str, Any]) -> str:
             f"{code(place(scores['data'], recipe.data.train))} that were set aside "
             f"({recipe.data.held_out:g} of it; `{NAMES}`)"
         )
+    spans = scores.get("intervals", {})
     metrics = "\n".join(
-        f"- **{name}: {score_text(number, 3)}**" for name, number in scores["metrics"].items()
+        f"- **{name}: {with_interval(number, spans.get(name), 3)}**"
+        for name, number in scores["metrics"].items()
     )
+    if spans:
+        metrics += "\n\nIn brackets: 95 % intervals by a bootstrap over the images."
     names = list(next(iter(scores["classes"].values())))
     table = [f"| class | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     for name, row in scores["classes"].items():
@@ -107,8 +108,9 @@ On {scores["images"]} images of {measured}, at their own size, by the {scores["e
 
 {chr(10).join(table)}
 
-`metrics.json` holds these numbers; `history.csv`, `log.jsonl` and `curves.png` the course of \
-the training."""
+`metrics.json` holds these numbers, `report.html` shows them and the worst images; \
+`history.csv`, `log.jsonl` and `curves.png`
+have the course of the training."""
 
 
 def _beginning(recipe: Recipe, train_images: int) -> str:

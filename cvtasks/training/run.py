@@ -25,9 +25,11 @@ from cvtasks.engines.table import ready_engine
 from cvtasks.errors import UsageError
 from cvtasks.evaluation.evaluate import evaluate, score_text
 from cvtasks.evaluation.evaluate import report as measured
+from cvtasks.evaluation.report import PAGE, Subject, write_page
 from cvtasks.files.writing import cannot_write, sha256, write_text
 from cvtasks.media.images import write_image
 from cvtasks.media.names import distinct_stems
+from cvtasks.metrics.base import Metric
 from cvtasks.model import load
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, read_recipe
@@ -91,7 +93,7 @@ def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any
         progress = train(
             recipe, sources.train, sources.validate, folder / CHECKPOINTS, log.report()
         )
-        finished = finish(recipe, folder, sources.validate, report)
+        finished, metric = finish(recipe, folder, sources.validate, report)
     write_history(folder, progress)
     write_curves(folder / "curves.png", progress.history)
     seconds = sum(row.seconds for row in progress.history)
@@ -106,6 +108,12 @@ def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any
         judged=progress.best > -math.inf,
         train_images=len(sources.train),
     )
+    subject = Subject(read_recipe(folder / RECIPE), folder, command)
+    write_page(folder / PAGE, finished, metric, sources.validate, subject)
+    report.on_message(f"report: {folder / PAGE}")
+    subject = Subject(read_recipe(folder / RECIPE), folder, command)
+    write_page(folder / PAGE, finished, metric, sources.validate, subject)
+    report.on_message(f"report: {folder / PAGE}")
     log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
     return finished
 
@@ -124,8 +132,12 @@ def rehearse(plan: Plan, report: Report) -> None:
         train(replace(recipe, train=how), one.train, one.validate, Path(place), report)
 
 
-def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> dict[str, Any]:
-    """Turn the best weights into a model folder and measure it as its users will run it."""
+def finish(
+    recipe: Recipe, folder: Path, validation: Source, report: Report
+) -> tuple[dict[str, Any], Metric]:
+    """Turn the best weights into a model folder and measure it as its users will run it; returns
+    what `metrics.json` holds, and the metric.
+    """
     report.on_message("finishing: weights, graph, evaluation of what was saved")
     network = build_network(recipe, recipe.input_size)
     load_weights(network, folder / CHECKPOINTS / BEST)
@@ -168,7 +180,7 @@ def finish(recipe: Recipe, folder: Path, validation: Source, report: Report) -> 
         metric,
     )
     write_text(folder / "metrics.json", dumps(finished, indent=2) + "\n")
-    return finished
+    return finished, metric
 
 
 def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> None:
