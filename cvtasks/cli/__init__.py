@@ -14,7 +14,17 @@ from typing import Annotated, Any
 
 import typer
 
-from cvtasks.cli import about, evaluate, explain, features, filter, inspect, predict, train
+from cvtasks.cli import (
+    about,
+    compare,
+    evaluate,
+    explain,
+    features,
+    filter,
+    inspect,
+    predict,
+    train,
+)
 from cvtasks.cli.data import data
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
 from cvtasks.cli.ways import with_options
@@ -87,7 +97,7 @@ def _told(
 
 _predict = [predict.task_command(name, row.help) for name, row in TASKS.items()]
 _insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
-_others = (train.train, evaluate.evaluate, about.models, about.info, *_insight)
+_others = (train.train, evaluate.evaluate, compare.compare, about.models, about.info, *_insight)
 _commands: tuple[Callable[..., None], ...] = (*_predict, *_others)
 for command in _commands:
     app.command()(command)
