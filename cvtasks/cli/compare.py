@@ -136,7 +136,9 @@ def _recipes(found: "Sequence[Compared]", recipes: dict[str, list[Any]]) -> list
 
 
 def _said(value: Any) -> str:
-    """A value of a recipe in a few letters."""
+    """A value of a recipe in a few letters; a dash where it has none."""
+    if value is None:
+        return "–"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Models side by side: measured on the same images, with paired intervals of what they differ by."""
+"""Models side by side: measured on the same images, with paired intervals of how they differ."""
 
 import statistics
 import time

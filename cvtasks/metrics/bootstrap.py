@@ -109,7 +109,7 @@ def differences(first: ByImage, other: ByImage) -> dict[str, Difference]:
     whole = np.ones((1, first.images), np.int64)
     now, then = other.numbers(whole), first.numbers(whole)
     found = {}
-    for name in mine.keys() & theirs.keys():
+    for name in [name for name in mine if name in theirs]:
         interval = interval_of(theirs[name] - mine[name])
         if interval:
             found[name] = Difference(float(now[name][0] - then[name][0]), *interval)

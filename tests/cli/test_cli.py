@@ -352,15 +352,20 @@ def test_evaluate_prints_the_standards_names(cli, trained: Path, shapes: Path) -
         "engine",
         "precision",
         "metrics",
+        "intervals",
         "classes",
     ]
+    assert list(result["intervals"]) == list(result["metrics"])
+    low, high = result["intervals"]["VOC mean IoU"]
+    assert 0 < low < result["metrics"]["VOC mean IoU"] < high <= 1
     assert list(result["metrics"]) == ["VOC mean IoU", "pixel accuracy"]
     assert list(result["classes"]) == ["background", "square", "disc"]
     assert (result["images"], result["split"]) == (8, "val")
     assert result["metrics"] == json.loads((trained / "metrics.json").read_text())["metrics"]
     code, out, _ = cli("evaluate", trained)
     assert code == 0
-    assert f"VOC mean IoU: {result['metrics']['VOC mean IoU']:.4f}" in out
+    score = f"{result['metrics']['VOC mean IoU']:.4f} [{low:.4f}, {high:.4f}]"
+    assert f"VOC mean IoU: {score}" in out
 
 
 def test_saved_records_score_as_the_network_does(

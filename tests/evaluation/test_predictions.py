@@ -370,8 +370,9 @@ def test_the_report(evaluate, world: World, tmp_path: Path) -> None:
         "confusion.png",
         "false-positives.jpg",
         "errors/false-positives-01.jpg",
+        "report.html",
     } <= written
-    for name in written - {"report.json"}:
+    for name in written - {"report.json", "report.html"}:
         assert min(read_image(tmp_path / "report" / name).shape[:2]) > 200
     code, _, err = evaluate(tmp_path / "records.jsonl", "-o", tmp_path / "report")
     assert code == 2

@@ -1,0 +1,96 @@
+"""Models side by side: the same images, the same standard, paired intervals."""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cvtasks.evaluation.compare import recipe_differences
+from cvtasks.recipe.recipe import read_recipe
+from cvtasks.zoo import RECIPE, zoo_folder
+
+
+@pytest.fixture(scope="module")
+def other(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model that sees images half as large, and says so."""
+    folder = tmp_path_factory.mktemp("other") / "segment-small"
+    shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("checkpoints", "graph.*"))
+    recipe = read_recipe(folder / RECIPE)
+    files = {name: sha for name, sha in recipe.files.items() if not name.startswith("graph")}
+    train = replace(recipe.train, epochs=7)
+    replace(recipe, size=32, files=files, train=train).save(folder / RECIPE)
+    return folder
+
+
+def test_a_comparison(cli, trained: Path, other: Path) -> None:
+    code, out, err = cli("compare", trained, other, trained, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["images"], found["split"]) == (8, "val")
+    first, second, third = found["models"]
+    assert [one["letter"] for one in found["models"]] == ["A", "B", "C"]
+    measured = json.loads((trained / "metrics.json").read_text())
+    assert first["metrics"] == measured["metrics"]
+    assert first["intervals"] == measured["intervals"]
+    assert first["differences"] == {}
+    for name, apart in third["differences"].items():
+        assert apart == {"value": 0.0, "interval": [0.0, 0.0]}, name
+    for name, apart in second["differences"].items():
+        lost = second["metrics"][name] - first["metrics"][name]
+        assert apart["value"] == pytest.approx(lost, abs=2e-6)
+        low, high = apart["interval"]
+        assert low <= apart["value"] <= high
+        assert low < high
+    assert found["recipe"] == {"size": [64, 32, 64], "train.epochs": [24, 7, 24]}
+    assert all(one["ms_an_image"] > 0 for one in found["models"])
+    assert first["bytes"] > 1000
+    assert first["epochs"] == 24
+
+
+def test_a_comparison_as_a_table(cli, trained: Path, other: Path) -> None:
+    code, out, err = cli("compare", trained, other)
+    assert code == 0, err
+    assert max(map(len, out.splitlines())) <= 100
+    assert f"A  {trained}" in out
+    assert re.search(r"VOC mean IoU +A +0\.\d{4}  \[0\.\d{3}, [01]\.\d{3}\]\n", out)
+    assert re.search(r"\n +B +0\.\d{4} .* [-+]0\.\d{3}\*? ? +\[[-+]0\.\d{3}, [-+]0\.\d{3}\]\n", out)
+    assert re.search(r"\ntrain.epochs +24 +7\n", out)
+    assert re.search(r"\nms an image +\d+\.\d +\d+\.\d\n", out)
+
+
+def zoo(name: str) -> Path:
+    return zoo_folder() / name
+
+
+@pytest.mark.parametrize(
+    ("models", "code", "words"),
+    [
+        (["detect-mobilenet-voc"], 2, "two to 26 models; got 1"),
+        (
+            ["detect-mobilenet-voc", "segment-mobilenet-voc"],
+            4,
+            "the same task; 'detect-mobilenet-voc' and 'segment-mobilenet-voc' answer detect and",
+        ),
+        (["detect-mobilenet-voc", "detect-resnet18-scratch-voc0712"], 4, "only one knows"),
+        (["classify-lenet-mnist", "nothing"], 4, "nothing"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_in_a_sentence(cli, models, code, words) -> None:
+    left, out, err = cli("compare", *models)
+    assert (left, out) == (code, "")
+    assert words in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_recipes_differ_by_key() -> None:
+    recipe = read_recipe(zoo("detect-mobilenet-voc") / RECIPE)
+    same = replace(recipe, files={})
+    assert recipe_differences([recipe, same]) == {}
+    changed = replace(recipe, size=416, train=replace(recipe.train, epochs=3))
+    assert recipe_differences([recipe, changed]) == {
+        "size": [recipe.size, 416],
+        "train.epochs": [recipe.train.epochs, 3],
+    }
