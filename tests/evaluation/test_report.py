@@ -167,7 +167,7 @@ def test_the_slider_tells_what_the_metric_does(kind: str) -> None:
             # everything is shown at 0, and that is where the curves end
             assert cut.rows[name][0, 0] == pytest.approx(curve.precision[-1])
             assert cut.rows[name][1, 0] == pytest.approx(curve.recall[-1])
-    assert list(cut.rows)[0] == MEAN
+    assert next(iter(cut.rows)) == MEAN
 
 
 @pytest.mark.parametrize("kind", ["one label", "places"])
