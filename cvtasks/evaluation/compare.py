@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.opening import title
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.evaluation.evaluate import evaluate as measure
@@ -81,6 +82,13 @@ def compare(
         heard: Say = say if not number else (lambda text: None)
         found.append(evaluation_data(of_its_own, folders[0], data, say=heard))
     _check_images(models, found)
+    for model, folder, recipe, asked in zip(models, folders, recipes, found, strict=True):
+        learned = _learned_from(recipe, folder, first, asked)
+        if learned:
+            say(
+                f"{str(model)!r} was trained on {learned} of these {len(asked.source)} images: its "
+                "score is too good. Compare on images that none has seen."
+            )
     names = [str(model) for model in models]
     metrics: list[ByImage | None] = []
     compared = []
@@ -166,6 +174,19 @@ def _check_images(models: Sequence[str | Path], found: Sequence[EvaluationData])
                 f"{str(models[0])!r} can use {len(names)} and {str(model)!r} {len(source)}. "
                 "Compare models whose recipes use the same."
             )
+
+
+def _learned_from(recipe: Recipe, folder: Path, first: Recipe, asked: EvaluationData) -> int:
+    """How many of the images a model was trained on, as far as its recipe says."""
+    data = recipe.data
+    of_training = asked.split == data.train or (
+        first.data.held_out > 0 and asked.split == first.data.validated_on
+    )
+    if data.path != asked.path or not of_training:
+        return 0
+    if data.held_out and (folder / NAMES).is_file():
+        return len(split_by_names(asked.source, folder / NAMES)[0])
+    return 0 if data.held_out else len(asked.source)
 
 
 def _counting(

@@ -127,8 +127,9 @@ def evaluate(
 
     Returns:
         `metrics`: the standard's name → its number, 0 to 1, the headline first; `classes`: the same
-        for each class; and `model`, `data`, `split`, `images`, `engine`, `precision`. A number is
-        None where there was nothing to measure.
+        for each class; `intervals`: name → [low, high], the 95 % interval of a bootstrap over the
+        images; and `model`, `data`, `split`, `images`, `engine`, `precision`. A number is None
+        where there was nothing to measure.
 
     Raises:
         ModelError: there is no such model.

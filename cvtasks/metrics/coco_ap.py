@@ -19,6 +19,7 @@ _SIZES = {"small": 1, "medium": 2, "large": 3}
 _IOUS = np.linspace(0.5, 0.95, 10)
 _DETECTIONS = 100  # of a class in an image, at most
 _WRONG, _HIT, _PASSED = 0, 1, 2  # what becomes of a detection
+_NO_STATES = np.zeros((len(_IOUS), 0), np.int8)
 
 
 @dataclass(frozen=True)
@@ -109,29 +110,35 @@ def coco_rankings(
 
     Source: `evaluateImg` of cocoeval.py.
     """
-    found = []
-    for label in range(classes):
-        images: list[np.ndarray] = [np.zeros(0, np.int64)]
-        surest: list[np.ndarray] = [np.zeros(0, np.float32)]
-        states = [np.zeros((len(_IOUS), 0), np.int8)]
-        objects: list[np.ndarray] = [np.zeros(0, np.int64)]
-        for image, (truth, prediction) in enumerate(pairs):
+    counted: list[list[tuple[np.ndarray, ...]]] = [
+        [(np.zeros(0, np.int64), np.zeros(0, np.float32), _NO_STATES, np.zeros(0, np.int64))]
+        for _ in range(classes)
+    ]
+    for image, (truth, prediction) in enumerate(pairs):
+        for label in np.union1d(truth.labels, prediction.labels).tolist():
             mine = np.flatnonzero(truth.labels == label)
             own = prediction.scores[prediction.labels == label]
             own = own[np.argsort(-own, kind="stable")][:_DETECTIONS]
             overlap = np.asarray(scores.overlaps[image + 1, label + 1], np.float64)
-            overlap = overlap.reshape(len(own), len(mine))
-            images.append(np.full(len(own), image))
-            surest.append(own)
-            states.append(_matched(overlap, ~truth.counted[mine], truth.crowd[mine]))
-            objects.append(np.full(int(truth.counted[mine].sum()), image))
-        order = np.argsort(-np.concatenate(surest), kind="stable")
-        became = np.concatenate(states, axis=1)[:, order]
-        ranked = tuple(
-            Ranked(np.flatnonzero(row == _HIT), np.flatnonzero(row == _PASSED)) for row in became
-        )
-        found.append(ClassRanking(np.concatenate(images)[order], ranked, np.concatenate(objects)))
-    return found
+            states = _matched(
+                overlap.reshape(len(own), len(mine)), ~truth.counted[mine], truth.crowd[mine]
+            )
+            objects = np.full(int(truth.counted[mine].sum()), image)
+            counted[label].append((np.full(len(own), image), own, states, objects))
+    return [_ranking(rows) for rows in counted]
+
+
+def _ranking(rows: list[tuple[np.ndarray, ...]]) -> ClassRanking:
+    """Of each image that has the class: image (d,), scores (d,) and states (10, d) of its
+    detections, and image (m,) of its objects → the ranking over all of them.
+    """
+    images, scores, states, objects = zip(*rows, strict=True)
+    order = np.argsort(-np.concatenate(scores), kind="stable")
+    became = np.concatenate(states, axis=1)[:, order]
+    ranked = tuple(
+        Ranked(np.flatnonzero(row == _HIT), np.flatnonzero(row == _PASSED)) for row in became
+    )
+    return ClassRanking(np.concatenate(images)[order], ranked, np.concatenate(objects))
 
 
 def _matched(overlap: np.ndarray, ignored: np.ndarray, crowd: np.ndarray) -> np.ndarray:
