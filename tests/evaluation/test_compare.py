@@ -61,6 +61,19 @@ def test_a_comparison_as_a_table(cli, trained: Path, other: Path) -> None:
     assert re.search(r"\nms an image +\d+\.\d +\d+\.\d\n", out)
 
 
+def test_a_model_that_has_seen_the_images_is_named(
+    cli, trained: Path, other: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(other, tmp_path / "seen")
+    recipe = read_recipe(other / RECIPE)
+    swapped = replace(recipe.data, train="val", validate="train")
+    replace(recipe, data=swapped).save(tmp_path / "seen" / RECIPE)
+    code, _, err = cli("compare", trained, tmp_path / "seen")
+    assert code == 0, err
+    assert f"'{tmp_path / 'seen'}' was trained on 8 of these 8 images" in err
+    assert err.count("was trained on") == 1
+
+
 def zoo(name: str) -> Path:
     return zoo_folder() / name
 
