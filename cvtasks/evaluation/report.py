@@ -231,7 +231,7 @@ def _threshold(cut: ByThreshold | None, recipe: Recipe) -> Iterable[str]:
         '<div id="slider" hidden>\n'
         '<label for="range">threshold <output id="at" for="range"></output></label>\n'
         f'<input id="range" type="range" min="0" max="100" value="{round(100 * cut.start)}">\n'
-        '<label for="which">of</label><select id="which"></select>\n'
+        '<label for="which">class</label><select id="which"></select>\n'
         f"{shown}\n</div>\n"
         f'<script type="application/json" id="thresholds">{data}</script>'
     )
@@ -262,10 +262,10 @@ def _errors(metric: Metric, result: Mapping[str, Any], cut: ByThreshold | None) 
 def _(metric: BoxesMetric, result: Mapping[str, Any], cut: ByThreshold | None) -> Iterable[str]:
     threshold = cut.start if cut else 0.5
     counts = metric.error_counts(threshold)
-    rows = [[kind, _ERRORS.get(kind, ""), f"{count:,}"] for kind, count in counts.items()]
+    rows = [[f"{kind}: {_ERRORS[kind]}", f"{count:,}"] for kind, count in counts.items()]
     yield markup.table(
         f"Kinds of error among what is shown at scores from {threshold:.2f}",
-        ["kind", "what it is", "how many"],
+        ["kind", "how many"],
         rows,
     )
     objects = metric.counted_areas()
