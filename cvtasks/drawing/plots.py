@@ -107,13 +107,14 @@ def history_curves(
     scores: Mapping[str, Sequence[float]],
 ) -> np.ndarray:
     """Loss and score by epoch, beside each other: name → (n,) numbers, NaN where an epoch has
-    none.
+    none. Needs one of the two.
     """
     from matplotlib.figure import Figure
 
+    sides = [(curves, up) for curves, up in ((losses, "loss"), (scores, "score")) if curves]
     figure = Figure(figsize=(9, 3.8), layout="constrained", dpi=110)
-    for axes, curves, up in zip(
-        figure.subplots(1, 2), (losses, scores), ("loss", "score"), strict=True
+    for axes, (curves, up) in zip(
+        figure.subplots(1, len(sides), squeeze=False)[0], sides, strict=True
     ):
         for name, values in curves.items():
             known = ~np.isnan(values)
@@ -123,8 +124,7 @@ def history_curves(
         axes.set(xlabel="epoch", ylabel=up)
         axes.set_ylim(0, 1 if up == "score" else None)
         axes.grid(alpha=0.3)
-        if curves:
-            axes.legend(fontsize=8, frameon=False)
+        axes.legend(fontsize=8, frameon=False)
     return pixels_of(figure)
 
 
