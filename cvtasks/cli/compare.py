@@ -64,8 +64,9 @@ def compare(
     def on_image(model: str, done: int, images: int) -> None:
         ticker.show(f"{one_line(model)}: {done} of {images} images")
 
-    how = {"engine": engine, "precision": precision, "device": device}
-    found = compared_by(models, data, say, on_image, **how)
+    found = compared_by(
+        models, data, say, on_image, engine=engine, precision=precision, device=device
+    )
     ticker.clear()
     recipes = recipe_differences([one.recipe for one in found])
     if as_json:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.opening import title
+from cvtasks.engines.table import AUTO
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.evaluation.evaluate import evaluate as measure
 from cvtasks.evaluation.model_facts import ModelFacts, model_facts
@@ -51,7 +52,10 @@ def compare(
     data: str = "",
     say: Say = lambda text: None,
     on_image: Callable[[str, int, int], None] = lambda model, done, images: None,
-    **how: str,
+    *,
+    engine: str = AUTO,
+    precision: str = AUTO,
+    device: str = AUTO,
 ) -> list[Compared]:
     """Measure models on the same images.
 
@@ -60,7 +64,7 @@ def compare(
         data: DATA or DATA:SPLIT; what the first was validated on by default.
         say: hears what was recognised and left out.
         on_image: hears after each image: the model, images done, images in all.
-        how: `engine`, `precision`, `device`, as `cvtasks.load` has them.
+        engine, precision, device: as `cvtasks.load` has them.
 
     Raises:
         UsageError: there are fewer than two models, or too many.
@@ -91,7 +95,8 @@ def compare(
             )
     names = [str(model) for model in models]
     metrics: list[ByImage | None] = []
-    compared = []
+    compared: list[Compared] = []
+    how: dict[str, Any] = {"engine": engine, "precision": precision, "device": device}
     for name, folder, recipe, asked in zip(names, folders, recipes, found, strict=True):
         loaded = load(folder, many=True, **how)
         metric = measure(
@@ -202,7 +207,7 @@ def _counting(
     return count
 
 
-def _times(folders: Sequence[Path], asked: EvaluationData, how: Mapping[str, str]) -> list[float]:
+def _times(folders: Sequence[Path], asked: EvaluationData, how: Mapping[str, Any]) -> list[float]:
     """Milliseconds of an image for each model, the runs interleaved: what slows the machine down
     for a while slows all of them.
     """

@@ -217,7 +217,7 @@ def _threshold(cut: ByThreshold | None, recipe: Recipe) -> Iterable[str]:
         f"The model's own threshold, below which nothing is shown, is {recipe.task.threshold:g}."
     )
     numbers = [
-        [[None if math.isnan(x) else round(float(x), 4) for x in column] for column in rows]
+        [[None if math.isnan(x) else round(float(x), 6) for x in column] for column in rows]
         for rows in cut.rows.values()
     ]
     told = {"columns": cut.columns, "names": list(cut.rows), "numbers": numbers}
