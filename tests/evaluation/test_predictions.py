@@ -191,7 +191,8 @@ def test_the_table_and_the_names(evaluate, world: World, scores: dict, tmp_path:
     head, *rows = out.splitlines()
     assert head.split(None, 1) == ["class", f"{AREA}  VOC2007 11-point AP@0.5     COCO AP"]
     assert [len(row) for row in rows[:2]] == [len(head)] * 2
-    assert f"{AREA}: {scores['metrics'][AREA]:.4f}" in rows
+    low, high = scores["intervals"][AREA]
+    assert f"{AREA}: {scores['metrics'][AREA]:.4f} [{low:.4f}, {high:.4f}]" in rows
     assert "predictions: JSON lines" in err
 
 
