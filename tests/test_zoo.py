@@ -18,7 +18,7 @@ from cvtasks.data import open_source
 from cvtasks.data.download.catalogue import KNOWN
 from cvtasks.data.views import fitted
 from cvtasks.engines.openvino_engine import has_bf16
-from cvtasks.evaluation.evaluate import evaluate
+from cvtasks.evaluation.evaluate import evaluate, with_interval
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.tasks import TASKS
 from cvtasks.zoo import RECIPE, WEIGHTS, default_model, model_folder, zoo_folder
@@ -130,8 +130,15 @@ def test_the_score_is_that_of_its_metrics(name: str, cvtasks_data: Path) -> None
 @pytest.mark.parametrize("name", MEASURED)
 def test_a_card_has_the_numbers_of_its_metrics(name: str) -> None:
     said, card = measured(name), (zoo_folder() / name / "README.md").read_text(encoding="utf-8")
-    listed = dict(re.findall(r"^- \*\*(.+): (\S+)\*\*$", card, re.MULTILINE))
-    assert listed == {standard: f"{number:.3f}" for standard, number in said["metrics"].items()}
+    listed = dict(re.findall(r"^- \*\*(.+): (.+)\*\*$", card, re.MULTILINE))
+    spans = said.get("intervals", {})
+    assert listed == {
+        standard: with_interval(number, spans.get(standard), 3)
+        for standard, number in said["metrics"].items()
+    }
+    for standard, (low, high) in spans.items():
+        assert low < said["metrics"][standard] < high
+    assert (name in TRAINED) == bool(spans), "a model that is shipped has intervals"
     columns = re.search(r"^\| class \| (.+) \|$", card, re.MULTILINE)[1].split(" | ")
     for kind, row in said["classes"].items():
         assert columns == list(row)
