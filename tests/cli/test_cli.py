@@ -429,6 +429,7 @@ def test_train_from_a_task_and_again_from_its_recipe(cli, shapes: Path, tmp_path
     assert code == 0, err
     assert 'classes = [\n    "background",' in out
     assert "24 images" in err
+    assert f"report: {tmp_path / 'first' / 'report.html'}" in err
     code, _, err = cli("train", tmp_path / "first" / "recipe.toml", "-o", tmp_path / "second")
     assert code == 0, err
     for name in ("weights.safetensors", "metrics.json"):

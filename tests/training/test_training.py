@@ -636,13 +636,19 @@ def test_a_run_writes_what_the_contract_names(trained: Path) -> None:
         "history.csv",
         "README.md",
         "curves.png",
+        "report.html",
     } <= names
     assert {"graph.xml", "graph.safetensors", "log.jsonl", "samples", "checkpoints"} <= names
     assert len(list((trained / "samples").glob("*.jpg"))) == 8
     rows = list(csv.DictReader((trained / "history.csv").read_text().splitlines()))
     assert [int(row["epoch"]) for row in rows] == list(range(1, len(rows) + 1))
     metrics = json.loads((trained / "metrics.json").read_text())
-    assert f"{metrics['metrics']['VOC mean IoU']:.3f}" in (trained / "README.md").read_text()
+    score = metrics["metrics"]["VOC mean IoU"]
+    low, high = metrics["intervals"]["VOC mean IoU"]
+    assert f"{score:.3f} [{low:.3f}, {high:.3f}]" in (trained / "README.md").read_text()
+    page = (trained / "report.html").read_text()
+    assert f"VOC mean IoU {score:.4f} [{low:.4f}, {high:.4f}]" in page
+    assert "Course of the training" in page
     events = [
         json.loads(line)["event"] for line in (trained / "log.jsonl").read_text().splitlines()
     ]
