@@ -122,6 +122,7 @@ def history_curves(
             x, y = np.asarray(epochs)[known], np.asarray(values)[known]
             axes.plot(x, y, label=written(name), marker=".", **style)
         axes.set(xlabel="epoch", ylabel=up)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylim(0, 1 if up == "score" else None)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, frameon=False)
