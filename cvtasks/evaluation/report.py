@@ -326,7 +326,11 @@ def _facts(result: Mapping[str, Any], subject: Subject, known: ModelFacts) -> It
             "size": f"{known.bytes / 1e6:.1f} MB with its graph" if known.bytes else "",
             "engine": f"{result['engine']}, {result['precision']}" if result["engine"] else "",
             "trained on": place(recipe.data.path, recipe.data.train) if recipe.data.path else "",
-            "start": f"weights from {Path(how.weights).name}" if how.weights else "random weights",
+            "start": (
+                "random weights"
+                if how.weights in ("", "none")
+                else f"weights of {Path(how.weights).name}"
+            ),
             "training": (
                 f"{len(known.history)} epochs, {seconds / 60:.0f} minutes, seed {how.seed}"
                 if seconds is not None
