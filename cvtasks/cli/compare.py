@@ -8,6 +8,7 @@ import typer
 from cvtasks.cli.options import (
     DeviceOption,
     EngineOption,
+    FormatOption,
     JsonOption,
     PrecisionOption,
     starts_keras,
@@ -39,6 +40,7 @@ def compare(
             help="The data set; without it, what the first model was validated on.",
         ),
     ] = "",
+    format_: FormatOption = "",
     as_json: JsonOption = False,
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
@@ -64,9 +66,8 @@ def compare(
     def on_image(model: str, done: int, images: int) -> None:
         ticker.show(f"{one_line(model)}: {done} of {images} images")
 
-    found = compared_by(
-        models, data, say, on_image, engine=engine, precision=precision, device=device
-    )
+    how = {"format": format_, "engine": engine, "precision": precision, "device": device}
+    found = compared_by(models, data, say, on_image, **how)
     ticker.clear()
     recipes = recipe_differences([one.recipe for one in found])
     if as_json:

@@ -53,6 +53,7 @@ def compare(
     say: Say = lambda text: None,
     on_image: Callable[[str, int, int], None] = lambda model, done, images: None,
     *,
+    format: str = "",
     engine: str = AUTO,
     precision: str = AUTO,
     device: str = AUTO,
@@ -64,6 +65,7 @@ def compare(
         data: DATA or DATA:SPLIT; what the first was validated on by default.
         say: hears what was recognised and left out.
         on_image: hears after each image: the model, images done, images in all.
+        format: of the data, where it may be one of several.
         engine, precision, device: as `cvtasks.load` has them.
 
     Raises:
@@ -84,7 +86,7 @@ def compare(
     for number, recipe in enumerate(recipes):
         of_its_own = replace(recipe, data=first.data)
         heard: Say = say if not number else (lambda text: None)
-        found.append(evaluation_data(of_its_own, folders[0], data, say=heard))
+        found.append(evaluation_data(of_its_own, folders[0], data, say=heard, format=format))
     _check_images(models, found)
     for model, folder, recipe, asked in zip(models, folders, recipes, found, strict=True):
         learned = _learned_from(recipe, folder, first, asked)
