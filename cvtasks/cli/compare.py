@@ -29,7 +29,7 @@ def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL MODEL...",
+            metavar="MODEL",
             help="Names of `cvtasks models`, or folders that train wrote; compared with the first.",
         ),
     ],
