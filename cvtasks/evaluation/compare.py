@@ -108,6 +108,7 @@ def compare(
             asked.source,
             _counting(name, len(asked.source), on_image),
             asked.only,
+            loaded.augment,
         )
         metrics.append(metric.by_image())
         result = asked.result(name, loaded.engine, metric)
