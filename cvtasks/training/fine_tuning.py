@@ -25,7 +25,13 @@ FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
 
 _WARMUP = 0.5  # epochs at most, where a finished run goes on
-_PLACES = ("path", "train", "validate", "held_out")  # of [data]: which images, not what is done
+_PLACES = (
+    "path",
+    "format",
+    "train",
+    "validate",
+    "held_out",
+)  # of [data]: which images, not what is done
 _MOST = 1_000_000  # bytes of a run.json
 _VOC_NAME = re.compile(r"20(0[7-9]|1[0-2])_\d{6}")  # of VOC2012's images; VOC2007's are numbers
 

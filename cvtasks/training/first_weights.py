@@ -9,6 +9,7 @@ from pathlib import Path
 from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.files.writing import sha256
 from cvtasks.model import check_files
+from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.tasks import TASKS
 from cvtasks.weights.imagenet import MEGABYTES, cached_imagenet, fetch_imagenet
@@ -117,9 +118,17 @@ def pinned(recipe: Recipe) -> Recipe:
     """The recipe with the SHA-256 of the weights that its run begins with.
 
     Raises:
-        ModelError: they are not there, or damaged, or others than the recipe means.
+        ModelError: they are not there, or damaged, or others than the recipe means, or of a
+            backbone of another family.
     """
     start = start_of(recipe.train.weights, recipe.backbone)
+    brings = start.recipe.backbone if start.recipe else recipe.backbone
+    if BACKBONES[brings].module != BACKBONES[recipe.backbone].module:
+        raise ModelError(
+            "a model that gives its weights must have a backbone of the same family; "
+            f"{start.weights!r} has {brings}, the recipe {recipe.backbone}. Choose `backbone = "
+            f'"{brings}"`, or another start.'
+        )
     found, wanted = start.sha256, recipe.train.weights_sha256
     if wanted and found and found != wanted:
         raise ModelError(
@@ -153,10 +162,10 @@ def words_of(start: Start, recipe: Recipe) -> str:
             f"backbone {backbone}, neck and head"
         )
     if start.recipe:
-        return f"start: the backbone of {start.weights}, the best on this machine. {better}"
+        return f"start: the backbone of {start.weights}, the best on this machine; {better}"
     if start.file:
         return f"start: ImageNet weights of {backbone}, the best for {task} on this machine"
-    return f"start: random weights, as this machine has no others for {backbone}. {better}"
+    return f"start: random weights, as this machine has no others for {backbone}; {better}"
 
 
 def _zoo_for(task: str) -> list[tuple[Start, Recipe]]:

@@ -98,6 +98,7 @@ def test_what_is_asked_for_is_kept(shapes: Path, trained: Path) -> None:
         ("nowhere.npz", "there is none at 'nowhere.npz'"),
         ("no/where", "'no/where' is neither"),
         ("detect-vgg16-voc0712", "a recipe without weights"),
+        ("detect-mobilenet-voc", "has mobilenet-12, the recipe tiny"),
     ],
 )
 def test_a_start_that_is_none_is_refused(shapes: Path, weights: str, fragment: str) -> None:
@@ -119,6 +120,8 @@ def test_another_file_under_the_name_of_the_start_is_refused(
     replace(made, files=files).save(start / RECIPE)
     with pytest.raises(ModelError, match=r"of SHA-256 .*Bring that file"):
         planned(tmp_path / "recipe.toml")
+    with pytest.raises(ModelError, match=r"of SHA-256 .*Bring that file"):
+        Learner(recipe).start()  # a run that is resumed, and had saved nothing yet
     anew = planned(tmp_path / "recipe.toml", ['train.weights_sha256=""']).recipe
     assert anew.train.weights_sha256 == files[WEIGHTS]
     changed = planned(tmp_path / "recipe.toml", [("train.weights", str(trained))]).recipe
