@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 80
 _NAME = 24  # columns of a name, at most
+_LEAST = 12  # columns that a name needs, where columns are to stand beside each other
 _LINES = 4  # of a reason
 
 
@@ -53,8 +54,9 @@ def narrow(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of texts → lines of columns, as `table`, in blocks below each other where they would be
     too wide; long names in the first column are cut.
     """
-    first = [short(row[0]) for row in rows]
     widths = [max(map(width, map(visible, column))) for column in zip(*rows, strict=True)]
+    room = COLUMNS - sum(2 + taken for taken in widths[1:])  # for the names, if all is to be beside
+    first = [short(row[0], room if room >= _LEAST else _NAME) for row in rows]
     start, blocks = 1, []
     while start < len(widths):
         end, taken = start, max(map(width, first))
@@ -69,13 +71,13 @@ def narrow(rows: Sequence[Sequence[str]]) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def short(name: str) -> str:
-    """A name as it is seen, without its middle where it is long."""
+def short(name: str, most: int = _NAME) -> str:
+    """A name as it is seen, without its middle where it has more columns than `most`."""
     shown = visible(name)
-    if width(shown) <= _NAME:
+    if width(shown) <= most:
         return shown
-    half = _NAME // 2 - 1
-    while width(shown[:half] + shown[-half:]) >= _NAME:
+    half = most // 2
+    while width(shown[:half] + shown[-half:]) >= most:
         half -= 1
     return f"{shown[:half]}…{shown[-half:]}"
 

@@ -175,6 +175,8 @@ def test_statistics_of_boxes(tmp_path: Path) -> None:
         "crowds": 0,
         "width": 22.0,
         "height": 18.0,
+        "small": 7.2,
+        "large": 32.6,
     }
     assert (cat["objects"], cat["images"], cat["difficult"], cat["crowds"]) == (4, 3, 1, 1)
 
