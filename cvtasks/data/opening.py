@@ -20,6 +20,7 @@ from cvtasks.recipe.recipe import Recipe
 
 Say = Callable[[str], None]
 
+_MANY = 5000  # images; to look at more takes a while
 _NAMED = 12  # classes that a line names at most
 _LONELY = "annotation without image"
 
@@ -279,6 +280,8 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
                 "or start another run."
             )
     else:
+        if len(source) > _MANY:
+            say(f"data: looking for near-copies among {len(source)} images")
         together = kept_together(source, data.held_out)
         kept, aside = set_aside(source, data.held_out, recipe.train.seed, together)
         bound = f"; {together.said}" if together.said else ""

@@ -183,7 +183,7 @@ def _divided(group: list[int], atom_of: dict[int, list[int]], aside: float) -> l
     """
     if len(group) <= max(_TOO_LARGE * aside, 2):
         return [group]
-    largest = max(round(aside / 2), 1)
+    largest = max(round(aside / 3), 1)
     parts: list[list[int]] = [[]]
     for place in group:
         atom = atom_of[place]
