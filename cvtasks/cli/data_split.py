@@ -119,5 +119,5 @@ def _show(divided: "Divided", trained: bool, as_json: bool) -> None:
         print(dumps({"images": sizes, "kept_together": said, "classes": rows}))
     else:
         tell(*parts_table({name: len(divided.parts[name]) for name in names}, rows))
-    if said:
-        say(f"data: {said}")
+    for line in divided.together.told:
+        say(f"data: {line}")

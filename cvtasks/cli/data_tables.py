@@ -93,4 +93,5 @@ def _wrapped(text: str, lines: int, indent: str) -> list[str]:
         subsequent_indent=f"{indent}  ",
         max_lines=lines,
         placeholder=" …",
+        break_on_hyphens=False,
     )

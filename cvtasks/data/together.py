@@ -51,6 +51,11 @@ class Together:
     @property
     def said(self) -> str:
         """In words; empty where there is nothing to say."""
+        return ", ".join(self.told)
+
+    @property
+    def told(self) -> list[str]:
+        """In words, a thing at a time."""
         found = [
             (self.copies, f"{self.copies} groups of near-copies ({self.copied} images)"),
             (self.scenes, f"{self.scenes} scenes ({self.frames} frames)"),
@@ -61,7 +66,7 @@ class Together:
             said.append(f"{self.divided} of them too large for that, divided in order of names")
         if self.unseen:
             said.append("too many bytes to look for near-copies")
-        return ", ".join(said)
+        return said
 
 
 def kept_together(
