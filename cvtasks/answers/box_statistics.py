@@ -22,8 +22,8 @@ def row_of(
     """
     width = height = small = large = None
     if own.any():
-        width, height = np.median(lengths[own], axis=0).round(1).tolist()
-        sides = np.sqrt(np.prod(lengths[own], axis=1))
+        width, height = np.median(lengths[own].astype(np.float64), axis=0).round(1).tolist()
+        sides = np.sqrt(np.prod(lengths[own], axis=1, dtype=np.float64))
         small, large = np.percentile(sides, [10, 90]).round(1).tolist()
     return {
         "objects": int(own.sum()),
