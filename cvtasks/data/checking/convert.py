@@ -70,27 +70,27 @@ def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
 def _write_voc(
     source: Source, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
 ) -> None:
-    listed = _new(folder / "ImageSets" / "Main" / f"{split}.txt")
-    _classes(folder / "classes.txt", classes)
-    images = _copy(source, folder / "JPEGImages")
+    listed = new_path(folder / "ImageSets" / "Main" / f"{split}.txt")
+    settle_classes(folder / "classes.txt", classes)
+    images = copy_images(source, folder / "JPEGImages")
     for image, truth in zip(images, truths, strict=True):
-        _write_new(folder / "Annotations" / f"{image.stem}.xml", voc_xml(truth, image.name))
-    _write_new(listed, "".join(f"{image.stem}\n" for image in images))
+        write_new(folder / "Annotations" / f"{image.stem}.xml", voc_xml(truth, image.name))
+    write_new(listed, "".join(f"{image.stem}\n" for image in images))
 
 
 def _write_coco(
     source: Source, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
 ) -> None:
-    path = _new(folder / "annotations" / f"instances_{split}.json")
-    names = [image.name for image in _copy(source, folder / "images" / split)]
-    _write_new(path, dumps(coco_document(zip(names, truths, strict=True), classes)) + "\n")
+    path = new_path(folder / "annotations" / f"instances_{split}.json")
+    names = [image.name for image in copy_images(source, folder / "images" / split)]
+    write_new(path, dumps(coco_document(zip(names, truths, strict=True), classes)) + "\n")
 
 
 def _write_yolo(
     source: Source, classes: tuple[str, ...], truths: list[Boxes], folder: Path, split: str
 ) -> None:
     yaml, splits = folder / "data.yaml", {split}
-    _new(folder / "images" / split)
+    new_path(folder / "images" / split)
     if yaml.is_file():
         there = parse_yaml(read_text(yaml), str(yaml))
         _agree(yaml, there.classes, classes)
@@ -100,8 +100,8 @@ def _write_yolo(
                 f"{str(yaml)!r} is not as `data convert` writes it, and would lose by it. Choose "
                 "another folder."
             )
-    for image, truth in zip(_copy(source, folder / "images" / split), truths, strict=True):
-        _write_new(folder / "labels" / split / f"{image.stem}.txt", yolo_text(truth))
+    for image, truth in zip(copy_images(source, folder / "images" / split), truths, strict=True):
+        write_new(folder / "labels" / split / f"{image.stem}.txt", yolo_text(truth))
     write_text(yaml, yolo_yaml(classes, _in_order(splits)))
 
 
@@ -129,7 +129,8 @@ def _in_order(splits: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in SPLITS if name in splits)
 
 
-def _new(path: Path) -> Path:
+def new_path(path: Path) -> Path:
+    """The path; DataError where something has it."""
     if os.path.lexists(path):
         raise DataError(
             f"{str(path)!r} exists, and nothing is overwritten. Choose another folder or name of "
@@ -138,11 +139,12 @@ def _new(path: Path) -> Path:
     return path
 
 
-def _classes(path: Path, classes: tuple[str, ...]) -> None:
+def settle_classes(path: Path, classes: tuple[str, ...]) -> None:
+    """Write the list of the classes; one that is there must say the same, DataError otherwise."""
     if path.exists():
         _agree(path, tuple(read_text(path).splitlines()), classes)
     else:
-        _write_new(path, "".join(f"{name}\n" for name in classes))
+        write_new(path, "".join(f"{name}\n" for name in classes))
 
 
 def _agree(path: Path, there: tuple[str, ...], classes: tuple[str, ...]) -> None:
@@ -154,7 +156,7 @@ def _agree(path: Path, there: tuple[str, ...], classes: tuple[str, ...]) -> None
         )
 
 
-def _copy(source: Source, folder: Path) -> list[Path]:
+def copy_images(source: Source, folder: Path) -> list[Path]:
     """Copy the images, each called after its sample, by a name that every system allows; returns
     the copies.
 
@@ -178,11 +180,11 @@ def _copy(source: Source, folder: Path) -> list[Path]:
     for image, copy in zip(source.files, copies, strict=True):
         with readable(image):
             content = image.read_bytes()
-        _write_new(copy, content, f"another image than {str(image)!r}")
+        write_new(copy, content, f"another image than {str(image)!r}")
     return copies
 
 
-def _write_new(
+def write_new(
     path: Path, content: str | bytes, otherwise: str = "another file than the one to be written"
 ) -> None:
     """Write a file of a name that is free; one that is there already must be the same, byte for

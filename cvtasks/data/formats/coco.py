@@ -17,6 +17,7 @@ from cvtasks.formats.drawn import Size, declared_size
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.media.safe_paths import leads_out, of_windows
 
+_NOTES = "notes.json"  # Label Studio's list of classes beside YOLO's labels
 _MOST = 2000 * MEGABYTE  # COCO's own largest file has 450 MB
 
 
@@ -130,7 +131,7 @@ def _is_coco(path: Path, *, perhaps: bool = True) -> bool:
     """Whether a file is COCO's JSON by its beginning; `perhaps`: or one of nobody's that is known,
     to be complained of where it is read.
     """
-    if path.suffix.lower() != ".json" or not path.is_file():
+    if path.suffix.lower() != ".json" or path.name == _NOTES or not path.is_file():
         return False
     return json_kind(path) in ((kinds.COCO, "") if perhaps else (kinds.COCO,))
 

@@ -9,7 +9,7 @@ from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases.shapes import Collection, ShapesSource, classes_in
 from cvtasks.data.formats.kinds import first_lines
-from cvtasks.data.formats.places import Paired, files_of, paired, pairs
+from cvtasks.data.formats.places import Paired, files_of, paired, pairs, without_image
 from cvtasks.data.source import Source, check_split
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.kitti import is_kitti, parse_kitti
@@ -36,6 +36,8 @@ def collect_kitti(root: Path, split: str, complain: Complain = strictly) -> Coll
     entries: list[ImageShapes] = []
     for image, file in pairs(splits[split], complain):
         if image is None:
+            if file and is_kitti(next(iter(first_lines(file, 1)), "")):
+                complain(without_image(file))
             continue
         images.append(image)
         entries.append(

@@ -136,6 +136,15 @@ def pairs(
         yield next(iter(images), None), next(iter(files), None)
 
 
+def without_image(file: Path | None) -> DataError:
+    """The error for an annotation file that belongs to no image."""
+    return DataError(
+        f"an annotation needs the image of its name; {str(file)!r} has none. Add it, or remove the "
+        "file.",
+        "image missing",
+    )
+
+
 def homes(file: Path, root: Path, split: str) -> list[Path]:
     """Folders in which the images of an annotation file may lie, the likeliest first."""
     names = [split, file.stem.removeprefix("instances_")]

@@ -6,11 +6,11 @@ from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import distinct
 from cvtasks.data.formats.kinds import xml_kind
-from cvtasks.data.formats.places import Paired, files_of, paired, pairs
+from cvtasks.data.formats.places import Paired, files_of, paired, pairs, without_image
 from cvtasks.data.formats.voc_files import VOCFiles
 from cvtasks.data.formats.voc_names import classes_of, names_in, unknown
 from cvtasks.data.source import check_split, present, split_among
-from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.errors import Complain, strictly
 
 _ENDINGS = (".xml",)
 
@@ -32,7 +32,7 @@ class VOCFolders(VOCFiles):
         annotations: list[Path | None] = []
         for image, file in pairs(splits[split], complain):
             if image is None:
-                complain(_without_image(file))
+                complain(without_image(file))
             else:
                 images.append(image)
                 annotations.append(file)
@@ -54,13 +54,6 @@ class VOCFolders(VOCFiles):
 
 def _files(found: Paired) -> list[Path]:
     return [file for files in found.annotations.values() for file in files]
-
-
-def _without_image(file: Path | None) -> DataError:
-    return DataError(
-        f"annotation {str(file)!r} has no image of its name. Add it, or remove the file.",
-        "image missing",
-    )
 
 
 def _is_at(root: Path) -> bool:
