@@ -113,7 +113,18 @@ def test_splits_have_the_same_classes(tmp_path: Path, to: str) -> None:
 def test_what_a_format_cannot_say_is_said(tmp_path: Path) -> None:
     first = lay(tmp_path / "first", {"a": MARKED})
     said = {to: convert(first, to, tmp_path / to, "train") for to in WRITERS}
+    left_out = "knows neither difficult objects nor crowds, these were left out: 2"
+    shown = 'LabelMe shows neither difficult objects nor crowds, these were marked "difficult": 2'
+    others = {
+        "cvat": "CVAT",
+        "label-studio": "Label Studio",
+        "via": "VIA",
+        "createml": "Create ML",
+        "tensorflow-csv": "TensorFlow's table",
+    }
     assert said == {
+        **{to: [f"{tool} {left_out}"] for to, tool in others.items()},
+        "labelme": [shown],
         "coco": [],
         "voc": ["Pascal VOC knows no crowds, these became difficult: 1"],
         "yolo": ["YOLO knows neither difficult objects nor crowds, these were left out: 2"],
@@ -122,7 +133,8 @@ def test_what_a_format_cannot_say_is_said(tmp_path: Path) -> None:
     assert read["coco"].difficult.tolist() == MARKED.difficult.tolist()
     assert read["coco"].crowd.tolist() == MARKED.crowd.tolist()
     assert read["voc"].difficult.tolist() == [False, True, True]
-    assert len(read["yolo"]) == 1
+    assert read["labelme"].difficult.tolist() == [False, True, True]
+    assert {len(read[to]) for to in ("yolo", *others)} == {1}
 
 
 def test_another_image_of_the_same_name_is_not_taken_for_it(tmp_path: Path) -> None:
@@ -143,7 +155,7 @@ def test_two_images_that_would_share_a_name_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("to", "split", "message"),
     [
-        ("vco", "train", "one of voc, coco, yolo; got 'vco'. Did you mean \"voc\""),
+        ("vco", "train", r"one of voc, coco, yolo, .*; got 'vco'\. Did you mean \"voc\""),
         (
             "yolo",
             "trainval",
