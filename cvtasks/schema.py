@@ -5,6 +5,7 @@ import math
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -153,7 +154,11 @@ def read_value(hint: Any, value: Any, where: str) -> Any:
             return tuple(
                 read_value(kind, item, where) for kind, item in zip(arguments, value, strict=True)
             )
-    if origin is dict and isinstance(value, Mapping):
+    if origin is types.UnionType:
+        for kind in arguments:
+            with suppress(ModelError):
+                return read_value(kind, value, where)
+    if origin in (dict, Mapping) and isinstance(value, Mapping):
         return types.MappingProxyType(
             {str(k): read_value(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
         )

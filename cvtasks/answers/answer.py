@@ -67,8 +67,6 @@ class Answer(ABC):
 
     classes: tuple[str, ...]
 
-    background: ClassVar[bool] = False
-    """Whether the first of the classes is background, which is no thing to be found."""
     keeps_others: ClassVar[bool] = True
     """Whether classes that are not asked for become something in `with_classes`; else nothing is
     said of them.
@@ -80,6 +78,16 @@ class Answer(ABC):
     @abstractmethod
     def nothing(cls, size: tuple[int, int], classes: tuple[str, ...]) -> Self:
         """The truth about an image of (height, width) that shows nothing."""
+
+    @classmethod
+    def ground(cls, classes: Sequence[str]) -> int:
+        """How many of the first classes are background, which is no thing to be found: 0 or 1."""
+        return 0
+
+    @classmethod
+    def fate(cls, classes: Sequence[str], unlisted: str) -> str:
+        """What becomes, in `with_classes`, of a class that is not on the list `classes`."""
+        return unlisted
 
     @property
     @abstractmethod

@@ -1,6 +1,6 @@
 """One class id for every pixel."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -17,6 +17,15 @@ VOID = 255
 """The id of pixels that count for nothing."""
 
 _PASTED = 0.5  # share of the regions that are pasted into another image
+GROUNDS = frozenset(
+    (
+        *("background", "_background_", "__background__", "bg", "ground", "none", "nothing"),
+        *("other", "others", "rest", "unlabelled", "unlabeled", "hintergrund", "fond", "fondo"),
+        *("sfondo", "achtergrond", "arrière-plan", "bakgrund", "tło", "фон", "背景"),
+    )
+)
+"""What a first class is called that is background; any other first class is one like the rest."""
+
 _MUCH_VOID = 0.02  # of the pixels: an outline of void between objects has less
 
 
@@ -37,7 +46,7 @@ class Mask(Answer):
     Attributes:
         ids: (h, w) uint8; an index into `classes`, or 255 (`VOID`) for pixels that count for
             nothing.
-        classes: the names of the ids, background first.
+        classes: the names of the ids, background first if there is one (`GROUNDS`).
 
     Raises:
         ValueError: `ids` is not (h, w) uint8, or holds an id that is neither in `classes` nor void.
@@ -48,8 +57,6 @@ class Mask(Answer):
 
     ids: np.ndarray
     classes: tuple[str, ...]
-
-    background = True
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 2 or self.ids.dtype != np.uint8:
@@ -71,6 +78,16 @@ class Mask(Answer):
         """Background alone."""
         return cls(np.zeros(size, np.uint8), classes)
 
+    @classmethod
+    def ground(cls, classes: Sequence[str]) -> int:
+        """1 where the first class is called like a background."""
+        return int(bool(classes) and classes[0].casefold() in GROUNDS)
+
+    @classmethod
+    def fate(cls, classes: Sequence[str], unlisted: str) -> str:
+        """As asked for, or void where no class is background."""
+        return unlisted if cls.ground(classes) else "void"
+
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the image."""
@@ -82,7 +99,8 @@ class Mask(Answer):
 
     def present(self) -> np.ndarray:
         """(k,) int64, rising: the classes that a pixel shows, without background and void."""
-        return np.flatnonzero(self.counts()[1:]) + 1
+        ground = self.ground(self.classes)
+        return np.flatnonzero(self.counts()[ground:]) + ground
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,9 +117,9 @@ class Mask(Answer):
 
     def with_classes(self, classes: tuple[str, ...], unlisted: str = "background") -> Self:
         """The same with ids of the list `classes`; a class that is not on it becomes `unlisted`:
-        "background" or "void".
+        "background" or "void", which it always becomes where the list has no background.
         """
-        lookup = np.full(256, VOID if unlisted == "void" else 0, np.uint8)
+        lookup = np.full(256, VOID if self.fate(classes, unlisted) == "void" else 0, np.uint8)
         for index, name in enumerate(self.classes):
             if name in classes:
                 lookup[index] = classes.index(name)
@@ -159,7 +177,7 @@ class Mask(Answer):
                 "rle": {
                     name: encode_rle(self.ids == number)
                     for number, name in enumerate(self.classes)
-                    if number and name in shares
+                    if number >= self.ground(self.classes) and name in shares
                 },
             }
         }
@@ -181,7 +199,7 @@ class Mask(Answer):
         if image is not None or path.suffix != ".png":
             super()._write_image(path, image)
             return
-        from cvtasks.drawing.annotate import voc_palette
+        from cvtasks.drawing.colours import voc_palette
         from cvtasks.media.images import write_mask
 
         write_mask(path, self.ids, voc_palette())

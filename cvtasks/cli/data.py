@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvtasks.cli.data_split import split
+from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
 from cvtasks.cli.options import (
     DataArgument,
     FormatOption,
@@ -25,7 +26,7 @@ from cvtasks.text import dumps
 
 if TYPE_CHECKING:
     from cvtasks.answers import Answer
-    from cvtasks.data import Source
+    from cvtasks.data import Hints, Source
 
 data = typer.Typer(
     no_args_is_help=True,
@@ -43,6 +44,8 @@ def check(
     size: Annotated[
         int, typer.Option(metavar="PIXELS", help="Network size by which objects are tiny.")
     ] = 0,
+    classes_from: ClassesFromOption = "",
+    set_: DataSetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read every truth and every image; list what could spoil a training, a line a cause. Changes
@@ -69,6 +72,7 @@ def check(
             *(path, split, start.answer, progress),
             format=format_,
             lists=lists,
+            hints=hints_of(task, set_, classes_from),
             size=size or start.start_size,
         )
     finally:
@@ -101,6 +105,8 @@ def stats(
     task: TaskOption = USUAL,
     format_: FormatOption = "",
     lists: ListsOption = "",
+    classes_from: ClassesFromOption = "",
+    set_: DataSetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Count what a data set holds, class by class: images, objects, their median width and height,
@@ -114,7 +120,9 @@ def stats(
     from cvtasks.cli.data_tables import narrow
     from cvtasks.data.checking.statistics import statistics
 
-    opened = _open(source, TASKS[task].task.answer, format_, lists)
+    opened = _open(
+        source, TASKS[task].task.answer, format_, lists, hints_of(task, set_, classes_from)
+    )
     rows = statistics(opened)
     for remark in opened.remarks():
         say(f"data: {remark}")
@@ -147,6 +155,8 @@ def show(
     ] = Path("outputs/show"),
     format_: FormatOption = "",
     lists: ListsOption = "",
+    classes_from: ClassesFromOption = "",
+    set_: DataSetOption = None,
 ) -> None:
     """Draw samples with their truths, how often each class comes, how large objects are; and
     batches as the network gets them.
@@ -156,6 +166,7 @@ def show(
     cvtasks data show --task segment VOCdevkit/VOC2012:val -o look
     cvtasks data show VOCdevkit/VOC2012:train --recipe models/detect-mobilenet-voc/recipe.toml
     """
+    from cvtasks.data import Hints
     from cvtasks.data.checking.show import batch_sheet, sheets
     from cvtasks.data.views import fitted
     from cvtasks.evaluation.evaluate import check_new
@@ -167,7 +178,8 @@ def show(
     check_new(output)
     wanted = read_recipe(recipe) if recipe else None
     which = wanted.task if wanted else TASKS[task].task()
-    opened = _open(source, which.answer, format_, lists)
+    told = Hints.of(wanted.data) if wanted else hints_of(task, set_, classes_from)
+    opened = _open(source, which.answer, format_, lists, told)
     drawn = sheets(opened, which.draw)
     if wanted:
         drawn["batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
@@ -267,12 +279,18 @@ def get(
     tell(str(place / known.root))
 
 
-def _open(data: str, kind: "type[Answer]", format: str, lists: str = "") -> "Source":
+def _open(
+    data: str,
+    kind: "type[Answer]",
+    format: str,
+    lists: str = "",
+    hints: "Hints | None" = None,
+) -> "Source":
     from cvtasks.data import open_source, split_of
     from cvtasks.data.opening import title
 
     path, split = split_of(data)
-    opened = open_source(path, split, kind, format=format, lists=lists)
+    opened = open_source(path, split, kind, format=format, lists=lists, hints=hints)
     say(f"data: {opened.format}, {title(path, opened.split)}, {len(opened)} images")
     if opened.taken_for:
         say(f"data: {opened.taken_for}")

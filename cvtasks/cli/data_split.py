@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
 from cvtasks.cli.options import DataArgument, FormatOption, JsonOption, TaskOption
 from cvtasks.cli.output import say, tell
 from cvtasks.errors import UsageError
@@ -41,6 +42,8 @@ def split(
     ] = None,
     task: TaskOption = USUAL,
     format_: FormatOption = "",
+    classes_from: ClassesFromOption = "",
+    set_: DataSetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Deal a data set out into train, val and test, or folds, by class: lists of names, nothing is
@@ -68,7 +71,13 @@ def split(
     shares = Shares(val, tested, folds, seed)
     check_new_folder(output)
     path, name = split_of(source)
-    opened = Opened(path, name, TASKS[task].task.answer, format_)
+    opened = Opened(
+        path,
+        name,
+        TASKS[task].task.answer,
+        format_,
+        hints=hints_of(task, set_, classes_from),
+    )
     usable = _usable(opened, path)
     divided = divide(usable, shares, _keys(usable, group_by, groups))
     record = Record(

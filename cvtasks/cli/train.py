@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cvtasks.cli.hints import ClassesFromOption
 from cvtasks.cli.options import FormatOption
 from cvtasks.cli.output import Ticker, command_typed, duration, say, start_keras, tell
 from cvtasks.cli.pace import Pace
@@ -45,6 +46,7 @@ def train(
         ),
     ] = "",
     format_: FormatOption = "",
+    classes_from: ClassesFromOption = "",
     backbone: Annotated[
         str, typer.Option(help="Name of the backbone, such as mobilenet, resnet50, vgg16.")
     ] = "",
@@ -116,9 +118,12 @@ def train(
         "train.epochs": epochs,
         "data.format": format_,
         "train.minutes": minutes,
+        "data.classes_from": classes_from,
     }
     others: dict[str, object] = {"--output": output, "--set": set_, "--batch": batch}
-    others |= {f"--{key.rpartition('.')[2]}": value for key, value in options.items()}
+    others |= {
+        f"--{key.rpartition('.')[2].replace('_', '-')}": value for key, value in options.items()
+    }
     _check_resume(resume, what, others)
     if output and not dry_run:
         check_new_folder(output)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cvtasks.answers import Answer
     from cvtasks.data.format import Format
     from cvtasks.data.formats import FORMATS
+    from cvtasks.data.hints import Hints
     from cvtasks.data.source import Source
     from cvtasks.data.views import Remapped
 
@@ -19,6 +20,7 @@ __all__ = ["FORMATS", "Format", "Remapped", "Source", "open_source", "split_of",
 _HOME = {
     "FORMATS": "cvtasks.data.formats",
     "Format": "cvtasks.data.format",
+    "Hints": "cvtasks.data.hints",
     "Remapped": "cvtasks.data.views",
     "Source": "cvtasks.data.source",
 }
@@ -57,6 +59,7 @@ def open_source(
     *,
     format: str = "",
     lists: str = "",
+    hints: "Hints | None" = None,
 ) -> "Source":
     """Open the data set at `path`, or the fetched one of that name, for a task whose truth is of
     type `kind`.
@@ -69,6 +72,7 @@ def open_source(
             recognised.
         lists: a folder of lists that say which samples a split has (`cvtasks.data.lists`); the path
             may be that of such a folder too, where it has a record of the data.
+        hints: what else is said about the data beside them.
 
     Raises:
         DataError: nothing is there, its layout is not known, it may be of several formats, or the
@@ -80,15 +84,20 @@ def open_source(
 
     with readable(path):
         path, lists, format = located(path, lists, format)
-        found, root = recognised(path, kind, format)
+        found, root = recognised(path, kind, format, hints)
         if not lists:
-            return found.open(root, split, complain)
-        opens = partial(found.open, root)
+            return found.open(root, split, complain, hints)
+        opens = partial(found.open, root, hints=hints)
         return open_listed(read_lists(Path(lists)), split, complain, opens, found.splits_at(root))
 
 
 def splits_of(
-    path: str, kind: "type[Answer]", *, format: str = "", lists: str = ""
+    path: str,
+    kind: "type[Answer]",
+    *,
+    format: str = "",
+    lists: str = "",
+    hints: "Hints | None" = None,
 ) -> tuple[str, ...]:
     """Names of the splits of the data set at `path`; one empty name where all of it is one split.
     Errors as `open_source`'s.
@@ -99,5 +108,5 @@ def splits_of(
 
     with readable(path):
         path, lists, format = located(path, lists, format)
-        found, root = recognised(path, kind, format)
+        found, root = recognised(path, kind, format, hints)
         return tuple(read_lists(Path(lists)).lines) if lists else found.splits_at(root)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.answers import Answer
+from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, strictly
 
@@ -23,34 +24,47 @@ class Format:
         layout: what must lie at its root, in a few words.
         kind: the type of its truths.
         is_at: root → whether this format lies there.
-        opens: (root, split, complain) → the source of one split, as `open` says.
+        opens: (root, split, complain) → the source of one split, as `open` says; what it heeds of
+            the hints is added by name.
         splits_at: root → the names of its splits; one empty name where all of it is one split.
         file: what a file is called that may stand for its root; empty where only a folder may.
         chosen: what stands behind the format's name and a colon → the format that reads so; None
             where nothing may.
         fallback: whether so little tells it that any other format which lies there too is meant.
+        heeds: the hints that it heeds, by their names.
+        needs: the hint without which it is not looked for; empty for none.
     """
 
     name: str
     layout: str
     kind: type[Answer]
     is_at: Callable[[Path], bool]
-    opens: Callable[[Path, str, Complain], Source]
+    opens: Callable[..., Source]
     splits_at: Callable[[Path], tuple[str, ...]] = undivided
     file: str = ""
     fallback: bool = False
     chosen: Callable[[str], "Format"] | None = None
+    heeds: tuple[str, ...] = ()
+    needs: str = ""
 
-    def open(self, root: Path, split: str, complain: Complain = strictly) -> Source:
+    def open(
+        self, root: Path, split: str, complain: Complain = strictly, hints: Hints | None = None
+    ) -> Source:
         """The source of one split of the data set at `root`.
 
         Args:
             complain: about a file that is missing, a sample that is listed twice, an object that
                 cannot be used. If it returns, that is left out.
+            hints: what is said beside the data; what plays no part is noted by the source.
 
         Raises:
             DataError: the split does not exist, or its list cannot be read.
         """
-        source = self.opens(root, split, complain)
+        hints = hints or NONE
+        heeded = {name: getattr(hints, name) for name in self.heeds}
+        source = self.opens(root, split, complain, **heeded)
         source.format = self.name
+        idle = [f"`data.{key}`" for key in hints.given if key not in self.heeds]
+        if idle:
+            source.notes = (*source.notes, f"{', '.join(idle)}: of no effect on {self.name}")
         return source

@@ -147,7 +147,9 @@ def open_sources(
     learned = _checked(recipe, opened, data.train, say)
     others = [name for name in opened.source.classes if name not in recipe.classes]
     if others:
-        fate = f"become {data.unlisted}" if recipe.task.answer.keeps_others else "play no part"
+        answer = recipe.task.answer
+        becomes = f"become {answer.fate(recipe.classes, data.unlisted)}"
+        fate = becomes if answer.keeps_others else "play no part"
         say(f"data: {len(others)} classes that the recipe does not name {fate}")
     validate = (
         None

@@ -6,22 +6,30 @@ from cvtasks.answers import Answer
 from cvtasks.data.download.catalogue import KNOWN, resolve
 from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
+from cvtasks.data.hints import Hints
 from cvtasks.errors import DataError, did_you_mean
 
 
-def recognised(path: str, kind: type[Answer], wanted: str) -> tuple[Format, Path]:
+def recognised(
+    path: str, kind: type[Answer], wanted: str, hints: Hints | None = None
+) -> tuple[Format, Path]:
     """The format of the data set at `path`, and its root.
 
     Args:
         path, kind, wanted: as for `open_source` of `cvtasks.data`; `wanted` is its `format`.
+        hints: a format that needs one which is given comes before all others, and one that needs
+            another is none.
 
     Raises:
         DataError: nothing is there, its layout is not known, or it may be of several formats.
     """
     root = resolve(path)
-    fitting = called_so(wanted, kind)
+    given = hints.given if hints else ()
+    called = called_so(wanted, kind)
+    fitting = {name: one for name, one in called.items() if one.needs in ("", *given)} or called
     found = [name for name, one in fitting.items() if path and one.is_at(root)]
     sure = [name for name in found if not fitting[name].fallback] or found
+    sure = [name for name in found if fitting[name].needs] or sure
     if len(sure) == 1:
         return fitting[sure[0]], root
     if sure:

@@ -36,7 +36,7 @@ def shared(source: Source, classes: tuple[str, ...]) -> Shared:
         DataError: none of the model's classes is one of the data's.
     """
     both = tuple(name for name in classes if name in source.classes)
-    things = both[1:] if source.kind.background and both[:1] == classes[:1] else both
+    things = both[source.kind.ground(both) :] if both[:1] == classes[:1] else both
     if not things:
         raise DataError(
             "a model is measured on classes that it shares with the data; it has "
@@ -74,11 +74,9 @@ def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> 
                     f'a class of the data becomes one of the model\'s; "{theirs}" is given two. '
                     "Leave one out."
                 )
-    ground = source.classes[0] if source.kind.background else ""
+    ground = source.classes[0] if source.kind.ground(source.classes) else ""
     if ground and ground not in (*found, *classes) and classes[0] not in source.classes:
-        found[ground] = classes[
-            0
-        ]  # the first class of masks is the background, whatever it is called
+        found[ground] = classes[0]  # a background is one, whatever it is called
     return found
 
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cvtasks.data import open_source, split_of, splits_of
 from cvtasks.data.held_out import NAMES, split_by_names
+from cvtasks.data.hints import Hints
 from cvtasks.data.opening import Say, open_sources, title
 from cvtasks.data.source import VALIDATION, Source, split_among
 from cvtasks.errors import DataError
@@ -56,11 +58,12 @@ def open_to_evaluate(
     own = path == recipe.data.path
     format = format or (recipe.data.format if own else "")
     lists = lists or (recipe.data.lists if own else "")
-    opened = partial(open_source, path, kind=kind, format=format, lists=lists)
+    how: dict[str, Any] = {"format": format, "lists": lists, "hints": Hints.of(recipe.data)}
+    opened = partial(open_source, path, kind=kind, **how)
     if split:
         source = opened(split)
         return ToEvaluate(source, None, path, source.split)
-    splits = splits_of(path, kind, format=format, lists=lists)
+    splits = splits_of(path, kind, **how)
     train = split_among(recipe.data.train, splits)
     if recipe.data.held_out and (train is not None or "+" in recipe.data.train):
         source = opened(recipe.data.train if train is None else train)

@@ -196,7 +196,7 @@ class Remapped(View):
         self, source: Source, classes: tuple[str, ...], unlisted: str, *, lacking: bool = False
     ) -> None:
         super().__init__(source)
-        things = classes[1:] if source.kind.background else classes
+        things = classes[source.kind.ground(classes) :]
         for name in () if lacking and set(things) & set(source.classes) else classes:
             if name not in source.classes:
                 raise DataError(

@@ -1,11 +1,12 @@
 """Drawing: pure, every function returns a new image."""
 
-from functools import cache
+from collections.abc import Sequence
 from typing import Protocol
 
 import cv2
 import numpy as np
 
+from cvtasks.drawing.colours import palette_of
 from cvtasks.text import visible
 
 _VOID = 255  # the id of a mask's pixels that count for nothing
@@ -32,6 +33,9 @@ class Painted(Protocol):
     def present(self) -> np.ndarray:
         """The ids that are there, but for background and void."""
 
+    def ground(self, classes: Sequence[str]) -> int:
+        """How many of the first classes are background: 0 or 1."""
+
 
 class Framed(Protocol):
     """Objects in boxes, as `cvtasks.answers.Boxes` has them: arrays with an entry for each."""
@@ -47,6 +51,10 @@ class Framed(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """(n) names of the classes."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """All names there are."""
 
     @property
     def scores(self) -> np.ndarray:
@@ -73,47 +81,34 @@ class Ranked(Protocol):
         """The classes that are shown, the best first."""
 
 
-@cache
-def voc_palette() -> np.ndarray:
-    """(256, 3) uint8 RGB: the VOC colour map (VOClabelcolormap.m); bit j of an id goes to bit 7 − j
-    ÷ 3 of channel j % 3.
-
-    >>> voc_palette()[[0, 8, 15, 255]].tolist()
-    [[0, 0, 0], [64, 0, 0], [192, 128, 128], [224, 224, 192]]
-    """
-    ids = np.arange(256)
-    colours = np.zeros((256, 3), np.uint8)
-    for bit in range(8):
-        colours[:, bit % 3] |= (((ids >> bit) & 1) << (7 - bit // 3)).astype(np.uint8)
-    colours.setflags(write=False)  # it is shared
-    return colours
-
-
 def draw_mask(image: np.ndarray, mask: Painted, opacity: float = 0.55) -> np.ndarray:
     """(h, w, 3) uint8 RGB → the same with the mask over it; background and void stay as they are, a
-    legend names the rest.
+    legend names the rest. Colours are those of the classes (`palette_of`).
     """
+    ground, palette = mask.ground(mask.classes), palette_of(mask.classes)
+    if not ground:
+        palette = np.roll(palette, -1, axis=0)  # the first class is none that stays as it is
     colours = cv2.LUT(
-        cv2.merge([mask.ids] * 3), voc_palette()[None]
+        cv2.merge([mask.ids] * 3), palette[None]
     )  # by OpenCV, all of it: much quicker than NumPy
     mixed = cv2.addWeighted(image, 1 - opacity, colours, opacity, 0)
-    drawn = cv2.copyTo(mixed, cv2.inRange(mask.ids, 1, _VOID - 1), image.copy())
+    drawn = cv2.copyTo(mixed, cv2.inRange(mask.ids, ground, _VOID - 1), image.copy())
     return draw_legend(
-        drawn, [(mask.classes[i], tuple(voc_palette()[i].tolist())) for i in mask.present()]
+        drawn, [(mask.classes[i], tuple(palette[i].tolist())) for i in mask.present()]
     )
 
 
 def draw_boxes(image: np.ndarray, boxes: Framed) -> np.ndarray:
-    """(h, w, 3) uint8 RGB → the same with a frame around every object, in its class's VOC colour,
-    and its name and score.
+    """(h, w, 3) uint8 RGB → the same with a frame around every object, in its class's colour
+    (`palette_of`), and its name and score.
 
     Scores of 1, as in a truth, are not written; difficult objects and crowds have a thin frame.
     """
     drawn = np.ascontiguousarray(image).copy()
     scale = float(np.clip(min(image.shape[:2]) / 900, 0.35, 1.2))
-    thick = max(1, round(2.5 * scale))
+    thick, palette = max(1, round(2.5 * scale)), palette_of(boxes.classes)
     for i in np.argsort(boxes.scores, kind="stable"):  # the surest on top
-        colour = tuple(voc_palette()[(boxes.labels[i] + 1) % _VOID].tolist())
+        colour = tuple(palette[(boxes.labels[i] + 1) % _VOID].tolist())
         left, top, right, bottom = np.round(boxes.xyxy[i]).astype(int).tolist()
         cv2.rectangle(
             drawn,
@@ -192,9 +187,9 @@ def draw_labels(image: np.ndarray, labels: Ranked, most: int = 5) -> np.ndarray:
     Scores of 1, as in a truth, are not written. An image with a shorter side below 160 pixels is
     enlarged by a whole factor, so that the words can be read.
     """
-    drawn = np.ascontiguousarray(enlarged(image))
+    drawn, palette = np.ascontiguousarray(enlarged(image)), palette_of(labels.classes)
     rows = [
-        (labels.classes[i], float(labels.scores[i]), voc_palette()[(i + 1) % _VOID])
+        (labels.classes[i], float(labels.scores[i]), palette[(i + 1) % _VOID])
         for i in labels.shown[:most]
     ]
     height, width = drawn.shape[:2]

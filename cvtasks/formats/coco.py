@@ -31,7 +31,7 @@ from cvtasks.formats.reading import EMPTY, OUTLINES, flag
 @dataclass(frozen=True)
 class CocoObject:
     """An entry of `annotations` as the file has it; an angle in radians, and the outline only where
-    there is no box.
+    there is no box, or it was asked for.
     """
 
     id: Any
@@ -71,7 +71,9 @@ class CocoFile:
     remarks: tuple[str, ...] = ()
 
 
-def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> CocoFile:
+def parse_coco(
+    content: bytes, name: str, complain: Complain = strictly, *, outlines: bool = False
+) -> CocoFile:
     """Read the JSON of a data set; boxes are looked at by `coco_boxes`, image by image.
 
     A category that no annotation has and all others name as their `supercategory`, itself of the
@@ -81,6 +83,7 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
     Args:
         complain: about an annotation whose id is another's too, that names no image or category, or
             has a flag that is none. If it returns, the annotation is left out.
+        outlines: keep those of objects with boxes too.
 
     Raises:
         DataError: it is no JSON, not a data set, or an image or category has the id of another.
@@ -100,7 +103,7 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
         ordered, remarks = categories_of(document, name)
         unique("image", (id_of(entry["id"]) for entry in document["images"]), name)
         objects = _objects(
-            document, {key: label for label, key in enumerate(ordered)}, name, complain
+            document, {key: label for label, key in enumerate(ordered)}, name, complain, outlines
         )
         images = tuple(
             CocoImage(
@@ -131,7 +134,11 @@ def parse_coco(content: bytes, name: str, complain: Complain = strictly) -> Coco
 
 
 def _objects(
-    document: dict[str, Any], labels: dict[Id, int], name: str, complain: Complain
+    document: dict[str, Any],
+    labels: dict[Id, int],
+    name: str,
+    complain: Complain,
+    outlines: bool,
 ) -> dict[Id, list[CocoObject]]:
     """Id of each image → its annotations, as `CocoImage` has them."""
     objects: dict[Id, list[CocoObject]] = {id_of(entry["id"]): [] for entry in document["images"]}
@@ -164,7 +171,8 @@ def _objects(
             complain(DataError(text, "flag"))
             continue
         box = entry.get("bbox")
-        outline = entry.get("segmentation") if not box or box in ([0, 0, 0, 0], [0]) else None
+        kept = outlines or not box or box in ([0, 0, 0, 0], [0])
+        outline = entry.get("segmentation") if kept else None
         objects[image].append(
             CocoObject(number, box, labels[category], entry.get("area"), *flags, angle, outline)
         )

@@ -76,6 +76,19 @@ def column_runs(runs: list[int], size: tuple[int, int]) -> dict:
     return encode_rle(decode_rle(by_rows).T)
 
 
+def polygons_mask(polygons: list[list[float]], size: tuple[int, int]) -> np.ndarray:
+    """Polygons, each x, y, x, y … in pixels within the image → (h, w) bool: what any of them
+    covers, by COCO's rasteriser.
+
+    >>> polygons_mask([[0, 0, 2, 0, 2, 1, 0, 1]], (2, 3)).astype(int).tolist()
+    [[1, 1, 0], [0, 0, 0]]
+    """
+    from faster_coco_eval.core import mask as coco
+
+    height, width = size
+    return coco.decode(coco.merge(coco.frPyObjects(polygons, height, width))).astype(bool)
+
+
 def _checked(rle: dict) -> dict:
     """The same mask, compressed; ValueError unless its runs fill it."""
     from faster_coco_eval.mask_api_new_cpp import frUncompressedRLE, toUncompressedRLE

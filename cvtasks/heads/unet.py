@@ -84,7 +84,7 @@ class UNet(Head[Mask]):
         the best one wins.
 
         Where no class has any score, as in a target's void, the answer is void; where the best one
-        has less than `threshold`, background.
+        has less than `threshold`, background, or void where no class is.
         """
         height, width = letterbox.size
         best: np.ndarray = np.zeros((height, width), np.float32)
@@ -103,7 +103,7 @@ class UNet(Head[Mask]):
             ids = cv2.copyTo(np.full_like(ids, index), cv2.compare(plane, best, cv2.CMP_GT), ids)
             best = cv2.max(best, plane)
         if threshold:
-            ids[best < threshold] = 0
+            ids[best < threshold] = 0 if Mask.ground(classes) else VOID
         if cv2.minMaxLoc(best)[0] <= 0:
             ids[best <= 0] = VOID
         return Mask(ids, classes)
@@ -170,7 +170,8 @@ class UNet(Head[Mask]):
             name = f"{mask.classes[index]} region {number}"
         else:
             counts = mask.counts()
-            index = number if kind else 1 + int(counts[1:].argmax())
+            ground = mask.ground(mask.classes)
+            index = number if kind else ground + int(counts[ground:].argmax())
             region, name = mask.ids == index, mask.classes[index]
             if not counts[index]:
                 what = f'"{name}" has none' if kind else f"only {mask.classes[0]} was found"
@@ -193,14 +194,14 @@ class UNet(Head[Mask]):
 
 
 def nth_region(mask: Mask, number: int) -> tuple[int, np.ndarray]:
-    """The `number`-th largest connected region of any class but the first, from 0: its class, and
-    (h, w) bool.
+    """The `number`-th largest connected region of any class but the background, from 0: its class,
+    and (h, w) bool.
 
     Raises:
         UsageError: there are fewer.
     """
     regions = []
-    for index in np.flatnonzero(mask.counts()[1:]) + 1:
+    for index in mask.present():
         count, parts = cv2.connectedComponents((mask.ids == index).astype(np.uint8), connectivity=8)
         sizes = np.bincount(parts.ravel(), minlength=count)
         regions += [(-int(sizes[part]), int(index), parts == part) for part in range(1, count)]

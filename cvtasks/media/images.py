@@ -73,7 +73,7 @@ def read_image(
     Raises:
         InputError: not a readable regular file, not an image, damaged or cut short, or too large.
     """
-    content, name, header = _open(source, max_pixels, name)
+    content, name, header = open_image(source, max_pixels, name)
     for text in header.remarks:
         remark(text)
     decode = _decode if header.kind in ("JPEG", "PNG", "WebP") else _decode_rare
@@ -95,7 +95,7 @@ def image_size(
 
     Args and errors are those of `read_image`; damage beyond the header may stay unseen.
     """
-    return _open(source, max_pixels, name)[2].upright
+    return open_image(source, max_pixels, name)[2].upright
 
 
 def image_turn(
@@ -104,7 +104,7 @@ def image_turn(
     """(height, width) of the upright image, as `image_size`, and the EXIF orientation, 1 to
     8, that made it so.
     """
-    header = _open(source, max_pixels, None)[2]
+    header = open_image(source, max_pixels, None)[2]
     return header.upright, header.turn
 
 
@@ -126,7 +126,7 @@ def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         DataError: it is an image, but not one that holds ids: colours, JPEG, alpha, or an id above
             255.
     """
-    content, name, header = _open(path, max_pixels, None)
+    content, name, header = open_image(path, max_pixels, None)
     if header.kind != "PNG" or header.channels not in ("indexed", "grey"):
         received = (
             f"a PNG of {header.channels} colours" if header.kind == "PNG" else f"a {header.kind}"
@@ -140,7 +140,7 @@ def read_mask(path: str | Path, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         )
     from PIL.PngImagePlugin import PngImageFile
 
-    content = _needed(content, name, header)
+    content = needed(content, name, header)
     try:
         with PngImageFile(io.BytesIO(content)) as image:
             ids = np.asarray(image)
@@ -222,7 +222,7 @@ def write_mask(path: str | Path, ids: np.ndarray, palette: np.ndarray) -> None:
 # === from a path to bytes and a header that can be trusted ===
 
 
-def _open(
+def open_image(
     source: str | Path | bytes, max_pixels: int, name: str | None
 ) -> tuple[bytes, str, Header]:
     """The encoded bytes, the name for errors, and the header, of at most `max_pixels`."""
@@ -257,7 +257,7 @@ def _decode(content: bytes, name: str, header: Header, remark: Callable[[str], N
     if header.end:
         content = content[: header.end] + bytes(_READ_AHEAD)
     if header.kind == "PNG":
-        content = _needed(content, name, header)
+        content = needed(content, name, header)
     try:
         image: np.ndarray | None = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
@@ -279,7 +279,7 @@ def _decode(content: bytes, name: str, header: Header, remark: Callable[[str], N
     return upright(image, header.turn)
 
 
-def _needed(content: bytes, name: str, header: Header) -> bytes:
+def needed(content: bytes, name: str, header: Header) -> bytes:
     """The PNG without what its pixels do not need, and whole: libpng would tell the terminal about
     all that is odd in it.
     """

@@ -1,11 +1,20 @@
 """The recipe's table `[data]`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from cvtasks.errors import ModelError
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Task
+
+Value = int | tuple[int, int, int]
+"""What a pixel of a mask holds: a number, or a colour (red, green, blue)."""
+
+VOID = 255
+"""The value of pixels that count for nothing, by convention."""
+
+_MOST_VALUE = 65535  # of 16 bits
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,11 @@ class Data:
         faulty: what cannot be used of the data: "refuse" to begin, or "drop" it, aloud: an object
             (of an unknown class, with a box that cannot be), or else its image. What is left out is
             background to the network.
+        values: of masks whose pixels hold other things than the ids of the classes: class → the
+            value or the colour (red, green, blue) that stands for it, in the order of the classes.
+        void: of masks: the value or colour of pixels that count for nothing, beside 255.
+        classes_from: of a folder tree of images: whether a class is the name of the "parent" folder
+            of its images, or the beginning of each file's "name": `Abyssinian_12.jpg`.
         crop: side of the square that training cuts, in pixels; 0 for the recipe's size.
         multi_scale: sides of the squares, where they change: one of these for each step, and all in
             it larger or smaller; empty for always `crop`.
@@ -66,6 +80,9 @@ class Data:
     held_out: Annotated[float, Range(0, 0.9)] = 0.0
     unlisted: Literal["background", "void"] = "background"
     faulty: Literal["refuse", "drop"] = "refuse"
+    values: Mapping[str, Value] = field(default_factory=dict)
+    void: Value = VOID
+    classes_from: Literal["", "parent", "name"] = ""
     crop: Annotated[int, Range(0, 4096)] = 0
     multi_scale: tuple[int, ...] = ()
     scale: Annotated[tuple[float, float], Range(0.1, 10)] = (0.5, 1.5)
@@ -98,6 +115,7 @@ class Data:
         """Raise ModelError where the table does not fit itself or the task."""
         if self.scale[0] > self.scale[1]:
             raise ModelError(f"`data.scale` must be (low, high); got {self.scale}.")
+        self._check_values()
         if self.mosaic and not task.mosaics:
             raise ModelError(
                 f"`data.mosaic` joins images with boxes, which {task.name} does not learn from; "
@@ -128,4 +146,21 @@ class Data:
             raise ModelError(
                 "`data.mixup` mixes mosaics, of which `data.mosaic = 0` makes none; got "
                 f"{self.mixup:g}."
+            )
+
+    def _check_values(self) -> None:
+        """Raise ModelError where what is said of masks cannot be."""
+        named = {"void": self.void} | {f"values.{name}": one for name, one in self.values.items()}
+        for key, value in named.items():
+            numbers, most = (value, 255) if isinstance(value, tuple) else ((value,), _MOST_VALUE)
+            if not all(0 <= number <= most for number in numbers):
+                raise ModelError(
+                    f"`data.{key}` must be a value of 0 to {_MOST_VALUE} or a colour of three "
+                    f"numbers of 0 to 255; got {value}."
+                )
+        kinds = {type(value) for value in self.values.values()}
+        if len(set(self.values.values())) < len(self.values) or "" in self.values or len(kinds) > 1:
+            raise ModelError(
+                "`data.values` must give each class a value of its own, all numbers or all "
+                f"colours, and no empty name; got {dict(self.values)}."
             )

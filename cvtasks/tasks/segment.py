@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cvtasks.answers import VOID, Mask
-from cvtasks.drawing.annotate import voc_palette
+from cvtasks.drawing.colours import voc_palette
 from cvtasks.errors import ModelError
 from cvtasks.geometry.rle import decode_rle
 from cvtasks.media.images import write_mask
@@ -23,7 +23,7 @@ class Segment(Task[Mask]):
 
     Attributes:
         threshold: share of its pixel's score, 0 to 1, below which the best class becomes
-            background; 0 for never.
+            background, or void where there is no such class; 0 for never.
     """
 
     name: ClassVar[str] = "segment"
@@ -55,13 +55,16 @@ class Segment(Task[Mask]):
 
     def learned(self, metric: Metric[Mask]) -> bool:
         """Whether a class that is no background has an IoU that is worth a word."""
-        return any_above([row["IoU"] for row in list(metric.per_class().values())[1:]], LITTLE)
+        rows = metric.per_class()
+        things = list(rows.values())[Mask.ground(tuple(rows)) :]
+        return any_above([row["IoU"] for row in things], LITTLE)
 
     def keep(self, answer: Mask, names: Sequence[str]) -> Mask:
-        """The mask with every other class turned into background."""
+        """The mask with every other class turned into background, or void if there is none."""
         kept = [i for i, name in enumerate(answer.classes) if name in names]
+        rest = 0 if answer.ground(answer.classes) else VOID
         return Mask(
-            np.where(np.isin(answer.ids, [*kept, VOID]), answer.ids, 0).astype(np.uint8),
+            np.where(np.isin(answer.ids, [*kept, VOID]), answer.ids, rest).astype(np.uint8),
             answer.classes,
         )
 
@@ -81,7 +84,7 @@ class Segment(Task[Mask]):
         return path
 
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Mask:
-        """Mask of a record; pixels that no run covers are background."""
+        """Mask of a record; pixels that no run covers are background, or void if there is none."""
         height, width = record["mask"]["size"]
         if not (
             type(height) is int
@@ -94,15 +97,16 @@ class Segment(Task[Mask]):
                 f"`size` must be the height and width of an image in pixels; got {height!r}, "
                 f"{width!r}."
             )
-        ids = np.zeros((height, width), np.uint8)
+        ids = np.full((height, width), 0 if Mask.ground(classes) else VOID, np.uint8)
         for name, rle in record["mask"]["rle"].items():
             ids[decode_rle(rle)] = classes.index(name)
         return Mask(ids, classes)
 
     def summary(self, answer: Mask) -> str:
         """Foreground classes and their shares, the largest first."""
-        background = answer.classes[0]
+        ground = answer.classes[: answer.ground(answer.classes)]
         found = sorted(
-            ((s, n) for n, s in answer.shares().items() if n != background), reverse=True
+            ((s, n) for n, s in answer.shares().items() if n not in ground), reverse=True
         )
-        return ", ".join(f"{name} {share:.1%}" for share, name in found) or f"only {background}"
+        listed = ", ".join(f"{name} {share:.1%}" for share, name in found)
+        return listed or f"only {''.join(ground) or 'void'}"

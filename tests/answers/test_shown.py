@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Boxes, Labels, Mask
-from cvtasks.drawing.annotate import draw_boxes, draw_labels, draw_mask, voc_palette
+from cvtasks.drawing.annotate import draw_boxes, draw_labels, draw_mask
+from cvtasks.drawing.colours import palette_of
 from cvtasks.errors import UsageError
 from cvtasks.media.images import read_image, read_mask
 
@@ -99,6 +100,6 @@ def test_notebooks_show_tables_and_images() -> None:
     assert "&lt;dog&gt;" in LABELS._repr_html_() and "<dog>" not in LABELS._repr_html_()
     large = Mask(MASK.ids.repeat(20, axis=0).repeat(20, axis=1), CLASSES)  # beside its legend
     shown = cv2.imdecode(np.frombuffer(large._repr_png_(), np.uint8), cv2.IMREAD_COLOR)
-    np.testing.assert_array_equal(shown[250, -1, ::-1], voc_palette()[2])
+    np.testing.assert_array_equal(shown[250, -1, ::-1], palette_of(CLASSES)[2])
     for answer in EMPTY[:2]:
         assert answer._repr_html_().count("<tr>") == 1

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import cvtasks
-from cvtasks.drawing.annotate import voc_palette
+from cvtasks.drawing.colours import voc_palette
 from cvtasks.geometry.rle import decode_rle
 
 

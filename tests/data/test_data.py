@@ -11,7 +11,7 @@ from cvtasks.answers import VOID, Mask
 from cvtasks.data import Remapped, open_source, split_of
 from cvtasks.data.formats.voc import VOCSegmentation
 from cvtasks.data.formats.voc_names import VOC_CLASSES
-from cvtasks.drawing.annotate import voc_palette
+from cvtasks.drawing.colours import voc_palette
 from cvtasks.errors import DataError
 
 SEVEN = ("background", "person", "cat", "cow", "dog", "horse", "sheep")
@@ -169,10 +169,6 @@ def test_folders_without_splits_have_the_empty_one(folders: Path) -> None:
     [
         (lambda root: (root / "masks" / "one.png").unlink(), "lacks 1 mask"),
         (lambda root: (root / "images" / "one.png").unlink(), "1 without, such as 'one.png'"),
-        (
-            lambda root: (root / "classes.txt").unlink(),
-            "one class a line, background first. Write it",
-        ),
         (lambda root: save_image(root / "images" / "one.jpg", (4, 4)), "stems"),
     ],
 )
@@ -180,6 +176,14 @@ def test_folders_with_holes_are_refused(folders: Path, change, message: str) -> 
     change(folders)
     with pytest.raises(DataError, match=message):
         open_source(str(folders), "", Mask)
+
+
+def test_folders_without_names_of_classes_say_what_they_were_taken_for(folders: Path) -> None:
+    (folders / "classes.txt").unlink()
+    source = open_source(str(folders), "", Mask)
+    assert source.classes == ("background", "object")
+    assert source.taken_for == "masks hold 0 and 1: background, object"
+    np.testing.assert_array_equal(source[0].truth.ids, np.eye(4))
 
 
 # === what lies at a path ===

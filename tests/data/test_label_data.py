@@ -84,6 +84,25 @@ def write_csv(root: Path) -> None:
     (root / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def write_one_hot(root: Path) -> None:
+    """A table with a column for each class."""
+    lines = [f"filename,{','.join(ABC)}"]
+    for number, shown in enumerate(MANY):
+        image(root / "images" / f"{number}.png", number)
+        cells = [str(int(label in shown)) for label in range(3)]
+        lines.append(",".join([f"images/{number}.png", *cells]))
+    (root / "train.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_lists(root: Path) -> None:
+    """A list with numbers, and the names of the classes."""
+    for number in range(4):
+        image(root / "images" / f"{number}.png", number)
+    lines = [f"images/{number}.png {label}\n" for number, (label,) in enumerate(ONE)]
+    (root / "train.txt").write_text("".join(lines), encoding="utf-8")
+    (root / "classes.txt").write_text("\n".join(ABC), encoding="utf-8")
+
+
 def write_voc(root: Path, difficult: tuple[int, ...] = ()) -> None:
     """A year of VOC; the objects of the images `difficult` are all difficult."""
     for folder in ("ImageSets/Main", "Annotations", "JPEGImages"):
@@ -142,6 +161,8 @@ WRITTEN: dict[str, tuple[Callable[[Path], None], tuple[tuple[int, ...], ...]]] =
     "yolo-labels": (write_yolo, MANY),
     "coco-labels": (write_coco, MANY),
     "csv": (write_csv, MANY),
+    "one-hot-csv": (write_one_hot, MANY),
+    "label-lists": (write_lists, ONE),
     "idx": (write_idx, ONE),
     "cifar": (write_cifar, ONE),
     "class-folders": (write_folders, ONE),
@@ -164,10 +185,13 @@ def written(request, tmp_path) -> tuple[str, Path, list[tuple[int, ...]]]:
 
 
 def test_every_source_of_labels_is_tested_here():
-    """The others are formats of boxes, which tests/data/formats reads as labels too."""
+    """The others are formats of boxes, which tests/data/formats reads as labels too, and trees of
+    folders, which are none until it is said how they are read.
+    """
     boxes = {name for name, one in FORMATS.items() if one.kind is Boxes}
     labels = {name for name, one in FORMATS.items() if one.kind is Labels}
-    assert set(WRITTEN) >= {name for name in labels if name.removesuffix("-labels") not in boxes}
+    own = {name for name in labels if name.removesuffix("-labels") not in boxes}
+    assert set(WRITTEN) >= {name for name in own if not FORMATS[name].needs}
 
 
 def test_the_format_is_recognised_and_gives_what_was_written(written):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Labels
-from cvtasks.drawing.annotate import draw_labels, enlarged, voc_palette
+from cvtasks.drawing.annotate import draw_labels, enlarged
+from cvtasks.drawing.colours import palette_of
 from cvtasks.drawing.plots import class_bars, matrix
 from cvtasks.evaluation.figures import figures
 from cvtasks.metrics.classification import AccuracyMetric
@@ -448,7 +449,7 @@ def test_bars_are_as_long_as_scores_are_large() -> None:
         image = np.zeros((600, 600, 3), np.uint8)
         drawn = draw_labels(image, scored(*scores)).astype(int)
         colours = (
-            voc_palette()[1 + np.argsort(-np.array(scores), kind="stable")[:3]] * 0.8
+            palette_of(CLASSES)[1 + np.argsort(-np.array(scores), kind="stable")[:3]] * 0.8
         ).astype(int)
         return [
             int((abs(drawn - colour) <= 1).all(axis=2).any(axis=0).nonzero()[0].max(initial=0))

@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 
 from cvtasks.answers import VOID, Mask
-from cvtasks.drawing.annotate import draw_mask, voc_palette
+from cvtasks.drawing.annotate import draw_mask
+from cvtasks.drawing.colours import voc_palette
 from cvtasks.errors import ModelError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.geometry.rle import decode_rle, encode_rle

@@ -13,6 +13,7 @@ from cvtasks.data.checking.balance import absent, alike, balance, tiny
 from cvtasks.data.checking.finding import LEVELS, Cause, Finding, Level, causes
 from cvtasks.data.checking.leaks import between, in_order, opposed, role_of, within
 from cvtasks.data.checking.sample import Seen, file_of, look_alone, see
+from cvtasks.data.hints import Hints
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.reading import readable
@@ -57,13 +58,14 @@ def check(
     *,
     format: str = "",
     lists: str = "",
+    hints: Hints | None = None,
     size: int = _SIZE,
 ) -> Checked:
     """Read every truth and decode every image of a split, or of all; compare each with itself and
     with the splits it must not meet.
 
     Args:
-        path, split, kind, format, lists: as for `open_source`; without a split all are looked at.
+        path, split, kind, format, lists, hints: as for `open_source`; without a split all are looked at.
         on_sample: hears how many images of how many have been looked at.
         size: side of the network's input in pixels, by which objects are tiny.
 
@@ -71,7 +73,7 @@ def check(
         DataError: nothing is there, its layout is not known, the split does not exist, or no list
             can be read.
     """
-    how = {"format": format, "lists": lists}
+    how: dict[str, Any] = {"format": format, "lists": lists, "hints": hints}
     known = splits_of(path, kind, **how)
     opens = lambda name, complain: open_source(path, name, kind, complain, **how)  # noqa: E731
     wanted = in_order(known) if not split and len(known) > 1 else [split]

@@ -74,6 +74,6 @@ def batch_sheet(source: Source, recipe: Recipe) -> np.ndarray:
 
 def _said(truth: Answer) -> str:
     """The names of what a truth has, once each."""
-    ground = truth.classes[:1] if truth.background else ()
+    ground = truth.classes[: truth.ground(truth.classes)]
     names = [name for name in truth.names if name not in ground]
     return ", ".join(dict.fromkeys(names)) or "nothing"

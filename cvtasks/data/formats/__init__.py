@@ -4,12 +4,15 @@ from cvtasks.data.format import Format
 from cvtasks.data.formats.box_tables import OPEN_IMAGES_CSV, RETINANET_CSV, TENSORFLOW_CSV
 from cvtasks.data.formats.cifar import CIFAR
 from cvtasks.data.formats.class_folders import CLASS_FOLDERS
+from cvtasks.data.formats.class_tree import CLASS_TREE
 from cvtasks.data.formats.coco import COCO
+from cvtasks.data.formats.coco_masks import COCO_MASKS
 from cvtasks.data.formats.createml import CREATEML
 from cvtasks.data.formats.csv import CSV
 from cvtasks.data.formats.cvat import CVAT
 from cvtasks.data.formats.idx import IDX
 from cvtasks.data.formats.kitti import KITTI
+from cvtasks.data.formats.label_lists import LABEL_LISTS
 from cvtasks.data.formats.label_studio import LABEL_STUDIO
 from cvtasks.data.formats.labelme import LABELME_JSON
 from cvtasks.data.formats.labels_from_boxes import (
@@ -19,6 +22,13 @@ from cvtasks.data.formats.labels_from_boxes import (
     as_labels,
 )
 from cvtasks.data.formats.mask_folders import MASK_FOLDERS
+from cvtasks.data.formats.one_hot import ONE_HOT
+from cvtasks.data.formats.shape_masks import (
+    CVAT_MASKS,
+    LABEL_STUDIO_MASKS,
+    LABELME_MASKS,
+    VIA_MASKS,
+)
 from cvtasks.data.formats.via import VIA
 from cvtasks.data.formats.voc import VOC_DETECTION, VOC_SEGMENTATION
 from cvtasks.data.formats.voc_folders import VOC_FOLDERS
@@ -44,6 +54,11 @@ _OF_TOOLS = {
 FORMATS: dict[str, Format] = {
     "voc-segmentation": VOC_SEGMENTATION,
     "mask-folders": MASK_FOLDERS,
+    "coco-masks": COCO_MASKS,
+    "labelme-masks": LABELME_MASKS,
+    "cvat-masks": CVAT_MASKS,
+    "label-studio-masks": LABEL_STUDIO_MASKS,
+    "via-masks": VIA_MASKS,
     "voc-detection": VOC_DETECTION,
     "yolo": YOLO,
     "coco": COCO,
@@ -55,9 +70,12 @@ FORMATS: dict[str, Format] = {
         f"{name}-labels": as_labels(one, f"{one.name} as labels") for name, one in _OF_TOOLS.items()
     },
     "csv": CSV,
+    "one-hot-csv": ONE_HOT,
+    "label-lists": LABEL_LISTS,
     "idx": IDX,
     "cifar": CIFAR,
     "class-folders": CLASS_FOLDERS,
+    "class-tree": CLASS_TREE,
 }
 """Name, as in `data.format`, → format. Of those that give the wanted kind of truth, the one that
 knows what lies at a path is taken; where several do, one must be named.

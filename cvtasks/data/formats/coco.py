@@ -38,18 +38,20 @@ class COCODetection(BoxesSource):
             them.
     """
 
-    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+    def __init__(
+        self, root: Path, split: str, complain: Complain = strictly, *, outlines: bool = False
+    ) -> None:
         super().__init__(complain)
         if root.is_file():
             check_split(split, ("",), root)
             path, split = root, root.stem.removeprefix("instances_")
             root = root.parents[1] if root.parent.name == "annotations" else root.parent
         else:
-            files = _splits(root)
+            files = coco_files(root)
             self.split = split = check_split(split, files, root)
             path = files[split]
         self._path = path
-        content = parse_coco(read_annotation(path, _MOST), str(path), complain)
+        content = parse_coco(read_annotation(path, _MOST), str(path), complain, outlines=outlines)
         self.notes = content.remarks
         homes = [
             *(root / split, root / split / "images", root / "images" / split),
@@ -73,6 +75,11 @@ class COCODetection(BoxesSource):
             name: image.id for name, image in zip(self.names, self._images, strict=True)
         }
         self.category_ids: dict[str, Id] = content.categories
+
+    @property
+    def entries(self) -> list[CocoImage]:
+        """What the file holds of each image."""
+        return self._images
 
     def orphans(self) -> Iterator[DataError]:
         """Images in a folder of this split alone that the file does not list."""
@@ -136,7 +143,7 @@ def _is_coco(path: Path, *, perhaps: bool = True) -> bool:
     return json_kind(path) in ((kinds.COCO, "") if perhaps else (kinds.COCO,))
 
 
-def _splits(root: Path) -> dict[str, Path]:
+def coco_files(root: Path) -> dict[str, Path]:
     """Split → its file. Where COCO's own names are, files of other names (captions, key points) are
     no splits; where there is none beside or above the images, each split may have its own in its
     folder.
@@ -176,8 +183,8 @@ COCO = Format(
     "annotations/instances_<split>.json or <split>.json, and images in <split>/ or images/, or "
     "<split>/_annotations.coco.json",
     Boxes,
-    is_at=lambda root: _is_coco(root) or bool(_splits(root)),
-    splits_at=lambda root: ("",) if root.is_file() else tuple(_splits(root)),
+    is_at=lambda root: _is_coco(root) or bool(coco_files(root)),
+    splits_at=lambda root: ("",) if root.is_file() else tuple(coco_files(root)),
     opens=COCODetection,
     file="COCO JSON",
 )

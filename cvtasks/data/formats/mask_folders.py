@@ -1,73 +1,72 @@
-"""A folder of images beside one of masks."""
+"""Folders of images beside folders of masks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from cvtasks.answers import Mask
 from cvtasks.data.format import Format
-from cvtasks.data.formats.bases import MaskSource, class_names
-from cvtasks.data.formats.listing import files_in, images_in, seen
+from cvtasks.data.formats.bases import MaskSource
+from cvtasks.data.formats.bases.legends import classes_and_coding
+from cvtasks.data.formats.mask_layouts import mask_places, pairs
 from cvtasks.data.source import check_split
 from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.recipe.data_table import VOID, Value
 
 
 class MaskFolders(MaskSource):
-    """Images in `images/`, masks of the same stem in `masks/` (PNG of class ids, 255 = void), names
-    in `classes.txt`.
+    """Images in `images/`, masks of the same stem in `masks/`, splits as folders in both or around
+    both; or as `cvtasks.data.formats.mask_layouts` finds them.
 
-    With splits both folders hold one folder a split (`images/train`, `masks/train`); without, there
-    is one split with the empty name.
+    The names of the classes stand in `classes.txt`, one a line, background first if there is one;
+    then masks hold their ids, and 255 is void. Where a recipe's `data.values` or a legend says so,
+    they hold other values or colours; where nothing does, classes are concluded and said
+    (`cvtasks.data.formats.bases.coding`).
     """
 
-    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
-        names = root / "classes.txt"
-        if not names.is_file():
-            raise DataError(
-                f"image and mask folders need {str(names)!r}, one class a line, background first. "
-                "Write it."
-            )
-        self.classes = class_names(names)
-        self.split = split = check_split(split, _splits(root), root)
-        images, masks = root / "images" / split, root / "masks" / split
-        files = images_in(images)
-        stems = {file.stem for file in files}
-        if len(stems) < len(files):
+    def __init__(
+        self,
+        root: Path,
+        split: str,
+        complain: Complain = strictly,
+        values: Mapping[str, Value] | None = None,
+        void: Value = VOID,
+    ) -> None:
+        found = mask_places(root)
+        self.split = split = check_split(split, found, root)
+        images, masks, lonely = pairs(found[split])
+        where = f"{str(found[split].images)!r}"
+        if len({file.stem for file in images}) < len(images):
             raise DataError(
                 "images are matched to masks by their stems, so these must differ; in "
-                f"{str(images)!r} some do not."
+                f"{where} some do not."
             )
-        found = {file.stem: file for file in files_in(masks, ".png")}
-        lonely = [file.name for stem, file in found.items() if stem not in stems]
         if lonely:
             text = (
-                f"every mask needs its image; {str(masks)!r} has {len(lonely)} without, such as "
-                f"{lonely[0]!r}."
+                f"every mask needs its image; {str(found[split].masks)!r} has {len(lonely)} "
+                f"without, such as {lonely[0].name!r}."
             )
             complain(DataError(text, "image missing"))
-        others = (
-            file
-            for name in _splits(root)
-            if name != split
-            for file in files_in(root / "masks" / name, ".png")
-        )
-        pairs = [(file, found.get(file.stem, masks / f"{file.stem}.png")) for file in files]
-        self._list(f"{str(images)!r}", pairs, complain, others)
-
-
-def _is_at(root: Path) -> bool:
-    return (root / "images").is_dir() and (root / "masks").is_dir()
-
-
-def _splits(root: Path) -> tuple[str, ...]:
-    """The folders in `images/`."""
-    folders = (folder for folder in (root / "images").iterdir() if folder.is_dir())
-    return tuple(sorted(folder.name for folder in folders if seen(folder))) or ("",)
+        others = [
+            file for name, place in found.items() if name != split for file in place.mask_files()
+        ]
+        all_masks = [*others, *(mask for mask in masks if mask)]
+        self.classes, coding = classes_and_coding(root, all_masks, values or {}, void)
+        lacking = found[split].masks
+        listed = [
+            (image, mask or lacking / f"{image.stem}.png")
+            for image, mask in zip(images, masks, strict=True)
+        ]
+        self._list(where, listed, complain, others, coding)
 
 
 MASK_FOLDERS = Format(
     "image and mask folders",
-    "images/[SPLIT/], masks/[SPLIT/] and classes.txt (one name a line, background first)",
+    "images/[SPLIT/] and masks/[SPLIT/], or SPLIT/images/ and SPLIT/masks/, or train/ and "
+    "trainannot/, or a.jpg and a_mask.png; classes.txt (one name a line, background first) or a "
+    "legend of values or colours",
     Mask,
-    is_at=_is_at,
-    splits_at=_splits,
+    is_at=lambda root: bool(mask_places(root)),
+    splits_at=lambda root: tuple(mask_places(root)),
     opens=MaskFolders,
+    heeds=("values", "void"),
 )

@@ -2,19 +2,21 @@
 Visual Object Classes Challenge", 2010).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.answers import Boxes, Mask
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import MaskSource, class_names, distinct
+from cvtasks.data.formats.bases.legends import coding_beside_names
 from cvtasks.data.formats.listing import files_in
 from cvtasks.data.formats.voc_files import VOCFiles
 from cvtasks.data.formats.voc_lists import Stored, by_stem, names_of
 from cvtasks.data.formats.voc_names import VOC_CLASSES, classes_of, names_in, unknown
 from cvtasks.data.source import check_split, present, split_among
 from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.recipe.data_table import VOID, Value
 
 
 class VOCDetection(VOCFiles):
@@ -188,12 +190,20 @@ class VOCSegmentation(MaskSource):
     An image's mask is the devkit's own in `SegmentationClass`, and where that has none the one in
     `SegmentationClassAug` (the SBD masks of Hariharan et al. 2011, as most people keep them). The
     classes are the challenge's, or those of a file `classes.txt` at the root, one name a line, with
-    or without "background" first.
+    or without "background" first. Where a legend lies there, such as the labelmap.txt of CVAT's
+    segmentation masks, masks hold its colours.
     """
 
     classes: tuple[str, ...] = VOC_CLASSES
 
-    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+    def __init__(
+        self,
+        root: Path,
+        split: str,
+        complain: Complain = strictly,
+        values: Mapping[str, Value] | None = None,
+        void: Value = VOID,
+    ) -> None:
         self.split = split = check_split(split, _segmentation_splits(root), root)
         stored, augmented = Stored(root), root / "SegmentationClassAug"
         official = by_stem(root / "SegmentationClass", ".png")
@@ -212,7 +222,9 @@ class VOCSegmentation(MaskSource):
         if (root / "classes.txt").is_file():
             named = class_names(root / "classes.txt")
             self.classes = named if named[0] == VOC_CLASSES[0] else (VOC_CLASSES[0], *named)
-        self._list(f"{str(path)!r}", pairs, complain, masks.values())
+        coding = coding_beside_names(root, self.classes, list(masks.values()), values or {}, void)
+        self.classes = coding.classes if coding else self.classes
+        self._list(f"{str(path)!r}", pairs, complain, masks.values(), coding)
 
 
 def _lists(root: Path) -> dict[str, Path]:
@@ -237,4 +249,5 @@ VOC_SEGMENTATION = Format(
     is_at=_is_segmentation,
     splits_at=_segmentation_splits,
     opens=VOCSegmentation,
+    heeds=("values", "void"),
 )

@@ -12,36 +12,11 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from cvtasks.data.formats.bases.names import class_names, plain, spelt
+from cvtasks.drawing.colours import VOC_NAMES
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.reading import read_annotation
 
-VOC_CLASSES = (
-    *(
-        "background",
-        "aeroplane",
-        "bicycle",
-        "bird",
-        "boat",
-        "bottle",
-        "bus",
-        "car",
-        "cat",
-        "chair",
-        "cow",
-    ),
-    *(
-        "diningtable",
-        "dog",
-        "horse",
-        "motorbike",
-        "person",
-        "pottedplant",
-        "sheep",
-        "sofa",
-        "train",
-        "tvmonitor",
-    ),
-)
+VOC_CLASSES = VOC_NAMES
 """Names of the ids 0 to 20 of `SegmentationClass`."""
 
 

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from cvtasks.answers import Labels
-from cvtasks.data import Source, open_source, split_of, splits_of
+from cvtasks.data import Hints, Source, open_source, split_of, splits_of
 from cvtasks.data.opening import title
 from cvtasks.data.views import Subset
 from cvtasks.drawing.sheets import Scale, Tile, enlarged_to, grid, sheet, signed_grey
@@ -296,9 +296,10 @@ class Walk:
         """
         path, split = split_of(data)
         kind = recipe.task.answer if recipe else Labels
-        if recipe and not split and len(splits_of(path, kind)) > 1:
+        hints = Hints.of(recipe.data) if recipe else None
+        if recipe and not split and len(splits_of(path, kind, hints=hints)) > 1:
             split = recipe.data.train
-        source = open_source(path, split, kind)
+        source = open_source(path, split, kind, hints=hints)
         name, total, count = title(path, source.split), len(source), f"{len(source)} images"
         if 0 < limit < total:
             source = Subset(source, [number * total // limit for number in range(limit)])

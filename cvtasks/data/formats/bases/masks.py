@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.answers import Mask, Sample
+from cvtasks.data.formats.bases.coding import Coding
 from cvtasks.data.formats.bases.mask_files import (
     OBJECT,
     TURNED_MASK,
@@ -48,17 +49,7 @@ class MaskSource(Source):
         if index not in self._seen:
             self._seen[index] = image_turn(image)
         size, turn = self._seen[index]
-        ids = read_mask(path)
-        white = len(self.classes) == 2 and bool((ids == VOID).any())
-        if self._white_is_object:
-            ids = np.where(ids == VOID, np.uint8(1), ids)
-        elif white and not (ids == 1).any() and not self._void_beside_ids:
-            raise DataError(
-                f"it must be clear what 255 is; {str(path)!r} holds it without 1, and other masks "
-                "hold 1 without it. Write 1 for the "
-                "second class in all masks; void may be 255.",
-                "binary masks",
-            )
+        ids = self._ids(path)
         if is_stored(ids.shape, size, turn, str(path), lambda: self._habit):
             ids = upright(ids, turn)
         if ids.shape != size:
@@ -74,6 +65,23 @@ class MaskSource(Source):
             raise DataError(
                 f"{str(path)!r}: {error} Add the class to the list or correct the mask.", "mask ids"
             ) from error
+
+    def _ids(self, path: Path) -> np.ndarray:
+        """(h, w) uint8: the ids of a mask's pixels, as it is stored."""
+        if self._coding is not None:
+            return self._coding.ids(path)
+        ids = read_mask(path)
+        white = len(self.classes) == 2 and bool((ids == VOID).any())
+        if self._white_is_object:
+            ids = np.where(ids == VOID, np.uint8(1), ids)
+        elif white and not (ids == 1).any() and not self._void_beside_ids:
+            raise DataError(
+                f"it must be clear what 255 is; {str(path)!r} holds it without 1, and other masks "
+                "hold 1 without it. Write 1 for the "
+                "second class in all masks; void may be 255.",
+                "binary masks",
+            )
+        return ids
 
     def remarks_of(self, index: int) -> tuple[str, ...]:
         """Whether its mask was turned."""
@@ -103,16 +111,19 @@ class MaskSource(Source):
         pairs: list[tuple[Path, Path]],
         complain: Complain,
         others: Iterable[Path] = (),
+        coding: Coding | None = None,
     ) -> None:
         """Keep the pairs of which both files are there, and settle what 255 means.
 
         Args:
             others: masks of other splits, looked at where those of this one hold 0 and 255 alone.
+            coding: which ids masks mean by what they hold, where that is something else.
         """
         self._seen: dict[
             int, tuple[tuple[int, int], int]
         ] = {}  # size and turn of the images, once they were read
         self._white_is_object, self._others = False, list(others)
+        self._coding, self.taken_for = coding, coding.said if coding else ""
         kept = present(
             what,
             {"image": [image for image, _ in pairs], "mask": [mask for _, mask in pairs]},
@@ -124,6 +135,8 @@ class MaskSource(Source):
             [mask for _, mask in self.pairs],
         )
         own = set(self.truth_files)
+        if coding is not None:
+            return
         if not black_and_white(
             chain(self.truth_files, (path for path in self._others if path not in own))
         ):

@@ -1,0 +1,55 @@
+"""What a command is told about data that do not say it themselves."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cvtasks.errors import UsageError
+
+if TYPE_CHECKING:
+    from cvtasks.data import Hints
+    from cvtasks.recipe.recipe import Override
+
+ClassesFromOption = Annotated[
+    Literal["", "parent", "name"],
+    typer.Option(
+        metavar="[parent|name]",
+        help=(
+            "Of a tree of folders: a class is the folder of its images, or the beginning of each "
+            "file's name."
+        ),
+    ),
+]
+DataSetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A key of a recipe that says how data are read: data.values, data.void …",
+    ),
+]
+
+
+def hints_of(task: str, given: Iterable[str] | None, classes_from: str) -> "Hints":
+    """What a recipe for this task would say of its data with these keys.
+
+    Raises:
+        UsageError: a key that says nothing about data. ModelError: no such key, or such a value.
+    """
+    from cvtasks.data import Hints
+    from cvtasks.recipe.recipe import key_of, parse_recipe
+
+    keys = list(given or ())
+    strange = [key_of(one) for one in keys if not key_of(one).startswith("data.")]
+    if strange:
+        raise UsageError(
+            "a command about data takes the keys of a recipe that say how these are read, such as "
+            f"data.values; got {strange[0]!r}. Leave it out."
+        )
+    wishes: list[Override] = [
+        *keys,
+        *([("data.classes_from", classes_from)] if classes_from else []),
+    ]
+    usual = {"backbone": "mobilenet", "size": 320, "classes": ["background", "object"]}
+    return Hints.of(parse_recipe({"task": {"name": task}, **usual}, wishes).data)

@@ -1,0 +1,375 @@
+"""Which class each value or colour of masks stands for: said by a recipe or a legend, or concluded
+from what all masks hold, and told.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from cvtasks.errors import CVTasksError, DataError
+from cvtasks.formats.legend import Colour, Entry
+from cvtasks.media.mask_values import Stored, packed, read_values
+from cvtasks.recipe.data_table import VOID, Value
+
+GROUND, OBJECT = "background", "object"
+"""The classes of masks that tell objects from the rest and nothing more."""
+
+_VOIDS = ("void", "ignore", "ignored", "__ignore__", "don't care", "dontcare")
+_UNKNOWN = 256
+_MANY = 64  # values without names: no masks of classes
+_SAID = 6  # values that a sentence names
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What masks hold, all of them together.
+
+    Attributes:
+        values: of those of numbers. colours: of the others, `packed`. shown: those that the
+            palettes of indexed masks give to their values, `packed`; None where a mask of numbers
+            has no palette.
+    """
+
+    values: frozenset[int]
+    colours: frozenset[int]
+    shown: frozenset[int] | None
+
+
+def found_in(masks: Iterable[Path]) -> Found:
+    """What all these masks hold; those that cannot be read play no part.
+
+    Raises:
+        DataError: of those that are read none is stored without loss.
+    """
+    stamps = []
+    for path in sorted(set(masks)):
+        if path.is_file():
+            status = path.stat()
+            stamps.append((path, status.st_mtime_ns, status.st_size))
+    return _found(tuple(stamps))
+
+
+@lru_cache(maxsize=8)
+def _found(stamps: tuple[tuple[Path, int, int], ...]) -> Found:
+    values: set[int] = set()
+    colours: set[int] = set()
+    shown: set[int] = set()
+    indexed, smeared = True, None
+    with ThreadPoolExecutor(2) as pool:
+        for one in pool.map(_held, (path for path, *_ in stamps)):
+            if isinstance(one, DataError):
+                smeared = smeared or one
+            elif one is not None:
+                (colours if one.coloured else values).update(one.held)
+                shown |= one.shown or set()
+                indexed &= one.coloured or one.shown is not None
+    if smeared is not None and smeared.rule == "mask smeared" and not values and not colours:
+        raise smeared
+    return Found(frozenset(values), frozenset(colours), frozenset(shown) if indexed else None)
+
+
+@dataclass(frozen=True)
+class _Held:
+    held: set[int]
+    coloured: bool
+    shown: set[int] | None
+
+
+def _held(path: Path) -> _Held | DataError | None:
+    """What one mask holds; None where it cannot be read, which is told when its turn comes."""
+    try:
+        stored = read_values(path)
+    except DataError as error:
+        return error
+    except CVTasksError:
+        return None
+    held = stored.found()
+    return _Held(set(held.tolist()), stored.coloured, _shown(stored, held))
+
+
+def _shown(stored: Stored, held: np.ndarray) -> set[int] | None:
+    """The colours that a palette gives to values; None without one, or where it lacks some."""
+    if stored.palette is None or held.max(initial=0) >= len(stored.palette):
+        return None
+    return set(packed(stored.palette[held]).tolist())
+
+
+@dataclass(frozen=True, eq=False)
+class Coding:
+    """Which id each value or colour stands for.
+
+    Attributes:
+        classes: the names of the ids.
+        values: value → id, 255 for void. colours: `packed` colour → id.
+        by_palette: whether an indexed mask means the colours of its palette, not its indices.
+        said: what was concluded, to be told; empty where all of it was said.
+    """
+
+    classes: tuple[str, ...]
+    values: Mapping[int, int]
+    colours: Mapping[int, int]
+    by_palette: bool = False
+    said: str = ""
+
+    def ids(self, path: Path) -> np.ndarray:
+        """(h, w) uint8: the ids of a mask's pixels.
+
+        Raises:
+            InputError, DataError: as `read_values`; or a value is no class's.
+        """
+        stored = read_values(path)
+        if stored.coloured:
+            ids = _looked_up(packed(stored.values), self.colours)
+        elif self.by_palette and stored.palette is not None:
+            indices = np.unique(stored.values)
+            known = indices[indices < len(stored.palette)]
+            meant = packed(stored.palette[known]).tolist()
+            coded = {
+                int(index): self.colours[colour]
+                for index, colour in zip(known, meant, strict=True)
+                if colour in self.colours
+            }
+            ids = _looked_up(stored.values, coded)
+        else:
+            ids = _looked_up(stored.values, self.values)
+        strange = ids == _UNKNOWN
+        if strange.any():
+            raw = stored.values[strange][0].tolist()
+            raise DataError(
+                f"every value of a mask must be a class's or void; {str(path)!r} holds "
+                f"{raw if isinstance(raw, int) else tuple(raw)} in {int(strange.sum())} pixels. "
+                "Say what it is by `data.values` or `data.void`, or in the legend beside the data; "
+                "or correct the mask.",
+                "mask values",
+            )
+        return ids.astype(np.uint8)
+
+
+def _looked_up(values: np.ndarray, table: Mapping[int, int]) -> np.ndarray:
+    """(h, w) of ids, 256 for what is not in the table."""
+    if values.dtype == np.uint8 or values.dtype == np.uint16:
+        lookup = np.full(65536, _UNKNOWN, np.uint16)
+        lookup[list(table.keys())] = list(table.values())
+        return lookup[values]
+    if not table:
+        return np.full(values.shape, _UNKNOWN, np.uint16)
+    keys = np.array(sorted(table), np.uint32)
+    ids = np.array([table[key] for key in keys.tolist()], np.uint16)
+    place = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
+    return np.where(keys[place] == values, ids[place], np.uint16(_UNKNOWN))
+
+
+# === what is said ===
+
+
+def coding_of_values(values: Mapping[str, Value], void: Value) -> Coding:
+    """By `data.values` of a recipe."""
+    entries = [Entry(name, *_both(value)) for name, value in values.items()]
+    return _coded(entries, void)
+
+
+def coding_of_ids(entries: Sequence[Entry], void: Iterable[int], said: str) -> Coding:
+    """By ids that are known, of which others are void."""
+    coding = _coded(entries, VOID, said)
+    known = {**dict.fromkeys(void, VOID), **coding.values}
+    return Coding(coding.classes, known, coding.colours, said=said)
+
+
+def coding_of_legend(
+    entries: Sequence[Entry], masks: Sequence[Path], void: Value, name: str
+) -> Coding:
+    """By a legend; where it gives colours and masks hold numbers, these are grey colours, the
+    colours of a palette, or places in the legend, whichever fits.
+
+    Args:
+        masks: of all splits. name: what the legend is called.
+    """
+    found = found_in(masks)
+    said = f"the classes of masks are those of {name}"
+    if all(entry.value is not None for entry in entries):
+        return _coded(entries, void, said)
+    listed = {packed_colour(entry.colour) for entry in entries if entry.colour is not None}
+    listed |= {packed_colour(void)}
+    greys = {value * 0x10101 for value in found.values if value < 256}
+    colours = found.colours | (found.shown or frozenset()) | (greys if found.colours else set())
+    if 0 not in listed and 0 in colours and GROUND not in [entry.name for entry in entries]:
+        entries = [Entry(GROUND, None, (0, 0, 0)), *entries]
+        said += f"; black, which it does not list, is {GROUND}"
+        listed |= {0}
+    if found.values and found.shown and found.shown <= listed:
+        return _coded(entries, void, said, by_palette=True)
+    if greys <= listed:
+        return _coded(entries, void, said)
+    numbered = [Entry(entry.name, place, entry.colour) for place, entry in enumerate(entries)]
+    return _coded(numbered, void, f"{said}, numbered in its order from 0")
+
+
+def coding_of_names(names: Sequence[str], masks: Sequence[Path], void: Value) -> Coding:
+    """By the names of the classes alone, where `void` is another id than 255 or masks are no plain
+    ids: they are numbered from 0, without void where there is an id more than names.
+    """
+    held = _plain(found_in(masks), void)
+    values = sorted(held - {void, VOID})
+    things = held - {0} - ({void} if void != VOID else set())
+    if len(names) == 2 and len(things) == 1 and things != {1}:
+        return _two(names, sorted(things), held)
+    if isinstance(void, int) and void < len(names):
+        if max(values, default=0) == len(names):
+            kept = [value for value in range(len(names) + 1) if value != void]
+            more = " …" if len(kept) > 3 else ""
+            said = f"{void} is void, and the classes are {', '.join(map(str, kept[:3]))}{more}"
+            entries = [Entry(name, value) for name, value in zip(names, kept, strict=True)]
+            return _coded(entries, void, f"masks hold an id more than there are names: {said}")
+        entries = [Entry(name, value) for value, name in enumerate(names) if value != void]
+        return _coded(entries, void, f'{void}, "{names[void]}", is void')
+    return _coded([Entry(name, value) for value, name in enumerate(names)], void)
+
+
+# === what is concluded ===
+
+
+def concluded(masks: Sequence[Path], void: Value) -> Coding:
+    """By what all masks hold, where nothing says what that means: two values are background and
+    object, ids from 0 on are classes.
+
+    Args:
+        masks: of all splits.
+
+    Raises:
+        DataError: it may be several things.
+    """
+    found = found_in(masks)
+    greys = {value * 0x10101 for value in found.values if value < 256}
+    if found.colours and len(found.colours | greys) == 2 and 0 in found.colours | greys:
+        return _two_colours(max(found.colours))
+    held = _plain(found, void)
+    told_void = {void} if void != VOID else set()
+    values = sorted(held - told_void - ({VOID} if held - {0, VOID} else set()))
+    first = 1 if void == 0 else 0
+    if first == 0 and len(held - told_void - {0, VOID}) <= 1 and values[:1] in ([0], []):
+        return _two((GROUND, OBJECT), values, held)
+    if len(values) > _MANY:
+        raise DataError(
+            f"masks hold a class for each pixel, of a few; these hold {len(values)} values, from "
+            f"{values[0]} to {values[-1]}. Were they smeared by JPEG or resized with "
+            "interpolation, or do they number objects? Write the ids of classes.",
+            "mask values",
+        )
+    if values == list(range(first, first + len(values))):
+        names = [GROUND if value == 0 else str(value) for value in values]
+        entries = [Entry(name, value) for name, value in zip(names, values, strict=True)]
+        void_too = sorted(held - set(values))
+        told = _listed([*map(str, values), *map(str, void_too)])
+        meant = _listed([*names, *["void"] * len(void_too)])
+        said = f"masks hold {told}: {meant}; classes.txt or `data.values` gives them other names"
+        return _coded(entries, void, said)
+    raise _unclear([str(value) for value in values], str(values[0]), str(values[-1]))
+
+
+def _two(names: Sequence[str], values: Sequence[int], held: frozenset[int]) -> Coding:
+    """Masks of an object and what lies around it."""
+    thing = max(values, default=0) or VOID
+    void_said = ", void" if VOID in held and thing != VOID else ""
+    told = _listed([str(one) for one in sorted({0, *values, *([VOID] if void_said else [])})])
+    said = f"masks hold {told}: {names[0]}, {names[1]}{void_said}"
+    return _coded([Entry(names[0], 0), Entry(names[1], thing)], VOID, said)
+
+
+def _two_colours(thing: int) -> Coding:
+    """Masks of an object in one colour on black."""
+    colour = (thing >> 16, thing >> 8 & 255, thing & 255)
+    said = f"masks hold black and the colour {colour}: {GROUND}, {OBJECT}"
+    return _coded([Entry(GROUND, None, (0, 0, 0)), Entry(OBJECT, None, colour)], VOID, said)
+
+
+def _plain(found: Found, void: Value) -> frozenset[int]:
+    """The values that masks hold.
+
+    Raises:
+        DataError: they hold colours.
+    """
+    if not found.colours:
+        return found.values
+    colours = sorted(found.colours - ({packed_colour(void)} if isinstance(void, tuple) else set()))
+    if len(colours) > _MANY * 4:
+        raise DataError(
+            f"masks hold a class for each pixel, of a few; these hold {len(colours)} colours. "
+            "Were they smeared by JPEG or resized with interpolation, or are they no masks? Export "
+            "them again, as PNG.",
+            "mask values",
+        )
+    triples = [str([one >> 16, one >> 8 & 255, one & 255]) for one in colours]
+    raise _unclear(triples, triples[0], triples[-1], "colours")
+
+
+def _unclear(held: list[str], first: str, last: str, what: str = "values") -> DataError:
+    """The error for values that may be anything."""
+    some = _listed(held[:_SAID] + ([f"{len(held) - _SAID} more"] if len(held) > _SAID else []))
+    example = f"data.values={{{GROUND} = {first}, {OBJECT} = {last}}}"
+    return DataError(
+        f"it must be said which class each value of masks is; these hold the {what} {some}, and "
+        "nothing says what they are. Name each by `data.values`, such as "
+        f"`{example}`, or write a legend, `classes.csv`, beside the data: "
+        "name,value or name,red,green,blue, one class a line.",
+        "mask values",
+        ways={"set": example},
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: 0, 1 and 255."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def packed_colour(value: Value) -> int:
+    """A colour as one number, and a grey value as the grey colour; -1 for a value of 16 bits."""
+    if isinstance(value, int):
+        return value * 0x10101 if value < 256 else -1
+    red, green, blue = value
+    return red << 16 | green << 8 | blue
+
+
+def _coded(
+    entries: Sequence[Entry], void: Value, said: str = "", *, by_palette: bool = False
+) -> Coding:
+    """The coding of entries that all have a value or all have a colour; the background first, and
+    what is called void no class.
+
+    Raises:
+        DataError: there are too many classes.
+    """
+    voids = [entry for entry in entries if entry.name.casefold() in _VOIDS]
+    classes = [
+        entry for entry in entries if entry not in voids and (_value(entry) != void or void == VOID)
+    ]
+    classes.sort(key=lambda entry: entry.name.casefold() != GROUND)  # stable
+    if len(classes) > VOID:
+        raise DataError(
+            f"masks have at most {VOID} classes; {len(classes)} are named. Leave some out."
+        )
+    values: dict[int, int] = {VOID: VOID}
+    colours: dict[int, int] = {}
+    meant = [(Entry("", *_both(void)), VOID), *((entry, VOID) for entry in voids)]
+    for entry, number in [*meant, *((entry, place) for place, entry in enumerate(classes))]:
+        if entry.value is not None:
+            values[entry.value] = number
+            if entry.value < 256:
+                colours[packed_colour(entry.value)] = number
+        if entry.colour is not None:
+            colours[packed_colour(entry.colour)] = number
+            if entry.value is None and len(set(entry.colour)) == 1:
+                values[entry.colour[0]] = number
+    return Coding(tuple(entry.name for entry in classes), values, colours, by_palette, said)
+
+
+def _both(value: Value) -> tuple[int | None, Colour | None]:
+    """A value as an entry's value or colour."""
+    return (None, value) if isinstance(value, tuple) else (value, None)
+
+
+def _value(entry: Entry) -> Value | None:
+    return entry.colour if entry.value is None else entry.value

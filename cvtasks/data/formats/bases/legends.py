@@ -1,0 +1,115 @@
+"""Legends beside masks: which file it is, and what masks mean by it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cvtasks.data.formats.bases.coding import (
+    Coding,
+    coding_of_ids,
+    coding_of_legend,
+    coding_of_names,
+    coding_of_values,
+    concluded,
+)
+from cvtasks.data.formats.bases.names import class_names
+from cvtasks.data.formats.places import is_split
+from cvtasks.errors import CVTasksError, DataError
+from cvtasks.formats.legend import Entry, cityscapes, parse_legend
+from cvtasks.formats.reading import read_text
+from cvtasks.media.images import read_mask
+from cvtasks.recipe.data_table import VOID, Value
+
+NAMES = "classes.txt"
+_STEMS = (
+    *("classes", "_classes", "class_dict", "class_names", "label_colors", "label_colours"),
+    *("labelmap", "label_map", "colormap", "color_map", "colors", "legend", "palette", "codes"),
+    *("obj_class_to_machine_color", "meta"),
+)
+_ENDINGS = (".csv", ".txt", ".json")
+_FEW = 5  # masks that are looked at to see whether they are plain ids
+
+
+def legend_at(root: Path) -> tuple[Path, list[Entry]] | None:
+    """The legend at `root` or, as Roboflow writes it, in a folder of a split; but not its
+    `classes.txt`.
+    """
+    splits = (child for child in sorted(root.iterdir()) if is_split(child.name) and child.is_dir())
+    for folder in (root, *splits):
+        files = {file.name.casefold(): file for file in folder.iterdir()}
+        for stem in _STEMS:
+            for ending in _ENDINGS:
+                file = files.get(f"{stem}{ending}")
+                if file is not None and file.name != NAMES and file.is_file():
+                    return file, parse_legend(read_text(file), repr(str(file)))
+    return None
+
+
+def classes_and_coding(
+    root: Path, masks: Sequence[Path], values: Mapping[str, Value], void: Value = VOID
+) -> tuple[tuple[str, ...], Coding | None]:
+    """The classes of masks, and how they are told; None where masks hold their ids.
+
+    What a recipe says counts before a legend, and that before `classes.txt`; where there is
+    nothing, it is concluded from all masks.
+
+    Args:
+        masks: of all splits. values, void: of the recipe.
+
+    Raises:
+        DataError: it cannot be told, or a legend cannot be read.
+    """
+    coding = _coding(root, masks, values, void)
+    return (class_names(root / NAMES), None) if coding is None else (coding.classes, coding)
+
+
+def coding_beside_names(
+    root: Path,
+    names: Sequence[str],
+    masks: Sequence[Path],
+    values: Mapping[str, Value],
+    void: Value = VOID,
+) -> Coding | None:
+    """How masks are told whose classes are known; None where they hold their ids, as neither a
+    recipe nor a legend of values or colours says otherwise. Arguments as `classes_and_coding`'s.
+    """
+    if values:
+        return coding_of_values(values, void)
+    legend = legend_at(root)
+    if legend and any(entry.value is not None or entry.colour for entry in legend[1]):
+        return coding_of_legend(legend[1], masks, void, repr(legend[0].name))
+    return None if void == VOID else coding_of_names(names, masks, void)
+
+
+def _coding(
+    root: Path, masks: Sequence[Path], values: Mapping[str, Value], void: Value
+) -> Coding | None:
+    if values:
+        return coding_of_values(values, void)
+    names = class_names(root / NAMES) if (root / NAMES).is_file() else ()
+    legend = None if names and _plain(masks) else legend_at(root)
+    if legend and any(entry.value is not None or entry.colour for entry in legend[1]):
+        return coding_of_legend(legend[1], masks, void, repr(legend[0].name))
+    if legend:
+        names = names or tuple(entry.name for entry in legend[1])
+    cities, rest = cityscapes(masks[0].stem) if masks else ([], range(0))
+    if cities and not names:
+        return coding_of_ids(cities, rest, "masks are named like Cityscapes', and have its classes")
+    if not names:
+        return concluded(masks, void)
+    if (root / NAMES).is_file() and void == VOID and _plain(masks):
+        return None
+    return coding_of_names(names, masks, void)
+
+
+def _plain(masks: Sequence[Path]) -> bool:
+    """Whether one of the first masks can be read as ids, or none at all."""
+    plain = []
+    for path in masks[:_FEW]:
+        try:
+            read_mask(path)
+            plain.append(True)
+        except DataError:
+            plain.append(False)
+        except CVTasksError:  # a fault, which is told when its turn comes
+            continue
+    return any(plain) or not plain

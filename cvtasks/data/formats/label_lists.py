@@ -1,0 +1,148 @@
+"""Lists of images, each with its label: `train.txt` with `cats/1.jpg 0`, one a line."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cvtasks.answers import Labels
+from cvtasks.data.format import Format
+from cvtasks.data.formats.bases import FileLabels, class_names, distinct
+from cvtasks.data.formats.listing import NamedFiles, files_in
+from cvtasks.data.source import check_split, present
+from cvtasks.errors import Complain, DataError, did_you_mean, strictly
+from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.media.images import SUFFIXES
+from cvtasks.text import encodable
+
+_NAMES = ("classes.txt", "names.txt", "labels.txt", "class_names.txt", "label_names.txt")
+_MOST = 500 * MEGABYTE
+_LINE = re.compile(
+    rf"(?P<image>.*?(?:{'|'.join(map(re.escape, SUFFIXES))}))\"?"
+    r"(?:\s*[,;\t]\s*|\s+)(?P<label>\S.*)",
+    re.IGNORECASE,
+)
+_LOOKED_AT = 5  # lines by which a list is told from other texts
+
+
+@dataclass(frozen=True)
+class _Line:
+    number: int
+    image: str
+    label: str
+
+
+class ListedLabels(FileLabels):
+    """The images of `<split>.txt`, in its order, each with one label, behind a space, a tab or a
+    comma.
+
+    Images are named from the folder of the lists and lie below it. A label is a class's name, or
+    its number, counted from 0, where a `classes.txt` (or names.txt, labels.txt) names them, one a
+    line; numbers without such a file are the names themselves. The classes are those of the file,
+    or else all labels of all lists, numbers by their size, names sorted.
+    """
+
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__()
+        lists = _lists(root)
+        self.split = split = check_split(split, lists, root)
+        lines = {name: _lines(path) for name, path in lists.items()}
+        labels = {line.label for found in lines.values() for line in found}
+        self.classes, places, self.taken_for = _classes(root, labels)
+        named = NamedFiles(root, root)
+        images: list[Path] = []
+        shown: list[tuple[int, ...]] = []
+        path = lists[split]
+        for line in lines[split]:
+            file = named.find(line.image)
+            if file is None:
+                text = (
+                    f"an image must be named by its path below the list's folder; line "
+                    f"{line.number} of {str(path)!r} has {line.image[:300]!r}, and not just one "
+                    "file there ends like it. Move the image there, or correct the path."
+                )
+                complain(DataError(text, "image missing"))
+            elif line.label not in places:
+                text = (
+                    f"every label must be a class or the number of one, 0 to "
+                    f'{len(self.classes) - 1}; "{line.label[:80]}", line {line.number} of '
+                    f"{str(path)!r}, is none. {did_you_mean(line.label, self.classes)}"
+                )
+                complain(DataError(text, "class unknown"))
+            else:
+                images.append(file)
+                shown.append((places[line.label],))
+        self.notes = named.notes
+        kept = present(f"{str(path)!r}", {"image": images}, complain)
+        self.files, self.shown = [images[index] for index in kept], [shown[index] for index in kept]
+        self.names = distinct(self.files, root)
+
+
+def _lists(root: Path) -> dict[str, Path]:
+    """Split → its list: the texts whose first lines are images with labels."""
+    return {
+        path.stem: path
+        for path in files_in(root, ".txt")
+        if path.name not in _NAMES and path.is_file() and _is_list(path)
+    }
+
+
+def _is_list(path: Path) -> bool:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            head = [line.strip() for line in file.readlines(1000 * _LOOKED_AT)]
+    except OSError:  # told by whoever opens it
+        return False
+    some = [line for line in head if line][:_LOOKED_AT]
+    matches = [line for line in some if _LINE.fullmatch(line)]
+    return 2 * len(matches) > len(some)  # a wrong line is told by whoever reads it
+
+
+def _lines(path: Path) -> list[_Line]:
+    """The lines of a list.
+
+    Raises:
+        DataError: it cannot be read, or a line is none of an image with a label.
+    """
+    found = []
+    for number, text in enumerate(read_text(path, _MOST).splitlines(), start=1):
+        if not text.strip():
+            continue
+        match = _LINE.fullmatch(text.strip())
+        if match is None:
+            raise DataError(
+                "a line of a list must be an image and its label, such as `cats/1.jpg cat`; line "
+                f"{number} of {str(path)!r} is {text[:120]!r}. Correct it."
+            )
+        label = match["label"].strip().strip('"')
+        found.append(_Line(number, match["image"].strip().strip('"'), encodable(label)))
+    if not found:
+        raise DataError(f"a data set needs at least one image; {str(path)!r} has none.")
+    return found
+
+
+def _classes(root: Path, labels: set[str]) -> tuple[tuple[str, ...], dict[str, int], str]:
+    """The classes, label → index of its class, and what was concluded."""
+    file = next((root / name for name in _NAMES if (root / name).is_file()), None)
+    numbers = all(label.isdecimal() for label in labels)
+    if file is None:
+        names: Sequence[str] = sorted(labels, key=int) if numbers else sorted(labels)
+        said = (
+            "labels are numbers, and classes.txt, which would name them, is not there: the "
+            "numbers are the names"
+        )
+        return tuple(names), {name: i for i, name in enumerate(names)}, said if numbers else ""
+    classes = class_names(file)
+    if numbers and not labels <= set(classes):
+        return classes, {str(number): number for number in range(len(classes))}, ""
+    return classes, {name: number for number, name in enumerate(classes)}, ""
+
+
+LABEL_LISTS = Format(
+    "lists of labels",
+    "train.txt, val.txt … with `path label`, one a line, and classes.txt where labels are numbers",
+    Labels,
+    is_at=lambda root: root.is_dir() and bool(_lists(root)),
+    splits_at=lambda root: tuple(_lists(root)),
+    opens=ListedLabels,
+)
