@@ -65,7 +65,8 @@ def check(
     with the splits it must not meet.
 
     Args:
-        path, split, kind, format, lists, hints: as for `open_source`; without a split all are looked at.
+        path, split, kind, format, lists, hints: as for `open_source`; without a split all are
+            looked at.
         on_sample: hears how many images of how many have been looked at.
         size: side of the network's input in pixels, by which objects are tiny.
 
