@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from cvtasks.data import open_source, split_of, splits_of
 from cvtasks.data.held_out import NAMES, split_by_names
@@ -58,12 +57,12 @@ def open_to_evaluate(
     own = path == recipe.data.path
     format = format or (recipe.data.format if own else "")
     lists = lists or (recipe.data.lists if own else "")
-    how: dict[str, Any] = {"format": format, "lists": lists, "hints": Hints.of(recipe.data)}
-    opened = partial(open_source, path, kind=kind, **how)
+    hints = Hints.of(recipe.data)
+    opened = partial(open_source, path, kind=kind, format=format, lists=lists, hints=hints)
     if split:
         source = opened(split)
         return ToEvaluate(source, None, path, source.split)
-    splits = splits_of(path, kind, **how)
+    splits = splits_of(path, kind, format=format, lists=lists, hints=hints)
     train = split_among(recipe.data.train, splits)
     if recipe.data.held_out and (train is not None or "+" in recipe.data.train):
         source = opened(recipe.data.train if train is None else train)

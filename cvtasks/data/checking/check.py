@@ -231,7 +231,8 @@ class _LookedAt:
 
     def _nothing(self) -> Iterator[Finding]:
         """That no truth shows anything, and whether that is because labels are of other images."""
-        level: Level = "warning" if self._splits[0].source.kind.background else "error"
+        source = self._splits[0].source
+        level: Level = "warning" if source.kind.ground(source.classes) else "error"
         lonely = sum(error.count for one in self._splits for error in one.source.orphans())
         if lonely:
             reason = (
