@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from compare import report
 
-from cvtasks.drawing.annotate import voc_palette
+from cvtasks.drawing.colours import voc_palette
 from cvtasks.files.writing import write_text
 from cvtasks.geometry.rle import decode_rle
 from cvtasks.media.images import write_mask

@@ -26,7 +26,7 @@ import numpy as np
 from compare import report
 
 from cvtasks.answers import Boxes
-from cvtasks.drawing.annotate import voc_palette
+from cvtasks.drawing.colours import voc_palette
 from cvtasks.files.writing import sha256
 from cvtasks.formats.voc import voc_xml
 from cvtasks.media.images import write_image, write_mask
