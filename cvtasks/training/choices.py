@@ -134,32 +134,33 @@ def _size_choices(recipe: Recipe, known: Facts) -> Iterator[Choice]:
     row = BACKBONES[recipe.backbone]
     if not row.aligned or row.strides[-1] != _STRIDE:
         return
-    size, usual = recipe.size, recipe.size
+    usual = recipe.size
     longest = _STRIDE * math.ceil(known.longest / _STRIDE)
+    wanted = 0
     if len(known.sides):
-        small = float(np.quantile(known.sides, _SMALL))
-        wanted = _STRIDE * math.ceil(_SMALL_PX / max(small, 1e-3) / _STRIDE)
-        size = min(max(usual, wanted), max(longest, usual), _MOST_SIZE)
+        median = float(np.median(known.sides))
+        wanted = _STRIDE * math.ceil(_OBJECT_PX / max(median, 1e-3) / _STRIDE)
+        size = max(usual, min(wanted, _ENLARGED * longest, _MOST_SIZE))
         if size > usual:
             yield Choice(
                 "size",
                 size,
-                f"a fifth of the objects are smaller than {small * usual:.0f} px at {usual}, and "
-                f"are {small * size:.0f} px here",
+                f"the median object is {median * usual:.0f} px wide at {usual}, and "
+                f"{median * size:.0f} px here",
             )
             return
-    if longest < usual:
+    if max(longest, wanted) < usual:
         yield Choice(
             "size",
-            longest,
-            f"the longest side of the images is {known.longest:.0f} px in the median, and more "
-            "shows no more",
+            max(longest, wanted),
+            f"the longest side of the images is {known.longest:.0f} px in the median, and a larger "
+            "input shows no more",
         )
 
 
 _UNEVEN = 10.0  # times as many images show one class as another
-_SMALL = 0.2  # quantile of the objects' sides
-_SMALL_PX = 16.0  # that the small ones are to have on the network input
+_OBJECT_PX = 18.0  # that the median object is to have on the network input, if it can
+_ENLARGED = 2  # times the images' longest side, at most
 _MOST_SIZE = 512
 
 

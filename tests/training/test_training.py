@@ -32,7 +32,7 @@ from cvtasks.training.run import rehearse, run
 from cvtasks.training.stopping import Stopped
 
 OPTIONS = {
-    "data": {"scale": [0.8, 1.2], "workers": 0},
+    "data": {"scale": [0.8, 1.2], "workers": 0, "copy_paste": 0.5, "repeat": 0.9},
     "train": {
         "epochs": 3,
         "batch": 8,
@@ -45,8 +45,8 @@ OPTIONS = {
 
 
 def small(shapes: Path, **train_options: object) -> Recipe:
-    """A recipe with everything that has a state: dropout, average, accumulation,
-    a stage that ends.
+    """A recipe with everything that has a state or is drawn: dropout, average, accumulation,
+    a stage that ends, objects of other images, images seen again.
     """
     return parse_recipe(
         {
