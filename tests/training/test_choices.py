@@ -122,7 +122,7 @@ def test_small_objects_get_a_larger_input(tmp_path: Path) -> None:
     fine, said = plan("detect", boxes(tmp_path / "fine", 12, 12, 640))
     assert wide.recipe.size == 320
     assert fine.recipe.size > 320
-    assert "objects" in said["size"]
+    assert "median object" in said["size"]
 
 
 def test_uneven_classes_are_repeated(tmp_path: Path) -> None:
