@@ -148,7 +148,8 @@ def _measured(
     head, fit = found.recipe.head, found.recipe.letterbox
     metric = measure(loaded.engine, head, fit, found.source, count, found.only, loaded.augment)
     ticker.clear()
-    return found.result(loaded.name, loaded.engine, metric), metric
+    result = found.result(loaded.name, loaded.engine, metric)
+    return result | ({"augment": True} if loaded.augment else {}), metric
 
 
 def _table(classes: dict[str, dict[str, float | None]]) -> list[str]:

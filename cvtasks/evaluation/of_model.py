@@ -145,4 +145,5 @@ def evaluate(
     head, fit = loaded.recipe.head, loaded.recipe.letterbox
     augment = augment or loaded.augment
     metric = measure(loaded.engine, head, fit, found.source, only=found.only, augment=augment)
-    return found.result(loaded.name, loaded.engine, metric)
+    result = found.result(loaded.name, loaded.engine, metric)
+    return result | ({"augment": True} if augment else {})

@@ -69,6 +69,7 @@ def test_augment_is_an_option_of_evaluate_and_of_the_tasks(
     code, out, err = cli("evaluate", trained, "--augment", "--json")
     assert code == 0, err
     assert '"VOC mean IoU"' in out
+    assert '"augment": true' in out
     photo = shapes / "images" / "val" / "000.png"
     options = ("--model", trained, "--augment", "--json", "--save", "none", "-o", tmp_path / "o")
     code, out, err = cli("segment", photo, *options)
