@@ -91,7 +91,11 @@ def chosen(recipe: Recipe, train: Source, asked: Collection[str]) -> tuple[Recip
     for choose in (_data_choices, _training_choices):
         found = [one for one in choose(recipe, known, asked) if one.key not in asked]
         recipe, made = with_values(recipe, {one.key: one.value for one in found}), made + found
-    found = [one for one in _pace(recipe, _steps(recipe, known)) if one.key not in asked]
+    found = [
+        one
+        for one in _pace(recipe, _steps(recipe, known, recipe.train.batch))
+        if one.key not in asked
+    ]
     recipe = with_values(recipe, {one.key: one.value for one in found})
     return recipe, [*made, *found]
 
@@ -178,7 +182,7 @@ def _training_choices(recipe: Recipe, known: Facts, asked: Collection[str]) -> I
         yield Choice("train.learning_rate", rate, f"it goes with the root of the batch of {batch}")
     if "train.epochs" in asked:
         return
-    steps = max(1, known.images // min(batch, known.images))
+    steps = _steps(recipe, known, batch)
     updates = _UPDATES * math.sqrt(known.images) * (1 if _learned(recipe) else _RANDOM)
     if "train.minutes" in asked:
         updates *= _LONGER
@@ -210,8 +214,10 @@ def _batch(images: int, usual: int) -> int:
     return usual if images < 20_000 else 4 * usual
 
 
-def _steps(recipe: Recipe, known: Facts) -> int:
-    return max(1, known.images // min(recipe.train.batch, known.images))
+def _steps(recipe: Recipe, known: Facts, batch: int) -> int:
+    """Of an epoch with so many images a step."""
+    steps = max(1, known.images // min(batch, known.images))
+    return min(steps, recipe.train.epoch_steps or steps)
 
 
 def _pace(recipe: Recipe, steps: int) -> Iterator[Choice]:
