@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cvtasks.recipe.recipe import Override, Recipe
     from cvtasks.training.progress import Epoch, Report
 
-_SCORES = 3  # that an epoch's line shows; the history has all
+_SCORES = 2  # that an epoch's line shows; the history has all
 
 
 def train(
@@ -194,7 +194,6 @@ def _wishes(options: "dict[str, Any]", batch: str) -> "list[Override]":
 
 def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":
     """What the terminal shows of a run."""
-    from cvtasks.evaluation.evaluate import score_text
     from cvtasks.training.progress import Report
 
     ticker, epochs = Ticker(), recipe.train.epochs
@@ -218,17 +217,32 @@ def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":
     def on_epoch(row: "Epoch", best: bool) -> None:
         pace.epoch()
         ticker.clear()
-        shown = "".join(
-            f"  {name} {score_text(score)}" for name, score in list(row.scores.items())[:_SCORES]
-        )
-        say(
-            f"epoch {row.epoch + 1}/{epochs}  loss {row.loss:.4f}{shown}{'  best' if best else ''} "
-            f" {duration(row.seconds)}"
-        )
+        say(f"epoch {row.epoch + 1}/{epochs}  {epoch_words(row, best)}")
         if board:
             board(row)
 
     return Report(on_message=say, on_begin=on_begin, on_step=on_step, on_epoch=on_epoch)
+
+
+def epoch_words(row: "Epoch", best: bool) -> str:
+    """What an epoch's line says: the loss, that of validation, its first scores with that of the
+    training images beside it, whether the weights are kept, and the time.
+
+    >>> from cvtasks.training.progress import Epoch
+    >>> scores = {"AP": 0.41, "AP50": 0.6}
+    >>> epoch_words(Epoch(2, 0.81, 0.1, 12.0, scores, {"validation": 0.92}, {"AP": 0.55}), True)
+    'loss 0.810 | val 0.920  AP 0.410 (train 0.550)  AP50 0.600  best  12 s'
+    """
+    from cvtasks.evaluation.evaluate import score_text
+
+    words = f"loss {row.loss:.3f}"
+    if "validation" in row.losses:
+        words += f" | val {score_text(row.losses['validation'], 3)}"
+    first = next(iter(row.train_scores), "")
+    for name, score in list(row.scores.items())[:_SCORES]:
+        beside = f" (train {score_text(row.train_scores[name], 3)})" if name == first else ""
+        words += f"  {name} {score_text(score, 3)}{beside}"
+    return f"{words}{'  best' if best else ''}  {duration(row.seconds)}"
 
 
 def board_in(folder: Path) -> "Callable[[Epoch], None]":
@@ -249,7 +263,7 @@ def board_in(folder: Path) -> "Callable[[Epoch], None]":
             for name, number in {
                 "loss": row.loss,
                 "learning rate": row.learning_rate,
-                **row.scores,
+                **row.columns(),
             }.items():
                 if not math.isnan(number):
                     writer.add_scalar(name, number, row.epoch + 1)

@@ -46,9 +46,13 @@ class KerasEngine:
         while chunk := list(islice(images, self._batch)):
             check_process()
             filled = np.stack(chunk + chunk[-1:] * (self._batch - len(chunk)))
-            outputs = mapped(_plain, self._network.predict_on_batch(filled))
+            outputs = mapped(_plain, self._run(filled, len(chunk)))
             for index in range(len(chunk)):
                 yield mapped(lambda array, index=index: array[index], outputs)
+
+    def _run(self, images: np.ndarray, number: int) -> Arrays:
+        """Activated outputs of a batch that is filled up behind its first `number`."""
+        return self._network.predict_on_batch(images)
 
 
 def _plain(array: Any) -> np.ndarray:

@@ -41,6 +41,9 @@ class Train:
         freeze: (epoch, stride) pairs: from that epoch on the backbone up to that stride stays as it
             is (0: all learns). Where that changes, a fresh optimizer begins and is warmed up again.
         validate_every: epochs between two looks at the validation split.
+        watch_train: images of the training split that each look also measures, unvaried, to show
+            over-fitting: a sample drawn by the seed, at most as many as validation has and a
+            quarter of an epoch; 0 for none.
         patience: looks without a better score before training stops; 0 for never. Looks before
             anything was learned do not count.
         class_weights: "balanced" weighs classes inversely to how much of them there is, at most
@@ -72,6 +75,7 @@ class Train:
     weights_sha256: str = ""
     freeze: tuple[tuple[int, int], ...] = ()
     validate_every: Annotated[int, Range(1, 100_000)] = 1
+    watch_train: Annotated[int, Range(0, 1_000_000)] = 200
     patience: Annotated[int, Range(0, 100_000)] = 0
     class_weights: Literal["none", "balanced"] = "none"
     clip: Annotated[float, Range(0, 1e6)] = 0.0

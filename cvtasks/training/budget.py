@@ -13,12 +13,12 @@ import keras
 
 from cvtasks.data.loading.batches import Batch, Batches
 from cvtasks.data.views import Subset
-from cvtasks.evaluation.evaluate import evaluate
 from cvtasks.recipe.recipe import Train
 from cvtasks.training.checkpoint import save_checkpoint
 from cvtasks.training.choices import paced
 from cvtasks.training.learner import Learner
-from cvtasks.training.loop import batches_of, engine_of
+from cvtasks.training.looks import Looks
+from cvtasks.training.loop import batches_of
 from cvtasks.training.plan import Plan
 from cvtasks.training.progress import Progress, Report
 
@@ -114,21 +114,23 @@ def measured(plan: Plan) -> Pace:
         checkpoint = Path(place) / "checkpoint"
         learner.restore(checkpoint, Progress())
         ends = []  # a step begins where the one before ends: to wait for its batch is a part of it
-        for batch in _batches(batches_of(recipe, sources.train), _COMPILING + _TIMED):
+        batches = batches_of(recipe, sources.train)
+        for batch in _batches(batches, _COMPILING + _TIMED):
             learner.step(batch, recipe.train.learning_rate * 1e-3)
             ends.append(time.monotonic())
         start = time.monotonic()
         learner.update_measured()
         save_checkpoint(checkpoint, learner.network, learner.network.optimizer, asdict(Progress()))
         save = time.monotonic() - start
-    engine = engine_of(learner, recipe, sources.validate)
+    images = len(batches) * recipe.train.batch
+    looks = Looks(learner.measured, recipe, sources.train, sources.validate, images)
     few = Subset(sources.validate, range(min(_LOOKED, len(sources.validate))))
     seconds = 0.0
     for _ in range(2):  # the first compiles
         start = time.monotonic()
-        evaluate(engine, recipe.head, recipe.letterbox, few)
+        looks.measure(few)
         seconds = time.monotonic() - start
-    look = seconds / len(few) * len(sources.validate)
+    look = seconds / len(few) * looks.images
     step = statistics.median(b - a for a, b in pairwise(ends[_COMPILING - 1 :]))
     return Pace(ends[_COMPILING - 1] - begun, step, look, save)
 

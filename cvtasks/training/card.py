@@ -136,25 +136,59 @@ def _start(how: Train) -> str:
     return f"backbone with weights from {code(name)}{digest}, head with random weights"
 
 
-def write_curves(path: Path, history: Sequence["Epoch"]) -> None:
-    """Draw loss and headline score over the epochs to a PNG."""
+def write_curves(path: Path, history: Sequence["Epoch"], kept: int | None = None) -> None:
+    """Draw loss and headline score over the epochs to a PNG, of training and of validation: where
+    the two part is over-fitting.
+
+    Args:
+        kept: the epoch, counted from 0, whose weights are kept; it is marked.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
-    loss, score = figure.subplots(1, 2)
-    loss.plot([row.epoch + 1 for row in history], [row.loss for row in history])
-    loss.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    sides = figure.subplots(1, 2)
     looks = [row for row in history if row.scores]
-    if looks:
-        name = next(iter(looks[0].scores))
-        score.plot(
-            [row.epoch + 1 for row in looks],
-            [row.scores.get(name, math.nan) for row in looks],
-            marker=".",
-        )
-        score.set(xlabel="epoch", ylabel=name, ylim=(0, 1))
+    name = next(iter(looks[0].scores)) if looks else "score"
+    loss, score = (_axes(side, title) for side, title in zip(sides, ("loss", name), strict=True))
+    if history:
+        steps = [(row.epoch, row.loss) for row in history]
+        _curve(loss, "training, varied images", steps, color="0.6", linewidth=1)
+    for split, of_split, style in (
+        ("training", "train_scores", {"color": "C0", "linestyle": "--"}),
+        ("validation", "scores", {"color": "C1"}),
+    ):
+        seen = [(row.epoch, row.losses[split]) for row in looks if split in row.losses]
+        _curve(loss, split, seen, marker=".", **style)
+        scored = [(row.epoch, getattr(row, of_split).get(name, math.nan)) for row in looks]
+        _curve(score, split, scored, marker=".", **style)
     for axes in (loss, score):
-        axes.grid(alpha=0.3)
+        if kept is not None and looks:
+            axes.axvline(kept + 1, color="0.3", linewidth=1, linestyle=":", label="kept")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=8, frameon=False)
+    _fit_losses(loss)
+    score.set(ylim=(0, 1))
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=100)
     write_bytes(path, content.getvalue())
+
+
+def _axes(axes: Any, name: str) -> Any:
+    axes.set(xlabel="epoch", ylabel=name)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    return axes
+
+
+def _curve(axes: Any, name: str, points: Sequence[tuple[int, float]], **style: Any) -> None:
+    """Draw (epoch, number) pairs, but for those that are no numbers."""
+    known = [(epoch + 1, number) for epoch, number in points if math.isfinite(number)]
+    if known:
+        axes.plot(*zip(*known, strict=True), label=name, **style)
+
+
+def _fit_losses(axes: Any) -> None:
+    """From zero up to what the losses are once the first epoch, which may be far above, is over."""
+    later = [max(line.get_ydata()[1:], default=math.nan) for line in axes.lines[:3]]
+    top = max((one for one in later if math.isfinite(one)), default=math.nan)
+    axes.set_ylim(0, 1.1 * top if top > 0 else None)

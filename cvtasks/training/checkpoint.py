@@ -61,7 +61,7 @@ def read_progress(path: Path) -> dict[str, Any]:
 
 def _restored(kind: type[T], said: Any, path: Path) -> T:
     """Make the dataclass `kind` of what the checkpoint `path` says of it; every field must be there
-    and of its type.
+    and of its type. An epoch of an older version may lack what is measured since.
 
     Counts are not negative and, as losses and times, finite; scores may be NaN where nothing was
     there to measure.
@@ -70,7 +70,8 @@ def _restored(kind: type[T], said: Any, path: Path) -> T:
         ModelError: it says something else.
     """
     hints = get_type_hints(kind)
-    if not isinstance(said, dict) or said.keys() != hints.keys():
+    later = {"losses", "train_scores"} if kind is Epoch else set()
+    if not isinstance(said, dict) or said.keys() | later != hints.keys():
         received = ", ".join(map(str, said))[:200] if isinstance(said, dict) else str(said)[:80]
         raise ModelError(
             f"the progress in {str(path)!r} must say {', '.join(hints)}; it says {received!r}. "

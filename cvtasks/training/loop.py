@@ -14,14 +14,13 @@ from cvtasks.data import Source
 from cvtasks.data.loading.augment import Augment
 from cvtasks.data.loading.batches import Batches
 from cvtasks.data.loading.imbalance import repeat_factors
-from cvtasks.engines.keras_engine import KerasEngine
 from cvtasks.errors import NotFinite
-from cvtasks.evaluation.evaluate import evaluate
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.training.checkpoint import progress_in, save_checkpoint
 from cvtasks.training.layout import BEST, CHECKPOINT
 from cvtasks.training.learner import Learner
+from cvtasks.training.looks import Look, Looks
 from cvtasks.training.optimizer import learning_rate
 from cvtasks.training.progress import Epoch, Progress, Report
 from cvtasks.training.step_checks import answers_named, check_finite
@@ -34,7 +33,7 @@ class _Run:
     """What stays the same from a run's beginning to its end.
 
     Attributes:
-        engine: runs the learner's network that is measured.
+        looks: at the validation split and at a sample of the training images.
         judged: whether the validation split can tell a good epoch from a bad one.
         folder: of checkpoint and best weights.
         stop: set when the run is asked to stop.
@@ -43,8 +42,7 @@ class _Run:
     recipe: Recipe
     learner: Learner
     batches: Batches
-    validation: Source
-    engine: KerasEngine
+    looks: Looks
     judged: bool
     folder: Path
     report: Report
@@ -111,12 +109,12 @@ def _prepared(
     learner = Learner(recipe)
     if not (folder / CHECKPOINT).exists():
         report.on_message(learner.start())
+    batches = batches_of(recipe, train_source)
     return _Run(
         recipe,
         learner,
-        batches_of(recipe, train_source),
-        validation,
-        engine_of(learner, recipe, validation),
+        batches,
+        Looks(learner.measured, recipe, train_source, validation, len(batches) * how.batch),
         not all(validation.truth(index).empty for index in range(len(validation))),
         folder,
         report,
@@ -134,12 +132,6 @@ def batches_of(recipe: Recipe, source: Source) -> Batches:
         most=recipe.train.epoch_steps,
         factors=repeat_factors(source, recipe.data.repeat),
     )
-
-
-def engine_of(learner: Learner, recipe: Recipe, validation: Source) -> KerasEngine:
-    """What runs the network that is measured."""
-    batch = min(8, len(validation))
-    return KerasEngine(learner.measured, recipe.head, recipe.train.precision, batch=batch)
 
 
 def _preparing(
@@ -187,9 +179,10 @@ def _epoch(run: _Run, progress: Progress) -> Progress:
     run.learner.enter(progress.epoch)
     progress, rate = _learned(run, progress)
     run.learner.update_measured()
-    scores = _looked(run, progress)
+    look = _looked(run, progress)
     loss = progress.loss_sum / len(run.batches)
-    row = Epoch(progress.epoch, loss, rate, progress.seconds, scores)
+    seen = look.scores, look.losses, look.train_scores
+    row = Epoch(progress.epoch, loss, rate, progress.seconds, *seen)
     progress, kept = progress.after(row, run.judged)
     if kept:
         save_weights(run.learner.measured, run.folder / BEST)
@@ -244,32 +237,26 @@ def _rate(how: Train, progress: Progress, steps: int) -> float:
     )
 
 
-def _looked(run: _Run, progress: Progress) -> dict[str, float]:
-    """The scores on the validation split, if it is time to look at it; saves and raises Stopped
-    where that is asked for meanwhile.
+def _looked(run: _Run, progress: Progress) -> Look:
+    """A look, if it is time for one; saves and raises Stopped where that is asked for
+    meanwhile.
     """
     how, epoch = run.recipe.train, progress.epoch
     if epoch + 1 < how.epochs and (epoch + 1) % how.validate_every:
-        return {}
+        return Look()
     try:
         with answers_named(epoch, how.learning_rate):
-            on_image = partial(_go_on, run.stop)
-            metric = evaluate(
-                run.engine, run.recipe.head, run.recipe.letterbox, run.validation, on_image
-            )
-            return metric.result()
+            return run.looks.look(partial(_go_on, run.stop))
     except _StoppedLooking as error:
         run.save(progress)
         raise run.stopped(f"while epoch {epoch + 1} was looked at") from error
 
 
 class _StoppedLooking(Exception):
-    """It was asked to stop in the midst of a look at the validation split."""
+    """It was asked to stop in the midst of a look."""
 
 
 def _go_on(stop: threading.Event, *_: object) -> None:
-    """Raise _StoppedLooking if it was asked for; called after each image of the validation
-    split.
-    """
+    """Raise _StoppedLooking if it was asked for; called after each image of a look."""
     if stop.is_set():
         raise _StoppedLooking

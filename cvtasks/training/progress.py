@@ -7,8 +7,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Epoch:
-    """One row of the history. Scores are those of the averaged weights where the recipe asks for an
-    average.
+    """One row of the history. All but `loss` is of the averaged weights where the recipe asks for
+    an average.
+
+    Attributes:
+        loss: mean over the epoch's steps, of varied images and while the weights change.
+        scores: of the validation split; empty where it was not looked at.
+        losses: "validation", "training" → mean loss of that split's images as they are; of the
+            training split a fixed sample.
+        train_scores: of that sample.
     """
 
     epoch: int
@@ -16,6 +23,19 @@ class Epoch:
     learning_rate: float
     seconds: float
     scores: dict[str, float] = field(default_factory=dict)
+    losses: dict[str, float] = field(default_factory=dict)
+    train_scores: dict[str, float] = field(default_factory=dict)
+
+    def columns(self) -> dict[str, float]:
+        """What was looked at, by the names that it has in `history.csv` and the log: `val_loss`,
+        `train_loss` and the scores of both splits, those of the training split behind "train ".
+        """
+        short = {"validation": "val_loss", "training": "train_loss"}
+        return {
+            **self.scores,
+            **{short.get(split, split): loss for split, loss in self.losses.items()},
+            **{f"train {name}": score for name, score in self.train_scores.items()},
+        }
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,8 @@ def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any
         )
         finished, metric = finish(recipe, folder, sources.validate, report)
     write_history(folder, progress)
-    write_curves(folder / "curves.png", progress.history)
+    kept = progress.best_epoch if progress.best > -math.inf else None
+    write_curves(folder / "curves.png", progress.history, kept)
     seconds = sum(row.seconds for row in progress.history)
     write_card(
         folder,

@@ -167,7 +167,7 @@ class Log:
                 "loss": row.loss,
                 "learning_rate": row.learning_rate,
                 "seconds": round(row.seconds, 1),
-                **row.scores,
+                **row.columns(),
             }
             self.note("epoch", epoch=row.epoch + 1, best=best, **facts)
             self._report.on_epoch(row, best)
@@ -176,15 +176,16 @@ class Log:
 
 
 def write_history(folder: Path, progress: Progress) -> None:
-    """Write `history.csv`: one row an epoch; a field is empty where there was nothing
-    to measure.
+    """Write `history.csv`: one row an epoch, with the columns of `Epoch` and `Epoch.columns`; a
+    field is empty where there was nothing to measure.
     """
-    names = list(dict.fromkeys(name for row in progress.history for name in row.scores))
+    found = [row.columns() for row in progress.history]
+    names = list(dict.fromkeys(name for columns in found for name in columns))
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["epoch", "loss", "learning_rate", "seconds", *names])
-    for row in progress.history:
-        scores = [row.scores.get(name, math.nan) for name in names]
+    for row, columns in zip(progress.history, found, strict=True):
+        scores = [columns.get(name, math.nan) for name in names]
         numbers = ["" if math.isnan(score) else f"{score:.6f}" for score in scores]
         rows.writerow(
             [

@@ -80,7 +80,7 @@ def test_an_epochs_line_shows_a_score_that_is_no_number(
 
     report = terminal_report(recipe, None)
     report.on_epoch(Epoch(0, 1.5, 0.1, 2.0, {"AP": float("nan"), "AR": 0.25}), False)
-    assert "AP –  AR 0.2500" in capsys.readouterr().err
+    assert "AP –  AR 0.250 " in capsys.readouterr().err
 
 
 def test_nothing_is_foretold_from_the_first_step(
