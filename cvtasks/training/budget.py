@@ -62,7 +62,7 @@ def budgeted(plan: Plan, report: Report) -> Plan:
     fitting = fitted(how, steps, left, pace)
     said = (
         f"a step takes {pace.step:.2f} s and a look at the validation split {pace.look:.1f} s, so "
-        f"{how.minutes:g} minutes "
+        f"{how.minutes:g} min "
     )
     if fitting.epochs == how.epochs and fitting.epoch_steps == how.epoch_steps:
         report.on_message(f"{said}hold all {how.epochs} epochs")
