@@ -307,8 +307,7 @@ def _galleries(galleries: Iterable[Gallery], room: int) -> Iterable[str]:
             yield markup.section(
                 gallery.title,
                 markup.paragraph(note, "note"),
-                f'<div class="tiles" style="--tile: {"640px" if wide else "300px"}">\n'
-                f"{chr(10).join(tiles)}\n</div>",
+                f'<div class="tiles{" wide" if wide else ""}">\n{chr(10).join(tiles)}\n</div>',
             )
 
 

@@ -92,7 +92,7 @@ def fitted(how: Train, steps: int, seconds: float, pace: Pace) -> Train:
 
     >>> how, pace = Train(epochs=100, minutes=9.0), Pace(start=2.0, step=1.0, look=8.0, save=2.0)
     >>> fitted(how, 20, 632.0, pace).epochs, fitted(how, 1000, 632.0, pace).epoch_steps
-    (20, 50)
+    (20, 51)
     """
     seconds -= _FINISH_S + pace.start + pace.look
     epoch = pace.save + pace.look / how.validate_every

@@ -101,7 +101,7 @@ def test_a_run_whose_scores_are_no_numbers_ends_well(
     cli, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As COCO AP is where no object of a size was to be found."""
-    finished = {"metrics": {"COCO AP": 0.5, "COCO AP small": None}}
+    finished = {"metrics": {"COCO AP": 0.5, "COCO AP small": None}, "intervals": {}}
     monkeypatch.setattr("cvtasks.training.run.run", lambda *_, **__: finished)
     code, out, err = cli(
         "train",

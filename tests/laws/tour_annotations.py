@@ -461,12 +461,12 @@ MASK_FILES = {"classes.txt": b"no\nyes\n", "images/a.png": None, "masks/a.png": 
 OUTSIDE = Path("/tour-of-nowhere")
 
 
-def painted(size: tuple[int, int], value: int = 0) -> Callable[[], bytes]:
-    """A grey PNG (height, width) of one value."""
+def painted(size: tuple[int, int], value: int | tuple[int, int, int] = 0) -> Callable[[], bytes]:
+    """A PNG (height, width) of one grey value or one colour."""
 
     def make() -> bytes:
         stream = io.BytesIO()
-        Image.new("L", size[::-1], value).save(stream, "PNG")
+        Image.new("L" if isinstance(value, int) else "RGB", size[::-1], value).save(stream, "PNG")
         return stream.getvalue()
 
     return make
@@ -578,7 +578,10 @@ SETS = {
     "mask: a data set with an id too great": bad(
         data(Mask, {**MASK_FILES, "masks/a.png": painted(SIZE, 7)}, split=""), "7"
     ),
-    "mask: a data set of colours": bad(data(Mask, MASK_FILES, split=""), "rgb colours"),
+    "mask: a data set of colours": bad(
+        data(Mask, {**MASK_FILES, "masks/a.png": painted(SIZE, (255, 0, 9))}, split=""),
+        "data.values",
+    ),
     "mask: a data set": Case(
         data(Mask, {**MASK_FILES, "masks/a.png": painted(SIZE, 1)}, split=""),
         "",
