@@ -1,7 +1,9 @@
 """TOML tables as dataclasses: every key and every type is checked, and each mistake named."""
 
 import dataclasses
+import inspect
 import math
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -34,6 +36,105 @@ def keys_of(kind: type) -> list[str]:
     return [f.name for f in dataclasses.fields(kind) if f.metadata.get("in_table", True)]
 
 
+@dataclass(frozen=True)
+class Field:
+    """What is known of one key of a table.
+
+    Attributes:
+        name: without its table.
+        type: of its value, in words.
+        default: its value where none is given; `dataclasses.MISSING` where it has none.
+        bounds: of its number, or of each of its numbers.
+        choices: all the values that it can have; empty where there are others.
+        meaning: what its dataclass says of it.
+    """
+
+    name: str
+    type: str
+    default: Any
+    bounds: Range | None
+    choices: tuple[str, ...]
+    meaning: str
+
+
+def fields_of(kind: type) -> list[Field]:
+    """The keys of a table with all that is known of them."""
+    hints, said = typing.get_type_hints(kind), _meanings(kind)
+    bounds, defaults = _bounds(kind), defaults_of(kind)
+    defaults |= {
+        one.name: one.default_factory()
+        for one in dataclasses.fields(kind)
+        if one.default_factory is not dataclasses.MISSING
+    }
+    return [
+        Field(
+            name=key,
+            type=_in_words(hints[key]),
+            default=defaults.get(key, dataclasses.MISSING),
+            bounds=Range(*bounds[key]) if key in bounds else None,
+            choices=typing.get_args(hints[key]) if typing.get_origin(hints[key]) is Literal else (),
+            meaning=said.get(key, ""),
+        )
+        for key in keys_of(kind)
+    ]
+
+
+_TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+_ATTRIBUTE = re.compile(r" {4}(\w+(?:, \w+)*): (.*)")
+
+
+def _in_words(hint: Any) -> str:
+    """The type of a value.
+
+    >>> _in_words(tuple[tuple[int, int], ...]), _in_words(Literal["a", "b"])
+    ('list of [whole number, whole number]', '"a" or "b"')
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return one_of(arguments)
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return f"list of {_in_words(arguments[0])}{'' if _is_list(arguments[0]) else 's'}"
+    if origin is tuple:
+        return f"[{', '.join(map(_in_words, arguments))}]"
+    if origin is types.UnionType:
+        return " or ".join(map(_in_words, arguments))
+    return _TYPES.get(hint, "table")
+
+
+def one_of(words: Iterable[str]) -> str:
+    """A choice of words.
+
+    >>> one_of(["a", "b", "c"])
+    '"a", "b" or "c"'
+    """
+    *first, last = (f'"{one}"' for one in words)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _is_list(hint: Any) -> bool:
+    return typing.get_origin(hint) is tuple
+
+
+@cache
+def _meanings(kind: type) -> dict[str, str]:
+    """Key → what the "Attributes" of the dataclass, or else of what it derives from, say of it."""
+    found: dict[str, str] = {}
+    for one in kind.__mro__:
+        said: dict[str, list[str]] = {}
+        keys: list[str] = []
+        text = inspect.cleandoc(vars(one).get("__doc__") or "")
+        for line in text.partition("\nAttributes:\n")[2].splitlines():
+            if line and not line.startswith(" "):
+                break  # another section
+            if begun := _ATTRIBUTE.fullmatch(line):
+                keys = begun[1].split(", ")
+                line = begun[2]
+            for key in keys:
+                said.setdefault(key, []).append(line.strip())
+        found = {**{key: " ".join(lines).strip() for key, lines in said.items()}, **found}
+    return found
+
+
 def table_of(values: Any) -> dict[str, Any]:
     """A dataclass → its table, every value spelt out."""
     return {key: getattr(values, key) for key in keys_of(type(values))}
@@ -64,13 +165,14 @@ def check_keys(
     where: str,
     received: Iterable[str],
     known: Iterable[str],
-    elsewhere: Iterable[str] = (),
+    elsewhere: Mapping[str, str] = EMPTY,
     renamed: Mapping[str, str] = EMPTY,
 ) -> None:
     """Raise ModelError for the first key that is not known; `where` goes before it.
 
     Args:
-        elsewhere: dotted keys of all tables, one of which may be meant.
+        elsewhere: name of a key without its table, or another word for it → its dotted name; one
+            of these may be meant.
         renamed: key of before, without its table → its dotted name now.
     """
     known = list(known)
@@ -82,8 +184,8 @@ def check_keys(
                     f"unknown key `{where}{key}`. It is called `{renamed[key]}` now: `{name}` in "
                     f"the table [{table}]."
                 )
-            keys = {one.rpartition(".")[2]: one for one in elsewhere}
-            meant = keys.get(key) or nearest(key, known) or keys.get(nearest(key, keys), "")
+            meant = elsewhere.get(key) or nearest(key, known)
+            meant = meant or elsewhere.get(nearest(key, elsewhere), "")
             hint = f'Did you mean "{meant}"?' if meant else did_you_mean(key, known)
             raise ModelError(f"unknown key `{where}{key}`. {hint}")
 
@@ -123,7 +225,7 @@ def read_table(
     kind: type,
     document: Any,
     where: str,
-    elsewhere: Iterable[str] = (),
+    elsewhere: Mapping[str, str] = EMPTY,
     renamed: Mapping[str, str] = EMPTY,
     **also: Any,
 ) -> Any:

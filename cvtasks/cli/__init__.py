@@ -23,10 +23,12 @@ from cvtasks.cli import (
     filter,
     inspect,
     predict,
+    recipe,
     train,
 )
 from cvtasks.cli.data import data
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
+from cvtasks.cli.spelling import Command
 from cvtasks.cli.ways import with_options
 from cvtasks.errors import CVTasksError, CVTasksWarning
 from cvtasks.files.parts import remove_parts
@@ -97,10 +99,11 @@ def _told(
 
 _predict = [predict.task_command(name, row.help) for name, row in TASKS.items()]
 _insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
-_others = (train.train, evaluate.evaluate, compare.compare, about.models, about.info, *_insight)
+_running = (train.train, recipe.recipe, evaluate.evaluate, compare.compare)
+_others = (*_running, about.models, about.info, *_insight)
 _commands: tuple[Callable[..., None], ...] = (*_predict, *_others)
 for command in _commands:
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(data, name="data")
 
 

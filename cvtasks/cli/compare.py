@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.cli.options import (
     DeviceOption,
     EngineOption,
@@ -30,6 +31,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="MODEL",
+            autocompletion=completion.models,
             help="Names of `cvtasks models`, or folders that train wrote; compared with the first.",
         ),
     ],

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.cli.options import (
     AugmentOption,
     DeviceOption,
@@ -28,7 +29,9 @@ def evaluate(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="A name of `cvtasks models`, or a folder that train wrote."
+            metavar="MODEL",
+            help="A name of `cvtasks models`, or a folder that train wrote.",
+            autocompletion=completion.models,
         ),
     ],
     data: Annotated[

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.cli.one_image import one_image, write_new
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.errors import UsageError
+from cvtasks.insight.explaining import METHODS
 from cvtasks.text import dumps
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def explain(
             "-m",
             "--model",
             metavar="MODEL",
+            autocompletion=completion.models,
             help="A name of `cvtasks models` or a folder; of any task.",
         ),
     ] = "",
@@ -43,8 +46,8 @@ def explain(
         str,
         typer.Option(
             metavar="METHOD",
-            help="grad-cam, grad-cam++, layercam, eigencam, guided, deconvnet, integrated, "
-            "smoothgrad, occlusion; several separated by commas, or all.",
+            help=f"{', '.join(METHODS)}; several separated by commas, or all.",
+            autocompletion=completion.methods,
             show_default="layercam for a detector's box, else grad-cam",
         ),
     ] = "",
@@ -109,7 +112,6 @@ def explain(
     start_keras()
     from cvtasks.insight.explaining.explainer import Explainer
     from cvtasks.insight.explaining.explanation import (
-        METHODS,
         check_method,
         default_method,
         find_target,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.cli.feature_results import made_for, maps_of, walk_over, write_new
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import InputError, UsageError
@@ -20,6 +21,7 @@ ModelArgument = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
+        autocompletion=completion.models,
         help="A name of `cvtasks models`, a folder, or a backbone such as mobilenet.",
     ),
 ]

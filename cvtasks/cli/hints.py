@@ -9,7 +9,7 @@ from cvtasks.errors import UsageError
 
 if TYPE_CHECKING:
     from cvtasks.data import Hints
-    from cvtasks.recipe.recipe import Override
+    from cvtasks.recipe.overrides import Override
 
 ClassesFromOption = Annotated[
     Literal["", "parent", "name"],
@@ -38,7 +38,8 @@ def hints_of(task: str, given: Iterable[str] | None, classes_from: str) -> "Hint
         UsageError: a key that says nothing about data. ModelError: no such key, or such a value.
     """
     from cvtasks.data import Hints
-    from cvtasks.recipe.recipe import key_of, parse_recipe
+    from cvtasks.recipe.overrides import key_of
+    from cvtasks.recipe.recipe import parse_recipe
 
     keys = list(given or ())
     strange = [key_of(one) for one in keys if not key_of(one).startswith("data.")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.cli.one_image import write_new
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import UsageError
@@ -25,6 +26,7 @@ SubjectArgument = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK|MODEL",
+        autocompletion=completion.models,
         help=(
             "A network of a paper, a model (see `cvtasks models`), a folder; conv, transposed, "
             "pool or dense."

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.engines.table import AUTO, DEVICES, ENGINES, PRECISIONS, chosen_engine
 from cvtasks.tasks import TASKS
 
@@ -33,7 +34,13 @@ def choice(names: Callable[[], Iterable[str]], text: str, **more: Any) -> Any:
         names: as `one_of` takes them.
         more: what else `typer.Option` takes.
     """
-    return typer.Option(metavar=f"[{'|'.join(names())}]", help=text, callback=one_of(names), **more)
+    return typer.Option(
+        metavar=f"[{'|'.join(names())}]",
+        help=text,
+        callback=one_of(names),
+        autocompletion=completion.any_of(names),
+        **more,
+    )
 
 
 def starts_keras(engine: str, device: str) -> bool:
@@ -63,6 +70,7 @@ FormatOption = Annotated[
         "--format",
         metavar="NAME",
         help="The format of the data, where they may be of several (docs/formats.md).",
+        autocompletion=completion.formats,
     ),
 ]
 AugmentOption = Annotated[

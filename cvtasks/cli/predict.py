@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.cli.live import Show, Watch, hold, run_stream
 from cvtasks.cli.options import (
     AugmentOption,
@@ -47,7 +48,13 @@ SourcesArgument = Annotated[
 ]
 ModelOption = Annotated[
     str,
-    typer.Option("-m", "--model", metavar="MODEL", help="A name of `cvtasks models` or a folder."),
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help="A name of `cvtasks models` or a folder.",
+        autocompletion=completion.models,
+    ),
 ]
 OutputOption = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="DIR", help="Default: outputs/TASK.")

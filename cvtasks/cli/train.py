@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.cli.hints import ClassesFromOption
 from cvtasks.cli.options import FormatOption
 from cvtasks.cli.output import Ticker, command_typed, duration, say, start_keras, tell
 from cvtasks.cli.pace import Pace
+from cvtasks.cli.plan import foretell, plan_lines
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_new_folder
 from cvtasks.tasks import TASKS
@@ -17,7 +19,8 @@ from cvtasks.tasks import TASKS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cvtasks.recipe.recipe import Override, Recipe
+    from cvtasks.recipe.overrides import Override
+    from cvtasks.recipe.recipe import Recipe
     from cvtasks.training.progress import Epoch, Report
 
 _SCORES = 2  # that an epoch's line shows; the history has all
@@ -29,6 +32,7 @@ def train(
         str,
         typer.Argument(
             metavar="TASK|RECIPE|MODEL",
+            autocompletion=completion.trained,
             help=(
                 f"A task ({', '.join(TASKS)}), a recipe file (recipe.toml), or a finished model, "
                 "which goes on with its own data and is fine-tuned on others."
@@ -48,7 +52,11 @@ def train(
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
     backbone: Annotated[
-        str, typer.Option(help="Name of the backbone, such as mobilenet, resnet50, vgg16.")
+        str,
+        typer.Option(
+            help="Name of the backbone, such as mobilenet, resnet50, vgg16.",
+            autocompletion=completion.backbones,
+        ),
     ] = "",
     size: Annotated[int, typer.Option(help="Side of the square network input in pixels.")] = 0,
     classes: Annotated[
@@ -58,6 +66,7 @@ def train(
         str,
         typer.Option(
             metavar="MODEL|FILE|imagenet|none",
+            autocompletion=completion.starts,
             help=(
                 "Start: a model of the zoo or a folder (backbone, neck, head and classes as far as "
                 "they agree); of the backbone alone imagenet or a file of weights (.safetensors, "
@@ -82,13 +91,27 @@ def train(
     ] = "auto",
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change one value of the recipe (`cvtasks recipe`).",
+            autocompletion=completion.settings,
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check recipe, data and one step; write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show the plan, check recipe, data and one step, foretell time and memory; write "
+            "nothing.",
+        ),
+    ] = False,
+    show_recipe: Annotated[
+        bool,
+        typer.Option("--show-recipe", help="Print every value of the recipe in place of the plan."),
     ] = False,
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder.")
@@ -105,10 +128,12 @@ def train(
     cvtasks train detect --data my-data/data.yaml --backbone mobilenet --weights imagenet
     cvtasks train models/segment-mobilenet-voc/recipe.toml --data VOCdevkit/VOC2012 -o runs/mine
     cvtasks train detect-mobilenet-voc --data my-data --epochs 20
+    cvtasks train detect --data my-data --dry-run
     cvtasks train --resume runs/mine
 
-    Data without a split to validate on (val, valid or validation) have a fifth of the images to
-    train on set aside for it.
+    Every key of a recipe is an option too: --lr 0.001, --patience 5; `cvtasks recipe TASK` lists
+    and explains them. Data without a split to validate on (val, valid or validation) have a fifth
+    of the images to train on set aside for it.
     """
     options: dict[str, Any] = {
         "backbone": backbone,
@@ -150,18 +175,21 @@ def train(
     if batch == "auto":
         plan = plan.with_batch(fitting_batch(plan.recipe))
         say(f"batch: {plan.recipe.train.batch} images fit into memory")
-    tell(*plan.recipe.to_toml().rstrip("\n").split("\n"))
-
     start_keras()
     from cvtasks.engines.keras_engine import check_device
     from cvtasks.evaluation.evaluate import with_interval
     from cvtasks.training import run as running
 
     check_device(device)
+    tell(*(plan.recipe.to_toml().splitlines() if show_recipe else plan_lines(plan)))
     report = terminal_report(plan.recipe, folder if tensorboard and not dry_run else None)
     if dry_run:
         running.rehearse(plan, report)
-        say("dry run: recipe, data and one training step are fine; nothing was written")
+        foretell(plan, report)
+        say(
+            "dry run: recipe, data and one training step are fine; nothing was written. "
+            "--show-recipe prints every value, `cvtasks recipe` what it means"
+        )
         return
     finished = running.run(plan, folder, command_typed(), report)
     for name, number in finished["metrics"].items():

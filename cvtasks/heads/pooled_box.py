@@ -30,7 +30,8 @@ class PooledBox(Head[Boxes]):
     which then counts for nothing.
 
     Attributes:
-        width: channels of the head; `depth`: its 3×3 convolutions.
+        width: channels of the head.
+        depth: its 3×3 convolutions.
         dropout: share of the head's channels that training hides from the classes.
         smoothing: share of the truth that is spread over all classes.
         box_weight: weight of the box's loss beside the class's, above 0.

@@ -4,7 +4,6 @@ known name.
 
 import dataclasses
 import tomllib
-import typing
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,16 +17,16 @@ from cvtasks.heads import HEADS, head_type
 from cvtasks.heads.base import Head
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe.data_table import Data
+from cvtasks.recipe.overrides import Override, head_of, kinds_of, overridden
 from cvtasks.recipe.train_table import Train
 from cvtasks.recipe.translation import (
     FORMAT,
     check_format,
     current,
-    new_name,
-    new_value,
     renamed_keys,
     task_of,
 )
+from cvtasks.recipe.words import OTHER_WORDS, OWN_KEYS
 from cvtasks.schema import (
     check_bounds,
     check_document,
@@ -180,12 +179,6 @@ class Recipe:
         write_text(path, self.to_toml())
 
 
-Override = str | tuple[str, Any]
-"""A change to a recipe: "key=value" with a dotted key and a TOML value, or such a key and the value
-itself.
-"""
-
-
 def read_recipe(path: str | Path, overrides: Iterable[Override] = ()) -> Recipe:
     """Read a recipe file, and change it by the `overrides`.
 
@@ -246,7 +239,7 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
     """
     check_document(document)
     written = current(document)
-    document = _overridden(written, overrides)
+    document = overridden(written, overrides, Recipe)
     check_document(document)
     check_format(document)
     name = task_of(document)
@@ -258,13 +251,15 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
             f"`task.name` must be one of {', '.join(TASKS)}; got {name or received!r}. "
             f"{did_you_mean(name, TASKS)}"
         )
-    kinds = _kinds(document)
-    if "format" not in written or _head_of(written) != _head_of(document):
+    kinds = kinds_of(document)
+    if "format" not in written or head_of(written) != head_of(document):
         document = _of_its_head(document, kinds["head"])
     tables = {table: [f"{table}.{key}" for key in keys_of(kind)] for table, kind in kinds.items()}
-    elsewhere = [key for keys in tables.values() for key in keys]
+    dotted = [key for keys in tables.values() for key in keys]
+    elsewhere = {word: key for word, key in OTHER_WORDS.items() if key in (*dotted, *OWN_KEYS)}
+    elsewhere |= {key.rpartition(".")[2]: key for key in dotted}
     renamed = renamed_keys(name)
-    check_keys("", document, [*_PLAIN, *kinds, "files"], elsewhere, renamed)
+    check_keys("", document, [*OWN_KEYS, *kinds, "files"], elsewhere, renamed)
     missing = [key for key in ("backbone", "size", "classes") if key not in document]
     if missing:
         raise ModelError(
@@ -290,24 +285,6 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
     )
 
 
-_PLAIN = ("format", "backbone", "size", "classes", "norm", "placement")
-
-
-def _kinds(document: Mapping[str, Any]) -> dict[str, type]:
-    """Table → its dataclass, for a document whose task is known.
-
-    Raises:
-        ModelError: the task has no such head.
-    """
-    task = task_of(document)
-    return {
-        "task": TASKS[task].task,
-        "head": head_type(task, read_value(str, _head_of(document), "head.name")),
-        "data": Data,
-        "train": Train,
-    }
-
-
 def _of_its_head(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
     """The document without what only another head of its task has, where that one's default is
     given: that says nothing of this head.
@@ -326,70 +303,3 @@ def _of_its_head(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
         or usual[key] != (tuple(value) if isinstance(value, list) else value)
     }
     return {**document, "head": kept}
-
-
-def _head_of(document: Mapping[str, Any]) -> Any:
-    head = document.get("head", {})
-    return head.get("name", "") if isinstance(head, Mapping) else ""
-
-
-def key_of(override: Override) -> str:
-    """The dotted key that an override changes.
-
-    >>> key_of("train.epochs = 40"), key_of(("data.path", "a=b"))
-    ('train.epochs', 'data.path')
-    """
-    return (override if isinstance(override, tuple) else override.partition("="))[0].strip()
-
-
-def _overridden(document: Mapping[str, Any], overrides: Iterable[Override]) -> dict[str, Any]:
-    result = {
-        key: dict(value) if isinstance(value, Mapping) else value for key, value in document.items()
-    }
-    for override in overrides:
-        key = key_of(override)
-        if not key or key.count(".") > 1 or (isinstance(override, str) and "=" not in override):
-            raise ModelError(
-                f"an override is `key=value` or `table.key=value`; got {override!r}. Example: "
-                "train.epochs=40"
-            )
-        given, key = key, new_name(key, task_of(result))
-        table, _, name = key.rpartition(".")
-        value = (
-            override[1]
-            if isinstance(override, tuple)
-            else _value(override.partition("=")[2], _is_word(result, table, name))
-        )
-        value = value if key == given else new_value(key, value)
-        target = result.setdefault(table, {}) if table else result
-        if not isinstance(target, dict):
-            raise ModelError(f"`{table}` is no table of a recipe, so `{key}` cannot be set.")
-        target[name] = value
-    return result
-
-
-def _value(text: str, word: bool) -> Any:
-    """A TOML value, or the text as it stands where it is none: a bare word, a path. If a `word` is
-    wanted, nothing but a TOML string is taken for a value, so that a folder may be called 2024."""
-    try:
-        document = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
-        return text
-    if len(document) > 1 or (word and not isinstance(document["value"], str)):
-        return text
-    return document["value"]
-
-
-def _is_word(document: Mapping[str, Any], table: str, name: str) -> bool:
-    """Whether a key's value is a string."""
-    if name == "name" and table in ("task", "head"):
-        return True
-    if table in ("task", "head") and task_of(document) not in TASKS:
-        return False
-    kinds = {"": Recipe, "data": Data, "train": Train}
-    kind = _kinds(document)[table] if table in ("task", "head") else kinds.get(table)
-    hint = typing.get_type_hints(kind).get(name) if kind else None
-    return hint is str or (
-        typing.get_origin(hint) is Literal
-        and all(isinstance(one, str) for one in typing.get_args(hint))
-    )

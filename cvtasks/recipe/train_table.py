@@ -12,13 +12,16 @@ class Train:
     """The table `[train]`: how the network learns.
 
     Attributes:
-        epochs: passes over the data; `batch`: images a step; `accumulate`: steps that make one
-            update.
+        epochs: passes over the data.
+        batch: images a step.
+        accumulate: steps that make one update.
         epoch_steps: steps of an epoch at most, each epoch with other images; 0 for all images once.
         minutes: how long the run may take, its evaluation included; 0 for no limit. Before the
             first epoch some steps are measured, `epochs` (and `epoch_steps`, where not even a few
             passes fit) are lowered to what fits, and the run's own recipe has these and a 0 here.
         optimizer: "adamw" or "sgd" (with Nesterov `momentum`).
+        learning_rate: the highest, after the warm-up.
+        momentum: share of the last update that the next one of "sgd" has.
         weight_decay: each update takes learning rate · weight_decay of every kernel away, and
             spares biases and norms: Keras' decoupled decay (Loshchilov and Hutter, "Decoupled
             Weight Decay Regularization", 2019), at the rate at which each kernel learns. For "sgd"
@@ -28,6 +31,7 @@ class Train:
             where it comes with weights.
         schedule: of the learning rate after `warmup` epochs of linear rise: "cosine" or "poly"
             (power 0.9) to zero, "step" (a tenth after 60 % and again after 85 %), "constant".
+        warmup: epochs, also parts of one, in which the learning rate rises from next to nothing.
         precision: "bf16" (mixed: losses and weights stay float32) or "f32".
         ema: decay of the moving average of the weights, and of batch norms' statistics, that is
             evaluated and saved; 0 for none. After t updates it is (1 + t) / (10 + t) at most, so

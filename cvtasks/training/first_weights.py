@@ -9,7 +9,7 @@ from pathlib import Path
 from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.files.writing import sha256
 from cvtasks.model import check_files
-from cvtasks.networks.backbones import BACKBONES
+from cvtasks.networks.backbones import BACKBONES, USUAL_BACKBONE
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.tasks import TASKS
 from cvtasks.weights.imagenet import MEGABYTES, cached_imagenet, fetch_imagenet
@@ -17,9 +17,6 @@ from cvtasks.weights.open import ENDINGS, opened
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, names, zoo_folder
 
 IMAGENET, RANDOM = "imagenet", "none"
-
-USUAL_BACKBONE = "mobilenet"
-"""The backbone of a new recipe where none is asked for and the start does not bring its own."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for
 from cvtasks.errors import DataError, ModelError, UsageError, did_you_mean
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
-from cvtasks.recipe.recipe import Override, Recipe, key_of, parse_recipe, read_recipe
+from cvtasks.networks.backbones import USUAL_BACKBONE
+from cvtasks.recipe.overrides import Override, by_full_names, key_of
+from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
 from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.schema import table_of
 from cvtasks.tasks import TASKS
@@ -23,7 +25,6 @@ from cvtasks.training.choices import chosen
 from cvtasks.training.fine_tuning import document_of, goes_on, seen_before, with_start
 from cvtasks.training.fine_tuning import words_of as model_words
 from cvtasks.training.first_weights import (
-    USUAL_BACKBONE,
     best_start,
     is_model,
     pinned,
@@ -79,7 +80,7 @@ def planned(
         DataError: there are no such data, or they cannot be trained on; see
             `cvtasks.data.opening.open_sources`.
     """
-    wishes = list(wishes)
+    wishes = by_full_names(wishes)
     begun = _begun(what, wishes, say)
     recipe, asked = begun.recipe, begun.asked
     if not recipe.data.path:

@@ -8,7 +8,8 @@ from typing import Any
 from cvtasks.data import split_of
 from cvtasks.files.writing import check_new_folder
 from cvtasks.model import Model, load
-from cvtasks.recipe.recipe import Override, Recipe
+from cvtasks.recipe.overrides import Override
+from cvtasks.recipe.recipe import Recipe
 from cvtasks.training.plan import planned, unused_folder
 from cvtasks.training.progress import Report
 

@@ -427,11 +427,13 @@ QUICK = [
 def test_train_from_a_task_and_again_from_its_recipe(cli, shapes: Path, tmp_path: Path) -> None:
     code, out, err = cli("train", "segment", "--data", shapes, *QUICK, "-o", tmp_path / "first")
     assert code == 0, err
-    assert 'classes = [\n    "background",' in out
+    assert "classes   3: background, square, disc" in out
     assert "24 images" in err
     assert f"report: {tmp_path / 'first' / 'report.html'}" in err
-    code, _, err = cli("train", tmp_path / "first" / "recipe.toml", "-o", tmp_path / "second")
+    again = "--show-recipe", "-o", tmp_path / "second"
+    code, out, err = cli("train", tmp_path / "first" / "recipe.toml", *again)
     assert code == 0, err
+    assert 'classes = [\n    "background",' in out
     for name in ("weights.safetensors", "metrics.json"):
         first, second = ((tmp_path / run / name).read_bytes() for run in ("first", "second"))
         assert first.replace(b'"first"', b'"second"') == second, (
@@ -441,8 +443,12 @@ def test_train_from_a_task_and_again_from_its_recipe(cli, shapes: Path, tmp_path
 
 def test_a_dry_run_writes_nothing(cli, shapes: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    code, _, err = cli("train", "segment", "--data", shapes, *QUICK, "--dry-run")
+    code, out, err = cli("train", "segment", "--data", shapes, *QUICK, "--lr", "1e-4", "--dry-run")
     assert code == 0, err
+    assert "--lr 1e-4 is taken for --set train.learning_rate=1e-4" in err
+    assert "train.learning_rate = 0.0001" in out
+    assert "memory: " in err
+    assert "`cvtasks recipe`" in err
     assert list(tmp_path.iterdir()) == []
 
 

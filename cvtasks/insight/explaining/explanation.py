@@ -12,6 +12,7 @@ from keras import ops
 
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.heads.score import Pick, Score
+from cvtasks.insight.explaining import METHODS
 from cvtasks.insight.explaining.explainer import Explainer, Scene
 from cvtasks.insight.explaining.methods import (
     CAMS,
@@ -25,9 +26,6 @@ from cvtasks.insight.explaining.methods import (
 )
 from cvtasks.insight.gradients import Rule
 from cvtasks.insight.units.map_geometry import Axes
-
-METHODS = (*CAMS, "guided", "deconvnet", "integrated", "smoothgrad", "occlusion")
-"""Names of the methods. Those of `CAMS` look at one layer's map, the others at pixels."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,6 +70,9 @@ class Architecture:
         raise ModelError(f"`{key}` must be {rule} and at most 4096; got {side}. Try {near}.")
 
 
+USUAL_BACKBONE = "mobilenet"
+"""The backbone of a new recipe where none is asked for and the start does not bring its own."""
+
 BACKBONES: dict[str, Architecture] = {
     "tiny": Architecture("tiny", {}),
     "lenet5": Architecture(

@@ -1,0 +1,127 @@
+"""What `cvtasks train` shows of a run before it begins."""
+
+import dataclasses
+import math
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from cvtasks.cli.output import duration, say
+
+if TYPE_CHECKING:
+    from cvtasks.recipe.recipe import Recipe
+    from cvtasks.training.plan import Plan
+    from cvtasks.training.progress import Report
+
+_COLUMNS = 100
+_NAMES = 12  # of classes that are listed
+_TITLE = 10  # columns of a line's title
+
+
+def plan_lines(plan: "Plan") -> list[str]:
+    """What is trained, on what, from where, how long, and what is not as in every new recipe."""
+    recipe = plan.recipe
+    how, data = recipe.train, recipe.data
+    classes = ", ".join(recipe.classes[:_NAMES])
+    more = len(recipe.classes) - _NAMES
+    kind = plan.sources.train.format
+    images, judged = len(plan.sources.train), len(plan.sources.validate)
+    lines = {
+        "task": f"{recipe.task.name} by the head {recipe.head.name} on {recipe.backbone}, input "
+        f"{recipe.size} px",
+        "classes": f"{len(recipe.classes)}: {classes}{f' and {more} more' if more > 0 else ''}",
+        "data": f"{data.path}{f', {kind}' if kind else ''}: {images:,} images to train on "
+        f"({data.train or 'all'}), {judged:,} to validate on ({data.validated_on})",
+        "start": how.weights if how.weights not in ("", "none") else "random weights",
+        "training": _course(plan),
+        "changed": ", ".join(f"{key} = {value}" for key, value in _changed(recipe, plan.chosen)),
+    }
+    return [
+        line
+        for title, text in lines.items()
+        if text
+        for line in textwrap.wrap(
+            text,
+            _COLUMNS,
+            initial_indent=f"{title:<{_TITLE}}",
+            subsequent_indent=" " * _TITLE,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
+
+
+def _course(plan: "Plan") -> str:
+    """Epochs, steps and rate, in a line."""
+    how, steps = plan.recipe.train, steps_of(plan)
+    budget = f", at most {how.minutes:g} minutes" if how.minutes else ""
+    patience = f", ends after {how.patience} looks without a better score" if how.patience else ""
+    return (
+        f"{how.epochs} epochs of {steps:,} steps at batch {how.batch}{budget}; {how.optimizer}, "
+        f"learning rate {how.learning_rate:g}, {how.schedule}{patience}"
+    )
+
+
+def steps_of(plan: "Plan") -> int:
+    """Steps of an epoch. Loads Keras."""
+    from cvtasks.training.loop import batches_of
+
+    return len(batches_of(plan.recipe, plan.sources.train))
+
+
+def _changed(recipe: "Recipe", chosen: frozenset[str]) -> list[tuple[str, str]]:
+    """Keys whose values a new recipe for the task does not have, and these; without those that
+    other lines show, and what was chosen and said.
+    """
+    from cvtasks.recipe.reference import reference, toml
+
+    shown = {"data.path", "data.train", "data.validate", "data.held_out", "train.weights_sha256"}
+    shown |= {"train.weights", "train.epochs", "train.batch", "train.minutes", *chosen}
+    usual = {
+        one.key: one.field.default
+        for one in reference(recipe.task.name)
+        if "." in one.key and one.head in ("", recipe.head.name) and one.key not in shown
+    }
+    found = [
+        (key, toml(value))
+        for key, value in _values(recipe).items()
+        if key in usual
+        and usual[key] is not dataclasses.MISSING
+        and toml(value) != toml(usual[key])
+    ]
+    return [(key, text if len(text) <= _COLUMNS else f"{text[:_COLUMNS]}…") for key, text in found]
+
+
+def _values(recipe: "Recipe") -> dict[str, Any]:
+    """Dotted key → value, of the recipe's tables."""
+    from cvtasks.schema import table_of
+
+    tables = {"task": recipe.task, "head": recipe.head, "data": recipe.data, "train": recipe.train}
+    found: dict[str, Any] = {"task.name": recipe.task.name, "head.name": recipe.head.name}
+    for table, its in tables.items():
+        found |= {f"{table}.{key}": value for key, value in table_of(its).items()}
+    return found
+
+
+def foretell(plan: "Plan", report: "Report") -> None:
+    """Measure a few steps, and say how long the run would take and what memory that has taken."""
+    from cvtasks.training.budget import budgeted, measured
+
+    how = plan.recipe.train
+    if how.minutes:
+        budgeted(plan, report)
+    else:
+        pace, looks = measured(plan), math.ceil(how.epochs / how.validate_every)
+        steps = how.epochs * steps_of(plan)
+        total = pace.start + steps * pace.step + looks * pace.look + how.epochs * pace.save
+        say(
+            f"time: about {duration(total)}: {steps:,} steps of {pace.step:.2g} s, and {looks} "
+            f"looks at the validation split of {pace.look:.1f} s"
+        )
+    try:
+        import resource
+    except ImportError:  # Windows tells no process how much memory it has had
+        return
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    say(f"memory: {peak / 1e9:.1f} GB at most, without a GPU's own")
