@@ -22,6 +22,7 @@ from cvtasks.cli import (
     features,
     filter,
     inspect,
+    lr_find,
     predict,
     recipe,
     train,
@@ -99,7 +100,7 @@ def _told(
 
 _predict = [predict.task_command(name, row.help) for name, row in TASKS.items()]
 _insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
-_running = (train.train, recipe.recipe, evaluate.evaluate, compare.compare)
+_running = (train.train, lr_find.lr_find, recipe.recipe, evaluate.evaluate, compare.compare)
 _others = (*_running, about.models, about.info, *_insight)
 _commands: tuple[Callable[..., None], ...] = (*_predict, *_others)
 for command in _commands:

@@ -1,6 +1,7 @@
 """`cvtasks train`."""
 
 import math
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,13 +16,15 @@ from cvtasks.cli.plan import foretell, plan_lines
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_new_folder
 from cvtasks.tasks import TASKS
+from cvtasks.training.layout import FOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cvtasks.recipe.overrides import Override
     from cvtasks.recipe.recipe import Recipe
-    from cvtasks.training.progress import Epoch, Report
+    from cvtasks.training.plan import Plan
+    from cvtasks.training.progress import Epoch, Report, Verdict
 
 _SCORES = 2  # that an epoch's line shows; the history has all
 
@@ -85,6 +88,12 @@ def train(
         float,
         typer.Option(metavar="M", min=0, help="How long it may take; as many epochs as fit."),
     ] = 0.0,
+    folds: Annotated[
+        int,
+        typer.Option(
+            metavar="K", min=0, max=100, help="Cross-validation: K runs, each on all but a Kth."
+        ),
+    ] = 0,
     device: Annotated[
         Literal["auto", "cpu", "gpu"],
         typer.Option(help="Where to train; auto: on the GPU if there is one."),
@@ -130,6 +139,7 @@ def train(
     cvtasks train detect-mobilenet-voc --data my-data --epochs 20
     cvtasks train detect --data my-data --dry-run
     cvtasks train --resume runs/mine
+    cvtasks train classify --data my-data --folds 5
 
     Every key of a recipe is an option too: --lr 0.001, --patience 5; `cvtasks recipe TASK` lists
     and explains them. Data without a split to validate on (val, valid or validation) have a fifth
@@ -146,43 +156,38 @@ def train(
         "data.classes_from": classes_from,
     }
     others: dict[str, object] = {"--output": output, "--set": set_, "--batch": batch}
+    others["--folds"] = folds
     others |= {
         f"--{key.rpartition('.')[2].replace('_', '-')}": value for key, value in options.items()
     }
     _check_resume(resume, what, others)
     if output and not dry_run:
         check_new_folder(output)
-    from cvtasks.data import split_of
     from cvtasks.engines.devices import choose_device
-    from cvtasks.training.memory import fitting_batch
     from cvtasks.training.plan import planned, resumed, unused_folder
 
     choose_device(device)
-    path, split = split_of(data)
+    path, split = _place(data, bool(resume))
     if resume:
-        if split:
-            raise UsageError(
-                "--resume goes on with the splits of its recipe; --data says where the data are "
-                f"now. Leave ':{split}' out."
-            )
+        if (resume / FOLDS).is_file():
+            return train_folds(resume, path, tensorboard)
         plan, folder = resumed(resume, path, say), resume
     else:
         options |= {"data.path": path, "data.train": split}
-        plan = planned(what, [*_wishes(options, batch), *(set_ or [])], say)
+        options["data.held_out"] = folds and 1 / folds
+        plan = planned(what, [*wishes_of(options, batch), *(set_ or [])], say)
         folder = output or (
             Path() if dry_run else context.with_resource(unused_folder(plan.recipe))
         )
     if batch == "auto":
-        plan = plan.with_batch(fitting_batch(plan.recipe))
-        say(f"batch: {plan.recipe.train.batch} images fit into memory")
+        plan = _with_fitting_batch(plan)
     start_keras()
     from cvtasks.engines.keras_engine import check_device
-    from cvtasks.evaluation.evaluate import with_interval
     from cvtasks.training import run as running
 
     check_device(device)
     tell(*(plan.recipe.to_toml().splitlines() if show_recipe else plan_lines(plan)))
-    report = terminal_report(plan.recipe, folder if tensorboard and not dry_run else None)
+    report = terminal_report(plan.recipe, folder, tensorboard and not dry_run)
     if dry_run:
         running.rehearse(plan, report)
         foretell(plan, report)
@@ -190,11 +195,66 @@ def train(
             "dry run: recipe, data and one training step are fine; nothing was written. "
             "--show-recipe prints every value, `cvtasks recipe` what it means"
         )
-        return
-    finished = running.run(plan, folder, command_typed(), report)
-    for name, number in finished["metrics"].items():
-        tell(f"{name}: {with_interval(number, finished['intervals'].get(name))}")
+        return None
+    if folds:
+        return train_folds(folder, "", tensorboard, (plan, folds))
+    _tell_scores(running.run(plan, folder, command_typed(), report))
     say(f"written to {folder}")
+    return None
+
+
+def train_folds(
+    folder: Path, data: str, tensorboard: bool, new: "tuple[Plan, int] | None" = None
+) -> None:
+    """Train a cross-validation, or go on with it, and print what the folds scored together.
+
+    Args:
+        new: its plan and the number of folds, where it is to begin.
+    """
+    start_keras()
+    from cvtasks.training.folds import begin_folds, run_folds, spread_text
+
+    if new:
+        begin_folds(*new, folder, command_typed())
+
+    def report_of(recipe: "Recipe", place: Path) -> "Report":
+        return terminal_report(recipe, place, tensorboard)
+
+    result = run_folds(folder, report_of, data, say)
+    for name, found in result["metrics"].items():
+        tell(f"{name}: {spread_text(found)} over {result['folds']} folds")
+    say(f"written to {folder}")
+
+
+def _place(data: str, resumes: bool) -> tuple[str, str]:
+    """Where the data are, and the split that is named, which a run that goes on cannot have."""
+    from cvtasks.data import split_of
+
+    path, split = split_of(data)
+    if resumes and split:
+        raise UsageError(
+            "--resume goes on with the splits of its recipe; --data says where the data are now. "
+            f"Leave ':{split}' out."
+        )
+    return path, split
+
+
+def _with_fitting_batch(plan: "Plan") -> "Plan":
+    """The plan with as many images a step as fit into memory, which is said."""
+    from cvtasks.training.memory import fitting_batch
+
+    plan = plan.with_batch(fitting_batch(plan.recipe))
+    say(f"batch: {plan.recipe.train.batch} images fit into memory")
+    return plan
+
+
+def _tell_scores(finished: dict[str, Any]) -> None:
+    """Print what a finished run measured."""
+    from cvtasks.evaluation.evaluate import with_interval
+
+    spans = finished.get("intervals", {})
+    for name, number in finished["metrics"].items():
+        tell(f"{name}: {with_interval(number, spans.get(name))}")
 
 
 def _check_resume(resume: Path | None, what: str, others: dict[str, object]) -> None:
@@ -213,20 +273,20 @@ def _check_resume(resume: Path | None, what: str, others: dict[str, object]) -> 
         )
 
 
-def _wishes(options: "dict[str, Any]", batch: str) -> "list[Override]":
+def wishes_of(options: "dict[str, Any]", batch: str) -> "list[Override]":
     """What options that were given change in a recipe."""
     # values, never text that would have to be read: a path may hold any sign
     wishes: list[Override] = [(key, value) for key, value in options.items() if value]
     return [*wishes, *([f"train.batch={batch}"] if batch and batch != "auto" else [])]
 
 
-def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":
-    """What the terminal shows of a run."""
+def terminal_report(recipe: "Recipe", folder: Path, tensorboard: bool = False) -> "Report":
+    """What the terminal shows of a run in a folder."""
     from cvtasks.training.progress import Report
 
     ticker, epochs = Ticker(), recipe.train.epochs
     pace = Pace(epochs)
-    board = board_in(tensorboard) if tensorboard else None
+    board = board_in(folder) if tensorboard else None
 
     def on_begin(number: int) -> None:
         nonlocal epochs, pace
@@ -249,7 +309,26 @@ def terminal_report(recipe: "Recipe", tensorboard: Path | None) -> "Report":
         if board:
             board(row)
 
-    return Report(on_message=say, on_begin=on_begin, on_step=on_step, on_epoch=on_epoch)
+    return Report(
+        on_message=say,
+        on_begin=on_begin,
+        on_step=on_step,
+        on_epoch=on_epoch,
+        on_verdict=lambda told: say(told.text + way_on(folder, told)),
+    )
+
+
+def way_on(folder: Path, told: "Verdict") -> str:
+    """The command that goes on with a finished run, where that may pay.
+
+    >>> from cvtasks.training.progress import Verdict
+    >>> way_on(Path("mine"), Verdict("it has not converged.", more=30))
+    ' Go on with it: cvtasks train ./mine --epochs 30'
+    """
+    if not told.more:
+        return ""
+    where = str(folder) if len(folder.parts) > 1 else f"./{folder}"  # a bare name is the zoo's
+    return f" Go on with it: cvtasks train {shlex.quote(where)} --epochs {told.more}"
 
 
 def epoch_words(row: "Epoch", best: bool) -> str:

@@ -4,7 +4,7 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
 from itertools import count, pairwise
 from pathlib import Path
@@ -115,7 +115,7 @@ def measured(plan: Plan) -> Pace:
         learner.restore(checkpoint, Progress())
         ends = []  # a step begins where the one before ends: to wait for its batch is a part of it
         batches = batches_of(recipe, sources.train)
-        for batch in _batches(batches, _COMPILING + _TIMED):
+        for batch in first_batches(batches, _COMPILING + _TIMED):
             learner.step(batch, recipe.train.learning_rate * 1e-3)
             ends.append(time.monotonic())
         start = time.monotonic()
@@ -135,7 +135,7 @@ def measured(plan: Plan) -> Pace:
     return Pace(ends[_COMPILING - 1] - begun, step, look, save)
 
 
-def _batches(batches: Batches, number: int) -> Iterator[Batch]:
+def first_batches(batches: Batches, number: int) -> Generator[Batch, None, None]:
     """So many batches, of as many epochs as it takes."""
     left = number
     for epoch in count():

@@ -9,3 +9,6 @@ CHECKPOINT = "last.safetensors"
 """Everything that a run goes on from."""
 BEST = "best.safetensors"
 """The weights that are kept."""
+FOLDS = "folds.json"
+"""In the folder of a cross-validation: how many folds there are, and at the end what they scored.
+"""

@@ -70,13 +70,13 @@ class Learner:
             return f"backbone: {load_imagenet(backbone, recipe.backbone)}"
         return f"backbone: {transfer(backbone, start.file)}"
 
-    def restore(self, checkpoint: Path, progress: Progress) -> None:
+    def restore(self, checkpoint: Path | None, progress: Progress) -> None:
         """Set network, optimizer and average as the checkpoint has them; fresh where there is
         none.
         """
         last = progress.epoch if progress.step else progress.epoch - 1
         self._freeze(frozen_stride(self._recipe.train, last), None)
-        if checkpoint.exists():
+        if checkpoint and checkpoint.exists():
             load_checkpoint(checkpoint, self.network, self.network.optimizer)
 
     def enter(self, epoch: int) -> None:

@@ -80,6 +80,19 @@ class Progress:
         ), kept
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What the curves of a finished run say.
+
+    Attributes:
+        text: one sentence, and what helps.
+        more: epochs that to go on with it may pay for; 0 where they would not.
+    """
+
+    text: str
+    more: int = 0
+
+
 def _on_step(epoch: int, step: int, steps: int, loss: float, images: int) -> None:
     """Hear of a step that was done, counted from 1, and of the images in it."""
 
@@ -88,10 +101,12 @@ def _on_step(epoch: int, step: int, steps: int, loss: float, images: int) -> Non
 class Report:
     """What a run tells whoever watches it; every function may be left as it is.
 
-    `on_begin` hears how many epochs there will be, which minutes may have decided.
+    `on_begin` hears how many epochs there will be, which minutes may have decided;
+    `on_verdict` what the curves say at the end, if anything.
     """
 
     on_message: Callable[[str], None] = lambda text: None
     on_begin: Callable[[int], None] = lambda epochs: None
     on_step: Callable[[int, int, int, float, int], None] = _on_step
     on_epoch: Callable[[Epoch, bool], None] = lambda row, best: None
+    on_verdict: Callable[[Verdict], None] = lambda told: None

@@ -49,6 +49,7 @@ from cvtasks.training.run_folder import (
     write_facts,
     write_history,
 )
+from cvtasks.training.verdict import verdict
 from cvtasks.weights.transfer import load_weights, save_weights
 from cvtasks.zoo import RECIPE, WEIGHTS
 
@@ -112,9 +113,10 @@ def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any
     subject = Subject(read_recipe(folder / RECIPE), folder, command)
     write_page(folder / PAGE, finished, metric, sources.validate, subject)
     report.on_message(f"report: {folder / PAGE}")
-    subject = Subject(read_recipe(folder / RECIPE), folder, command)
-    write_page(folder / PAGE, finished, metric, sources.validate, subject)
-    report.on_message(f"report: {folder / PAGE}")
+    told = verdict(progress.history, progress.best_epoch)
+    if told and recipe.task.learned(metric):
+        log.note("verdict", text=told.text)
+        report.on_verdict(told)
     log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
     return finished
 

@@ -78,7 +78,7 @@ def test_an_epochs_line_shows_a_score_that_is_no_number(
 ) -> None:
     from cvtasks.training.progress import Epoch
 
-    report = terminal_report(recipe, None)
+    report = terminal_report(recipe, Path())
     report.on_epoch(Epoch(0, 1.5, 0.1, 2.0, {"AP": float("nan"), "AR": 0.25}), False)
     assert "AP –  AR 0.250 " in capsys.readouterr().err
 
@@ -88,7 +88,7 @@ def test_nothing_is_foretold_from_the_first_step(
 ) -> None:
     times = count(step=40)
     monkeypatch.setattr("cvtasks.cli.output.time.monotonic", lambda: float(next(times)))
-    report = terminal_report(recipe, None)
+    report = terminal_report(recipe, Path())
     for step in range(1, 8):
         report.on_step(0, step, 10, 1.0, 16)
     lines = capsys.readouterr().err.splitlines()

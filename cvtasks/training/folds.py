@@ -1,0 +1,194 @@
+"""A cross-validation: one run for each fold of the training split, and what their scores say
+together.
+"""
+
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cvtasks.data.dividing import Shares
+from cvtasks.data.held_out import folds
+from cvtasks.data.opening import Sources, open_sources, title
+from cvtasks.data.views import Subset, View
+from cvtasks.errors import ModelError, UsageError
+from cvtasks.evaluation.evaluate import score_text
+from cvtasks.files.writing import cannot_write, write_text
+from cvtasks.recipe.recipe import Recipe, read_recipe
+from cvtasks.text import code, dumps, markdown, one_line
+from cvtasks.training.layout import CARD, FOLDS
+from cvtasks.training.plan import Plan, Say, resumed
+from cvtasks.training.progress import Report
+from cvtasks.zoo import RECIPE
+
+_METRICS = "metrics.json"
+_MOST = 10_000_000  # bytes of a folds.json or metrics.json
+
+
+def begin_folds(plan: Plan, count: int, folder: Path, command: str) -> None:
+    """Make the folder of a cross-validation.
+
+    Args:
+        plan: with `data.held_out = 1 / count`.
+        folder: must not exist yet.
+
+    Raises:
+        UsageError: it exists, or there are too few or too many folds.
+    """
+    Shares(test=0.0, folds=count)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{str(folder)!r} exists, and nothing is overwritten. Choose another folder, or resume "
+            "the runs in it.",
+            ways={"output": "", "resume": str(folder)},
+        ) from error
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    plan.recipe.save(folder / RECIPE)
+    said = {"folds": count, "command": command, "chosen": sorted(plan.chosen)}
+    write_text(folder / FOLDS, dumps(said, indent=2) + "\n")
+
+
+def run_folds(
+    folder: Path,
+    report_of: Callable[[Recipe, Path], Report],
+    data: str = "",
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Train what is not finished yet of a cross-validation, each fold in a folder of its own
+    (`fold0` …); returns what `folds.json` then holds.
+
+    The folds are dealt out by class and by the recipe's seed (`cvtasks.data.held_out.folds`).
+
+    Args:
+        report_of: (recipe, folder) of a run → what hears of it.
+        data: where the data are now; where they were, by default.
+
+    Raises:
+        ModelError: the folder holds no cross-validation. Whatever a run raises; those that are
+            finished are not repeated when it is called again.
+    """
+    from cvtasks.training.run import run
+
+    said, recipe = _read(folder / FOLDS), read_recipe(folder / RECIPE)
+    if data:
+        recipe = replace(recipe, data=replace(recipe.data, path=data))
+    count, runs = said["folds"], []
+    parts: Sequence[Sources] = ()
+    for number in range(count):
+        place = folder / f"fold{number}"
+        if not (place / CARD).exists():
+            say(f"fold {number + 1} of {count} → {place}")
+            if (place / RECIPE).exists():
+                plan = resumed(place, data, say)
+            else:
+                parts = parts or _dealt(recipe, count, say)
+                plan = Plan(recipe, parts[number], chosen=frozenset(said.get("chosen", ())))
+            run(plan, place, str(said["command"]), report_of(plan.recipe, place))
+        runs.append({"folder": place.name, **_scores(place / _METRICS)})
+    result = {**said, "metrics": _summed(runs), "runs": runs}
+    write_text(folder / FOLDS, dumps(result, indent=2) + "\n")
+    _write_card(folder, recipe, result)
+    return result
+
+
+def spread_text(found: Mapping[str, Any], digits: int = 4) -> str:
+    """A mean with the spread of the folds.
+
+    >>> spread_text({"mean": 0.5, "spread": 0.0312}, 3), spread_text({"mean": None})
+    ('0.500 ± 0.031', '–')
+    """
+    if found["mean"] is None:
+        return score_text(None)
+    return f"{found['mean']:.{digits}f} ± {found['spread']:.{digits}f}"
+
+
+def _dealt(recipe: Recipe, count: int, say: Say) -> list[Sources]:
+    """The data of each fold."""
+    source = open_sources(recipe, say).train
+    if not isinstance(source, View):
+        raise TypeError("images that are set aside leave a view of all.")
+    whole = source.source
+    say(f"data: {count} folds of {len(whole)} images; each image is validated on once")
+    return [
+        Sources(Subset(whole, learned), Subset(whole, aside))
+        for learned, aside in folds(whole, count, recipe.train.seed)
+    ]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a JSON file of a cross-validation says."""
+    try:
+        if path.stat().st_size > _MOST:
+            raise ValueError(f"it has more than {_MOST:,} bytes")
+        said = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(said, dict):
+            raise TypeError("it is no object")
+        if path.name == FOLDS:
+            Shares(test=0.0, folds=int(said["folds"]))
+            said["command"] = str(said["command"])
+        else:
+            said = {"images": int(said["images"]), "metrics": dict(said["metrics"])}
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, UsageError) as error:
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise ModelError(
+            f"a cross-validation goes on by {path.name}, which training wrote; {str(path)!r} "
+            f"cannot be used: {reason}. Bring it back, or start another."
+        ) from error
+    return said
+
+
+def _scores(path: Path) -> dict[str, Any]:
+    """What a finished run measured: `images` and `metrics`."""
+    return _read(path)
+
+
+def _summed(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Name of the number → its mean over the folds and its spread, the standard deviation of the
+    sample; of the folds in which there was something to measure.
+    """
+    found: dict[str, dict[str, float | None]] = {}
+    for name in runs[0]["metrics"]:
+        known = [run["metrics"].get(name) for run in runs]
+        numbers = [float(number) for number in known if number is not None]
+        found[name] = {
+            "mean": round(statistics.mean(numbers), 6) if numbers else None,
+            "spread": round(statistics.stdev(numbers), 6) if len(numbers) > 1 else 0.0,
+        }
+    return found
+
+
+def _write_card(folder: Path, recipe: Recipe, result: Mapping[str, Any]) -> None:
+    """Write the folder's `README.md`."""
+    names = list(result["metrics"])
+    rows = [
+        f"| {run['folder']} | {run['images']} | "
+        + " | ".join(score_text(run["metrics"].get(name), 3) for name in names)
+        + " |"
+        for run in result["runs"]
+    ]
+    means = " | ".join(spread_text(result["metrics"][name], 3) for name in names)
+    text = f"""# {markdown(one_line(folder.name))}
+
+A cross-validation in {result["folds"]} folds of {code(title(recipe.data.path, recipe.data.train))}:
+each image is validated on once, by a model that has not seen it.
+
+| run | images | {" | ".join(names)} |
+|---|---|{"---|" * len(names)}
+{chr(10).join(rows)}
+| **mean ± spread** | | {means} |
+
+The spread is the standard deviation of the folds' scores: what other images to train and to
+validate on might have given. It is no error of the mean, as the folds share training images.
+
+- command: {code(result["command"])}
+- seed: {recipe.train.seed}
+
+Each run is a model of its own; `{FOLDS}` holds these numbers. To use one model, train on all
+images, or take the fold with the score nearest the mean.
+"""
+    write_text(folder / CARD, text)

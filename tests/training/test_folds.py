@@ -1,0 +1,91 @@
+"""Cross-validation: every image is validated on once, what is finished is not repeated, and the
+means are those of the folds.
+"""
+
+import json
+import statistics
+from pathlib import Path
+
+import pytest
+
+from cvtasks.errors import ModelError, UsageError
+from cvtasks.training.folds import begin_folds, run_folds
+from cvtasks.training.layout import CARD, FOLDS
+from cvtasks.training.plan import Plan, planned
+from cvtasks.training.progress import Report
+
+
+def plan_of(shapes: Path) -> Plan:
+    wishes = {
+        "backbone": "tiny",
+        "size": 64,
+        "head.channels": [16, 16],
+        "data.path": str(shapes),
+        "data.held_out": 0.5,
+        "data.workers": 0,
+        "train.weights": "none",
+        "train.epochs": 1,
+        "train.batch": 4,
+        "train.precision": "f32",
+    }
+    return planned("segment", list(wishes.items()))
+
+
+class Ended(Exception):
+    """A run that is cut off."""
+
+
+def test_folds_are_run_resumed_and_summed_up(shapes: Path, tmp_path: Path) -> None:
+    folder, heard = tmp_path / "runs", []
+
+    def report_of(recipe, place: Path) -> Report:
+        heard.append(place.name)
+
+        def cut(epoch: int, step: int, *_: object) -> None:
+            if len(heard) == 2:
+                raise Ended
+
+        return Report(on_step=cut)
+
+    begin_folds(plan_of(shapes), 2, folder, "cvtasks train segment")
+    with pytest.raises(UsageError, match="exists, and nothing is overwritten"):
+        begin_folds(plan_of(shapes), 2, folder, "")
+    with pytest.raises(Ended):
+        run_folds(folder, report_of)
+    assert (folder / "fold0" / CARD).exists() and not (folder / "fold1" / CARD).exists()
+    before = (folder / "fold0" / CARD).stat().st_mtime_ns
+    result = run_folds(folder, report_of)
+    assert heard == ["fold0", "fold1", "fold1"]
+    assert (folder / "fold0" / CARD).stat().st_mtime_ns == before
+
+    names = [
+        (folder / f"fold{number}" / "validation.txt").read_text().splitlines() for number in (0, 1)
+    ]
+    assert not set(names[0]) & set(names[1])
+    assert len(names[0]) + len(names[1]) == 24  # all images of the training split
+    assert result == json.loads((folder / FOLDS).read_text())
+    scores = [
+        json.loads((folder / f"fold{number}" / "metrics.json").read_text())["metrics"]
+        for number in (0, 1)
+    ]
+    for name, found in result["metrics"].items():
+        numbers = [one[name] for one in scores]
+        assert found["mean"] == pytest.approx(statistics.mean(numbers), abs=1e-6)
+        assert found["spread"] == pytest.approx(statistics.stdev(numbers), abs=1e-6)
+    mean = result["metrics"]["VOC mean IoU"]["mean"]
+    assert f"{mean:.3f} ± " in (folder / CARD).read_text()
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"folds": 1, "command": ""}', "[]", None])
+def test_a_folder_without_a_cross_validation_is_refused(tmp_path: Path, content) -> None:
+    if content is not None:
+        (tmp_path / FOLDS).write_text(content)
+    with pytest.raises(ModelError, match="a cross-validation goes on by"):
+        run_folds(tmp_path, lambda recipe, place: Report())
+
+
+@pytest.mark.parametrize("count", [1, 101])
+def test_too_few_or_too_many_folds_are_refused(shapes: Path, tmp_path: Path, count: int) -> None:
+    with pytest.raises(UsageError, match="2 to 100 folds"):
+        begin_folds(plan_of(shapes), count, tmp_path / "new", "")
+    assert not (tmp_path / "new").exists()
