@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,8 @@ from cvtasks.tasks import TASKS, USUAL
 from cvtasks.text import dumps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cvtasks.answers import Answer
     from cvtasks.data import Hints, Source
 
@@ -116,24 +118,31 @@ def stats(
     cvtasks data stats VOCdevkit:2007+2012-trainval
     cvtasks data stats --task classify imagenette:train
     cvtasks data stats --json coco:train2017 | jq '.[] | select(.objects < 1000)'
+
+    Without a split there is a table for each; --json is of one.
     """
     from cvtasks.cli.data_tables import narrow
+    from cvtasks.data import split_of, splits_of
+    from cvtasks.data.checking.leaks import in_order
     from cvtasks.data.checking.statistics import statistics
 
-    opened = _open(
-        source, TASKS[task].task.answer, format_, lists, hints_of(task, set_, classes_from)
-    )
-    rows = statistics(opened)
-    for remark in opened.remarks():
-        say(f"data: {remark}")
-    if as_json:
-        print(dumps(rows))
-        return
-    columns = list(rows[0])
-    cells = [
-        ["–" if row[column] is None else str(row[column]) for column in columns] for row in rows
-    ]
-    tell(*narrow([columns, *cells]))
+    kind, hints = TASKS[task].task.answer, hints_of(task, set_, classes_from)
+    path, split = split_of(source)
+    how: dict[str, Any] = {"format": format_, "lists": lists, "hints": hints}
+    known = () if split or as_json else in_order(splits_of(path, kind, **how))
+    told: set[str] = set()
+    for name in known if len(known) > 1 else [split]:
+        opened = _open(f"{path}:{name}" if name else path, kind, format_, lists, hints, told)
+        rows = statistics(opened)
+        _say_once(opened.remarks(), told)
+        if as_json:
+            print(dumps(rows))
+            return
+        columns = list(rows[0])
+        cells = [
+            ["–" if row[column] is None else str(row[column]) for column in columns] for row in rows
+        ]
+        tell(*([f"{name}:"] if len(known) > 1 else []), *narrow([columns, *cells]))
 
 
 data.command()(split)
@@ -285,6 +294,7 @@ def _open(
     format: str,
     lists: str = "",
     hints: "Hints | None" = None,
+    told: set[str] | None = None,
 ) -> "Source":
     from cvtasks.data import open_source, split_of
     from cvtasks.data.opening import title
@@ -292,6 +302,13 @@ def _open(
     path, split = split_of(data)
     opened = open_source(path, split, kind, format=format, lists=lists, hints=hints)
     say(f"data: {opened.format}, {title(path, opened.split)}, {len(opened)} images")
-    if opened.taken_for:
-        say(f"data: {opened.taken_for}")
+    _say_once([opened.taken_for] if opened.taken_for else [], set() if told is None else told)
     return opened
+
+
+def _say_once(remarks: "Iterable[str]", told: set[str]) -> None:
+    """Say what was not said before, of another split of the same data, and note that it was."""
+    for remark in remarks:
+        if remark not in told:
+            told.add(remark)
+            say(f"data: {remark}")

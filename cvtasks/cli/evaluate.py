@@ -91,7 +91,7 @@ def evaluate(
     the 95 % interval of a bootstrap over the images.
     """
     from cvtasks.evaluation.evaluate import check_new, score_saved, with_interval
-    from cvtasks.evaluation.of_model import evaluation_data
+    from cvtasks.evaluation.of_model import evaluation_data, seen_words
     from cvtasks.evaluation.predictions import read_predictions
     from cvtasks.evaluation.report import PAGE, Subject, write_report
     from cvtasks.files.writing import folder_held
@@ -105,6 +105,9 @@ def evaluate(
     recipe = read_recipe(folder / RECIPE)
     read_as = {"format": format_, "lists": lists}
     found = evaluation_data(recipe, folder, data, map_ or (), say, **read_as)
+    seen = seen_words(model, recipe, folder, found)
+    if seen:
+        say(f"{seen} Measure on images that it has not seen.")
     if predictions:
         saved = read_predictions(
             predictions, recipe.task, found.opened, recipe.classes, found.renamed

@@ -270,7 +270,7 @@ class Run:
         """Do images. A signal ends it, and Interrupted is raised then."""
         from cvtasks.media.prefetch import shut
 
-        ticker, done, failed = Ticker(), 0, 0
+        ticker, done, failed, empty = Ticker(), 0, 0, 0
 
         def report(error: CVTasksError) -> None:
             nonlocal failed
@@ -288,6 +288,7 @@ class Run:
         ):
             for one in finished:
                 done += 1
+                empty += not any(True for _ in one.answer)
                 if self.as_json:
                     print(dumps(one.record), flush=True)
                 ticker.clear()
@@ -299,9 +300,20 @@ class Run:
         ticker.clear()
         if asked.is_set():
             raise Interrupted
+        if empty and empty == done and not self.job.keep:
+            self._tell_that_nothing_was_found()
         if self.viewer and done:
             hold(self.viewer)
         return Counts(done, failed)
+
+    def _tell_that_nothing_was_found(self) -> None:
+        asked, usual = self.job.threshold, self.job.model.recipe.task.threshold
+        least = usual if asked is None else asked
+        if least:
+            say(
+                f"nothing scored {least:g} or more in any image; a lower --threshold shows what is "
+                "less certain"
+            )
 
 
 def _check_all_read(counts: Counts) -> None:

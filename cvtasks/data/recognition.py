@@ -1,5 +1,7 @@
 """Which format a data set has, by what lies at its path, or as it is named."""
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from cvtasks.answers import Answer
@@ -7,7 +9,7 @@ from cvtasks.data.download.catalogue import KNOWN, resolve
 from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
 from cvtasks.data.hints import Hints
-from cvtasks.errors import DataError, did_you_mean
+from cvtasks.errors import DataError, did_you_mean, nearest
 
 
 def recognised(
@@ -45,8 +47,9 @@ def recognised(
         files = " or ".join(sorted({one.file for one in fitting.values() if one.file}))
         what = f"a folder, or its {files}" if files else "a folder"
         raise DataError(
-            f"a data set is {what}; {path[:300]!r} is none. Give the path of one "
-            "(`data.path` of a recipe), or the name of a data set that `cvtasks data get` fetches: "
+            f"a data set is {what}; {path[:300]!r} is none. {_meant(path, root)}Give the path of "
+            "one (`data.path` of a recipe), or the name of a data set that `cvtasks data get` "
+            "fetches: "
             f"{', '.join(KNOWN)}.",
             ways={"data": ""},
         )
@@ -71,6 +74,19 @@ def recognised(
         f"the layout of {path!r} is not known for {kind.__name__.lower()} data. Known layouts: "
         f"{layouts}."
     )
+
+
+def _meant(path: str, root: Path) -> str:
+    """A question for the folder that is spelt like a missing one, and a space; empty where there is
+    none.
+    """
+    if not path or os.path.lexists(root):
+        return ""
+    with suppress(OSError):  # a locked folder has no hint
+        near = nearest(root.name, [one.name for one in root.parent.iterdir() if one.is_dir()])
+        if near:
+            return f"Did you mean {str(root.with_name(near))!r}? "
+    return ""
 
 
 def called_so(wanted: str, kind: type[Answer]) -> dict[str, Format]:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.opening import title
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.evaluation.evaluate import evaluate as measure
 from cvtasks.evaluation.model_facts import ModelFacts, model_facts
-from cvtasks.evaluation.of_model import EvaluationData, Say, evaluation_data
+from cvtasks.evaluation.of_model import EvaluationData, Say, evaluation_data, seen_words
 from cvtasks.metrics.base import ByImage
 from cvtasks.metrics.bootstrap import Difference, differences
 from cvtasks.model import Model, load
@@ -89,12 +88,9 @@ def compare(
         found.append(evaluation_data(of_its_own, folders[0], data, say=heard, format=format))
     _check_images(models, found)
     for model, folder, recipe, asked in zip(models, folders, recipes, found, strict=True):
-        learned = _learned_from(recipe, folder, first, asked)
-        if learned:
-            say(
-                f"{str(model)!r} was trained on {learned} of these {len(asked.source)} images: its "
-                "score is too good. Compare on images that none has seen."
-            )
+        seen = seen_words(str(model), recipe, folder, asked)
+        if seen:
+            say(f"{seen} Compare on images that none has seen.")
     names = [str(model) for model in models]
     metrics: list[ByImage | None] = []
     compared: list[Compared] = []
@@ -182,19 +178,6 @@ def _check_images(models: Sequence[str | Path], found: Sequence[EvaluationData])
                 f"{str(models[0])!r} can use {len(names)} and {str(model)!r} {len(source)}. "
                 "Compare models whose recipes use the same."
             )
-
-
-def _learned_from(recipe: Recipe, folder: Path, first: Recipe, asked: EvaluationData) -> int:
-    """How many of the images a model was trained on, as far as its recipe says."""
-    data = recipe.data
-    of_training = asked.split == data.train or (
-        first.data.held_out > 0 and asked.split == first.data.validated_on
-    )
-    if data.path != asked.path or not of_training:
-        return 0
-    if data.held_out and (folder / NAMES).is_file():
-        return len(split_by_names(asked.source, folder / NAMES)[0])
-    return 0 if data.held_out else len(asked.source)
 
 
 def _counting(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtasks.data import Source
+from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.opening import title
 from cvtasks.data.shared_classes import NONE, Shared, differences, read_map, shared
 from cvtasks.data.to_evaluate import open_to_evaluate
@@ -107,6 +108,29 @@ def evaluation_data(
         if line:
             say(f"data: {line}")
     return EvaluationData(recipe, found.source, source, found.path, found.split, both, names)
+
+
+def seen_words(model: str, recipe: Recipe, folder: Path, asked: EvaluationData) -> str:
+    """A sentence that says on how many of the images a model was trained, as far as its recipe
+    tells; empty where on none.
+    """
+    data, first = recipe.data, asked.recipe.data
+    of_training = asked.split == data.train or (
+        first.held_out > 0 and asked.split == first.validated_on
+    )
+    if data.path != asked.path or not of_training:
+        return ""
+    names = folder / NAMES
+    if not data.held_out:
+        learned = len(asked.source)
+    else:
+        learned = len(split_by_names(asked.source, names)[0]) if names.is_file() else 0
+    return (
+        f"{model!r} was trained on {learned} of these {len(asked.source)} images: its score is too "
+        "good."
+        if learned
+        else ""
+    )
 
 
 def evaluate(

@@ -227,7 +227,8 @@ def _pace(recipe: Recipe, steps: int) -> Iterator[Choice]:
     looks = math.ceil(epochs / every)
     patience = max(5, math.ceil(looks * _PATIENCE))
     warm = float(f"{min(epochs / 10, max(1.0, _WARM / steps)):.2g}")
-    yield Choice("train.warmup", warm, f"{round(warm * steps)} updates of rising rate")
+    updates = round(warm * steps)
+    yield Choice("train.warmup", warm, f"{updates} update{'s' * (updates != 1)} of rising rate")
     said = f"{looks} looks at the validation split" if every > 1 else ""
     yield Choice("train.validate_every", every, said)
     yield Choice(

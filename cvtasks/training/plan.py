@@ -202,6 +202,12 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
         recipe = parse_recipe(tomllib.loads(what.to_toml()), wishes)
     elif isinstance(what, Path) or what.endswith(".toml"):
         recipe = read_recipe(what, wishes)
+    elif Path(what).is_dir():
+        raise ModelError(
+            f"what is trained is a task ({', '.join(TASKS)}), a recipe file or a model; {what!r} "
+            "is a folder without a recipe. If it holds data, name a task and give it as the data.",
+            ways={"data": what},
+        )
     else:
         raise ModelError(
             f"what is trained is a task ({', '.join(TASKS)}), a recipe file, a model of the zoo or "

@@ -57,7 +57,7 @@ def test_the_lowest_threshold_shows_something_and_the_highest_is_kept(
     task: str, inputs: Path, cli, tmp_path: Path
 ) -> None:
     for threshold in (0, 1):
-        code, out, _ = cli(
+        code, out, err = cli(
             task,
             inputs / "a.png",
             "--threshold",
@@ -72,6 +72,8 @@ def test_the_lowest_threshold_shows_something_and_the_highest_is_kept(
         answer = json.loads(out)
         scores = [found["score"] for found in answer.get("labels", answer.get("boxes", []))]
         assert task == "segment" or bool(scores) == (threshold == 0) or min(scores) >= threshold
+        nothing = task != "segment" and not scores
+        assert ("nothing scored 1 or more" in err) == nothing, err
     assert cli(task, inputs / "a.png", "--threshold", 2, "-o", tmp_path)[0] == 2
 
 

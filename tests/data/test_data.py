@@ -235,3 +235,12 @@ def test_the_official_masks_have_nothing_wrong(real: str) -> None:
         pixels += sample.truth.counts()
     assert (pixels > 0).all()
     assert pixels[0] > pixels[1:].sum()
+
+
+def test_a_folder_that_is_spelt_wrongly_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(DataError, match=r"phots' is none. Did you mean '.*photos'\?"):
+        open_source(str(tmp_path / "phots"), "", Mask)
+    with pytest.raises(DataError) as nowhere:
+        open_source(str(tmp_path / "elsewhere" / "phots"), "", Mask)
+    assert "Did you mean" not in str(nowhere.value)

@@ -81,7 +81,15 @@ def test_split_writes_lists_that_are_data_for_every_command(tmp_path: Path, cli)
         opened = open_sources(made)
         assert (len(opened.train), len(opened.validate)) == (14, 4)
         assert len(open_to_evaluate(made, tmp_path, "").source) == 4
-    code, _, said = cli("data", "stats", root, "--lists", out)
+    code, shown, said = cli("data", "stats", root, "--lists", out)
+    tables = [line.split()[2] for line in shown.splitlines() if line.startswith("fox")]
+    assert (code, tables) == (0, ["7", "2", "1"]), said
+    assert [line for line in shown.splitlines() if line[:-1] in parts] == [
+        "train:",
+        "val:",
+        "test:",
+    ]
+    code, _, said = cli("data", "stats", root, "--lists", out, "--json")
     assert (code, "one split must be named" in said) == (5, True)
     for data in ([f"{out}:test"], [f"{root}:test", "--lists", out]):
         code, shown, said = cli("data", "stats", "--json", *data)

@@ -72,6 +72,10 @@ def test_a_model_that_has_seen_the_images_is_named(
     assert code == 0, err
     assert f"'{tmp_path / 'seen'}' was trained on 8 of these 8 images" in err
     assert err.count("was trained on") == 1
+    code, _, err = cli("evaluate", tmp_path / "seen", "--data", f"{recipe.data.path}:val")
+    assert (code, "was trained on 8 of these 8 images" in err) == (0, True), err
+    code, _, err = cli("evaluate", other, "--data", f"{recipe.data.path}:val")
+    assert (code, "was trained on" in err) == (0, False), err
 
 
 def zoo(name: str) -> Path:

@@ -42,6 +42,9 @@ def test_what_cannot_be_trained_or_measured_is_refused(
 ) -> None:
     with pytest.raises(ModelError, match="Did you mean"):
         cvtasks.train("segmnt", shapes, tmp_path / "run")
+    with pytest.raises(ModelError, match="is a folder without a recipe") as folder_of_data:
+        cvtasks.train(str(shapes), folder=tmp_path / "run")
+    assert folder_of_data.value.ways == {"data": str(shapes)}
     with pytest.raises(ModelError, match='Did you mean "epochs"'):
         cvtasks.train("segment", shapes, tmp_path / "run", changes={"train.epoch": 3})
     with pytest.raises(DataError, match="training needs data"):
