@@ -48,6 +48,8 @@ def explained(incomplete: str) -> list[str]:
 def settings(incomplete: str) -> list[str]:
     """`KEY=`, and behind it the values of a key that has only some."""
     key, equals, _ = incomplete.partition("=")
+    if key == "data.format" and equals:
+        return [f"{key}={name}" for name in formats(incomplete.partition("=")[2])]
     known = _reference()
     if equals:
         return _begun(incomplete, [f"{key}={value}" for value in known.get(key, ())])
@@ -87,13 +89,12 @@ def _models() -> list[str]:
 def _reference() -> dict[str, tuple[str, ...]]:
     """Key → all the values that it can have in some recipe; none where there are others."""
     _leave_out_opencv()
-    from cvtasks.data.formats import FORMATS
     from cvtasks.recipe.reference import reference
 
     found: dict[str, tuple[str, ...]] = {}
     for one in reference():
         found[one.key] = tuple(dict.fromkeys((*found.get(one.key, ()), *one.field.choices)))
-    return {**found, "data.format": tuple(FORMATS)}
+    return found
 
 
 def _begun(incomplete: str, names: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ DataSetOption = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="A key of a recipe that says how data are read: data.values, data.void …",
+        autocompletion=completion.settings,
     ),
 ]
 
