@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.cli.hints import ClassesFromOption
-from cvtasks.cli.options import FormatOption
+from cvtasks.cli.options import BackboneOption, FormatOption, RecipeSetOption
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.train import wishes_of
 from cvtasks.tasks import TASKS
@@ -20,6 +21,7 @@ def lr_find(
         str,
         typer.Argument(
             metavar="TASK|RECIPE|MODEL",
+            autocompletion=completion.trained,
             help=f"What would be trained: a task ({', '.join(TASKS)}), a recipe file or a model.",
         ),
     ],
@@ -31,13 +33,15 @@ def lr_find(
     ] = "",
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
-    backbone: Annotated[
-        str, typer.Option(help="Name of the backbone, such as mobilenet, resnet50, vgg16.")
-    ] = "",
+    backbone: BackboneOption = "",
     size: Annotated[int, typer.Option(help="Side of the square network input in pixels.")] = 0,
     weights: Annotated[
         str,
-        typer.Option(metavar="MODEL|FILE|imagenet|none", help="Start; as train takes it."),
+        typer.Option(
+            metavar="MODEL|FILE|imagenet|none",
+            help="Start; as train takes it.",
+            autocompletion=completion.starts,
+        ),
     ] = "",
     batch: Annotated[str, typer.Option(metavar="N", help="Images a step.")] = "",
     updates: Annotated[
@@ -49,10 +53,7 @@ def lr_find(
         Literal["auto", "cpu", "gpu"],
         typer.Option(help="Where to train; auto: on the GPU if there is one."),
     ] = "auto",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe."),
-    ] = None,
+    set_: RecipeSetOption = None,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the table and figure.")
     ] = Path("outputs/lr-find"),

@@ -73,6 +73,22 @@ FormatOption = Annotated[
         autocompletion=completion.formats,
     ),
 ]
+BackboneOption = Annotated[
+    str,
+    typer.Option(
+        help="Name of the backbone, such as mobilenet, resnet50, vgg16.",
+        autocompletion=completion.backbones,
+    ),
+]
+RecipeSetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change one value of the recipe (`cvtasks recipe`).",
+        autocompletion=completion.settings,
+    ),
+]
 AugmentOption = Annotated[
     bool,
     typer.Option(

@@ -9,7 +9,7 @@ import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.hints import ClassesFromOption
-from cvtasks.cli.options import FormatOption
+from cvtasks.cli.options import BackboneOption, FormatOption, RecipeSetOption
 from cvtasks.cli.output import Ticker, command_typed, duration, say, start_keras, tell
 from cvtasks.cli.pace import Pace
 from cvtasks.cli.plan import foretell, plan_lines
@@ -54,13 +54,7 @@ def train(
     ] = "",
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
-    backbone: Annotated[
-        str,
-        typer.Option(
-            help="Name of the backbone, such as mobilenet, resnet50, vgg16.",
-            autocompletion=completion.backbones,
-        ),
-    ] = "",
+    backbone: BackboneOption = "",
     size: Annotated[int, typer.Option(help="Side of the square network input in pixels.")] = 0,
     classes: Annotated[
         str, typer.Option(help="Comma-separated classes to learn; default: all of the data set.")
@@ -98,15 +92,7 @@ def train(
         Literal["auto", "cpu", "gpu"],
         typer.Option(help="Where to train; auto: on the GPU if there is one."),
     ] = "auto",
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Change one value of the recipe (`cvtasks recipe`).",
-            autocompletion=completion.settings,
-        ),
-    ] = None,
+    set_: RecipeSetOption = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")
     ] = None,
