@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from cvtasks.answers import Boxes
 from cvtasks.errors import DataError
 from cvtasks.formats.drawn import declared_size
+from cvtasks.formats.outlines import Outline
 from cvtasks.formats.shapes import (
     Gathered,
     ImageShapes,
@@ -138,30 +139,10 @@ def cvat_xml(
         images: (file name, its boxes), in order.
         split: the images' subset; none if empty.
     """
-    root = Element("annotations")
-    _text(root, "version", "1.1")
-    task = SubElement(SubElement(root, "meta"), "task")
-    labels = SubElement(task, "labels")
-    for name in classes:
-        label = SubElement(labels, "label")
-        _text(label, "name", name)
-        _text(label, "type", "rectangle")
-        attributes = SubElement(label, "attributes")
-        if scores:
-            attribute = SubElement(attributes, "attribute")
-            for tag, text in (
-                ("name", "score"),
-                ("mutable", "False"),
-                ("input_type", "text"),
-                ("default_value", ""),
-                ("values", ""),
-            ):
-                _text(attribute, tag, text)
+    attributes = ("score",) if scores else ()
+    root = _task(classes, "rectangle", attributes)
     for number_, (filename, boxes) in enumerate(images):
-        height, width = boxes.size
-        given = {"id": str(number_), "name": one_line(filename)}
-        given |= {"subset": split} if split else {}
-        item = SubElement(root, "image", {**given, "width": str(width), "height": str(height)})
+        item = _item(root, number_, filename, boxes.size, split)
         for one in boxes.take(boxes.counted):
             sides = zip(("xtl", "ytl", "xbr", "ybr"), map(repr, one.xyxy), strict=True)
             box = SubElement(
@@ -177,6 +158,71 @@ def cvat_xml(
             )
             if scores:
                 SubElement(box, "attribute", {"name": "score"}).text = f"{one.score:.6g}"
+    return _whole(root)
+
+
+def cvat_outlines(
+    images: Iterable[tuple[str, tuple[int, int], Iterable[Outline]]],
+    classes: tuple[str, ...],
+    *,
+    guessed: bool,
+) -> str:
+    """Polygons → CVAT's XML for a task with these labels, a later one above an earlier one.
+
+    Args:
+        images: (file name, (height, width), its polygons), in order.
+        guessed: whether a model has drawn them.
+    """
+    root = _task(classes, "polygon")
+    for number_, (filename, size, rings) in enumerate(images):
+        item = _item(root, number_, filename, size)
+        for order, one in enumerate(rings):
+            SubElement(
+                item,
+                "polygon",
+                {
+                    "label": one_line(one.name),
+                    "source": "auto" if guessed else "manual",
+                    "occluded": "0",
+                    "points": ";".join(f"{x:.2f},{y:.2f}" for x, y in one.points.tolist()),
+                    "z_order": str(order),
+                },
+            )
+    return _whole(root)
+
+
+def _task(classes: tuple[str, ...], kind: str, attributes: tuple[str, ...] = ()) -> Element:
+    """The XML of a task without images."""
+    root = Element("annotations")
+    _text(root, "version", "1.1")
+    labels = SubElement(SubElement(SubElement(root, "meta"), "task"), "labels")
+    for name in classes:
+        label = SubElement(labels, "label")
+        _text(label, "name", name)
+        _text(label, "type", kind)
+        inside = SubElement(label, "attributes")
+        for own in attributes:
+            attribute = SubElement(inside, "attribute")
+            for tag, text in (
+                ("name", own),
+                ("mutable", "False"),
+                ("input_type", "text"),
+                ("default_value", ""),
+                ("values", ""),
+            ):
+                _text(attribute, tag, text)
+    return root
+
+
+def _item(
+    root: Element, number_: int, filename: str, size: tuple[int, int], split: str = ""
+) -> Element:
+    given = {"id": str(number_), "name": one_line(filename)}
+    given |= {"subset": split} if split else {}
+    return SubElement(root, "image", {**given, "width": str(size[1]), "height": str(size[0])})
+
+
+def _whole(root: Element) -> str:
     indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, encoding="unicode")}\n'
 

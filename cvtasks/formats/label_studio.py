@@ -8,17 +8,19 @@ top corner of the unrotated rectangle.
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import numpy as np
 
-from cvtasks.answers import Boxes
+from cvtasks.answers import Boxes, Labels
 from cvtasks.errors import DataError
 from cvtasks.formats.brush import brushed
 from cvtasks.formats.drawn import Size, declared_size
+from cvtasks.formats.outlines import Outline
 from cvtasks.formats.shapes import (
     Gathered,
     ImageShapes,
@@ -33,7 +35,7 @@ from cvtasks.formats.shapes import (
     polygon,
 )
 from cvtasks.geometry.rle import encode_rle
-from cvtasks.text import dumps, encodable
+from cvtasks.text import dumps, encodable, one_line
 
 SEVERAL = "images have several annotations; the one marked as ground truth or the newest was read"
 """A remark for each such image."""
@@ -250,39 +252,113 @@ def label_studio_json(
         prefix: what stands before a file's name in the image's address, such as
             `/data/local-files/?d=photos/`.
     """
-    tasks = []
-    for task, (filename, boxes) in enumerate(images, start=1):
+
+    def entries(boxes: Boxes) -> Iterator[_Entry]:
         height, width = boxes.size
-        results = []
-        for index, one in enumerate(boxes.take(boxes.counted), start=1):
+        for one in boxes.take(boxes.counted):
             left, top, right, bottom = one.xyxy
+            value = {
+                "x": left / width * 100,
+                "y": top / height * 100,
+                "width": (right - left) / width * 100,
+                "height": (bottom - top) / height * 100,
+                "rotation": 0,
+            }
+            yield "rectanglelabels", one.name, value, one.score
+
+    given = ((filename, boxes.size, entries(boxes)) for filename, boxes in images)
+    return _written(given, scores, prefix)
+
+
+def label_studio_outlines(
+    images: Iterable[tuple[str, Size, Iterable[Outline]]], *, guessed: bool, prefix: str = ""
+) -> str:
+    """Polygons → tasks to import; the labelling setup needs `<PolygonLabels name="label"
+    toName="image">`.
+
+    Args:
+        images: (file name, (height, width), its polygons), in order.
+        guessed: whether they are predictions, which have no scores, or annotations.
+        prefix: as for `label_studio_json`.
+    """
+
+    def entries(size: Size, rings: Iterable[Outline]) -> Iterator[_Entry]:
+        for one in rings:
+            points = one.points / (size[1], size[0]) * 100
+            yield "polygonlabels", one.name, {"points": points.tolist(), "closed": True}, None
+
+    given = ((filename, size, entries(size, rings)) for filename, size, rings in images)
+    return _written(given, guessed, prefix)
+
+
+def label_studio_choices(
+    images: Iterable[tuple[str, Labels]], *, scores: bool = False, prefix: str = ""
+) -> str:
+    """Labels → tasks to import; the labelling setup needs `<Choices name="label" toName="image">`.
+
+    Args:
+        images: (file name, its labels), in order. scores, prefix: as for `label_studio_json`.
+    """
+
+    def entries(labels: Labels) -> Iterator[_Entry]:
+        if len(labels.shown):  # all choices are one result
+            yield "choices", list(labels.names), {}, float(labels.scores[labels.shown].min())
+
+    given = ((filename, None, entries(labels)) for filename, labels in images)
+    return _written(given, scores, prefix)
+
+
+def label_studio_setup(kind: str, classes: Iterable[str], *, several: bool = False) -> str:
+    """The labelling setup for tasks as they are written here.
+
+    Args:
+        kind: "RectangleLabels", "PolygonLabels" or "Choices".
+        several: whether an image may have several choices.
+    """
+    view = Element("View")
+    SubElement(view, "Image", {"name": "image", "value": "$image"})
+    more = {"choice": "multiple"} if several else {}
+    top = SubElement(view, kind, {"name": "label", "toName": "image", **more})
+    for name in classes:
+        SubElement(top, "Choice" if kind == "Choices" else "Label", {"value": one_line(name)})
+    indent(view)
+    return f"{tostring(view, encoding='unicode')}\n"
+
+
+_Entry = tuple[str, str | list[str], dict[str, Any], float | None]
+"""Kind of a result, the name or the names of what it is, where, and its score if it has one."""
+
+
+def _written(
+    images: Iterable[tuple[str, Size | None, Iterable[_Entry]]], guessed: bool, prefix: str
+) -> str:
+    """Tasks with predictions (`guessed`) or annotations."""
+    tasks = []
+    for task, (filename, size, entries) in enumerate(images, start=1):
+        results = []
+        for index, (kind, names, value, score) in enumerate(entries, start=1):
+            label = names if isinstance(names, list) else [names]
             result: dict[str, Any] = {
                 "id": f"{task}-{index}",
-                "type": "rectanglelabels",
+                "type": kind,
                 "from_name": "label",
                 "to_name": "image",
-                "original_width": width,
-                "original_height": height,
-                "image_rotation": 0,
-                "value": {
-                    "x": left / width * 100,
-                    "y": top / height * 100,
-                    "width": (right - left) / width * 100,
-                    "height": (bottom - top) / height * 100,
-                    "rotation": 0,
-                    "rectanglelabels": [one.name],
-                },
             }
-            results.append(result | ({"score": round(one.score, 6)} if scores else {}))
+            if size is not None:
+                result |= {"original_width": int(size[1]), "original_height": int(size[0])}
+                result |= {"image_rotation": 0}
+            result |= {"value": {**value, kind: label}}
+            known = guessed and score is not None
+            results.append(result | ({"score": round(score or 0.0, 6)} if known else {}))
         answer: dict[str, Any] = {"result": results}
-        if scores:
+        if guessed and (not results or "score" in results[0]):
             answer |= {"score": min((one["score"] for one in results), default=0.0)}
         tasks.append(
             {
                 "id": task,
                 "data": {"image": f"{prefix}{filename}"},
-                "annotations": [] if scores else [answer],
-                "predictions": [{"model_version": "cvtasks", **answer}] if scores else [],
+                "annotations": [] if guessed else [answer],
+                "predictions": [{"model_version": "cvtasks", **answer}] if guessed else [],
             }
         )
     return dumps(tasks, indent=1) + "\n"

@@ -9,11 +9,13 @@ import binascii
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.drawn import declared_size
+from cvtasks.formats.outlines import Outline
 from cvtasks.formats.reading import flag
 from cvtasks.formats.shapes import (
     Gathered,
@@ -121,29 +123,46 @@ def labelme_json(boxes: Boxes, filename: str, image_path: str = "", *, scores: b
     Args:
         filename: the image's. image_path: the way to it from the JSON's folder, if not its name.
     """
-    height, width = boxes.size
     ignored = ~boxes.counted
     shapes = []
     for index, (left, top, right, bottom) in enumerate(boxes.xyxy.tolist()):
-        shape: dict[str, Any] = {
-            "label": boxes.names[index],
-            "points": [[left, top], [right, bottom]],
-            "group_id": None,
-            "description": "",
-            "shape_type": "rectangle",
-            "flags": {},
-            "mask": None,
-        }
+        shape = _drawn(boxes.names[index], "rectangle", [[left, top], [right, bottom]])
         shape |= {"difficult": True} if ignored[index] else {}
         shape |= {"score": round(float(boxes.scores[index]), 6)} if scores else {}
         shapes.append(shape)
+    return _document(shapes, image_path or filename, boxes.size)
+
+
+def labelme_outlines(outlines: Iterable[Outline], size: tuple[int, int], image_path: str) -> str:
+    """Polygons of an image of (height, width) → the text of its file.
+
+    Args:
+        image_path: the way to the image from the JSON's folder.
+    """
+    shapes = [_drawn(one.name, "polygon", one.points.tolist()) for one in outlines]
+    return _document(shapes, image_path, size)
+
+
+def _drawn(label: str, kind: str, points: list[list[float]]) -> dict[str, Any]:
+    return {
+        "label": label,
+        "points": points,
+        "group_id": None,
+        "description": "",
+        "shape_type": kind,
+        "flags": {},
+        "mask": None,
+    }
+
+
+def _document(shapes: list[dict[str, Any]], image_path: str, size: tuple[int, int]) -> str:
     document: dict[str, Any] = {
         "version": _VERSION,
         "flags": {},
         "shapes": shapes,
-        "imagePath": image_path or filename,
+        "imagePath": image_path,
         "imageData": None,
-        "imageHeight": height,
-        "imageWidth": width,
+        "imageHeight": size[0],
+        "imageWidth": size[1],
     }
     return dumps(document, indent=2) + "\n"
