@@ -1,4 +1,4 @@
-"""`cvtasks data check`, `stats`, `show`, `split`, `convert` and `get`."""
+"""`cvtasks data check`, `stats`, `show`, `split`, `convert`, `prelabel` and `get`."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cvtasks.cli.data_prelabel import prelabel
 from cvtasks.cli.data_split import split
 from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
 from cvtasks.cli.options import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 data = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Data sets: check, stats, show, split, convert, get.",
+    help="Data sets: check, stats, show, split, convert, prelabel, get.",
 )
 
 
@@ -146,6 +147,7 @@ def stats(
 
 
 data.command()(split)
+data.command()(prelabel)
 
 
 @data.command()

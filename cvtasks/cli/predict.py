@@ -175,7 +175,7 @@ def _run(sources: list[str], options: Options) -> None:
     kinds = kinds_of(options.save, ("image", *task.files))
     sink = Sink(folder, task, kinds)
     watch = replace(options.watch, show=_shown(options, first))
-    kept = _kept(options.classes, model.recipe.classes)
+    kept = kept_classes(options.classes, model.recipe.classes)
     records = options.as_json or "json" in kinds
     job = Job(model, sink, kinds, kept, options.threshold, records, bool(watch.show))
     frame_files = options.save != "" and not {*kinds}.isdisjoint(
@@ -337,7 +337,7 @@ def _shown(options: Options, first: "list[Item | Stream]") -> Show:
     return "" if options.watch.show == "none" else options.watch.show
 
 
-def _kept(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:
+def kept_classes(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """The classes to keep, of those that the model knows; raises ModelError for another one."""
     names = [name.strip() for name in classes.split(",") if name.strip()]
     for name in names:

@@ -39,7 +39,5 @@ def coco_areas(images: Iterable[tuple[str, Mask]], classes: tuple[str, ...]) -> 
         "info": {"contributor": "cvtasks"},
         "images": listed,
         "annotations": annotations,
-        "categories": [
-            {"id": index, "name": name} for index, name in enumerate(classes) if index
-        ],
+        "categories": [{"id": index, "name": name} for index, name in enumerate(classes) if index],
     }

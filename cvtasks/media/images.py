@@ -206,6 +206,11 @@ def write_mask(path: str | Path, ids: np.ndarray, palette: np.ndarray) -> None:
     Raises:
         OutputError: the file cannot be written. ValueError: a shape or a type is another.
     """
+    write_bytes(path, mask_png(ids, palette))
+
+
+def mask_png(ids: np.ndarray, palette: np.ndarray) -> bytes:
+    """The indexed PNG that `write_mask` writes; raises ValueError as it does."""
     if ids.dtype != np.uint8 or ids.ndim != 2 or ids.size == 0:
         raise ValueError(f"a mask must be (h, w) uint8, not empty; got {ids.shape} {ids.dtype}.")
     if palette.dtype != np.uint8 or palette.shape != (256, 3):
@@ -216,7 +221,7 @@ def write_mask(path: str | Path, ids: np.ndarray, palette: np.ndarray) -> None:
     image.putpalette(palette.tobytes())
     encoded = io.BytesIO()
     image.save(encoded, "PNG")
-    write_bytes(path, encoded.getvalue())
+    return encoded.getvalue()
 
 
 # === from a path to bytes and a header that can be trusted ===

@@ -131,6 +131,10 @@ class Task(ABC, Generic[A]):
     def keep(self, answer: A, names: Sequence[str]) -> A:
         """The answer with nothing but these classes in it."""
 
+    def annotation(self, answer: A) -> A:
+        """What of a prediction would stand in a truth, with its scores: itself by default."""
+        return answer
+
     def record(self, answer: A) -> dict[str, Any]:
         """The answer's part of a JSON record."""
         return answer.to_dict()

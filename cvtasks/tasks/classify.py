@@ -117,6 +117,13 @@ class Classify(Task[Labels]):
             np.where(kept, answer.scores, np.float32(0)), answer.difficult, answer.classes
         )
 
+    def annotation(self, answer: Labels) -> Labels:
+        """The best class, where an image has one."""
+        if not self.exclusive:
+            return answer
+        best = np.arange(len(answer.classes)) == answer.scores.argmax()
+        return replace(answer, scores=np.where(best, answer.scores, np.float32(0)))
+
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Labels:
         """Labels of a record; what it does not name has a score of 0."""
         scores = np.zeros(len(classes), np.float32)

@@ -86,6 +86,10 @@ class Localize(BoxesTask):
         """Itself."""
         return self
 
+    def annotation(self, answer: Boxes) -> Boxes:
+        """The object with its best class."""
+        return answer.take(slice(1))
+
     def draw(self, image: np.ndarray, answer: Boxes) -> np.ndarray:
         """The image with a box around the object, its best class and that one's score; of a truth,
         thin ones around the others.

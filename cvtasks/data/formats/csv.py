@@ -11,7 +11,7 @@ from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
 
-_COLUMNS = ("image", "label", "split")
+_COLUMNS = ("image", "label", "split", "score")
 _MOST = 500 * MEGABYTE
 
 Row = tuple[int, str, tuple[str, ...], str]
@@ -23,8 +23,9 @@ class CSVLabels(FileLabels):
 
     The root is the file, or the folder of a `labels.csv`. An image is named from the CSV's folder
     and lies below it. Several labels have `|` between them; no label means that the image shows
-    none of the classes. Without the column there is one split without a name. The classes are those
-    of a `classes.txt` beside the file, one name a line, or else all labels of all splits, sorted.
+    none of the classes. Without the column there is one split without a name; a column `score`, as
+    predicted labels have it, is passed over. The classes are those of a `classes.txt` beside the
+    file, one name a line, or else all labels of all splits, sorted.
     """
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:

@@ -1,0 +1,203 @@
+"""Images through a model into files of annotations, for correction elsewhere."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
+from cvtasks.answers import Answer
+from cvtasks.data.checking.convert import settle_classes, write_new
+from cvtasks.errors import CVTasksError, DataError, UsageError, did_you_mean
+from cvtasks.files.writing import folder_held
+from cvtasks.formats.reading import readable
+from cvtasks.inference.prelabel.formats import How, Labelled, PrelabelFormat, Write
+from cvtasks.inference.prelabel.table import PRELABELS
+from cvtasks.media.prefetch import in_thread, shut
+from cvtasks.text import listed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cvtasks.media.sources import Item
+    from cvtasks.model import Model
+
+_AHEAD = 4  # images that are read ahead
+
+
+@dataclass(frozen=True)
+class Prelabelled:
+    """What was done: images that have an annotation now, those that had one and were left as they
+    are, the files that were written but for copies of images, and what to do with them.
+    """
+
+    images: int
+    left: int
+    files: tuple[Path, ...]
+    hint: str
+
+
+def format_of(to: str, kind: type[Answer]) -> PrelabelFormat:
+    """The format of that name, or the usual one of answers of a kind where it is empty.
+
+    Raises:
+        UsageError: there is no such format, or it cannot hold such answers.
+    """
+    fitting = [name for name in PRELABELS if _writer(name, kind)]
+    if (to or fitting[0]) not in fitting:
+        why = "cannot hold them" if to in PRELABELS else "is unknown"
+        raise UsageError(
+            f"answers of this model are written as {', '.join(fitting)}; {to!r} {why}. "
+            f"{did_you_mean(to, fitting)}"
+        )
+    found: PrelabelFormat = resolve_name(PRELABELS[to or fitting[0]])
+    return found
+
+
+def prelabel(
+    model: "Model",
+    items: "Sequence[Item]",
+    folder: Path,
+    to: str = "",
+    *,
+    threshold: float | None = None,
+    keep: Sequence[str] = (),
+    scores: bool = True,
+    prefix: str = "",
+    on_error: Callable[[CVTasksError], None] | None = None,
+    on_image: Callable[[Labelled], None] = lambda one: None,
+) -> Prelabelled:
+    """Write what a model says of images into `folder`; nothing that is there is replaced, and an
+    image whose own file of annotations is there is left out.
+
+    Images are named from the folder that holds them all, and copied only where the format wants
+    it: `yolo`.
+
+    Args:
+        items: images that are files.
+        to: one of `PRELABELS`; the first that holds the model's answers by default.
+        threshold: least score; the model's own by default.
+        keep: classes that are written; all by default.
+        scores: whether scores are written; without, Label Studio takes them for annotations.
+        prefix: what stands before an image's name in Label Studio.
+        on_error: hears of images that cannot be read, which are left out; raised by default.
+        on_image: hears of each that is done.
+
+    Raises:
+        UsageError: the format is unknown or cannot hold such answers, or an image is no file.
+        DataError: the format's one file is there already, or two images would share an annotation.
+        OutputError: the folder cannot be written.
+    """
+    task = model.recipe.task
+    chosen = format_of(to, task.answer)
+    write: Write = chosen.writes[_kind(chosen, task.answer)]
+    classes = tuple(map(listed, model.recipe.classes))
+    named = _named(items)
+    root = named[0][2] if named else folder
+    waiting, left = _waiting(chosen, named, folder)
+    own = os.path.relpath(root, folder).replace(os.sep, "/")
+    how = How(
+        classes,
+        scores,
+        several=not task.exclusive,
+        prefix=prefix,
+        images="" if own == "." else f"{own}/",
+    )
+    done = 0
+
+    def read() -> "Iterator[tuple[tuple[str, Path], np.ndarray | CVTasksError]]":
+        for name, item, _ in waiting:
+            try:
+                yield (name, Path(item.source)), item.read()
+            except CVTasksError as error:
+                yield (name, Path(item.source)), error
+
+    def good() -> "Iterator[tuple[tuple[str, Path], np.ndarray]]":
+        with shut(in_thread(read(), _AHEAD)) as found:
+            for place, image in found:
+                if not isinstance(image, CVTasksError):
+                    yield place, image
+                elif on_error is None:
+                    raise image
+                else:
+                    on_error(image)
+
+    def answered() -> Iterator[Labelled]:
+        nonlocal done
+        with shut(model.predict_many(good(), threshold)) as answers:
+            for (name, path), _, answer in answers:
+                kept = task.annotation(task.keep(answer, keep) if keep else answer)
+                one = Labelled(name, path, kept)
+                on_image(one)
+                done += 1
+                yield one
+
+    files = []
+    with folder_held(folder):
+        if chosen.listed and waiting:
+            settle_classes(folder / "classes.txt", classes)
+        for name, content in write(answered(), how) if waiting else ():
+            if isinstance(content, Path):
+                with readable(content):
+                    write_new(folder / name, content.read_bytes(), f"another image than {name!r}")
+            else:
+                write_new(folder / name, content)
+                files.append(folder / name)
+    return Prelabelled(done, left, tuple(files), chosen.hint)
+
+
+def _writer(name: str, kind: type[Answer]) -> bool:
+    found: PrelabelFormat = resolve_name(PRELABELS[name])
+    return any(issubclass(kind, one) for one in found.writes)
+
+
+def _kind(chosen: PrelabelFormat, kind: type[Answer]) -> type[Answer]:
+    return next(one for one in chosen.writes if issubclass(kind, one))
+
+
+_Named = tuple[str, "Item", Path]
+"""The name of an image below the folder that holds all, the image, and that folder."""
+
+
+def _named(items: "Sequence[Item]") -> list[_Named]:
+    """Images by their names.
+
+    Raises:
+        UsageError: one is no file.
+    """
+    for item in items:
+        if not Path(item.source).is_file():
+            item.read()  # says what is wrong with it
+            raise UsageError(
+                f"images to be labelled are files, so that their annotations can name them; "
+                f"{item.source!r} is none. Save it first."
+            )
+    paths = [Path(item.source).absolute() for item in items]
+    root = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
+    return [
+        (path.relative_to(root).as_posix(), item, root)
+        for path, item in zip(paths, items, strict=True)
+    ]
+
+
+def _waiting(chosen: PrelabelFormat, named: list[_Named], folder: Path) -> tuple[list[_Named], int]:
+    """The images that have no annotation yet, and how many have one."""
+    if chosen.single:
+        if named and os.path.lexists(folder / chosen.single):
+            raise DataError(
+                f"{str(folder / chosen.single)!r} exists, and nothing is overwritten. Choose "
+                "another folder, or move it away.",
+                ways={"output": ""},
+            )
+        return named, 0
+    owner: dict[str, str] = {}
+    for name, _, _ in named:
+        other = owner.setdefault(chosen.of_image(name).casefold(), name)
+        if other != name:
+            raise DataError(
+                f"every image needs a file of annotations of its own; {other!r} and {name!r} "
+                "would share one. Rename one of them."
+            )
+    new = [one for one in named if not os.path.lexists(folder / chosen.of_image(one[0]))]
+    return new, len(named) - len(new)

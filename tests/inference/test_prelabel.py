@@ -1,0 +1,219 @@
+"""What a model says of images is written for correction, and read back as it was."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from cvtasks.answers import Answer, Boxes, Labels, Mask
+from cvtasks.data import open_source
+from cvtasks.errors import DataError, UsageError
+from cvtasks.inference.prelabel.run import Prelabelled, format_of, prelabel
+from cvtasks.inference.prelabel.table import PRELABELS
+from cvtasks.media.sources import expand
+from cvtasks.tasks import TASKS
+
+CLASSES = ("cat", "traffic light", "zürich cow")
+SIZE = (60, 90)
+NAMES = ("a.png", "b c.png", "empty.png", "ü.png")
+
+
+def found(*rows: tuple[float, ...]) -> Boxes:
+    """Rows of class, score and edges."""
+    scores = [row[1] for row in rows]
+    return Boxes.of(
+        [row[2:] for row in rows], [int(r[0]) for r in rows], CLASSES, SIZE, scores=scores
+    )
+
+
+BOXES = (
+    found((0, 0.9, 3, 4, 20, 30), (1, 0.5, 10.5, 2.25, 40, 31.5)),
+    found((2, 0.75, 0, 0, 90, 60)),
+    found(),
+    found((1, 0.625, 80, 5, 90, 33)),
+)
+
+
+@dataclass
+class Stub:
+    """A model whose answers about images, in their order, are known."""
+
+    recipe: Any
+    answers: dict[str, Answer]
+
+    def predict_many(self, images: Any, threshold: float | None = None) -> Iterator[Any]:
+        for tag, image in images:
+            yield tag, image, self.answers[Path(tag[0]).name]
+
+
+def stub(task: str, answers: tuple[Answer, ...], **fields: Any) -> Stub:
+    recipe = SimpleNamespace(task=TASKS[task].task(**fields), classes=answers[0].classes)
+    return Stub(recipe, dict(zip(NAMES, answers, strict=True)))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, name in enumerate(NAMES):
+        pixels = np.random.default_rng(number).integers(0, 255, (*SIZE, 3), np.uint8)
+        (folder / name).write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+    return folder
+
+
+def write(model: Any, photos: Path, folder: Path, to: str, **how: Any) -> Prelabelled:
+    return prelabel(model, list(expand([str(photos)])), folder, to, **how)  # type: ignore[arg-type]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize(
+    "to", [name for name in PRELABELS if name not in ("masks", "csv", "list", "label-studio")]
+)
+@pytest.mark.parametrize("scores", [True, False])
+def test_boxes_are_read_back_by_the_formats_own_reader(to, scores, photos):
+    before = content(photos)
+    home = photos.parent / "yolo" if to == "yolo" else photos
+    done = write(stub("detect", BOXES), photos, home, to, scores=scores)
+    assert done.images == len(NAMES) and all(path.is_file() for path in done.files)
+    assert before.items() <= content(photos).items(), "images stay where and as they are"
+    opened = open_source(str(home), "", Boxes)
+    assert opened.classes == CLASSES
+    read = {Path(opened.files[i]).name: opened.truth(i) for i in range(len(opened))}
+    for name, boxes in zip(NAMES, BOXES, strict=True):
+        np.testing.assert_allclose(read[name].xyxy, boxes.xyxy, atol=1 if to == "voc" else 1e-4)
+        assert read[name].names == boxes.names
+
+
+def test_label_studio_gets_predictions_that_are_no_truth(photos):
+    write(stub("detect", BOXES), photos, photos, "label-studio", prefix="/data/local-files/?d=x/")
+    tasks = json.loads((photos / "label-studio.json").read_bytes())
+    assert [task["data"]["image"] for task in tasks][0] == "/data/local-files/?d=x/a.png"
+    assert all(not task["annotations"] for task in tasks)
+    scores = [one["score"] for one in tasks[0]["predictions"][0]["result"]]
+    assert scores == [0.9, 0.5] and tasks[0]["predictions"][0]["score"] == 0.5
+    assert '<Label value="traffic light"' in (photos / "label-studio-setup.xml").read_text()
+    assert not any(len(open_source(str(photos), "", Boxes).truth(i)) for i in range(4))
+
+
+def test_scores_are_written_and_left_out(photos, tmp_path):
+    for name, scores in (("with", True), ("without", False)):
+        write(stub("detect", BOXES), photos, tmp_path / name, "coco", scores=scores)
+        document = json.loads((tmp_path / name / "annotations/instances_default.json").read_bytes())
+        assert [one.get("score") for one in document["annotations"]] == (
+            [0.9, 0.5, 0.75, 0.625] if scores else [None] * 4
+        )
+
+
+def test_an_image_with_an_annotation_is_left_as_it_is(photos):
+    mine = photos / "a.json"
+    mine.write_text("mine")
+    done = write(stub("detect", BOXES), photos, photos, "labelme")
+    assert (done.images, done.left, mine.read_text()) == (3, 1, "mine")
+    again = write(stub("detect", BOXES), photos, photos, "labelme")
+    assert (again.images, again.left, again.files) == (0, 4, ())
+
+
+def test_the_one_file_of_a_format_is_not_replaced(photos):
+    write(stub("detect", BOXES), photos, photos, "cvat")
+    before = content(photos)
+    with pytest.raises(DataError, match="nothing is overwritten"):
+        write(stub("detect", BOXES), photos, photos, "cvat")
+    assert content(photos) == before
+
+
+def test_labelme_finds_images_that_lie_elsewhere(photos, tmp_path):
+    folder = tmp_path / "out" / "here"
+    write(stub("detect", BOXES), photos, folder, "labelme")
+    way = json.loads((folder / "a.json").read_bytes())["imagePath"]
+    assert (folder / way).resolve() == (photos / "a.png").resolve()
+
+
+def test_an_image_is_localized_by_its_best_class(photos):
+    two = found((1, 0.7, 1, 2, 30, 40), (0, 0.2, 1, 2, 30, 40))
+    write(stub("localize", (two,) * 4), photos, photos, "tensorflow-csv")
+    lines = (photos / "_annotations.csv").read_text().splitlines()
+    assert len(lines) == 5 and all(",traffic light," in line for line in lines[1:])
+
+
+MASK_CLASSES = ("background", "cat", "dog")
+
+
+def painted(seed: int) -> Mask:
+    ids = np.zeros(SIZE, np.uint8)
+    rng = np.random.default_rng(seed)
+    for label in (1, 2):
+        centre = int(rng.integers(20, 70)), int(rng.integers(15, 45))
+        cv2.ellipse(ids, centre, (17, 11), 30 * seed, 0, 360, label, -1)
+    return Mask(ids, MASK_CLASSES)
+
+
+MASKS = (painted(1), painted(2), Mask.nothing(SIZE, MASK_CLASSES), painted(3))
+
+
+@pytest.mark.parametrize(
+    ("to", "least"), [("masks", 1), ("coco", 1), ("labelme", 0.93), ("cvat", 0.93)]
+)
+def test_masks_are_read_back_by_the_formats_own_reader(to, least, photos):
+    write(stub("segment", MASKS), photos, photos, to)
+    opened = open_source(str(photos), "", Mask)
+    assert opened.classes == MASK_CLASSES
+    for index in range(len(opened)):
+        wanted = dict(zip(NAMES, MASKS, strict=True))[Path(opened.files[index]).name].ids
+        read = opened.truth(index).ids
+        for label in np.union1d(wanted, read):
+            both = ((read == label) & (wanted == label)).sum()
+            assert both / ((read == label) | (wanted == label)).sum() >= least
+
+
+def labelled(*scores: float) -> Labels:
+    return Labels(np.array(scores, np.float32), np.zeros(3, bool), CLASSES)
+
+
+LABELS = (
+    labelled(0.7, 0.2, 0.1),
+    labelled(0.1, 0.1, 0.8),
+    labelled(0, 1, 0),
+    labelled(0.4, 0.6, 0),
+)
+
+
+@pytest.mark.parametrize("to", ["csv", "list"])
+def test_labels_are_read_back_by_the_formats_own_reader(to, photos):
+    write(stub("classify", LABELS), photos, photos, to)
+    opened = open_source(str(photos), "", Labels)
+    read = {Path(opened.files[i]).name: opened.truth(i).names for i in range(len(opened))}
+    assert read == {name: one.names[:1] for name, one in zip(NAMES, LABELS, strict=True)}
+    assert opened.classes == CLASSES
+
+
+def test_several_labels_become_choices(photos):
+    write(stub("classify", LABELS, labels="many"), photos, photos, "label-studio")
+    tasks = json.loads((photos / "label-studio.json").read_bytes())
+    (result,) = tasks[0]["predictions"][0]["result"]
+    assert result["value"]["choices"] == ["cat", "traffic light", "zürich cow"]
+    assert 'choice="multiple"' in (photos / "label-studio-setup.xml").read_text()
+
+
+def test_a_format_that_cannot_hold_the_answers_is_refused():
+    with pytest.raises(UsageError, match="'yolo' cannot hold them"):
+        format_of("yolo", Labels)
+    with pytest.raises(UsageError, match="unknown"):
+        format_of("yol", Boxes)
+    assert all(format_of("", kind) for kind in (Boxes, Mask, Labels))
+
+
+def test_what_cannot_be_read_is_told_and_left_out(photos):
+    (photos / "a.png").write_bytes(b"no image")
+    errors: list[Exception] = []
+    done = write(stub("detect", BOXES), photos, photos, "labelme", on_error=errors.append)
+    assert (done.images, len(errors)) == (3, 1) and not (photos / "a.json").exists()
