@@ -14,7 +14,7 @@ from cvtasks.cli.options import (
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, say, start_keras, tell
-from cvtasks.cli.predict import ClassesOption, SourcesArgument, ThresholdOption, kept_classes
+from cvtasks.cli.predict import ClassesOption, ThresholdOption, kept_classes
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError, InputError
@@ -33,7 +33,9 @@ ModelArgument = Annotated[
 
 def prelabel(
     model: ModelArgument,
-    images: SourcesArgument,
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGES...", help='Image files, a folder, "globs".')
+    ],
     to: Annotated[
         str,
         typer.Option(
@@ -106,8 +108,9 @@ def prelabel(
         items.append(one)
     if starts_keras(engine, device):
         start_keras()
-    how = {"engine": engine, "precision": precision, "device": device}
-    loaded = load(model, many=True, augment=augment, **how)
+    loaded = load(
+        model, engine=engine, precision=precision, device=device, many=True, augment=augment
+    )
     ticker, done, failed = Ticker(), 0, 0
 
     def report(error: CVTasksError) -> None:

@@ -74,6 +74,8 @@ def _attribute(regions: list[dict[str, Any]], name: str) -> str:
         if value not in ("", {}, None)
     )
     if len(counts) > 1:
+        counts.pop("score", None)  # how sure a model was
+    if len(counts) > 1:
         some = ", ".join(f"{key} ({count})" for key, count in counts.most_common(20))
         raise DataError(
             "it must be clear which attribute of a region is its class; those of "

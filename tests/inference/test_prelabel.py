@@ -97,7 +97,7 @@ def test_boxes_are_read_back_by_the_formats_own_reader(to, scores, photos):
 def test_label_studio_gets_predictions_that_are_no_truth(photos):
     write(stub("detect", BOXES), photos, photos, "label-studio", prefix="/data/local-files/?d=x/")
     tasks = json.loads((photos / "label-studio.json").read_bytes())
-    assert [task["data"]["image"] for task in tasks][0] == "/data/local-files/?d=x/a.png"
+    assert tasks[0]["data"]["image"] == "/data/local-files/?d=x/a.png"
     assert all(not task["annotations"] for task in tasks)
     scores = [one["score"] for one in tasks[0]["predictions"][0]["result"]]
     assert scores == [0.9, 0.5] and tasks[0]["predictions"][0]["score"] == 0.5
