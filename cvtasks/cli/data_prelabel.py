@@ -41,7 +41,7 @@ def prelabel(
         typer.Option(
             metavar=f"[{'|'.join(PRELABELS)}]",
             help="The format; the first of these that can hold the answers.",
-            show_default="coco, masks or csv",
+            show_default="coco; csv for labels",
             callback=lambda name: name and one_of(lambda: PRELABELS)(name),
         ),
     ] = "",

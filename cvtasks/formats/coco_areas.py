@@ -14,8 +14,9 @@ def coco_areas(images: Iterable[tuple[str, Mask]], classes: tuple[str, ...]) -> 
 
     Args:
         images: (file name, its mask), in order. File names must differ.
-        classes: all of them, background first, which is none of the categories.
+        classes: all of them; a background is none of the categories.
     """
+    ground = Mask.ground(classes)
     listed: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for image_id, (file_name, mask) in enumerate(images, start=1):
@@ -28,7 +29,7 @@ def coco_areas(images: Iterable[tuple[str, Mask]], classes: tuple[str, ...]) -> 
                 {
                     "id": len(annotations) + 1,
                     "image_id": image_id,
-                    "category_id": index,
+                    "category_id": index + 1 - ground,
                     "bbox": [left, top, right - left, bottom - top],
                     "area": int(pixels.sum()),
                     "segmentation": rle,
@@ -39,5 +40,7 @@ def coco_areas(images: Iterable[tuple[str, Mask]], classes: tuple[str, ...]) -> 
         "info": {"contributor": "cvtasks"},
         "images": listed,
         "annotations": annotations,
-        "categories": [{"id": index, "name": name} for index, name in enumerate(classes) if index],
+        "categories": [
+            {"id": number, "name": name} for number, name in enumerate(classes[ground:], start=1)
+        ],
     }

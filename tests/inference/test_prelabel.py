@@ -175,6 +175,15 @@ def test_masks_are_read_back_by_the_formats_own_reader(to, least, photos):
             assert both / ((read == label) | (wanted == label)).sum() >= least
 
 
+def test_masks_without_a_background_keep_their_first_class(photos):
+    classes = ("road", "sky")
+    halves = Mask(np.repeat([[0], [1]], 30, axis=0).repeat(90, axis=1).astype(np.uint8), classes)
+    write(stub("segment", (halves,) * 4), photos, photos, "coco")
+    document = json.loads((photos / "annotations/instances_default.json").read_bytes())
+    assert [one["name"] for one in document["categories"]] == ["road", "sky"]
+    assert [one["category_id"] for one in document["annotations"][:2]] == [1, 2]
+
+
 def labelled(*scores: float) -> Labels:
     return Labels(np.array(scores, np.float32), np.zeros(3, bool), CLASSES)
 

@@ -125,6 +125,11 @@ def _rings(
         yield one.name, mask.size, outlines(mask)
 
 
+def _things(how: How) -> tuple[str, ...]:
+    """The classes of a mask that are no background."""
+    return how.classes[Mask.ground(how.classes) :]
+
+
 def _yolo(images: Iterator[Labelled], how: How) -> Files:
     for one in images:
         yield f"images/train/{one.name}", one.path
@@ -136,7 +141,7 @@ def _yolo(images: Iterator[Labelled], how: How) -> Files:
 def _label_studio(kind: str, text: Callable[[Iterator[Labelled], How], str]) -> Write:
     def write(images: Iterator[Labelled], how: How) -> Files:
         yield _TASKS, text(images, how)
-        classes = how.classes[1:] if kind == "PolygonLabels" else how.classes
+        classes = _things(how) if kind == "PolygonLabels" else how.classes
         yield _SETUP, label_studio_setup(kind, classes, several=how.several)
 
     return write
@@ -246,7 +251,7 @@ CVAT = PrelabelFormat(
         ),
         Mask: _whole(
             _CVAT,
-            lambda images, how: cvat_outlines(_rings(images), how.classes[1:], guessed=how.scores),
+            lambda images, how: cvat_outlines(_rings(images), _things(how), guessed=how.scores),
         ),
     },
     "make a task of the images in CVAT, and upload the XML as CVAT 1.1",

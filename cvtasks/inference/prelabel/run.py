@@ -46,10 +46,11 @@ def format_of(to: str, kind: type[Answer]) -> PrelabelFormat:
     """
     fitting = [name for name in PRELABELS if _writer(name, kind)]
     if (to or fitting[0]) not in fitting:
-        why = "cannot hold them" if to in PRELABELS else "is unknown"
+        known = to in PRELABELS
+        why = "cannot hold them" if known else "is unknown"
         raise UsageError(
             f"answers of this model are written as {', '.join(fitting)}; {to!r} {why}. "
-            f"{did_you_mean(to, fitting)}"
+            f"{'Choose one of these.' if known else did_you_mean(to, fitting)}"
         )
     found: PrelabelFormat = resolve_name(PRELABELS[to or fitting[0]])
     return found

@@ -2,6 +2,7 @@
 
 PRELABELS: dict[str, str] = {
     "coco": "cvtasks.inference.prelabel.formats:COCO",
+    "csv": "cvtasks.inference.prelabel.formats:CSV",
     "voc": "cvtasks.inference.prelabel.formats:VOC",
     "yolo": "cvtasks.inference.prelabel.formats:YOLO",
     "labelme": "cvtasks.inference.prelabel.formats:LABELME",
@@ -11,7 +12,6 @@ PRELABELS: dict[str, str] = {
     "createml": "cvtasks.inference.prelabel.formats:CREATEML",
     "tensorflow-csv": "cvtasks.inference.prelabel.formats:TENSORFLOW",
     "masks": "cvtasks.inference.prelabel.formats:MASKS",
-    "csv": "cvtasks.inference.prelabel.formats:CSV",
     "list": "cvtasks.inference.prelabel.formats:LIST",
 }
 """Name → where its `PrelabelFormat` lies, as "module:value", which is loaded when it is asked for.
