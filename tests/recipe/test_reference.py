@@ -164,7 +164,7 @@ def test_other_words_name_keys_that_there_are() -> None:
         ("train", "train"),
         ("size", "size"),
         ("detect.nms", "detect.nms"),
-        ("lerning", "lerning"),
+        ("trian", "trian"),
     ],
 )
 def test_full_names(word: str, key: str) -> None:
@@ -190,7 +190,7 @@ def test_what_means_several_keys_is_asked_for() -> None:
         ("epocs=3", "train.epochs"),
         ("lrr=3", "train.learning_rate"),
         ("train.lrr=3", "train.learning_rate"),
-        ("confidance=0.2", "task.threshold"),
+        ("batch_sise=2", "train.batch"),
         ("data.batch_size=2", "train.batch"),
     ],
 )
