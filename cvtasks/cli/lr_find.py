@@ -109,7 +109,7 @@ def told(found: "RateSearch", own: float) -> list[str]:
     if found.suggested is None:
         return [
             *lines,
-            "no suggestion: no rate lowers the loss within these updates. Take more of them "
+            "no suggestion: no rate lowers the loss by more than it varies. Take more of them "
             "(--updates), or look at the data (cvtasks data show).",
         ]
     end = f"it diverges at {found.rates[-1]:.2g}" if found.diverged else "it does not diverge"

@@ -318,13 +318,13 @@ def way_on(folder: Path, told: "Verdict") -> str:
 
 
 def epoch_words(row: "Epoch", best: bool) -> str:
-    """What an epoch's line says: the loss, that of validation, its first scores with that of the
-    training images beside it, whether the weights are kept, and the time.
+    """What an epoch's line says: the loss, that of validation, the headline with that of the
+    training images beside it, or else the first scores, whether the weights are kept, and the time.
 
     >>> from cvtasks.training.progress import Epoch
     >>> scores = {"AP": 0.41, "AP50": 0.6}
     >>> epoch_words(Epoch(2, 0.81, 0.1, 12.0, scores, {"validation": 0.92}, {"AP": 0.55}), True)
-    'loss 0.810 | val 0.920  AP 0.410 (train 0.550)  AP50 0.600  best  12 s'
+    'loss 0.810 | val 0.920  AP 0.410 (train 0.550)  best  12 s'
     """
     from cvtasks.evaluation.evaluate import score_text
 
@@ -332,7 +332,7 @@ def epoch_words(row: "Epoch", best: bool) -> str:
     if "validation" in row.losses:
         words += f" | val {score_text(row.losses['validation'], 3)}"
     first = next(iter(row.train_scores), "")
-    for name, score in list(row.scores.items())[:_SCORES]:
+    for name, score in list(row.scores.items())[: 1 if first else _SCORES]:
         beside = f" (train {score_text(row.train_scores[name], 3)})" if name == first else ""
         words += f"  {name} {score_text(score, 3)}{beside}"
     return f"{words}{'  best' if best else ''}  {duration(row.seconds)}"

@@ -29,8 +29,7 @@ LOWEST, HIGHEST = 1e-6, 1.0
 _DIVERGED = 4.0  # times the lowest loss, smoothed, that ends a search
 _KEPT = 0.8  # of the mean of the losses before, in that smoothing
 _FEWEST = 10  # updates before a search may end, and that it needs
-_SHARE = 0.05  # of the updates: the half width of the smoothing that is written
-_FALL = 0.02  # of the loss that must be gone somewhere for a rate to be suggested
+_WIDTH = 0.4  # powers of ten: of the weights by which the losses are smoothed
 
 OnUpdate = Callable[[int, float, float], None]
 
@@ -41,8 +40,8 @@ class RateSearch:
 
     Attributes:
         rates, losses: (n,) of each update.
-        smoothed: (n,) weighted means of the losses around each.
-        suggested: where the smoothed loss falls fastest; None where it does not fall.
+        smoothed: (n,) what lines through the losses around each say.
+        suggested: where the loss falls fastest, by more than it varies; None where it does not.
         diverged: whether the search ended before the highest rate.
     """
 
@@ -111,21 +110,34 @@ def searched(rates: np.ndarray, losses: np.ndarray, diverged: bool) -> RateSearc
     """What rates and losses of n updates say."""
     if len(losses) < _FEWEST:
         return RateSearch(rates, losses, losses, None, diverged)
-    smoothed = _smoothed(losses)
+    smoothed, slopes, errors = _fitted(np.log10(rates), losses)
     bottom = int(np.argmin(smoothed))
-    suggested = None
-    if bottom >= 2 and smoothed[0] - smoothed[bottom] > _FALL * abs(smoothed[0]):
-        slopes = np.gradient(smoothed, np.log(rates))
-        suggested = float(rates[int(np.argmin(slopes[: bottom + 1]))])
+    surely = (slopes + 3 * errors)[: bottom + 1]  # what is steep by chance alone is not taken
+    surely[rates[: bottom + 1] < rates[0] * 10**_WIDTH] = 0  # the first lines see one side alone
+    steepest = int(np.argmin(surely))
+    suggested = float(rates[steepest]) if surely[steepest] < 0 else None
     return RateSearch(rates, losses, smoothed, suggested, diverged)
 
 
-def _smoothed(losses: np.ndarray) -> np.ndarray:
-    """Means under a Hann window around each loss: no lag, as a moving average would have."""
-    half = max(2, round(_SHARE * len(losses)))
-    window = np.hanning(2 * half + 3)[1:-1]
-    weighed = np.convolve(losses, window, "same")
-    return weighed / np.convolve(np.ones_like(losses), window, "same")
+def _fitted(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Levels, slopes and the slopes' standard errors at each of `x` (n,), by straight lines through
+    `y` (n,) that are fitted with Gaussian weights around it: no lag, as a moving average would
+    have.
+    """
+    levels, slopes, spreads = [], [], []
+    for place in x:
+        weights = np.exp(-0.5 * ((x - place) / _WIDTH) ** 2)
+        weights /= weights.sum()
+        middle, mean = weights @ x, weights @ y
+        across = weights @ (x - middle) ** 2
+        slope = weights @ ((x - middle) * (y - mean)) / max(across, 1e-12)
+        levels.append(mean + slope * (place - middle))
+        slopes.append(slope)
+        spreads.append(np.sqrt(np.sum((weights * (x - middle)) ** 2)) / max(across, 1e-12))
+    fitted = np.array(levels)
+    before = max(int(np.argmin(fitted)), _FEWEST)  # behind it the loss diverges, and is no measure
+    noise = float(np.std((y - fitted)[:before]))
+    return fitted, np.array(slopes), noise * np.array(spreads)
 
 
 def write_search(folder: Path, found: RateSearch, own: float) -> None:
