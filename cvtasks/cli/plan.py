@@ -54,11 +54,15 @@ def plan_lines(plan: "Plan") -> list[str]:
 def _course(plan: "Plan") -> str:
     """Epochs, steps and rate, in a line."""
     how, steps = plan.recipe.train, steps_of(plan)
-    budget = f", at most {how.minutes:g} minutes" if how.minutes else ""
+    budget = f", at most {how.minutes:g} min" if how.minutes else ""
     patience = f", ends after {how.patience} looks without a better score" if how.patience else ""
+    length = (
+        f"{how.epochs} epoch{'s' * (how.epochs != 1)} of {steps:,} step{'s' * (steps != 1)} at "
+        f"batch {how.batch}"
+    )
     return (
-        f"{how.epochs} epochs of {steps:,} steps at batch {how.batch}{budget}; {how.optimizer}, "
-        f"learning rate {how.learning_rate:g}, {how.schedule}{patience}"
+        f"{length}{budget}; {how.optimizer}, learning rate {how.learning_rate:g}, {how.schedule}"
+        f"{patience}"
     )
 
 

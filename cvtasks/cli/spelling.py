@@ -6,6 +6,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from cvtasks.cli.output import say
+from cvtasks.errors import UsageError
 
 SAME = {
     "--batch-size": "--batch",
@@ -29,6 +30,7 @@ and not the first.
 """
 
 _TO_SET = "--set"
+_TO_DATA = "--data"
 
 
 class Command(TyperCommand):
@@ -37,14 +39,26 @@ class Command(TyperCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments, said as this command says them."""
+        """Read the arguments, said as this command says them.
+
+        Raises:
+            UsageError: one is left over where data are given by an option.
+        """
         takes = {
             option: not getattr(one, "is_flag", False)
             for one in self.params
             for option in (*one.opts, *one.secondary_opts)
         }
         takes |= dict.fromkeys(ctx.help_option_names, False)
-        return super().parse_args(ctx, list(spelled(args, takes)))
+        ctx.allow_extra_args = _TO_DATA in takes  # so that it is we who say where data belong
+        left = super().parse_args(ctx, list(spelled(args, takes)))
+        if left and not ctx.resilient_parsing:
+            raise UsageError(
+                f"`{ctx.command_path}` takes data by an option; {left[0]!r} stands alone. If these "
+                "are the data, say so.",
+                ways={"data": left[0]},
+            )
+        return left
 
 
 def spelled(arguments: Sequence[str], takes: dict[str, bool]) -> Iterator[str]:

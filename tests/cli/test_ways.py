@@ -88,3 +88,10 @@ def test_the_terminal_names_the_option(cli, tmp_path: Path) -> None:
     assert code == 2
     assert "exists, and nothing is overwritten. Choose another folder, or resume" in err
     assert f"Options: -o DIR, --resume {tmp_path / 'run'}" in err
+
+
+@pytest.mark.parametrize("words", [("train", "detect"), ("evaluate", "detect-mobilenet-voc")])
+def test_data_without_their_option_are_answered_with_it(words, cli) -> None:
+    code, _, said = cli(*words, "my photos")
+    assert code == 2
+    assert "'my photos' stands alone" in said and "Option: --data 'my photos'" in said
