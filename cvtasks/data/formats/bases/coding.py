@@ -267,7 +267,7 @@ def concluded(masks: Sequence[Path], void: Value) -> Coding:
         meant = _listed([*names, *["void"] * len(void_too)])
         said = f"masks hold {told}: {meant}; classes.txt or `data.values` gives them other names"
         return _coded(entries, void, said)
-    raise _unclear([str(value) for value in values], str(values[0]), str(values[-1]))
+    raise _unclear([str(value) for value in values])
 
 
 def _two(names: Sequence[str], values: Sequence[int], held: frozenset[int]) -> Coding:
@@ -303,13 +303,15 @@ def _plain(found: Found, void: Value) -> frozenset[int]:
             "mask values",
         )
     triples = [str([one >> 16, one >> 8 & 255, one & 255]) for one in colours]
-    raise _unclear(triples, triples[0], triples[-1], "colours")
+    raise _unclear(triples, "colours")
 
 
-def _unclear(held: list[str], first: str, last: str, what: str = "values") -> DataError:
+def _unclear(held: list[str], what: str = "values") -> DataError:
     """The error for values that may be anything."""
     some = _listed(held[:_SAID] + ([f"{len(held) - _SAID} more"] if len(held) > _SAID else []))
-    example = f"data.values={{{GROUND} = {first}, {OBJECT} = {last}}}"
+    named = [GROUND, *(f"class-{number}" for number in range(1, len(held)))]
+    pairs = [f"{name} = {value}" for name, value in zip(named[:_SAID], held, strict=False)]
+    example = f"data.values={{{', '.join(pairs)}}}"
     return DataError(
         f"it must be said which class each value of masks is; these hold the {what} {some}, and "
         "nothing says what they are. Name each by `data.values`, such as "
