@@ -1,4 +1,4 @@
-"""`cvtasks data check`, `stats`, `show`, `split`, `convert`, `prelabel` and `get`."""
+"""`cvtasks data check`, `stats`, `show`, `split`, `convert`, `prelabel`, `review` and `get`."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvtasks.cli.data_prelabel import prelabel
+from cvtasks.cli.data_review import review
 from cvtasks.cli.data_split import split
 from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
 from cvtasks.cli.options import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 data = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Data sets: check, stats, show, split, convert, prelabel, get.",
+    help="Data sets: check, stats, show, split, convert, prelabel, review, get.",
 )
 
 
@@ -148,6 +149,7 @@ def stats(
 
 data.command()(split)
 data.command()(prelabel)
+data.command()(review)
 
 
 @data.command()

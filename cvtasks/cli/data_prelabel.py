@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.cli.options import (
     AugmentOption,
     DeviceOption,
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 ModelArgument = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="A name of `cvtasks models`, or a folder that train wrote."
+        metavar="MODEL",
+        help="A name of `cvtasks models`, or a folder that train wrote.",
+        autocompletion=completion.models,
     ),
 ]
 

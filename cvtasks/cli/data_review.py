@@ -1,0 +1,122 @@
+"""`cvtasks data review`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cvtasks.cli.data_prelabel import ModelArgument
+from cvtasks.cli.options import (
+    DataArgument,
+    DeviceOption,
+    EngineOption,
+    FormatOption,
+    ListsOption,
+    PrecisionOption,
+    starts_keras,
+)
+from cvtasks.cli.output import Ticker, say, start_keras, tell
+from cvtasks.engines.table import AUTO
+
+if TYPE_CHECKING:
+    from cvtasks.data import Source
+    from cvtasks.model import Model
+
+
+def review(
+    context: typer.Context,
+    model: ModelArgument,
+    source: DataArgument,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for the sheet.")
+    ] = Path("outputs/review"),
+    top: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Images on the page; the table has all.")
+    ] = 50,
+    unlabelled: Annotated[
+        bool,
+        typer.Option(
+            "--unlabelled",
+            help="DATA is a folder of images: those first of which the model is least sure.",
+        ),
+    ] = False,
+    twins: Annotated[
+        bool,
+        typer.Option("--twins/--no-twins", help="Also look for images that look alike; slower."),
+    ] = True,
+    format_: FormatOption = "",
+    lists: ListsOption = "",
+    engine: EngineOption = AUTO,
+    precision: PrecisionOption = AUTO,
+    device: DeviceOption = AUTO,
+) -> None:
+    """Put first what is most likely mislabelled, or most worth labelling: a page with truth and
+    prediction of the first N images, and a table of all.
+
+    \b
+    cvtasks data review runs/mine my-data -o look
+    cvtasks data review runs/mine/fold1 my-data -o look1
+    cvtasks data review detect-mobilenet-voc coco:val2017 --top 100
+    cvtasks data review runs/mine inbox/ --unlabelled
+
+    Objects without a label, labels without an object, other classes than the model is sure of,
+    images that look alike. The model should not have learned these images: train with --folds 5,
+    and review the data by each fold's model. Without a split those are looked at that were set
+    aside in its training.
+    """
+    from cvtasks.evaluation.evaluate import check_new
+    from cvtasks.evaluation.review.run import TABLE, learned_from, write_review
+    from cvtasks.evaluation.review.run import review as run
+    from cvtasks.files.writing import folder_held
+    from cvtasks.model import load
+
+    context.with_resource(folder_held(output))
+    check_new(output)
+    if twins or starts_keras(engine, device):
+        start_keras()
+    loaded = load(model, many=True, engine=engine, precision=precision, device=device)
+    remarks, only = [], None
+    if unlabelled:
+        data: Source = _photos(source, loaded)
+    else:
+        from cvtasks.evaluation.of_model import evaluation_data
+
+        folder = loaded.folder or Path()
+        found = evaluation_data(loaded.recipe, folder, source, (), say, format=format_, lists=lists)
+        data, only = found.source, found.only
+        remarks = [line for line in [learned_from(loaded.recipe, found.path, found.split)] if line]
+    for line in remarks:
+        say(f"review: {line}")
+    ticker = Ticker()
+    try:
+        suspects = run(
+            loaded,
+            data,
+            labelled=not unlabelled,
+            alike=twins,
+            only=only,
+            on_image=lambda done: ticker.show(f"{done} of {len(data)} images"),
+        )
+    finally:
+        ticker.clear()
+    write_review(
+        *(output, suspects, loaded, data), top=top, labelled=not unlabelled, remarks=remarks
+    )
+    for one in suspects[:5]:
+        say(f"{one.score:.2f} {data.name(one.image)}: {one.reason}, {one.detail}")
+    say(f"{len(suspects)} of {len(data)} images are worth a look → {output}, all in {TABLE}")
+    tell(str(output / "review.html"))
+
+
+def _photos(folder: str, model: "Model") -> "Source":
+    """The images of a folder; those that cannot be read are told and left out."""
+    from cvtasks.data.views import without_faults
+    from cvtasks.errors import CVTasksError
+    from cvtasks.evaluation.review.photos import Photos
+
+    faults: list[CVTasksError] = []
+    photos = without_faults(Photos(Path(folder), model.recipe), faults)
+    for fault in faults:
+        say(str(fault))
+    say(f"data: {len(photos)} images without labels")
+    return photos

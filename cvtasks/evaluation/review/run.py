@@ -1,0 +1,180 @@
+"""The images of a data set in the order in which they are worth a look."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from cvtasks.answers import Answer
+from cvtasks.data.loading.workers import prepared
+from cvtasks.data.source import Source, split_among
+from cvtasks.drawing.error_tiles import side_by_side
+from cvtasks.engines.predict import predict
+from cvtasks.evaluation import markup
+from cvtasks.evaluation.review.suspects import CONFIDENT, LEAST, Said, Suspect, reviewer_of
+from cvtasks.evaluation.review.twins import twins
+from cvtasks.files.writing import made_beside, publish, write_text
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.arrays import Arrays
+from cvtasks.heads.base import Head
+from cvtasks.model import Model
+from cvtasks.recipe.recipe import Recipe
+from cvtasks.text import cell
+
+PAGE, TABLE = "review.html", "review.csv"
+_MOST = 1_900_000  # bytes of the page
+
+
+@dataclass(frozen=True)
+class _Twice:
+    """A head that says everything, and what it is sure of."""
+
+    head: Head
+
+    def decode(
+        self, output: Arrays, letterbox: Letterbox, classes: tuple[str, ...], threshold: float = 0.0
+    ) -> Said[Answer]:
+        sure = self.head.decode(output, letterbox, classes, CONFIDENT)
+        return Said(self.head.decode(output, letterbox, classes, threshold), sure)
+
+
+def review(
+    model: Model,
+    source: Source,
+    *,
+    labelled: bool = True,
+    alike: bool = True,
+    only: Sequence[str] | None = None,
+    on_image: Callable[[int], None] = lambda done: None,
+) -> list[Suspect]:
+    """The suspects among images, at most one for each, from the most to the least likely one.
+
+    Args:
+        source: the images, with the model's classes and prepared as its task wants them
+            (`cvtasks.data.views.fitted`); what it was not trained on, or it agrees with every
+            mistake.
+        labelled: whether truths count; without, how unsure the model is does.
+        alike: whether images that look alike are looked for, which loads Keras.
+        only: classes that count where predictions have others too.
+        on_image: hears how many are done.
+    """
+    recipe = model.recipe
+    task = recipe.task
+    reviewer = reviewer_of(task.answer, task.exclusive)
+    head = cast(Head, _Twice(recipe.head))
+    least = LEAST if not task.exclusive else 0.0
+    answers = predict(model.engine, head, source.classes, recipe.letterbox, _images(source), least)
+    for done, ((index, truth), _, said) in enumerate(answers, start=1):
+        both = cast(Said, said)
+        if only:
+            both = Said(task.keep(both.all, only), task.keep(both.sure, only))
+        reviewer.add(index, truth if labelled else None, both)
+        on_image(done)
+    found = {one.image: one for one in reviewer.suspects()}
+    if alike and len(source) > 1:
+        for one in twins(model, source, labelled=labelled):
+            if one.image not in found or found[one.image].score < one.score:
+                found[one.image] = one
+    return sorted(found.values(), key=lambda one: (-one.score, one.image))
+
+
+def write_review(
+    folder: Path,
+    suspects: Sequence[Suspect],
+    model: Model,
+    source: Source,
+    *,
+    top: int = 50,
+    labelled: bool = True,
+    remarks: Sequence[str] = (),
+) -> list[str]:
+    """Write `review.csv`, all suspects, and `review.html`, the first `top` of them with truth and
+    prediction drawn; returns the names of both.
+
+    Raises:
+        OutputError: a file cannot be written, or something has its name by now.
+    """
+    tiles: list[str] = []
+    room = _MOST
+    for one, tile in _tiles(suspects[:top], model, source, labelled):
+        figure = markup.figure(markup.jpeg(tile), f"{_title(one)}; {source.name(one.image)}")
+        room -= len(figure)
+        if room < 0:
+            break
+        tiles.append(figure)
+    shown = f"{len(tiles)} of {len(suspects)} images, the likeliest first"
+    body = [
+        f"<h1>{markup.escaped(model.name)}: review</h1>",
+        *(markup.paragraph(remark, "note") for remark in (*remarks, f"{shown}; {TABLE} has all.")),
+        f'<div class="tiles" style="--tile: 460px">\n{chr(10).join(tiles)}\n</div>',
+    ]
+    with made_beside(folder) as beside:
+        write_text(beside / TABLE, table(suspects, source))
+        write_text(beside / PAGE, markup.page(f"{model.name}: review", body))
+        publish({beside / name: folder / name for name in (TABLE, PAGE)})
+    return [TABLE, PAGE]
+
+
+def table(suspects: Sequence[Suspect], source: Source) -> str:
+    """A CSV of the suspects: name, reason, score, detail, file."""
+    text = io.StringIO(newline="")
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(["name", "reason", "score", "detail", "file"])
+    for one in suspects:
+        file = str(source.files[one.image]) if source.files else ""
+        row = [source.name(one.image), one.reason, f"{one.score:.4f}", one.detail, file]
+        lines.writerow([cell(text) for text in row])
+    return text.getvalue()
+
+
+def learned_from(recipe: Recipe, path: str, split: str) -> str:
+    """What is to be said where the data are what the model was trained on; empty where they are
+    not, as far as the recipe tells: by the place of the data or the last part of it.
+    """
+    data = recipe.data
+    if not data.path or Path(path).name.casefold() != Path(data.path).name.casefold():
+        return ""
+    parts = data.train.split("+")
+    if split not in parts and split_among(split, [data.train]) is None:
+        return ""
+    return (
+        "the model was trained on these very images, and has learned their mistakes as well: what "
+        "is wrong looks right to it. Train with folds, and review by each fold's model what it has "
+        "not seen"
+    )
+
+
+def _images(source: Source) -> Iterator[tuple[tuple[int, Answer], np.ndarray]]:
+    calls = ((source.called(i), partial(source.__getitem__, i)) for i in range(len(source)))
+    for index, sample in enumerate(prepared(calls)):
+        yield (index, sample.truth), sample.image
+
+
+def _tiles(
+    suspects: Sequence[Suspect], model: Model, source: Source, labelled: bool
+) -> Iterator[tuple[Suspect, np.ndarray]]:
+    """Each suspect, and its image with truth and prediction beside each other."""
+    recipe = model.recipe
+    task = recipe.task
+
+    def images() -> Iterator[tuple[tuple[Suspect, Answer], np.ndarray]]:
+        for one in suspects:
+            sample = source[one.image]
+            yield (one, sample.truth), sample.image
+
+    answers = predict(
+        model.engine, recipe.head, source.classes, recipe.letterbox, images(), task.threshold
+    )
+    for (one, truth), image, answer in answers:
+        drawn = {"truth": task.draw(image, truth)} if labelled else {}
+        drawn["prediction"] = task.draw(image, task.annotation(answer))
+        yield one, side_by_side(drawn, f"{_title(one)} - {source.name(one.image)}")
+
+
+def _title(one: Suspect) -> str:
+    return f"{one.score:.2f} {one.reason}: {one.detail}"

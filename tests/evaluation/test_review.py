@@ -1,0 +1,261 @@
+"""Planted errors come first in a review."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cvtasks.answers import Answer, Boxes, Labels, Mask, Sample
+from cvtasks.data.source import Source
+from cvtasks.evaluation.review.run import learned_from, table, write_review
+from cvtasks.evaluation.review.run import review as run
+from cvtasks.evaluation.review.suspects import Reviewer, Said, Suspect, reviewer_of
+from cvtasks.evaluation.review.twins import TWIN, alike
+from cvtasks.recipe.recipe import read_recipe
+from cvtasks.zoo import RECIPE, zoo_folder
+
+CLASSES = ("cat", "cow", "dog", "horse")
+COUNT, WRONG, PLACES = 200, 20, 40  # images, planted errors, and a fifth of the images
+
+
+def ranked(reviewer: Reviewer) -> list[Suspect]:
+    return sorted(reviewer.suspects(), key=lambda one: -one.score)
+
+
+def planted(rng: np.random.Generator) -> set[int]:
+    return set(rng.choice(COUNT, WRONG, replace=False).tolist())
+
+
+def share_found(suspects: list[Suspect], wrong: set[int]) -> float:
+    return len(wrong & {one.image for one in suspects[:PLACES]}) / len(wrong)
+
+
+def guess(rng: np.random.Generator, label: int, count: int) -> np.ndarray:
+    """Probabilities of a fairly good model: 85 % right."""
+    logits = rng.normal(0, 1, count)
+    logits[label if rng.random() < 0.85 else rng.integers(count)] += rng.uniform(1.5, 5)
+    return (np.exp(logits) / np.exp(logits).sum()).astype(np.float32)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_wrong_labels_are_found(seed):
+    rng = np.random.default_rng(seed)
+    wrong, reviewer = planted(rng), reviewer_of(Labels, exclusive=True)
+    for image in range(COUNT):
+        label = int(rng.integers(4))
+        given = (label + int(rng.integers(1, 4))) % 4 if image in wrong else label
+        said = Labels(guess(rng, label, 4), np.zeros(4, bool), CLASSES)
+        reviewer.add(image, Labels.of([given], CLASSES), Said(said, said))
+    assert share_found(ranked(reviewer), wrong) >= 0.8
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_wrong_labels_among_several_are_found(seed):
+    rng = np.random.default_rng(seed)
+    wrong, reviewer = planted(rng), reviewer_of(Labels, exclusive=False)
+    for image in range(COUNT):
+        shown = rng.random(4) < 0.4
+        p = np.where(shown, rng.beta(6, 2, 4), rng.beta(2, 6, 4)).astype(np.float32)
+        if image in wrong:
+            shown[rng.integers(4)] ^= True
+        said = Labels(p, np.zeros(4, bool), CLASSES)
+        reviewer.add(image, Labels.of(np.flatnonzero(shown), CLASSES), Said(said, said))
+    assert share_found(ranked(reviewer), wrong) >= 0.8
+
+
+def scene(rng: np.random.Generator) -> Boxes:
+    corners = np.array([[10, 10], [160, 10], [10, 160], [160, 160]], float)
+    corners = corners[: rng.integers(1, 5)] + rng.uniform(-9, 9, 2)
+    edges = np.concatenate([corners, corners + rng.uniform(50, 110, (len(corners), 2))], axis=1)
+    return Boxes.of(edges, rng.integers(0, 4, len(edges)), CLASSES, (300, 300))
+
+
+def seen(rng: np.random.Generator, truth: Boxes) -> Boxes:
+    """What a detector makes of it: shaken boxes, a tenth missed, false ones with small scores."""
+    edges = truth.xyxy + rng.normal(0, 3, truth.xyxy.shape)
+    found = Boxes.of(
+        edges, truth.labels, CLASSES, truth.size, scores=rng.uniform(0.5, 1, len(edges))
+    )
+    found = found.take(rng.random(len(found)) < 0.9)
+    clutter = rng.uniform(0, 200, (3, 2))
+    more = Boxes.of(
+        np.concatenate([clutter, clutter + 60], axis=1),
+        rng.integers(0, 4, 3),
+        CLASSES,
+        truth.size,
+        scores=rng.uniform(0.05, 0.5, 3),
+    )
+    return found.joined([more], ((0, 0), (0, 0)), truth.size)
+
+
+@pytest.mark.parametrize("kind", ["lost", "swapped", "invented", "moved"])
+def test_wrong_boxes_are_found(kind):
+    rng = np.random.default_rng(len(kind))
+    wrong, reviewer = planted(rng), reviewer_of(Boxes, exclusive=False)
+    reasons = {
+        "lost": "object without a label",
+        "swapped": "another class",
+        "invented": "label without an object",
+        "moved": "box fits badly",
+    }
+    for image in range(COUNT):
+        truth = scene(rng)
+        said = seen(rng, truth)
+        if image in wrong:
+            truth = spoilt(kind, truth)
+        reviewer.add(image, truth, Said(said, said))
+    found = ranked(reviewer)
+    assert share_found(found, wrong) >= 0.8
+    own = [one.reason for one in found[:PLACES] if one.image in wrong]
+    assert own.count(reasons[kind]) >= len(own) / 2
+
+
+def spoilt(kind: str, truth: Boxes) -> Boxes:
+    if kind == "lost":
+        return truth.take(slice(1, None))
+    if kind == "swapped":
+        return replace(truth, labels=(truth.labels + 1) % 4)
+    if kind == "moved":
+        return replace(truth, xyxy=truth.xyxy + np.float32(30))
+    more = Boxes.of([[100, 120, 150, 170]], [2], CLASSES, truth.size)
+    return truth.joined([more], ((0, 0), (0, 0)), truth.size)
+
+
+def test_an_agreement_gives_no_reason():
+    truth = scene(np.random.default_rng(0))
+    reviewer = reviewer_of(Boxes, exclusive=False)
+    reviewer.add(0, truth, Said(truth, truth))
+    nothing = Boxes.nothing((300, 300), CLASSES)
+    reviewer.add(1, nothing, Said(nothing, nothing))
+    assert not list(reviewer.suspects())
+
+
+@pytest.mark.parametrize("hidden", ["difficult", "crowd"])
+def test_boxes_on_what_does_not_count_are_excused(hidden):
+    one = Boxes.of([[10, 10, 90, 90]], [0], CLASSES, (100, 100))
+    reviewer = reviewer_of(Boxes, exclusive=False)
+    said = replace(one, labels=np.array([1]))
+    reviewer.add(0, replace(one, **{hidden: np.array([True])}), Said(said, said))
+    assert not list(reviewer.suspects())
+
+
+def test_small_objects_that_are_missed_tell_nothing():
+    small = Boxes.of([[10, 10, 30, 30]], [0], CLASSES, (100, 100))
+    nothing = Boxes.nothing((100, 100), CLASSES)
+    reviewer = reviewer_of(Boxes, exclusive=False)
+    reviewer.add(0, small, Said(nothing, nothing))
+    assert not list(reviewer.suspects())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_wrong_regions_are_found(seed):
+    names = ("background", "cat", "dog")
+    rng = np.random.default_rng(seed)
+    wrong, reviewer = planted(rng), reviewer_of(Mask, exclusive=True)
+    for image in range(COUNT):
+        ids = np.zeros((100, 100), np.uint8)
+        label = int(rng.integers(1, 3))
+        cv2.circle(ids, (50, 50), int(rng.integers(20, 35)), label, -1)
+        all_ = np.roll(ids, rng.integers(-3, 4, 2), (0, 1))
+        sure = np.where(cv2.erode(all_, np.ones((9, 9))) > 0, all_, 0).astype(np.uint8)
+        if image in wrong:
+            ids = np.where(ids > 0, rng.choice([0, 3 - label]), 0).astype(np.uint8)
+        reviewer.add(image, Mask(ids, names), Said(Mask(all_, names), Mask(sure, names)))
+    assert share_found(ranked(reviewer), wrong) >= 0.8
+
+
+def test_what_is_not_labelled_comes_by_how_unsure_the_model_is():
+    reviewer = reviewer_of(Labels, exclusive=True)
+    for image, p in enumerate(([0.97, 0.01, 0.01, 0.01], [0.25] * 4, [0.6, 0.4, 0, 0])):
+        said = Labels(np.array(p, np.float32), np.zeros(4, bool), CLASSES)
+        reviewer.add(image, None, Said(said, said))
+    found = ranked(reviewer)
+    assert [one.image for one in found] == [1, 2, 0] and found[0].score == pytest.approx(1)
+    boxes = reviewer_of(Boxes, exclusive=False)
+    for image, score in enumerate((0.95, 0.5, 0.2)):
+        one = Boxes.of([[0, 0, 9, 9]], [0], CLASSES, (20, 20), scores=[score])
+        boxes.add(image, None, Said(one, one))
+    assert [one.image for one in ranked(boxes)] == [1, 2, 0]
+
+
+class Made(Source):
+    """Images of one grey level each, with their labels."""
+
+    kind = Labels
+    classes = CLASSES
+
+    def __init__(self, levels: list[int], labels: list[int]) -> None:
+        self._levels, self._labels = levels, labels
+
+    def __len__(self) -> int:
+        return len(self._levels)
+
+    def __getitem__(self, index: int) -> Sample[Answer]:
+        image = np.full((40, 60, 3), self._levels[index], np.uint8)
+        return Sample(image, Labels.of([self._labels[index]], CLASSES), self.name(index))
+
+    def name(self, index: int) -> str:
+        return f"image-{index}"
+
+
+def test_twins_of_other_classes_come_before_others():
+    features = np.eye(4, dtype=np.float32)[[0, 1, 0, 1]]
+    features[2] = features[0] * TWIN
+    features[2, 3] = np.sqrt(1 - TWIN**2 - 1e-6)
+    found = list(alike(features, Made([0] * 4, [0, 1, 2, 1])))
+    assert [(one.image, one.reason) for one in found] == [
+        (2, "twin of other classes"),
+        (3, "twin"),
+    ]
+    assert found[0].score > found[1].score and "image-0" in found[0].detail
+    alone = list(alike(features, Made([0] * 4, [0, 1, 2, 1]), labelled=False))
+    assert {one.reason for one in alone} == {"twin"}
+
+
+class Grey:
+    """An engine that knows the class by the grey level: 40, 80, 120, 160."""
+
+    name, precision = "grey", "f32"
+
+    def stream(self, images: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        for image in images:
+            middle = float(image[image.shape[0] // 2, image.shape[1] // 2, 0])
+            near = np.exp(-abs(np.array([40, 80, 120, 160]) - middle) / 10)
+            yield (near / near.sum()).astype(np.float32)
+
+
+def grey_model():  # type: ignore[no-untyped-def]
+    from cvtasks.model import Model
+
+    recipe = read_recipe(zoo_folder() / "classify-resnet18-imagenette" / RECIPE)
+    return Model("grey", replace(recipe, classes=CLASSES), Grey())  # type: ignore[arg-type]
+
+
+def test_a_review_is_a_table_and_a_page_that_stand_alone(tmp_path):
+    labels = [number % 4 for number in range(20)]
+    levels = [40 + 40 * label for label in labels]
+    labels[7] = 0  # of a horse
+    model, source = grey_model(), Made(levels, labels)
+    suspects = run(model, source, alike=False)
+    assert suspects[0].image == 7 and suspects[0].reason == "another class"
+    assert "given cat" in suspects[0].detail and "likely horse" in suspects[0].detail
+    written = write_review(tmp_path, suspects, model, source, top=3, remarks=["<learned>"])
+    rows = list(csv.DictReader(io.StringIO((tmp_path / written[0]).read_text())))
+    assert len(rows) == len(suspects) and rows[0]["name"] == "image-7"
+    assert float(rows[0]["score"]) >= float(rows[-1]["score"])
+    page = (tmp_path / written[1]).read_text()
+    assert page.count("<figure") == 3 and "http://" not in page and "&lt;learned&gt;" in page
+    assert table(suspects, source) == (tmp_path / written[0]).read_text()
+
+
+def test_learned_images_are_said_to_be():
+    recipe = read_recipe(zoo_folder() / "detect-mobilenet-voc" / RECIPE)
+    path, train = recipe.data.path, recipe.data.train
+    assert "has learned" in learned_from(recipe, f"/elsewhere/{Path(path).name}", train)
+    assert not learned_from(recipe, path, "val" if train != "val" else "test")
+    assert not learned_from(recipe, "other", train)
