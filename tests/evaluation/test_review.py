@@ -12,6 +12,7 @@ import pytest
 
 from cvtasks.answers import Answer, Boxes, Labels, Mask, Sample
 from cvtasks.data.source import Source
+from cvtasks.data.views import Subset, View, fitted
 from cvtasks.evaluation.review.run import learned_from, table, write_review
 from cvtasks.evaluation.review.run import review as run
 from cvtasks.evaluation.review.suspects import Reviewer, Said, Suspect, reviewer_of
@@ -76,12 +77,15 @@ def scene(rng: np.random.Generator) -> Boxes:
 
 
 def seen(rng: np.random.Generator, truth: Boxes) -> Boxes:
-    """What a detector makes of it: shaken boxes, a tenth missed, false ones with small scores."""
+    """What a detector makes of it: shaken boxes, one of ten unsure, one of fifty missed, and false
+    ones with small scores.
+    """
     edges = truth.xyxy + rng.normal(0, 3, truth.xyxy.shape)
-    found = Boxes.of(
-        edges, truth.labels, CLASSES, truth.size, scores=rng.uniform(0.5, 1, len(edges))
-    )
-    found = found.take(rng.random(len(found)) < 0.9)
+    count = len(edges)
+    sure = np.maximum(rng.beta(8, 2, count), 0.5)
+    scores = np.where(rng.random(count) < 0.9, sure, rng.uniform(0.1, 0.5, count))
+    found = Boxes.of(edges, truth.labels, CLASSES, truth.size, scores=scores)
+    found = found.take(rng.random(count) < 0.98)
     clutter = rng.uniform(0, 200, (3, 2))
     more = Boxes.of(
         np.concatenate([clutter, clutter + 60], axis=1),
@@ -121,7 +125,7 @@ def spoilt(kind: str, truth: Boxes) -> Boxes:
     if kind == "swapped":
         return replace(truth, labels=(truth.labels + 1) % 4)
     if kind == "moved":
-        return replace(truth, xyxy=truth.xyxy + np.float32(30))
+        return replace(truth, xyxy=truth.xyxy + np.float32(22))
     more = Boxes.of([[100, 120, 150, 170]], [2], CLASSES, truth.size)
     return truth.joined([more], ((0, 0), (0, 0)), truth.size)
 
@@ -259,3 +263,33 @@ def test_learned_images_are_said_to_be():
     assert "has learned" in learned_from(recipe, f"/elsewhere/{Path(path).name}", train)
     assert not learned_from(recipe, path, "val" if train != "val" else "test")
     assert not learned_from(recipe, "other", train)
+
+
+class Spoilt(View):
+    """A source some of whose objects have got other classes."""
+
+    def __init__(self, source: Source, wrong: set[int]) -> None:
+        super().__init__(source)
+        self._wrong = wrong
+
+    def __getitem__(self, index: int) -> Sample[Answer]:
+        sample = self.source[index]
+        return replace(sample, truth=self.truth(index))
+
+    def truth(self, index: int) -> Answer:
+        truth = self.source.truth(index)
+        if index not in self._wrong or not isinstance(truth, Boxes):
+            return truth
+        return replace(truth, labels=(truth.labels + 1) % len(truth.classes))
+
+
+def test_a_model_of_the_zoo_finds_swapped_classes_among_photographs(cvtasks_data):
+    from cvtasks import load
+    from cvtasks.data import open_source
+
+    model = load("detect-mobilenet-voc", many=True)
+    place = str(cvtasks_data / "voc2012" / "VOCdevkit" / "VOC2012")
+    photos = Subset(fitted(open_source(place, "val", Boxes), model.recipe), range(40))
+    wrong = {3, 14, 22, 35}
+    suspects = run(model, Spoilt(photos, wrong), alike=False)
+    assert len(wrong & {one.image for one in suspects[:8]}) >= 3

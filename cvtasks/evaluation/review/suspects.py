@@ -96,6 +96,8 @@ class LabelReviewer(Reviewer[Labels]):
         if not self._exclusive:
             yield from (self._several(image, truth, p) for image, truth, p in given)
             return
+        if not given:
+            return
         labels = np.array([truth.scores.argmax() for _, truth, _ in given], int)
         shares = np.array([p for *_, p in given]).reshape(len(given), -1)
         usual = np.array(
@@ -181,7 +183,7 @@ class BoxReviewer(Reviewer[Boxes]):
             if near >= _TOUCHED:
                 yield (
                     "box fits badly",
-                    score * (1 - near),
+                    score * (1 - near**2),
                     f"{name} {score:.2f}, IoU {near:.2f}",
                     -1,
                 )
@@ -206,7 +208,8 @@ class BoxReviewer(Reviewer[Boxes]):
                 yield "another class", float(other[best] - own), detail, -1
             if sizes[index] < LARGE:
                 continue
-            near = scores[overlap[:, index] >= _NEAR].max(initial=0)
+            meant = np.where(same[:, index], _TOUCHED, _NEAR)
+            near = scores[overlap[:, index] >= meant].max(initial=0)
             label = int(truth.labels[index])
             self._objects.setdefault(label, []).append(bool(near >= _SURE))
             if not swapped and near < _SURE:

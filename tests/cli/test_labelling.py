@@ -1,0 +1,86 @@
+"""The labelling loop from the command line, on drawn digits and a model of the zoo."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+MODEL = "classify-lenet-mnist"
+WRONG = "3", "8-0"
+"""The folder of a digit, and the stem of an image in it that shows an 8."""
+
+
+def digit(text: str, thick: int) -> np.ndarray:
+    image = np.full((60, 60, 3), 255, np.uint8)
+    cv2.putText(image, text, (10, 50), cv2.FONT_HERSHEY_SIMPLEX, 2, (0, 0, 0), 4 + thick)
+    return image
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    root = tmp_path / "digits"
+    for text in "0123456789":
+        (root / text).mkdir(parents=True)
+        for number in range(2):
+            place = root / (WRONG[0] if (text, number) == ("8", 0) else text)
+            place.mkdir(exist_ok=True)
+            cv2.imwrite(str(place / f"{text}-{number}.png"), digit(text, 2 * number))
+    return root
+
+
+def test_what_lies_in_the_wrong_folder_comes_first(cli, digits, tmp_path):
+    folder = tmp_path / "look"
+    code, out, err = cli("data", "review", MODEL, digits, "-o", folder, "--no-twins", "--top", 4)
+    assert code == 0, err
+    assert out == f"{folder / 'review.html'}\n"
+    rows = table(folder / "review.csv")
+    assert Path(rows[0]["file"]).name == f"{WRONG[1]}.png" and rows[0]["reason"] == "another class"
+    assert (folder / "review.html").read_text().count("<figure") == 4
+    code, _, err = cli("data", "review", MODEL, digits, "-o", folder, "--no-twins")
+    assert code == 2 and "new or empty" in err
+
+
+def test_images_without_labels_come_by_how_unsure_the_model_is(cli, digits, tmp_path):
+    blank = np.full((60, 60, 3), 255, np.uint8)
+    cv2.line(blank, (10, 30), (50, 34), (0, 0, 0), 9)
+    cv2.imwrite(str(digits / "1" / "dash.png"), blank)
+    (digits / "1" / "broken.png").write_bytes(b"no image")
+    how = ("--unlabelled", "--no-twins", "-o", tmp_path / "look")
+    code, _, err = cli("data", "review", MODEL, digits, *how)
+    assert code == 0 and "broken.png" in err and "21 images without labels" in err
+    rows = table(tmp_path / "look" / "review.csv")
+    assert len(rows) == 21
+    assert "1/dash" in [row["name"] for row in rows[:7]]
+
+
+def test_prelabelled_images_are_counted_and_bad_ones_told(cli, digits, tmp_path):
+    folder = digits / "7"
+    (folder / "broken.png").write_bytes(b"no image")
+    code, out, err = cli("data", "prelabel", MODEL, folder, "-o", folder)
+    assert code == 3 and out == f"{folder / 'labels.csv'}\n" and "2 images →" in err
+    rows = table(folder / "labels.csv")
+    assert [row["image"] for row in rows] == ["7-0.png", "7-1.png"]
+    assert {row["label"] for row in rows} == {"7"} and float(rows[0]["score"]) > 0.5
+    to = ("--to", "label-studio", "--no-scores", "-o", tmp_path / "studio")
+    code, _, err = cli("data", "prelabel", MODEL, folder / "7-0.png", *to)
+    assert code == 0, err
+    (task,) = json.loads((tmp_path / "studio" / "label-studio.json").read_text())
+    assert task["annotations"][0]["result"][0]["value"]["choices"] == ["7"]
+    code, _, err = cli("data", "prelabel", MODEL, folder, "--to", "yolo", "-o", tmp_path / "yolo")
+    assert code == 2 and "'yolo' cannot hold them" in err
+
+
+@pytest.mark.parametrize("command", ["prelabel", "review"])
+def test_a_folder_without_images_is_a_sentence(command, cli, tmp_path):
+    (tmp_path / "empty").mkdir()
+    more = ("--unlabelled", "--no-twins") if command == "review" else ()
+    code, _, err = cli("data", command, MODEL, tmp_path / "empty", "-o", tmp_path / "out", *more)
+    assert code in (3, 5) and "must hold images" in err and "Traceback" not in err
