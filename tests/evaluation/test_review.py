@@ -293,3 +293,16 @@ def test_a_model_of_the_zoo_finds_swapped_classes_among_photographs(cvtasks_data
     wrong = {3, 14, 22, 35}
     suspects = run(model, Spoilt(photos, wrong), alike=False)
     assert len(wrong & {one.image for one in suspects[:8]}) >= 3
+
+
+def test_a_copy_is_the_nearest_of_all_images(shapes, trained):
+    from cvtasks import load
+    from cvtasks.evaluation.review.embedding import embeddings
+    from cvtasks.media.images import read_image
+
+    images = [read_image(path) for path in sorted((shapes / "images" / "val").iterdir())]
+    darker = [cv2.convertScaleAbs(image, alpha=0.95) for image in images[::-1]]
+    model = load(trained)
+    found, copies = embeddings(model, images), embeddings(model, darker)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+    assert (copies @ found.T).argmax(axis=1).tolist() == list(range(len(images)))[::-1]
