@@ -104,7 +104,11 @@ def review(
     )
     for one in suspects[:5]:
         say(f"{one.score:.2f} {data.name(one.image)}: {one.reason}, {one.detail}")
-    say(f"{len(suspects)} of {len(data)} images are worth a look → {output}, all in {TABLE}")
+    sure = sum(one.score > 0.5 for one in suspects)
+    say(
+        f"{len(suspects)} of {len(data)} images give a reason to look at them, {sure} with a score "
+        f"above 0.5 → {output}, all in {TABLE}"
+    )
     tell(str(output / "review.html"))
 
 

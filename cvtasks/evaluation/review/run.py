@@ -27,7 +27,6 @@ from cvtasks.recipe.recipe import Recipe
 from cvtasks.text import cell
 
 PAGE, TABLE = "review.html", "review.csv"
-_MOST = 1_900_000  # bytes of the page
 
 
 @dataclass(frozen=True)
@@ -99,14 +98,10 @@ def write_review(
     Raises:
         OutputError: a file cannot be written, or something has its name by now.
     """
-    tiles: list[str] = []
-    room = _MOST
-    for one, tile in _tiles(suspects[:top], model, source, labelled):
-        figure = markup.figure(markup.jpeg(tile), f"{_title(one)}; {source.name(one.image)}")
-        room -= len(figure)
-        if room < 0:
-            break
-        tiles.append(figure)
+    tiles = [
+        markup.figure(markup.jpeg(tile), f"{_title(one)}; {source.name(one.image)}")
+        for one, tile in _tiles(suspects[:top], model, source, labelled)
+    ]
     shown = f"{len(tiles)} of {len(suspects)} images, the likeliest first"
     body = [
         f"<h1>{markup.escaped(model.name)}: review</h1>",
