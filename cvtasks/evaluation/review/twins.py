@@ -12,8 +12,8 @@ from cvtasks.model import Model
 
 TWIN = 0.93
 """Cosine of the features of two images from which on they count as one photograph: of a hundred of
-Pascal VOC the nearest others have 0.90 at most, copies of half the size, at JPEG quality 40, cut or
-brightened 0.93 at least, but for one or two (`benchmarks/twins.py`).
+Pascal VOC the nearest others have 0.91 at most, copies of half the size, at JPEG quality 40, cut by
+a twentieth or brightened 0.94 at least (`benchmarks/twins.py`, two models).
 """
 _ROWS = 512  # whose cosines are computed together
 
