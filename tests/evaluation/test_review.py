@@ -257,6 +257,17 @@ def test_a_review_is_a_table_and_a_page_that_stand_alone(tmp_path):
     assert table(suspects, source) == (tmp_path / written[0]).read_text()
 
 
+def test_a_twin_is_told_beside_a_stronger_reason(monkeypatch):
+    labels = [number % 4 for number in range(12)]
+    source = Made([40 + 40 * label for label in labels], [0, *labels[1:11], 1])
+    twin = Suspect(11, "twin", 0.4, "looks like image-3")
+    other = Suspect(5, "twin of other classes", 0.99, "looks like image-1")
+    monkeypatch.setattr("cvtasks.evaluation.review.run.twins", lambda *_, **__: [twin, other])
+    found = {one.image: one for one in run(grey_model(), source)}
+    assert found[11].reason == "another class" and "; looks like image-3" in found[11].detail
+    assert found[5].reason == "twin of other classes" and "given cow" in found[5].detail
+
+
 def test_learned_images_are_said_to_be():
     recipe = read_recipe(zoo_folder() / "detect-mobilenet-voc" / RECIPE)
     path, train = recipe.data.path, recipe.data.train

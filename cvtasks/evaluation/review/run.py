@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -77,8 +77,7 @@ def review(
     found = {one.image: one for one in reviewer.suspects()}
     if alike and len(source) > 1:
         for one in twins(model, source, labelled=labelled):
-            if one.image not in found or found[one.image].score < one.score:
-                found[one.image] = one
+            found[one.image] = _joined(found.get(one.image, one), one)
     return sorted(found.values(), key=lambda one: (-one.score, one.image))
 
 
@@ -142,6 +141,14 @@ def learned_from(recipe: Recipe, path: str, split: str) -> str:
         "is wrong looks right to it. Train with folds, and review by each fold's model what it has "
         "not seen"
     )
+
+
+def _joined(one: Suspect, twin: Suspect) -> Suspect:
+    """The stronger of two reasons to look at an image, with the details of both."""
+    if one is twin:
+        return one
+    first, second = (one, twin) if one.score >= twin.score else (twin, one)
+    return replace(first, detail=f"{first.detail}; {second.detail}")
 
 
 def _images(source: Source) -> Iterator[tuple[tuple[int, Answer], np.ndarray]]:
