@@ -10,6 +10,7 @@ from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
 from cvtasks.data.hints import Hints
 from cvtasks.errors import DataError, did_you_mean, nearest
+from cvtasks.tasks import TASKS
 
 
 def recognised(
@@ -70,10 +71,22 @@ def recognised(
             "Name another one (`data.format`), or none.",
             ways={"format": ""},
         )
+    known = _of_others(kind, root) or f"Known layouts: {layouts}."
     raise DataError(
-        f"the layout of {path!r} is not known for {kind.__name__.lower()} data. Known layouts: "
-        f"{layouts}."
+        f"the layout of {path!r} is not known for {kind.__name__.lower()} data. {known}"
     )
+
+
+def _of_others(kind: type[Answer], root: Path) -> str:
+    """A sentence that says for which tasks data are that hold no truths of this kind; empty where
+    that is not known either.
+    """
+    others = [one for one in FORMATS.values() if one.kind is not kind and not one.needs]
+    found = next((one for one in others if one.is_at(root)), None)
+    if not found:
+        return ""
+    tasks = [name for name, row in TASKS.items() if row.task.answer is found.kind]
+    return f"It holds {found.name}, which are for {' and '.join(tasks)}: name that task."
 
 
 def _meant(path: str, root: Path) -> str:

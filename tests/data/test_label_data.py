@@ -265,6 +265,12 @@ def test_an_unknown_layout_lists_the_known_ones(tmp_path):
     assert all(FORMATS[name].layout in str(error.value) for name in WRITTEN)
 
 
+def test_data_for_another_task_are_called_so(tmp_path):
+    write_idx(tmp_path)
+    with pytest.raises(DataError, match=r"boxes data. It holds idx files.* for classify: name"):
+        open_source(str(tmp_path), "train", Boxes)
+
+
 def test_a_folder_above_is_told_where_the_set_lies(tmp_path):
     write_idx(tmp_path / "digits")
     with pytest.raises(DataError, match=r"holds one below. Give .*digits"):

@@ -109,7 +109,7 @@ def test_the_road_is_walked_word_for_word(tmp_path: Path, run_python: Callable) 
     for made in (
         *("look/samples.png", "splits/val.txt", "splits/test.txt", "report/report.html"),
         *("runs/first/report.html", "runs/first/curves.png", "runs/longer/weights.safetensors"),
-        *("outputs/detect/clip.mp4", "found"),
+        *("new-photos/IMG_1004.json", "outputs/detect/clip.mp4", "found"),
     ):
         assert (road / made).exists(), made
     assert len(list((road / "outputs" / "detect").glob("IMG_*.jpg"))) == 8
