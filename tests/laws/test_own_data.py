@@ -109,6 +109,7 @@ def test_the_road_is_walked_word_for_word(tmp_path: Path, run_python: Callable) 
     for made in (
         *("look/samples.png", "splits/val.txt", "splits/test.txt", "report/report.html"),
         *("runs/first/report.html", "runs/first/curves.png", "runs/longer/weights.safetensors"),
+        *("review/review.html", "review/review.csv", "worth/review.html"),
         *("new-photos/IMG_1004.json", "outputs/detect/clip.mp4", "found"),
     ):
         assert (road / made).exists(), made
