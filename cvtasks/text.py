@@ -10,6 +10,7 @@ as a lone surrogate, becomes `\\xe9`: two such names stay apart.
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 _LONE = re.compile("[\ud800-\udfff]")
@@ -65,6 +66,16 @@ def listed(name: str) -> str:
         return "\\x20" * max(1, len(line))
     before, _, after = line.partition(inside)
     return "\\x20" * len(before) + inside + "\\x20" * len(after)
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """The first names as a sentence lists them, and how many more there are.
+
+    >>> some(["a", "b", "c", "d"], 2), some(["a"], 2)
+    ('a, b and 2 more', 'a')
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def visible(text: str) -> str:

@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from cvtasks.cli.output import duration, say
+from cvtasks.text import some
 
 if TYPE_CHECKING:
     from cvtasks.recipe.recipe import Recipe
@@ -22,14 +23,12 @@ def plan_lines(plan: "Plan") -> list[str]:
     """What is trained, on what, from where, how long, and what is not as in every new recipe."""
     recipe = plan.recipe
     how, data = recipe.train, recipe.data
-    classes = ", ".join(recipe.classes[:_NAMES])
-    more = len(recipe.classes) - _NAMES
     kind = plan.sources.train.format
     images, judged = len(plan.sources.train), len(plan.sources.validate)
     lines = {
         "task": f"{recipe.task.name} by the head {recipe.head.name} on {recipe.backbone}, input "
         f"{recipe.size} px",
-        "classes": f"{len(recipe.classes)}: {classes}{f' and {more} more' if more > 0 else ''}",
+        "classes": f"{len(recipe.classes)}: {some(recipe.classes, _NAMES)}",
         "data": f"{data.path}{f', {kind}' if kind else ''}: {images:,} images to train on "
         f"({data.train or 'all'}), {judged:,} to validate on ({data.validated_on})",
         "start": how.weights if how.weights not in ("", "none") else "random weights",

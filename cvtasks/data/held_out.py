@@ -52,18 +52,6 @@ def set_aside(
     return kept, aside
 
 
-def folds(
-    source: Source, count: int, seed: int, together: Together | None = None
-) -> list[tuple[list[int], list[int]]]:
-    """The samples in `count` folds: for each of them the indices of the others, to train on, and
-    its own, to validate on; errors as those of `dealt`.
-    """
-    found = together or kept_together(source, 1 / count)
-    parts = dealt(source, (1 / count,) * (count - 1), seed, found)
-    every = set(range(len(source)))
-    return [(sorted(every - set(part)), part) for part in (*parts[1:], parts[0])]
-
-
 def dealt(
     source: Source, shares: Sequence[float], seed: int, together: Together
 ) -> list[list[int]]:

@@ -4,7 +4,7 @@ nothing in both.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from cvtasks.data.views import Subset, fitted
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import readable
 from cvtasks.recipe.recipe import Recipe
+from cvtasks.text import some
 
 Say = Callable[[str], None]
 
@@ -163,16 +164,18 @@ def open_sources(
     if all(train.truth(index).empty for index in range(len(train))):
         raise DataError(
             "training needs at least one image that shows one of the classes "
-            f"{_some(recipe.classes)}; {len(train)} images "
+            f"{some(recipe.classes, _NAMED)}; {len(train)} images "
             f"of {data.train or data.path!r} show none. {_why_nothing(opened.source)}"
         )
     shown = _times_shown(train)
     unseen = [name for name, count in shown.items() if not count]
     if unseen:
-        say(f"data: no image to train on shows {_some(unseen)}")
+        say(f"data: no image to train on shows {some(unseen, _NAMED)}")
     single = [name for name, count in shown.items() if count == 1]
     if single and len(train) > 1:
-        say(f"data: one image to train on alone shows {_some(single)}: too few to learn from")
+        say(
+            f"data: one image to train on alone shows {some(single, _NAMED)}: too few to learn from"
+        )
     _check_judges(recipe, sources.validate, say)
     return sources
 
@@ -217,11 +220,6 @@ def _why_nothing(source: Source) -> str:
             "of their name. Give both the same names."
         )
     return "Check the recipe's `classes` and the data."
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def title(path: str, split: str) -> str:

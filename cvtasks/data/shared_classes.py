@@ -9,6 +9,9 @@ from types import MappingProxyType
 from cvtasks.data.source import Source
 from cvtasks.errors import DataError, UsageError, did_you_mean
 from cvtasks.recipe.recipe import Recipe
+from cvtasks.text import some
+
+_NAMED = 12  # classes that a line names at most
 
 NONE: Mapping[str, str] = MappingProxyType({})
 """The data's names are the model's."""
@@ -40,9 +43,9 @@ def shared(source: Source, classes: tuple[str, ...]) -> Shared:
     if not things:
         raise DataError(
             "a model is measured on classes that it shares with the data; it has "
-            f"{_some(classes)}, the data have "
-            f"{_some(source.classes)}. Give other data, or say which class of the data is which of "
-            "the model's.",
+            f"{some(classes, _NAMED)}, the data have "
+            f"{some(source.classes, _NAMED)}. Give other data, or say which class of the data is "
+            "which of the model's.",
             ways={"map": ""},
         )
     return Shared(
@@ -86,14 +89,14 @@ def differences(both: Shared, recipe: Recipe) -> list[str]:
     if both.model:
         also = "; an answer of one of them is wrong" if recipe.task.selection else ""
         said.append(
-            f"scored: {_some(both.classes)}; the data do not have these classes of the model: "
-            f"{_some(both.model)}{also}"
+            f"scored: {some(both.classes, _NAMED)}; the data do not have these classes of the "
+            f"model: {some(both.model, _NAMED)}{also}"
         )
     if both.data:
         fate = (
             f"become {recipe.data.unlisted}" if recipe.task.answer.keeps_others else "play no part"
         )
-        said.append(f"classes that the model does not have {fate}: {_some(both.data)}")
+        said.append(f"classes that the model does not have {fate}: {some(both.data, _NAMED)}")
     return said
 
 
@@ -119,7 +122,3 @@ def _why(part: str, theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
         f"{whose}. "
         f"{did_you_mean(name, known)}{turned}"
     )
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")

@@ -24,13 +24,14 @@ from cvtasks.metrics.average_precision import THRESHOLDS
 from cvtasks.metrics.base import Metric
 from cvtasks.metrics.detection import BoxesMetric
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.text import dumps
+from cvtasks.text import dumps, some
 
 PAGE = "report.html"
 
 _MOST = 1_900_000  # bytes of a page
 _TILES = 8  # of a gallery
 _EPOCHS = 120  # of a history that are listed
+_NAMED = 30  # classes that a line lists
 _CLASSES = 40  # more of them are folded
 _SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, math.inf)}
 
@@ -321,7 +322,7 @@ def _facts(result: Mapping[str, Any], subject: Subject, known: ModelFacts) -> It
             "task": recipe.task.name,
             "backbone": recipe.backbone,
             "input": f"{recipe.size} × {recipe.size} pixels",
-            "classes": f"{len(recipe.classes)}: {_listed(recipe.classes)}",
+            "classes": f"{len(recipe.classes)}: {some(recipe.classes, _NAMED)}",
             "size": f"{known.bytes / 1e6:.1f} MB with its graph" if known.bytes else "",
             "engine": f"{result['engine']}, {result['precision']}" if result["engine"] else "",
             "trained on": place(recipe.data.path, recipe.data.train) if recipe.data.path else "",
@@ -337,16 +338,10 @@ def _facts(result: Mapping[str, Any], subject: Subject, known: ModelFacts) -> It
             ),
             "measured on": place(str(result["data"]), str(result["split"])),
             "images": f"{result['images']:,}",
-            "not scored of the model": _listed(unscored.get("model", ())),
-            "not scored of the data": _listed(unscored.get("data", ())),
-            "taken for": _listed(f"{a} = {b}" for a, b in result.get("map", {}).items()),
+            "not scored of the model": some(unscored.get("model", ()), _NAMED),
+            "not scored of the data": some(unscored.get("data", ()), _NAMED),
+            "taken for": some([f"{a} = {b}" for a, b in result.get("map", {}).items()], _NAMED),
             "remarks": "; ".join(subject.remarks),
             "command": subject.command,
         }
     )
-
-
-def _listed(names: Iterable[str], most: int = 30) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return ", ".join(listed[:most]) + more

@@ -5,6 +5,7 @@ and seven numbers in space that play no part here.
 Corners are pixels counted from 0, edges as here: the devkit measures a box as right − left.
 """
 
+from cvtasks.formats.reading import is_number
 from cvtasks.formats.shapes import Gathered, ImageShapes, Shape, misdrawn, number
 from cvtasks.text import encodable
 
@@ -22,7 +23,7 @@ def parse_kitti(text: str, name: str) -> ImageShapes:
         fields = line.split()
         # a name of several words, as it should not be
         label, numbers = " ".join(fields[:-14]), fields[-14:]
-        if len(fields) == _FIELDS[1] and _is_number(fields[1]):
+        if len(fields) == _FIELDS[1] and is_number(fields[1]):
             label, numbers = fields[0], fields[1:15]
         try:
             if len(fields) < _FIELDS[0]:
@@ -48,15 +49,5 @@ def is_kitti(line: str) -> bool:
     """Whether a line is one of KITTI's: a word, and fourteen numbers or fifteen behind it."""
     fields = line.split()
     return (
-        len(fields) >= _FIELDS[0]
-        and not _is_number(fields[0])
-        and all(map(_is_number, fields[-14:]))
+        len(fields) >= _FIELDS[0] and not is_number(fields[0]) and all(map(is_number, fields[-14:]))
     )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

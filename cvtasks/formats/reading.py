@@ -55,6 +55,15 @@ _YES = {"1", "true", "yes", "y", "t", "on"}
 _SLACK = 0.01
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is one number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 @contextmanager
 def readable(path: str | Path) -> Iterator[None]:
     """Turn what the system says of a file or folder that cannot be read, or has vanished, into a

@@ -7,6 +7,7 @@ chosen by short runs on small sets (`benchmarks/defaults.py`).
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,8 +89,8 @@ def chosen(recipe: Recipe, train: Source, asked: Collection[str]) -> tuple[Recip
         asked: dotted keys of the recipe that stay as they are.
     """
     known, made = facts(train), list[Choice]()
-    for choose in (_data_choices, _training_choices):
-        found = [one for one in choose(recipe, known, asked) if one.key not in asked]
+    for choose in (_data_choices, partial(_training_choices, asked=asked)):
+        found = [one for one in choose(recipe, known) if one.key not in asked]
         recipe, made = with_values(recipe, {one.key: one.value for one in found}), made + found
     found = [
         one
@@ -121,7 +122,7 @@ def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     return replace(recipe, **own, **changed)
 
 
-def _data_choices(recipe: Recipe, known: Facts, asked: Collection[str]) -> Iterator[Choice]:
+def _data_choices(recipe: Recipe, known: Facts) -> Iterator[Choice]:
     yield from _size_choices(recipe, known)
     there = known.shown[known.shown > 0]
     if len(there) > 1 and there.max() >= _UNEVEN * there.min():

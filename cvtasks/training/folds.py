@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cvtasks.data.dividing import Shares
-from cvtasks.data.held_out import folds
+from cvtasks.data.dividing import Shares, divide
 from cvtasks.data.opening import Sources, open_sources, title
 from cvtasks.data.views import Subset, View
 from cvtasks.errors import ModelError, UsageError
@@ -62,7 +61,7 @@ def run_folds(
     """Train what is not finished yet of a cross-validation, each fold in a folder of its own
     (`fold0` …); returns what `folds.json` then holds.
 
-    The folds are dealt out by class and by the recipe's seed (`cvtasks.data.held_out.folds`).
+    The folds are dealt out by class and by the recipe's seed (`cvtasks.data.dividing.divide`).
 
     Args:
         report_of: (recipe, folder) of a run → what hears of it.
@@ -89,7 +88,7 @@ def run_folds(
                 parts = parts or _dealt(recipe, count, say)
                 plan = Plan(recipe, parts[number], chosen=frozenset(said.get("chosen", ())))
             run(plan, place, str(said["command"]), report_of(plan.recipe, place))
-        runs.append({"folder": place.name, **_scores(place / _METRICS)})
+        runs.append({"folder": place.name, **_read(place / _METRICS)})
     result = {**said, "metrics": _summed(runs), "runs": runs}
     write_text(folder / FOLDS, dumps(result, indent=2) + "\n")
     _write_card(folder, recipe, result)
@@ -114,14 +113,17 @@ def _dealt(recipe: Recipe, count: int, say: Say) -> list[Sources]:
         raise TypeError("images that are set aside leave a view of all.")
     whole = source.source
     say(f"data: {count} folds of {len(whole)} images; each image is validated on once")
+    parts = divide(whole, Shares(test=0.0, folds=count, seed=recipe.train.seed)).parts
     return [
-        Sources(Subset(whole, learned), Subset(whole, aside))
-        for learned, aside in folds(whole, count, recipe.train.seed)
+        Sources(
+            Subset(whole, parts[f"fold{number}/train"]), Subset(whole, parts[f"fold{number}/val"])
+        )
+        for number in range(count)
     ]
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What a JSON file of a cross-validation says."""
+    """What a JSON file of a cross-validation says, or `images` and `metrics` of a run's."""
     try:
         if path.stat().st_size > _MOST:
             raise ValueError(f"it has more than {_MOST:,} bytes")
@@ -140,11 +142,6 @@ def _read(path: Path) -> dict[str, Any]:
             f"cannot be used: {reason}. Bring it back, or start another."
         ) from error
     return said
-
-
-def _scores(path: Path) -> dict[str, Any]:
-    """What a finished run measured: `images` and `metrics`."""
-    return _read(path)
 
 
 def _summed(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cvtasks.errors import ModelError
+from cvtasks.text import some
 from cvtasks.weights.open import opened
 from cvtasks.weights.stored import Stored
 from cvtasks.weights.transfer import assign, by_layer, by_path, value_of
@@ -47,8 +48,8 @@ class TakenOver:
             return f"{parts[0]}, head new"
         parts.append(f"neck and head {_share(*self.head)}")
         if self.shared:
-            parts.append(f"classes {_listed(self.shared)}")
-        return ", ".join(parts) + (f"; new: {_listed(self.new)}" if self.new else "")
+            parts.append(f"classes {some(self.shared, _SHOWN)}")
+        return ", ".join(parts) + (f"; new: {some(self.new, _SHOWN)}" if self.new else "")
 
 
 @dataclass(frozen=True)
@@ -145,8 +146,3 @@ def take_over(
 
 def _share(taken: int, of: int) -> str:
     return "whole" if taken == of else f"{taken} of {of} tensors"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

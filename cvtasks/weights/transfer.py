@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cvtasks.errors import ModelError
+from cvtasks.text import some
 from cvtasks.weights.channels_first import flattened_maps, from_channels_first
 from cvtasks.weights.open import CHANNELS_FIRST, opened
 from cvtasks.weights.safetensors_file import read_safetensors, write_safetensors
@@ -54,7 +55,7 @@ class Transfer:
             (shapes, "of another shape"),
         ):
             if names:
-                parts.append(f"{len(names)} {what}: {_some(names)}")
+                parts.append(f"{len(names)} {what}: {some(names, 3)}")
         return "; ".join(parts) + "."
 
 
@@ -131,7 +132,7 @@ def load_weights(model: "keras.Model", path: str | Path) -> None:
         if names:
             raise ModelError(
                 f"{path.name!r} must have exactly the variables of {model.name!r}; "
-                f"it {fault} {_some(sorted(names))}. {way_out}."
+                f"it {fault} {some(sorted(names), 3)}. {way_out}."
             )
     for name, variable in wanted.items():
         if stored[name].shape != tuple(variable.shape):
@@ -193,7 +194,7 @@ def compared(
         raise ModelError(
             f"some variable of {path.name!r} must have a name and shape of {model.name!r}; "
             "none has. The file has "
-            f"{_some(sorted(stored))}, the network {_some(list(ours))}. Choose the network the "
+            f"{some(sorted(stored), 3)}, the network {some(list(ours), 3)}. Choose the network the "
             "file was made for."
         )
     for name, key in fitting.items():
@@ -274,8 +275,8 @@ def by_path(model: "keras.Model") -> dict[str, Any]:
             path for path, count in Counter(v.path for v in model.weights).items() if count > 1
         ]
         raise ModelError(
-            f"every variable must have its own path; {model.name!r} has {_some(twice)} twice. Name "
-            "the layers."
+            f"every variable must have its own path; {model.name!r} has {some(twice, 3)} twice. "
+            "Name the layers."
         )
     if not variables:
         raise ModelError(
@@ -313,9 +314,3 @@ def _check_finite(name: str, value: np.ndarray, way_out: str) -> None:
 def _is_float(variable: Any) -> bool:
     """Tell floating-point variables, bfloat16 among them, from integers."""
     return "float" in variable.dtype
-
-
-def _some(names: Any) -> str:
-    """The first three names, and how many more there are."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

@@ -12,7 +12,8 @@ import pytest
 from cvtasks.answers import Labels
 from cvtasks.data import open_source
 from cvtasks.data.alike import Groups, consecutive, join_copies, look_at, nearest_copies
-from cvtasks.data.held_out import dealt, folds, set_aside
+from cvtasks.data.dividing import Shares, divide
+from cvtasks.data.held_out import dealt, set_aside
 from cvtasks.data.together import kept_together, keys_by_pattern, keys_from_csv
 from cvtasks.errors import DataError, UsageError
 from cvtasks.media.reduced import read_reduced
@@ -199,14 +200,15 @@ def test_the_parts_and_folds_hold_every_sample_once(tmp_path: Path) -> None:
     rest, test, val = dealt(source, (0.1, 0.2), 3, together)
     assert (len(rest), len(test), len(val)) == (42, 6, 12)
     assert sorted([*rest, *test, *val]) == list(range(60))
-    found = folds(source, 5, 3)
+    parts = divide(source, Shares(test=0.0, folds=5, seed=3)).parts
+    found = [(parts[f"fold{n}/train"], parts[f"fold{n}/val"]) for n in range(5)]
     assert [len(aside) for _, aside in found] == [12] * 5
     assert sorted(index for _, aside in found for index in aside) == list(range(60))
     for kept, aside in found:
         assert sorted([*kept, *aside]) == list(range(60))
         assert sum(source.name(i).startswith("cat") for i in aside) == 6, "by class"
     with pytest.raises(DataError, match=r"61 parts need as many groups .* 60 images are in 60"):
-        folds(source, 61, 0)
+        divide(source, Shares(test=0.0, folds=61))
 
 
 def test_groups_from_names_and_from_a_file(tmp_path: Path) -> None:

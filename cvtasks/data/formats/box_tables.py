@@ -14,7 +14,7 @@ from cvtasks.formats.box_tables import (
     parse_retinanet,
     parse_tensorflow,
 )
-from cvtasks.formats.reading import MEGABYTE, read_annotation
+from cvtasks.formats.reading import MEGABYTE, is_number, read_annotation
 from cvtasks.formats.shapes import ToolFile
 from cvtasks.media.images import SUFFIXES
 
@@ -46,15 +46,7 @@ def _is_retinanet(path: Path) -> bool:
     columns = _columns(path)
     if len(columns) != 6 or not columns[0].lower().endswith(SUFFIXES):
         return False
-    return not any(columns[1:]) or all(_is_number(entry) for entry in columns[1:5])
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return not any(columns[1:]) or all(is_number(entry) for entry in columns[1:5])
 
 
 def _open_images(content: bytes, name: str) -> ToolFile:

@@ -12,7 +12,7 @@ from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
-from cvtasks.text import encodable
+from cvtasks.text import encodable, some
 
 _MOST = 500 * MEGABYTE
 
@@ -68,7 +68,7 @@ class ClassTree(FileLabels):
             self.shown.append((places[name],))
         self.names = distinct(self.files, root)
         told = "folders" if classes_from == "parent" else "beginnings of files' names"
-        self.taken_for = f"classes are the {told}: {_some(self.classes)}"
+        self.taken_for = f"classes are the {told}: {some(self.classes, 5)}"
 
 
 def _class_of(image: Path, root: Path, classes_from: str) -> str:
@@ -128,10 +128,6 @@ def _listed(path: Path, images: Sequence[Path], root: Path, complain: Complain) 
         else:
             found.append(image_)
     return found
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 CLASS_TREE = Format(

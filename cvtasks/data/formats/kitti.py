@@ -1,17 +1,16 @@
 """KITTI's labels of objects, a text an image."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
+from cvtasks.data.formats.bases.image_files import all_parsed, parsed
 from cvtasks.data.formats.bases.shapes import Collection, ShapesSource, classes_in
 from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.places import Paired, files_of, paired, pairs, without_image
 from cvtasks.data.source import Source, check_split
-from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.errors import Complain, strictly
 from cvtasks.formats.kitti import is_kitti, parse_kitti
 from cvtasks.formats.reading import UNLABELLED, read_text
 from cvtasks.formats.shapes import ImageShapes
@@ -41,11 +40,11 @@ def collect_kitti(root: Path, split: str, complain: Complain = strictly) -> Coll
             continue
         images.append(image)
         entries.append(
-            replace(_read(file), image=image.name)
+            replace(parsed(file, _parse), image=image.name)
             if file
             else ImageShapes(image.name, str(image), remarks=(UNLABELLED,))
         )
-    every = (entry for one in splits.values() for entry in _entries(one))
+    every = all_parsed(splits.values(), _parse)
     classes, taken_for = classes_in(root, (), every)
     found = Collection(root, split, images, entries, classes, taken_for)
     return found.kept(f'"{split}" of {str(root)!r}' if split else repr(str(root)), complain)
@@ -57,23 +56,7 @@ def _splits(root: Path) -> dict[str, Paired]:
     return {"": splits["training"]} if list(splits) == ["training"] else splits
 
 
-def _entries(found: Paired) -> Iterator[ImageShapes]:
-    """What the files of a split hold; those that cannot be read are faults where they are read."""
-    for file in (one for files in found.annotations.values() for one in files):
-        try:
-            yield _read(file)
-        except DataError:
-            continue
-
-
-def _read(path: Path) -> ImageShapes:
-    status = path.stat()
-    return _parsed(str(path), status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=1 << 16)
-def _parsed(path: str, changed: int, size: int) -> ImageShapes:
-    """What one file holds; `changed` and `size` tell it from what it was before."""
+def _parse(path: str) -> ImageShapes:
     return parse_kitti(read_text(Path(path)), path)
 
 

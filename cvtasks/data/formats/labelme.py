@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import class_names
+from cvtasks.data.formats.bases.image_files import all_parsed, parsed
 from cvtasks.data.formats.bases.shapes import Collection, ShapesSource, classes_in
 from cvtasks.data.formats.kinds import LABELME, json_kind
 from cvtasks.data.formats.places import Paired, files_of, paired, pairs
@@ -44,7 +44,7 @@ def collect_labelme(root: Path, split: str, complain: Complain = strictly) -> Co
         entries.append(entry)
     listed = root / "labels.txt"
     names = class_names(listed) if listed.is_file() else ()
-    every = (entry for one in splits.values() for entry in _entries(one))
+    every = all_parsed(splits.values(), _parse)
     classes, taken_for = classes_in(root, (name for name in names if name not in _NO_CLASS), every)
     found = Collection(root, split, images, entries, classes, taken_for)
     return found.kept(f'"{split}" of {str(root)!r}' if split else repr(str(root)), complain)
@@ -59,7 +59,7 @@ def _pairs(found: Paired, root: Path, complain: Complain) -> Iterator[tuple[Path
             alone += [image] if image else []
         elif image or json_kind(file) == LABELME:
             try:
-                entry = _read(file)
+                entry = parsed(file, _parse)
             except DataError as error:
                 complain(error)
                 continue
@@ -83,23 +83,7 @@ def _named(file: Path, name: str, root: Path) -> Path:
     return file.parent / (bare if bare and not no_name(bare) else file.with_suffix(".jpg").name)
 
 
-def _entries(found: Paired) -> Iterator[ImageShapes]:
-    """What the files of a split hold; those that cannot be read are faults where they are read."""
-    for file in (one for files in found.annotations.values() for one in files):
-        try:
-            yield _read(file)
-        except DataError:
-            continue
-
-
-def _read(path: Path) -> ImageShapes:
-    status = path.stat()
-    return _parsed(str(path), status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=1 << 16)
-def _parsed(path: str, changed: int, size: int) -> ImageShapes:
-    """What one file holds; `changed` and `size` tell it from what it was before."""
+def _parse(path: str) -> ImageShapes:
     return parse_labelme(read_annotation(Path(path), _MOST), path)
 
 

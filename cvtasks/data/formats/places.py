@@ -63,11 +63,6 @@ def places(root: Path) -> Iterator[tuple[Path, list[str]]]:
             ]
 
 
-def first_file(root: Path, endings: tuple[str, ...]) -> Path | None:
-    """The first file of such an ending in the places of a root."""
-    return next(files_of(root, endings), None)
-
-
 def files_of(root: Path, endings: tuple[str, ...]) -> Iterator[Path]:
     """The files of such endings in the places of a root."""
     for folder, names in places(root):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import read_text
-from cvtasks.text import encodable
+from cvtasks.text import encodable, some
 
 
 def class_names(path: Path) -> tuple[str, ...]:
@@ -53,12 +53,10 @@ def spelt(counts: Mapping[str, int], where: str) -> tuple[tuple[str, ...], str]:
     for name in sorted(filter(None, counts), key=lambda name: (-counts[name], name)):
         found.setdefault(plain(name), name)
     own = tuple(sorted(found.values()))
-    shown = ", ".join(f"{name} ({counts[name]})" for name in own[:_SHOWN])
-    more = f" and {len(own) - _SHOWN} more" if len(own) > _SHOWN else ""
+    shown = some([f"{name} ({counts[name]})" for name in own], _SHOWN)
     return (
         own,
-        f"no classes.txt, so the classes are the names in {where}, with their objects: "
-        f"{shown}{more}",
+        f"no classes.txt, so the classes are the names in {where}, with their objects: {shown}",
     )
 
 
