@@ -133,9 +133,7 @@ def _recipes(found: "Sequence[Compared]", recipes: dict[str, list[Any]]) -> list
     """The keys in which the recipes differ."""
     rows = [["recipe", *(letter for letter, _ in _lettered(found))]]
     for key, values in recipes.items():
-        rows.append(
-            [_cut(key, _KEY), *("–" if value is None else _said(value) for value in values)]
-        )
+        rows.append([_cut(key, _KEY), *map(_said, values)])
     return _fitting(rows)
 
 

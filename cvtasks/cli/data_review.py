@@ -65,7 +65,7 @@ def review(
     aside in its training.
     """
     from cvtasks.evaluation.evaluate import check_new
-    from cvtasks.evaluation.review.run import TABLE, learned_from, write_review
+    from cvtasks.evaluation.review.run import PAGE, TABLE, learned_from, write_review
     from cvtasks.evaluation.review.run import review as run
     from cvtasks.files.writing import folder_held
     from cvtasks.model import load
@@ -109,7 +109,7 @@ def review(
         f"{len(suspects)} of {len(data)} images give a reason to look at them, {sure} with a score "
         f"above 0.5 → {output}, all in {TABLE}"
     )
-    tell(str(output / "review.html"))
+    tell(str(output / PAGE))
 
 
 def _photos(folder: str, model: "Model") -> "Source":

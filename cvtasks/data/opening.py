@@ -2,12 +2,14 @@
 nothing in both.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cvtasks.data.download.catalogue import resolve
 from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among
@@ -225,6 +227,16 @@ def _why_nothing(source: Source) -> str:
 def title(path: str, split: str) -> str:
     """What a split is called: DATA:SPLIT, or DATA where it has no name."""
     return f"{path}:{split}" if split else path
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two data sets lie at one place; False where one has none."""
+    if not one or not other:
+        return False
+    try:
+        return os.path.realpath(resolve(one)) == os.path.realpath(resolve(other))
+    except DataError:  # one of them was not fetched
+        return one == other
 
 
 def _checked(recipe: Recipe, split: Opened, name: str, say: Say, lacking: bool = False) -> Source:

@@ -9,7 +9,7 @@ from typing import Any
 
 from cvtasks.data import Source
 from cvtasks.data.held_out import NAMES, split_by_names
-from cvtasks.data.opening import title
+from cvtasks.data.opening import same_place, title
 from cvtasks.data.shared_classes import NONE, Shared, differences, read_map, shared
 from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.data.views import Renamed, Subset, fitted
@@ -118,7 +118,7 @@ def seen_words(model: str, recipe: Recipe, folder: Path, asked: EvaluationData) 
     of_training = asked.split == data.train or (
         first.held_out > 0 and asked.split == first.validated_on
     )
-    if data.path != asked.path or not of_training:
+    if not same_place(data.path, asked.path) or not of_training:
         return ""
     names = folder / NAMES
     if not data.held_out:

@@ -3,7 +3,6 @@ model has seen the data before.
 """
 
 import json
-import os
 import re
 import tomllib
 from contextlib import suppress
@@ -12,9 +11,7 @@ from typing import Any
 
 from cvtasks.data import Source
 from cvtasks.data.checking.statistics import fingerprint
-from cvtasks.data.download.catalogue import resolve
-from cvtasks.data.opening import Sources, title
-from cvtasks.errors import DataError
+from cvtasks.data.opening import Sources, same_place, title
 from cvtasks.recipe.data_table import Data
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
@@ -77,7 +74,8 @@ def goes_on(start: Start, asked: dict[str, Any]) -> bool:
         return False
     own = start.recipe.data
     return asked.get("data.train", own.train) == own.train and (
-        asked.get("data.path", "") in ("", own.path) or _same(str(asked["data.path"]), own.path)
+        asked.get("data.path", "") in ("", own.path)
+        or same_place(str(asked["data.path"]), own.path)
     )
 
 
@@ -132,7 +130,7 @@ def seen_before(start: Start, recipe: Recipe, sources: Sources) -> str:
     theirs, ours = start.recipe.data, recipe.data
     names = _names(ours.path, ours.train) | _of_images(sources.train)
     known = start.shipped and _names(theirs.path, theirs.train) & names
-    if not known and not _same(ours.path, theirs.path):
+    if not known and not same_place(ours.path, theirs.path):
         noted = set(_noted(start.folder).values())
         if noted.isdisjoint(map(fingerprint, (sources.train, sources.validate))):
             return ""
@@ -141,16 +139,6 @@ def seen_before(start: Start, recipe: Recipe, sources: Sources) -> str:
         f"({title(theirs.path, theirs.train)}), and its best epoch chosen on "
         f"{theirs.validated_on}: scores on these images flatter"
     )
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two data sets lie at one place."""
-    if not one or not other:
-        return False
-    try:
-        return os.path.realpath(resolve(one)) == os.path.realpath(resolve(other))
-    except DataError:  # one of them was not fetched
-        return one == other
 
 
 def _names(path: str, split: str) -> set[str]:

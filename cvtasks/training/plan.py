@@ -18,6 +18,7 @@ from cvtasks.files.writing import cannot_write, check_folder, name_held, numbere
 from cvtasks.networks.backbones import USUAL_BACKBONE
 from cvtasks.recipe.overrides import Override, by_full_names, key_of
 from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
+from cvtasks.recipe.reference import toml
 from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.schema import table_of
 from cvtasks.tasks import TASKS
@@ -104,7 +105,7 @@ def planned(
     recipe, choices = chosen(recipe, sources.train, asked)
     for choice in choices:
         if choice.reason:
-            say(f"{choice.key} = {_written(choice.value)}: {choice.reason}")
+            say(f"{choice.key} = {toml(choice.value)}: {choice.reason}")
     return Plan(recipe, sources, chosen=frozenset(choice.key for choice in choices))
 
 
@@ -273,13 +274,6 @@ def _weighted(recipe: Recipe, train: Source) -> Recipe:
         )
     weights: dict[str, Any] = {"class_weights": balanced_weights(train)}
     return replace(recipe, head=replace(recipe.head, **weights))
-
-
-def _written(value: Any) -> str:
-    """A value as a recipe has it."""
-    import tomli_w
-
-    return tomli_w.dumps({"value": value}).partition("=")[2].strip()
 
 
 def _check_checkpoints(folder: Path, say: Say) -> None:

@@ -52,7 +52,7 @@ class OneHotLabels(FileLabels):
         for number, name, part, labels in table.rows:
             if inner and part != split:
                 continue
-            file = _found(named, home, name)
+            file = _found(named, name)
             if file is None:
                 text = (
                     f"an image must be named by its path below the table's folder; line {number} "
@@ -69,7 +69,7 @@ class OneHotLabels(FileLabels):
         self.names = distinct(self.files, home)
 
 
-def _found(named: NamedFiles, home: Path, name: str) -> Path | None:
+def _found(named: NamedFiles, name: str) -> Path | None:
     """The file of an image, whose ending may be left out."""
     file = named.find(name)
     if file is None or file.is_file() or Path(name).suffix.lower() in IMAGES:
