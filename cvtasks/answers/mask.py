@@ -140,10 +140,12 @@ class Mask(Answer):
         return replace(self, ids=np.ascontiguousarray(self.ids[:, ::-1]))
 
     def merged(self, other: Self, threshold: float) -> Self:
-        """What both say, and background where they differ: ids have no scores. Whoever has scores
-        merges these.
+        """What both say, and background where they differ, or void where no class is background:
+        ids have no scores. Whoever has scores merges these.
         """
-        return replace(self, ids=np.where(self.ids == other.ids, self.ids, 0).astype(np.uint8))
+        unclear = 0 if self.ground(self.classes) else VOID
+        ids = np.where(self.ids == other.ids, self.ids, unclear).astype(np.uint8)
+        return replace(self, ids=ids)
 
     def pasted(
         self, other: Self, rng: np.random.Generator, visible: float
@@ -153,10 +155,9 @@ class Mask(Answer):
         """
         import cv2
 
-        things = np.where((other.ids > 0) & (other.ids != VOID), other.ids, 0)
         place = np.zeros(self.size, bool)
-        for index in np.unique(things[things > 0]).tolist():
-            count, parts = cv2.connectedComponents((things == index).astype(np.uint8))
+        for index in other.present().tolist():
+            count, parts = cv2.connectedComponents((other.ids == index).astype(np.uint8))
             chosen = np.flatnonzero(rng.random(count - 1) < _PASTED) + 1
             place |= np.isin(parts, chosen)
         return replace(self, ids=np.where(place, other.ids, self.ids)), place

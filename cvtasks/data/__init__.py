@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from cvtasks.data.source import Source
     from cvtasks.data.views import Remapped
 
-__all__ = ["FORMATS", "Format", "Remapped", "Source", "open_source", "split_of", "splits_of"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Hints",
+    "Remapped",
+    "Source",
+    "open_source",
+    "split_of",
+    "splits_of",
+]
 
 _HOME = {
     "FORMATS": "cvtasks.data.formats",

@@ -49,3 +49,20 @@ def test_the_summary_names_every_class_but_a_background() -> None:
     assert Segment().summary(Mask(IDS, ROADS)) == "sky 25.0%, road 25.0%, car 25.0%"
     empty = Mask(np.zeros((2, 2), np.uint8), ("background", "cat"))
     assert Segment().summary(empty) == "only background"
+
+
+@pytest.mark.parametrize(("first", "unclear"), [("background", 0), ("sky", VOID)])
+def test_where_two_answers_differ_is_background_or_void(first: str, unclear: int) -> None:
+    one, two = (Mask(np.array([row], np.uint8), (first, "road")) for row in ([1, 1], [1, 0]))
+    assert one.merged(two, 0.0).ids.tolist() == [[1, unclear]]
+
+
+@pytest.mark.parametrize(("first", "pasted"), [("background", False), ("sky", True)])
+def test_regions_of_a_first_class_are_pasted_unless_it_is_background(
+    first: str, pasted: bool
+) -> None:
+    below = Mask(np.ones((2, 2), np.uint8), (first, "road"))
+    other = Mask(np.zeros((2, 2), np.uint8), below.classes)
+    rng = np.random.default_rng(0)
+    places = [below.pasted(other, rng, 0.5)[1].any() for _ in range(20)]
+    assert any(places) is pasted

@@ -40,6 +40,6 @@ def test_labels_are_averaged_and_masks_keep_what_both_say() -> None:
     )
     np.testing.assert_allclose(one.merged(two, 0.5).scores, [0.6, 0.0], rtol=1e-6)
     ids = np.array([[0, 1, 1], [1, 0, 1]], np.uint8)
-    mask = Mask(ids, CLASSES)
+    mask = Mask(ids, ("background", "dog"))
     assert mask.mirrored().ids.tolist() == [[1, 1, 0], [1, 0, 1]]
     assert mask.merged(mask.mirrored(), 0.0).ids.tolist() == [[0, 1, 0], [1, 0, 1]]

@@ -5,7 +5,7 @@ from pathlib import Path
 from cvtasks.answers import Answer, Sample
 from cvtasks.data.formats.listing import images_in
 from cvtasks.data.source import Source
-from cvtasks.errors import CVTasksError, DataError
+from cvtasks.errors import DataError
 from cvtasks.media.images import image_size, read_image
 from cvtasks.recipe.recipe import Recipe
 
@@ -45,11 +45,3 @@ class Photos(Source):
     def name(self, index: int) -> str:
         """Its path below the folder, without the ending."""
         return self.files[index].relative_to(self._folder).with_suffix("").as_posix()
-
-    def faults(self, index: int) -> list[CVTasksError]:
-        """What is wrong with the image's header."""
-        try:
-            image_size(self.files[index])
-        except CVTasksError as error:
-            return [error]
-        return []
