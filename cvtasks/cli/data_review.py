@@ -16,6 +16,7 @@ from cvtasks.cli.options import (
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, say, start_keras, tell
+from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
 
 if TYPE_CHECKING:
@@ -121,6 +122,6 @@ def _photos(folder: str, model: "Model") -> "Source":
     faults: list[CVTasksError] = []
     photos = without_faults(Photos(Path(folder), model.recipe), faults)
     for fault in faults:
-        say(str(fault))
+        say(with_options(fault))
     say(f"data: {len(photos)} images without labels")
     return photos

@@ -76,7 +76,10 @@ def check(
     """
     how: dict[str, Any] = {"format": format, "lists": lists, "hints": hints}
     known = splits_of(path, kind, **how)
-    opens = lambda name, complain: open_source(path, name, kind, complain, **how)  # noqa: E731
+
+    def opens(name: str, complain: Callable[[CVTasksError], None]) -> Source:
+        return open_source(path, name, kind, complain, **how)
+
     wanted = in_order(known) if not split and len(known) > 1 else [split]
     opened, unopened = _opened(wanted, opens)
     if not opened:

@@ -43,7 +43,7 @@ class Place:
     masks: Path
     deep: bool = False
 
-    def pictures(self) -> list[Path]:
+    def image_files(self) -> list[Path]:
         """The files of images, sorted."""
         files = _files(self.images, self.deep)
         return files if self.images != self.masks else [one for one, _ in _together(files)]
@@ -91,7 +91,7 @@ def mask_places(root: Path) -> dict[str, Place]:
 
 def pairs(place: Place) -> tuple[list[Path], list[Path | None], list[Path]]:
     """The images of a split, the mask of each or None, and the masks without an image."""
-    images, masks = place.pictures(), place.mask_files()
+    images, masks = place.image_files(), place.mask_files()
     exact = {mask.stem: mask for mask in masks}
     whole = {mask.stem: mask for mask in masks if Path(mask.stem).suffix.lower() in MASK_FILES}
     bare: dict[str, Path] = {}
