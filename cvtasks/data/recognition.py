@@ -8,6 +8,7 @@ from cvtasks.answers import Answer
 from cvtasks.data.download.catalogue import KNOWN, resolve
 from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
+from cvtasks.data.formats.listing import images_in
 from cvtasks.data.hints import Hints
 from cvtasks.errors import DataError, did_you_mean, nearest
 from cvtasks.tasks import TASKS
@@ -78,13 +79,13 @@ def recognised(
 
 
 def _of_others(kind: type[Answer], root: Path) -> str:
-    """A sentence that says for which tasks data are that hold no truths of this kind; empty where
-    that is not known either.
+    """A sentence that says for which tasks data are that hold no truths of this kind, or that there
+    is no image; empty where nothing is known either.
     """
     others = [one for one in FORMATS.values() if one.kind is not kind and not one.needs]
     found = next((one for one in others if one.is_at(root)), None)
     if not found:
-        return ""
+        return "" if any(images_in(root, deep=True)) else "It holds no image."
     tasks = [name for name, row in TASKS.items() if row.task.answer is found.kind]
     return f"It holds {found.name}, which are for {' and '.join(tasks)}: name that task."
 

@@ -656,3 +656,17 @@ def test_real_voc_counts_as_its_files_do(cvtasks_data, split, count):
     assert {row["class"]: row["difficult"] for row in rows} == {
         name: hard[name] for name in source.classes
     }
+
+
+def test_a_table_of_a_spreadsheet_is_read_with_its_semicolons(tmp_path):
+    for name in ("a", "b"):
+        image(tmp_path / f"{name}.png", 1)
+    table = "\ufeffimage;label\r\na.png;gro\u00dfe \u00c4hre, reif\r\nb.png;x\r\n"
+    (tmp_path / "labels.csv").write_bytes(table.encode())
+    source = open_source(str(tmp_path), "", Labels)
+    assert source.classes == ("gro\u00dfe \u00c4hre, reif", "x") and len(source) == 2
+
+
+def test_a_folder_without_an_image_is_called_so(tmp_path):
+    with pytest.raises(DataError, match=r"not known for boxes data\. It holds no image\.$"):
+        open_source(str(tmp_path), "", Boxes)

@@ -92,7 +92,11 @@ def _rows(path: Path) -> list[Row]:
         DataError: it is no table with these columns, a line has more or fewer, a name leads out of
             the folder, or a label is empty or comes twice.
     """
-    table = csv.reader(read_text(path, _MOST).splitlines(keepends=True), strict=True)
+    lines = read_text(path, _MOST).splitlines(keepends=True)
+    first = "".join(lines[:1])
+    # spreadsheets write semicolons where the comma is the decimal sign
+    comma = ";" if first.count(";") > first.count(",") else ","
+    table = csv.reader(lines, delimiter=comma, strict=True)
     rows: list[Row] = []
     try:
         header = [column.strip().lower() for column in next(table, [])]
