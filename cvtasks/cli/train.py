@@ -160,7 +160,7 @@ def train(
         plan, folder = resumed(resume, path, say), resume
     else:
         options |= {"data.path": path, "data.train": split}
-        options["data.held_out"] = folds and 1 / folds
+        options["data.held_out"] = _held_out(folds)
         plan = planned(what, [*wishes_of(options, batch), *(set_ or [])], say)
         folder = output or (
             Path() if dry_run else context.with_resource(unused_folder(plan.recipe))
@@ -187,6 +187,16 @@ def train(
     _tell_scores(running.run(plan, folder, command_typed(), report))
     say(f"written to {folder}")
     return None
+
+
+def _held_out(folds: int) -> float:
+    """The share that each of so many folds sets aside; 0 of none."""
+    from cvtasks.data.dividing import Shares
+
+    if not folds:
+        return 0
+    Shares(test=0.0, folds=folds)  # refuses too few
+    return 1 / folds
 
 
 def train_folds(

@@ -72,20 +72,21 @@ def recognised(
             "Name another one (`data.format`), or none.",
             ways={"format": ""},
         )
-    known = _of_others(kind, root) or f"Known layouts: {layouts}."
+    none = "" if images_in(root, deep=True) else "It holds no image. "
+    known = _of_others(kind, root) or f"{none}Known layouts: {layouts}."
     raise DataError(
         f"the layout of {path!r} is not known for {kind.__name__.lower()} data. {known}"
     )
 
 
 def _of_others(kind: type[Answer], root: Path) -> str:
-    """A sentence that says for which tasks data are that hold no truths of this kind, or that there
-    is no image; empty where nothing is known either.
+    """A sentence that says for which tasks data are that hold no truths of this kind; empty where
+    that is not known either.
     """
     others = [one for one in FORMATS.values() if one.kind is not kind and not one.needs]
     found = next((one for one in others if one.is_at(root)), None)
     if not found:
-        return "" if any(images_in(root, deep=True)) else "It holds no image."
+        return ""
     tasks = [name for name, row in TASKS.items() if row.task.answer is found.kind]
     return f"It holds {found.name}, which are for {' and '.join(tasks)}: name that task."
 
