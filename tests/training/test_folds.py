@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cvtasks.cli import main
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.training.folds import begin_folds, run_folds
 from cvtasks.training.layout import CARD, FOLDS
@@ -89,3 +90,12 @@ def test_too_few_or_too_many_folds_are_refused(shapes: Path, tmp_path: Path, cou
     with pytest.raises(UsageError, match="2 to 100 folds"):
         begin_folds(plan_of(shapes), count, tmp_path / "new", "")
     assert not (tmp_path / "new").exists()
+
+
+def test_one_fold_alone_is_refused_by_the_rule_of_folds(shapes: Path, monkeypatch, capsys) -> None:
+    words = ["cvtasks", "train", "detect", "--data", str(shapes), "--folds", "1", "--dry-run"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert "there may be 2 to 100 folds; got 1." in capsys.readouterr().err
