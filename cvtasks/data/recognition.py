@@ -97,7 +97,7 @@ def _meant(path: str, root: Path) -> str:
     """
     if not path or os.path.lexists(root):
         return ""
-    with suppress(OSError):  # a locked folder has no hint
+    with suppress(OSError, ValueError):  # a locked folder has no hint, nor a path that cannot be
         near = nearest(root.name, [one.name for one in root.parent.iterdir() if one.is_dir()])
         if near:
             return f"Did you mean {str(root.with_name(near))!r}? "

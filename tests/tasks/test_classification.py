@@ -584,8 +584,9 @@ def test_data_without_a_validation_split_have_a_fifth_set_aside(cli, tmp_path: P
         run,
     )
     assert code == 0, err
+    recipe = (run / "recipe.toml").read_text(encoding="utf-8")
     for line in ('validate = ""', "held_out = 0.2"):
-        assert line in out
+        assert line in recipe
     assert "4 of the 20 images of" in err
     names = (run / "validation.txt").read_text().splitlines()
     assert sorted(int(name.removeprefix("train-")) % 4 for name in names) == [0, 1, 2, 3], (
