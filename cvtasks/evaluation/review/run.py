@@ -105,7 +105,7 @@ def write_review(
     body = [
         f"<h1>{markup.escaped(model.name)}: review</h1>",
         *(markup.paragraph(remark, "note") for remark in (*remarks, f"{shown}; {TABLE} has all.")),
-        f'<div class="tiles" style="--tile: 460px">\n{chr(10).join(tiles)}\n</div>',
+        f'<div class="tiles middling">\n{chr(10).join(tiles)}\n</div>',
     ]
     with made_beside(folder) as beside:
         write_text(beside / TABLE, table(suspects, source))
