@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cvtasks.answers import Boxes
-from cvtasks.errors import DataError
+from cvtasks.formats.reading import tool_json
 from cvtasks.formats.shapes import Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
 from cvtasks.text import dumps, encodable
 
@@ -21,21 +21,12 @@ def parse_createml(content: bytes, name: str) -> ToolFile:
     Raises:
         DataError: it is no such JSON.
     """
-    try:
+    with tool_json(name, "Create ML's JSON is a list of images with `image` and `annotations`"):
         document = json.loads(content)
         if not isinstance(document, list):
             raise TypeError("the list of images")
-        return ToolFile(tuple(_image(entry, name) for entry in document))
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"an annotation must be JSON; {name!r} is not: {error}. Write it again.", "JSON"
-        ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            "Create ML's JSON is a list of images with `image` and `annotations`; "
-            f"{name!r} lacks or misstates {error}. Write it again.",
-            "JSON",
-        ) from error
+        found = ToolFile(tuple(_image(entry, name) for entry in document))
+    return found
 
 
 def _image(entry: dict[str, Any], name: str) -> ImageShapes:

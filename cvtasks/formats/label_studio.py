@@ -21,6 +21,7 @@ from cvtasks.errors import DataError
 from cvtasks.formats.brush import brushed
 from cvtasks.formats.drawn import Size, declared_size
 from cvtasks.formats.outlines import Outline
+from cvtasks.formats.reading import tool_json
 from cvtasks.formats.shapes import (
     Gathered,
     ImageShapes,
@@ -64,21 +65,16 @@ def parse_label_studio(content: bytes, name: str) -> ToolFile:
     Raises:
         DataError: it is no such JSON.
     """
-    try:
+    with tool_json(
+        name,
+        "Label Studio's export is a list of tasks with `data` and `annotations`",
+        "Export it again, as JSON.",
+    ):
         document = json.loads(content)
         if not isinstance(document, list) or not all(isinstance(task, dict) for task in document):
             raise TypeError("the list of tasks")
-        return ToolFile(tuple(_task(task, index, name) for index, task in enumerate(document, 1)))
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"an annotation must be JSON; {name!r} is not: {error}. Write it again.", "JSON"
-        ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"Label Studio's export is a list of tasks with `data` and `annotations`; {name!r} "
-            f"lacks or misstates {error}. Export it again, as JSON.",
-            "JSON",
-        ) from error
+        found = ToolFile(tuple(_task(task, index, name) for index, task in enumerate(document, 1)))
+    return found
 
 
 def names_of_image(given: str) -> list[str]:

@@ -16,7 +16,7 @@ from cvtasks.answers import Boxes
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.drawn import declared_size
 from cvtasks.formats.outlines import Outline
-from cvtasks.formats.reading import flag
+from cvtasks.formats.reading import flag, tool_json
 from cvtasks.formats.shapes import (
     Gathered,
     ImageShapes,
@@ -47,22 +47,12 @@ def parse_labelme(content: bytes, name: str) -> ImageShapes:
     Raises:
         DataError: it is no such JSON.
     """
-    try:
+    with tool_json(name, "LabelMe's JSON is an object with `shapes` and `imagePath`"):
         document = json.loads(_PIXELS.sub(b'"imageData": null', content))
         shapes, image = document["shapes"], document["imagePath"]
         flags = document.get("flags") or {}
         if not (isinstance(shapes, list) and isinstance(image, str) and isinstance(flags, dict)):
             raise TypeError("shapes, imagePath or flags")
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"an annotation must be JSON; {name!r} is not: {error}. Write it again.", "JSON"
-        ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            "LabelMe's JSON is an object with `shapes` and `imagePath`; "
-            f"{name!r} lacks or misstates {error}. Write it again.",
-            "JSON",
-        ) from error
     found = Gathered(tags=[encodable(str(key)) for key, value in flags.items() if value is True])
     for index, entry in enumerate(shapes, start=1):
         place = f"shape {index} of {name!r}"

@@ -223,3 +223,24 @@ def once(
 
 def _numbers(box: np.ndarray) -> str:
     return ", ".join(f"{edge:g}" for edge in box)
+
+
+@contextmanager
+def tool_json(name: str, rule: str, again: str = "Write it again.") -> Iterator[None]:
+    """What goes wrong within, as a sentence about the JSON file `name` of a labelling tool.
+
+    Args:
+        rule: what the tool's JSON is, in words.
+        again: the way out.
+
+    Raises:
+        DataError: it is no JSON, or not of that shape.
+    """
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"an annotation must be JSON; {name!r} is not: {error}. Write it again.", "JSON"
+        ) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{rule}; {name!r} lacks or misstates {error}. {again}", "JSON") from error

@@ -12,6 +12,7 @@ from typing import Any
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import DataError, did_you_mean
+from cvtasks.formats.reading import tool_json
 from cvtasks.formats.shapes import (
     Gathered,
     ImageShapes,
@@ -37,22 +38,17 @@ def parse_via(content: bytes, name: str, attribute: str = "") -> ToolFile:
     Raises:
         DataError: it is no such JSON, regions have no such attribute, or several and none is named.
     """
-    try:
+    with tool_json(
+        name,
+        "VIA's JSON is an object of images with `filename` and `regions`",
+        "Export it again, with VIA 2.",
+    ):
         document = json.loads(content)
         entries = list(document.get(_METADATA, document).values())
         every = [(entry, _regions(entry)) for entry in entries]
         attribute = attribute or _attribute([one for _, own in every for one in own], name)
-        return ToolFile(tuple(_image(entry, own, attribute, name) for entry, own in every))
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"an annotation must be JSON; {name!r} is not: {error}. Write it again.", "JSON"
-        ) from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            "VIA's JSON is an object of images with `filename` and `regions`; "
-            f"{name!r} lacks or misstates {error}. Export it again, with VIA 2.",
-            "JSON",
-        ) from error
+        found = ToolFile(tuple(_image(entry, own, attribute, name) for entry, own in every))
+    return found
 
 
 def _regions(entry: dict[str, Any]) -> list[dict[str, Any]]:

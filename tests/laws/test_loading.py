@@ -49,7 +49,14 @@ def test_importing_cvtasks_loads_nothing(modules_after):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "detect", "segment", "train", "evaluate", "data", "models", "info"]
+    "command",
+    [
+        *("", "detect", "segment", "train", "evaluate", "compare", "lr-find"),
+        "recipe",
+        "data",
+        "models",
+        "info",
+    ],
 )
 def test_help_loads_nothing_heavy(command, modules_after):
     loaded = modules_after(COMMAND, *filter(None, [command]), "--help")
