@@ -12,15 +12,20 @@ rate × {1/3, 1, 3}, moving average on or off, backbone frozen or not. That one 
 fifth of the training images that every run sets aside, trained with both seeds, and scored once on
 the same images. Wanted of the default is at least 0.95 of its score, in the mean over the seeds.
 
-A run that is there is not trained again; one that was broken off goes on. A set takes 15 times the
-minutes: whole, in half hours, a day and a half. `--only-default` leaves out the grid.
+How many steps fit into the minutes is measured first, for all sets, with the backbone frozen and
+not, and kept: let nothing else run for that moment. All runs of a set then have as many, however
+busy the machine is. A run that is there is not trained again; one that was broken off goes on. A
+set takes 15 times the minutes: whole, in half hours, a day and a half. `--only-default` leaves out
+the grid, `--only-lengths` measures the steps and ends.
 """
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -45,6 +50,8 @@ _TRUNK = "mobilenet_v1_100_224_trunk_conv1_to_conv_pw_12.npz"
 _CLASSES, _EACH, _VOC_IMAGES = 10, 20, 200
 _SIX = ("cat", "cow", "dog", "horse", "person", "sheep")
 _SPLITS = ("train", "val")
+_FROZEN = "[[0, 32]]"
+_LENGTH = ("epochs", "epoch_steps")
 
 Make = Callable[[Path, Path, Path], None]
 """Makes a set of (the given data, folder to learn from, folder to be judged by)."""
@@ -83,7 +90,7 @@ class Point:
         return [
             f"train.learning_rate={usual['learning_rate'] * self.rate:.3g}",
             f"train.ema={(usual['ema'] or 0.998) if self.average else 0.0}",
-            f"train.freeze={'[[0, 32]]' if self.frozen else '[]'}",
+            f"train.freeze={_FROZEN if self.frozen else '[]'}",
         ]
 
 
@@ -97,12 +104,22 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="of each run")
     parser.add_argument("--weights", help="start of every run instead of the set's own")
     parser.add_argument("--only-default", action="store_true", help="without the grid")
+    parser.add_argument("--only-lengths", action="store_true", help="measure steps, train nothing")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/defaults"))
     options = parser.parse_args()
+    trainers = {
+        name: Trainer(
+            SETS[name],
+            options.output / "sets" / name,
+            options.output / f"{name}-{options.minutes:g}",
+            options,
+        )
+        for name in options.sets
+    }
+    for name, trainer in trainers.items():
+        print(f"{name}: {trainer.lengths}", flush=True)
     rows = {}
-    for name in options.sets:
-        place = options.output / f"{name}-{options.minutes:g}"
-        trainer = Trainer(SETS[name], options.output / "sets" / name, place, options)
+    for name, trainer in trainers.items() if not options.only_lengths else ():
         rows[name] = trainer.compared()
         print(f"{name}: {rows[name]}", flush=True)
     report("defaults", {"ratio": f"at least {LEAST}"}, minutes=options.minutes, sets=rows)
@@ -119,6 +136,35 @@ class Trainer:
             one.make(given, self._learn, self._judge)
         own = str(given / "weights" / _TRUNK) if one.trunk else ""
         self._weights = own if options.weights is None else options.weights
+        self.lengths = {frozen: self._length(frozen) for frozen in (False, True)}
+        """What all runs have of the keys that say how long they are, by whether they are frozen."""
+
+    def _length(self, frozen: bool) -> list[str]:
+        """The steps that fit into the minutes, of a run that is stopped before it learns."""
+        kept = self._place / f"length{'-frozen' * frozen}.json"
+        if not kept.exists():
+            folder = self._place / "measured"
+            recipe = folder / "recipe.toml"
+            command = self._command(folder, [f"train.freeze={_FROZEN if frozen else '[]'}"])
+            command += ["--minutes", f"{self._options.minutes:g}"]
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
+                while run.poll() is None and not (
+                    recipe.exists() and not _table(recipe)["minutes"]
+                ):
+                    time.sleep(0.1)
+                run.kill()
+            how = _table(recipe)
+            write_text(kept, json.dumps({key: how[key] for key in _LENGTH if how.get(key)}))
+            shutil.rmtree(folder)
+        length = json.loads(kept.read_text(encoding="utf-8"))
+        return [f"train.{key}={value}" for key, value in length.items()]
+
+    def _command(self, folder: Path, changes: Sequence[str]) -> list[str]:
+        command = [sys.executable, "-m", "cvtasks", "train", self._set.task]
+        command += ["--data", str(self._learn), "-o", str(folder)]
+        command += ["--weights", self._weights] if self._weights else []
+        command += ["--classes", ",".join(self._set.classes)] if self._set.classes else []
+        return [*command, *(word for change in changes for word in ("--set", change))]
 
     def compared(self) -> dict[str, Any]:
         """The scores of the default and of the grid's best, and their ratio."""
@@ -126,7 +172,7 @@ class Trainer:
         row: dict[str, Any] = {"default": [self.judged(run) for run in runs]}
         if self._options.only_default:
             return row
-        usual = tomllib.loads((runs[0] / "recipe.toml").read_text(encoding="utf-8"))["train"]
+        usual = _table(runs[0] / "recipe.toml")
         held = {
             point: self.held_out(self.run(point.name, _SEEDS[0], point.changes(usual)))
             for point in GRID
@@ -141,16 +187,10 @@ class Trainer:
     def run(self, name: str, seed: int, changes: Sequence[str]) -> Path:
         """The folder of a run, trained."""
         folder = self._place / f"{name}-seed-{seed}"
-        command = [sys.executable, "-m", "cvtasks", "train"]
+        length = self.lengths[f"train.freeze={_FROZEN}" in changes]
+        command = self._command(folder, [*length, f"train.seed={seed}", *changes])
         if folder.exists():
-            command += ["--resume", str(folder)]
-        else:
-            command += [self._set.task, "--data", str(self._learn), "-o", str(folder)]
-            command += ["--minutes", f"{self._options.minutes:g}"]
-            command += ["--weights", self._weights] if self._weights else []
-            command += ["--classes", ",".join(self._set.classes)] if self._set.classes else []
-            for change in (f"train.seed={seed}", *changes):
-                command += ["--set", change]
+            command = [sys.executable, "-m", "cvtasks", "train", "--resume", str(folder)]
         if not (folder / "README.md").exists():
             folder.parent.mkdir(parents=True, exist_ok=True)
             with (folder.parent / f"{folder.name}.log").open("a", encoding="utf-8") as log:
@@ -170,6 +210,12 @@ class Trainer:
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
             write_text(file, done.stdout.decode())
         return headline(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _table(recipe: Path) -> dict[str, Any]:
+    """`[train]` of a recipe."""
+    table: dict[str, Any] = tomllib.loads(recipe.read_text(encoding="utf-8"))["train"]
+    return table
 
 
 def headline(measured: dict[str, Any]) -> float:
