@@ -13,7 +13,7 @@ HEADS: dict[str, dict[str, str]] = {
         "pooled": "cvtasks.heads.pooled:Pooled",
         "own": "cvtasks.heads.own:Own",
     },
-    "detect": {"dense": "cvtasks.heads.dense:Dense"},
+    "detect": {"dense": "cvtasks.heads.dense:Dense", "yolox": "cvtasks.heads.yolox:Yolox"},
     "localize": {"pooled": "cvtasks.heads.pooled_box:PooledBox"},
     "segment": {"unet": "cvtasks.heads.unet:UNet"},
 }

@@ -16,7 +16,8 @@ from keras import layers, ops
 # share of cells that an untrained network takes for objects (Lin et al., "Focal Loss", 2017,
 # section 4.1)
 _PRIOR = 0.01
-_MOST = 6.0  # largest logarithm of a size; e⁶ = 403 times what a cell expects
+MOST = 6.0
+"""Largest logarithm of a size; e⁶ = 403 times what a cell expects."""
 
 
 def detector(maps: dict[int, Any], *, classes: int, width: int, depth: int) -> Any:
@@ -39,17 +40,17 @@ def detector(maps: dict[int, Any], *, classes: int, width: int, depth: int) -> A
         for kind in ("box", "score")
     }
     last = {
-        "box": layers.Conv2D(4, 1, dtype="float32", kernel_initializer=_small(), name="box_logits"),
+        "box": layers.Conv2D(4, 1, dtype="float32", kernel_initializer=small(), name="box_logits"),
         "score": layers.Conv2D(
             classes,
             1,
             dtype="float32",
-            kernel_initializer=_small(),
-            bias_initializer=_constant(-math.log((1 - _PRIOR) / _PRIOR)),
+            kernel_initializer=small(),
+            bias_initializer=rare(),
             name="score_logits",
         ),
     }
-    found = []
+    found = {}
     for stride in strides:
         sides = []
         for kind, tower in towers.items():
@@ -57,10 +58,16 @@ def detector(maps: dict[int, Any], *, classes: int, width: int, depth: int) -> A
             for i, convolution in enumerate(tower):
                 x = _norm(convolution(x), f"{kind}{i + 1}_{stride}")
             sides.append(last[kind](x))
-        joined = layers.Concatenate(dtype="float32", name=f"logits{stride}")(sides)
-        found.append(
-            layers.Reshape((-1, 4 + classes), dtype="float32", name=f"cells{stride}")(joined)
-        )
+        found[stride] = layers.Concatenate(dtype="float32", name=f"logits{stride}")(sides)
+    return all_cells(found)
+
+
+def all_cells(maps: dict[int, Any]) -> Any:
+    """Stride → map (batch, h, w, c), finest first → the cells of all, (batch, cells, c) float32."""
+    found = [
+        layers.Reshape((-1, map_.shape[-1]), dtype="float32", name=f"cells{stride}")(map_)
+        for stride, map_ in maps.items()
+    ]
     return (
         layers.Concatenate(axis=1, dtype="float32", name="logits")(found)
         if len(found) > 1
@@ -75,10 +82,20 @@ def activate(logits: Any, *, scale: float) -> Any:
     Args:
         scale: side of the object that a cell expects, in strides.
     """
-    centre, size = logits[..., :2], scale * ops.exp(ops.clip(logits[..., 2:4], -_MOST, _MOST))
-    return ops.concatenate(
-        [size / 2 - centre, size / 2 + centre, ops.sigmoid(logits[..., 4:])], axis=-1
-    )
+    box = distances(logits[..., :4], 0.0, scale)
+    return ops.concatenate([*box, ops.sigmoid(logits[..., 4:])], axis=-1)
+
+
+def distances(box: Any, origin: float, scale: float) -> tuple[Any, Any]:
+    """(..., 4) offsets of centres and logarithms of sizes → distances from the cell's centre, in
+    strides: (..., 2) left, top and (..., 2) right, bottom.
+
+    Args:
+        origin: offset, in strides, of an object in the middle of its cell.
+        scale: as of `activate`.
+    """
+    centre, size = box[..., :2] - origin, scale * ops.exp(ops.clip(box[..., 2:], -MOST, MOST))
+    return size / 2 - centre, size / 2 + centre
 
 
 def detection_loss(target: Any, logits: Any, *, scale: float, box_weight: float) -> Any:
@@ -173,13 +190,15 @@ def _norm(x: Any, name: str) -> Any:
     return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(name=f"{name}_bn")(x))
 
 
-def _small() -> Any:
+def small() -> Any:
+    """Weights of a last convolution at the start: as if all cells were alike."""
     from keras.initializers import RandomNormal
 
     return RandomNormal(stddev=0.01)
 
 
-def _constant(value: float) -> Any:
+def rare() -> Any:
+    """Biases of scores at the start: few cells hold an object."""
     from keras.initializers import Constant
 
-    return Constant(value)
+    return Constant(-math.log((1 - _PRIOR) / _PRIOR))

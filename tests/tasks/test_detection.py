@@ -17,7 +17,8 @@ from cvtasks.errors import ModelError
 from cvtasks.geometry.boxes import areas, clip, iou, nms
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.assignment import assign, cells
-from cvtasks.heads.dense import IGNORED, Dense
+from cvtasks.heads.cell_boxes import IGNORED
+from cvtasks.heads.dense import Dense
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 from cvtasks.tasks.detect import Detect

@@ -155,6 +155,14 @@ BACKBONES: dict[str, Architecture] = {
     "mobilenet-075": Architecture("mobilenet", {"alpha": 0.75}, imagenet=True, top=True),
     "mobilenet-050": Architecture("mobilenet", {"alpha": 0.5}, imagenet=True, top=True),
     "mobilenet-025": Architecture("mobilenet", {"alpha": 0.25}, imagenet=True, top=True),
+    "cspdarknet-nano": Architecture(
+        "cspdarknet", {"width": 0.25, "blocks": 1, "depthwise": True}, norms=True
+    ),
+    "cspdarknet-tiny": Architecture("cspdarknet", {"width": 0.375, "blocks": 1}, norms=True),
+    "cspdarknet-s": Architecture("cspdarknet", {"width": 0.5, "blocks": 1}, norms=True),
+    "cspdarknet-m": Architecture("cspdarknet", {"width": 0.75, "blocks": 2}, norms=True),
+    "cspdarknet-l": Architecture("cspdarknet", {"width": 1.0, "blocks": 3}, norms=True),
+    "cspdarknet-x": Architecture("cspdarknet", {"width": 1.25, "blocks": 4}, norms=True),
     "mlp": Architecture("mlp", {}, strides=(1,), top=True, features=False),
 }
 

@@ -38,3 +38,9 @@ def to_ink(image: keras.KerasTensor) -> keras.KerasTensor:
         keras.ops.cast(image[..., channel : channel + 1], "float32") for channel in range(3)
     )
     return (0.299 * red + 0.587 * green + 0.114 * blue) * (1.275 / 255) - 0.1
+
+
+def to_bgr(image: keras.KerasTensor) -> keras.KerasTensor:
+    """`image` as BGR and not scaled: 0–255, as YOLOX takes it."""
+    whole = keras.layers.Identity(dtype="float32", name="normalise")(image)
+    return keras.ops.flip(whole, axis=-1)

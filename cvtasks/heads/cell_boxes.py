@@ -1,0 +1,155 @@
+"""What the detectors have in common that find a class and a box in every cell of their feature
+maps.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cvtasks.answers import Boxes
+from cvtasks.errors import ModelError, UsageError
+from cvtasks.geometry.boxes import areas, clip, nms
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.arrays import Arrays
+from cvtasks.heads.assignment import cells
+from cvtasks.heads.base import Head
+from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
+from cvtasks.tasks.base import Classes
+
+IGNORED = -1.0
+"""Stands in a target's scores where a cell looks at something that neither helps nor hurts."""
+
+_CANDIDATES = 1000  # boxes that suppression looks at, the best first
+
+
+class CellBoxes(Head[Boxes]):
+    """A head whose output has (cells, 4 + classes): the distances from the cell's centre to the
+    left, top, right and bottom edge of its object, in strides of the cell, and a score for each
+    class. Cells come map by map, the finest first, row by row.
+
+    Attributes:
+        strides: of the feature maps that objects are looked for on, finest first; the last is the
+            backbone's coarsest.
+        nms: IoU, 0 to 1, from which on a better box of the same class suppresses another.
+        max_detections: objects of an image, at most.
+        min_score: score below which evaluation leaves an object out, for speed.
+    """
+
+    strides: tuple[int, ...]
+    nms: float
+    max_detections: int
+    min_score: float
+
+    @abstractmethod
+    def of_cells(self, output: Arrays) -> np.ndarray:
+        """(cells, 4 + classes) of an output, or of the output's part of a target."""
+
+    @abstractmethod
+    def class_logits(self, logits: Any, index: int) -> Any:
+        """Logits, or activated outputs → (batch, cells): how sure each cell is of a class."""
+
+    def check(self, classes: Classes, strides: Sequence[int]) -> None:
+        """Raise ModelError where the strides are not the backbone's last ones."""
+        fitting = [tuple(strides[first:]) for first in range(len(strides))]
+        if self.strides not in fitting:
+            raise ModelError(
+                f"`head.strides` must be the backbone's last ones, such as {list(strides[-3:])}; "
+                f"got {list(self.strides)}."
+            )
+
+    def decode(
+        self, output: Arrays, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
+    ) -> Boxes:
+        """Boxes, best score first; those that a better one of their class covers are left out."""
+        return self._found(self.of_cells(output), letterbox, classes, threshold)
+
+    def _found(
+        self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
+    ) -> Boxes:
+        """(cells, 4 + classes) → Boxes."""
+        scores = output[:, 4:]
+        found = np.flatnonzero(
+            scores >= max(threshold, self.min_score)
+        )  # a flat search: the quickest over rows of a few numbers
+        if len(found) > _CANDIDATES:
+            values = scores.reshape(-1)[found]
+            found = np.sort(found[np.argpartition(-values, _CANDIDATES)[:_CANDIDATES]])
+        cell, label = np.divmod(found, len(classes))
+        centres, sizes = cells(letterbox.input_size, self.strides)
+        edges = output[cell, :4] * sizes[cell]
+        placed = np.concatenate(
+            [centres[cell] - edges[:, :2], centres[cell] + edges[:, 2:]], axis=1
+        )
+        xyxy = clip(letterbox.boxes_to_image(placed), letterbox.size)
+        score = scores[cell, label]
+        real = np.flatnonzero(areas(xyxy) > 0)
+        kept = real[nms(xyxy[real], score[real], label[real], self.nms, self.max_detections)]
+        return Boxes.of(xyxy[kept], label[kept], classes, letterbox.size, scores=score[kept])
+
+    def class_score(self, index: int, size: tuple[int, int]) -> Pick:
+        """The mean of the class's logit over the cells of the coarsest map around the middle of the
+        network input: of an image with one large object of the class.
+        """
+        from keras import ops
+
+        centres, sizes = cells(size, self.strides)
+        away = np.abs(centres - np.array(size[::-1], np.float32) / 2).max(axis=1)
+        coarsest = sizes[:, 0] == sizes.max()
+        chosen = coarsest & (away <= away[coarsest].min())
+        weight = (chosen / chosen.sum()).astype(np.float32)
+        return lambda logits: ops.sum(self.class_logits(logits, index) * weight, axis=1)
+
+    def score(self, kind: str, number: int, seen: Seen[Boxes]) -> Score:
+        """The logit of a box of the answer, in the cell that it comes from; of a class that of its
+        best box, and the best box of all by default.
+        """
+        boxes = seen.answer
+        if kind == "region":
+            raise no_such_kind(kind, " or box:N")
+        chosen = _box(boxes, kind, number)
+        label, cell = int(boxes.labels[chosen]), self._cell(seen, boxes, chosen)
+        return Score(
+            boxes.names[chosen] if len(boxes) == 1 else f"{boxes.names[chosen]} box {chosen}",
+            lambda logits: self.class_logits(logits, label)[:, cell],
+            box=boxes.xyxy[chosen],
+            stride=int(cells(seen.letterbox.input_size, self.strides)[1][cell, 0]),
+        )
+
+    def _cell(self, seen: Seen[Boxes], boxes: Boxes, chosen: int) -> int:
+        """The cell that a box of the answer comes from: the one that gives it alone."""
+        column, output = 4 + int(boxes.labels[chosen]), self.of_cells(seen.output)
+        for cell in np.flatnonzero(output[:, column] == boxes.scores[chosen]):
+            alone = output.copy()
+            alone[:, 4:] = 0
+            alone[cell, column] = output[cell, column]
+            found = self._found(alone, seen.letterbox, boxes.classes)
+            if len(found) and np.array_equal(found.xyxy[0], boxes.xyxy[chosen]):
+                return int(cell)
+        raise UsageError(f"no cell gives the box {boxes.xyxy[chosen].tolist()}.")
+
+
+def _box(boxes: Boxes, kind: str, number: int) -> int:
+    """The index of the box that is meant; UsageError where the answer has none such."""
+    if not len(boxes):
+        raise UsageError(
+            "a target must be in the answer; this one is empty: no object is sure enough. Lower "
+            "the threshold, or take another image."
+        )
+    if kind == "class":
+        own = np.flatnonzero(boxes.labels == number)
+        if not len(own):
+            there = ", ".join(dict.fromkeys(boxes.names))
+            raise UsageError(
+                f'a target must be in the answer; no "{boxes.classes[number]}" was found, only '
+                f"{there}. Lower the threshold, or choose one of these."
+            )
+        return int(own[boxes.scores[own].argmax()])
+    chosen = number if kind else int(boxes.scores.argmax())
+    if chosen >= len(boxes):
+        raise UsageError(
+            f"a target must be in the answer, whose boxes are box:0 to box:{len(boxes) - 1}; got "
+            f"box:{chosen}. Lower the threshold to have more."
+        )
+    return chosen
