@@ -34,6 +34,7 @@ ONE_OF_EACH_BUILDER = (
     "inception-small-050",
     "resnet18",
     "resnet20-v2",
+    "cspdarknet-nano",
 )
 """Of those whose normalisation can be chosen."""
 
@@ -212,7 +213,8 @@ def test_normalisation_is_the_first_layer(built):
     module = BACKBONES[name].module
     caffe = module in ("vgg", "googlenet") or name in ("alexnet", "alexnet-one-tower")
     imagenet_v1 = module == "resnet" and len(network.outputs) == 5 and not name.endswith("-v2")
-    np.testing.assert_allclose(values, 255 - mean if caffe or imagenet_v1 else [1, 1, 1], rtol=1e-5)
+    expected = [255, 255, 255] if module == "cspdarknet" else [1, 1, 1]
+    np.testing.assert_allclose(values, 255 - mean if caffe or imagenet_v1 else expected, rtol=1e-5)
 
 
 def test_features_and_published_weights_are_those_of_keras_applications(

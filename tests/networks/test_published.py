@@ -303,6 +303,7 @@ ORDERED = (
     "inception-v3",
     "resnet18",
     "resnet20",
+    "cspdarknet-nano",
 )
 """Of each builder whose normalisation can be chosen; version 2 of ResNet normalises before it
 convolves.

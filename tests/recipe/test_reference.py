@@ -52,7 +52,9 @@ def test_bounds_are_those_that_recipes_are_held_to(bound: str) -> None:
     for one in bounded:
         beyond = int(getattr(one.field.bounds, bound)) + {"least": -1, "most": 1}[bound]
         with pytest.raises(ModelError, match=f"`{one.key}` must be"):
-            parse_recipe(SMALL, [(one.key, beyond)])
+            parse_recipe(
+                SMALL, [*([("head.name", one.head)] if one.head else []), (one.key, beyond)]
+            )
 
 
 def test_facts_are_said_in_a_line() -> None:
