@@ -14,17 +14,12 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+from cvtasks.answers.synonyms import called_otherwise
 from cvtasks.drawing.colours import VOC_NAMES
 from cvtasks.files.writing import write_text
+from cvtasks.formats.coco_names import COCO_NAMES
 
-NAMES = {
-    "airplane": "aeroplane",
-    "couch": "sofa",
-    "dining table": "diningtable",
-    "motorcycle": "motorbike",
-    "potted plant": "pottedplant",
-    "tv": "tvmonitor",
-}
+NAMES = called_otherwise(COCO_NAMES, VOC_NAMES)
 """COCO's name of a class → VOC's, where they differ."""
 
 

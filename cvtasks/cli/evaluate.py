@@ -87,8 +87,9 @@ def evaluate(
     cvtasks evaluate segment-mobilenet-voc --predictions outputs/segment/records.jsonl
     cvtasks evaluate detect-mobilenet-voc --data farm/data.yaml:val --map lamb=sheep,ewe=sheep
 
-    The classes that data and model share are scored; the others are named. In brackets stands
-    the 95 % interval of a bootstrap over the images.
+    The classes that data and model share are scored, also where they have two names of one thing
+    (aeroplane, airplane); the others are named. In brackets stands the 95 % interval of a
+    bootstrap over the images.
     """
     from cvtasks.evaluation.evaluate import check_new, score_saved, with_interval
     from cvtasks.evaluation.of_model import evaluation_data, seen_words
@@ -110,7 +111,7 @@ def evaluate(
         say(f"{seen} Measure on images that it has not seen.")
     if predictions:
         saved = read_predictions(
-            predictions, recipe.task, found.opened, recipe.classes, found.renamed
+            predictions, recipe.task, found.opened, found.recipe.classes, found.scored_as
         )
         for line in (saved.format, *saved.remarks):
             say(f"predictions: {line}")

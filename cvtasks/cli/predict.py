@@ -338,8 +338,17 @@ def _shown(options: Options, first: "list[Item | Stream]") -> Show:
 
 
 def kept_classes(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """The classes to keep, of those that the model knows; raises ModelError for another one."""
+    """The classes to keep, of those that the model knows; raises ModelError for another one.
+
+    Another name of such a class (`cvtasks.answers.synonyms`) is taken for it, and it is said.
+    """
+    from cvtasks.answers.synonyms import called_otherwise, in_words
+
     names = [name.strip() for name in classes.split(",") if name.strip()]
+    called = called_otherwise(names, known)
+    if called:
+        say(f"classes of the model: {in_words(called)}")
+    names = [called.get(name, name) for name in names]
     for name in names:
         if name not in known:
             raise ModelError(

@@ -55,7 +55,7 @@ def shared(source: Source, classes: tuple[str, ...]) -> Shared:
 
 
 def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> dict[str, str]:
-    """`["airplane=aeroplane,auto=car"]` → the data's name → the model's.
+    """`["lamb=sheep,auto=car"]` → the data's name → the model's.
 
     A name may hold a comma or an equals sign if the text can be read in one way alone that names
     classes of both.
@@ -114,7 +114,7 @@ def _pair(text: str, theirs: tuple[str, ...], ours: tuple[str, ...]) -> tuple[st
 def _why(part: str, theirs: tuple[str, ...], ours: tuple[str, ...]) -> str:
     left, equals, right = (piece.strip() for piece in part.partition("="))
     if not equals or not left or not right:
-        return f"a map is written DATA'S=MODEL'S; got {part!r}. Example: airplane=aeroplane"
+        return f"a map is written DATA'S=MODEL'S; got {part!r}. Example: lamb=sheep"
     whose, name, known = ("data", left, theirs) if left not in theirs else ("model", right, ours)
     turned = " It is written the other way round." if left in ours and right in theirs else ""
     return (

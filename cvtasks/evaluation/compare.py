@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cvtasks.answers.synonyms import called_otherwise
 from cvtasks.data.opening import title
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import ModelError, UsageError
@@ -146,8 +147,11 @@ def _check_same(models: Sequence[str | Path], recipes: Sequence[Recipe]) -> None
                 f"models are compared that answer the same task; {pair} answer {first.task.name} "
                 f"and {recipe.task.name}. Compare models of one task."
             )
-        if set(recipe.classes) != set(first.classes):
-            alone = sorted(set(recipe.classes) ^ set(first.classes))
+        known, others = set(recipe.classes), set(first.classes)
+        same = called_otherwise(recipe.classes, first.classes)
+        known = {same.get(name, name) for name in known}
+        if known != others:
+            alone = sorted(known ^ others)
             raise ModelError(
                 f"models are compared that know the same classes; of {pair} only one knows "
                 f"{', '.join(alone[:5])}{' …' if len(alone) > 5 else ''}. Measure each with "

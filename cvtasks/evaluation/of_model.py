@@ -3,10 +3,11 @@ them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cvtasks.answers.synonyms import called_otherwise, in_words
 from cvtasks.data import Source
 from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.opening import same_place, title
@@ -29,12 +30,13 @@ class EvaluationData:
     """Data as a model is measured on them.
 
     Attributes:
-        recipe: the model's.
+        recipe: the model's, with its classes called as the data call them.
         opened: the split as the data have it.
         source: the images that count, with the model's classes.
         path, split: where they are.
         classes: which the model and the data share, and which not.
-        renamed: the data's class → the model's, where they are called differently.
+        renamed: the data's class → the model's, where somebody said so.
+        otherwise: the model's class → the data's, where both are names of one thing.
     """
 
     recipe: Recipe
@@ -44,6 +46,12 @@ class EvaluationData:
     split: str
     classes: Shared
     renamed: Mapping[str, str]
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def scored_as(self) -> dict[str, str]:
+        """Names that the data or the model have for a class → the one that it is scored under."""
+        return {**self.renamed, **self.otherwise}
 
     @property
     def only(self) -> tuple[str, ...] | None:
@@ -66,6 +74,8 @@ class EvaluationData:
             }
         if self.renamed:
             result["map"] = dict(self.renamed)
+        if self.otherwise:
+            result["synonyms"] = {theirs: ours for ours, theirs in self.otherwise.items()}
         return result
 
 
@@ -81,11 +91,15 @@ def evaluation_data(
 ) -> EvaluationData:
     """Open DATA[:SPLIT] for a model, or what it was validated on.
 
+    A class that data and model call by two names of one thing (`cvtasks.answers.synonyms`) is
+    scored under the data's name.
+
     Args:
         lists: a folder of lists that are the data's splits; those of the recipe by default.
         folder: the model's.
         renamed: `DATA'S=MODEL'S`, for classes that are called differently.
-        say: hears what was recognised, and which classes are not scored.
+        say: hears what was recognised, which classes are called otherwise, and which are not
+            scored.
         format: of the data, where it may be one of several.
 
     Raises:
@@ -100,14 +114,32 @@ def evaluation_data(
     found = open_to_evaluate(recipe, folder, data, say, format=format, lists=lists)
     names = read_map(renamed, found.source, recipe.classes)
     whole = Renamed(found.source, names) if names else found.source
+    otherwise = _otherwise(recipe, whole, names)
+    recipe = recipe.with_task(
+        recipe.task, tuple(otherwise.get(name, name) for name in recipe.classes)
+    )
     both = shared(whole, recipe.classes)
     part = whole if found.kept is None else Subset(whole, found.kept)
     source = fitted(part, recipe, lacking=True)
     say(f"data: {found.source.format}, {title(found.path, found.split)}, {len(source)} images")
-    for line in (found.source.taken_for, *differences(both, recipe)):
+    called = in_words({theirs: ours for ours, theirs in otherwise.items()})
+    same = f"names of one class in the data and in the model: {called}" if called else ""
+    for line in (found.source.taken_for, same, *differences(both, recipe)):
         if line:
             say(f"data: {line}")
-    return EvaluationData(recipe, found.source, source, found.path, found.split, both, names)
+    place = found.path, found.split
+    return EvaluationData(recipe, found.source, source, *place, both, names, otherwise)
+
+
+def _otherwise(recipe: Recipe, source: Source, renamed: Mapping[str, str]) -> dict[str, str]:
+    """The model's class → the data's, where they are names of one thing and nobody said what
+    either is.
+    """
+    said = {*renamed.values(), recipe.data.unlisted}
+    return called_otherwise(
+        (name for name in recipe.classes if name not in said),
+        [name for name in source.classes if name not in said],
+    )
 
 
 def seen_words(model: str, recipe: Recipe, folder: Path, asked: EvaluationData) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cvtasks.answers import Boxes
+from cvtasks.answers.synonyms import called_otherwise, in_words
 from cvtasks.data import Source
 from cvtasks.data.formats.coco import COCODetection
 from cvtasks.data.shared_classes import NONE
@@ -42,7 +43,7 @@ def read_comp4(
         rest = COMP4.fullmatch(file.name)
         fitting = [
             name
-            for name in {*data.classes, *classes}
+            for name in {*data.classes, *classes, *names}
             if rest and f"_{rest['rest']}".endswith(f"_{name}")
         ]
         if not fitting:
@@ -131,18 +132,20 @@ def read_coco_document(
             f"every annotation of predictions needs a score; {str(path)!r} has some without. Is it "
             "the truth?"
         )
+    otherwise = called_otherwise(names.values(), classes)
     for name in names.values():
-        if name not in (*classes, *data.classes):
+        if name not in (*classes, *data.classes, *called, *otherwise):
             raise DataError(
                 f'every class must be one of the data; "{name}" of {str(path)!r} is not. '
                 f"{did_you_mean(name, classes)}"
             )
+    called = {**otherwise, **called}
     names = {number: called.get(name, name) for number, name in names.items()}
     found, passed = _coco(path, scored, names, lambda image: files[image], classes)
     return Saved(
         path,
         "COCO document",
-        passed,
+        (*otherwise_words(otherwise), *passed),
         found.entries(lambda file: PurePath(file).stem),
         plain,
         complete=False,
@@ -221,6 +224,11 @@ class _Found:
 def _number(name: str) -> str:
     """The name without leading zeros where it is a number: "000139" and 139 are one image."""
     return name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name
+
+
+def otherwise_words(otherwise: Mapping[str, str]) -> tuple[str, ...]:
+    """The remark about classes that predictions call by another name of the same thing."""
+    return (f"names of one class: {in_words(otherwise)}",) if otherwise else ()
 
 
 def passed_over(counts: Counter) -> tuple[str, ...]:

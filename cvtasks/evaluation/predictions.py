@@ -4,7 +4,7 @@ text files.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from cvtasks.answers import Boxes
+from cvtasks.answers.synonyms import called_otherwise
 from cvtasks.data import Source
 from cvtasks.data.shared_classes import NONE
 from cvtasks.errors import DataError
 from cvtasks.evaluation.predicted_boxes import (
     COMP4,
+    otherwise_words,
     passed_over,
     read_coco_document,
     read_coco_results,
@@ -47,8 +49,9 @@ def read_predictions(
         data: the data set with the classes it has; predictions of those that are not in `classes`
             are passed over.
         classes: what is scored.
-        names: the data's name of a class → its name in `classes`, where it is another; predictions
-            may have either.
+        names: what data or model call a class → its name in `classes`, where it is another;
+            predictions may have either, or another name of the same thing
+            (`cvtasks.answers.synonyms`).
 
     Raises:
         DataError: nothing of this lies there, an entry is not as it should be, or a class is
@@ -74,12 +77,16 @@ def _records(
     path: Path, task: Task, data: Source, classes: tuple[str, ...], names: Mapping[str, str]
 ) -> Saved:
     entries: dict[str, list[Entry]] = {}
-    known, passed = tuple(dict.fromkeys((*classes, *data.classes))), Counter[str]()
+    known, passed = tuple(dict.fromkeys((*classes, *data.classes, *names))), Counter[str]()
+    otherwise: dict[str, str] | None = None  # the file's names of these classes
     for number, line in enumerate(lines(path), start=1):
         place = f"line {number} of {str(path)!r}"
         try:
             record = json.loads(line)
             stem = Path(record["source"]).stem
+            if otherwise is None and any(name not in known for name in _names_in(record)):
+                otherwise = called_otherwise(_all_names(path), classes)
+                known, names = (*known, *otherwise), {**names, **otherwise}
             with np.errstate(
                 over="ignore", invalid="ignore"
             ):  # what is too large becomes infinite, and is refused
@@ -101,7 +108,24 @@ def _records(
                 ways={"json": ""},
             ) from error
         entries.setdefault(stem, []).append(entry)
-    return Saved(path, "JSON lines", passed_over(passed), entries, plain, complete=True)
+    remarks = (*otherwise_words(otherwise or {}), *passed_over(passed))
+    return Saved(path, "JSON lines", remarks, entries, plain, complete=True)
+
+
+def _names_in(record: Mapping[str, Any]) -> Iterator[str]:
+    """The names of classes in a record of any task."""
+    for thing in (*record.get("labels", ()), *record.get("boxes", ())):
+        yield thing["name"]
+    yield from record.get("mask", {}).get("rle", {})
+
+
+def _all_names(path: Path) -> list[str]:
+    """The names of classes in all records of a file; a line that is none is passed over."""
+    names: dict[str, None] = {}
+    for line in lines(path):
+        with suppress(AttributeError, LookupError, RecursionError, TypeError, ValueError):
+            names |= dict.fromkeys(_names_in(json.loads(line)))
+    return list(names)
 
 
 def _whole_json(path: Path) -> Any:

@@ -3,12 +3,14 @@ has a row for each class the rows of the classes that both have.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cvtasks.answers.synonyms import called_otherwise
 from cvtasks.errors import ModelError
 from cvtasks.text import some
 from cvtasks.weights.open import opened
@@ -35,12 +37,14 @@ class TakenOver:
             that stands on the backbone, its neck too; (0, 0) where it was to be left as it is.
         shared: classes whose rows were taken over.
         new: classes that begin as those of a new head do.
+        otherwise: of the shared ones, those that the model calls otherwise, and how.
     """
 
     backbone: tuple[int, int]
     head: tuple[int, int]
     shared: tuple[str, ...]
     new: tuple[str, ...]
+    otherwise: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         parts = [f"backbone {_share(*self.backbone)}"]
@@ -49,6 +53,7 @@ class TakenOver:
         parts.append(f"neck and head {_share(*self.head)}")
         if self.shared:
             parts.append(f"classes {some(self.shared, _SHOWN)}")
+        parts += [f"{ours} takes the rows of {theirs}" for ours, theirs in self.otherwise.items()]
         return ", ".join(parts) + (f"; new: {some(self.new, _SHOWN)}" if self.new else "")
 
 
@@ -66,10 +71,15 @@ class Rows:
     theirs: Sequence[str]
     ours: Sequence[str]
 
+    @cached_property
+    def otherwise(self) -> dict[str, str]:
+        """Those of ours that the model calls otherwise → how (`cvtasks.answers.synonyms`)."""
+        return called_otherwise(self.ours, self.theirs)
+
     @property
     def shared(self) -> tuple[str, ...]:
-        """The classes that both have, in the order of ours."""
-        return tuple(name for name in self.ours if name in self.theirs)
+        """The classes that both have, in the order of ours, by our names."""
+        return tuple(name for name in self.ours if name in self.theirs or name in self.otherwise)
 
     def fit(self, name: str, stored: Stored, variable: Any) -> bool:
         """Whether something of the tensor can be taken over to the variable `name`."""
@@ -92,10 +102,9 @@ class Rows:
         rows, given = np.moveaxis(own, axis, 0), np.moveaxis(value, axis, 0)
         before = len(rows) - len(self.ours)  # what lies there beside the classes
         rows[:before] = given[:before]
-        for name_of_class in self.shared:
-            rows[before + self.ours.index(name_of_class)] = given[
-                before + self.theirs.index(name_of_class)
-            ]
+        for ours in self.shared:
+            theirs = self.otherwise.get(ours, ours)
+            rows[before + self.ours.index(ours)] = given[before + self.theirs.index(theirs)]
         return own
 
 
@@ -141,6 +150,7 @@ def take_over(
         (len(whole & others), len(others)) if head else (0, 0),
         taken,
         tuple(name for name in rows.ours if name not in taken),
+        rows.otherwise if taken else {},
     )
 
 

@@ -53,13 +53,13 @@ def score(cli, *arguments: object) -> tuple[dict, str]:
 
 @pytest.fixture
 def planes(tmp_path: Path) -> Path:
-    """Three images with an airplane in the middle and a cat in the corner; zebras are in none."""
+    """Three images with a jet in the middle and a cat in the corner; zebras are in none."""
     for name in "abc":
         image(tmp_path / "images" / f"{name}.png")
         path = tmp_path / "labels" / f"{name}.txt"
         path.parent.mkdir(exist_ok=True)
         path.write_text("0 0.5 0.5 0.4 0.4\n1 0.1 0.1 0.2 0.2\n")
-    (tmp_path / "data.yaml").write_text("val: images\nnames: [airplane, cat, zebra]\n")
+    (tmp_path / "data.yaml").write_text("val: images\nnames: [jet, cat, zebra]\n")
     return tmp_path
 
 
@@ -83,33 +83,90 @@ def test_boxes_of_shared_classes_are_scored_and_the_rest_is_named(planes: Path, 
     result, err = score(cli, made, "--data", planes, "--predictions", found)
     assert result["metrics"][AP] == 1  # the cats alone; no dog counts against them
     assert list(result["classes"]) == ["cat"]
-    assert result["not_scored"] == {"model": ["aeroplane", "dog"], "data": ["airplane", "zebra"]}
+    assert result["not_scored"] == {"model": ["aeroplane", "dog"], "data": ["jet", "zebra"]}
     for words in (
         "do not have these classes of the model: aeroplane, dog",
-        "become background: airplane, zebra",
+        "become background: jet, zebra",
     ):
         assert words in err
 
 
-@pytest.mark.parametrize("plane", ["aeroplane", "airplane"])
+@pytest.mark.parametrize("plane", ["aeroplane", "jet"])
 def test_a_map_says_which_class_is_which(plane: str, planes: Path, cli) -> None:
     made, found = model(planes, "detect", ["aeroplane", "cat", "dog"]), saved(planes, boxes(plane))
-    result, _ = score(
-        cli, made, "--data", planes, "--predictions", found, "--map", "airplane=aeroplane"
-    )
+    result, _ = score(cli, made, "--data", planes, "--predictions", found, "--map", "jet=aeroplane")
     assert result["classes"]["aeroplane"][AP] == pytest.approx(
         1 / 3
     )  # one of three, without a false one
     assert result["metrics"][AP] == pytest.approx(2 / 3)
     assert (result["map"], result["not_scored"]) == (
-        {"airplane": "aeroplane"},
+        {"jet": "aeroplane"},
         {"model": ["dog"], "data": ["zebra"]},
     )
 
 
+@pytest.fixture
+def airplanes(planes: Path) -> Path:
+    """The same images, with COCO's names of classes, and none of zebras."""
+    (planes / "data.yaml").write_text("val: images\nnames: [airplane, cat, tv]\n")
+    return planes
+
+
+def test_names_of_one_class_are_paired_aloud_and_scored_under_those_of_the_data(
+    airplanes: Path, cli
+) -> None:
+    made = model(airplanes, "detect", ["aeroplane", "cat", "dog", "tvmonitor"])
+    told = "names of one class in the data and in the model: airplane is aeroplane, tv is tvmonitor"
+    for plane in ("aeroplane", "airplane", "Aeroplane"):  # the model's, the data's, another's
+        found = saved(airplanes, boxes(plane))
+        result, err = score(cli, made, "--data", airplanes, "--predictions", found)
+        assert list(result["classes"]) == ["airplane", "cat", "tv"]
+        assert result["classes"]["airplane"][AP] == pytest.approx(1 / 3)
+        assert result["synonyms"] == {"airplane": "aeroplane", "tv": "tvmonitor"}
+        assert result["not_scored"] == {"model": ["dog"], "data": []}
+        assert told in err
+    assert "predictions: names of one class: Aeroplane is airplane" in err
+
+
+def test_what_a_user_says_of_a_class_comes_before_what_is_known_of_names(
+    airplanes: Path, cli
+) -> None:
+    made, found = model(airplanes, "detect", ["aeroplane", "cat", "dog"]), saved(airplanes, boxes())
+    result, err = score(
+        cli, made, "--data", airplanes, "--predictions", found, "--map", "airplane=dog"
+    )
+    assert result["map"] == {"airplane": "dog"} and "synonyms" not in result
+    assert result["not_scored"]["model"] == ["aeroplane"]
+    assert "names of one class" not in err
+
+
+def test_a_coco_document_and_comp4_files_may_have_the_model_s_names(airplanes: Path, cli) -> None:
+    made = model(airplanes, "detect", ["aeroplane", "cat"])
+    files = airplanes / "files"
+    files.mkdir()
+    for name in ("aeroplane", "cat"):
+        (files / f"comp4_det_test_{name}.txt").write_text(
+            "".join(f"{one} 0.9 10 7 21 14\n" for one in "abc")
+        )
+    result, _ = score(cli, made, "--data", airplanes, "--predictions", files)
+    assert result["classes"]["airplane"][AP] == 1
+    document = {
+        "images": [{"id": n, "file_name": f"{name}.png"} for n, name in enumerate("abc", 1)],
+        "categories": [{"id": 1, "name": "Airplane"}, {"id": 2, "name": "cat"}],
+        "annotations": [
+            {"id": n, "image_id": n, "category_id": 1, "bbox": [9, 6, 12, 8], "score": 0.9}
+            for n in (1, 2, 3)
+        ],
+    }
+    (files / "found.json").write_text(json.dumps(document))
+    result, err = score(cli, made, "--data", airplanes, "--predictions", files / "found.json")
+    assert result["classes"]["airplane"][AP] == 1
+    assert "names of one class: Airplane is airplane" in err
+
+
 @pytest.mark.parametrize(
     "maps",
-    [["airplane=cat"], ["airplane = cat , zebra=cat"], ["airplane=cat", "--map", "zebra=dog"]],
+    [["jet=cat"], ["jet = cat , zebra=cat"], ["jet=cat", "--map", "zebra=dog"]],
 )
 def test_two_classes_of_the_data_may_be_one_of_the_model(
     maps: list[str], planes: Path, cli
@@ -121,7 +178,7 @@ def test_two_classes_of_the_data_may_be_one_of_the_model(
 
 def test_the_files_of_others_have_the_names_of_the_data(planes: Path, cli) -> None:
     made = model(planes, "detect", ["aeroplane", "cat", "dog"])
-    (planes / "comp4_det_test_airplane.txt").write_text(
+    (planes / "comp4_det_test_jet.txt").write_text(
         "".join(f"{name} 0.9 10 7 21 14\n" for name in "abc")
     )
     result, _ = score(
@@ -130,9 +187,9 @@ def test_the_files_of_others_have_the_names_of_the_data(planes: Path, cli) -> No
         "--data",
         planes,
         "--predictions",
-        planes / "comp4_det_test_airplane.txt",
+        planes / "comp4_det_test_jet.txt",
         "--map",
-        "airplane=aeroplane",
+        "jet=aeroplane",
     )
     assert result["classes"]["aeroplane"][AP] == 1
 
@@ -140,12 +197,12 @@ def test_the_files_of_others_have_the_names_of_the_data(planes: Path, cli) -> No
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("airplan=aeroplane", '"airplan" is none of the data. Did you mean "airplane"?'),
-        ("airplane=aeroplan", '"aeroplan" is none of the model. Did you mean "aeroplane"?'),
-        ("aeroplane=airplane", "It is written the other way round."),
-        ("airplane", "a map is written DATA'S=MODEL'S; got 'airplane'"),
+        ("jett=aeroplane", '"jett" is none of the data. Did you mean "jet"?'),
+        ("jet=aeroplan", '"aeroplan" is none of the model. Did you mean "aeroplane"?'),
+        ("aeroplane=jet", "It is written the other way round."),
+        ("jet", "a map is written DATA'S=MODEL'S; got 'jet'"),
         ("", "a map is written"),
-        ("airplane=cat,airplane=dog", '"airplane" is given two'),
+        ("jet=cat,jet=dog", '"jet" is given two'),
     ],
 )
 def test_a_wrong_map_is_refused(text: str, words: str, planes: Path, cli) -> None:
@@ -181,7 +238,7 @@ def test_where_no_class_is_shared_there_is_nothing_to_score(
     )
     assert code == 5
     assert "it has sofa" in err
-    assert "the data have airplane, cat, zebra" in err
+    assert "the data have jet, cat, zebra" in err
 
 
 def test_an_object_is_localized_among_all_classes_of_the_model(planes: Path, cli) -> None:
@@ -267,7 +324,7 @@ def test_renaming_merges_labels_masks_and_boxes() -> None:
 
 def test_wrapped_data_stay_what_they_are(planes: Path) -> None:
     source = open_source(str(planes), "val", Boxes)
-    wrapped = Renamed(source, {"airplane": "aeroplane"})
+    wrapped = Renamed(source, {"jet": "aeroplane"})
     assert (wrapped.classes, wrapped.name(0), len(wrapped), wrapped.split) == (
         ("aeroplane", "cat", "zebra"),
         "a",

@@ -154,3 +154,25 @@ def test_what_was_taken_over_is_said_in_a_line() -> None:
         "backbone 4 of 5 tensors, neck and head 7 of 9 tensors, classes cat, dog; new: "
         "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more"
     )
+
+
+def test_rows_go_to_classes_that_the_model_calls_otherwise_and_it_is_said(tmp_path: Path) -> None:
+    theirs = recipe_for("detect", ("airplane", "cat", "tv", "television"))
+    ours = recipe_for("detect", ("Cat", "aeroplane", "tvmonitor", "bus"))
+    said, giving, before, after, _ = taken(tmp_path, theirs, ours)
+    kernel = "score_logits/kernel"
+    for row, of in ((0, 1), (1, 0)):
+        np.testing.assert_array_equal(after[kernel][..., row], giving[kernel][..., of])
+    for row in (2, 3):  # between tv and television nobody chooses
+        np.testing.assert_array_equal(after[kernel][..., row], before[kernel][..., row])
+    assert (said.shared, said.new) == (("Cat", "aeroplane"), ("tvmonitor", "bus"))
+    assert "Cat takes the rows of cat, aeroplane takes the rows of airplane" in str(said)
+
+
+def test_classes_called_otherwise_alone_are_taken_over_whole_in_their_order(tmp_path: Path) -> None:
+    theirs, ours = (recipe_for("detect", names) for names in (("sofa", "tv"), ("TV", "couch")))
+    said, giving, _, after, _ = taken(tmp_path, theirs, ours)
+    np.testing.assert_array_equal(
+        after["score_logits/bias"], giving["score_logits/bias"][..., ::-1]
+    )
+    assert said.new == () and said.otherwise == {"TV": "tv", "couch": "sofa"}
