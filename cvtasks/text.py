@@ -78,6 +78,22 @@ def some(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + more
 
 
+def counted(number: float, noun: str, form: str = "") -> str:
+    """A number of things, in the singular where it is one.
+
+    Args:
+        form: how the number is formatted.
+
+    >>> counted(1, "image"), counted(0, "class"), counted(3, "copy"), counted(1200, "step", ",")
+    ('1 image', '0 classes', '3 copies', '1,200 steps')
+    """
+    if number != 1:
+        if noun.endswith("y"):
+            noun = noun[:-1] + "ie"
+        noun += "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{number:{form}} {noun}"
+
+
 def visible(text: str) -> str:
     """The text with everything escaped that could steer a terminal or hide in it: for whatever
     people look at.

@@ -26,6 +26,11 @@ def names() -> list[str]:
     return sorted(folder.name for folder in zoo_folder().iterdir() if (folder / RECIPE).is_file())
 
 
+def is_shipped(folder: Path) -> bool:
+    """Whether this is the folder of a model of the zoo."""
+    return folder.absolute().parent == zoo_folder().absolute()
+
+
 def default_model(task: str) -> str:
     """Name of the model that a task uses unless told otherwise.
 

@@ -9,7 +9,7 @@ from cvtasks.cli.options import JsonOption
 from cvtasks.cli.output import start_keras, tell
 from cvtasks.engines.table import ENGINES, engine_packages
 from cvtasks.errors import UsageError
-from cvtasks.text import dumps, padded, visible, width
+from cvtasks.text import counted, dumps, padded, visible, width
 
 _PACKAGES = (
     "keras",
@@ -65,7 +65,8 @@ def models(as_json: JsonOption = False) -> None:
         state = f"{row['bytes'] / 1e6:.1f} MB" if row["trained"] else "recipe only: train it"
         score = f"  {headline[0]} {headline[1]:.3f}" if headline else ""
         network = (
-            f"{row['task']}  {row['backbone']} {row['size']} px, {len(row['classes'])} classes"
+            f"{row['task']}  {row['backbone']} {row['size']} px, "
+            f"{counted(len(row['classes']), 'class')}"
         )
         tell(f"{padded(row['name'], columns)}  {network}  {state}{score}")
 

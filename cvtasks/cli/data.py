@@ -24,7 +24,7 @@ from cvtasks.data.checking.writers import WRITERS
 from cvtasks.data.download.catalogue import KNOWN, place_of
 from cvtasks.errors import DataError
 from cvtasks.tasks import TASKS, USUAL
-from cvtasks.text import dumps
+from cvtasks.text import counted, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,7 +82,7 @@ def check(
     finally:
         ticker.clear()
     findings = checked.findings
-    say(f"data: {checked.format}, {source}, {checked.samples} images")
+    say(f"data: {checked.format}, {source}, {counted(checked.samples, 'image')}")
     if len(checked.splits) > 1:
         parts = ", ".join(f"{name} {count}" for name, count in checked.splits.items())
         say(f"data: splits: {parts}")
@@ -97,10 +97,13 @@ def check(
         tell(*(line for cause in causes(findings) for line in cause_lines(cause)))
     if counts["errors"]:
         raise DataError(
-            f"{counts['errors']} errors and {counts['warnings']} warnings in {source}. Correct the "
-            "data."
+            f"{counted(counts['errors'], 'error')} and {counted(counts['warnings'], 'warning')} "
+            f"in {source}. Correct the data."
         )
-    say(f"no error, {counts['warnings']} warnings; notes: {counts['notes']}. Checked: {source}")
+    say(
+        f"no error, {counted(counts['warnings'], 'warning')}; notes: {counts['notes']}. Checked: "
+        f"{source}"
+    )
 
 
 @data.command()
@@ -238,7 +241,7 @@ def convert(
     name = split or (split_of(source)[1] or opened.split if opened.split else "train")
     for remark in [*opened.remarks(), *write(opened, to, folder, name)]:
         say(f"data: {remark}")
-    say(f"{len(opened)} images → {folder}:{name}")
+    say(f"{counted(len(opened), 'image')} → {folder}:{name}")
 
 
 @data.command()
@@ -305,7 +308,7 @@ def _open(
 
     path, split = split_of(data)
     opened = open_source(path, split, kind, format=format, lists=lists, hints=hints)
-    say(f"data: {opened.format}, {title(path, opened.split)}, {len(opened)} images")
+    say(f"data: {opened.format}, {title(path, opened.split)}, {counted(len(opened), 'image')}")
     _say_once([opened.taken_for] if opened.taken_for else [], set() if told is None else told)
     return opened
 

@@ -20,6 +20,7 @@ from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError, InputError
 from cvtasks.inference.prelabel.table import PRELABELS
+from cvtasks.text import counted
 
 if TYPE_CHECKING:
     from cvtasks.inference.prelabel.formats import Labelled
@@ -144,7 +145,7 @@ def prelabel(
     for path in result.files[:1] if len(result.files) > 3 else result.files:
         tell(str(path))
     more = f" and {len(result.files) - 1} more files" if len(result.files) > 3 else ""
-    say(f"{result.images} images → {output}{more}; {result.hint}")
+    say(f"{counted(result.images, 'image')} → {output}{more}; {result.hint}")
     if failed:
         raise InputError(
             f"{failed} of {len(items)} images could not be read; {result.images} were labelled."

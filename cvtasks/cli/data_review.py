@@ -18,6 +18,7 @@ from cvtasks.cli.options import (
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
+from cvtasks.text import counted
 
 if TYPE_CHECKING:
     from cvtasks.data import Source
@@ -66,7 +67,7 @@ def review(
     aside in its training.
     """
     from cvtasks.evaluation.evaluate import check_new
-    from cvtasks.evaluation.review.run import PAGE, TABLE, learned_from, write_review
+    from cvtasks.evaluation.review.run import PAGE, TABLE, learned_words, write_review
     from cvtasks.evaluation.review.run import review as run
     from cvtasks.files.writing import folder_held
     from cvtasks.model import load
@@ -85,7 +86,7 @@ def review(
         folder = loaded.folder or Path()
         found = evaluation_data(loaded.recipe, folder, source, (), say, format=format_, lists=lists)
         data, only = found.source, found.only
-        remarks = [line for line in [learned_from(loaded.recipe, found.path, found.split)] if line]
+        remarks = [line for line in [learned_words(loaded, found)] if line]
     for line in remarks:
         say(f"review: {line}")
     ticker = Ticker()
@@ -123,5 +124,5 @@ def _photos(folder: str, model: "Model") -> "Source":
     photos = without_faults(Photos(Path(folder), model.recipe), faults)
     for fault in faults:
         say(with_options(fault))
-    say(f"data: {len(photos)} images without labels")
+    say(f"data: {counted(len(photos), 'image')} without labels")
     return photos

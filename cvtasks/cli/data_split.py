@@ -11,7 +11,7 @@ from cvtasks.cli.options import DataArgument, FormatOption, JsonOption, TaskOpti
 from cvtasks.cli.output import say, tell
 from cvtasks.errors import UsageError
 from cvtasks.tasks import TASKS, USUAL
-from cvtasks.text import dumps
+from cvtasks.text import counted, dumps
 
 if TYPE_CHECKING:
     from cvtasks.data import Source
@@ -95,11 +95,11 @@ def _usable(opened: "Opened", path: str) -> "Source":
     from cvtasks.data.opening import title
 
     usable = opened.usable
-    say(f"data: {usable.format}, {title(path, usable.split)}, {len(usable)} images")
+    say(f"data: {usable.format}, {title(path, usable.split)}, {counted(len(usable), 'image')}")
     if opened.faults:
         say(
-            f"data: in no list, as faulty: {len(opened.source) - len(usable)} images; the first of "
-            f"{len(opened.faults)} faults: {opened.faults[0]}"
+            f"data: in no list, as faulty: {counted(len(opened.source) - len(usable), 'image')}; "
+            f"the first of {len(opened.faults)} faults: {opened.faults[0]}"
         )
     return usable
 

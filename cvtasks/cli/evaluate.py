@@ -92,9 +92,10 @@ def evaluate(
     bootstrap over the images.
     """
     from cvtasks.evaluation.evaluate import check_new, score_saved, with_interval
-    from cvtasks.evaluation.of_model import evaluation_data, seen_words
+    from cvtasks.evaluation.of_model import evaluation_data
     from cvtasks.evaluation.predictions import read_predictions
     from cvtasks.evaluation.report import PAGE, Subject, write_report
+    from cvtasks.evaluation.seen import seen_words
     from cvtasks.files.writing import folder_held
     from cvtasks.recipe.recipe import read_recipe
     from cvtasks.zoo import RECIPE, model_folder
@@ -106,9 +107,12 @@ def evaluate(
     recipe = read_recipe(folder / RECIPE)
     read_as = {"format": format_, "lists": lists}
     found = evaluation_data(recipe, folder, data, map_ or (), say, **read_as)
-    seen = seen_words(model, recipe, folder, found)
+    seen = seen_words(model, found.seen_by(recipe, folder), recipe, len(found.source))
     if seen:
-        say(f"{seen} Measure on images that it has not seen.")
+        say(
+            f"{seen}: a score on what it has learned flatters. Measure on images that it has not "
+            "seen."
+        )
     if predictions:
         saved = read_predictions(
             predictions, recipe.task, found.opened, found.recipe.classes, found.scored_as

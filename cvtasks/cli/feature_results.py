@@ -9,6 +9,7 @@ from cvtasks.cli.one_image import one_image
 from cvtasks.cli.one_image import write_new as write_files
 from cvtasks.cli.output import Ticker, say
 from cvtasks.errors import InputError, UsageError
+from cvtasks.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +118,9 @@ def walk_over(
             "before an activation tells more."
         )
     title = f"{opened.name}: what excites {layer}"
-    drawn = exciting_sheet(found, led, f"{walk.done} images of {walk.title}", rule, title)
+    drawn = exciting_sheet(
+        found, led, f"{counted(walk.done, 'image')} of {walk.title}", rule, title
+    )
     path = write_new(output, f"{opened.name}-{layer}-exciting", drawn)
     about = {
         "data": data,

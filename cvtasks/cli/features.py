@@ -12,7 +12,7 @@ from cvtasks.cli.feature_results import made_for, maps_of, walk_over, write_new
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import InputError, UsageError
 from cvtasks.files.writing import check_folder
-from cvtasks.text import dumps
+from cvtasks.text import counted, dumps
 
 if TYPE_CHECKING:
     from cvtasks.insight.open import Opened
@@ -83,8 +83,8 @@ def filters(
     numbers = found.statistics()
     if len(chosen) < len(found):
         say(
-            f"{len(chosen)} of {len(found)} filters are drawn; --units chooses others, --json has "
-            "the numbers of all"
+            f"{len(chosen)} of {counted(len(found), 'filter')} are drawn; --units chooses others, "
+            "--json has the numbers of all"
         )
     if as_json:
         about = {
@@ -97,7 +97,7 @@ def filters(
         return
     kernel = " × ".join(map(str, (*numbers["kernel"], numbers["channels"])))
     tell(
-        f"{found.layer} ({found.kind}): {len(found)} filters of {kernel}, weights "
+        f"{found.layer} ({found.kind}): {counted(len(found), 'filter')} of {kernel}, weights "
         f"{numbers['min']:.4g} to {numbers['max']:.4g}"
     )
     dead = ", ".join(map(str, found.dead)) or "none"
@@ -209,7 +209,8 @@ def features(
         tell(*lines)
     if result.get("failed"):
         raise InputError(
-            f"{len(result['failed'])} images could not be read; {result['images']} were looked at."
+            f"{counted(len(result['failed']), 'image')} could not be read; {result['images']} "
+            "were looked at."
         )
 
 

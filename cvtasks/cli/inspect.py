@@ -12,7 +12,7 @@ from cvtasks.cli.one_image import write_new
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_folder
-from cvtasks.text import dumps
+from cvtasks.text import counted, dumps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -263,6 +263,6 @@ def _sentence(measured: dict[str, Any]) -> str:
     return (
         f"effective field: {unit} hears mostly an area of "
         f"{measured['side']:.0f}×{measured['side']:.0f} pixels "
-        f"({measured['images']} images of noise); any gradient within {down - y}×{across - x}; "
-        f"in theory {bottom - top}×{right - left} of the image"
+        f"({counted(measured['images'], 'image')} of noise); any gradient within "
+        f"{down - y}×{across - x}; in theory {bottom - top}×{right - left} of the image"
     )

@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from cvtasks.cli.output import duration, say
-from cvtasks.text import some
+from cvtasks.text import counted, some
 
 if TYPE_CHECKING:
     from cvtasks.recipe.recipe import Recipe
@@ -29,8 +29,8 @@ def plan_lines(plan: "Plan") -> list[str]:
         "task": f"{recipe.task.name} by the head {recipe.head.name} on {recipe.backbone}, input "
         f"{recipe.size} px",
         "classes": f"{len(recipe.classes)}: {some(recipe.classes, _NAMES)}",
-        "data": f"{data.path}{f', {kind}' if kind else ''}: {images:,} images to train on "
-        f"({data.train or 'all'}), {judged:,} to validate on ({data.validated_on})",
+        "data": f"{data.path}{f', {kind}' if kind else ''}: {counted(images, 'image', ',')} to "
+        f"train on ({data.train or 'all'}), {judged:,} to validate on ({data.validated_on})",
         "start": how.weights if how.weights not in ("", "none") else "random weights",
         "training": _course(plan),
         "changed": ", ".join(f"{key} = {value}" for key, value in _changed(recipe, plan.chosen)),
@@ -54,11 +54,12 @@ def _course(plan: "Plan") -> str:
     """Epochs, steps and rate, in a line."""
     how, steps = plan.recipe.train, steps_of(plan)
     budget = f", at most {how.minutes:g} min" if how.minutes else ""
-    patience = f", ends after {how.patience} looks without a better score" if how.patience else ""
-    length = (
-        f"{how.epochs} epoch{'s' * (how.epochs != 1)} of {steps:,} step{'s' * (steps != 1)} at "
-        f"batch {how.batch}"
+    patience = (
+        f", ends after {counted(how.patience, 'look')} without a better score"
+        if how.patience
+        else ""
     )
+    length = f"{counted(how.epochs, 'epoch')} of {counted(steps, 'step', ',')} at batch {how.batch}"
     return (
         f"{length}{budget}; {how.optimizer}, learning rate {how.learning_rate:g}, {how.schedule}"
         f"{patience}"
@@ -118,8 +119,8 @@ def foretell(plan: "Plan", report: "Report") -> None:
         steps = how.epochs * steps_of(plan)
         total = pace.start + steps * pace.step + looks * pace.look + how.epochs * pace.save
         say(
-            f"time: about {duration(total)}: {steps:,} steps of {pace.step:.2g} s, and {looks} "
-            f"looks at the validation split of {pace.look:.1f} s"
+            f"time: about {duration(total)}: {counted(steps, 'step', ',')} of {pace.step:.2g} s, "
+            f"and {counted(looks, 'look')} at the validation split of {pace.look:.1f} s"
         )
     try:
         import resource

@@ -23,7 +23,7 @@ from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
-from cvtasks.text import dumps
+from cvtasks.text import counted, dumps
 from cvtasks.training.stopping import Interrupted, stop_asked
 
 if TYPE_CHECKING:
@@ -294,7 +294,7 @@ class Run:
                 ticker.clear()
                 where = f" → {', '.join(map(str, one.files))}" if one.files else ""
                 say(f"{one.record['source']}: {self.job.summary(one.answer)}{where}")
-                ticker.show(f"{done} image{'s' * (done > 1)}")
+                ticker.show(counted(done, "image"))
                 if self.viewer and one.drawn is not None:
                     self.viewer.show(one.drawn, {"image": one.record["source"]})
         ticker.clear()

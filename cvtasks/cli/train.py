@@ -16,6 +16,7 @@ from cvtasks.cli.plan import foretell, plan_lines
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_new_folder
 from cvtasks.tasks import TASKS
+from cvtasks.text import counted
 from cvtasks.training.layout import FOLDS
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def train_folds(
 
     result = run_folds(folder, report_of, data, say)
     for name, found in result["metrics"].items():
-        tell(f"{name}: {spread_text(found)} over {result['folds']} folds")
+        tell(f"{name}: {spread_text(found)} over {counted(result['folds'], 'fold')}")
     say(f"written to {folder}")
 
 
@@ -240,7 +241,7 @@ def _with_fitting_batch(plan: "Plan") -> "Plan":
     from cvtasks.training.memory import fitting_batch
 
     plan = plan.with_batch(fitting_batch(plan.recipe))
-    say(f"batch: {plan.recipe.train.batch} images fit into memory")
+    say(f"batch: {counted(plan.recipe.train.batch, 'image')} fit into memory")
     return plan
 
 

@@ -14,7 +14,7 @@ from cvtasks.data.together import Together, kept_together
 from cvtasks.errors import DataError
 from cvtasks.files.writing import write_text
 from cvtasks.formats.reading import MEGABYTE, read_text
-from cvtasks.text import one_line
+from cvtasks.text import counted, one_line
 
 NAMES = "validation.txt"
 """The file in a run's folder that names the images set aside, one sample a line."""
@@ -93,8 +93,8 @@ def _too_few(source: Source, together: Together, parts: int) -> str:
             "images, or name a split to validate on in `data.validate`."
         )
     return (
-        f"{parts} parts need as many groups of images that stay together; {len(source)} images are "
-        f"in {groups}. Make fewer parts, or smaller groups."
+        f"{parts} parts need as many groups of images that stay together; "
+        f"{counted(len(source), 'image')} are in {groups}. Make fewer parts, or smaller groups."
     )
 
 

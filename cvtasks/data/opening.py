@@ -19,7 +19,7 @@ from cvtasks.data.views import Subset, fitted
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import readable
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.text import some
+from cvtasks.text import counted, some
 
 Say = Callable[[str], None]
 
@@ -153,7 +153,7 @@ def open_sources(
         answer = recipe.task.answer
         becomes = f"become {answer.fate(recipe.classes, data.unlisted)}"
         fate = becomes if answer.keeps_others else "play no part"
-        say(f"data: {len(others)} classes that the recipe does not name {fate}")
+        say(f"data: {counted(len(others), 'class')} that the recipe does not name {fate}")
     validate = (
         None
         if data.held_out
@@ -166,7 +166,7 @@ def open_sources(
     if all(train.truth(index).empty for index in range(len(train))):
         raise DataError(
             "training needs at least one image that shows one of the classes "
-            f"{some(recipe.classes, _NAMED)}; {len(train)} images "
+            f"{some(recipe.classes, _NAMED)}; {counted(len(train), 'image')} "
             f"of {data.train or data.path!r} show none. {_why_nothing(opened.source)}"
         )
     shown = _times_shown(train)
@@ -246,11 +246,15 @@ def _checked(recipe: Recipe, split: Opened, name: str, say: Say, lacking: bool =
     opened, source, faults = split.source, split.usable, split.faults
     if faults and recipe.data.faulty == "refuse":
         raise DataError(
-            f"{len(faults)} faults in {name or recipe.data.path!r}, the first: {faults[0]} "
-            "`cvtasks data check` lists them all; `data.faulty=drop` leaves out what has them.",
+            f"{counted(len(faults), 'fault')} in {name or recipe.data.path!r}, the first: "
+            f"{faults[0]} `cvtasks data check` lists them all; `data.faulty=drop` leaves out what "
+            "has them.",
             ways={"set": "data.faulty=drop"},
         )
-    say(f"data: {opened.format}, {title(recipe.data.path, opened.split)}, {len(source)} images")
+    say(
+        f"data: {opened.format}, {title(recipe.data.path, opened.split)}, "
+        f"{counted(len(source), 'image')}"
+    )
     if opened.taken_for and not lacking:
         say(f"data: {opened.taken_for}")
     lonely = [error for error in opened.orphans() if error.rule == _LONELY]
@@ -293,7 +297,7 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
             )
     else:
         if len(source) > _MANY:
-            say(f"data: looking for near-copies among {len(source)} images")
+            say(f"data: looking for near-copies among {counted(len(source), 'image')}")
         together = kept_together(source, data.held_out)
         kept, aside = set_aside(source, data.held_out, recipe.train.seed, together)
         bound = f"; {together.said}" if together.said else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cvtasks.answers import Answer, Sample
 from cvtasks.errors import Complain, CVTasksError, DataError, did_you_mean, strictly
+from cvtasks.text import counted
 
 
 class Source(ABC):
@@ -122,8 +123,7 @@ def present(what: str, files: dict[str, list[Path]], complain: Complain = strict
         names, gone = list(missing.values()), gone | missing.keys()
         if names:
             text = (
-                f"{rule}; {what} lacks {len(names)} {role}{'s' if len(names) > 1 else ''}: "
-                f"{', '.join(names[:3])}"
+                f"{rule}; {what} lacks {counted(len(names), role)}: {', '.join(names[:3])}"
                 f"{' …' if len(names) > 3 else ''}. Add the files or take the names off the list."
             )
             complain(DataError(text, f"{role} missing"))

@@ -19,6 +19,7 @@ from cvtasks.errors import CVTasksError, DataError, UsageError
 from cvtasks.formats.reading import MEGABYTE, read_text
 from cvtasks.media.reduced import read_reduced
 from cvtasks.media.safe_paths import read_regular_file
+from cvtasks.text import counted
 
 _MOST_COMPARED = 1000 * MEGABYTE  # bytes that are read to find copies
 _MOST_LOOKED_AT = 2000 * MEGABYTE  # bytes of files that are decoded to find near-copies
@@ -57,8 +58,11 @@ class Together:
     def told(self) -> list[str]:
         """In words, a thing at a time."""
         found = [
-            (self.copies, f"{self.copies} groups of near-copies ({self.copied} images)"),
-            (self.scenes, f"{self.scenes} scenes ({self.frames} frames)"),
+            (
+                self.copies,
+                f"{counted(self.copies, 'group')} of near-copies ({counted(self.copied, 'image')})",
+            ),
+            (self.scenes, f"{counted(self.scenes, 'scene')} ({counted(self.frames, 'frame')})"),
         ]
         words = " and ".join(text for count, text in found if count)
         said = [f"{words} kept together"] if words else []

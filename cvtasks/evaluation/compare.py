@@ -14,7 +14,8 @@ from cvtasks.engines.table import AUTO
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.evaluation.evaluate import evaluate as measure
 from cvtasks.evaluation.model_facts import ModelFacts, model_facts
-from cvtasks.evaluation.of_model import EvaluationData, Say, evaluation_data, seen_words
+from cvtasks.evaluation.of_model import EvaluationData, Say, evaluation_data
+from cvtasks.evaluation.seen import seen_words
 from cvtasks.metrics.base import ByImage
 from cvtasks.metrics.bootstrap import Difference, differences
 from cvtasks.model import Model, load
@@ -89,9 +90,12 @@ def compare(
         found.append(evaluation_data(of_its_own, folders[0], data, say=heard, format=format))
     _check_images(models, found)
     for model, folder, recipe, asked in zip(models, folders, recipes, found, strict=True):
-        seen = seen_words(str(model), recipe, folder, asked)
-        if seen:
-            say(f"{seen} Compare on images that none has seen.")
+        known = asked.seen_by(recipe, folder)
+        if seen := seen_words(str(model), known, recipe, len(asked.source)):
+            say(
+                f"{seen}: a score on what it has learned flatters. Compare on images that none has "
+                "seen."
+            )
     names = [str(model) for model in models]
     metrics: list[ByImage | None] = []
     compared: list[Compared] = []

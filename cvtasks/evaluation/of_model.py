@@ -9,8 +9,7 @@ from typing import Any
 
 from cvtasks.answers.synonyms import called_otherwise, in_words
 from cvtasks.data import Source
-from cvtasks.data.held_out import NAMES, split_by_names
-from cvtasks.data.opening import same_place, title
+from cvtasks.data.opening import title
 from cvtasks.data.shared_classes import NONE, Shared, differences, read_map, shared
 from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.data.views import Renamed, Subset, fitted
@@ -18,9 +17,11 @@ from cvtasks.engines.base import Engine
 from cvtasks.errors import UsageError
 from cvtasks.evaluation.evaluate import evaluate as measure
 from cvtasks.evaluation.evaluate import report
+from cvtasks.evaluation.seen import Seen, seen
 from cvtasks.metrics.base import Metric
 from cvtasks.model import Model, load
 from cvtasks.recipe.recipe import Recipe
+from cvtasks.text import counted
 
 Say = Callable[[str], None]
 
@@ -52,6 +53,13 @@ class EvaluationData:
     def scored_as(self) -> dict[str, str]:
         """Names that the data or the model have for a class → the one that it is scored under."""
         return {**self.renamed, **self.otherwise}
+
+    def seen_by(self, recipe: Recipe, folder: Path) -> Seen:
+        """What a model has seen of the images (`cvtasks.evaluation.seen.seen`)."""
+        first = self.recipe.data
+        aside = first.held_out > 0 and self.split == first.validated_on
+        split = first.train if aside else self.split  # that those which were set aside are of
+        return seen(recipe, folder, self.path, split, self.source)
 
     @property
     def only(self) -> tuple[str, ...] | None:
@@ -121,7 +129,10 @@ def evaluation_data(
     both = shared(whole, recipe.classes)
     part = whole if found.kept is None else Subset(whole, found.kept)
     source = fitted(part, recipe, lacking=True)
-    say(f"data: {found.source.format}, {title(found.path, found.split)}, {len(source)} images")
+    say(
+        f"data: {found.source.format}, {title(found.path, found.split)}, "
+        f"{counted(len(source), 'image')}"
+    )
     called = in_words({theirs: ours for ours, theirs in otherwise.items()})
     same = f"names of one class in the data and in the model: {called}" if called else ""
     for line in (found.source.taken_for, same, *differences(both, recipe)):
@@ -139,29 +150,6 @@ def _otherwise(recipe: Recipe, source: Source, renamed: Mapping[str, str]) -> di
     return called_otherwise(
         (name for name in recipe.classes if name not in said),
         [name for name in source.classes if name not in said],
-    )
-
-
-def seen_words(model: str, recipe: Recipe, folder: Path, asked: EvaluationData) -> str:
-    """A sentence that says on how many of the images a model was trained, as far as its recipe
-    tells; empty where on none.
-    """
-    data, first = recipe.data, asked.recipe.data
-    of_training = asked.split == data.train or (
-        first.held_out > 0 and asked.split == first.validated_on
-    )
-    if not same_place(data.path, asked.path) or not of_training:
-        return ""
-    names = folder / NAMES
-    if not data.held_out:
-        learned = len(asked.source)
-    else:
-        learned = len(split_by_names(asked.source, names)[0]) if names.is_file() else 0
-    return (
-        f"{model!r} was trained on {learned} of these {len(asked.source)} images: its score is too "
-        "good."
-        if learned
-        else ""
     )
 
 

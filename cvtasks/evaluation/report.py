@@ -24,7 +24,7 @@ from cvtasks.metrics.average_precision import THRESHOLDS
 from cvtasks.metrics.base import Metric
 from cvtasks.metrics.detection import BoxesMetric
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.text import dumps, some
+from cvtasks.text import counted, dumps, some
 
 PAGE = "report.html"
 
@@ -145,7 +145,7 @@ def _images_of(source: Source) -> ImageOf:
 def _head(result: Mapping[str, Any], subject: Subject) -> str:
     name, number = next(iter(result["metrics"].items()))
     score = with_interval(number, result["intervals"].get(name))
-    where = f"{result['images']} images of {place(result['data'], result['split'])}"
+    where = f"{counted(result['images'], 'image')} of {place(result['data'], result['split'])}"
     return (
         f"<header>\n<h1>{markup.escaped(result['model'])}</h1>\n"
         + markup.paragraph(f"{subject.recipe.task.name}, measured on {where}", "under")
@@ -180,7 +180,9 @@ def _scores(result: Mapping[str, Any]) -> Iterable[str]:
             [name, *(score_text(row[key]) for key in columns)] for name, row in classes.items()
         ]
         listed = markup.table("By class", ["class", *columns], lines)
-        yield markup.folded(f"{len(lines)} classes", listed) if len(lines) > _CLASSES else listed
+        yield (
+            markup.folded(counted(len(lines), "class"), listed) if len(lines) > _CLASSES else listed
+        )
 
 
 def _course(known: ModelFacts, headline: str) -> Iterable[str]:
@@ -194,7 +196,7 @@ def _course(known: ModelFacts, headline: str) -> Iterable[str]:
     shown = {name: row for name, row in scores.items() if headline in name}
     yield markup.figure(
         markup.png(history_curves(epochs, losses, shown)),
-        f"Loss and {headline} over {len(epochs)} epochs; the table has the numbers.",
+        f"Loss and {headline} over {counted(len(epochs), 'epoch')}; the table has the numbers.",
         "Loss and score by epoch; where training and validation part, it is over-fitting.",
         plot=True,
     )
@@ -332,7 +334,8 @@ def _facts(result: Mapping[str, Any], subject: Subject, known: ModelFacts) -> It
                 else f"weights of {Path(how.weights).name}"
             ),
             "training": (
-                f"{len(known.history)} epochs, {seconds / 60:.0f} minutes, seed {how.seed}"
+                f"{counted(len(known.history), 'epoch')}, {seconds / 60:.0f} minutes, seed "
+                f"{how.seed}"
                 if seconds is not None
                 else ""
             ),

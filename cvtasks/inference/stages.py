@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from cvtasks.media.prefetch import shut
+from cvtasks.text import counted
 
 T = TypeVar("T")
 
@@ -73,5 +74,5 @@ class Stages:
             for name, seconds in self.seconds.items()
         )
         speed = self.frames / self.elapsed if self.elapsed > 0 else 0.0
-        count = "1 frame" if self.frames == 1 else f"{self.frames} frames"
+        count = counted(self.frames, "frame")
         return f"{count} in {self.elapsed:.1f} s, {speed:.1f} fps ({', '.join(each)} a frame)"

@@ -16,6 +16,7 @@ from cvtasks.errors import ModelError, UsageError, did_you_mean
 from cvtasks.model import check_files
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 from cvtasks.recipe.recipe import Recipe, read_recipe
+from cvtasks.text import counted
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _backbone(
         given = f"weights of {Path(weights).name}: {transfer(backbone, weights)}"
     if top and row.top:
         output = build_top(name, backbone.outputs, classes, 0.0, False)[0]
-        said = f"{name} with the classifier of its paper for {classes} classes"
+        said = f"{name} with the classifier of its paper for {counted(classes, 'class')}"
     else:
         output = backbone.outputs[len(row.strides) - 1]
         said = f"{name} without a classifier{'' if row.top else ', as it has none of its own'}"
@@ -192,6 +193,9 @@ def _model(folder: Path, size: tuple[int, int] | None, seed: int, values: Values
         network = build_network(recipe, size or recipe.input_size)
         if own:
             load_weights(network, folder / WEIGHTS)
-    said = f"{folder.name}: {recipe.task.name}, {recipe.backbone}, {len(recipe.classes)} classes"
+    said = (
+        f"{folder.name}: {recipe.task.name}, {recipe.backbone}, "
+        f"{counted(len(recipe.classes), 'class')}"
+    )
     given = f"weights of {folder.name}" if own else f"random weights (seed {seed})"
     return Opened(folder.name, network, recipe, said, given)

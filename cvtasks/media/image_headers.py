@@ -13,6 +13,7 @@ from itertools import repeat
 from cvtasks.errors import InputError
 from cvtasks.media.file_types import kind_of, what_it_is
 from cvtasks.media.tiff_directory import count_pages, first_directory, turn_of
+from cvtasks.text import counted
 
 KINDS = "JPEG, PNG, WebP, BMP, TIFF, GIF"
 
@@ -338,7 +339,7 @@ def _tiff(content: bytes) -> Header:
         )
     name, counts = _TIFF_CHANNELS[colours]
     if samples not in (_DEEP_CHANNELS.get(colours, ()) if bits == 16 else counts):
-        count = "1 channel" if samples == 1 else f"{samples} channels"
+        count = counted(samples, "channel")
         raise _Foreign(f"has {count} of {bits} bits that it calls {name}")
     if 256 not in tags or 257 not in tags:
         raise _Damaged("declares no size")

@@ -20,6 +20,7 @@ import numpy as np
 from cvtasks.errors import InputError
 from cvtasks.media.capture import MOST_FAILURES, Capture
 from cvtasks.media.prefetch import newest
+from cvtasks.text import counted
 
 RECONNECTS = 4
 _PAUSE_S = 0.5  # before the first attempt to reconnect; twice as long before each one after
@@ -245,7 +246,7 @@ class Video:
 
 
 def _frames(number: int) -> str:
-    return "1 frame" if number == 1 else f"{number} frames"
+    return counted(number, "frame")
 
 
 def _next(capture: Capture, wanted: bool) -> tuple[bool, np.ndarray | None]:

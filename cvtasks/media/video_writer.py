@@ -15,6 +15,7 @@ import numpy as np
 from cvtasks.errors import OutputError
 from cvtasks.files.writing import as_meant, cannot_write, made_beside, publish_new
 from cvtasks.media.capture import Capture, plain_path, quiet_opencv
+from cvtasks.text import counted
 
 if TYPE_CHECKING:
     import av
@@ -169,7 +170,8 @@ class VideoWriter:
         notes = []
         if self._scaled:
             notes.append(
-                f"the size changed: {self._scaled} frames were scaled to that of the first"
+                f"the size changed: {counted(self._scaled, 'frame')} were scaled to that of the "
+                "first"
             )
         if self._finer > 1:
             rate = float(self._rate) * self._finer

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvtasks.metrics.base import ByImage
+from cvtasks.text import counted
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -102,7 +103,7 @@ def differences(first: ByImage, other: ByImage) -> dict[str, Difference]:
     if first.images != other.images:
         raise ValueError(
             "metrics are compared on the same images; got "
-            f"{first.images} and {other.images} images."
+            f"{first.images} and {counted(other.images, 'image')}."
         )
     count = resamples_of(first, other)
     mine, theirs = (resampled(one, count) for one in (first, other))

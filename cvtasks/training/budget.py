@@ -14,6 +14,7 @@ import keras
 from cvtasks.data.loading.batches import Batch, Batches
 from cvtasks.data.views import Subset
 from cvtasks.recipe.recipe import Train
+from cvtasks.text import counted
 from cvtasks.training.checkpoint import save_checkpoint
 from cvtasks.training.choices import paced
 from cvtasks.training.learner import Learner
@@ -65,21 +66,23 @@ def budgeted(plan: Plan, report: Report) -> Plan:
         f"{how.minutes:g} min "
     )
     if fitting.epochs == how.epochs and fitting.epoch_steps == how.epoch_steps:
-        report.on_message(f"{said}hold all {how.epochs} epochs")
+        report.on_message(f"{said}hold all {counted(how.epochs, 'epoch')}")
     else:
         steps = fitting.epoch_steps or steps
-        report.on_message(f"train.epochs = {fitting.epochs}: {said}hold {fitting.epochs} epochs")
+        report.on_message(
+            f"train.epochs = {fitting.epochs}: {said}hold {counted(fitting.epochs, 'epoch')}"
+        )
         if fitting.epoch_steps != how.epoch_steps:
             report.on_message(
                 f"train.epoch_steps = {steps}: an epoch is a part of the images, so that there "
-                f"are {fitting.epochs} looks to choose the best weights by"
+                f"are {counted(fitting.epochs, 'look')} to choose the best weights by"
             )
     recipe = replace(plan.recipe, train=fitting)
     updates = fitting.epochs * steps // how.accumulate
     if updates < FEW_UPDATES:
         report.on_message(
-            f"only {updates} updates fit, and a network needs hundreds to learn. Give it more "
-            "minutes (`train.minutes`) or a smaller `size`, or train on a GPU."
+            f"only {counted(updates, 'update')} fit, and a network needs hundreds to learn. Give "
+            "it more minutes (`train.minutes`) or a smaller `size`, or train on a GPU."
         )
     return replace(plan, recipe=paced(recipe, steps, plan.chosen))
 

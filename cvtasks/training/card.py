@@ -13,7 +13,7 @@ from cvtasks.evaluation.evaluate import score_text, with_interval
 from cvtasks.evaluation.model_facts import model_bytes
 from cvtasks.files.writing import write_bytes, write_text
 from cvtasks.recipe.recipe import Recipe, Train
-from cvtasks.text import code, markdown, one_line
+from cvtasks.text import code, counted, markdown, one_line
 from cvtasks.training.first_weights import IMAGENET, RANDOM, is_model
 from cvtasks.training.layout import CARD
 
@@ -51,7 +51,7 @@ def write_card(
     text = f"""# {markdown(title)}
 
 A model for the task *{recipe.task.name}*: {recipe.backbone}, images of \
-{recipe.size}×{recipe.size} pixels, {len(recipe.classes)} classes
+{recipe.size}×{recipe.size} pixels, {counted(len(recipe.classes), "class")}
 ({", ".join(map(markdown, recipe.classes))}). {size / 1e6:.1f} MB with its graph.
 
 ```
@@ -64,7 +64,7 @@ cvtasks {recipe.task.name} image.jpg --model {shlex.quote(title)}
 
 - command: {code(command)}
 {_beginning(recipe, train_images)}
-- {recipe.train.epochs} epochs, {training_seconds / 60:.0f} minutes; {best}
+- {counted(recipe.train.epochs, "epoch")}, {training_seconds / 60:.0f} minutes; {best}
 - machine: {machine}
 
 `recipe.toml` has every setting; the same command trains the model again.
@@ -101,7 +101,8 @@ def _scores(recipe: Recipe, scores: dict[str, Any]) -> str:
         )
     return f"""## Scores
 
-On {scores["images"]} images of {measured}, at their own size, by the {scores["engine"]} engine in
+On {counted(scores["images"], "image")} of {measured}, at their own size, by the \
+{scores["engine"]} engine in
 {scores["precision"]}:
 
 {metrics}
@@ -120,8 +121,9 @@ def _beginning(recipe: Recipe, train_images: int) -> str:
         if recipe.task.answer.keeps_others
         else ""
     )
+    images = counted(train_images, "image")
     return f"""\
-- data: {train_images} images of {code(place(recipe.data.path, recipe.data.train))}{others}
+- data: {images} of {code(place(recipe.data.path, recipe.data.train))}{others}
 - start: {_start(recipe.train)}; seed {recipe.train.seed}"""
 
 

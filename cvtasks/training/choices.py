@@ -16,6 +16,7 @@ from cvtasks.data import Source
 from cvtasks.media.images import image_size
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe.recipe import Recipe
+from cvtasks.text import counted
 
 _LOOKED_AT = 300  # truths and headers, at most, that sizes are taken from
 _STRIDE = 32  # sizes are chosen for backbones of this coarsest stride, as multiples of it
@@ -175,7 +176,10 @@ def _training_choices(recipe: Recipe, known: Facts, asked: Collection[str]) -> I
     if "train.batch" not in asked:
         batch = _batch(known.images, batch)
         yield Choice(
-            "train.batch", batch, f"{known.images:,} images are {known.images // batch} steps"
+            "train.batch",
+            batch,
+            f"{counted(known.images // batch, 'step')} an epoch: "
+            f"{counted(known.images, 'image', ',')}",
         )
     usual = recipe.train.learning_rate * math.sqrt(batch / recipe.train.batch)
     if batch != recipe.train.batch:
@@ -193,7 +197,8 @@ def _training_choices(recipe: Recipe, known: Facts, asked: Collection[str]) -> I
     yield Choice(
         "train.epochs",
         epochs,
-        f"{known.images:,} images at batch {batch} make {epochs * steps:,} updates{start}",
+        f"{counted(known.images, 'image', ',')} at batch {batch} make "
+        f"{counted(epochs * steps, 'update', ',')}{start}",
     )
     if "train.minutes" not in asked:
         yield Choice(
@@ -229,8 +234,8 @@ def _pace(recipe: Recipe, steps: int) -> Iterator[Choice]:
     patience = max(5, math.ceil(looks * _PATIENCE))
     warm = float(f"{min(epochs / 10, max(1.0, _WARM / steps)):.2g}")
     updates = round(warm * steps)
-    yield Choice("train.warmup", warm, f"{updates} update{'s' * (updates != 1)} of rising rate")
-    said = f"{looks} looks at the validation split" if every > 1 else ""
+    yield Choice("train.warmup", warm, f"{counted(updates, 'update')} of rising rate")
+    said = f"{counted(looks, 'look')} at the validation split" if every > 1 else ""
     yield Choice("train.validate_every", every, said)
     yield Choice(
         "train.patience", patience, f"it ends early after a third of the {looks} looks in vain"

@@ -2,21 +2,16 @@
 model has seen the data before.
 """
 
-import json
-import re
 import tomllib
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from cvtasks.data import Source
-from cvtasks.data.checking.statistics import fingerprint
 from cvtasks.data.opening import Sources, same_place, title
+from cvtasks.evaluation.seen import seen
 from cvtasks.recipe.data_table import Data
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
+from cvtasks.text import counted
 from cvtasks.training.first_weights import Start
-from cvtasks.training.layout import FACTS
 
 FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
@@ -29,8 +24,6 @@ _PLACES = (
     "validate",
     "held_out",
 )  # of [data]: which images, not what is done
-_MOST = 1_000_000  # bytes of a run.json
-_VOC_NAME = re.compile(r"20(0[7-9]|1[0-2])_\d{6}")  # of VOC2012's images; VOC2007's are numbers
 
 
 def with_start(
@@ -104,11 +97,12 @@ def document_of(start: Start, going_on: bool) -> dict[str, Any]:
 def words_of(start: Start, recipe: Recipe, going_on: bool) -> str:
     """What a run that begins with a model does, in a line."""
     how = recipe.train
-    epochs = f"{how.epochs} epoch{'s' if how.epochs > 1 else ''}"
+    epochs = counted(how.epochs, "epoch")
     if going_on:
         return (
             f"start: {start.weights} goes on with its own data for {epochs} more: a fresh "
-            f"optimizer, {how.warmup:g} epochs of warm-up, learning rate {how.learning_rate:g}"
+            f"optimizer, {counted(how.warmup, 'epoch', 'g')} of warm-up, learning rate "
+            f"{how.learning_rate:g}"
         )
     return (
         f"start: {start.weights} is fine-tuned by its own recipe for {epochs}: backbone "
@@ -119,51 +113,19 @@ def words_of(start: Start, recipe: Recipe, going_on: bool) -> str:
 
 def seen_before(start: Start, recipe: Recipe, sources: Sources) -> str:
     """What is to be said where a start was trained, or its best epoch chosen, on the very data of a
-    run; empty where that is not known of it.
-
-    Data are the same where they lie at the same place, have the name of the data set that a model
-    of the zoo was made with, or its images' names, or have the fingerprint that the model's run
-    noted.
+    run; empty where that is not known of it (`cvtasks.evaluation.seen.seen`).
     """
-    if start.recipe is None or start.folder is None:
+    if start.recipe is None:
         return ""
     theirs, ours = start.recipe.data, recipe.data
-    names = _names(ours.path, ours.train) | _of_images(sources.train)
-    known = start.shipped and _names(theirs.path, theirs.train) & names
-    if not known and not same_place(ours.path, theirs.path):
-        noted = set(_noted(start.folder).values())
-        if noted.isdisjoint(map(fingerprint, (sources.train, sources.validate))):
-            return ""
+    asked = ((ours.train, sources.train), (ours.validate, sources.validate))
+    if not any(
+        seen(start.recipe, start.folder, ours.path, split, source).made_with
+        for split, source in asked
+    ):
+        return ""
     return (
         f"start: {start.weights} was trained on this very data set "
         f"({title(theirs.path, theirs.train)}), and its best epoch chosen on "
         f"{theirs.validated_on}: scores on these images flatter"
     )
-
-
-def _names(path: str, split: str) -> set[str]:
-    """What a data set is called, in small letters: the last part of its path; of Pascal VOC the
-    challenges, each for itself.
-
-    >>> sorted(_names("data/VOCdevkit", "2007+2012-trainval")), _names("VOCdevkit/VOC2012", "train")
-    (['voc2007', 'voc2012'], {'voc2012'})
-    """
-    last = Path(path).name.casefold()
-    if last == "vocdevkit" or re.fullmatch(r"voc\d{4}(\+\d{4})+", last):
-        return {f"voc{year}" for year in re.findall(r"\d{4}", last + split)}
-    return {last} if last else set()
-
-
-def _of_images(source: Source) -> set[str]:
-    """The data set that most images of a source are named for, wherever they lie."""
-    voc = sum(bool(_VOC_NAME.fullmatch(Path(source.name(i)).stem)) for i in range(len(source)))
-    return {"voc2012"} if 2 * voc > len(source) else set()
-
-
-def _noted(folder: Path) -> dict[str, Any]:
-    """What the run of a model noted of its data: split → fingerprint; empty where it did not."""
-    with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):
-        if (folder / FACTS).stat().st_size <= _MOST:
-            facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-            return {str(split): print_ for split, print_ in facts["data"].items()}
-    return {}

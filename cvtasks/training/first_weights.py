@@ -43,11 +43,6 @@ class Start:
         """The model's folder; None where it is no model."""
         return self.file.parent if self.file and self.recipe else None
 
-    @property
-    def shipped(self) -> bool:
-        """Whether it is a model of the zoo."""
-        return self.folder is not None and self.folder.parent == zoo_folder()
-
 
 def start_of(weights: str, backbone: str) -> Start:
     """Find what `train.weights` calls so; ImageNet weights are downloaded where Keras' cache lacks

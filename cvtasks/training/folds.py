@@ -16,7 +16,7 @@ from cvtasks.errors import ModelError, UsageError
 from cvtasks.evaluation.evaluate import score_text
 from cvtasks.files.writing import cannot_write, write_text
 from cvtasks.recipe.recipe import Recipe, read_recipe
-from cvtasks.text import code, dumps, markdown, one_line
+from cvtasks.text import code, counted, dumps, markdown, one_line
 from cvtasks.training.layout import CARD, FOLDS
 from cvtasks.training.plan import Plan, Say, resumed
 from cvtasks.training.progress import Report
@@ -112,7 +112,7 @@ def _dealt(recipe: Recipe, count: int, say: Say) -> list[Sources]:
     if not isinstance(source, View):
         raise TypeError("images that are set aside leave a view of all.")
     whole = source.source
-    say(f"data: {count} folds of {len(whole)} images; each image is validated on once")
+    say(f"data: {counted(count, 'fold')} of {len(whole)} images; each image is validated on once")
     parts = divide(whole, Shares(test=0.0, folds=count, seed=recipe.train.seed)).parts
     return [
         Sources(
@@ -171,7 +171,8 @@ def _write_card(folder: Path, recipe: Recipe, result: Mapping[str, Any]) -> None
     means = " | ".join(spread_text(result["metrics"][name], 3) for name in names)
     text = f"""# {markdown(one_line(folder.name))}
 
-A cross-validation in {result["folds"]} folds of {code(title(recipe.data.path, recipe.data.train))}:
+A cross-validation in {counted(result["folds"], "fold")} of \
+{code(title(recipe.data.path, recipe.data.train))}:
 each image is validated on once, by a model that has not seen it.
 
 | run | images | {" | ".join(names)} |

@@ -2,7 +2,6 @@
 
 CARD = "README.md"
 LOG = "log.jsonl"
-FACTS = "run.json"
 CHECKPOINTS = "checkpoints"
 """The folder of the next two."""
 CHECKPOINT = "last.safetensors"

@@ -17,6 +17,7 @@ from cvtasks.data.loading.imbalance import repeat_factors
 from cvtasks.errors import NotFinite
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.recipe.recipe import Recipe, Train
+from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in, save_checkpoint
 from cvtasks.training.layout import BEST, CHECKPOINT
 from cvtasks.training.learner import Learner
@@ -190,8 +191,8 @@ def _epoch(run: _Run, progress: Progress) -> Progress:
     run.report.on_epoch(row, kept and run.judged)
     if _is_hopeless(run.recipe.train, progress):
         run.report.on_message(
-            f"stopped early: {run.recipe.train.patience} looks at the validation split without a "
-            "better score"
+            f"stopped early: {counted(run.recipe.train.patience, 'look')} at the validation split "
+            "without a better score"
         )
     return progress
 

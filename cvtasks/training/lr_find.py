@@ -17,6 +17,7 @@ import numpy as np
 
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import write_bytes, write_text
+from cvtasks.text import counted
 from cvtasks.training.budget import first_batches
 from cvtasks.training.learner import Learner
 from cvtasks.training.loop import batches_of
@@ -79,7 +80,7 @@ def find_rate(
     if updates < _FEWEST or not 0 < lowest < highest < math.inf:
         raise UsageError(
             f"a search needs {_FEWEST} updates or more, and rates that rise from above 0; got "
-            f"{updates} updates from {lowest:g} to {highest:g}. Correct them."
+            f"{counted(updates, 'update')} from {lowest:g} to {highest:g}. Correct them."
         )
     recipe = plan.recipe
     keras.utils.set_random_seed(recipe.train.seed)

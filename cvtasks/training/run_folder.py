@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 import os
 import platform
@@ -18,12 +17,12 @@ import keras
 
 from cvtasks.engines.table import engine_packages
 from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.evaluation.seen import FACTS, fingerprints
 from cvtasks.files.writing import cannot_write, write_text
 from cvtasks.text import dumps
-from cvtasks.training.layout import CHECKPOINTS, FACTS
+from cvtasks.training.layout import CHECKPOINTS
 from cvtasks.training.progress import Epoch, Progress, Report
 
-_MOST = 1_000_000  # bytes of a run.json
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 _FLAGS = ("KERAS_", "TF_", "XLA_", "JAX_", "CUDA_")
 
@@ -77,7 +76,7 @@ def check_data(folder: Path, data: Mapping[str, str]) -> None:
     """
     if not os.path.lexists(folder / FACTS):
         return
-    before = _facts(folder / FACTS)
+    before = _facts(folder)
     for split, print_now in data.items():
         if before.get(split) != print_now:
             raise DataError(
@@ -87,23 +86,17 @@ def check_data(folder: Path, data: Mapping[str, str]) -> None:
             )
 
 
-def _facts(path: Path) -> Mapping[str, Any]:
-    """What a `run.json` says of the data: split → its fingerprint."""
+def _facts(folder: Path) -> Mapping[str, Any]:
+    """What the run in a folder noted of the data: split → its fingerprint."""
     try:
-        if path.stat().st_size > _MOST:
-            raise ValueError(f"it has more than {_MOST:,} bytes")
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        data = facts["data"]
-        if not isinstance(data, dict):
-            raise TypeError("its `data` is no object")
+        return fingerprints(folder)
     except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise ModelError(
-            f"a run goes on by its {FACTS}, a JSON object that training wrote; {str(path)!r} "
-            f"cannot be used: {reason}. Bring it "
-            "back, or start another run."
+            f"a run goes on by its {FACTS}, a JSON object that training wrote; "
+            f"{str(folder / FACTS)!r} cannot be used: {reason}. Bring it back, or start another "
+            "run."
         ) from error
-    return data
 
 
 class Lock:

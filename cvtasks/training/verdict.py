@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cvtasks.text import counted
 from cvtasks.training.progress import Epoch, Verdict
 
 _FEWEST = 4  # looks that say anything
@@ -57,8 +58,8 @@ def _rising(looks: Sequence[Epoch], kept: int) -> Verdict | None:
     if rise < max(_RISE, 2 * float(np.std(last - start - slope * steps))):
         return None
     return Verdict(
-        f"it has not converged: {name} rises by {rise:.3f} in the last {len(last)} looks, to "
-        f"{last[-1]:.3f}. Train longer (`train.epochs`).",
+        f"it has not converged: {name} rises by {rise:.3f} in the last "
+        f"{counted(len(last), 'look')}, to {last[-1]:.3f}. Train longer (`train.epochs`).",
         more=looks[-1].epoch + 1,
     )
 

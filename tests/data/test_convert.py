@@ -236,7 +236,7 @@ def test_check_says_that_all_is_well_or_what_is_not(cli: Callable, tmp_path: Pat
     code, out, err = cli("data", "check", f"{tmp_path}:train")
     assert code == 5
     assert "b.png" in out
-    assert "1 errors and " in err
+    assert "1 error and " in err
 
 
 def test_stats_are_a_table_or_json(cli: Callable, tmp_path: Path) -> None:

@@ -427,7 +427,7 @@ def test_the_command_lists_and_counts_and_leaves_with_5(tmp_path: Path, cli) -> 
     code, out, err = cli("data", "check", f"{tmp_path}:train")
     assert code == 5
     assert "error: box outside (1)" in out
-    assert "1 errors and 0 warnings" in err
+    assert "1 error and 0 warnings" in err
     code, out, _ = cli("data", "check", "--json", f"{tmp_path}:train")
     document = json.loads(out)
     assert (code, document["errors"], document["findings"][0]["rule"]) == (5, 1, "box outside")
@@ -582,7 +582,7 @@ def test_training_refuses_faults_and_names_the_way_out(tmp_path: Path) -> None:
 
     voc(tmp_path)
     replaced(XML, "<name>dog", "<name>wolf")(tmp_path)
-    with pytest.raises(DataError, match=r"1 faults in 'train'.*wolf.*data\.faulty=drop"):
+    with pytest.raises(DataError, match=r"1 fault in 'train'.*wolf.*data\.faulty=drop"):
         open_sources(recipe(tmp_path))
 
 

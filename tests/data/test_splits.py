@@ -640,5 +640,5 @@ def test_a_recipe_begins_although_data_to_be_dropped_have_faults(tmp_path: Path)
     made = recipe("classify", root, "data.faulty=drop")
     sources, _ = opened(made)
     assert "train3" not in [*names(sources.train), *names(sources.validate)]
-    with pytest.raises(CVTasksError, match="1 faults in 'train'"):
+    with pytest.raises(CVTasksError, match="1 fault in 'train'"):
         open_sources(recipe("classify", root))

@@ -4,7 +4,6 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,8 +12,8 @@ import pytest
 from cvtasks.answers import Answer, Boxes, Labels, Mask, Sample
 from cvtasks.data.source import Source
 from cvtasks.data.views import Subset, View, fitted
-from cvtasks.evaluation.review.run import learned_from, table, write_review
 from cvtasks.evaluation.review.run import review as run
+from cvtasks.evaluation.review.run import table, write_review
 from cvtasks.evaluation.review.suspects import Reviewer, Said, Suspect, reviewer_of
 from cvtasks.evaluation.review.twins import TWIN, alike
 from cvtasks.recipe.recipe import read_recipe
@@ -266,14 +265,6 @@ def test_a_twin_is_told_beside_a_stronger_reason(monkeypatch):
     found = {one.image: one for one in run(grey_model(), source)}
     assert found[11].reason == "another class" and "; looks like image-3" in found[11].detail
     assert found[5].reason == "twin of other classes" and "given cow" in found[5].detail
-
-
-def test_learned_images_are_said_to_be():
-    recipe = read_recipe(zoo_folder() / "detect-mobilenet-voc" / RECIPE)
-    path, train = recipe.data.path, recipe.data.train
-    assert "has learned" in learned_from(recipe, f"/elsewhere/{Path(path).name}", train)
-    assert not learned_from(recipe, path, "val" if train != "val" else "test")
-    assert not learned_from(recipe, "other", train)
 
 
 class Spoilt(View):

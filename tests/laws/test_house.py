@@ -51,6 +51,38 @@ def test_library_code_has_no_assert_no_bare_except_and_prints_nothing():
     assert not offences, "\n".join(offences)
 
 
+_THINGS = re.compile(
+    r" (images|errors|warnings|faults|steps|epochs|objects|labels|files|classes|frames|folds|"
+    r"updates|samples|findings|groups|scenes|models|filters|looks)\b(?!/| as )"
+)
+_OF_SEVERAL = re.compile(r"\b(of|the|these|most|least|than|to)\s*$")
+
+
+def uncounted(text: ast.JoinedStr) -> Iterator[str]:
+    """Numbers of a text before a plural that stays one where the number is one; "3 of 1 images"
+    and a constant above one are no fault.
+    """
+    parts = [ast.Constant(""), *text.values]
+    for before, number, after in zip(parts, parts[1:], parts[2:], strict=False):
+        if isinstance(number, ast.FormattedValue) and isinstance(after, ast.Constant):
+            said = ast.unparse(number.value)
+            several = isinstance(before, ast.Constant) and _OF_SEVERAL.search(before.value)
+            if _THINGS.match(after.value) and not (several or said.isupper() or "str(" in said):
+                yield f"{{{said}}}{after.value[:20]}"
+
+
+def test_one_thing_is_not_called_by_its_plural():
+    offences = [
+        f"{where(file, node.lineno)}: {found}"
+        for file in sources().values()
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.JoinedStr)
+        for found in uncounted(node)
+    ]
+    assert not offences, "text.counted says `1 image`, and 2 images:\n" + "\n".join(offences)
+    assert list(uncounted(ast.parse('f"{n} images"').body[0].value)) == ["{n} images"]
+
+
 def test_files_are_short():
     lengths = {
         str(f.relative_to(ROOT)): len(f.read_text(encoding="utf-8").splitlines())

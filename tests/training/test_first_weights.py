@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 
 import cvtasks
-from cvtasks.data.opening import open_sources
 from cvtasks.errors import ModelError
 from cvtasks.files.writing import sha256
 from cvtasks.recipe.recipe import read_recipe
-from cvtasks.training.fine_tuning import seen_before
-from cvtasks.training.first_weights import best_start, start_of
+from cvtasks.training.first_weights import best_start
 from cvtasks.training.learner import Learner
 from cvtasks.training.plan import planned
 from cvtasks.training.progress import Report
@@ -210,14 +208,6 @@ def test_a_start_that_has_seen_the_data_is_told(
     (copied / "masks" / "val" / "000.png").unlink()
     planned("segment", wishes(copied, **asked), said.append)
     assert not any("flatter" in text for text in said)
-
-
-def test_a_shipped_model_knows_its_data_set_by_name(shapes: Path, tmp_path: Path) -> None:
-    recipe = planned("segment", wishes(shapes)).recipe
-    sources, start = open_sources(recipe), start_of("segment-mobilenet-voc", "mobilenet-12")
-    for path, known in (("/data/VOCdevkit/VOC2012", True), ("voc2012", True), ("/VOC2007", False)):
-        moved = replace(recipe, data=replace(recipe.data, path=path))
-        assert ("flatter" in seen_before(start, moved, sources)) is known, path
 
 
 def test_images_of_a_shipped_models_data_set_are_known_by_their_names(

@@ -15,10 +15,11 @@ import pytest
 
 from cvtasks.answers import Labels, Sample
 from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
+from cvtasks.evaluation.seen import FACTS
 from cvtasks.recipe.recipe import parse_recipe
 from cvtasks.training.card import write_curves
 from cvtasks.training.checkpoint import progress_in
-from cvtasks.training.layout import BEST, CHECKPOINT, FACTS
+from cvtasks.training.layout import BEST, CHECKPOINT
 from cvtasks.training.plan import resumed
 from cvtasks.training.progress import Epoch, Progress
 from cvtasks.training.run import _show

@@ -17,6 +17,7 @@ from cvtasks.data.hints import Hints
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.reading import readable
+from cvtasks.text import counted
 
 __all__ = ["LEVELS", "Cause", "Checked", "Finding", "Level", "causes", "check"]
 
@@ -239,12 +240,13 @@ class _LookedAt:
         lonely = sum(error.count for one in self._splits for error in one.source.orphans())
         if lonely:
             reason = (
-                f"labels must belong to images; none of {self.total} images has one, and {lonely} "
-                "labels or images have no other of their name."
+                f"labels must belong to images; none of {counted(self.total, 'image')} has one, "
+                f"and of {lonely} no other has the name."
             )
             yield Finding(level, "labels of other images", "", reason)
         else:
-            reason = f"some image must show one of the classes; {self.total} images show none."
+            none = f"{counted(self.total, 'image')} show{'s' * (self.total == 1)} none"
+            reason = f"some image must show one of the classes; {none}."
             yield Finding(level, "nothing to learn", "", reason)
 
     def _tick(self, count: int = 1) -> None:

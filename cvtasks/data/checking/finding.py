@@ -97,10 +97,9 @@ def _where(findings: Sequence[Finding], against: str) -> str:
     if not against:
         return where
     rule, level = findings[0].rule, findings[0].level
-    how = (
-        "frames beside" if rule == SCENE else "copies of" if level == "error" else "near-copies of"
-    )
-    return f"{where}, {how} images in {against}"
+    copies = "copies" if level == "error" else "near-copies"
+    how = "frames beside images in" if rule == SCENE else f"{copies} of images in"
+    return f"{where}, {how} {against}"
 
 
 _USUAL: dict[Level, str] = {

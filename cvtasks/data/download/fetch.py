@@ -12,6 +12,7 @@ from cvtasks.data.download.catalogue import KnownData, RemoteFile, is_complete
 from cvtasks.errors import DataError, OutputError
 from cvtasks.files.writing import cannot_write, write_text
 from cvtasks.media.download import download_file
+from cvtasks.text import counted
 
 TIMEOUT_S = 30.0
 """Seconds that a server may be silent."""
@@ -107,4 +108,4 @@ def _unpack_all(known: KnownData, place: Path, report: Report) -> None:
 
 
 def _unpacked(report: Report, name: str, count: int) -> None:
-    report(f"{name}: {count:,} files unpacked")
+    report(f"{name}: {counted(count, 'file', ',')} unpacked")

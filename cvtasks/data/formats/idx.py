@@ -12,6 +12,7 @@ from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import ArrayLabels, class_names
 from cvtasks.data.source import check_split
 from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.text import counted
 
 _STEMS = {"train": "train", "test": "t10k"}
 _MOST = 1 << 30  # bytes of an unpacked file; MNIST's largest has 47 million
@@ -33,9 +34,9 @@ class IdxLabels(ArrayLabels):
         self.labels = _read(root, f"{_STEMS[split]}-labels-idx1-ubyte", 1)
         if len(self.images) != len(self.labels):
             raise DataError(
-                f'every image needs its label; "{split}" of {str(root)!r} has {len(self.images)} '
-                "images and "
-                f"{len(self.labels)} labels. Copy or download the files again."
+                f'every image needs its label; "{split}" of {str(root)!r} has '
+                f"{counted(len(self.images), 'image')} and {counted(len(self.labels), 'label')}. "
+                "Copy or download the files again."
             )
         names = root / "classes.txt"
         self.classes = class_names(names) if names.is_file() else tuple(map(str, range(10)))

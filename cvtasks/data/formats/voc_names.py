@@ -15,6 +15,7 @@ from cvtasks.data.formats.bases.names import class_names, plain, spelt
 from cvtasks.drawing.colours import VOC_NAMES
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.reading import read_annotation
+from cvtasks.text import counted
 
 VOC_CLASSES = VOC_NAMES
 """Names of the ids 0 to 20 of `SegmentationClass`."""
@@ -94,10 +95,7 @@ def unknown(names: Mapping[str, list[Path]], classes: tuple[str, ...]) -> Iterat
         if name in classes:
             continue
         what = f'"{_short(name)}"' if name else "an object without a name"
-        objects = (
-            f"{len(files)} object{'s' if len(files) > 1 else ''} in {len(set(files))} "
-            f"file{'s' if len(set(files)) > 1 else ''}"
-        )
+        objects = f"{counted(len(files), 'object')} in {counted(len(set(files)), 'file')}"
         text = (
             f"every object must be of a class of the data set; {what} is none: {objects}, the "
             f"first is {str(files[0])!r}. "

@@ -12,18 +12,19 @@ import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.data.loading.workers import prepared
-from cvtasks.data.source import Source, split_among
+from cvtasks.data.source import Source
 from cvtasks.drawing.error_tiles import side_by_side
 from cvtasks.engines.predict import predict
 from cvtasks.evaluation import markup
+from cvtasks.evaluation.of_model import EvaluationData
 from cvtasks.evaluation.review.suspects import CONFIDENT, LEAST, Said, Suspect, reviewer_of
 from cvtasks.evaluation.review.twins import twins
+from cvtasks.evaluation.seen import seen_words
 from cvtasks.files.writing import made_beside, publish, write_text
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.arrays import Arrays
 from cvtasks.heads.base import Head
 from cvtasks.model import Model
-from cvtasks.recipe.recipe import Recipe
 from cvtasks.text import cell
 
 PAGE, TABLE = "review.html", "review.csv"
@@ -126,20 +127,15 @@ def table(suspects: Sequence[Suspect], source: Source) -> str:
     return text.getvalue()
 
 
-def learned_from(recipe: Recipe, path: str, split: str) -> str:
-    """What is to be said where the data are what the model was trained on; empty where they are
-    not, as far as the recipe tells: by the place of the data or the last part of it.
+def learned_words(model: Model, found: EvaluationData) -> str:
+    """What is to be said where a model was trained on the images; empty where it was not, as far
+    as is known.
     """
-    data = recipe.data
-    if not data.path or Path(path).name.casefold() != Path(data.path).name.casefold():
-        return ""
-    parts = data.train.split("+")
-    if split not in parts and split_among(split, [data.train]) is None:
-        return ""
-    return (
-        "the model was trained on these very images, and has learned their mistakes as well: what "
-        "is wrong looks right to it. Train with folds, and review by each fold's model what it has "
-        "not seen"
+    known = found.seen_by(model.recipe, model.folder or Path())
+    seen = seen_words(model.name, known, model.recipe, len(found.source))
+    return seen and (
+        f"{seen}: it has learned their mistakes as well, and what is wrong looks right to it. "
+        "Train with folds, and review by each fold's model what it has not seen"
     )
 
 

@@ -27,6 +27,7 @@ from cvtasks.heads.base import Head
 from cvtasks.insight.gradients import value_and_gradient
 from cvtasks.insight.graph import unfold
 from cvtasks.insight.units.map_geometry import axes_of, check_finite, check_units, input_size
+from cvtasks.text import counted
 
 OnStep = Callable[[int, int], None]
 """Is told how many steps of how many are done."""
@@ -157,11 +158,10 @@ def ascended_sheet(made: Ascended, names: Sequence[str], how: Ascent, title: str
     ]
     legend = [
         "gradient ascent of the score, before any softmax or sigmoid (Simonyan et al. 2013); "
-        f"{how.steps} steps from noise, "
-        f"seed {how.seed}",
+        f"{counted(how.steps, 'step')} from noise, seed {how.seed}",
         f"L2 decay of {how.decay:.1%} a step and blur by {how.blur:.1%} of a side every "
-        f"{how.blur_every} steps (Yosinski et al. "
-        f"2015), jitter of up to {how.jitter:.0%}",
+        f"{counted(how.blur_every, 'step')} (Yosinski et al. 2015), jitter of up to "
+        f"{how.jitter:.0%}",
         f"contrast is raised for the eye until {1 - _WITHIN:.1%} of the values are cut; scores: of "
         "the noise → of the image",
     ]

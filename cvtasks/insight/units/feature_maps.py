@@ -25,6 +25,7 @@ from cvtasks.insight.units.map_geometry import (
     on_input,
     places_inside,
 )
+from cvtasks.text import counted
 
 _SIDE = 168  # of a tile, in pixels
 
@@ -140,7 +141,8 @@ def feature_sheet(
     height, width, count = maps.values.shape
     order = "" if units else ", those with the largest answers, the largest first"
     legend = [
-        f"{height} × {width} places × {count} units; {len(chosen)} units{order}",
+        f"{height} × {width} places × {counted(count, 'unit')}; "
+        f"{counted(len(chosen), 'unit')}{order}",
         "each map has its own scale, from 0 to its largest "
         + ("absolute answer" if signed else "answer"),
         "max: the unit's largest answer in the image",

@@ -11,6 +11,7 @@ from cvtasks.drawing.sheets import Scale, Tile, enlarged_to, grid, sheet, signed
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.graph import walk
 from cvtasks.insight.units.map_geometry import check_units
+from cvtasks.text import counted
 
 DEAD = 1e-3
 """A filter is called dead where its largest absolute weight is below this share of the layer's:
@@ -155,7 +156,7 @@ def filter_sheet(
         "on the layer's scale"
     )
     legend = [
-        f"{of} filters, {kernel} (height × width × channels)",
+        f"{counted(of, 'filter')}, {kernel} (height × width × channels)",
         f"zero is mid-grey; max is {whose} largest absolute weight{largest}",
         *([seen[style]] if style in seen else []),
         *([gone] if dead else []),

@@ -36,6 +36,7 @@ from cvtasks.insight.units.map_geometry import (
 )
 from cvtasks.media.images import read_image
 from cvtasks.recipe.recipe import Recipe
+from cvtasks.text import counted
 
 _BATCH = 8  # images that the network sees at a time
 _ACROSS = 3  # patches in a row of a unit's tile
@@ -300,7 +301,7 @@ class Walk:
         if recipe and not split and len(splits_of(path, kind, hints=hints)) > 1:
             split = recipe.data.train
         source = open_source(path, split, kind, hints=hints)
-        name, total, count = title(path, source.split), len(source), f"{len(source)} images"
+        name, total, count = title(path, source.split), len(source), counted(len(source), "image")
         if 0 < limit < total:
             source = Subset(source, [number * total // limit for number in range(limit)])
             count = f"{limit} of {total} images, evenly spread"

@@ -1,0 +1,158 @@
+"""Whether a model has seen images before: it was trained on them, or its best epoch was chosen on
+their data set.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvtasks.data import Source
+from cvtasks.data.checking.statistics import fingerprint
+from cvtasks.data.formats.voc import split_parts
+from cvtasks.data.held_out import NAMES, split_by_names
+from cvtasks.data.opening import same_place, title
+from cvtasks.data.source import split_among
+from cvtasks.recipe.recipe import Recipe
+from cvtasks.zoo import is_shipped
+
+FACTS = "run.json"
+"""The file in a run's folder that notes what decides about its bits, its data's fingerprints
+among it.
+"""
+
+_MOST = 1_000_000  # bytes of a run.json
+_VOC_NAME = re.compile(r"20(0[7-9]|1[0-2])_\d{6}")  # of VOC2012's images; VOC2007's are numbers
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a model and images.
+
+    Attributes:
+        made_with: they are of the data set that the model was made with, in whatever split.
+        learned: on how many of them it was trained; None where they are of that data set, and
+            nothing tells how many.
+    """
+
+    made_with: bool
+    learned: int | None
+
+
+def seen(recipe: Recipe, folder: Path | None, path: str, split: str, source: Source) -> Seen:
+    """What a model has seen of images, as far as its recipe and its run's notes tell.
+
+    Data are the same where they lie at the same place, have the fingerprint that the model's run
+    noted, or, for a model of the zoo, the name of the data set that it was made with, or its
+    images' names.
+
+    Args:
+        recipe, folder: the model's.
+        path, split: where the images are, and the split that they are of.
+        source: the images, with the model's classes.
+    """
+    theirs = recipe.data
+    if same_place(theirs.path, path):
+        return Seen(True, _learned(recipe, folder, split, source))
+    prints = _noted(folder)
+    own = fingerprint(source) if prints else ""
+    if own in prints.values():
+        return Seen(True, len(source) if own == prints.get("train") else 0)
+    if folder is not None and is_shipped(folder):
+        known = _names(theirs.path, theirs.train)
+        if known & _names(path, split):
+            return Seen(True, _learned(recipe, folder, split, source))
+        if known & _of_images(source):
+            return Seen(True, None)
+    return Seen(False, 0)
+
+
+def seen_words(model: str, found: Seen, recipe: Recipe, images: int) -> str:
+    """What a model has seen of so many images, as the beginning of a sentence; empty where none."""
+    if found.learned is None:
+        made = title(recipe.data.path, recipe.data.train)
+        return (
+            f"{model!r} was made with this data set ({made}), and perhaps trained on some of these "
+            f"{images} images"
+        )
+    return (
+        f"{model!r} was trained on {found.learned} of these {images} images"
+        if found.learned
+        else ""
+    )
+
+
+def fingerprints(folder: Path) -> Mapping[str, Any]:
+    """What the run in a folder noted of its data: split → fingerprint.
+
+    Raises:
+        OSError, ValueError, RecursionError, LookupError, TypeError: there is no such note.
+    """
+    path = folder / FACTS
+    if path.stat().st_size > _MOST:
+        raise ValueError(f"it has more than {_MOST:,} bytes")
+    data = json.loads(path.read_text(encoding="utf-8"))["data"]
+    if not isinstance(data, dict):
+        raise TypeError("its `data` is no object")
+    return data
+
+
+def _noted(folder: Path | None) -> dict[str, str]:
+    """The fingerprints in a folder; empty where it has none."""
+    if folder is not None:
+        with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):
+            return {split: str(noted) for split, noted in fingerprints(folder).items()}
+    return {}
+
+
+def _learned(recipe: Recipe, folder: Path | None, split: str, source: Source) -> int | None:
+    """On how many images of a split of its own data a model was trained, as `Seen` has it."""
+    data = recipe.data
+    trained, asked = split_parts(data.train), split_parts(split)
+    if not all(_inside(part, trained) for part in asked):
+        perhaps = not data.train or split in ("", "all")
+        some = any(_inside(part, trained) or _near(part, trained) for part in asked)
+        return None if perhaps or some else 0
+    if not data.held_out:
+        return len(source)
+    names = folder / NAMES if folder else None
+    return len(split_by_names(source, names)[0]) if names and names.is_file() else 0
+
+
+def _inside(split: str, trained: list[str]) -> bool:
+    """Whether a split is one of those, or a part of one.
+
+    >>> _inside("2007-val", ["2007-trainval"]), _inside("valid", ["val"]), _inside("val", ["train"])
+    (True, True, False)
+    """
+    parts = [one.replace("trainval", part) for one in trained for part in ("train", "val")]
+    return split_among(split, [*dict.fromkeys([*trained, *parts])]) is not None
+
+
+def _near(split: str, trained: list[str]) -> bool:
+    """Whether a split may share images with those: it is another to train on, of the same year."""
+    year, _, name = split.rpartition("-")
+    same = any(one.rpartition("-")[0] == year for one in trained)
+    return same and name.casefold().startswith("train")
+
+
+def _names(path: str, split: str) -> set[str]:
+    """What a data set is called, in small letters: the last part of its path; of Pascal VOC the
+    challenges, each for itself.
+
+    >>> sorted(_names("data/VOCdevkit", "2007+2012-trainval")), _names("VOCdevkit/VOC2012", "train")
+    (['voc2007', 'voc2012'], {'voc2012'})
+    """
+    last = Path(path).name.casefold()
+    if last == "vocdevkit" or re.fullmatch(r"voc\d{4}(\+\d{4})+", last):
+        return {f"voc{year}" for year in re.findall(r"\d{4}", last + split)}
+    return {last} if last else set()
+
+
+def _of_images(source: Source) -> set[str]:
+    """The data set that most images of a source are named for, wherever they lie."""
+    voc = sum(bool(_VOC_NAME.fullmatch(Path(source.name(i)).stem)) for i in range(len(source)))
+    return {"voc2012"} if 2 * voc > len(source) else set()
