@@ -20,8 +20,8 @@ from cvtasks.cli.options import (
     one_of,
 )
 from cvtasks.cli.output import Ticker, say, tell
-from cvtasks.data.checking.writers import WRITERS
 from cvtasks.data.download.catalogue import KNOWN, place_of
+from cvtasks.data.writing.table import WRITERS
 from cvtasks.errors import DataError
 from cvtasks.tasks import TASKS, USUAL
 from cvtasks.text import counted, dumps
@@ -217,6 +217,7 @@ def convert(
         ),
     ],
     to: Annotated[str, choice(lambda: WRITERS, "The new format.")],
+    task: TaskOption = USUAL,
     split: Annotated[
         str,
         typer.Option(
@@ -225,19 +226,19 @@ def convert(
     ] = "",
     format_: FormatOption = "",
 ) -> None:
-    """Write a data set for detection in another format, images and all.
+    """Write a data set in another format, images and all.
 
     \b
     cvtasks data convert VOCdevkit/VOC2012:train voc-as-coco --to coco
     cvtasks data convert coco:val2017 coco-as-yolo --to yolo --split val
+    cvtasks data convert --task segment VOCdevkit/VOC2012:val for-cvat --to cvat
     """
-    from cvtasks.answers import Boxes
     from cvtasks.data import split_of
-    from cvtasks.data.checking.convert import convert as write
+    from cvtasks.data.writing.convert import convert as write
     from cvtasks.files.writing import check_folder
 
     check_folder(folder)
-    opened = _open(source, Boxes, format_)
+    opened = _open(source, TASKS[task].task.answer, format_)
     name = split or (split_of(source)[1] or opened.split if opened.split else "train")
     for remark in [*opened.remarks(), *write(opened, to, folder, name)]:
         say(f"data: {remark}")

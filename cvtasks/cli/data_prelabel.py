@@ -17,13 +17,13 @@ from cvtasks.cli.options import (
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.predict import ClassesOption, ThresholdOption, kept_classes
 from cvtasks.cli.ways import with_options
+from cvtasks.data.writing.table import WRITERS
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError, InputError
-from cvtasks.inference.prelabel.table import PRELABELS
 from cvtasks.text import counted
 
 if TYPE_CHECKING:
-    from cvtasks.inference.prelabel.formats import Labelled
+    from cvtasks.data.writing.writer import Labelled
 
 ModelArgument = Annotated[
     str,
@@ -43,10 +43,10 @@ def prelabel(
     to: Annotated[
         str,
         typer.Option(
-            metavar=f"[{'|'.join(PRELABELS)}]",
+            metavar=f"[{'|'.join(WRITERS)}]",
             help="The format; the first of these that can hold the answers.",
             show_default="coco; csv for labels",
-            callback=lambda name: name and one_of(lambda: PRELABELS)(name),
+            callback=lambda name: name and one_of(lambda: WRITERS)(name),
         ),
     ] = "",
     output: Annotated[
@@ -93,8 +93,8 @@ def prelabel(
     have come. Most worth a look is what `data review` puts first.
     """
     from cvtasks.files.writing import check_folder
-    from cvtasks.inference.prelabel.run import format_of
-    from cvtasks.inference.prelabel.run import prelabel as run
+    from cvtasks.inference.prelabel import format_of
+    from cvtasks.inference.prelabel import prelabel as run
     from cvtasks.media.sources import Item, expand
     from cvtasks.model import load
     from cvtasks.recipe.recipe import read_recipe

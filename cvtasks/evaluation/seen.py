@@ -62,10 +62,10 @@ def seen(recipe: Recipe, folder: Path | None, path: str, split: str, source: Sou
     if own in prints.values():
         return Seen(True, len(source) if own == prints.get("train") else 0)
     if folder is not None and is_shipped(folder):
-        known = _names(theirs.path, theirs.train)
-        if known & _names(path, split):
+        made_of, asked = _names(theirs.path, theirs.train), _names(path, split)
+        if made_of == asked and asked:
             return Seen(True, _learned(recipe, folder, split, source))
-        if known & _of_images(source):
+        if made_of & (asked | _of_images(source)):
             return Seen(True, None)
     return Seen(False, 0)
 

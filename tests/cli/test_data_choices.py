@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 ADDED = """
-from cvtasks.data.checking.writers import WRITERS
+from cvtasks.data.writing.table import WRITERS
 from cvtasks.data.download.catalogue import KNOWN
 KNOWN["letters"], WRITERS["lines"] = KNOWN["mnist"], WRITERS["voc"]
 from cvtasks.cli import main

@@ -7,20 +7,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from cvtasks.answers import Boxes, Mask
-from cvtasks.data import Source, open_source
-from cvtasks.data.checking.convert import convert
+from cvtasks.answers import Boxes, Labels, Mask
+from cvtasks.data import Source, open_source, splits_of
 from cvtasks.data.checking.statistics import statistics
-from cvtasks.data.checking.writers import WRITERS
 from cvtasks.data.views import Renamed, Subset
+from cvtasks.data.writing.convert import convert, writers_of
 from cvtasks.errors import DataError, UsageError
 from cvtasks.formats.coco import coco_document
 
 CLASSES = ("zebra", "cat")
+OF_BOXES = writers_of(Boxes, data_set=True)
 TRUTHS = {
     "b": Boxes.of([[1, 2, 20, 30.25], [0, 0, 40, 32]], [1, 0], CLASSES, (32, 40)),
     "a": Boxes.of([], [], CLASSES, (20, 30)),
@@ -69,8 +70,8 @@ def content(source: Source) -> dict[str, tuple]:
     }
 
 
-@pytest.mark.parametrize("there", WRITERS)
-@pytest.mark.parametrize("back", WRITERS)
+@pytest.mark.parametrize("there", OF_BOXES)
+@pytest.mark.parametrize("back", OF_BOXES)
 def test_every_format_becomes_every_other(tmp_path: Path, there: str, back: str) -> None:
     first = lay(tmp_path / "first", TRUTHS)
     assert convert(first, there, tmp_path / "second", "val") == []
@@ -81,7 +82,7 @@ def test_every_format_becomes_every_other(tmp_path: Path, there: str, back: str)
     assert third.remarks() == []
 
 
-@pytest.mark.parametrize("to", WRITERS)
+@pytest.mark.parametrize("to", OF_BOXES)
 def test_splits_are_added_and_never_overwritten(tmp_path: Path, to: str) -> None:
     first = lay(tmp_path / "first", TRUTHS)
     for split in ("train", "val"):
@@ -112,7 +113,7 @@ def test_splits_have_the_same_classes(tmp_path: Path, to: str) -> None:
 
 def test_what_a_format_cannot_say_is_said(tmp_path: Path) -> None:
     first = lay(tmp_path / "first", {"a": MARKED})
-    said = {to: convert(first, to, tmp_path / to, "train") for to in WRITERS}
+    said = {to: convert(first, to, tmp_path / to, "train") for to in OF_BOXES}
     left_out = "knows neither difficult objects nor crowds, these were left out: 2"
     shown = 'LabelMe shows neither difficult objects nor crowds, these were marked "difficult": 2'
     others = {
@@ -129,7 +130,7 @@ def test_what_a_format_cannot_say_is_said(tmp_path: Path) -> None:
         "voc": ["Pascal VOC knows no crowds, these became difficult: 1"],
         "yolo": ["YOLO knows neither difficult objects nor crowds, these were left out: 2"],
     }
-    read = {to: opened(tmp_path / to, "train").truth(0) for to in WRITERS}
+    read = {to: opened(tmp_path / to, "train").truth(0) for to in OF_BOXES}
     assert read["coco"].difficult.tolist() == MARKED.difficult.tolist()
     assert read["coco"].crowd.tolist() == MARKED.crowd.tolist()
     assert read["voc"].difficult.tolist() == [False, True, True]
@@ -155,7 +156,7 @@ def test_two_images_that_would_share_a_name_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("to", "split", "message"),
     [
-        ("vco", "train", r"one of voc, coco, yolo, .*; got 'vco'\. Did you mean \"voc\""),
+        ("vco", "train", r"one of coco, csv, voc, yolo, .*; got 'vco'\. Did you mean \"voc\""),
         (
             "yolo",
             "trainval",
@@ -272,7 +273,80 @@ def test_a_part_with_other_names_is_written_like_any_source(tmp_path: Path) -> N
     assert (len(back), back.classes[0]) == (1, "lynx")
 
 
-def test_data_without_boxes_are_not_written(shapes: Path, tmp_path: Path) -> None:
+# === masks and labels ===
+
+MASK_CLASSES = ("background", "cat", "dog")
+OF_MASKS = writers_of(Mask, data_set=True)
+
+
+def masks_in(folder: Path, split: str) -> dict[str, Mask]:
+    source = open_source(str(folder), split, Mask)
+    assert list(source.problems()) == [] and source.classes == MASK_CLASSES
+    return {source.name(index): source.truth(index) for index in range(len(source))}
+
+
+@pytest.fixture
+def painted(tmp_path: Path) -> Path:
+    """Images and masks with discs, one within another, and void around one."""
+    (tmp_path / "old" / "images").mkdir(parents=True)
+    (tmp_path / "old" / "masks").mkdir()
+    (tmp_path / "old" / "classes.txt").write_text("\n".join(MASK_CLASSES))
+    for number, void in enumerate((False, True, False)):
+        ids = np.zeros((40, 60), np.uint8)
+        cv2.circle(ids, (25 + 5 * number, 20), 15, 255 if void else 1, -1)
+        cv2.circle(ids, (25 + 5 * number, 20), 12 if void else 7, 1 if void else 2, -1)
+        Image.fromarray(ids).save(tmp_path / "old" / "masks" / f"{number}.png")
+        Image.fromarray(np.full((40, 60, 3), 60 * number, np.uint8)).save(
+            tmp_path / "old" / "images" / f"{number}.png"
+        )
+    return tmp_path / "old"
+
+
+@pytest.mark.parametrize("to", OF_MASKS)
+def test_masks_are_read_back_by_the_formats_own_reader(
+    to: str, painted: Path, tmp_path: Path
+) -> None:
+    old = open_source(str(painted), "", Mask)
+    kept = to == "masks"
+    for split in ("train", "val"):
+        said = convert(old, to, tmp_path / "new", split)
+        assert [text.rpartition(": ")[2] for text in said] == ([] if kept else ["1"]), said
+    assert set(splits_of(str(tmp_path / "new"), Mask)) == {"train", "val"}
+    new = masks_in(tmp_path / "new", "val")
+    for name, mask in masks_in(painted, "").items():
+        wanted = mask.ids if kept else np.where(mask.ids == 255, 0, mask.ids)
+        least = 1 if to in ("masks", "coco") else 0.85
+        for label in np.unique(wanted):
+            both = (wanted == label) & (new[name].ids == label)
+            either = (wanted == label) | (new[name].ids == label)
+            assert both.sum() / either.sum() >= least, (to, name, label)
+
+
+def test_labels_become_lists(tmp_path: Path) -> None:
+    (tmp_path / "old" / "b b").mkdir(parents=True)
+    (tmp_path / "old" / "a").mkdir()
+    for number, label in enumerate(("b b", "a", "b b")):
+        Image.new("RGB", (9, 9), (number, 0, 0)).save(tmp_path / "old" / label / f"{number}.png")
+    old = open_source(str(tmp_path / "old"), "", Labels)
+    for split in ("train", "val"):
+        assert convert(old, "list", tmp_path / "new", split) == []
+    new = open_source(str(tmp_path / "new"), "val", Labels)
+    assert list(new.problems()) == [] and new.classes == old.classes == ("a", "b b")
+    assert [new.truth(i).names for i in range(3)] == [old.truth(i).names for i in range(3)]
+    assert [file.parent.name for file in new.files] == ["val"] * 3
+
+
+def test_labels_of_boxes_lose_what_a_list_cannot_hold(tmp_path: Path) -> None:
+    lay(tmp_path / "old", TRUTHS)
+    old = open_source(str(tmp_path / "old"), "train", Labels)
+    (said,) = convert(old, "list", tmp_path / "new", "train")
+    assert said.endswith("such images: 2"), "one shows two classes, one none"
+    assert len(open_source(str(tmp_path / "new"), "train", Labels)) == 2
+
+
+@pytest.mark.parametrize("to", ["yolo", "voc", "csv", "list"])
+def test_what_a_format_cannot_hold_is_refused(to: str, shapes: Path, tmp_path: Path) -> None:
     source = open_source(str(shapes), "val", Mask)
-    with pytest.raises(UsageError, match=r"data of boxes can be written anew; .* holds Mask"):
-        convert(source, "coco", tmp_path, "train")
+    with pytest.raises(UsageError, match=rf"as one of coco, .*masks; '{to}' cannot hold it"):
+        convert(source, to, tmp_path / "new", "train")
+    assert not (tmp_path / "new").exists()

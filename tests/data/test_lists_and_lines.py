@@ -12,7 +12,7 @@ from PIL import Image
 
 from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import open_source
-from cvtasks.data.checking.convert import convert
+from cvtasks.data.writing.convert import convert
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.reading import ELSEWHERE, KEY_POINTS, MISNAMED, OUTLINES, TRACKS
 from cvtasks.formats.yolo import parse_yaml, parse_yolo

@@ -12,10 +12,10 @@ from PIL import Image
 from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import open_source
 from cvtasks.data.checking.check import check
-from cvtasks.data.checking.convert import convert
 from cvtasks.data.checking.statistics import statistics
 from cvtasks.data.formats.voc_names import VOC_CLASSES
 from cvtasks.data.opening import open_sources
+from cvtasks.data.writing.convert import convert
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.training.plan import planned
 

@@ -13,9 +13,9 @@ import pytest
 
 from cvtasks.answers import Answer, Boxes, Labels, Mask
 from cvtasks.data import open_source
+from cvtasks.data.writing.table import WRITERS
 from cvtasks.errors import DataError, UsageError
-from cvtasks.inference.prelabel.run import Prelabelled, format_of, prelabel
-from cvtasks.inference.prelabel.table import PRELABELS
+from cvtasks.inference.prelabel import Prelabelled, format_of, prelabel
 from cvtasks.media.sources import expand
 from cvtasks.tasks import TASKS
 
@@ -77,7 +77,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    "to", [name for name in PRELABELS if name not in ("masks", "csv", "list", "label-studio")]
+    "to", [name for name in WRITERS if name not in ("masks", "csv", "list", "label-studio")]
 )
 @pytest.mark.parametrize("scores", [True, False])
 def test_boxes_are_read_back_by_the_formats_own_reader(to, scores, photos):

@@ -492,7 +492,7 @@ def test_the_table_has_its_columns_whatever_was_found(
 
 def test_converting_replaces_nothing_of_the_users(tmp_path: Path) -> None:
     from cvtasks.data import open_source
-    from cvtasks.data.checking.convert import convert
+    from cvtasks.data.writing.convert import convert
 
     data = tmp_path / "data"
     for split in ("train", "val"):

@@ -17,10 +17,9 @@ from PIL import Image
 from cvtasks.answers import VOID, Boxes, Mask, Sample
 from cvtasks.answers.boxes import SMALLEST
 from cvtasks.data import open_source
-from cvtasks.data.checking.convert import convert
-from cvtasks.data.checking.writers import WRITERS
 from cvtasks.data.loading.augment import Augment
 from cvtasks.data.loading.warp import Warp, draw_warp
+from cvtasks.data.writing.convert import convert, writers_of
 from cvtasks.formats.coco import coco_boxes, coco_document, parse_coco
 from cvtasks.formats.voc import parse_voc, voc_xml
 from cvtasks.formats.yolo import parse_yolo, yolo_text
@@ -342,7 +341,10 @@ def test_any_chain_of_formats_ends_where_it_began(boxes: Boxes, chain: list[str]
 
 
 @bounded(8)
-@given(st.lists(some_boxes(size=(24, 32)), min_size=1, max_size=3), st.permutations(tuple(WRITERS)))
+@given(
+    st.lists(some_boxes(size=(24, 32)), min_size=1, max_size=3),
+    st.permutations(tuple(writers_of(Boxes, data_set=True))),
+)
 def test_data_sets_become_each_other(
     tmp_path_factory: pytest.TempPathFactory, truths: list[Boxes], chain: list[str]
 ) -> None:

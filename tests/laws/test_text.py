@@ -18,7 +18,7 @@ from PIL import Image
 from cvtasks.answers import Boxes
 from cvtasks.cli.output import Ticker, say, say_warning, tell
 from cvtasks.data import open_source
-from cvtasks.data.checking.convert import convert
+from cvtasks.data.writing.convert import convert
 from cvtasks.drawing.plots import class_bars, count_bars, f1_curves, matrix
 from cvtasks.evaluation.predictions import read_predictions
 from cvtasks.files.writing import write_text

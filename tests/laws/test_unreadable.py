@@ -17,8 +17,8 @@ from cvtasks.answers import Answer, Boxes, Labels, Mask
 from cvtasks.cli import of_the_system
 from cvtasks.data import open_source, split_of
 from cvtasks.data.checking.check import check
-from cvtasks.data.checking.convert import convert
 from cvtasks.data.checking.statistics import fingerprint
+from cvtasks.data.writing.convert import convert
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.coco import coco_document
 from cvtasks.formats.voc import voc_xml

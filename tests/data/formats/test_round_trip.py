@@ -9,9 +9,8 @@ import pytest
 
 from cvtasks.answers import Boxes, Labels
 from cvtasks.data import FORMATS, open_source, splits_of
-from cvtasks.data.checking.convert import convert
-from cvtasks.data.checking.writers import WRITERS
 from cvtasks.data.source import Source
+from cvtasks.data.writing.convert import convert, writers_of
 from cvtasks.errors import CVTasksError, DataError
 from tests.data.formats.layouts import CLASSES, IMAGES, LAYOUTS, lay_coco, write
 
@@ -63,7 +62,7 @@ def test_all_formats_give_the_same_labels(name: str, tmp_path: Path) -> None:
     assert found == {stem: {name for name, _ in own} for stem, own in EXPECTED.items()}
 
 
-@pytest.mark.parametrize("to", WRITERS)
+@pytest.mark.parametrize("to", writers_of(Boxes, data_set=True))
 def test_what_is_converted_reads_the_same(to: str, tmp_path: Path) -> None:
     lay_coco(tmp_path / "old", IMAGES)
     source = open_source(str(tmp_path / "old"), "", Boxes)

@@ -8,12 +8,12 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from cvtasks.answers import Answer
-from cvtasks.data.checking.convert import settle_classes, write_new
+from cvtasks.data.writing.convert import writers_of
+from cvtasks.data.writing.files import copy_image, write_new
+from cvtasks.data.writing.table import WRITERS
+from cvtasks.data.writing.writer import How, Labelled, Writer
 from cvtasks.errors import CVTasksError, DataError, UsageError, did_you_mean
 from cvtasks.files.writing import folder_held
-from cvtasks.formats.reading import readable
-from cvtasks.inference.prelabel.formats import How, Labelled, PrelabelFormat, Write
-from cvtasks.inference.prelabel.table import PRELABELS
 from cvtasks.media.prefetch import in_thread, shut
 from cvtasks.text import listed
 
@@ -38,21 +38,21 @@ class Prelabelled:
     hint: str
 
 
-def format_of(to: str, kind: type[Answer]) -> PrelabelFormat:
+def format_of(to: str, kind: type[Answer]) -> Writer:
     """The format of that name, or the usual one of answers of a kind where it is empty.
 
     Raises:
         UsageError: there is no such format, or it cannot hold such answers.
     """
-    fitting = [name for name in PRELABELS if _writer(name, kind)]
+    fitting = writers_of(kind)
     if (to or fitting[0]) not in fitting:
-        known = to in PRELABELS
+        known = to in WRITERS
         why = "cannot hold them" if known else "is unknown"
         raise UsageError(
             f"answers of this model are written as {', '.join(fitting)}; {to!r} {why}. "
             f"{'Choose one of these.' if known else did_you_mean(to, fitting)}"
         )
-    found: PrelabelFormat = resolve_name(PRELABELS[to or fitting[0]])
+    found: Writer = resolve_name(WRITERS[to or fitting[0]])
     return found
 
 
@@ -77,7 +77,7 @@ def prelabel(
 
     Args:
         items: images that are files.
-        to: one of `PRELABELS`; the first that holds the model's answers by default.
+        to: one of `WRITERS`; the first that holds the model's answers by default.
         threshold: least score; the model's own by default.
         keep: classes that are written; all by default.
         scores: whether scores are written; without, Label Studio takes them for annotations.
@@ -92,7 +92,9 @@ def prelabel(
     """
     task = model.recipe.task
     chosen = format_of(to, task.answer)
-    write: Write = chosen.writes[_kind(chosen, task.answer)]
+    kind = chosen.kind_of(task.answer)
+    if kind is None:
+        raise TypeError("a format that was chosen for a kind of answer writes it.")
     classes = tuple(map(listed, model.recipe.classes))
     named = _named(items)
     root = named[0][2] if named else folder
@@ -130,31 +132,21 @@ def prelabel(
             for (name, path), _, answer in answers:
                 kept = task.annotation(task.keep(answer, keep) if keep else answer)
                 one = Labelled(name, path, kept)
+                if chosen.copied and chosen.layout:
+                    copy_image(path, folder / chosen.layout.images("train") / name)
                 on_image(one)
                 done += 1
                 yield one
 
     files = []
     with folder_held(folder):
-        if chosen.listed and waiting:
-            settle_classes(folder / "classes.txt", classes)
-        for name, content in write(answered(), how) if waiting else ():
-            if isinstance(content, Path):
-                with readable(content):
-                    write_new(folder / name, content.read_bytes(), f"another image than {name!r}")
-            else:
+        if waiting:
+            chosen.begins(folder, classes, "", ())
+            for name, content in chosen.writes[kind](answered(), how):
                 write_new(folder / name, content)
                 files.append(folder / name)
+            chosen.ends(folder, classes, "", [name for name, _, _ in waiting])
     return Prelabelled(done, left, tuple(files), chosen.hint)
-
-
-def _writer(name: str, kind: type[Answer]) -> bool:
-    found: PrelabelFormat = resolve_name(PRELABELS[name])
-    return any(issubclass(kind, one) for one in found.writes)
-
-
-def _kind(chosen: PrelabelFormat, kind: type[Answer]) -> type[Answer]:
-    return next(one for one in chosen.writes if issubclass(kind, one))
 
 
 _Named = tuple[str, "Item", Path]
@@ -182,7 +174,7 @@ def _named(items: "Sequence[Item]") -> list[_Named]:
     ]
 
 
-def _waiting(chosen: PrelabelFormat, named: list[_Named], folder: Path) -> tuple[list[_Named], int]:
+def _waiting(chosen: Writer, named: list[_Named], folder: Path) -> tuple[list[_Named], int]:
     """The images that have no annotation yet, and how many have one."""
     if chosen.single:
         if named and os.path.lexists(folder / chosen.single):

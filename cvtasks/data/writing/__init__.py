@@ -1,0 +1,1 @@
+"""Answers written in the formats of data sets and labelling tools."""

@@ -1,0 +1,130 @@
+"""A data set, written anew in another format. What was there is not touched."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from pkgutil import resolve_name
+
+from cvtasks.answers import Answer
+from cvtasks.data.source import Source
+from cvtasks.data.writing.files import copy_images, new_path, write_new
+from cvtasks.data.writing.table import WRITERS
+from cvtasks.data.writing.writer import Classes, How, Labelled, Layout, Writer
+from cvtasks.errors import DataError, UsageError, did_you_mean
+from cvtasks.files.writing import folder_held
+from cvtasks.text import listed
+
+
+def writers_of(kind: type[Answer], data_set: bool = False) -> list[str]:
+    """The names of the formats that hold answers of a kind.
+
+    Args:
+        data_set: those alone in which a data set with splits can be written.
+    """
+    found: dict[str, Writer] = {name: resolve_name(place) for name, place in WRITERS.items()}
+    return [
+        name for name, one in found.items() if one.kind_of(kind) and (one.layout or not data_set)
+    ]
+
+
+def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
+    """Write the samples of `source` into `folder` as the split of that name, their images byte for
+    byte.
+
+    The folder may hold other splits with the same classes. Lists and JSON come last, so that what
+    was broken off is no split.
+
+    Args:
+        source: its images are files. to: one of `WRITERS`.
+
+    Returns:
+        What the format cannot say, in sentences with counts.
+
+    Raises:
+        UsageError: an unknown format, or one that cannot hold such truths; it has no such split, or
+            images are no files.
+        DataError: the split exists, has other classes than the folder's, two images would get one
+            name, another file has a name that is needed, or a truth of the source cannot be used.
+        OutputError: the folder cannot be written, or another run writes into it.
+    """
+    writer, layout, kind = _writer(source, to)
+    if not split or Path(split).name != split or split not in (layout.splits or (split,)):
+        known = f"one of {', '.join(layout.splits)}" if layout.splits else "a plain word"
+        raise UsageError(
+            f"the split of a {to} data set must be {known}; got {split!r}. Give it another name."
+        )
+    classes, remarks = _in_lines(source.classes) if layout.in_lines else (source.classes, [])
+    truths = [replace(source.truth(index), classes=classes) for index in range(len(source))]
+    with folder_held(folder):
+        _write(source, truths, writer, kind, folder, How(classes, split=split))
+    loss = writer.losses.get(kind)
+    lost = sum(map(loss.count, truths)) if loss else 0
+    return [*remarks, *([f"{loss.said}: {lost}"] if loss and lost else [])]
+
+
+def _writer(source: Source, to: str) -> tuple[Writer, Layout, type[Answer]]:
+    """The format of that name, its layout, and which of the types that it writes the truths are."""
+    if to not in WRITERS:
+        raise UsageError(
+            f"a data set is written as one of {', '.join(WRITERS)}; got {to!r}. "
+            f"{did_you_mean(to, WRITERS)}"
+        )
+    writer: Writer = resolve_name(WRITERS[to])
+    kind = writer.kind_of(source.kind)
+    if kind is None or writer.layout is None:
+        raise UsageError(
+            f"a data set of {source.kind.__name__} is written as one of "
+            f"{', '.join(writers_of(source.kind, data_set=True))}; {to!r} cannot hold it. Choose "
+            "one of these."
+        )
+    if len(source.files) < len(source):
+        raise UsageError(
+            f"images that are files can be written anew; {source.format} has many in one. Give "
+            "other data."
+        )
+    return writer, writer.layout, kind
+
+
+def _write(
+    source: Source,
+    truths: list[Answer],
+    writer: Writer,
+    kind: type[Answer],
+    folder: Path,
+    how: How,
+) -> None:
+    layout, split = writer.layout, how.split
+    if layout is None:
+        raise TypeError("a format without a layout writes no data set.")
+    new_path(folder / layout.claims(split))
+    writer.begins(folder, how.classes, split, ())
+    copies = copy_images(source, folder / layout.images(split))
+
+    def images() -> Iterator[Labelled]:
+        for copy, truth in zip(copies, truths, strict=True):
+            yield Labelled(copy.name, copy, truth)
+
+    for name, content in writer.writes[kind](images(), how):
+        write_new(folder / layout.files(split) / name, content)
+    writer.ends(folder, how.classes, split, [copy.name for copy in copies])
+
+
+def _in_lines(classes: Classes) -> tuple[Classes, list[str]]:
+    """The names as formats can hold them that write them in lines, and a remark where that is not
+    as they were.
+
+    JSON and YAML hold any name; XML and a list of lines hold none with control characters, or with
+    space around it.
+    """
+    written = tuple(map(listed, classes))
+    changed = [name for name, line in zip(classes, written, strict=True) if name != line]
+    if len(set(written)) < len(written):
+        raise DataError(
+            "Pascal VOC writes every name in one line; of the classes "
+            f"{', '.join(map(repr, classes))} two would be the same. "
+            "Rename one."
+        )
+    remark = (
+        f"Pascal VOC writes names in one line; characters of these were escaped: {len(changed)}"
+    )
+    return written, [remark] if changed else []
