@@ -1,5 +1,6 @@
-"""cvtasks: computer vision in Keras 3. `load` a model and `predict` an image, `train` and
-`evaluate` models; `zoo.names()` says which there are. Everything else has its module.
+"""cvtasks: computer vision in Keras 3. `load` a model and `predict` an image, `train`,
+`cross_validate` and `evaluate` models; `zoo.names()` says which there are. Everything else has its
+module.
 """
 
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from cvtasks.evaluation.of_model import evaluate
     from cvtasks.model import Model, load
     from cvtasks.recipe.recipe import Recipe, read_recipe
-    from cvtasks.training.start import train
+    from cvtasks.training.start import cross_validate, train
 
 __all__ = [
     "Boxes",
@@ -21,6 +22,7 @@ __all__ = [
     "Model",
     "Recipe",
     "Sample",
+    "cross_validate",
     "evaluate",
     "load",
     "read_recipe",
@@ -37,6 +39,7 @@ _HOME = {
     "Model": "cvtasks.model",
     "Recipe": "cvtasks.recipe.recipe",
     "Sample": "cvtasks.answers",
+    "cross_validate": "cvtasks.training.start",
     "evaluate": "cvtasks.evaluation.of_model",
     "load": "cvtasks.model",
     "read_recipe": "cvtasks.recipe.recipe",

@@ -102,9 +102,8 @@ def walk_over(
             for one in excited
         ]
         rows.append({"unit": unit, "exciting": shown})
-        lines.append(
-            f"unit {unit}: " + ", ".join(f"{one.name} ({one.value:.3g})" for one in excited)
-        )
+        said = ", ".join(f"{one.name} ({one.value:.3g})" for one in excited)
+        lines.append(f"unit {unit}: {said}")
     ticker.clear()
     equal = [
         unit
@@ -118,9 +117,8 @@ def walk_over(
             "before an activation tells more."
         )
     title = f"{opened.name}: what excites {layer}"
-    drawn = exciting_sheet(
-        found, led, f"{counted(walk.done, 'image')} of {walk.title}", rule, title
-    )
+    over = f"{counted(walk.done, 'image')} of {walk.title}"
+    drawn = exciting_sheet(found, led, over, rule, title)
     path = write_new(output, f"{opened.name}-{layer}-exciting", drawn)
     about = {
         "data": data,

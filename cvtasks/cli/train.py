@@ -151,6 +151,8 @@ def train(
     if output and not dry_run:
         check_new_folder(output)
     from cvtasks.engines.devices import choose_device
+    from cvtasks.training.folds import share_of
+    from cvtasks.training.memory import fitting_batch
     from cvtasks.training.plan import planned, resumed, unused_folder
 
     choose_device(device)
@@ -161,13 +163,12 @@ def train(
         plan, folder = resumed(resume, path, say), resume
     else:
         options |= {"data.path": path, "data.train": split}
-        options["data.held_out"] = _held_out(folds)
-        plan = planned(what, [*wishes_of(options, batch), *(set_ or [])], say)
+        options["data.held_out"] = share_of(folds) if folds else 0
+        fit = fitting_batch if batch == "auto" else None
+        plan = planned(what, [*wishes_of(options, batch), *(set_ or [])], say, fit)
         folder = output or (
             Path() if dry_run else context.with_resource(unused_folder(plan.recipe))
         )
-    if batch == "auto":
-        plan = _with_fitting_batch(plan)
     start_keras()
     from cvtasks.engines.keras_engine import check_device
     from cvtasks.training import run as running
@@ -188,16 +189,6 @@ def train(
     _tell_scores(running.run(plan, folder, command_typed(), report))
     say(f"written to {folder}")
     return None
-
-
-def _held_out(folds: int) -> float:
-    """The share that each of so many folds sets aside; 0 of none."""
-    from cvtasks.data.dividing import Shares
-
-    if not folds:
-        return 0
-    Shares(test=0.0, folds=folds)  # refuses too few
-    return 1 / folds
 
 
 def train_folds(
@@ -234,15 +225,6 @@ def _place(data: str, resumes: bool) -> tuple[str, str]:
             f"Leave ':{split}' out."
         )
     return path, split
-
-
-def _with_fitting_batch(plan: "Plan") -> "Plan":
-    """The plan with as many images a step as fit into memory, which is said."""
-    from cvtasks.training.memory import fitting_batch
-
-    plan = plan.with_batch(fitting_batch(plan.recipe))
-    say(f"batch: {counted(plan.recipe.train.batch, 'image')} fit into memory")
-    return plan
 
 
 def _tell_scores(finished: dict[str, Any]) -> None:

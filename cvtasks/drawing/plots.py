@@ -129,6 +129,31 @@ def history_curves(
     return pixels_of(figure)
 
 
+def rate_curve(
+    rates: np.ndarray,
+    losses: np.ndarray,
+    smoothed: np.ndarray,
+    marks: Mapping[str, float | None],
+) -> np.ndarray:
+    """Loss by learning rate, as it was and smoothed, each (n,); with a line at every rate that is
+    marked by a name. Losses far above the first one lie outside.
+    """
+    figure, axes = _figure(7, 4)
+    axes.plot(rates, losses, color="0.7", linewidth=1, label="loss")
+    axes.plot(rates, smoothed, color="C0", label="smoothed")
+    for (name, rate), style in zip(marks.items(), ("-", ":", "--", "-."), strict=False):
+        if rate:
+            axes.axvline(rate, color="C1", linestyle=style, label=f"{name} {rate:.2g}")
+    if len(smoothed):
+        first, low = float(smoothed[0]), float(smoothed.min())
+        room = max(first - low, 0.1 * abs(first), 1e-6)
+        axes.set_ylim(low - 0.3 * room, first + room)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, frameon=False)
+    return pixels_of(figure)
+
+
 def class_bars(rows: Mapping[str, Mapping[str, float]]) -> np.ndarray:
     """Class → name → number from 0 to 1, drawn as bars, the class with the lowest first number on
     top; NaN has none.

@@ -5,7 +5,7 @@ chosen by short runs on small sets (`benchmarks/defaults.py`).
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
@@ -18,6 +18,10 @@ from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.text import counted
 
+Fit = Callable[[Recipe], int]
+"""A recipe → how many images a step fit into memory."""
+
+FITS = "as many images a step as fit into memory"
 _LOOKED_AT = 300  # truths and headers, at most, that sizes are taken from
 _STRIDE = 32  # sizes are chosen for backbones of this coarsest stride, as multiples of it
 
@@ -81,16 +85,19 @@ def _size(source: Source, index: int) -> tuple[int, int]:
     return height, width
 
 
-def chosen(recipe: Recipe, train: Source, asked: Collection[str]) -> tuple[Recipe, list[Choice]]:
+def chosen(
+    recipe: Recipe, train: Source, asked: Collection[str], fit: Fit | None = None
+) -> tuple[Recipe, list[Choice]]:
     """The recipe with what suits the data, and what was chosen.
 
     Args:
         recipe: with what is usual for its task.
         train: the data to train on, as the recipe sees them.
         asked: dotted keys of the recipe that stay as they are.
+        fit: finds the batch, in place of what the data suggest; the rest is chosen for it.
     """
     known, made = facts(train), list[Choice]()
-    for choose in (_data_choices, partial(_training_choices, asked=asked)):
+    for choose in (_data_choices, partial(_training_choices, asked=asked, fit=fit)):
         found = [one for one in choose(recipe, known) if one.key not in asked]
         recipe, made = with_values(recipe, {one.key: one.value for one in found}), made + found
     found = [
@@ -170,10 +177,15 @@ _ENLARGED = 2  # times the images' longest side, at most
 _MOST_SIZE = 512
 
 
-def _training_choices(recipe: Recipe, known: Facts, asked: Collection[str]) -> Iterator[Choice]:
+def _training_choices(
+    recipe: Recipe, known: Facts, asked: Collection[str], fit: Fit | None = None
+) -> Iterator[Choice]:
     """Batch, rate, epochs and minutes."""
     batch = recipe.train.batch
-    if "train.batch" not in asked:
+    if fit:
+        batch = min(fit(recipe), known.images)
+        yield Choice("train.batch", batch, FITS)
+    elif "train.batch" not in asked:
         batch = _batch(known.images, batch)
         yield Choice(
             "train.batch",

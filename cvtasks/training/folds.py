@@ -26,17 +26,27 @@ _METRICS = "metrics.json"
 _MOST = 10_000_000  # bytes of a folds.json or metrics.json
 
 
+def share_of(count: int) -> float:
+    """The share of the images that each of so many folds sets aside.
+
+    Raises:
+        UsageError: there are too few or too many.
+    """
+    Shares(test=0.0, folds=count)
+    return 1 / count
+
+
 def begin_folds(plan: Plan, count: int, folder: Path, command: str) -> None:
     """Make the folder of a cross-validation.
 
     Args:
-        plan: with `data.held_out = 1 / count`.
+        plan: with `data.held_out` as `share_of` says.
         folder: must not exist yet.
 
     Raises:
         UsageError: it exists, or there are too few or too many folds.
     """
-    Shares(test=0.0, folds=count)
+    share_of(count)
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:

@@ -15,8 +15,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cvtasks.drawing.plots import rate_curve
 from cvtasks.errors import UsageError
-from cvtasks.files.writing import write_bytes, write_text
+from cvtasks.files.writing import write_text
+from cvtasks.media.images import write_image
 from cvtasks.text import counted
 from cvtasks.training.budget import first_batches
 from cvtasks.training.learner import Learner
@@ -151,27 +153,6 @@ def write_search(folder: Path, found: RateSearch, own: float) -> None:
     for rate, loss, smooth in zip(found.rates, found.losses, found.smoothed, strict=True):
         rows.writerow([f"{rate:.6e}", f"{loss:.6f}", f"{smooth:.6f}"])
     write_text(folder / "lr_find.csv", text.getvalue())
-    write_bytes(folder / "lr_find.png", _drawn(found, own))
-
-
-def _drawn(found: RateSearch, own: float) -> bytes:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(found.rates, found.losses, color="0.7", linewidth=1, label="loss")
-    axes.plot(found.rates, found.smoothed, color="C0", label="smoothed")
     marks = {"suggested": found.suggested, "the recipe's": own}
-    for (name, rate), style in zip(marks.items(), ("-", ":"), strict=True):
-        if rate:
-            axes.axvline(rate, color="C1", linestyle=style, label=f"{name} {rate:.2g}")
-    if len(found.smoothed):
-        first, low = float(found.smoothed[0]), float(found.smoothed.min())
-        room = max(first - low, 0.1 * abs(first), 1e-6)
-        axes.set_ylim(low - 0.3 * room, first + room)
-    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, frameon=False)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=100)
-    return content.getvalue()
+    drawn = rate_curve(found.rates, found.losses, found.smoothed, marks)
+    write_image(folder / "lr_find.png", drawn)

@@ -22,7 +22,7 @@ from cvtasks.recipe.reference import toml
 from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.schema import table_of
 from cvtasks.tasks import TASKS
-from cvtasks.training.choices import chosen
+from cvtasks.training.choices import FITS, Fit, chosen
 from cvtasks.training.fine_tuning import document_of, goes_on, seen_before, with_start
 from cvtasks.training.fine_tuning import words_of as model_words
 from cvtasks.training.first_weights import (
@@ -54,15 +54,12 @@ class Plan:
     resumes: bool = False
     chosen: frozenset[str] = frozenset()
 
-    def with_batch(self, batch: int) -> "Plan":
-        """The same with so many images a step."""
-        return replace(
-            self, recipe=replace(self.recipe, train=replace(self.recipe.train, batch=batch))
-        )
-
 
 def planned(
-    what: str | Path | Recipe, wishes: Iterable[Override] = (), say: Say = lambda text: None
+    what: str | Path | Recipe,
+    wishes: Iterable[Override] = (),
+    say: Say = lambda text: None,
+    fit: Fit | None = None,
 ) -> Plan:
     """Plan a run.
 
@@ -75,6 +72,8 @@ def planned(
             its name in the zoo or its folder.
         wishes: values of the recipe that are changed: (key, value), or text `key=value`.
         say: hears what was concluded, recognised and left out.
+        fit: finds the batch (`cvtasks.training.memory.fitting_batch`), in place of the recipe's;
+            what is chosen for a new recipe is chosen for it.
 
     Raises:
         ModelError: no such task or recipe, or a value that none can have.
@@ -101,8 +100,8 @@ def planned(
         if remark := seen_before(start, recipe, sources):
             say(remark)
     if not begun.is_new:
-        return Plan(recipe, sources)
-    recipe, choices = chosen(recipe, sources.train, asked)
+        return Plan(_with_batch(recipe, fit, say), sources)
+    recipe, choices = chosen(recipe, sources.train, asked, fit)
     for choice in choices:
         if choice.reason:
             say(f"{choice.key} = {toml(choice.value)}: {choice.reason}")
@@ -274,6 +273,15 @@ def _weighted(recipe: Recipe, train: Source) -> Recipe:
         )
     weights: dict[str, Any] = {"class_weights": balanced_weights(train)}
     return replace(recipe, head=replace(recipe.head, **weights))
+
+
+def _with_batch(recipe: Recipe, fit: Fit | None, say: Say) -> Recipe:
+    """The recipe with the batch that fits, where one is to be found; the rest stays as it is."""
+    if fit is None:
+        return recipe
+    recipe = replace(recipe, train=replace(recipe.train, batch=fit(recipe)))
+    say(f"train.batch = {recipe.train.batch}: {FITS}")
+    return recipe
 
 
 def _check_checkpoints(folder: Path, say: Say) -> None:

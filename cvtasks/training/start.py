@@ -1,7 +1,7 @@
-"""Training from Python, in one call."""
+"""Training from Python, in one call: a model, or one for each fold."""
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ from cvtasks.files.writing import check_new_folder
 from cvtasks.model import Model, load
 from cvtasks.recipe.overrides import Override
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.training.plan import planned, unused_folder
+from cvtasks.training.folds import begin_folds, run_folds, share_of
+from cvtasks.training.plan import Plan, planned, unused_folder
 from cvtasks.training.progress import Report
 
 
@@ -50,18 +51,67 @@ def train(
         NotFinite: the loss, a weight or an answer became NaN or infinite.
     """
     report = report or Report()
-    path, split = split_of(str(data))
-    wishes: list[Override] = [("data.path", path)] if path else []
-    wishes += [("data.train", split)] if split else []
-    wishes += (changes or {}).items()
-    if folder:
-        check_new_folder(Path(folder))
-    plan = planned(what, wishes, report.on_message)
-    with nullcontext(Path(folder)) if folder else unused_folder(plan.recipe) as place:
+    with _planned(what, data, folder, changes or {}, report) as (plan, place):
         from cvtasks.training.run import run
 
         run(plan, place, f"cvtasks.train({_said(what, data, folder, changes)})", report)
         return load(place)
+
+
+def cross_validate(
+    what: str | Path | Recipe,
+    data: str | Path = "",
+    folder: str | Path | None = None,
+    *,
+    folds: int = 5,
+    changes: Mapping[str, Any] | None = None,
+    report: Report | None = None,
+) -> dict[str, Any]:
+    """Train a model for each fold of the images to train on, and validate it on that fold: what the
+    scores say together, and how far they lie apart.
+
+    Args:
+        what, data, changes, report: as `train` has them.
+        folder: where the runs come to lie, in `fold0` …; as `train` has it.
+        folds: 2 to 100.
+
+    Returns:
+        `metrics`: the standard's name → {"mean": its mean over the folds, "spread": its standard
+        deviation}, None where there was nothing to measure; `runs`: of each fold `folder`, `images`
+        and `metrics`; and `folder`, `folds`. All but the folder stand in `folds.json` too.
+
+    Raises:
+        UsageError: there are too few or too many folds, or the folder exists.
+        Stopped: SIGINT or SIGTERM came; `cvtasks train --resume FOLDER` goes on.
+        Whatever `train` raises.
+    """
+    report = report or Report()
+    wishes = {**(changes or {}), "data.held_out": share_of(folds)}
+    with _planned(what, data, folder, wishes, report) as (plan, place):
+        said = f"{_said(what, data, folder, changes)}, folds={folds}"
+        begin_folds(plan, folds, place, f"cvtasks.cross_validate({said})")
+        result = run_folds(place, lambda recipe, run: report, say=report.on_message)
+        return {"folder": str(place), **result}
+
+
+@contextmanager
+def _planned(
+    what: str | Path | Recipe,
+    data: str | Path,
+    folder: str | Path | None,
+    changes: Mapping[str, Any],
+    report: Report,
+) -> Iterator[tuple[Plan, Path]]:
+    """The plan, and the folder, which no other run takes as long as the context lasts."""
+    path, split = split_of(str(data))
+    wishes: list[Override] = [("data.path", path)] if path else []
+    wishes += [("data.train", split)] if split else []
+    wishes += changes.items()
+    if folder:
+        check_new_folder(Path(folder))
+    plan = planned(what, wishes, report.on_message)
+    with nullcontext(Path(folder)) if folder else unused_folder(plan.recipe) as place:
+        yield plan, place
 
 
 def _said(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cvtasks.errors import ModelError
-from cvtasks.recipe.recipe import Train, read_recipe
+from cvtasks.recipe.recipe import Recipe, Train, read_recipe
 from cvtasks.training.budget import Pace, budgeted, fitted
 from cvtasks.training.choices import chosen
 from cvtasks.training.plan import Plan, planned
@@ -78,6 +78,31 @@ def test_each_choice_is_said_with_its_value_and_reason(tmp_path: Path) -> None:
     assert how.minutes == 30
     assert said["train.epochs"].startswith(f"{how.epochs}: 48 images at batch 8 make")
     assert 0 < how.patience < how.epochs
+
+
+def test_what_is_chosen_is_chosen_for_the_batch_that_fits(tmp_path: Path) -> None:
+    data = flowers(tmp_path / "few", {"rose": 30, "tulip": 30})
+    asked: list[int] = []
+
+    def fit(recipe: Recipe) -> int:
+        asked.append(recipe.size)
+        return 4 * 8
+
+    wishes = [("data.path", str(data)), *FAST]
+    usual, said = planned("classify", wishes).recipe, list[str]()
+    found = planned("classify", wishes, said.append, fit)
+    assert asked == [64], "of the size that was chosen"
+    assert found.recipe.train.batch == 32 and usual.train.batch == 8
+    assert found.recipe.train.learning_rate == pytest.approx(2 * usual.train.learning_rate, rel=0.1)
+    assert found.recipe.train.epochs > usual.train.epochs, "its steps are fewer"
+    assert {"train.batch", "train.epochs", "train.learning_rate"} <= found.chosen
+    assert any(line.startswith("train.batch = 32: as many") for line in said)
+    kept = planned("classify", [*wishes, ("train.epochs", 3)], fit=fit).recipe
+    assert kept.train.epochs == 3
+    few = planned("classify", wishes, fit=lambda recipe: 64).recipe
+    assert few.train.batch == 48, "no more than there are images"
+    again = planned(usual, fit=fit).recipe
+    assert (again.train.batch, again.train.epochs) == (32, usual.train.epochs), "a recipe stays"
 
 
 def test_what_is_asked_for_is_not_chosen(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 import cvtasks
 from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.training.layout import CARD
+from cvtasks.training.plan import Plan
 from cvtasks.training.progress import Report
 
 CHANGES = {
@@ -35,6 +37,34 @@ def test_train_predict_evaluate(shapes: Path, tmp_path: Path, monkeypatch) -> No
     assert command in (model.folder / "README.md").read_text()
     with pytest.raises(UsageError, match="Choose another"):
         cvtasks.train("segment", shapes, model.folder, changes=CHANGES)
+
+
+def test_a_cross_validation_in_one_call(shapes: Path, tmp_path: Path, monkeypatch) -> None:
+    """The runs are those of `train --folds`; here they end as soon as they begin."""
+    shares = iter((0.25, 0.75))
+
+    def ended(plan: Plan, place: Path, command: str, report: Report) -> None:
+        place.mkdir()
+        report.on_message(f"{len(plan.sources.validate)} images")
+        (place / CARD).touch()
+        scores = {"VOC mean IoU": next(shares), "nothing": None}
+        (place / "metrics.json").write_text(json.dumps({"images": 12, "metrics": scores}))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cvtasks.training.run.run", ended)
+    said: list[str] = []
+    heard = Report(on_message=said.append)
+    asked = {"folds": 2, "changes": CHANGES, "report": heard}
+    result = cvtasks.cross_validate("segment", shapes, **asked)
+    assert result["folder"] == "runs/segment-tiny" and said.count("12 images") == 2
+    assert result["metrics"]["VOC mean IoU"] == {"mean": 0.5, "spread": pytest.approx(0.353553)}
+    assert result["metrics"]["nothing"]["mean"] is None
+    assert [one["folder"] for one in result["runs"]] == ["fold0", "fold1"]
+    assert "cvtasks.cross_validate('segment'" in Path("runs/segment-tiny/README.md").read_text()
+    with pytest.raises(UsageError, match="2 to 100 folds; got 1"):
+        cvtasks.cross_validate("segment", shapes, folds=1)
+    with pytest.raises(UsageError, match="Choose another"):
+        cvtasks.cross_validate("segment", shapes, "runs/segment-tiny", changes=CHANGES)
 
 
 def test_what_cannot_be_trained_or_measured_is_refused(
