@@ -14,6 +14,7 @@ checkpoint, so that the table can be made in pieces. Prints the table in Markdow
 import argparse
 import json
 import statistics
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,25 @@ def recipe(row: Row, data: str, names: tuple[str, ...], seed: int) -> Recipe:
     )
 
 
+def asked(
+    parser: argparse.ArgumentParser, rows: Collection[str], what: str, script: Path
+) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """The options of a script that trains rows of a table, and what it has measured before."""
+    parser.add_argument(
+        "--results", type=Path, default=script.with_suffix(".json"), help="what has been measured"
+    )
+    parser.add_argument("--only", default=",".join(rows), help=f"{what}, separated by commas")
+    parser.add_argument(
+        "--table", action="store_true", help="print the table of what there is, and train nothing"
+    )
+    options = parser.parse_args()
+    unknown = [key for key in options.only.split(",") if key not in rows]
+    if unknown:
+        raise SystemExit(f"the {what} are {', '.join(rows)}; got {unknown[0]!r}.")
+    found = json.loads(options.results.read_text()) if options.results.is_file() else {}
+    return options, found
+
+
 def main() -> None:
     """Train what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -154,21 +174,7 @@ def main() -> None:
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("runs/classics"), help="where the runs go"
     )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=Path(__file__).with_suffix(".json"),
-        help="what has been measured",
-    )
-    parser.add_argument("--only", default=",".join(ROWS), help="rows, separated by commas")
-    parser.add_argument(
-        "--table", action="store_true", help="print the table of what there is, and train nothing"
-    )
-    options = parser.parse_args()
-    unknown = [key for key in options.only.split(",") if key not in ROWS]
-    if unknown:
-        raise SystemExit(f"the rows are {', '.join(ROWS)}; got {unknown[0]!r}.")
-    results = json.loads(options.results.read_text()) if options.results.is_file() else {}
+    options, results = asked(parser, ROWS, "rows", Path(__file__))
     for key in () if options.table else options.only.split(","):
         for seed in range(1, ROWS[key].seeds + 1):
             name = f"{key}-{seed}"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from classic_networks import METRIC, OWN, Row, measure
+from classic_networks import METRIC, OWN, Row, asked, measure
 
 from cvtasks.answers import Labels
 from cvtasks.data import open_source
@@ -58,21 +58,7 @@ def main() -> None:
         default=Path("runs/shuffled"),
         help="where the copy and the runs go",
     )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=Path(__file__).with_suffix(".json"),
-        help="what has been measured",
-    )
-    parser.add_argument("--only", default=",".join(ROWS), help="networks, separated by commas")
-    parser.add_argument(
-        "--table", action="store_true", help="print the table of what there is, and train nothing"
-    )
-    options = parser.parse_args()
-    unknown = [key for key in options.only.split(",") if key not in ROWS]
-    if unknown:
-        raise SystemExit(f"the networks are {', '.join(ROWS)}; got {unknown[0]!r}.")
-    results = json.loads(options.results.read_text()) if options.results.is_file() else {}
+    options, results = asked(parser, ROWS, "networks", Path(__file__))
     if not options.table:
         copy = options.output / "data"
         write_set(copy, shuffled(options.data))

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from cvtasks.answers import Answer
+from cvtasks.answers import Answer, Boxes, Mask
 
 Counted = TypeVar("Counted", bound=Answer, contravariant=True)
 """What a metric counts: who counts any answer counts boxes too."""
@@ -53,6 +53,19 @@ class Metric(ABC, Generic[Counted]):
         cannot tell; it has no intervals then.
         """
         return None
+
+
+def check_alike(truth: Boxes | Mask, prediction: Boxes | Mask, classes: tuple[str, ...]) -> None:
+    """Raise ValueError where the two are of images of different sizes, or know other classes than
+    a metric; the size (0, 0), of who does not know, fits any.
+    """
+    one_size = len({truth.size, prediction.size} - {(0, 0)}) <= 1
+    if not one_size or {truth.classes, prediction.classes} != {classes}:
+        raise ValueError(
+            f"truth and prediction must have one size and the metric's classes {classes}; got "
+            f"sizes {truth.size} and {prediction.size}, classes {truth.classes} and "
+            f"{prediction.classes}."
+        )
 
 
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

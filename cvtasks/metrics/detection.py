@@ -14,7 +14,7 @@ from cvtasks.metrics.average_precision import (
     best_threshold,
     eleven_point_ap,
 )
-from cvtasks.metrics.base import ByImage, Metric, mean_of_known
+from cvtasks.metrics.base import ByImage, Metric, check_alike, mean_of_known
 from cvtasks.metrics.coco_ap import CocoScores, coco_rankings, coco_scores
 from cvtasks.metrics.detection_errors import (
     BoxError,
@@ -56,16 +56,7 @@ class BoxesMetric(Metric[Boxes]):
             ValueError: the two have other classes than this metric, or images of different sizes;
                 the size (0, 0), of who does not know, fits any.
         """
-        if len({truth.size, prediction.size} - {(0, 0)}) > 1 or {
-            truth.classes,
-            prediction.classes,
-        } != {self.classes}:
-            raise ValueError(
-                "truth and prediction must have one size and the metric's classes "
-                f"{self.classes}; got sizes "
-                f"{truth.size} and {prediction.size}, classes {truth.classes} and "
-                f"{prediction.classes}."
-            )
+        check_alike(truth, prediction, self.classes)
         self._images.append((truth, prediction))
         self._columns = self._coco = None
 

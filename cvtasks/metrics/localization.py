@@ -6,7 +6,7 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.geometry.boxes import iou
-from cvtasks.metrics.base import ByImage, Metric, ratio
+from cvtasks.metrics.base import ByImage, Metric, check_alike, ratio
 from cvtasks.metrics.detection import IOU
 from cvtasks.metrics.detection_errors import BoxError, Kind
 
@@ -41,16 +41,7 @@ class LocationMetric(Metric[Boxes]):
                 have other classes than this metric, or images of different sizes; the size (0, 0),
                 of who does not know, fits any.
         """
-        if len({truth.size, prediction.size} - {(0, 0)}) > 1 or {
-            truth.classes,
-            prediction.classes,
-        } != {self.classes}:
-            raise ValueError(
-                "truth and prediction must have one size and the metric's classes "
-                f"{self.classes}; got sizes "
-                f"{truth.size} and {prediction.size}, classes {truth.classes} and "
-                f"{prediction.classes}."
-            )
+        check_alike(truth, prediction, self.classes)
         objects = truth.take(truth.counted)
         if len(set(objects.names)) != 1:
             named = f"of {', '.join(sorted(set(objects.names)))}" if len(objects) else "none"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvtasks.answers import VOID, Mask
-from cvtasks.metrics.base import ByImage, Metric, mean_of_known, ratio
+from cvtasks.metrics.base import ByImage, Metric, check_alike, mean_of_known, ratio
 
 _KEPT = 12  # images that are kept to be shown
 _SIDE = 480  # pixels of their masks, about
@@ -59,13 +59,7 @@ class MaskMetric(Metric[Mask]):
         Raises:
             ValueError: the two masks have different sizes or other classes than this metric.
         """
-        if truth.size != prediction.size or {truth.classes, prediction.classes} != {self.classes}:
-            raise ValueError(
-                "truth and prediction must have one size and the metric's classes "
-                f"{self.classes}; got sizes "
-                f"{truth.size} and {prediction.size}, classes {truth.classes} and "
-                f"{prediction.classes}."
-            )
+        check_alike(truth, prediction, self.classes)
         n = len(self.classes)
         seen = truth.ids != VOID
         pairs = truth.ids[seen].astype(np.int64) * (n + 1) + np.minimum(prediction.ids[seen], n)

@@ -14,11 +14,11 @@ from cvtasks.data.opening import Sources, open_sources, title
 from cvtasks.data.views import Subset, View
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.evaluation.evaluate import score_text
-from cvtasks.files.writing import cannot_write, write_text
+from cvtasks.files.writing import write_text
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import code, counted, dumps, markdown, one_line
 from cvtasks.training.layout import CARD, FOLDS
-from cvtasks.training.plan import Plan, Say, resumed
+from cvtasks.training.plan import Plan, Say, make_folder, resumed
 from cvtasks.training.progress import Report
 from cvtasks.zoo import RECIPE
 
@@ -47,16 +47,7 @@ def begin_folds(plan: Plan, count: int, folder: Path, command: str) -> None:
         UsageError: it exists, or there are too few or too many folds.
     """
     share_of(count)
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError as error:
-        raise UsageError(
-            f"{str(folder)!r} exists, and nothing is overwritten. Choose another folder, or resume "
-            "the runs in it.",
-            ways={"output": "", "resume": str(folder)},
-        ) from error
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    make_folder(folder)
     plan.recipe.save(folder / RECIPE)
     said = {"folds": count, "command": command, "chosen": sorted(plan.chosen)}
     write_text(folder / FOLDS, dumps(said, indent=2) + "\n")

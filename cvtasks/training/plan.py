@@ -156,6 +156,25 @@ def unused_folder(recipe: Recipe) -> Iterator[Path]:
         yield folder
 
 
+def make_folder(folder: Path, inside: str = "") -> None:
+    """Make the folder of a run, or of several, and one inside it.
+
+    Raises:
+        UsageError: it exists. OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+        (folder / inside).mkdir(exist_ok=not inside)
+    except FileExistsError as error:
+        raise UsageError(
+            f"{str(folder)!r} exists, and nothing is overwritten. Choose another folder, or resume "
+            "what was begun in it.",
+            ways={"output": "", "resume": str(folder)},
+        ) from error
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
 @dataclass(frozen=True, eq=False)
 class _Begun:
     """A recipe with the wishes, as yet with splits and classes that need not be the data's.

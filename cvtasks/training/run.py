@@ -26,7 +26,7 @@ from cvtasks.errors import UsageError
 from cvtasks.evaluation.evaluate import evaluate, score_text
 from cvtasks.evaluation.evaluate import report as measured
 from cvtasks.evaluation.report import PAGE, Subject, write_page
-from cvtasks.files.writing import cannot_write, sha256, write_text
+from cvtasks.files.writing import sha256, write_text
 from cvtasks.media.images import write_image
 from cvtasks.media.names import distinct_stems
 from cvtasks.metrics.base import Metric
@@ -39,7 +39,7 @@ from cvtasks.training.card import write_card, write_curves
 from cvtasks.training.layout import BEST, CHECKPOINTS, LOG
 from cvtasks.training.loop import train
 from cvtasks.training.memory import check_memory
-from cvtasks.training.plan import Plan
+from cvtasks.training.plan import Plan, make_folder
 from cvtasks.training.progress import Report
 from cvtasks.training.run_folder import (
     Lock,
@@ -206,17 +206,7 @@ def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> N
 def _new_folder(folder: Path, recipe: Recipe) -> None:
     network = build_network(recipe, recipe.input_size, recipe.train.precision)
     check_memory(network, recipe)
-    try:
-        folder.mkdir(parents=True)
-        (folder / CHECKPOINTS).mkdir()
-    except FileExistsError as error:
-        raise UsageError(
-            f"{str(folder)!r} exists, and nothing is overwritten. Choose another folder, or resume "
-            "the run in it.",
-            ways={"output": "", "resume": str(folder)},
-        ) from error
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    make_folder(folder, CHECKPOINTS)
     needed = (
         network.count_params() * 4 * 8
     )  # weights, best, optimizer (two or three times), graph, one aside
