@@ -11,12 +11,13 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-# Measured on the 6.8 million pairs of 3,684 VOC images: none is as near as 10 bits and 10 levels.
-_FAR = 6  # bits of 64 in which the hashes of two copies may differ
-_NEAR = 6.0  # levels of 255 by which the pixels of two copies may differ on average
-# The same of two frames that follow each other by their names. Of VOC's and COCO's neighbours none
-# is as near; of frames a second apart, in four videos, 6 to 9 of 10 are.
-_SCENE_FAR, _SCENE_NEAR = 16, 20.0
+FAR, NEAR = 6, 6.0
+"""Bits of 64 in which the hashes of two copies may differ, and levels of 255 by which their pixels
+may on average (`benchmarks/twins.py`).
+"""
+SCENE_FAR, SCENE_NEAR = 16, 20.0
+"""The same of two frames that follow each other by their names."""
+
 _CONTRAST = 10.0  # levels: what has less looks like anything
 _LEAST = 64  # pixels of the shorter side: smaller images are compared by their bytes alone
 _COMPARED = 200_000  # pairs of hashes at a time
@@ -106,8 +107,8 @@ def join_copies(groups: Groups, looks: Sequence[Look | None]) -> None:
     for rows, columns in _alike([look for look in looks if look and look.telling]):
         if len(rows) > _MANY:
             places = np.array([groups.of(number) for number in known])
-            apart = places[rows] != places[columns]
-            rows, columns = rows[apart], columns[apart]
+            two = places[rows] != places[columns]
+            rows, columns = rows[two], columns[two]
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
             groups.join(known[row], known[column])
 
@@ -122,7 +123,7 @@ def frames_of_one_scene(
         one, other = looks[number], looks[following]
         if one and other and one.telling and other.telling:
             far = int(np.bitwise_count(one.bits ^ other.bits))
-            if far <= _SCENE_FAR and _apart(one.small, other.small)[0] <= _SCENE_NEAR:
+            if far <= SCENE_FAR and apart(one.small, other.small)[0] <= SCENE_NEAR:
                 yield number, following
 
 
@@ -173,14 +174,14 @@ def _alike(
     step = max(1, _COMPARED // len(others))
     for start in range(0, len(ours), step):
         first = start if theirs is None else 0
-        near = np.bitwise_count(bits[start : start + step, None] ^ all_bits[first:]) <= _FAR
+        near = np.bitwise_count(bits[start : start + step, None] ^ all_bits[first:]) <= FAR
         rows, columns = np.nonzero(np.triu(near, 1) if theirs is None else near)
         rows, columns = rows + start, columns + first
-        same = _apart(small[rows], all_small[columns]) <= _NEAR
+        same = apart(small[rows], all_small[columns]) <= NEAR
         yield rows[same], columns[same]
 
 
-def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """By how many levels small images differ on average: uint8 (n, 192), or one of any shape."""
     distance = np.abs(one.astype(np.int16) - other)
     return distance.reshape(-1, 192).mean(axis=1)

@@ -24,7 +24,7 @@ def test_a_new_row_is_a_choice(command: str, name: str, run_python, tmp_path: Pa
     ("arguments", "listed"),
     [
         (("get", "voc2013"), "'voc2013' is not one of 'mnist', 'fashion-mnist'"),
-        (("convert", "a", "b", "--to", "kitty"), "'kitty' is not one of 'voc', 'coco'"),
+        (("convert", "a", "b", "--to", "kitty"), "'kitty' is not one of 'coco', 'csv', 'voc'"),
     ],
 )
 def test_what_is_no_choice_is_answered_with_all(

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import cast
 
-from cvtasks.answers import Answer
+from cvtasks.answers import Answer, Boxes, Labels, Mask
 from cvtasks.data.source import Source
 from cvtasks.data.writing.files import copy_images, new_path, write_new
 from cvtasks.data.writing.table import WRITERS
@@ -54,7 +55,8 @@ def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
             f"the split of a {to} data set must be {known}; got {split!r}. Give it another name."
         )
     classes, remarks = _in_lines(source.classes) if layout.in_lines else (source.classes, [])
-    truths = [replace(source.truth(index), classes=classes) for index in range(len(source))]
+    found = (cast("Boxes | Labels | Mask", source.truth(index)) for index in range(len(source)))
+    truths: list[Answer] = [replace(truth, classes=classes) for truth in found]
     with folder_held(folder):
         _write(source, truths, writer, kind, folder, How(classes, split=split))
     loss = writer.losses.get(kind)

@@ -143,7 +143,8 @@ def filter_sheet(
             image = _row(pixels, side if style == "grey" else 26 if channels > 8 else 44)
         tiles.append(Tile(image, f"{unit}\ndead" if unit in dead else f"{unit}"))
     kernel = "×".join(map(str, filters.weights.shape[:3]))
-    of = f"{len(chosen)} of {count}" if len(chosen) < count else f"all {count}"
+    every = counted(count, "filter")
+    of = f"{len(chosen)} of {every}" if len(chosen) < count else f"all {every}"
     whose, largest = ("the layer's", f", {most:.3g}") if shared else ("each filter's own", "")
     seen = {
         "colours": "colours: the weights on red, green and blue of the image, one scale for the "
@@ -156,7 +157,7 @@ def filter_sheet(
         "on the layer's scale"
     )
     legend = [
-        f"{counted(of, 'filter')}, {kernel} (height × width × channels)",
+        f"{of}, {kernel} (height × width × channels)",
         f"zero is mid-grey; max is {whose} largest absolute weight{largest}",
         *([seen[style]] if style in seen else []),
         *([gone] if dead else []),
