@@ -273,9 +273,10 @@ def read_value(hint: Any, value: Any, where: str) -> Any:
         return float(value)
     if hint in (int, str, bool) and type(value) is hint:
         return value
-    name = (
-        hint.__name__
-        if isinstance(hint, type) and origin is None
-        else str(hint).replace("typing.", "")
-    )
+    if isinstance(hint, type) and origin is None:
+        name = hint.__name__
+    elif origin in (dict, Mapping):
+        name = f"table, {{name = {_in_words(arguments[1])}, …}}"
+    else:
+        name = _in_words(hint)
     raise ModelError(f"`{where}` must be of type {name}; got {value!r}.")

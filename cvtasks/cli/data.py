@@ -130,6 +130,7 @@ def stats(
     from cvtasks.data import split_of, splits_of
     from cvtasks.data.checking.leaks import in_order
     from cvtasks.data.checking.statistics import statistics
+    from cvtasks.data.source import EMPTY
 
     kind, hints = TASKS[task].task.answer, hints_of(task, set_, classes_from)
     path, split = split_of(source)
@@ -137,7 +138,13 @@ def stats(
     known = () if split or as_json else in_order(splits_of(path, kind, **how))
     told: set[str] = set()
     for name in known if len(known) > 1 else [split]:
-        opened = _open(f"{path}:{name}" if name else path, kind, format_, lists, hints, told)
+        try:
+            opened = _open(f"{path}:{name}" if name else path, kind, format_, lists, hints, told)
+        except DataError as error:
+            if error.rule != EMPTY or len(known) < 2:
+                raise
+            say(f"data: {name}: no image")
+            continue
         rows = statistics(opened)
         _say_once(opened.remarks(), told)
         if as_json:

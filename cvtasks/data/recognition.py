@@ -1,6 +1,7 @@
 """Which format a data set has, by what lies at its path, or as it is named."""
 
 import os
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,10 +9,13 @@ from cvtasks.answers import Answer
 from cvtasks.data.download.catalogue import KNOWN, resolve
 from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
-from cvtasks.data.formats.listing import images_in
+from cvtasks.data.formats.listing import IMAGES, images_in, seen
 from cvtasks.data.hints import Hints
 from cvtasks.errors import DataError, did_you_mean, nearest
 from cvtasks.tasks import TASKS
+
+_TEXTS = (".json", ".xml", ".csv", ".txt", ".tsv", ".yaml", ".yml", ".names", ".data", ".xlsx")
+_NO_LABELS = ("readme", "license", "licence", "copying", "attribution")
 
 
 def recognised(
@@ -72,10 +76,36 @@ def recognised(
             "Name another one (`data.format`), or none.",
             ways={"format": ""},
         )
+    others = _of_others(kind, root)
+    if not others and _is_bare(root, "mask-folders" in fitting):
+        raise _unlabelled(root, path, "class-folders" in fitting)
     none = "" if images_in(root, deep=True) else "It holds no image. "
-    known = _of_others(kind, root) or f"{none}Known layouts: {layouts}."
+    known = others or f"{none}Known layouts: {layouts}."
     raise DataError(
         f"the layout of {path!r} is not known for {kind.__name__.lower()} data. {known}"
+    )
+
+
+def _is_bare(root: Path, masks: bool) -> bool:
+    """Whether a folder holds images and nothing that might be their labels: no text or, where
+    labels may be `masks`, no second folder of images.
+    """
+    files = [file for file in root.rglob("*") if seen(file, root) and file.is_file()]
+    folders = {file.parent for file in files if file.suffix.lower() in IMAGES}
+    texts = (file for file in files if file.suffix.lower() in _TEXTS)
+    told = any(file.stem.casefold() not in _NO_LABELS for file in texts)
+    return bool(folders) and not told and not (masks and len(folders) > 1)
+
+
+def _unlabelled(root: Path, path: str, by_folders: bool) -> DataError:
+    """The error for images without labels; `by_folders`: a folder for each class would do."""
+    way = "Lay those of each class into a folder of its name, or label" if by_folders else "Label"
+    return DataError(
+        f"images need labels to learn from; {path!r} holds {len(images_in(root, deep=True))} "
+        f"images, and no labels. {way} them in LabelMe, CVAT, Label Studio or the like; a model "
+        f"can begin: `cvtasks data prelabel MODEL {shlex.quote(path)}`. Where labels may lie: "
+        "docs/formats.md.",
+        "no labels",
     )
 
 

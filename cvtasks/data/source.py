@@ -99,6 +99,17 @@ def counted_remarks(source: Source) -> list[str]:
     return [*source.notes, *(f"{remark}: {count}" for remark, count in counts.items())]
 
 
+EMPTY = "split empty"
+"""The rule of a split without any image."""
+
+
+def no_image(what: str) -> DataError:
+    """The error for a split, or for all of a data set, that has no image; `what` is what it is
+    called.
+    """
+    return DataError(f"a data set needs at least one image; {what} has none.", EMPTY)
+
+
 def present(what: str, files: dict[str, list[Path]], complain: Complain = strictly) -> list[int]:
     """The samples whose files are all there, once each.
 
@@ -111,7 +122,7 @@ def present(what: str, files: dict[str, list[Path]], complain: Complain = strict
         DataError: there is no image.
     """
     if not any(files.values()):
-        raise DataError(f"a data set needs at least one image; {what} has none.")
+        raise no_image(what)
     gone: set[int] = set()
     rule = (
         f"every {' needs its '.join(files)}"

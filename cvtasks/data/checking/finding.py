@@ -135,6 +135,7 @@ REMEDIES = {
     "labels of other images": "give labels and images the same names",
     "list names no image": "make the list anew: `cvtasks data split`",
     "list empty": "write names into it, or remove it",
+    "split empty": "bring its images, or remove it",
     "split cannot be opened": "correct its list or its file",
     "size differs": "export the annotations anew for these images",
     "names another image": "look whether these annotations belong to their images",

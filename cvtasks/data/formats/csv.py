@@ -7,7 +7,7 @@ from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, class_names, distinct
 from cvtasks.data.formats.listing import NamedFiles
-from cvtasks.data.source import check_split, present
+from cvtasks.data.source import check_split, no_image, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
 
@@ -130,7 +130,7 @@ def _rows(path: Path) -> list[Row]:
             f"one's: {error}. Correct it."
         ) from error
     if not rows:
-        raise DataError(f"a data set needs at least one image; {str(path)!r} has none.")
+        raise no_image(repr(str(path)))
     return rows
 
 

@@ -1,9 +1,11 @@
 """Whose file it is, by how it begins: of JSON, XML and tables that lie in a folder."""
 
+import json
 import re
 from functools import lru_cache
 from pathlib import Path
 
+from cvtasks.formats.xml_reading import text_of_xml
 from cvtasks.media.safe_paths import NotRegularError, read_head
 
 _HEAD = 64_000  # bytes
@@ -15,7 +17,7 @@ _COCO = {"info", "licenses", "images", "annotations", "categories"}
 
 def json_kind(path: Path) -> str:
     """The tool that wrote a JSON, of those above; empty for any other."""
-    head = _head(path)
+    head = _text(path)
     keys = _keys(head) if head.lstrip("\ufeff \t\r\n")[:1] in ("[", "{") else {}
     top, below = keys.get(1, set()), keys.get(2, set())
     if head.lstrip("\ufeff \t\r\n").startswith("["):
@@ -35,31 +37,38 @@ def json_kind(path: Path) -> str:
 
 def xml_kind(path: Path) -> str:
     """The name of an XML's first element; empty where it is none."""
-    text = re.sub(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>", "", _head(path), flags=re.DOTALL)
+    text = text_of_xml(_head(path))
+    text = re.sub(r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>", "", text, flags=re.DOTALL)
     found = re.search(r"<(?:[\w.-]+:)?([\w.-]+)[\s/>]", text)
     return found[1] if found else ""
 
 
 def first_lines(path: Path, count: int = 20) -> list[str]:
     """The first lines of a text that are not empty."""
-    return [line for line in _head(path).lstrip("\ufeff").splitlines() if line.strip()][:count]
+    return [line for line in _text(path).lstrip("\ufeff").splitlines() if line.strip()][:count]
 
 
-def _head(path: Path) -> str:
+def _text(path: Path) -> str:
+    """The beginning of a JSON or a table, also in UTF-16."""
+    head = _head(path)
+    return head.decode(json.detect_encoding(head), "replace")
+
+
+def _head(path: Path) -> bytes:
     try:
         status = path.stat()
         return _begun(str(path), status.st_mtime_ns, status.st_size)
     except (OSError, ValueError):
-        return ""
+        return b""
 
 
 @lru_cache(maxsize=1 << 10)
-def _begun(path: str, changed: int, size: int) -> str:
+def _begun(path: str, changed: int, size: int) -> bytes:
     """The beginning of a file; `changed` and `size` tell it from what it was before."""
     try:
-        return read_head(path, _HEAD).decode("utf-8", "replace")
+        return read_head(path, _HEAD)
     except (NotRegularError, OSError, ValueError):
-        return ""
+        return b""
 
 
 def _keys(head: str) -> dict[int, set[str]]:

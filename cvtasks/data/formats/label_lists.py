@@ -9,7 +9,7 @@ from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, class_names, distinct
 from cvtasks.data.formats.listing import NamedFiles, files_in
-from cvtasks.data.source import check_split, present
+from cvtasks.data.source import check_split, no_image, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
 from cvtasks.media.images import SUFFIXES
@@ -117,7 +117,7 @@ def _lines(path: Path) -> list[_Line]:
         label = match["label"].strip().strip('"')
         found.append(_Line(number, match["image"].strip().strip('"'), encodable(label)))
     if not found:
-        raise DataError(f"a data set needs at least one image; {str(path)!r} has none.")
+        raise no_image(repr(str(path)))
     return found
 
 

@@ -10,7 +10,7 @@ from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, distinct
 from cvtasks.data.formats.listing import IMAGES, NamedFiles, files_in
 from cvtasks.data.formats.places import is_split
-from cvtasks.data.source import check_split, present
+from cvtasks.data.source import check_split, no_image, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, flag, read_text
 from cvtasks.text import encodable
@@ -148,7 +148,7 @@ def _read(path: Path) -> _Table:
             ) from error
         rows.append((number, cells[0], "" if split is None else cells[split], labels))
     if not rows:
-        raise DataError(f"a data set needs at least one image; {str(path)!r} has none.")
+        raise no_image(repr(str(path)))
     return _Table(path, tuple(columns.values()), rows)
 
 

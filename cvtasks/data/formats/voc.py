@@ -70,7 +70,10 @@ class VOCDetection(VOCFiles):
         words = " and ".join(f'"{name}"' for name in learned if name) or "the data"
         names = names_in(path for name in learned for path in splits[name].annotations())
         self.classes, self.taken_for = classes_of(
-            {root, *(one.folder for one in splits.values())}, names, f"the XML of {words}"
+            {root, *(one.folder for one in splits.values())},
+            names,
+            f"the XML of {words}",
+            own=bool(self._listed),
         )
         for error in unknown(names_in(annotations), self.classes):
             complain(error)

@@ -46,7 +46,10 @@ class VOCFolders(VOCFiles):
         train = split_among("train", splits)
         learned = [splits[train]] if train else list(splits.values())
         self.classes, self.taken_for = classes_of(
-            {root}, names_in(file for one in learned for file in _files(one)), "the XML files"
+            {root},
+            names_in(file for one in learned for file in _files(one)),
+            "the XML files",
+            own=False,
         )
         for error in unknown(names_in(filter(None, self._annotations)), self.classes):
             complain(error)

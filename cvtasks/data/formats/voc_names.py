@@ -3,18 +3,16 @@ its annotations.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import ParseError, fromstring
-
-from cvtasks.data.formats.bases.names import class_names, plain, spelt
+from cvtasks.data.formats.bases.names import class_names, no_object, plain, spelt
 from cvtasks.drawing.colours import VOC_NAMES
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.reading import read_annotation
+from cvtasks.formats.xml_reading import parsed_xml, tag_of, text_of
 from cvtasks.text import counted
 
 VOC_CLASSES = VOC_NAMES
@@ -48,25 +46,28 @@ def names_in(annotations: Iterable[Path]) -> Names:
     return found
 
 
-def classes_of(roots: Iterable[Path], learned: Names, where: str) -> tuple[tuple[str, ...], str]:
+def classes_of(
+    roots: Collection[Path], learned: Names, where: str, *, own: bool
+) -> tuple[tuple[str, ...], str]:
     """The classes of a data set, and what was concluded about them, in a sentence; empty where
     nothing was.
 
     1. The lines of a file `classes.txt` in one of the `roots`.
     2. Else, if all frequent names of the objects to learn from are among the challenge's twenty,
-       and more objects have these than have others: those twenty, in their order. A name is
-       frequent unless fewer than one object in a hundred has it, or one alone beside ten or more of
-       the twenty, or it looks like a misspelling of one of the twenty that at least three times as
-       many have.
+       and more objects have these than have others: those twenty, in their order, where the folders
+       are the challenge's own, else those of them that objects have. A name is frequent unless
+       fewer than one object in a hundred has it, or one alone beside ten or more of the twenty, or
+       it looks like a misspelling of one of the twenty that at least three times as many have.
     3. Else the names of the objects to learn from, sorted. Of names that differ in case, spaces,
        `-` and `_` alone, only the most frequent is a class, and an empty one is none.
 
     Args:
         learned: the names in the annotations to learn from.
         where: these, in words.
+        own: whether the folders are the challenge's own, with its lists.
 
     Raises:
-        DataError: two of the roots have different lists of classes.
+        DataError: two of the roots have different lists of classes; or nothing tells a class.
     """
     lists = {
         path: class_names(path)
@@ -85,8 +86,22 @@ def classes_of(roots: Iterable[Path], learned: Names, where: str) -> tuple[tuple
     if all(name in _TWENTY or _is_rare(name, counts, usual) for name in counts) and (
         usual > counts.total() / 2 or not counts
     ):
-        return _TWENTY, ""
+        return _of_the_twenty(counts, where, own, next(iter(roots)))
     return spelt(counts, where)
+
+
+def _of_the_twenty(
+    counts: Counter[str], where: str, own: bool, root: Path
+) -> tuple[tuple[str, ...], str]:
+    """The twenty classes or those that objects have, and what was concluded."""
+    shown = tuple(name for name in _TWENTY if counts[name])
+    if not own and not shown:
+        raise no_object(root)
+    if not own:
+        return spelt({name: counts[name] for name in shown}, where)
+    absent = len(_TWENTY) - len(shown)
+    said = f"the folders are Pascal VOC's, and so are the classes; {where} lacks {absent} of 20"
+    return _TWENTY, said if absent and shown else ""
 
 
 def unknown(names: Mapping[str, list[Path]], classes: tuple[str, ...]) -> Iterator[DataError]:
@@ -126,18 +141,9 @@ def _short(name: str) -> str:
 def _names_of(path: str, changed: int, size: int) -> tuple[str, ...]:
     """The names of one file's objects; `changed` and `size` tell it from what it was before."""
     try:
-        root = fromstring(read_annotation(Path(path)), forbid_dtd=True)
-    except (DataError, DefusedXmlException, ParseError, LookupError, ValueError):
+        root = parsed_xml(read_annotation(Path(path)), path)
+    except DataError:
         return ()
-    if _tag(root.tag) != "annotation":
+    if tag_of(root) != "annotation":
         return ()
-    objects = (child for child in root if _tag(child.tag) == "object")
-    return tuple(
-        next(((one.text or "").strip() for one in item if _tag(one.tag) == "name"), "")
-        for item in objects
-    )
-
-
-def _tag(tag: str) -> str:
-    """A tag without its namespace."""
-    return tag.rpartition("}")[2]
+    return tuple(text_of(item, "name") for item in root if tag_of(item) == "object")

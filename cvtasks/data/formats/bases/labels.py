@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.answers import Labels, Sample
-from cvtasks.data.source import Source
+from cvtasks.data.source import Source, no_image
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.media.images import image_size, read_image
 
@@ -98,9 +98,7 @@ class ArrayLabels(LabelsSource):
         names the classes.
         """
         if not len(self.labels):
-            raise DataError(
-                f'a data set needs at least one image; "{self.split}" of {str(root)!r} has none.'
-            )
+            raise no_image(f'"{self.split}" of {str(root)!r}')
         if self.labels.max() >= len(self.classes):
             raise DataError(
                 f"every label must be below {len(self.classes)}, the number of classes; "

@@ -37,6 +37,14 @@ def distinct(paths: list[Path], root: Path) -> list[str]:
     return [encodable(path.relative_to(root).as_posix()) for path in paths]
 
 
+def no_object(root: Path) -> DataError:
+    """The error for a data set of which neither a list nor an object tells a class."""
+    return DataError(
+        f"a data set needs at least one object; the annotations of {str(root)!r} have none. "
+        "Label its images, or list its classes in classes.txt, one a line."
+    )
+
+
 _SHOWN = 20  # names in a sentence
 
 

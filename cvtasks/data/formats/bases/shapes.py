@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.data.formats.bases.boxes import BoxesSource, Frame, Truth
-from cvtasks.data.formats.bases.names import class_names, distinct, spelt
+from cvtasks.data.formats.bases.names import class_names, distinct, no_object, spelt
 from cvtasks.data.source import present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.drawn import Drawn, Size, boxes_of
@@ -154,8 +154,5 @@ def classes_in(
         shape.name for entry in entries for shape in entry.shapes if not shape.everywhere
     )
     if not counts:
-        raise DataError(
-            f"a data set needs at least one object; the annotations of {str(root)!r} have none. "
-            "Label its images, or list its classes in classes.txt, one a line."
-        )
+        raise no_object(root)
     return spelt(counts, "the annotations")
