@@ -247,7 +247,9 @@ def read_value(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         if value not in arguments:
-            raise ModelError(f"`{where}` must be one of {', '.join(arguments)}; got {value!r}.")
+            raise ModelError(
+                f"`{where}` must be one of {', '.join(filter(None, arguments))}; got {value!r}."
+            )
         return value
     if origin is tuple and isinstance(value, list | tuple):
         if len(arguments) == 2 and arguments[1] is Ellipsis:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvtasks.cli import completion
+from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
 from cvtasks.cli.options import (
     DeviceOption,
     EngineOption,
@@ -43,6 +44,8 @@ def compare(
         ),
     ] = "",
     format_: FormatOption = "",
+    classes_from: ClassesFromOption = "",
+    set_: DataSetOption = None,
     as_json: JsonOption = False,
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
@@ -60,6 +63,8 @@ def compare(
     """
     from cvtasks.evaluation.compare import compare as compared_by
     from cvtasks.evaluation.compare import recipe_differences
+    from cvtasks.recipe.recipe import read_recipe
+    from cvtasks.zoo import RECIPE, model_folder
 
     if starts_keras(engine, device):
         start_keras()
@@ -68,7 +73,10 @@ def compare(
     def on_image(model: str, done: int, images: int) -> None:
         ticker.show(f"{one_line(model)}: {done} of {images} images")
 
-    how = {"format": format_, "engine": engine, "precision": precision, "device": device}
+    task = read_recipe(model_folder(models[0]) / RECIPE).task.name
+    hints = hints_of(task, set_, classes_from)
+    how: dict[str, Any] = {"format": format_, "hints": hints}
+    how |= {"engine": engine, "precision": precision, "device": device}
     found = compared_by(models, data, say, on_image, **how)
     ticker.clear()
     recipes = recipe_differences([one.recipe for one in found])

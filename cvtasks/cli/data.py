@@ -22,15 +22,17 @@ from cvtasks.cli.options import (
 from cvtasks.cli.output import Ticker, say, tell
 from cvtasks.data.download.catalogue import KNOWN, place_of
 from cvtasks.data.writing.table import WRITERS
-from cvtasks.errors import DataError
+from cvtasks.errors import DataError, UsageError
 from cvtasks.tasks import TASKS, USUAL
 from cvtasks.text import counted, dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cvtasks.answers import Answer
     from cvtasks.data import Hints, Source
+
+_MOST_SIDE = 4096  # of a recipe's `size`
 
 data = typer.Typer(
     no_args_is_help=True,
@@ -68,6 +70,10 @@ def check(
     from cvtasks.data import split_of
     from cvtasks.data.checking.check import LEVELS, causes, check
 
+    if size and not 8 <= size <= _MOST_SIDE:
+        raise UsageError(
+            f"a network sees images of 8 to {_MOST_SIDE} pixels a side; got {size}. Give its size."
+        )
     path, split = split_of(source)
     ticker, start = Ticker(), TASKS[task].task
     try:
@@ -127,24 +133,15 @@ def stats(
     Without a split there is a table for each; --json is of one.
     """
     from cvtasks.cli.data_tables import narrow
-    from cvtasks.data import split_of, splits_of
-    from cvtasks.data.checking.leaks import in_order
+    from cvtasks.data import split_of
     from cvtasks.data.checking.statistics import statistics
-    from cvtasks.data.source import EMPTY
 
     kind, hints = TASKS[task].task.answer, hints_of(task, set_, classes_from)
     path, split = split_of(source)
     how: dict[str, Any] = {"format": format_, "lists": lists, "hints": hints}
-    known = () if split or as_json else in_order(splits_of(path, kind, **how))
+    known = [split] if as_json else None
     told: set[str] = set()
-    for name in known if len(known) > 1 else [split]:
-        try:
-            opened = _open(f"{path}:{name}" if name else path, kind, format_, lists, hints, told)
-        except DataError as error:
-            if error.rule != EMPTY or len(known) < 2:
-                raise
-            say(f"data: {name}: no image")
-            continue
+    for name, opened in _opened(path, split, kind, told, known, **how):
         rows = statistics(opened)
         _say_once(opened.remarks(), told)
         if as_json:
@@ -154,7 +151,7 @@ def stats(
         cells = [
             ["–" if row[column] is None else str(row[column]) for column in columns] for row in rows
         ]
-        tell(*([f"{name}:"] if len(known) > 1 else []), *narrow([columns, *cells]))
+        tell(*([f"{name}:"] if name else []), *narrow([columns, *cells]))
 
 
 data.command()(split)
@@ -188,13 +185,16 @@ def show(
     cvtasks data show VOCdevkit/VOC2012:train
     cvtasks data show --task segment VOCdevkit/VOC2012:val -o look
     cvtasks data show VOCdevkit/VOC2012:train --recipe models/detect-mobilenet-voc/recipe.toml
+
+    Without a split each of them is drawn.
     """
-    from cvtasks.data import Hints
+    from cvtasks.data import Hints, split_of
     from cvtasks.data.checking.show import batch_sheet, sheets
     from cvtasks.data.views import fitted
     from cvtasks.evaluation.evaluate import check_new
     from cvtasks.files.writing import folder_held, made_beside, publish
     from cvtasks.media.images import write_image
+    from cvtasks.media.names import safe_stem
     from cvtasks.recipe.recipe import read_recipe
 
     context.with_resource(folder_held(output))
@@ -202,10 +202,14 @@ def show(
     wanted = read_recipe(recipe) if recipe else None
     which = wanted.task if wanted else TASKS[task].task()
     told = Hints.of(wanted.data) if wanted else hints_of(task, set_, classes_from)
-    opened = _open(source, which.answer, format_, lists, told)
-    drawn = sheets(opened, which.draw)
-    if wanted:
-        drawn["batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
+    path, split = split_of(source)
+    how: dict[str, Any] = {"format": format_, "lists": lists, "hints": told}
+    drawn: dict[str, Any] = {}
+    for name, opened in _opened(path, split, which.answer, set(), **how):
+        before = f"{safe_stem(name)}-" if name else ""
+        drawn |= sheets(opened, which.draw, before)
+        if wanted:
+            drawn[f"{before}batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
     with made_beside(output) as place:
         for name, image in drawn.items():
             write_image(place / name, image)
@@ -301,6 +305,38 @@ def get(
         else f"there already, left as it is: {place / known.root}"
     )
     tell(str(place / known.root))
+
+
+def _opened(
+    path: str,
+    split: str,
+    kind: "type[Answer]",
+    told: set[str],
+    names: "Sequence[str] | None" = None,
+    **how: Any,
+) -> "Iterator[tuple[str, Source]]":
+    """A split, or where none is named each that has an image, with its name, which is empty where
+    it is the only one.
+
+    Args:
+        told: what was said. names: of the splits; all of the data's by default.
+        how: format, lists and hints.
+    """
+    from cvtasks.data import splits_of
+    from cvtasks.data.checking.leaks import in_order
+    from cvtasks.data.source import EMPTY
+
+    known = names or ([split] if split else in_order(splits_of(path, kind, **how)))
+    for name in known:
+        data = f"{path}:{name}" if name else path
+        try:
+            opened = _open(data, kind, how["format"], how["lists"], how["hints"], told)
+        except DataError as error:
+            if error.rule != EMPTY or len(known) < 2:
+                raise
+            say(f"data: {name}: no image")
+        else:
+            yield name if len(known) > 1 else "", opened
 
 
 def _open(

@@ -1,11 +1,12 @@
 """`cvtasks data review`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cvtasks.cli.data_prelabel import ModelArgument
+from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
 from cvtasks.cli.options import (
     DataArgument,
     DeviceOption,
@@ -48,6 +49,8 @@ def review(
     ] = True,
     format_: FormatOption = "",
     lists: ListsOption = "",
+    classes_from: ClassesFromOption = "",
+    set_: DataSetOption = None,
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
     device: DeviceOption = AUTO,
@@ -84,7 +87,9 @@ def review(
         from cvtasks.evaluation.of_model import evaluation_data
 
         folder = loaded.folder or Path()
-        found = evaluation_data(loaded.recipe, folder, source, (), say, format=format_, lists=lists)
+        hints = hints_of(loaded.recipe.task.name, set_, classes_from)
+        read_as: dict[str, Any] = {"format": format_, "lists": lists, "hints": hints}
+        found = evaluation_data(loaded.recipe, folder, source, (), say, **read_as)
         data, only = found.source, found.only
         remarks = [line for line in [learned_words(loaded, found)] if line]
     for line in remarks:

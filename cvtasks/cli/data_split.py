@@ -71,17 +71,12 @@ def split(
     shares = Shares(val, tested, folds, seed)
     check_new_folder(output)
     path, name = split_of(source)
-    opened = Opened(
-        path,
-        name,
-        TASKS[task].task.answer,
-        format_,
-        hints=hints_of(task, set_, classes_from),
-    )
+    hints = hints_of(task, set_, classes_from)
+    opened = Opened(path, name, TASKS[task].task.answer, format_, hints=hints)
     usable = _usable(opened, path)
     divided = divide(usable, shares, _keys(usable, group_by, groups))
     record = Record(
-        path if path in KNOWN else str(Path(path).absolute()), opened.source.split, format_
+        path if path in KNOWN else str(Path(path).absolute()), opened.source.split, format_, hints
     )
     write_lists(output, divided, record, shares, task=task, group_by=group_by)
     _show(divided, not folds, as_json)

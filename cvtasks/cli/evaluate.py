@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvtasks.cli import completion
+from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
 from cvtasks.cli.options import (
     AugmentOption,
     DeviceOption,
@@ -75,6 +76,8 @@ def evaluate(
     format_: FormatOption = "",
     augment: AugmentOption = False,
     lists: ListsOption = "",
+    classes_from: ClassesFromOption = "",
+    set_: DataSetOption = None,
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
     device: DeviceOption = AUTO,
@@ -105,7 +108,8 @@ def evaluate(
         check_new(output)
     folder = model_folder(model)
     recipe = read_recipe(folder / RECIPE)
-    read_as = {"format": format_, "lists": lists}
+    hints = hints_of(recipe.task.name, set_, classes_from)
+    read_as: dict[str, Any] = {"format": format_, "lists": lists, "hints": hints}
     found = evaluation_data(recipe, folder, data, map_ or (), say, **read_as)
     seen = seen_words(model, found.seen_by(recipe, folder), recipe, len(found.source))
     if seen:

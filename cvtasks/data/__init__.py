@@ -92,7 +92,7 @@ def open_source(
     from cvtasks.formats.reading import readable
 
     with readable(path):
-        path, lists, format = located(path, lists, format)
+        path, lists, format, hints = located(path, lists, format, hints)
         found, root = recognised(path, kind, format, hints)
         if not lists:
             return found.open(root, split, complain, hints)
@@ -116,6 +116,6 @@ def splits_of(
     from cvtasks.formats.reading import readable
 
     with readable(path):
-        path, lists, format = located(path, lists, format)
+        path, lists, format, hints = located(path, lists, format, hints)
         found, root = recognised(path, kind, format, hints)
         return tuple(read_lists(Path(lists)).lines) if lists else found.splits_at(root)

@@ -1,10 +1,11 @@
 """What is said about data beside them, where they leave it open."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from cvtasks.recipe.data_table import VOID, Data, Value
+from cvtasks.schema import check_keys, read_table
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,27 @@ class Hints:
     def of(cls, data: Data) -> Self:
         """Those of a recipe's table."""
         return cls(values=data.values, void=data.void, classes_from=data.classes_from)
+
+    def beside(self, other: "Hints | None") -> "Hints":
+        """These, and what they leave open as another has it."""
+        if other is None:
+            return self
+        return replace(other, **{key: getattr(self, key) for key in self.given})
+
+    def table(self) -> dict[str, Any]:
+        """What is said, as a table that `read` takes."""
+        found = {key: getattr(self, key) for key in self.given}
+        return {k: dict(one) if isinstance(one, Mapping) else one for k, one in found.items()}
+
+    @classmethod
+    def read(cls, table: Any) -> Self:
+        """Those of a table of keys of `[data]`.
+
+        Raises:
+            ModelError: it is none.
+        """
+        check_keys("hints.", table, vars(NONE))
+        return cls.of(read_table(Data, table, "data"))
 
     @property
     def given(self) -> tuple[str, ...]:

@@ -4,14 +4,15 @@ of a sample a line.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.data.formats.listing import files_in
+from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.names import Names
 from cvtasks.data.source import Source, check_split
 from cvtasks.data.views import Subset
-from cvtasks.errors import Complain, DataError
+from cvtasks.errors import Complain, DataError, ModelError
 from cvtasks.formats.reading import MEGABYTE, read_text
 from cvtasks.text import dumps
 
@@ -24,17 +25,20 @@ _WHOLE = "trainval"  # in the name of a list that holds others by custom
 
 @dataclass(frozen=True)
 class Record:
-    """Where lists come from: the path or name of the data set, which split of it was dealt out, and
-    the format if one was named.
+    """Where lists come from: the path or name of the data set, which split of it was dealt out, the
+    format if one was named, and what else was said about the data.
     """
 
     data: str
     split: str
     format: str = ""
+    hints: Hints = NONE
 
     def text(self, **more: object) -> str:
         """The record's file, with what else is to be remembered."""
-        return dumps({**asdict(self), **more}, indent=1) + "\n"
+        own = {"data": self.data, "split": self.split, "format": self.format}
+        hints = {"hints": self.hints.table()} if self.hints.given else {}
+        return dumps({**own, **hints, **more}, indent=1) + "\n"
 
 
 @dataclass(frozen=True)
@@ -110,17 +114,20 @@ def open_listed(
     return Listed(source, kept, name)
 
 
-def located(path: str, lists: str, format: str) -> tuple[str, str, str]:
-    """The data set, the lists and the format that are meant by a path, which may be that of lists
-    with their record.
+def located(
+    path: str, lists: str, format: str, hints: Hints | None = None
+) -> tuple[str, str, str, Hints]:
+    """The data set, the lists, the format and the hints that are meant by a path, which may be that
+    of lists with their record.
 
     Raises:
         DataError: the record cannot be read.
     """
+    hints = hints or NONE
     if lists or not path or not _has_record(Path(path)):
-        return path, lists, format
+        return path, lists, format, hints
     record = record_of(Path(path))
-    return record.data, path, format or record.format
+    return record.data, path, format or record.format, hints.beside(record.hints)
 
 
 def record_of(folder: Path) -> Record:
@@ -132,10 +139,11 @@ def record_of(folder: Path) -> Record:
     path = folder / RECORD
     try:
         document = json.loads(read_text(path, 100 * MEGABYTE))
-        record = Record(document["data"], document["split"], document["format"])
-        if not all(isinstance(value, str) for value in asdict(record).values()):
+        texts = [document[key] for key in ("data", "split", "format")]
+        if not all(isinstance(text, str) for text in texts):
             raise TypeError("each is a text")
-    except (ValueError, KeyError, TypeError) as error:
+        record = Record(*texts, Hints.read(document.get("hints", {})))
+    except (ValueError, KeyError, TypeError, ModelError) as error:
         raise DataError(
             f"a record of lists is JSON with `data`, `split` and `format`; {str(path)!r} is none. "
             "Split the data again."

@@ -253,7 +253,7 @@ def _checked(recipe: Recipe, split: Opened, name: str, say: Say, lacking: bool =
         )
     say(
         f"data: {opened.format}, {title(recipe.data.path, opened.split)}, "
-        f"{counted(len(source), 'image')}, {counted(len(opened.classes), 'class', 'classes')}"
+        f"{counted(len(source), 'image')}, {counted(len(opened.classes), 'class')}"
     )
     if opened.taken_for and not lacking:
         say(f"data: {opened.taken_for}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cvtasks.data import open_source, split_of, splits_of
 from cvtasks.data.held_out import NAMES, split_by_names
-from cvtasks.data.hints import Hints
+from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.opening import Say, open_sources, title
 from cvtasks.data.source import VALIDATION, Source, split_among
 from cvtasks.errors import DataError
@@ -34,6 +34,7 @@ def open_to_evaluate(
     *,
     format: str = "",
     lists: str = "",
+    hints: Hints | None = None,
 ) -> ToEvaluate:
     """Open DATA[:SPLIT], or what the model in `folder` was validated on.
 
@@ -47,6 +48,7 @@ def open_to_evaluate(
     Args:
         format: of the data; empty for the recipe's where they are its own, else for the one that is
             recognised.
+        hints: what is said about the data; what it leaves open is as the recipe has it.
 
     Raises:
         DataError: there is no such data set or split, or it has some of the images that were set
@@ -57,7 +59,7 @@ def open_to_evaluate(
     own = path == recipe.data.path
     format = format or (recipe.data.format if own else "")
     lists = lists or (recipe.data.lists if own else "")
-    hints = Hints.of(recipe.data)
+    hints = (hints or NONE).beside(Hints.of(recipe.data))
     opened = partial(open_source, path, kind=kind, format=format, lists=lists, hints=hints)
     if split:
         source = opened(split)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtasks.answers.synonyms import called_otherwise
+from cvtasks.data.hints import Hints
 from cvtasks.data.opening import title
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import ModelError, UsageError
@@ -55,6 +56,7 @@ def compare(
     on_image: Callable[[str, int, int], None] = lambda model, done, images: None,
     *,
     format: str = "",
+    hints: Hints | None = None,
     engine: str = AUTO,
     precision: str = AUTO,
     device: str = AUTO,
@@ -66,7 +68,8 @@ def compare(
         data: DATA or DATA:SPLIT; what the first was validated on by default.
         say: hears what was recognised and left out.
         on_image: hears after each image: the model, images done, images in all.
-        format: of the data, where it may be one of several.
+        format: of the data, where it may be one of several. hints: what else is said about them;
+            as the first model's recipe has it by default.
         engine, precision, device: as `cvtasks.load` has them.
 
     Raises:
@@ -87,7 +90,9 @@ def compare(
     for number, recipe in enumerate(recipes):
         of_its_own = replace(recipe, data=first.data)
         heard: Say = say if not number else (lambda text: None)
-        found.append(evaluation_data(of_its_own, folders[0], data, say=heard, format=format))
+        found.append(
+            evaluation_data(of_its_own, folders[0], data, say=heard, format=format, hints=hints)
+        )
     _check_images(models, found)
     for model, folder, recipe, asked in zip(models, folders, recipes, found, strict=True):
         known = asked.seen_by(recipe, folder)

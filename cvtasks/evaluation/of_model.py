@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtasks.answers.synonyms import called_otherwise, in_words
-from cvtasks.data import Source
+from cvtasks.data import Hints, Source
 from cvtasks.data.opening import title
 from cvtasks.data.shared_classes import NONE, Shared, differences, read_map, shared
 from cvtasks.data.to_evaluate import open_to_evaluate
@@ -96,6 +96,7 @@ def evaluation_data(
     *,
     format: str = "",
     lists: str = "",
+    hints: Hints | None = None,
 ) -> EvaluationData:
     """Open DATA[:SPLIT] for a model, or what it was validated on.
 
@@ -109,6 +110,7 @@ def evaluation_data(
         say: hears what was recognised, which classes are called otherwise, and which are not
             scored.
         format: of the data, where it may be one of several.
+        hints: what else is said about the data; as the recipe has it by default.
 
     Raises:
         UsageError: no data are named, or a class of `renamed` is none.
@@ -119,7 +121,7 @@ def evaluation_data(
             "a model is measured on data, and its recipe names none. Give DATA:SPLIT.",
             ways={"data": ""},
         )
-    found = open_to_evaluate(recipe, folder, data, say, format=format, lists=lists)
+    found = open_to_evaluate(recipe, folder, data, say, format=format, lists=lists, hints=hints)
     names = read_map(renamed, found.source, recipe.classes)
     whole = Renamed(found.source, names) if names else found.source
     otherwise = _otherwise(recipe, whole, names)

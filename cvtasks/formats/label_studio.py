@@ -42,7 +42,7 @@ SEVERAL = "images have several annotations; the one marked as ground truth or th
 """A remark for each such image."""
 
 _IMAGES = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?)(?:$|[?&#])", re.IGNORECASE)
-_UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
+UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
 _AREAS = {
     "rectanglelabels": "rectangle",
     "polygonlabels": "polygon",
@@ -92,7 +92,7 @@ def names_of_image(given: str) -> list[str]:
         path = given
     path = path.replace("\\", "/").lstrip("/")
     bare = PurePosixPath(path).name
-    uploaded = _UPLOADED.fullmatch(bare)
+    uploaded = UPLOADED.fullmatch(bare)
     names = [path, bare, *([uploaded[1]] if uploaded else [])]
     return [name for name in dict.fromkeys(names) if name and name != given]
 

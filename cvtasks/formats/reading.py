@@ -14,6 +14,10 @@ from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.geometry.boxes import clip
 from cvtasks.media.safe_paths import NotRegularError, opened_regular
 
+ALIKE = (
+    "names without a file were taken for the one image that differs in its folder, its ending or "
+    "the case of its letters"
+)
 CUT = "boxes that reached a little out of their images were cut at the edge"
 ELSEWHERE = "paths of another machine were followed by their last parts to the one file that fits"
 EMPTY = "boxes without width or height were passed over"

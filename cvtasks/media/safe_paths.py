@@ -128,7 +128,7 @@ class Ends:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
 
     def find(self, name: str) -> Path | None:
         """The one file that has most of the last parts of `name` in common, its own name at least;
@@ -136,7 +136,7 @@ class Ends:
 
         A path that climbs, or that no file can have, is never found.
         """
-        parts = _parts(name)
+        parts = parts_of(name)
         if not parts:
             return None
         found = [(_common(path.parts, parts), path) for path in self._files.get(parts[-1], ())]
@@ -145,8 +145,8 @@ class Ends:
 
     def folder(self, name: str) -> Path | None:
         """The folder that the longest end of `name` leads to from the root; None if none."""
-        parts = _parts(name)
-        ends = (self._root.joinpath(*parts[start:]) for start in range(len(parts)))
+        parts = parts_of(name)
+        ends = (self.root.joinpath(*parts[start:]) for start in range(len(parts)))
         return next((end for end in ends if end.is_dir()), None)
 
     @cached_property
@@ -154,7 +154,7 @@ class Ends:
         """Name → the files of that name."""
         found: dict[str, list[Path]] = {}
         known: set[tuple[int, int]] = set()
-        for folder, folders, files in os.walk(self._root, followlinks=True):
+        for folder, folders, files in os.walk(self.root, followlinks=True):
             status = Path(folder).stat()
             if (status.st_dev, status.st_ino) in known:  # a link that leads round in a circle
                 folders.clear()
@@ -166,7 +166,7 @@ class Ends:
         return found
 
 
-def _parts(name: str) -> list[str]:
+def parts_of(name: str) -> list[str]:
     """The parts of a path of any system, without its drive; none where it climbs or no file can
     have it.
     """

@@ -21,12 +21,13 @@ _SAMPLES = 16
 _MOST_SIZES = 2000  # images whose boxes are counted
 
 
-def sheets(source: Source, draw: Draw) -> dict[str, np.ndarray]:
+def sheets(source: Source, draw: Draw, before: str = "") -> dict[str, np.ndarray]:
     """File name → image (h, w, 3) uint8 RGB: samples from the whole split, how often each class
     comes, how large objects are.
 
     Args:
         draw: a task's way to draw an answer on an image.
+        before: what stands before each file's name.
     """
     count = min(_SAMPLES, len(source))
     samples = [source[number * len(source) // count] for number in range(count)]
@@ -37,14 +38,14 @@ def sheets(source: Source, draw: Draw) -> dict[str, np.ndarray]:
     rows = statistics(source)
     what = "objects" if "objects" in rows[0] else "images"
     found = {
-        "samples.png": contact_sheet(tiles),
-        "classes.png": count_bars({row["class"]: row[what] for row in rows}, what),
+        f"{before}samples.png": contact_sheet(tiles),
+        f"{before}classes.png": count_bars({row["class"]: row[what] for row in rows}, what),
     }
     step = -(-len(source) // _MOST_SIZES)
     every = (source.truth(index).sides() for index in range(0, len(source), step))
     sides = [one for one in every if one is not None]
     if sides:
-        found["sizes.png"] = histogram(
+        found[f"{before}sizes.png"] = histogram(
             np.concatenate(sides), "side of a box: root of its share of the image", "objects"
         )
     return found

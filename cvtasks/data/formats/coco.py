@@ -100,7 +100,8 @@ class COCODetection(BoxesSource):
         """The files of the images, and these images; names of another machine are followed as far
         as that can be.
         """
-        named, found, kept = NamedFiles(home, root), [], []
+        named = NamedFiles(home, root, [image.file_name for image in images])
+        found, kept = [], []
         for image in images:
             name = image.file_name
             path = named.find(name)

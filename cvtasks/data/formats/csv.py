@@ -49,7 +49,7 @@ class CSVLabels(FileLabels):
                 "its images."
             )
         place = {name: index for index, name in enumerate(self.classes)}
-        named = NamedFiles(path.parent, path.parent)
+        named = NamedFiles(path.parent, path.parent, [row[1] for row in rows])
         images: list[Path] = []
         shown: list[tuple[int, ...]] = []
         for line, image, labels, part in rows:

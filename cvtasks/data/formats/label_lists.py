@@ -49,7 +49,7 @@ class ListedLabels(FileLabels):
         lines = {name: _lines(path) for name, path in lists.items()}
         labels = {line.label for found in lines.values() for line in found}
         self.classes, places, self.taken_for = _classes(root, labels)
-        named = NamedFiles(root, root)
+        named = NamedFiles(root, root, [line.image for found in lines.values() for line in found])
         images: list[Path] = []
         shown: list[tuple[int, ...]] = []
         path = lists[split]

@@ -1,10 +1,12 @@
 """What lies in a folder, without what is hidden, and what files name there."""
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 
-from cvtasks.formats.reading import ELSEWHERE
-from cvtasks.media.safe_paths import Ends, leads_out, of_windows, on_disk
+from cvtasks.formats.reading import ALIKE, ELSEWHERE
+from cvtasks.media.safe_paths import Ends, leads_out, of_windows, on_disk, parts_of
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 """Endings that images have."""
@@ -39,44 +41,99 @@ def files_in(folder: Path, ending: str) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix.lower() == ending and seen(file))
 
 
+def bare(name: str) -> str:
+    """The name of an image's file as people write it who do not look: in small letters, without
+    its ending.
+
+    >>> [bare(name) for name in ("A b.JPG", "a b", "v1.2")]
+    ['a b', 'a b', 'v1.2']
+    """
+    front, _, ending = name.rpartition(".")
+    whole = front if front and f".{ending.casefold()}" in IMAGES else name
+    return unicodedata.normalize("NFC", whole).casefold()
+
+
 class NamedFiles:
-    """The files that a list names from a folder; a path of another machine is followed by its last
-    parts, as far as one file alone fits.
+    """The images that a list names from a folder.
+
+    A path of another machine is followed by its last parts, as far as one file alone fits; and a
+    name of which there is no file, to the one image that lies in another folder or is called alike.
 
     Args:
         home: the folder. root: the one below which files are looked for.
+        names: all that the list names; a file that one of them is, is no other's.
+        plain: a file's name → what of it counts where names are alike.
     """
 
-    def __init__(self, home: Path, root: Path) -> None:
-        self._home, self._ends, self._followed = home, Ends(root), 0
+    def __init__(
+        self,
+        home: Path,
+        root: Path,
+        names: Iterable[str] = (),
+        plain: Callable[[str], str] = bare,
+    ) -> None:
+        self._home, self._ends, self._names, self._plain = home, Ends(root), names, plain
+        self._followed = self._guessed = 0
 
-    def find(self, name: str) -> Path | None:
-        """The file, whether it is there or not; None where the name leads out of the folder, or is
-        one of Windows, and not just one file ends like it.
-        """
-        path = None if leads_out(name) else on_disk(self._home / name)
-        if path is None or (of_windows(name) and not path.is_file()):
-            path = self._ends.find(name)
-            self._followed += path is not None
-        return path
-
-    def beside(self, name: str, others: Iterable[str] = ()) -> Path | None:
-        """The file, or that of one of the `others` which is there, or else the one that alone ends
-        like one of them; the file's own path, which is not there, where none does.
+    def find(self, name: str, others: Iterable[str] = ()) -> Path | None:
+        """The file, or that of one of the `others` which is there, or else the one that alone is
+        meant by one of them; the file's own path, which is not there, where none is. None where
+        that leads out of the folder or is one of Windows.
         """
         names = [one for one in (name, *others) if one]
         for one in names:
-            path = None if leads_out(one) else on_disk(self._home / one)
-            if path is not None and path.is_file():
+            if path := self._own(one):
                 return path
         for one in names:
             path = self._ends.find(one)
-            if path is not None:
-                self._followed += 1
+            if path is not None and path not in self._taken:
+                far = leads_out(one) or "/" in one or of_windows(one)
+                self._followed, self._guessed = self._followed + far, self._guessed + (not far)
+                return path
+        for one in names:
+            if path := self._like(one):
+                self._guessed += 1
                 return path
         return None if not name or leads_out(name) or of_windows(name) else self._home / name
 
+    def _own(self, name: str) -> Path | None:
+        """The file of just that name, if it is there."""
+        path = None if leads_out(name) else on_disk(self._home / name)
+        return path if path is not None and path.is_file() else None
+
+    def _like(self, name: str) -> Path | None:
+        """The one image that is called alike and that no other name means; of several the one in
+        the folder itself, or whose path is most alike.
+        """
+        parts = parts_of(name)
+        called = self._images.get(self._plain(parts[-1]), ()) if parts else ()
+        found = [path for path in called if path not in self._taken]
+        if not found:
+            return None
+        best = [path for path in found if path.name.casefold() == parts[-1].casefold()] or found
+        best = [path for path in best if path.parent == self._home] or best
+        folders = "/".join(parts[:-1]).casefold()
+        near = [path for path in best if path.parent.as_posix().casefold().endswith(folders)]
+        best = near if folders and near else best
+        return best[0] if len(best) == 1 else None
+
+    @cached_property
+    def _images(self) -> dict[str, list[Path]]:
+        """What counts of a name → the images below the root that are called so."""
+        found: dict[str, list[Path]] = {}
+        for path in images_in(self._ends.root, deep=True):
+            found.setdefault(self._plain(path.name), []).append(path)
+        return found
+
+    @cached_property
+    def _taken(self) -> set[Path]:
+        """The files that the list names exactly."""
+        return {path for name in self._names if (path := self._own(name))}
+
     @property
     def notes(self) -> tuple[str, ...]:
-        """How many paths were followed, in a sentence, if any was."""
-        return (f"{ELSEWHERE}: {self._followed}",) if self._followed else ()
+        """How many paths were followed, and how many files are called otherwise, in a sentence
+        each, where any was.
+        """
+        counts = {ELSEWHERE: self._followed, ALIKE: self._guessed}
+        return tuple(f"{text}: {count}" for text, count in counts.items() if count)

@@ -8,7 +8,7 @@ from pathlib import Path
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, distinct
-from cvtasks.data.formats.listing import IMAGES, NamedFiles, files_in
+from cvtasks.data.formats.listing import NamedFiles, files_in
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, no_image, present
 from cvtasks.errors import Complain, DataError, strictly
@@ -48,11 +48,12 @@ class OneHotLabels(FileLabels):
         self.classes = tuple(dict.fromkeys(name for one in tables.values() for name in one.classes))
         places = {name: number for number, name in enumerate(self.classes)}
         home = table.path.parent
-        named, images, shown = NamedFiles(home, home), list[Path](), list[tuple[int, ...]]()
+        named = NamedFiles(home, home, [row[1] for row in table.rows])
+        images, shown = list[Path](), list[tuple[int, ...]]()
         for number, name, part, labels in table.rows:
             if inner and part != split:
                 continue
-            file = _found(named, name)
+            file = named.find(name)
             if file is None:
                 text = (
                     f"an image must be named by its path below the table's folder; line {number} "
@@ -67,18 +68,6 @@ class OneHotLabels(FileLabels):
         kept = present(f"{str(table.path)!r}", {"image": images}, complain)
         self.files, self.shown = [images[index] for index in kept], [shown[index] for index in kept]
         self.names = distinct(self.files, home)
-
-
-def _found(named: NamedFiles, name: str) -> Path | None:
-    """The file of an image, whose ending may be left out."""
-    file = named.find(name)
-    if file is None or file.is_file() or Path(name).suffix.lower() in IMAGES:
-        return file
-    for ending in sorted(IMAGES):
-        longer = named.find(f"{name}{ending}")
-        if longer is not None and longer.is_file():
-            return longer
-    return file
 
 
 def _tables(root: Path) -> dict[str, Path]:

@@ -1,6 +1,7 @@
 """Legends beside masks: which file it is, and what masks mean by it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cvtasks.data.formats.bases.coding import (
@@ -10,6 +11,8 @@ from cvtasks.data.formats.bases.coding import (
     coding_of_names,
     coding_of_values,
     concluded,
+    found_in,
+    packed_colour,
 )
 from cvtasks.data.formats.bases.names import class_names
 from cvtasks.data.formats.places import is_split
@@ -58,7 +61,7 @@ def classes_and_coding(
     Raises:
         DataError: it cannot be told, or a legend cannot be read.
     """
-    coding = _coding(root, masks, values, void)
+    coding = _with_void(_coding(root, masks, values, void), masks, void)
     return (class_names(root / NAMES), None) if coding is None else (coding.classes, coding)
 
 
@@ -73,11 +76,24 @@ def coding_beside_names(
     recipe nor a legend of values or colours says otherwise. Arguments as `classes_and_coding`'s.
     """
     if values:
-        return coding_of_values(values, void)
+        return _with_void(coding_of_values(values, void), masks, void)
     legend = legend_at(root)
     if legend and any(entry.value is not None or entry.colour for entry in legend[1]):
-        return coding_of_legend(legend[1], masks, void, repr(legend[0].name))
-    return None if void == VOID else coding_of_names(names, masks, void)
+        found = coding_of_legend(legend[1], masks, void, repr(legend[0].name))
+        return _with_void(found, masks, void)
+    return None if void == VOID else _with_void(coding_of_names(names, masks, void), masks, void)
+
+
+def _with_void(coding: Coding | None, masks: Sequence[Path], void: Value) -> Coding | None:
+    """The coding, which says so where a value that is said to be void is in no mask."""
+    if coding is None or void == VOID:
+        return coding
+    found = found_in(masks)
+    colours = found.colours | (found.shown or frozenset())
+    if void in found.values or packed_colour(void) in colours:
+        return coding
+    absent = f"no mask holds {void}, which `data.void` names"
+    return replace(coding, said=f"{coding.said}; {absent}" if coding.said else absent)
 
 
 def _coding(

@@ -1,5 +1,6 @@
 """Tools that keep the annotations of many images in one file: CVAT, Label Studio, tables …"""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from pathlib import Path
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases.shapes import Collection, ShapesSource, classes_in
-from cvtasks.data.formats.listing import NamedFiles, images_in
+from cvtasks.data.formats.listing import NamedFiles, bare, images_in
 from cvtasks.data.formats.places import files_of, homes, is_split, split_in
 from cvtasks.data.source import Source, check_split
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.formats.shapes import ImageShapes, ToolFile
+from cvtasks.media.safe_paths import Ends, leads_out, of_windows
 
 UNNAMED = "images are in no annotation and count as empty"
 """A remark on images that a file would not name if they showed nothing."""
@@ -30,6 +32,7 @@ class Tool:
         parts: whether a file may say itself which split an image belongs to.
         names_all: whether it names images without objects too; else those beside it count as such.
         aliases: the name of an image in the file → other names that it may have on the disk.
+        plain: a file's name → what of it counts where no file has the image's name.
         most: bytes of a file.
     """
 
@@ -39,6 +42,7 @@ class Tool:
     parts: bool = False
     names_all: bool = True
     aliases: Callable[[str], Sequence[str]] = lambda name: ()
+    plain: Callable[[str], str] = bare
     most: int = 500 * MEGABYTE
 
     def files(self, root: Path) -> dict[str, Path]:
@@ -82,8 +86,8 @@ class Tool:
         shown = (one for file in every.values() for one in file.images)
         classes, taken_for = classes_in(root, listed, shown)
         top = root if root.is_dir() else _above(root)
-        home = _home(path, top, split, entries, self.aliases)
-        found, kept, notes = _found(entries, path, home, top, self.aliases, complain)
+        home = _home(path, top, split, entries, self)
+        found, kept, notes = _found(entries, path, (home, top), self, complain)
         rest = [] if inner else list(_unlisted(home, found))
         if not self.names_all and (len(files) == 1 or home.name == split):
             found += rest
@@ -139,46 +143,58 @@ def _home(
     root: Path,
     split: str,
     entries: Sequence[ImageShapes],
-    aliases: Callable[[str], Sequence[str]],
+    tool: Tool,
 ) -> Path:
     """The folder that the images of a file are named from: the first that has one of the first."""
     candidates = homes(path, root, split)
+    first = [(entry.image, *tool.aliases(entry.image)) for entry in entries[:20]]
     for home in candidates:
-        named = NamedFiles(home, home)
-        for entry in entries[:20]:
-            for name in (entry.image, *aliases(entry.image)):
-                file = named.find(name) if name else None
-                if file is not None and file.is_file():
-                    return home if (home / name).is_file() else file.parent
+        ends = Ends(home)
+        for name in (name for names in first for name in names if name):
+            if not leads_out(name) and (home / name).is_file():
+                return home
+            far = ends.find(name) if leads_out(name) or of_windows(name) else None
+            if far is not None:
+                return far.parent
     return candidates[-1] if candidates else root
 
 
 def _found(
     entries: Sequence[ImageShapes],
     path: Path,
-    home: Path,
-    root: Path,
-    aliases: Callable[[str], Sequence[str]],
+    places: tuple[Path, Path],
+    tool: Tool,
     complain: Complain,
 ) -> tuple[list[Path], list[ImageShapes], tuple[str, ...]]:
-    """The files of the entries, those entries whose file is known, and notes."""
-    named = NamedFiles(home, root)
+    """The files of the entries, those entries whose file is known, and notes.
+
+    Args:
+        places: the folder that images are named from, and the one below which they are.
+    """
+    every = {entry.image: tool.aliases(entry.image) for entry in entries}
+    known = [name for image, others in every.items() for name in (image, *others) if name]
+    named = NamedFiles(*places, known, tool.plain)
     files, kept = [], []
     for entry in entries:
-        file = named.beside(entry.image, aliases(entry.image))
+        file = named.find(entry.image, every[entry.image])
         if file is None:
-            complain(
-                DataError(
-                    "an image must be named by its path below the data set's folder; "
-                    f"{str(path)!r} has {entry.image[:300]!r}, and not just one file below "
-                    f"{str(root)!r} ends like it. Put the image there, or correct the path.",
-                    "image missing",
-                )
-            )
+            complain(_missing(entry.image, every[entry.image], path, places[1]))
         else:
             files.append(file)
             kept.append(entry)
     return files, kept, named.notes
+
+
+def _missing(image: str, others: Sequence[str], path: Path, root: Path) -> DataError:
+    """The error for an image that no file, or more than one, may be."""
+    looked = dict.fromkeys(re.split(r"[\\/]+", name)[-1] for name in others or (image,))
+    called = " or ".join(repr(name[:120]) for name in looked)
+    return DataError(
+        "an image must be named by its path below the data set's folder; "
+        f"{str(path)!r} has {image[:300]!r}, and not just one file below {str(root)!r} is called "
+        f"{called}, nor much like it. Put the image there, or correct the name.",
+        "image missing",
+    )
 
 
 def _unlisted(home: Path, listed: Sequence[Path]) -> Iterator[Path]:
