@@ -142,7 +142,8 @@ def record_of(folder: Path) -> Record:
         texts = [document[key] for key in ("data", "split", "format")]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("each is a text")
-        record = Record(*texts, Hints.read(document.get("hints", {})))
+        data, split, format = texts
+        record = Record(data, split, format, Hints.read(document.get("hints", {})))
     except (ValueError, KeyError, TypeError, ModelError) as error:
         raise DataError(
             f"a record of lists is JSON with `data`, `split` and `format`; {str(path)!r} is none. "

@@ -41,7 +41,7 @@ from cvtasks.text import dumps, encodable, one_line
 SEVERAL = "images have several annotations; the one marked as ground truth or the newest was read"
 """A remark for each such image."""
 
-_IMAGES = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?)(?:$|[?&#])", re.IGNORECASE)
+_IMAGES = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?|gif)(?:$|[?&#])", re.IGNORECASE)
 UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
 _AREAS = {
     "rectanglelabels": "rectangle",

@@ -33,7 +33,7 @@ from cvtasks.formats.shapes import (
 from cvtasks.geometry.rle import encode_rle
 from cvtasks.text import dumps, encodable
 
-_PIXELS = re.compile(rb'"imageData"\s*:\s*"[^"\\]*"')
+_PIXELS = re.compile(rb'"imageData"\s*:\s*"([^"\\]*)"')
 _VERSION = "5.5.0"  # of LabelMe, whose layout of the file this is
 
 
@@ -64,6 +64,15 @@ def parse_labelme(content: bytes, name: str) -> ImageShapes:
             found.faults.append(misdrawn(place, error))
     size = declared_size(document.get("imageHeight"), document.get("imageWidth"))
     return found.of(image, name, size)
+
+
+def embedded_image(content: bytes) -> bytes:
+    """The encoded image that a file holds itself; empty where it holds none."""
+    held = _PIXELS.search(content)
+    try:
+        return base64.b64decode(held[1], validate=True) if held else b""
+    except binascii.Error:
+        return b""
 
 
 def _shape(entry: dict[str, Any], place: str) -> Shape:

@@ -9,16 +9,17 @@ from cvtasks.data.formats.coco import COCO
 from cvtasks.data.formats.coco_masks import COCO_MASKS
 from cvtasks.data.formats.createml import CREATEML
 from cvtasks.data.formats.csv import CSV
-from cvtasks.data.formats.cvat import CVAT
+from cvtasks.data.formats.cvat import CVAT, CVAT_TOOL
 from cvtasks.data.formats.idx import IDX
 from cvtasks.data.formats.kitti import KITTI
 from cvtasks.data.formats.label_lists import LABEL_LISTS
-from cvtasks.data.formats.label_studio import LABEL_STUDIO
-from cvtasks.data.formats.labelme import LABELME_JSON
+from cvtasks.data.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_TOOL
+from cvtasks.data.formats.labelme import LABELME_JSON, LABELME_TOOL
 from cvtasks.data.formats.labels_from_boxes import (
     COCO_LABELS,
     VOC_LABELS,
     YOLO_LABELS,
+    Tagging,
     as_labels,
 )
 from cvtasks.data.formats.mask_folders import MASK_FOLDERS
@@ -51,6 +52,13 @@ _OF_TOOLS = {
 }
 """Formats of boxes; for classification each has a row of labels too."""
 
+_TAGGING: dict[str, Tagging] = {
+    "cvat": CVAT_TOOL,
+    "labelme": LABELME_TOOL,
+    "label-studio": LABEL_STUDIO_TOOL,
+}
+"""Those whose images may have tags: CVAT's own, LabelMe's flags, Label Studio's choices."""
+
 FORMATS: dict[str, Format] = {
     "voc-segmentation": VOC_SEGMENTATION,
     "mask-folders": MASK_FOLDERS,
@@ -67,7 +75,8 @@ FORMATS: dict[str, Format] = {
     "yolo-labels": YOLO_LABELS,
     "coco-labels": COCO_LABELS,
     **{
-        f"{name}-labels": as_labels(one, f"{one.name} as labels") for name, one in _OF_TOOLS.items()
+        f"{name}-labels": as_labels(one, f"{one.name} as labels", _TAGGING.get(name))
+        for name, one in _OF_TOOLS.items()
     },
     "csv": CSV,
     "one-hot-csv": ONE_HOT,

@@ -2,11 +2,11 @@
 
 import json
 import re
-from functools import lru_cache
 from pathlib import Path
 
+from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.formats.xml_reading import text_of_xml
-from cvtasks.media.safe_paths import NotRegularError, read_head
+from cvtasks.media.safe_paths import read_head
 
 _HEAD = 64_000  # bytes
 _KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:?)|([\[\]{}])')
@@ -55,20 +55,16 @@ def _text(path: Path) -> str:
 
 
 def _head(path: Path) -> bytes:
+    """The beginning of a file; nothing where it cannot be read."""
     try:
-        status = path.stat()
-        return _begun(str(path), status.st_mtime_ns, status.st_size)
+        return _begun(path)
     except (OSError, ValueError):
         return b""
 
 
-@lru_cache(maxsize=1 << 10)
-def _begun(path: str, changed: int, size: int) -> bytes:
-    """The beginning of a file; `changed` and `size` tell it from what it was before."""
-    try:
-        return read_head(path, _HEAD)
-    except (NotRegularError, OSError, ValueError):
-        return b""
+@kept_while_unchanged(1 << 10)
+def _begun(path: Path) -> bytes:
+    return read_head(path, _HEAD)
 
 
 def _keys(head: str) -> dict[int, set[str]]:

@@ -1,56 +1,84 @@
 """LabelMe JSON, a file an image."""
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import class_names
 from cvtasks.data.formats.bases.image_files import all_parsed, parsed
-from cvtasks.data.formats.bases.shapes import Collection, ShapesSource, classes_in
+from cvtasks.data.formats.bases.shapes import Collection, Settle, ShapesSource, classes_in
 from cvtasks.data.formats.kinds import LABELME, json_kind
+from cvtasks.data.formats.listing import IMAGES
 from cvtasks.data.formats.places import Paired, files_of, paired, pairs
 from cvtasks.data.source import Source, check_split
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.labelme import parse_labelme
+from cvtasks.files.cache_folder import cache_folder
+from cvtasks.files.writing import write_bytes
+from cvtasks.formats.labelme import embedded_image, parse_labelme
 from cvtasks.formats.reading import MEGABYTE, UNLABELLED, read_annotation
 from cvtasks.formats.shapes import ImageShapes
+from cvtasks.media.file_types import kind_of
+from cvtasks.media.names import safe_stem
 from cvtasks.media.safe_paths import no_name
 
 _ENDINGS = (".json",)
 _MOST = 128 * MEGABYTE  # a file may hold its image too
+_UNPACKED = "labelme"  # the folder of images that were taken out of their files
 _NO_CLASS = ("__ignore__", "_background_")  # LabelMe's, first in its lists of classes
 
 
-def collect_labelme(root: Path, split: str, complain: Complain = strictly) -> Collection:
-    """The images of a split, with what LabelMe's files hold of them.
+class _LabelMe:
+    """How LabelMe's files are read."""
 
-    JSON and image lie beside each other, or in folders of their own (`images/`, `annotations/`),
-    with a folder for each split on either level or none. An image belongs to the JSON of its own
-    name; a JSON without one, to the image that it names. An image without a JSON has no objects.
-    The classes are those of a `classes.txt` or a `labels.txt` at the root, one a line, or all
-    labels, sorted.
+    def tagged(self, root: Path) -> bool:
+        """Whether a flag of an image is set."""
+        return any(entry.tags for entry in all_parsed(paired(root, _ENDINGS).values(), _parse))
 
-    Raises:
-        DataError: there is no such split, or no image.
-    """
-    splits = paired(root, _ENDINGS)
-    split = check_split(split, splits, root)
-    images: list[Path] = []
-    entries: list[ImageShapes] = []
-    for image, entry in _pairs(splits[split], root, complain):
-        images.append(image)
-        entries.append(entry)
-    listed = root / "labels.txt"
-    names = class_names(listed) if listed.is_file() else ()
-    every = all_parsed(splits.values(), _parse)
-    classes, taken_for = classes_in(root, (name for name in names if name not in _NO_CLASS), every)
-    found = Collection(root, split, images, entries, classes, taken_for)
-    return found.kept(f'"{split}" of {str(root)!r}' if split else repr(str(root)), complain)
+    def collect(
+        self,
+        root: Path,
+        split: str,
+        complain: Complain = strictly,
+        settle: Settle = classes_in,
+    ) -> Collection:
+        """The images of a split, with what LabelMe's files hold of them.
+
+        JSON and image lie beside each other, or in folders of their own (`images/`,
+        `annotations/`), with a folder for each split on either level or none. An image belongs to
+        the JSON of its own name; a JSON without one, to the image that it names, wherever that
+        lies, as LabelMe opens it; else to the image that it holds itself, which is unpacked into
+        the folder of caches. An image without a JSON has no objects. The classes are those of a
+        `classes.txt` or a `labels.txt` at the root, one a line, or all labels, sorted.
+
+        Args:
+            settle: finds the classes.
+
+        Raises:
+            DataError: there is no such split, or no image.
+        """
+        splits = paired(root, _ENDINGS)
+        split = check_split(split, splits, root)
+        images: list[Path] = []
+        entries: list[ImageShapes] = []
+        for image, entry in _pairs(splits[split], complain):
+            images.append(image)
+            entries.append(entry)
+        listed = root / "labels.txt"
+        names = class_names(listed) if listed.is_file() else ()
+        every = all_parsed(splits.values(), _parse)
+        known = (name for name in names if name not in _NO_CLASS)
+        classes, taken_for = settle(root, known, every)
+        found = Collection(root, split, images, entries, classes, taken_for, _notes(images, root))
+        return found.kept(f'"{split}" of {str(root)!r}' if split else repr(str(root)), complain)
 
 
-def _pairs(found: Paired, root: Path, complain: Complain) -> Iterator[tuple[Path, ImageShapes]]:
+LABELME_TOOL = _LabelMe()
+
+
+def _pairs(found: Paired, complain: Complain) -> Iterator[tuple[Path, ImageShapes]]:
     """Each image and what its file holds."""
     taken: set[Path] = set()
     alone: list[Path] = []
@@ -63,7 +91,8 @@ def _pairs(found: Paired, root: Path, complain: Complain) -> Iterator[tuple[Path
             except DataError as error:
                 complain(error)
                 continue
-            image = image or _named(file, entry.image, root)
+            image = image or _named(file, entry.image)
+            image = image if image.is_file() else _unpacked(file, image)
             taken.add(image)
             yield image, entry
     for image in alone:
@@ -71,16 +100,39 @@ def _pairs(found: Paired, root: Path, complain: Complain) -> Iterator[tuple[Path
             yield image, ImageShapes(image.name, str(image), remarks=(UNLABELLED,))
 
 
-def _named(file: Path, name: str, root: Path) -> Path:
-    """The image that a file names from its own folder, if that lies below the root; else the one of
-    that bare name beside it, whether it is there or not.
+def _named(file: Path, name: str) -> Path:
+    """The image that a file names from its own folder; else the one of that bare name beside it,
+    whether it is there or not.
     """
     name = name.replace("\\", "/")
     path = Path(os.path.normpath(file.parent / name))
-    if not no_name(name) and path.is_relative_to(root) and path.is_file():
+    if not no_name(name) and path.suffix.lower() in IMAGES and path.is_file():
         return path
     bare = Path(name).name
     return file.parent / (bare if bare and not no_name(bare) else file.with_suffix(".jpg").name)
+
+
+def _unpacked(file: Path, image: Path) -> Path:
+    """The image that a file holds itself, unpacked; `image` where it holds none."""
+    content = embedded_image(read_annotation(file, _MOST))
+    kind = kind_of(content)
+    if kind is None:
+        return image
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    path = cache_folder() / _UNPACKED / digest / f"{safe_stem(file.stem)}.{kind.lower()}"
+    if not path.is_file() or path.stat().st_size != len(content):
+        write_bytes(path, content)
+    return path
+
+
+def _notes(images: Sequence[Path], root: Path) -> tuple[str, ...]:
+    """How many images lie elsewhere, in sentences."""
+    far = [path for path in images if not path.is_relative_to(root)]
+    own = [path for path in far if path.parent.parent.name == _UNPACKED]
+    named = len(far) - len(own)
+    outside = f"images lie outside the data's folder, where their JSON names them: {named}"
+    inside = f"images were taken out of the JSON that holds them, as no file is there: {len(own)}"
+    return (*([outside] if named else []), *([inside] if own else []))
 
 
 def _parse(path: str) -> ImageShapes:
@@ -92,7 +144,7 @@ def _is_at(root: Path) -> bool:
 
 
 def _opens(root: Path, split: str, complain: Complain) -> Source:
-    return ShapesSource(collect_labelme(root, split, complain), complain)
+    return ShapesSource(LABELME_TOOL.collect(root, split, complain), complain)
 
 
 LABELME_JSON = Format(

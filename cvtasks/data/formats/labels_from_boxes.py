@@ -2,12 +2,18 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 
 from cvtasks.answers import Answer, Boxes, Labels
 from cvtasks.data.format import Format
+from cvtasks.data.formats.bases.shapes import (
+    Collection,
+    Settle,
+    TagLabels,
+    classes_of_tags,
+)
 from cvtasks.data.formats.coco import COCO
 from cvtasks.data.formats.voc import VOC_DETECTION
 from cvtasks.data.formats.yolo import YOLO
@@ -31,10 +37,24 @@ class BoxLabels(View):
         return labels_of(cast(Boxes, truth))
 
 
-def as_labels(boxes: Format, name: str) -> Format:
-    """A format of boxes, for classification; root, splits and classes are the same."""
+class Tagging(Protocol):
+    """How a tool's files are read whose images may have tags."""
+
+    def tagged(self, root: Path) -> bool:
+        """Whether an image has a tag."""
+
+    def collect(self, root: Path, split: str, complain: Complain, settle: Settle) -> Collection:
+        """The images of a split."""
+
+
+def as_labels(boxes: Format, name: str, tool: Tagging | None = None) -> Format:
+    """A format of boxes, for classification; root and splits are the same, and the classes too
+    unless images have tags: then these are the labels.
+    """
 
     def opens(root: Path, split: str, complain: Complain) -> Source:
+        if tool is not None and tool.tagged(root):
+            return TagLabels(tool.collect(root, split, complain, classes_of_tags), complain)
         return BoxLabels(boxes.open(root, split, complain))
 
     inner = boxes.chosen

@@ -8,8 +8,8 @@ from pathlib import Path
 from cvtasks.formats.reading import ALIKE, ELSEWHERE
 from cvtasks.media.safe_paths import Ends, leads_out, of_windows, on_disk, parts_of
 
-IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
-"""Endings that images have."""
+IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+"""Endings that images have; of several frames the first is the image."""
 
 _SYSTEMS = {
     "__MACOSX",

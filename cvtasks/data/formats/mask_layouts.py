@@ -10,8 +10,6 @@ from pathlib import Path
 from cvtasks.data.formats.listing import IMAGES, seen
 from cvtasks.data.formats.places import is_split
 
-MASK_FILES = {*IMAGES, ".gif"}
-
 _OF_IMAGES = ("images", "image", "imgs", "img", "leftimg8bit", "photos", "originals", "original")
 _OF_MASKS = (
     *("masks", "mask", "labels", "label", "annotations", "annotation", "ann", "anns", "annots"),
@@ -93,7 +91,7 @@ def pairs(place: Place) -> tuple[list[Path], list[Path | None], list[Path]]:
     """The images of a split, the mask of each or None, and the masks without an image."""
     images, masks = place.image_files(), place.mask_files()
     exact = {mask.stem: mask for mask in masks}
-    whole = {mask.stem: mask for mask in masks if Path(mask.stem).suffix.lower() in MASK_FILES}
+    whole = {mask.stem: mask for mask in masks if Path(mask.stem).suffix.lower() in IMAGES}
     bare: dict[str, Path] = {}
     for mask in masks:
         bare.setdefault(_bare(mask.stem, _MASK_SIGNS, _FRONTS[0]), mask)
@@ -189,9 +187,7 @@ def _files(folder: Path, deep: bool = False) -> list[Path]:
     if not folder.is_dir():
         return []
     entries = folder.rglob("*") if deep else folder.iterdir()
-    return sorted(
-        file for file in entries if file.suffix.lower() in MASK_FILES and seen(file, folder)
-    )
+    return sorted(file for file in entries if file.suffix.lower() in IMAGES and seen(file, folder))
 
 
 def _first(folder: Path) -> Path | None:
@@ -200,7 +196,7 @@ def _first(folder: Path) -> Path | None:
         (
             file
             for file in folder.rglob("*")
-            if file.suffix.lower() in MASK_FILES and seen(file, folder)
+            if file.suffix.lower() in IMAGES and seen(file, folder)
         ),
         None,
     )

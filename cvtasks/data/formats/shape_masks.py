@@ -10,7 +10,7 @@ from cvtasks.data.formats.bases.painted import PaintedSource, with_ground
 from cvtasks.data.formats.bases.shapes import Collection
 from cvtasks.data.formats.cvat import CVAT, CVAT_TOOL
 from cvtasks.data.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_TOOL
-from cvtasks.data.formats.labelme import LABELME_JSON, collect_labelme
+from cvtasks.data.formats.labelme import LABELME_JSON, LABELME_TOOL
 from cvtasks.data.formats.via import VIA, VIA_TOOL
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
@@ -114,7 +114,7 @@ def as_masks(boxes: Format, collect: Callable[[Path, str, Complain], Collection]
     return replace(boxes, name=f"{boxes.name} as masks", kind=Mask, opens=opens, chosen=None)
 
 
-LABELME_MASKS = as_masks(LABELME_JSON, collect_labelme)
+LABELME_MASKS = as_masks(LABELME_JSON, LABELME_TOOL.collect)
 CVAT_MASKS = as_masks(CVAT, CVAT_TOOL.collect)
 LABEL_STUDIO_MASKS = as_masks(LABEL_STUDIO, LABEL_STUDIO_TOOL.collect)
 VIA_MASKS = as_masks(VIA, VIA_TOOL.collect)

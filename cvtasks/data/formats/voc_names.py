@@ -5,10 +5,10 @@ its annotations.
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 from pathlib import Path
 
 from cvtasks.data.formats.bases.names import class_names, no_object, plain, spelt
+from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.drawing.colours import VOC_NAMES
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.reading import read_annotation
@@ -38,10 +38,10 @@ def names_in(annotations: Iterable[Path]) -> Names:
     found: Names = {}
     for path in annotations:
         try:
-            status = path.stat()
+            names = _names_of(path)
         except (OSError, ValueError):
             continue
-        for name in _names_of(str(path), status.st_mtime_ns, status.st_size):
+        for name in names:
             found.setdefault(name, []).append(path)
     return found
 
@@ -137,11 +137,11 @@ def _short(name: str) -> str:
     return name if len(name) <= 80 else f"{name[:80]}…"
 
 
-@lru_cache(maxsize=1 << 18)
-def _names_of(path: str, changed: int, size: int) -> tuple[str, ...]:
-    """The names of one file's objects; `changed` and `size` tell it from what it was before."""
+@kept_while_unchanged(1 << 18)
+def _names_of(path: Path) -> tuple[str, ...]:
+    """The names of one file's objects."""
     try:
-        root = parsed_xml(read_annotation(Path(path)), path)
+        root = parsed_xml(read_annotation(path), str(path))
     except DataError:
         return ()
     if tag_of(root) != "annotation":

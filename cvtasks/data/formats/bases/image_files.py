@@ -1,10 +1,10 @@
 """Tools that keep a file for each image: LabelMe, KITTI."""
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from cvtasks.data.formats.places import Paired
+from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.errors import DataError
 from cvtasks.formats.shapes import ImageShapes
 
@@ -12,10 +12,10 @@ Parse = Callable[[str], ImageShapes]
 """The path of a file → what it holds."""
 
 
+@kept_while_unchanged(1 << 16)
 def parsed(path: Path, parse: Parse) -> ImageShapes:
-    """What one file holds, parsed once as long as it stays as it is."""
-    status = path.stat()
-    return _parsed(str(path), parse, status.st_mtime_ns, status.st_size)
+    """What one file holds."""
+    return parse(str(path))
 
 
 def all_parsed(splits: Iterable[Paired], parse: Parse) -> Iterator[ImageShapes]:
@@ -28,9 +28,3 @@ def all_parsed(splits: Iterable[Paired], parse: Parse) -> Iterator[ImageShapes]:
                 yield parsed(file, parse)
             except DataError:
                 continue
-
-
-@lru_cache(maxsize=1 << 16)
-def _parsed(path: str, parse: Parse, changed: int, size: int) -> ImageShapes:
-    """What one file holds; `changed` and `size` tell it from what it was before."""
-    return parse(path)

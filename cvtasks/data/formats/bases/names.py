@@ -1,5 +1,6 @@
 """Names of classes and of samples."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,16 +26,20 @@ def class_names(path: Path) -> tuple[str, ...]:
 
 def distinct(paths: list[Path], root: Path) -> list[str]:
     """A name for each image that no other has: its stem where these differ, else its path from
-    `root`, without its ending if that will do. What of it is no UTF-8 is escaped
+    `root`, or how one gets there from it, without its ending if that will do. What of it is no UTF-8 is escaped
     (`cvtasks.text.encodable`).
     """
+    stems = [path.stem for path in paths]
+    if len(set(stems)) == len(stems):
+        return list(map(encodable, stems))
+    whole = [Path(os.path.relpath(path, root)) for path in paths]
     for names in (
-        [path.stem for path in paths],
-        [path.relative_to(root).with_suffix("").as_posix() for path in paths],
+        [path.with_suffix("").as_posix() for path in whole],
+        [path.as_posix() for path in whole],
     ):
         if len(set(names)) == len(names):
-            return list(map(encodable, names))
-    return [encodable(path.relative_to(root).as_posix()) for path in paths]
+            break
+    return list(map(encodable, names))
 
 
 def no_object(root: Path) -> DataError:

@@ -1,19 +1,26 @@
 """Sources of what labelling tools hold: shapes of images."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from cvtasks.data.formats.bases.boxes import BoxesSource, Frame, Truth
+from cvtasks.data.formats.bases.labels import FileLabels
 from cvtasks.data.formats.bases.names import class_names, distinct, no_object, spelt
 from cvtasks.data.source import present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.drawn import Drawn, Size, boxes_of
 from cvtasks.formats.reading import OUTLINES, UPRIGHT
 from cvtasks.formats.shapes import ImageShapes, Shape
+
+
+Settle = Callable[[Path, Iterable[str], Iterable[ImageShapes]], tuple[tuple[str, ...], str]]
+"""(root, classes that a tool's files list, what they hold) → the classes, and what was concluded:
+`classes_in` or `classes_of_tags`.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,33 @@ class Collection:
     def names(self) -> list[str]:
         """A name for each image."""
         return distinct(list(self.images), self.root)
+
+
+class TagLabels(FileLabels):
+    """Images and the classes that they are tagged with, whatever is drawn in them.
+
+    A tag that is no class is a fault.
+    """
+
+    def __init__(self, found: Collection, complain: Complain = strictly) -> None:
+        super().__init__()
+        self.files, self.names = list(found.images), found.names()
+        self.split, self.classes, self.taken_for = found.split, found.classes, found.taken_for
+        self._orphans = found.orphans
+        drawn = sum(bool(entry.shapes) for entry in found.entries)
+        said = f"labels are the tags of images; what is drawn plays no part, in images: {drawn}"
+        self.notes = (*found.notes, said) if drawn else found.notes
+        places = {name: label for label, name in enumerate(found.classes)}
+        self.shown = []
+        for entry in found.entries:
+            for tag in entry.tags:
+                if tag not in places:
+                    complain(_unknown("tag", tag, entry.source, found.classes))
+            self.shown.append(tuple(sorted({places[tag] for tag in entry.tags if tag in places})))
+
+    def orphans(self) -> Iterator[DataError]:
+        """Files of the data set that belong to nothing."""
+        return iter(self._orphans)
 
 
 class ShapesSource(BoxesSource):
@@ -108,15 +142,18 @@ class ShapesSource(BoxesSource):
             return range(len(self.classes))
         if shape.name in self._places:
             return (self._places[shape.name],)
-        complain(
-            DataError(
-                f'every object must be of a class of the data set; "{shape.name[:80]}" of '
-                f"{shape.place} is none. {did_you_mean(shape.name, self.classes)} Correct the "
-                "name, or list all classes in classes.txt at the data set's root, one a line.",
-                "class unknown",
-            )
-        )
+        complain(_unknown("object", shape.name, shape.place, self.classes))
         return ()
+
+
+def _unknown(what: str, name: str, place: str, classes: tuple[str, ...]) -> DataError:
+    """The error for an object or a tag of a class that is none."""
+    return DataError(
+        f'every {what} must be of a class of the data set; "{name[:80]}" of {place} is none. '
+        f"{did_you_mean(name, classes)} Correct the name, or list all classes in classes.txt at the "
+        "data set's root, one a line.",
+        "class unknown",
+    )
 
 
 def _in_pixels(shape: Shape, entry: ImageShapes, frame: Frame) -> tuple[float, ...]:
@@ -144,15 +181,39 @@ def classes_in(
     Raises:
         DataError: there is none.
     """
+    return _settled(root, tuple(dict.fromkeys(listed)), _drawn(entries))
+
+
+def classes_of_tags(
+    root: Path, listed: Iterable[str], entries: Iterable[ImageShapes]
+) -> tuple[tuple[str, ...], str]:
+    """As `classes_in`, of the images' tags: what a tool's files list for its objects is none.
+
+    Raises:
+        DataError: there is none.
+    """
+    images = list(entries)
+    tags, drawn = Counter(tag for image in images for tag in image.tags), _drawn(images)
+    names = tuple(name for name in dict.fromkeys(listed) if name in tags or name not in drawn)
+    return _settled(root, names if tags.keys() <= set(names) else (), tags)
+
+
+def _drawn(entries: Iterable[ImageShapes]) -> Counter[str]:
+    """Name → how many objects have it."""
+    return Counter(
+        shape.name for entry in entries for shape in entry.shapes if not shape.everywhere
+    )
+
+
+def _settled(
+    root: Path, listed: tuple[str, ...], counts: Counter[str]
+) -> tuple[tuple[str, ...], str]:
+    """The classes of `classes.txt`, or those that are listed, or those that are counted."""
     home = root if root.is_dir() else root.parent
     if (home / "classes.txt").is_file():
         return class_names(home / "classes.txt"), ""
-    classes = tuple(dict.fromkeys(listed))
-    if classes:
-        return classes, ""
-    counts = Counter(
-        shape.name for entry in entries for shape in entry.shapes if not shape.everywhere
-    )
+    if listed:
+        return listed, ""
     if not counts:
         raise no_object(root)
     return spelt(counts, "the annotations")

@@ -4,14 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
-from cvtasks.data.formats.bases.shapes import Collection, ShapesSource, classes_in
+from cvtasks.data.formats.bases.shapes import Collection, Settle, ShapesSource, classes_in
 from cvtasks.data.formats.listing import NamedFiles, bare, images_in
 from cvtasks.data.formats.places import files_of, homes, is_split, split_in
+from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.data.source import Source, check_split
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_annotation
@@ -67,8 +67,22 @@ class Tool:
         files = self.files(root)
         return self._inner(files) or tuple(files)
 
-    def collect(self, root: Path, split: str, complain: Complain = strictly) -> Collection:
+    def tagged(self, root: Path) -> bool:
+        """Whether an image has a tag."""
+        files = (_parsed(file, self) for file in self.files(root).values())
+        return any(image.tags for file in files for image in file.images)
+
+    def collect(
+        self,
+        root: Path,
+        split: str,
+        complain: Complain = strictly,
+        settle: Settle = classes_in,
+    ) -> Collection:
         """The images of a split, with what the tool holds of them.
+
+        Args:
+            settle: finds the classes.
 
         Raises:
             DataError: there is no such split, its file cannot be read, or it has no image.
@@ -77,14 +91,14 @@ class Tool:
         inner = self._inner(files)
         split = check_split(split, inner or files, root)
         path = files[next(iter(files)) if inner else split]
-        content = self._read(path)
+        content = _parsed(path, self)
         for fault in content.faults:
             complain(fault)
         entries = [one for one in content.images if not inner or one.split == split]
-        every = {name: self._read(file) for name, file in files.items()}
+        every = {name: _parsed(file, self) for name, file in files.items()}
         listed = [name for file in every.values() for name in file.classes]
         shown = (one for file in every.values() for one in file.images)
-        classes, taken_for = classes_in(root, listed, shown)
+        classes, taken_for = settle(root, listed, shown)
         top = root if root.is_dir() else _above(root)
         home = _home(path, top, split, entries, self)
         found, kept, notes = _found(entries, path, (home, top), self, complain)
@@ -102,18 +116,14 @@ class Tool:
         """The splits that the one file there is names itself; none if it does not."""
         if not self.parts or len(files) != 1:
             return ()
-        counts = Counter(image.split for image in self._read(*files.values()).images)
+        counts = Counter(image.split for image in _parsed(*files.values(), self).images)
         return tuple(sorted(counts)) if any(counts) else ()
 
-    def _read(self, path: Path) -> ToolFile:
-        status = path.stat()
-        return _parsed(self, str(path), status.st_mtime_ns, status.st_size)
 
-
-@lru_cache(maxsize=8)
-def _parsed(tool: Tool, path: str, changed: int, size: int) -> ToolFile:
-    """What a file holds; `changed` and `size` tell it from what it was before."""
-    return tool.parse(read_annotation(Path(path), tool.most), path)
+@kept_while_unchanged(8)
+def _parsed(path: Path, tool: Tool) -> ToolFile:
+    """What a file of a tool holds."""
+    return tool.parse(read_annotation(path, tool.most), str(path))
 
 
 def tool_format(tool: Tool, name: str, layout: str, file: str) -> Format:
