@@ -160,6 +160,12 @@ class Answer(ABC):
     def content(self) -> bytes:
         """What it says as bytes: for a fingerprint, without names."""
 
+    def agrees(self, other: Self) -> bool:
+        """Whether another truth about the same image, with the same classes, says the same, but
+        for the rounding of its file.
+        """
+        return self.content() == other.content()
+
     def sides(self) -> np.ndarray | None:
         """(n,) float: the side of each object, the root of its share of the image, 0 to 1; None
         where an answer has no objects.

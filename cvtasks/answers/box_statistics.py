@@ -1,8 +1,25 @@
 """What objects of one class are like, in numbers."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from cvtasks.answers.boxes import Boxes
+
+
+def agree(one: "Boxes", other: "Boxes") -> bool:
+    """Whether each of some boxes is one of the others to a pixel, and the other way round."""
+    if len(one) != len(other):
+        return False
+    near = (np.abs(one.xyxy[:, None] - other.xyxy[None]) <= 1).all(axis=2)
+    for ours, theirs in (
+        (one.labels, other.labels),
+        (one.difficult, other.difficult),
+        (one.crowd, other.crowd),
+    ):
+        near &= ours[:, None] == theirs[None]
+    return bool(near.any(axis=0).all() and near.any(axis=1).all())
 
 
 def row_of(

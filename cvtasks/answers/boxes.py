@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from cvtasks.answers.answer import Answer, Oddity, Window, html_table, shortest
-from cvtasks.answers.box_statistics import row_of
+from cvtasks.answers.box_statistics import agree, row_of
 from cvtasks.geometry.boxes import areas as box_areas
 from cvtasks.geometry.boxes import clip, intersections, iou
 
@@ -311,6 +311,10 @@ class Boxes(Answer):
         """Edges and labels, what is difficult and what a crowd."""
         arrays = (self.xyxy, self.labels, self.difficult, self.crowd)
         return b"".join(array.tobytes() for array in arrays)
+
+    def agrees(self, other: Self) -> bool:
+        """Whether the boxes of the other are these to a pixel, in any order."""
+        return agree(self, other)
 
     def oddities(self) -> Iterator[Oddity]:
         """Boxes of hardly a pixel or very long, one box of two classes, objects of no part."""

@@ -8,6 +8,7 @@ from cvtasks.answers import Answer
 from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, strictly
+from cvtasks.text import some
 
 
 def undivided(root: Path) -> tuple[str, ...]:
@@ -33,6 +34,8 @@ class Format:
         fallback: whether so little tells it that any other format which lies there too is meant.
         heeds: the hints that it heeds, by their names.
         needs: the hint without which it is not looked for; empty for none.
+        also: the names of other formats that lie at the place which was recognised and say the
+            same.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Format:
     chosen: Callable[[str], "Format"] | None = None
     heeds: tuple[str, ...] = ()
     needs: str = ""
+    also: tuple[str, ...] = ()
 
     def open(
         self, root: Path, split: str, complain: Complain = strictly, hints: Hints | None = None
@@ -67,4 +71,7 @@ class Format:
         idle = [f"`data.{key}`" for key in hints.given if key not in self.heeds]
         if idle:
             source.notes = (*source.notes, f"{', '.join(idle)}: of no effect on {self.name}")
+        if self.also:
+            said = f"read as {self.name}; {some(self.also, 3)} lies there too, and says the same"
+            source.notes = (*source.notes, said)
         return source

@@ -2,10 +2,13 @@
 
 import os
 import shlex
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from cvtasks.answers import Answer
+from cvtasks.data.agreement import agree
 from cvtasks.data.download.catalogue import KNOWN, resolve
 from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
@@ -40,6 +43,9 @@ def recognised(
     sure = [name for name in found if fitting[name].needs] or sure
     if len(sure) == 1:
         return fitting[sure[0]], root
+    if sure and agree(root, [fitting[name] for name in sure], hints):
+        others = tuple(fitting[name].name for name in sure[1:])
+        return replace(fitting[sure[0]], also=others), root
     if sure:
         names = [f'{fitting[name].name} ("{name}")' for name in sure]
         raise DataError(
@@ -49,10 +55,17 @@ def recognised(
             "format unclear",
             ways={"format": sure[0]},
         )
+    raise _unrecognised(path, root, kind, wanted, fitting)
+
+
+def _unrecognised(
+    path: str, root: Path, kind: type[Answer], wanted: str, fitting: Mapping[str, Format]
+) -> DataError:
+    """The error for a place where none of the `fitting` formats lies."""
     if not path or not root.is_dir():
         files = " or ".join(sorted({one.file for one in fitting.values() if one.file}))
         what = f"a folder, or its {files}" if files else "a folder"
-        raise DataError(
+        return DataError(
             f"a data set is {what}; {path[:300]!r} is none. {_meant(path, root)}Give the path of "
             "one (`data.path` of a recipe), or the name of a data set that `cvtasks data get` "
             "fetches: "
@@ -65,23 +78,23 @@ def recognised(
         if child.is_dir() and any(one.is_at(child) for one in fitting.values())
     ]
     if below:
-        raise DataError(
+        return DataError(
             f"a data set is the folder in which its own folders lie; {path!r} holds one below. "
             f"Give {below[0]!r}."
         )
     layouts = "; ".join(f"{one.name}: {one.layout}" for one in fitting.values())
     if wanted:
-        raise DataError(
+        return DataError(
             f"the data must be in the format that is named; {path!r} is not: it needs {layouts}. "
             "Name another one (`data.format`), or none.",
             ways={"format": ""},
         )
     others = _of_others(kind, root)
     if not others and _is_bare(root, "mask-folders" in fitting):
-        raise _unlabelled(root, path, "class-folders" in fitting)
+        return _unlabelled(root, path, "class-folders" in fitting)
     none = "" if images_in(root, deep=True) else "It holds no image. "
     known = others or f"{none}Known layouts: {layouts}."
-    raise DataError(
+    return DataError(
         f"the layout of {path!r} is not known for {kind.__name__.lower()} data. {known}"
     )
 

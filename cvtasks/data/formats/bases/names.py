@@ -26,8 +26,8 @@ def class_names(path: Path) -> tuple[str, ...]:
 
 def distinct(paths: list[Path], root: Path) -> list[str]:
     """A name for each image that no other has: its stem where these differ, else its path from
-    `root`, or how one gets there from it, without its ending if that will do. What of it is no UTF-8 is escaped
-    (`cvtasks.text.encodable`).
+    `root`, or the way there from it, without its ending if that will do. What of it is no UTF-8 is
+    escaped (`cvtasks.text.encodable`).
     """
     stems = [path.stem for path in paths]
     if len(set(stems)) == len(stems):

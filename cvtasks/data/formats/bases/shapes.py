@@ -16,7 +16,6 @@ from cvtasks.formats.drawn import Drawn, Size, boxes_of
 from cvtasks.formats.reading import OUTLINES, UPRIGHT
 from cvtasks.formats.shapes import ImageShapes, Shape
 
-
 Settle = Callable[[Path, Iterable[str], Iterable[ImageShapes]], tuple[tuple[str, ...], str]]
 """(root, classes that a tool's files list, what they hold) → the classes, and what was concluded:
 `classes_in` or `classes_of_tags`.
@@ -150,8 +149,8 @@ def _unknown(what: str, name: str, place: str, classes: tuple[str, ...]) -> Data
     """The error for an object or a tag of a class that is none."""
     return DataError(
         f'every {what} must be of a class of the data set; "{name[:80]}" of {place} is none. '
-        f"{did_you_mean(name, classes)} Correct the name, or list all classes in classes.txt at the "
-        "data set's root, one a line.",
+        f"{did_you_mean(name, classes)} Correct the name, or list all classes in classes.txt at "
+        "the data set's root, one a line.",
         "class unknown",
     )
 
