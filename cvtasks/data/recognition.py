@@ -18,6 +18,7 @@ from cvtasks.errors import DataError, did_you_mean, nearest
 from cvtasks.tasks import TASKS
 
 _TEXTS = (".json", ".xml", ".csv", ".txt", ".tsv", ".yaml", ".yml", ".names", ".data", ".xlsx")
+_BY_FOLDERS = {"mask-folders", "class-folders"}  # formats in which folders tell labels
 _NO_LABELS = ("readme", "license", "licence", "copying", "attribution")
 
 
@@ -90,7 +91,7 @@ def _unrecognised(
             ways={"format": ""},
         )
     others = _of_others(kind, root)
-    if not others and _is_bare(root, "mask-folders" in fitting):
+    if not others and _is_bare(root, bool(fitting.keys() & _BY_FOLDERS)):
         return _unlabelled(root, path, "class-folders" in fitting)
     none = "" if images_in(root, deep=True) else "It holds no image. "
     known = others or f"{none}Known layouts: {layouts}."
@@ -99,15 +100,15 @@ def _unrecognised(
     )
 
 
-def _is_bare(root: Path, masks: bool) -> bool:
+def _is_bare(root: Path, by_folders: bool) -> bool:
     """Whether a folder holds images and nothing that might be their labels: no text or, where
-    labels may be `masks`, no second folder of images.
+    folders may tell the labels, no second folder of images.
     """
     files = [file for file in root.rglob("*") if seen(file, root) and file.is_file()]
     folders = {file.parent for file in files if file.suffix.lower() in IMAGES}
     texts = (file for file in files if file.suffix.lower() in _TEXTS)
     told = any(file.stem.casefold() not in _NO_LABELS for file in texts)
-    return bool(folders) and not told and not (masks and len(folders) > 1)
+    return bool(folders) and not told and not (by_folders and len(folders) > 1)
 
 
 def _unlabelled(root: Path, path: str, by_folders: bool) -> DataError:

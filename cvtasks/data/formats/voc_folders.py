@@ -8,7 +8,7 @@ from cvtasks.data.formats.bases import distinct
 from cvtasks.data.formats.kinds import xml_kind
 from cvtasks.data.formats.places import Paired, files_of, paired, pairs, without_image
 from cvtasks.data.formats.voc_files import VOCFiles
-from cvtasks.data.formats.voc_names import classes_of, names_in, unknown
+from cvtasks.data.formats.voc_names import broken_among, classes_of, names_in, unknown
 from cvtasks.data.source import check_split, present, split_among
 from cvtasks.errors import Complain, strictly
 
@@ -45,11 +45,9 @@ class VOCFolders(VOCFiles):
         self.names = distinct(self.images, root)
         train = split_among("train", splits)
         learned = [splits[train]] if train else list(splits.values())
+        files = [file for one in learned for file in _files(one)]
         self.classes, self.taken_for = classes_of(
-            {root},
-            names_in(file for one in learned for file in _files(one)),
-            "the XML files",
-            own=False,
+            {root}, names_in(files), "the XML files", own=False, broken=broken_among(files)
         )
         for error in unknown(names_in(filter(None, self._annotations)), self.classes):
             complain(error)

@@ -46,8 +46,22 @@ def names_in(annotations: Iterable[Path]) -> Names:
     return found
 
 
+def broken_among(annotations: Iterable[Path]) -> Iterator[DataError]:
+    """Why XML files cannot be read, an error for each that cannot."""
+    for path in annotations:
+        try:
+            parsed_xml(read_annotation(path), str(path))
+        except DataError as error:
+            yield error
+
+
 def classes_of(
-    roots: Collection[Path], learned: Names, where: str, *, own: bool
+    roots: Collection[Path],
+    learned: Names,
+    where: str,
+    *,
+    own: bool,
+    broken: Iterable[DataError] = (),
 ) -> tuple[tuple[str, ...], str]:
     """The classes of a data set, and what was concluded about them, in a sentence; empty where
     nothing was.
@@ -65,6 +79,7 @@ def classes_of(
         learned: the names in the annotations to learn from.
         where: these, in words.
         own: whether the folders are the challenge's own, with its lists.
+        broken: why annotations cannot be read; asked where nothing else tells a class.
 
     Raises:
         DataError: two of the roots have different lists of classes; or nothing tells a class.
@@ -86,17 +101,15 @@ def classes_of(
     if all(name in _TWENTY or _is_rare(name, counts, usual) for name in counts) and (
         usual > counts.total() / 2 or not counts
     ):
-        return _of_the_twenty(counts, where, own, next(iter(roots)))
+        if not (own or usual):
+            raise next(iter(broken), no_object(next(iter(roots))))
+        return _of_the_twenty(counts, where, own)
     return spelt(counts, where)
 
 
-def _of_the_twenty(
-    counts: Counter[str], where: str, own: bool, root: Path
-) -> tuple[tuple[str, ...], str]:
+def _of_the_twenty(counts: Counter[str], where: str, own: bool) -> tuple[tuple[str, ...], str]:
     """The twenty classes or those that objects have, and what was concluded."""
     shown = tuple(name for name in _TWENTY if counts[name])
-    if not own and not shown:
-        raise no_object(root)
     if not own:
         return spelt({name: counts[name] for name in shown}, where)
     absent = len(_TWENTY) - len(shown)
