@@ -236,6 +236,9 @@ def convert(
         ),
     ] = "",
     format_: FormatOption = "",
+    lists: ListsOption = "",
+    classes_from: ClassesFromOption = "",
+    set_: DataSetOption = None,
 ) -> None:
     """Write a data set in another format, images and all.
 
@@ -249,7 +252,8 @@ def convert(
     from cvtasks.files.writing import check_folder
 
     check_folder(folder)
-    opened = _open(source, TASKS[task].task.answer, format_)
+    hints = hints_of(task, set_, classes_from)
+    opened = _open(source, TASKS[task].task.answer, format_, lists, hints)
     name = split or (split_of(source)[1] or opened.split if opened.split else "train")
     for remark in [*opened.remarks(), *write(opened, to, folder, name)]:
         say(f"data: {remark}")

@@ -471,6 +471,18 @@ def test_a_model_is_measured_on_masks_of_other_values(tmp_path: Path) -> None:
     assert open_to_evaluate(own, tmp_path, str(root), hints=other).source.classes[1] == "y"
 
 
+def test_masks_of_other_values_are_written_anew(tmp_path: Path, cli) -> None:
+    root, out = masks_of_values(tmp_path / "set"), tmp_path / "out"
+    given = ("--task", "segment", "--to", "masks", "--set", SAID)
+    code, _, said = cli("data", "convert", root, out, *given)
+    assert code == 0, said
+    found, old = (open_source(*one) for one in ((str(out), "train", Mask), (str(root), "", Mask)))
+    assert found.classes == ("ground", "cell", "wall") and len(found) == len(old) == 8
+    for index in range(len(found)):
+        values = np.array([0, 7, 9])[found.truth(index).ids]
+        assert np.array_equal(values, np.asarray(Image.open(old.truth_files[index])))
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
