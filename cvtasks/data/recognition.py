@@ -16,6 +16,7 @@ from cvtasks.data.formats.listing import IMAGES, images_in, seen
 from cvtasks.data.hints import Hints
 from cvtasks.errors import DataError, did_you_mean, nearest
 from cvtasks.tasks import TASKS
+from cvtasks.text import counted
 
 _TEXTS = (".json", ".xml", ".csv", ".txt", ".tsv", ".yaml", ".yml", ".names", ".data", ".xlsx")
 _BY_FOLDERS = {"mask-folders", "class-folders"}  # formats in which folders tell labels
@@ -113,11 +114,12 @@ def _is_bare(root: Path, by_folders: bool) -> bool:
 
 def _unlabelled(root: Path, path: str, by_folders: bool) -> DataError:
     """The error for images without labels; `by_folders`: a folder for each class would do."""
+    count = counted(len(images_in(root, deep=True)), "image")
     way = "Lay those of each class into a folder of its name, or label" if by_folders else "Label"
     return DataError(
-        f"images need labels to learn from; {path!r} holds {len(images_in(root, deep=True))} "
-        f"images, and no labels. {way} them in LabelMe, CVAT, Label Studio or the like; a model "
-        f"can begin: `cvtasks data prelabel MODEL {shlex.quote(path)}`. Where labels may lie: "
+        f"images need labels to learn from; {path!r} holds {count}, and no labels. {way} them in "
+        "LabelMe, CVAT, Label Studio or the like; a model can begin: "
+        f"`cvtasks data prelabel MODEL {shlex.quote(path)}`. Where labels may lie: "
         "docs/formats.md.",
         "no labels",
     )

@@ -443,7 +443,7 @@ def test_lists_of_a_split_remember_what_was_said_of_the_data(tmp_path: Path, cli
     code, shown_, said = cli("data", "stats", out, "--task", "segment")
     assert (code, shown_.count("wall")) == (0, 3), said
     record = json.loads((out / "split.json").read_text())
-    for wrong in ({"values": 3}, {"valeus": {}}, 7):
+    for wrong in ({"values": 3}, {"value": {}}, 7):
         (out / "split.json").write_text(json.dumps(record | {"hints": wrong}))
         with pytest.raises(DataError, match="a record of lists is JSON"):
             splits_of(str(out), Mask)
