@@ -476,11 +476,11 @@ def test_masks_of_other_values_are_written_anew(tmp_path: Path, cli) -> None:
     given = ("--task", "segment", "--to", "masks", "--set", SAID)
     code, _, said = cli("data", "convert", root, out, *given)
     assert code == 0, said
-    found, old = (open_source(*one) for one in ((str(out), "train", Mask), (str(root), "", Mask)))
-    assert found.classes == ("ground", "cell", "wall") and len(found) == len(old) == 8
+    found = open_source(str(out), "train", Mask)
+    assert found.classes == ("ground", "cell", "wall") and len(found) == 8
     for index in range(len(found)):
         values = np.array([0, 7, 9])[found.truth(index).ids]
-        assert np.array_equal(values, np.asarray(Image.open(old.truth_files[index])))
+        assert np.array_equal(values, np.asarray(Image.open(root / "masks" / f"{index}.png")))
 
 
 @pytest.mark.parametrize(
