@@ -1,33 +1,34 @@
 """What was read of a file, kept as long as the file stays as it is."""
 
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import lru_cache, update_wrapper
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
-P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 R = TypeVar("R")
-Reads = Callable[Concatenate[Path, P], R]
-"""(path, what else it depends on) → what is read."""
 
 
-def kept_while_unchanged(most: int) -> Callable[[Reads[P, R]], Reads[P, R]]:
+def kept_while_unchanged(
+    most: int,
+) -> Callable[[Callable[[Path, *Ts], R]], Callable[[Path, *Ts], R]]:
     """Decorator of a function that reads a file: its answers, `most` of them, are given again until
     the file has another size or time. What else the function takes can be hashed.
 
     The decorated function raises OSError or ValueError where there is no such file.
     """
 
-    def kept(read: Reads[P, R]) -> Reads[P, R]:
-        @lru_cache(maxsize=most)
-        def known(path: Path, stamp: tuple[int, int], *args: P.args, **more: P.kwargs) -> R:
-            return read(path, *args, **more)
+    def kept(read: Callable[[Path, *Ts], R]) -> Callable[[Path, *Ts], R]:
+        def anew(path: Path, stamp: tuple[int, int], *args: *Ts) -> R:
+            return read(path, *args)
 
-        @wraps(read)
-        def asked(path: Path, *args: P.args, **more: P.kwargs) -> R:
+        known: Callable[..., R] = lru_cache(maxsize=most)(anew)
+
+        def asked(path: Path, *args: *Ts) -> R:
             status = path.stat()
-            return known(path, (status.st_mtime_ns, status.st_size), *args, **more)
+            return known(path, (status.st_mtime_ns, status.st_size), *args)
 
+        update_wrapper(asked, read)
         return asked
 
     return kept

@@ -116,7 +116,7 @@ class Tool:
         """The splits that the one file there is names itself; none if it does not."""
         if not self.parts or len(files) != 1:
             return ()
-        counts = Counter(image.split for image in _parsed(*files.values(), self).images)
+        counts = Counter(image.split for image in _parsed(next(iter(files.values())), self).images)
         return tuple(sorted(counts)) if any(counts) else ()
 
 
