@@ -18,6 +18,7 @@ from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import Hints, open_source, splits_of
 from cvtasks.data.checking.check import check
 from cvtasks.data.formats.unchanged import kept_while_unchanged
+from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source
 from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.errors import CVTasksError, DataError
@@ -526,11 +527,13 @@ def test_each_split_is_shown(tmp_path: Path, cli) -> None:
     assert {Path(line).name for line in shown_.split()} == expected
 
 
-def test_the_line_about_data_counts_classes(tmp_path: Path, cli) -> None:
+def test_the_line_about_data_counts_classes(tmp_path: Path) -> None:
     yolo_with_a_test(tmp_path)
-    small = ("--backbone", "tiny", "--size", "64", "--dry-run")
-    code, _, said = cli("train", "detect", "--data", tmp_path, *small)
-    assert (code, f"data: YOLO, {tmp_path}:train, 4 images, 2 classes" in said) == (0, True), said
+    document = {"task": {"name": "detect"}, "backbone": "tiny", "size": 64}
+    made = parse_recipe({**document, "classes": ["cat", "dog"], "data": {"path": str(tmp_path)}})
+    said: list[str] = []
+    open_sources(made, said.append)
+    assert f"data: YOLO, {tmp_path}:train, 4 images, 2 classes" in said
 
 
 # === files ===
