@@ -26,18 +26,23 @@ def interleaved(
     runs: int,
     block: int = 1,
     clock: Callable[[], float] = time.perf_counter,
+    rest: float = 0.0,
 ) -> Times:
     """Call each contestant `runs` times, in turns of `block` calls, so that a busy machine slows
     all of them alike.
 
     One call of each goes before and is not counted. `clock=time.process_time` counts the work of
-    all threads instead.
+    all threads instead. With a `rest`, in seconds, each turn begins with it and with a call that is
+    not counted: threads of another runtime may go on spinning for a while.
     """
     for call in contestants.values():
         call()
     times: Times = {name: [] for name in contestants}
     for begin in range(0, runs, block):
         for name, call in contestants.items():
+            if rest:
+                time.sleep(rest)
+                call()
             for _ in range(begin, min(begin + block, runs)):
                 start = clock()
                 call()
