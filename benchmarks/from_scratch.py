@@ -7,12 +7,12 @@ classes of Pascal VOC in which the data are complete.
 | recipe | what the minutes go into |
 |---|---|
 | `plain` | the detector alone |
-| `labels` | first `--share` of them: which of VOC's 20 classes an image shows, several at a time, with
-the detector's backbone at 128 px, then the detector from there |
-| `labels-group` | the same with group normalisation, which does not ask how large a batch is |
+| `labels` | `--share` of them: labels, then the detector |
+| `labels-group` | the same with group normalisation, which does not mind small batches |
 
-Both parts see the images to train on and nothing else. Training is at 160 px, the detector looks at
-192; epochs are those that fit, so that the schedule ends with the minutes. Scored once, at the end,
+Labels are which of VOC's 20 classes an image shows, several at a time: the detector's backbone
+learns them at 128 px, and the detector begins with it. Both see the images to train on and nothing
+else. The detector trains at 160 px and looks at 192; epochs are those that fit, so that the schedule ends with the minutes. Scored once, at the end,
 on the 485 images to validate on. Each part is a run of `cvtasks train` with a folder of its own,
 whose `history.csv` and `log.jsonl` say how it went; what it prints is kept in OUT/…/log.txt. A run
 that is there is not trained again; one that was broken off goes on where it was.
@@ -28,7 +28,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +125,7 @@ def learned(name: str, options: argparse.Namespace) -> dict[str, float | str]:
         runs.append(
             trained("classify", place / "labels", part, weights, (*_LABELS, *norm), options)
         )
-        weights, left = str(runs[0]), options.minutes - taken(runs[0])
+        weights, left = str(runs[0]), options.minutes - part
     detector = (*_DETECT, *norm)
     runs.append(trained("detect", place / "detect", left, weights, detector, options))
     metrics = json.loads((runs[-1] / "metrics.json").read_text(encoding="utf-8"))["metrics"]
@@ -158,19 +157,15 @@ def trained(
         every = (*_USUAL, f"train.seed={options.seed}", *changes)
         command += [word for change in every for word in ("--set", change)]
     folder.parent.mkdir(parents=True, exist_ok=True)
-    begun, log = time.monotonic(), folder.parent / f"{folder.name}-log.txt"
+    log = folder.parent / f"{folder.name}-log.txt"
     with log.open("a", encoding="utf-8") as file:
         subprocess.run(command, check=True, stdout=file, stderr=subprocess.STDOUT)
-    spent = folder.parent / f"{folder.name}-minutes.txt"
-    with spent.open("a", encoding="utf-8") as file:
-        file.write(f"{(time.monotonic() - begun) / 60:.3f}\n")
     return folder
 
 
 def taken(folder: Path) -> float:
-    """Minutes of a run, from its first line to its last, its pieces added where it was resumed."""
-    spent = folder.parent / f"{folder.name}-minutes.txt"
-    return sum(map(float, spent.read_text(encoding="utf-8").split()))
+    """Minutes of a run's epochs, however often it was resumed."""
+    return sum(float(row["seconds"]) for row in history(folder)) / 60
 
 
 def history(folder: Path) -> list[dict[str, str]]:
