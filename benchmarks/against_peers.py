@@ -56,10 +56,10 @@ _REST, _BLOCK = 0.03, 5  # seconds before a turn, calls of a turn
 def main() -> None:
     """Measure and print."""
     options = parsed()
-    given = Path(os.environ["CVTASKS_DATA"])
     kept = options.output / "results.json"
     results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     if options.only != ["page"]:
+        given = Path(os.environ["CVTASKS_DATA"])
         found = list(contestants(options, given))
         results = begun(results, found)
         if "times" in options.only:

@@ -12,10 +12,11 @@ classes of Pascal VOC in which the data are complete.
 
 Labels are which of VOC's 20 classes an image shows, several at a time: the detector's backbone
 learns them at 128 px, and the detector begins with it. Both see the images to train on and nothing
-else. The detector trains at 160 px and looks at 192; epochs are those that fit, so that the schedule ends with the minutes. Scored once, at the end,
-on the 485 images to validate on. Each part is a run of `cvtasks train` with a folder of its own,
-whose `history.csv` and `log.jsonl` say how it went; what it prints is kept in OUT/…/log.txt. A run
-that is there is not trained again; one that was broken off goes on where it was.
+else. The detector trains at 160 px and looks at 192; epochs are those that fit, so that the
+schedule ends with the minutes. Scored once, at the end, on the 485 images to validate on. Each part
+is a run of `cvtasks train` with a folder of its own, whose `history.csv` and `log.jsonl` say how it
+went; what it prints is kept beside it. A run that is there is not trained again; one that was
+broken off goes on where it was.
 
 What is known of others, for scale: Ultralytics' YOLO11n at 160 px reached .103 AP@0.5 in 18
 minutes of two cores, and `detect-resnet18-scratch` .270 in a quarter of an hour. Wanted is .45.
@@ -59,6 +60,7 @@ _LABELS = (
     "data.crop=128",
     "data.scale=[0.7, 1.5]",
     "data.mixup=0.2",
+    "data.close_mosaic=2",
     "head.dropout=0.2",
 )
 _DETECT = (
