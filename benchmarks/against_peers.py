@@ -102,19 +102,15 @@ def parsed() -> argparse.Namespace:
 def contestants(options: argparse.Namespace, given: Path) -> Iterator[Contestant]:
     """Ours, and those of the peers whose files and runtimes are here."""
     yield from every.of_models(dict.fromkeys([*options.models, *options.against]))
-    document = given / "coco_mini/instances_val.json"
-    rows = json.loads(document.read_text(encoding="utf-8"))["categories"]
-    ids = {row["id"]: row["name"] for row in sorted(rows, key=lambda row: row["id"])}
-    coco, peers = tuple(ids.values()), given / "peers"
-    lite = "ai_edge_litert"
+    peers, lite = given / "peers", "ai_edge_litert"
     for name, file, module, make in (
-        ("YOLOX-nano", peers / "yolox_nano.onnx", "", partial(every.yolox, names=coco)),
-        ("YOLO11n", options.yolo11, "", partial(every.yolo11, names=coco)),
+        ("YOLOX-nano", peers / "yolox_nano.onnx", "", every.yolox),
+        ("YOLO11n", options.yolo11, "", every.yolo11),
         (
             "the SSD",
             peers / "coco_ssd_mobilenet_v1_075_quant.tflite",
             lite,
-            partial(every.ssd, ids=ids),
+            every.ssd,
         ),
         ("DeepLab", peers / "deeplabv3_257_mv_gpu.tflite", lite, every.deeplab),
     ):

@@ -20,6 +20,7 @@ from cvtasks.drawing.colours import VOC_NAMES
 from cvtasks.engines.openvino_engine import core, has_bf16
 from cvtasks.evaluation.model_facts import model_bytes
 from cvtasks.files.writing import sha256
+from cvtasks.formats.coco_names import COCO_NAMES
 from cvtasks.geometry.boxes import areas, clip
 from cvtasks.geometry.letterbox import Letterbox, Size
 from cvtasks.heads.assignment import cells
@@ -32,7 +33,8 @@ STRIDES = (8, 16, 32)
 """Of the maps on which YOLOX and YOLO11 look for objects."""
 
 _DECODING = Dense(task=Detect(), strides=STRIDES, nms=0.6, min_score=0.005, max_detections=100)
-_COCO_LAST = 90  # of the ids of its classes, which leave ten numbers out
+_COCO_IDS = 90
+_NO_COCO_IDS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}  # that no class has
 
 Run = Callable[[np.ndarray], Any]
 """The network's input → its output or outputs, as the runtime gives them."""
@@ -213,24 +215,23 @@ def litert_multiply_adds(interpreter: Any) -> int:
 # === peers ===
 
 
-def yolox(file: Path, names: tuple[str, ...]) -> Iterator[Contestant]:
+def yolox(file: Path) -> Iterator[Contestant]:
     """YOLOX-nano: at 416 px by ONNX Runtime, at 416 and 320 px by OpenVINO."""
-    yield from _onnx("YOLOX-nano", file, names, (416, 320), _yolox_input, _yolox_output)
+    yield from _onnx("YOLOX-nano", file, (416, 320), _yolox_input, _yolox_output)
 
 
-def yolo11(file: Path, names: tuple[str, ...]) -> Iterator[Contestant]:
+def yolo11(file: Path) -> Iterator[Contestant]:
     """YOLO11n as Ultralytics exports it, at the size that the file has."""
     side = int(core().read_model(file).inputs[0].get_partial_shape()[2].get_length())
-    yield from _onnx(file.stem, file, names, (side,), _yolo11_input, _yolo11_output)
+    yield from _onnx(file.stem, file, (side,), _yolo11_input, _yolo11_output)
 
 
 def _onnx(
     name: str,
     file: Path,
-    names: tuple[str, ...],
     sizes: Sequence[int],
     placed: Callable[[np.ndarray, int], np.ndarray],
-    read: Callable[[np.ndarray, int, Size, tuple[str, ...]], Boxes],
+    read: Callable[[np.ndarray, int, Size], Boxes],
 ) -> Iterator[Contestant]:
     """A detector in an ONNX file, in every way in which it runs here; the first size is its own."""
     ways = [] if missing("onnxruntime") else [("ONNX Runtime", "f32", sizes[0])]
@@ -254,10 +255,10 @@ def _onnx(
             runtime=runtime,
             precision=precision,
             task="detect",
-            classes=names,
+            classes=COCO_NAMES,
             prepare=lambda image, size=size: placed(image, size),
             run=run,
-            read=lambda output, of, size=size: read(output[0], size, of, names),
+            read=lambda output, of, size=size: read(output[0], size, of),
             bytes=file.stat().st_size,
             sha256=sha256(file),
             ours=None,
@@ -271,13 +272,13 @@ def _yolox_input(image: np.ndarray, size: int) -> np.ndarray:
     return np.ascontiguousarray(given[None, ..., ::-1].transpose(0, 3, 1, 2), np.float32)
 
 
-def _yolox_output(output: np.ndarray, size: int, of: Size, names: tuple[str, ...]) -> Boxes:
+def _yolox_output(output: np.ndarray, size: int, of: Size) -> Boxes:
     """Centre from the cell's corner, logarithm of the size, objectness, classes; in strides."""
     sides = np.exp(output[:, 2:4]) / 2
     off = output[:, :2] - 0.5  # from the cell's centre
     scores = output[:, 4:5] * output[:, 5:]
     found = np.concatenate([sides - off, sides + off, scores], axis=1)
-    return _DECODING.decode(found, Letterbox(of, (size, size), "corner"), names)
+    return _DECODING.decode(found, Letterbox(of, (size, size), "corner"), COCO_NAMES)
 
 
 def _yolo11_input(image: np.ndarray, size: int) -> np.ndarray:
@@ -286,24 +287,24 @@ def _yolo11_input(image: np.ndarray, size: int) -> np.ndarray:
     return np.ascontiguousarray(given[None].transpose(0, 3, 1, 2), np.float32) / 255
 
 
-def _yolo11_output(output: np.ndarray, size: int, of: Size, names: tuple[str, ...]) -> Boxes:
+def _yolo11_output(output: np.ndarray, size: int, of: Size) -> Boxes:
     """(4 + classes, cells): centre and size in pixels, scores."""
     centres, strides = cells((size, size), STRIDES)
     box = output[:4].T
     low, high = box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2
     edges = np.concatenate([centres - low, high - centres], axis=1) / strides
     found = np.concatenate([edges, output[4:].T], axis=1)
-    return _DECODING.decode(found, Letterbox(of, (size, size)), names)
+    return _DECODING.decode(found, Letterbox(of, (size, size)), COCO_NAMES)
 
 
-def ssd(file: Path, ids: dict[int, str]) -> Iterator[Contestant]:
-    """SSD on MobileNet, quantised, with the suppression within the file; ten objects an image.
-
-    Args:
-        ids: COCO's id of a class → its name.
-    """
+def ssd(file: Path) -> Iterator[Contestant]:
+    """SSD on MobileNet, quantised, with the suppression within the file; ten objects an image."""
     run, interpreter = litert_of(file)
-    names = tuple(ids.get(number, f"no {number}") for number in range(1, _COCO_LAST + 1))
+    known = iter(COCO_NAMES)
+    names = tuple(
+        f"no class {number}" if number in _NO_COCO_IDS else next(known)
+        for number in range(1, _COCO_IDS + 1)
+    )
 
     def read(outputs: list[np.ndarray], of: Size) -> Boxes:
         edges, labels, scores, _ = outputs

@@ -3,7 +3,6 @@ was measured.
 """
 
 import importlib
-import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cvtasks.formats.coco_names import COCO_NAMES
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.assignment import cells
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-CLASSES = ("cat", "dog", "cow")
 
 
 @pytest.fixture
@@ -56,24 +55,24 @@ def placed(corner: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_what_yolox_finds_is_read(contestants: ModuleType) -> None:
     boxes, owner, corner = placed("corner")
-    output = np.zeros((len(cells((SIDE, SIDE), (8, 16, 32))[0]), 5 + len(CLASSES)), np.float32)
+    output = np.zeros((len(cells((SIDE, SIDE), (8, 16, 32))[0]), 5 + len(COCO_NAMES)), np.float32)
     middle, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     output[owner, :4] = np.concatenate([(middle - corner) / 32, np.log(sides / 32)], axis=1)
-    output[owner, 4], output[owner, [6, 7]] = 0.8, 0.5
-    found = contestants._yolox_output(output, SIDE, SIZE, CLASSES)
+    output[owner, 4], output[owner, [5, 6]] = 0.8, 0.5
+    found = contestants._yolox_output(output, SIDE, SIZE)
     np.testing.assert_allclose(found.xyxy[np.argsort(found.labels)], TRUTH, atol=1e-3)
-    assert sorted(found.names) == ["cow", "dog"]
+    assert sorted(found.names) == ["bicycle", "person"]
     np.testing.assert_allclose(found.scores, 0.4)
 
 
 def test_what_yolo11_finds_is_read(contestants: ModuleType) -> None:
     boxes, owner, _ = placed("centre")
-    output = np.zeros((4 + len(CLASSES), len(cells((SIDE, SIDE), (8, 16, 32))[0])), np.float32)
+    output = np.zeros((4 + len(COCO_NAMES), len(cells((SIDE, SIDE), (8, 16, 32))[0])), np.float32)
     middle, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     output[:4, owner] = np.concatenate([middle, sides], axis=1).T
     output[[4, 5], owner] = 0.7, 0.6
-    found = contestants._yolo11_output(output, SIDE, SIZE, CLASSES)
-    assert found.names == ("cat", "dog")
+    found = contestants._yolo11_output(output, SIDE, SIZE)
+    assert found.names == ("person", "bicycle")
     np.testing.assert_allclose(found.xyxy, TRUTH, atol=1e-3)
 
 
@@ -100,12 +99,10 @@ def test_yolox_scores_what_is_known_of_it(
     """On the 485 images, by the file that others gave; .7805 and .519 were measured by another
     program's predictions.
     """
-    document = json.loads((cvtasks_data / "coco_mini/instances_val.json").read_text())
-    names = tuple(row["name"] for row in sorted(document["categories"], key=lambda row: row["id"]))
     file = cvtasks_data / "peers/yolox_nano.onnx"
     one = next(
         one
-        for one in contestants.yolox(file, names)
+        for one in contestants.yolox(file)
         if (one.runtime, one.precision, one.size) == ("OpenVINO", "f32", 416)
     )
     board = boards.BOARDS[0]
