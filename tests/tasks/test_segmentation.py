@@ -1,5 +1,8 @@
 """Segmentation: masks, their metric, loss, decoder and run lengths, against oracles."""
 
+from pathlib import Path
+from xml.etree import ElementTree
+
 import keras
 import numpy as np
 import pytest
@@ -251,6 +254,98 @@ def test_every_decoder_gives_logits_at_the_inputs_resolution(
     )
 
 
+def decoder_of(**table: object) -> keras.Model:
+    from cvtasks.networks.build import build_network
+
+    document = {"task": "segment", "backbone": "tiny", "size": 64, "classes": CLASSES}
+    return build_network(parse_recipe({**document, "segment": table}), (64, 64))
+
+
+def test_a_light_decoder_has_the_parts_that_were_asked_for() -> None:
+    plain = decoder_of(channels=[16, 8, 8])
+    light = decoder_of(
+        channels=[16, 8, 8], separable=True, join="add", context=[0, 2, 4], dropout=0.1
+    )
+    layers = {layer.name: layer for layer in light.layers}
+    assert light.output_shape == plain.output_shape
+    # nothing to reduce between two levels of one width, and nothing is concatenated
+    assert {"decoder8_reduce_conv"} == {name for name in layers if name.endswith("reduce_conv")}
+    assert not any(isinstance(layer, keras.layers.Concatenate) for layer in light.layers)
+    depthwise = [layer for layer in light.layers if isinstance(layer, keras.layers.DepthwiseConv2D)]
+    assert sorted(layer.dilation_rate[0] for layer in depthwise) == [1, 1, 1, 2, 4]
+    assert layers["decoder_mean_conv"].output.shape[1:] == (1, 1, 16)
+    # each 3×3 convolution of c to c channels: c · 9 and c · c weights
+    own = {layer.name: layer.count_params() for layer in light.layers}
+    assert own["decoder4_1_depthwise"] + own["decoder4_1_conv"] == 8 * 9 + 8 * 8
+    assert plain.get_layer("decoder4_1_conv").count_params() == 9 * 16 * 8
+
+
+def test_the_mean_of_the_coarsest_map_reaches_every_pixel() -> None:
+    """A change in one corner is seen in the other one, which is beyond what convolutions see."""
+    from cvtasks.networks.unet import Decoder, unet
+
+    def answers(context: tuple[int, ...]) -> np.ndarray:
+        keras.utils.set_random_seed(1)
+        maps = {4: keras.Input((32, 32, 5)), 8: keras.Input((16, 16, 5))}
+        decoder = Decoder((8,), 1, True, "add", context, "bilinear", 0, 0.0)
+        network = keras.Model(list(maps.values()), unet(None, maps, 2, decoder))
+        fine = np.random.default_rng(0).normal(size=(1, 32, 32, 5)).astype("float32")
+        coarse = np.random.default_rng(1).normal(size=(1, 16, 16, 5)).astype("float32")
+        other = coarse.copy()
+        other[:, :2, :2] += 5
+        first, second = (np.asarray(network([fine, one])) for one in (coarse, other))
+        return np.abs(second - first)[0, -32:, -32:]
+
+    assert answers(()).max() == 0
+    assert answers((2,)).max() == 0
+    assert answers((0,)).max() > 1e-4
+
+
+@pytest.mark.parametrize("upsampling", ["bilinear", "transposed"])
+def test_every_parameter_of_a_light_decoder_learns_and_its_graph_answers_as_it(
+    upsampling: str, tmp_path: Path
+) -> None:
+    from cvtasks.engines.export import export_graph
+    from cvtasks.engines.openvino_engine import OpenVINOEngine
+    from cvtasks.weights.transfer import save_weights
+
+    table = {
+        "channels": [16, 8, 8],
+        "separable": True,
+        "join": "add",
+        "context": [0, 1, 3],
+        "upsampling": upsampling,
+    }
+    network = decoder_of(**table)
+    head = UNet(Segment(), **{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+    rng = np.random.default_rng(4)
+    images = rng.integers(0, 255, (4, 64, 64, 3)).astype("uint8")
+    target = np.eye(3, dtype=np.uint8)[rng.integers(0, 3, (4, 64, 64))]
+    before = {v.path: v.numpy() for v in network.trainable_variables}
+    network.compile(keras.optimizers.SGD(1.0), loss=head.loss)
+    network.train_on_batch(images, target)
+    still = [v.path for v in network.trainable_variables if (before[v.path] == v.numpy()).all()]
+    assert not [path for path in still if before[path].any()]
+    save_weights(network, tmp_path / "weights.safetensors")
+    graph, _ = export_graph(network, head, tmp_path / "weights.safetensors", tmp_path)
+    tree = ElementTree.parse(graph)
+    precise = [
+        layer
+        for layer in tree.iterfind("./layers/layer")
+        if layer.find("rt_info/attribute[@name='precise']") is not None
+    ]
+    # the depthwise convolutions, and of the enlargements that of the scores alone
+    kinds = [layer.get("type") for layer in precise]
+    assert kinds == ["GroupConvolution"] * 5 + ["Interpolate"]
+    assert precise[-1].find("output/port/dim[2]").text == "64"
+    engine = OpenVINOEngine(
+        graph, tmp_path / "weights.safetensors", (64, 64), (64, 64, 3), "f32", many=False
+    )
+    answered = np.stack(list(engine.stream(images)))
+    expected = np.asarray(head.activate(network(images.astype("float32"), training=False)))
+    np.testing.assert_allclose(answered, expected, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -261,6 +356,9 @@ def test_every_decoder_gives_logits_at_the_inputs_resolution(
         ({"class_weights": [1.0]}, "each of the 3 classes"),
         ({"dropout": 1.0}, "0 to 0.95"),
         ({"upsampling": "nearest"}, "must be one of bilinear, transposed"),
+        ({"join": "sum"}, "must be one of concatenate, add"),
+        ({"context": [0, 2, 2]}, "each part once"),
+        ({"context": [-1]}, "must be 0 to 64"),
     ],
 )
 def test_fields_that_do_not_fit_are_refused(table: dict, message: str) -> None:
