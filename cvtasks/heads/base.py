@@ -73,6 +73,9 @@ class Head(ABC, Generic[A]):
     classes has nothing to give it but its backbone.
     """
 
+    teachable: ClassVar[bool] = False
+    """Whether it can learn from what another model answers: it has `taught`."""
+
     task: Task[A] = field(metadata=NOT_IN_TABLE)
 
     @abstractmethod
@@ -127,6 +130,14 @@ class Head(ABC, Generic[A]):
     @abstractmethod
     def loss(self, target: Any, logits: Any) -> Any:
         """(batch, *target), (batch, *logits) → (batch,) float32, near zero for a perfect output."""
+
+    def taught(self, targets: Arrays, outputs: Arrays, mirrored: Arrays, share: float) -> Arrays:
+        """Targets of which `share` is what a teacher answers; all with a batch axis.
+
+        Args:
+            outputs: activated, for the images; `mirrored`: for their mirror images.
+        """
+        raise UsageError(f"{self.name} learns from the truth alone.")
 
     # === what the logits say ===
 

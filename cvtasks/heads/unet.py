@@ -46,6 +46,8 @@ class UNet(Head[Mask]):
 
     name: ClassVar[str] = "unet"
 
+    teachable: ClassVar[bool] = True
+
     channels: Annotated[tuple[int, ...], Range(1, 4096)] = (256, 128, 64, 32)
     convolutions: Annotated[int, Range(1, 4)] = 1
     separable: bool = False
@@ -158,6 +160,17 @@ class UNet(Head[Mask]):
         from cvtasks.networks.losses import segmentation_loss
 
         return segmentation_loss(target, logits, dice=self.dice, class_weights=self.class_weights)
+
+    def taught(
+        self, targets: np.ndarray, outputs: np.ndarray, mirrored: np.ndarray, share: float
+    ) -> np.ndarray:
+        """(batch, H, W, classes) float32: one-hot truth and the teacher's mean scores, mixed; void
+        stays void.
+        """
+        mean = (outputs + mirrored[:, :, ::-1]) / 2
+        return np.where(
+            targets.any(axis=-1, keepdims=True), (1 - share) * targets + share * mean, 0
+        ).astype(np.float32)
 
     def class_score(self, index: int, size: tuple[int, int]) -> Pick:
         """The mean of the class's logit over all pixels: of an image that is all of this class."""

@@ -12,10 +12,11 @@ def segmentation_loss(
 
     The cross-entropy is the mean over the pixels that are not void, weighted by the true pixel's
     class. Soft Dice (Milletari et al., "V-Net", 2016, equation 1, with plain sums below the line)
-    is averaged over the classes that the image's truth holds.
+    is averaged over the classes that the image's truth holds: that are half of the target
+    somewhere.
 
     Args:
-        target: (batch, H, W, classes), one-hot; all zero where void.
+        target: (batch, H, W, classes), one-hot, or shares that add up to 1; all zero where void.
         logits: (batch, H, W, classes).
 
     Returns:
@@ -37,6 +38,6 @@ def segmentation_loss(
     share = ops.exp(log_share) * seen
     true = ops.sum(target, axis=(1, 2))  # (batch, classes)
     both = ops.sum(target * share, axis=(1, 2))
-    present = ops.cast(true > 0, "float32")
+    present = ops.cast(ops.max(target, axis=(1, 2)) >= 0.5, "float32")
     missing = present * (1 - 2 * both / ops.maximum(true + ops.sum(share, axis=(1, 2)), 1e-6))
     return entropy + dice * ops.sum(missing, axis=-1) / ops.maximum(ops.sum(present, axis=-1), 1)

@@ -81,6 +81,11 @@ class Recipe:
         strides = BACKBONES[self.backbone].strides
         self.data.check(self.task)
         self.train.check(strides)
+        if self.train.teacher and not self.head.teachable:
+            raise ModelError(
+                f"`train.teacher` teaches segmentation, whose answers can be averaged; got "
+                f'"{self.train.teacher}" for {self.task.name}. Leave it out.'
+            )
         self.task.check(self.classes)
         self.head.check(self.classes, strides)
 

@@ -42,6 +42,11 @@ class Train:
             alone "imagenet", or a file: .safetensors, .npz, .h5, .keras, .pt or .pth.
         weights_sha256: of the file that these weights lie in; another file under their name is
             refused. "" takes any.
+        teacher: a finished segmenter of the same classes, by its name in the zoo or its folder:
+            what it answers on each training image, averaged with its answer on the mirror image, is
+            learned beside the truth; "" for none. It may be the same network: that smooths the
+            truth, and lets a model learn from what its own flip averaging is better by.
+        teacher_share: how much of the target is the teacher's answer, the rest the truth's.
         freeze: (epoch, stride) pairs: from that epoch on the backbone up to that stride stays as it
             is (0: all learns). Where that changes, a fresh optimizer begins and is warmed up again.
         validate_every: epochs between two looks at the validation split.
@@ -77,6 +82,8 @@ class Train:
     ema: Annotated[float, Range(0, 0.99999)] = 0.0
     weights: str = ""
     weights_sha256: str = ""
+    teacher: str = ""
+    teacher_share: Annotated[float, Range(0, 1)] = 0.5
     freeze: tuple[tuple[int, int], ...] = ()
     validate_every: Annotated[int, Range(1, 100_000)] = 1
     watch_train: Annotated[int, Range(0, 1_000_000)] = 200

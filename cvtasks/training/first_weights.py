@@ -131,6 +131,26 @@ def pinned(recipe: Recipe) -> Recipe:
     return replace(recipe, train=replace(recipe.train, weights_sha256=found))
 
 
+def teacher_of(recipe: Recipe) -> Start:
+    """The finished model that `train.teacher` names, its files checked.
+
+    Raises:
+        ModelError: there is no such model, or it answers something else than the recipe's.
+    """
+    teacher = _of_model(recipe.train.teacher)
+    for what, found, wanted in (
+        ("task", teacher.recipe.task.name, recipe.task.name),
+        ("head", teacher.recipe.head.name, recipe.head.name),
+        ("classes", list(teacher.recipe.classes), list(recipe.classes)),
+    ):
+        if found != wanted:
+            raise ModelError(
+                f"`train.teacher` must answer as the recipe does, {what} {wanted}; "
+                f"{teacher.weights!r} has {found}. Choose another teacher, or none."
+            )
+    return teacher
+
+
 def words_of(start: Start, recipe: Recipe) -> str:
     """What a new run begins with, and what would be better, in a line.
 

@@ -19,6 +19,7 @@ from cvtasks.training.first_weights import IMAGENET, pinned, start_of
 from cvtasks.training.memory import memory_named
 from cvtasks.training.optimizer import compile_network, frozen_stride
 from cvtasks.training.progress import Progress
+from cvtasks.training.teacher import Teacher
 from cvtasks.weights.imagenet import load_imagenet
 from cvtasks.weights.model_weights import Rows, take_over
 from cvtasks.weights.transfer import transfer
@@ -39,6 +40,7 @@ class Learner:
         side = sides[0] if len(sides) == 1 else None
         self.network = build_network(recipe, (side, side), recipe.train.precision)
         self.measured = build_network(recipe, recipe.input_size, recipe.train.precision)
+        self._teacher = Teacher(recipe, side) if recipe.train.teacher else None
         self._recipe = recipe
         self._stage = 0  # the stride up to which the backbone is frozen
         self._average: MovingAverage | None = None
@@ -94,7 +96,8 @@ class Learner:
         self.network.optimizer.learning_rate = rate
         self.network.reset_metrics()
         with memory_named(self._recipe):
-            return float(self.network.train_on_batch(batch.images, batch.targets))
+            targets = self._teacher.taught(batch) if self._teacher else batch.targets
+            return float(self.network.train_on_batch(batch.images, targets))
 
     def update_measured(self) -> None:
         """Give `measured` what was learned so far."""

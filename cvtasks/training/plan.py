@@ -30,6 +30,7 @@ from cvtasks.training.first_weights import (
     is_model,
     pinned,
     start_of,
+    teacher_of,
 )
 from cvtasks.training.first_weights import words_of as start_words
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
@@ -95,6 +96,8 @@ def planned(
         recipe = _fitted(recipe, splits.opened(recipe.data.train).usable, asked)
     sources = open_sources(recipe, say, begun.set_aside, splits)
     recipe = _weighted(pinned(recipe), sources.train)
+    if recipe.train.teacher:
+        teacher_of(recipe)  # refused before anything is written
     if not begun.goes_on:
         start = start_of(recipe.train.weights, recipe.backbone)
         if remark := seen_before(start, recipe, sources):
