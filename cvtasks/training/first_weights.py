@@ -131,24 +131,25 @@ def pinned(recipe: Recipe) -> Recipe:
     return replace(recipe, train=replace(recipe.train, weights_sha256=found))
 
 
-def teacher_of(recipe: Recipe) -> Start:
-    """The finished model that `train.teacher` names, its files checked.
+def teacher_of(recipe: Recipe) -> tuple[Path, Recipe]:
+    """The weights and the recipe of the finished model that `train.teacher` names, its files
+    checked.
 
     Raises:
         ModelError: there is no such model, or it answers something else than the recipe's.
     """
-    teacher = _of_model(recipe.train.teacher)
+    folder, its = _checked(recipe.train.teacher)
     for what, found, wanted in (
-        ("task", teacher.recipe.task.name, recipe.task.name),
-        ("head", teacher.recipe.head.name, recipe.head.name),
-        ("classes", list(teacher.recipe.classes), list(recipe.classes)),
+        ("task", its.task.name, recipe.task.name),
+        ("head", its.head.name, recipe.head.name),
+        ("classes", list(its.classes), list(recipe.classes)),
     ):
         if found != wanted:
             raise ModelError(
                 f"`train.teacher` must answer as the recipe does, {what} {wanted}; "
-                f"{teacher.weights!r} has {found}. Choose another teacher, or none."
+                f"{recipe.train.teacher!r} has {found}. Choose another teacher, or none."
             )
-    return teacher
+    return folder / WEIGHTS, its
 
 
 def words_of(start: Start, recipe: Recipe) -> str:
@@ -203,7 +204,13 @@ def _zoo_for(task: str) -> list[tuple[Start, Recipe]]:
 
 def _of_model(name: str) -> Start:
     """A finished model as a start, its files checked."""
+    folder, recipe = _checked(name)
+    return Start(name, folder / WEIGHTS, recipe)
+
+
+def _checked(name: str) -> tuple[Path, Recipe]:
+    """Folder and recipe of a finished model, its files checked."""
     folder = model_folder(name)
     recipe = read_recipe(folder / RECIPE)
     check_files(folder, recipe)
-    return Start(name, folder / WEIGHTS, recipe)
+    return folder, recipe

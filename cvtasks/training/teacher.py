@@ -31,17 +31,18 @@ class Teacher:
 
     def __init__(self, recipe: Recipe, side: int | None) -> None:
         how = recipe.train
-        teacher = teacher_of(recipe)
-        network = build_network(teacher.recipe, (side, side), how.precision)
-        load_weights(network, teacher.file)
-        self._engine = KerasEngine(network, teacher.recipe.head, how.precision, how.batch)
+        weights, its = teacher_of(recipe)
+        network = build_network(its, (side, side), how.precision)
+        load_weights(network, weights)
+        self._engine = KerasEngine(network, its.head, how.precision, how.batch)
         self._head, self._share = recipe.head, how.teacher_share
 
     def taught(self, batch: Batch) -> Arrays:
         """The batch's targets, mixed with what the teacher answers."""
         mirrored = np.ascontiguousarray(batch.images[:, :, ::-1])
-        answers = (
-            joined(np.stack, list(self._engine.stream(images)))
-            for images in (batch.images, mirrored)
+        return self._head.taught(
+            batch.targets, self._answers(batch.images), self._answers(mirrored), self._share
         )
-        return self._head.taught(batch.targets, *answers, self._share)
+
+    def _answers(self, images: np.ndarray) -> Arrays:
+        return joined(np.stack, list(self._engine.stream(images)))
