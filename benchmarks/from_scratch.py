@@ -64,6 +64,7 @@ _LABELS = (
     "head.dropout=0.2",
 )
 _DETECT = (
+    "train.backbone_rate=1.0",  # what it has learned from labels is far from finished
     "head.width=96",
     "data.crop=160",
     "data.scale=[0.6, 1.5]",
@@ -101,6 +102,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--backbone", default="resnet18", help="cvtasks features lists them")
     parser.add_argument("--data", default="", help="VOC's devkit (default: in $CVTASKS_DATA)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of the detector's recipe; needs a new OUT",
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/from-scratch"))
     options = parser.parse_args()
     if not 0 < options.share < 1:
@@ -128,7 +136,7 @@ def learned(name: str, options: argparse.Namespace) -> dict[str, float | str]:
             trained("classify", place / "labels", part, weights, (*_LABELS, *norm), options)
         )
         weights, left = str(runs[0]), options.minutes - part
-    detector = (*_DETECT, *norm)
+    detector = (*_DETECT, *norm, *options.set)
     runs.append(trained("detect", place / "detect", left, weights, detector, options))
     metrics = json.loads((runs[-1] / "metrics.json").read_text(encoding="utf-8"))["metrics"]
     scores: dict[str, float | str] = {score: metrics[score] for score in SCORES}
