@@ -25,7 +25,7 @@ from cvtasks.data.alike import FAR, NEAR, SCENE_FAR, SCENE_NEAR, Look, apart, co
 from cvtasks.data.formats.listing import images_in
 from cvtasks.evaluation.review.embedding import embeddings
 from cvtasks.media.images import read_image
-from cvtasks.media.video import Video
+from cvtasks.media.streams import video_stream
 
 _COUNT = 100
 _LEAST = (0.91, 0.93, 0.95, 0.97)
@@ -59,6 +59,8 @@ def _look(image: np.ndarray) -> Look:
 
 def _distances(one: Sequence[Look], other: Sequence[Look]) -> np.ndarray:
     """(n, 2) bits and levels between the looks of each place."""
+    if not one:
+        return np.zeros((0, 2))
     bits = [np.bitwise_count(mine.bits ^ its.bits) for mine, its in zip(one, other, strict=True)]
     small = (np.stack([look.small for look in looks]) for looks in (one, other))
     return np.stack([np.array(bits, float), apart(*small)], axis=1)
@@ -104,9 +106,9 @@ def measure_looks(files: Sequence[Path], videos: Path | None) -> None:
     print(f"of {len(following)} neighbours by name: {_within(_distances(ours, theirs))}")
     for file in sorted(videos.iterdir()) if videos else ():
         if file.suffix == ".mp4":
-            with Video(file) as video:
-                rate = max(1, round(video.rate))
-                frames = [_look(f.image) for f in video if f.index % rate == 0]
+            video = video_stream(str(file)).open()
+            second = max(1, round(video.rate))
+            frames = [_look(one.image) for n, one in enumerate(video) if n % second == 0]
             one, other = zip(*pairwise(frames), strict=True)
             print(f"of {len(one)} seconds of {file.name}: {_within(_distances(one, other))}")
 
