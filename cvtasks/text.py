@@ -84,13 +84,13 @@ def counted(number: float, noun: str, form: str = "") -> str:
     Args:
         form: how the number is formatted.
 
-    >>> counted(1, "image"), counted(0, "class"), counted(3, "copy"), counted(1200, "step", ",")
-    ('1 image', '0 classes', '3 copies', '1,200 steps')
+    >>> counted(1, "image"), counted(0, "class"), counted(3, "copy"), counted(1200, "epoch", ",")
+    ('1 image', '0 classes', '3 copies', '1,200 epochs')
     """
     if number != 1:
         if noun.endswith("y"):
             noun = noun[:-1] + "ie"
-        noun += "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
+        noun += "es" if noun.endswith(("s", "x", "tch", "sh")) else "s"
     return f"{number:{form}} {noun}"
 
 
