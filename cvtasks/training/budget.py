@@ -4,14 +4,13 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Generator
 from dataclasses import asdict, dataclass, replace
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import keras
 
-from cvtasks.data.loading.batches import Batch, Batches
+from cvtasks.data.loading.batches import first_batches
 from cvtasks.data.views import Subset
 from cvtasks.recipe.recipe import Train
 from cvtasks.text import counted
@@ -136,14 +135,3 @@ def measured(plan: Plan) -> Pace:
     look = seconds / len(few) * looks.images
     step = statistics.median(b - a for a, b in pairwise(ends[_COMPILING - 1 :]))
     return Pace(ends[_COMPILING - 1] - begun, step, look, save)
-
-
-def first_batches(batches: Batches, number: int) -> Generator[Batch, None, None]:
-    """So many batches, of as many epochs as it takes."""
-    left = number
-    for epoch in count():
-        for batch in batches.epoch(epoch):
-            yield batch
-            left -= 1
-            if not left:
-                return

@@ -1,9 +1,10 @@
 """What learns in a run: the network, its optimizer, and the network that is measured and kept."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import final
 
-from cvtasks.data.loading.batches import Batch
+from cvtasks.data.loading.batches import Batch, Batches, first_batches
 from cvtasks.networks.backbones import freeze
 from cvtasks.networks.build import (
     backbone_of,
@@ -12,7 +13,9 @@ from cvtasks.networks.build import (
     copy_weights,
     set_weights,
 )
+from cvtasks.networks.folded_norms import folded_norms, unfold_norms
 from cvtasks.recipe.recipe import Recipe
+from cvtasks.text import counted
 from cvtasks.training.average import MovingAverage
 from cvtasks.training.checkpoint import load_checkpoint
 from cvtasks.training.first_weights import IMAGENET, pinned, start_of
@@ -23,6 +26,8 @@ from cvtasks.training.teacher import Teacher
 from cvtasks.weights.imagenet import load_imagenet
 from cvtasks.weights.model_weights import Rows, take_over
 from cvtasks.weights.transfer import transfer
+
+_MEASURED = 8  # batches that the statistics of folded norms are measured on
 
 
 @final
@@ -71,6 +76,22 @@ class Learner:
         if start.weights == IMAGENET:
             return f"backbone: {load_imagenet(backbone, recipe.backbone)}"
         return f"backbone: {transfer(backbone, start.file)}"
+
+    def settle(self, batches: Batches) -> str:
+        """Give batch norms of the start that have no statistics of their own those of the first
+        batches; returns what was done, or nothing.
+        """
+        folded = folded_norms(self.network)
+        if not folded:
+            return ""
+        with closing(first_batches(batches, _MEASURED)) as food:
+            images = [batch.images for batch in food]
+        unfold_norms(self.network, images)
+        return (
+            f"start: {counted(len(folded), 'batch norm')} came folded into the layers before, as "
+            "in files for inference; their statistics were measured on "
+            f"{counted(sum(map(len, images)), 'image')}"
+        )
 
     def restore(self, checkpoint: Path | None, progress: Progress) -> None:
         """Set network, optimizer and average as the checkpoint has them; fresh where there is

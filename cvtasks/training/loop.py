@@ -108,9 +108,11 @@ def _prepared(
     how = recipe.train
     keras.utils.set_random_seed(how.seed)
     learner = Learner(recipe)
+    batches = batches_of(recipe, train_source)
     if not (folder / CHECKPOINT).exists():
         report.on_message(learner.start())
-    batches = batches_of(recipe, train_source)
+        if told := learner.settle(batches):
+            report.on_message(told)
     return _Run(
         recipe,
         learner,

@@ -15,12 +15,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from cvtasks.data.loading.batches import first_batches
 from cvtasks.drawing.plots import rate_curve
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import write_text
 from cvtasks.media.images import write_image
 from cvtasks.text import counted
-from cvtasks.training.budget import first_batches
 from cvtasks.training.learner import Learner
 from cvtasks.training.loop import batches_of
 from cvtasks.training.plan import Plan
@@ -88,10 +88,12 @@ def find_rate(
     keras.utils.set_random_seed(recipe.train.seed)
     learner = Learner(recipe)
     learner.start()
+    fed = batches_of(recipe, plan.sources.train)
+    learner.settle(fed)
     learner.restore(None, Progress())
     learner.enter(0)
     each = recipe.train.accumulate
-    batches = first_batches(batches_of(recipe, plan.sources.train), updates * each)
+    batches = first_batches(fed, updates * each)
     rates = np.geomspace(lowest, highest, updates)
     losses: list[float] = []
     least = running = math.inf

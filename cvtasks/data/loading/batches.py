@@ -3,9 +3,10 @@ epoch) alone.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -110,3 +111,14 @@ class Batches:
 def _joined(items: list[tuple[np.ndarray, Arrays, str]]) -> Batch:
     images, targets, names = zip(*items, strict=True)
     return Batch(np.stack(images), joined(np.stack, targets), names)
+
+
+def first_batches(batches: Batches, number: int) -> Generator[Batch, None, None]:
+    """So many batches, of as many epochs as it takes."""
+    left = number
+    for epoch in count():
+        for batch in batches.epoch(epoch):
+            yield batch
+            left -= 1
+            if not left:
+                return
