@@ -37,7 +37,7 @@ def folded_network() -> keras.Model:
 
 
 def answers(network: keras.Model, images: np.ndarray, training: bool) -> np.ndarray:
-    """The logits."""
+    """The logits. Training changes the norms' statistics."""
     return ops.convert_to_numpy(network(ops.convert_to_tensor(images), training=training))
 
 
@@ -52,11 +52,11 @@ def test_it_answers_as_before_and_training_sees_the_same(images: np.ndarray) -> 
     network = folded_network()
     assert len(folded_norms(network)) == len(norms_of(network)) > 20
     before = answers(network, images, training=False)
-    apart = np.abs(answers(network, images, training=True) - before).max()
+    apart = np.abs(answers(folded_network(), images, training=True) - before).max()
     unfold_norms(network, [images])
-    np.testing.assert_allclose(answers(network, images, training=False), before, atol=2e-4)
-    assert np.abs(answers(network, images, training=True) - before).max() < 0.02 < apart / 10
     assert not folded_norms(network)
+    np.testing.assert_allclose(answers(network, images, training=False), before, atol=2e-4)
+    assert np.abs(answers(network, images, training=True) - before).max() < apart / 50
 
 
 def test_statistics_are_over_all_batches(images: np.ndarray) -> None:
