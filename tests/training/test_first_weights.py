@@ -7,14 +7,18 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 import cvtasks
 from cvtasks.errors import ModelError
 from cvtasks.files.writing import sha256
+from cvtasks.networks.folded_norms import folded_norms
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.training.first_weights import best_start
 from cvtasks.training.learner import Learner
+from cvtasks.training.loop import batches_of
 from cvtasks.training.plan import planned
 from cvtasks.training.progress import Report
 from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder
@@ -229,3 +233,21 @@ def test_images_of_a_shipped_models_data_set_are_known_by_their_names(
 def test_a_name_that_is_nothing_is_refused(shapes: Path) -> None:
     with pytest.raises(ModelError, match='Did you mean "detect-mobilenet-voc"'):
         planned("detect-mobilnet-voc", wishes(shapes))
+
+
+def test_folded_norms_of_a_start_get_statistics(shapes: Path) -> None:
+    plan = planned("segment", wishes(shapes))
+    learner, batches = Learner(plan.recipe), batches_of(plan.recipe, plan.sources.train)
+    assert learner.settle(batches) == "", "fresh ones are not folded"
+    norms = [
+        layer
+        for layer in learner.network._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    for norm in norms:
+        norm.beta.assign(np.full(norm.beta.shape, 0.5))
+    assert len(folded_norms(learner.network)) == len(norms) > 3
+    said = learner.settle(batches)
+    assert said.startswith(f"start: {len(norms)} batch norms came folded")
+    assert said.endswith(f"measured on {8 * 8} images")
+    assert all(np.ptp(keras.ops.convert_to_numpy(norm.moving_mean)) > 0 for norm in norms)
