@@ -64,17 +64,24 @@ def main() -> None:
         results = begun(results, found)
         if "times" in options.only:
             times(found, read_image(given / _PHOTO), options.runs, results)
+            keep(results, kept)
         if "scores" in options.only:
             scores(found, given, options, results)
+            keep(results, kept)
         for one in found:
             results[one.key]["multiply_adds"] = one.count()
-        write_text(kept, dumps(results, indent=1) + "\n")
+        keep(results, kept)
     for line in (*front(results), *bounds(results, options.against)):
         print(line)
     if options.page:
         write_page(options.page, results)
     targets = {"front": "no peer is better and quicker", "detect, segment": "ratio <= 0.45"}
     report("against_peers", targets, results=str(kept))
+
+
+def keep(results: dict[str, Any], file: Path) -> None:
+    """Write what is known so far."""
+    write_text(file, dumps(results, indent=1) + "\n")
 
 
 def parsed() -> argparse.Namespace:
