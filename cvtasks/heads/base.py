@@ -8,7 +8,7 @@ the loss alone, and `decode` does not see them.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -77,6 +77,11 @@ class Head(ABC, Generic[A]):
     """Whether it can learn from what another model answers: it has `taught`."""
 
     task: Task[A] = field(metadata=NOT_IN_TABLE)
+
+    @classmethod
+    def usual(cls, backbone: str) -> Mapping[str, Any]:
+        """What its fields are in a new recipe on a backbone, where that is not their default."""
+        return {}
 
     @abstractmethod
     def check(self, classes: Classes, strides: Sequence[int]) -> None:

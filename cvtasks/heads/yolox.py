@@ -14,6 +14,7 @@ from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.assignment import assign, cells
 from cvtasks.heads.base import Top
 from cvtasks.heads.cell_boxes import IGNORED, CellBoxes
+from cvtasks.networks.backbones import BACKBONES
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
 
@@ -24,13 +25,8 @@ _SCALE = 5.0  # side of the object that a cell expects where one cell is chosen 
 class Yolox(CellBoxes):
     """A feature pyramid, and on each of its maps a decoupled head of its own.
 
-    The published networks have, on their backbones:
-
-    | cspdarknet- | nano | tiny | s | m | l | x |
-    |---|---|---|---|---|---|---|
-    | width | 64 | 96 | 128 | 192 | 256 | 320 |
-    | depth | 1 | 1 | 1 | 2 | 3 | 4 |
-    | depthwise | true | false | false | false | false | false |
+    On the backbones `cspdarknet-…` it is by default that of the published networks, on others that
+    of YOLOX-nano.
 
     A target is `objects` (cells, 4 + classes), in which one cell holds an object's distances and a
     one for its class, and for the loss `truths` (max_truths, 5): left, top, right, bottom in
@@ -55,6 +51,18 @@ class Yolox(CellBoxes):
     nms: Annotated[float, Range(0, 1)] = 0.6
     max_detections: Annotated[int, Range(1, 10_000)] = 100
     min_score: Annotated[float, Range(1e-6, 1)] = 0.005
+
+    @classmethod
+    def usual(cls, backbone: str) -> Mapping[str, Any]:
+        """Width and depth as the published networks have them on their backbones."""
+        row = BACKBONES.get(backbone)
+        if row is None or row.module != "cspdarknet":
+            return {}
+        return {
+            "width": int(256 * row.options["width"]),
+            "depth": row.options["blocks"],
+            "depthwise": row.options.get("depthwise", False),
+        }
 
     def outputs(self, size: tuple[int, int], classes: Classes) -> dict[str, tuple[int, ...]]:
         """`objects` (cells, 4 + classes)."""

@@ -205,31 +205,39 @@ def _in_keras_terms(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Stor
     """The tensors under Keras' names and in its layouts."""
     given: dict[str, Stored] = {}
     checked: set[int] = set()
-    for name, tensor in tensors.items():
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    for name, key, axes in in_keras_terms(shapes):
+        tensor = tensors[name]
+        if key in given:
+            raise damaged(path, f"{key} must be there once; {name} is a second one")
+        dtype = np.dtype("float32") if tensor.storage.brain else tensor.storage.dtype
+        shape = tuple(tensor.shape[axis] for axis in axes)
+        given[key] = Stored(shape, dtype, partial(read, tensor, path, axes, checked))
+    return given
+
+
+def in_keras_terms(
+    shapes: Mapping[str, tuple[int, ...]],
+) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Names and shapes of PyTorch's tensors → (name, Keras' name, Keras' order of the axes) of
+    each, as `torch_tensors` describes them.
+    """
+    for name, shape in shapes.items():
         layer, dot, variable = name.rpartition(".")
-        weight = tensors.get(f"{layer}{dot}weight")
-        normalises = f"{layer}{dot}running_mean" in tensors or (
-            weight is not None and len(weight.shape) == 1
+        normalises = (
+            f"{layer}{dot}running_mean" in shapes or len(shapes.get(f"{layer}{dot}weight", ())) == 1
         )
-        axes = tuple(range(len(tensor.shape)))
+        axes = tuple(range(len(shape)))
         if variable == "num_batches_tracked":
             continue
         if variable == "weight" and len(axes) > 1:
             # (out, in, height, width) → (height, width, in, out); a depthwise kernel has its
             # channels where out is
-            axes = (
-                (*axes[2:], 0, 1) if len(axes) == 4 and tensor.shape[1] == 1 else (*axes[2:], 1, 0)
-            )
+            axes = (*axes[2:], 0, 1) if len(axes) == 4 and shape[1] == 1 else (*axes[2:], 1, 0)
         ours = {
             "weight": "kernel" if len(axes) > 1 else "gamma",
             "bias": "beta" if normalises else "bias",
             "running_mean": "moving_mean",
             "running_var": "moving_variance",
         }.get(variable, variable)
-        key = f"{layer.replace('.', '/')}/{ours}"
-        if key in given:
-            raise damaged(path, f"{key} must be there once; {name} is a second one")
-        shape = tuple(tensor.shape[axis] for axis in axes)
-        dtype = np.dtype("float32") if tensor.storage.brain else tensor.storage.dtype
-        given[key] = Stored(shape, dtype, partial(read, tensor, path, axes, checked))
-    return given
+        yield name, f"{layer.replace('.', '/')}/{ours}", axes

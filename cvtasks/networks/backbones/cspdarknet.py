@@ -45,7 +45,7 @@ def build(
     """
     units = Units(norm or "batch", depthwise)
     channels = int(64 * width)
-    x = units.convolution(_space_to_depth(to_bgr(image)), channels, 3, "stem")
+    x = units.convolution(_space_to_depth(to_bgr(image)), channels, 3, "stem_conv")
     maps = [x]
     for stage, count in ((2, blocks), (3, 3 * blocks), (4, 3 * blocks), (5, blocks)):
         name, channels = f"dark{stage}", channels * 2
