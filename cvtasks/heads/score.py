@@ -9,6 +9,7 @@ import numpy as np
 from cvtasks.answers import Told
 from cvtasks.errors import UsageError
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.arrays import Arrays
 
 Pick = Callable[[Any], Any]
 """Logits, or activated outputs, (batch, ...) → one number an image, (batch,)."""
@@ -18,7 +19,7 @@ class Seen(Protocol[Told]):
     """What a network made of one image."""
 
     @property
-    def output(self) -> np.ndarray:
+    def output(self) -> Arrays:
         """The activated output, without a batch axis."""
 
     @property

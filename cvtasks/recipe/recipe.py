@@ -275,8 +275,9 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
         given = document.get(table, {})
         if isinstance(given, Mapping) and table in ("task", "head"):
             given = {key: value for key, value in given.items() if key != "name"}
-        if table == "head":
-            given = {**kinds["head"].usual(document["backbone"]), **given}
+            if table == "head":
+                usual = head_type(name, head_of(document)).usual(str(document["backbone"]))
+                given = {**usual, **given}
         return read_table(kinds[table], given, table, elsewhere, renamed, **also)
 
     return Recipe(

@@ -21,7 +21,10 @@ from cvtasks.weights import imagenet
 SIZE = (64, 64)
 
 DEEPER = {f"resnet{depth}{version}" for depth in (32, 44, 56, 110) for version in ("", "-v2")}
-"""As resnet20, with more blocks: `test_published.py` counts them."""
+DEEPER |= {f"cspdarknet-{size}" for size in "smlx"}
+"""As resnet20 and cspdarknet-tiny, with more blocks and channels: `test_published.py` counts
+them.
+"""
 
 ONE_OF_EACH_BUILDER = (
     "lenet5",

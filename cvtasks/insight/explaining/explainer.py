@@ -16,6 +16,7 @@ from cvtasks.answers import Answer
 from cvtasks.engines.predict import least_score
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox, Placement
+from cvtasks.heads.arrays import Arrays, mapped
 from cvtasks.heads.base import Head
 from cvtasks.heads.pooled import Pooled
 from cvtasks.insight.gradients import Rule, rectify, without_end
@@ -46,7 +47,7 @@ class Scene:
     letterbox: Letterbox
     input: np.ndarray
     logits: np.ndarray
-    output: np.ndarray
+    output: Arrays
     answer: Answer
 
 
@@ -165,7 +166,7 @@ class Explainer:
         letterbox, given = on_input(self.network, prepared, placement=self._placement)
         given = given.astype(np.float32)
         logits = self.network(keras.ops.convert_to_tensor(given[None]), training=False)
-        output = _numpy(self.head.activate(logits))[0]
+        output = mapped(lambda array: _numpy(array)[0], self.head.activate(logits))
         answer = self.head.decode(output, letterbox, self.classes, least)
         return Scene(prepared, letterbox, given, _numpy(logits)[0], output, answer)
 

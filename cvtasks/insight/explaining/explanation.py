@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.heads.arrays import Arrays, mapped
 from cvtasks.heads.score import Pick, Score
 from cvtasks.insight.explaining import METHODS
 from cvtasks.insight.explaining.explainer import Explainer, Scene
@@ -233,8 +234,9 @@ def find_target(explainer: Explainer, scene: Scene, wish: str = "") -> Target:
     return Target(**vars(found), score=score, probability=likely)
 
 
-def _one(pick: Pick, array: np.ndarray) -> float:
-    return float(ops.convert_to_numpy(pick(ops.convert_to_tensor(array[None])))[0])
+def _one(pick: Pick, arrays: Arrays) -> float:
+    batch = mapped(lambda array: ops.convert_to_tensor(array[None]), arrays)
+    return float(ops.convert_to_numpy(pick(batch))[0])
 
 
 def _parsed(wish: str, classes: tuple[str, ...]) -> tuple[str, int]:
