@@ -118,7 +118,7 @@ def test_it_stands_on_other_backbones_and_on_fewer_maps(
 ) -> None:
     its = recipe(backbone, **head)
     network = activated(build_network(its, its.input_size), its.head)
-    assert network.output_shape == {"objects": (None, cells, 7)}
+    assert network.output["objects"].shape == (None, cells, 7)
     assert its.head.outputs(its.input_size, CLASSES) == {"objects": (cells, 7)}
     assert network.output["objects"].dtype == "float32"
 

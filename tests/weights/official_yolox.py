@@ -115,10 +115,10 @@ def image(seed: int = SEED) -> np.ndarray:
 
 def main() -> None:
     """Give the published graph the drawn values, run it, and keep some of what it says."""
-    import openvino as ov
+    from cvtasks.engines.openvino_engine import core, ov
 
     data = Path(os.environ["CVTASKS_DATA"])
-    model = ov.Core().read_model(data / "peers/yolox_nano.onnx")
+    model = core().read_model(data / "peers/yolox_nano.onnx")
     with np.load(data / "weights/yolox_nano_coco.npz") as published:
         names = {published[name].tobytes(): name for name in published}
     values = drawn(shapes("nano"))
@@ -139,7 +139,7 @@ def main() -> None:
     }
     if replaced != wanted:
         raise SystemExit(f"not found in the graph: {sorted(wanted - replaced)}")
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     given = np.ascontiguousarray(image()[..., ::-1].transpose(2, 0, 1)[None])
     (output,) = compiled(given)[0]
     cells = np.random.default_rng(SEED).choice(len(output), 40, replace=False)

@@ -15,7 +15,8 @@ from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.media.images import read_image
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, parse_recipe
-from cvtasks.weights.yolox import load_yolox
+from cvtasks.weights.stored import Stored
+from cvtasks.weights.yolox import _by_our_names, _in_keras_terms, load_yolox
 from tests.weights.official_yolox import REFERENCE, SIDE, SIZES, drawn, image, shapes
 from tests.weights.test_foreign_weights import said, steps, table, write_state, write_torch
 
@@ -100,9 +101,6 @@ def test_the_network_with_drawn_weights_says_what_the_published_graph_says_with_
 @pytest.mark.parametrize("size", [*"smlx", "tiny", "nano"])
 def test_each_size_has_the_tensors_of_its_file(size: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By shapes alone: the largest has a hundred million numbers."""
-    from cvtasks.weights.stored import Stored
-    from cvtasks.weights.yolox import _by_our_names, _in_keras_terms
-
     for kind in (keras.initializers.VarianceScaling, keras.initializers.RandomNormal):
         monkeypatch.setattr(
             kind, "__call__", lambda self, shape, dtype=None: keras.ops.zeros(shape, dtype)
@@ -192,18 +190,17 @@ def test_published_weights_say_what_the_published_graph_says(
     """
     if keras.config.backend() != "tensorflow":
         pytest.skip("other back ends export no graph")
-    import openvino as ov
-
     from cvtasks.engines.export import export_graph
-    from cvtasks.engines.openvino_engine import OpenVINOEngine
+    from cvtasks.engines.openvino_engine import OpenVINOEngine, core
     from cvtasks.weights.transfer import save_weights
 
     its, exact = recipe("nano", SIDE), {"INFERENCE_PRECISION_HINT": "f32"}
     weights = tmp_path / "weights.safetensors"
     save_weights(published, weights)
     graph, _ = export_graph(published, its.head, weights, tmp_path)
-    engine = OpenVINOEngine(graph, weights, (SIDE, SIDE), its.head.outputs((SIDE, SIDE), CLASSES))
-    onnx = ov.Core().compile_model(cvtasks_data / "peers/yolox_nano.onnx", "CPU", exact)
+    shapes_out = its.head.outputs((SIDE, SIDE), CLASSES)
+    engine = OpenVINOEngine(graph, weights, (SIDE, SIDE), shapes_out, "f32", False)
+    onnx = core().compile_model(cvtasks_data / "peers/yolox_nano.onnx", "CPU", exact)
     images = given(cvtasks_data)
     exported = engine.stream([one[0].astype(np.uint8) for one in images])
     for one, objects in zip(images, exported, strict=True):
