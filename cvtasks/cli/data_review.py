@@ -19,11 +19,16 @@ from cvtasks.cli.options import (
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
+from cvtasks.errors import CVTasksError
 from cvtasks.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cvtasks.data import Source
     from cvtasks.model import Model
+
+_TOLD = 5  # images of which it is said why they are left out
 
 
 def review(
@@ -70,7 +75,7 @@ def review(
     aside in its training.
     """
     from cvtasks.evaluation.evaluate import check_new
-    from cvtasks.evaluation.review.run import PAGE, TABLE, learned_words, write_review
+    from cvtasks.evaluation.review.run import PAGE, TABLE, write_review
     from cvtasks.evaluation.review.run import review as run
     from cvtasks.files.writing import folder_held
     from cvtasks.model import load
@@ -80,21 +85,14 @@ def review(
     if twins or starts_keras(engine, device):
         start_keras()
     loaded = load(model, many=True, engine=engine, precision=precision, device=device)
-    remarks, only = [], None
-    if unlabelled:
-        data: Source = _photos(source, loaded)
-    else:
-        from cvtasks.evaluation.of_model import evaluation_data
-
-        folder = loaded.folder or Path()
-        hints = hints_of(loaded.recipe.task.name, set_, classes_from)
-        read_as: dict[str, Any] = {"format": format_, "lists": lists, "hints": hints}
-        found = evaluation_data(loaded.recipe, folder, source, (), say, **read_as)
-        data, only = found.source, found.only
-        remarks = [line for line in [learned_words(loaded, found)] if line]
-    for line in remarks:
-        say(f"review: {line}")
+    read_as: dict[str, Any] = {"format": format_, "lists": lists}
+    read_as |= {"hints": hints_of(loaded.recipe.task.name, set_, classes_from)}
     ticker = Ticker()
+    faults = _Faults(ticker)
+    if unlabelled:
+        data, only, remarks = _photos(source, loaded, faults), None, []
+    else:
+        data, only, remarks = _labelled(source, loaded, faults, read_as)
     try:
         suspects = run(
             loaded,
@@ -103,12 +101,15 @@ def review(
             alike=twins,
             only=only,
             on_image=lambda done: ticker.show(f"{done} of {len(data)} images"),
+            on_error=faults,
         )
     finally:
         ticker.clear()
     write_review(
         *(output, suspects, loaded, data), top=top, labelled=not unlabelled, remarks=remarks
     )
+    if faults.count:
+        say(f"data: left out as faulty: {counted(faults.count, 'image')}")
     for one in suspects[:5]:
         say(f"{one.score:.2f} {data.name(one.image)}: {one.reason}, {one.detail}")
     sure = sum(one.score > 0.5 for one in suspects)
@@ -119,15 +120,48 @@ def review(
     tell(str(output / PAGE))
 
 
-def _photos(folder: str, model: "Model") -> "Source":
-    """The images of a folder; those that cannot be read are told and left out."""
+class _Faults:
+    """Says why the first images are left out, and counts them all."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        self.count, self._ticker = 0, ticker
+
+    def __call__(self, error: CVTasksError) -> None:
+        self.count += 1
+        if self.count <= _TOLD:
+            self._ticker.clear()
+            say(with_options(error))
+
+
+def _usable(source: "Source", faults: _Faults) -> "Source":
+    """What can be used of a source."""
     from cvtasks.data.views import without_faults
-    from cvtasks.errors import CVTasksError
+
+    found: list[CVTasksError] = []
+    usable = without_faults(source, found)
+    for fault in found:
+        faults(fault)
+    return usable
+
+
+def _photos(folder: str, model: "Model", faults: _Faults) -> "Source":
+    """The images of a folder."""
     from cvtasks.evaluation.review.photos import Photos
 
-    faults: list[CVTasksError] = []
-    photos = without_faults(Photos(Path(folder), model.recipe), faults)
-    for fault in faults:
-        say(with_options(fault))
+    photos = _usable(Photos(Path(folder), model.recipe), faults)
     say(f"data: {counted(len(photos), 'image')} without labels")
     return photos
+
+
+def _labelled(
+    source: str, model: "Model", faults: _Faults, read_as: dict[str, Any]
+) -> "tuple[Source, Sequence[str] | None, list[str]]":
+    """The images of DATA[:SPLIT], the classes that count, and what the model knows of them."""
+    from cvtasks.evaluation.of_model import evaluation_data
+    from cvtasks.evaluation.review.run import learned_words
+
+    found = evaluation_data(model.recipe, model.folder or Path(), source, (), say, **read_as)
+    remarks = [line for line in [learned_words(model, found)] if line]
+    for line in remarks:
+        say(f"review: {line}")
+    return _usable(found.source, faults), found.only, remarks

@@ -82,7 +82,8 @@ def prelabel(
         keep: classes that are written; all by default.
         scores: whether scores are written; without, Label Studio takes them for annotations.
         prefix: what stands before an image's name in Label Studio.
-        on_error: hears of images that cannot be read, which are left out; raised by default.
+        on_error: hears of images that cannot be read, which are left out; raised by default. Where
+            none can be, nothing is written.
         on_image: hears of each that is done.
 
     Raises:
@@ -96,7 +97,7 @@ def prelabel(
     if kind is None:
         raise TypeError("a format that was chosen for a kind of answer writes it.")
     classes = tuple(map(listed, model.recipe.classes))
-    named = _named(items)
+    named = _named(items, on_error)
     root = named[0][2] if named else folder
     waiting, left = _waiting(chosen, named, folder)
     own = os.path.relpath(root, folder).replace(os.sep, "/")
@@ -109,26 +110,9 @@ def prelabel(
     )
     done = 0
 
-    def read() -> "Iterator[tuple[tuple[str, Path], np.ndarray | CVTasksError]]":
-        for name, item, _ in waiting:
-            try:
-                yield (name, Path(item.source)), item.read()
-            except CVTasksError as error:
-                yield (name, Path(item.source)), error
-
-    def good() -> "Iterator[tuple[tuple[str, Path], np.ndarray]]":
-        with shut(in_thread(read(), _AHEAD)) as found:
-            for place, image in found:
-                if not isinstance(image, CVTasksError):
-                    yield place, image
-                elif on_error is None:
-                    raise image
-                else:
-                    on_error(image)
-
     def answered() -> Iterator[Labelled]:
         nonlocal done
-        with shut(model.predict_many(good(), threshold)) as answers:
+        with shut(model.predict_many(_readable(waiting, on_error), threshold)) as answers:
             for (name, path), _, answer in answers:
                 kept = task.annotation(task.keep(answer, keep) if keep else answer)
                 one = Labelled(name, path, kept)
@@ -143,9 +127,11 @@ def prelabel(
         if waiting:
             chosen.begins(folder, classes, "", ())
             for name, content in chosen.writes[kind](answered(), how):
-                write_new(folder / name, content)
-                files.append(folder / name)
-            chosen.ends(folder, classes, "", [name for name, _, _ in waiting])
+                if done:
+                    write_new(folder / name, content)
+                    files.append(folder / name)
+            if done:
+                chosen.ends(folder, classes, "", [name for name, _, _ in waiting])
     return Prelabelled(done, left, tuple(files), chosen.hint)
 
 
@@ -153,25 +139,54 @@ _Named = tuple[str, "Item", Path]
 """The name of an image below the folder that holds all, the image, and that folder."""
 
 
-def _named(items: "Sequence[Item]") -> list[_Named]:
-    """Images by their names.
+def _named(
+    items: "Sequence[Item]", on_error: Callable[[CVTasksError], None] | None
+) -> list[_Named]:
+    """Images by their names, each once.
 
     Raises:
         UsageError: one is no file.
     """
+    found: dict[Path, Item] = {}
     for item in items:
-        if not Path(item.source).is_file():
+        if Path(item.source).is_file():
+            found.setdefault(Path(item.source).absolute(), item)
+            continue
+        try:
             item.read()  # says what is wrong with it
+        except CVTasksError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+        else:
             raise UsageError(
                 f"images to be labelled are files, so that their annotations can name them; "
                 f"{item.source!r} is none. Save it first."
             )
-    paths = [Path(item.source).absolute() for item in items]
-    root = Path(os.path.commonpath([path.parent for path in paths])) if paths else Path()
-    return [
-        (path.relative_to(root).as_posix(), item, root)
-        for path, item in zip(paths, items, strict=True)
-    ]
+    root = Path(os.path.commonpath([path.parent for path in found])) if found else Path()
+    return [(path.relative_to(root).as_posix(), item, root) for path, item in found.items()]
+
+
+def _readable(
+    named: list[_Named], on_error: Callable[[CVTasksError], None] | None
+) -> "Iterator[tuple[tuple[str, Path], np.ndarray]]":
+    """(name, file) and image of each that can be read, while a thread reads ahead."""
+
+    def read() -> "Iterator[tuple[tuple[str, Path], np.ndarray | CVTasksError]]":
+        for name, item, _ in named:
+            try:
+                yield (name, Path(item.source)), item.read()
+            except CVTasksError as error:
+                yield (name, Path(item.source)), error
+
+    with shut(in_thread(read(), _AHEAD)) as found:
+        for place, image in found:
+            if not isinstance(image, CVTasksError):
+                yield place, image
+            elif on_error is None:
+                raise image
+            else:
+                on_error(image)
 
 
 def _waiting(chosen: Writer, named: list[_Named], folder: Path) -> tuple[list[_Named], int]:

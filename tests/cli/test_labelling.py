@@ -48,6 +48,17 @@ def test_what_lies_in_the_wrong_folder_comes_first(cli, digits, tmp_path):
     assert code == 2 and "new or empty" in err
 
 
+def test_damaged_images_stop_no_review(cli, digits, tmp_path):
+    (digits / "1" / "0-no.png").write_bytes(b"no image")
+    whole = (digits / "1" / "1-0.png").read_bytes()
+    (digits / "1" / "1-0.png").write_bytes(whole[: len(whole) // 2])
+    code, _, err = cli("data", "review", MODEL, digits, "-o", tmp_path / "look", "--no-twins")
+    assert (code, "left out as faulty: 2 images" in err) == (0, True), err
+    assert "0-no.png" in err and "1-0.png" in err
+    names = [Path(row["file"]).stem for row in table(tmp_path / "look" / "review.csv")]
+    assert WRONG[1] in names and not {"0-no", "1-0"} & set(names)
+
+
 def test_images_without_labels_come_by_how_unsure_the_model_is(cli, digits, tmp_path):
     blank = np.full((60, 60, 3), 255, np.uint8)
     cv2.line(blank, (10, 30), (50, 34), (0, 0, 0), 9)

@@ -12,6 +12,7 @@ import pytest
 from cvtasks.answers import Answer, Boxes, Labels, Mask, Sample
 from cvtasks.data.source import Source
 from cvtasks.data.views import Subset, View, fitted
+from cvtasks.errors import InputError
 from cvtasks.evaluation.review.run import review as run
 from cvtasks.evaluation.review.run import table, write_review
 from cvtasks.evaluation.review.suspects import Reviewer, Said, Suspect, reviewer_of
@@ -254,6 +255,35 @@ def test_a_review_is_a_table_and_a_page_that_stand_alone(tmp_path):
     page = (tmp_path / written[1]).read_text()
     assert page.count("<figure") == 3 and "http://" not in page and "&lt;learned&gt;" in page
     assert table(suspects, source) == (tmp_path / written[0]).read_text()
+
+
+class Damaged(Made):
+    """Some of its images cannot be read."""
+
+    def __getitem__(self, index: int) -> Sample[Answer]:
+        if index in (0, 5):
+            raise InputError(f"image-{index} is damaged.")
+        return super().__getitem__(index)
+
+
+def test_images_that_cannot_be_read_are_told_and_left_out(monkeypatch):
+    labels = [number % 4 for number in range(12)]
+    source = Damaged([40 + 40 * label for label in labels], [*labels[:11], 1])
+    seen: list[Source] = []
+
+    def one_twin(model: object, given: Source, labelled: bool) -> list[Suspect]:
+        seen.append(given)
+        return [Suspect(3, "twin", 0.4, f"looks like {given.name(0)}")]
+
+    monkeypatch.setattr("cvtasks.evaluation.review.run.twins", one_twin)
+    told: list[str] = []
+    found = {one.image: one for one in run(grey_model(), source, on_error=told.append)}
+    assert list(map(str, told)) == ["image-0 is damaged.", "image-5 is damaged."]
+    assert found[11].reason == "another class" and not {0, 5} & found.keys()
+    assert "looks like image-1" in found[4].detail, "the fourth of those that can be read"
+    assert len(seen[0]) == 10
+    with pytest.raises(InputError, match="image-0"):
+        run(grey_model(), source, alike=False)
 
 
 def test_a_twin_is_told_beside_a_stronger_reason(monkeypatch):

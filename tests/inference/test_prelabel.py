@@ -1,6 +1,7 @@
 """What a model says of images is written for correction, and read back as it was."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from cvtasks.answers import Answer, Boxes, Labels, Mask
 from cvtasks.data import open_source
 from cvtasks.data.writing.table import WRITERS
-from cvtasks.errors import DataError, UsageError
+from cvtasks.errors import CVTasksError, DataError, UsageError
 from cvtasks.inference.prelabel import Prelabelled, format_of, prelabel
 from cvtasks.media.sources import expand
 from cvtasks.tasks import TASKS
@@ -121,6 +122,31 @@ def test_an_image_with_an_annotation_is_left_as_it_is(photos):
     assert (done.images, done.left, mine.read_text()) == (3, 1, "mine")
     again = write(stub("detect", BOXES), photos, photos, "labelme")
     assert (again.images, again.left, again.files) == (0, 4, ())
+
+
+def test_what_is_no_readable_file_is_told_and_the_others_are_labelled(photos, tmp_path):
+    os.mkfifo(photos / "pipe.png")
+    (photos / "cut.png").write_bytes((photos / "a.png").read_bytes()[:60])
+    told: list[Any] = []
+    again = [str(photos), str(photos / "a.png"), str(photos / "gone.png")]
+    items = list(expand(again))
+    done = prelabel(stub("detect", BOXES), items, tmp_path / "out", "coco", on_error=told.append)
+    assert (done.images, len(told)) == (4, 3)
+    assert sum("named pipe" in str(error) for error in told) == 1
+    document = json.loads((tmp_path / "out/annotations/instances_default.json").read_bytes())
+    assert [one["file_name"] for one in document["images"]] == sorted(NAMES), "each once"
+    with pytest.raises(CVTasksError, match=r"cut\.png"):
+        prelabel(stub("detect", BOXES), [items[0], items[3]], tmp_path / "new", "coco")
+
+
+@pytest.mark.parametrize("to", ["coco", "yolo", "labelme", "label-studio"])
+def test_where_no_image_can_be_read_no_annotations_are_written(to, photos, tmp_path):
+    for name in NAMES:
+        (photos / name).write_bytes(b"no image")
+    told: list[Any] = []
+    done = write(stub("detect", BOXES), photos, tmp_path / "out", to, on_error=told.append)
+    assert (done.images, done.files, len(told)) == (0, (), 4)
+    assert set(content(tmp_path / "out")) <= {"classes.txt"}
 
 
 def test_the_one_file_of_a_format_is_not_replaced(photos):

@@ -10,11 +10,13 @@ from typing import cast
 
 import numpy as np
 
-from cvtasks.answers import Answer
+from cvtasks.answers import Answer, Sample
 from cvtasks.data.loading.workers import prepared
 from cvtasks.data.source import Source
+from cvtasks.data.views import Subset
 from cvtasks.drawing.error_tiles import side_by_side
 from cvtasks.engines.predict import predict
+from cvtasks.errors import Complain, CVTasksError, strictly
 from cvtasks.evaluation import markup
 from cvtasks.evaluation.of_model import EvaluationData
 from cvtasks.evaluation.review.suspects import CONFIDENT, LEAST, Said, Suspect, reviewer_of
@@ -51,6 +53,7 @@ def review(
     alike: bool = True,
     only: Sequence[str] | None = None,
     on_image: Callable[[int], None] = lambda done: None,
+    on_error: Complain = strictly,
 ) -> list[Suspect]:
     """The suspects among images, at most one for each, from the most to the least likely one.
 
@@ -61,23 +64,28 @@ def review(
         labelled: whether truths count; without, how unsure the model is does.
         alike: whether images that look alike are looked for, which loads Keras.
         only: classes that count where predictions have others too.
-        on_image: hears how many are done.
+        on_image: hears how many are done. on_error: hears of images that cannot be read; if it
+            returns, they are left out.
     """
     recipe = model.recipe
     task = recipe.task
     reviewer = reviewer_of(task.answer, task.exclusive)
     head = cast(Head, _Twice(recipe.head))
     least = LEAST if not task.exclusive else 0.0
-    answers = predict(model.engine, head, source.classes, recipe.letterbox, _images(source), least)
+    images = _images(source, on_error)
+    answers = predict(model.engine, head, source.classes, recipe.letterbox, images, least)
+    seen = []
     for done, ((index, truth), _, said) in enumerate(answers, start=1):
         both = cast(Said, said)
         if only:
             both = Said(task.keep(both.all, only), task.keep(both.sure, only))
         reviewer.add(index, truth if labelled else None, both)
+        seen.append(index)
         on_image(done)
     found = {one.image: one for one in reviewer.suspects()}
-    if alike and len(source) > 1:
-        for one in twins(model, source, labelled=labelled):
+    if alike and len(seen) > 1:
+        for twin in twins(model, Subset(source, seen), labelled=labelled):
+            one = replace(twin, image=seen[twin.image])
             found[one.image] = _joined(found.get(one.image, one), one)
     return sorted(found.values(), key=lambda one: (-one.score, one.image))
 
@@ -147,10 +155,19 @@ def _joined(one: Suspect, twin: Suspect) -> Suspect:
     return replace(first, detail=f"{first.detail}; {second.detail}")
 
 
-def _images(source: Source) -> Iterator[tuple[tuple[int, Answer], np.ndarray]]:
-    calls = ((source.called(i), partial(source.__getitem__, i)) for i in range(len(source)))
+def _images(source: Source, on_error: Complain) -> Iterator[tuple[tuple[int, Answer], np.ndarray]]:
+    def read(index: int) -> Sample[Answer] | CVTasksError:
+        try:
+            return source[index]
+        except CVTasksError as error:
+            return error
+
+    calls = ((source.called(i), partial(read, i)) for i in range(len(source)))
     for index, sample in enumerate(prepared(calls)):
-        yield (index, sample.truth), sample.image
+        if isinstance(sample, CVTasksError):
+            on_error(sample)
+        else:
+            yield (index, sample.truth), sample.image
 
 
 def _tiles(
