@@ -116,6 +116,8 @@ def _results(task: dict[str, Any], found: Gathered) -> list[dict[str, Any]]:
     annotations = task.get("annotations", task.get("completions"))
     if annotations is None:  # JSON-MIN: lists of values under the names of the tags
         lists = [value for value in task.values() if isinstance(value, list)]
+        several = [value for value in task.values() if isinstance(value, dict)]
+        lists.append([value for value in several if "choices" in value])
         return [{**one, "value": one} for each in lists for one in each if isinstance(one, dict)]
     good = [one for one in annotations if not one.get("was_cancelled")]
     if not good:

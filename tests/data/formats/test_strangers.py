@@ -364,7 +364,20 @@ def _label_studio_choices(root: Path) -> None:
     write(root / "export.json", label_studio_choices(tasks))
 
 
-@pytest.mark.parametrize("lay", [_cvat_tags, _labelme_flags, _label_studio_choices])
+def _label_studio_min(root: Path) -> None:
+    own = {"a": ["cat"], "b": ["dog"], "c": ["cat", "dog"]}
+    tasks = [
+        {"id": place, "image": f"{name}.png", "kinds": {"choices": one}, "annotator": 1}
+        for place, (name, one) in enumerate(own.items())
+    ]
+    tasks.append({"id": 9, "image": "d.png", "annotator": 1})
+    write(root / "export.json", json.dumps(tasks))
+
+
+TAGGED = [_cvat_tags, _labelme_flags, _label_studio_choices, _label_studio_min]
+
+
+@pytest.mark.parametrize("lay", TAGGED)
 def test_tags_are_labels(lay: Callable[[Path], None], tmp_path: Path) -> None:
     for seed, name in enumerate("abcd"):
         noise(tmp_path / f"{name}.png", seed)
@@ -373,9 +386,8 @@ def test_tags_are_labels(lay: Callable[[Path], None], tmp_path: Path) -> None:
     assert sorted(source.classes) == ["cat", "dog"]
     found = {name: sorted(names) for name, names in shown(source).items()}
     assert found == {"a": ["cat"], "b": ["dog"], "c": ["cat", "dog"], "d": []}
-    assert any("plays no part" in note for note in source.notes) == (
-        lay is not _label_studio_choices
-    )
+    drawn = lay in (_cvat_tags, _labelme_flags)
+    assert any("plays no part" in note for note in source.notes) == drawn
 
 
 def test_without_tags_objects_are_the_labels(tmp_path: Path) -> None:
