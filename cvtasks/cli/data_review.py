@@ -89,8 +89,10 @@ def review(
     read_as |= {"hints": hints_of(loaded.recipe.task.name, set_, classes_from)}
     ticker = Ticker()
     faults = _Faults(ticker)
+    only: Sequence[str] | None = None
+    remarks: list[str] = []
     if unlabelled:
-        data, only, remarks = _photos(source, loaded, faults), None, []
+        data = _photos(source, loaded, faults)
     else:
         data, only, remarks = _labelled(source, loaded, faults, read_as)
     try:
