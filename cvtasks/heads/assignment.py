@@ -9,6 +9,7 @@ candidates of three maps. And every object keeps at least one cell, however smal
 the law of the house wants every truth back.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -62,6 +63,48 @@ def assign(
     taken = best.max(axis=1) >= 0
     owner[taken] = best[taken].argmax(axis=1)
     return _reserve(owner, overlap, distance, inside, areas(xyxy))
+
+
+def one_cell_each(
+    xyxy: np.ndarray, input_size: tuple[int, int], strides: tuple[int, ...]
+) -> np.ndarray:
+    """(m, 4) boxes in pixels of the network input → (m,) int64: a cell for each, no two the same;
+    −1 for what is left where there are more boxes than cells.
+
+    The cell that the box's middle lies in, on the map whose cells are nearest to a quarter of its
+    side, or on another map; the smallest box first. Where all these are taken or lie off the box,
+    the nearest free one.
+    """
+    centres, sizes = cells(input_size, strides)
+    counts = [(input_size[0] // stride) * (input_size[1] // stride) for stride in strides]
+    firsts = np.cumsum([0, *counts])
+    chosen = np.full(len(xyxy), -1, np.int64)
+    free = np.ones(len(centres), bool)
+    middles = (xyxy[:, :2] + xyxy[:, 2:]) / 2
+    for number in np.argsort(areas(xyxy), kind="stable").tolist():
+        if not free.any():
+            break
+        box, (x, y) = xyxy[number], middles[number].tolist()
+        side = max(math.sqrt(areas(box[None])[0]), 1e-3)
+        off = [abs(math.log(side / (_SIDE * stride))) for stride in strides]
+        for level in np.argsort(off, kind="stable").tolist():
+            stride = strides[level]
+            row, column = (
+                min(max(int(at // stride), 0), length // stride - 1)
+                for at, length in ((y, input_size[0]), (x, input_size[1]))
+            )
+            cell = int(firsts[level]) + row * (input_size[1] // stride) + column
+            if free[cell] and (centres[cell] > box[:2]).all() and (centres[cell] < box[2:]).all():
+                break
+        else:
+            away = np.abs(centres - middles[number]).max(axis=1)
+            within = ((centres > box[:2]) & (centres < box[2:])).all(axis=1)
+            cell = int(np.lexsort((away / sizes[:, 0], away, ~within, ~free))[0])
+        chosen[number], free[cell] = cell, False
+    return chosen
+
+
+_SIDE = 4.0  # strides, of the object that a cell is chosen for
 
 
 def _candidates(distance: np.ndarray, sizes: np.ndarray) -> np.ndarray:

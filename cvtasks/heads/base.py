@@ -8,7 +8,7 @@ the loss alone, and `decode` does not see them.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -82,6 +82,25 @@ class Head(ABC, Generic[A]):
     def usual(cls, backbone: str) -> Mapping[str, Any]:
         """What its fields are in a new recipe on a backbone, where that is not their default."""
         return {}
+
+    @classmethod
+    def suited(cls, truths: Iterable[A]) -> dict[str, Any]:
+        """Values of the head's own table that a new recipe for data with such truths begins
+        with.
+        """
+        return {}
+
+    def beyond(self, truths: Iterable[A]) -> str:
+        """What of such truths training leaves out, as the head is set, in a line; empty where that
+        is nothing.
+        """
+        return ""
+
+    def closing(self) -> "Head[A]":
+        """The head as it learns in the last epochs, those of `data.close_mosaic`, whose images are
+        as users' are: itself by default. Only its loss may differ.
+        """
+        return self
 
     @abstractmethod
     def check(self, classes: Classes, strides: Sequence[int]) -> None:

@@ -3,22 +3,25 @@
 Source: Ge et al., "YOLOX: Exceeding YOLO Series in 2021"; the network is `cvtasks.networks.yolox`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from cvtasks.answers import Boxes
+from cvtasks.geometry.boxes import areas
 from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.heads.assignment import assign, cells
+from cvtasks.heads.assignment import cells, one_cell_each
 from cvtasks.heads.base import Top
-from cvtasks.heads.cell_boxes import IGNORED, CellBoxes
+from cvtasks.heads.cell_boxes import CellBoxes
 from cvtasks.networks.backbones import BACKBONES
-from cvtasks.schema import Range
+from cvtasks.schema import NOT_IN_TABLE, Range
 from cvtasks.tasks.base import Classes
 
-_SCALE = 5.0  # side of the object that a cell expects where one cell is chosen for it, in strides
+_MOSAIC = 4  # images that a mosaic has
+_LEAST, _MOST = 16, 1000  # `max_truths` of a new recipe, in steps of the least
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,10 @@ class Yolox(CellBoxes):
     of YOLOX-nano.
 
     A target is `objects` (cells, 4 + classes), in which one cell holds an object's distances and a
-    one for its class, and for the loss `truths` (max_truths, 5): left, top, right, bottom in
-    pixels of the network input and the label, −1 where there are no more.
+    one for its class. For the loss alone, which lets the cells that see an object best learn it,
+    there are `truths` (max_truths, 5): left, top, right, bottom in pixels of the network input and
+    the label, −1 where there are no more; and `places` (cells, 4): x, y and stride of a cell in
+    pixels, and 0 where a cell without an object learns nothing, or 1.
 
     Attributes:
         width: channels of the finest map of the pyramid and of the head; each coarser map has twice
@@ -38,7 +43,11 @@ class Yolox(CellBoxes):
         depth: bottlenecks of each cross-stage partial layer of the pyramid.
         depthwise: split 3×3 convolutions into depthwise and 1×1: a third of the time, at a lower
             score.
-        max_truths: objects of an image that training looks at, at most; the largest.
+        max_truths: objects of an image that training looks at, at most: the largest; cells that
+            see others learn nothing. A new recipe has what its data need: those of the fullest
+            image, or of four usual ones in a mosaic. Each costs memory and time, also where an
+            image has fewer.
+        l1: whether the loss has the L1 distance of the boxes too, as it has in the last epochs.
     """
 
     name: ClassVar[str] = "yolox"
@@ -51,6 +60,32 @@ class Yolox(CellBoxes):
     nms: Annotated[float, Range(0, 1)] = 0.6
     max_detections: Annotated[int, Range(1, 10_000)] = 100
     min_score: Annotated[float, Range(1e-6, 1)] = 0.005
+    l1: bool = field(default=False, metadata=NOT_IN_TABLE)
+
+    @classmethod
+    def suited(cls, truths: Iterable[Boxes]) -> dict[str, Any]:
+        """`max_truths` for such truths."""
+        counts = [int(truth.counted.sum()) for truth in truths]
+        if not counts:
+            return {}
+        wanted = max(*counts, _MOSAIC * sum(counts) / len(counts), _LEAST)
+        return {"max_truths": min(_LEAST * math.ceil(wanted / _LEAST), _MOST)}
+
+    def beyond(self, truths: Iterable[Boxes]) -> str:
+        """The images with more objects than `max_truths`."""
+        counts = [int(truth.counted.sum()) for truth in truths]
+        more = sum(count > self.max_truths for count in counts)
+        if not more:
+            return ""
+        return (
+            f"{more} of {len(counts)} images hold more objects than `head.max_truths` = "
+            f"{self.max_truths}, up to {max(counts)}: the largest are learned, the others neither "
+            "learned nor taken for background"
+        )
+
+    def closing(self) -> "Yolox":
+        """With the L1 loss too."""
+        return replace(self, l1=True)
 
     @classmethod
     def usual(cls, backbone: str) -> Mapping[str, Any]:
@@ -69,29 +104,30 @@ class Yolox(CellBoxes):
         return {"objects": (len(cells(size, self.strides)[0]), 4 + len(classes))}
 
     def encode(self, truth: Boxes, letterbox: Letterbox) -> dict[str, np.ndarray]:
-        """Boxes → `objects` and `truths`, float32.
+        """Boxes → `objects`, `truths` and `places`, float32.
 
-        A cell within a difficult object or a crowd that holds no other object is `IGNORED` in every
-        class; all else is zero.
+        Cells within a difficult object, a crowd, or one of more than `max_truths` objects learn
+        nothing unless they get another object.
         """
         centres, sizes = cells(letterbox.input_size, self.strides)
-        objects = np.zeros((len(centres), 4 + len(truth.classes)), np.float32)
         placed = letterbox.boxes_to_input(truth.xyxy)
-        for box in placed[~truth.counted]:
-            objects[((centres > box[:2]) & (centres < box[2:])).all(axis=1), 4:] = IGNORED
         counted, labels = placed[truth.counted], truth.labels[truth.counted]
-        owner = assign(counted, letterbox.input_size, self.strides, _SCALE)
-        held = np.flatnonzero(owner >= 0)
-        held = held[np.unique(owner[held], return_index=True)[1]]
-        box, centre, size = counted[owner[held]], centres[held], sizes[held]
-        objects[held, :4] = (
-            np.concatenate([centre - box[:, :2], box[:, 2:] - centre], axis=1) / size
-        )
-        objects[held, 4:] = np.eye(len(truth.classes), dtype=np.float32)[labels[owner[held]]]
+        sides = areas(counted)
+        order = np.argsort(-sides, kind="stable")[: np.count_nonzero(sides > 0)]
+        kept, left = order[: self.max_truths], order[self.max_truths :]
         truths = np.full((self.max_truths, 5), -1, np.float32)
-        rows = np.concatenate([counted, labels[:, None]], axis=1)[: self.max_truths]
-        truths[: len(rows)] = rows
-        return {"objects": objects, "truths": truths}
+        truths[: len(kept), :4], truths[: len(kept), 4] = counted[kept], labels[kept]
+        learned = np.ones_like(sizes)
+        for box in (*placed[~truth.counted], *counted[left]):
+            learned[((centres > box[:2]) & (centres < box[2:])).all(axis=1)] = 0
+        chosen = one_cell_each(counted, letterbox.input_size, self.strides)
+        held, box = chosen[chosen >= 0], counted[chosen >= 0]
+        objects = np.zeros((len(centres), 4 + len(truth.classes)), np.float32)
+        edges = [centres[held] - box[:, :2], box[:, 2:] - centres[held]]
+        objects[held, :4] = np.concatenate(edges, axis=1) / sizes[held]
+        objects[held, 4 + labels[chosen >= 0]] = 1
+        places = np.concatenate([centres, sizes, learned], axis=1)
+        return {"objects": objects, "truths": truths, "places": places}
 
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, cells, 5 + classes) float32."""
@@ -112,12 +148,12 @@ class Yolox(CellBoxes):
         return {"objects": activate(logits)}
 
     def loss(self, target: Any, logits: Any) -> Any:
-        """Cross-entropies of objects and classes plus the boxes' GIoU loss, over the cells that
-        hold an object.
+        """Cross-entropies of objectness and classes, and IoU loss of the boxes, of the cells that
+        SimOTA gives an object.
         """
-        from cvtasks.networks.yolox import loss
+        from cvtasks.networks.simota import yolox_loss
 
-        return loss(target["objects"], logits)
+        return yolox_loss(target, logits, l1=self.l1)
 
     def of_cells(self, output: Mapping[str, np.ndarray]) -> np.ndarray:
         """`objects`."""

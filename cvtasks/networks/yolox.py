@@ -11,10 +11,13 @@ from typing import Any
 from keras import layers, ops
 
 from cvtasks.networks.backbones.cspdarknet import Units
-from cvtasks.networks.detector import all_cells, distances, generalized_iou, rare, small
+from cvtasks.networks.detector import all_cells, distances, rare, small
 
 BOX, OBJECT, CLASSES = slice(0, 4), 4, slice(5, None)
 """Where a cell's logits stand: box, objectness, classes."""
+
+MIDDLE = 0.5
+"""Offset of an object in the middle of its cell from the cell's corner, in strides."""
 
 _CONVOLUTIONS = 2  # of the head, before its last one, for boxes and for classes each
 
@@ -47,7 +50,7 @@ def activate(logits: Any) -> Any:
     from the cell's centre in strides, and scores 0 to 1, an object's times the class's.
     """
     scores = ops.sigmoid(logits[..., OBJECT : OBJECT + 1]) * ops.sigmoid(logits[..., CLASSES])
-    return ops.concatenate([*distances(logits[..., BOX], 0.5, 1.0), scores], axis=-1)
+    return ops.concatenate([*distances(logits[..., BOX], MIDDLE, 1.0), scores], axis=-1)
 
 
 def class_logit(logits: Any, index: int) -> Any:
@@ -95,26 +98,3 @@ def _head(x: Any, classes: int, width: int, stride: int, units: Units) -> Any:
             last("class", classes, kinds["class"], bias_initializer=rare()),
         ]
     )
-
-
-def loss(target: Any, logits: Any) -> Any:
-    """Cross-entropies of objects and classes and the boxes' GIoU loss, one number an image.
-
-    Args:
-        target: (batch, cells, 4 + classes); a negative score takes the cell out.
-        logits: (batch, cells, 5 + classes).
-    """
-    target, logits = ops.cast(target, "float32"), ops.cast(logits, "float32")
-    truth, best = target[..., 4:], ops.max(target[..., 4:], axis=-1)
-    held, counts = ops.cast(best > 0, "float32"), ops.cast(best >= 0, "float32")
-    box = ops.concatenate(distances(logits[..., BOX], 0.5, 1.0), axis=-1)
-    objects = _entropy(held, logits[..., OBJECT]) * counts
-    classes = ops.sum(_entropy(truth, logits[..., CLASSES]), axis=-1) * held
-    boxes = (1 - generalized_iou(box, target[..., :4])[1]) * held
-    many = ops.maximum(ops.mean(ops.sum(held, axis=1)), 1)
-    return ops.sum(objects + classes + 5 * boxes, axis=1) / many
-
-
-def _entropy(truth: Any, raw: Any) -> Any:
-    """Binary cross-entropy of logits."""
-    return ops.maximum(raw, 0) - raw * truth + ops.log1p(ops.exp(-ops.abs(raw)))

@@ -57,7 +57,7 @@ class Data:
         copy_paste: probability that objects of another image, with a box or a mask, are pasted into
             an image.
         close_mosaic: the last epochs, as many as this, have neither mosaics nor mixtures, and
-            nothing is pasted.
+            nothing is pasted; the head "yolox" learns boxes by their L1 distance too then.
         policy: "" or, for images with labels, "randaugment": two changes of colour or place, drawn
             from many, in the place of `colour`.
         resized_crop: least share of an image's area that a crop with an aspect of 3:4 to 4:3 of its

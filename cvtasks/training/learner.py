@@ -20,7 +20,7 @@ from cvtasks.training.average import MovingAverage
 from cvtasks.training.checkpoint import load_checkpoint
 from cvtasks.training.first_weights import IMAGENET, pinned, start_of
 from cvtasks.training.memory import memory_named
-from cvtasks.training.optimizer import compile_network, frozen_stride
+from cvtasks.training.optimizer import compile_network, frozen_stride, head_of
 from cvtasks.training.progress import Progress
 from cvtasks.training.teacher import Teacher
 from cvtasks.weights.imagenet import load_imagenet
@@ -47,6 +47,7 @@ class Learner:
         self.measured = build_network(recipe, recipe.input_size, recipe.train.precision)
         self._teacher = Teacher(recipe, side) if recipe.train.teacher else None
         self._recipe = recipe
+        self._head = recipe.head  # whose loss counts
         self._stage = 0  # the stride up to which the backbone is frozen
         self._average: MovingAverage | None = None
 
@@ -98,15 +99,21 @@ class Learner:
         none.
         """
         last = progress.epoch if progress.step else progress.epoch - 1
+        self._head = head_of(self._recipe, last)
         self._freeze(frozen_stride(self._recipe.train, last), None)
         if checkpoint and checkpoint.exists():
             load_checkpoint(checkpoint, self.network, self.network.optimizer)
 
     def enter(self, epoch: int) -> None:
-        """Freeze what the recipe freezes in this epoch; the average goes on where that changes."""
-        stage = frozen_stride(self._recipe.train, epoch)
+        """Freeze what the recipe freezes in this epoch, and learn by the loss that counts in it.
+        The average goes on where that changes.
+        """
+        stage, head = frozen_stride(self._recipe.train, epoch), head_of(self._recipe, epoch)
+        changed, self._head = head != self._head, head
         if stage != self._stage:
             self._freeze(stage, self._average)
+        elif changed:
+            self.network.learn_by(head.loss)
 
     def step(self, batch: Batch, rate: float) -> float:
         """Learn from a batch at a learning rate; returns the loss.
@@ -133,4 +140,5 @@ class Learner:
         """
         for model in (self.network, self.measured):
             freeze(backbone_of(model), self._recipe.backbone, stage)
-        self._stage, self._average = stage, compile_network(self.network, self._recipe, before)
+        average = compile_network(self.network, self._recipe, before, self._head)
+        self._stage, self._average = stage, average

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from cvtasks.heads.base import Head
 from cvtasks.networks.build import backbone_of
 from cvtasks.networks.network import Network
 from cvtasks.recipe.recipe import Recipe, Train
@@ -82,11 +83,15 @@ def make_optimizer(
 
 
 def compile_network(
-    network: Network, recipe: Recipe, before: MovingAverage | None = None
+    network: Network,
+    recipe: Recipe,
+    before: MovingAverage | None = None,
+    head: Head | None = None,
 ) -> MovingAverage | None:
     """Make `network` ready to learn what is not frozen of it, with a fresh optimizer.
 
     Args:
+        head: whose loss counts; the recipe's by default.
         before: the average that the network's optimizer before this one kept; the new one goes on
             from there.
 
@@ -102,7 +107,10 @@ def compile_network(
     )
     jit: bool | str = "auto" if how.jit == "auto" else how.jit == "on"
     network.compile(
-        optimizer, recipe.head.loss, after=average.move if average else None, jit_compile=jit
+        optimizer,
+        (head or recipe.head).loss,
+        after=average.move if average else None,
+        jit_compile=jit,
     )
     return average
 
@@ -143,6 +151,12 @@ def frozen_stride(how: Train, epoch: int) -> int:
     return max(
         ((start, stride) for start, stride in how.freeze if start <= max(epoch, 0)), default=(0, 0)
     )[1]
+
+
+def head_of(recipe: Recipe, epoch: int) -> Head:
+    """The head whose loss counts in `epoch`, counted from 0."""
+    closed = epoch >= recipe.train.epochs - recipe.data.close_mosaic
+    return recipe.head.closing() if closed else recipe.head
 
 
 def _stage_begun(how: Train, epoch: int) -> int:

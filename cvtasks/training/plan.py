@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cvtasks.answers import Answer
 from cvtasks.data import Source
 from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for
@@ -98,6 +99,8 @@ def planned(
     recipe = _weighted(pinned(recipe), sources.train)
     if recipe.train.teacher:
         teacher_of(recipe)  # refused before anything is written
+    if remark := recipe.head.beyond(_truths(sources.train, recipe.classes)):
+        say(remark)
     if not begun.goes_on:
         start = start_of(recipe.train.weights, recipe.backbone)
         if remark := seen_before(start, recipe, sources):
@@ -269,13 +272,19 @@ def _fitted(recipe: Recipe, train: Source, asked: Collection[str]) -> Recipe:
     for.
     """
     classes = recipe.classes if "classes" in asked else train.classes
-    truths = (train.truth(index).with_classes(classes) for index in range(len(train)))
-    suited = {
-        key: value
-        for key, value in recipe.task.suited(truths).items()
-        if f"task.{key}" not in asked
-    }
-    return recipe.with_task(replace(recipe.task, **suited), classes)
+
+    def unasked(table: str, values: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in values.items() if f"{table}.{key}" not in asked}
+
+    suited = unasked("task", recipe.task.suited(_truths(train, classes)))
+    recipe = recipe.with_task(replace(recipe.task, **suited), classes)
+    suited = unasked("head", recipe.head.suited(_truths(train, classes)))
+    return replace(recipe, head=replace(recipe.head, **suited))
+
+
+def _truths(source: Source, classes: tuple[str, ...]) -> Iterator[Answer]:
+    """All truths of a source, with these classes alone."""
+    return (source.truth(index).with_classes(classes) for index in range(len(source)))
 
 
 def _weighted(recipe: Recipe, train: Source) -> Recipe:

@@ -123,7 +123,9 @@ def _yolox_logits(target: dict[str, np.ndarray], certainty: float) -> np.ndarray
     objects = target["objects"]
     plain = _box_logits(objects, certainty)
     plain[..., :2] += 0.5  # from the cell's corner
-    plain[..., 2:4] += np.log(2.0)
+    empty = (objects[..., :4] == 0).all(axis=-1, keepdims=True)
+    # a target's distances of 0: another cell that saw an object's box would be taken for it
+    plain[..., 2:4] += np.where(empty & (certainty > 0), -10.0, np.log(2.0))
     # twice: of hundreds of cells each adds its own exp(-certainty) to a plain cross-entropy
     there = 2 * (2 * (objects[..., 4:] > 0).any(axis=-1, keepdims=True) - 1) * certainty
     return np.concatenate([plain[..., :4], there, 2 * plain[..., 4:]], -1).astype("float32")

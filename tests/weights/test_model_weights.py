@@ -14,9 +14,10 @@ from cvtasks.recipe.recipe import Recipe, parse_recipe
 from cvtasks.weights.model_weights import Rows, TakenOver, take_over
 from cvtasks.weights.transfer import save_weights
 
-HEADS = {
+HEADS = {  # of a task, or of one of its heads
     "segment": {"channels": [8, 8]},
     "detect": {"width": 8, "depth": 1},
+    "detect yolox": {"width": 8},
     "localize": {"width": 8, "depth": 1},
     "classify": {},
 }
@@ -24,17 +25,24 @@ THEIRS, OURS = ("nothing", "cat", "dog", "cow"), ("nothing", "dog", "bus")
 LAST = {  # what has a row for each class, and the axis of the rows
     "segment": {"logits/kernel": 3, "logits/bias": 0},
     "detect": {"score_logits/kernel": 3, "score_logits/bias": 0},
+    "detect yolox": {
+        f"class_logits{stride}/{name}": axis
+        for stride in (8, 16, 32)
+        for name, axis in (("kernel", 3), ("bias", 0))
+    },
     "localize": {"class_map/kernel": 3, "class_map/bias": 0},
     "classify": {"logits/kernel": 1, "logits/bias": 0},
 }
 
 
 def recipe_for(task: str, classes: tuple[str, ...], **head: object) -> Recipe:
+    name, _, head_name = task.partition(" ")
+    named = {"name": head_name} if head_name else {}
     return parse_recipe(
         {
             "format": 1,
-            "task": {"name": task},
-            "head": HEADS[task] | head,
+            "task": {"name": name},
+            "head": HEADS[task] | named | head,
             "backbone": "tiny",
             "size": 64,
             "classes": list(classes),
@@ -82,7 +90,7 @@ def test_rows_of_the_last_layers_go_by_the_names_of_the_classes(task: str, tmp_p
         np.testing.assert_array_equal(row["bus"], np.take(before[path], 2, axis))
     assert (said.shared, said.new) == (("nothing", "dog"), ("bus",))
     others = len(after) - len(backbone)
-    assert (said.backbone, said.head) == ((len(backbone),) * 2, (others - 2, others))
+    assert (said.backbone, said.head) == ((len(backbone),) * 2, (others - len(LAST[task]), others))
 
 
 @pytest.mark.parametrize("task", HEADS)
