@@ -5,7 +5,9 @@ address gives, a file.
 import hashlib
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cvtasks.errors import DataError, InputError
 from cvtasks.media.addresses import shown
@@ -103,7 +105,7 @@ def download_file(
     MD5 is known.
 
     Args:
-        md5: of the file, 32 hexadecimal digits; what has another is removed.
+        md5: of the file, 32 hexadecimal digits, or 64 of its SHA-256; what has another is removed.
         size: bytes that it has, more or less; what is more than a tenth larger is refused.
         report: is told how far it is; often.
         timeout_s: seconds that the server may be silent.
@@ -119,20 +121,34 @@ def download_file(
             _receive(url, part, size, report, timeout_s)
         with part.open("rb+") as content:
             os.fsync(content.fileno())
-            received = hashlib.file_digest(
-                content, lambda: hashlib.md5(usedforsecurity=False)
-            ).hexdigest()
+            received = hashlib.file_digest(content, _hasher(md5)).hexdigest()
         if md5 and received != md5:
             part.unlink()
             raise DataError(
-                f"a file must have the MD5 that its authors publish, {md5}; what {shown(url)!r} "
-                f"gives has {received}. It is "
+                f"a file must have the {kind_of(md5)} that its authors publish, {md5}; what "
+                f"{shown(url)!r} gives has {received}. It is "
                 "removed; try again, or give another address."
             )
         part.replace(path)
     finally:
         if not md5:
             part.unlink(missing_ok=True)
+
+
+def kind_of(digest: str) -> str:
+    """What a hash is, by its length.
+
+    >>> kind_of("6d6bbae143d832006294945121d1f1fc")
+    'MD5'
+    """
+    return "SHA-256" if len(digest) == 64 else "MD5"
+
+
+def _hasher(digest: str | None) -> Callable[[], Any]:
+    """What makes hashes such as this one."""
+    if digest and len(digest) == 64:
+        return hashlib.sha256
+    return partial(hashlib.md5, usedforsecurity=False)
 
 
 def _receive(

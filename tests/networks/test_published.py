@@ -62,6 +62,20 @@ PUBLISHED = [
     ("resnet20-v2", 32, 10, 269_722, "trainable"),
     ("mobilenet", 224, 1000, 4_253_864, "all"),  # keras.applications'
     ("mobilenet-025", 224, 1000, 475_544, "all"),
+    ("mobilenet-v2", 224, 1000, 3_538_984, "all"),  # keras.applications', here and below
+    ("mobilenet-v2-035", 224, 1000, 1_691_208, "all"),
+    ("mobilenet-v3-small", 224, 1000, 2_554_968, "all"),
+    ("mobilenet-v3-large", 224, 1000, 5_507_432, "all"),
+    ("xception", 299, 1000, 22_910_480, "all"),
+    ("densenet121", 224, 1000, 8_062_504, "all"),
+    ("efficientnet-b0", 224, 1000, 5_330_564, "all"),  # theirs has seven more, of the input
+    ("efficientnet-b7", 224, 1000, 66_658_680, "all"),
+    ("efficientnet-lite0", 224, 1000, 4_652_008, "trainable"),  # the authors say 4.7 million
+    ("efficientnet-lite1", 224, 1000, 5_416_680, "trainable"),  # 5.4
+    ("efficientnet-lite2", 224, 1000, 6_092_072, "trainable"),  # 6.1
+    ("efficientnet-v2-b0", 224, 1000, 7_200_312, "all"),
+    ("efficientnet-v2-s", 224, 1000, 21_612_360, "all"),
+    ("convnext-tiny", 224, 1000, 28_589_128, "all"),
     ("mlp", 28, 10, 266_610, "all"),  # LeCun et al., section III-C: 28×28-300-100-10
 ]
 
@@ -143,6 +157,13 @@ STAGES = {
         "conv_pw_11_relu": (14, 14, 512),
         "conv_pw_13_relu": (7, 7, 1024),
     },
+    "mobilenet-v2": {"block_2_add": (56, 56, 24), "block_15_add": (7, 7, 160)},
+    "xception": {"block2_add": (74, 74, 128), "block13_add": (10, 10, 1024)},
+    "densenet121": {"pool2_pool": (28, 28, 128), "relu": (7, 7, 1024)},
+    "efficientnet-b0": {"block3b_add": (28, 28, 40), "top_conv": (7, 7, 1280)},
+    "efficientnet-lite2": {"stem_conv": (112, 112, 32), "block6e_add": (7, 7, 208)},
+    "efficientnet-v2-b0": {"block3b_add": (28, 28, 48), "block6h_add": (7, 7, 192)},
+    "convnext-tiny": {"convnext_tiny_stem": (56, 56, 96)},
 }
 
 TABLE_1 = {  # of Szegedy et al. 2014: thousands (of 1024) of parameters, biases left out

@@ -70,6 +70,19 @@ class Architecture:
         raise ModelError(f"`{key}` must be {rule} and at most 4096; got {side}. Try {near}.")
 
 
+def _of_keras(
+    network: str, strides: tuple[int, ...] = (2, 4, 8, 16, 32), **options: float
+) -> Architecture:
+    """The row of a network that is taken whole from keras.applications."""
+    own = {"network": network, **options}
+    return Architecture("applications", own, imagenet=True, strides=strides, top=True)
+
+
+_EFFICIENTNETS = (
+    (1.0, 1.0), (1.0, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8), (1.6, 2.2), (1.8, 2.6), (2.0, 3.1)
+)  # fmt: skip
+"""Multipliers of width and depth of EfficientNet-B0 to B7; Lite0 to 2 have the first three."""
+
 USUAL_BACKBONE = "mobilenet"
 """The backbone of a new recipe where none is asked for and the start does not bring its own."""
 
@@ -163,6 +176,32 @@ BACKBONES: dict[str, Architecture] = {
     "cspdarknet-m": Architecture("cspdarknet", {"width": 0.75, "blocks": 2}, norms=True),
     "cspdarknet-l": Architecture("cspdarknet", {"width": 1.0, "blocks": 3}, norms=True),
     "cspdarknet-x": Architecture("cspdarknet", {"width": 1.25, "blocks": 4}, norms=True),
+    "xception": Architecture("xception", {}, imagenet=True, aligned=False, least=71, top=True),
+    **{f"densenet{depth}": _of_keras(f"DenseNet{depth}") for depth in (121, 169, 201)},
+    "mobilenet-v2": _of_keras("MobileNetV2", alpha=1.0),
+    "mobilenet-v2-075": _of_keras("MobileNetV2", alpha=0.75),
+    "mobilenet-v2-050": _of_keras("MobileNetV2", alpha=0.5),
+    "mobilenet-v2-035": _of_keras("MobileNetV2", alpha=0.35),
+    "mobilenet-v3-small": _of_keras("MobileNetV3Small"),
+    "mobilenet-v3-large": _of_keras("MobileNetV3Large"),
+    **{
+        f"efficientnet-{kind}{number}": Architecture(
+            "efficientnet",
+            {"width": width, "depth": depth, "lite": kind == "lite"},
+            imagenet=True,
+            top=True,
+        )
+        for kind, most in (("b", 8), ("lite", 3))
+        for number, (width, depth) in enumerate(_EFFICIENTNETS[:most])
+    },
+    **{
+        f"efficientnet-v2-{which.lower()}": _of_keras(f"EfficientNetV2{which}")
+        for which in ("B0", "B1", "B2", "B3", "S", "M", "L")
+    },
+    **{
+        f"convnext-{which.lower()}": _of_keras(f"ConvNeXt{which}", strides=(4, 8, 16, 32))
+        for which in ("Tiny", "Small", "Base", "Large")
+    },
     "mlp": Architecture("mlp", {}, strides=(1,), top=True, features=False),
 }
 

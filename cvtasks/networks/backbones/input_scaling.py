@@ -44,3 +44,25 @@ def to_bgr(image: keras.KerasTensor) -> keras.KerasTensor:
     """`image` as BGR and not scaled: 0–255, as YOLOX takes it."""
     whole = keras.layers.Identity(dtype="float32", name="normalise")(image)
     return keras.ops.flip(whole, axis=-1)
+
+
+def to_standardised(image: keras.KerasTensor) -> keras.KerasTensor:
+    """`image` less ImageNet's mean colour, in its standard deviations; channels stay RGB
+    (keras.applications' mode "torch").
+
+    Of 0–1: means 0.485, 0.456, 0.406 and deviations 0.229, 0.224, 0.225 for R, G, B.
+    """
+    means, deviations = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    return keras.layers.Rescaling(
+        [1 / (255 * deviation) for deviation in deviations],
+        offset=[-mean / deviation for mean, deviation in zip(means, deviations, strict=True)],
+        dtype="float32",
+        name="normalise",
+    )(image)
+
+
+def to_signed_range(image: keras.KerasTensor, zero: float = 128.0) -> keras.KerasTensor:
+    """(`image` − `zero`) / 128: 0–255 becomes about −1–1, channels stay RGB."""
+    return keras.layers.Rescaling(1 / 128, offset=-zero / 128, dtype="float32", name="normalise")(
+        image
+    )
