@@ -331,7 +331,7 @@ def scale_as_published(theirs):
     """
     for layer in theirs.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.weights:
-            layer.set_weights([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225], 0])
+            layer.set_weights([np.array(x) for x in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 0)])
 
 
 def values_for(network, name, theirs, tmp_path):
