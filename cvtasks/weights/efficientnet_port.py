@@ -1,7 +1,9 @@
-"""The names of EfficientNet's layers in its port to PyTorch, efficientnet_lite_pytorch, as ours."""
+"""EfficientNet as it was brought to PyTorch (efficientnet_lite_pytorch): the names of its layers, as
+ours.
+"""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from cvtasks.weights.stored import Stored
 
@@ -22,18 +24,28 @@ _OF_BLOCK = {
 }
 
 
-def in_our_names(tensors: Mapping[str, Stored], layers: Iterable[str]) -> dict[str, Stored]:
-    """The tensors by the names that our network has for them; what it has none for keeps its own.
+def in_our_names(tensors: Mapping[str, Stored]) -> dict[str, Stored]:
+    """The tensors by the names that our network has for them: `block2a_expand_bn/gamma`; what it
+    has none for keeps its own.
 
     Args:
-        tensors: of the port, as `opened` gives them: `_blocks/3/_bn0/gamma`. It numbers its blocks
+        tensors: of the port, as `opened` gives them: `_blocks/1/_bn0/gamma`. It numbers its blocks
             from 0.
-        layers: names of the network's layers, in its order: `block2a_expand_bn`.
     """
-    blocks = list(
-        dict.fromkeys(found[0] for name in layers if (found := re.match(r"block\d[a-z]_", name)))
-    )
+    blocks = _blocks(tensors)
     return {_ours(name, blocks): tensor for name, tensor in tensors.items()}
+
+
+def _blocks(tensors: Mapping[str, Stored]) -> list[str]:
+    """What the blocks are called, in their order: a stage begins where the channels change."""
+    names: list[str] = []
+    stage = index = channels = 0
+    while last := tensors.get(f"_blocks/{len(names)}/_project_conv/kernel"):
+        same = last.shape[-1] == channels
+        stage, index = (stage, index + 1) if same else (stage + 1, 0)
+        channels = last.shape[-1]
+        names.append(f"block{stage}{chr(ord('a') + index)}_")
+    return names
 
 
 def _ours(name: str, blocks: list[str]) -> str:

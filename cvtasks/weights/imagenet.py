@@ -180,7 +180,7 @@ def compared_published(
     """
     with opened(path) as tensors:
         if name in PACKAGES:
-            tensors = in_our_names(tensors, [layer.name for layer in backbone.layers])
+            tensors = in_our_names(tensors)
         if name in NUMBERED:
             order = layer_order(path, tensors)
             variables = [variable.path for layer in backbone.layers for variable in layer.weights]
