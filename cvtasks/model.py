@@ -24,7 +24,7 @@ from cvtasks.media.inputs import as_image, tagged
 from cvtasks.media.prefetch import shut
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.tasks.base import Task
-from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, zoo_folder
+from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, with_weights, zoo_folder
 
 if TYPE_CHECKING:
     from cvtasks.media.inputs import GivenImage
@@ -271,7 +271,7 @@ def load(
             f"`batch` must be a whole number of images, or 0 for as many as suit; got {batch!r}. "
             "Leave it out."
         )
-    folder = model_folder(model)
+    folder = with_weights(model_folder(model))
     recipe = read_recipe(folder / RECIPE)
     check_files(folder, recipe)
     shipped = folder.parent == zoo_folder() and isinstance(model, str)

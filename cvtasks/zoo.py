@@ -2,14 +2,21 @@
 third rule.
 """
 
+import hashlib
 import os
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from cvtasks.errors import ModelError, did_you_mean
+from cvtasks.files.cache_folder import cache_folder
+from cvtasks.files.writing import made_beside, sha256, write_text
 from cvtasks.tasks import TASKS
 
 RECIPE, WEIGHTS = "recipe.toml", "weights.safetensors"
+
+PACKAGED = {"classify-efficientnet-lite0-imagenet": "efficientnet-lite0"}
+"""Shipped recipe → the backbone whose package brings the weights of the whole network."""
 
 
 def zoo_folder() -> Path:
@@ -44,6 +51,52 @@ def default_model(task: str) -> str:
         f"the zoo has no trained model for {task}. Give the folder of one, or train one: cvtasks "
         f"train {task}"
     )
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a model's weights are there, or can be taken from an installed package."""
+    if not _of_package(folder):
+        return (folder / WEIGHTS).is_file()
+    from cvtasks.weights.imagenet import cached_imagenet
+
+    return cached_imagenet(PACKAGED[folder.name]) is not None
+
+
+def with_weights(folder: Path) -> Path:
+    """The folder of a model: the given one; or, of a shipped recipe whose weights a package
+    brings, the one that is made of both in the cache folder, once.
+
+    Raises:
+        ModelError: the package is not installed, or its file is damaged.
+        OutputError: the cache folder cannot be written.
+    """
+    if not _of_package(folder):
+        return folder
+    # Few models are made so, and names are asked for often.
+    from cvtasks.recipe.recipe import read_recipe
+    from cvtasks.weights.imagenet import fetch_imagenet, packaged_arrays
+    from cvtasks.weights.safetensors_file import write_safetensors
+
+    backbone = PACKAGED[folder.name]
+    sums = sha256(folder / RECIPE) + sha256(fetch_imagenet(backbone))
+    key = hashlib.sha256(sums.encode()).hexdigest()
+    made = cache_folder() / "made" / key[:16] / folder.name
+    if (made / RECIPE).is_file():
+        return made
+    with made_beside(made.parent) as part:
+        (part / folder.name).mkdir()
+        weights = part / folder.name / WEIGHTS
+        write_safetensors(weights, packaged_arrays(backbone))
+        recipe = replace(read_recipe(folder / RECIPE), files={WEIGHTS: sha256(weights)})
+        write_text(weights.with_name(RECIPE), recipe.to_toml())
+        with suppress(OSError):  # another process has made the same
+            weights.parent.rename(made)
+    return made
+
+
+def _of_package(folder: Path) -> bool:
+    """Whether this is a shipped recipe whose weights a package brings."""
+    return folder.name in PACKAGED and folder.parent == zoo_folder()
 
 
 def model_folder(model: str | Path) -> Path:

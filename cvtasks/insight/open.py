@@ -182,8 +182,9 @@ def _model(folder: Path, size: tuple[int, int] | None, seed: int, values: Values
     from cvtasks.networks.build import build_network
     from cvtasks.weights.transfer import load_weights
 
+    own = values == "needed" or (values == "any" and zoo.has_weights(folder))
+    folder = zoo.with_weights(folder) if own else folder
     recipe = read_recipe(folder / RECIPE)
-    own = values == "needed" or (values == "any" and (folder / WEIGHTS).is_file())
     if own:
         check_files(folder, recipe)
     if own and size is None:

@@ -15,7 +15,7 @@ from cvtasks.tasks import TASKS
 from cvtasks.weights.imagenet import cached_imagenet, fetch_imagenet
 from cvtasks.weights.imagenet_files import MEGABYTES, PACKAGES
 from cvtasks.weights.open import ENDINGS, opened
-from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, names, zoo_folder
+from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, names, with_weights, zoo_folder
 
 IMAGENET, RANDOM = "imagenet", "none"
 
@@ -216,7 +216,7 @@ def _of_model(name: str) -> Start:
 
 def _checked(name: str) -> tuple[Path, Recipe]:
     """Folder and recipe of a finished model, its files checked."""
-    folder = model_folder(name)
+    folder = with_weights(model_folder(name))
     recipe = read_recipe(folder / RECIPE)
     check_files(folder, recipe)
     return folder, recipe

@@ -1,4 +1,4 @@
-"""EfficientNet as it was brought to PyTorch (efficientnet_lite_pytorch): the names of its layers, as
+"""EfficientNet as it was brought to PyTorch, efficientnet_lite_pytorch: the names of its layers, as
 ours.
 """
 

@@ -19,7 +19,7 @@ from cvtasks.weights.efficientnet_port import in_our_names
 from cvtasks.weights.h5_file import layer_order
 from cvtasks.weights.imagenet_files import FILES, NUMBERED, PACKAGES, SECOND_HAND, url_of
 from cvtasks.weights.open import opened
-from cvtasks.weights.transfer import Transfer, assign, compared
+from cvtasks.weights.transfer import Transfer, assign, compared, value_of
 
 if TYPE_CHECKING:
     import keras
@@ -166,6 +166,18 @@ def _digest(path: Path, like: str) -> str:
         return sha256(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def packaged_arrays(name: str) -> dict[str, np.ndarray]:
+    """Every array of a network that a package brings, its classifier's among them, by the names
+    that our network has for them.
+
+    Raises:
+        ModelError: the package is not installed, or its file is damaged.
+    """
+    path = fetch_imagenet(name)
+    with opened(path) as tensors:
+        return {ours: value_of(path, ours, one) for ours, one in in_our_names(tensors).items()}
 
 
 def compared_published(

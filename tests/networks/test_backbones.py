@@ -91,6 +91,10 @@ TWINS = {
 }
 
 
+MEANS, DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's colours, 0 to 1."""
+
+
 def size_for(name: str) -> tuple[int, int]:
     """A small size that fits the network."""
     side = max(SIZE[0], architecture(name).least)
@@ -203,7 +207,12 @@ def test_variables_have_stable_paths_of_their_own(built):
     assert len(set(paths)) == len(paths)
     assert bool(paths) == architecture(name).features
     assert [layer.name for layer in network.layers if layer.weights and is_automatic(layer)] == []
-    owners = {layer.name for layer in network.layers}
+    owners = {layer.name for layer in network.layers} | {
+        f"{layer.name}/{inner.name}"
+        for layer in network.layers
+        if isinstance(layer, keras.Sequential)
+        for inner in layer.layers
+    }
     assert {path.rpartition("/")[0] for path in paths} <= owners
 
 
@@ -250,7 +259,7 @@ def test_normalisation_is_the_first_layer(built):
     imagenet_v1 = module == "resnet" and len(network.outputs) == 5 and not name.endswith("-v2")
     expected = 255 - mean if caffe or imagenet_v1 else [1, 1, 1]
     if name.startswith(("densenet", "convnext", "efficientnet-b", "efficientnet-v2-b")):
-        expected = (1 - np.array([0.485, 0.456, 0.406])) / [0.229, 0.224, 0.225]
+        expected = (1 - np.array(MEANS)) / DEVIATIONS
     elif module == "cspdarknet":
         expected = np.full(3, 255)
     elif name.startswith("efficientnet"):
@@ -331,7 +340,8 @@ def scale_as_published(theirs):
     """
     for layer in theirs.layers:
         if isinstance(layer, keras.layers.Normalization) and layer.weights:
-            layer.set_weights([np.array(x) for x in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 0)])
+            layer.set_weights([np.array(x) for x in (MEANS, DEVIATIONS, 0)])
+            layer.finalize_state()
 
 
 def values_for(network, name, theirs, tmp_path):

@@ -419,7 +419,9 @@ def write_keras_2(
         for layer in model.layers:
             group = file.create_group(layer.name)
             weights = layer.trainable_weights + layer.non_trainable_weights
-            names = [name_of(layer.name, (
+            if isinstance(layer, keras.Sequential):  # its layers come one after the other
+                weights = layer.weights
+            names = [f"{w.path}:0" if isinstance(layer, keras.Sequential) else name_of(layer.name, (
                 "depthwise_kernel"
             ) if "Depth" in type(layer).__name__ and w.name == "kernel"
                              else w.name) for w in weights]  # fmt: skip
@@ -735,6 +737,7 @@ def test_h5_files_that_lead_elsewhere_or_declare_too_much_are_refused(
             "mobilenet_v1_025_224_imagenet1000.npz",
             {"conv_preds/kernel", "conv_preds/bias"},
         ),
+        ("mobilenet-v2-035", "mobilenet_v2_035_224_trunk.npz", set()),
     ],
 )
 def test_published_trunks_are_taken_over_whole(name, file, left):
@@ -742,9 +745,10 @@ def test_published_trunks_are_taken_over_whole(name, file, left):
     report = transfer(model, Path(DATA) / "weights" / file)
     assert set(report.matched) == values(model).keys()
     assert (report.missing, report.mismatched, set(report.unused)) == ((), (), left)
+    layer = "block_3_depthwise" if "v2" in name else "conv_dw_3"
     with np.load(Path(DATA) / "weights" / file) as arrays:
         np.testing.assert_array_equal(
-            values(model)["conv_dw_3/kernel"], arrays["conv_dw_3/depthwise_kernel"]
+            values(model)[f"{layer}/kernel"], arrays[f"{layer}/depthwise_kernel"]
         )
 
 
@@ -788,24 +792,36 @@ def publish(folder: Path, name: str, model: keras.Model, monkeypatch, **options)
 
 
 @keras_on_jax
+@pytest.mark.filterwarnings("ignore:keras.applications publishes no hash")
 @pytest.mark.parametrize(
     ("name", "module", "function", "options"),
     [
         ("vgg16", keras.applications.vgg16, "VGG16", {"name_of": keras_1_name}),
         ("resnet50", keras.applications.resnet, "ResNet50", {}),
+        ("mobilenet-v2-035", keras.applications.mobilenet_v2, "MobileNetV2", {}),
+        ("mobilenet-v3-small", keras.applications.mobilenet_v3, "MobileNetV3Small", {}),
+        ("efficientnet-v2-b0", keras.applications.efficientnet_v2, "EfficientNetV2B0", {}),
+        ("convnext-tiny", keras.applications.convnext, "ConvNeXtTiny", {}),
+        ("densenet121", keras.applications.densenet, "DenseNet121", {}),
+        ("xception", keras.applications.xception, "Xception", {}),
     ],
 )
 def test_fetched_weights_give_the_features_of_keras_applications(
     name, module, function, options, server, monkeypatch, capsys
 ):
     folder, url = server
-    build = partial(getattr(module, function), include_top=False, input_shape=(32, 32, 3))
+    side = max(32, BACKBONES[name].least)
+    build = partial(
+        getattr(keras.applications, function), include_top=False, input_shape=(side, side, 3)
+    )
+    if name == "mobilenet-v2-035":
+        build = partial(build, alpha=0.35)
     source = build(weights=None)
     path = publish(folder, name, source, monkeypatch, **options)
-    theirs, ours = build(weights=str(path)), build_backbone(name, (32, 32))
+    theirs, ours = build(weights=str(path)), build_backbone(name, (side, side))
     report = load_imagenet(ours, name, base_url=url)
     assert (report.missing, report.unused, report.mismatched) == ((), (), ())
-    images = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype("float32")
+    images = np.random.default_rng(0).integers(0, 256, (1, side, side, 3)).astype("float32")
     expected = keras.ops.convert_to_numpy(theirs(module.preprocess_input(images.copy())))
     received = keras.ops.convert_to_numpy(ours(images)[-1])
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
