@@ -357,6 +357,14 @@ def values_for(network, name, theirs, tmp_path):
     return values
 
 
+@pytest.mark.parametrize("name", ["mobilenet-v3-small", "efficientnet-v2-b0"])
+def test_no_blocks_are_dropped_while_training(name):
+    network = build_backbone(name, SIZE)
+    dropouts = [one for one in network.layers if isinstance(one, keras.layers.Dropout)]
+    assert all(layer.rate == 0 for layer in dropouts)
+    assert bool(dropouts) == name.startswith("efficientnet")
+
+
 def test_freezing_is_by_layers_and_grows_with_the_stride(built):
     name, network = built
     strides = architecture(name).strides
@@ -445,6 +453,24 @@ def test_half_precision_normalises_in_full_precision():
     assert network.get_layer("normalise").compute_dtype == "float32"
     assert {v.dtype for v in network.weights} == {"float32"}
     assert network.outputs[-1].dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mobilenet-v2-035", "mobilenet-v3-small", "efficientnet-b0", "efficientnet-v2-b0"]
+    + ["efficientnet-lite0", "convnext-tiny", "densenet121", "xception"],
+)
+def test_networks_of_today_compute_in_half_precision(name):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = build_backbone(name, size_for(name))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert network.get_layer("normalise").compute_dtype == "float32"
+    assert {str(map_.dtype) for map_ in network.outputs} == {"bfloat16"}
+    for features in network(noise(size=size_for(name)), training=False):
+        assert np.isfinite(keras.ops.convert_to_numpy(keras.ops.cast(features, "float32"))).all()
 
 
 @pytest.mark.parametrize(

@@ -556,6 +556,8 @@ print(keras.config.backend())
     [
         ("tensorflow", "lenet5:28 alexnet:67 nin-050:16 googlenet:96 resnet20-v2:16"),
         ("jax", "lenet5:28 alexnet-small:8"),
+        ("tensorflow", "mobilenet-v3-small:64 efficientnet-v2-b0:64 convnext-tiny:64 xception:71"),
+        ("jax", "mobilenet-v2-035:64 efficientnet-lite0:64 convnext-tiny:64"),
     ],
 )
 def test_a_step_of_training_moves_every_parameter(backend: str, networks: str, run_python) -> None:
@@ -567,7 +569,21 @@ def test_a_step_of_training_moves_every_parameter(backend: str, networks: str, r
 @pytest.mark.skipif(
     keras.config.backend() != "tensorflow", reason="only Keras on TensorFlow exports a graph"
 )
-@pytest.mark.parametrize(("backbone", "size"), [("lenet5", 28), ("alexnet", 67)])
+@pytest.mark.parametrize(
+    ("backbone", "size"),
+    [
+        ("lenet5", 28),
+        ("alexnet", 67),
+        ("mobilenet-v2-035", 64),
+        ("mobilenet-v3-small", 64),
+        ("xception", 71),
+        ("densenet121", 64),
+        ("efficientnet-b0", 64),
+        ("efficientnet-lite0", 64),
+        ("efficientnet-v2-b0", 64),
+        ("convnext-tiny", 64),
+    ],
+)
 def test_the_graph_sees_what_keras_sees(backbone: str, size: int, tmp_path: Path) -> None:
     from cvtasks.engines.export import export_graph
     from cvtasks.engines.openvino_engine import GRAPH, OpenVINOEngine
