@@ -5,6 +5,7 @@ images, the command line.
 import csv
 import io
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from math import prod
 

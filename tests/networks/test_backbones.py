@@ -47,6 +47,18 @@ ONE_OF_EACH_BUILDER = (
 )
 """Of those whose normalisation can be chosen."""
 
+OF_TODAY = (
+    "mobilenet-v2-035",
+    "mobilenet-v3-small",
+    "xception",
+    "densenet121",
+    "efficientnet-b0",
+    "efficientnet-lite0",
+    "efficientnet-v2-b0",
+    "convnext-tiny",
+)
+"""The smallest of each family that keras.applications or a package brings."""
+
 TWINS = {
     "vgg16": (keras.applications.vgg16, "VGG16"),
     "vgg19": (keras.applications.vgg19, "VGG19"),
@@ -455,11 +467,7 @@ def test_half_precision_normalises_in_full_precision():
     assert network.outputs[-1].dtype == "bfloat16"
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["mobilenet-v2-035", "mobilenet-v3-small", "efficientnet-b0", "efficientnet-v2-b0"]
-    + ["efficientnet-lite0", "convnext-tiny", "densenet121", "xception"],
-)
+@pytest.mark.parametrize("name", OF_TODAY)
 def test_networks_of_today_compute_in_half_precision(name):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
