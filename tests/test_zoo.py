@@ -219,7 +219,9 @@ def test_the_first_command_of_the_readme(
     assert {file.name for file in (tmp_path / "outputs" / task).iterdir()} == files
 
 
-@pytest.mark.parametrize("name", [name for name in zoo.names() if name not in TRAINED])
+@pytest.mark.parametrize(
+    "name", [name for name in zoo.names() if name not in (*TRAINED, *zoo.PACKAGED)]
+)
 def test_a_recipe_without_weights_is_rehearsed(
     name: str, cvtasks_data: Path, monkeypatch, capsys, tmp_path: Path
 ) -> None:
