@@ -8,6 +8,7 @@ import json
 import re
 import xml.etree.ElementTree as ElementTree
 from math import prod
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -32,6 +33,7 @@ from cvtasks.insight.inspecting.table import (
 )
 from cvtasks.insight.open import default_size, is_backbone, open_network
 from cvtasks.networks.backbones import BACKBONES
+from cvtasks.weights.imagenet_files import FILES, PACKAGES
 
 # === the lectures ===
 
@@ -643,3 +645,38 @@ def test_a_name_of_both_kinds_is_refused(tmp_path, monkeypatch):
 
 def test_same_window_pads_behind_first():
     assert (same(224, 3, 2).before, same(224, 3, 2).after) == (0, 1)
+
+
+# === docs/backbones.md ===
+
+ROWS = {
+    found[1]: [cell.strip() for cell in found[2].split("|")]
+    for found in re.finditer(
+        r"^\| `([^`]+)` \| (.*) \|$",
+        (Path(__file__).parents[2] / "docs" / "backbones.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+}
+
+
+def test_the_table_of_backbones_has_strides_and_sources_of_all() -> None:
+    expected = {
+        name: [
+            f"{its.strides[0]} … 32" + ("" if its.aligned else ", not padded"),
+            "keras.applications"
+            if name in FILES
+            else PACKAGES[name].name
+            if name in PACKAGES
+            else "–",
+        ]
+        for name, its in BACKBONES.items()
+        if its.strides[-1] == 32
+    }
+    assert {name: cells[2:] for name, cells in ROWS.items()} == expected
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_table_of_backbones_has_its_parameters_and_multiply_adds(name: str) -> None:
+    found = inspect_network(open_network(name, (224, 224), values="none").network, name)
+    counts = [found.total("parameters") / 1e6, found.total("multiply_adds") / 1e9]
+    assert [f"{number:.2f}" for number in counts] == ROWS[name][:2]
