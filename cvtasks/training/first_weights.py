@@ -116,7 +116,7 @@ def pinned(recipe: Recipe) -> Recipe:
     """
     start = start_of(recipe.train.weights, recipe.backbone)
     brings = start.recipe.backbone if start.recipe else recipe.backbone
-    if BACKBONES[brings].module != BACKBONES[recipe.backbone].module:
+    if not BACKBONES[brings].kin(BACKBONES[recipe.backbone]):
         raise ModelError(
             "a model that gives its weights must have a backbone of the same family; "
             f"{start.weights!r} has {brings}, the recipe {recipe.backbone}. Choose `backbone = "

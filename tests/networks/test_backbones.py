@@ -523,6 +523,18 @@ def test_channels_first_is_refused():
         keras.config.set_image_data_format("channels_last")
 
 
+def test_weights_go_between_networks_of_a_family():
+    pairs = {
+        ("mobilenet-v2", "mobilenet-v2-035"): True,
+        ("convnext-tiny", "convnext-small"): True,
+        ("mobilenet-v2", "convnext-tiny"): False,
+        ("mobilenet-v2", "mobilenet"): False,
+        ("resnet18", "resnet34"): True,
+    }
+    found = {pair: architecture(pair[0]).kin(architecture(pair[1])) for pair in pairs}
+    assert found == pairs
+
+
 def test_the_table_says_which_have_imagenet_weights():
     published = {name for name, row in BACKBONES.items() if row.imagenet}
     assert published == imagenet.FILES.keys() | imagenet.PACKAGES.keys()

@@ -28,6 +28,7 @@ class Architecture:
     Attributes:
         module: the file beside this one with the family's `build` and `top`.
         options: what tells this network from the others of its family.
+        family: of those that its module builds; "" where they are one.
         imagenet: keras.applications publishes ImageNet weights for it.
         strides: pixels of the image to one cell of each map, finest first.
         aligned: each map has exactly the image's size divided by its stride, as all convolutions
@@ -43,6 +44,7 @@ class Architecture:
 
     module: str
     options: dict[str, Any]
+    family: str = ""
     imagenet: bool = False
     strides: tuple[int, ...] = (2, 4, 8, 16, 32)
     aligned: bool = True
@@ -51,6 +53,10 @@ class Architecture:
     top: bool = False
     extras: int = 0
     features: bool = True
+
+    def kin(self, other: "Architecture") -> bool:
+        """Whether the other is of the same family, so that layers of one name are the same."""
+        return (self.module, self.family) == (other.module, other.family)
 
     def check_side(self, name: str, side: int, key: str = "size") -> None:
         """Raise ModelError if images of that side do not fit the network; `name` and `key` are what
@@ -71,11 +77,11 @@ class Architecture:
 
 
 def _of_keras(
-    network: str, strides: tuple[int, ...] = (2, 4, 8, 16, 32), **options: float
+    family: str, which: str = "", strides: tuple[int, ...] = (2, 4, 8, 16, 32), **options: float
 ) -> Architecture:
     """The row of a network that is taken whole from keras.applications."""
-    own = {"network": network, **options}
-    return Architecture("applications", own, imagenet=True, strides=strides, top=True)
+    own = {"network": f"{family}{which}", **options}
+    return Architecture("applications", own, family, imagenet=True, strides=strides, top=True)
 
 
 _EFFICIENTNETS = (
@@ -177,13 +183,13 @@ BACKBONES: dict[str, Architecture] = {
     "cspdarknet-l": Architecture("cspdarknet", {"width": 1.0, "blocks": 3}, norms=True),
     "cspdarknet-x": Architecture("cspdarknet", {"width": 1.25, "blocks": 4}, norms=True),
     "xception": Architecture("xception", {}, imagenet=True, aligned=False, least=71, top=True),
-    **{f"densenet{depth}": _of_keras(f"DenseNet{depth}") for depth in (121, 169, 201)},
+    **{f"densenet{depth}": _of_keras("DenseNet", str(depth)) for depth in (121, 169, 201)},
     "mobilenet-v2": _of_keras("MobileNetV2", alpha=1.0),
     "mobilenet-v2-075": _of_keras("MobileNetV2", alpha=0.75),
     "mobilenet-v2-050": _of_keras("MobileNetV2", alpha=0.5),
     "mobilenet-v2-035": _of_keras("MobileNetV2", alpha=0.35),
-    "mobilenet-v3-small": _of_keras("MobileNetV3Small"),
-    "mobilenet-v3-large": _of_keras("MobileNetV3Large"),
+    "mobilenet-v3-small": _of_keras("MobileNetV3", "Small"),
+    "mobilenet-v3-large": _of_keras("MobileNetV3", "Large"),
     **{
         f"efficientnet-{kind}{number}": Architecture(
             "efficientnet",
@@ -195,11 +201,11 @@ BACKBONES: dict[str, Architecture] = {
         for number, (width, depth) in enumerate(_EFFICIENTNETS[:most])
     },
     **{
-        f"efficientnet-v2-{which.lower()}": _of_keras(f"EfficientNetV2{which}")
+        f"efficientnet-v2-{which.lower()}": _of_keras("EfficientNetV2", which)
         for which in ("B0", "B1", "B2", "B3", "S", "M", "L")
     },
     **{
-        f"convnext-{which.lower()}": _of_keras(f"ConvNeXt{which}", strides=(4, 8, 16, 32))
+        f"convnext-{which.lower()}": _of_keras("ConvNeXt", which, strides=(4, 8, 16, 32))
         for which in ("Tiny", "Small", "Base", "Large")
     },
     "mlp": Architecture("mlp", {}, strides=(1,), top=True, features=False),
