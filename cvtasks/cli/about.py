@@ -27,7 +27,7 @@ def models(as_json: JsonOption = False) -> None:
     """List the models and recipes of the zoo."""
     from cvtasks import zoo
     from cvtasks.recipe.recipe import read_recipe
-    from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder
+    from cvtasks.zoo import RECIPE, zoo_folder
 
     rows: list[dict[str, Any]] = []
     for name in zoo.names():
@@ -39,7 +39,7 @@ def models(as_json: JsonOption = False) -> None:
             if metrics.is_file()
             else {"metrics": {}}
         )
-        trained = (folder / WEIGHTS).is_file()
+        trained = zoo.has_weights(folder)
         size = sum(
             (folder / file).stat().st_size for file in recipe.files if (folder / file).is_file()
         )
@@ -63,6 +63,8 @@ def models(as_json: JsonOption = False) -> None:
     for row in rows:
         headline = next(iter(row["metrics"].items()), None)
         state = f"{row['bytes'] / 1e6:.1f} MB" if row["trained"] else "recipe only: train it"
+        if row["name"] in zoo.PACKAGED:
+            state = "made of a package on first use"
         score = f"  {headline[0]} {headline[1]:.3f}" if headline else ""
         network = (
             f"{row['task']}  {row['backbone']} {row['size']} px, "
