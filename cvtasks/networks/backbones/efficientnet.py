@@ -45,8 +45,6 @@ _STAGES = (  # layers, kernel, stride, expansion, channels
 _LITE_ZERO = 127.0
 _SQUEEZED = 0.25  # channels of the squeezed place to one of the block's input
 
-_Tensor = keras.KerasTensor
-
 
 @dataclass(frozen=True)
 class _Kind:
@@ -112,12 +110,14 @@ def _rounded(width: float, channels: int) -> int:
     return found + 8 if found < 0.9 * wanted else found
 
 
-def _expanded(x: _Tensor, channels: int, kind: _Kind, name: str) -> _Tensor:
+def _expanded(x: keras.KerasTensor, channels: int, kind: _Kind, name: str) -> keras.KerasTensor:
     x = _normalised(_convolution(channels, 1, f"{name}expand_conv")(x), f"{name}expand_bn")
     return _activated(x, kind, f"{name}expand_activation")
 
 
-def _depthwise(x: _Tensor, kernel: int, stride: int, kind: _Kind, name: str) -> _Tensor:
+def _depthwise(
+    x: keras.KerasTensor, kernel: int, stride: int, kind: _Kind, name: str
+) -> keras.KerasTensor:
     convolution = keras.layers.DepthwiseConv2D(
         kernel,
         strides=stride,
@@ -129,7 +129,7 @@ def _depthwise(x: _Tensor, kernel: int, stride: int, kind: _Kind, name: str) -> 
     return _activated(_normalised(convolution(x), f"{name}bn"), kind, f"{name}activation")
 
 
-def _excited(x: _Tensor, squeezed: int, kind: _Kind, name: str) -> _Tensor:
+def _excited(x: keras.KerasTensor, squeezed: int, kind: _Kind, name: str) -> keras.KerasTensor:
     """Each channel weighed by what the means of all channels say (Hu et al. 2018)."""
     means = keras.layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}se_squeeze")(x)
     ways: dict[str, Any] = {"kernel_initializer": _started(), "padding": "same"}
@@ -154,11 +154,11 @@ def _convolution(channels: int, kernel: int, name: str, strides: int = 1) -> ker
     )
 
 
-def _normalised(x: _Tensor, name: str) -> _Tensor:
+def _normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return keras.layers.BatchNormalization(epsilon=1e-3, name=name)(x)
 
 
-def _activated(x: _Tensor, kind: _Kind, name: str) -> _Tensor:
+def _activated(x: keras.KerasTensor, kind: _Kind, name: str) -> keras.KerasTensor:
     return keras.layers.Activation(kind.activation, name=name)(x)
 
 
