@@ -30,6 +30,7 @@ _SIZES = {  # of the papers that took neither 224 nor 32
     "inception-small-050": 28,
     "inception-v3": 299,
     "mlp": 28,
+    "xception": 299,
 }
 _IMAGENET, _CIFAR = (224, 1000), (32, 10)
 

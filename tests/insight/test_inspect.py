@@ -435,7 +435,7 @@ PUBLISHED = {
     "mobilenet-v3-large": (219e6, 3e6),  # 219
     "densenet121": (2.83e9, 0.05e9),  # 2.87, as torchvision counts
     "efficientnet-b0": (0.39e9, 0.01e9),  # 0.39 billion, Tan and Le 2019, table 2
-    "efficientnet-lite0": (407e6, 20e6),  # 407, the authors' page
+    "efficientnet-lite0": (385e6, 1e6),  # B0's 390 less squeeze-and-excitation
     "efficientnet-v2-b0": (0.72e9, 0.02e9),  # 0.7 billion, Tan and Le 2021
     "efficientnet-v2-s": (2.87e9, 0.1e9),  # 8.8 billion at 384
     "convnext-tiny": (4.46e9, 0.05e9),  # 4.5 billion, Liu et al. 2022, table 1

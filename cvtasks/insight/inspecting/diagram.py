@@ -69,13 +69,17 @@ class Stage:
 def longest_path(inspection: Inspection) -> list[Row]:
     """The rows on the longest way from the image to the last row;
     of ways of one length the first.
+
+    A way that ends in single numbers for a map's channels, which weigh it, is no way of the map
+    (squeeze-and-excitation).
     """
     ways: dict[str, list[Row]] = {}
     way: list[Row] = []
     for row in inspection.rows:
         if not row.inner:
             before = [ways[one] for one in row.inputs if one in ways]
-            ways[row.name] = way = [*max(before, key=len, default=[]), row]
+            maps = [one for one in before if _places(one[-1]) != (1, 1)]
+            ways[row.name] = way = [*max(maps or before, key=len, default=[]), row]
     return way
 
 
