@@ -2,7 +2,7 @@
 Biomedical Image Segmentation", 2015).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,6 +14,7 @@ from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.base import Head, Top, check_class_weights
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
+from cvtasks.networks.backbones import BACKBONES
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
 
@@ -58,6 +59,12 @@ class UNet(Head[Mask]):
     dropout: Annotated[float, Range(0, 0.95)] = 0.0
     dice: Annotated[float, Range(0, 100)] = 0.5
     class_weights: Annotated[tuple[float, ...], Range(1e-6, 1e6)] = ()
+
+    @classmethod
+    def usual(cls, backbone: str) -> Mapping[str, Any]:
+        """A level less where the backbone's finest map is coarser than usual."""
+        levels = len(BACKBONES[backbone].strides) - 1 if backbone in BACKBONES else 0
+        return {"channels": [*cls.channels[:levels]]} if 0 < levels < len(cls.channels) else {}
 
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
         """Raise ModelError where the classes, the backbone's strides or the fields do not fit each

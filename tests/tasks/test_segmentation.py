@@ -451,3 +451,12 @@ def test_a_network_learns_from_images_whose_size_changes() -> None:
         target = np.zeros((2, side, side, network.output_shape[-1]), "float32")
         target[..., 0] = 1
         assert np.isfinite(network.train_on_batch(np.zeros((2, side, side, 3), "uint8"), target))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "channels"),
+    [("tiny", (256, 128, 64, 32)), ("convnext-tiny", (256, 128, 64)), ("resnet20", (256, 128))],
+)
+def test_a_decoder_has_a_level_less_where_the_finest_map_is_coarser(backbone, channels) -> None:
+    document = {"task": "segment", "backbone": backbone, "size": 64, "classes": ["ground", "thing"]}
+    assert parse_recipe(document).head.channels == channels
