@@ -105,6 +105,26 @@ def test_what_is_chosen_is_chosen_for_the_batch_that_fits(tmp_path: Path) -> Non
     assert (again.train.batch, again.train.epochs) == (32, usual.train.epochs), "a recipe stays"
 
 
+def test_a_head_has_room_for_the_objects_of_the_data_or_it_is_said(tmp_path: Path) -> None:
+    root = boxes(tmp_path / "many", 10, 10, 64)
+    document = json.loads((root / "train.json").read_text())
+    each = document["annotations"]
+    document["annotations"] = [
+        {**one, "id": 100 * number + one["id"], "bbox": [number, number, 10, 10]}
+        for one in each
+        for number in range(20)
+    ]
+    (root / "train.json").write_text(json.dumps(document))
+    wishes, said = [("data.path", str(root)), *FAST, ("head.name", "yolox")], list[str]()
+    made = planned("detect", wishes, said.append)
+    assert made.recipe.head.max_truths == 80  # type: ignore[attr-defined]
+    assert not [line for line in said if "hold more objects" in line]
+    asked = planned("detect", [*wishes, ("head.max_truths", 8)], said.append)
+    assert asked.recipe.head.max_truths == 8  # type: ignore[attr-defined]
+    count = len(asked.sources.train)
+    assert any(line.startswith(f"{count} of {count} images hold more objects") for line in said)
+
+
 def test_what_is_asked_for_is_not_chosen(tmp_path: Path) -> None:
     root = flowers(tmp_path / "few", {"rose": 30, "tulip": 30})
     asked = ["train.epochs=7", "size=96", "train.batch=4", "train.patience=0"]
