@@ -393,9 +393,9 @@ def test_other_commands_end_by_a_signal_too(
         cv2.imwrite(str(data / "images" / "train" / f"{name}.png"), np.zeros((20, 30, 3), np.uint8))
         (data / "labels" / "train" / f"{name}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
     (data / "data.yaml").write_text("train: images/train\nval: images/train\nnames: {0: cat}\n")
-    from cvtasks.data.checking import convert
+    from cvtasks.data.writing import formats
 
-    real, written = convert.voc_xml, []
+    real, written = formats.voc_xml, []
 
     def voc_xml(*arguments: object) -> str:
         written.append(1)
@@ -403,7 +403,7 @@ def test_other_commands_end_by_a_signal_too(
             os.kill(os.getpid(), number)
         return real(*arguments)
 
-    monkeypatch.setattr(convert, "voc_xml", voc_xml)
+    monkeypatch.setattr(formats, "voc_xml", voc_xml)
     assert cli("data", "convert", f"{data}:train", tmp_path / "voc", "--to", "voc")[0] == code
     assert names(tmp_path / "voc" / "Annotations") == ["a.xml"]
     assert not [path for path in tmp_path.rglob("*") if parts.is_hidden(path.name)]
