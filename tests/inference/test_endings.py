@@ -397,11 +397,11 @@ def test_other_commands_end_by_a_signal_too(
 
     real, written = formats.voc_xml, []
 
-    def voc_xml(*arguments: object) -> str:
+    def voc_xml(*arguments: object, **named: object) -> str:
         written.append(1)
         if len(written) == 2:
             os.kill(os.getpid(), number)
-        return real(*arguments)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(formats, "voc_xml", voc_xml)
     assert cli("data", "convert", f"{data}:train", tmp_path / "voc", "--to", "voc")[0] == code
