@@ -24,7 +24,7 @@ from cvtasks.media.inputs import as_image, tagged
 from cvtasks.media.prefetch import shut
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.tasks.base import Task
-from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, with_weights, zoo_folder
+from cvtasks.zoo import RECIPE, WEIGHTS, in_zoo, model_folder, with_weights
 
 if TYPE_CHECKING:
     from cvtasks.media.inputs import GivenImage
@@ -274,8 +274,8 @@ def load(
     folder = with_weights(model_folder(model))
     recipe = read_recipe(folder / RECIPE)
     check_files(folder, recipe)
-    shipped = folder.parent == zoo_folder() and isinstance(model, str)
-    place = folder.name if shipped else folder.absolute()
+    by_name = in_zoo(folder) and isinstance(model, str)
+    place = folder.name if by_name else folder.absolute()
     origin = Origin(place, engine, precision, device, bool(many), batch, bool(augment), recipe)
     runs = ENGINES[name].open(folder / WEIGHTS, recipe, Setup(precision, device, bool(many), batch))
     return Model(folder.name, recipe, runs, bool(augment), origin)

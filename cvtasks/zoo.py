@@ -1,17 +1,19 @@
-"""The zoo: names → model folders. A bare name is looked up here, a path is a path; there is no
-third rule.
+"""The zoo: names → model folders, of the models that are shipped and of those that were fetched. A
+bare name is looked up here, a path is a path; there is no third rule.
 """
 
 import hashlib
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from cvtasks.errors import ModelError, did_you_mean
+from cvtasks.errors import ModelError, UsageError, did_you_mean
 from cvtasks.files.cache_folder import cache_folder
 from cvtasks.files.writing import made_beside, sha256, write_text
 from cvtasks.tasks import TASKS
+from cvtasks.weights.published import PUBLISHED
 
 RECIPE, WEIGHTS = "recipe.toml", "weights.safetensors"
 
@@ -26,16 +28,58 @@ def zoo_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "models"
 
 
-def names() -> list[str]:
+def fetched_folder() -> Path:
+    """The folder of the models that `cvtasks models get` fetched: `CVTASKS_MODELS`, or `models` in
+    the folder of caches; it need not exist.
+
+    Raises:
+        UsageError: the user has no home folder, so that there is none.
+    """
+    own = os.environ.get("CVTASKS_MODELS")
+    return Path(own) if own else cache_folder() / "models"
+
+
+def shipped() -> list[str]:
     """Names of all shipped models and recipes."""
-    if not zoo_folder().is_dir():
-        return []
-    return sorted(folder.name for folder in zoo_folder().iterdir() if (folder / RECIPE).is_file())
+    return _names_in(zoo_folder())
 
 
-def is_shipped(folder: Path) -> bool:
-    """Whether this is the folder of a model of the zoo."""
-    return folder.absolute().parent == zoo_folder().absolute()
+def fetched() -> list[str]:
+    """Names of the models that were fetched."""
+    with suppress(UsageError):
+        return [name for name in _names_in(fetched_folder()) if name not in shipped()]
+    return []
+
+
+def names() -> list[str]:
+    """Names of all models and recipes that are there: shipped or fetched."""
+    return sorted([*shipped(), *fetched()])
+
+
+def in_zoo(folder: Path) -> bool:
+    """Whether this is the folder of a model of the zoo, shipped or fetched."""
+    there = folder.absolute().parent
+    return there == zoo_folder().absolute() or (
+        folder.name in fetched() and there == fetched_folder().absolute()
+    )
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a name that is none of what is known and no model that is there:
+    how a published model of this name is fetched, or the nearest name.
+    """
+    if name in PUBLISHED:
+        return (
+            f"It is published, and not on this machine yet. Fetch it: `cvtasks models get {name}`"
+        )
+    return did_you_mean(name, {*known, *PUBLISHED})
+
+
+def _names_in(folder: Path) -> list[str]:
+    """Names of the folders in a folder that have a recipe."""
+    with suppress(OSError):  # there is none, or it is not to be read
+        return sorted(one.name for one in folder.iterdir() if (one / RECIPE).is_file())
+    return []
 
 
 def default_model(task: str) -> str:
@@ -117,7 +161,7 @@ def model_folder(model: str | Path) -> Path:
         and text not in (".", "..")
     )
     if bare and text in names():
-        return zoo_folder() / text
+        return (zoo_folder() if text in shipped() else fetched_folder()) / text
     try:
         folder = Path(model)
         if text.startswith("~") and not folder.exists():
@@ -144,6 +188,5 @@ def model_folder(model: str | Path) -> Path:
             "lies in."
         )
     raise ModelError(
-        f"a model is a name of the zoo or a folder; {text!r} is neither. "
-        f"{did_you_mean(text, names())}"
+        f"a model is a name of the zoo or a folder; {text!r} is neither. {unknown(text, names())}"
     )

@@ -27,7 +27,7 @@ _SIZES = (
     (48, 80),
     (97, 65),
 )  # (height, width): the network's own, and two that the letterbox must change
-_OUR_ENVIRONMENT = ("CVTASKS_CACHE", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL")
+_OUR_ENVIRONMENT = ("CVTASKS_CACHE", "CVTASKS_MODELS", "KERAS_HOME", "TF_CPP_MIN_LOG_LEVEL")
 _TERMINAL = (
     "COLUMNS",
     "LINES",
@@ -57,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.cvtasks_home = tempfile.mkdtemp(prefix="cvtasks-tests-")
     config.cvtasks_environment = {name: os.environ.get(name) for name in _OUR_ENVIRONMENT}
+    os.environ.pop("CVTASKS_MODELS", None)  # then it lies in the folder of caches
     os.environ["CVTASKS_CACHE"] = str(Path(config.cvtasks_home) / "cache")
     os.environ["KERAS_HOME"] = str(
         Path(config.cvtasks_home) / "keras"

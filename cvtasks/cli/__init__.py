@@ -28,6 +28,7 @@ from cvtasks.cli import (
     train,
 )
 from cvtasks.cli.data import data
+from cvtasks.cli.models import models
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
 from cvtasks.cli.spelling import Command
 from cvtasks.cli.ways import with_options
@@ -101,10 +102,11 @@ def _told(
 _predict = [predict.task_command(name, row.help) for name, row in TASKS.items()]
 _insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
 _running = (train.train, lr_find.lr_find, recipe.recipe, evaluate.evaluate, compare.compare)
-_others = (*_running, about.models, about.info, *_insight)
+_others = (*_running, about.info, *_insight)
 _commands: tuple[Callable[..., None], ...] = (*_predict, *_others)
 for command in _commands:
     app.command(cls=Command)(command)
+app.add_typer(models, name="models")
 app.add_typer(data, name="data")
 
 

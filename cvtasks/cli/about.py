@@ -1,15 +1,16 @@
-"""`cvtasks models` and `cvtasks info`."""
+"""`cvtasks info`."""
 
-import json
 import platform
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from cvtasks.cli.options import JsonOption
 from cvtasks.cli.output import start_keras, tell
 from cvtasks.engines.table import ENGINES, engine_packages
 from cvtasks.errors import UsageError
-from cvtasks.text import counted, dumps, padded, visible, width
+from cvtasks.text import dumps
 
 _PACKAGES = (
     "keras",
@@ -23,56 +24,6 @@ _PACKAGES = (
 )
 
 
-def models(as_json: JsonOption = False) -> None:
-    """List the models and recipes of the zoo."""
-    from cvtasks import zoo
-    from cvtasks.recipe.recipe import read_recipe
-    from cvtasks.zoo import RECIPE, zoo_folder
-
-    rows: list[dict[str, Any]] = []
-    for name in zoo.names():
-        folder = zoo_folder() / name
-        recipe = read_recipe(folder / RECIPE)
-        metrics = folder / "metrics.json"
-        scores = (
-            json.loads(metrics.read_text(encoding="utf-8"))
-            if metrics.is_file()
-            else {"metrics": {}}
-        )
-        trained = zoo.has_weights(folder)
-        size = sum(
-            (folder / file).stat().st_size for file in recipe.files if (folder / file).is_file()
-        )
-        rows.append(
-            {
-                "name": name,
-                "task": recipe.task.name,
-                "backbone": recipe.backbone,
-                "size": recipe.size,
-                "classes": list(recipe.classes),
-                "trained": trained,
-                "bytes": size,
-                "metrics": scores["metrics"],
-                "folder": str(folder),
-            }
-        )
-    if as_json:
-        print(dumps(rows))
-        return
-    columns = max((width(visible(row["name"])) for row in rows), default=0)
-    for row in rows:
-        headline = next(iter(row["metrics"].items()), None)
-        state = f"{row['bytes'] / 1e6:.1f} MB" if row["trained"] else "recipe only: train it"
-        if row["name"] in zoo.PACKAGED:
-            state = "made of a package on first use"
-        score = f"  {headline[0]} {headline[1]:.3f}" if headline else ""
-        network = (
-            f"{row['task']}  {row['backbone']} {row['size']} px, "
-            f"{counted(len(row['classes']), 'class')}"
-        )
-        tell(f"{padded(row['name'], columns)}  {network}  {state}{score}")
-
-
 def info(as_json: JsonOption = False) -> None:
     """Show versions, devices and engines. Loads Keras' back end, so it takes a few seconds."""
     import os
@@ -83,7 +34,8 @@ def info(as_json: JsonOption = False) -> None:
     import keras
 
     from cvtasks import __version__
-    from cvtasks.zoo import zoo_folder
+    from cvtasks.files.cache_folder import cache_folder
+    from cvtasks.zoo import fetched_folder, zoo_folder
 
     facts: dict[str, Any] = {
         "cvtasks": __version__,
@@ -104,7 +56,8 @@ def info(as_json: JsonOption = False) -> None:
         "opencv window": _has_window(cv2.getBuildInformation()),
         "engines": _engines(),
         "zoo": str(zoo_folder()),
-        "cache": _cache(),
+        "models": _place_of(fetched_folder),
+        "cache": _place_of(cache_folder),
     }
     if as_json:
         print(dumps(facts))
@@ -122,12 +75,10 @@ def _engines() -> dict[str, str]:
     return found
 
 
-def _cache() -> str:
-    """Where the cache is, or why there is none."""
-    from cvtasks.files.cache_folder import cache_folder
-
+def _place_of(folder: Callable[[], Path]) -> str:
+    """Where a folder of the user's is, or why there is none."""
     try:
-        return str(cache_folder())
+        return str(folder())
     except UsageError as error:
         return f"none: {error}"
 

@@ -8,6 +8,7 @@ OPTIONS = {
     "batch": ("--batch", "N"),
     "data": ("--data", "PATH"),
     "format": ("--format", "NAME"),
+    "from": ("--from", "FILE"),
     "json": ("--json", ""),
     "layer": ("--layer", "NAME"),
     "map": ("--map", "DATA'S=MODEL'S"),

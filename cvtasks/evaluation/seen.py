@@ -17,7 +17,7 @@ from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.opening import same_place, title
 from cvtasks.data.source import split_among
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.zoo import is_shipped
+from cvtasks.zoo import in_zoo
 
 FACTS = "run.json"
 """The file in a run's folder that notes what decides about its bits, its data's fingerprints
@@ -61,7 +61,7 @@ def seen(recipe: Recipe, folder: Path | None, path: str, split: str, source: Sou
     own = fingerprint(source) if prints else ""
     if own in prints.values():
         return Seen(True, len(source) if own == prints.get("train") else 0)
-    if folder is not None and is_shipped(folder):
+    if folder is not None and in_zoo(folder):
         made_of, asked = _names(theirs.path, theirs.train), _names(path, split)
         if made_of == asked and asked:
             return Seen(True, _learned(recipe, folder, split, source))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cvtasks import zoo
 from cvtasks.engines.keras_engine import load_network
-from cvtasks.errors import ModelError, UsageError, did_you_mean
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.model import check_files
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 from cvtasks.recipe.recipe import Recipe, read_recipe
@@ -79,7 +79,7 @@ def is_backbone(name: str) -> bool:
     if name in BACKBONES:
         return True
     if not folder and not any(mark in name for mark in "/\\"):
-        hint = did_you_mean(name, [*BACKBONES, *zoo.names()])
+        hint = zoo.unknown(name, [*BACKBONES, *zoo.names()])
         raise ModelError(
             f"what to look into is a network, a model of the zoo or a folder; {name[:100]!r} is "
             f"none. {hint}"

@@ -100,25 +100,32 @@ def download_file(
     size: int | None = None,
     report: Callable[[str], None] = lambda text: None,
     timeout_s: float = 30.0,
+    *,
+    bounds: tuple[int, int] | None = None,
 ) -> None:
     """Download `url` to `path` by way of `path` + `.part`, going on with one that is there if the
-    MD5 is known.
+    MD5 or the bounds are known.
 
     Args:
         md5: of the file, 32 hexadecimal digits, or 64 of its SHA-256; what has another is removed.
         size: bytes that it has, more or less; what is more than a tenth larger is refused.
         report: is told how far it is; often.
         timeout_s: seconds that the server may be silent.
+        bounds: bytes that it has at least and at most, where no MD5 is known; what has others is
+            removed. Whoever gives them checks what the file holds.
 
     Raises:
         DataError: the address cannot be had or redirects to where it must not, the connection
-            breaks off, the server is silent or slow, or the file is too large or has another MD5.
+            breaks off, the server is silent or slow, or the file is too large, too small or has
+            another MD5.
         OSError: the file cannot be written.
     """
-    part = path.with_name(f"{path.name}.part" if md5 else f".{path.name}.{os.getpid()}.part")
+    resumes = bool(md5 or bounds)
+    part = path.with_name(f"{path.name}.part" if resumes else f".{path.name}.{os.getpid()}.part")
+    most = bounds[1] if bounds else _MOST_UNKNOWN if size is None else size + size // 10
     try:
         if size is None or not (part.is_file() and part.stat().st_size == size):
-            _receive(url, part, size, report, timeout_s)
+            _receive(url, part, size, most, report, timeout_s)
         with part.open("rb+") as content:
             os.fsync(content.fileno())
             received = hashlib.file_digest(content, _hasher(md5)).hexdigest()
@@ -129,9 +136,16 @@ def download_file(
                 f"{shown(url)!r} gives has {received}. It is "
                 "removed; try again, or give another address."
             )
+        if bounds and not bounds[0] <= (received_bytes := part.stat().st_size) <= bounds[1]:
+            part.unlink()
+            raise DataError(
+                f"{path.name!r} must have {bounds[0]:,} to {bounds[1]:,} bytes; what "
+                f"{shown(url)!r} gives has {received_bytes:,}. It is removed; try again, or give "
+                "another address."
+            )
         part.replace(path)
     finally:
-        if not md5:
+        if not resumes:
             part.unlink(missing_ok=True)
 
 
@@ -152,11 +166,17 @@ def _hasher(digest: str | None) -> Callable[[], Any]:
 
 
 def _receive(
-    url: str, part: Path, size: int | None, report: Callable[[str], None], timeout_s: float
+    url: str,
+    part: Path,
+    size: int | None,
+    most: int,
+    report: Callable[[str], None],
+    timeout_s: float,
 ) -> None:
-    """Append to the part, or begin it, until all is there."""
+    """Append to the part, or begin it, until all is there: `most` bytes at most, about `size` where
+    that is known.
+    """
     have = part.stat().st_size if part.is_file() else 0
-    most = _MOST_UNKNOWN if size is None else size + size // 10
     asked = {"Range": f"bytes={have}-"} if have else {}
     name = part.name.removesuffix(".part")
     try:
@@ -169,7 +189,7 @@ def _receive(
                 return
             done, total = _extent(given, have)
             if total is not None and total > most:
-                raise _too_large(url, name, size, total)
+                raise _too_large(url, name, size, most, total)
             part.parent.mkdir(parents=True, exist_ok=True)
             with part.open("r+b" if done else "wb") as out:
                 out.seek(done)
@@ -182,7 +202,7 @@ def _receive(
                         "MB"
                     )
                     if done > most:
-                        raise _too_large(url, name, size, done)
+                        raise _too_large(url, name, size, most, done)
             if total is not None and done < total:
                 raise Unreachable(f"it broke off after {done:,} of {total:,} bytes")
     except Unreachable as error:
@@ -207,12 +227,8 @@ def _extent(given: Answer, have: int) -> tuple[int, int | None]:
     return have, int(whole) if whole.isdecimal() else None
 
 
-def _too_large(url: str, name: str, size: int | None, received: int) -> DataError:
-    rule = (
-        f"may have at most {_MOST_UNKNOWN:,} bytes"
-        if size is None
-        else f"must have about {size:,} bytes"
-    )
+def _too_large(url: str, name: str, size: int | None, most: int, received: int) -> DataError:
+    rule = f"may have at most {most:,} bytes" if size is None else f"must have about {size:,} bytes"
     return DataError(
         f"{name!r} {rule}; {shown(url)!r} sends {received:,} or more. Give another address."
     )

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cvtasks.errors import ModelError, did_you_mean
+from cvtasks.errors import ModelError
 from cvtasks.files.writing import sha256
 from cvtasks.model import check_files
 from cvtasks.networks.backbones import BACKBONES, USUAL_BACKBONE
@@ -15,7 +15,7 @@ from cvtasks.tasks import TASKS
 from cvtasks.weights.imagenet import cached_imagenet, fetch_imagenet
 from cvtasks.weights.imagenet_files import MEGABYTES, PACKAGES
 from cvtasks.weights.open import ENDINGS, opened
-from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, names, with_weights, zoo_folder
+from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, names, unknown, with_weights
 
 IMAGENET, RANDOM = "imagenet", "none"
 
@@ -66,7 +66,7 @@ def start_of(weights: str, backbone: str) -> Start:
         raise ModelError(
             f'`train.weights` is "{IMAGENET}", "{RANDOM}", a model of the zoo, the folder of a '
             f"model or a file of weights; got {weights!r}. "
-            f"{did_you_mean(weights, [IMAGENET, RANDOM, *names()])}"
+            f"{unknown(weights, [IMAGENET, RANDOM, *names()])}"
         )
     return _of_model(weights)
 
@@ -193,7 +193,7 @@ def _zoo_for(task: str) -> list[tuple[Start, Recipe]]:
     """
     found = []
     for name in names():
-        folder = zoo_folder() / name
+        folder = model_folder(name)
         if (folder / WEIGHTS).is_file():
             recipe = read_recipe(folder / RECIPE)
             found.append((Start(name, folder / WEIGHTS, recipe), recipe))

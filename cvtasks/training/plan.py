@@ -14,7 +14,7 @@ from cvtasks.answers import Answer
 from cvtasks.data import Source
 from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for
-from cvtasks.errors import DataError, ModelError, UsageError, did_you_mean
+from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.networks.backbones import USUAL_BACKBONE
 from cvtasks.recipe.overrides import Override, by_full_names, key_of
@@ -35,7 +35,7 @@ from cvtasks.training.first_weights import (
 )
 from cvtasks.training.first_weights import words_of as start_words
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
-from cvtasks.zoo import RECIPE, names
+from cvtasks.zoo import RECIPE, names, unknown
 
 Say = Callable[[str], None]
 
@@ -236,7 +236,7 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
     else:
         raise ModelError(
             f"what is trained is a task ({', '.join(TASKS)}), a recipe file, a model of the zoo or "
-            f"the folder of one; got {what!r}. {did_you_mean(what, [*TASKS, *names()])}"
+            f"the folder of one; got {what!r}. {unknown(what, [*TASKS, *names()])}"
         )
     return _Begun(replace(recipe, files={}), asked)  # a run has no files before its end
 

@@ -50,6 +50,24 @@ def test_a_comparison(cli, trained: Path, other: Path) -> None:
     assert first["epochs"] == 24
 
 
+def test_models_that_call_one_class_by_two_names_are_compared(
+    cli, trained: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained, tmp_path / "same", ignore=shutil.ignore_patterns("checkpoints"))
+    recipe = read_recipe(trained / RECIPE)
+    assert recipe.classes == ("background", "square", "disc")
+    called = replace(recipe, classes=("background", "Square", "DISC"))
+    called.save(tmp_path / "same" / RECIPE)
+    code, out, err = cli("compare", trained, tmp_path / "same", "--json")
+    assert code == 0, err
+    first, second = json.loads(out)["models"]
+    assert second["metrics"] == first["metrics"] and second["classes"] == first["classes"]
+    assert {apart["value"] for apart in second["differences"].values()} == {0}
+    replace(recipe, classes=("background", "Square", "dish")).save(tmp_path / "same" / RECIPE)
+    code, out, err = cli("compare", trained, tmp_path / "same")
+    assert (code, out) == (4, "") and "only one knows disc, dish" in err
+
+
 def test_a_comparison_as_a_table(cli, trained: Path, other: Path) -> None:
     code, out, err = cli("compare", trained, other)
     assert code == 0, err

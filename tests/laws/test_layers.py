@@ -15,6 +15,7 @@ LAYERS = (
     "training",
     "evaluation",
     "inference",
+    "published",
     "model",
     "zoo",
     "engines",

@@ -113,6 +113,7 @@ def test_wheel_holds_a_zoo_model_as_it_is(built):
 
 def test_wheel_holds_nothing_else(wheel_names):
     known = (".py", "py.typed", "media/page.html", "evaluation/report.html")
+    known += ("published/apache-2.0.txt", "published/coffee.jpg")
     package = [
         name
         for name in wheel_names
