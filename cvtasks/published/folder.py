@@ -9,10 +9,10 @@ from cvtasks.files.writing import as_meant, sha256, write_text
 from cvtasks.formats.coco_names import COCO_NAMES
 from cvtasks.media.images import read_image
 from cvtasks.model import load
+from cvtasks.published.card import card
 from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
 from cvtasks.recipe.translation import FORMAT
 from cvtasks.tasks import TASKS
-from cvtasks.text import code
 from cvtasks.weights.published import OWNER, PROJECT, Published
 from cvtasks.zoo import RECIPE, WEIGHTS
 
@@ -87,7 +87,7 @@ def made_into(folder: Path, name: str, row: Published, source: Path, url: str, d
         recipe = replace(recipe, files={file.name: sha256(file) for file in files})
         recipe.save(folder / RECIPE)
         write_text(folder / LICENCE, _licence(url))
-        write_text(folder / CARD, card(name, row, recipe, url, digest))
+        write_text(folder / CARD, card(name, row, recipe, url, digest, LICENCE))
     except OutputError as error:
         raise as_meant(folder, error) from error
     return folder
@@ -109,44 +109,6 @@ def tried(folder: Path) -> str:
             f"finds {said}. Its file is not the published one, or is damaged: fetch it again."
         )
     return said
-
-
-def card(name: str, row: Published, recipe: Recipe, url: str, digest: str) -> str:
-    """The card of a published model: whose it is, and what is known of it."""
-    return f"""\
-# {name}
-
-A model for the task *detect*: YOLOX on {recipe.backbone}, images of {row.size}×{row.size} pixels,
-the {len(recipe.classes)} classes of COCO, about {row.parameters / 1e6:.2f} million parameters.
-
-```
-cvtasks detect image.jpg --model {name}
-cvtasks train detect --data DATA --weights {name}
-```
-
-## Where it comes from
-
-Trained and published by the authors of Z. Ge et al., "YOLOX: Exceeding YOLO Series in 2021"
-(arXiv:2107.08430), <{PROJECT}>. The weights were read from
-<{url}>,
-SHA-256 {code(digest)},
-and written under the names of this package's network, which was built anew from the paper. No value
-was changed.
-
-## Scores
-
-As published, not measured here: COCO AP {row.ap:.3f} on `val2017`. On data of yours:
-`cvtasks evaluate {name} --data DATA`.
-
-## Licence
-
-{OWNER}, Apache License 2.0: see {code(LICENCE)}.
-
-## Limits
-
-It knows COCO's classes and nothing else; what is none of them may be taken for one. Do not use it
-where an error harms someone.
-"""
 
 
 def _licence(url: str) -> str:

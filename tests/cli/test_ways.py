@@ -13,8 +13,8 @@ from cvtasks.errors import InputError, UsageError
 
 PACKAGE = Path(cvtasks.__file__).parent
 OPTION = re.compile(r"(?<![\w-])--[a-z]|(?<![\w-])-o\b")
-ABOUT_COMMANDS = {"cli", "tasks/__init__.py", "training/card.py"}
-"""Where commands and their options are what is spoken of: help, and the card's examples."""
+ABOUT_COMMANDS = {"cli", "tasks/__init__.py", "training/card.py", "published/card.py"}
+"""Where commands and their options are what is spoken of: help, and the cards' examples."""
 
 
 def library() -> list[Path]:
