@@ -44,6 +44,7 @@ LEAST_TIME = 0.45
 _MOBILENET = "mobilenet_v1_100_224_trunk_conv1_to_conv_pw_12.npz"
 _COCO = "mobilenet_v1_075_coco_ssd_trunk.npz"
 _V2 = "mobilenet_v2_035_224_trunk.npz"
+_YOLOX = "detect-yolox-nano-coco"
 _SCORE = "VOC mean IoU"
 
 
@@ -52,7 +53,8 @@ class Row:
     """A network.
 
     Attributes:
-        weights: that its trunk begins with: a file of `$CVTASKS_DATA/weights`, or "imagenet".
+        weights: that its trunk begins with: a file of `$CVTASKS_DATA/weights`, "imagenet", or a
+            model.
         size: side of its input, in pixels.
     """
 
@@ -99,6 +101,7 @@ ROWS = {
     "mobilenet-light-aspp": Row("mobilenet-12", _MOBILENET, **LIGHT, context=(0, 2, 4)),
     "mobilenet-075-light": Row("mobilenet-075", _COCO, **LIGHT),
     "mobilenet-v2-035-light": Row("mobilenet-v2-035", _V2, **LIGHT),
+    "cspdarknet-nano-light": Row("cspdarknet-nano", _YOLOX, **LIGHT),
     "lite0-light": Row("efficientnet-lite0", "imagenet", **LIGHT),
     "lite0-add": Row("efficientnet-lite0", "imagenet", (128, 96, 64), join="add"),
     "lite0-light-mean": Row("efficientnet-lite0", "imagenet", **LIGHT, context=(0,)),
@@ -182,7 +185,7 @@ def costs(names: Sequence[str], runs: int) -> None:
 def trained(name: str, options: argparse.Namespace) -> dict[str, float]:
     """What a row reaches on the images that are set aside."""
     row, given = ROWS[name], Path(os.environ["CVTASKS_DATA"])
-    folder = options.output / "-".join([name, str(options.steps), *options.set])
+    folder = options.output / "-".join([name, str(options.steps), *options.set]).replace("/", "_")
     changes = {
         "size": row.size,
         **{f"head.{key}": value for key, value in row.head.items()},
@@ -206,7 +209,8 @@ def trained(name: str, options: argparse.Namespace) -> dict[str, float]:
     if folder.exists():
         command += ["--resume", str(folder)]
     else:
-        weights = row.weights if row.weights == "imagenet" else given / "weights" / row.weights
+        file = given / "weights" / row.weights
+        weights = file if file.exists() else row.weights
         command += ["segment", "--data", f"{given / 'voc2012/VOCdevkit/VOC2012'}:train_aug"]
         command += ["--backbone", row.backbone, "--weights", str(weights), "-o", str(folder)]
         command += ["--classes", ",".join(CLASSES)]
