@@ -10,12 +10,12 @@ import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import ModelError, UsageError
-from cvtasks.geometry.boxes import areas, clip, nms
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.arrays import Arrays
 from cvtasks.heads.assignment import cells
 from cvtasks.heads.base import Head
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
+from cvtasks.heads.suppression import meant, thinned
 from cvtasks.tasks.base import Classes
 
 IGNORED = -1.0
@@ -82,11 +82,10 @@ class CellBoxes(Head[Boxes]):
         placed = np.concatenate(
             [centres[cell] - edges[:, :2], centres[cell] + edges[:, 2:]], axis=1
         )
-        xyxy = clip(letterbox.boxes_to_image(placed), letterbox.size)
         score = scores[cell, label]
-        real = np.flatnonzero(areas(xyxy) > 0)
-        kept = real[nms(xyxy[real], score[real], label[real], self.nms, self.max_detections)]
-        return Boxes.of(xyxy[kept], label[kept], classes, letterbox.size, scores=score[kept])
+        return thinned(
+            placed, label, score, letterbox, classes, overlap=self.nms, most=self.max_detections
+        )
 
     def class_score(self, index: int, size: tuple[int, int]) -> Pick:
         """The mean of the class's logit over the cells of the coarsest map around the middle of the
@@ -108,7 +107,7 @@ class CellBoxes(Head[Boxes]):
         boxes = seen.answer
         if kind == "region":
             raise no_such_kind(kind, " or box:N")
-        chosen = _box(boxes, kind, number)
+        chosen = meant(boxes, kind, number)
         label, cell = int(boxes.labels[chosen]), self._cell(seen, boxes, chosen)
         return Score(
             boxes.names[chosen] if len(boxes) == 1 else f"{boxes.names[chosen]} box {chosen}",
@@ -128,28 +127,3 @@ class CellBoxes(Head[Boxes]):
             if len(found) and np.array_equal(found.xyxy[0], boxes.xyxy[chosen]):
                 return int(cell)
         raise UsageError(f"no cell gives the box {boxes.xyxy[chosen].tolist()}.")
-
-
-def _box(boxes: Boxes, kind: str, number: int) -> int:
-    """The index of the box that is meant; UsageError where the answer has none such."""
-    if not len(boxes):
-        raise UsageError(
-            "a target must be in the answer; this one is empty: no object is sure enough. Lower "
-            "the threshold, or take another image."
-        )
-    if kind == "class":
-        own = np.flatnonzero(boxes.labels == number)
-        if not len(own):
-            there = ", ".join(dict.fromkeys(boxes.names))
-            raise UsageError(
-                f'a target must be in the answer; no "{boxes.classes[number]}" was found, only '
-                f"{there}. Lower the threshold, or choose one of these."
-            )
-        return int(own[boxes.scores[own].argmax()])
-    chosen = number if kind else int(boxes.scores.argmax())
-    if chosen >= len(boxes):
-        raise UsageError(
-            f"a target must be in the answer, whose boxes are box:0 to box:{len(boxes) - 1}; got "
-            f"box:{chosen}. Lower the threshold to have more."
-        )
-    return chosen

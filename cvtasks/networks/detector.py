@@ -33,8 +33,11 @@ def detector(maps: dict[int, Any], *, classes: int, width: int, depth: int) -> A
         centre from the cell's (x, y) in strides, logarithm of its width and height over what the
         cell expects, and one number a class.
     """
-    strides = sorted(maps)
-    pyramid = _pyramid(maps, width)
+    return detected(pyramid(maps, width), classes=classes, width=width, depth=depth)
+
+
+def detected(levels: dict[int, Any], *, classes: int, width: int, depth: int) -> Any:
+    """Build the head on the maps of a pyramid; all else is as of `detector`."""
     towers = {
         kind: [_convolution(width, 3, f"{kind}{i + 1}") for i in range(depth)]
         for kind in ("box", "score")
@@ -51,10 +54,10 @@ def detector(maps: dict[int, Any], *, classes: int, width: int, depth: int) -> A
         ),
     }
     found = {}
-    for stride in strides:
+    for stride in sorted(levels):
         sides = []
         for kind, tower in towers.items():
-            x = pyramid[stride]
+            x = levels[stride]
             for i, convolution in enumerate(tower):
                 x = _norm(convolution(x), f"{kind}{i + 1}_{stride}")
             sides.append(last[kind](x))
@@ -148,8 +151,10 @@ def _area(distances: Any) -> Any:
     return sides[..., 0] * sides[..., 1]
 
 
-def _pyramid(maps: dict[int, Any], width: int) -> dict[int, Any]:
-    """Every map at the same width, having seen both the coarser and the finer ones."""
+def pyramid(maps: dict[int, Any], width: int) -> dict[int, Any]:
+    """Build a feature pyramid: stride → every map at the same width, having seen both the coarser
+    and the finer ones.
+    """
     strides = sorted(maps)
     level = {
         stride: convolution_unit(maps[stride], width, 1, f"lateral{stride}") for stride in strides
