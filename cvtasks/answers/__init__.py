@@ -2,6 +2,7 @@
 
 from cvtasks.answers.answer import A, Answer, Mixing, Oddity, Sample, Told, Window
 from cvtasks.answers.boxes import Boxes, Object
+from cvtasks.answers.instances import Instance, Instances
 from cvtasks.answers.labels import Label, Labels
 from cvtasks.answers.mask import VOID, Mask, Region
 
@@ -10,6 +11,8 @@ __all__ = [
     "A",
     "Answer",
     "Boxes",
+    "Instance",
+    "Instances",
     "Label",
     "Labels",
     "Mask",

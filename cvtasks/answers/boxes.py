@@ -9,7 +9,7 @@ import numpy as np
 from cvtasks.answers.answer import Answer, Oddity, Window, html_table, shortest
 from cvtasks.answers.box_statistics import agree, row_of
 from cvtasks.geometry.boxes import areas as box_areas
-from cvtasks.geometry.boxes import clip, intersections, iou
+from cvtasks.geometry.boxes import clip, intersections, iou, paired
 
 _LONG = 20  # times that one side of a box is seldom longer than the other
 THINNEST = 2.0
@@ -253,22 +253,8 @@ class Boxes(Answer):
         """
         same = self.labels[:, None] == other.labels[None]
         overlap = np.where(same, iou(self.xyxy, other.xyxy), 0)
-        first, second = np.nonzero(overlap >= _ONE)
-        partner: dict[int, int] = {}
-        for pair in np.argsort(-overlap[first, second], kind="stable").tolist():
-            one, two = int(first[pair]), int(second[pair])
-            if one not in partner and two not in partner.values():
-                partner[one] = two
-        mine, theirs = np.array(list(partner), int), np.array(list(partner.values()), int)
-        weights = np.stack([self.scores[mine], other.scores[theirs]])[..., None]
-        edges = np.stack([self.xyxy[mine], other.xyxy[theirs]])
-        merged = replace(
-            self.take(mine),
-            xyxy=((weights * edges).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-12)).astype(
-                np.float32
-            ),
-            scores=weights.mean(axis=0)[:, 0].astype(np.float32),
-        )
+        mine, theirs = paired(overlap, _ONE)
+        merged = self.take(mine)._fused(other.take(theirs))
         alone = [
             replace(boxes, scores=boxes.scores / np.float32(2))
             for boxes in (
@@ -279,6 +265,18 @@ class Boxes(Answer):
         found = merged.joined(alone, ((0, 0),) * 3, self.size)
         order = np.argsort(-found.scores, kind="stable")
         return found.take(order[found.scores[order] >= threshold])
+
+    def _fused(self, other: Self) -> Self:
+        """Each box and its counterpart as one: edges weighted by scores, and the mean of these."""
+        weights = np.stack([self.scores, other.scores])[..., None]
+        edges = np.stack([self.xyxy, other.xyxy])
+        return replace(
+            self,
+            xyxy=((weights * edges).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-12)).astype(
+                np.float32
+            ),
+            scores=weights.mean(axis=0)[:, 0].astype(np.float32),
+        )
 
     def pasted(
         self, other: Self, rng: np.random.Generator, visible: float

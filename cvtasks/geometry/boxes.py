@@ -38,6 +38,24 @@ def clip(xyxy: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.clip(xyxy, 0, np.array([width, height, width, height], xyxy.dtype))
 
 
+def paired(overlap: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """(n, m) IoU → indices (k,) of rows and of columns that belong together, each at most once: the
+    largest overlaps first, down to `least`.
+
+    >>> [found.tolist() for found in paired(np.array([[0.7, 0.9], [0.6, 0.8]]), 0.5)]
+    [[0, 1], [1, 0]]
+    """
+    first, second = np.nonzero(overlap >= least)
+    partner: dict[int, int] = {}
+    taken: set[int] = set()
+    for pair in np.argsort(-overlap[first, second], kind="stable").tolist():
+        one, two = int(first[pair]), int(second[pair])
+        if one not in partner and two not in taken:
+            partner[one] = two
+            taken.add(two)
+    return np.array(list(partner), int), np.array(list(partner.values()), int)
+
+
 def nms(
     xyxy: np.ndarray, scores: np.ndarray, labels: np.ndarray, threshold: float, most: int
 ) -> np.ndarray:

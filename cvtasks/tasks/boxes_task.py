@@ -75,3 +75,12 @@ class BoxesTask(Task[Boxes], ABC):
             size,
             scores=[box["score"] for box in boxes],
         )
+
+    def summary(self, answer: Boxes) -> str:
+        """How many objects of each class, the most frequent first."""
+        counts = {name: answer.names.count(name) for name in answer.names}
+        many = sorted(counts.items(), key=lambda item: -item[1])
+        return (
+            ", ".join(f"{count} × {name}" if count > 1 else name for name, count in many)
+            or "nothing"
+        )

@@ -57,12 +57,3 @@ class Detect(BoxesTask):
             if math.isnan(f1) or not self.learned(metric)
             else replace(self, threshold=threshold)
         )
-
-    def summary(self, answer: Boxes) -> str:
-        """How many objects of each class, the most frequent first."""
-        counts = {name: answer.names.count(name) for name in answer.names}
-        many = sorted(counts.items(), key=lambda item: -item[1])
-        return (
-            ", ".join(f"{count} × {name}" if count > 1 else name for name, count in many)
-            or "nothing"
-        )

@@ -1,0 +1,73 @@
+"""Instance segmentation: a class, a box and a mask for every object."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
+
+from cvtasks.answers import Boxes, Instances
+from cvtasks.errors import ModelError
+from cvtasks.metrics.base import Metric
+from cvtasks.metrics.detection import BoxesMetric
+from cvtasks.schema import Range
+from cvtasks.tasks.base import Classes
+from cvtasks.tasks.boxes_task import BoxesTask
+
+
+@dataclass(frozen=True)
+class SegmentInstances(BoxesTask):
+    """A class, a box, a mask and a score for each object.
+
+    Attributes:
+        threshold: the least score, 0 to 1, of an object that is shown to a user who asks for no
+            other; training ends by putting the one here that has the best F1 on the validation
+            split.
+    """
+
+    name: ClassVar[str] = "instances"
+    answer: ClassVar[type[Boxes]] = Instances
+    mosaics: ClassVar[bool] = True
+
+    start: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "data": {"scale": (0.6, 1.4), "colour": 0.3, "mosaic": 0.5, "close_mosaic": 5},
+        "train": {"ema": 0.998, "clip": 10.0, "weight_decay": 0.02},
+    }
+
+    threshold: Annotated[float, Range(0, 1)] = 0.35
+
+    def check(self, classes: Classes) -> None:
+        """Raise ModelError where there is no class."""
+        if not classes:
+            raise ModelError(
+                "instance segmentation needs at least one class; got none. Name them in the "
+                "recipe's `classes`."
+            )
+
+    def metric(self, classes: Classes) -> Metric[Any]:
+        """Average precision."""
+        return BoxesMetric(classes)
+
+    def tuned(self, metric: Metric[Any]) -> "SegmentInstances":
+        """With the threshold at which mean F1 is best; itself where next to nothing was learned, as
+        nothing is worth showing then.
+        """
+        if not isinstance(metric, BoxesMetric):
+            raise TypeError(f"boxes are tuned by a BoxesMetric; got {type(metric).__name__}.")
+        threshold, f1 = metric.best_threshold()
+        return (
+            self
+            if math.isnan(f1) or not self.learned(metric)
+            else replace(self, threshold=threshold)
+        )
+
+    def from_record(self, record: Mapping[str, Any], classes: Classes) -> Instances:
+        """Instances of a record."""
+        boxes = super().from_record(record, classes)
+        return Instances.of(
+            [entry["mask"] for entry in record["boxes"]],
+            boxes.labels,
+            classes,
+            boxes.size,
+            xyxy=boxes.xyxy,
+            scores=boxes.scores,
+        )
