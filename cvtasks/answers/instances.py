@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self, TypeAlias, cast
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
@@ -135,11 +135,12 @@ class Instances(Boxes):
         return plane
 
     def joined(
-        self, others: Sequence[Boxes], corners: Sequence[tuple[int, int]], size: tuple[int, int]
+        self, others: Sequence[Self], corners: Sequence[tuple[int, int]], size: tuple[int, int]
     ) -> Self:
         """As of `Boxes`; what of a mask lies outside of `size` is cut off."""
-        parts = [self, *(cast(Instances, other) for other in others)]
-        masks = [part._on(corner, size) for part, corner in zip(parts, corners, strict=True)]
+        masks = [
+            part._on(corner, size) for part, corner in zip([self, *others], corners, strict=True)
+        ]
         return replace(super().joined(others, corners, size), masks=np.concatenate(masks))
 
     def warp(self, window: Window, min_visibility: float) -> Self:
