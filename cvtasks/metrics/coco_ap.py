@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cvtasks.answers import Boxes
+from cvtasks.answers import Boxes, Instances
+from cvtasks.geometry.rle import rle_extents
 from cvtasks.metrics.weighted_ap import ClassRanking, Ranked
 
 # an area in no range: the library ignores such an object at plain IoU, which it can be told in no
@@ -62,8 +63,10 @@ class CocoScores:
         return _mean(self.precision[:, :, label, _ALL, _MOST])
 
 
-def coco_scores(pairs: Iterable[tuple[Boxes, Boxes]], classes: Sequence[str]) -> CocoScores:
-    """Score (truth, prediction) pairs by COCO's rules.
+def coco_scores(
+    pairs: Iterable[tuple[Boxes, Boxes]], classes: Sequence[str], *, masks: bool = False
+) -> CocoScores:
+    """Score (truth, prediction) pairs by COCO's rules: boxes, or with `masks` those of `Instances`.
 
     Crowds are COCO's `iscrowd`. Difficult objects are ignored as COCO ignores an object of another
     size: one prediction that overlaps it, by plain IoU, counts neither way.
@@ -79,20 +82,21 @@ def coco_scores(pairs: Iterable[tuple[Boxes, Boxes]], classes: Sequence[str]) ->
         images.append({"id": image, "height": truth.size[0], "width": truth.size[1]})
         areas = np.where(truth.difficult, _NOWHERE, truth.areas).tolist()
         for annotation, crowd, area in zip(
-            _annotations(image, truth, len(objects)), truth.crowd, areas, strict=True
+            _annotations(image, truth, len(objects), masks), truth.crowd, areas, strict=True
         ):
             objects.append(annotation | {"iscrowd": int(crowd), "area": area})
         for annotation, score in zip(
-            _annotations(image, prediction, len(found)), prediction.scores.tolist(), strict=True
+            _annotations(image, prediction, len(found), masks),
+            prediction.scores.tolist(),
+            strict=True,
         ):
-            width, height = annotation["bbox"][2:]
-            found.append(annotation | {"score": score, "area": width * height, "iscrowd": 0})
+            found.append(annotation | {"score": score, "iscrowd": 0})
     categories = [{"id": i, "name": name} for i, name in enumerate(classes, start=1)]
     truths, predictions = (
         COCO({"info": {}, "images": images, "categories": categories, "annotations": rows})
         for rows in (objects, found)
     )
-    scoring = COCOeval_faster(truths, predictions, "bbox")
+    scoring = COCOeval_faster(truths, predictions, "segm" if masks else "bbox")
     scoring.evaluate()
     scoring.accumulate()
     return CocoScores(
@@ -163,15 +167,28 @@ def _matched(overlap: np.ndarray, ignored: np.ndarray, crowd: np.ndarray) -> np.
     return states
 
 
-def _annotations(image: int, boxes: Boxes, before: int) -> list[dict[str, Any]]:
+def _annotations(image: int, boxes: Boxes, before: int, masks: bool) -> list[dict[str, Any]]:
     """COCO's annotations; ids begin at 1, as 0 means "not matched" to the library."""
     edges = boxes.xyxy.astype(np.float64)
     rects = np.concatenate([edges[:, :2], edges[:, 2:] - edges[:, :2]], axis=1).tolist()
+    shapes = _masks(boxes) if masks else [{"area": width * height} for *_, width, height in rects]
     return [
-        {"id": number, "image_id": image, "category_id": label + 1, "bbox": rect}
-        for number, (label, rect) in enumerate(
-            zip(boxes.labels.tolist(), rects, strict=True), start=before + 1
+        {"id": number, "image_id": image, "category_id": label + 1, "bbox": rect, **shape}
+        for number, (label, rect, shape) in enumerate(
+            zip(boxes.labels.tolist(), rects, shapes, strict=True), start=before + 1
         )
+    ]
+
+
+def _masks(boxes: Boxes) -> list[dict[str, Any]]:
+    """`segmentation` and `area` of each object."""
+    if not isinstance(boxes, Instances):
+        raise TypeError(f"masks are those of Instances; got {type(boxes).__name__}.")
+    height, width = boxes.size
+    pixels = rle_extents(boxes.masks.tolist(), boxes.size)[1].tolist()
+    return [
+        {"segmentation": {"size": [height, width], "counts": counts}, "area": area}
+        for counts, area in zip(boxes.masks, pixels, strict=True)
     ]
 
 

@@ -23,7 +23,7 @@ from cvtasks.metrics.detection_errors import (
     false_positives,
     missed,
 )
-from cvtasks.metrics.matching import Objects, Predictions, collect, judge
+from cvtasks.metrics.matching import Objects, Overlaps, Predictions, box_overlaps, collect, judge
 from cvtasks.metrics.weighted_ap import COCO, ELEVEN, ClassRanking, Ranked
 
 IOU = 0.5
@@ -42,6 +42,9 @@ class BoxesMetric(Metric[Boxes]):
     classes that have an object to be found; false positives on empty images count. Predictions of
     equal score are taken in the order in which they came.
     """
+
+    _overlaps: Overlaps = staticmethod(box_overlaps)
+    """What the overlap of a prediction and an object is."""
 
     def __init__(self, classes: tuple[str, ...]) -> None:
         self.classes = classes
@@ -66,20 +69,20 @@ class BoxesMetric(Metric[Boxes]):
         """
         rows = list(self.curves().values())
         return {
-            name: _mean([_ap(row, of) for row in rows]) for name, of in _VOC.items()
+            name: mean_ap([ap_of(row, of) for row in rows]) for name, of in _VOC.items()
         } | self._coco_scores().result()
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """Class → both VOC numbers and "COCO AP" for it alone."""
         coco = self._coco_scores()
         return {
-            name: {key: _ap(curve, of) for key, of in _VOC.items()} | {"COCO AP": coco.ap(label)}
+            name: {key: ap_of(curve, of) for key, of in _VOC.items()} | {"COCO AP": coco.ap(label)}
             for label, (name, curve) in enumerate(self.curves().items())
         }
 
     def by_image(self) -> ByImage:
         """Both VOC numbers, "COCO AP", "COCO AP50" and "COCO AP75" over any resample."""
-        voc = self._voc_rankings()
+        voc = self._voc_rankings(IOU)
         coco = coco_rankings(self._coco_scores(), self._images, len(self.classes))
 
         def numbers(counts: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,9 +99,9 @@ class BoxesMetric(Metric[Boxes]):
 
         return ByImage(len(self._images), numbers, sum(one.cost for one in (*voc, *coco)))
 
-    def _voc_rankings(self) -> list[ClassRanking]:
+    def _voc_rankings(self, iou: float) -> list[ClassRanking]:
         objects, predictions = self._collected()
-        verdicts = judge(objects, predictions, IOU)
+        verdicts = judge(objects, predictions, iou)
         order = verdicts.order[~verdicts.passed[verdicts.order]]
         found = []
         for label in range(len(self.classes)):
@@ -132,7 +135,7 @@ class BoxesMetric(Metric[Boxes]):
         """(classes + 1, classes + 1) int64; row = truth, column = prediction, last = background
         (`detection_errors.confusion`).
         """
-        return confusion(self._images, len(self.classes), threshold, IOU)
+        return confusion(self._images, len(self.classes), threshold, IOU, self._overlaps)
 
     def false_positives(self, most: int) -> list[BoxError]:
         """The wrong predictions with the highest scores, at most `most`."""
@@ -142,7 +145,9 @@ class BoxesMetric(Metric[Boxes]):
         """The largest objects that no prediction with a score of at least `threshold` has found, at
         most `most`.
         """
-        return missed(*self._collected(), IOU, threshold, most)
+        return missed(
+            self._images, *self._collected(), IOU, threshold, most, overlaps=self._overlaps
+        )
 
     def error_counts(self, threshold: float) -> dict[str, int]:
         """Kind of error → how many there are among the predictions with a score of at least
@@ -160,7 +165,7 @@ class BoxesMetric(Metric[Boxes]):
         return self._images[image]
 
     def _collected(self) -> tuple[Objects, Predictions]:
-        self._columns = self._columns or collect(self._images)
+        self._columns = self._columns or collect(self._images, self._overlaps)
         return self._columns
 
     def _coco_scores(self) -> CocoScores:
@@ -168,10 +173,12 @@ class BoxesMetric(Metric[Boxes]):
         return self._coco
 
 
-def _ap(curve: ClassCurve, of: Callable[[np.ndarray, np.ndarray], float]) -> float:
+def ap_of(curve: ClassCurve, of: Callable[[np.ndarray, np.ndarray], float]) -> float:
+    """A kind of AP of a class; NaN where no object was to be found."""
     return of(curve.precision, curve.recall) if curve.objects else float("nan")
 
 
-def _mean(numbers: list[float]) -> float:
+def mean_ap(numbers: list[float]) -> float:
+    """The mean of those that are numbers; NaN where none is."""
     known = [number for number in numbers if not np.isnan(number)]
     return float(np.mean(known)) if known else float("nan")

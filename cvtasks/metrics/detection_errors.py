@@ -9,8 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.geometry.boxes import areas, iou
-from cvtasks.metrics.matching import Objects, Predictions, covered, judge
+from cvtasks.geometry.boxes import areas
+from cvtasks.metrics.matching import Objects, Overlaps, Predictions, judge
 
 _NEAR = (
     0.1  # overlap below which a box has nothing to do with an object (Hoiem et al., section 2.1)
@@ -47,7 +47,11 @@ class BoxError:
 
 
 def confusion(
-    images: Sequence[tuple[Boxes, Boxes]], classes: int, threshold: float, least_iou: float
+    images: Sequence[tuple[Boxes, Boxes]],
+    classes: int,
+    threshold: float,
+    least_iou: float,
+    overlaps: Overlaps,
 ) -> np.ndarray:
     """(truth, prediction) pairs → (classes + 1, classes + 1) int64; row = truth, column =
     prediction, the last is background.
@@ -61,11 +65,8 @@ def confusion(
     for truth, prediction in images:
         shown = prediction.take(np.argsort(-prediction.scores, kind="stable"))
         shown = shown.take(shown.scores >= threshold)
-        boxes, objects = shown.xyxy.astype(np.float64), truth.xyxy.astype(np.float64)
-        overlap, free = iou(boxes, objects), truth.counted
-        reached = np.where(truth.crowd, covered(boxes, objects), overlap >= least_iou)[
-            :, ~truth.counted
-        ]
+        (overlap, inside), free = overlaps(shown, truth), truth.counted
+        reached = np.where(truth.crowd, inside, overlap >= least_iou)[:, ~truth.counted]
         excused = np.asarray(reached.any(axis=1))
         for label, row, pardon in zip(shown.labels, overlap, excused, strict=True):
             near = np.flatnonzero(free & (row >= least_iou))
@@ -140,10 +141,19 @@ def error_counts(
 
 
 def missed(
-    objects: Objects, predictions: Predictions, least_iou: float, threshold: float, most: int
+    images: Sequence[tuple[Boxes, Boxes]],
+    objects: Objects,
+    predictions: Predictions,
+    least_iou: float,
+    threshold: float,
+    most: int,
+    overlaps: Overlaps,
 ) -> list[BoxError]:
     """The largest objects that no prediction with a score of at least `threshold` has found, at
     most `most`.
+
+    Args:
+        images: (truth, prediction) pairs, of which `objects` and `predictions` were collected.
     """
     verdicts = judge(objects, predictions, least_iou)
     shown = predictions.scores >= threshold
@@ -155,9 +165,12 @@ def missed(
     for i in largest.tolist():
         image = int(objects.image[i])
         near = np.flatnonzero(shown & (predictions.image == image))
-        overlap = iou(
-            objects.xyxy[i : i + 1].astype(np.float64), predictions.xyxy[near].astype(np.float64)
-        )[0]
+        truth, prediction = images[image]
+        place = i - np.searchsorted(objects.image, image)
+        overlap = overlaps(
+            prediction.take(near - np.searchsorted(predictions.image, image)),
+            truth.take(np.array([place])),
+        )[0][:, 0]
         against: tuple = ()
         if overlap.max(initial=0) >= _NEAR:
             at = near[overlap.argmax()]

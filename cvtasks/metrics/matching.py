@@ -1,12 +1,17 @@
 """Which prediction has found which object, over a whole data set, by the rules of Pascal VOC."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.geometry.boxes import areas, intersections, iou
+
+Overlaps = Callable[[Boxes, Boxes], tuple[np.ndarray, np.ndarray]]
+"""(n predictions, m objects of one image) → (n, m) float64 IoUs, and (n, m) bool: whether at least
+half of each prediction lies in each object.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +38,7 @@ class Predictions:
         own: (n,) int64, the object of its own class that it overlaps most, -1 for none; `own_iou`
             (n,) their IoU, else 0.
         other: (n,) int64, the same of any other class; `other_iou` (n,).
-        in_crowd: (n,) bool, at least half of the box lies in a crowd of its class.
+        in_crowd: (n,) bool, at least half of it lies in a crowd of its class.
     """
 
     image: np.ndarray
@@ -64,15 +69,18 @@ class Verdicts:
     passed: np.ndarray
 
 
-def collect(images: Iterable[tuple[Boxes, Boxes]]) -> tuple[Objects, Predictions]:
-    """(truth, prediction) pairs → everything in long columns; overlaps are computed in float64."""
+def collect(
+    images: Iterable[tuple[Boxes, Boxes]], overlaps: Overlaps
+) -> tuple[Objects, Predictions]:
+    """(truth, prediction) pairs → everything in long columns."""
     nothing = Boxes.of(
         [], [], (), (0, 0)
     )  # gives the columns their types where there are no images
-    objects, predictions, before = [_objects(0, nothing)], [_predictions(0, nothing, nothing, 0)], 0
+    objects, before = [_objects(0, nothing)], 0
+    predictions = [_predictions(0, nothing, nothing, 0, box_overlaps)]
     for number, (truth, prediction) in enumerate(images):
         objects.append(_objects(number, truth))
-        predictions.append(_predictions(number, truth, prediction, before))
+        predictions.append(_predictions(number, truth, prediction, before, overlaps))
         before += len(truth)
     columns = [map(np.concatenate, zip(*rows, strict=True)) for rows in (objects, predictions)]
     return Objects(*columns[0]), Predictions(*columns[1])
@@ -96,6 +104,12 @@ def judge(objects: Objects, predictions: Predictions, threshold: float) -> Verdi
     return Verdicts(order, hit, ~hit & (((found >= 0) & ~counted) | predictions.in_crowd))
 
 
+def box_overlaps(found: Boxes, objects: Boxes) -> tuple[np.ndarray, np.ndarray]:
+    """`Overlaps` of boxes, computed in float64."""
+    boxes, others = found.xyxy.astype(np.float64), objects.xyxy.astype(np.float64)
+    return iou(boxes, others), covered(boxes, others)
+
+
 def covered(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(n, 4), (m, 4) → (n, m) bool: whether at least half of each box lies in each other one."""
     return (
@@ -109,12 +123,12 @@ def _objects(number: int, truth: Boxes) -> tuple[np.ndarray, ...]:
 
 
 def _predictions(
-    number: int, truth: Boxes, prediction: Boxes, before: int
+    number: int, truth: Boxes, prediction: Boxes, before: int, overlaps: Overlaps
 ) -> tuple[np.ndarray, ...]:
     """The columns of `Predictions` for one image; `before` objects came in earlier ones."""
-    boxes, others = prediction.xyxy.astype(np.float64), truth.xyxy.astype(np.float64)
     same = prediction.labels[:, None] == truth.labels[None]
-    overlap = np.where(truth.crowd, 0.0, iou(boxes, others))
+    overlap, inside = overlaps(prediction, truth)
+    overlap = np.where(truth.crowd, 0.0, overlap)
     return (
         np.full(len(prediction), number),
         prediction.labels,
@@ -122,7 +136,7 @@ def _predictions(
         prediction.xyxy,
         *_best(np.where(same, overlap, 0.0), before),
         *_best(np.where(same, 0.0, overlap), before),
-        (same & truth.crowd & covered(boxes, others)).any(axis=1),
+        (same & truth.crowd & inside).any(axis=1),
     )
 
 
