@@ -83,6 +83,23 @@ def rle_iou(ours: Sequence[bytes], theirs: Sequence[bytes], size: tuple[int, int
     >>> rle_iou([b"13"], [b"13", b"31"], (2, 2)).round(4).tolist()
     [[1.0, 0.3333]]
     """
+    return _overlaps(ours, theirs, size, whole=True)
+
+
+def rle_inside(ours: Sequence[bytes], theirs: Sequence[bytes], size: tuple[int, int]) -> np.ndarray:
+    """Compressed runs of n and of m masks of `size` → (n, m) float64: the share of each of ours
+    that lies in each of theirs, 0 to 1.
+
+    >>> rle_inside([b"13"], [b"13", b"31"], (2, 2)).round(4).tolist()
+    [[1.0, 0.3333]]
+    """
+    return _overlaps(ours, theirs, size, whole=False)
+
+
+def _overlaps(
+    ours: Sequence[bytes], theirs: Sequence[bytes], size: tuple[int, int], *, whole: bool
+) -> np.ndarray:
+    """(n, m) intersections over unions, or unless `whole` over ours; 0 where one shows nothing."""
     from faster_coco_eval.core import mask as coco
 
     if not (len(ours) and len(theirs)):
@@ -90,7 +107,8 @@ def rle_iou(ours: Sequence[bytes], theirs: Sequence[bytes], size: tuple[int, int
     first, second = (
         [{"size": list(size), "counts": counts} for counts in masks] for masks in (ours, theirs)
     )
-    return np.asarray(coco.iou(first, second, [0] * len(second))).reshape(len(ours), len(theirs))
+    crowds = [int(not whole)] * len(second)  # of a crowd the library takes it over ours alone
+    return np.asarray(coco.iou(first, second, crowds)).reshape(len(ours), len(theirs))
 
 
 def rle_part(counts: bytes, size: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:

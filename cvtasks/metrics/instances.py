@@ -75,7 +75,7 @@ class InstancesMetric(BoxesMetric):
         }
 
     def by_image(self) -> ByImage:
-        """"COCO segm AP", "COCO segm AP50" and "COCO segm AP75", both AP^r, and what `BoxesMetric`
+        """ "COCO segm AP", "COCO segm AP50" and "COCO segm AP75", both AP^r, and what `BoxesMetric`
         has, over any resample.
         """
         boxes = self._boxes.by_image()

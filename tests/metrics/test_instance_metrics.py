@@ -71,7 +71,9 @@ def test_of_masks_that_fill_their_boxes_both_kinds_of_numbers_are_the_same(seed:
     for name, number in of_boxes.items():
         assert result[name] == pytest.approx(number, abs=0, nan_ok=True)
         if name.startswith("COCO "):
-            assert result[name.replace("COCO ", "COCO segm ")] == pytest.approx(number, abs=1e-12, nan_ok=True)
+            assert result[name.replace("COCO ", "COCO segm ")] == pytest.approx(
+                number, abs=1e-12, nan_ok=True
+            )
     assert result["VOC AP^r@0.5"] == pytest.approx(of_boxes["VOC2012 area AP@0.5"], abs=1e-12)
     assert metric.best_threshold() == boxes.best_threshold()
     assert (metric.confusion(0.3) == boxes.confusion(0.3)).all()
