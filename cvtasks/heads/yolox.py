@@ -41,8 +41,7 @@ class Yolox(CellBoxes):
         width: channels of the finest map of the pyramid and of the head; each coarser map has twice
             those of the one before.
         depth: bottlenecks of each cross-stage partial layer of the pyramid.
-        depthwise: split 3×3 convolutions into depthwise and 1×1: a third of the time, at a lower
-            score.
+        depthwise: split 3×3 convolutions into depthwise and 1×1: quicker, at a lower score.
         max_truths: objects of an image that training looks at, at most: the largest; cells that
             see others learn nothing. A new recipe has what its data need: those of the fullest
             image, or of four usual ones in a mosaic. Each costs memory and time, also where an

@@ -112,16 +112,16 @@ def activated(network: keras.Model, head: Any) -> keras.Model:
     return keras.Model(network.input, head.activate(network.output), name=f"{head.name}_activated")
 
 
-def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Give `target` the weights of `source`; both come from one recipe, their sizes and precisions
-    may differ.
-    """
+def weights_of(model: keras.Model) -> list[np.ndarray]:
+    """The weights of a network, in its order, in arrays of their own."""
     # copies: JAX would share the arrays, and a training step gives them up
-    set_weights(target, [np.array(weight.numpy()) for weight in source.weights])
+    return [np.array(weight.numpy()) for weight in model.weights]
 
 
 def set_weights(target: keras.Model, values: Sequence[np.ndarray]) -> None:
-    """Give `target` these weights, in its own order."""
+    """Give `target` these weights, in its own order; those of another network of the same recipe
+    fit, whatever its size and precision.
+    """
     for weight, value in zip(target.weights, values, strict=True):
         weight.assign(value)
 

@@ -42,6 +42,10 @@ class Train:
             alone "imagenet", or a file: .safetensors, .npz, .h5, .keras, .pt or .pth.
         weights_sha256: of the file that these weights lie in; another file under their name is
             refused. "" takes any.
+        start_share: how much of the start's weights is in those that are evaluated and saved, 0 to
+            1, the rest being what was learned (Wortsman et al., "Robust fine-tuning of zero-shot
+            models", 2022). The start must be a model of the same task and head; what it did not
+            give, as rows of new classes, stays as learned. 0 for none.
         teacher: a finished segmenter of the same classes, by its name in the zoo or its folder:
             what it answers on each training image, averaged with its answer on the mirror image, is
             learned beside the truth; "" for none. It may be the same network: that smooths the
@@ -82,6 +86,7 @@ class Train:
     ema: Annotated[float, Range(0, 0.99999)] = 0.0
     weights: str = ""
     weights_sha256: str = ""
+    start_share: Annotated[float, Range(0, 1)] = 0.0
     teacher: str = ""
     teacher_share: Annotated[float, Range(0, 1)] = 0.5
     freeze: tuple[tuple[int, int], ...] = ()

@@ -39,6 +39,13 @@ class Start:
         """Of the file; "" of random weights."""
         return sha256(self.file) if self.file else ""
 
+    def is_whole(self, recipe: Recipe) -> bool:
+        """Whether it is a model of the recipe's task and head, which gives more than a backbone."""
+        return self.recipe is not None and (self.recipe.task.name, self.recipe.head.name) == (
+            recipe.task.name,
+            recipe.head.name,
+        )
+
     @property
     def folder(self) -> Path | None:
         """The model's folder; None where it is no model."""

@@ -10,8 +10,8 @@ from cvtasks.networks.build import (
     backbone_of,
     build_network,
     class_axes,
-    copy_weights,
     set_weights,
+    weights_of,
 )
 from cvtasks.networks.folded_norms import folded_norms, unfold_norms
 from cvtasks.recipe.recipe import Recipe
@@ -22,6 +22,7 @@ from cvtasks.training.first_weights import IMAGENET, pinned, start_of
 from cvtasks.training.memory import memory_named
 from cvtasks.training.optimizer import compile_network, frozen_stride, head_of
 from cvtasks.training.progress import Progress
+from cvtasks.training.start_share import StartShare
 from cvtasks.training.teacher import Teacher
 from cvtasks.weights.imagenet import load_imagenet
 from cvtasks.weights.model_weights import Rows, take_over
@@ -50,6 +51,8 @@ class Learner:
         self._head = recipe.head  # whose loss counts
         self._stage = 0  # the stride up to which the backbone is frozen
         self._average: MovingAverage | None = None
+        self._given = frozenset[str]()  # by the start: paths of variables
+        self._start: StartShare | None = None
 
     def start(self) -> str:
         """Give the network the weights that the recipe asks for; returns what was done.
@@ -62,17 +65,14 @@ class Learner:
         if start.file is None:
             return "backbone: random weights"
         if start.recipe:
-            alike = (start.recipe.task.name, start.recipe.head.name) == (
-                recipe.task.name,
-                recipe.head.name,
-            )
             rows = Rows(class_axes(recipe, network), start.recipe.classes, recipe.classes)
             taken = take_over(
                 network,
                 {variable.path for variable in backbone.weights},
                 start.file,
-                rows if alike else None,
+                rows if start.is_whole(recipe) else None,
             )
+            self._given = taken.given
             return f"start: {start.weights}: {taken}"
         if start.weights == IMAGENET:
             return f"backbone: {load_imagenet(backbone, recipe.backbone)}"
@@ -93,6 +93,15 @@ class Learner:
             "in files for inference; their statistics were measured on "
             f"{counted(sum(map(len, images)), 'image')}"
         )
+
+    def keep_start(self, file: Path) -> None:
+        """Remember what the run begins with, where the recipe wants a share of it kept.
+
+        Args:
+            file: where it lies, or comes to lie.
+        """
+        if share := self._recipe.train.start_share:
+            self._start = StartShare(self.network, share, self._given, file)
 
     def restore(self, checkpoint: Path | None, progress: Progress) -> None:
         """Set network, optimizer and average as the checkpoint has them; fresh where there is
@@ -129,10 +138,8 @@ class Learner:
 
     def update_measured(self) -> None:
         """Give `measured` what was learned so far."""
-        if self._average:
-            set_weights(self.measured, self._average.values())
-        else:
-            copy_weights(self.network, self.measured)
+        values = self._average.values() if self._average else weights_of(self.network)
+        set_weights(self.measured, self._start.drawn(values) if self._start else values)
 
     def _freeze(self, stage: int, before: MovingAverage | None) -> None:
         """Freeze the backbone up to a stride, and begin with a fresh optimizer for what is left to

@@ -19,7 +19,7 @@ from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in, save_checkpoint
-from cvtasks.training.layout import BEST, CHECKPOINT
+from cvtasks.training.layout import BEGINNING, BEST, CHECKPOINT
 from cvtasks.training.learner import Learner
 from cvtasks.training.looks import Look, Looks
 from cvtasks.training.optimizer import learning_rate
@@ -113,6 +113,7 @@ def _prepared(
         report.on_message(learner.start())
         if told := learner.settle(batches):
             report.on_message(told)
+    learner.keep_start(folder / BEGINNING)
     return _Run(
         recipe,
         learner,

@@ -103,6 +103,12 @@ def planned(
         say(remark)
     if not begun.goes_on:
         start = start_of(recipe.train.weights, recipe.backbone)
+        if recipe.train.start_share and not start.is_whole(recipe):
+            raise ModelError(
+                "`train.start_share` keeps a share of a start that is a model of the same task and "
+                f'head; got "{start.weights}". Name such a model as `train.weights`, or leave it '
+                "out."
+            )
         if remark := seen_before(start, recipe, sources):
             say(remark)
     if not begun.is_new:

@@ -38,6 +38,7 @@ class TakenOver:
         shared: classes whose rows were taken over.
         new: classes that begin as those of a new head do.
         otherwise: of the shared ones, those that the model calls otherwise, and how.
+        given: paths of the variables all of whose numbers are the model's.
     """
 
     backbone: tuple[int, int]
@@ -45,6 +46,7 @@ class TakenOver:
     shared: tuple[str, ...]
     new: tuple[str, ...]
     otherwise: Mapping[str, str] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         parts = [f"backbone {_share(*self.backbone)}"]
@@ -151,6 +153,7 @@ def take_over(
         taken,
         tuple(name for name in rows.ours if name not in taken),
         rows.otherwise if taken else {},
+        frozenset(values if len(taken) == len(rows.ours) else whole),
     )
 
 

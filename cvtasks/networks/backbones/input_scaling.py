@@ -40,10 +40,9 @@ def to_ink(image: keras.KerasTensor) -> keras.KerasTensor:
     return (0.299 * red + 0.587 * green + 0.114 * blue) * (1.275 / 255) - 0.1
 
 
-def to_bgr(image: keras.KerasTensor) -> keras.KerasTensor:
-    """`image` as BGR and not scaled: 0–255, as YOLOX takes it."""
-    whole = keras.layers.Identity(dtype="float32", name="normalise")(image)
-    return keras.ops.flip(whole, axis=-1)
+def to_float(image: keras.KerasTensor) -> keras.KerasTensor:
+    """`image` not scaled: 0–255, channels stay RGB."""
+    return keras.layers.Identity(dtype="float32", name="normalise")(image)
 
 
 def to_standardised(image: keras.KerasTensor) -> keras.KerasTensor:
