@@ -7,11 +7,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from cvtasks.answers.answer import Answer, Oddity, Window, html_table, shortest
-from cvtasks.answers.box_statistics import agree, row_of
+from cvtasks.answers.box_statistics import agree, lengths_of, oddities, rows_of
 from cvtasks.geometry.boxes import areas as box_areas
 from cvtasks.geometry.boxes import clip, intersections, iou, paired
 
-_LONG = 20  # times that one side of a box is seldom longer than the other
 THINNEST = 2.0
 """Pixels of a window; an object that is thinner there cannot be learned."""
 SMALLEST = 4.0
@@ -168,7 +167,7 @@ class Boxes(Answer):
 
     def sides(self) -> np.ndarray:
         """(n,) float: the side of each box, the root of its share of the image, 0 to 1."""
-        return np.sqrt(np.prod(self._lengths(), axis=1) / np.prod(self.size))
+        return np.sqrt(np.prod(lengths_of(self), axis=1) / np.prod(self.size))
 
     def take(self, which: np.ndarray | slice) -> Self:
         """The boxes that `which` picks: indices, in their order, (n,) bool, or a slice."""
@@ -316,23 +315,7 @@ class Boxes(Answer):
 
     def oddities(self) -> Iterator[Oddity]:
         """Boxes of hardly a pixel or very long, one box of two classes, objects of no part."""
-        lengths = self._lengths()
-        thin = int((lengths.min(axis=1, initial=9) <= 1).sum())
-        if thin:
-            reason = "a box has more than a pixel in each direction; some here do not."
-            yield Oddity("one pixel", reason, thin, mistake=True)
-        long = int((lengths.max(axis=1) > _LONG * lengths.min(axis=1)).sum())
-        if long:
-            reason = f"a side of a box is seldom {_LONG} times the other; here some are."
-            yield Oddity("long box", reason, long, mistake=False)
-        alike = len(self) - len(np.unique(self.xyxy, axis=0))
-        if alike:
-            reason = "each object has a box of its own; here boxes of two classes are the same."
-            yield Oddity("boxes alike", reason, alike, mistake=True)
-        for rule, marked in (("difficult", self.difficult), ("crowd", self.crowd)):
-            if marked.any():
-                reason = f"objects marked {rule}: neither to be found nor counted against."
-                yield Oddity(rule, reason, int(marked.sum()), mistake=False)
+        return oddities(self)
 
     @classmethod
     def statistics(cls, truths: Iterable[Self], classes: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -340,17 +323,7 @@ class Boxes(Answer):
         the median `width` and `height` of the objects in pixels; and `small` and `large`, the side,
         root of the area, that a tenth of them is below and above.
         """
-        every = list(truths)
-        none = Boxes.of([], [], classes, (0, 0))
-        image = np.repeat(np.arange(len(every)), [len(boxes) for boxes in every])
-        labels = np.concatenate([none.labels, *(boxes.labels for boxes in every)])
-        difficult = np.concatenate([none.difficult, *(boxes.difficult for boxes in every)])
-        crowd = np.concatenate([none.crowd, *(boxes.crowd for boxes in every)])
-        lengths = np.concatenate([none._lengths(), *(boxes._lengths() for boxes in every)])
-        return [
-            {"class": name, **row_of(labels == label, image, lengths, difficult, crowd)}
-            for label, name in enumerate(classes)
-        ]
+        return rows_of(list(truths), classes)
 
     def __iter__(self) -> Iterator[Object]:
         for name, score, box in zip(self.names, shortest(self.scores), self.xyxy, strict=True):
@@ -368,6 +341,17 @@ class Boxes(Answer):
             ]
         }
 
+    def segmentations(self) -> list[dict[str, Any]]:
+        """The mask of each as COCO has it, `size` and compressed `counts`; none of plain boxes."""
+        return []
+
+    def cut_outs(self, image: np.ndarray) -> Iterator[np.ndarray]:
+        """Of each object what its box holds of the image (h, w, 3); without pixels where the box
+        has none.
+        """
+        for left, top, right, bottom in clip(self.xyxy, self.size).round().astype(int).tolist():
+            yield image[top:bottom, left:right]
+
     def _image_size(self) -> tuple[int, int] | None:
         return self.size if all(self.size) else None
 
@@ -381,10 +365,6 @@ class Boxes(Answer):
             (name, f"{score:.3f}", *(f"{edge:.1f}" for edge in xyxy)) for name, score, xyxy in self
         ]
         return html_table([("class", "score", "left", "top", "right", "bottom"), *rows])
-
-    def _lengths(self) -> np.ndarray:
-        """(n, 2) float32: width and height of each box in pixels."""
-        return self.xyxy[:, 2:] - self.xyxy[:, :2]
 
     def _each(self) -> dict[str, np.ndarray]:
         """The fields that have an entry for each box."""

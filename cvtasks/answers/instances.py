@@ -241,6 +241,24 @@ class Instances(Boxes):
             entry["mask"] = self._rle(counts)
         return record
 
+    def segmentations(self) -> list[dict[str, Any]]:
+        """The mask of each as COCO has it, `size` and compressed `counts`."""
+        return [self._rle(counts) for counts in self.masks]
+
+    def cut_outs(self, image: np.ndarray) -> Iterator[np.ndarray]:
+        """Of each object what its mask shows of the image, (h, w, 4): its pixels opaque, all others
+        see-through; without pixels where the mask shows none.
+        """
+        for index in range(len(self)):
+            part, (x, y) = self.crop(index)
+            pixels = image[y : y + part.shape[0], x : x + part.shape[1]]
+            yield np.dstack([pixels, part.astype(np.uint8) * 255])
+
+    def _drawn(self, image: np.ndarray) -> np.ndarray:
+        from cvtasks.drawing.instances import draw_instances
+
+        return draw_instances(image, self)
+
     def _rle(self, counts: bytes) -> dict[str, Any]:
         return {"size": list(self.size), "counts": counts.decode("ascii")}
 

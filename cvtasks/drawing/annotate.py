@@ -81,6 +81,17 @@ class Ranked(Protocol):
         """The classes that are shown, the best first."""
 
 
+def words_of(boxes: Framed, index: int) -> str:
+    """What is written at an object: its name, and its score unless that is 1, as in a truth."""
+    score, name = boxes.scores[index], boxes.classes[boxes.labels[index]]
+    return name if score == 1 else f"{name} {score:.2f}"
+
+
+def usual_scale(image: np.ndarray) -> float:
+    """The size of letters that suits an image."""
+    return float(np.clip(min(image.shape[:2]) / 900, 0.35, 1.2))
+
+
 def draw_mask(image: np.ndarray, mask: Painted, opacity: float = 0.55) -> np.ndarray:
     """(h, w, 3) uint8 RGB → the same with the mask over it; background and void stay as they are, a
     legend names the rest. Colours are those of the classes (`palette_of`).
@@ -105,7 +116,7 @@ def draw_boxes(image: np.ndarray, boxes: Framed) -> np.ndarray:
     Scores of 1, as in a truth, are not written; difficult objects and crowds have a thin frame.
     """
     drawn = np.ascontiguousarray(image).copy()
-    scale = float(np.clip(min(image.shape[:2]) / 900, 0.35, 1.2))
+    scale = usual_scale(image)
     thick, palette = max(1, round(2.5 * scale)), palette_of(boxes.classes)
     for i in np.argsort(boxes.scores, kind="stable"):  # the surest on top
         colour = tuple(palette[(boxes.labels[i] + 1) % _VOID].tolist())
@@ -118,30 +129,46 @@ def draw_boxes(image: np.ndarray, boxes: Framed) -> np.ndarray:
             thick if boxes.counted[i] else 1,
             cv2.LINE_AA,
         )
-        score = boxes.scores[i]
-        text = (
-            _printable(boxes.names[i])
-            if score == 1
-            else f"{_printable(boxes.names[i])} {score:.2f}"
-        )
-        (width, height), _ = cv2.getTextSize(text, _FONT, scale, 1)
-        pad = max(2, height // 3)
-        x = int(np.clip(left - thick // 2, 0, max(0, image.shape[1] - width - 2 * pad)))
-        y = top if top >= height + 2 * pad else min(top + height + 2 * pad, image.shape[0] - 1)
-        cv2.rectangle(drawn, (x, y - height - 2 * pad), (x + width + 2 * pad, y), colour, -1)
-        light = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
-        ink = (0, 0, 0) if light > 130 else (255, 255, 255)
-        cv2.putText(
-            drawn,
-            text,
-            (x + pad, y - pad),
-            _FONT,
-            scale,
-            ink,
-            max(1, round(1.4 * scale)),
-            cv2.LINE_AA,
-        )
+        text = words_of(boxes, int(i))
+        write_tag(drawn, text, (left - thick // 2, top), colour, scale)
     return drawn
+
+
+def tag_size(text: str, scale: float) -> tuple[int, int]:
+    """(height, width) in pixels of what `write_tag` writes."""
+    (width, height), _ = cv2.getTextSize(_printable(text), _FONT, scale, 1)
+    pad = max(2, height // 3)
+    return height + 2 * pad, width + 2 * pad
+
+
+def write_tag(
+    drawn: np.ndarray,
+    text: str,
+    corner: tuple[int, int],
+    colour: tuple[int, int, int],
+    scale: float,
+) -> None:
+    """Write on a ground of a colour, above a left top corner (x, y), or below it where there is no
+    room.
+    """
+    text = _printable(text)
+    (_, letters), _ = cv2.getTextSize(text, _FONT, scale, 1)
+    (height, width), (left, top) = tag_size(text, scale), corner
+    pad = (height - letters) // 2
+    x = int(np.clip(left, 0, max(0, drawn.shape[1] - width)))
+    y = top if top >= height else min(top + height, drawn.shape[0] - 1)
+    cv2.rectangle(drawn, (x, y - height), (x + width, y), colour, -1)
+    light = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
+    cv2.putText(
+        drawn,
+        text,
+        (x + pad, y - pad),
+        _FONT,
+        scale,
+        (0, 0, 0) if light > 130 else (255, 255, 255),
+        max(1, round(1.4 * scale)),
+        cv2.LINE_AA,
+    )
 
 
 def draw_legend(image: np.ndarray, entries: list[tuple[str, tuple[int, int, int]]]) -> np.ndarray:
@@ -151,7 +178,7 @@ def draw_legend(image: np.ndarray, entries: list[tuple[str, tuple[int, int, int]
     drawn = np.ascontiguousarray(image).copy()
     if not entries:
         return drawn
-    scale = float(np.clip(min(image.shape[:2]) / 900, 0.35, 1.2))
+    scale = usual_scale(image)
     thick = max(1, round(2 * scale))
     (_, letter), _ = cv2.getTextSize("Ag", _FONT, scale, thick)
     row, gap = round(letter * 1.7), max(2, letter // 2)

@@ -74,3 +74,18 @@ def palette_of(classes: Sequence[str]) -> np.ndarray:
     (True, False)
     """
     return voc_palette() if set(classes) <= set(VOC_NAMES) else distinct_palette()
+
+
+_SHADES = ((0.0, 0), (0.45, 255), (0.4, 0), (0.25, 255), (0.22, 0), (0.6, 255))
+"""Shares of white or black in the shades of a colour."""
+
+
+def shade(colour: tuple[int, int, int], number: int) -> tuple[int, int, int]:
+    """The colour itself for 0, and others of its kind after it, which begin again after six.
+
+    >>> shade((200, 0, 0), 0), shade((200, 0, 0), 1), shade((200, 0, 0), 2)
+    ((200, 0, 0), (225, 115, 115), (120, 0, 0))
+    """
+    share, ground = _SHADES[number % len(_SHADES)]
+    red, green, blue = (round(value + share * (ground - value)) for value in colour)
+    return red, green, blue

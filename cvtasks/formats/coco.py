@@ -287,7 +287,8 @@ def coco_document(
     scores: bool = False,
     ids: Mapping[str, Id] | None = None,
 ) -> dict[str, Any]:
-    """Boxes → COCO's JSON of a data set, as a dictionary.
+    """Boxes → COCO's JSON of a data set, as a dictionary; of instances with their masks as run
+    lengths, `segmentation`.
 
     With scores it still is one, and its `annotations` are COCO's list of results. Images are
     numbered from 1, annotations and categories too (pycocotools mistakes an annotation 0 for none).
@@ -305,6 +306,7 @@ def coco_document(
     annotations: list[dict[str, Any]] = []
     for image_id, (file_name, boxes) in enumerate(images, start=1):
         height, width = boxes.size
+        segmentations = boxes.segmentations()
         listed.append({"id": image_id, "file_name": file_name, "width": width, "height": height})
         for index, (left, top, right, bottom) in enumerate(boxes.xyxy.tolist()):
             entry: dict[str, Any] = {
@@ -320,6 +322,8 @@ def coco_document(
                 "area": float(boxes.areas[index]),
                 "iscrowd": int(boxes.crowd[index]),
             }
+            if segmentations:
+                entry["segmentation"] = segmentations[index]
             if boxes.difficult[index]:
                 entry["ignore"] = 1
             if scores:

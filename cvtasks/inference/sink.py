@@ -23,16 +23,19 @@ from cvtasks.files.writing import (
     made_beside,
     numbered,
     publish,
+    write_bytes,
     write_text,
 )
 from cvtasks.formats.coco import coco_document
+from cvtasks.formats.instance_files import see_through_png
 from cvtasks.media.addresses import is_address
 from cvtasks.media.images import write_image
+from cvtasks.media.names import safe_stem
 from cvtasks.tasks.base import Task
 from cvtasks.text import cell, dumps, listed
 
 RECORDS = ("json", "csv")
-_COCO = "coco"
+_COCO, _CROPS = "coco", "crops"
 _ENDINGS = (
     ".jpg",
     ".mp4",
@@ -41,7 +44,9 @@ _ENDINGS = (
     ".csv",
     ".xml",
     ".txt",
+    ".geojson",
     "-mask.png",
+    "-masks.png",
 )  # of whatever a sink or a task writes
 _PLACE = ("source", "frame", "time_s")  # the first columns of the CSV file
 
@@ -53,7 +58,8 @@ class Sink:
         folder: made when the first file is written.
         kinds: what to write, of "image", "json" (`records.jsonl`), "csv" (`records.csv`), the
             task's own `files` and `files_on_request`, and for boxes "coco": one `coco.json` for all
-            images (`cvtasks.formats.coco`). With "yolo", `classes.txt` says what the numbers mean.
+            images (`cvtasks.formats.coco`). With "yolo" or "yolo-seg", `classes.txt` says what the
+            numbers mean. "crops" are the cut-outs of the objects, numbered as in the record.
 
     Raises:
         UsageError: an unknown kind.
@@ -207,10 +213,29 @@ class Sink:
             if kind == "image" and drawn:
                 made.append(self._place() / f"{name}.jpg")
                 write_image(made[-1], self._task.draw(image, answer))
+            elif kind == _CROPS:
+                made += self._cut_out(name, image, cast("Boxes", self._task.annotation(answer)))
             elif kind not in ("image", *RECORDS, _COCO):
                 made.append(
                     self._task.write(kind, self._place() / name, answer, source or f"{name}.jpg")
                 )
+        return made
+
+    def _cut_out(self, name: str, image: np.ndarray, boxes: Boxes) -> list[Path]:
+        """Make an image of each object that has a pixel: a JPEG of its box, a PNG of its mask."""
+        made = []
+        for number, (called, part) in enumerate(
+            zip(boxes.names, boxes.cut_outs(image), strict=True), start=1
+        ):
+            stem = self._place() / f"{name}-{number:02d}-{safe_stem(called)}"
+            if not part.size:
+                continue
+            if part.shape[2] == 4:
+                made.append(Path(f"{stem}.png"))
+                write_bytes(made[-1], see_through_png(part))
+            else:
+                made.append(Path(f"{stem}.jpg"))
+                write_image(made[-1], part)
         return made
 
     def _place(self) -> Path:
@@ -273,7 +298,7 @@ class Sink:
         return self._publish_text("coco", ".json", dumps(document) + "\n")
 
     def _publish_classes(self) -> list[Path]:
-        if not self._classes or "yolo" not in self._kinds:
+        if not self._classes or {"yolo", "yolo-seg"}.isdisjoint(self._kinds):
             return []
         return self._publish_text(
             "classes", ".txt", "".join(f"{listed(name)}\n" for name in self._classes)

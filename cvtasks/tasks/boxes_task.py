@@ -19,7 +19,7 @@ class BoxesTask(Task[Boxes], ABC):
     """A task that answers with boxes."""
 
     answer: ClassVar[type[Boxes]] = Boxes
-    files_on_request: ClassVar[tuple[str, ...]] = ("voc", "yolo")
+    files_on_request: ClassVar[tuple[str, ...]] = ("voc", "yolo", "crops")
     columns: ClassVar[tuple[str, ...]] = ("class", "score", "x1", "y1", "x2", "y2")
 
     def keep(self, answer: Boxes, names: Sequence[str]) -> Boxes:

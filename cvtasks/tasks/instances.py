@@ -3,15 +3,21 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, cast
 
 from cvtasks.answers import Boxes, Instances
 from cvtasks.errors import ModelError
+from cvtasks.files.writing import write_bytes, write_text
+from cvtasks.formats.instance_files import geojson, numbers_png, yolo_segments
+from cvtasks.geometry.rle import rle_extents
 from cvtasks.metrics.base import Metric
 from cvtasks.metrics.detection import BoxesMetric
+from cvtasks.metrics.instances import InstancesMetric
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
 from cvtasks.tasks.boxes_task import BoxesTask
+from cvtasks.text import dumps
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,8 @@ class SegmentInstances(BoxesTask):
     name: ClassVar[str] = "instances"
     answer: ClassVar[type[Boxes]] = Instances
     mosaics: ClassVar[bool] = True
+    files_on_request: ClassVar[tuple[str, ...]] = ("masks", "yolo-seg", "geojson", "crops")
+    columns: ClassVar[tuple[str, ...]] = (*BoxesTask.columns, "area")
 
     start: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "data": {"scale": (0.6, 1.4), "colour": 0.3, "mosaic": 0.5, "close_mosaic": 5},
@@ -44,8 +52,8 @@ class SegmentInstances(BoxesTask):
             )
 
     def metric(self, classes: Classes) -> Metric[Any]:
-        """Average precision."""
-        return BoxesMetric(classes)
+        """Average precision of masks by COCO and by VOC, and of the boxes beside it."""
+        return InstancesMetric(classes)
 
     def tuned(self, metric: Metric[Any]) -> "SegmentInstances":
         """With the threshold at which mean F1 is best; itself where next to nothing was learned, as
@@ -59,6 +67,31 @@ class SegmentInstances(BoxesTask):
             if math.isnan(f1) or not self.learned(metric)
             else replace(self, threshold=threshold)
         )
+
+    def rows(self, answer: Boxes) -> list[dict[str, Any]]:
+        """One row for each object: as of boxes, and `area`, the pixels of its mask."""
+        _, pixels = rle_extents(cast(Instances, answer).masks.tolist(), answer.size)
+        return [
+            {**row, "area": area}
+            for row, area in zip(super().rows(answer), pixels.tolist(), strict=True)
+        ]
+
+    def write(self, kind: str, stem: Path, answer: Boxes, source: str) -> Path:
+        """`masks`: a PNG of the objects' numbers in the record, from 1, the surest above others, 0
+        where there is none; `yolo-seg`: a text file, a line each with its score; `geojson`:
+        polygons with holes.
+        """
+        found = cast(Instances, answer)
+        if kind == "masks":
+            path = stem.with_name(f"{stem.name}-{kind}.png")
+            write_bytes(path, numbers_png(found.ids()))
+        elif kind == "yolo-seg":
+            path = stem.with_name(f"{stem.name}.txt")
+            write_text(path, yolo_segments(found, scores=True))
+        else:
+            path = stem.with_name(f"{stem.name}.geojson")
+            write_text(path, dumps(geojson(found)) + "\n")
+        return path
 
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Instances:
         """Instances of a record."""
