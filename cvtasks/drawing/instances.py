@@ -10,6 +10,7 @@ from cvtasks.drawing.colours import distinct_palette, palette_of, shade
 
 _VOID = 255  # colours of a palette that are a class's, and one more for void
 _OPACITY = 0.45
+_DASH = 4  # pixels
 _FEW = 20  # objects; of more, those that are smaller than their tag go without one
 
 
@@ -55,6 +56,24 @@ def draw_instances(image: np.ndarray, found: Masked) -> np.ndarray:
         height, width = tag_size(words, scale)
         if len(found) <= _FEW or (right - left >= width and bottom - top >= height):
             write_tag(drawn, words, (left, top), colours[i], scale)
+    return drawn
+
+
+def outlined(
+    image: np.ndarray, found: Masked, colour: tuple[int, int, int], *, dashed: bool = False
+) -> np.ndarray:
+    """(h, w, 3) uint8 RGB → the same with a line along the edge of every mask, a pixel wide."""
+    drawn = np.ascontiguousarray(image).copy()
+    for i in range(len(found)):
+        part, corner = found.crop(i)
+        rings, _ = cv2.findContours(
+            part.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=corner
+        )
+        for ring in rings:
+            places = ring[:, 0]
+            if dashed:
+                places = places[np.arange(len(places)) // _DASH % 2 == 0]
+            drawn[places[:, 1], places[:, 0]] = colour
     return drawn
 
 

@@ -3,11 +3,21 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import cast
 
 import cv2
 import numpy as np
 
-from cvtasks.drawing.error_tiles import captioned, contact_sheet, error_tile, side_by_side
+from cvtasks.answers import Instances
+from cvtasks.drawing.error_tiles import (
+    PREDICTED,
+    TRUTH,
+    captioned,
+    contact_sheet,
+    error_tile,
+    side_by_side,
+)
+from cvtasks.drawing.instances import outlined
 from cvtasks.drawing.plots import (
     class_bars,
     f1_curves,
@@ -20,6 +30,7 @@ from cvtasks.metrics.base import Metric
 from cvtasks.metrics.classification import AccuracyMetric, LabelError
 from cvtasks.metrics.detection import IOU, BoxesMetric
 from cvtasks.metrics.detection_errors import BoxError
+from cvtasks.metrics.instances import InstancesMetric
 from cvtasks.metrics.localization import LocationMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.metrics.segmentation import MaskMetric
@@ -125,6 +136,43 @@ def _(metric: MultiLabelMetric, image_of: ImageOf) -> Drawn:
 
 @drawn.register
 def _(metric: BoxesMetric, image_of: ImageOf) -> Drawn:
+    def tile(error: BoxError, threshold: float) -> tuple[np.ndarray, str]:
+        truth, prediction = metric.pair(error.image)
+        shown = prediction.xyxy[prediction.scores >= threshold]
+        return _box_tile(error, metric.classes, truth.xyxy, shown, image_of)
+
+    return _of_objects(metric, "mean VOC2012 area AP@0.5", " at IoU 0.5", tile)
+
+
+@drawn.register
+def _(metric: InstancesMetric, image_of: ImageOf) -> Drawn:
+    def tile(error: BoxError, threshold: float) -> tuple[np.ndarray, str]:
+        truth, prediction = (cast(Instances, one) for one in metric.pair(error.image))
+        shown = prediction.take(prediction.scores >= threshold)
+
+        def outlined_image(number: int) -> tuple[str, np.ndarray]:
+            name, image = image_of(number)
+            return name, outlined(outlined(image, truth, TRUTH), shown, PREDICTED, dashed=True)
+
+        none = np.zeros((0, 4), np.float32)
+        return _box_tile(error, metric.classes, none, none, outlined_image)
+
+    return _of_objects(metric, "mean VOC AP^r@0.5", " at IoU 0.5 of masks", tile)
+
+
+def _of_objects(
+    metric: BoxesMetric,
+    scored: str,
+    at: str,
+    tile: Callable[[BoxError, float], tuple[np.ndarray, str]],
+) -> Drawn:
+    """What is drawn of objects, whatever makes them right.
+
+    Args:
+        scored: what the mean of the areas below the curves is called.
+        at: what makes a prediction right, for the axes.
+        tile: an error and the threshold of what is shown → its tile, and what that shows.
+    """
     curves = {name: curve for name, curve in metric.curves().items() if curve.objects}
     threshold, _ = metric.best_threshold()
     areas = {name: area_ap(curve.precision, curve.recall) for name, curve in curves.items()}
@@ -132,21 +180,17 @@ def _(metric: BoxesMetric, image_of: ImageOf) -> Drawn:
     names = (*metric.classes, "background")
     title = f"objects at scores from {threshold:.2f}"
     plots = {
-        "pr-curves.png": precision_recall_curves(curves, areas),
-        "f1-curve.png": f1_curves(f1, THRESHOLDS, threshold),
+        "pr-curves.png": precision_recall_curves(curves, areas, scored, at),
+        "f1-curve.png": f1_curves(f1, THRESHOLDS, threshold, at),
         "confusion.png": matrix(metric.confusion(threshold), names, names, title),
     }
-    galleries = []
-    for file, title, errors in (
-        ("false-positives", _SUREST, metric.false_positives(_BOXES)),
-        ("missed", "The largest objects that were missed", metric.missed(threshold, _BOXES)),
-    ):
-        tiles = []
-        for error in errors:
-            truth, prediction = metric.pair(error.image)
-            shown = prediction.xyxy[prediction.scores >= threshold]
-            tiles.append(_box_tile(error, metric.classes, truth.xyxy, shown, image_of))
-        galleries.append(Gallery(file, title, tiles, colours=True, single=True))
+    galleries = [
+        Gallery(file, title, [tile(one, threshold) for one in errors], colours=True, single=True)
+        for file, title, errors in (
+            ("false-positives", _SUREST, metric.false_positives(_BOXES)),
+            ("missed", "The largest objects that were missed", metric.missed(threshold, _BOXES)),
+        )
+    ]
     return Drawn(plots, galleries)
 
 

@@ -272,15 +272,15 @@ def _(metric: BoxesMetric, result: Mapping[str, Any], cut: ByThreshold | None) -
         rows,
     )
     objects = metric.counted_areas()
-    rows = []
+    rows, kind = [], "COCO segm AP" if "COCO segm AP" in result["metrics"] else "COCO AP"
     for name, (low, high) in _SIZES.items():
-        score = result["metrics"].get(f"COCO AP {name}")
+        score = result["metrics"].get(f"{kind} {name}")
         many = int(((objects >= low) & (objects < high)).sum())
         bar = "" if score is None else markup.bar(score)
         rows.append([name, f"{many:,}", score_text(score), bar])
     yield markup.table(
         "By size of the object: small below 32² pixels, large from 96² on",
-        ["size", "objects", "COCO AP", ""],
+        ["size", "objects", kind, ""],
         rows,
     )
 

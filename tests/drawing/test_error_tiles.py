@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cvtasks.answers import Instances
 from cvtasks.drawing.error_tiles import (
     PREDICTED,
     TRUTH,
@@ -10,6 +11,7 @@ from cvtasks.drawing.error_tiles import (
     error_tile,
     side_by_side,
 )
+from cvtasks.drawing.instances import outlined
 
 
 def along_top_edge(tile: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
@@ -48,3 +50,19 @@ def test_images_side_by_side_keep_their_shape_and_fit_on_a_sheet() -> None:
         height, width = shown.any(axis=1).sum(), shown.any(axis=0).sum()
         assert height / width == pytest.approx(ratio, rel=0.05)
     assert contact_sheet([tile] * 3).shape[1] < 1700
+
+
+def test_outlines_lie_on_the_edge_of_masks() -> None:
+    plane = np.zeros((40, 60), bool)
+    plane[10:30, 5:50] = True
+    plane[15:20, 20:30] = False
+    found = Instances.of([plane], [0], ("cat",), (40, 60))
+    image = np.full((40, 60, 3), 99, np.uint8)
+    drawn = outlined(image, found, (1, 2, 3))
+    line = (drawn == (1, 2, 3)).all(axis=2)
+    assert line[10, 5:50].all() and line[10:30, 49].all()
+    assert not line[12:14, 8:18].any() and not line[16:19, 21:29].any()
+    assert line[14, 20:30].any(), "a hole has an edge"
+    dashed = (outlined(image, found, (1, 2, 3), dashed=True) == (1, 2, 3)).all(axis=2)
+    assert 0.3 < dashed.sum() / line.sum() < 0.7 and not (dashed & ~line).any()
+    np.testing.assert_array_equal(image, 99)

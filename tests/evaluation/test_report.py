@@ -25,13 +25,14 @@ from tests.metrics.made_up import CLASSES, KINDS, counted, some
 
 TASK = {
     "boxes": "detect-mobilenet-voc",
+    "instances": "detect-mobilenet-voc",
     "places": "localize-mobilenet-voc",
     "one label": "classify-lenet-mnist",
     "labels": "classify-mobilenet-voc",
     "masks": "segment-mobilenet-voc",
 }
 """Kind of metric → a model whose recipe stands for that of the model measured."""
-SIDES = {"boxes": (100, 120), "places": (100, 120), "masks": (6, 8)}
+SIDES = {"boxes": (100, 120), "instances": (100, 120), "places": (100, 120), "masks": (6, 8)}
 
 
 class Seen(HTMLParser):
@@ -155,7 +156,7 @@ def test_five_hundred_large_images_stay_below_two_megabytes(tmp_path: Path) -> N
     assert page.count("data:image/jpeg") >= 8
 
 
-@pytest.mark.parametrize("kind", ["boxes", "labels"])
+@pytest.mark.parametrize("kind", ["boxes", "instances", "labels"])
 def test_the_slider_tells_what_the_metric_does(kind: str) -> None:
     metric, _ = some(kind, 40)
     cut = by_threshold(metric)

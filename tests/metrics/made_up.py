@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from cvtasks.answers import VOID, Boxes, Labels, Mask
+from cvtasks.answers import VOID, Boxes, Instances, Labels, Mask
 from cvtasks.metrics.base import Metric
 from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.detection import BoxesMetric
+from cvtasks.metrics.instances import InstancesMetric
 from cvtasks.metrics.localization import LocationMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.metrics.segmentation import MaskMetric
@@ -38,6 +39,30 @@ def a_detection(random: np.random.Generator) -> tuple[Boxes, Boxes]:
     said = np.concatenate([labels[near], random.integers(0, 3, len(other))]).astype(int)
     scores = random.uniform(0.01, 1, len(found))
     return truth, Boxes.of(found, said, CLASSES, SIZE, scores=scores)
+
+
+def some_instances(random: np.random.Generator) -> tuple[Instances, Instances]:
+    """The objects of `a_detection` as ellipses, some of the predictions without a pixel."""
+    truth, found = a_detection(random)
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]] + 0.5
+
+    def masked(boxes: Boxes) -> Instances:
+        planes = []
+        for left, top, right, bottom in boxes.xyxy.tolist():
+            x, y = (left + right) / 2, (top + bottom) / 2
+            away = ((columns - x) / (x - left)) ** 2 + ((rows - y) / (y - top)) ** 2
+            planes.append(away <= 1)
+        return Instances.of(
+            planes,
+            boxes.labels,
+            CLASSES,
+            SIZE,
+            scores=boxes.scores,
+            difficult=boxes.difficult,
+            crowd=boxes.crowd,
+        )
+
+    return masked(truth), masked(found)
 
 
 def a_place(random: np.random.Generator) -> tuple[Boxes, Boxes]:
@@ -74,6 +99,7 @@ def a_mask(random: np.random.Generator) -> tuple[Mask, Mask]:
 
 KINDS: dict[str, tuple[Callable[..., Metric], Callable[[np.random.Generator], tuple]]] = {
     "boxes": (BoxesMetric, a_detection),
+    "instances": (InstancesMetric, some_instances),
     "places": (LocationMetric, a_place),
     "one label": (AccuracyMetric, one_label),
     "labels": (MultiLabelMetric, some_labels),
