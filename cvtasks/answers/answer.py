@@ -73,6 +73,8 @@ class Answer(ABC):
     """
     mixing: ClassVar[Mixing] = ""
     """How training mixes samples with such a truth."""
+    steadied: ClassVar[bool] = False
+    """Whether `steady` does something."""
 
     @classmethod
     @abstractmethod
@@ -142,6 +144,12 @@ class Answer(ABC):
     @abstractmethod
     def merged(self, other: Self, threshold: float) -> Self:
         """One prediction of two about the same image, without scores below `threshold`."""
+
+    def steady(self, before: Sequence[Self]) -> Self:
+        """The answer about a frame of a video, made steadier by those about the frames `before` it;
+        itself where an answer has nothing that flickers at its edges.
+        """
+        return self
 
     def pasted(
         self, other: Self, rng: np.random.Generator, visible: float

@@ -8,6 +8,7 @@ import numpy as np
 
 from cvtasks.answers.answer import Window
 from cvtasks.answers.boxes import SMALLEST, THINNEST, Boxes
+from cvtasks.geometry.boxes import iou, paired
 from cvtasks.geometry.rle import (
     checked_runs,
     encode_rle,
@@ -18,6 +19,7 @@ from cvtasks.geometry.rle import (
 )
 
 _PASTED = 0.5  # share of the objects that are pasted into another image
+_KEPT = 0.5  # IoU of the boxes of one object in two frames
 _ALIKE = 0.8  # IoU of two masks that are one but for the rounding of their files
 
 Runs: TypeAlias = bytes | str | Mapping[str, Any]
@@ -57,6 +59,8 @@ class Instances(Boxes):
     """
 
     masks: np.ndarray
+
+    steadied = True
 
     @classmethod
     def of(  # type: ignore[override]  # masks come first: boxes follow from them
@@ -186,6 +190,36 @@ class Instances(Boxes):
         surer = np.where(self.scores >= other.scores, self.masks, other.masks)
         return replace(super()._fused(other), masks=surer)
 
+    def steady(self, before: Sequence[Self]) -> Self:
+        """The same with masks that half of the frames have, or more, in which the object was: of
+        its class and where its box was, by an IoU of half. Masks move with their boxes' middles;
+        boxes and scores stay.
+        """
+        votes = [1] * len(self)
+        planes = [self._sums(index) for index in range(len(self))]
+        for frame in before:
+            if frame.size != self.size or not len(frame):
+                continue
+            same = self.labels[:, None] == frame.labels[None]
+            overlap = np.where(same, iou(self.xyxy, frame.xyxy), 0)
+            for index, other in zip(*(at.tolist() for at in paired(overlap, _KEPT)), strict=True):
+                part, (x, y) = frame.crop(other)
+                away = (self.xyxy[index] - frame.xyxy[other]).reshape(2, 2).mean(axis=0).round()
+                sums, (left, top) = planes[index]
+                corner = x + int(away[0]) - left, y + int(away[1]) - top
+                _add(sums, part, corner)
+                votes[index] += 1
+        parts = [
+            (2 * sums >= count, corner) for (sums, corner), count in zip(planes, votes, strict=True)
+        ]
+        return replace(self, masks=_packed(parts, self.size))
+
+    def _sums(self, index: int) -> tuple[np.ndarray, tuple[int, int]]:
+        """A mask as numbers, (h, w) uint8, in a place with room around it, and its left top."""
+        part, (x, y) = self.crop(index)
+        room = max(part.shape, default=0) // 4 + 1
+        return np.pad(part.astype(np.uint8), room), (x - room, y - room)
+
     def pasted(
         self, other: Self, rng: np.random.Generator, visible: float
     ) -> tuple[Self, np.ndarray]:
@@ -288,6 +322,14 @@ def _runs(mask: np.ndarray | Runs, size: tuple[int, int]) -> bytes:
             f"a mask must be of the image's height and width {size}; got {mask['size']}."
         )
     return checked_runs(dict(mask))
+
+
+def _add(sums: np.ndarray, part: np.ndarray, corner: tuple[int, int]) -> None:
+    """Add a part (h, w) bool to numbers at a corner (x, y), as far as it lies within them."""
+    (x, y), (height, width) = corner, sums.shape
+    inside = part[max(-y, 0) : max(height - y, 0), max(-x, 0) : max(width - x, 0)]
+    x, y = max(x, 0), max(y, 0)
+    sums[y : y + inside.shape[0], x : x + inside.shape[1]] += inside
 
 
 def _packed(

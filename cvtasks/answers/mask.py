@@ -58,6 +58,8 @@ class Mask(Answer):
     ids: np.ndarray
     classes: tuple[str, ...]
 
+    steadied = True
+
     def __post_init__(self) -> None:
         if self.ids.ndim != 2 or self.ids.dtype != np.uint8:
             raise ValueError(f"`ids` must be (h, w) uint8; got {self.ids.shape} {self.ids.dtype}.")
@@ -145,6 +147,25 @@ class Mask(Answer):
         """
         unclear = 0 if self.ground(self.classes) else VOID
         ids = np.where(self.ids == other.ids, self.ids, unclear).astype(np.uint8)
+        return replace(self, ids=ids)
+
+    def steady(self, before: Sequence[Self]) -> Self:
+        """The id of each pixel that most of the frames have; its own where several have as many.
+        Frames of another size are passed over.
+        """
+        others = [one.ids for one in before if one.size == self.size]
+        doubtful = np.zeros(self.size, bool)
+        for other in others:
+            doubtful |= other != self.ids
+        own = self.ids[doubtful]
+        frames = np.stack([own, *(other[doubtful] for other in others)])
+        chosen, most = own.copy(), np.zeros(len(own), np.int64)
+        for index in np.unique(frames):
+            votes = (frames == index).sum(axis=0)
+            better = (votes > most) | ((votes == most) & (own == index))
+            chosen[better], most = index, np.maximum(votes, most)
+        ids = self.ids.copy()
+        ids[doubtful] = chosen
         return replace(self, ids=ids)
 
     def pasted(
