@@ -25,13 +25,14 @@ Show = Literal["", "auto", "window", "browser", "none"]
 
 @dataclass(frozen=True)
 class Watch:
-    """Which frames are taken, and where they are shown."""
+    """Which frames are taken, by how many their masks are steadied, and where they are shown."""
 
     show: Show = ""
     port: int = 0
     every: int = 1
     most: int = 0
     realtime: bool | None = None
+    smooth: int = 0
 
     @contextmanager
     def opened(self, title: str) -> "Iterator[Viewer | None]":

@@ -105,6 +105,15 @@ RealtimeOption = Annotated[
         show_default="realtime for cameras and streams, all frames for files",
     ),
 ]
+SmoothOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=30,
+        help="Masks of a video by the majority of the last N frames: they flicker less, and lag.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -138,13 +147,14 @@ def task_command(task: str, text: str) -> Callable[..., None]:
         every: EveryOption = 1,
         max_frames: MostOption = 0,
         realtime: RealtimeOption = None,
+        smooth: SmoothOption = 0,
         augment: AugmentOption = False,
         engine: EngineOption = AUTO,
         precision: PrecisionOption = AUTO,
         device: DeviceOption = AUTO,
         batch: BatchOption = 0,
     ) -> None:
-        watch = Watch(show, port, every, max_frames, realtime)
+        watch = Watch(show, port, every, max_frames, realtime, smooth)
         how = {"engine": engine, "precision": precision, "device": device, "batch": batch}
         how["augment"] = augment
         _run(sources, Options(task, model, output, as_json, threshold, classes, save, watch, how))
@@ -177,7 +187,16 @@ def _run(sources: list[str], options: Options) -> None:
     watch = replace(options.watch, show=_shown(options, first))
     kept = kept_classes(options.classes, model.recipe.classes)
     records = options.as_json or "json" in kinds
-    job = Job(model, sink, kinds, kept, options.threshold, records, bool(watch.show))
+    job = Job(
+        model,
+        sink,
+        kinds,
+        kept,
+        options.threshold,
+        records,
+        bool(watch.show),
+        smooth=watch.smooth,
+    )
     frame_files = options.save != "" and not {*kinds}.isdisjoint(
         {*task.files, *task.files_on_request}
     )

@@ -18,6 +18,7 @@ from cvtasks.answers import Answer
 from cvtasks.errors import CVTasksError
 from cvtasks.inference.sink import Sink
 from cvtasks.inference.stages import Stages
+from cvtasks.inference.steadying import Steady, check_steadied
 from cvtasks.media.prefetch import in_thread, prefetched, shut
 from cvtasks.media.sources import Item
 from cvtasks.media.streams import Stream
@@ -65,6 +66,10 @@ class Job:
         threshold: least score; None for the model's own.
         records: whether records hold the answers.
         show: whether images are drawn for showing.
+        smooth: frames of a video by which masks are steadied; 0 for none.
+
+    Raises:
+        UsageError: frames are to steady answers without masks.
     """
 
     model: Model
@@ -74,6 +79,10 @@ class Job:
     threshold: float | None = None
     records: bool = True
     show: bool = False
+    smooth: int = 0
+
+    def __post_init__(self) -> None:
+        check_steadied(self.task, self.smooth)
 
     @property
     def task(self) -> Task:
@@ -237,6 +246,7 @@ class VideoRun:
 
     def _predict(self, frames: Iterable[Frame]) -> Iterator[_Answered]:
         model, least = self._job.model, self._job.threshold
+        steady = Steady(self._job.smooth)
         with shut(frames):
             pairs = ((frame, frame.image) for frame in frames)
             # Where the newest frame counts, no answer waits until the next frame has come.
@@ -244,7 +254,7 @@ class VideoRun:
             for group in groups:
                 with shut(model.predict_many(group, least)) as answers:
                     for frame, image, answer in answers:
-                        yield frame, self._job.kept(answer), image
+                        yield frame, steady(self._job.kept(answer)), image
 
     def _draw(self, answers: Iterable[_Answered]) -> Iterator[_Answered]:
         draw = self._job.task.draw

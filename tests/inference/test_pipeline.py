@@ -14,8 +14,9 @@ import pytest
 
 from cvtasks.data import open_source
 from cvtasks.data.views import fitted
+from cvtasks.errors import UsageError
 from cvtasks.evaluation.evaluate import evaluate
-from cvtasks.inference.pipeline import Job
+from cvtasks.inference.pipeline import Job, VideoRun
 from cvtasks.inference.sink import Sink
 from cvtasks.media.sources import expand
 from cvtasks.model import Model
@@ -95,3 +96,46 @@ def test_an_image_is_prepared_once(folders: Path) -> None:
     )
     assert len(calls) == 4
     assert seen == [(15, (width + 1) // 2, 3) for _, width, _ in calls]
+
+
+class Flickering:
+    """An engine whose first class shows everywhere, but in every third frame."""
+
+    name, precision = "flickering", "f32"
+
+    def stream(self, images: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        for number, _ in enumerate(images):
+            scores = np.zeros((32, 32, 2), np.float32)
+            scores[..., int(number % 3 < 2)] = 1
+            yield scores
+
+
+@pytest.mark.parametrize(("smooth", "seen"), [(0, [1, 1, 0, 1, 1, 0]), (3, [1] * 6)])
+def test_masks_of_a_video_are_steadied_by_the_frames_before(
+    tmp_path: Path, smooth: int, seen: list[int]
+) -> None:
+    document = {"task": "segment", "backbone": "tiny", "size": 32}
+    recipe = parse_recipe({**document, "classes": ["background", "cat"]})
+    clip = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 10, (32, 32))
+    for _ in seen:
+        writer.write(np.zeros((32, 32, 3), np.uint8))
+    writer.release()
+    sink = Sink(tmp_path / "out", recipe.task, ("json",))
+    job = Job(Model("flickering", recipe, Flickering()), sink, ("json",), smooth=smooth)
+    (stream,) = expand([str(clip)])
+    done = [one.answer for one in VideoRun(job, stream, stream.open())]
+    sink.close()
+    assert [int(answer.ids.max()) for answer in done] == seen
+
+
+def test_answers_without_masks_are_not_smoothed(tmp_path: Path) -> None:
+    work = model()
+    sink = Sink(tmp_path, work.recipe.task, ())
+    with pytest.raises(UsageError, match="classify answers without"):
+        Job(work, sink, (), smooth=3)
+    recipe = parse_recipe(
+        {"task": "segment", "backbone": "tiny", "size": 32, "classes": ["a", "b"]}
+    )
+    with pytest.raises(UsageError, match="at most 30 frames; got 31"):
+        Job(Model("zero", recipe, Zero()), sink, (), smooth=31)
