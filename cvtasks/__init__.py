@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cvtasks import zoo
-    from cvtasks.answers import Boxes, Labels, Mask, Sample
+    from cvtasks.answers import Boxes, Instances, Labels, Mask, Sample
     from cvtasks.errors import CVTasksError
     from cvtasks.evaluation.of_model import evaluate
     from cvtasks.model import Model, load
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Boxes",
     "CVTasksError",
+    "Instances",
     "Labels",
     "Mask",
     "Model",
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Boxes": "cvtasks.answers",
     "CVTasksError": "cvtasks.errors",
+    "Instances": "cvtasks.answers",
     "Labels": "cvtasks.answers",
     "Mask": "cvtasks.answers",
     "Model": "cvtasks.model",

@@ -118,7 +118,7 @@ class Model:
 
         Returns:
             the answer in pixels of this image, upright: `Labels` for classification, `Boxes` for
-                localization and detection, a
+                localization and detection, `Instances` for instance segmentation, a
             `Mask` for segmentation; a list of answers, in the same order, for a list.
 
         Raises:
