@@ -16,7 +16,7 @@ def yolo_segments(found: Instances, *, scores: bool = False) -> str:
     of width and height, and the score if asked for.
 
     An outline runs along the edges of the mask's pixels. The format knows one ring an object: holes
-    and further pieces are joined to it by lines to and fro, which enclose nothing. Difficult
+    and further pieces are joined to it by lines there and back, which enclose nothing. Difficult
     objects and crowds are left out, as of `yolo_text`, and so are masks that show nothing.
     """
     height, width = found.size
