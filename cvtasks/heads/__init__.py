@@ -13,7 +13,11 @@ HEADS: dict[str, dict[str, str]] = {
         "pooled": "cvtasks.heads.pooled:Pooled",
         "own": "cvtasks.heads.own:Own",
     },
-    "detect": {"dense": "cvtasks.heads.dense:Dense", "yolox": "cvtasks.heads.yolox:Yolox"},
+    "detect": {
+        "dense": "cvtasks.heads.dense:Dense",
+        "yolox": "cvtasks.heads.yolox:Yolox",
+        "two-stage": "cvtasks.heads.two_stage:TwoStage",
+    },
     "localize": {"pooled": "cvtasks.heads.pooled_box:PooledBox"},
     "segment": {"unet": "cvtasks.heads.unet:UNet"},
 }

@@ -3,7 +3,6 @@
 Source: Ge et al., "YOLOX: Exceeding YOLO Series in 2021"; the network is `cvtasks.networks.yolox`.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar
@@ -16,12 +15,12 @@ from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.assignment import cells, one_cell_each
 from cvtasks.heads.base import Top
 from cvtasks.heads.cell_boxes import CellBoxes
+from cvtasks.heads.room import room_for, too_full
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.schema import NOT_IN_TABLE, Range
 from cvtasks.tasks.base import Classes
 
-_MOSAIC = 4  # images that a mosaic has
-_LEAST, _MOST = 16, 1000  # `max_truths` of a new recipe, in steps of the least
+_MOST = 1000  # `max_truths` of a recipe
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Yolox(CellBoxes):
     width: Annotated[int, Range(2, 4096)] = 64
     depth: Annotated[int, Range(1, 16)] = 1
     depthwise: bool = True
-    max_truths: Annotated[int, Range(1, 1000)] = 100
+    max_truths: Annotated[int, Range(1, _MOST)] = 100
     nms: Annotated[float, Range(0, 1)] = 0.6
     max_detections: Annotated[int, Range(1, 10_000)] = 100
     min_score: Annotated[float, Range(1e-6, 1)] = 0.005
@@ -64,23 +63,14 @@ class Yolox(CellBoxes):
     @classmethod
     def suited(cls, truths: Iterable[Boxes]) -> dict[str, Any]:
         """`max_truths` for such truths."""
-        counts = [int(truth.counted.sum()) for truth in truths]
-        if not counts:
-            return {}
-        wanted = max(*counts, _MOSAIC * sum(counts) / len(counts), _LEAST)
-        return {"max_truths": min(_LEAST * math.ceil(wanted / _LEAST), _MOST)}
+        found = room_for(truths, _MOST)
+        return {"max_truths": found} if found else {}
 
     def beyond(self, truths: Iterable[Boxes]) -> str:
         """The images with more objects than `max_truths`."""
-        counts = [int(truth.counted.sum()) for truth in truths]
-        more = sum(count > self.max_truths for count in counts)
-        if not more:
-            return ""
-        return (
-            f"{more} of {len(counts)} images hold more objects than `head.max_truths` = "
-            f"{self.max_truths}, up to {max(counts)}: the largest are learned, the others neither "
-            "learned nor taken for background"
-        )
+        found = too_full(truths, "max_truths", self.max_truths)
+        left = "the largest are learned, the others neither learned nor taken for background"
+        return f"{found}: {left}" if found else ""
 
     def closing(self) -> "Yolox":
         """With the L1 loss too."""
