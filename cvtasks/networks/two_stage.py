@@ -78,9 +78,7 @@ def two_stage(
     boxes = propose([cells, levels[finest]])
     x = levels[finest]
     for stride in strides[1:]:
-        larger = layers.UpSampling2D(
-            stride // finest, interpolation="bilinear", name=f"second{stride}_up"
-        )(levels[stride])
+        larger = layers.UpSampling2D(stride // finest, name=f"second{stride}_up")(levels[stride])
         x = layers.Add(name=f"second{stride}_add")([x, larger])
     x = RoIAlign(finest, pool, name="align")([convolution_unit(x, width, 3, "second"), boxes])
     x = layers.Reshape((proposals, pool * pool * width), name="flat")(x)

@@ -7,6 +7,7 @@ import pytest
 
 from cvtasks.cli.plan import plan_lines
 from cvtasks.cli.spelling import spelled
+from cvtasks.heads import HEADS
 from cvtasks.training.plan import planned
 
 OPTIONS = {"--data": True, "--size": True, "--batch": True, "--set": True, "--dry-run": False}
@@ -33,7 +34,7 @@ def test_keys_as_json(cli) -> None:
     keys = {one["key"]: one for one in listed}
     assert keys["train.epochs"]["default"] == 30
     assert (keys["train.epochs"]["least"], keys["train.epochs"]["most"]) == (1, 100000)
-    assert {one["head"] for one in listed if one["key"] == "head.nms"} == {"dense", "yolox"}
+    assert {one["head"] for one in listed if one["key"] == "head.nms"} == {*HEADS["detect"]}
     assert keys["train.optimizer"]["choices"] == ["adamw", "sgd"]
 
 

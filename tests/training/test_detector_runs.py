@@ -19,6 +19,7 @@ from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source
 from cvtasks.files.writing import sha256
 from cvtasks.formats.voc import voc_xml
+from cvtasks.heads.two_stage import TwoStage
 from cvtasks.heads.yolox import Yolox
 from cvtasks.media.images import read_image, read_mask
 from cvtasks.recipe.recipe import Recipe, parse_recipe
@@ -200,7 +201,7 @@ def test_json_says_what_was_found_and_nothing_else(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("head", ["dense", "yolox"])  # the second has another loss at the end
+@pytest.mark.parametrize("head", ["dense", "yolox", "two-stage"])  # yolox: another loss at the end
 def test_a_stopped_run_goes_on_to_the_same_bits(devkit: Path, tmp_path: Path, head: str) -> None:
     recipe = small(
         devkit,
@@ -213,6 +214,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(devkit: Path, tmp_path: Path, he
     )
     if head == "yolox":
         recipe = replace(recipe, head=Yolox(recipe.task, width=8, max_truths=16))
+    elif head == "two-stage":
+        recipe = replace(recipe, head=TwoStage(recipe.task, width=8, units=16, proposals=16))
     sources = open_sources(recipe)
 
     def stop(epoch: int, step: int, *_: object) -> None:
