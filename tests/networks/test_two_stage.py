@@ -7,7 +7,7 @@ from keras import ops
 
 from cvtasks.geometry.boxes import areas, iou
 from cvtasks.heads.assignment import cells
-from cvtasks.networks.build import activated, build_network, class_axes, copy_weights
+from cvtasks.networks.build import activated, build_network, class_axes, set_weights, weights_of
 from cvtasks.networks.two_stage import (
     Proposals,
     RoIAlign,
@@ -150,7 +150,7 @@ def test_a_network_for_any_size_says_what_one_of_the_size_says() -> None:
     any_size = build_network(its, (None, None))
     for size in ((64, 64), (128, 96)):
         network = build_network(its, size)
-        copy_weights(any_size, network)
+        set_weights(network, weights_of(any_size))
         image = np.random.default_rng(3).integers(0, 256, (2, *size, 3)).astype(np.float32)
         one = any_size.predict_on_batch(image)  # as a graph, in which sides are not known
         other = network(image, training=False)

@@ -18,6 +18,7 @@ HEADS = {  # of a task, or of one of its heads
     "segment": {"channels": [8, 8]},
     "detect": {"width": 8, "depth": 1},
     "detect yolox": {"width": 8},
+    "detect two-stage": {"width": 8, "units": 8, "proposals": 8},
     "localize": {"width": 8, "depth": 1},
     "classify": {},
 }
@@ -30,9 +31,12 @@ LAST = {  # what has a row for each class, and the axis of the rows
         for stride in (8, 16, 32)
         for name, axis in (("kernel", 3), ("bias", 0))
     },
+    "detect two-stage": {"scores/kernel": 1, "scores/bias": 0},
     "localize": {"class_map/kernel": 3, "class_map/bias": 0},
     "classify": {"logits/kernel": 1, "logits/bias": 0},
 }
+FIRST = {"detect two-stage": 1}
+"""Rows that lie before those of the classes: that of background."""
 
 
 def recipe_for(task: str, classes: tuple[str, ...], **head: object) -> Recipe:
@@ -81,13 +85,17 @@ def test_rows_of_the_last_layers_go_by_the_names_of_the_classes(task: str, tmp_p
         if path not in LAST[task]:
             np.testing.assert_array_equal(value, giving[path], path)
             continue
-        axis = LAST[task][path]
-        row = {name: np.take(value, place, axis) for place, name in enumerate(OURS)}
+        axis, first = LAST[task][path], FIRST.get(task, 0)
+        row = {name: np.take(value, first + place, axis) for place, name in enumerate(OURS)}
         for name in ("nothing", "dog"):
             np.testing.assert_array_equal(
-                row[name], np.take(giving[path], THEIRS.index(name), axis)
+                row[name], np.take(giving[path], first + THEIRS.index(name), axis)
             )
-        np.testing.assert_array_equal(row["bus"], np.take(before[path], 2, axis))
+        np.testing.assert_array_equal(row["bus"], np.take(before[path], first + 2, axis))
+        for place in range(first):
+            np.testing.assert_array_equal(
+                np.take(value, place, axis), np.take(giving[path], place, axis)
+            )
     assert (said.shared, said.new) == (("nothing", "dog"), ("bus",))
     others = len(after) - len(backbone)
     assert (said.backbone, said.head) == ((len(backbone),) * 2, (others - len(LAST[task]), others))
@@ -97,8 +105,10 @@ def test_rows_of_the_last_layers_go_by_the_names_of_the_classes(task: str, tmp_p
 def test_the_same_classes_in_another_order_are_found(task: str, tmp_path: Path) -> None:
     theirs, ours = recipe_for(task, ("a", "b", "c")), recipe_for(task, ("c", "a", "b"))
     _, giving, _, after, _ = taken(tmp_path, theirs, ours)
+    first = FIRST.get(task, 0)
+    order = [*range(first), first + 2, first, first + 1]
     for path, axis in LAST[task].items():
-        np.testing.assert_array_equal(after[path], np.take(giving[path], [2, 0, 1], axis))
+        np.testing.assert_array_equal(after[path], np.take(giving[path], order, axis))
 
 
 def test_the_very_same_model_is_taken_over_whole(tmp_path: Path) -> None:
