@@ -47,6 +47,8 @@ class Boxes(Answer):
             against.
         areas: (n,) float32, pixels: what COCO's small, medium and large are judged by; the object's
             own area where its outline is known, else the box's.
+        tracks: (n,) int64: which object of a video it is, from 1; -1 where that is not known.
+        filled: (n,) bool: put into a gap, from where the object was before and after.
         classes: the names of the labels.
         size: (height, width) of the image.
 
@@ -65,6 +67,8 @@ class Boxes(Answer):
     difficult: np.ndarray
     crowd: np.ndarray
     areas: np.ndarray
+    tracks: np.ndarray
+    filled: np.ndarray
     classes: tuple[str, ...]
     size: tuple[int, int]
 
@@ -87,10 +91,13 @@ class Boxes(Answer):
         difficult: np.ndarray | Sequence[bool] | None = None,
         crowd: np.ndarray | Sequence[bool] | None = None,
         areas: np.ndarray | Sequence[float] | None = None,
+        tracks: np.ndarray | Sequence[int] | None = None,
+        filled: np.ndarray | Sequence[bool] | None = None,
         **further: np.ndarray,
     ) -> Self:
-        """Boxes of anything like arrays; scores are 1, nothing is difficult or a crowd, and areas
-        are the boxes' unless given. `further` are the fields of a subclass.
+        """Boxes of anything like arrays; scores are 1, nothing is difficult, a crowd or filled,
+        areas are the boxes', and tracks unknown, unless given. `further` are the fields of a
+        subclass.
         """
         edges = np.asarray(xyxy, np.float32).reshape(-1, 4)
         n = len(edges)
@@ -103,6 +110,10 @@ class Boxes(Answer):
             np.zeros(n, bool) if difficult is None else np.asarray(difficult, bool).reshape(-1),
             np.zeros(n, bool) if crowd is None else np.asarray(crowd, bool).reshape(-1),
             box_areas(edges) if areas is None else np.asarray(areas, np.float32).reshape(-1),
+            np.full(n, -1, np.int64)
+            if tracks is None
+            else np.asarray(tracks, np.int64).reshape(-1),
+            np.zeros(n, bool) if filled is None else np.asarray(filled, bool).reshape(-1),
             classes,
             size,
             **further,
@@ -120,6 +131,8 @@ class Boxes(Answer):
             ("difficult", np.bool_),
             ("crowd", np.bool_),
             ("areas", np.float32),
+            ("tracks", np.int64),
+            ("filled", np.bool_),
         ):
             array = getattr(self, name)
             if array.shape != (n,) or array.dtype != kind:
@@ -173,6 +186,12 @@ class Boxes(Answer):
         """The boxes that `which` picks: indices, in their order, (n,) bool, or a slice."""
         picked: dict[str, Any] = {name: array[which] for name, array in self._each().items()}
         return replace(self, **picked)
+
+    def placed(self, xyxy: np.ndarray) -> Self:
+        """The same objects in other boxes, (n, 4); an area changes as its box's does."""
+        grown = box_areas(xyxy) / np.maximum(box_areas(self.xyxy), np.finfo(np.float32).tiny)
+        areas = (self.areas * grown).astype(np.float32)
+        return replace(self, xyxy=xyxy.astype(np.float32), areas=areas)
 
     def joined(
         self, others: Sequence[Self], corners: Sequence[tuple[int, int]], size: tuple[int, int]
@@ -332,12 +351,17 @@ class Boxes(Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """`boxes`: a list of `name`, `score` and `xyxy` in pixels, difficult objects and crowds
-        left out.
+        left out; `track` where it is known, and `filled` where a gap was.
         """
+        shown = self.take(self.counted)
         return {
             "boxes": [
                 {"name": one.name, "score": one.score, "xyxy": list(one.xyxy)}
-                for one in self.take(self.counted)
+                | ({"track": track} if track >= 0 else {})
+                | ({"filled": True} if filled else {})
+                for one, track, filled in zip(
+                    shown, shown.tracks.tolist(), shown.filled.tolist(), strict=True
+                )
             ]
         }
 

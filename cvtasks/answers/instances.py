@@ -138,6 +138,17 @@ class Instances(Boxes):
             plane[top : top + part.shape[0], left : left + part.shape[1]][part] = index + 1
         return plane
 
+    def placed(self, xyxy: np.ndarray) -> Self:
+        """As of `Boxes`; each mask is moved and stretched as its box is."""
+        from cvtasks.geometry.masks import warped
+
+        parts = []
+        for index, (old, new) in enumerate(zip(self.xyxy, xyxy, strict=True)):
+            scale = (new[2:] - new[:2]) / np.maximum(old[2:] - old[:2], 1e-6)
+            matrix = np.column_stack([np.diag(scale), new[:2] - scale * old[:2]])
+            parts.append(warped(*self.crop(index), matrix.astype(np.float64), self.size)[:2])
+        return replace(super().placed(xyxy), masks=_packed(parts, self.size))
+
     def joined(
         self, others: Sequence[Self], corners: Sequence[tuple[int, int]], size: tuple[int, int]
     ) -> Self:

@@ -17,7 +17,9 @@ from cvtasks.cli.options import (
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, command_typed, say, start_keras, tell
+from cvtasks.cli.tracks import TracksOption, evaluate_tracks
 from cvtasks.engines.table import AUTO
+from cvtasks.errors import UsageError
 from cvtasks.text import dumps, table
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def evaluate(
             help="A name of `cvtasks models`, or a folder that train wrote.",
             autocompletion=completion.models,
         ),
-    ],
+    ] = "",
     data: Annotated[
         str,
         typer.Option(
@@ -64,6 +66,7 @@ def evaluate(
             ),
         ),
     ] = None,
+    tracks: TracksOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -89,11 +92,20 @@ def evaluate(
     cvtasks evaluate detect-mobilenet-voc --data VOCdevkit/VOC2012:val -o report
     cvtasks evaluate segment-mobilenet-voc --predictions outputs/segment/records.jsonl
     cvtasks evaluate detect-mobilenet-voc --data farm/data.yaml:val --map lamb=sheep,ewe=sheep
+    cvtasks evaluate --tracks outputs/detect/street-mot.txt street/gt/gt.txt
 
     The classes that data and model share are scored, also where they have two names of one thing
     (aeroplane, airplane); the others are named. In brackets stands the 95 % interval of a
     bootstrap over the images.
     """
+    if tracks:
+        evaluate_tracks(*tracks, as_json)
+        return
+    if not model:
+        raise UsageError(
+            "what is measured is a model, or with --tracks files of tracks; got neither. Name a "
+            "model: cvtasks models"
+        )
     from cvtasks.evaluation.evaluate import check_new, score_saved, with_interval
     from cvtasks.evaluation.of_model import evaluation_data
     from cvtasks.evaluation.predictions import read_predictions

@@ -103,6 +103,8 @@ def run_stream(
                 if viewer.closed:
                     run.stop()
     ticker.clear()
+    if as_json and run.summary:
+        print(dumps(run.summary), flush=True)
     say(f"{stream.source}: {run.stages}{f' → {run.written}' if run.written else ''}")
     for note in run.notes():
         say(f"{stream.source}: {note}")

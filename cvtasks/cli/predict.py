@@ -20,6 +20,7 @@ from cvtasks.cli.options import (
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, say, start_keras
+from cvtasks.cli.tracks import CountOption, FillOption, TrackOption, follow_of
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
@@ -27,6 +28,7 @@ from cvtasks.text import counted, dumps
 from cvtasks.training.stopping import Interrupted, stop_asked
 
 if TYPE_CHECKING:
+    from cvtasks.inference.following import Follow
     from cvtasks.inference.pipeline import Job
     from cvtasks.media.sources import Item
     from cvtasks.media.streams import Stream
@@ -128,6 +130,7 @@ class Options:
     classes: str
     save: str
     watch: Watch
+    follow: "Follow | None"
     how: dict[str, Any]  # of `load`
 
 
@@ -148,6 +151,9 @@ def task_command(task: str, text: str) -> Callable[..., None]:
         max_frames: MostOption = 0,
         realtime: RealtimeOption = None,
         smooth: SmoothOption = 0,
+        track: TrackOption = False,
+        count: CountOption = None,
+        fill_gaps: FillOption = False,
         augment: AugmentOption = False,
         engine: EngineOption = AUTO,
         precision: PrecisionOption = AUTO,
@@ -157,7 +163,9 @@ def task_command(task: str, text: str) -> Callable[..., None]:
         watch = Watch(show, port, every, max_frames, realtime, smooth)
         how = {"engine": engine, "precision": precision, "device": device, "batch": batch}
         how["augment"] = augment
-        _run(sources, Options(task, model, output, as_json, threshold, classes, save, watch, how))
+        follow = follow_of(track or "mot" in save.split(","), count, fill_gaps)
+        chosen = (output, as_json, threshold, classes, save, watch, follow)
+        _run(sources, Options(task, model, *chosen, how))
 
     command.__name__, command.__doc__ = task, text
     return command
@@ -183,7 +191,7 @@ def _run(sources: list[str], options: Options) -> None:
     model = _model(options, many)
     task = model.recipe.task
     kinds = kinds_of(options.save, ("image", *task.files))
-    sink = Sink(folder, task, kinds)
+    sink = Sink(folder, task, kinds, tracked=options.follow is not None)
     watch = replace(options.watch, show=_shown(options, first))
     kept = kept_classes(options.classes, model.recipe.classes)
     records = options.as_json or "json" in kinds
@@ -196,6 +204,7 @@ def _run(sources: list[str], options: Options) -> None:
         records,
         bool(watch.show),
         smooth=watch.smooth,
+        follow=options.follow,
     )
     frame_files = options.save != "" and not {*kinds}.isdisjoint(
         {*task.files, *task.files_on_request}
@@ -290,6 +299,8 @@ class Run:
         from cvtasks.media.prefetch import shut
 
         ticker, done, failed, empty = Ticker(), 0, 0, 0
+        if self.job.follow:
+            say("images are not tracked: objects are followed from frame to frame of a video")
 
         def report(error: CVTasksError) -> None:
             nonlocal failed

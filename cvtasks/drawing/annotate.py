@@ -64,6 +64,14 @@ class Framed(Protocol):
     def counted(self) -> np.ndarray:
         """(n,) bool: neither difficult nor a crowd."""
 
+    @property
+    def tracks(self) -> np.ndarray:
+        """(n,) numbers of the objects in a video; -1 where they are not known."""
+
+    @property
+    def filled(self) -> np.ndarray:
+        """(n,) bool: put into a gap."""
+
 
 class Ranked(Protocol):
     """Classes with scores, as `cvtasks.answers.Labels` has them."""
@@ -82,9 +90,12 @@ class Ranked(Protocol):
 
 
 def words_of(boxes: Framed, index: int) -> str:
-    """What is written at an object: its name, and its score unless that is 1, as in a truth."""
+    """What is written at an object: its name, its track where that is known, and its score unless
+    that is 1, as in a truth.
+    """
     score, name = boxes.scores[index], boxes.classes[boxes.labels[index]]
-    return name if score == 1 else f"{name} {score:.2f}"
+    track = f" #{boxes.tracks[index]}" if boxes.tracks[index] >= 0 else ""
+    return f"{name}{track}" if score == 1 else f"{name}{track} {score:.2f}"
 
 
 def usual_scale(image: np.ndarray) -> float:
@@ -111,9 +122,10 @@ def draw_mask(image: np.ndarray, mask: Painted, opacity: float = 0.55) -> np.nda
 
 def draw_boxes(image: np.ndarray, boxes: Framed) -> np.ndarray:
     """(h, w, 3) uint8 RGB → the same with a frame around every object, in its class's colour
-    (`palette_of`), and its name and score.
+    (`palette_of`), and its name, track and score.
 
-    Scores of 1, as in a truth, are not written; difficult objects and crowds have a thin frame.
+    Scores of 1, as in a truth, are not written, nor tracks that are not known; difficult objects,
+    crowds, and what was put into a gap have a thin frame.
     """
     drawn = np.ascontiguousarray(image).copy()
     scale = usual_scale(image)
@@ -126,7 +138,7 @@ def draw_boxes(image: np.ndarray, boxes: Framed) -> np.ndarray:
             (left, top),
             (right - 1, bottom - 1),
             colour,
-            thick if boxes.counted[i] else 1,
+            thick if boxes.counted[i] and not boxes.filled[i] else 1,
             cv2.LINE_AA,
         )
         text = words_of(boxes, int(i))

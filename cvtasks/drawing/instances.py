@@ -25,7 +25,7 @@ class Masked(Framed, Protocol):
 
 def draw_instances(image: np.ndarray, found: Masked) -> np.ndarray:
     """(h, w, 3) uint8 RGB → the same with a translucent mask and an outline on every object, and
-    its name and score.
+    its name, track and score.
 
     Objects of one class have shades of its colour (`palette_of`), where there is but one class
     colours of their own. Scores of 1, as in a truth, are not written; difficult objects and crowds
@@ -47,9 +47,8 @@ def draw_instances(image: np.ndarray, found: Masked) -> np.ndarray:
         rings, _ = cv2.findContours(
             part.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(x, y)
         )
-        cv2.drawContours(
-            drawn, rings, -1, colours[i], thick if found.counted[i] else 1, cv2.LINE_AA
-        )
+        broad = thick if found.counted[i] and not found.filled[i] else 1
+        cv2.drawContours(drawn, rings, -1, colours[i], broad, cv2.LINE_AA)
     for i in order:
         left, top, right, bottom = np.round(found.xyxy[i]).astype(int).tolist()
         words = words_of(found, i)
@@ -85,11 +84,12 @@ def _fill(place: np.ndarray, part: np.ndarray, colour: tuple[int, int, int]) -> 
 
 
 def _colours(found: Masked) -> list[tuple[int, int, int]]:
-    """A colour for each object, in the order of the objects."""
+    """A colour for each object, in the order of the objects; one that is tracked keeps its own."""
     chosen, seen = [], [0] * len(found.classes)
     own, alone = palette_of(found.classes), distinct_palette()
-    for label in found.labels.tolist():
-        number, seen[label] = seen[label], seen[label] + 1
+    for label, track in zip(found.labels.tolist(), found.tracks.tolist(), strict=True):
+        number = seen[label] if track < 0 else track
+        seen[label] += 1
         if len(found.classes) == 1:
             red, green, blue = alone[1 + number % (_VOID - 1)].tolist()
             chosen.append((red, green, blue))

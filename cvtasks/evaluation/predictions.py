@@ -83,6 +83,8 @@ def _records(
         place = f"line {number} of {str(path)!r}"
         try:
             record = json.loads(line)
+            if "summary" in record:  # of a whole video: what was counted
+                continue
             stem = Path(record["source"]).stem
             if otherwise is None and any(name not in known for name in _names_in(record)):
                 otherwise = called_otherwise(_all_names(path), classes)

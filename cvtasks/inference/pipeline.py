@@ -6,16 +6,17 @@ written, and decides what to print and to show.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from cvtasks.answers import Answer
+from cvtasks.answers import Answer, Boxes
 from cvtasks.errors import CVTasksError
+from cvtasks.inference.following import Follow, Followed, Following, check_followed
 from cvtasks.inference.sink import Sink
 from cvtasks.inference.stages import Stages
 from cvtasks.inference.steadying import Steady, check_steadied
@@ -30,6 +31,8 @@ from cvtasks.tasks.base import Task
 _AHEAD = (
     4  # images or frames that are read ahead; other stages stay two ahead of the one behind them
 )
+
+_NONE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +53,8 @@ class Done:
     frame: Frame | None = None
 
 
-_Answered = tuple[Frame, Answer, np.ndarray]
-"""A frame of a video, its answer, and the image with the answer on it; the frame's own where
+_Drawn = tuple[Followed, np.ndarray]
+"""A frame of a video with its answer, and the image with the answer on it; the frame's own where
 nothing is drawn.
 """
 
@@ -67,9 +70,11 @@ class Job:
         records: whether records hold the answers.
         show: whether images are drawn for showing.
         smooth: frames of a video by which masks are steadied; 0 for none.
+        follow: how objects are followed through videos; None where they are not.
 
     Raises:
-        UsageError: frames are to steady answers without masks.
+        UsageError: frames are to steady answers without masks, or objects are to be followed and
+            the task does not answer with boxes.
     """
 
     model: Model
@@ -80,9 +85,11 @@ class Job:
     records: bool = True
     show: bool = False
     smooth: int = 0
+    follow: Follow | None = None
 
     def __post_init__(self) -> None:
         check_steadied(self.task, self.smooth)
+        check_followed(self.task, self.follow)
 
     @property
     def task(self) -> Task:
@@ -147,23 +154,46 @@ class Job:
         """The answer without classes that nobody wants."""
         return self.task.keep(answer, self.keep) if self.keep else answer
 
-    def record(self, place: dict[str, Any], image: np.ndarray, answer: Answer) -> dict[str, Any]:
+    @property
+    def least(self) -> float:
+        """The least score of what is shown."""
+        return self.task.threshold if self.threshold is None else self.threshold
+
+    def record(
+        self,
+        place: dict[str, Any],
+        image: np.ndarray,
+        answer: Answer,
+        further: Mapping[str, Any] = _NONE,
+    ) -> dict[str, Any]:
         """Hand the record of an answer to the sink, and return it; `place` says where the image
-        comes from.
+        comes from, `further` is what the answer itself does not say.
 
         Raises:
             OutputError: it cannot be written.
         """
-        facts = place | {
-            "width": image.shape[1],
-            "height": image.shape[0],
-            "task": self.task.name,
-            "model": self.model.name,
-            "engine": self.model.engine.name,
-        }
-        record = facts | self.task.record(answer) if self.records else facts
+        facts = place | {"width": image.shape[1], "height": image.shape[0], **self._maker()}
+        answered = self.task.record(answer) if self.records else {}
+        record = {**facts, **answered, **further}
         self.sink.record(record, answer)
         return record
+
+    def closing(self, source: str, following: Following) -> dict[str, Any]:
+        """Hand the record of what was counted in a whole video to the sink, and return it.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        whole = {"frames": following.frames, "time_s": round(following.time_s, 6)}
+        counts = {"counts": following.summary()}
+        record = {"source": source, **self._maker(), "summary": whole | counts}
+        self.sink.note(record)
+        return record
+
+    def _maker(self) -> dict[str, Any]:
+        """What a record says of who made it."""
+        engine = self.model.engine.name
+        return {"task": self.task.name, "model": self.model.name, "engine": engine}
 
     def summary(self, answer: Answer) -> str:
         """The answer in a few words, for people."""
@@ -181,6 +211,7 @@ class VideoRun:
 
     Attributes:
         written: the annotated video; None before the end, and where none was asked for.
+        summary: the record of what was counted; None before the end, and where nothing was.
         stages: what each stage cost.
     """
 
@@ -193,6 +224,7 @@ class VideoRun:
         frame_files: bool = False,
     ) -> None:
         self.written: Path | None = None
+        self.summary: dict[str, Any] | None = None
         self.stages = Stages()
         self._job, self._stream, self._video, self._frame_files = job, stream, video, frame_files
         self._stopped = threading.Event()
@@ -204,6 +236,7 @@ class VideoRun:
             VideoWriter(path, video.rate / rate_divisor, every_frame) if annotated else None
         )
         self._draws = annotated or job.show
+        self._following = Following(job.follow, job.least) if job.follow else None
 
     def __iter__(self) -> Iterator[Done]:
         """Finished frames, in order."""
@@ -216,12 +249,17 @@ class VideoRun:
         predicted = in_thread(
             self.stages.timed("infer", self._predict(self.stages.waited("infer", frames))), ahead
         )
+        followed: Iterable[Followed] = predicted
+        if self._following:
+            followed = self._following.of(self.stages.waited("track", predicted))
+            followed = in_thread(self.stages.timed("track", followed), ahead)
         if self._draws:
-            predicted = in_thread(
-                self.stages.timed("draw", self._draw(self.stages.waited("draw", predicted))), ahead
-            )
+            drawn = self._draw(self.stages.waited("draw", followed))
+            drawn = in_thread(self.stages.timed("draw", drawn), ahead)
+        else:
+            drawn = self._draw(followed)
         written = in_thread(
-            self.stages.timed("write", self._write(self.stages.waited("write", predicted))), ahead
+            self.stages.timed("write", self._write(self.stages.waited("write", drawn))), ahead
         )
         self.stages.begin()
         try:
@@ -242,43 +280,54 @@ class VideoRun:
 
     def notes(self) -> list[str]:
         """What the user should know, in sentences without an end."""
-        return self._video.notes() + (self._writer.notes() if self._writer else [])
+        notes = self._video.notes() + (self._writer.notes() if self._writer else [])
+        following = self._following
+        return notes + (following.notes() + following.words() if following else [])
 
-    def _predict(self, frames: Iterable[Frame]) -> Iterator[_Answered]:
-        model, least = self._job.model, self._job.threshold
-        steady = Steady(self._job.smooth)
+    def _predict(self, frames: Iterable[Frame]) -> Iterator[Followed]:
+        model, steady = self._job.model, Steady(self._job.smooth)
+        least = self._following.low if self._following else self._job.threshold
         with shut(frames):
             pairs = ((frame, frame.image) for frame in frames)
             # Where the newest frame counts, no answer waits until the next frame has come.
             groups = ([pair] for pair in pairs) if self._video.realtime else [pairs]
             for group in groups:
                 with shut(model.predict_many(group, least)) as answers:
-                    for frame, image, answer in answers:
-                        yield frame, steady(self._job.kept(answer)), image
+                    for frame, _, answer in answers:
+                        yield Followed(frame, steady(self._job.kept(answer)))
 
-    def _draw(self, answers: Iterable[_Answered]) -> Iterator[_Answered]:
+    def _draw(self, answers: Iterable[Followed]) -> Iterator[_Drawn]:
         draw = self._job.task.draw
         with shut(answers):
-            for frame, answer, _ in answers:
-                yield frame, answer, draw(frame.image, answer)
+            for one in answers:
+                image = one.frame.image
+                yield one, one.draw_on(draw(image, one.answer)) if self._draws else image
 
-    def _write(self, answers: Iterable[_Answered]) -> Iterator[Done]:
+    def _write(self, answers: Iterable[_Drawn]) -> Iterator[Done]:
         with shut(answers):
             try:
-                for frame, answer, drawn in answers:
-                    files: list[Path] = []
-                    place = {
-                        "source": self._stream.source,
-                        "frame": frame.index,
-                        "time_s": round(frame.time_s, 6),
-                    }
-                    if self._frame_files:
-                        stem = self._job.sink.stem(f"{self._stem.name}-{frame.index:06d}")
-                        files = self._job.sink.write(stem, frame.image, answer, drawn=False)
-                    if self._writer:
-                        self._writer.write(drawn, frame.time_s)
-                    record = self._job.record(place, frame.image, answer)
-                    yield Done(record, answer, files, drawn, frame)
+                for one, drawn in answers:
+                    yield self._done(one, drawn)
+                if self._following and self._following.counting:
+                    self.summary = self._job.closing(self._stream.source, self._following)
             finally:
                 if self._writer:
                     self.written = self._writer.close()
+
+    def _done(self, one: Followed, drawn: np.ndarray) -> Done:
+        frame, files = one.frame, list[Path]()
+        place = {
+            "source": self._stream.source,
+            "frame": frame.index,
+            "time_s": round(frame.time_s, 6),
+        }
+        if self._frame_files:
+            stem = self._job.sink.stem(f"{self._stem.name}-{frame.index:06d}")
+            files = self._job.sink.write(stem, frame.image, one.answer, drawn=False)
+        if self._job.follow:
+            self._job.sink.add_tracks(self._stem.name, cast("Boxes", one.answer), frame.index)
+        if self._writer:
+            self._writer.write(drawn, frame.time_s)
+        further = {"counts": one.counts} if one.counts else _NONE
+        record = self._job.record(place, frame.image, one.answer, further)
+        return Done(record, one.answer, files, drawn, frame)

@@ -8,12 +8,13 @@ import os
 from contextlib import ExitStack, suppress
 from pathlib import Path, PurePath
 from threading import RLock
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import numpy as np
 
 from cvtasks.answers import Answer, Boxes
 from cvtasks.errors import OutputError, UsageError, did_you_mean
+from cvtasks.files.lines import Lines
 from cvtasks.files.parts import remove_part
 from cvtasks.files.writing import (
     as_meant,
@@ -28,14 +29,16 @@ from cvtasks.files.writing import (
 )
 from cvtasks.formats.coco import coco_document
 from cvtasks.formats.instance_files import see_through_png
+from cvtasks.formats.mot import mot_text
 from cvtasks.media.addresses import is_address
 from cvtasks.media.images import write_image
 from cvtasks.media.names import safe_stem
 from cvtasks.tasks.base import Task
+from cvtasks.tasks.boxes_task import TRACK_COLUMNS
 from cvtasks.text import cell, dumps, listed
 
 RECORDS = ("json", "csv")
-_COCO, _CROPS = "coco", "crops"
+_COCO, _CROPS, _MOT = "coco", "crops", "mot"
 _ENDINGS = (
     ".jpg",
     ".mp4",
@@ -59,18 +62,22 @@ class Sink:
         kinds: what to write, of "image", "json" (`records.jsonl`), "csv" (`records.csv`), the
             task's own `files` and `files_on_request`, and for boxes "coco": one `coco.json` for all
             images (`cvtasks.formats.coco`). With "yolo" or "yolo-seg", `classes.txt` says what the
-            numbers mean. "crops" are the cut-outs of the objects, numbered as in the record.
+            numbers mean. "crops" are the cut-outs of the objects, numbered as in the record, and
+            "mot" a text file for each video whose objects are tracked (`cvtasks.formats.mot`).
+        tracked: objects of videos have tracks, which stand in the CSV file too.
 
     Raises:
         UsageError: an unknown kind.
     """
 
-    def __init__(self, folder: Path, task: Task, kinds: tuple[str, ...]) -> None:
+    def __init__(
+        self, folder: Path, task: Task, kinds: tuple[str, ...], *, tracked: bool = False
+    ) -> None:
         known = (
             "image",
             *task.files,
             *task.files_on_request,
-            *([_COCO] if issubclass(task.answer, Boxes) else []),
+            *([_COCO, _MOT] if issubclass(task.answer, Boxes) else []),
             *RECORDS,
         )
         for kind in kinds:
@@ -83,6 +90,7 @@ class Sink:
         if kinds:
             check_folder(folder)
         self._folder, self._task, self._kinds = folder, task, kinds
+        self._columns = (*task.columns, *(TRACK_COLUMNS if tracked else ()))
         self._lock = RLock()
         self._there: set[str] | None = None  # what the folder held at the beginning, folded
         self._taken: dict[
@@ -92,7 +100,8 @@ class Sink:
         self._held: list[Path] = []
         self._hidden: Path | None = None
         self._leaving = ExitStack()
-        self._open: dict[str, BinaryIO] = {}  # ending of the file of records → the file
+        self._open: dict[str, Lines] = {}  # ending of the file of records → the file
+        self._tracks: dict[str, Lines] = {}  # name of a video → its file of tracks
         self._records_stem: Path | None = None
         self._boxes: dict[PurePath, Boxes] = {}  # image → what was found, for COCO
         self._classes: tuple[str, ...] = ()
@@ -168,7 +177,8 @@ class Sink:
             if "csv" in self._kinds:
                 place = {name: record.get(name, "") for name in _PLACE}
                 text = io.StringIO()
-                table = csv.DictWriter(text, (*_PLACE, *self._task.columns), lineterminator="\n")
+                names = (*_PLACE, *self._columns)
+                table = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
                 if ".csv" not in self._open:
                     table.writeheader()
                 table.writerows(
@@ -180,6 +190,37 @@ class Sink:
             if _COCO in self._kinds:
                 self._boxes[self._image(record)] = cast("Boxes", answer)
 
+    def note(self, record: dict[str, Any]) -> None:
+        """Add a record that is about no image to the JSON lines. For any thread.
+
+        Raises:
+            OutputError: it cannot be written; the records before it stay.
+        """
+        with self._lock:
+            if "json" in self._kinds:
+                self._append(".jsonl", dumps(record) + "\n")
+
+    def add_tracks(self, name: str, boxes: Boxes, frame: int) -> None:
+        """Add the tracks of a video's frame, counted from 0, to its file, which appears when the
+        sink is closed. For any thread.
+
+        Args:
+            name: of the video.
+
+        Raises:
+            OutputError: it cannot be written; the frames before it stay.
+        """
+        if _MOT not in self._kinds:
+            return
+        with self._lock:
+            try:
+                if name not in self._tracks:
+                    part = self._place() / f"{len(self._tracks)}-{_MOT}.txt"
+                    self._tracks[name] = Lines(part)
+                self._tracks[name].add(mot_text(boxes, frame))
+            except OSError as error:
+                raise cannot_write(self._folder / f"{name}-{_MOT}.txt", error) from error
+
     def close(self) -> list[Path]:
         """Finish the files that are one for all images, also after an error or an interruption;
         returns them.
@@ -189,15 +230,21 @@ class Sink:
         """
         with self._lock:
             try:
-                return [*self._publish_records(), *self._publish_coco(), *self._publish_classes()]
+                return [
+                    *self._publish_records(),
+                    *self._publish_tracks(),
+                    *self._publish_coco(),
+                    *self._publish_classes(),
+                ]
             except OutputError as error:
                 raise as_meant(self._folder, error) from error
             except OSError as error:
                 raise cannot_write(self._folder, error) from error
             finally:
-                for file in self._open.values():
+                for file in (*self._open.values(), *self._tracks.values()):
                     file.close()
                 self._boxes, self._classes, self._open, self._hidden = {}, (), {}, None
+                self._tracks = {}
                 self._leaving.close()
                 while self._held:
                     remove_part(self._held.pop())
@@ -215,7 +262,7 @@ class Sink:
                 write_image(made[-1], self._task.draw(image, answer))
             elif kind == _CROPS:
                 made += self._cut_out(name, image, cast("Boxes", self._task.annotation(answer)))
-            elif kind not in ("image", *RECORDS, _COCO):
+            elif kind not in ("image", *RECORDS, _COCO, _MOT):
                 made.append(
                     self._task.write(kind, self._place() / name, answer, source or f"{name}.jpg")
                 )
@@ -246,22 +293,13 @@ class Sink:
             return self._hidden
 
     def _append(self, ending: str, text: str) -> None:
-        """Add whole lines to a file of records, or nothing where the disk is full."""
+        """Add whole lines to a file of records."""
         if self._records_stem is None:
             self._records_stem = self.stem("records")
         try:
             if ending not in self._open:
-                self._open[ending] = (self._place() / f"records{ending}").open("wb", buffering=0)
-            file, rest = self._open[ending], memoryview(text.encode("utf-8", "backslashreplace"))
-            before = file.tell()
-            try:
-                while rest:
-                    rest = rest[file.write(rest) :]
-            except OSError:
-                with suppress(OSError):
-                    file.seek(before)
-                    file.truncate()
-                raise
+                self._open[ending] = Lines(self._place() / f"records{ending}")
+            self._open[ending].add(text)
         except OSError as error:
             raise cannot_write(self._records_stem.with_suffix(ending), error) from error
 
@@ -279,12 +317,15 @@ class Sink:
         return next(name for name in names if name not in self._boxes)
 
     def _publish_records(self) -> list[Path]:
-        for file in self._open.values():
-            os.fsync(file.fileno())
-            file.close()
-        made = {ending: self._place() / f"records{ending}" for ending in self._open}
+        made = {ending: file.finish() for ending, file in self._open.items()}
         stem, self._records_stem = self._records_stem, None
         return self._publish(stem, made) if stem else []
+
+    def _publish_tracks(self) -> list[Path]:
+        paths = []
+        for name, file in self._tracks.items():
+            paths += self._publish(self.stem(f"{name}-{_MOT}"), {".txt": file.finish()})
+        return paths
 
     def _publish_coco(self) -> list[Path]:
         if not self._boxes:

@@ -13,6 +13,9 @@ from cvtasks.errors import did_you_mean
 from cvtasks.files.writing import write_text
 from cvtasks.tasks.base import Classes, Task
 
+TRACK_COLUMNS = ("track", "filled")
+"""Further columns, of objects that are tracked."""
+
 
 @dataclass(frozen=True)
 class BoxesTask(Task[Boxes], ABC):
@@ -27,14 +30,18 @@ class BoxesTask(Task[Boxes], ABC):
         return answer.take(np.array([name in names for name in answer.names], bool))
 
     def rows(self, answer: Boxes) -> list[dict[str, Any]]:
-        """One row for each object: `class`, `score`, `x1`, `y1`, `x2`, `y2` in pixels."""
+        """One row for each object: `class`, `score`, `x1`, `y1`, `x2`, `y2` in pixels; and of
+        those that are tracked `track` and `filled`.
+        """
+        marks = zip(answer.tracks.tolist(), answer.filled.tolist(), strict=True)
         return [
             {
                 "class": one.name,
                 "score": one.score,
                 **dict(zip(("x1", "y1", "x2", "y2"), one.xyxy, strict=True)),
+                **(dict(zip(TRACK_COLUMNS, mark, strict=True)) if mark[0] >= 0 else {}),
             }
-            for one in answer
+            for one, mark in zip(answer, marks, strict=True)
         ]
 
     def write(self, kind: str, stem: Path, answer: Boxes, source: str) -> Path:
@@ -74,6 +81,8 @@ class BoxesTask(Task[Boxes], ABC):
             classes,
             size,
             scores=[box["score"] for box in boxes],
+            tracks=[box.get("track", -1) for box in boxes],
+            filled=[box.get("filled", False) for box in boxes],
         )
 
     def summary(self, answer: Boxes) -> str:

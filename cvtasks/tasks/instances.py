@@ -103,4 +103,6 @@ class SegmentInstances(BoxesTask):
             boxes.size,
             xyxy=boxes.xyxy,
             scores=boxes.scores,
+            tracks=boxes.tracks,
+            filled=boxes.filled,
         )

@@ -1,0 +1,87 @@
+"""Tracks on the command line: options of the task commands, and the scores of files of tracks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cvtasks.cli.output import say, tell
+from cvtasks.text import dumps, table
+
+if TYPE_CHECKING:
+    from cvtasks.inference.following import Follow
+
+TrackOption = Annotated[
+    bool,
+    typer.Option("--track", help="Give objects of a video numbers that last, and draw their ways."),
+]
+CountOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--count",
+        metavar="SPEC",
+        help=(
+            'Count tracked objects at a "line x1,y1 x2,y2" or in a "zone x1,y1 x2,y2 x3,y3 …": '
+            "pixels of the frame, or shares where no number is above 1; NAME= before it names it. "
+            "An object counts by the middle of its lower edge, with `centre` at the end by its "
+            "centre. May be given several times."
+        ),
+    ),
+]
+FillOption = Annotated[
+    bool,
+    typer.Option(
+        "--fill-gaps",
+        help="Fill gaps of at most 15 frames in tracks; frames come out up to 15 later.",
+    ),
+]
+TracksOption = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(
+        "--tracks",
+        metavar="FOUND TRUTH",
+        help=(
+            "Score tracks instead of a model: two files of the MOT Challenge, or two folders of "
+            "them, a file a video."
+        ),
+    ),
+]
+
+
+def follow_of(track: bool, count: list[str] | None, fill_gaps: bool) -> "Follow | None":
+    """How objects are to be followed; None where nobody asked for it. To count, and to fill gaps,
+    they are.
+
+    Raises:
+        UsageError: what is to be counted cannot be understood.
+    """
+    if not (track or count or fill_gaps):
+        return None
+    from cvtasks.inference.counting import named, parse_count
+    from cvtasks.inference.following import Follow
+
+    return Follow(named([parse_count(text) for text in count or ()]), fill_gaps)
+
+
+def evaluate_tracks(found: Path, truth: Path, as_json: bool) -> None:
+    """Score files of tracks, and print that."""
+    from cvtasks.evaluation.tracks import score_tracks
+
+    result = score_tracks(found, truth)
+    for remark in result["remarks"]:
+        say(f"tracks: {remark}")
+    if as_json:
+        print(dumps(result))
+        return
+    columns = ["HOTA", "MOTA", "IDF1", "switches", "recall", "precision"]
+    rows = [
+        [name, *(_cell(numbers[column]) for column in columns)]
+        for name, numbers in result["videos"].items()
+    ]
+    tell(*table([["video", *columns], *rows], least=10))
+    for name, number in result["metrics"].items():
+        tell(f"{name}: {_cell(number)}")
+
+
+def _cell(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:.4f}"
