@@ -12,11 +12,19 @@ import numpy as np
 _RATE = 30.0
 """Frames a second that the deviations below are of; any other rate, and gaps, count by time."""
 
-_PLACE, _SPEED = 1 / 20, 1 / 160
-"""Deviations of a place, and of a speed in a frame, as shares of the box's width and height.
-Source: Wojke, Bewley and Paulus, "Simple Online and Realtime Tracking with a Deep Association
-Metric" (2017), and the code that was published with it.
+_PLACE = 1 / 20
+"""Deviation of what a detector says of a place, as a share of the box's width or height. Source:
+Wojke, Bewley and Paulus, "Simple Online and Realtime Tracking with a Deep Association Metric"
+(2017), and the code that was published with it.
 """
+
+_WALK, _SPEED = 1 / 80, 1 / 320
+"""Deviations by which a place and a speed change in a frame, beyond what the speed says: a quarter
+and half of that source's. Objects that pass each other keep their numbers more often so
+(docs/tracking.md).
+"""
+
+_UNKNOWN = 1 / 16  # deviation of a first speed, in a frame, as there
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +50,7 @@ class Motion:
         at = _centred(xyxy)
         scale = _scale(at)
         nothing = np.zeros_like(at)
-        return cls(
-            at, nothing, (2 * _PLACE * scale) ** 2, nothing, (10 * _SPEED * _RATE * scale) ** 2
-        )
+        return cls(at, nothing, (2 * _PLACE * scale) ** 2, nothing, (_UNKNOWN * _RATE * scale) ** 2)
 
     def __len__(self) -> int:
         return len(self.at)
@@ -71,7 +77,7 @@ class Motion:
             speed,
             self.at_at
             + seconds * (2 * self.at_speed + seconds * self.speed_speed)
-            + seconds * _PLACE**2 * _RATE * scale
+            + seconds * _WALK**2 * _RATE * scale
             + seconds**3 / 3 * walk,
             self.at_speed + seconds * self.speed_speed + seconds**2 / 2 * walk,
             self.speed_speed + seconds * walk,

@@ -30,7 +30,7 @@ class Tracker:
     Args:
         threshold: the least score of a box that begins a track, 0 to 1.
         low: the least score of one that goes on with it.
-        patience_s: seconds for which an object may be out of sight.
+        patience_s: seconds for which an object may be out of sight; or for the time of a frame.
     """
 
     def __init__(self, threshold: float, low: float = LOW, patience_s: float = 1.0) -> None:
@@ -48,6 +48,9 @@ class Tracker:
             time_s: when it was taken, in seconds; it rises.
         """
         lost = self._seen_s < self._now_s
+        kept = ~lost | (time_s - self._seen_s <= self._patience_s)
+        self._keep(kept)
+        lost = lost[kept]
         self._motion = self._motion.after(max(0.0, time_s - self._now_s), lost)
         self._now_s = time_s
         sure = found.scores >= self._threshold
@@ -60,7 +63,6 @@ class Tracker:
         numbers = np.where(tracks >= 0, self._numbers_of(tracks), -1)
         fresh = np.flatnonzero(sure & (tracks < 0))
         numbers[fresh] = self._begin(found.take(fresh))
-        self._forget()
         there = numbers >= 0
         return replace(found.take(there), tracks=numbers[there])
 
@@ -103,9 +105,8 @@ class Tracker:
         self._seen_s = np.concatenate([self._seen_s, np.full(len(found), self._now_s)])
         return numbers
 
-    def _forget(self) -> None:
-        """Follow no longer what has been out of sight for too long."""
-        kept = self._now_s - self._seen_s <= self._patience_s
+    def _keep(self, kept: np.ndarray) -> None:
+        """Follow no other objects than these, (n,) bool."""
         self._motion = self._motion.take(kept)
         self._numbers, self._labels = self._numbers[kept], self._labels[kept]
         self._seen_s = self._seen_s[kept]
