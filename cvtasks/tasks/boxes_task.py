@@ -31,9 +31,9 @@ class BoxesTask(Task[Boxes], ABC):
 
     def rows(self, answer: Boxes) -> list[dict[str, Any]]:
         """One row for each object: `class`, `score`, `x1`, `y1`, `x2`, `y2` in pixels; and of
-        those that are tracked `track` and `filled`.
+        those that are tracked `track`, and `filled`, 0 or 1.
         """
-        marks = zip(answer.tracks.tolist(), answer.filled.tolist(), strict=True)
+        marks = zip(answer.tracks.tolist(), answer.filled.astype(int).tolist(), strict=True)
         return [
             {
                 "class": one.name,
