@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from cvtasks.answers import Boxes
+from cvtasks.answers import Boxes, Instances
 from cvtasks.data.loading.warp import Warp
 from cvtasks.tasks.detect import Detect
+from cvtasks.tasks.instances import SegmentInstances
 
 CLASSES, SIZE = ("cat", "dog"), (60, 80)
 BOXES = Boxes.of(
@@ -41,6 +42,35 @@ def test_tracks_are_carried(name: str) -> None:
     made = WAYS[name](BOXES)
     assert made.tracks.tolist() == [7, 3]
     assert made.filled.tolist() == [True, False]
+
+
+def square(left: int, top: int, side: int) -> np.ndarray:
+    """A mask (h, w) bool."""
+    plane = np.zeros(SIZE, bool)
+    plane[top : top + side, left : left + side] = True
+    return plane
+
+
+def test_so_do_instances() -> None:
+    masks = [square(5, 5, 20), square(30, 10, 30)]
+    found = Instances.of(
+        masks, [0, 1], CLASSES, SIZE, scores=[0.5, 0.75], tracks=[7, 3], filled=[True, False]
+    )
+    for name, way in WAYS.items():
+        if name != "record":
+            assert way(found).tracks.tolist() == [7, 3], name
+    record = {**found.to_dict(), "height": 60, "width": 80}
+    again = SegmentInstances().from_record(record, CLASSES)
+    assert (again.tracks.tolist(), again.filled.tolist()) == ([7, 3], [True, False])
+
+
+def test_a_mask_goes_where_its_box_goes() -> None:
+    found = Instances.of([square(5, 5, 20)], [0], CLASSES, SIZE, tracks=[7])
+    moved = found.placed(np.array([[15, 8, 55, 28]], np.float32))
+    wanted = np.zeros(SIZE, bool)
+    wanted[8:28, 15:55] = True
+    np.testing.assert_array_equal(moved.plane(0), wanted)
+    assert moved.areas.tolist() == [800]
 
 
 def test_they_are_unknown_unless_given() -> None:
