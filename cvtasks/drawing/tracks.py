@@ -55,12 +55,12 @@ def draw_places(
         cv2.polylines(
             drawn, [corners], len(points) > 2, _INK, max(1, round(3 * scale)), cv2.LINE_AA
         )
-        _write(drawn, [name, *texts], points.mean(axis=0), scale)
+        _write(drawn, [name, *texts], points[0], scale)
     return drawn
 
 
 def _write(drawn: np.ndarray, texts: Sequence[str], place: np.ndarray, scale: float) -> None:
-    """Lines of text on a dark ground around a place, within the image."""
+    """Lines of text on a dark ground at a place, as far as it is within the image."""
     shown = [visible(text).encode("ascii", "replace").decode() for text in texts]
     thick = max(1, round(1.4 * scale))
     sizes = [cv2.getTextSize(text, _FONT, scale, thick)[0] for text in shown]

@@ -1,5 +1,5 @@
-"""How well objects are followed through videos: CLEAR MOT, identity and HOTA, by the code of those
-who published HOTA (the package `trackeval`).
+"""How well objects are followed through videos: CLEAR MOT, identity and HOTA, by the
+package `trackeval`, which carries on the code of those who published HOTA.
 """
 
 from collections.abc import Mapping, Sequence

@@ -55,6 +55,7 @@ TASKS: dict[str, TaskRow] = {
         cvtasks detect photo.jpg
         cvtasks detect 0
         cvtasks detect clip.mp4 --show --save image,json
+        cvtasks detect street.mp4 --track --count "door=line 0,0.5 1,0.5"
         cvtasks detect holidays/ --classes dog,cat --threshold 0.5 --save coco
         """,
         usual=True,
