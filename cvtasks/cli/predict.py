@@ -24,7 +24,7 @@ from cvtasks.cli.tracks import CountOption, FillOption, TrackOption, follow_of
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
-from cvtasks.text import counted, dumps
+from cvtasks.text import counted, dumps, some
 from cvtasks.training.stopping import Interrupted, stop_asked
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cvtasks.media.viewer import Viewer
     from cvtasks.model import Model
 
+_FILES = 8  # of an image that are named; its cut-outs may be many
 _BEFORE = {"picture": "image"}
 """Kinds of files by the names that they had before → their names."""
 
@@ -322,7 +323,7 @@ class Run:
                 if self.as_json:
                     print(dumps(one.record), flush=True)
                 ticker.clear()
-                where = f" → {', '.join(map(str, one.files))}" if one.files else ""
+                where = f" → {some([*map(str, one.files)], _FILES)}" if one.files else ""
                 say(f"{one.record['source']}: {self.job.summary(one.answer)}{where}")
                 ticker.show(counted(done, "image"))
                 if self.viewer and one.drawn is not None:

@@ -33,7 +33,8 @@ def check_steadied(task: Task, frames: int) -> None:
     """
     if frames and not task.answer.steadied:
         raise UsageError(
-            f"what is smoothed over frames are masks; {task.name} answers without. Leave it out.",
+            f"what is smoothed over frames are masks; {task.name} answers without. Leave the "
+            "smoothing out."
         )
     if not 0 <= frames <= MOST:
         raise UsageError(

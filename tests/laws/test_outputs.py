@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cvtasks.answers import Boxes, Labels, Mask
+from cvtasks.answers import Boxes, Instances, Labels, Mask
 from cvtasks.cli.one_image import write_new
 from cvtasks.errors import DataError, OutputError, UsageError
 from cvtasks.evaluation.evaluate import check_new
@@ -41,6 +41,7 @@ from cvtasks.tasks import TASKS
 from cvtasks.tasks.base import Task
 from cvtasks.tasks.classify import Classify
 from cvtasks.tasks.detect import Detect
+from cvtasks.tasks.instances import SegmentInstances
 from cvtasks.tasks.localize import Localize
 from cvtasks.tasks.segment import Segment
 
@@ -468,10 +469,15 @@ def test_a_process_that_leaves_at_once_leaves_nothing_half_made(tmp_path: Path) 
     [
         (Detect(), NO_BOXES, BOXES),
         (Localize(), NO_BOXES, BOXES),
+        (
+            SegmentInstances(),
+            Instances.nothing((20, 30), ("cat", "dog")),
+            Instances.of([np.ones((20, 30), bool)], [1], ("cat", "dog"), (20, 30)),
+        ),
         (Segment(), Mask(np.full((20, 30), 255, np.uint8), ("background", "cat")), MASK),
         (Classify(), Labels.of([], ("cat", "dog")), Labels.of([1], ("cat", "dog"))),
     ],
-    ids=["detect", "localize", "segment", "classify"],
+    ids=["detect", "localize", "instances", "segment", "classify"],
 )
 def test_the_table_has_its_columns_whatever_was_found(
     task: Task, nothing: object, something: object, tmp_path: Path
