@@ -5,6 +5,7 @@ Coordinates are in pixels, edges as here. A rotation is in degrees, clockwise, a
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from cvtasks.answers import Boxes
@@ -83,7 +84,9 @@ def _image(item: Element, name: str) -> ImageShapes:
             continue
         place = f"{kind} {index} ({label[:80]}) of {image[:200]!r} in {name!r}"
         try:
-            found.shapes.append(_shape(entry, kind, label, place))
+            group = entry.get("group_id", "").strip()
+            shape = _shape(entry, kind, label, place)
+            found.shapes.append(replace(shape, group="" if group == "0" else group[:80]))
         except DataError as error:
             found.faults.append(error)
         except (KeyError, TypeError, ValueError, OverflowError) as error:

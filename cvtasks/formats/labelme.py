@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from cvtasks.answers import Boxes
@@ -57,7 +58,7 @@ def parse_labelme(content: bytes, name: str) -> ImageShapes:
     for index, entry in enumerate(shapes, start=1):
         place = f"shape {index} of {name!r}"
         try:
-            found.shapes.append(_shape(entry, place))
+            found.shapes.append(replace(_shape(entry, place), group=_group(entry)))
         except DataError as error:
             found.faults.append(error)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -95,6 +96,12 @@ def _shape(entry: dict[str, Any], place: str) -> Shape:
     if kind in ("rectangle", "circle", "mask"):
         raise ValueError(f"a {kind} must have two points; got {len(points)}")
     raise of_no_use(str(kind), place, "LabelMe")
+
+
+def _group(entry: dict[str, Any]) -> str:
+    """What parts of one object have in common."""
+    group = entry.get("group_id")
+    return "" if group is None else str(group)[:80]
 
 
 def _point(point: Any) -> Point:

@@ -42,6 +42,8 @@ class Shape:
         angle: radians by which the box is turned about its centre, clockwise as the image is seen.
         difficult, crowd: as of `Boxes`.
         everywhere: whether it stands for a region where no class counts; then it has no name.
+        group: what shapes of one class have in common that are parts of one object; empty for one
+            alone.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Shape:
     difficult: bool = False
     crowd: bool = False
     everywhere: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True)

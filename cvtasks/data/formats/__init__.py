@@ -6,6 +6,7 @@ from cvtasks.data.formats.cifar import CIFAR
 from cvtasks.data.formats.class_folders import CLASS_FOLDERS
 from cvtasks.data.formats.class_tree import CLASS_TREE
 from cvtasks.data.formats.coco import COCO
+from cvtasks.data.formats.coco_instances import COCO_INSTANCES
 from cvtasks.data.formats.coco_masks import COCO_MASKS
 from cvtasks.data.formats.createml import CREATEML
 from cvtasks.data.formats.csv import CSV
@@ -13,6 +14,7 @@ from cvtasks.data.formats.cvat import CVAT, CVAT_TOOL
 from cvtasks.data.formats.idx import IDX
 from cvtasks.data.formats.kitti import KITTI
 from cvtasks.data.formats.label_lists import LABEL_LISTS
+from cvtasks.data.formats.label_maps import LABEL_MAPS, OBJECT_MASKS
 from cvtasks.data.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_TOOL
 from cvtasks.data.formats.labelme import LABELME_JSON, LABELME_TOOL
 from cvtasks.data.formats.labels_from_boxes import (
@@ -24,6 +26,12 @@ from cvtasks.data.formats.labels_from_boxes import (
 )
 from cvtasks.data.formats.mask_folders import MASK_FOLDERS
 from cvtasks.data.formats.one_hot import ONE_HOT
+from cvtasks.data.formats.shape_instances import (
+    CVAT_INSTANCES,
+    LABEL_STUDIO_INSTANCES,
+    LABELME_INSTANCES,
+    VIA_INSTANCES,
+)
 from cvtasks.data.formats.shape_masks import (
     CVAT_MASKS,
     LABEL_STUDIO_MASKS,
@@ -33,7 +41,9 @@ from cvtasks.data.formats.shape_masks import (
 from cvtasks.data.formats.via import VIA
 from cvtasks.data.formats.voc import VOC_DETECTION, VOC_SEGMENTATION
 from cvtasks.data.formats.voc_folders import VOC_FOLDERS
+from cvtasks.data.formats.voc_instances import VOC_INSTANCES
 from cvtasks.data.formats.yolo import YOLO
+from cvtasks.data.formats.yolo_instances import YOLO_FOLDER_INSTANCES, YOLO_INSTANCES
 from cvtasks.data.formats.yolo_plain import DARKNET, YOLO_FOLDERS
 
 _OF_TOOLS = {
@@ -71,6 +81,16 @@ FORMATS: dict[str, Format] = {
     "yolo": YOLO,
     "coco": COCO,
     **_OF_TOOLS,
+    "voc-instances": VOC_INSTANCES,
+    "coco-instances": COCO_INSTANCES,
+    "yolo-instances": YOLO_INSTANCES,
+    "yolo-folders-instances": YOLO_FOLDER_INSTANCES,
+    "labelme-instances": LABELME_INSTANCES,
+    "cvat-instances": CVAT_INSTANCES,
+    "label-studio-instances": LABEL_STUDIO_INSTANCES,
+    "via-instances": VIA_INSTANCES,
+    "label-maps": LABEL_MAPS,
+    "object-masks": OBJECT_MASKS,
     "voc-labels": VOC_LABELS,
     "yolo-labels": YOLO_LABELS,
     "coco-labels": COCO_LABELS,

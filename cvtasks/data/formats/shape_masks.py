@@ -7,7 +7,7 @@ from pathlib import Path
 from cvtasks.answers import VOID, Mask
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases.painted import PaintedSource, with_ground
-from cvtasks.data.formats.bases.shapes import Collection
+from cvtasks.data.formats.bases.shapes import Collection, boxes_alone
 from cvtasks.data.formats.cvat import CVAT, CVAT_TOOL
 from cvtasks.data.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_TOOL
 from cvtasks.data.formats.labelme import LABELME_JSON, LABELME_TOOL
@@ -15,8 +15,8 @@ from cvtasks.data.formats.via import VIA, VIA_TOOL
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.drawn import Size
-from cvtasks.formats.painting import Ink
-from cvtasks.formats.shapes import Shape, corners_of
+from cvtasks.formats.painting import Ink, ink_of
+from cvtasks.formats.shapes import ImageShapes
 from cvtasks.media.images import image_size
 
 FILLED = "boxes without an outline were filled"
@@ -44,12 +44,7 @@ class ShapeMasks(PaintedSource):
         self._orphans = found.orphans
         shapes = [shape for entry in self._entries for shape in entry.shapes]
         if shapes and not any(shape.outline or shape.painted for shape in shapes):
-            raise DataError(
-                "segmentation learns from outlines or masks; the annotations of "
-                f"{str(found.root)!r} have boxes alone. Train a detector on them, or have their "
-                "objects outlined.",
-                "outline missing",
-            )
+            raise boxes_alone(found.root)
 
     def orphans(self) -> Iterator[DataError]:
         """Files of the data set that belong to nothing."""
@@ -74,7 +69,9 @@ class ShapeMasks(PaintedSource):
         inks = []
         for shape in entry.shapes:
             if shape.everywhere or shape.name in self._places:
-                inks.append(self._ink(shape, self._scale(index)))
+                void = shape.everywhere or shape.difficult or shape.crowd
+                label = VOID if void else self._places[shape.name]
+                inks.append(ink_of(shape, label, scale_of(entry, self.files[index])))
                 continue
             complain(
                 DataError(
@@ -86,23 +83,13 @@ class ShapeMasks(PaintedSource):
             )
         return inks
 
-    def _scale(self, index: int) -> tuple[float, float]:
-        """What coordinates are multiplied by to be pixels, across and down."""
-        entry = self._entries[index]
-        if not entry.in_shares:
-            return 1.0, 1.0
-        height, width = entry.size or image_size(self.files[index])
-        return float(width), float(height)
 
-    def _ink(self, shape: Shape, scale: tuple[float, float]) -> Ink:
-        void = shape.everywhere or shape.difficult or shape.crowd
-        label = VOID if void else self._places[shape.name]
-        if shape.painted is not None:
-            painted = (shape.painted.left, shape.painted.top, shape.painted.rle)
-            return Ink(label, shape.place, painted=painted)
-        across, down = scale
-        ring = tuple((x * across, y * down) for x, y in corners_of(shape))
-        return Ink(label, shape.place, (ring,))
+def scale_of(entry: ImageShapes, file: Path) -> tuple[float, float]:
+    """What coordinates of an image's shapes are multiplied by to be pixels, across and down."""
+    if not entry.in_shares:
+        return 1.0, 1.0
+    height, width = entry.size or image_size(file)
+    return float(width), float(height)
 
 
 def as_masks(boxes: Format, collect: Callable[[Path, str, Complain], Collection]) -> Format:

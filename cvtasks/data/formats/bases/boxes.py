@@ -33,7 +33,7 @@ class BoxesSource(Source):
     A truth that was read is kept, a kilobyte or so each: it is asked for again in every epoch.
     """
 
-    kind = Boxes
+    kind: type[Boxes] = Boxes
     images: list[Path]
     names: list[str]
 

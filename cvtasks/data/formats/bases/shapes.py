@@ -145,6 +145,16 @@ class ShapesSource(BoxesSource):
         return ()
 
 
+def boxes_alone(root: Path) -> DataError:
+    """The error for annotations that hold no outline, where a task learns from them."""
+    return DataError(
+        "segmentation learns from outlines or masks; the annotations of "
+        f"{str(root)!r} have boxes alone. Train a detector on them, or have their objects "
+        "outlined.",
+        "outline missing",
+    )
+
+
 def _unknown(what: str, name: str, place: str, classes: tuple[str, ...]) -> DataError:
     """The error for an object or a tag of a class that is none."""
     return DataError(
