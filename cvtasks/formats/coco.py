@@ -26,6 +26,8 @@ from cvtasks.formats.coco_entries import (
 )
 from cvtasks.formats.drawn import UPRIGHT_PIXELS, Drawn, boxes_of, declared_size, unknown
 from cvtasks.formats.reading import EMPTY, OUTLINES, flag
+from cvtasks.geometry.rings import joined, pieces
+from cvtasks.geometry.rle import rle_part
 
 
 @dataclass(frozen=True)
@@ -286,6 +288,7 @@ def coco_document(
     *,
     scores: bool = False,
     ids: Mapping[str, Id] | None = None,
+    polygons: bool = False,
 ) -> dict[str, Any]:
     """Boxes → COCO's JSON of a data set, as a dictionary; of instances with their masks as run
     lengths, `segmentation`.
@@ -298,6 +301,8 @@ def coco_document(
         classes: all of them, in order.
         scores: write a `score` into each annotation: these are predictions.
         ids: class → id, where the numbers are given from elsewhere; 1, 2, 3 … otherwise.
+        polygons: write masks as the polygons around their pieces, but those of crowds. They say the
+            same: a hole is joined to the ring around it by a line there and back.
     """
     numbers: Mapping[str, Id] = (
         {name: number for number, name in enumerate(classes, start=1)} if ids is None else ids
@@ -323,7 +328,9 @@ def coco_document(
                 "iscrowd": int(boxes.crowd[index]),
             }
             if segmentations:
-                entry["segmentation"] = segmentations[index]
+                whole = segmentations[index]
+                drawn = polygons and not boxes.crowd[index] and _polygons(whole)
+                entry["segmentation"] = drawn or whole
             if boxes.difficult[index]:
                 entry["ignore"] = 1
             if scores:
@@ -336,6 +343,12 @@ def coco_document(
         "annotations": annotations,
         "categories": categories,
     }
+
+
+def _polygons(rle: dict[str, Any]) -> list[list[int]]:
+    """The polygons around the pieces of a mask, along the edges of its pixels."""
+    found = pieces(*rle_part(rle["counts"].encode("ascii"), tuple(rle["size"])))
+    return [joined([piece.outer, *piece.holes]).ravel().tolist() for piece in found]
 
 
 def _flat(edges: tuple[float, ...]) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.coco import CocoImage, CocoObject
+from cvtasks.formats.drawn import Size, declared_size
 from cvtasks.formats.painting import Ink
 
 
@@ -19,7 +20,7 @@ def coco_inks(image: CocoImage, complain: Complain = strictly) -> Iterator[Ink]:
     for one in image.objects:
         place = f"annotation {one.id} of {image.file_name[:200]!r}"
         try:
-            yield _ink(one, place)
+            yield _ink(one, place, declared_size(*image.size))
         except DataError as error:
             complain(error)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -32,7 +33,7 @@ def coco_inks(image: CocoImage, complain: Complain = strictly) -> Iterator[Ink]:
             )
 
 
-def _ink(one: CocoObject, place: str) -> Ink:
+def _ink(one: CocoObject, place: str, size: Size | None) -> Ink:
     if not one.outline:
         raise DataError(
             f"every object must have an outline; {place} has none. Draw it, or remove the object.",
@@ -40,6 +41,13 @@ def _ink(one: CocoObject, place: str) -> Ink:
         )
     marks: dict[str, Any] = {"difficult": one.ignored, "crowd": one.crowd, "area": _area(one.area)}
     if isinstance(one.outline, dict):
+        height, width = one.outline["size"]
+        if size is not None and (height, width) != size:
+            raise DataError(
+                f"run lengths must be of their image, {size[1]:g} x {size[0]:g} (width x height) "
+                f"pixels; those of {place} are of {width} x {height}. Write them again.",
+                "outline outside",
+            )
         return Ink(one.label, place, painted=(0, 0, one.outline), **marks)
     return Ink(one.label, place, tuple(map(_ring, _polygons(one.outline))), **marks)
 

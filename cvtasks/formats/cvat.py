@@ -189,6 +189,7 @@ def cvat_outlines(
                     "occluded": "0",
                     "points": ";".join(f"{x:.2f},{y:.2f}" for x, y in one.points.tolist()),
                     "z_order": str(order),
+                    **({"group_id": str(one.group)} if one.group else {}),
                 },
             )
     return _whole(root)

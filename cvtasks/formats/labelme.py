@@ -145,7 +145,11 @@ def labelme_outlines(outlines: Iterable[Outline], size: tuple[int, int], image_p
     Args:
         image_path: the way to the image from the JSON's folder.
     """
-    shapes = [_drawn(one.name, "polygon", one.points.tolist()) for one in outlines]
+    shapes = []
+    for one in outlines:
+        shape = _drawn(one.name, "polygon", one.points.tolist())
+        shape |= {"group_id": one.group} if one.group else {}
+        shapes.append(shape | ({"difficult": True} if one.difficult else {}))
     return _document(shapes, image_path, size)
 
 

@@ -1,13 +1,12 @@
-"""YOLO's annotation files of outlines ⇄ `Instances`: a line is `class x1 y1 x2 y2 x3 y3 …`, the
+"""YOLO's annotation files of outlines → `Instances`: a line is `class x1 y1 x2 y2 x3 y3 …`, the
 corners of a polygon as shares of the image's width and height
-(https://docs.ultralytics.com/datasets/segment).
+(https://docs.ultralytics.com/datasets/segment). `cvtasks.formats.instance_files` writes them.
 """
 
 from collections.abc import Callable
 
 from cvtasks.answers import Instances
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.contours import one_ring, rings_of
 from cvtasks.formats.object_masks import instances_of
 from cvtasks.formats.painting import Ink
 from cvtasks.formats.yolo_lines import OUTLINE, kinds_of, numbers_of, unclear
@@ -61,25 +60,3 @@ def parse_yolo_outlines(
             )
             inks.append([Ink(label, place, (ring,))])
     return instances_of(inks, classes, size, name, complain)
-
-
-def yolo_outlines_text(instances: Instances, *, scores: bool = False) -> str:
-    """Instances → the text of one image, a line each, with its score at the end if asked for.
-
-    Parts and holes of a mask are joined to one polygon by lines that are gone twice, so that
-    whoever fills it by the even-odd rule, as readers of the format do, gets the mask back. The
-    format knows neither difficult objects nor crowds: they are left out, and so is a mask that
-    shows nothing.
-    """
-    counted = instances.take(instances.counted)
-    height, width = counted.size
-    found = []
-    for index, (label, score) in enumerate(
-        zip(counted.labels.tolist(), counted.scores.tolist(), strict=True)
-    ):
-        rings = rings_of(*counted.crop(index))
-        if rings:
-            shares = one_ring(rings) / [width, height]
-            numbers = [f"{number:.7g}" for number in shares.ravel().tolist()]
-            found.append(" ".join([str(label), *numbers, *([f"{score:.6g}"] if scores else [])]))
-    return "".join(f"{line}\n" for line in found)

@@ -2,6 +2,7 @@
 pixel: rings, of which some are holes, and all of them as one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +58,11 @@ def one_ring(mask: np.ndarray, corner: tuple[int, int] = (0, 0)) -> np.ndarray:
     >>> ring.tolist()
     [[1, 0], [3, 0], [3, 1], [2, 1], [2, 0], [3, 0], [1, 0], [1, 1], [0, 1], [0, 0]]
     """
-    rings = [ring for piece in pieces(mask, corner) for ring in (piece.outer, *piece.holes)]
+    return joined([ring for piece in pieces(mask, corner) for ring in (piece.outer, *piece.holes)])
+
+
+def joined(rings: Sequence[np.ndarray]) -> np.ndarray:
+    """Rings, each (n, 2), as a single one, (m, 2), as `one_ring` has them."""
     if not rings:
         return np.zeros((0, 2), np.int64)
     whole, *others = rings

@@ -53,7 +53,7 @@ def format_of(to: str, kind: type[Answer]) -> Writer:
             f"{'Choose one of these.' if known else did_you_mean(to, fitting)}"
         )
     found: Writer = resolve_name(WRITERS[to or fitting[0]])
-    return found
+    return found.others.get(kind, found)
 
 
 def prelabel(
@@ -93,9 +93,6 @@ def prelabel(
     """
     task = model.recipe.task
     chosen = format_of(to, task.answer)
-    kind = chosen.kind_of(task.answer)
-    if kind is None:
-        raise TypeError("a format that was chosen for a kind of answer writes it.")
     classes = tuple(map(listed, model.recipe.classes))
     named = _named(items, on_error)
     root = named[0][2] if named else folder
@@ -126,7 +123,7 @@ def prelabel(
     with folder_held(folder):
         if waiting:
             chosen.begins(folder, classes, "", ())
-            for name, content in chosen.writes[kind](answered(), how):
+            for name, content in chosen.writes[task.answer](answered(), how):
                 if done:
                     write_new(folder / name, content)
                     files.append(folder / name)

@@ -74,7 +74,7 @@ class VOCInstances(BoxesSource):
     def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
         ids = self._of_classes.truth(self._kept[index])
         name = str(self._masks[index])
-        numbers, remarks = read_numbers(self._masks[index], frame, self._habit)
+        numbers, remarks = read_numbers(self._masks[index], frame, self._habit, void=True)
         planes, labels = [], []
         things = np.where(ids.ids == VOID, 0, ids.ids.astype(np.int64) + 1)
         things[things <= Mask.ground(self._all_classes)] = 0

@@ -22,10 +22,14 @@ def writers_of(kind: type[Answer], data_set: bool = False) -> list[str]:
     Args:
         data_set: those alone in which a data set with splits can be written.
     """
-    found: dict[str, Writer] = {name: resolve_name(place) for name, place in WRITERS.items()}
-    return [
-        name for name, one in found.items() if one.kind_of(kind) and (one.layout or not data_set)
-    ]
+    found = {name: writer_of(name, kind) for name in WRITERS}
+    return [name for name, one in found.items() if one and (one.layout or not data_set)]
+
+
+def writer_of(name: str, kind: type[Answer]) -> Writer | None:
+    """What writes answers of a kind in the format of that name; None if it cannot hold them."""
+    named: Writer = resolve_name(WRITERS[name])
+    return named.of(kind)
 
 
 def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
@@ -48,7 +52,7 @@ def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
             name, another file has a name that is needed, or a truth of the source cannot be used.
         OutputError: the folder cannot be written, or another run writes into it.
     """
-    writer, layout, kind = _writer(source, to)
+    writer, layout = _writer(source, to)
     if not split or Path(split).name != split or split not in (layout.splits or (split,)):
         known = f"one of {', '.join(layout.splits)}" if layout.splits else "a plain word"
         raise UsageError(
@@ -58,22 +62,22 @@ def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
     found = (cast("Boxes | Labels | Mask", source.truth(index)) for index in range(len(source)))
     truths: list[Answer] = [replace(truth, classes=classes) for truth in found]
     with folder_held(folder):
-        _write(source, truths, writer, kind, folder, How(classes, split=split))
-    loss = writer.losses.get(kind)
-    lost = sum(map(loss.count, truths)) if loss else 0
-    return [*remarks, *([f"{loss.said}: {lost}"] if loss and lost else [])]
+        _write(source, truths, writer, folder, How(classes, split=split))
+    for loss in writer.losses.get(source.kind, ()):
+        lost = sum(map(loss.count, truths))
+        remarks += [f"{loss.said}: {lost}"] if lost else []
+    return remarks
 
 
-def _writer(source: Source, to: str) -> tuple[Writer, Layout, type[Answer]]:
-    """The format of that name, its layout, and which of the types that it writes the truths are."""
+def _writer(source: Source, to: str) -> tuple[Writer, Layout]:
+    """The format of that name, and its layout."""
     if to not in WRITERS:
         raise UsageError(
             f"a data set is written as one of {', '.join(WRITERS)}; got {to!r}. "
             f"{did_you_mean(to, WRITERS)}"
         )
-    writer: Writer = resolve_name(WRITERS[to])
-    kind = writer.kind_of(source.kind)
-    if kind is None or writer.layout is None:
+    writer = writer_of(to, source.kind)
+    if writer is None or writer.layout is None:
         raise UsageError(
             f"a data set of {source.kind.__name__} is written as one of "
             f"{', '.join(writers_of(source.kind, data_set=True))}; {to!r} cannot hold it. Choose "
@@ -84,17 +88,10 @@ def _writer(source: Source, to: str) -> tuple[Writer, Layout, type[Answer]]:
             f"images that are files can be written anew; {source.format} has many in one. Give "
             "other data."
         )
-    return writer, writer.layout, kind
+    return writer, writer.layout
 
 
-def _write(
-    source: Source,
-    truths: list[Answer],
-    writer: Writer,
-    kind: type[Answer],
-    folder: Path,
-    how: How,
-) -> None:
+def _write(source: Source, truths: list[Answer], writer: Writer, folder: Path, how: How) -> None:
     layout, split = writer.layout, how.split
     if layout is None:
         raise TypeError("a format without a layout writes no data set.")
@@ -106,7 +103,7 @@ def _write(
         for copy, truth in zip(copies, truths, strict=True):
             yield Labelled(copy.name, copy, truth)
 
-    for name, content in writer.writes[kind](images(), how):
+    for name, content in writer.writes[source.kind](images(), how):
         write_new(folder / layout.files(split) / name, content)
     writer.ends(folder, how.classes, split, [copy.name for copy in copies])
 

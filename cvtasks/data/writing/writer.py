@@ -1,11 +1,11 @@
 """A format that answers are written in: how annotations become texts, and where files lie."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
-from cvtasks.answers import Answer
+from cvtasks.answers import Answer, Boxes
 
 Classes = tuple[str, ...]
 
@@ -106,6 +106,8 @@ class Writer:
         copied: whether such images are copied, as the format wants them in a folder of its own.
         layout: of a data set; None where there is none with splits.
         losses: type of answer → what the format cannot say of it.
+        others: type of answer → the writer that has this one's name for such answers, where files
+            lie otherwise.
     """
 
     writes: Mapping[type[Answer], Write]
@@ -116,11 +118,13 @@ class Writer:
     of_image: Callable[[str], str] = field(default=lambda name: name)
     copied: bool = False
     layout: Layout | None = None
-    losses: Mapping[type[Answer], Loss] = field(default_factory=dict)
+    losses: Mapping[type[Answer], Sequence[Loss]] = field(default_factory=dict)
+    others: Mapping[type[Answer], "Writer"] = field(default_factory=dict)
 
-    def kind_of(self, kind: type[Answer]) -> type[Answer] | None:
-        """Which of the types that it writes answers of a kind are; None if none."""
-        return next((one for one in self.writes if issubclass(kind, one)), None)
+    def of(self, kind: type[Answer]) -> "Writer | None":
+        """What writes answers of just this kind under its name; None if nothing does."""
+        found = self.others.get(kind, self)
+        return found if kind in found.writes else None
 
 
 def ending(end: str) -> Callable[[str], str]:
@@ -151,3 +155,8 @@ def whole(
         yield name if isinstance(name, str) else name(how.split), text(images, how)
 
     return write
+
+
+def boxes_in(images: Iterable[Labelled]) -> Iterator[tuple[str, Boxes]]:
+    """Name and boxes of each image."""
+    return ((one.name, cast(Boxes, one.answer)) for one in images)

@@ -11,20 +11,19 @@ from cvtasks.errors import DataError
 from cvtasks.media.images import upright
 from cvtasks.media.mask_values import packed, read_values
 
-_VOID = 255  # of a palette, as Pascal VOC's edges of objects
-_VOID_COLOUR = 0xE0E0C0  # which that palette shows it in
+_VOID, _VOID_COLOUR = 255, 0xE0E0C0  # of Pascal VOC's palette
 
 
 def read_numbers(
-    path: Path, frame: Frame, habit: Callable[[], str]
+    path: Path, frame: Frame, habit: Callable[[], str], *, void: bool = False
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """(h, w) int64: number of the object that each pixel shows, 0 where there is none, and remarks
     about what was done.
 
-    Colours are numbers too, black none. Of a palette's indices, as Pascal VOC has them, 255 is
-    void, and of colours the one that stands for it there.
+    Colours are numbers too, black none.
 
     Args:
+        void: whether 255, and of colours the one that Pascal VOC's palette shows it in, are void.
         frame: the image's. habit: on which pixels masks are drawn where EXIF tags turn images.
 
     Raises:
@@ -34,11 +33,12 @@ def read_numbers(
     stored = read_values(path)
     if stored.coloured:
         numbers = packed(stored.values).astype(np.int64)
-        numbers[numbers == _VOID_COLOUR] = 0
+        none = _VOID_COLOUR
     else:
         numbers = stored.values.astype(np.int64)
-        if stored.palette is not None:
-            numbers[numbers == _VOID] = 0
+        none = _VOID
+    if void:
+        numbers[numbers == none] = 0
     turned = is_stored(numbers.shape, frame.size, frame.turn, str(path), habit)
     if turned:
         numbers = upright(numbers.astype(np.int32), frame.turn).astype(np.int64)
