@@ -1,13 +1,15 @@
 """Objects with a box and a mask each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
-from cvtasks.answers.answer import Window
+from cvtasks.answers.answer import Oddity, Window
 from cvtasks.answers.boxes import SMALLEST, THINNEST, Boxes
+from cvtasks.answers.instance_statistics import odd_masks, with_areas
 from cvtasks.geometry.boxes import iou, paired
 from cvtasks.geometry.rle import (
     checked_runs,
@@ -274,6 +276,19 @@ class Instances(Boxes):
             return False
         alike = rle_iou(self.masks.tolist(), other.masks.tolist(), self.size) >= _ALIKE
         return bool(alike.any(axis=0).all() and alike.any(axis=1).all())
+
+    def oddities(self) -> Iterator[Oddity]:
+        """As of `Boxes`, but that boxes may be alike; and what is odd about masks."""
+        odd = (one for one in super().oddities() if one.rule != "boxes alike")
+        return chain(odd, odd_masks(self))
+
+    @classmethod
+    def statistics(cls, truths: Iterable[Self], classes: tuple[str, ...]) -> list[dict[str, Any]]:
+        """As of `Boxes`, and `area`, the median of the masks' pixels, and `filled`, the median
+        share of its box that a mask fills; `small` and `large` are roots of masks' areas.
+        """
+        every = list(truths)
+        return with_areas(super().statistics(every, classes), every)
 
     def __iter__(self) -> Iterator[Instance]:  # type: ignore[override]  # with its mask
         for one, counts in zip(super().__iter__(), self.masks, strict=True):

@@ -1,5 +1,5 @@
-"""Predicted boxes as other programs save them: COCO's results, and Pascal VOC's text files of a
-class each.
+"""Predicted boxes and masks as other programs save them: COCO's results, and Pascal VOC's text
+files of a class each.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cvtasks.answers import Boxes
+from cvtasks.answers import Boxes, Instances
 from cvtasks.answers.synonyms import called_otherwise, in_words
 from cvtasks.data import Source
 from cvtasks.data.formats.coco import COCODetection
@@ -18,6 +18,7 @@ from cvtasks.data.shared_classes import NONE
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.evaluation.saved import Entry, Saved, lines, plain
 from cvtasks.formats.voc import from_voc_corners
+from cvtasks.geometry.rle import checked_runs, polygons_runs, rle_extents
 
 COMP4 = re.compile(r"comp\d+_det_(?P<rest>.+)\.txt")
 """Names of the devkit's files: comp4_det_test_<class>.txt."""
@@ -87,18 +88,24 @@ def read_coco_results(
     data: Source,
     classes: tuple[str, ...],
     called: Mapping[str, str] = NONE,
+    *,
+    masks: bool = False,
 ) -> Saved:
-    """Read a list of results; what their ids mean is up to the data."""
+    """Read a list of results; what their ids mean is up to the data. `masks`: each is a mask."""
     if isinstance(data, COCODetection):
         names = {str(number): called.get(name, name) for name, number in data.category_ids.items()}
         images = {str(number): name for name, number in data.image_ids.items()}
         found, passed = _coco(
-            path, document, names, lambda image: images.get(image, f"image {image}"), classes
+            path,
+            document,
+            names,
+            lambda image: images.get(image, f"image {image}"),
+            _Found(classes, NO_SIZES if masks else None),
         )
         return Saved(path, "COCO results", passed, found.entries(str), str, complete=False)
     names = {str(number): name for number, name in enumerate(classes, start=1)}
     remark = f"categories are {', '.join(f'{number} {name}' for number, name in names.items())}"
-    found, passed = _coco(path, document, names, str, classes)
+    found, passed = _coco(path, document, names, str, _Found(classes, NO_SIZES if masks else None))
     return Saved(
         path,
         "COCO results",
@@ -115,11 +122,17 @@ def read_coco_document(
     data: Source,
     classes: tuple[str, ...],
     called: Mapping[str, str] = NONE,
+    *,
+    masks: bool = False,
 ) -> Saved:
-    """Read a data set whose annotations have scores."""
+    """Read a data set whose annotations have scores. `masks`: each is a mask."""
     try:
         names = {str(entry["id"]): str(entry["name"]) for entry in document["categories"]}
         files = {str(entry["id"]): str(entry["file_name"]) for entry in document["images"]}
+        sizes = {
+            files[str(entry["id"])]: (entry.get("height"), entry.get("width"))
+            for entry in document["images"]
+        }
         scored = [entry for entry in document["annotations"] if "score" in entry]
     except (KeyError, TypeError) as error:
         raise DataError(
@@ -141,7 +154,9 @@ def read_coco_document(
             )
     called = {**otherwise, **called}
     names = {number: called.get(name, name) for number, name in names.items()}
-    found, passed = _coco(path, scored, names, lambda image: files[image], classes)
+    found, passed = _coco(
+        path, scored, names, lambda image: files[image], _Found(classes, sizes if masks else None)
+    )
     return Saved(
         path,
         "COCO document",
@@ -157,45 +172,88 @@ def _coco(
     results: list[Any],
     names: dict[str, str],
     source: Callable[[str], str],
-    classes: tuple[str, ...],
+    found: "_Found",
 ) -> "tuple[_Found, tuple[str, ...]]":
-    """Read results, with remarks; `names` are those of the categories, `source` says what the image
-    of an id is called.
+    """Read results into `found`, with remarks; `names` are those of the categories, `source` says
+    what the image of an id is called.
     """
-    found = _Found(classes)
     passed: Counter[str] = Counter()
     for number, entry in enumerate(results, start=1):
         place = f"entry {number} of {str(path)!r}"
         try:
             image, category = source(str(entry["image_id"])), str(entry["category_id"])
-            left, top, width, height = map(float, entry["bbox"])
             score = float(entry["score"])
+            where: Any = found.where(image, entry)
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise DataError(
-                "every entry must have image_id, category_id, bbox (left, top, width, height) and "
-                f"score; {place} has not: "
-                f"{type(error).__name__}: {error}."
+                f"every entry must have image_id, category_id, {found.shape} and score; {place} "
+                f"has not: {type(error).__name__}: {error}."
             ) from error
         if category not in names:
             raise DataError(
                 f"every category_id must be one of {', '.join(names)}; {place} has {category}."
             )
-        if names[category] in classes:
-            xyxy = [left, top, left + width, top + height]
-            found.add(image, place, classes.index(names[category]), score, xyxy)
+        if names[category] in found.classes:
+            label = found.classes.index(names[category])
+            found.add(image, place, label, score, *where)
         else:
             passed[names[category]] += 1
     return found, passed_over(passed)
 
 
+NO_SIZES: Mapping[str, tuple[Any, Any]] = {}
+"""Of results that do not say how large images are."""
+
+
 class _Found:
-    """Gathers boxes by image."""
+    """Gathers boxes or masks by image.
 
-    def __init__(self, classes: tuple[str, ...]) -> None:
-        self._classes = classes
-        self._rows: dict[str, list[tuple[str, int, float, list[float]]]] = {}
+    Args:
+        sizes: image → its (height, width), where masks are gathered and the file says that.
+    """
 
-    def add(self, image: str, place: str, label: int, score: float, xyxy: list[float]) -> None:
+    def __init__(
+        self, classes: tuple[str, ...], sizes: Mapping[str, tuple[Any, Any]] | None = None
+    ) -> None:
+        self.classes = classes
+        self._sizes = sizes
+        self._rows: dict[str, list[tuple[str, int, float, list[float], bytes]]] = {}
+        self._size_of: dict[str, tuple[int, int]] = {}
+
+    @property
+    def shape(self) -> str:
+        """What an entry must have to be one of these, in words."""
+        masks = "segmentation (run lengths, or polygons of an image whose size the file says)"
+        return "bbox (left, top, width, height)" if self._sizes is None else masks
+
+    def where(self, image: str, entry: Mapping[str, Any]) -> tuple[list[float], bytes]:
+        """The edges of an entry of COCO's results, and its mask as run lengths, empty for boxes.
+
+        Raises:
+            KeyError, OverflowError, TypeError, ValueError: it has none.
+        """
+        if self._sizes is None:
+            left, top, width, height = map(float, entry["bbox"])
+            return [left, top, left + width, top + height], b""
+        outline = entry["segmentation"]
+        size = outline["size"] if isinstance(outline, dict) else self._sizes[image]
+        if not all(type(side) is int and side >= 0 for side in size):
+            raise ValueError(f"a size is whole numbers of pixels, not {size}")
+        known = self._size_of.setdefault(image, tuple(size))
+        if known != tuple(size):
+            raise ValueError(f"masks of one image have one size, not {known} and {tuple(size)}")
+        runs = checked_runs(outline) if isinstance(outline, dict) else polygons_runs(outline, known)
+        return rle_extents([runs], known)[0][0].tolist(), runs
+
+    def add(
+        self,
+        image: str,
+        place: str,
+        label: int,
+        score: float,
+        xyxy: list[float],
+        mask: bytes = b"",
+    ) -> None:
         """Add one; raises DataError where it is no box."""
         left, top, right, bottom = xyxy
         if not (
@@ -209,15 +267,19 @@ class _Found:
                 f"{place} has score {score:g} and, as left, top, right, bottom, "
                 f"{', '.join(f'{edge:g}' for edge in xyxy)}."
             )
-        self._rows.setdefault(image, []).append((place, label, score, xyxy))
+        self._rows.setdefault(image, []).append((place, label, score, xyxy, mask))
 
     def entries(self, key: Callable[[str], str]) -> dict[str, list[Entry]]:
         """`key` of what the image is called → one entry for each image."""
         made: dict[str, list[Entry]] = {}
         for image, rows in self._rows.items():
-            places, labels, scores, xyxy = zip(*rows, strict=True)
-            boxes = Boxes.of(xyxy, labels, self._classes, (0, 0), scores=scores)
-            made.setdefault(key(image), []).append(Entry(image, places[0], boxes))
+            places, labels, scores, xyxy, masks = zip(*rows, strict=True)
+            if self._sizes is None:
+                answer = Boxes.of(xyxy, labels, self.classes, (0, 0), scores=scores)
+            else:
+                size = self._size_of[image]
+                answer = Instances.of(masks, labels, self.classes, size, scores=scores)
+            made.setdefault(key(image), []).append(Entry(image, places[0], answer))
         return made
 
 

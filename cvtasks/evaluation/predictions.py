@@ -1,5 +1,5 @@
-"""Saved predictions: records of ours for every task; for boxes also COCO's results and Pascal VOC's
-text files.
+"""Saved predictions: records of ours for every task; for boxes and masks of objects also COCO's
+results, and for boxes Pascal VOC's text files.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cvtasks.answers import Boxes
+from cvtasks.answers import Boxes, Instances
 from cvtasks.answers.synonyms import called_otherwise
 from cvtasks.data import Source
 from cvtasks.data.shared_classes import NONE
@@ -37,9 +37,9 @@ def read_predictions(
 
     - JSON lines, as the task commands write them. A record belongs to the image whose file has the
       stem of its `source`.
-    - COCO's results, for boxes: a list of {image_id, category_id, bbox, score}. On COCO data the
-      ids are the data's. On other data `image_id` is the name of the image, or the number that it
-      is, and `category_id` counts `classes` from 1.
+    - COCO's results: a list of {image_id, category_id, bbox, score}, of masks with `segmentation`
+      in place of `bbox`. On COCO data the ids are the data's. On other data `image_id` is the name
+      of the image, or the number that it is, and `category_id` counts `classes` from 1.
     - A COCO document whose annotations have scores, such as the task commands write: images and
       classes by their names.
     - Pascal VOC, for boxes: `comp4_det_test_<class>.txt` or a folder of them, lines of image, score
@@ -58,13 +58,14 @@ def read_predictions(
             unknown.
     """
     if issubclass(task.answer, Boxes):
-        if path.is_dir() or COMP4.fullmatch(path.name):
+        masks = issubclass(task.answer, Instances)
+        if not masks and (path.is_dir() or COMP4.fullmatch(path.name)):
             return read_comp4(path, data, classes, names)
-        document = _whole_json(path)
+        document = None if path.is_dir() else _whole_json(path)
         if isinstance(document, list):
-            return read_coco_results(path, document, data, classes, names)
+            return read_coco_results(path, document, data, classes, names, masks=masks)
         if isinstance(document, dict):
-            return read_coco_document(path, document, data, classes, names)
+            return read_coco_document(path, document, data, classes, names, masks=masks)
     if path.is_dir():
         raise DataError(
             f"predictions of {task.name} are a file of JSON lines; {str(path)!r} is a folder. Name "

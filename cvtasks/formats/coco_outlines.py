@@ -40,6 +40,7 @@ def _ink(one: CocoObject, place: str, size: Size | None) -> Ink:
             "outline missing",
         )
     marks: dict[str, Any] = {"difficult": one.ignored, "crowd": one.crowd, "area": _area(one.area)}
+    marks |= {} if one.crowd or one.angle else {"box": _box(one.box)}
     if isinstance(one.outline, dict):
         height, width = one.outline["size"]
         if size is not None and (height, width) != size:
@@ -55,6 +56,16 @@ def _ink(one: CocoObject, place: str, size: Size | None) -> Ink:
 def _area(area: Any) -> float | None:
     """What the file says of an object's area, where that can be one."""
     return float(area) if isinstance(area, int | float) and 0 < area < 1e18 else None
+
+
+def _box(box: Any) -> tuple[float, ...] | None:
+    """The edges of a box, where the file has one."""
+    try:
+        left, top, width, height = (float(side) for side in box)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    edges = (left, top, left + width, top + height)
+    return edges if width > 0 and height > 0 and all(abs(edge) < 1e9 for edge in edges) else None
 
 
 def _polygons(outline: Any) -> list[Any]:

@@ -9,12 +9,16 @@ from cvtasks.answers import Instances
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.drawn import Size, unknown
 from cvtasks.formats.painting import Ground, Ink, ground_of
+from cvtasks.geometry.boxes import iou
 from cvtasks.geometry.rle import encode_rle, rle_extents, runs_mask, united_runs
 from cvtasks.media.images import upright
 
 TINY = "outlines and masks that cover no pixel were passed over"
 SAME = "objects with the same class and mask as another one in their image were passed over"
+APART = "masks of objects lie elsewhere than the boxes that their file gives; the masks count"
 """Remarks, one for each such object."""
+
+_TOGETHER = 0.5  # IoU of a mask's extents and the box of its file, at least
 
 Parts = Sequence[Ink]
 """The areas that make up one object; class and marks are those of the first."""
@@ -63,14 +67,15 @@ def instances_of(
         except DataError as error:
             complain(error)
             continue
-        pixels = float(rle_extents([runs], size)[1][0])
+        extents, (pixels,) = rle_extents([runs], size)
+        remarks += [APART] if _apart(first, extents, ground) else []
         if not pixels:
             remarks.append(TINY)
             continue
         key = first.label, runs
         remarks += [SAME] if key in made else []
         if key not in made or made[key][0].difficult or made[key][0].crowd:  # what counts stays
-            made[key] = first, pixels if first.area is None else first.area * grown
+            made[key] = first, float(pixels) if first.area is None else first.area * grown
     kept = [ink for ink, _ in made.values()]
     found = Instances.of(
         [runs for _, runs in made],
@@ -82,6 +87,15 @@ def instances_of(
         areas=[area for _, area in made.values()],
     )
     return found, tuple(remarks)
+
+
+def _apart(ink: Ink, extents: np.ndarray, ground: Ground) -> bool:
+    """Whether a mask with these extents (1, 4), if it has any, is elsewhere than its file's box."""
+    if ink.box is None or ground.stored or not extents.any():
+        return False
+    across, down = ground.frame[1] / ground.drawn_on[1], ground.frame[0] / ground.drawn_on[0]
+    box = np.array([ink.box], np.float64) * [across, down, across, down]
+    return float(iou(extents.astype(np.float64), box)[0, 0]) < _TOGETHER
 
 
 def _upright(runs: bytes, ground: Ground, turn: int) -> bytes:

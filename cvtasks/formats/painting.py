@@ -37,7 +37,8 @@ class Ink:
         rings: its polygons, all of which are filled.
         painted: run lengths (`cvtasks.geometry.rle`), and where their left top pixel lies.
         difficult, crowd: as of `Boxes`, of an object; of a mask these are void.
-        area: of an object in the pixels that it was drawn on; None for those of its mask.
+        area, box: of an object in the pixels that it was drawn on, the box's four edges; None where
+            the file does not say.
     """
 
     label: int
@@ -47,6 +48,7 @@ class Ink:
     difficult: bool = False
     crowd: bool = False
     area: float | None = None
+    box: tuple[float, ...] | None = None
 
 
 def ink_of(shape: Shape, label: int, scale: tuple[float, float]) -> Ink:

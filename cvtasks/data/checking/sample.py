@@ -11,14 +11,17 @@ from cvtasks.data.alike import Look, look_at
 from cvtasks.data.checking.finding import Finding
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError
+from cvtasks.formats.object_masks import APART, SAME
 from cvtasks.formats.reading import MISNAMED, RESIZED, TWICE, UPRIGHT, ZERO_BASED
 from cvtasks.media.images import MAX_PIXELS, read_image
 from cvtasks.media.safe_paths import read_regular_file
 
 _TINY, _LONG = 8, 20  # pixels of the shorter side; times that the longer one is longer
 _SURE = {  # remarks that are likely mistakes
+    APART: "mask outside its box",
     MISNAMED: "names another image",
     RESIZED: "size differs",
+    SAME: "mask twice",
     TWICE: "box twice",
     UPRIGHT: "EXIF turn",
     ZERO_BASED: "counted from 0",
