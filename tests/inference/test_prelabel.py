@@ -14,7 +14,7 @@ import pytest
 
 from cvtasks.answers import Answer, Boxes, Labels, Mask
 from cvtasks.data import open_source
-from cvtasks.data.writing.table import WRITERS
+from cvtasks.data.writing.convert import writers_of
 from cvtasks.errors import CVTasksError, DataError, UsageError
 from cvtasks.inference.prelabel import Prelabelled, format_of, prelabel
 from cvtasks.media.sources import expand
@@ -77,9 +77,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-@pytest.mark.parametrize(
-    "to", [name for name in WRITERS if name not in ("masks", "csv", "list", "label-studio")]
-)
+@pytest.mark.parametrize("to", [name for name in writers_of(Boxes) if name != "label-studio"])
 @pytest.mark.parametrize("scores", [True, False])
 def test_boxes_are_read_back_by_the_formats_own_reader(to, scores, photos):
     before = content(photos)
