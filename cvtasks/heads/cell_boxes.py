@@ -4,7 +4,7 @@ maps.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,16 +15,30 @@ from cvtasks.heads.arrays import Arrays
 from cvtasks.heads.assignment import cells
 from cvtasks.heads.base import Head
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
-from cvtasks.heads.suppression import meant, thinned
+from cvtasks.heads.suppression import left, meant
 from cvtasks.tasks.base import Classes
 
 IGNORED = -1.0
 """Stands in a target's scores where a cell looks at something that neither helps nor hurts."""
 
-_CANDIDATES = 1000  # boxes that suppression looks at, the best first
+B = TypeVar("B", bound=Boxes)
+
+_CANDIDATES = 1000  # boxes that suppression looks at, the best first, or
+_EACH = 10  # as many for each object that is kept at most
 
 
-class CellBoxes(Head[Boxes]):
+class Found(NamedTuple):
+    """Objects in the cells of an output, the best first: (n,) their cells, (n, 4) their boxes in
+    pixels of the image, (n,) their labels and scores.
+    """
+
+    cells: np.ndarray
+    xyxy: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+
+class CellBoxes(Head[B], Generic[B]):
     """A head whose output has (cells, 4 + classes): the distances from the cell's centre to the
     left, top, right and bottom edge of its object, in strides of the cell, and a score for each
     class. Cells come map by map, the finest first, row by row.
@@ -59,23 +73,19 @@ class CellBoxes(Head[Boxes]):
                 f"got {list(self.strides)}."
             )
 
-    def decode(
-        self, output: Arrays, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
-    ) -> Boxes:
-        """Boxes, best score first; those that a better one of their class covers are left out."""
-        return self._found(self.of_cells(output), letterbox, classes, threshold)
-
-    def _found(
+    def found(
         self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
-    ) -> Boxes:
-        """(cells, 4 + classes) → Boxes."""
-        scores = output[:, 4:]
+    ) -> Found:
+        """(cells, 4 + classes) → objects, best score first; those that a better one of their class
+        covers are left out.
+        """
+        scores, most = output[:, 4:], max(_CANDIDATES, _EACH * self.max_detections)
         found = np.flatnonzero(
             scores >= max(threshold, self.min_score)
         )  # a flat search: the quickest over rows of a few numbers
-        if len(found) > _CANDIDATES:
+        if len(found) > most:
             values = scores.reshape(-1)[found]
-            found = np.sort(found[np.argpartition(-values, _CANDIDATES)[:_CANDIDATES]])
+            found = np.sort(found[np.argpartition(-values, most)[:most]])
         cell, label = np.divmod(found, len(classes))
         centres, sizes = cells(letterbox.input_size, self.strides)
         edges = output[cell, :4] * sizes[cell]
@@ -83,9 +93,10 @@ class CellBoxes(Head[Boxes]):
             [centres[cell] - edges[:, :2], centres[cell] + edges[:, 2:]], axis=1
         )
         score = scores[cell, label]
-        return thinned(
-            placed, label, score, letterbox, classes, overlap=self.nms, most=self.max_detections
+        xyxy, kept = left(
+            placed, label, score, letterbox, overlap=self.nms, most=self.max_detections
         )
+        return Found(cell[kept], xyxy, label[kept], score[kept])
 
     def class_score(self, index: int, size: tuple[int, int]) -> Pick:
         """The mean of the class's logit over the cells of the coarsest map around the middle of the
@@ -100,7 +111,7 @@ class CellBoxes(Head[Boxes]):
         weight = (chosen / chosen.sum()).astype(np.float32)
         return lambda logits: ops.sum(self.class_logits(logits, index) * weight, axis=1)
 
-    def score(self, kind: str, number: int, seen: Seen[Boxes]) -> Score:
+    def score(self, kind: str, number: int, seen: Seen[B]) -> Score:
         """The logit of a box of the answer, in the cell that it comes from; of a class that of its
         best box, and the best box of all by default.
         """
@@ -108,7 +119,7 @@ class CellBoxes(Head[Boxes]):
         if kind == "region":
             raise no_such_kind(kind, " or box:N")
         chosen = meant(boxes, kind, number)
-        label, cell = int(boxes.labels[chosen]), self._cell(seen, boxes, chosen)
+        label, cell = int(boxes.labels[chosen]), self.cell_of(seen, chosen)
         return Score(
             boxes.names[chosen] if len(boxes) == 1 else f"{boxes.names[chosen]} box {chosen}",
             lambda logits: self.class_logits(logits, label)[:, cell],
@@ -116,14 +127,26 @@ class CellBoxes(Head[Boxes]):
             stride=int(cells(seen.letterbox.input_size, self.strides)[1][cell, 0]),
         )
 
-    def _cell(self, seen: Seen[Boxes], boxes: Boxes, chosen: int) -> int:
+    def cell_of(self, seen: Seen[B], chosen: int) -> int:
         """The cell that a box of the answer comes from: the one that gives it alone."""
-        column, output = 4 + int(boxes.labels[chosen]), self.of_cells(seen.output)
+        boxes, output = seen.answer, self.of_cells(seen.output)
+        column = 4 + int(boxes.labels[chosen])
         for cell in np.flatnonzero(output[:, column] == boxes.scores[chosen]):
             alone = output.copy()
             alone[:, 4:] = 0
             alone[cell, column] = output[cell, column]
-            found = self._found(alone, seen.letterbox, boxes.classes)
-            if len(found) and np.array_equal(found.xyxy[0], boxes.xyxy[chosen]):
+            found = self.found(alone, seen.letterbox, boxes.classes)
+            if len(found.cells) and np.array_equal(found.xyxy[0], boxes.xyxy[chosen]):
                 return int(cell)
         raise UsageError(f"no cell gives the box {boxes.xyxy[chosen].tolist()}.")
+
+
+class PlainBoxes(CellBoxes[Boxes]):
+    """One that answers with these boxes and nothing else."""
+
+    def decode(
+        self, output: Arrays, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
+    ) -> Boxes:
+        """Boxes, best score first; those that a better one of their class covers are left out."""
+        found = self.found(self.of_cells(output), letterbox, classes, threshold)
+        return Boxes.of(found.xyxy, found.labels, classes, letterbox.size, scores=found.scores)

@@ -13,13 +13,13 @@ from cvtasks.answers import Boxes
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.assignment import assign, cells
 from cvtasks.heads.base import Top
-from cvtasks.heads.cell_boxes import IGNORED, CellBoxes
+from cvtasks.heads.cell_boxes import IGNORED, PlainBoxes
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
 
 
 @dataclass(frozen=True)
-class Dense(CellBoxes):
+class Dense(PlainBoxes):
     """A feature pyramid, and on each of its maps the same convolutions for boxes and for classes.
 
     A target is (cells, 4 + classes).
@@ -55,27 +55,43 @@ class Dense(CellBoxes):
         The cells of an object hold its distances and a one for its class. A cell within a difficult
         object or a crowd that no other object claims is `IGNORED` in every class; all else is zero.
         """
+        return self.assigned(truth, letterbox)[0]
+
+    def assigned(self, truth: Boxes, letterbox: Letterbox) -> tuple[np.ndarray, np.ndarray]:
+        """What `encode` gives, and (cells,) int64: the box of the truth that each cell holds,
+        or −1.
+        """
         centres, sizes = cells(letterbox.input_size, self.strides)
         target = np.zeros((len(centres), 4 + len(truth.classes)), np.float32)
         placed = letterbox.boxes_to_input(truth.xyxy)
         for box in placed[~truth.counted]:
             target[((centres > box[:2]) & (centres < box[2:])).all(axis=1), 4:] = IGNORED
-        counted = placed[truth.counted]
-        owner = assign(counted, letterbox.input_size, self.strides, self.scale)
+        counted = np.flatnonzero(truth.counted)
+        owner = assign(placed[counted], letterbox.input_size, self.strides, self.scale)
         held = np.flatnonzero(owner >= 0)
-        box, centre, size = counted[owner[held]], centres[held], sizes[held]
+        owner[held] = counted[owner[held]]
+        box, centre, size = placed[owner[held]], centres[held], sizes[held]
         target[held, :4] = np.concatenate([centre - box[:, :2], box[:, 2:] - centre], axis=1) / size
-        target[held, 4:] = np.eye(len(truth.classes), dtype=np.float32)[
-            truth.labels[truth.counted][owner[held]]
-        ]
-        return target
+        target[held, 4:] = np.eye(len(truth.classes), dtype=np.float32)[truth.labels[owner[held]]]
+        return target, owner
 
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, cells, 4 + classes) float32."""
-        from cvtasks.networks.detector import detector
+        return self.detected(self.pyramid(maps), len(classes))
 
-        chosen = {stride: maps[stride] for stride in self.strides}
-        return detector(chosen, classes=len(classes), width=self.width, depth=self.depth)
+    def pyramid(self, maps: dict[int, Any]) -> dict[int, Any]:
+        """The backbone's feature maps by stride → the levels of a feature pyramid."""
+        from cvtasks.networks.detector import pyramid
+
+        return pyramid({stride: maps[stride] for stride in self.strides}, self.width)
+
+    def detected(self, levels: dict[int, Any], classes: int, further: int = 0) -> Any:
+        """Levels of the pyramid → logits, with `further` numbers a cell behind them."""
+        from cvtasks.networks.detector import detected
+
+        return detected(
+            levels, classes=classes, width=self.width, depth=self.depth, further=further
+        )
 
     def activate(self, logits: Any) -> Any:
         """Offsets of centres and logarithms of sizes → distances; logits of classes → scores by a

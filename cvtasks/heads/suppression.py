@@ -28,10 +28,24 @@ def thinned(
         overlap: IoU, 0 to 1, from which on a better box suppresses another.
         most: boxes that are kept, at most.
     """
+    xyxy, kept = left(placed, labels, scores, letterbox, overlap=overlap, most=most)
+    return Boxes.of(xyxy, labels[kept], classes, letterbox.size, scores=scores[kept])
+
+
+def left(
+    placed: np.ndarray,
+    labels: np.ndarray,
+    scores: np.ndarray,
+    letterbox: Letterbox,
+    *,
+    overlap: float,
+    most: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What `thinned` leaves: (k, 4) the boxes in pixels of the image, and (k,) which they are."""
     xyxy = clip(letterbox.boxes_to_image(placed), letterbox.size)
     real = np.flatnonzero(areas(xyxy) > 0)
     kept = real[nms(xyxy[real], scores[real], labels[real], overlap, most)]
-    return Boxes.of(xyxy[kept], labels[kept], classes, letterbox.size, scores=scores[kept])
+    return xyxy[kept], kept
 
 
 def meant(boxes: Boxes, kind: str, number: int) -> int:

@@ -14,7 +14,7 @@ from cvtasks.geometry.boxes import areas
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.assignment import cells, one_cell_each
 from cvtasks.heads.base import Top
-from cvtasks.heads.cell_boxes import CellBoxes
+from cvtasks.heads.cell_boxes import PlainBoxes
 from cvtasks.heads.room import room_for, too_full
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.schema import NOT_IN_TABLE, Range
@@ -24,7 +24,7 @@ _MOST = 1000  # `max_truths` of a recipe
 
 
 @dataclass(frozen=True)
-class Yolox(CellBoxes):
+class Yolox(PlainBoxes):
     """A feature pyramid, and on each of its maps a decoupled head of its own.
 
     On the backbones `cspdarknet-…` it is by default that of the published networks, on others that
@@ -98,36 +98,59 @@ class Yolox(CellBoxes):
         Cells within a difficult object, a crowd, or one of more than `max_truths` objects learn
         nothing unless they get another object.
         """
+        return self.assigned(truth, letterbox)[0]
+
+    def assigned(
+        self, truth: Boxes, letterbox: Letterbox
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """What `encode` gives, and (cells,) int64: the box of the truth that each cell of `objects`
+        holds, or −1.
+        """
         centres, sizes = cells(letterbox.input_size, self.strides)
         placed = letterbox.boxes_to_input(truth.xyxy)
-        counted, labels = placed[truth.counted], truth.labels[truth.counted]
-        sides = areas(counted)
-        order = np.argsort(-sides, kind="stable")[: np.count_nonzero(sides > 0)]
-        kept, left = order[: self.max_truths], order[self.max_truths :]
+        kept = self.kept(truth, letterbox)
         truths = np.full((self.max_truths, 5), -1, np.float32)
-        truths[: len(kept), :4], truths[: len(kept), 4] = counted[kept], labels[kept]
+        truths[: len(kept), :4], truths[: len(kept), 4] = placed[kept], truth.labels[kept]
         learned = np.ones_like(sizes)
-        for box in (*placed[~truth.counted], *counted[left]):
+        left = np.setdiff1d(np.flatnonzero((areas(placed) > 0) | ~truth.counted), kept)
+        for box in placed[left]:
             learned[((centres > box[:2]) & (centres < box[2:])).all(axis=1)] = 0
-        chosen = one_cell_each(counted, letterbox.input_size, self.strides)
-        held, box = chosen[chosen >= 0], counted[chosen >= 0]
+        counted = np.flatnonzero(truth.counted)
+        chosen = one_cell_each(placed[counted], letterbox.input_size, self.strides)
+        held, whose = chosen[chosen >= 0], counted[chosen >= 0]
+        box, owner = placed[whose], np.full(len(centres), -1, np.int64)
+        owner[held] = whose
         objects = np.zeros((len(centres), 4 + len(truth.classes)), np.float32)
         edges = [centres[held] - box[:, :2], box[:, 2:] - centres[held]]
         objects[held, :4] = np.concatenate(edges, axis=1) / sizes[held]
-        objects[held, 4 + labels[chosen >= 0]] = 1
+        objects[held, 4 + truth.labels[whose]] = 1
         places = np.concatenate([centres, sizes, learned], axis=1)
-        return {"objects": objects, "truths": truths, "places": places}
+        return {"objects": objects, "truths": truths, "places": places}, owner
+
+    def kept(self, truth: Boxes, letterbox: Letterbox) -> np.ndarray:
+        """(n,) int64: the boxes of a truth that are `truths`, in their order."""
+        counted = np.flatnonzero(truth.counted)
+        sides = areas(letterbox.boxes_to_input(truth.xyxy[counted]))
+        order = np.argsort(-sides, kind="stable")[: np.count_nonzero(sides > 0)]
+        return counted[order[: self.max_truths]]
 
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, cells, 5 + classes) float32."""
-        from cvtasks.networks.yolox import yolox
+        return self.detected(self.pyramid(maps), len(classes))
 
-        return yolox(
-            {stride: maps[stride] for stride in self.strides},
-            classes=len(classes),
-            width=self.width,
-            depth=self.depth,
-            depthwise=self.depthwise,
+    def pyramid(self, maps: dict[int, Any]) -> dict[int, Any]:
+        """The backbone's feature maps by stride → the levels of a feature pyramid."""
+        from cvtasks.networks.yolox import pyramid
+
+        chosen = {stride: maps[stride] for stride in self.strides}
+        return pyramid(chosen, width=self.width, depth=self.depth, depthwise=self.depthwise)
+
+    def detected(self, levels: dict[int, Any], classes: int, further: int = 0) -> Any:
+        """Levels of the pyramid → logits, with `further` numbers a cell behind them."""
+        from cvtasks.networks.yolox import detected
+
+        return detected(
+            levels, classes=classes, width=self.width, depthwise=self.depthwise, further=further
         )
 
     def activate(self, logits: Any) -> Any:

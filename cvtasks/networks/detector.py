@@ -16,6 +16,9 @@ from keras import layers, ops
 # share of cells that an untrained network takes for objects (Lin et al., "Focal Loss", 2017,
 # section 4.1)
 _PRIOR = 0.01
+FURTHER = "further_logits"
+"""Name of the layer of what a cell says beside its box and its classes; a stride may follow."""
+
 MOST = 6.0
 """Largest logarithm of a size; e⁶ = 403 times what a cell expects."""
 
@@ -36,8 +39,12 @@ def detector(maps: dict[int, Any], *, classes: int, width: int, depth: int) -> A
     return detected(pyramid(maps, width), classes=classes, width=width, depth=depth)
 
 
-def detected(levels: dict[int, Any], *, classes: int, width: int, depth: int) -> Any:
-    """Build the head on the maps of a pyramid; all else is as of `detector`."""
+def detected(
+    levels: dict[int, Any], *, classes: int, width: int, depth: int, further: int = 0
+) -> Any:
+    """Build the head on the maps of a pyramid; all else is as of `detector`, and behind these
+    logits are `further` ones a cell, from the convolutions for boxes.
+    """
     towers = {
         kind: [_convolution(width, 3, f"{kind}{i + 1}") for i in range(depth)]
         for kind in ("box", "score")
@@ -53,14 +60,17 @@ def detected(levels: dict[int, Any], *, classes: int, width: int, depth: int) ->
             name="score_logits",
         ),
     }
+    more = layers.Conv2D(further, 1, dtype="float32", name=FURTHER) if further else None
     found = {}
     for stride in sorted(levels):
-        sides = []
+        kinds = {}
         for kind, tower in towers.items():
             x = levels[stride]
             for i, convolution in enumerate(tower):
                 x = _norm(convolution(x), f"{kind}{i + 1}_{stride}")
-            sides.append(last[kind](x))
+            kinds[kind] = x
+        sides = [last[kind](x) for kind, x in kinds.items()]
+        sides += [more(kinds["box"])] if more else []
         found[stride] = layers.Concatenate(dtype="float32", name=f"logits{stride}")(sides)
     return all_cells(found)
 

@@ -41,3 +41,8 @@ def segmentation_loss(
     present = ops.cast(ops.max(target, axis=(1, 2)) >= 0.5, "float32")
     missing = present * (1 - 2 * both / ops.maximum(true + ops.sum(share, axis=(1, 2)), 1e-6))
     return entropy + dice * ops.sum(missing, axis=-1) / ops.maximum(ops.sum(present, axis=-1), 1)
+
+
+def binary_cross_entropy(logits: Any, wanted: Any) -> Any:
+    """Of each number by itself, in any shape; finite for any logit."""
+    return ops.maximum(logits, 0) - logits * wanted + ops.log1p(ops.exp(-ops.abs(logits)))

@@ -19,6 +19,7 @@ from typing import Any
 from keras import ops
 
 from cvtasks.networks.detector import distances, generalized_iou
+from cvtasks.networks.losses import binary_cross_entropy
 from cvtasks.networks.yolox import BOX, CLASSES, MIDDLE, OBJECT
 
 _RADIUS = 2.5  # strides around an object's middle that its cells may lie off, to each side
@@ -32,7 +33,9 @@ _OUTER = 1e4
 _NEVER = 1e9  # the cost of a cell that is no candidate
 
 
-def yolox_loss(target: Mapping[str, Any], logits: Any, *, l1: bool) -> Any:
+def yolox_loss(
+    target: Mapping[str, Any], logits: Any, *, l1: bool, owner: Any | None = None
+) -> Any:
     """Binary cross-entropy of objectness and classes and 5 × (1 − IoU²) of the boxes, one number an
     image.
 
@@ -46,6 +49,7 @@ def yolox_loss(target: Mapping[str, Any], logits: Any, *, l1: bool) -> Any:
             or 1.
         logits: (batch, cells, 5 + classes), as `cvtasks.networks.yolox` has them.
         l1: add the L1 loss of the boxes' logits.
+        owner: what `owners` finds, where it is known.
 
     Returns:
         (batch,) float32.
@@ -54,7 +58,7 @@ def yolox_loss(target: Mapping[str, Any], logits: Any, *, l1: bool) -> Any:
     logits = ops.cast(logits, "float32")
     box, objectness, classes = logits[..., BOX], logits[..., OBJECT], logits[..., CLASSES]
     reached = ops.concatenate(distances(box, MIDDLE, 1.0), axis=-1)
-    owner = assigned(truths, places, reached, objectness, classes)
+    owner = owners(target, logits) if owner is None else owner
     positive = ops.cast(owner >= 0, "float32")  # (batch, cells)
     own = ops.take_along_axis(truths, ops.expand_dims(ops.maximum(owner, 0), -1), axis=1)
     wanted = ops.where(ops.expand_dims(owner >= 0, -1), _reach(own, places), 1.0)
@@ -64,10 +68,20 @@ def yolox_loss(target: Mapping[str, Any], logits: Any, *, l1: bool) -> Any:
         boxes = boxes + ops.sum(ops.abs(box - _box_logits(wanted)), axis=-1)
     right = ops.one_hot(ops.cast(own[..., 4], "int32"), classes.shape[-1])
     quality = ops.stop_gradient(ops.expand_dims(overlap, -1)) * right
-    named = ops.sum(_entropy(classes, quality), axis=-1)
-    found = _entropy(objectness, positive) * ops.maximum(positive, places[..., 3])
+    named = ops.sum(binary_cross_entropy(classes, quality), axis=-1)
+    found = binary_cross_entropy(objectness, positive) * ops.maximum(positive, places[..., 3])
     each = ops.sum(positive * (boxes + named) + found, axis=1)
     return each / ops.maximum(ops.mean(ops.sum(positive, axis=1)), 1)
+
+
+def owners(target: Mapping[str, Any], logits: Any) -> Any:
+    """(batch, cells) int32: the object that each cell learns, or −1; of a target and logits as
+    `yolox_loss` has them.
+    """
+    truths, places = (ops.cast(target[name], "float32") for name in ("truths", "places"))
+    logits = ops.cast(logits, "float32")
+    reached = ops.concatenate(distances(logits[..., BOX], MIDDLE, 1.0), axis=-1)
+    return assigned(truths, places, reached, logits[..., OBJECT], logits[..., CLASSES])
 
 
 def assigned(truths: Any, places: Any, reached: Any, objectness: Any, classes: Any) -> Any:
@@ -174,8 +188,3 @@ def _box_logits(reached: Any) -> Any:
     before, behind = reached[..., :2], reached[..., 2:]
     size = ops.log(ops.maximum(before + behind, 1e-8))
     return ops.concatenate([(behind - before) / 2 + MIDDLE, size], axis=-1)
-
-
-def _entropy(logits: Any, wanted: Any) -> Any:
-    """Binary cross-entropy of each number, finite for any logit."""
-    return ops.maximum(logits, 0) - logits * wanted + ops.log1p(ops.exp(-ops.abs(logits)))

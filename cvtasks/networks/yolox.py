@@ -11,7 +11,7 @@ from typing import Any
 from keras import layers, ops
 
 from cvtasks.networks.backbones.cspdarknet import Units
-from cvtasks.networks.detector import all_cells, distances, rare, small
+from cvtasks.networks.detector import FURTHER, all_cells, distances, rare, small
 
 BOX, OBJECT, CLASSES = slice(0, 4), 4, slice(5, None)
 """Where a cell's logits stand: box, objectness, classes."""
@@ -22,26 +22,29 @@ MIDDLE = 0.5
 _CONVOLUTIONS = 2  # of the head, before its last one, for boxes and for classes each
 
 
-def yolox(maps: dict[int, Any], *, classes: int, width: int, depth: int, depthwise: bool) -> Any:
-    """Build pyramid and head.
+def detected(
+    levels: dict[int, Any], *, classes: int, width: int, depthwise: bool, further: int = 0
+) -> Any:
+    """Build a head on each level of a pyramid.
 
     Args:
-        maps: stride → feature map (batch, H / stride, W / stride, c), each stride twice the one
-            before.
-        width: channels of the finest map and of the head; coarser maps have twice those of the map
-            before.
-        depth: bottlenecks of each cross-stage partial layer.
+        levels: stride → level, as of `pyramid`.
+        width: channels of the heads.
         depthwise: split 3×3 convolutions into depthwise and 1×1.
+        further: how many more numbers a cell has.
 
     Returns:
-        logits (batch, cells, 5 + classes) float32, the finest map first: offset of the object's
-        centre from the cell's top left corner (x, y) in strides, logarithm of its width and height
-        in strides, whether there is an object, and one number a class.
+        logits (batch, cells, 5 + classes + further) float32, the finest map first: offset of the
+        object's centre from the cell's top left corner (x, y) in strides, logarithm of its width
+        and height in strides, whether there is an object, and one number a class; those further
+        ones come from the convolutions for boxes.
     """
     units = Units("batch", depthwise)
-    pyramid = _pyramid(maps, width, depth, units)
     return all_cells(
-        {stride: _head(pyramid[stride], classes, width, stride, units) for stride in sorted(maps)}
+        {
+            stride: _head(levels[stride], classes, width, stride, units, further)
+            for stride in sorted(levels)
+        }
     )
 
 
@@ -60,9 +63,17 @@ def class_logit(logits: Any, index: int) -> Any:
     return -ops.logsumexp(unlikely, axis=-1)  # (1 − σσ) / σσ = e⁻ᵒ + e⁻ᶜ + e⁻ᵒ⁻ᶜ
 
 
-def _pyramid(maps: dict[int, Any], width: int, depth: int, units: Units) -> dict[int, Any]:
-    """Every map, having seen both the coarser and the finer ones."""
-    strides = sorted(maps)
+def pyramid(maps: dict[int, Any], *, width: int, depth: int, depthwise: bool) -> dict[int, Any]:
+    """Every map, having seen both the coarser and the finer ones.
+
+    Args:
+        maps: stride → feature map (batch, H / stride, W / stride, c), each stride twice the one
+            before.
+        width: channels of the finest level; coarser ones have twice those of the level before.
+        depth: bottlenecks of each cross-stage partial layer.
+        depthwise: split 3×3 convolutions into depthwise and 1×1.
+    """
+    units, strides = Units("batch", depthwise), sorted(maps)
     channels = {stride: width * stride // strides[0] for stride in strides}
     level, side = dict(maps), {}
     for fine, coarse in reversed(list(itertools.pairwise(strides))):
@@ -77,8 +88,8 @@ def _pyramid(maps: dict[int, Any], width: int, depth: int, units: Units) -> dict
     return level
 
 
-def _head(x: Any, classes: int, width: int, stride: int, units: Units) -> Any:
-    """(batch, h, w, c) → logits (batch, h, w, 5 + classes): boxes and classes go apart."""
+def _head(x: Any, classes: int, width: int, stride: int, units: Units, further: int) -> Any:
+    """(batch, h, w, c) → logits (batch, h, w, 5 + classes + further): boxes and classes go apart."""
     x = units.convolution(x, width, 1, f"stem{stride}")
     kinds = {"box": x, "class": x}
     for kind in kinds:
@@ -91,10 +102,12 @@ def _head(x: Any, classes: int, width: int, stride: int, units: Units) -> Any:
             outputs, 1, dtype="float32", kernel_initializer=small(), name=name, **more
         )(x)
 
-    return layers.Concatenate(dtype="float32", name=f"logits{stride}")(
-        [
-            last("box", 4, kinds["box"]),
-            last("object", 1, kinds["box"], bias_initializer=rare()),
-            last("class", classes, kinds["class"], bias_initializer=rare()),
-        ]
-    )
+    found = [
+        last("box", 4, kinds["box"]),
+        last("object", 1, kinds["box"], bias_initializer=rare()),
+        last("class", classes, kinds["class"], bias_initializer=rare()),
+    ]
+    if further:
+        more = layers.Conv2D(further, 1, dtype="float32", name=f"{FURTHER}{stride}")
+        found.append(more(kinds["box"]))
+    return layers.Concatenate(dtype="float32", name=f"logits{stride}")(found)
