@@ -18,6 +18,7 @@ HEADS: dict[str, dict[str, str]] = {
         "yolox": "cvtasks.heads.yolox:Yolox",
         "two-stage": "cvtasks.heads.two_stage:TwoStage",
     },
+    "instances": {"prototypes": "cvtasks.heads.prototypes:Prototypes"},
     "localize": {"pooled": "cvtasks.heads.pooled_box:PooledBox"},
     "segment": {"unet": "cvtasks.heads.unet:UNet"},
 }

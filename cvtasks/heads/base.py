@@ -17,7 +17,7 @@ from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.arrays import Arrays, Shapes
 from cvtasks.heads.score import Pick, Score, Seen
-from cvtasks.schema import NOT_IN_TABLE
+from cvtasks.schema import EMPTY, NOT_IN_TABLE
 from cvtasks.tasks.base import Classes, Task
 
 A = TypeVar("A", bound=Answer)
@@ -76,6 +76,9 @@ class Head(ABC, Generic[A]):
     teachable: ClassVar[bool] = False
     """Whether it can learn from what another model answers: it has `taught`."""
 
+    reasons: ClassVar[Mapping[str, str]] = EMPTY
+    """Key of its table → why `suited` chooses what it chooses for it, to be said where it does."""
+
     task: Task[A] = field(metadata=NOT_IN_TABLE)
 
     @classmethod
@@ -89,6 +92,19 @@ class Head(ABC, Generic[A]):
         with.
         """
         return {}
+
+    @classmethod
+    def grown_from(cls, other: "Head[Any]") -> Mapping[str, Any] | None:
+        """What its table is in a new recipe that begins with a model of the other head, so that it
+        shares layers with it; None where it takes nothing but the backbone.
+        """
+        return None
+
+    def shares_layers(self, other: "Head[Any]") -> bool:
+        """Whether layers on the backbone that have the same name here and in a network of the other
+        head are for the same.
+        """
+        return (self.task.name, self.name) == (other.task.name, other.name)
 
     def beyond(self, truths: Iterable[A]) -> str:
         """What of such truths training leaves out, as the head is set, in a line; empty where that

@@ -63,14 +63,14 @@ def detected(
     more = layers.Conv2D(further, 1, dtype="float32", name=FURTHER) if further else None
     found = {}
     for stride in sorted(levels):
-        kinds = {}
+        sides, behind = [], []
         for kind, tower in towers.items():
             x = levels[stride]
             for i, convolution in enumerate(tower):
                 x = _norm(convolution(x), f"{kind}{i + 1}_{stride}")
-            kinds[kind] = x
-        sides = [last[kind](x) for kind, x in kinds.items()]
-        sides += [more(kinds["box"])] if more else []
+            sides.append(last[kind](x))
+            behind += [more(x)] if more and kind == "box" else []
+        sides += behind
         found[stride] = layers.Concatenate(dtype="float32", name=f"logits{stride}")(sides)
     return all_cells(found)
 

@@ -17,14 +17,6 @@ from keras import layers, ops
 from cvtasks.networks.detector import convolution_unit
 from cvtasks.networks.losses import binary_cross_entropy
 
-UNIT = 16.0
-"""A target's prototypes are whole numbers, in parts of a logit: so many of them make 1."""
-
-NONE = -112
-"""Of these, where there is no object: a share of 0.1 %. Where there is nothing else, as many with
-the other sign.
-"""
-
 _POINTS = 20  # of a box, to each side
 _MARGIN = 0.125  # of a box's side, and one cell of the prototypes, where points lie around it
 _SMALLEST = 4  # cells of the prototypes; widths are halved below that stride
@@ -79,17 +71,25 @@ def taken(x: Any, index: Any) -> Any:
 
 
 def mask_loss(
-    wanted: Any, maps: Any, weights: Any, own: Any, edges: Any, real: Any, *, dice: float
+    wanted: Any,
+    maps: Any,
+    weights: Any,
+    own: Any,
+    edges: Any,
+    real: Any,
+    *,
+    unit: float,
+    none: float,
+    dice: float,
 ) -> Any:
     """Binary cross-entropy of the masks of some cells, beyond the one that no network can go below,
     plus `dice` × (1 − soft Dice); one number an image: the mean over the points of a box, summed
     over the cells, by the batch's mean number of them an image.
 
-    A target's masks are shares of the prototypes' cells that an object covers.
-
     Args:
-        wanted: (batch, h, w, k) the target's prototypes, in parts of a logit; those of `maps`,
-            (batch, h, w, k), are the network's.
+        wanted: (batch, h, w, k) the target's prototypes: logits of the share of a place that an
+            object covers, in whole numbers, `unit` of which make 1; `none` is that of no share.
+        maps: (batch, h, w, k) the network's prototypes.
         weights: (batch, cells, k), of the network's prototypes.
         own: (batch, cells) int: the target's prototype that shows the object.
         edges: (batch, cells, 4) left, top, right, bottom of the object's box, in cells of the
@@ -104,7 +104,7 @@ def mask_loss(
     found = ops.einsum("bsk,bspk->bsp", weights, _at(ops.cast(maps, "float32"), place))
     one = ops.one_hot(own, wanted.shape[-1], dtype="float32")
     truth = ops.einsum("bsk,bspk->bsp", one, ops.cast(_at(wanted, place), "float32"))
-    truth = ops.where(inside, truth, float(NONE)) / UNIT
+    truth = ops.where(inside, truth, none) / unit
     share = ops.sigmoid(truth)
     each = ops.mean(
         binary_cross_entropy(found, share) - binary_cross_entropy(truth, share), axis=-1

@@ -89,7 +89,9 @@ def pyramid(maps: dict[int, Any], *, width: int, depth: int, depthwise: bool) ->
 
 
 def _head(x: Any, classes: int, width: int, stride: int, units: Units, further: int) -> Any:
-    """(batch, h, w, c) → logits (batch, h, w, 5 + classes + further): boxes and classes go apart."""
+    """(batch, h, w, c) → logits (batch, h, w, 5 + classes + further): boxes and classes go
+    apart.
+    """
     x = units.convolution(x, width, 1, f"stem{stride}")
     kinds = {"box": x, "class": x}
     for kind in kinds:

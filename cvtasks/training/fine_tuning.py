@@ -7,6 +7,7 @@ from typing import Any
 
 from cvtasks.data.opening import Sources, same_place, title
 from cvtasks.evaluation.seen import seen
+from cvtasks.heads import head_type
 from cvtasks.recipe.data_table import Data
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
@@ -30,7 +31,7 @@ def with_start(
     document: dict[str, Any], start: Start, task: str, asked: dict[str, Any]
 ) -> dict[str, Any]:
     """The document of a task's new recipe with a start, and what suits it: from a model its
-    backbone, and for the same task also its size and its head.
+    backbone, and for the same task, or a head that grows from its own, also its size and its head.
 
     Args:
         document: of a recipe, with the task's usual values.
@@ -46,6 +47,9 @@ def with_start(
         document |= {"backbone": model.backbone, "norm": model.norm}
         if model.task.name == task and _suits(model, asked):
             document["head"] = {"name": model.head.name, **table_of(model.head)}
+            document["size"] = model.size
+        elif grown := head_type(task, str(asked.get("head.name", ""))).grown_from(model.head):
+            document["head"] = {**document.get("head", {}), **grown}
             document["size"] = model.size
     return document
 

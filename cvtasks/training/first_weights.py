@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cvtasks.errors import ModelError
 from cvtasks.files.writing import sha256
+from cvtasks.heads import head_type
 from cvtasks.model import check_files
 from cvtasks.networks.backbones import BACKBONES, USUAL_BACKBONE
 from cvtasks.recipe.recipe import Recipe, read_recipe
@@ -95,7 +96,7 @@ def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
     """The best start for a task that is on this machine; nothing is downloaded.
 
     In this order: a model of the zoo for the same task and backbone, which gives its neck and head
-    too; ImageNet weights of the backbone, where Keras' cache has them; the backbone of another
+    too; one whose head the task's usual head grows from; ImageNet weights of the backbone, where Keras' cache has them; the backbone of another
     model of the zoo; random weights. `benchmarks/fine_tune.py` measures what they are worth.
 
     Args:
@@ -107,6 +108,9 @@ def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
     zoo = [(start, recipe) for start, recipe in zoo if recipe.backbone == brought]
     for start, recipe in zoo:
         if recipe.task.name == task and recipe.head.has_neck:
+            return start
+    for start, recipe in zoo:
+        if head_type(task).grown_from(recipe.head) is not None:
             return start
     file = None if norm else cached_imagenet(backbone or USUAL_BACKBONE)
     if file:
@@ -168,10 +172,7 @@ def words_of(start: Start, recipe: Recipe) -> str:
     """
     backbone, task = recipe.backbone, recipe.task.name
     better = _better(backbone)
-    of_a_kind = start.recipe and (start.recipe.task.name, start.recipe.head.name) == (
-        task,
-        recipe.head.name,
-    )
+    of_a_kind = start.recipe and recipe.head.shares_layers(start.recipe.head)
     if of_a_kind and recipe.head.has_neck:
         return (
             f"start: {start.weights}, the best for {task} that is on this machine, with its "
@@ -204,11 +205,12 @@ def _zoo_for(task: str) -> list[tuple[Start, Recipe]]:
         if (folder / WEIGHTS).is_file():
             recipe = read_recipe(folder / RECIPE)
             found.append((Start(name, folder / WEIGHTS, recipe), recipe))
-    usual, tasks = TASKS[task].model, list(TASKS)
+    usual, tasks, head = TASKS[task].model, list(TASKS), head_type(task)
     return sorted(
         found,
         key=lambda one: (
             one[1].task.name != task,
+            head.grown_from(one[1].head) is None,
             one[0].weights != usual,
             tasks.index(one[1].task.name),
         ),

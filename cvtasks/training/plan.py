@@ -94,7 +94,7 @@ def planned(
     splits = splits_for(recipe)
     recipe = settled(recipe, splits, say, asked)
     if begun.of_the_data:
-        recipe = _fitted(recipe, splits.opened(recipe.data.train).usable, asked)
+        recipe = _fitted(recipe, splits.opened(recipe.data.train).usable, asked, say)
     sources = open_sources(recipe, say, begun.set_aside, splits)
     recipe = _weighted(pinned(recipe), sources.train)
     if recipe.train.teacher:
@@ -273,7 +273,7 @@ def _usual(task: str) -> dict[str, Any]:
     }
 
 
-def _fitted(recipe: Recipe, train: Source, asked: Collection[str]) -> Recipe:
+def _fitted(recipe: Recipe, train: Source, asked: Collection[str], say: Say) -> Recipe:
     """The recipe with the classes of the data, and what suits their truths, but for what was asked
     for.
     """
@@ -285,6 +285,9 @@ def _fitted(recipe: Recipe, train: Source, asked: Collection[str]) -> Recipe:
     suited = unasked("task", recipe.task.suited(_truths(train, classes)))
     recipe = recipe.with_task(replace(recipe.task, **suited), classes)
     suited = unasked("head", recipe.head.suited(_truths(train, classes)))
+    for key, reason in recipe.head.reasons.items():
+        if key in suited and suited[key] != getattr(recipe.head, key):
+            say(f"head.{key} = {toml(suited[key])}: {reason}")
     return replace(recipe, head=replace(recipe.head, **suited))
 
 
