@@ -36,7 +36,7 @@ def apart(edges: np.ndarray, number: int) -> np.ndarray:
     return chosen
 
 
-def painted(
+def paint(
     plane: np.ndarray,
     part: np.ndarray,
     corner: tuple[int, int],
@@ -60,11 +60,10 @@ def painted(
         part.shape[1], corner[0], width / letterbox.size[1], left, stride, plane.shape[1]
     )
     share = rows @ part.astype(np.float32) @ columns.T
-    if not share.size:
+    most = float(share.max(initial=0))
+    if not most:
         return
-    if share.max() <= _HALF:
-        share = share / max(float(share.max()), 1e-6)
-    share = np.clip(share, 1e-4, 1 - 1e-4)
+    share = np.clip(share / (most if most <= _HALF else 1), 1e-4, 1 - 1e-4)
     value = np.clip(np.rint(UNIT * np.log(share / (1 - share))), LEAST, -LEAST).astype(np.int8)
     place = plane[first_row : first_row + len(rows), first : first + len(columns)]
     np.maximum(place, value, out=place)
@@ -136,7 +135,7 @@ def _span(
     return slice(first, last), slice(from_, to), (factor, begin - from_)
 
 
-def seen_window(region: np.ndarray, letterbox: Letterbox, shape: tuple[int, ...]) -> np.ndarray:
+def shares(region: np.ndarray, letterbox: Letterbox, shape: tuple[int, ...]) -> np.ndarray:
     """(h, w) bool of the image → (height, width) float32 of `shape`: the share of its pixels that
     each cell of a grid over the network input has.
     """

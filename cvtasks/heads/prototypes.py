@@ -16,10 +16,11 @@ from cvtasks.answers import Instances
 from cvtasks.errors import ModelError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.geometry.rle import part_rle
+from cvtasks.heads.arrays import Arrays
 from cvtasks.heads.assignment import cells
 from cvtasks.heads.base import Head, Top
 from cvtasks.heads.cell_boxes import CellBoxes
-from cvtasks.heads.cell_masks import LEAST, UNIT, apart, enlarged, painted, seen_window
+from cvtasks.heads.cell_masks import LEAST, UNIT, apart, enlarged, paint, shares
 from cvtasks.heads.dense import Dense
 from cvtasks.heads.score import Score, Seen
 from cvtasks.heads.suppression import meant
@@ -174,36 +175,32 @@ class Prototypes(CellBoxes[Instances]):
         Difficult objects and crowds have no mask, and their cells are left out as the cells' head
         does it.
         """
-        detector, size = self.detector, letterbox.input_size
-        target, owner = detector.assigned(truth, letterbox)
-        counted = np.flatnonzero(truth.counted)
-        shapes = self.outputs(size, truth.classes)
+        detector, counted = self.detector, np.flatnonzero(truth.counted)
+        assigned: tuple[Arrays, np.ndarray] = detector.assigned(truth, letterbox)
+        target, owner = assigned
+        shapes = self.outputs(letterbox.input_size, truth.classes)
         edges = letterbox.boxes_to_input(truth.xyxy) / np.float32(self.mask_stride)
         shown = np.zeros(len(truth), np.int32)
         shown[counted] = apart(edges[counted], self.prototypes)
         maps = np.full(shapes["prototypes"], LEAST, np.int8)
         for index in counted.tolist():
-            painted(maps[..., shown[index]], *truth.crop(index), letterbox, self.mask_stride)
+            paint(maps[..., shown[index]], *truth.crop(index), letterbox, self.mask_stride)
         named = np.zeros((len(owner), self.prototypes), np.float32)
         held = np.flatnonzero(owner >= 0)
         named[held, shown[owner[held]]] = 1 / UNIT
-        both = np.concatenate([detector.of_cells(target), named], axis=1)
-        found = {"cells": both, "prototypes": maps}
-        if isinstance(detector, Dense):
-            own, places = np.full(len(owner), -1, np.int32), np.zeros((len(owner), 4), np.float32)
-            own[held], places[held] = shown[owner[held]], edges[owner[held]]
-            return {**found, "own": own, "edges": places}
-        kept, further = detector.kept(truth, letterbox), dict(target)
-        own = np.full(self.max_truths, -1, np.int32)
-        own[: len(kept)] = shown[kept]
-        places = further["truths"][:, :4] / np.float32(self.mask_stride)
-        return {
-            **found,
-            "own": own,
-            "edges": places,
-            "truths": further["truths"],
-            "places": further["places"],
+        found = {
+            "cells": np.concatenate([detector.of_cells(target), named], axis=1),
+            "prototypes": maps,
         }
+        if isinstance(detector, Yolox):
+            whose = detector.kept(truth, letterbox)
+            count, place = self.max_truths, np.arange(len(whose))
+            found |= {name: target[name] for name in ("truths", "places")}
+        else:
+            count, whose, place = len(owner), owner[held], held
+        own, places = np.full(count, -1, np.int32), np.zeros((count, 4), np.float32)
+        own[place], places[place] = shown[whose], edges[whose]
+        return {**found, "own": own, "edges": places}
 
     def decode(
         self,
@@ -320,7 +317,7 @@ class Prototypes(CellBoxes[Instances]):
         chosen = meant(answer, "box", number)
         cell, region = self.cell_of(seen, chosen), answer.plane(chosen)
         shape = seen.output["prototypes"].shape[:2]
-        weight = seen_window(region, seen.letterbox, shape)
+        weight = shares(region, seen.letterbox, shape)
         from keras import ops
 
         def pick(logits: Any) -> Any:

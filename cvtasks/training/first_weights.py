@@ -96,8 +96,9 @@ def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
     """The best start for a task that is on this machine; nothing is downloaded.
 
     In this order: a model of the zoo for the same task and backbone, which gives its neck and head
-    too; one whose head the task's usual head grows from; ImageNet weights of the backbone, where Keras' cache has them; the backbone of another
-    model of the zoo; random weights. `benchmarks/fine_tune.py` measures what they are worth.
+    too; one of another task whose head the task's usual head grows from; ImageNet weights of the
+    backbone, where Keras' cache has them; the backbone of another model of the zoo; random weights.
+    `benchmarks/fine_tune.py` measures what they are worth.
 
     Args:
         backbone: that the network is to have; "" for that of the task's usual model.
