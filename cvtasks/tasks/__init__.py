@@ -60,6 +60,17 @@ TASKS: dict[str, TaskRow] = {
         """,
         usual=True,
     ),
+    "instances": TaskRow(
+        "cvtasks.tasks.instances:SegmentInstances",
+        "",
+        """Find objects and their outlines: a class, a box, a mask and a score for each.
+
+        \b
+        cvtasks instances photo.jpg --model runs/mine
+        cvtasks instances holidays/ --model runs/mine --save image,json
+        cvtasks instances clip.mp4 --model runs/mine --show
+        """,
+    ),
     "localize": TaskRow(
         "cvtasks.tasks.localize:Localize",
         "localize-mobilenet-voc",
