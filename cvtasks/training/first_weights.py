@@ -41,11 +41,10 @@ class Start:
         return sha256(self.file) if self.file else ""
 
     def is_whole(self, recipe: Recipe) -> bool:
-        """Whether it is a model of the recipe's task and head, which gives more than a backbone."""
-        return self.recipe is not None and (self.recipe.task.name, self.recipe.head.name) == (
-            recipe.task.name,
-            recipe.head.name,
-        )
+        """Whether it is a model whose head has layers for the recipe's, so that it gives more than
+        a backbone.
+        """
+        return self.recipe is not None and recipe.head.shares_layers(self.recipe.head)
 
     @property
     def folder(self) -> Path | None:
@@ -173,8 +172,7 @@ def words_of(start: Start, recipe: Recipe) -> str:
     """
     backbone, task = recipe.backbone, recipe.task.name
     better = _better(backbone)
-    of_a_kind = start.recipe and recipe.head.shares_layers(start.recipe.head)
-    if of_a_kind and recipe.head.has_neck:
+    if start.is_whole(recipe) and recipe.head.has_neck:
         return (
             f"start: {start.weights}, the best for {task} that is on this machine, with its "
             f"backbone {backbone}, neck and head"
