@@ -96,11 +96,13 @@ class SegmentInstances(BoxesTask):
     def from_record(self, record: Mapping[str, Any], classes: Classes) -> Instances:
         """Instances of a record."""
         boxes = super().from_record(record, classes)
+        masks = [entry["mask"] for entry in record["boxes"]]
+        size = tuple(masks[0]["size"]) if masks and not all(boxes.size) else boxes.size
         return Instances.of(
-            [entry["mask"] for entry in record["boxes"]],
+            masks,
             boxes.labels,
             classes,
-            boxes.size,
+            size,
             xyxy=boxes.xyxy,
             scores=boxes.scores,
             tracks=boxes.tracks,

@@ -246,6 +246,8 @@ def recipe(task: str, backbone: str = "tiny", size: int = SIZE) -> Recipe:
     strides, document = BACKBONES[backbone].strides, {**case(task).document}
     if task in ("detect", "instances"):
         document[task] = {**document[task], "strides": list(strides[-3:])}
+    if task == "instances":
+        document[task]["mask_stride"] = min(2, strides[-3])
     if task == "segment":
         document["segment"] = {"channels": document["segment"]["channels"][: len(strides) - 1]}
     if not BACKBONES[backbone].features:
