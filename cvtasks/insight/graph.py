@@ -6,7 +6,7 @@ Nothing is computed to walk through a network, and weights are shared with it, n
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import Any
@@ -98,16 +98,22 @@ class Graph:
                 calls.append(call)
         return calls[::-1]
 
-    def run(self, inputs: Sequence[Any], wanted: int, hook: Hook | None = None) -> Any:
-        """Compute one tensor by the layers themselves.
+    def run(self, inputs: Sequence[Any], wanted: int) -> Any:
+        """Compute one tensor; all else is as of `run_all`."""
+        return self.run_all(inputs, [wanted])[0]
+
+    def run_all(
+        self, inputs: Sequence[Any], wanted: Sequence[int], hook: Hook | None = None
+    ) -> list[Any]:
+        """Compute some tensors by the layers themselves.
 
         Args:
             inputs: of the network: numbers, or Keras' symbols, of which a new graph is made.
-            wanted: its number; not one within a layer of one's own.
+            wanted: their numbers; none within a layer of one's own.
             hook: calls each layer in its place.
         """
         values = dict(zip(self.inputs, inputs, strict=True))
-        for call in self.needed([wanted]):
+        for call in self.needed(wanted):
             pairs = zip(call.node.input_tensors, call.inputs, strict=True)
             arguments, options = call.node.arguments.fill_in(
                 {id(tensor): values[number] for tensor, number in pairs}
@@ -115,7 +121,7 @@ class Graph:
             made = (hook or _called)(call.operation, *arguments, **options)
             made = made if isinstance(made, list | tuple) else [made]
             values.update(zip(call.outputs, made, strict=True))
-        return values[wanted]
+        return [values[number] for number in wanted]
 
 
 def walk(network: keras.Model, into: Callable[[Call], bool] = lambda call: False) -> Graph:
@@ -291,7 +297,7 @@ def unfold(network: keras.Model, hook: Hook | None = None) -> Unfolded:
     weights.
 
     Args:
-        network: a functional or sequential model with one input and one output.
+        network: a functional or sequential model with one input and one output, or outputs by name.
         hook: calls each layer in place of the layer itself; for backward passes with rules of their
             own.
 
@@ -300,7 +306,8 @@ def unfold(network: keras.Model, hook: Hook | None = None) -> Unfolded:
             it with layers of one name.
     """
     graph = walk(network)
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+    by_name = isinstance(network.output, Mapping)
+    if len(graph.inputs) != 1 or (len(graph.outputs) != 1 and not by_name):
         raise UsageError(
             "a network that is to be looked into must have one input and one output; "
             f"{network.name!r} has {len(graph.inputs)} and {len(graph.outputs)}. Choose one: "
@@ -322,7 +329,8 @@ def unfold(network: keras.Model, hook: Hook | None = None) -> Unfolded:
 
     image = network.inputs[0]
     try:
-        output = graph.run([image], graph.outputs[0], noted)
+        made = graph.run_all([image], graph.outputs, noted)
+        output = keras.tree.pack_sequence_as(network.output, made) if by_name else made[0]
         flat = keras.Model(image, output, name=network.name)
     except ValueError as error:  # Keras takes no two layers of one name into one graph
         raise UsageError(

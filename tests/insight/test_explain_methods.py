@@ -50,6 +50,7 @@ from cvtasks.tasks.classify import Classify
 
 SIDE = 64
 CLASSES = ("background", "square", "disc")
+OF_BOXES = ("detect", "instances")
 
 
 def pixels_of(height: int = 50, width: int = 80, seed: int = 0) -> np.ndarray:
@@ -357,7 +358,7 @@ def test_spreading_a_map_is_a_bilinear_enlargement() -> None:
 
 def looked(task: str) -> tuple[Explainer, object, object]:
     explainer = tiny(task)
-    scene = explainer.look(pixels_of(), threshold=0.006 if task == "detect" else None)
+    scene = explainer.look(pixels_of(), threshold=0.006 if task in OF_BOXES else None)
     return (
         explainer,
         scene,
@@ -379,7 +380,7 @@ def test_every_method_explains_every_task(task: str) -> None:
         assert (found.colours is not None) == (method in ("guided", "deconvnet"))
         made.append(found)
     assert explain_scene(explainer, scene, target).method == (
-        "layercam" if task == "detect" else "grad-cam"
+        "layercam" if task in OF_BOXES else "grad-cam"
     )
     assert sum(found.on_input.any() for found in made) >= 7, (
         "a ReLU may cut all of a map, but not of all of them"
@@ -411,6 +412,17 @@ def test_the_score_is_that_of_the_answer(task: str) -> None:
         np.testing.assert_array_equal(target.box, scene.answer.xyxy[best])
         second = find_target(explainer, scene, "box:1")
         assert second.probability == pytest.approx(scene.answer.scores[1], abs=1e-6)
+
+
+def test_the_mask_of_an_instance_is_its_mean_logit_over_what_it_shows() -> None:
+    explainer, scene, _ = looked("instances")
+    found = find_target(explainer, scene, "region:1")
+    assert found.name.endswith("mask 1")
+    np.testing.assert_array_equal(found.region, scene.answer.plane(1))
+    assert found.score == pytest.approx(found.probability, rel=1e-4)  # it is no probability
+    assert found.score > -0.5, "a mask is where the logit is above 0, about"
+    with pytest.raises(UsageError, match="got box:99"):
+        find_target(explainer, scene, "region:99")
 
 
 def test_a_network_with_a_softmax_is_explained_by_what_is_before_it() -> None:

@@ -46,7 +46,7 @@ class Scene:
     image: np.ndarray
     letterbox: Letterbox
     input: np.ndarray
-    logits: np.ndarray
+    logits: Arrays
     output: Arrays
     answer: Answer
 
@@ -168,7 +168,8 @@ class Explainer:
         logits = self.network(keras.ops.convert_to_tensor(given[None]), training=False)
         output = mapped(lambda array: _numpy(array)[0], self.head.activate(logits))
         answer = self.head.decode(output, letterbox, self.classes, least)
-        return Scene(prepared, letterbox, given, _numpy(logits)[0], output, answer)
+        raw = mapped(lambda array: _numpy(array)[0], logits)
+        return Scene(prepared, letterbox, given, raw, output, answer)
 
     def check_layer(self, layer: str) -> None:
         """Raise UsageError unless there is such a layer and it has a map of more than one place."""
