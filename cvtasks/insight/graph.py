@@ -306,7 +306,7 @@ def unfold(network: keras.Model, hook: Hook | None = None) -> Unfolded:
             it with layers of one name.
     """
     graph = walk(network)
-    by_name = isinstance(network.output, Mapping)
+    by_name = len(graph.outputs) > 1 and isinstance(network.output, Mapping)
     if len(graph.inputs) != 1 or (len(graph.outputs) != 1 and not by_name):
         raise UsageError(
             "a network that is to be looked into must have one input and one output; "

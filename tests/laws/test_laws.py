@@ -247,7 +247,7 @@ def recipe(task: str, backbone: str = "tiny", size: int = SIZE) -> Recipe:
     if task in ("detect", "instances"):
         document[task] = {**document[task], "strides": list(strides[-3:])}
     if task == "instances":
-        document[task]["mask_stride"] = min(2, strides[-3])
+        document[task]["mask_stride"] = min(2, strides[-3:][0])
     if task == "segment":
         document["segment"] = {"channels": document["segment"]["channels"][: len(strides) - 1]}
     if not BACKBONES[backbone].features:
