@@ -59,7 +59,10 @@ def follow_of(track: bool, count: list[str] | None, fill_gaps: bool) -> "Follow 
         return None
     from cvtasks.inference.counting import named, parse_count
     from cvtasks.inference.following import Follow
+    from cvtasks.inference.gaps import MOST
 
+    if fill_gaps:
+        say(f"gaps of at most {MOST} frames are filled: frames come out up to {MOST} frames late")
     return Follow(named([parse_count(text) for text in count or ()]), fill_gaps)
 
 

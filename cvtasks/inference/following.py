@@ -11,7 +11,7 @@ from cvtasks.answers import Answer, Boxes
 from cvtasks.drawing.tracks import draw_places, draw_tails
 from cvtasks.errors import UsageError
 from cvtasks.inference.counting import CountSpec, Place, placed
-from cvtasks.inference.gaps import MOST, filled
+from cvtasks.inference.gaps import filled
 from cvtasks.inference.tracking import LOW, Tracker
 from cvtasks.media.prefetch import shut
 from cvtasks.media.video import Frame
@@ -115,11 +115,6 @@ class Following:
     def words(self) -> list[str]:
         """The same in sentences without an end."""
         return [f"{place.name}: {place.words()}" for place in self._places or ()]
-
-    def notes(self) -> list[str]:
-        """What the user should know."""
-        late = f"gaps of at most {MOST} frames were filled, which holds frames back by as many"
-        return [late] if self._follow.fill_gaps else []
 
     def _shown(self, tracked: Iterable[tuple[T, float, Boxes]]) -> Iterator[tuple[T, Boxes]]:
         if self._follow.fill_gaps:

@@ -282,7 +282,7 @@ class VideoRun:
         """What the user should know, in sentences without an end."""
         notes = self._video.notes() + (self._writer.notes() if self._writer else [])
         following = self._following
-        return notes + (following.notes() + following.words() if following else [])
+        return notes + (following.words() if following else [])
 
     def _predict(self, frames: Iterable[Frame]) -> Iterator[Followed]:
         model, steady = self._job.model, Steady(self._job.smooth)
