@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,5 +148,8 @@ def test_drawings_tell_objects_apart() -> None:
         drawn = two.draw(grey)
         assert (drawn[140, 50] != drawn[140, 150]).any(), "each has a colour of its own"
         assert (drawn[10, 100] == 128).all()
+        tracked = replace(two, tracks=np.array([4, 1]))
+        swapped = tracked.take(np.array([1, 0]))
+        assert (tracked.draw(grey)[140, 50] == swapped.draw(grey)[140, 50]).all()
     crowd = Instances.of([left], [0], CLASSES, (200, 200), crowd=[True]).draw(grey)
     assert (crowd[140, 50] == 128).all() and (crowd[140, 20] != 128).any(), "an outline alone"
