@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cvtasks.answers import Answer, Boxes, Labels, Mask, Sample
+from cvtasks.answers import Answer, Boxes, Instances, Labels, Mask, Sample
 from cvtasks.data.source import Source
 from cvtasks.data.views import Subset, View, fitted
 from cvtasks.errors import InputError
@@ -137,6 +137,21 @@ def test_an_agreement_gives_no_reason():
     nothing = Boxes.nothing((300, 300), CLASSES)
     reviewer.add(1, nothing, Said(nothing, nothing))
     assert not list(reviewer.suspects())
+
+
+def test_masks_are_compared_where_boxes_are_alike():
+    """A mask of the left half of an object, in the object's own box."""
+    whole, half = np.zeros((100, 100), bool), np.zeros((100, 100), bool)
+    whole[10:90, 10:90] = half[10:90, 10:40] = True
+    xyxy = [[10, 10, 90, 90]]
+    truth = Instances.of([whole], [0], CLASSES, (100, 100), xyxy=xyxy)
+    said = Instances.of([half], [0], CLASSES, (100, 100), xyxy=xyxy, scores=[0.9])
+    reviewer = reviewer_of(Instances, exclusive=False)
+    reviewer.add(0, truth, Said(said, said))
+    reviewer.add(1, truth, Said(truth, truth))
+    (one,) = reviewer.suspects()
+    assert (one.image, one.reason) == (0, "mask fits badly")
+    assert "IoU 0.38" in one.detail
 
 
 @pytest.mark.parametrize("hidden", ["difficult", "crowd"])

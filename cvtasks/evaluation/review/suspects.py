@@ -11,9 +11,10 @@ from typing import Generic
 
 import numpy as np
 
-from cvtasks.answers import VOID, A, Answer, Boxes, Labels, Mask
-from cvtasks.geometry.boxes import areas, iou
-from cvtasks.metrics.matching import covered
+from cvtasks.answers import VOID, A, Answer, Boxes, Instances, Labels, Mask
+from cvtasks.geometry.boxes import areas
+from cvtasks.metrics.instances import mask_overlaps
+from cvtasks.metrics.matching import Overlaps, box_overlaps
 
 CONFIDENT = 0.8
 """Score of a pixel's class from which on it speaks against a truth."""
@@ -67,6 +68,8 @@ def reviewer_of(kind: type[Answer], exclusive: bool) -> Reviewer:
     """The reviewer of a kind of answers; `exclusive` as of `Task`."""
     if issubclass(kind, Labels):
         return LabelReviewer(exclusive)
+    if issubclass(kind, Instances):
+        return BoxReviewer(mask_overlaps, "mask fits badly")
     return BoxReviewer() if issubclass(kind, Boxes) else MaskReviewer()
 
 
@@ -134,9 +137,14 @@ class BoxReviewer(Reviewer[Boxes]):
 
     A missed object counts by the share of its class that the model does find: where it misses many,
     another one tells little.
+
+    Args:
+        overlaps: what of an object is compared, its box or its mask.
+        badly: the reason where too little of both is the same.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, overlaps: Overlaps = box_overlaps, badly: str = "box fits badly") -> None:
+        self._overlaps, self._badly = overlaps, badly
         self._found: dict[int, list[tuple[str, float, str, int]]] = {}
         self._objects: dict[int, list[bool]] = {}  # class → whether each large object was found
 
@@ -150,10 +158,11 @@ class BoxReviewer(Reviewer[Boxes]):
                 detail = f"{boxes.names[worst]} {boxes.scores[worst]:.2f}"
                 self._found[image] = [("unsure of an object", float(half[worst]), detail, -1)]
             return
-        overlap = iou(boxes.xyxy.astype(np.float64), truth.xyxy.astype(np.float64))
+        overlap, inside = self._overlaps(boxes, truth)
         same = boxes.labels[:, None] == truth.labels[None]
         found = self._found.setdefault(image, [])
-        found += self._of_boxes(truth, boxes, overlap, same)
+        on = np.where(truth.crowd, inside, overlap >= _FOUND)
+        found += self._of_boxes(boxes, overlap, same, on.any(axis=1))
         found += self._of_objects(truth, boxes, overlap, same)
 
     def suspects(self) -> Iterator[Suspect]:
@@ -170,19 +179,17 @@ class BoxReviewer(Reviewer[Boxes]):
                 yield Suspect(image, reason, score, detail + more)
 
     def _of_boxes(
-        self, truth: Boxes, boxes: Boxes, overlap: np.ndarray, same: np.ndarray
+        self, boxes: Boxes, overlap: np.ndarray, same: np.ndarray, excused: np.ndarray
     ) -> Iterator[tuple[str, float, str, int]]:
-        """Sure boxes without an object."""
-        inside = covered(boxes.xyxy.astype(np.float64), truth.xyxy.astype(np.float64))
-        excused = np.where(truth.crowd, inside, overlap) >= _FOUND
+        """Sure boxes without an object; those `excused` lie on one."""
         for index in np.flatnonzero(boxes.scores >= _SURE).tolist():
-            if excused[index].any():  # on an object; of which class is asked there
+            if excused[index]:  # on an object; of which class is asked there
                 continue
             score, name = float(boxes.scores[index]), boxes.names[index]
             near = float((overlap[index] * same[index]).max(initial=0))
             if near >= _TOUCHED:
                 yield (
-                    "box fits badly",
+                    self._badly,
                     score * (1 - near**2),
                     f"{name} {score:.2f}, IoU {near:.2f}",
                     -1,
