@@ -68,7 +68,8 @@ TASKS: dict[str, TaskRow] = {
         \b
         cvtasks instances photo.jpg --model runs/mine
         cvtasks instances holidays/ --model runs/mine --save image,json
-        cvtasks instances clip.mp4 --model runs/mine --show
+        cvtasks instances cells/ --model runs/mine --save masks,yolo-seg,geojson,coco,crops
+        cvtasks instances clip.mp4 --model runs/mine --show --track --smooth 5
         """,
     ),
     "localize": TaskRow(
@@ -90,7 +91,7 @@ TASKS: dict[str, TaskRow] = {
         \b
         cvtasks segment photo.jpg
         cvtasks segment holidays/ --save mask,json -o masks
-        cvtasks segment clip.mp4 --show
+        cvtasks segment clip.mp4 --show --smooth 5
         cvtasks segment --json sample:chelsea | jq .mask.shares
         """,
     ),

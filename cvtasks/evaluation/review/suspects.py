@@ -161,8 +161,8 @@ class BoxReviewer(Reviewer[Boxes]):
         overlap, inside = self._overlaps(boxes, truth)
         same = boxes.labels[:, None] == truth.labels[None]
         found = self._found.setdefault(image, [])
-        on = np.where(truth.crowd, inside, overlap >= _FOUND)
-        found += self._of_boxes(boxes, overlap, same, on.any(axis=1))
+        on = np.asarray(np.where(truth.crowd, inside, overlap >= _FOUND).any(axis=1))
+        found += self._of_boxes(boxes, overlap, same, on)
         found += self._of_objects(truth, boxes, overlap, same)
 
     def suspects(self) -> Iterator[Suspect]:
