@@ -126,15 +126,16 @@ def _unlabelled(root: Path, path: str, by_folders: bool) -> DataError:
 
 
 def _of_others(kind: type[Answer], root: Path) -> str:
-    """A sentence that says for which tasks data are that hold no truths of this kind; empty where
-    that is not known either.
+    """What says for which tasks data are that hold no truths of this kind; empty where that is not
+    known either.
     """
     others = [one for one in FORMATS.values() if one.kind is not kind and not one.needs]
     found = next((one for one in others if one.is_at(root)), None)
     if not found:
         return ""
     tasks = [name for name, row in TASKS.items() if row.task.answer is found.kind]
-    return f"It holds {found.name}, which are for {' and '.join(tasks)}: name that task."
+    words = f"It holds {found.name}, which are for {' and '.join(tasks)}: name that task."
+    return f"{words} What others need: docs/formats.md."
 
 
 def _meant(path: str, root: Path) -> str:

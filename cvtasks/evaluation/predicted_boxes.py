@@ -227,14 +227,18 @@ class _Found:
         return "bbox (left, top, width, height)" if self._sizes is None else masks
 
     def where(self, image: str, entry: Mapping[str, Any]) -> tuple[list[float], bytes]:
-        """The edges of an entry of COCO's results, and its mask as run lengths, empty for boxes.
+        """The edges of an entry of COCO's results, and its mask as run lengths, empty for boxes. Of
+        a mask without a box they are its extent.
 
         Raises:
             KeyError, OverflowError, TypeError, ValueError: it has none.
         """
-        if self._sizes is None:
+        edges: list[float] = []
+        if self._sizes is None or "bbox" in entry:
             left, top, width, height = map(float, entry["bbox"])
-            return [left, top, left + width, top + height], b""
+            edges = [left, top, left + width, top + height]
+        if self._sizes is None:
+            return edges, b""
         outline = entry["segmentation"]
         size = outline["size"] if isinstance(outline, dict) else self._sizes[image]
         if not all(type(side) is int and side >= 0 for side in size):
@@ -243,7 +247,7 @@ class _Found:
         if known != tuple(size):
             raise ValueError(f"masks of one image have one size, not {known} and {tuple(size)}")
         runs = checked_runs(outline) if isinstance(outline, dict) else polygons_runs(outline, known)
-        return rle_extents([runs], known)[0][0].tolist(), runs
+        return edges or rle_extents([runs], known)[0][0].tolist(), runs
 
     def add(
         self,
@@ -278,7 +282,7 @@ class _Found:
                 answer = Boxes.of(xyxy, labels, self.classes, (0, 0), scores=scores)
             else:
                 size = self._size_of[image]
-                answer = Instances.of(masks, labels, self.classes, size, scores=scores)
+                answer = Instances.of(masks, labels, self.classes, size, xyxy=xyxy, scores=scores)
             made.setdefault(key(image), []).append(Entry(image, places[0], answer))
         return made
 
