@@ -47,6 +47,10 @@ class InputError(CVTasksError):
     exit_code = 3
 
 
+class TooLarge(InputError):
+    """An image has more pixels than are allowed, which whoever trusts it may raise."""
+
+
 class ModelError(CVTasksError):
     """A model folder, its weights or a recipe is not usable."""
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.engines.base import Engine
+from cvtasks.engines.looks import augment_of
 from cvtasks.engines.predict import predict
 from cvtasks.engines.table import (
     AUTO,
@@ -20,6 +21,8 @@ from cvtasks.engines.table import (
 )
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.files.writing import sha256
+from cvtasks.geometry.tiles import Tiles, tiles_of
+from cvtasks.media.images import MAX_PIXELS
 from cvtasks.media.inputs import as_image, tagged
 from cvtasks.media.prefetch import shut
 from cvtasks.recipe.recipe import Recipe, read_recipe
@@ -40,7 +43,7 @@ class Origin:
     device: str
     many: bool
     batch: int
-    augment: bool
+    augment: str
     recipe: Recipe
 
 
@@ -70,13 +73,14 @@ class Model:
         name: the folder's name.
         recipe: how it was made; its `classes` name the ids of every prediction.
         engine: what runs the network.
-        augment: whether an answer is merged from those about the image and its mirror image.
+        augment: the looks at an image whose answers become one, a row of
+            `cvtasks.engines.looks.AUGMENTS`; empty for the image alone.
     """
 
     name: str
     recipe: Recipe
     engine: Engine
-    augment: bool = False
+    augment: str = ""
     _origin: Origin | None = field(default=None, repr=False)
 
     @property
@@ -85,16 +89,35 @@ class Model:
         return model_folder(self._origin.model) if self._origin else None
 
     @overload
-    def predict(self, image: "GivenImage", threshold: float | None = None) -> Answer:
+    def predict(
+        self,
+        image: "GivenImage",
+        threshold: float | None = None,
+        *,
+        tiles: str | Tiles = "",
+        most_pixels: int = MAX_PIXELS,
+    ) -> Answer:
         """The answer about one image."""
 
     @overload
     def predict(
-        self, image: "list[GivenImage] | tuple[GivenImage, ...]", threshold: float | None = None
+        self,
+        image: "list[GivenImage] | tuple[GivenImage, ...]",
+        threshold: float | None = None,
+        *,
+        tiles: str | Tiles = "",
+        most_pixels: int = MAX_PIXELS,
     ) -> list[Answer]:
         """The answers about several, in their order."""
 
-    def predict(self, image: Any, threshold: float | None = None) -> Answer | list[Answer]:
+    def predict(
+        self,
+        image: Any,
+        threshold: float | None = None,
+        *,
+        tiles: str | Tiles = "",
+        most_pixels: int = MAX_PIXELS,
+    ) -> Answer | list[Answer]:
         """Predict one image, or each of a list or tuple of them.
 
         | an image is | read as |
@@ -115,6 +138,12 @@ class Model:
         Args:
             image: the image, or a list or tuple of such.
             threshold: the least score, 0 to 1, of what the answer holds; None for the recipe's own.
+            tiles: large images piece by piece: "auto" for tiles of the network input's size, and
+                the reduced whole beside them, where an image is more than twice as long; "HxW" or
+                "HxW:overlap" for tiles of pixels (`cvtasks.geometry.tiles.Tiles`); the image as a
+                whole by default. Each tile takes the network's time.
+            most_pixels: larger image files are refused. With tiles, a TIFF or a BMP of more than
+                the usual 50 million is read strip by strip.
 
         Returns:
             the answer in pixels of this image, upright: `Labels` for classification, `Boxes` for
@@ -130,15 +159,21 @@ class Model:
         Warns:
             CVTasksWarning: part of a file was passed over, such as its further pages.
         """
-        if isinstance(image, list | tuple):
-            return [
-                answer
-                for _, _, answer in self.predict_many([(None, one) for one in image], threshold)
-            ]
-        return next(self.predict_many([(None, as_image(image))], threshold))[2]
+        several = isinstance(image, list | tuple)
+        images = image if several else [as_image(image, "", most_pixels, by_strips=bool(tiles))]
+        answers = self.predict_many(
+            [(None, one) for one in images], threshold, tiles=tiles, most_pixels=most_pixels
+        )
+        found = [answer for _, _, answer in answers]
+        return found if several else found[0]
 
     def predict_many(
-        self, images: Iterable[Any], threshold: float | None = None
+        self,
+        images: Iterable[Any],
+        threshold: float | None = None,
+        *,
+        tiles: str | Tiles = "",
+        most_pixels: int = MAX_PIXELS,
     ) -> Iterator[tuple[Any, np.ndarray, Answer]]:
         """Predict many images, one after the other, with a few under way at a time; nothing is
         taken before it is needed.
@@ -147,15 +182,17 @@ class Model:
             images: images in a list, a generator, an array (n, h, w, 3), …; each as `predict` takes
                 it, or a tuple (tag, image).
             threshold: the least score, 0 to 1, of what the answers hold; None for the recipe's own.
+            tiles, most_pixels: as `predict` has them.
 
         Returns:
-            an iterator over (tag, image (h, w, 3) uint8 RGB, answer), in the same order. Without a
-            tag it is the image's number, from 0. For the names of files give
+            an iterator over (tag, image (h, w, 3) uint8 RGB, answer), in the same order; one that
+            is read strip by strip is `cvtasks.media.strips.Strips`, of which parts are arrays.
+            Without a tag it is the image's number, from 0. For the names of files give
             `((path, path) for path in paths)`.
 
         Raises:
-            UsageError: at once, where it is a single image or the threshold is no number from 0 to
-                1.
+            UsageError: at once, where it is a single image, the threshold is no number from 0 to
+                1, or there are no such tiles or none for the task.
             InputError, UsageError, ModelError: as `predict`, when it is an image's turn; the
                 answers before it have been given.
         """
@@ -166,9 +203,10 @@ class Model:
             self.recipe.head,
             self.recipe.classes,
             self.recipe.letterbox,
-            _prepared(task, tagged(images)),
+            _prepared(task, tagged(images, most_pixels, by_strips=bool(tiles))),
             least,
             augment=self.augment,
+            tiles=tiles_of(tiles),
         )
         return _with_images(answers)
 
@@ -233,7 +271,7 @@ def load(
     device: str = AUTO,
     many: bool = False,
     batch: int = 0,
-    augment: bool = False,
+    augment: bool | str = False,
 ) -> Model:
     """Load a model by its name in the zoo or from a folder that training wrote. Nothing in the
     folder is executed.
@@ -249,8 +287,9 @@ def load(
         many: prepare for throughput rather than for one image soon.
         batch: images a step of the keras engine; 0 for 1, or 8 with `many`. The graph takes one at
             a time, several of them side by side.
-        augment: merge the answers about an image and its mirror image: twice the time, and a little
-            better.
+        augment: merge the answers of several looks at an image: True or "flip" for the image and
+            its mirror image, twice the time, and a little better; "scales" for three sizes of it,
+            three times the time; "flip,scales" for both, six times.
 
     Returns:
         the model, ready to `predict`.
@@ -264,6 +303,7 @@ def load(
         CVTasksWarning: the folder has no graph, and the one that is made of it cannot be kept, or
             the one kept was damaged.
     """
+    looks = augment_of(augment)
     name = chosen_engine(engine, device)
     check_choice("precision", precision, (AUTO, *PRECISIONS))
     if not isinstance(batch, int) or batch < 0:
@@ -276,9 +316,9 @@ def load(
     check_files(folder, recipe)
     by_name = in_zoo(folder) and isinstance(model, str)
     place = folder.name if by_name else folder.absolute()
-    origin = Origin(place, engine, precision, device, bool(many), batch, bool(augment), recipe)
+    origin = Origin(place, engine, precision, device, bool(many), batch, looks, recipe)
     runs = ENGINES[name].open(folder / WEIGHTS, recipe, Setup(precision, device, bool(many), batch))
-    return Model(folder.name, recipe, runs, bool(augment), origin)
+    return Model(folder.name, recipe, runs, looks, origin)
 
 
 def check_files(folder: Path, recipe: Recipe) -> None:

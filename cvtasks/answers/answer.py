@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Sel
 import numpy as np
 
 from cvtasks.errors import UsageError
+from cvtasks.geometry.tiles import Tile
 from cvtasks.text import dumps
 
 if TYPE_CHECKING:
@@ -142,8 +143,24 @@ class Answer(ABC):
         """The same about the mirror image, of which left and right have changed places."""
 
     @abstractmethod
-    def merged(self, other: Self, threshold: float) -> Self:
-        """One prediction of two about the same image, without scores below `threshold`."""
+    def merged(self, other: Self, threshold: float, share: float = 0.5) -> Self:
+        """One prediction of two about the same image, without scores below `threshold`.
+
+        Args:
+            share: the weight of the other's scores, 0 to 1; a third prediction has a third.
+        """
+
+    @classmethod
+    def of_tiles(cls, parts: Sequence[tuple[Tile, Self]], size: tuple[int, int]) -> Self:
+        """One prediction about an image of (height, width), of those about its tiles; at least one.
+
+        Raises:
+            UsageError: the answer does not say where things are.
+        """
+        raise UsageError(
+            "an image is answered tile by tile where the answer says where things are, as boxes "
+            "and masks do; labels do not. Answer it as a whole."
+        )
 
     def steady(self, before: Sequence[Self]) -> Self:
         """The answer about a frame of a video, made steadier by those about the frames `before` it;

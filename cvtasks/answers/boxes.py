@@ -7,9 +7,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from cvtasks.answers.answer import Answer, Oddity, Window, html_table, shortest
+from cvtasks.answers.box_layouts import all_of_tiles, pasted_over
 from cvtasks.answers.box_statistics import agree, lengths_of, oddities, rows_of
 from cvtasks.geometry.boxes import areas as box_areas
-from cvtasks.geometry.boxes import clip, intersections, iou, paired
+from cvtasks.geometry.boxes import clip, iou, paired
+from cvtasks.geometry.seams import Whole
+from cvtasks.geometry.tiles import Tile
 
 THINNEST = 2.0
 """Pixels of a window; an object that is thinner there cannot be learned."""
@@ -17,9 +20,6 @@ SMALLEST = 4.0
 """Square pixels of a window; of an object with less than that nothing remains."""
 
 _ONE = 0.55  # IoU from which on boxes of two predictions are of one object
-_PASTED = 0.5  # share of the objects that are pasted into another image
-_COVERED = 0.3  # of an object that one pasted over it may cover, at most
-_REMNANT = 0.1  # of an object; less within a pasted box is no more than background
 
 _OF_ALL = ("classes", "size")  # fields that are not one for each box
 
@@ -263,37 +263,51 @@ class Boxes(Answer):
         width = np.float32(self.size[1])
         return replace(self, xyxy=np.stack([width - right, top, width - left, bottom], axis=1))
 
-    def merged(self, other: Self, threshold: float) -> Self:
-        """Boxes of one class that overlap become one, pair by pair, with the mean of their scores
-        and their edges weighted by these; one without a counterpart has half its score.
+    @classmethod
+    def of_tiles(cls, parts: Sequence[tuple[Tile, Self]], size: tuple[int, int]) -> Self:
+        """The objects of all tiles, those that several show or that a seam cuts once each, best
+        score first (`cvtasks.geometry.seams.joined`).
+        """
+        every, found = all_of_tiles(parts, size, _ONE)
+        return every._united(found)
 
-        Source: Solovyev, Wang and Gabruseva, "Weighted Boxes Fusion" (2021), for two models.
+    def _united(self, found: Whole) -> Self:
+        """Objects that are made of these."""
+        best = [one[self.scores[one].argmax()] for one in found.members]
+        return replace(self.take(np.array(best, int)), xyxy=found.xyxy, areas=box_areas(found.xyxy))
+
+    def merged(self, other: Self, threshold: float, share: float = 0.5) -> Self:
+        """Boxes of one class that overlap become one, pair by pair, with the mean of their scores
+        and their edges weighted by these; one without a counterpart has its share of its score.
+
+        Source: Solovyev, Wang and Gabruseva, "Weighted Boxes Fusion" (2021), one model at a time.
         """
         same = self.labels[:, None] == other.labels[None]
         overlap = np.where(same, iou(self.xyxy, other.xyxy), 0)
         mine, theirs = paired(overlap, _ONE)
-        merged = self.take(mine)._fused(other.take(theirs))
+        merged = self.take(mine)._fused(other.take(theirs), share)
         alone = [
-            replace(boxes, scores=boxes.scores / np.float32(2))
-            for boxes in (
-                self.take(~np.isin(np.arange(len(self)), mine)),
-                other.take(~np.isin(np.arange(len(other)), theirs)),
+            replace(boxes, scores=boxes.scores * np.float32(weight))
+            for boxes, weight in (
+                (self.take(~np.isin(np.arange(len(self)), mine)), 1 - share),
+                (other.take(~np.isin(np.arange(len(other)), theirs)), share),
             )
         ]
         found = merged.joined(alone, ((0, 0),) * 3, self.size)
         order = np.argsort(-found.scores, kind="stable")
         return found.take(order[found.scores[order] >= threshold])
 
-    def _fused(self, other: Self) -> Self:
+    def _fused(self, other: Self, share: float) -> Self:
         """Each box and its counterpart as one: edges weighted by scores, and the mean of these."""
-        weights = np.stack([self.scores, other.scores])[..., None]
+        parts = np.array([[1 - share], [share]], np.float32)
+        weights = (parts * np.stack([self.scores, other.scores]))[..., None]
         edges = np.stack([self.xyxy, other.xyxy])
         return replace(
             self,
             xyxy=((weights * edges).sum(axis=0) / np.maximum(weights.sum(axis=0), 1e-12)).astype(
                 np.float32
             ),
-            scores=weights.mean(axis=0)[:, 0].astype(np.float32),
+            scores=weights.sum(axis=0)[:, 0],
         )
 
     def pasted(
@@ -305,23 +319,8 @@ class Boxes(Answer):
         What else shows within the pasted boxes becomes an object too, or a difficult one where less
         than `visible` of it does.
         """
-        place = np.zeros(self.size, bool)
-        chosen = other.counted & (rng.random(len(other)) < _PASTED)
-        chosen &= (intersections(other.xyxy, self.xyxy) <= _COVERED * box_areas(self.xyxy)).all(
-            axis=1
-        )
-        for left, top, right, bottom in other.xyxy[chosen].round().astype(int):
-            place[top:bottom, left:right] = True
-        shares = np.array(
-            [
-                place[top:bottom, left:right].mean() if bottom > top and right > left else 0.0
-                for left, top, right, bottom in other.xyxy.round().astype(int)
-            ]
-        ).reshape(-1)
-        parts = replace(other, difficult=other.difficult | (shares < visible))
-        return self.joined(
-            [parts.take(chosen | (shares > _REMNANT))], ((0, 0), (0, 0)), self.size
-        ), place
+        shown, place = pasted_over(self, other, rng, visible)
+        return self.joined([shown], ((0, 0), (0, 0)), self.size), place
 
     def content(self) -> bytes:
         """Edges and labels, what is difficult and what a crowd."""

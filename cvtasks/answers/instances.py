@@ -18,7 +18,9 @@ from cvtasks.geometry.rle import (
     rle_extents,
     rle_iou,
     rle_part,
+    rle_union,
 )
+from cvtasks.geometry.seams import Whole
 
 _PASTED = 0.5  # share of the objects that are pasted into another image
 _KEPT = 0.5  # IoU of the boxes of one object in two frames
@@ -198,10 +200,17 @@ class Instances(Boxes):
             parts.append((part[:, ::-1], (self.size[1] - x - part.shape[1], y)))
         return replace(super().mirrored(), masks=_packed(parts, self.size))
 
-    def _fused(self, other: Self) -> Self:
+    def _fused(self, other: Self, share: float) -> Self:
         """As of `Boxes`, with the mask of the surer one: two votes have no majority."""
         surer = np.where(self.scores >= other.scores, self.masks, other.masks)
-        return replace(super()._fused(other), masks=surer)
+        return replace(super()._fused(other, share), masks=surer)
+
+    def _united(self, found: Whole) -> Self:
+        """As of `Boxes`; a mask shows what any of its parts does."""
+        masks = np.empty(len(found.members), object)
+        masks[:] = [rle_union(self.masks[one].tolist(), self.size) for one in found.members]
+        pixels = rle_extents(masks.tolist(), self.size)[1].astype(np.float32)
+        return replace(super()._united(found), masks=masks, areas=pixels)
 
     def steady(self, before: Sequence[Self]) -> Self:
         """The same with masks that half of the frames have, or more, in which the object was: of

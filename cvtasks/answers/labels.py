@@ -135,9 +135,10 @@ class Labels(Answer):
         """The same."""
         return self
 
-    def merged(self, other: Self, threshold: float) -> Self:
+    def merged(self, other: Self, threshold: float, share: float = 0.5) -> Self:
         """The mean of the scores."""
-        scores = (self.scores + other.scores) / 2
+        mine, theirs = np.float32(1 - share), np.float32(share)
+        scores = mine * self.scores + theirs * other.scores
         scores[scores < threshold] = 0
         return replace(self, scores=scores, difficult=self.difficult & other.difficult)
 

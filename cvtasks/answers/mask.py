@@ -9,6 +9,7 @@ import numpy as np
 
 from cvtasks.answers.answer import Answer, Oddity, Window
 from cvtasks.geometry.rle import encode_rle
+from cvtasks.geometry.tiles import Tile
 
 if TYPE_CHECKING:
     from cvtasks.media.inputs import GivenImage
@@ -141,7 +142,21 @@ class Mask(Answer):
         """The ids from right to left."""
         return replace(self, ids=np.ascontiguousarray(self.ids[:, ::-1]))
 
-    def merged(self, other: Self, threshold: float) -> Self:
+    @classmethod
+    def of_tiles(cls, parts: Sequence[tuple[Tile, Self]], size: tuple[int, int]) -> Self:
+        """The ids of each pixel from the tile whose middle is nearest: ids have no scores. Whoever
+        has scores blends these.
+        """
+        ids: np.ndarray = np.full(size, VOID, np.uint8)
+        cut = [(tile, part) for tile, part in parts if not tile.whole] or parts
+        for tile, part in cut:
+            top, left, bottom, right = tile.core
+            ids[top:bottom, left:right] = part.ids[
+                top - tile.top : bottom - tile.top, left - tile.left : right - tile.left
+            ]
+        return cls(ids, parts[0][1].classes)
+
+    def merged(self, other: Self, threshold: float, share: float = 0.5) -> Self:
         """What both say, and background where they differ, or void where no class is background:
         ids have no scores. Whoever has scores merges these.
         """

@@ -175,21 +175,25 @@ def of_the_system(error: OSError) -> tuple[str, int]:
     return f"{sentence} {way_out}", 2 if full else 3
 
 
+_ALONE = {
+    "--show": ("auto", ("auto", "window", "browser", "none")),
+    "--augment": ("flip", ("flip", "scales", "flip,scales", "scales,flip")),
+}
+_ALONE["--tta"] = _ALONE["--augment"]
+"""Option → the value that it has alone, and those that may follow it."""
+
+
 def _with_values(arguments: list[str]) -> list[str]:
-    """The arguments with `--show` for `--show=auto`: Typer has no options whose value may be left
-    out.
+    """The arguments with `--show=auto` for `--show`, and so on: Typer has no options whose value
+    may be left out.
     """
     spelled = list(arguments)
     for i in range(len(spelled)):
         if spelled[i] == "--":
             break
-        if spelled[i] == "--show" and spelled[i + 1 : i + 2] not in (
-            ["auto"],
-            ["window"],
-            ["browser"],
-            ["none"],
-        ):
-            spelled[i] = "--show=auto"
+        usual, known = _ALONE.get(spelled[i], ("", ()))
+        if usual and not {*known}.intersection(spelled[i + 1 : i + 2]):
+            spelled[i] += f"={usual}"
     return spelled
 
 

@@ -50,6 +50,10 @@ def check(
     size: Annotated[
         int, typer.Option(metavar="PIXELS", help="Network size by which objects are tiny.")
     ] = 0,
+    tiles: Annotated[
+        str,
+        typer.Option(metavar="HxW[:OVERLAP]", help="Count the tiles that data.tiles would make."),
+    ] = "",
     classes_from: ClassesFromOption = "",
     set_: DataSetOption = None,
     as_json: JsonOption = False,
@@ -67,22 +71,28 @@ def check(
     Without a split all of them are looked at, and compared with each other.
     """
     from cvtasks.cli.data_tables import cause_lines
-    from cvtasks.data import split_of
+    from cvtasks.data import open_source, split_of
     from cvtasks.data.checking.check import LEVELS, causes, check
+    from cvtasks.data.tiled import tiles_words
+    from cvtasks.geometry.tiles import tiles_of
 
     if size and not 8 <= size <= _MOST_SIDE:
         raise UsageError(
             f"a network sees images of 8 to {_MOST_SIDE} pixels a side; got {size}. Give its size."
         )
     path, split = split_of(source)
+    asked = tiles_of(tiles)
+    if asked and not asked.size:
+        raise UsageError("tiles of data have a size, HxW in pixels; got auto. Give their size.")
     ticker, start = Ticker(), TASKS[task].task
+    hints = hints_of(task, set_, classes_from)
     try:
         progress = lambda done, total: ticker.show(f"{done} of {total} images")  # noqa: E731
         checked = check(
             *(path, split, start.answer, progress),
             format=format_,
             lists=lists,
-            hints=hints_of(task, set_, classes_from),
+            hints=hints,
             size=size or start.start_size,
         )
     finally:
@@ -92,6 +102,11 @@ def check(
     if len(checked.splits) > 1:
         parts = ", ".join(f"{name} {count}" for name, count in checked.splits.items())
         say(f"data: splits: {parts}")
+    read_as: dict[str, Any] = {"format": format_, "lists": lists, "hints": hints}
+    if asked:
+        for name in checked.splits:
+            opened = open_source(path, name, start.answer, lambda error: None, **read_as)
+            say(f"data: {tiles_words(opened, asked)}")
     counts = {
         f"{level}s": sum(one.count for one in findings if one.level == level) for level in LEVELS
     }

@@ -74,7 +74,7 @@ def prelabel(
             help="For Label Studio: what stands before a name, as /data/local-files/?d=photos/",
         ),
     ] = "",
-    augment: AugmentOption = False,
+    augment: AugmentOption = "",
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
     device: DeviceOption = AUTO,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvtasks.cli import completion
-from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
+from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hint_at_tiles, hints_of
 from cvtasks.cli.options import (
     AugmentOption,
     DeviceOption,
@@ -14,6 +14,7 @@ from cvtasks.cli.options import (
     FormatOption,
     ListsOption,
     PrecisionOption,
+    TilesOption,
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, command_typed, say, start_keras, tell
@@ -77,7 +78,8 @@ def evaluate(
         ),
     ] = None,
     format_: FormatOption = "",
-    augment: AugmentOption = False,
+    augment: AugmentOption = "",
+    tiles: TilesOption = "",
     lists: ListsOption = "",
     classes_from: ClassesFromOption = "",
     set_: DataSetOption = None,
@@ -139,7 +141,7 @@ def evaluate(
         result = found.result(str(predictions), None, metric)
     else:
         how = {"engine": engine, "precision": precision, "device": device, "augment": augment}
-        result, metric = _measured(model, found, how)
+        result, metric = _measured(model, found, how, tiles)
     for remark in found.source.remarks():
         say(f"data: {remark}")
     if output:
@@ -156,12 +158,16 @@ def evaluate(
 
 
 def _measured(
-    model: str, found: "EvaluationData", how: dict[str, Any]
+    model: str, found: "EvaluationData", how: dict[str, Any], tiles: str
 ) -> "tuple[dict[str, Any], Metric]":
     """Run the model over the data, with progress on the terminal."""
     from cvtasks.evaluation.evaluate import evaluate as measure
+    from cvtasks.evaluation.of_model import how_measured
+    from cvtasks.geometry.tiles import tiles_of
     from cvtasks.model import load
 
+    cut = tiles_of(tiles)
+    hint_at_tiles(found.recipe, cut)
     if starts_keras(how["engine"], how["device"]):
         start_keras()
     loaded = load(model, many=True, **how)
@@ -173,10 +179,11 @@ def _measured(
         ticker.show(f"{done} of {len(found.source)} images")
 
     head, fit = found.recipe.head, found.recipe.letterbox
-    metric = measure(loaded.engine, head, fit, found.source, count, found.only, loaded.augment)
+    looked: dict[str, Any] = {"augment": loaded.augment, "tiles": cut}
+    metric = measure(loaded.engine, head, fit, found.source, count, found.only, **looked)
     ticker.clear()
     result = found.result(loaded.name, loaded.engine, metric)
-    return result | ({"augment": True} if loaded.augment else {}), metric
+    return result | how_measured(loaded.augment, cut), metric
 
 
 def _table(classes: dict[str, dict[str, float | None]]) -> list[str]:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cvtasks.cli import completion
+from cvtasks.cli.output import say
 from cvtasks.errors import UsageError
 
 if TYPE_CHECKING:
     from cvtasks.data import Hints
+    from cvtasks.geometry.tiles import Tiles
     from cvtasks.recipe.overrides import Override
+    from cvtasks.recipe.recipe import Recipe
 
 ClassesFromOption = Annotated[
     Literal["", "parent", "name"],
@@ -56,3 +59,15 @@ def hints_of(task: str, given: Iterable[str] | None, classes_from: str) -> "Hint
     ]
     usual = {"backbone": "mobilenet", "size": 320, "classes": ["background", "object"]}
     return Hints.of(parse_recipe({"task": {"name": task}, **usual}, wishes).data)
+
+
+def hint_at_tiles(recipe: "Recipe", tiles: "Tiles | None") -> None:
+    """Say how a model sees large images as those that it has learned from, where nobody asked for
+    any tiles.
+    """
+    if recipe.data.tiles and tiles is None:
+        height, width = recipe.data.tiles
+        say(
+            f"the model has learned from tiles of {height}x{width} pixels; --tiles "
+            f"{height}x{width} shows it large images so"
+        )

@@ -90,10 +90,36 @@ RecipeSetOption = Annotated[
     ),
 ]
 AugmentOption = Annotated[
-    bool,
+    str,
     typer.Option(
-        "--augment", help="Merge the answers about an image and its mirror image: twice the time."
+        metavar="[flip|scales|flip,scales]",
+        help=(
+            "Merge the answers about an image and its mirror image (twice the time), about three "
+            "sizes of it (three times), or both (six times). Alone: flip."
+        ),
     ),
+]
+TilesOption = Annotated[
+    str,
+    typer.Option(
+        metavar="[auto|HxW[:OVERLAP]]",
+        help=(
+            "Answer large images piece by piece; auto: tiles of the network's size and the reduced "
+            "whole, of images that are more than twice as long. Each takes the network's time."
+        ),
+    ),
+]
+MostPixelsOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Refuse larger images. With --tiles a larger TIFF or BMP is read strip by strip.",
+    ),
+]
+BatchOption = Annotated[
+    int,
+    typer.Option(min=0, help="Images a step of the keras engine; 0: one for one image, else 8."),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")

@@ -11,19 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cvtasks.cli import completion
+from cvtasks.cli.hints import hint_at_tiles
 from cvtasks.cli.live import Show, Watch, hold, run_stream
 from cvtasks.cli.options import (
     AugmentOption,
+    BatchOption,
     DeviceOption,
     EngineOption,
+    MostPixelsOption,
     PrecisionOption,
+    TilesOption,
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.cli.tracks import CountOption, FillOption, TrackOption, follow_of
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
-from cvtasks.errors import CVTasksError, InputError, ModelError, did_you_mean
+from cvtasks.errors import CVTasksError, InputError, ModelError, TooLarge, did_you_mean
+from cvtasks.media.image_headers import MAX_PIXELS
 from cvtasks.text import counted, dumps, some
 from cvtasks.training.stopping import Interrupted, stop_asked
 
@@ -78,10 +83,6 @@ SaveOption = Annotated[
         metavar="KINDS", help="Comma-separated: image, json, csv and the task's own; or none."
     ),
 ]
-BatchOption = Annotated[
-    int,
-    typer.Option(min=0, help="Images a step of the keras engine; 0: one for one image, else 8."),
-]
 ShowOption = Annotated[
     Show,
     typer.Option(
@@ -133,6 +134,8 @@ class Options:
     watch: Watch
     follow: "Follow | None"
     how: dict[str, Any]  # of `load`
+    tiles: str = ""
+    most_pixels: int = MAX_PIXELS
 
 
 def task_command(task: str, text: str) -> Callable[..., None]:
@@ -155,7 +158,9 @@ def task_command(task: str, text: str) -> Callable[..., None]:
         track: TrackOption = False,
         count: CountOption = None,
         fill_gaps: FillOption = False,
-        augment: AugmentOption = False,
+        augment: AugmentOption = "",
+        tiles: TilesOption = "",
+        most_pixels: MostPixelsOption = MAX_PIXELS,
         engine: EngineOption = AUTO,
         precision: PrecisionOption = AUTO,
         device: DeviceOption = AUTO,
@@ -166,7 +171,7 @@ def task_command(task: str, text: str) -> Callable[..., None]:
         how["augment"] = augment
         follow = follow_of(track or "mot" in save.split(","), count, fill_gaps)
         chosen = (output, as_json, threshold, classes, save, watch, follow)
-        _run(sources, Options(task, model, *chosen, how))
+        _run(sources, Options(task, model, *chosen, how, tiles, most_pixels))
 
     command.__name__, command.__doc__ = task, text
     return command
@@ -177,20 +182,23 @@ def _run(sources: list[str], options: Options) -> None:
     stop the others.
     """
     from cvtasks.files.writing import check_folder
+    from cvtasks.geometry.tiles import tiles_of
     from cvtasks.inference.pipeline import Job
     from cvtasks.inference.sink import Sink
     from cvtasks.media.sources import Item, expand
 
+    tiles = tiles_of(options.tiles)
     folder = options.output or Path("outputs") / options.task
     if options.save != "none":
         check_folder(folder)
     if starts_keras(options.how["engine"], options.how["device"]):
         start_keras()
-    items = expand(sources)
+    items = expand(sources, max_pixels=options.most_pixels)
     first = list(islice(items, 2))
     many = len(first) > 1 or not all(isinstance(one, Item) or one.live for one in first)
     model = _model(options, many)
     task = model.recipe.task
+    hint_at_tiles(model.recipe, tiles)
     kinds = kinds_of(options.save, ("image", *task.files))
     sink = Sink(folder, task, kinds, tracked=options.follow is not None)
     watch = replace(options.watch, show=_shown(options, first))
@@ -206,6 +214,7 @@ def _run(sources: list[str], options: Options) -> None:
         bool(watch.show),
         smooth=watch.smooth,
         follow=options.follow,
+        tiles=tiles,
     )
     frame_files = options.save != "" and not {*kinds}.isdisjoint(
         {*task.files, *task.files_on_request}
@@ -307,7 +316,8 @@ class Run:
             nonlocal failed
             failed += 1
             ticker.clear()
-            say(with_options(error))
+            option = " Option: --most-pixels N" if isinstance(error, TooLarge) else ""
+            say(with_options(error) + option)
 
         def tell(remark: str) -> None:
             ticker.clear()

@@ -14,6 +14,7 @@ from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among
 from cvtasks.data.splits import Opened, Splits, splits_for
+from cvtasks.data.tiled import cut
 from cvtasks.data.together import kept_together
 from cvtasks.data.views import Subset, fitted
 from cvtasks.errors import DataError
@@ -179,7 +180,7 @@ def open_sources(
             f"data: one image to train on alone shows {some(single, _NAMED)}: too few to learn from"
         )
     _check_judges(recipe, sources.validate, say)
-    return sources
+    return Sources(cut(train, data, say), cut(sources.validate, data, say))
 
 
 def _check_judges(recipe: Recipe, validate: Source, say: Say) -> None:

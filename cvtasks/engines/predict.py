@@ -4,20 +4,29 @@ engine and purpose.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
 from numbers import Real
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from cvtasks.answers import Answer
 from cvtasks.engines.base import Engine
+from cvtasks.engines.looks import AUGMENTS, Look, augment_of
 from cvtasks.errors import NotFinite, UsageError
 from cvtasks.geometry.letterbox import Letterbox, Size
+from cvtasks.geometry.tiles import Tile, Tiles
 from cvtasks.heads.arrays import Arrays
 from cvtasks.heads.base import Head
+from cvtasks.heads.views import TiledViews, View
 from cvtasks.media.prefetch import shut
+from cvtasks.media.strips import Strips
 
 Tag = TypeVar("Tag")
+
+Image: TypeAlias = Any
+"""(h, w, 3) uint8 RGB, or `Strips`, which are read where they are looked at."""
 
 
 def predict(
@@ -25,64 +34,120 @@ def predict(
     head: Head,
     classes: tuple[str, ...],
     fit: Callable[[Size], Letterbox],
-    images: Iterable[tuple[Tag, np.ndarray]],
+    images: Iterable[tuple[Tag, Image]],
     threshold: float = 0.0,
-    augment: bool = False,
-) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
+    augment: bool | str = False,
+    tiles: Tiles | None = None,
+) -> Iterator[tuple[Tag, Image, Answer]]:
     """(tag, image) pairs → (tag, image, answer), in the same order.
 
     Args:
         fit: (height, width) of an image → where it lies on the network input (`Recipe.letterbox`).
         images: (h, w, 3) uint8 RGB of any size, prepared as the task wants them, as those of a
-            source that is fitted to a recipe are.
+            source that is fitted to a recipe are; or, where they are cut into tiles, `Strips`.
         threshold: the least score, 0 to 1, of what the answers hold.
-        augment: merge the answers about an image and its mirror image (`Head.decode_mirrored`).
+        augment: a row of `AUGMENTS`, the looks whose answers become one (`Head.decode_views`);
+            True for an image and its mirror image.
+        tiles: how images are cut, and answered tile by tile (`Head.decode_tiles`).
 
     Raises:
-        UsageError: the threshold is no number from 0 to 1; at once, before an image is taken.
+        UsageError: the threshold is no number from 0 to 1, there is no such averaging, or the task
+            knows no tiles; at once, before an image is taken.
         NotFinite: the network's output is no answer.
     """
-    return _predict(engine, head, classes, fit, images, least_score(threshold), augment)
+    if tiles and not head.task.tiled:
+        raise UsageError(
+            "images are cut into tiles where the answer says where each thing is; "
+            f"{head.task.name} answers about the image as a whole. Leave the tiles out."
+        )
+    looks = AUGMENTS[augment_of(augment)]
+    asking = _Asking(fit, looks, tiles)
+    return _predict(engine, head, classes, asking, images, least_score(threshold))
+
+
+@dataclass(frozen=True, eq=False)
+class _Asking:
+    """How images are put to the network: cut into tiles, and each looked at in several ways."""
+
+    fit: Callable[[Size], Letterbox]
+    looks: tuple[Look, ...]
+    tiles: Tiles | None
+
+    def tiles_of(self, size: Size) -> tuple[Tile, ...]:
+        """The tiles of an image of (height, width)."""
+        if self.tiles is None:
+            return (Tile.of_all(size),)
+        return self.tiles.of(size, self.fit(size).input_size)
+
+    def letterboxes(self, tile: Tile) -> list[Letterbox]:
+        """Where a tile lies on the network input, at each look."""
+        plain = self.fit((tile.height, tile.width))
+        return [plain if look.zoom == 1 else replace(plain, zoom=look.zoom) for look in self.looks]
+
+    def inputs(self, image: Image, tile: Tile) -> Iterator[np.ndarray]:
+        """The network inputs of a tile, at each look."""
+        letterboxes = self.letterboxes(tile)
+        if isinstance(image, Strips) and tile.whole:
+            seen = image.overview
+        else:
+            left, top, right, bottom = tile.edges
+            seen = image[top:bottom, left:right]
+        for look, letterbox in zip(self.looks, letterboxes, strict=True):
+            turned = np.ascontiguousarray(seen[:, ::-1]) if look.mirrored else seen
+            same = turned.shape[:2] == letterbox.size
+            yield letterbox.to_input(turned) if same else letterbox.place(turned)
+
+    def views(self, tiles: Iterable[Tile], outputs: Iterator[Arrays]) -> TiledViews:
+        """Each tile with what the network answers about its looks; NotFinite where that is none."""
+        for tile in tiles:
+            yield (
+                tile,
+                [
+                    View(_checked(output), letterbox, look.mirrored)
+                    for look, letterbox, output in zip(
+                        self.looks, self.letterboxes(tile), outputs, strict=False
+                    )
+                ],
+            )
 
 
 def _predict(
     engine: Engine,
     head: Head,
     classes: tuple[str, ...],
-    fit: Callable[[Size], Letterbox],
-    images: Iterable[tuple[Tag, np.ndarray]],
+    asking: _Asking,
+    images: Iterable[tuple[Tag, Image]],
     threshold: float,
-    augment: bool,
-) -> Iterator[tuple[Tag, np.ndarray, Answer]]:
-    under_way: deque[tuple[Tag, np.ndarray, Letterbox]] = deque()
+) -> Iterator[tuple[Tag, Image, Answer]]:
+    under_way: deque[tuple[Tag, Image, tuple[Tile, ...]]] = deque()
 
     def inputs() -> Iterator[np.ndarray]:
         for tag, image in images:
-            letterbox = fit(image.shape[:2])
-            under_way.append((tag, image, letterbox))
-            yield letterbox.to_input(image)
-            if augment:
-                yield letterbox.to_input(np.ascontiguousarray(image[:, ::-1]))
+            tiles = asking.tiles_of(image.shape[:2])
+            under_way.append((tag, image, tiles))
+            for tile in tiles:
+                yield from asking.inputs(image, tile)
 
     with shut(images), shut(engine.stream(inputs())) as outputs:
         found = iter(outputs)
-        for output in found:
-            mirrored = next(found) if augment else output
-            tag, image, letterbox = under_way.popleft()
-            if not all(
-                _is_finite(array)
-                for one in ([output, mirrored] if augment else [output])
-                for array in _each(one)
-            ):
-                raise NotFinite(
-                    "a network must answer with finite numbers; this one does not. Copy or train "
-                    "the model again."
-                )
-            if augment:
-                answer = head.decode_mirrored(output, mirrored, letterbox, classes, threshold)
+        for first in found:
+            tag, image, tiles = under_way.popleft()
+            each = asking.views(tiles, chain([first], found))
+            if len(tiles) > 1:
+                answer = head.decode_tiles(each, image.shape[:2], classes, threshold)
             else:
-                answer = head.decode(output, letterbox, classes, threshold)
+                answer = head.decode_views(next(iter(each))[1], classes, threshold)
             yield tag, image, answer
+
+
+def _checked(output: Arrays) -> Arrays:
+    """The output itself; NotFinite if it holds other things than numbers."""
+    if not all(_is_finite(array) for array in _each(output)):
+        raise NotFinite(
+            "a network must answer with finite numbers; this one does not. Copy or train the model "
+            "again."
+        )
+    return output
 
 
 def _each(output: Arrays) -> Iterable[np.ndarray]:

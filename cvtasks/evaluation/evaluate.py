@@ -18,6 +18,7 @@ from cvtasks.evaluation.predictions import Saved
 from cvtasks.files.parts import is_hidden
 from cvtasks.files.writing import check_folder
 from cvtasks.geometry.letterbox import Letterbox, Size
+from cvtasks.geometry.tiles import Tiles
 from cvtasks.heads.base import Head
 from cvtasks.metrics.base import Metric
 from cvtasks.metrics.bootstrap import intervals
@@ -33,13 +34,14 @@ def evaluate(
         [str, np.ndarray, Answer, Answer], None
     ] = lambda name, image, truth, prediction: None,
     only: Sequence[str] | None = None,
-    augment: bool = False,
+    augment: bool | str = False,
+    tiles: Tiles | None = None,
 ) -> Metric:
     """Predict every image of the source and count it; truth and prediction at the image's own size.
 
     Args:
         only: classes that are counted where predictions have others too; None for all.
-        augment: merge the answers about an image and its mirror image.
+        augment, tiles: as for `cvtasks.engines.predict.predict`.
         on_image: called with (name, image (h, w, 3), truth, prediction) after each.
     """
 
@@ -51,7 +53,7 @@ def evaluate(
 
     task, metric = head.task, head.task.metric(source.classes)
     for (name, truth), image, prediction in predict(
-        engine, head, source.classes, fit, images(), augment=augment
+        engine, head, source.classes, fit, images(), augment=augment, tiles=tiles
     ):
         prediction = task.keep(prediction, only) if only else prediction
         metric.add(truth, prediction)

@@ -14,10 +14,12 @@ from cvtasks.data.shared_classes import NONE, Shared, differences, read_map, sha
 from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.data.views import Renamed, Subset, fitted
 from cvtasks.engines.base import Engine
+from cvtasks.engines.looks import FLIP, augment_of
 from cvtasks.errors import UsageError
 from cvtasks.evaluation.evaluate import evaluate as measure
 from cvtasks.evaluation.evaluate import report
 from cvtasks.evaluation.seen import Seen, seen
+from cvtasks.geometry.tiles import Tiles, tiles_of
 from cvtasks.metrics.base import Metric
 from cvtasks.model import Model, load
 from cvtasks.recipe.recipe import Recipe
@@ -160,7 +162,8 @@ def evaluate(
     data: str | Path = "",
     *,
     renamed: Mapping[str, str] = NONE,
-    augment: bool = False,
+    augment: bool | str = False,
+    tiles: str | Tiles = "",
 ) -> dict[str, Any]:
     """Measure a model on a data set, by the standard of its task.
 
@@ -168,8 +171,9 @@ def evaluate(
         model: a loaded model, a name of the zoo or a folder.
         data: DATA or DATA:SPLIT; what the model was validated on by default.
         renamed: a class of the data → the class of the model that it is.
-        augment: merge the answers about an image and its mirror image, as a model does that was
-            loaded so.
+        augment: merge the answers of several looks at an image, as a model does that was loaded
+            so.
+        tiles: answer large images piece by piece, as `Model.predict` does.
 
     Returns:
         `metrics`: the standard's name → its number, 0 to 1, the headline first; `classes`: the same
@@ -189,7 +193,14 @@ def evaluate(
         [f"{theirs}={ours}" for theirs, ours in renamed.items()],
     )
     head, fit = loaded.recipe.head, loaded.recipe.letterbox
-    augment = augment or loaded.augment
-    metric = measure(loaded.engine, head, fit, found.source, only=found.only, augment=augment)
-    result = found.result(loaded.name, loaded.engine, metric)
-    return result | ({"augment": True} if augment else {})
+    looks = augment_of(augment) or loaded.augment
+    cut = tiles_of(tiles)
+    how: dict[str, Any] = {"only": found.only, "augment": looks, "tiles": cut}
+    metric = measure(loaded.engine, head, fit, found.source, **how)
+    return found.result(loaded.name, loaded.engine, metric) | how_measured(looks, cut)
+
+
+def how_measured(augment: str, tiles: Tiles | None) -> dict[str, Any]:
+    """What a result says of how images were looked at, where not once and as a whole."""
+    looks = {"augment": True if augment == FLIP else augment} if augment else {}
+    return looks | ({"tiles": str(tiles)} if tiles else {})

@@ -50,16 +50,19 @@ class Letterbox:
         size: (height, width) of the image, in pixels.
         input_size: (height, width) of the network input, in pixels.
         placement: "centre", or "corner" for the top left.
+        zoom: how large the image is beside one that fills the input, above 0 and at most 1.
     """
 
     size: Size
     input_size: Size
     placement: Placement = "centre"
+    zoom: float = 1.0
 
     @property
     def scale(self) -> float:
         """Pixels of the network input for one image pixel."""
-        return min(self.input_size[0] / self.size[0], self.input_size[1] / self.size[1])
+        fills = min(self.input_size[0] / self.size[0], self.input_size[1] / self.size[1])
+        return fills * self.zoom
 
     @property
     def window(self) -> tuple[int, int, int, int]:
@@ -78,6 +81,10 @@ class Letterbox:
         """(h, w, 3) uint8 → network input (H, W, 3) uint8, grey around it."""
         return self._placed(image, scaled, GREY)
 
+    def place(self, image: np.ndarray) -> np.ndarray:
+        """The image as it is at another size, (h, w, 3) uint8 → network input (H, W, 3) uint8."""
+        return self._around(scaled(image, self.window[2:]), GREY)
+
     def ids_to_input(self, ids: np.ndarray, fill: int) -> np.ndarray:
         """(h, w) uint8 → network input (H, W) uint8, `fill` around it; no id is invented
         (nearest pixel).
@@ -90,16 +97,19 @@ class Letterbox:
         resize: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
         fill: int,
     ) -> np.ndarray:
-        top, left, height, width = self.window
         if array.shape[:2] != self.size:
             raise ValueError(
                 f"this letterbox is for images of {self.size} (height, width); got "
                 f"{array.shape[:2]}."
             )
-        inside = resize(array, (height, width))
+        return self._around(resize(array, self.window[2:]), fill)
+
+    def _around(self, inside: np.ndarray, fill: int) -> np.ndarray:
+        """What fills the image's place, with `fill` around it."""
+        top, left, height, width = self.window
         if (height, width) == self.input_size:
             return inside
-        placed = np.full((*self.input_size, *array.shape[2:]), fill, array.dtype)
+        placed = np.full((*self.input_size, *inside.shape[2:]), fill, inside.dtype)
         placed[top : top + height, left : left + width] = inside
         return placed
 

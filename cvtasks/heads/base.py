@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from cvtasks.answers import Answer
 from cvtasks.errors import ModelError, UsageError
-from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.geometry.letterbox import Letterbox, Size
 from cvtasks.heads.arrays import Arrays, Shapes
 from cvtasks.heads.score import Pick, Score, Seen
+from cvtasks.heads.views import TiledViews, Views
 from cvtasks.schema import EMPTY, NOT_IN_TABLE
 from cvtasks.tasks.base import Classes, Task
 
@@ -140,20 +141,31 @@ class Head(ABC, Generic[A]):
         without scores below `threshold`.
         """
 
-    def decode_mirrored(
-        self,
-        output: Arrays,
-        mirrored: Arrays,
-        letterbox: Letterbox,
-        classes: Classes,
-        threshold: float = 0.0,
-    ) -> A:
-        """Activated outputs for an image and for its mirror image → one prediction about the image:
-        both are decoded, and merged as their type is. A head whose outputs can be averaged may do
-        that instead.
+    def decode_views(self, views: Views, classes: Classes, threshold: float = 0.0) -> A:
+        """Activated outputs for views of one image → one prediction about it: each is decoded, and
+        they are merged as their type is. A head whose outputs can be averaged may do that instead.
         """
-        answer = self.decode(output, letterbox, classes)
-        return answer.merged(self.decode(mirrored, letterbox, classes).mirrored(), threshold)
+        if len(views) == 1:
+            return self.decode(views[0].output, views[0].letterbox, classes, threshold)
+        merged, *others = (
+            answer.mirrored() if view.mirrored else answer
+            for view in views
+            for answer in (self.decode(view.output, view.letterbox, classes),)
+        )
+        for number, other in enumerate(others, 2):
+            least = threshold if number == len(views) else 0.0
+            merged = merged.merged(other, least, share=1 / number)
+        return merged
+
+    def decode_tiles(
+        self, tiles: TiledViews, size: Size, classes: Classes, threshold: float = 0.0
+    ) -> A:
+        """Activated outputs for the tiles of an image of (height, width), row by row → one
+        prediction about it: each is decoded, and they are put together as their type is. A head
+        whose outputs can be blended may do that instead.
+        """
+        parts = [(tile, self.decode_views(views, classes, threshold)) for tile, views in tiles]
+        return parts[0][1].of_tiles(parts, size)
 
     @abstractmethod
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:

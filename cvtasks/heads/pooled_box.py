@@ -12,6 +12,7 @@ from cvtasks.geometry.boxes import clip
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.base import Head, Top
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
+from cvtasks.heads.views import View, Views
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
 
@@ -90,24 +91,20 @@ class PooledBox(Head[Boxes]):
             xyxy.repeat(len(best), axis=0), best, classes, letterbox.size, scores=scores[best]
         )
 
-    def decode_mirrored(
-        self,
-        output: np.ndarray,
-        mirrored: np.ndarray,
-        letterbox: Letterbox,
-        classes: Classes,
-        threshold: float = 0.0,
-    ) -> Boxes:
-        """(4 + classes,) of an image and of its mirror image → Boxes: the mean of scores and
-        edges.
-        """
-        _, left, _, width = letterbox.window
-        ends = np.float32(
-            (2 * left + width) / letterbox.input_size[1]
-        )  # left + right edge of the image
-        back = mirrored.copy()
-        back[[0, 2]] = ends - mirrored[[2, 0]]
-        return self.decode((output + back) / 2, letterbox, classes, threshold)
+    def decode_views(self, views: Views, classes: Classes, threshold: float = 0.0) -> Boxes:
+        """(4 + classes,) of each view → Boxes: the mean of scores and edges."""
+        first = views[0].letterbox
+        back = [view.output if view.letterbox == first else _on(first, view) for view in views]
+        for number, view in enumerate(views):
+            if view.mirrored:
+                _, left, _, width = first.window
+                # left + right edge of the image
+                ends = np.float32((2 * left + width) / first.input_size[1])
+                mirrored = back[number]
+                back[number] = mirrored.copy()
+                back[number][[0, 2]] = ends - mirrored[[2, 0]]
+        mean = back[0] if len(back) == 1 else sum(back[1:], back[0]) / len(back)
+        return self.decode(mean, first, classes, threshold)
 
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, 4 + classes) float32."""
@@ -156,6 +153,15 @@ class PooledBox(Head[Boxes]):
         index = number if kind == "class" else int(seen.output[4:].argmax())
         box = self.decode(seen.output, seen.letterbox, classes).xyxy[0]
         return Score(classes[index], self.class_score(index, seen.letterbox.input_size), box)
+
+
+def _on(letterbox: Letterbox, view: View) -> np.ndarray:
+    """(4 + classes,) of a view as if the image had lain otherwise on the network input."""
+    sides = _sides(letterbox.input_size)
+    output = np.array(view.output)
+    box = view.letterbox.boxes_to_image(output[None, :4] * sides)
+    output[:4] = letterbox.boxes_to_input(box)[0] / sides
+    return output
 
 
 def _sides(size: tuple[int, int]) -> np.ndarray:

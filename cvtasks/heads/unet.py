@@ -11,9 +11,11 @@ import numpy as np
 
 from cvtasks.answers import VOID, Mask
 from cvtasks.errors import ModelError, UsageError
-from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.geometry.letterbox import Letterbox, Size
 from cvtasks.heads.base import Head, Top, check_class_weights
+from cvtasks.heads.blending import Blend
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
+from cvtasks.heads.views import TiledViews, View, Views
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
@@ -132,20 +134,29 @@ class UNet(Head[Mask]):
             ids[best <= 0] = VOID
         return Mask(ids, classes)
 
-    def decode_mirrored(
-        self,
-        output: np.ndarray,
-        mirrored: np.ndarray,
-        letterbox: Letterbox,
-        classes: Classes,
-        threshold: float = 0.0,
+    def decode_views(self, views: Views, classes: Classes, threshold: float = 0.0) -> Mask:
+        """(H, W, classes) of each view → Mask: the scores' mean."""
+        return self.decode(_mean(views), views[0].letterbox, classes, threshold)
+
+    def decode_tiles(
+        self, tiles: TiledViews, size: Size, classes: Classes, threshold: float = 0.0
     ) -> Mask:
-        """(H, W, classes) of an image and of its mirror image → Mask: the scores' mean."""
-        mean = output.copy()
-        inside = letterbox.crop(mean)
-        inside += letterbox.crop(mirrored)[:, ::-1]
-        inside /= 2
-        return self.decode(mean, letterbox, classes, threshold)
+        """(H, W, classes) of each tile → Mask: the scores blended by the distance to the tile's
+        edge, and those of the reduced whole beside them, if there is one.
+        """
+        blend, whole = None, None
+        unsure = 0 if Mask.ground(classes) else VOID
+        for tile, views in tiles:
+            inside = views[0].letterbox.crop(_mean(views))
+            if tile.whole:
+                whole = inside
+                continue
+            if blend is None:
+                blend = Blend(size, len(classes), threshold, unsure, whole)
+            blend.add(tile, inside)
+        if blend is None:
+            raise ValueError("an image that is not cut has no tiles to be blended.")
+        return Mask(blend.close(), classes)
 
     def build(self, image: Any, maps: dict[int, Any], classes: Classes, top: Top) -> Any:
         """Logits (batch, H, W, classes) float32 of a U-Net decoder."""
@@ -218,6 +229,34 @@ class UNet(Head[Mask]):
         return Score(
             name, lambda logits: ops.sum(logits[..., index] * weight, axis=(1, 2)), region=region
         )
+
+
+def _mean(views: Views) -> np.ndarray:
+    """(H, W, classes): the mean scores of views, where the image of the first lies."""
+    first = views[0]
+    whole: np.ndarray = np.asarray(first.output)
+    if len(views) == 1:
+        return whole
+    mean = whole.copy()
+    inside = first.letterbox.crop(mean)
+    for view in views[1:]:
+        inside += _as_large(view, inside.shape[:2])
+    inside /= len(views)
+    return mean
+
+
+def _as_large(view: View, size: tuple[int, int]) -> np.ndarray:
+    """The scores of a view's image, not mirrored, at another (height, width): bilinear."""
+    scores = view.letterbox.crop(np.asarray(view.output))
+    if view.mirrored:
+        scores = scores[:, ::-1]
+    if scores.shape[:2] == size:
+        return scores
+    planes = [
+        cv2.resize(np.ascontiguousarray(scores[..., index]), size[::-1])
+        for index in range(scores.shape[-1])
+    ]
+    return np.stack(planes, axis=-1)
 
 
 def nth_region(mask: Mask, number: int) -> tuple[int, np.ndarray]:

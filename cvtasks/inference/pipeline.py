@@ -16,13 +16,16 @@ import numpy as np
 
 from cvtasks.answers import Answer, Boxes
 from cvtasks.errors import CVTasksError
+from cvtasks.geometry.tiles import Tiles
 from cvtasks.inference.following import Follow, Followed, Following, check_followed
+from cvtasks.inference.large import Once, to_draw
 from cvtasks.inference.sink import Sink
 from cvtasks.inference.stages import Stages
 from cvtasks.inference.steadying import Steady, check_steadied
 from cvtasks.media.prefetch import in_thread, prefetched, shut
 from cvtasks.media.sources import Item
 from cvtasks.media.streams import Stream
+from cvtasks.media.strips import Strips
 from cvtasks.media.video import Frame, Video
 from cvtasks.media.video_writer import VideoWriter
 from cvtasks.model import Model
@@ -71,6 +74,7 @@ class Job:
         show: whether images are drawn for showing.
         smooth: frames of a video by which masks are steadied; 0 for none.
         follow: how objects are followed through videos; None where they are not.
+        tiles: how large images are cut; None for not at all.
 
     Raises:
         UsageError: frames are to steady answers without masks, or objects are to be followed and
@@ -86,6 +90,7 @@ class Job:
     show: bool = False
     smooth: int = 0
     follow: Follow | None = None
+    tiles: Tiles | None = None
 
     def __post_init__(self) -> None:
         check_steadied(self.task, self.smooth)
@@ -114,6 +119,7 @@ class Job:
             stop: no further image is begun once it is set; those under way are finished.
         """
         stop = stop or threading.Event()
+        told = Once(self.how)
 
         def read() -> Iterator[tuple[Item, np.ndarray | CVTasksError, list[str]]]:
             for item in items:
@@ -121,7 +127,8 @@ class Job:
                     return
                 remarks: list[str] = []
                 try:
-                    yield item, item.read(remarks.append), remarks
+                    look = item.look_into if self.tiles else item.read
+                    yield item, look(remarks.append), remarks
                 except CVTasksError as error:
                     yield item, error, []
 
@@ -134,21 +141,41 @@ class Job:
                         on_remark(f"{item.source}: {remark}")
                     if isinstance(image, CVTasksError):
                         on_error(image)
-                    else:
-                        yield item, image
+                        continue
+                    if remark := told(image):
+                        on_remark(f"{item.source}: {remark}")
+                    yield item, image
 
         def write(item: Item, image: np.ndarray, answer: Answer, stem: Path) -> Done:
-            drawn = self.task.draw(image, answer) if self.show else None
+            drawn = self.task.draw(*to_draw(image, answer)) if self.show else None
             files = self.sink.write(stem, image, answer, item.source)
             record = self.record({"source": item.source}, image, answer)
             return Done(record, answer, files, drawn)
 
         def calls() -> Iterator[Callable[[], Done]]:
-            with shut(self.model.predict_many(good(), self.threshold)) as answers:
+            with shut(self.predict(good())) as answers:
                 for item, image, answer in answers:
                     yield partial(write, item, image, self.kept(answer), self.sink.stem(item.name))
 
         yield from prefetched(calls(), threads=1, ahead=_AHEAD)
+
+    def predict(
+        self, images: Iterable[tuple[Any, np.ndarray]], least: float | None = None
+    ) -> Iterator[tuple[Any, Any, Any]]:
+        """(tag, image) → (tag, image, answer); `least` is another threshold than the job's."""
+        threshold = self.threshold if least is None else least
+        return self.model.predict_many(images, threshold, tiles=self.tiles or "")
+
+    def how(self, image: np.ndarray) -> str:
+        """What is done with a large image, in words; empty where that is nothing."""
+        if self.tiles is None:
+            return ""
+        size = image.shape[:2]
+        words = self.tiles.words(size, self.model.recipe.input_size)
+        if isinstance(image, Strips):
+            height, width = image.overview.shape[:2]
+            words += f"; read by strips, drawn at {width} x {height} pixels"
+        return words
 
     def kept(self, answer: Answer) -> Answer:
         """The answer without classes that nobody wants."""
@@ -226,6 +253,7 @@ class VideoRun:
         self.written: Path | None = None
         self.summary: dict[str, Any] | None = None
         self.stages = Stages()
+        self._how = ""
         self._job, self._stream, self._video, self._frame_files = job, stream, video, frame_files
         self._stopped = threading.Event()
         annotated = "image" in job.kinds
@@ -281,19 +309,21 @@ class VideoRun:
     def notes(self) -> list[str]:
         """What the user should know, in sentences without an end."""
         notes = self._video.notes() + (self._writer.notes() if self._writer else [])
+        notes += [f"each frame: {self._how}"] if self._how else []
         following = self._following
         return notes + (following.words() if following else [])
 
     def _predict(self, frames: Iterable[Frame]) -> Iterator[Followed]:
-        model, steady = self._job.model, Steady(self._job.smooth)
-        least = self._following.low if self._following else self._job.threshold
+        steady = Steady(self._job.smooth)
+        least = self._following.low if self._following else None
         with shut(frames):
             pairs = ((frame, frame.image) for frame in frames)
             # Where the newest frame counts, no answer waits until the next frame has come.
             groups = ([pair] for pair in pairs) if self._video.realtime else [pairs]
             for group in groups:
-                with shut(model.predict_many(group, least)) as answers:
-                    for frame, _, answer in answers:
+                with shut(self._job.predict(group, least)) as answers:
+                    for frame, image, answer in answers:
+                        self._how = self._how or self._job.how(image)
                         yield Followed(frame, steady(self._job.kept(answer)))
 
     def _draw(self, answers: Iterable[Followed]) -> Iterator[_Drawn]:

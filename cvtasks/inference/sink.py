@@ -30,6 +30,7 @@ from cvtasks.files.writing import (
 from cvtasks.formats.coco import coco_document
 from cvtasks.formats.instance_files import see_through_png
 from cvtasks.formats.mot import mot_text
+from cvtasks.inference.large import to_draw
 from cvtasks.media.addresses import is_address
 from cvtasks.media.images import write_image
 from cvtasks.media.names import safe_stem
@@ -259,7 +260,7 @@ class Sink:
         for kind in self._kinds:
             if kind == "image" and drawn:
                 made.append(self._place() / f"{name}.jpg")
-                write_image(made[-1], self._task.draw(image, answer))
+                write_image(made[-1], self._task.draw(*to_draw(image, answer)))
             elif kind == _CROPS:
                 made += self._cut_out(name, image, cast("Boxes", self._task.annotation(answer)))
             elif kind not in ("image", *RECORDS, _COCO, _MOT):

@@ -15,6 +15,9 @@ from cvtasks.media.file_types import kind_of, what_it_is
 from cvtasks.media.tiff_directory import count_pages, first_directory, turn_of
 from cvtasks.text import counted
 
+MAX_PIXELS = 50_000_000
+"""An image of more is refused, unless whoever asks for it says otherwise."""
+
 KINDS = "JPEG, PNG, WebP, BMP, TIFF, GIF"
 
 # Deflate shrinks at most 1032 times (RFC 1951: 258 bytes in two bits), so this many bytes cannot

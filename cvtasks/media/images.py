@@ -17,12 +17,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cvtasks.errors import DataError, InputError, OutputError, UsageError, did_you_mean
+from cvtasks.errors import DataError, OutputError, TooLarge, UsageError, did_you_mean
 from cvtasks.files.writing import write_bytes
+from cvtasks.media.image_headers import MAX_PIXELS as MAX_PIXELS
 from cvtasks.media.image_headers import Header, damaged, foreign, read_header
 from cvtasks.media.safe_paths import read_regular_file
 
-MAX_PIXELS = 50_000_000
 # Folders and globs choose by these endings; a file that is named outright is read whatever its name
 # ends in.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -240,7 +240,7 @@ def open_image(
         content = read_regular_file(source, name, most=8 * max_pixels + 2**24)
     header = read_header(content, name)
     if header.width * header.height > max_pixels:
-        raise InputError(
+        raise TooLarge(
             f"an image may have at most {max_pixels:,} pixels (max_pixels); {name} declares "
             f"{header.width:,} x "
             f"{header.height:,}. Make it smaller, or raise the limit if you trust the file."

@@ -7,11 +7,11 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from cvtasks.errors import CVTasksWarning, InputError, UsageError
 from cvtasks.media.images import MAX_PIXELS, over_white, read_image
 from cvtasks.media.prefetch import shut
 from cvtasks.media.sources import Item, expand
+from cvtasks.media.strips import Strips, read_large
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -42,12 +43,16 @@ _TO_UINT8 = {
 }
 
 
-def as_image(given: object, which: str = "") -> np.ndarray:
+def as_image(
+    given: object, which: str = "", max_pixels: int = MAX_PIXELS, *, by_strips: bool = False
+) -> np.ndarray:
     """An image as (h, w, 3) uint8 RGB, upright.
 
     Args:
         given: see `Model.predict`.
         which: what errors call it, where it is one of several.
+        max_pixels: limit of `read_image`.
+        by_strips: a file of more than the usual limit is `Strips`, where it can be.
 
     Raises:
         InputError: it cannot be read, or is damaged or too large. UsageError: it is none of what an
@@ -58,11 +63,17 @@ def as_image(given: object, which: str = "") -> np.ndarray:
     """
     if isinstance(given, np.ndarray):
         return _of_array(given, which)
+    if isinstance(given, Strips):
+        return cast(np.ndarray, given)  # it is looked at as an array is
     if isinstance(given, str | os.PathLike):
-        return _of_name(os.fspath(given), isinstance(given, str), which)
+        limits = max_pixels, by_strips
+        return _of_name(os.fspath(given), isinstance(given, str), which, *limits)
     if isinstance(given, bytes | bytearray | memoryview):
         return read_image(
-            bytes(given), name=which or None, remark=partial(_remarked, which or "the given bytes")
+            bytes(given),
+            max_pixels,
+            name=which or None,
+            remark=partial(_remarked, which or "the given bytes"),
         )
     pil = sys.modules.get("PIL.Image")  # whoever has a PIL image has imported it
     if pil is not None and isinstance(given, pil.Image):
@@ -71,9 +82,14 @@ def as_image(given: object, which: str = "") -> np.ndarray:
     raise _refused(f"a {kind}", _instead(given), which)
 
 
-def tagged(given: object) -> Iterator[tuple[Any, Any]]:
+def tagged(
+    given: object, max_pixels: int = MAX_PIXELS, *, by_strips: bool = False
+) -> Iterator[tuple[Any, Any]]:
     """(tag, image) pairs of what `Model.predict_many` was given; an image without a tag has its
     number, from 0.
+
+    Args:
+        max_pixels, by_strips: of `as_image`.
 
     Raises:
         UsageError: it is one image, or nothing that has several; at once.
@@ -98,10 +114,12 @@ def tagged(given: object) -> Iterator[tuple[Any, Any]]:
             "several images come in a list or from anything that gives one after the other; got "
             f"{what}. {way_out}"
         )
-    return _pairs(given)
+    return _pairs(given, partial(as_image, max_pixels=max_pixels, by_strips=by_strips))
 
 
-def _pairs(given: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+def _pairs(
+    given: Iterable[Any], read: Callable[[object, str], np.ndarray]
+) -> Iterator[tuple[Any, Any]]:
     with shut(given):
         for number, one in enumerate(given):
             tag, image = number, one
@@ -113,7 +131,7 @@ def _pairs(given: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
                         f"{len(one)}. Give one flat list."
                     )
                 tag, image = one
-            yield tag, as_image(image, f"number {number}")
+            yield tag, read(image, f"number {number}")
 
 
 def _of_array(array: np.ndarray, which: str) -> np.ndarray:
@@ -200,7 +218,9 @@ def _of_pil(image: "Image", which: str) -> np.ndarray:
     return _of_array(pixels, which)
 
 
-def _of_name(name: str | bytes, text: bool, which: str) -> np.ndarray:
+def _of_name(
+    name: str | bytes, text: bool, which: str, max_pixels: int, by_strips: bool
+) -> np.ndarray:
     """What lies at a path, or, where it is text, at an address or under sample:NAME."""
     name = os.fsdecode(name)
     if not name:
@@ -210,7 +230,7 @@ def _of_name(name: str | bytes, text: bool, which: str) -> np.ndarray:
         and re.match(r"[a-z][a-z0-9+.-]*://|sample:", name, re.IGNORECASE)
         and not os.path.lexists(name)
     ):
-        item = next(expand([name]))
+        item = next(expand([name], max_pixels=max_pixels))
         if not isinstance(item, Item):
             raise _refused(
                 f"{item.source!r}, a video or a stream",
@@ -222,7 +242,8 @@ def _of_name(name: str | bytes, text: bool, which: str) -> np.ndarray:
     if name.startswith("~") and not os.path.lexists(path):
         with suppress(RuntimeError):  # no such user
             path = path.expanduser()
-    return read_image(path, remark=partial(_remarked, repr(str(path))))
+    remark = partial(_remarked, repr(str(path)))
+    return (read_large if by_strips else read_image)(path, max_pixels, remark=remark)
 
 
 def _remarked(which: str, text: str) -> None:

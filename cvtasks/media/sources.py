@@ -29,6 +29,7 @@ from cvtasks.media.globs import matches
 from cvtasks.media.images import MAX_PIXELS, SUFFIXES, read_image
 from cvtasks.media.names import natural_key, safe_stem
 from cvtasks.media.streams import Stream, address_stream, live_stream, video_stream
+from cvtasks.media.strips import read_large
 
 _WHAT = (
     'an image or video file, a folder, a quoted glob, "-", an http(s) or rtsp(s) address, the '
@@ -65,6 +66,16 @@ class Item:
         """
         name = "standard input" if self.source == "-" else self.source
         return read_image(self._fetch(), self._max_pixels, name=name, remark=remark)
+
+    def look_into(self, remark: Callable[[str], None] = lambda text: None) -> np.ndarray:
+        """As `read`; a file of more pixels than the usual limit is `Strips`, where its format
+        allows it.
+        """
+        fetched = self._fetch()
+        if isinstance(fetched, bytes):
+            name = "standard input" if self.source == "-" else self.source
+            return read_image(fetched, self._max_pixels, name=name, remark=remark)
+        return read_large(fetched, self._max_pixels, name=self.source, remark=remark)
 
 
 def expand(

@@ -3,11 +3,15 @@ section 2).
 """
 
 import struct
+from mmap import mmap
+from typing import TypeAlias
+
+Buffer: TypeAlias = bytes | mmap
 
 _MOST_TAGS = 65_535  # what 16 bits can count; large files have 64 of them
 
 
-def first_directory(content: bytes) -> dict[int, int]:
+def first_directory(content: Buffer) -> dict[int, int]:
     """Tag -> first value, for the unsigned 8-, 16- and 32-bit numbers in the first directory
     of `content`.
 
@@ -18,7 +22,7 @@ def first_directory(content: bytes) -> dict[int, int]:
     return _directory(content, *_start(content))[0]
 
 
-def count_pages(content: bytes) -> int:
+def count_pages(content: Buffer) -> int:
     """How many pages there are; smaller copies of a page, and masks, are none. What is
     damaged behind the first is no page.
     """
@@ -35,7 +39,7 @@ def count_pages(content: bytes) -> int:
     return max(1, pages)
 
 
-def _start(content: bytes) -> tuple[str, bool, int]:
+def _start(content: Buffer) -> tuple[str, bool, int]:
     """The order of bytes, as `struct` writes it, whether offsets have 64 bits, and where the first
     directory lies.
     """
@@ -47,7 +51,7 @@ def _start(content: bytes) -> tuple[str, bool, int]:
     return order, big, at
 
 
-def _directory(content: bytes, order: str, big: bool, at: int) -> tuple[dict[int, int], int]:
+def _directory(content: Buffer, order: str, big: bool, at: int) -> tuple[dict[int, int], int]:
     """The tags of the directory at `at`, and where the next one lies; 0 if there is none."""
     (count,) = struct.unpack_from(order + ("Q" if big else "H"), content, at)
     if count > _MOST_TAGS:

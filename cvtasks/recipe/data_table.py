@@ -40,6 +40,9 @@ class Data:
         void: of masks: the value or colour of pixels that count for nothing, beside 255.
         classes_from: of a folder tree of images: whether a class is the name of the "parent" folder
             of its images, or the beginning of each file's "name": `Abyssinian_12.jpg`.
+        tiles: [height, width] in pixels of the tiles that large images are cut into, each a
+            sample, with a fifth of their sides in common; empty for whole images. What such a
+            model has learned is asked by `tiles` of the same size.
         crop: side of the square that training cuts, in pixels; 0 for the recipe's size.
         multi_scale: sides of the squares, where they change: one of these for each step, and all in
             it larger or smaller; empty for always `crop`.
@@ -83,6 +86,7 @@ class Data:
     values: Mapping[str, Value] = field(default_factory=dict)
     void: Value = VOID
     classes_from: Literal["", "parent", "name"] = ""
+    tiles: Annotated[tuple[int, ...], Range(32, 100_000)] = ()
     crop: Annotated[int, Range(0, 4096)] = 0
     multi_scale: tuple[int, ...] = ()
     scale: Annotated[tuple[float, float], Range(0.1, 10)] = (0.5, 1.5)
@@ -116,6 +120,7 @@ class Data:
         if self.scale[0] > self.scale[1]:
             raise ModelError(f"`data.scale` must be (low, high); got {self.scale}.")
         self._check_values()
+        self._check_tiles(task)
         if self.mosaic and not task.mosaics:
             raise ModelError(
                 f"`data.mosaic` joins images with boxes, which {task.name} does not learn from; "
@@ -146,6 +151,19 @@ class Data:
             raise ModelError(
                 "`data.mixup` mixes mosaics, of which `data.mosaic = 0` makes none; got "
                 f"{self.mixup:g}."
+            )
+
+    def _check_tiles(self, task: Task) -> None:
+        """Raise ModelError where images cannot be cut so."""
+        if len(self.tiles) not in (0, 2):
+            raise ModelError(
+                "`data.tiles` must be [height, width] of a tile, or empty; got "
+                f"{list(self.tiles)}. Give two numbers."
+            )
+        if self.tiles and not task.tiled:
+            raise ModelError(
+                "`data.tiles` cuts images whose answer says where each thing is; got "
+                f"{list(self.tiles)} for {task.name}. Leave it out."
             )
 
     def _check_values(self) -> None:

@@ -62,6 +62,9 @@ class Task(ABC, Generic[A]):
     void: ClassVar[bool] = False
     """Whether its truth can say that there is nothing around an image."""
 
+    tiled: ClassVar[bool] = False
+    """Whether an image can be answered tile by tile: the answer says where each thing is."""
+
     threshold: Annotated[float, Range(0, 1)] = 0.0
 
     @abstractmethod

@@ -26,6 +26,7 @@ class Detect(BoxesTask):
 
     name: ClassVar[str] = "detect"
     mosaics: ClassVar[bool] = True
+    tiled: ClassVar[bool] = True
 
     start: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "data": {"scale": (0.6, 1.4), "colour": 0.3, "mosaic": 0.5, "close_mosaic": 5},

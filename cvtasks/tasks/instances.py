@@ -33,6 +33,7 @@ class SegmentInstances(BoxesTask):
     name: ClassVar[str] = "instances"
     answer: ClassVar[type[Boxes]] = Instances
     mosaics: ClassVar[bool] = True
+    tiled: ClassVar[bool] = True
     files_on_request: ClassVar[tuple[str, ...]] = ("masks", "yolo-seg", "geojson", "crops")
     columns: ClassVar[tuple[str, ...]] = (*BoxesTask.columns, "area")
 

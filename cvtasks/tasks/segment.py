@@ -30,6 +30,7 @@ class Segment(Task[Mask]):
     answer: ClassVar[type[Mask]] = Mask
     files: ClassVar[tuple[str, ...]] = ("mask",)
     void: ClassVar[bool] = True
+    tiled: ClassVar[bool] = True
     columns: ClassVar[tuple[str, ...]] = ("class", "pixels", "share")
 
     start: ClassVar[Mapping[str, Mapping[str, Any]]] = {

@@ -6,6 +6,7 @@ import tomllib
 from typing import Any
 
 from cvtasks.data.opening import Sources, same_place, title
+from cvtasks.data.tiled import whole
 from cvtasks.evaluation.seen import seen
 from cvtasks.heads import head_type
 from cvtasks.recipe.data_table import Data
@@ -122,7 +123,7 @@ def seen_before(start: Start, recipe: Recipe, sources: Sources) -> str:
     if start.recipe is None:
         return ""
     theirs, ours = start.recipe.data, recipe.data
-    asked = ((ours.train, sources.train), (ours.validate, sources.validate))
+    asked = ((ours.train, whole(sources.train)), (ours.validate, whole(sources.validate)))
     if not any(
         seen(start.recipe, start.folder, ours.path, split, source).made_with
         for split, source in asked

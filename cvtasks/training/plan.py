@@ -14,6 +14,7 @@ from cvtasks.answers import Answer
 from cvtasks.data import Source
 from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for
+from cvtasks.data.tiled import cut
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.networks.backbones import USUAL_BACKBONE
@@ -94,7 +95,8 @@ def planned(
     splits = splits_for(recipe)
     recipe = settled(recipe, splits, say, asked)
     if begun.of_the_data:
-        recipe = _fitted(recipe, splits.opened(recipe.data.train).usable, asked, say)
+        usable = cut(splits.opened(recipe.data.train).usable, recipe.data)
+        recipe = _fitted(recipe, usable, asked, say)
     sources = open_sources(recipe, say, begun.set_aside, splits)
     recipe = _weighted(pinned(recipe), sources.train)
     if recipe.train.teacher:

@@ -15,6 +15,7 @@ from cvtasks.data import Source
 from cvtasks.data.checking.statistics import fingerprint
 from cvtasks.data.held_out import NAMES, write_names
 from cvtasks.data.opening import Sources
+from cvtasks.data.tiled import whole
 from cvtasks.data.views import Subset
 from cvtasks.engines.base import Engine
 from cvtasks.engines.export import export_graph
@@ -78,7 +79,7 @@ def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any
         _new_folder(folder, recipe)
         write_facts(folder, command, recipe.train.seed, prints)
         if recipe.data.held_out:
-            write_names(folder / NAMES, sources.validate)
+            write_names(folder / NAMES, whole(sources.validate))
     log = Log(folder / LOG, report)
     log.note(
         "resumed" if plan.resumes else "begun",

@@ -69,7 +69,7 @@ class Seeing:
         return SimpleNamespace(task=self.task)
 
     def predict_many(
-        self, images: Iterable[Any], threshold: float | None = None
+        self, images: Iterable[Any], threshold: float | None = None, tiles: str = ""
     ) -> Iterator[tuple[Any, np.ndarray, Boxes]]:
         least = self.task.threshold if threshold is None else threshold
         for tag, image in images:

@@ -21,6 +21,7 @@ from cvtasks.geometry.letterbox import Letterbox, Placement
 from cvtasks.heads import HEADS, head_type
 from cvtasks.heads.arrays import Arrays, joined, mapped, only
 from cvtasks.heads.base import Head
+from cvtasks.heads.views import View
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.networks.build import activated, backbone_of, build_network
 from cvtasks.recipe.recipe import Recipe, parse_recipe
@@ -353,7 +354,9 @@ def test_the_targets_of_an_image_and_its_mirror_image_say_what_the_truth_says(
             mapped(_float32, only(its.head.encode(one, box), shapes))
             for one in (truth, truth.mirrored())
         ]
-        again = its.head.decode_mirrored(*both, box, its.classes)
+        again = its.head.decode_views(
+            [View(both[0], box), View(both[1], box, mirrored=True)], its.classes
+        )
         metric.add(truth, again)
         assert same(its.task, truth.mirrored().mirrored(), truth)
     assert {number for number in metric.result().values() if not np.isnan(number)} == {1.0}
