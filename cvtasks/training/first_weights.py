@@ -168,11 +168,7 @@ def words_of(start: Start, recipe: Recipe) -> str:
     """
     backbone, task = recipe.backbone, recipe.task.name
     better = _better(backbone)
-    of_a_kind = start.recipe and (start.recipe.task.name, start.recipe.head.name) == (
-        task,
-        recipe.head.name,
-    )
-    if of_a_kind and recipe.head.has_neck:
+    if start.is_whole(recipe) and recipe.head.has_neck:
         return (
             f"start: {start.weights}, the best for {task} that is on this machine, with its "
             f"backbone {backbone}, neck and head"
