@@ -138,7 +138,8 @@ def stats(
     as_json: JsonOption = False,
 ) -> None:
     """Count what a data set holds, class by class: images, objects, their median width and height,
-    and the side that a tenth of them is below (small) and above (large), in pixels.
+    and the side that a tenth of them is below (small) and above (large), in pixels; of masks of
+    objects also their median area, and the share of its box that a mask fills.
 
     \b
     cvtasks data stats VOCdevkit:2007+2012-trainval
@@ -261,6 +262,7 @@ def convert(
     cvtasks data convert VOCdevkit/VOC2012:train voc-as-coco --to coco
     cvtasks data convert coco:val2017 coco-as-yolo --to yolo --split val
     cvtasks data convert --task segment VOCdevkit/VOC2012:val for-cvat --to cvat
+    cvtasks data convert --task instances coco:val2017 outlines --to yolo --split val
     """
     from cvtasks.data import split_of
     from cvtasks.data.writing.convert import convert as write

@@ -13,7 +13,7 @@ import numpy as np
 from cvtasks.answers.mask import VOID
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.drawn import STORED_PIXELS, Size, habits, unknown
-from cvtasks.formats.reading import RESIZED, fit
+from cvtasks.formats.reading import RESIZED, UPRIGHT, fit
 from cvtasks.formats.shapes import Shape, corners_of
 from cvtasks.geometry.rle import checked_runs, decode_rle, encode_rle, polygons_runs, runs_mask
 from cvtasks.media.images import upright
@@ -22,7 +22,9 @@ TURNED_OUTLINES = (
     "files hold outlines on the stored pixels of an image that its EXIF tag turns; they were "
     "turned with it"
 )
-RESIZED_OUTLINES = RESIZED.replace("boxes", "outlines")
+RESIZED_OUTLINES, UPRIGHT_OUTLINES = (
+    text.replace("boxes", "outlines") for text in (RESIZED, UPRIGHT)
+)
 
 Ring = tuple[tuple[float, float], ...]
 """(x, y) of the corners of a polygon, in the pixels that it was drawn on."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvtasks.answers import Answer, Boxes, Labels, Mask
+from cvtasks.answers import Answer, Boxes, Instances, Labels, Mask
 from cvtasks.cli import of_the_system
 from cvtasks.data import open_source, split_of
 from cvtasks.data.checking.check import check
@@ -87,6 +87,32 @@ def devkit(root: Path) -> None:
     write(root / "ImageSets" / "Segmentation" / "train.txt", "a\nb\n")
 
 
+def numbered(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.eye(20, 30, dtype=np.uint8)).save(path)
+
+
+def numbers(root: Path) -> None:
+    for name in "ab":
+        image(root / "images" / "train" / f"{name}.png")
+        numbered(root / "masks" / "train" / f"{name}.png")
+    write(root / "classes.txt", "cat\n")
+
+
+def object_masks(root: Path) -> None:
+    for name in "ab":
+        image(root / "train" / name / "images" / f"{name}.png")
+        numbered(root / "train" / name / "masks" / "0.png")
+
+
+def devkit_objects(root: Path) -> None:
+    devkit(root)
+    for name in "ab":
+        numbered(root / "SegmentationClass" / f"{name}.png")
+        numbered(root / "SegmentationObject" / f"{name}.png")
+        write(root / "Annotations" / f"{name}.xml", voc_xml(BOXES, f"{name}.png"))
+
+
 LAYOUTS = {
     coco: Boxes,
     voc: Boxes,
@@ -95,6 +121,9 @@ LAYOUTS = {
     table: Labels,
     masks: Mask,
     devkit: Mask,
+    numbers: Instances,
+    object_masks: Instances,
+    devkit_objects: Instances,
 }
 every_layout = pytest.mark.parametrize(
     ("lay", "kind"), LAYOUTS.items(), ids=[lay.__name__ for lay in LAYOUTS]
@@ -111,7 +140,7 @@ def test_all_can_be_read_at_first(lay: Lay, kind: type[Answer], tmp_path: Path) 
     ] == []
 
 
-@pytest.mark.parametrize("kind", [Boxes, Labels, Mask])
+@pytest.mark.parametrize("kind", [Boxes, Instances, Labels, Mask])
 @pytest.mark.parametrize(
     "path",
     [

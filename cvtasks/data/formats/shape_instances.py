@@ -19,10 +19,7 @@ from cvtasks.data.source import Source
 from cvtasks.errors import Complain, strictly
 from cvtasks.formats.drawn import UPRIGHT_PIXELS
 from cvtasks.formats.object_masks import instances_of
-from cvtasks.formats.painting import Ink, ink_of
-from cvtasks.formats.reading import UPRIGHT
-
-UPRIGHT_OUTLINES = UPRIGHT.replace("boxes", "outlines")
+from cvtasks.formats.painting import UPRIGHT_OUTLINES, Ink, ink_of
 
 
 class ShapeInstances(ShapesSource):

@@ -12,11 +12,10 @@ from cvtasks.data.formats.bases.shapes import boxes_alone
 from cvtasks.data.formats.yolo import YOLO, YOLODetection
 from cvtasks.data.formats.yolo_plain import YOLO_FOLDERS, YOLOFolders
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.reading import UNLABELLED, UPRIGHT, read_text
+from cvtasks.formats.painting import UPRIGHT_OUTLINES
+from cvtasks.formats.reading import UNLABELLED, read_text
 from cvtasks.formats.yolo_lines import OUTLINE, long_lines
 from cvtasks.formats.yolo_outlines import parse_yolo_outlines
-
-UPRIGHT_OUTLINES = UPRIGHT.replace("boxes", "outlines")
 
 
 class YOLOInstances(YOLODetection):

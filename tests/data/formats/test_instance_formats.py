@@ -402,3 +402,49 @@ def test_a_mask_for_each_object(tmp_path: Path, folders: str) -> None:
 def test_masks_of_classes_are_no_instances(tmp_path: Path, shapes: Path) -> None:
     with pytest.raises(DataError, match="names 2"):
         open_source(str(shapes), "train", Instances)
+
+
+@pytest.mark.parametrize("drawn", ["upright", "stored"])
+def test_masks_follow_the_turn_of_their_image(tmp_path: Path, drawn: str) -> None:
+    """Of an image that its EXIF tag turns by 90 degrees, some draw the stored pixels."""
+    upright = np.zeros((64, 48), bool)
+    upright[5:20, 30:40] = True
+    mask = upright if drawn == "upright" else np.rot90(upright)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.fromarray(np.zeros((*SIZE, 3), np.uint8))
+    document = {
+        "images": [
+            {"id": 1, "file_name": "a.jpg", "height": mask.shape[0], "width": mask.shape[1]}
+        ],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "segmentation": encode_rle(mask)}
+        ],
+    }
+    for folder in ("coco", "maps"):
+        (tmp_path / folder / "images").mkdir(parents=True)
+        stored.save(tmp_path / folder / "images" / "a.jpg", exif=exif)
+    (tmp_path / "coco" / "train.json").write_text(json.dumps(document))
+    save(tmp_path / "maps" / "masks" / "a.png", mask.astype(np.uint8))
+    for folder, split in (("coco", "train"), ("maps", "")):
+        source = opened(tmp_path / folder, split)
+        assert source.truth(0).size == (64, 48)
+        assert (source.truth(0).plane(0) == upright).all()
+        assert any("EXIF tag turns" in one for one in source.remarks()) == (drawn == "stored")
+
+
+def test_outlines_grow_with_their_image(tmp_path: Path) -> None:
+    image(tmp_path / "images", "a")
+    half = {"id": 1, "file_name": "a.png", "height": 24, "width": 32}
+    square = {"segmentation": [[2, 2, 12, 2, 12, 8, 2, 8]], "area": 60, "bbox": [2, 2, 10, 6]}
+    document = {
+        "images": [half],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, **square}],
+    }
+    (tmp_path / "train.json").write_text(json.dumps(document))
+    source = opened(tmp_path, "train")
+    assert (source.truth(0).plane(0) == plane((4, 4, 24, 16))).all()
+    assert source.truth(0).areas.tolist() == [240]
+    assert "outlines were scaled to the image: 1" in source.remarks()[0]
