@@ -81,7 +81,7 @@ def two_stage(
         larger = layers.UpSampling2D(stride // finest, name=f"second{stride}_up")(levels[stride])
         x = layers.Add(name=f"second{stride}_add")([x, larger])
     x = RoIAlign(finest, pool, name="align")([convolution_unit(x, width, 3, "second"), boxes])
-    x = layers.Reshape((proposals, pool * pool * width), name="flat")(x)
+    x = layers.Reshape((-1, pool * pool * width), name="flat")(x)
     for number in range(1, _DENSE + 1):
         x = layers.Dense(units, activation="relu", name=f"dense{number}")(x)
         x = layers.LayerNormalization(name=f"dense{number}_norm")(x)
@@ -158,7 +158,7 @@ class RoIAlign(layers.Layer):
         last = ops.cast(cells, "float32") - 1
         at = ops.expand_dims(ops.minimum(ops.maximum(at, 0.0), last), -1)
         weights = ops.maximum(1 - ops.abs(at - ops.arange(cells, dtype="float32")), 0)
-        parts = (-1, low.shape[1], self.bins, _SAMPLES, cells)
+        parts = (-1, ops.shape(low)[1], self.bins, _SAMPLES, cells)
         return ops.mean(ops.reshape(weights, parts), axis=3)
 
     def compute_output_shape(self, shapes: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
