@@ -41,7 +41,7 @@ from cvtasks.heads.suppression import thinned
 from cvtasks.networks.build import activated
 from cvtasks.networks.two_stage import activated_rois
 from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
-from cvtasks.training.layout import BEST
+from cvtasks.zoo import RECIPE, WEIGHTS
 
 CLASSES = ("person", "cat", "cow", "dog", "horse", "sheep")
 BACKGROUND = "background"
@@ -82,7 +82,7 @@ def main() -> None:
 
 def detector(name: str, size: int) -> list[str]:
     """The options of a detector's run."""
-    change = ["head.name=" + name, "train.batch=16", "data.close_mosaic=1"]
+    change = ["head.name=" + name, "train.batch=16", "data.mosaic=0"]
     data = ["detect", "--data", f"{given() / _DATA}:train", "--classes", ",".join(CLASSES)]
     return [*data, "--size", str(size), *[part for one in change for part in ("--set", one)]]
 
@@ -171,7 +171,14 @@ def given() -> Path:
 
 def opened(split: str) -> Source:
     """A split of VOC, with the six classes."""
-    recipe = parse_recipe({"task": {"name": "detect"}, "classes": list(CLASSES), "size": 256})
+    recipe = parse_recipe(
+        {
+            "task": {"name": "detect"},
+            "backbone": "mobilenet-12",
+            "size": 256,
+            "classes": list(CLASSES),
+        }
+    )
     return evaluation_data(recipe, Path(), f"{given() / _DATA}:{split}").source
 
 
@@ -201,7 +208,7 @@ class Steps:
     @cached_property
     def recipe(self) -> Recipe:
         """Of the detector of two stages."""
-        return read_recipe(self.place / "two-stage" / "recipe.toml")
+        return read_recipe(self.place / "two-stage" / RECIPE)
 
     @cached_property
     def two_stage(self) -> keras.Model:
@@ -274,10 +281,10 @@ class Steps:
         return self._recipe("dense").head.decode(output, box, CLASSES)
 
     def _recipe(self, name: str) -> Recipe:
-        return read_recipe(self.place / name / "recipe.toml")
+        return read_recipe(self.place / name / RECIPE)
 
     def _network(self, name: str) -> keras.Model:
-        return load_network(self.place / name / BEST, self._recipe(name))
+        return load_network(self.place / name / WEIGHTS, self._recipe(name))
 
 
 def ladder(place: Path, images: int, runs: int) -> None:
