@@ -202,7 +202,7 @@ class TwoStage(Head[Boxes]):
             boxes.names[chosen] if len(boxes) == 1 else f"{boxes.names[chosen]} box {chosen}",
             lambda logits: logit_of_box(logits, box, column),
             box=boxes.xyxy[chosen],
-            stride=self.strides[0],
+            stride=self.strides[-1],  # that the second stage's map has the most meaning from
         )
 
     def _row(self, seen: Seen[Boxes], chosen: int) -> int:

@@ -261,7 +261,7 @@ def test_a_box_of_an_answer_has_the_logit_that_it_came_from() -> None:
     ):
         found = HEAD.score(kind, number, its)
         assert found.name == name
-        assert found.stride == 8
+        assert found.stride == 32
         assert ops.convert_to_numpy(found.pick(logits)).tolist() == [logit]
         other = {key: array[:, ::-1] for key, array in logits.items()}
         assert ops.convert_to_numpy(found.pick(other)).tolist() == [logit]
