@@ -56,6 +56,7 @@ TASKS: dict[str, TaskRow] = {
         cvtasks detect 0
         cvtasks detect clip.mp4 --show --save image,json
         cvtasks detect street.mp4 --track --count "door=line 0,0.5 1,0.5"
+        cvtasks detect aerial.tif --tiles auto --most-pixels 200000000
         cvtasks detect holidays/ --classes dog,cat --threshold 0.5 --save coco
         """,
         usual=True,
@@ -92,6 +93,7 @@ TASKS: dict[str, TaskRow] = {
         cvtasks segment photo.jpg
         cvtasks segment holidays/ --save mask,json -o masks
         cvtasks segment clip.mp4 --show --smooth 5
+        cvtasks segment slide.tif --tiles 640x640
         cvtasks segment --json sample:chelsea | jq .mask.shares
         """,
     ),
