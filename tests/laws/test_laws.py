@@ -14,10 +14,12 @@ import pytest
 from keras import ops
 
 from cvtasks.answers import VOID, Answer, Boxes, Instances, Labels, Mask
+from cvtasks.data.loading.warp import Warp
 from cvtasks.engines.keras_engine import KerasEngine
 from cvtasks.engines.predict import predict
 from cvtasks.errors import ModelError
 from cvtasks.geometry.letterbox import Letterbox, Placement
+from cvtasks.geometry.tiles import Tiles
 from cvtasks.heads import HEADS, head_type
 from cvtasks.heads.arrays import Arrays, joined, mapped, only
 from cvtasks.heads.base import Head
@@ -360,6 +362,29 @@ def test_the_targets_of_an_image_and_its_mirror_image_say_what_the_truth_says(
         metric.add(truth, again)
         assert same(its.task, truth.mirrored().mirrored(), truth)
     assert {number for number in metric.result().values() if not np.isnan(number)} == {1.0}
+
+
+@pytest.mark.parametrize(
+    ("task", "head"), [pair for pair in EACH_HEAD if TASKS[pair[0]].task.tiled]
+)
+def test_the_targets_of_an_images_tiles_say_what_the_truth_says(task: str, head: str) -> None:
+    its = with_head(task, head)
+    metric = its.task.metric(its.classes)
+    tiles = Tiles((40, 40), 0.4)
+    shapes = its.head.outputs((SIZE, SIZE), its.classes)
+    for truth, image in zip(case(task).truths, case(task).images, strict=True):
+        size = image.shape[:2]
+        parts = []
+        for tile in tiles.of(size, (SIZE, SIZE)):
+            window, place = (tile.height, tile.width), (-tile.left, -tile.top)
+            seen = truth.warp(Warp(size, size, False, np.eye(2), place, window), 0.0)
+            box = Letterbox(window, (SIZE, SIZE))
+            parts.append(
+                (tile, [View(mapped(_float32, only(its.head.encode(seen, box), shapes)), box)])
+            )
+        assert len(parts) > 1
+        metric.add(truth, its.head.decode_tiles(parts, size, its.classes))
+    assert next(iter(metric.result().values())) > 0.97
 
 
 def test_a_wrong_answer_is_not_perfect(task: str) -> None:
