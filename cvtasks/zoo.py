@@ -13,6 +13,7 @@ from cvtasks.errors import ModelError, UsageError, did_you_mean
 from cvtasks.files.cache_folder import cache_folder
 from cvtasks.files.writing import made_beside, sha256, write_text
 from cvtasks.tasks import TASKS
+from cvtasks.text import some
 from cvtasks.weights.published import PUBLISHED
 
 RECIPE, WEIGHTS = "recipe.toml", "weights.safetensors"
@@ -89,12 +90,22 @@ def default_model(task: str) -> str:
         ModelError: the zoo has none for this task.
     """
     name = TASKS[task].model if task in TASKS else ""
-    if name and (zoo_folder() / name / WEIGHTS).is_file():
+    if name and _is_trained(name):
         return name
+    special = [one for one in shipped() if one.startswith(f"{task}-") and _is_trained(one)]
+    if special:
+        raise ModelError(
+            f"the zoo has no trained model for {task} of everyday images, but {some(special, 3)}. "
+            f"Name it, or train one: cvtasks train {task}"
+        )
     raise ModelError(
         f"the zoo has no trained model for {task}. Give the folder of one, or train one: cvtasks "
         f"train {task}"
     )
+
+
+def _is_trained(name: str) -> bool:
+    return (zoo_folder() / name / WEIGHTS).is_file()
 
 
 def has_weights(folder: Path) -> bool:
