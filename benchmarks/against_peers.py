@@ -45,9 +45,8 @@ from cvtasks.media.images import read_image
 from cvtasks.metrics.bootstrap import differences
 from cvtasks.tasks import TASKS
 from cvtasks.text import dumps
-from cvtasks.zoo import default_model, names
+from cvtasks.zoo import default_model
 
-_OLD = [f"{task}-mobilenet-voc" for task in TASKS]
 _PARTS = ("scores", "times", "page")
 _PHOTO = "photos/dog.jpg"  # a dog, a bicycle and a car: something to decode
 _REST, _BLOCK = 0.03, 5  # seconds before a turn, calls of a turn
@@ -88,9 +87,7 @@ def parsed() -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", help="names or folders (default: the zoo's)")
-    parser.add_argument(
-        "--against", nargs="*", help=f"models that ours are to beat (default: {', '.join(_OLD)})"
-    )
+    parser.add_argument("--against", nargs="*", default=[], help="models that ours are to beat")
     parser.add_argument("--yolo11", type=Path, help="YOLO11n as an ONNX file, if you have one")
     parser.add_argument("--twenty", metavar="DATA:SPLIT", help="data with VOC's 20 classes, pooled")
     parser.add_argument("--images", type=int, default=0, help="of each data set; 0 for all")
@@ -100,9 +97,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/peers"))
     options = parser.parse_args()
     if options.models is None:
-        options.models = [default_model(task) for task in TASKS]
-    if options.against is None:
-        options.against = [name for name in _OLD if name in names()]
+        options.models = [default_model(task) for task, row in TASKS.items() if row.model]
     return options
 
 

@@ -2,15 +2,17 @@
 weights, in the same minutes.
 
     python benchmarks/fine_tune.py [--sets coco nuclei] [--starts model imagenet other random]
+                                   [--model NAME|FOLDER] [--imagenet imagenet|FILE]
+                                   [--other NAME|FOLDER]
                                    [--seeds 0 1 2] [--minutes 10] [-o runs/fine-tune]
 
-One network, that of `detect-mobilenet-voc`, is trained from each start on two small sets of
-`$CVTASKS_DATA`: the ten most frequent classes of `coco_mini`, of which the model knows "person",
-and the boxes of `nuclei`. The model gives backbone, neck and head; the file of ImageNet weights in
-`$CVTASKS_DATA/weights`, and `segment-mobilenet-voc`, give the backbone. A first run of two epochs
-measures how many epochs fit into the minutes; all runs on a set have as many. Scored once, after
-the last epoch, on the split val. Wanted: the means over the seeds are in the order in which
-`cvtasks train` prefers the starts.
+One network, that of a finished detector, is trained from each start on two small sets of
+`$CVTASKS_DATA`: the ten most frequent classes of `coco_mini`, and the boxes of `nuclei`. The model
+gives backbone, neck and head; ImageNet weights, and a model of another task, give its backbone, and
+are left out unless they are named: for that of `detect-yolox-nano-voc`, the default, there are
+none. A first run of two epochs measures how many epochs fit into the minutes; all runs on a set
+have as many. Scored once, after the last epoch, on the split val. Wanted: the means over the seeds
+are in the order in which `cvtasks train` prefers the starts.
 
 A run that is there is not trained again; one that was broken off goes on.
 """
@@ -24,21 +26,24 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from compare import report
 
 from cvtasks.files.writing import write_text
+from cvtasks.recipe.recipe import read_recipe
+from cvtasks.schema import table_of
+from cvtasks.zoo import RECIPE, model_folder
 
 STARTS = ("model", "imagenet", "other", "random")
 """In the order in which `cvtasks train` prefers them."""
 
-_MODEL, _OTHER = "detect-mobilenet-voc", "segment-mobilenet-voc"
-_TRUNK = "mobilenet_v1_100_224_trunk_conv1_to_conv_pw_12.npz"
 _CLASSES = 10
 _SCORES = ("VOC2012 area AP@0.5", "COCO AP")
-_USUAL = ("--backbone", "mobilenet-12", "--size", "320", "--set", "head.width=128")
+_SIZE = 320  # pixels of the network input
+_SAME = ("name", "width", "depth", "depthwise")  # of the model's head
 _PROBE = 2  # epochs that are measured, of which the last counts
 
 
@@ -73,19 +78,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--starts", nargs="+", choices=STARTS, default=list(STARTS))
+    parser.add_argument("--model", default="detect-yolox-nano-voc", help="a name or a folder")
+    parser.add_argument("--imagenet", default="", help="imagenet, or a file of its backbone's")
+    parser.add_argument("--other", default="", help="a model of another task with its backbone")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/fine-tune"))
     options = parser.parse_args()
-    given = Path(os.environ["CVTASKS_DATA"])
+    given, network = Path(os.environ["CVTASKS_DATA"]), network_of(options.model)
+    weights = {"model": options.model, "imagenet": options.imagenet, "other": options.other}
+    weights["random"] = "none"
+    starts = [start for start in options.starts if weights[start]]
     means: dict[str, dict[str, float]] = {}
     print(f"| set | epochs | start | {' | '.join(_SCORES)} | by seed |\n|---|---|---|---|---|---|")
     for name in options.sets:
         place = options.output / f"{name}-{options.minutes:g}"
-        epochs = fitting(name, given, place, options.minutes)
-        for start in options.starts:
+        epochs = fitting(name, given, place, options.minutes, network)
+        for start in starts:
+            how = [*network, "--weights", weights[start]]
             scores = [
-                scored(trained(name, given, place / f"{start}-{seed}", start, epochs, seed))
+                scored(trained(name, given, place / f"{start}-{seed}", how, epochs, seed))
                 for seed in options.seeds
             ]
             mean = np.mean(scores, axis=0)
@@ -98,35 +110,48 @@ def main() -> None:
     wrong = [
         f"{name}: {worse} is better than {better}"
         for name, by_start in means.items()
-        for better, worse in zip(options.starts, options.starts[1:], strict=False)
+        for better, worse in pairwise(starts)
         if by_start[worse] > by_start[better]
     ]
     report("fine_tune", {"wrong": "none"}, minutes=options.minutes, scores=means, wrong=wrong)
 
 
-def fitting(name: str, given: Path, place: Path, minutes: float) -> int:
+def network_of(model: str) -> list[str]:
+    """Options for a network as the model's."""
+    recipe = read_recipe(model_folder(model) / RECIPE)
+    head = {"name": recipe.head.name, **table_of(recipe.head)}
+    same = (f"head.{key}={json.dumps(value)}" for key, value in head.items() if key in _SAME)
+    return ["--backbone", recipe.backbone, "--size", str(_SIZE), *changes(*same)]
+
+
+def fitting(name: str, given: Path, place: Path, minutes: float, network: Sequence[str]) -> int:
     """How many epochs fit into the minutes, measured once and kept in a file."""
     kept = place / "epochs.txt"
     if not kept.exists():
-        folder = trained(name, given, place / "probe", "random", _PROBE, 0)
+        how = [*network, "--weights", "none"]
+        folder = trained(name, given, place / "probe", how, _PROBE, 0)
         rows = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
         write_text(kept, str(max(1, round(minutes * 60 / float(rows[-1]["seconds"])))))
     return int(kept.read_text(encoding="utf-8"))
 
 
-def trained(name: str, given: Path, folder: Path, start: str, epochs: int, seed: int) -> Path:
-    """The folder of a run, which is trained, or what is left of it."""
+def trained(
+    name: str, given: Path, folder: Path, how: Sequence[str], epochs: int, seed: int
+) -> Path:
+    """The folder of a run, which is trained, or what is left of it.
+
+    Args:
+        how: options that name network and start.
+    """
     if (folder / "README.md").exists():
         return folder
     command = [sys.executable, "-m", "cvtasks", "train"]
     if folder.exists():
         command += ["--resume", str(folder)]
     else:
-        trunk = str(given / "weights" / _TRUNK)
-        weights = {"model": _MODEL, "imagenet": trunk, "other": _OTHER, "random": "none"}
         one = SETS[name]
-        command += ["detect", "--data", str(given / one.path), *_USUAL, "-o", str(folder)]
-        command += ["--classes", ",".join(one.classes(given)), "--weights", weights[start]]
+        command += ["detect", "--data", str(given / one.path), *how, "-o", str(folder)]
+        command += ["--classes", ",".join(one.classes(given))]
         command += changes(
             f"train.epochs={epochs}",
             f"train.validate_every={epochs}",

@@ -32,7 +32,7 @@ from cvtasks.formats.yolo import parse_yaml, yolo_yaml
 
 _PROGRAM = "libreyolo==1.6.0"
 _MODEL, _SIDE, _LOOK, _BATCH = "yolox-n", 160, 192, 16
-_MODEL_OF_OURS = "detect-mobilenet-voc"  # says which classes count, in which order
+_MODEL_OF_OURS = "detect-resnet18-scratch"  # says which classes count, in which order
 
 
 def main() -> None:

@@ -7,9 +7,9 @@ repeat: of `$CVTASKS_DATA/imagenette` 40 images of each of the first five classe
 others, from the MobileNet trunk in `$CVTASKS_DATA/weights`, 120 updates; with the threshold that a
 new recipe chooses for these data, and with 0. Judged by 40 val images of each class, so that top-1
 accuracy is the mean of the classes'. paste: the boxes of 60 training images of `nuclei`, from
-`detect-mobilenet-voc`, 90 updates at 192 pixels, with `data.copy_paste = 0.5` and with 0; judged by
-its split val. Runs of a pair have the same seed and the same number of updates, and are compared on
-the same images: the difference has a 95 % interval of a bootstrap. Wanted of what a new recipe
+`detect-yolox-nano-voc`, 90 updates at 192 pixels, with `data.copy_paste = 0.5` and with 0; judged
+by its split val. Runs of a pair have the same seed and the same number of updates, and are compared
+on the same images: the difference has a 95 % interval of a bootstrap. Wanted of what a new recipe
 chooses by itself is that it does not lose.
 
 A run that is there is not trained again; one that was broken off goes on. On two cores all take
@@ -92,7 +92,7 @@ def trained(what: str, given: Path, place: Path, seed: int, on: bool) -> Path:
         chosen = planned("classify", [("data.path", str(data)), *changes.items()]).recipe
         print(f"data.repeat = {chosen.data.repeat}")
     else:
-        changes |= {"train.weights": "detect-mobilenet-voc", "size": 192, "train.batch": 8}
+        changes |= {"train.weights": "detect-yolox-nano-voc", "size": 192, "train.batch": 8}
         changes |= {"train.epochs": 15, "train.epoch_steps": 6, "data.multi_scale": []}
         changes |= {"data.copy_paste": 0.5 if on else 0.0}
     task = "classify" if what == "repeat" else "detect"

@@ -2,7 +2,7 @@
 module.
 
     pip install tf2onnx onnxruntime
-    python benchmarks/runtimes.py [--model detect-mobilenet-voc] [--runs 60]
+    python benchmarks/runtimes.py [--model detect-yolox-nano-voc] [--runs 60]
 
 The network with its activation is exported once, as ONNX, by Keras on TensorFlow, and all three
 read that file; beside them runs the graph that the model folder ships, in float32 and, where the
@@ -37,7 +37,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--model", default="detect-mobilenet-voc", help="a name of the zoo or a folder"
+        "--model", default="detect-yolox-nano-voc", help="a name of the zoo or a folder"
     )
     parser.add_argument("--runs", type=int, default=60, help="calls of each (default: 60)")
     options = parser.parse_args()

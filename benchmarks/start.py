@@ -31,7 +31,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--model", default="segment-mobilenet-voc", help="a name of the zoo or a folder"
+        "--model", default="segment-efficientnet-lite0-voc", help="a name of the zoo or a folder"
     )
     parser.add_argument("--runs", type=int, default=7, help="processes of each kind (default: 7)")
     options = parser.parse_args()

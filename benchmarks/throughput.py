@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--model",
-        default="segment-mobilenet-voc",
+        default="segment-efficientnet-lite0-voc",
         help="a name of the zoo or a folder with a graph",
     )
     parser.add_argument(

@@ -60,7 +60,7 @@ class Row:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="detect-mobilenet-voc", help="a name or a folder")
+    parser.add_argument("--model", default="detect-yolox-nano-voc", help="a name or a folder")
     parser.add_argument("--data", required=True, metavar="DATA[:SPLIT]", help="the data set")
     parser.add_argument("--seed", type=int, default=0, help="of the mosaic (default: 0)")
     parser.add_argument("--page", type=Path, help="a page whose table is written anew")

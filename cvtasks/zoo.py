@@ -21,6 +21,12 @@ RECIPE, WEIGHTS = "recipe.toml", "weights.safetensors"
 PACKAGED = {"classify-efficientnet-lite0-imagenet": "efficientnet-lite0"}
 """Shipped recipe → the backbone whose package brings the weights of the whole network."""
 
+REPLACED = {
+    "detect-mobilenet-voc": "detect-yolox-nano-voc",
+    "segment-mobilenet-voc": "segment-efficientnet-lite0-voc",
+}
+"""Name of a model that was shipped once → the one that took its place."""
+
 
 def zoo_folder() -> Path:
     """The folder of the shipped models: inside an installed package, beside it in a checkout."""
@@ -67,11 +73,17 @@ def in_zoo(folder: Path) -> bool:
 
 def unknown(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about a name that is none of what is known and no model that is there:
-    how a published model of this name is fetched, or the nearest name.
+    how a published model of this name is fetched, what took the place of one that was shipped once,
+    or the nearest name.
     """
     if name in PUBLISHED:
         return (
             f"It is published, and not on this machine yet. Fetch it: `cvtasks models get {name}`"
+        )
+    if name in REPLACED:
+        return (
+            f"It is shipped no longer; {REPLACED[name]} took its place: give that name, or the "
+            "folder of a copy that you have."
         )
     return did_you_mean(name, {*known, *PUBLISHED})
 

@@ -54,7 +54,7 @@ def compare(
     """Measure models on the same images: scores side by side, with intervals of the differences.
 
     \b
-    cvtasks compare detect-mobilenet-voc runs/mine
+    cvtasks compare detect-yolox-nano-voc runs/mine
     cvtasks compare runs/a runs/b runs/c --data farm/data.yaml:val
     cvtasks compare runs/a runs/b --json
 

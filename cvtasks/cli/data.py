@@ -200,7 +200,7 @@ def show(
     \b
     cvtasks data show VOCdevkit/VOC2012:train
     cvtasks data show --task segment VOCdevkit/VOC2012:val -o look
-    cvtasks data show VOCdevkit/VOC2012:train --recipe models/detect-mobilenet-voc/recipe.toml
+    cvtasks data show VOCdevkit/VOC2012:train --recipe models/detect-yolox-nano-voc/recipe.toml
 
     Without a split each of them is drawn.
     """

@@ -83,9 +83,9 @@ def prelabel(
     what is wrong, and train on it. Images stay where they are; only yolo copies them.
 
     \b
-    cvtasks data prelabel detect-mobilenet-voc photos/ --to labelme -o photos
-    cvtasks data prelabel detect-mobilenet-voc photos/ --to cvat --threshold 0.3
-    cvtasks data prelabel segment-mobilenet-voc photos/ --to label-studio \\
+    cvtasks data prelabel detect-yolox-nano-voc photos/ --to labelme -o photos
+    cvtasks data prelabel detect-yolox-nano-voc photos/ --to cvat --threshold 0.3
+    cvtasks data prelabel segment-efficientnet-lite0-voc photos/ --to label-studio \\
         --prefix '/data/local-files/?d=photos/'
     cvtasks data prelabel runs/pets 'inbox/**/*.jpg' --to csv -o inbox
 

@@ -66,7 +66,7 @@ def review(
     \b
     cvtasks data review runs/mine my-data -o look
     cvtasks data review runs/mine/fold1 my-data -o look1
-    cvtasks data review detect-mobilenet-voc coco:val2017 --top 100
+    cvtasks data review detect-yolox-nano-voc coco:val2017 --top 100
     cvtasks data review runs/mine inbox/ --unlabelled
 
     Objects without a label, labels without an object, other classes than the model is sure of,

@@ -67,7 +67,7 @@ def filters(
     cvtasks filters classify-mobilenet-voc
     cvtasks filters classify-lenet-mnist --layer c3 --scale layer
     cvtasks filters vgg16 --weights imagenet
-    cvtasks filters segment-mobilenet-voc --json | jq .dead
+    cvtasks filters segment-efficientnet-lite0-voc --json | jq .dead
     """
     check_folder(output)
     start_keras()

@@ -125,7 +125,7 @@ def inspect(
     cvtasks inspect resnet50
     cvtasks inspect vgg16 --size 320x480 -o outputs/inspect
     cvtasks inspect alexnet --layer conv1 --show-work
-    cvtasks inspect detect-mobilenet-voc --csv > layers.csv
+    cvtasks inspect detect-yolox-nano-voc --csv > layers.csv
     cvtasks inspect resnet18 --effective -o outputs/inspect
     cvtasks inspect conv --input 7 --kernel 3 --stride 2 --padding 0
     cvtasks inspect conv --input 32x32x3 --kernel 5 --padding 2 --filters 10

@@ -122,8 +122,8 @@ def train(
     \b
     cvtasks train segment --data VOCdevkit/VOC2012 --backbone resnet50 --set train.epochs=40
     cvtasks train detect --data my-data/data.yaml --backbone mobilenet --weights imagenet
-    cvtasks train models/segment-mobilenet-voc/recipe.toml --data VOCdevkit/VOC2012 -o runs/mine
-    cvtasks train detect-mobilenet-voc --data my-data --epochs 20
+    cvtasks train models/detect-resnet18-scratch/recipe.toml --data VOCdevkit/VOC2012
+    cvtasks train detect-yolox-nano-voc --data my-data --epochs 20
     cvtasks train detect --data my-data --dry-run
     cvtasks train --resume runs/mine
     cvtasks train classify --data my-data --folds 5

@@ -63,8 +63,8 @@ def seen(recipe: Recipe, folder: Path | None, path: str, split: str, source: Sou
         return Seen(True, len(source) if own == prints.get("train") else 0)
     if folder is not None and in_zoo(folder):
         made_of, asked = _names(theirs.path, theirs.train), _names(path, split)
-        if made_of == asked and asked:
-            return Seen(True, _learned(recipe, folder, split, source))
+        if asked and asked <= made_of:
+            return Seen(True, _learned(recipe, folder, split, source, path))
         if made_of & (asked | _of_images(source)):
             return Seen(True, None)
     return Seen(False, 0)
@@ -108,10 +108,16 @@ def _noted(folder: Path | None) -> dict[str, str]:
     return {}
 
 
-def _learned(recipe: Recipe, folder: Path | None, split: str, source: Source) -> int | None:
-    """On how many images of a split of its own data a model was trained, as `Seen` has it."""
+def _learned(
+    recipe: Recipe, folder: Path | None, split: str, source: Source, path: str = ""
+) -> int | None:
+    """On how many images of a split of its own data a model was trained, as `Seen` has it.
+
+    Args:
+        path: by which the data are called; the recipe's where it is empty.
+    """
     data = recipe.data
-    trained, asked = split_parts(data.train), split_parts(split)
+    trained, asked = _parts(data.path, data.train), _parts(path or data.path, split)
     if not all(_inside(part, trained) for part in asked):
         perhaps = not data.train or split in ("", "all")
         some = any(_inside(part, trained) or _near(part, trained) for part in asked)
@@ -120,6 +126,19 @@ def _learned(recipe: Recipe, folder: Path | None, split: str, source: Source) ->
         return len(source)
     names = folder / NAMES if folder else None
     return len(split_by_names(source, names)[0]) if names and names.is_file() else 0
+
+
+def _parts(path: str, split: str) -> list[str]:
+    """The parts of a split, with the year of the challenge where the path names it.
+
+    >>> _parts("VOCdevkit/VOC2012", "val"), _parts("VOCdevkit", "2007+2012-trainval")
+    (['2012-val'], ['2007-trainval', '2012-trainval'])
+    """
+    parts = split_parts(split)
+    year = re.fullmatch(r"voc(\d{4})", Path(path).name.casefold())
+    if year is None or split in ("", "all"):
+        return parts
+    return [part if re.match(r"\d{4}-", part) else f"{year[1]}-{part}" for part in parts]
 
 
 def _inside(split: str, trained: list[str]) -> bool:

@@ -48,7 +48,7 @@ TASKS: dict[str, TaskRow] = {
     ),
     "detect": TaskRow(
         "cvtasks.tasks.detect:Detect",
-        "detect-mobilenet-voc",
+        "detect-yolox-nano-voc",
         """Find objects: a labelled box and a score for each.
 
         \b
@@ -86,7 +86,7 @@ TASKS: dict[str, TaskRow] = {
     ),
     "segment": TaskRow(
         "cvtasks.tasks.segment:Segment",
-        "segment-mobilenet-voc",
+        "segment-efficientnet-lite0-voc",
         """Say for every pixel what it shows: an overlay with a legend, an indexed mask, a record.
 
         \b

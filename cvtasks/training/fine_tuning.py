@@ -43,6 +43,8 @@ def with_start(
     if start.file:  # what was learned before is not to be lost in the first steps
         train |= {"weights_sha256": start.sha256, "backbone_rate": FINE_TUNED}
     document["train"] = train
+    if start.backbone:
+        document["backbone"] = start.backbone
     model = start.recipe
     if model and asked.get("backbone", model.backbone) == model.backbone:
         document |= {"backbone": model.backbone, "norm": model.norm}

@@ -28,11 +28,13 @@ class Start:
         weights: what the recipe calls it, as `train.weights`.
         file: where the weights lie; None for random ones.
         recipe: of the model that they are of; None for a file of weights alone.
+        backbone: of ImageNet weights, whose they are.
     """
 
     weights: str
     file: Path | None = None
     recipe: Recipe | None = None
+    backbone: str = ""
 
     @property
     def sha256(self) -> str:
@@ -65,7 +67,7 @@ def start_of(weights: str, backbone: str) -> Start:
     if weights in ("", RANDOM):
         return Start(weights)
     if weights == IMAGENET:
-        return Start(weights, fetch_imagenet(backbone))
+        return Start(weights, fetch_imagenet(backbone), backbone=backbone)
     if not is_model(weights) and (Path(weights).suffix in ENDINGS or _is_file(weights)):
         with opened(weights):  # a file that cannot be used is refused before anything is written
             return Start(weights, Path(weights))
@@ -108,9 +110,9 @@ def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
     for start, recipe in zoo:
         if recipe.task.name == task and recipe.head.has_neck:
             return start
-    file = None if norm else cached_imagenet(backbone or USUAL_BACKBONE)
+    file = None if norm else cached_imagenet(brought)
     if file:
-        return Start(IMAGENET, file)
+        return Start(IMAGENET, file, backbone=brought)
     return zoo[0][0] if zoo else Start("")
 
 

@@ -319,9 +319,12 @@ def test_predict_refuses_arrays_that_are_no_image(trained: Path, array: np.ndarr
 
 
 def test_a_wrong_model_is_exit_code_4(cli, photo: Path, tmp_path: Path) -> None:
-    code, _, err = cli("segment", photo, "-m", "segment-mobilnet-voc")
+    code, _, err = cli("segment", photo, "-m", "segment-efficientnt-lite0-voc")
     assert code == 4
-    assert "segment-mobilenet-voc" in err
+    assert 'Did you mean "segment-efficientnet-lite0-voc"' in err
+    code, _, err = cli("segment", photo, "-m", "segment-mobilenet-voc")
+    assert code == 4
+    assert "shipped no longer; segment-efficientnet-lite0-voc took its place" in err
     code, _, err = cli("segment", photo, "-m", tmp_path)
     assert code == 4
     assert "recipe.toml" in err
@@ -539,7 +542,7 @@ os.write(2, b"after\\n") if sys.stderr else None
     "given",
     [
         ["detect", "photo.jpg", "--model", "http://me:s3cret@host/model"],
-        ["evaluate", "detect-mobilenet-voc", "--data", "http://me:s3cret@host/data:val"],
+        ["evaluate", "detect-yolox-nano-voc", "--data", "http://me:s3cret@host/data:val"],
         ["--debug", "evaluate", "http://s3cret@host/model", "--data", "x"],
         ["detect", "photo.jpg", "--device", "https://me:s3cret@host"],
         ["models", "ftp://me:s3cret@host/model"],

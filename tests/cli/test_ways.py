@@ -90,7 +90,7 @@ def test_the_terminal_names_the_option(cli, tmp_path: Path) -> None:
     assert f"Options: -o DIR, --resume {tmp_path / 'run'}" in err
 
 
-@pytest.mark.parametrize("words", [("train", "detect"), ("evaluate", "detect-mobilenet-voc")])
+@pytest.mark.parametrize("words", [("train", "detect"), ("evaluate", "detect-yolox-nano-voc")])
 def test_data_without_their_option_are_answered_with_it(words, cli) -> None:
     code, _, said = cli(*words, "my photos")
     assert code == 2

@@ -103,13 +103,14 @@ def zoo(name: str) -> Path:
 @pytest.mark.parametrize(
     ("models", "code", "words"),
     [
-        (["detect-mobilenet-voc"], 2, "two to 26 models; got 1"),
+        (["detect-yolox-nano-voc"], 2, "two to 26 models; got 1"),
         (
-            ["detect-mobilenet-voc", "segment-mobilenet-voc"],
+            ["detect-yolox-nano-voc", "segment-efficientnet-lite0-voc"],
             4,
-            "the same task; 'detect-mobilenet-voc' and 'segment-mobilenet-voc' answer detect and",
+            "the same task; 'detect-yolox-nano-voc' and 'segment-efficientnet-lite0-voc' answer "
+            "detect and",
         ),
-        (["detect-mobilenet-voc", "detect-resnet18-scratch-voc0712"], 4, "only one knows"),
+        (["detect-yolox-nano-voc", "detect-resnet18-scratch"], 4, "only one knows"),
         (["classify-lenet-mnist", "nothing"], 4, "nothing"),
     ],
 )
@@ -121,11 +122,11 @@ def test_what_cannot_be_compared_is_said_in_a_sentence(cli, models, code, words)
 
 
 def test_recipes_differ_by_key() -> None:
-    recipe = read_recipe(zoo("detect-mobilenet-voc") / RECIPE)
+    recipe = read_recipe(zoo("detect-yolox-nano-voc") / RECIPE)
     same = replace(recipe, files={})
     assert recipe_differences([recipe, same]) == {}
-    changed = replace(recipe, size=416, train=replace(recipe.train, epochs=3))
+    changed = replace(recipe, size=320, train=replace(recipe.train, epochs=3))
     assert recipe_differences([recipe, changed]) == {
-        "size": [recipe.size, 416],
+        "size": [recipe.size, 320],
         "train.epochs": [recipe.train.epochs, 3],
     }

@@ -24,12 +24,12 @@ from cvtasks.zoo import RECIPE, zoo_folder
 from tests.metrics.made_up import CLASSES, KINDS, counted, some
 
 TASK = {
-    "boxes": "detect-mobilenet-voc",
-    "instances": "detect-mobilenet-voc",
+    "boxes": "detect-yolox-nano-voc",
+    "instances": "detect-yolox-nano-voc",
     "places": "localize-mobilenet-voc",
     "one label": "classify-lenet-mnist",
     "labels": "classify-mobilenet-voc",
-    "masks": "segment-mobilenet-voc",
+    "masks": "segment-efficientnet-lite0-voc",
 }
 """Kind of metric → a model whose recipe stands for that of the model measured."""
 SIDES = {"boxes": (100, 120), "instances": (100, 120), "places": (100, 120), "masks": (6, 8)}

@@ -334,7 +334,7 @@ def test_a_model_of_the_zoo_finds_swapped_classes_among_photographs(cvtasks_data
     from cvtasks import load
     from cvtasks.data import open_source
 
-    model = load("detect-mobilenet-voc", many=True)
+    model = load("detect-yolox-nano-voc", many=True)
     place = str(cvtasks_data / "voc2012" / "VOCdevkit" / "VOC2012")
     photos = Subset(fitted(open_source(place, "val", Boxes), model.recipe), range(40))
     wrong = {3, 14, 22, 35}

@@ -78,22 +78,33 @@ def test_splits_within_splits(
 
 
 @pytest.mark.parametrize(
-    ("path", "split", "known"),
+    ("name", "path", "split", "known"),
     [
-        ("/data/VOCdevkit/VOC2012", "train_aug", Seen(True, 24)),
-        ("/data/VOCdevkit/VOC2012", "val", Seen(True, 0)),
-        ("voc2012", "train", Seen(True, None)),
-        ("/data/VOCdevkit", "2007+2012-trainval", Seen(True, None)),
-        ("/VOC2007", "train", NOTHING),
-        ("", "", NOTHING),
+        ("segment-efficientnet-lite0-voc", "/data/VOCdevkit/VOC2012", "train_aug", Seen(True, 24)),
+        ("segment-efficientnet-lite0-voc", "/data/VOCdevkit/VOC2012", "val", Seen(True, 0)),
+        ("segment-efficientnet-lite0-voc", "/data/VOCdevkit", "2012-val", Seen(True, 0)),
+        ("segment-efficientnet-lite0-voc", "voc2012", "train", Seen(True, None)),
+        (
+            "segment-efficientnet-lite0-voc",
+            "/data/VOCdevkit",
+            "2007+2012-trainval",
+            Seen(True, None),
+        ),
+        ("segment-efficientnet-lite0-voc", "/VOC2007", "train", NOTHING),
+        ("segment-efficientnet-lite0-voc", "", "", NOTHING),
+        ("detect-yolox-nano-voc", "/data/VOCdevkit/VOC2012", "val", Seen(True, 0)),
+        ("detect-yolox-nano-voc", "/data/VOCdevkit/VOC2012", "train", Seen(True, 24)),
+        ("detect-yolox-nano-voc", "/data/VOCdevkit/VOC2012", "trainval", Seen(True, None)),
+        ("detect-yolox-nano-voc", "/data/VOCdevkit", "2012-train", Seen(True, 24)),
+        ("detect-yolox-nano-voc", "/data/VOCdevkit", "2007+2012-train", Seen(True, None)),
     ],
 )
 def test_a_model_of_the_zoo_knows_its_data_set_by_name(
-    trained: Path, shapes: Path, path: str, split: str, known: Seen
+    trained: Path, shapes: Path, name: str, path: str, split: str, known: Seen
 ) -> None:
     own = read_recipe(trained / RECIPE)
     source = evaluation_data(own, trained, f"{shapes}:train").source
-    folder = zoo_folder() / "segment-mobilenet-voc"
+    folder = zoo_folder() / name
     recipe = read_recipe(folder / RECIPE)
     assert seen(recipe, folder, path, split, source) == known
     assert seen(recipe, trained.parent, path, split, source) == NOTHING, "a name says nothing else"
@@ -107,11 +118,11 @@ def test_a_model_of_the_zoo_knows_its_images_by_their_names(
         for number, file in enumerate(sorted((mine / kind / "train").iterdir())):
             file.rename(file.with_name(f"2008_{number:06d}.png"))
     source = evaluation_data(read_recipe(trained / RECIPE), trained, f"{mine}:train").source
-    folder = zoo_folder() / "segment-mobilenet-voc"
+    folder = zoo_folder() / "segment-efficientnet-lite0-voc"
     recipe = read_recipe(folder / RECIPE)
     known = seen(recipe, folder, str(mine), "train", source)
     assert known == Seen(True, None)
-    words = seen_words("segment-mobilenet-voc", known, recipe, 24)
+    words = seen_words("segment-efficientnet-lite0-voc", known, recipe, 24)
     assert words.endswith(
         "(VOCdevkit/VOC2012:train_aug), and perhaps trained on some of these 24 images"
     )

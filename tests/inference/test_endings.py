@@ -618,7 +618,7 @@ def test_results_say_what_a_stream_has_no_letters_for() -> None:
 COMMANDS = {
     "classify photo.jpg": "",
     "segment clip.mp4 --save json": "",
-    "evaluate segment-mobilenet-voc --data DATA": "",
+    "evaluate segment-efficientnet-lite0-voc --data DATA": "",
     "explain photo.jpg": "",
     "filters classify-lenet-mnist": "",
     "features classify-lenet-mnist photo.jpg": "",

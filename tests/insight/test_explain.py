@@ -108,7 +108,11 @@ def test_files_that_exist_are_left_alone(cli, trained: Path, photo: Path, tmp_pa
         (["--target", "box:0"], 2, '"box:N" is not what this model answers with'),
         (["--target", "region:99"], 2, "got region:99"),
         (["--threshold", "2"], 2, "less than or equal to 1"),
-        (["--model", "segment-mobilenet-vok"], 4, 'Did you mean "segment-mobilenet-voc"?'),
+        (
+            ["--model", "segment-efficientnet-lite0-vok"],
+            4,
+            'Did you mean "segment-efficientnet-lite0-voc"?',
+        ),
     ],
 )
 def test_wrong_wishes_are_named(
@@ -195,7 +199,14 @@ def test_a_detector_says_what_it_found_instead(
         (photo, "box:77", "got box:77"),
     ):
         code, _, err = cli(
-            "explain", source, "--model", "detect-mobilenet-voc", "--target", target, "-o", tmp_path
+            "explain",
+            source,
+            "--model",
+            "detect-yolox-nano-voc",
+            "--target",
+            target,
+            "-o",
+            tmp_path,
         )
         assert code == 2
         assert sentence in err
@@ -232,6 +243,6 @@ def test_what_a_classifier_says_is_explained_by_where_a_detector_finds_it(
     cvtasks_data: Path, file: str, name: str
 ) -> None:
     image = read_image(cvtasks_data / "photos" / file)
-    box = explain("detect-mobilenet-voc", image, name).target.box
+    box = explain("detect-yolox-nano-voc", image, name).target.box
     held, share = _share_within(explain("classify-mobilenet-voc", image, name), box)
     assert held > min(1.3 * share, 0.9)

@@ -27,7 +27,7 @@ if sys.argv[1] == "patched":
 from cvtasks.cli import main
 
 photo, data = sys.argv[2], sys.argv[3]
-model = "detect-mobilenet-voc"
+model = "detect-yolox-nano-voc"
 wishes = "train.epochs=1", "train.batch=4", "train.precision=f32", "data.workers=0"
 small = [word for wish in wishes for word in ("--set", wish)]
 commands = [

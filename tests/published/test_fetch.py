@@ -90,7 +90,7 @@ def test_a_model_is_fetched_once_and_found_by_its_name(
     code, out, err = cli("models", "--json")
     rows = {row["name"]: row for row in json.loads(out)}
     assert code == 0 and list(rows) == zoo.names()
-    assert rows[NAME]["fetched"] and not rows["detect-mobilenet-voc"]["fetched"]
+    assert rows[NAME]["fetched"] and not rows["detect-yolox-nano-voc"]["fetched"]
     code, out, err = cli("models")
     assert f"{NAME} " in out and "fetched" in out and NAME not in err
     code, out, _ = cli("models", "get", NAME, "--url", site.url, "--json")

@@ -39,13 +39,13 @@ def keras_home(tmp_path: Path, monkeypatch) -> Path:
 
 def test_the_best_start_on_the_machine(keras_home: Path) -> None:
     """The order: same task and backbone, ImageNet where it is there, another task, random."""
-    assert best_start("detect").weights == "detect-mobilenet-voc"
-    assert best_start("segment", "mobilenet-12").weights == "segment-mobilenet-voc"
+    assert best_start("detect").weights == "detect-yolox-nano-voc"
+    assert best_start("segment", "efficientnet-lite0").weights == "segment-efficientnet-lite0-voc"
     assert best_start("classify").weights == "classify-mobilenet-voc"
     assert best_start("detect", "resnet18").weights == ""
     assert best_start("detect", "mobilenet").weights == "", "no model of the zoo stands on it"
     (keras_home / "mobilenet_1_0_224_tf_no_top.h5").touch()
-    assert best_start("detect").weights == "detect-mobilenet-voc"
+    assert best_start("detect").weights == "detect-yolox-nano-voc"
     assert best_start("detect", "mobilenet").weights == "imagenet"
     assert best_start("classify").weights == "imagenet", "a classifier has nothing but its backbone"
     assert best_start("classify", "mobilenet-12").weights == "imagenet"
@@ -56,13 +56,16 @@ def test_a_new_recipe_names_its_start_and_says_it(shapes: Path) -> None:
     said: list[str] = []
     data = [("data.path", str(shapes)), ("data.workers", 0)]
     recipe = planned("segment", data, said.append).recipe
-    zoo = read_recipe(zoo_folder() / "segment-mobilenet-voc" / RECIPE)
-    assert recipe.train.weights == "segment-mobilenet-voc"
+    zoo = read_recipe(zoo_folder() / "segment-efficientnet-lite0-voc" / RECIPE)
+    assert recipe.train.weights == "segment-efficientnet-lite0-voc"
     assert recipe.train.weights_sha256 == zoo.files[WEIGHTS]
     assert (recipe.backbone, replace(recipe.head, task=zoo.task)) == (zoo.backbone, zoo.head)
     assert recipe.classes == ("background", "square", "disc")
     assert recipe.train.backbone_rate < 1
-    assert sum(text.startswith("start: segment-mobilenet-voc, the best") for text in said) == 1
+    assert (
+        sum(text.startswith("start: segment-efficientnet-lite0-voc, the best") for text in said)
+        == 1
+    )
     assert planned(recipe).recipe == recipe, "the same again"
 
 
@@ -96,11 +99,12 @@ def test_what_is_asked_for_is_kept(shapes: Path, trained: Path) -> None:
     ("weights", "fragment"),
     [
         ("imagnet", 'Did you mean "imagenet"?'),
-        ("detect-mobilnet-voc", 'Did you mean "detect-mobilenet-voc"?'),
+        ("detect-yolox-nan-voc", 'Did you mean "detect-yolox-nano-voc"?'),
+        ("detect-mobilenet-voc", "shipped no longer; detect-yolox-nano-voc took its place"),
         ("nowhere.npz", "there is none at 'nowhere.npz'"),
         ("no/where", "'no/where' is neither"),
         ("detect-vgg16-voc0712", "a recipe without weights"),
-        ("detect-mobilenet-voc", "has mobilenet-12, the recipe tiny"),
+        ("detect-yolox-nano-voc", "has cspdarknet-nano, the recipe tiny"),
     ],
 )
 def test_a_start_that_is_none_is_refused(shapes: Path, weights: str, fragment: str) -> None:
@@ -222,7 +226,7 @@ def test_images_of_a_shipped_models_data_set_are_known_by_their_names(
         for number, file in enumerate(sorted((data / kind / "train").iterdir())):
             file.rename(file.with_name(f"2008_{number:06d}.png"))
     said: list[str] = []
-    asked = {"backbone": "mobilenet-12", "train.weights": "segment-mobilenet-voc"}
+    asked = {"backbone": "efficientnet-lite0", "train.weights": "segment-efficientnet-lite0-voc"}
     planned("segment", wishes(data, **asked), said.append)
     assert any("flatter" in text for text in said)
     said.clear()
@@ -231,8 +235,10 @@ def test_images_of_a_shipped_models_data_set_are_known_by_their_names(
 
 
 def test_a_name_that_is_nothing_is_refused(shapes: Path) -> None:
-    with pytest.raises(ModelError, match='Did you mean "detect-mobilenet-voc"'):
-        planned("detect-mobilnet-voc", wishes(shapes))
+    with pytest.raises(ModelError, match='Did you mean "detect-yolox-nano-voc"'):
+        planned("detect-yolox-nan-voc", wishes(shapes))
+    with pytest.raises(ModelError, match="segment-efficientnet-lite0-voc took its place"):
+        planned("segment-mobilenet-voc", wishes(shapes))
 
 
 def test_folded_norms_of_a_start_get_statistics(shapes: Path) -> None:
