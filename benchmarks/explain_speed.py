@@ -21,7 +21,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--model", default="classify-mobilenet-voc", help="a name of the zoo or a folder"
+        "--model", default="classify-efficientnet-lite0-voc", help="a name of the zoo or a folder"
     )
     parser.add_argument("--runs", type=int, default=15, help="calls of each (default: 15)")
     options = parser.parse_args()

@@ -22,6 +22,7 @@ PACKAGED = {"classify-efficientnet-lite0-imagenet": "efficientnet-lite0"}
 """Shipped recipe → the backbone whose package brings the weights of the whole network."""
 
 REPLACED = {
+    "classify-mobilenet-voc": "classify-efficientnet-lite0-voc",
     "detect-mobilenet-voc": "detect-yolox-nano-voc",
     "segment-mobilenet-voc": "segment-efficientnet-lite0-voc",
 }

@@ -64,7 +64,7 @@ def filters(
     mid-grey.
 
     \b
-    cvtasks filters classify-mobilenet-voc
+    cvtasks filters classify-efficientnet-lite0-voc
     cvtasks filters classify-lenet-mnist --layer c3 --scale layer
     cvtasks filters vgg16 --weights imagenet
     cvtasks filters segment-efficientnet-lite0-voc --json | jq .dead
@@ -162,9 +162,9 @@ def features(
     et al. 2013).
 
     \b
-    cvtasks features classify-mobilenet-voc photo.jpg
-    cvtasks features classify-mobilenet-voc photo.jpg --layers conv1_relu,conv_pw_5_relu --top 23
-    cvtasks features classify-mobilenet-voc --data VOCdevkit/VOC2012:val --units 0,5,7
+    cvtasks features classify-efficientnet-lite0-voc photo.jpg
+    cvtasks features classify-efficientnet-lite0-voc photo.jpg --layers stem_activation --top 23
+    cvtasks features classify-efficientnet-lite0-voc --data VOCdevkit/VOC2012:val --units 0,5,7
     cvtasks features classify-lenet-mnist --class all
     cvtasks features vgg16 --weights imagenet --layer block3_conv1 --units 0,1,2,3 --maximise
     """

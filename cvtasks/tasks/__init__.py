@@ -36,7 +36,7 @@ class TaskRow:
 TASKS: dict[str, TaskRow] = {
     "classify": TaskRow(
         "cvtasks.tasks.classify:Classify",
-        "classify-mobilenet-voc",
+        "classify-efficientnet-lite0-voc",
         """Say which class an image shows, or which of several, with scores.
 
         \b

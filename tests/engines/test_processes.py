@@ -163,7 +163,7 @@ def test_a_pickle_of_a_model_that_was_exchanged_is_refused(folder: Path):
     shutil.rmtree(folder)
     with pytest.raises(ModelError, match="neither"):
         pickle.loads(content)
-    shutil.copytree(zoo_folder() / "classify-mobilenet-voc", folder)
+    shutil.copytree(zoo_folder() / "classify-efficientnet-lite0-voc", folder)
     with pytest.raises(ModelError, match="its weights are others"):
         pickle.loads(content)
 

@@ -28,7 +28,7 @@ TASK = {
     "instances": "detect-yolox-nano-voc",
     "places": "localize-mobilenet-voc",
     "one label": "classify-lenet-mnist",
-    "labels": "classify-mobilenet-voc",
+    "labels": "classify-efficientnet-lite0-voc",
     "masks": "segment-efficientnet-lite0-voc",
 }
 """Kind of metric → a model whose recipe stands for that of the model measured."""

@@ -16,11 +16,13 @@ from cvtasks.errors import ModelError
 from cvtasks.files.writing import sha256
 from cvtasks.networks.folded_norms import folded_norms
 from cvtasks.recipe.recipe import read_recipe
+from cvtasks.training.fine_tuning import with_start
 from cvtasks.training.first_weights import best_start
 from cvtasks.training.learner import Learner
 from cvtasks.training.loop import batches_of
 from cvtasks.training.plan import planned
 from cvtasks.training.progress import Report
+from cvtasks.weights import imagenet
 from cvtasks.zoo import RECIPE, WEIGHTS, zoo_folder
 
 SMALL = {"backbone": "tiny", "size": 64, "data.workers": 0, "train.batch": 8}
@@ -37,19 +39,28 @@ def keras_home(tmp_path: Path, monkeypatch) -> Path:
     return tmp_path / "keras" / "models"
 
 
-def test_the_best_start_on_the_machine(keras_home: Path) -> None:
+def test_the_best_start_on_the_machine(keras_home: Path, monkeypatch) -> None:
     """The order: same task and backbone, ImageNet where it is there, another task, random."""
+    monkeypatch.setattr(imagenet, "find_spec", lambda name: None)
     assert best_start("detect").weights == "detect-yolox-nano-voc"
     assert best_start("segment", "efficientnet-lite0").weights == "segment-efficientnet-lite0-voc"
-    assert best_start("classify").weights == "classify-mobilenet-voc"
+    assert best_start("classify").weights == "classify-efficientnet-lite0-voc"
     assert best_start("detect", "resnet18").weights == ""
     assert best_start("detect", "mobilenet").weights == "", "no model of the zoo stands on it"
     (keras_home / "mobilenet_1_0_224_tf_no_top.h5").touch()
     assert best_start("detect").weights == "detect-yolox-nano-voc"
     assert best_start("detect", "mobilenet").weights == "imagenet"
-    assert best_start("classify").weights == "imagenet", "a classifier has nothing but its backbone"
+    assert best_start("classify").weights == "classify-efficientnet-lite0-voc"
     assert best_start("classify", "mobilenet-12").weights == "imagenet"
     assert best_start("classify", "mobilenet", norm="group").weights == ""
+    (keras_home / "package").write_text("weights")
+    monkeypatch.setattr(imagenet, "_installed", lambda name: keras_home / "package")
+    best = best_start("classify")
+    assert best.weights == "imagenet", "a classifier has nothing but its backbone"
+    assert best_start("segment").weights == "segment-efficientnet-lite0-voc"
+    made = with_start({"backbone": "mobilenet"}, best, "classify", {})
+    assert made["backbone"] == best.backbone == "efficientnet-lite0"
+    assert made["train"]["weights_sha256"] == sha256(keras_home / "package")
 
 
 def test_a_new_recipe_names_its_start_and_says_it(shapes: Path) -> None:
