@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cvtasks.errors import ModelError
 from cvtasks.files.writing import sha256
+from cvtasks.heads import head_type
 from cvtasks.model import check_files
 from cvtasks.networks.backbones import BACKBONES, USUAL_BACKBONE
 from cvtasks.recipe.recipe import Recipe, read_recipe
@@ -42,11 +43,10 @@ class Start:
         return sha256(self.file) if self.file else ""
 
     def is_whole(self, recipe: Recipe) -> bool:
-        """Whether it is a model of the recipe's task and head, which gives more than a backbone."""
-        return self.recipe is not None and (self.recipe.task.name, self.recipe.head.name) == (
-            recipe.task.name,
-            recipe.head.name,
-        )
+        """Whether it is a model whose head has layers for the recipe's, so that it gives more than
+        a backbone.
+        """
+        return self.recipe is not None and recipe.head.shares_layers(self.recipe.head)
 
     @property
     def folder(self) -> Path | None:
@@ -97,8 +97,9 @@ def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
     """The best start for a task that is on this machine; nothing is downloaded.
 
     In this order: a model of the zoo for the same task and backbone, which gives its neck and head
-    too; ImageNet weights of the backbone, where Keras' cache has them; the backbone of another
-    model of the zoo; random weights. `benchmarks/fine_tune.py` measures what they are worth.
+    too; one of another task whose head the task's usual head grows from; ImageNet weights of the
+    backbone, where Keras' cache has them; the backbone of another model of the zoo; random weights.
+    `benchmarks/fine_tune.py` measures what they are worth.
 
     Args:
         backbone: that the network is to have; "" for that of the task's usual model.
@@ -109,6 +110,9 @@ def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
     zoo = [(start, recipe) for start, recipe in zoo if recipe.backbone == brought]
     for start, recipe in zoo:
         if recipe.task.name == task and recipe.head.has_neck:
+            return start
+    for start, recipe in zoo:
+        if head_type(task).grown_from(recipe.head) is not None:
             return start
     file = None if norm else cached_imagenet(brought)
     if file:
@@ -202,11 +206,12 @@ def _zoo_for(task: str) -> list[tuple[Start, Recipe]]:
         if (folder / WEIGHTS).is_file():
             recipe = read_recipe(folder / RECIPE)
             found.append((Start(name, folder / WEIGHTS, recipe), recipe))
-    usual, tasks = TASKS[task].model, list(TASKS)
+    usual, tasks, head = TASKS[task].model, list(TASKS), head_type(task)
     return sorted(
         found,
         key=lambda one: (
             one[1].task.name != task,
+            head.grown_from(one[1].head) is None,
             one[0].weights != usual,
             tasks.index(one[1].task.name),
         ),
