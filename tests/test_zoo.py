@@ -30,6 +30,7 @@ MEASURED = [name for name in zoo.names() if (zoo_folder() / name / "metrics.json
 DETECTING = [name for name in TRAINED if name.startswith("detect-")]
 SEGMENTING = [name for name in TRAINED if name.startswith("segment-")]
 LEAST = {
+    "instances-cspdarknet-nano-nuclei": {"COCO segm AP50": 0.7, "VOC AP^r@0.5": 0.76},
     "classify-efficientnet-lite0-voc": {"VOC2012 multi-label mAP": 0.77},
     "classify-lenet-mnist": {"top-1 accuracy": 0.992},
     "detect-yolox-nano-voc": {"VOC2012 area AP@0.5": 0.68, "COCO AP": 0.45},
@@ -41,7 +42,7 @@ LEAST = {
 }
 """What a shipped model must reach on its validation images."""
 ROOT = Path(__file__).parent.parent
-PLACES = {"VOCdevkit/VOC2012": "voc2012/VOCdevkit/VOC2012", "mnist": "mnist"}
+PLACES = {"VOCdevkit/VOC2012": "voc2012/VOCdevkit/VOC2012", "mnist": "mnist", "nuclei": "nuclei"}
 """Where the real data lie that recipes name."""
 
 
@@ -143,7 +144,8 @@ def test_the_score_is_that_of_its_metrics(name: str, cvtasks_data: Path) -> None
     source = fitted(source, recipe)
     scores = evaluate(model.engine, recipe.head, recipe.letterbox, source).result()
     assert len(source) == said["images"]
-    assert scores == pytest.approx(said["metrics"], abs=0.003 if same else 0.006)
+    known = {name: np.nan if number is None else number for name, number in said["metrics"].items()}
+    assert scores == pytest.approx(known, abs=0.003 if same else 0.006, nan_ok=True)
     for standard, least in LEAST[name].items():
         assert scores[standard] >= least
 
@@ -184,7 +186,10 @@ def test_the_readme_has_the_numbers_of_the_cards() -> None:
         for task, of in {"classify": "VOC2012 AP", "detect": "VOC2012 area AP@0.5"}.items()
     }
     known = {*means.values()} | {
-        f"{number:.3f}" for name in MEASURED for number in measured(name)["metrics"].values()
+        f"{number:.3f}"
+        for name in MEASURED
+        for number in measured(name)["metrics"].values()
+        if number is not None
     }
     quoted = {
         number for part in paragraphs for number in re.findall(r"(?<![\d.,])0\.\d{3}(?!\d)", part)
