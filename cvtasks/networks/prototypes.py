@@ -16,6 +16,7 @@ from keras import layers, ops
 
 from cvtasks.networks.detector import convolution_unit
 from cvtasks.networks.losses import binary_cross_entropy
+from cvtasks.networks.unet import Enlarge
 
 _POINTS = 20  # of a box, to each side
 _MARGIN = 0.125  # of a box's side, and one cell of the prototypes, where points lie around it
@@ -44,7 +45,7 @@ def prototypes(
         first //= 2
         channels = width if first >= _SMALLEST else max(width // 2, 1)
         x = convolution_unit(x, channels, 1, f"masks{first}_narrow") if channels != width else x
-        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"masks{first}_up")(x)
+        x = Enlarge(2, name=f"masks{first}_up")(x)
         if first in maps:
             skip = convolution_unit(maps[first], channels, 1, f"masks{first}_skip")
             x = layers.Add(name=f"masks{first}_add")([x, skip])

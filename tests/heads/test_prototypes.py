@@ -169,11 +169,11 @@ def test_everything_learns_and_is_saved(cells: str, tmp_path: Path) -> None:
     before = {v.path: v.numpy() for v in network.trainable_variables}
     network.compile(keras.optimizers.Adam(5e-3), loss=its.head.loss)
     images, target = np.stack([image for image, _ in drawn()]), encoded(its)
-    network.train_on_batch(images, target)
-    still = [v.path for v in network.trainable_variables if np.array_equal(before[v.path], v)]
-    assert not [path for path in still if before[path].any()]
     for _ in range(120):
         network.train_on_batch(images, target)
+    # Adam moves what has a gradient, however small, and nothing else
+    still = [v.path for v in network.trainable_variables if np.array_equal(before[v.path], v)]
+    assert not [path for path in still if before[path].any()]
     save_weights(network, tmp_path / "weights.safetensors")
     again = load_network(tmp_path / "weights.safetensors", its)
     metric, engine = its.task.metric(CLASSES), KerasEngine(again, its.head, "f32", batch=4)

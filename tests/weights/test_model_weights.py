@@ -19,6 +19,7 @@ HEADS = {  # of a task, or of one of its heads
     "detect": {"width": 8, "depth": 1},
     "detect yolox": {"width": 8},
     "detect two-stage": {"width": 8, "units": 8, "proposals": 8},
+    "instances": {"width": 8, "depth": 1, "prototypes": 4, "mask_width": 8},
     "localize": {"width": 8, "depth": 1},
     "classify": {},
 }
@@ -32,6 +33,7 @@ LAST = {  # what has a row for each class, and the axis of the rows
         for name, axis in (("kernel", 3), ("bias", 0))
     },
     "detect two-stage": {"scores/kernel": 1, "scores/bias": 0},
+    "instances": {"score_logits/kernel": 3, "score_logits/bias": 0},
     "localize": {"class_map/kernel": 3, "class_map/bias": 0},
     "classify": {"logits/kernel": 1, "logits/bias": 0},
 }
