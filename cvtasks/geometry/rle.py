@@ -217,7 +217,7 @@ def polygons_runs(polygons: list[list[float]], size: tuple[int, int]) -> bytes:
     """As `polygons_mask`, as compressed run lengths.
 
     >>> polygons_runs([[0, 0, 2, 0, 2, 1, 0, 1]], (2, 3))
-    b'01113'
+    b'01102'
     """
     from faster_coco_eval.core import mask as coco
 

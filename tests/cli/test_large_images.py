@@ -24,18 +24,19 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.mark.parametrize("task", ["detect", "segment"])
+@pytest.mark.parametrize(("task", "side"), [("detect", 416), ("segment", 320)])
 def test_tiles_are_said_with_their_price_and_the_answer_is_about_the_whole(
-    cli: Cli, large: Path, tmp_path: Path, task: str
+    cli: Cli, large: Path, tmp_path: Path, task: str, side: int
 ) -> None:
-    photo = large / "large.png"
+    photo, width, height = tmp_path / "photo.png", side * 5 // 2, side * 35 // 16
+    Image.open(large / "large.png").resize((width, height)).save(photo)
     code, out, err = cli(task, photo, "--tiles", "auto", "--json", "--threshold", 0, "-o", tmp_path)
     assert code == 0, err
-    assert "9 tiles of 320x320 and the whole, reduced: 10 times the network's time" in err
+    assert f"9 tiles of {side}x{side} and the whole, reduced: 10 times the network's time" in err
     record = json.loads(out)
-    assert (record["width"], record["height"]) == (800, 700)
-    assert read_image(tmp_path / "large.jpg").shape == (700, 800, 3)
-    code, _, err = cli(task, photo, "--tiles", "900x900", "-o", tmp_path)
+    assert (record["width"], record["height"]) == (width, height)
+    assert read_image(tmp_path / "photo.jpg").shape == (height, width, 3)
+    code, _, err = cli(task, photo, "--tiles", "1100x1100", "-o", tmp_path)
     assert code == 0
     assert "times" not in err
 
@@ -86,9 +87,10 @@ def test_tiles_that_cannot_be_are_refused_before_anything_is_read(cli: Cli, tmp_
 
 @pytest.mark.parametrize("task", ["classify", "detect", "localize", "segment"])
 def test_images_are_looked_at_in_several_sizes(
-    cli: Cli, large: Path, tmp_path: Path, task: str
+    cli: Cli, large: Path, tmp_path: Path, task: str, side: int
 ) -> None:
-    photo = large / "large.png"
+    photo, width, height = tmp_path / "photo.png", side * 5 // 2, side * 35 // 16
+    Image.open(large / "large.png").resize((width, height)).save(photo)
     code, out, err = cli(task, "--augment", "flip,scales", photo, "--json", "-o", tmp_path)
     assert code == 0, err
     assert json.loads(out)["task"] == task

@@ -1,4 +1,4 @@
-"""The text files of the MOT Challenge, to and fro."""
+"""The text files of the MOT Challenge, read and written."""
 
 import numpy as np
 import pytest

@@ -23,9 +23,8 @@ from cvtasks.evaluation.review.suspects import CONFIDENT, LEAST, Said, Suspect, 
 from cvtasks.evaluation.review.twins import twins
 from cvtasks.evaluation.seen import seen_words
 from cvtasks.files.writing import made_beside, publish, write_text
-from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.heads.arrays import Arrays
 from cvtasks.heads.base import Head
+from cvtasks.heads.views import Views
 from cvtasks.model import Model
 from cvtasks.text import cell
 
@@ -38,11 +37,11 @@ class _Twice:
 
     head: Head
 
-    def decode(
-        self, output: Arrays, letterbox: Letterbox, classes: tuple[str, ...], threshold: float = 0.0
+    def decode_views(
+        self, views: Views, classes: tuple[str, ...], threshold: float = 0.0
     ) -> Said[Answer]:
-        sure = self.head.decode(output, letterbox, classes, CONFIDENT)
-        return Said(self.head.decode(output, letterbox, classes, threshold), sure)
+        sure = self.head.decode_views(views, classes, CONFIDENT)
+        return Said(self.head.decode_views(views, classes, threshold), sure)
 
 
 def review(
