@@ -97,9 +97,10 @@ def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
     """The best start for a task that is on this machine; nothing is downloaded.
 
     In this order: a model of the zoo for the same task and backbone, which gives its neck and head
-    too; one of another task whose head the task's usual head grows from; ImageNet weights of the
-    backbone, where Keras' cache has them; the backbone of another model of the zoo; random weights.
-    `benchmarks/fine_tune.py` measures what they are worth.
+    too; one of another task whose head the task's usual head grows from, before the former where
+    the task has no usual model; ImageNet weights of the backbone, where Keras' cache or a package
+    has them; the backbone of another model of the zoo; random weights. `benchmarks/fine_tune.py`
+    measures what they are worth.
 
     Args:
         backbone: that the network is to have; "" for that of the task's usual model.
@@ -109,10 +110,8 @@ def best_start(task: str, backbone: str = "", norm: str = "") -> Start:
     brought = backbone or next((recipe.backbone for _, recipe in zoo), USUAL_BACKBONE)
     zoo = [(start, recipe) for start, recipe in zoo if recipe.backbone == brought]
     for start, recipe in zoo:
-        if recipe.task.name == task and recipe.head.has_neck:
-            return start
-    for start, recipe in zoo:
-        if head_type(task).grown_from(recipe.head) is not None:
+        own = recipe.task.name == task and recipe.head.has_neck
+        if own or head_type(task).grown_from(recipe.head) is not None:
             return start
     file = None if norm else cached_imagenet(brought)
     if file:
@@ -206,16 +205,22 @@ def _zoo_for(task: str) -> list[tuple[Start, Recipe]]:
         if (folder / WEIGHTS).is_file():
             recipe = read_recipe(folder / RECIPE)
             found.append((Start(name, folder / WEIGHTS, recipe), recipe))
-    usual, tasks, head = TASKS[task].model, list(TASKS), head_type(task)
-    return sorted(
-        found,
-        key=lambda one: (
-            one[1].task.name != task,
-            head.grown_from(one[1].head) is None,
-            one[0].weights != usual,
-            tasks.index(one[1].task.name),
-        ),
-    )
+    tasks, head = list(TASKS), head_type(task)
+    usual = {row.model for row in TASKS.values()}
+
+    def distance(one: tuple[Start, Recipe]) -> tuple[bool, bool, bool, bool, int]:
+        start, recipe = one
+        own, everyday = recipe.task.name == task, start.weights in usual
+        grows = head.grown_from(recipe.head) is not None
+        return (
+            not (own and everyday),
+            not (grows and everyday),  # knows more than one of the task that is for special images
+            not own,
+            not grows,
+            tasks.index(recipe.task.name),
+        )
+
+    return sorted(found, key=distance)
 
 
 def _of_model(name: str) -> Start:
