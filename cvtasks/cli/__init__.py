@@ -28,6 +28,7 @@ from cvtasks.cli import (
     train,
 )
 from cvtasks.cli.data import data
+from cvtasks.cli.missing import missing_package
 from cvtasks.cli.models import models
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
 from cvtasks.cli.spelling import Command
@@ -127,11 +128,7 @@ def main() -> None:
         except OSError as error:
             code = _said(error, *of_the_system(error))
         except Exception as error:  # the one place that turns a fault of ours into a sentence
-            sentence = (
-                f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with "
-                "--debug and report it."
-            )
-            code = _said(error, sentence, 1)
+            code = _said(error, *_of_ours(error))
         if (
             left_behind()
         ):  # a thread that waits for a camera or a pipe: the interpreter cannot end beside it
@@ -173,6 +170,17 @@ def of_the_system(error: OSError) -> tuple[str, int]:
         "Free some space or choose another." if full else "Check its name and its permissions."
     )
     return f"{sentence} {way_out}", 2 if full else 3
+
+
+def _of_ours(error: Exception) -> tuple[str, int]:
+    """A sentence and the exit code for what nobody foresaw, but a package that is not installed."""
+    if lacking := missing_package(error):
+        return lacking, 2
+    return (
+        f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug "
+        "and report it.",
+        1,
+    )
 
 
 _ALONE = {

@@ -1,13 +1,16 @@
 """`cvtasks info`."""
 
 import platform
+import shutil
+import subprocess
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cvtasks.cli.options import JsonOption
-from cvtasks.cli.output import start_keras, tell
+from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.engines.table import ENGINES, engine_packages
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps
@@ -30,11 +33,9 @@ def info(as_json: JsonOption = False) -> None:
 
     import cv2
 
-    start_keras()
-    import keras
-
     from cvtasks import __version__
     from cvtasks.files.cache_folder import cache_folder
+    from cvtasks.media.opencv import opencv_packages, opens_windows, why_without_windows
     from cvtasks.zoo import fetched_folder, zoo_folder
 
     facts: dict[str, Any] = {
@@ -47,18 +48,28 @@ def info(as_json: JsonOption = False) -> None:
             facts[package] = version(package)
         except PackageNotFoundError:
             facts[package] = "not installed"
+    opencvs, graphics = opencv_packages(), graphics_cards()
     facts |= {
-        "keras backend": keras.config.backend(),
-        "keras devices": keras.distribution.list_devices() or ["cpu"],
+        **_keras(),
+        "graphics cards": graphics or ["none that NVIDIA's driver knows"],
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
-        "opencv window": _has_window(cv2.getBuildInformation()),
+        "opencv": f"{cv2.__version__} of {' and '.join(opencvs) or 'no package that pip knows'}",
+        "opencv window": opens_windows(),
         "engines": _engines(),
         "zoo": str(zoo_folder()),
         "models": _place_of(fetched_folder),
         "cache": _place_of(cache_folder),
     }
+    if len(opencvs) > 1 and not opens_windows():
+        say(f"cvtasks: {why_without_windows()}")
+    if graphics and not any("gpu" in one.lower() for one in facts["keras devices"]):
+        say(
+            f"cvtasks: Keras on {facts['keras backend']} uses no graphics card here, though there "
+            f'is {graphics[0]}. Install what JAX needs for it, pip install "cvtasks[gpu]", and set '
+            "KERAS_BACKEND=jax (docs/install.md)."
+        )
     if as_json:
         print(dumps(facts))
         return
@@ -83,10 +94,28 @@ def _place_of(folder: Callable[[], Path]) -> str:
         return f"none: {error}"
 
 
-def _has_window(build: str) -> bool:
-    gui = [
-        line.split(":", 1)[1].strip()
-        for line in build.splitlines()
-        if line.strip().startswith("GUI:")
-    ]
-    return bool(gui) and gui[0] not in ("", "NONE")
+def _keras() -> dict[str, Any]:
+    """Keras' back end and the devices that it finds."""
+    if find_spec("keras") is None:  # an installation for prediction alone
+        return {"keras backend": "none: keras is not installed", "keras devices": ["none"]}
+    start_keras()
+    import keras
+
+    return {
+        "keras backend": keras.config.backend(),
+        "keras devices": keras.distribution.list_devices() or ["cpu"],
+    }
+
+
+def graphics_cards() -> list[str]:
+    """The graphics cards that NVIDIA's driver tells of, whatever is installed to use them."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    asked = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return []  # a driver without a card, or of another system
+    rows = [[part.strip() for part in line.split(",")] for line in told.splitlines()]
+    return [f"{row[0]} ({row[1]}, driver {row[2]})" for row in rows if len(row) == 3]

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from cvtasks.errors import OutputError, UsageError
+from cvtasks.media.opencv import why_without_windows
 from cvtasks.media.page import Page
 
 Kind = Literal["auto", "window", "browser"]
@@ -57,7 +58,7 @@ def open_viewer(kind: Kind, title: str, port: int = 0) -> Viewer:
         return Window(title)
     if kind == "window":
         raise UsageError(
-            f"a window needs a desktop and an OpenCV that opens windows; {missing}. Use the "
+            f"a window needs a desktop and an OpenCV that opens windows; {missing}. Or use the "
             "browser.",
             ways={"show": "browser"},
         )
@@ -67,19 +68,10 @@ def open_viewer(kind: Kind, title: str, port: int = 0) -> Viewer:
 def why_no_window() -> str:
     """Why there can be no window on this machine; empty if there can be.
 
-    Asked at run time: `opencv-python` and `opencv-python-headless` share one folder, so it depends
-    on what was installed last.
+    Asked at run time: which OpenCV is there depends on what was installed last.
     """
-    gui = next(
-        (
-            line
-            for line in cv2.getBuildInformation().splitlines()
-            if line.strip().startswith("GUI:")
-        ),
-        "",
-    )
-    if not hasattr(cv2, "imshow") or gui.strip().endswith("NONE"):
-        return "this OpenCV opens none (opencv-python-headless lies over opencv-python)"
+    if missing := why_without_windows():
+        return missing
     if sys.platform in ("darwin", "win32"):
         return ""
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
