@@ -1,16 +1,22 @@
-"""What the tasks whose answer is boxes have in common: their records, rows and files."""
+"""What the tasks whose answer is boxes have in common: their records, rows and files; and further
+those that find every object, how they begin and are tuned.
+"""
 
+import math
 from abc import ABC
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 
 from cvtasks.answers import Boxes
-from cvtasks.errors import did_you_mean
+from cvtasks.errors import ModelError, did_you_mean
 from cvtasks.files.writing import write_text
+from cvtasks.metrics.base import Metric
+from cvtasks.metrics.detection import BoxesMetric
+from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes, Task
 
 TRACK_COLUMNS = ("track", "filled")
@@ -92,4 +98,48 @@ class BoxesTask(Task[Boxes], ABC):
         return (
             ", ".join(f"{count} × {name}" if count > 1 else name for name, count in many)
             or "nothing"
+        )
+
+
+@dataclass(frozen=True)
+class ObjectsTask(BoxesTask, ABC):
+    """A task that finds every object of an image.
+
+    Attributes:
+        threshold: the least score, 0 to 1, of an object that is shown to a user who asks for no
+            other; training ends by putting the one here that has the best F1 on the validation
+            split.
+    """
+
+    mosaics: ClassVar[bool] = True
+    tiled: ClassVar[bool] = True
+
+    start: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "data": {"scale": (0.6, 1.4), "colour": 0.3, "mosaic": 0.5, "close_mosaic": 5},
+        "train": {"ema": 0.998, "clip": 10.0, "weight_decay": 0.02},
+    }
+
+    threshold: Annotated[float, Range(0, 1)] = 0.35
+
+    def check(self, classes: Classes) -> None:
+        """Raise ModelError where there is no class."""
+        if not classes:
+            raise ModelError(
+                f"the task {self.name} needs at least one class; got none. Name them in the "
+                "recipe's `classes`."
+            )
+
+    def tuned(self, metric: Metric[Any]) -> Self:
+        """With the threshold at which mean F1 is best; itself where next to nothing was learned, as
+        nothing is worth showing then.
+        """
+        if not isinstance(metric, BoxesMetric):
+            raise TypeError(
+                f"a task of objects is tuned by a BoxesMetric; got {type(metric).__name__}."
+            )
+        threshold, f1 = metric.best_threshold()
+        return (
+            self
+            if math.isnan(f1) or not self.learned(metric)
+            else replace(self, threshold=threshold)
         )

@@ -1,73 +1,33 @@
 """Instance segmentation: a class, a box and a mask for every object."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from cvtasks.answers import Boxes, Instances
-from cvtasks.errors import ModelError
 from cvtasks.files.writing import write_bytes, write_text
 from cvtasks.formats.instance_files import geojson, numbers_png, yolo_segments
 from cvtasks.geometry.rle import rle_extents
 from cvtasks.metrics.base import Metric
-from cvtasks.metrics.detection import BoxesMetric
 from cvtasks.metrics.instances import InstancesMetric
-from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
-from cvtasks.tasks.boxes_task import BoxesTask
+from cvtasks.tasks.boxes_task import ObjectsTask
 from cvtasks.text import dumps
 
 
 @dataclass(frozen=True)
-class SegmentInstances(BoxesTask):
-    """A class, a box, a mask and a score for each object.
-
-    Attributes:
-        threshold: the least score, 0 to 1, of an object that is shown to a user who asks for no
-            other; training ends by putting the one here that has the best F1 on the validation
-            split.
-    """
+class SegmentInstances(ObjectsTask):
+    """A class, a box, a mask and a score for each object."""
 
     name: ClassVar[str] = "instances"
     answer: ClassVar[type[Boxes]] = Instances
-    mosaics: ClassVar[bool] = True
-    tiled: ClassVar[bool] = True
     files_on_request: ClassVar[tuple[str, ...]] = ("masks", "yolo-seg", "geojson", "crops")
-    columns: ClassVar[tuple[str, ...]] = (*BoxesTask.columns, "area")
-
-    start: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "data": {"scale": (0.6, 1.4), "colour": 0.3, "mosaic": 0.5, "close_mosaic": 5},
-        "train": {"ema": 0.998, "clip": 10.0, "weight_decay": 0.02},
-    }
-
-    threshold: Annotated[float, Range(0, 1)] = 0.35
-
-    def check(self, classes: Classes) -> None:
-        """Raise ModelError where there is no class."""
-        if not classes:
-            raise ModelError(
-                "instance segmentation needs at least one class; got none. Name them in the "
-                "recipe's `classes`."
-            )
+    columns: ClassVar[tuple[str, ...]] = (*ObjectsTask.columns, "area")
 
     def metric(self, classes: Classes) -> Metric[Any]:
         """Average precision of masks by COCO and by VOC, and of the boxes beside it."""
         return InstancesMetric(classes)
-
-    def tuned(self, metric: Metric[Any]) -> "SegmentInstances":
-        """With the threshold at which mean F1 is best; itself where next to nothing was learned, as
-        nothing is worth showing then.
-        """
-        if not isinstance(metric, BoxesMetric):
-            raise TypeError(f"boxes are tuned by a BoxesMetric; got {type(metric).__name__}.")
-        threshold, f1 = metric.best_threshold()
-        return (
-            self
-            if math.isnan(f1) or not self.learned(metric)
-            else replace(self, threshold=threshold)
-        )
 
     def rows(self, answer: Boxes) -> list[dict[str, Any]]:
         """One row for each object: as of boxes, and `area`, the pixels of its mask."""
