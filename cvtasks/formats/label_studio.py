@@ -53,6 +53,7 @@ _KINDS = {
     **_AREAS,
     **{kind: kind for kind in ("rectangle", "polygon", "ellipse", "brush")},
 }
+_CHOICE = "choice"  # what Label Studio's templates call the tag of a choice
 _OF_TEXT = ("textarea", "rating", "number", "datetime", "relation", "taxonomy", "pairwise")
 
 
@@ -118,6 +119,8 @@ def _results(task: dict[str, Any], found: Gathered) -> list[dict[str, Any]]:
         lists = [value for value in task.values() if isinstance(value, list)]
         several = [value for value in task.values() if isinstance(value, dict)]
         lists.append([value for value in several if "choices" in value])
+        if isinstance(task.get(_CHOICE), str):  # a single choice is a word alone
+            lists.append([{"choices": [task[_CHOICE]]}])
         return [{**one, "value": one} for each in lists for one in each if isinstance(one, dict)]
     good = [one for one in annotations if not one.get("was_cancelled")]
     if not good:

@@ -390,6 +390,20 @@ def test_tags_are_labels(lay: Callable[[Path], None], tmp_path: Path) -> None:
     assert any("plays no part" in note for note in source.notes) == drawn
 
 
+def test_a_single_choice_of_json_min_is_a_word(tmp_path: Path) -> None:
+    for seed, name in enumerate("abc"):
+        noise(tmp_path / f"{name}.png", seed)
+    about = {"annotator": 1, "annotation_id": 2, "created_at": "2026-01-02T03:04:05Z"}
+    tasks = [
+        {"id": 1, "image": "a.png", "choice": "cat", **about},
+        {"id": 2, "image": "b.png", "choice": "dog", **about},
+        {"id": 3, "image": "c.png", **about},
+    ]
+    write(tmp_path / "export.json", json.dumps(tasks))
+    source = open_source(str(tmp_path), "", Labels)
+    assert shown(source) == {"a": ("cat",), "b": ("dog",), "c": ()}
+
+
 def test_without_tags_objects_are_the_labels(tmp_path: Path) -> None:
     LAYOUTS["labelme"].lay(tmp_path, IMAGES)
     assert shown(open_source(str(tmp_path), "", Labels))["d.e"] == (CLASSES[0], CLASSES[2])
