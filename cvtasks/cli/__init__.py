@@ -19,6 +19,7 @@ from cvtasks.cli import (
     compare,
     evaluate,
     explain,
+    export,
     features,
     filter,
     inspect,
@@ -103,7 +104,7 @@ def _told(
 _predict = [predict.task_command(name, row.help) for name, row in TASKS.items()]
 _insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
 _running = (train.train, lr_find.lr_find, recipe.recipe, evaluate.evaluate, compare.compare)
-_others = (*_running, about.info, *_insight)
+_others = (*_running, export.export, about.info, *_insight)
 _commands: tuple[Callable[..., None], ...] = (*_predict, *_others)
 for command in _commands:
     app.command(cls=Command)(command)

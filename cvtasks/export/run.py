@@ -1,0 +1,164 @@
+"""A model exported: written, opened again by the format's own runtime, compared with the model, and
+only then given its name.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cvtasks.errors import CVTasksError, ModelError
+from cvtasks.export import F32, ExportRow, export_row
+from cvtasks.export.base import Calibration, Given
+from cvtasks.export.check import BOUNDS, Checked, check, check_passed
+from cvtasks.export.facts import facts_of
+from cvtasks.export.images import images_to_check
+from cvtasks.export.readme import readme
+from cvtasks.files.writing import (
+    cannot_write,
+    check_folder,
+    check_new_folder,
+    made_beside,
+    name_held,
+    numbered,
+    write_text,
+)
+from cvtasks.model import check_files
+from cvtasks.recipe.recipe import read_recipe
+from cvtasks.text import dumps
+from cvtasks.zoo import RECIPE, model_folder, with_weights
+
+CHECK, README = "check.json", "README.md"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """What an export has made.
+
+    Attributes:
+        folder: that was written.
+        path: the file in it, or the folder of a format that is one.
+        checked: how its answers compare with the model's.
+        size: bytes of the model's own files.
+    """
+
+    folder: Path
+    path: Path
+    checked: Checked
+    size: int
+
+
+def export(
+    model: str | Path,
+    format: str,
+    folder: str | Path | None = None,
+    *,
+    precision: str = F32,
+    images: str = "",
+    calibration: Callable[[Given], Calibration] | None = None,
+    say: Say = lambda text: None,
+) -> Exported:
+    """Write a model for other programs, and check that it gives the same answers there.
+
+    Args:
+        model: a name of the zoo, or a folder.
+        format: a row of `cvtasks.export.EXPORTS`.
+        folder: where it comes to lie; must not exist. `exports/NAME-FORMAT`, with the precision
+            where that is not f32, and with a number where that exists, by default.
+        precision: "f32", "f16" or "int8".
+        images: what it is checked on (`cvtasks.export.images.images_to_check`).
+        calibration: draws the images that int8 needs.
+        say: hears what is done, in lines.
+
+    Raises:
+        UsageError: there is no such format, it has no such precision, needs packages that are not
+            installed, or the folder exists.
+        ModelError: the model cannot be loaded or exported, or the file's answers differ by more
+            than `BOUNDS` allow; nothing is left behind.
+        OutputError: the folder cannot be written.
+    """
+    row = export_row(format, precision)
+    home = with_weights(model_folder(model))
+    recipe = read_recipe(home / RECIPE)
+    check_files(home, recipe)
+    with _named(home.name, format, precision, folder) as place, made_beside(place.parent) as part:
+        facts = facts_of(recipe, home.name, precision)
+        given = Given(home, recipe, precision, None, facts)
+        if calibration:
+            given = Given(home, recipe, precision, calibration(given), facts)
+        checked_on, drawn = images_to_check(recipe, home, images, say)
+        path = _written(row, format, given, part)
+        engine = row.open(path, recipe)
+        bounds = BOUNDS.get(precision)
+        checked = check(engine, given.reference(), recipe, checked_on, bounds, drawn)
+        check_passed(checked, f"{home.name} as {format} in {precision}")
+        size = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
+        said = _report(home.name, format, given, row, checked, size)
+        write_text(part / CHECK, dumps(said, indent=2) + "\n")
+        write_text(part / README, readme(format, path.name, given, checked))
+        try:
+            part.rename(place)
+        except OSError as error:
+            raise cannot_write(place, error) from error
+        return Exported(place, place / path.name, checked, size)
+
+
+def _written(row: ExportRow, format: str, given: Given, part: Path) -> Path:
+    """What a format writes; whatever its libraries raise is an error of ours."""
+    try:
+        return row.write(given, part)
+    except (CVTasksError, OSError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        raise ModelError(
+            f"{given.folder.name} could not be written as {format}: {type(error).__name__}: "
+            f"{lines[0][:300]}. Choose another format."
+        ) from error
+
+
+def _report(
+    name: str, format: str, given: Given, row: ExportRow, checked: Checked, size: int
+) -> dict[str, Any]:
+    """What `check.json` says."""
+    return {
+        "model": name,
+        "task": given.recipe.task.name,
+        "head": given.recipe.head.name,
+        "format": format,
+        "precision": given.precision,
+        "runtime": row.runtime,
+        "bytes": size,
+        **checked.to_dict(),
+    }
+
+
+@contextmanager
+def _named(name: str, format: str, precision: str, folder: str | Path | None) -> Iterator[Path]:
+    """The folder to write, which no other run takes as long as the context lasts."""
+    if folder is not None:
+        place = Path(folder)
+        check_new_folder(place)
+        with _held(place):
+            yield place
+        return
+    base = Path("exports") / "-".join([name, format, *([precision] if precision != F32 else [])])
+    check_folder(base.parent)
+    place = next(
+        base.with_name(one)
+        for one in numbered(base.name)
+        if not os.path.lexists(base.with_name(one))
+    )
+    with _held(place):
+        yield place
+
+
+@contextmanager
+def _held(place: Path) -> Iterator[None]:
+    """Keep other runs away from a name."""
+    with name_held(place.parent, place.name):
+        yield
