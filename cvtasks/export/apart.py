@@ -38,7 +38,7 @@ def on_tensorflow_apart(what: str, folder: Path, place: Path) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise ModelError(
-            f"a network is built on TensorFlow within half an hour; this one was not. "
+            "a network is built on TensorFlow within half an hour; this one was not. "
             "Export it on a quicker machine."
         ) from error
     if done.returncode:

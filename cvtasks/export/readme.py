@@ -24,7 +24,8 @@ def readme(format: str, file: str, given: Given, checked: Checked) -> str:
     return f"""# {markdown(given.folder.name)} as {format}
 
 {code(file)}: {recipe.task.name} by the head {recipe.head.name}, \
-{counted(len(recipe.classes), "class")}, {given.precision}, written by cvtasks {given.facts["cvtasks"]}.
+{counted(len(recipe.classes), "class")}, {given.precision}, \
+written by cvtasks {given.facts["cvtasks"]}.
 
 ## What goes in
 
@@ -54,7 +55,8 @@ Answers of a score below {recipe.task.threshold:g} are not shown.
 
 ## How it was checked
 
-On {counted(len(checked.images), "image")}, {markdown(checked.drawn)}, against the model in Keras, float32:
+On {counted(len(checked.images), "image")}, {markdown(checked.drawn)}, \
+against the model in Keras, float32:
 
 | | difference |
 |---|---|
