@@ -74,8 +74,9 @@ def info(as_json: JsonOption = False) -> None:
         print(dumps(facts))
         return
     for name, value in facts.items():
-        parts = [f"{k} {v}" for k, v in value.items()] if isinstance(value, dict) else [value]
-        tell(f"{name}: {', '.join(map(str, parts))}")
+        if isinstance(value, dict):
+            value = [f"{key} {one}" for key, one in value.items()]
+        tell(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
 
 
 def _engines() -> dict[str, str]:
