@@ -22,13 +22,16 @@ _CHUNK = 1 << 18
 _MOST_UNKNOWN = 4 * 2**30  # of a file of unknown size
 
 
-def download(url: str, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES) -> bytes:
+def download(
+    url: str, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES, *, outside: bool = False
+) -> bytes:
     """What lies at `url`, an http or https address; whether it is an image is for the reader
     to see.
 
     Args:
         timeout_s: seconds for the whole of it.
         max_bytes: refuse more.
+        outside: refuse an address in a private network or on this machine.
 
     Raises:
         InputError: the address cannot be reached, answers with another status than 200, too late,
@@ -36,7 +39,7 @@ def download(url: str, timeout_s: float = TIMEOUT_S, max_bytes: int = MAX_BYTES)
             network.
     """
     try:
-        with answer(url, Patience(timeout_s)) as given:
+        with answer(url, Patience(timeout_s), outside=outside) as given:
             content = bytearray()
             while chunk := given.read(2**16):
                 content += chunk

@@ -83,6 +83,8 @@ def answer(
     patience: Patience,
     headers: Mapping[str, str] | None = None,
     accept: tuple[int, ...] = (200,),
+    *,
+    outside: bool = False,
 ) -> Iterator[Answer]:
     """Ask an http(s) address; the context gives its answer, after all redirects, and closes the
     connection.
@@ -92,12 +94,14 @@ def answer(
     Args:
         headers: more of them.
         accept: which status counts as an answer.
+        outside: whether already the first address must lie on the internet, and not in a private
+            network or on this machine: where another names it.
 
     Raises:
         Unreachable: it cannot be reached, answers with another status, too late, or leads where it
             must not.
     """
-    at, journey = url, Journey(patience)
+    at, journey = url, Journey(patience, 0 if outside else math.inf)
     for _ in range(MOST_REDIRECTS + 1):
         with in_words(patience):
             response = journey.ask(at, dict(headers or {}))
@@ -133,8 +137,9 @@ class Journey:
     ends.
     """
 
-    def __init__(self, patience: Patience) -> None:
-        self.patience, self._deepest, self._proxied = patience, math.inf, False
+    def __init__(self, patience: Patience, deepest: float = math.inf) -> None:
+        self.patience, self._deepest, self._proxied = patience, deepest, False
+        self._outside = deepest == 0
 
     def ask(self, url: str, headers: dict[str, str]) -> HTTPResponse:
         """Ask the address, and follow no redirect."""
@@ -168,7 +173,7 @@ class Journey:
         ):
             inside = 0 if self._proxied else depth(place[0])
             if inside > self._deepest:
-                error = _further_in(place[0])
+                error = self._further_in(place[0])
                 continue
             sock = socket.socket(family, kind, protocol)
             try:
@@ -189,15 +194,18 @@ class Journey:
         except ValueError:
             return  # a name
         if inside > self._deepest:
-            raise _further_in(host)
+            raise self._further_in(host)
         self._deepest = inside
 
-
-def _further_in(host: str) -> OSError:
-    return OSError(
-        f"it leads to {host}, further into the network than the address before; give that address "
-        "itself if it is meant"
-    )
+    def _further_in(self, host: str) -> OSError:
+        if self._outside:
+            return OSError(
+                f"it leads to {host}, in a private network or on the machine that would fetch it"
+            )
+        return OSError(
+            f"it leads to {host}, further into the network than the address before; give that "
+            "address itself if it is meant"
+        )
 
 
 def valid(url: str, schemes: tuple[str, str]) -> SplitResult:

@@ -11,6 +11,7 @@ from tests.laws.source_tree import PACKAGE, ROOT, below, imports, sources, tree,
 LAYERS = (
     "__main__",
     "cli",
+    "serving",
     "insight",
     "training",
     "export",

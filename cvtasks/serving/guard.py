@@ -1,0 +1,179 @@
+"""What every request passes before anything is read of it: who may ask, by which name, from which
+page, and whether anything is answered any more.
+"""
+
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cvtasks.serving.limits import Setting
+from cvtasks.serving.metrics import Metrics
+from cvtasks.serving.refusals import Refused
+from cvtasks.text import dumps, visible
+
+OPEN = ("/", "/health", "/favicon.ico")
+"""Paths that need no token; so do those below `/page/`, the page's own files."""
+
+_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-site",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' blob: data:; media-src 'self' blob:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+}
+
+
+@dataclass(eq=False)
+class State:
+    """What becomes of the server.
+
+    Attributes:
+        stopping: no request is begun any more; those under way are answered.
+        under_way: requests that were accepted and are not answered yet.
+    """
+
+    stopping: bool = False
+    under_way: int = 0
+    begun: float = field(default_factory=time.time)
+
+
+class Guard:
+    """The outermost part of the application: refuses, counts, and says a line of each request."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        setting: Setting,
+        state: State,
+        metrics: Metrics,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._app, self._setting, self._state = app, setting, state
+        self._metrics, self._tell = metrics, tell
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, status = time.perf_counter(), 500
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                if self._state.stopping:
+                    headers["connection"] = "close"
+            await send(message)
+
+        self._state.under_way += 1
+        try:
+            try:
+                self._check(scope)
+            except Refused as refused:
+                await refusal(refused)(scope, receive, sent)
+            else:
+                await self._app(scope, receive, sent)
+        finally:
+            self._state.under_way -= 1
+            seconds = time.perf_counter() - begun
+            self._metrics.request(scope, status, seconds)
+            self._tell(_line(scope, status, seconds))
+
+    def _check(self, scope: Scope) -> None:
+        """Raise Refused unless the request may be served."""
+        path, headers = scope["path"], Headers(scope=scope)
+        if self._state.stopping and path != "/health":
+            raise Refused(
+                503, "The server is stopping. Ask again soon.", {"retry-after": "5"}, True
+            )
+        self._check_host(headers)
+        self._check_origin(headers)
+        preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+        if path in OPEN or path.startswith("/page/") or preflight:
+            return
+        self._check_token(headers)
+
+    def _check_host(self, headers: Headers) -> None:
+        """A name under which no one is known here may be one that leads another's page to this
+        machine (DNS rebinding).
+        """
+        hosts = self._setting.hosts
+        if hosts and _host(headers.get("host", "")) not in hosts:
+            raise Refused(
+                421,
+                f"this server is called {' or '.join(hosts)}; the request was for "
+                f"{visible(headers.get('host', ''))[:100]!r}. Use one of its names.",
+                close=True,
+            )
+
+    def _check_origin(self, headers: Headers) -> None:
+        """Another's page may send some requests without asking, though it cannot read the
+        answers.
+        """
+        origin = headers.get("origin", "")
+        if not origin or origin in self._setting.origins:
+            return
+        if urlsplit(origin).netloc != headers.get("host", ""):
+            raise Refused(
+                403,
+                "pages from elsewhere may not ask this server unless it was told so; this request "
+                f"is from {visible(origin)[:100]!r}. Start it with that origin.",
+                close=True,
+            )
+
+    def _check_token(self, headers: Headers) -> None:
+        token = self._setting.token
+        if not token:
+            return
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not hmac.compare_digest(
+            given.strip().encode("utf-8", "surrogateescape"), token.encode()
+        ):
+            raise Refused(
+                401,
+                "requests must bring the server's token as `Authorization: Bearer TOKEN`; this one "
+                "brings none, or another. It was given or printed when the server was started.",
+                {"www-authenticate": "Bearer"},
+                close=True,
+            )
+
+
+def refusal(refused: Refused) -> Response:
+    """The response that says why."""
+    return json_response(refused.to_dict(), refused.status, refused.headers)
+
+
+def json_response(
+    document: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A response of JSON."""
+    return Response(dumps(document), status, dict(headers or {}), "application/json")
+
+
+def _host(value: str) -> str:
+    """A Host header without its port."""
+    if value.startswith("["):
+        return value[1:].partition("]")[0].lower()
+    return value.rpartition(":")[0].lower() if ":" in value else value.lower()
+
+
+def _line(scope: Scope, status: int, seconds: float) -> str:
+    client = scope.get("client") or ("?", 0)
+    where = visible(scope["path"])[:100]
+    return f"{client[0]} {scope['method']} {where} {status} {1000 * seconds:.0f} ms"

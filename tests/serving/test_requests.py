@@ -1,0 +1,173 @@
+"""What requests get: answers as the command line gives them, and errors in words."""
+
+import base64
+import io
+import json
+import zlib
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from cvtasks import load
+from tests.serving.conftest import png
+
+PNG = {"content-type": "image/png"}
+
+
+def bomb() -> bytes:
+    """A small file that declares 65,536 x 65,536 pixels."""
+    small = png(8, 8)
+    head = b"IHDR" + (65536).to_bytes(4, "big") * 2 + small[24:29]
+    return small[:12] + head + zlib.crc32(head).to_bytes(4, "big") + small[33:]
+
+
+def ask(client: httpx.Client, content: bytes = b"", address: str = "/predict", **headers: str):
+    """The response to an image."""
+    return client.post(address, content=content, headers={"content-type": "image/png", **headers})
+
+
+def test_an_image_gets_the_record_that_the_model_gives(client, trained):
+    content = png()
+    answer = load(trained).predict(content)
+    (found,) = ask(client, content).json()["results"]
+    assert found["mask"] == json.loads(json.dumps(answer.to_dict()["mask"]))
+    assert (found["width"], found["height"], found["task"]) == (80, 48, "segment")
+    assert found["source"] == "image"
+
+
+def test_several_images_keep_their_order_and_names_and_one_bad_stops_no_other(client):
+    files = [
+        ("a", ("one.png", png(20, 30))),
+        ("b", ("../../etc/two.png", b"no image")),
+        ("c", ("three.png", png(40, 10))),
+    ]
+    response = client.post("/predict", files=files)
+    results = response.json()["results"]
+    assert response.status_code == 200
+    assert [one["source"] for one in results] == ["one.png", "two.png", "three.png"]
+    assert [one.get("status") for one in results] == [None, 400, None]
+    assert (results[2]["width"], results[2]["height"]) == (10, 40)
+
+
+def test_drawing_and_mask_are_given_where_they_are_asked_for(client, trained):
+    content = png()
+    answer = load(trained).predict(content)
+    (found,) = ask(client, content, "/predict?draw=1&mask=1").json()["results"]
+    kind, _, mask = found["mask_png"].partition(",")
+    ids = np.asarray(Image.open(io.BytesIO(base64.b64decode(mask))))
+    assert kind == "data:image/png;base64"
+    assert np.array_equal(ids, answer.ids)
+    assert Image.open(io.BytesIO(base64.b64decode(found["image"].partition(",")[2]))).size
+    drawn = ask(client, content, accept="image/png")
+    assert drawn.headers["content-type"] == "image/png"
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(drawn.content))), answer.draw(content))
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("/predict?model=segment-tiny-shape", 404, 'Did you mean "segment-tiny-shapes"?'),
+        ("/predict?classes=disk", 422, 'Did you mean "disc"?'),
+        ("/predict?threshold=2", 422, "`threshold`"),
+        ("/predict?threshold=nan", 422, "threshold"),
+        ("/predict?tiles=8x8", 422, "at least 32 pixels"),
+        ("/predict?augment=flop", 422, "flip"),
+        ("/predict?draw=perhaps", 422, "`draw`"),
+        ("/../../etc/passwd", 404, "nothing at this path"),
+        ("/page/..%2f..%2fapp.py", 404, "nothing at this path"),
+        ("/explain", 403, "explained"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_in_words(client, address, status, said):
+    response = ask(client, png(), address)
+    assert response.status_code == status == response.json()["status"]
+    assert said in response.json()["error"]
+
+
+def test_other_methods_are_refused_in_words(client):
+    assert client.get("/predict").status_code == 405
+    assert "/api" in client.delete("/models").json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 422),
+        (b"\0", 400),
+        (b"GIF89a", 400),
+        (png()[:200], 400),
+        (png()[:-40] + b"\0" * 40, 400),
+        (bomb(), 413),
+        (bytes(200_001), 413),
+    ],
+    ids=["nothing", "a byte", "a head", "cut", "damaged", "a bomb", "too many bytes"],
+)
+def test_hostile_images_are_refused_in_words(client, content, status):
+    response = ask(client, content)
+    assert response.status_code == status, response.text
+    assert set(response.json()) == {"error", "status"}
+    assert "/" not in response.json()["error"].replace("image/", "").replace("application/", "")
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_other_kinds_of_bodies_are_refused(client, kind):
+    assert ask(client, png(), **{"content-type": kind}).status_code == 415
+
+
+def test_addresses_are_fetched_only_by_a_server_that_may(client):
+    response = client.post("/predict", json={"url": "http://example.org/a.jpg"})
+    assert response.status_code == 415
+    assert "fetches nothing" in response.json()["error"]
+
+
+def test_a_request_has_only_so_many_images(client):
+    files = [("a", (f"{number}.png", png(8, 8))) for number in range(5)]
+    response = client.post("/predict", files=files)
+    assert response.status_code == 413
+    assert "4" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"--x\r\n", b"--x\r\nContent-Disposition: form-data\r\n\r\nb\r\n--x--", b"\0" * 99],
+)
+def test_broken_forms_are_refused(client, body):
+    response = ask(client, body, **{"content-type": "multipart/form-data; boundary=x"})
+    assert response.status_code in (400, 422)
+    response = ask(client, body, **{"content-type": "multipart/form-data"})
+    assert response.status_code == 400
+
+
+def test_models_say_what_the_page_must_know(client, trained):
+    found = client.get("/models").json()
+    (model,) = found["models"]
+    assert model["classes"] == ["background", "square", "disc"]
+    assert len(model["colours"]) == 3
+    assert model["colours"][0] == "#000000"
+    assert (model["name"], model["size"]) == (trained.name, [64, 64])
+    assert found["explain"] == []
+
+
+def test_health_metrics_and_the_page_of_the_interface(client):
+    assert client.get("/health").json()["ready"]
+    text = client.get("/metrics").text
+    assert "cvtasks_requests_total" in text
+    assert "cvtasks_queue" in text
+    page = client.get("/api")
+    assert "POST /predict" in page.text
+    assert "http" not in page.text.replace("HTTP", "").lower()
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert "/predict" in client.get("/openapi.json").json()["paths"]
+
+
+def test_a_name_that_leads_here_from_elsewhere_is_refused(client):
+    assert client.get("/models", headers={"host": "evil.example"}).status_code == 421
+    assert client.get("/models", headers={"host": "localhost:8000"}).status_code == 200
+
+
+def test_pages_from_elsewhere_are_refused(client):
+    response = ask(client, png(), origin="https://evil.example")
+    assert response.status_code == 403
+    assert ask(client, png(), origin="http://127.0.0.1").status_code == 200
