@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import zlib
 
 import httpx
 import numpy as np
@@ -17,10 +16,10 @@ PNG = {"content-type": "image/png"}
 
 
 def bomb() -> bytes:
-    """A small file that declares 65,536 x 65,536 pixels."""
-    small = png(8, 8)
-    head = b"IHDR" + (65536).to_bytes(4, "big") * 2 + small[24:29]
-    return small[:12] + head + zlib.crc32(head).to_bytes(4, "big") + small[33:]
+    """A small file of 64 million pixels."""
+    file = io.BytesIO()
+    Image.new("1", (8000, 8000)).save(file, "PNG")
+    return file.getvalue()
 
 
 def ask(client: httpx.Client, content: bytes = b"", address: str = "/predict", **headers: str):
@@ -170,4 +169,4 @@ def test_a_name_that_leads_here_from_elsewhere_is_refused(client):
 def test_pages_from_elsewhere_are_refused(client):
     response = ask(client, png(), origin="https://evil.example")
     assert response.status_code == 403
-    assert ask(client, png(), origin="http://127.0.0.1").status_code == 200
+    assert ask(client, png(), origin=str(client.base_url)).status_code == 200
