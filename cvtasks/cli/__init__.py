@@ -30,7 +30,7 @@ from cvtasks.cli import (
     train,
 )
 from cvtasks.cli.data import data
-from cvtasks.cli.missing import missing_package
+from cvtasks.cli.missing import what_is_missing
 from cvtasks.cli.models import models
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
 from cvtasks.cli.spelling import Command
@@ -176,7 +176,7 @@ def of_the_system(error: OSError) -> tuple[str, int]:
 
 def _of_ours(error: Exception) -> tuple[str, int]:
     """A sentence and the exit code for what nobody foresaw, but a package that is not installed."""
-    if lacking := missing_package(error):
+    if lacking := what_is_missing(error):
         return lacking, 2
     return (
         f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug "

@@ -77,7 +77,7 @@ def test_info_does_without_keras(cli, monkeypatch) -> None:
 def lacks(name: str, monkeypatch) -> str:
     """What is said of an import of `name` where its package is not installed."""
     monkeypatch.setattr(missing, "find_spec", lambda package: None)
-    return missing.missing_package(ModuleNotFoundError(f"No module named {name!r}", name=name))
+    return missing.what_is_missing(ModuleNotFoundError(f"No module named {name!r}", name=name))
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,21 @@ def test_a_package_that_is_not_installed_is_named(name, install, monkeypatch) ->
     assert said.endswith(f"pip install {install}")
 
 
+def test_an_opencv_that_lacks_a_library_of_the_desktop_is_said() -> None:
+    text = "libGL.so.1: cannot open shared object file: No such file or directory"
+    said = missing.what_is_missing(ImportError(text))
+    assert "library libGL.so.1," in said
+    assert "opencv-python-headless" in said
+    assert missing.what_is_missing(ImportError("libcudnn.so.9: cannot open shared object")) == ""
+
+
 def test_other_errors_are_no_missing_packages(monkeypatch) -> None:
-    assert missing.missing_package(ValueError("x")) == ""
-    assert missing.missing_package(ModuleNotFoundError("x")) == ""
+    assert missing.what_is_missing(ValueError("x")) == ""
+    assert missing.what_is_missing(ModuleNotFoundError("x")) == ""
     assert lacks("cvtasks.typo", monkeypatch) == ""
     monkeypatch.setattr(missing, "find_spec", lambda package: ModuleSpec(package, None))
     gone = ModuleNotFoundError("No module named 'keras.gone'", name="keras.gone")
-    assert missing.missing_package(gone) == "", "a module that Keras lacks is a fault of ours"
+    assert missing.what_is_missing(gone) == "", "a module that Keras lacks is a fault of ours"
 
 
 def test_a_command_says_which_package_it_lacks(cli, monkeypatch) -> None:
