@@ -1,14 +1,15 @@
 """`cvtasks export`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.options import one_of
 from cvtasks.cli.output import say, start_keras, tell
-from cvtasks.export import EXPORTS, F16, F32, export_row
+from cvtasks.errors import UsageError
+from cvtasks.export import EXPORTS, F16, F32, INT8, export_row
 from cvtasks.text import counted, table
 
 if TYPE_CHECKING:
@@ -47,6 +48,41 @@ def export(
     half: Annotated[
         bool, typer.Option("--half", help="Store its weights in 16 bits, in half the space.")
     ] = False,
+    int8: Annotated[
+        bool,
+        typer.Option(
+            "--int8",
+            help="Compute in whole numbers of 8 bits; refused where that loses too much.",
+        ),
+    ] = False,
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="DATA[:SPLIT]",
+            help=(
+                "For --int8: ranges are measured on images of its training split, scores on the "
+                "split; by default the data of the model's recipe."
+            ),
+        ),
+    ] = "",
+    calibration: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="For --int8: images to measure ranges on (default: 200)."),
+    ] = None,
+    measured: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="For --int8: images to measure scores on, 0 for all (default: 500).",
+        ),
+    ] = None,
+    most_loss: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="For --int8: hundredths of the first metric that may be lost (default: 1).",
+        ),
+    ] = None,
     check: Annotated[
         str,
         typer.Option(
@@ -61,17 +97,36 @@ def export(
     cvtasks export detect-yolox-nano-voc --format onnx
     cvtasks export runs/mine --format openvino --half -o phone/
     cvtasks export runs/mine --format saved-model --check photos/
+    cvtasks export runs/mine --format openvino --int8 --data farm/data.yaml
 
     The file is opened again by its own runtime and asked about images; its answers must be the
     model's within bounds, else nothing is left behind.
     """
-    precision = F16 if half else F32
+    if half and int8:
+        raise UsageError("a file has one precision; got --half and --int8. Give one of them.")
+    further: dict[str, Any] = {
+        "data": data or None,
+        "images": calibration,
+        "measured": measured,
+        "most_loss": most_loss,
+    }
+    asked = {name: value for name, value in further.items() if value is not None}
+    if asked and not int8:
+        raise UsageError(
+            "--data, --calibration, --measured and --most-loss say how int8 is made; got one "
+            "without --int8. Add it, or leave them out."
+        )
+    precision = INT8 if int8 else F16 if half else F32
     export_row(format_, precision)
     start_keras()
+    from cvtasks.export.int8.written import Int8
     from cvtasks.export.run import export as write
 
-    done = write(model, format_, output, precision=precision, images=check, say=say)
+    how = Int8(**asked) if int8 else None
+    done = write(model, format_, output, precision=precision, images=check, int8=how, say=say)
     tell(*_rows(done.checked))
+    if done.lost:
+        tell(f"scores on {done.lost.measured}", *done.lost.lines())
     say(f"{done.path}: {done.size / 1e6:.1f} MB; how to feed it says {done.folder / 'README.md'}")
 
 

@@ -13,6 +13,7 @@ OPTIONS = {
     "layer": ("--layer", "NAME"),
     "map": ("--map", "DATA'S=MODEL'S"),
     "maximise": ("--maximise", ""),
+    "most_loss": ("--most-loss", "POINTS"),
     "output": ("-o", "DIR"),
     "port": ("--port", "N"),
     "predictions": ("--predictions", "FILE"),

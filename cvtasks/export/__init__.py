@@ -70,6 +70,7 @@ EXPORTS: dict[str, ExportRow] = {
         ".onnx",
         "onnxruntime",
         packages=("onnx", "onnxruntime", "tf2onnx", "tensorflow"),
+        precisions=(F32, F16, INT8),
         extra="onnx",
     ),
     "openvino": ExportRow(
@@ -77,7 +78,15 @@ EXPORTS: dict[str, ExportRow] = {
         ".xml",
         "openvino",
         packages=("openvino", "tensorflow"),
-        precisions=(F32, F16),
+        precisions=(F32, F16, INT8),
+    ),
+    "litert": ExportRow(
+        "cvtasks.export.litert",
+        ".tflite",
+        "LiteRT",
+        packages=("ai_edge_litert", "tensorflow"),
+        precisions=(F32, F16, INT8),
+        extra="litert",
     ),
     "saved-model": ExportRow(
         "cvtasks.export.saved_model", "", "tensorflow", packages=("tensorflow",)

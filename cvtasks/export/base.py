@@ -1,7 +1,7 @@
 """What a format is given to write, and what an exported file is once it is opened."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,21 +24,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
-    """Images that a network's ranges are measured on before it is written in whole numbers.
-
-    Attributes:
-        images: network inputs, (H, W, 3) uint8 RGB; can be read several times.
-        drawn: how they were drawn, in a sentence.
-        names: of the images, in their order.
-    """
-
-    images: Sequence[np.ndarray]
-    drawn: str
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
 class Given:
     """What a format is given to write.
 
@@ -46,14 +31,12 @@ class Given:
         folder: the model's; its files are those that the recipe lists.
         recipe: the model's.
         precision: what the file is to hold: "f32", "f16" or "int8".
-        calibration: the images to measure ranges on, where the precision is int8.
         facts: what the file is to say of itself (`cvtasks.export.facts`).
     """
 
     folder: Path
     recipe: Recipe
     precision: str = "f32"
-    calibration: Calibration | None = None
     facts: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cvtasks.errors import ModelError
-from cvtasks.export import INPUT
+from cvtasks.export import F16, F32, INPUT
 from cvtasks.export.base import Given, Opened
 from cvtasks.recipe.recipe import Recipe
 
@@ -18,14 +18,20 @@ OPSET = 17
 
 
 def write(given: Given, place: Path) -> Path:
-    """Write `model.onnx`: any number of images a batch, the facts in its metadata."""
+    """Write `model.onnx`: any number of images a batch, the facts in its metadata. In f16 the
+    weights are stored so, and computed with in float32.
+    """
     import onnx
+
+    from cvtasks.export.onnx_half import halve
 
     model = given.with_saved_model(_converted)
     for name, text in given.facts.items():
         model.metadata_props.add(key=name, value=text)
     model.producer_name, model.doc_string = "cvtasks", ""
     _call_batch(model)
+    if given.precision == F16:
+        halve(model)
     onnx.checker.check_model(model)
     path = place / "model.onnx"
     path.write_bytes(model.SerializeToString())
@@ -88,4 +94,5 @@ def open_exported(path: Path, recipe: Recipe) -> Opened:
         return dict(zip(names, session.run(names, {INPUT: images}), strict=True))
 
     shapes = recipe.head.outputs(recipe.input_size, recipe.classes)
-    return Opened("onnxruntime", "f32", run, shapes, path)
+    precision = session.get_modelmeta().custom_metadata_map.get("precision", F32)
+    return Opened("onnxruntime", precision, run, shapes, path)

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from cvtasks.errors import CVTasksError, ModelError
-from cvtasks.export import F32, ExportRow, export_row
-from cvtasks.export.base import Calibration, Given
+from cvtasks.export import F32, INT8, ExportRow, export_row
+from cvtasks.export.base import Given
 from cvtasks.export.check import BOUNDS, Checked, check, check_passed
 from cvtasks.export.facts import facts_of
 from cvtasks.export.images import images_to_check
+from cvtasks.export.int8.report import Report
+from cvtasks.export.int8.written import Int8, write_int8
 from cvtasks.export.readme import readme
 from cvtasks.files.writing import (
     cannot_write,
@@ -30,7 +32,7 @@ from cvtasks.recipe.recipe import read_recipe
 from cvtasks.text import dumps
 from cvtasks.zoo import RECIPE, model_folder, with_weights
 
-CHECK, README = "check.json", "README.md"
+CHECK, README, LOST = "check.json", "README.md", "int8.json"
 
 Say = Callable[[str], None]
 
@@ -44,12 +46,14 @@ class Exported:
         path: the file in it, or the folder of a format that is one.
         checked: how its answers compare with the model's.
         size: bytes of the model's own files.
+        lost: what the scores lose in int8; None in other precisions.
     """
 
     folder: Path
     path: Path
     checked: Checked
     size: int
+    lost: Report | None = None
 
 
 def export(
@@ -59,7 +63,7 @@ def export(
     *,
     precision: str = F32,
     images: str = "",
-    calibration: Callable[[Given], Calibration] | None = None,
+    int8: Int8 | None = None,
     say: Say = lambda text: None,
 ) -> Exported:
     """Write a model for other programs, and check that it gives the same answers there.
@@ -71,7 +75,7 @@ def export(
             where that is not f32, and with a number where that exists, by default.
         precision: "f32", "f16" or "int8".
         images: what it is checked on (`cvtasks.export.images.images_to_check`).
-        calibration: draws the images that int8 needs.
+        int8: what is asked for where the precision is int8.
         say: hears what is done, in lines.
 
     Raises:
@@ -87,11 +91,13 @@ def export(
     check_files(home, recipe)
     with _named(home.name, format, precision, folder) as place, made_beside(place.parent) as part:
         facts = facts_of(recipe, home.name, precision)
-        given = Given(home, recipe, precision, None, facts)
-        if calibration:
-            given = Given(home, recipe, precision, calibration(given), facts)
+        given = Given(home, recipe, precision, facts)
         checked_on, drawn = images_to_check(recipe, home, images, say)
-        path = _written(row, format, given, part)
+        lost: Report | None = None
+        if precision == INT8:
+            path, lost = _in_int8(row, format, given, part, int8 or Int8(), say)
+        else:
+            path = _written(row, format, given, part)
         engine = row.open(path, recipe)
         bounds = BOUNDS.get(precision)
         checked = check(engine, given.reference(), recipe, checked_on, bounds, drawn)
@@ -99,24 +105,43 @@ def export(
         size = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
         said = _report(home.name, format, given, row, checked, size)
         write_text(part / CHECK, dumps(said, indent=2) + "\n")
-        write_text(part / README, readme(format, path.name, given, checked))
+        page = readme(format, path.name, given, checked)
+        if lost:
+            write_text(part / LOST, dumps(lost.as_dict(), indent=2) + "\n")
+            page += f"\n{lost.page()}"
+        write_text(part / README, page)
         try:
             part.rename(place)
         except OSError as error:
             raise cannot_write(place, error) from error
-        return Exported(place, place / path.name, checked, size)
+        return Exported(place, place / path.name, checked, size, lost)
+
+
+def _in_int8(
+    row: ExportRow, format: str, given: Given, part: Path, asked: Int8, say: Say
+) -> tuple[Path, Report]:
+    """What a format's tool for int8 writes, and what that loses."""
+    with _own_errors(given, f"{format} in int8"):
+        return write_int8(row, format, given, part, asked, say)
 
 
 def _written(row: ExportRow, format: str, given: Given, part: Path) -> Path:
-    """What a format writes; whatever its libraries raise is an error of ours."""
-    try:
+    """What a format writes."""
+    with _own_errors(given, format):
         return row.write(given, part)
+
+
+@contextmanager
+def _own_errors(given: Given, what: str) -> Iterator[None]:
+    """Whatever libraries raise is an error of ours."""
+    try:
+        yield
     except (CVTasksError, OSError, KeyboardInterrupt):
         raise
     except Exception as error:
         lines = str(error).strip().splitlines() or [""]
         raise ModelError(
-            f"{given.folder.name} could not be written as {format}: {type(error).__name__}: "
+            f"{given.folder.name} could not be written as {what}: {type(error).__name__}: "
             f"{lines[0][:300]}. Choose another format."
         ) from error
 

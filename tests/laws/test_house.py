@@ -322,6 +322,8 @@ def test_zoo_model_is_complete(folder):
 # === dependencies ===
 
 PACKAGE_OF = {
+    "ai_edge_litert": "ai-edge-litert",
+    "ai_edge_quantizer": "ai-edge-quantizer",
     "cv2": "opencv-python",
     "PIL": "pillow",
     "skimage": "scikit-image",
