@@ -1,69 +1,87 @@
-"""What each extra of cvtasks brings, and what it weighs.
+"""What cvtasks and each of its extras bring, and what that weighs.
 
-    python benchmarks/extras.py [--extras samples,video,…] [--output FOLDER]
+    python benchmarks/extras.py [--extras samples,video,…]
 
-Installs cvtasks with the versions of constraints.txt into a fresh environment, then one extra after
-the other, and tells by how much the environment grew: an extra weighs what the ones above it have
-not brought already. Needs the package index and some gigabytes; takes several minutes.
+Weighs the files of the packages that are installed here, as pip lists them, with their compiled
+modules: first those that cvtasks itself asks for, and what these ask for; then of each extra what
+is not among them. An extra is weighed where all that it brings is installed, which it does not do
+itself: pip install ".[samples,video,…]". Takes seconds.
 """
 
 import argparse
-import json
-import subprocess
-import sys
-import tempfile
-import tomllib
-from pathlib import Path
+import re
+from collections.abc import Iterable
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 
 from compare import report
-
-ROOT = Path(__file__).parents[1]
+from packaging.requirements import Requirement
 
 
 def main() -> None:
-    """Install, weigh and print."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [name for name in project["optional-dependencies"] if name != "test"]
+    """Weigh and print."""
+    known = sorted({*(distribution("cvtasks").metadata.get_all("Provides-Extra") or ())} - {"test"})
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--extras", default=",".join(extras), help="which (default: all but test)")
-    parser.add_argument("--output", type=Path, help="a new folder, which is left there")
+    parser.add_argument("--extras", default=",".join(known), help="which (default: all but test)")
     options = parser.parse_args()
-    found = {}
-    with tempfile.TemporaryDirectory() as thrown_away:
-        venv = options.output or Path(thrown_away) / "venv"
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        before, size = set(packages(venv)), megabytes(venv)
-        for extra in ("", *filter(None, options.extras.split(","))):
-            install(venv, f"{ROOT}[{extra}]" if extra else str(ROOT))
-            after, grown = packages(venv), megabytes(venv)
-            brought = sorted({*after} - before)
-            found[extra or "cvtasks"] = round(grown - size)
-            print(
-                f"| `{extra or 'cvtasks'}` | {len(brought)} | {grown - size:,.0f} MB | "
-                f"{', '.join(brought)} |",
-                flush=True,
-            )
-            before, size = {*after}, grown
+    base, _ = brought("cvtasks", ())
+    found = {"cvtasks": table_row("cvtasks", base, 12)}
+    for extra in filter(None, options.extras.split(",")):
+        packages, missing = brought("cvtasks", (extra,))
+        if missing:
+            print(f"| `{extra}` | not weighed: {', '.join(sorted(missing))} not installed | |")
+            continue
+        new = {name: one for name, one in packages.items() if name not in base}
+        found[extra] = table_row(extra, new, 6)
     report("extras", {}, megabytes=found)
 
 
-def install(venv: Path, what: str) -> None:
-    """Install with the versions that CI has."""
-    pip = [venv / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    subprocess.run([*pip, "-c", ROOT / "constraints.txt", what], check=True)
+def table_row(name: str, packages: dict[str, Distribution], most: int) -> int:
+    """Print a row of the table, the largest packages first; returns its megabytes."""
+    sizes = {one: megabytes(package) for one, package in packages.items() if one != "cvtasks"}
+    largest = sorted(sizes, key=lambda one: -sizes[one])
+    named = [f"{one} {sizes[one]:,.0f}" for one in largest[:most]]
+    rest = f", {len(sizes) - most} more" if len(sizes) > most else ""
+    print(f"| `{name}` | {', '.join(named)}{rest} | {sum(sizes.values()):,.0f} MB |")
+    return round(sum(sizes.values()))
 
 
-def packages(venv: Path) -> list[str]:
-    """Names of what is installed."""
-    pip = [venv / "bin" / "python", "-m", "pip", "list", "--format", "json"]
-    told = subprocess.run(pip, capture_output=True, text=True, check=True).stdout
-    return [one["name"].lower() for one in json.loads(told)]
+def brought(name: str, extras: Iterable[str]) -> tuple[dict[str, Distribution], set[str]]:
+    """What pip takes for a package with extras, itself included: name → what is installed; and the
+    names of what is not.
+    """
+    found: dict[str, Distribution] = {}
+    missing: set[str] = set()
+    seen: set[tuple[str, tuple[str, ...]]] = set()
+    waiting = [(plain(name), tuple(sorted(extras)))]
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        try:
+            package = distribution(one[0])
+        except PackageNotFoundError:
+            missing.add(one[0])
+            continue
+        found[one[0]] = package
+        for line in package.requires or ():
+            wanted = Requirement(line)
+            if not wanted.marker or any(
+                wanted.marker.evaluate({"extra": extra}) for extra in ("", *one[1])
+            ):
+                waiting.append((plain(wanted.name), tuple(sorted(wanted.extras))))
+    return found, missing
 
 
-def megabytes(venv: Path) -> float:
-    """What its packages hold on the disk, compiled modules among it, in millions of bytes."""
-    files = (file for file in (venv / "lib").rglob("*") if not file.is_symlink())
-    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+def megabytes(package: Distribution) -> float:
+    """What the files of a package hold, in millions of bytes."""
+    places = {package.locate_file(file) for file in package.files or ()}
+    return sum(place.stat().st_size for place in places if place.is_file()) / 1e6
+
+
+def plain(name: str) -> str:
+    """The name of a package as the index compares it."""
+    return re.sub("[-_.]+", "-", name).lower()
 
 
 if __name__ == "__main__":
