@@ -6,8 +6,9 @@ import asyncio
 import base64
 import math
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -139,6 +140,12 @@ class Answering:
             return await self.run(
                 partial(result, worker.model, upload.name, image, answer, remarks, wish)
             )
+
+    @asynccontextmanager
+    async def image(self, upload: Upload) -> AsyncIterator[np.ndarray]:
+        """The image (h, w, 3) uint8 RGB, which counts as decoded as long as the context lasts."""
+        async with self._pixels.taken(math.prod(await self.size(upload))):
+            yield (await self.read(upload))[0]
 
     async def size(self, upload: Upload) -> tuple[int, int]:
         """(height, width) of the image, by its header; raises InputError as `read_image`."""

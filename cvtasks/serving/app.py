@@ -101,10 +101,10 @@ class Service:
             if upload.url:
                 upload = await fetched(upload, self.setting.limits.bytes)
             found = await self.answering.answer(served, upload, wish)
-        except (CVTasksError, Refused, MemoryError) as error:
+        except Exception as error:  # of one image; the others have their answers
             refused = refusal_of(error)
             if refused.status >= 500:
-                self.tell(f"{served.name}: {error}")
+                self.tell(f"{served.name}: {type(error).__name__}: {error}")
             outcome = "failed" if refused.status >= 500 else "refused"
             self.metrics.image(served.name, outcome)
             return {"source": upload.name, **refused.to_dict()}
@@ -185,8 +185,8 @@ def _add_answers(app: FastAPI, service: Service) -> None:
                 raise Refused(
                     422, f"one image is explained at a time; got {len(uploads)}. Send one."
                 )
-            image, _ = await service.answering.read(uploads[0])
-            found = await service.explaining.explain(served, image, method, target, threshold)
+            async with service.explaining.turn(), service.answering.image(uploads[0]) as image:
+                found = await service.explaining.explain(served, image, method, target, threshold)
         if _drawing(request.headers.get("accept", "")) == "png":
             return Response(from_data_url(found["image"]), media_type="image/png")
         return json_response({"source": uploads[0].name, **found})

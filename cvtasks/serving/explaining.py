@@ -2,8 +2,9 @@
 
 import asyncio
 import importlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 import cv2
@@ -38,14 +39,12 @@ class Explaining:
         """End the thread."""
         self._pool.shutdown(cancel_futures=True)
 
-    async def explain(
-        self, served: Served, image: np.ndarray, method: str, target: str, threshold: float | None
-    ) -> dict[str, Any]:
-        """What speaks for a target of an image (h, w, 3) uint8 RGB.
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One of those that wait, as long as the context lasts.
 
         Raises:
-            Refused: this server does not explain, or too many wait. UsageError: there is no such
-                method or target.
+            Refused: this server does not explain, or too many wait.
         """
         if not self.methods:
             raise Refused(
@@ -61,11 +60,21 @@ class Explaining:
             )
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._explained, served, image, method, target, threshold
-            )
+            yield
         finally:
             self._waiting -= 1
+
+    async def explain(
+        self, served: Served, image: np.ndarray, method: str, target: str, threshold: float | None
+    ) -> dict[str, Any]:
+        """What speaks for a target of an image (h, w, 3) uint8 RGB.
+
+        Raises:
+            UsageError: there is no such method or target.
+        """
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, self._explained, served, image, method, target, threshold
+        )
 
     def _explained(
         self, served: Served, image: np.ndarray, method: str, target: str, threshold: float | None

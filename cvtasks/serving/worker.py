@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -110,29 +110,34 @@ class Worker:
 
         An engine gives its last answers when its images end; so they end where none is there.
         """
-        under_way: deque[Asked] = deque()
+        if not first.answer.set_running_or_notify_cancel():
+            return
+        under_way = deque([first])
         try:
-            self._answer(first, under_way)
+            self._answer(first, under_way, self._next)
         except Exception as error:  # whoever asked gets it, and the next image its turn
             if len(under_way) == 1:
                 under_way.popleft().answer.set_exception(error)
             while under_way:  # one of several: each alone, so that the others have their answers
                 one = under_way.popleft()
                 try:
-                    self._answer(one, deque(), alone=True)
+                    self._answer(one, deque([one]), lambda how: None)
                 except Exception as own:
                     one.answer.set_exception(own)
 
-    def _answer(self, first: Asked, under_way: deque[Asked], alone: bool = False) -> None:
+    def _answer(
+        self, first: Asked, under_way: deque[Asked], following: Callable[[How], Asked | None]
+    ) -> None:
+        """Give the first, and what follows it, their answers; `under_way` has those that are taken
+        and have none yet.
+        """
         how, begun = first.how, time.perf_counter()
 
         def images() -> Iterator[tuple[Asked, np.ndarray]]:
-            one: Asked | None = first
-            while one is not None:
-                if alone or one.answer.set_running_or_notify_cancel():
-                    under_way.append(one)
-                    yield one, one.image
-                one = None if alone else self._next(how)
+            yield first, first.image
+            while (one := following(how)) is not None:
+                under_way.append(one)
+                yield one, one.image
 
         model = replace(self.model, augment=how.augment or self.model.augment)
         answers = model.predict_many(images(), how.threshold, tiles=how.tiles)
@@ -148,6 +153,8 @@ class Worker:
         with self._changed:
             if not self._waiting and self._coming:
                 self._changed.wait(_HURRY_S)
-            if self._waiting and self._waiting[0].how == how:
-                return self._waiting.popleft()
+            while self._waiting and self._waiting[0].how == how:
+                one = self._waiting.popleft()
+                if one.answer.set_running_or_notify_cancel():
+                    return one
             return None

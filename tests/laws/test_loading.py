@@ -56,12 +56,14 @@ def test_importing_cvtasks_loads_nothing(modules_after):
         "data",
         "models",
         "info",
+        "serve",
     ],
 )
 def test_help_loads_nothing_heavy(command, modules_after):
     loaded = modules_after(COMMAND, *filter(None, [command]), "--help")
     assert "cvtasks.cli" in loaded
     assert not loaded & {"keras", "cv2", "numpy", "tensorflow", "openvino", "albumentations"}
+    assert not loaded & {"fastapi", "starlette", "uvicorn", "prometheus_client"}
 
 
 def test_prediction_by_the_graph_loads_neither_keras_nor_telemetry(modules_after, trained):

@@ -230,6 +230,14 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.skip("this system has no second address of its own")
 
 
+def test_what_must_lie_outside_does_so_from_the_first_address_on(scripted, outside) -> None:
+    inner = scripted(ok(b"secret"), host="127.0.0.2")
+    with pytest.raises(InputError, match="in a private network or on the machine"):
+        download(inner.url, outside=True)
+    assert inner.asked == [], "it is not even connected to"
+    assert download(scripted(ok(b"open")).url, outside=True) == b"open"
+
+
 def test_a_redirect_leads_no_further_in(scripted, outside) -> None:
     inner = scripted(ok(b"secret"), host="127.0.0.2")
     for way in (to(inner.url), to(inner.url.replace("http:", "HTTP:"))):

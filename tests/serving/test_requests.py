@@ -121,6 +121,23 @@ def test_addresses_are_fetched_only_by_a_server_that_may(client):
     assert "fetches nothing" in response.json()["error"]
 
 
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "[::1]", "0.0.0.0", "10.0.0.1", "2130706433"]
+)
+def test_addresses_within_a_network_are_fetched_by_none(running, monkeypatch, host):
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    server = running(urls=True)
+    for document in ({"url": f"http://{host}:{server.port}/health"}, {"url": "file:///etc/hosts"}):
+        response = httpx.post(f"{server.address}predict", json=document, trust_env=False)
+        assert response.status_code == 400
+        assert "cannot" in response.json()["error"]
+    for document in ({"url": 3}, [], {}, {"urls": []}):
+        response = httpx.post(f"{server.address}predict", json=document, trust_env=False)
+        assert response.status_code == 422
+    assert not any("GET /health" in line for line in server.service.said)
+
+
 def test_a_request_has_only_so_many_images(client):
     files = [("a", (f"{number}.png", png(8, 8))) for number in range(5)]
     response = client.post("/predict", files=files)
@@ -170,3 +187,16 @@ def test_pages_from_elsewhere_are_refused(client):
     response = ask(client, png(), origin="https://evil.example")
     assert response.status_code == 403
     assert ask(client, png(), origin=str(client.base_url)).status_code == 200
+
+
+def test_reasons_are_given_by_a_server_that_may(running, trained):
+    server = running(explain=True)
+    with httpx.Client(base_url=server.address, timeout=60, trust_env=False) as client:
+        assert "grad-cam" in client.get("/models").json()["explain"]
+        found = ask(client, png(), "/explain?target=disc&method=eigencam").json()
+        heat = Image.open(io.BytesIO(base64.b64decode(found["heat"].partition(",")[2])))
+        assert (found["target"], found["method"]) == ("disc", "eigencam")
+        assert (heat.size, heat.mode) == ((80, 48), "L")
+        assert ask(client, png(), "/explain?target=disk").status_code == 422
+        drawn = ask(client, png(), "/explain?target=disc&method=eigencam", accept="image/png")
+        assert drawn.headers["content-type"] == "image/png"

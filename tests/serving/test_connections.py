@@ -1,0 +1,245 @@
+"""Connections that do wrong, behind a real port: slow, idle, endless, too many; and the end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+
+import httpx
+import pytest
+
+import cvtasks
+from cvtasks.errors import ModelError
+from tests.serving.conftest import HOST, png
+
+HEAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
+
+
+def connected(server) -> socket.socket:
+    """A connection to it."""
+    made = socket.create_connection((HOST, server.port), timeout=10)
+    return made
+
+
+def rest(connection: socket.socket) -> bytes:
+    """All that comes until the server closes the connection."""
+    content = b""
+    while True:
+        try:
+            some = connection.recv(65536)
+        except ConnectionResetError:
+            return content
+        if not some:
+            return content
+        content += some
+
+
+def is_answered(server) -> bool:
+    """Whether a new client gets an answer."""
+    response = httpx.post(
+        f"{server.address}predict",
+        content=png(),
+        headers={"content-type": "image/png"},
+        timeout=20,
+        trust_env=False,
+    )
+    return response.status_code == 200
+
+
+def test_slow_and_silent_clients_are_let_go(running):
+    server = running(header_s=0.4, body_s=0.4, idle_s=0.4)
+    with (
+        closing(connected(server)) as silent,
+        closing(connected(server)) as half,
+        closing(connected(server)) as slow,
+    ):
+        half.sendall(HEAD)
+        slow.sendall(HEAD + b"Content-Length: 1000\r\n\r\n123")
+        assert rest(silent) == b""
+        assert rest(half) == b""
+        assert b" 408 " in rest(slow).partition(b"\r\n")[0]
+
+
+def test_what_is_no_http_is_refused(running):
+    server = running()
+    for content in (b"\0" * 99, b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"):
+        with closing(connected(server)) as one:
+            one.sendall(content)
+            assert b" 400 " in rest(one).partition(b"\r\n")[0]
+    with closing(connected(server)) as one:
+        one.sendall(HEAD + b"X: " + b"y" * 100_000)
+        assert b" 400 " in rest(one).partition(b"\r\n")[0]
+    assert is_answered(server)
+
+
+def test_endless_bodies_are_refused_in_words(running):
+    server = running(megabytes=0.05)
+    for head in (b"Content-Length: 999999999999\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"):
+        with closing(connected(server)) as one:
+            one.sendall(HEAD + head)
+            sending = threading.Thread(target=send_for_ever, args=(one,), daemon=True)
+            sending.start()
+            answer = rest(one)
+            assert b" 413 " in answer.partition(b"\r\n")[0]
+            assert b"at most 50,000 bytes" in answer
+    assert is_answered(server)
+
+
+def send_for_ever(connection: socket.socket) -> None:
+    """Send chunks until the other side has enough."""
+    try:
+        while True:
+            connection.sendall(b"1000\r\n" + b"\0" * 4096 + b"\r\n")
+    except OSError:
+        return
+
+
+def test_idle_clients_make_room_for_one_more(running):
+    server = running(connections=8, header_s=60, idle_s=60)
+    idle = [connected(server) for _ in range(20)]
+    assert is_answered(server)
+    for one in idle:
+        one.close()
+
+
+def test_a_full_queue_says_when_to_come_again(running, monkeypatch):
+    server = running(queue=1)
+    served = server.service.shelf.get("")
+    gate = threading.Event()
+    engine = served.model.engine
+    stream = engine.stream
+
+    def slow(images):
+        gate.wait(20)
+        yield from stream(images)
+
+    monkeypatch.setattr(engine, "stream", slow)
+    found = []
+    first = threading.Thread(target=lambda: found.append(is_answered(server)))
+    first.start()
+    while not served.held:
+        time.sleep(0.01)
+    response = httpx.post(
+        f"{server.address}predict",
+        content=png(),
+        headers={"content-type": "image/png"},
+        trust_env=False,
+    )
+    gate.set()
+    first.join()
+    assert response.status_code == 429
+    assert int(response.headers["retry-after"]) >= 1
+    assert found == [True]
+
+
+def test_an_answer_that_takes_too_long_is_given_up(running, monkeypatch):
+    server = running(seconds=0.3)
+    engine = server.service.shelf.get("").model.engine
+    stream = engine.stream
+
+    def slow(images):
+        time.sleep(0.8)
+        yield from stream(images)
+
+    monkeypatch.setattr(engine, "stream", slow)
+    response = httpx.post(
+        f"{server.address}predict",
+        content=png(),
+        headers={"content-type": "image/png"},
+        trust_env=False,
+    )
+    assert response.status_code == 504
+    assert "0.3 s" in response.json()["error"]
+
+
+def test_a_model_that_fails_says_nothing_of_this_machine(running, monkeypatch):
+    server = running()
+    engine = server.service.shelf.get("").model.engine
+
+    def broken(images):
+        next(iter(images))
+        raise ModelError("the graph '/home/somebody/graph.xml' cannot be run.")
+
+    monkeypatch.setattr(engine, "stream", broken)
+    response = httpx.post(
+        f"{server.address}predict",
+        content=png(),
+        headers={"content-type": "image/png"},
+        trust_env=False,
+    )
+    assert response.status_code == 500
+    assert "somebody" not in response.text
+    assert any("somebody" in line for line in server.service.said)
+
+
+def test_a_token_is_asked_for(running):
+    server = running(token="secret")
+    with httpx.Client(base_url=server.address, trust_env=False) as client:
+        assert client.get("/models").status_code == 401
+        for wrong in ("Bearer secre", "Bearer secret2", "Basic secret", "secret", "Bearer é"):
+            headers = {"authorization": wrong.encode("utf-8")}
+            assert client.get("/models", headers=headers).status_code == 401
+        right = {"authorization": "Bearer secret"}
+        assert client.get("/models", headers=right).status_code == 200
+        assert client.get("/health").json() == {"live": True, "ready": True, "stopping": False}
+
+
+def test_the_page_of_an_origin_that_is_named_may_ask(running):
+    server = running(origins=("https://friend.example",), token="secret")
+    asked = {"origin": "https://friend.example", "access-control-request-method": "POST"}
+    response = httpx.options(f"{server.address}predict", headers=asked, trust_env=False)
+    assert response.headers["access-control-allow-origin"] == "https://friend.example"
+
+
+# === the end ===
+
+
+def test_what_was_accepted_is_answered_before_the_end(running, monkeypatch):
+    server = running()
+    engine = server.service.shelf.get("").model.engine
+    begun, gate, stream = threading.Event(), threading.Event(), engine.stream
+
+    def slow(images):
+        begun.set()
+        gate.wait(20)
+        yield from stream(images)
+
+    monkeypatch.setattr(engine, "stream", slow)
+    found = []
+    first = threading.Thread(target=lambda: found.append(is_answered(server)))
+    first.start()
+    begun.wait(20)
+    late = HTTPConnection(HOST, server.port, timeout=20)
+    server.stop()
+    while not server.service.state.stopping:
+        time.sleep(0.01)
+    late.request("GET", "/models")
+    response = late.getresponse()
+    told = response.status, response.headers["connection"], json.loads(response.read())["status"]
+    gate.set()
+    first.join()
+    assert told == (503, "close", 503)
+    assert found == [True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such signals")
+def test_signals_end_the_command_and_load_models_again(trained):
+    environment = {**os.environ, "PYTHONPATH": str(Path(cvtasks.__file__).parents[1])}
+    command = [sys.executable, "-m", "cvtasks", "serve", str(trained), "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        line = process.stderr.readline()
+        assert trained.name in line
+        address = line.split(" at ")[1].strip()
+        process.send_signal(signal.SIGHUP)
+        while "loaded again" not in (line := process.stderr.readline()):
+            assert line, "it ends before it has loaded the model again"
+        assert httpx.get(f"{address}health", trust_env=False).json()["ready"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
