@@ -56,6 +56,11 @@ class CellBoxes(Head[B], Generic[B]):
     max_detections: int
     min_score: float
 
+    @property
+    def candidates(self) -> int:
+        """Boxes that suppression looks at, the best first, at most."""
+        return max(_CANDIDATES, _EACH * self.max_detections)
+
     @abstractmethod
     def of_cells(self, output: Arrays) -> np.ndarray:
         """(cells, 4 + classes) of an output, or of the output's part of a target."""
@@ -79,7 +84,7 @@ class CellBoxes(Head[B], Generic[B]):
         """(cells, 4 + classes) → objects, best score first; those that a better one of their class
         covers are left out.
         """
-        scores, most = output[:, 4:], max(_CANDIDATES, _EACH * self.max_detections)
+        scores, most = output[:, 4:], self.candidates
         found = np.flatnonzero(
             scores >= max(threshold, self.min_score)
         )  # a flat search: the quickest over rows of a few numbers

@@ -23,7 +23,10 @@ from cvtasks.heads.suppression import meant, thinned
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
 
-_EDGES, _BACKGROUND, _CLASSES = slice(0, 4), 4, 5  # where a proposal's numbers stand
+CLASSES = 5
+"""Where the classes' numbers of a proposal begin."""
+
+_EDGES, _BACKGROUND = slice(0, 4), 4  # where its other numbers stand
 _PROPOSALS, _MOST = 64, 500  # by default, and at most
 _EACH = 2  # proposals of a new recipe for each object of the fullest image, at least
 
@@ -98,7 +101,7 @@ class TwoStage(Head[Boxes]):
 
     def outputs(self, size: tuple[int, int], classes: Classes) -> dict[str, tuple[int, ...]]:
         """`rois` (proposals, 5 + classes)."""
-        return {"rois": (self.proposals, _CLASSES + len(classes))}
+        return {"rois": (self.proposals, CLASSES + len(classes))}
 
     def encode(self, truth: Boxes, letterbox: Letterbox) -> dict[str, np.ndarray]:
         """Boxes → `rois` and `cells`, float32; the largest objects first, then the largest of what
@@ -108,10 +111,10 @@ class TwoStage(Head[Boxes]):
         sides = areas(placed)
         order = np.lexsort((-sides, ~truth.counted))
         order = order[sides[order] > 0][: self.proposals]
-        rois = np.zeros((self.proposals, _CLASSES + len(truth.classes)), np.float32)
+        rois = np.zeros((self.proposals, CLASSES + len(truth.classes)), np.float32)
         rois[: len(order), _EDGES], rois[len(order) :, _BACKGROUND] = placed[order], 1
         counted = np.flatnonzero(truth.counted[order])
-        rois[counted, _CLASSES + truth.labels[order[counted]]] = 1
+        rois[counted, CLASSES + truth.labels[order[counted]]] = 1
         alike = replace(truth, labels=np.zeros_like(truth.labels), classes=("object",))
         return {"rois": rois, "cells": self.first.encode(alike, letterbox)}
 
@@ -124,7 +127,7 @@ class TwoStage(Head[Boxes]):
     ) -> Boxes:
         """Boxes, best score first; those that a better one of their class covers are left out."""
         rois = output["rois"]
-        row, label = np.nonzero(rois[:, _CLASSES:] >= max(threshold, self.min_score))
+        row, label = np.nonzero(rois[:, CLASSES:] >= max(threshold, self.min_score))
         return self._thinned(rois, row, label, letterbox, classes)
 
     def _thinned(
@@ -139,7 +142,7 @@ class TwoStage(Head[Boxes]):
         return thinned(
             rois[row, _EDGES],
             label,
-            rois[row, _CLASSES + label],
+            rois[row, CLASSES + label],
             letterbox,
             classes,
             overlap=self.nms,
@@ -183,7 +186,7 @@ class TwoStage(Head[Boxes]):
         """The mean of the class's logit over the proposals."""
         from keras import ops
 
-        return lambda logits: ops.mean(logits["rois"][..., _CLASSES + index], axis=1)
+        return lambda logits: ops.mean(logits["rois"][..., CLASSES + index], axis=1)
 
     def score(self, kind: str, number: int, seen: Seen[Boxes]) -> Score:
         """The logit of a box of the answer; of a class that of its best box, and the best box of
@@ -196,7 +199,7 @@ class TwoStage(Head[Boxes]):
         if kind == "region":
             raise no_such_kind(kind, " or box:N")
         chosen = meant(boxes, kind, number)
-        column = _CLASSES + int(boxes.labels[chosen])
+        column = CLASSES + int(boxes.labels[chosen])
         box = seen.output["rois"][self._row(seen, chosen), _EDGES]
         return Score(
             boxes.names[chosen] if len(boxes) == 1 else f"{boxes.names[chosen]} box {chosen}",
@@ -209,7 +212,7 @@ class TwoStage(Head[Boxes]):
         """The proposal that a box of the answer comes from: the one that gives it alone."""
         rois, boxes = seen.output["rois"], seen.answer
         label = boxes.labels[chosen : chosen + 1]
-        for row in np.flatnonzero(rois[:, _CLASSES + label[0]] == boxes.scores[chosen]):
+        for row in np.flatnonzero(rois[:, CLASSES + label[0]] == boxes.scores[chosen]):
             its = np.array([row])
             alone = self._thinned(rois, its, label, seen.letterbox, boxes.classes)
             if len(alone) and np.array_equal(alone.xyxy[0], boxes.xyxy[chosen]):

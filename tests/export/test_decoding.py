@@ -1,0 +1,272 @@
+"""Answers in the graph are those of the heads' own decoding, in ONNX and in OpenVINO."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from cvtasks.answers import VOID, Boxes, Instances, Mask
+from cvtasks.engines.openvino_engine import core, ov
+from cvtasks.errors import UsageError
+from cvtasks.export.decoding.heads import ONE, answer_graph
+from cvtasks.export.decoding.join import answering_onnx, answering_openvino
+from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.arrays import Arrays, mapped
+from cvtasks.recipe.recipe import Recipe, parse_recipe
+
+SIZE = 64
+F32 = {"INFERENCE_PRECISION_HINT": "f32"}
+CASES = {
+    "dense": ("detect", {"name": "dense"}),
+    "few-kept": ("detect", {"name": "dense", "max_detections": 3, "nms": 0.3}),
+    "yolox": ("detect", {"name": "yolox"}),
+    "two-stage": ("detect", {"name": "two-stage", "proposals": 30}),
+    "instances": ("instances", {"name": "prototypes", "prototypes": 5}),
+    "localize": ("localize", {"name": "pooled"}),
+    "segment": ("segment", {"name": "unet"}),
+}
+
+
+def recipe_of(case: str, classes: tuple[str, ...] = ("cat", "dog", "cow")) -> Recipe:
+    task, head = CASES[case]
+    return parse_recipe(
+        {
+            "format": 1,
+            "task": {"name": task},
+            "head": head,
+            "backbone": "tiny",
+            "size": SIZE,
+            "classes": list(classes),
+        }
+    )
+
+
+def some_output(recipe: Recipe, rng: np.random.Generator, share: float) -> Arrays:
+    """What a network might put out: boxes of all sizes, some beyond the edges or inverted, and
+    scores of which so many are not nothing.
+    """
+    kind, classes = recipe.head.name, len(recipe.classes)
+
+    def made(shape: tuple[int, ...]) -> np.ndarray:
+        x = rng.uniform(0, 4, shape).astype(np.float32)
+        if kind == "unet":
+            return x / x.sum(axis=-1, keepdims=True)
+        if kind == "pooled":
+            x[:4] = rng.uniform(-0.1, 1.1, 4)
+        if kind == "two-stage":
+            x[:, :4] = rng.uniform(-9, SIZE + 9, x[:, :4].shape)
+            low, high = np.sort(x[:, :4].reshape(-1, 2, 2), axis=1).swapaxes(0, 1)
+            x[:-3, :4] = np.concatenate([low, high], axis=1)[:-3]
+            x[:, 4:] = rng.dirichlet(np.full(1 + classes, 0.3), len(x))
+            x[:, 5:] *= rng.random(len(x))[:, None] < share
+            return x
+        if kind == "prototypes" and len(shape) == 3:
+            return x - 2
+        if kind in ("dense", "yolox", "prototypes"):
+            x[:, :2] -= 0.4
+            x[:, 4 + classes :] -= 2
+        scores = x[..., -classes:] if kind == "pooled" else x[:, 4 : 4 + classes]
+        scores[:] = rng.random(scores.shape) * (rng.random(scores.shape) < share)
+        return x
+
+    return mapped(made, recipe.head.outputs(recipe.input_size, recipe.classes))
+
+
+def as_feed(output: Arrays) -> dict[str, np.ndarray]:
+    named = output if isinstance(output, Mapping) else {ONE: output}
+    return {name: array[None] for name, array in named.items()}
+
+
+def both_runtimes(
+    graph: Any, feeds: Iterable[Mapping[str, np.ndarray]]
+) -> Iterator[list[dict[str, np.ndarray]]]:
+    """For each feed what ONNX Runtime and OpenVINO give, by name."""
+    content = graph.SerializeToString()
+    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    names = [port.name for port in session.get_outputs()]
+    compiled = core().compile_model(core().read_model(content), "CPU", F32)
+    for feed in feeds:
+        first = dict(zip(names, session.run(names, dict(feed)), strict=True))
+        second = compiled(dict(feed))
+        yield [first, {name: second[name] for name in names}]
+
+
+def check_boxes(found: Mapping[str, np.ndarray], wanted: Boxes, near: float = 0.0) -> None:
+    assert found["labels"].dtype == np.int64
+    np.testing.assert_array_equal(found["labels"], wanted.labels)
+    np.testing.assert_array_equal(found["scores"], wanted.scores)
+    np.testing.assert_allclose(found["boxes"], wanted.xyxy, rtol=0, atol=near)
+
+
+def check_answer(
+    found: Mapping[str, np.ndarray], wanted: Boxes | Instances | Mask, recipe: Recipe
+) -> None:
+    """What a graph gives against what the head decodes."""
+    if isinstance(wanted, Mask):
+        np.testing.assert_array_equal(found["ids"][0], wanted.ids)
+    elif isinstance(wanted, Instances):
+        check_masks(found, wanted)
+    else:
+        # the head rounds the edges of the one box as they are written
+        check_boxes(found, wanted, near=0.0051 if recipe.head.name == "pooled" else 0.0)
+
+
+def check_masks(found: Mapping[str, np.ndarray], wanted: Instances) -> None:
+    """A mask, enlarged and cut by its box, is the one decoded; those without a pixel are no
+    objects.
+    """
+    planes, kept = [], []
+    middle = np.arange(SIZE) + 0.5
+    for number, (mask, box) in enumerate(zip(found["masks"], found["boxes"], strict=True)):
+        plane = cv2.resize(mask, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR) > 0.5
+        rows = (middle >= box[1]) & (middle < box[3])
+        columns = (middle >= box[0]) & (middle < box[2])
+        plane &= rows[:, None] & columns[None]
+        if plane.any():
+            planes.append(plane)
+            kept.append(number)
+    whose = zip(wanted.xyxy.tolist(), wanted.labels.tolist(), strict=True)
+    own = {(*box, label): number for number, (box, label) in enumerate(whose)}
+    differing = 0
+    for plane, number in zip(planes, kept, strict=True):
+        its = own[(*found["boxes"][number].tolist(), int(found["labels"][number]))]
+        assert found["scores"][number] == wanted.scores[its]
+        differing += int((plane != wanted.plane(its)).sum())
+    assert differing <= 0.001 * SIZE * SIZE * max(len(planes), 1)
+    assert len(wanted) - len(planes) <= 2  # thinner than a pixel: the head has at least one
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_graph_answers_as_the_head_decodes(case: str) -> None:
+    recipe, rng = recipe_of(case), np.random.default_rng(7)
+    outputs = [some_output(recipe, rng, share) for share in (0.0, 0.05, 1.0)]
+    letterbox = Letterbox(recipe.input_size, recipe.input_size)
+    graph = answer_graph(recipe, 0.4)
+    onnx.checker.check_model(graph, full_check=True)
+    each = both_runtimes(graph, map(as_feed, outputs))
+    for output, answers in zip(outputs, each, strict=True):
+        wanted = recipe.head.decode(output, letterbox, recipe.classes, 0.4)
+        for found in answers:
+            check_answer(found, wanted, recipe)
+    assert isinstance(wanted, Mask) or len(wanted), "high scores must find something"
+
+
+def test_a_score_that_is_the_threshold_is_found_and_one_below_is_not() -> None:
+    recipe = recipe_of("dense")
+    output = np.zeros(recipe.head.outputs(recipe.input_size, recipe.classes), np.float32)
+    output[:2, :4] = 1
+    output[0, 4], output[1, 5] = 0.3, np.nextafter(np.float32(0.3), np.float32(0))
+    for found in next(both_runtimes(answer_graph(recipe, 0.3), [as_feed(output)])):
+        assert found["labels"].tolist() == [0]
+
+
+@pytest.mark.parametrize("classes", [1, 200])
+def test_one_class_and_more_pairs_than_candidates(classes: int) -> None:
+    """Suppression looks at the surest alone, and so does the graph."""
+    recipe = recipe_of("few-kept", tuple(f"class {number}" for number in range(classes)))
+    output = some_output(recipe, np.random.default_rng(3), 0.5)
+    assert (output[:, 4:].size > 2 * recipe.head.candidates) == (classes > 1)  # type: ignore[attr-defined]
+    letterbox = Letterbox(recipe.input_size, recipe.input_size)
+    wanted = recipe.head.decode(output, letterbox, recipe.classes, 0.2)
+    for found in next(both_runtimes(answer_graph(recipe, 0.2), [as_feed(output)])):
+        check_boxes(found, wanted)
+
+
+def test_where_no_pixel_is_sure_enough_the_answer_is_void_or_background() -> None:
+    output = np.full((SIZE, SIZE, 3), 1 / 3, np.float32)
+    for classes, unsure in ((("cat", "dog", "cow"), VOID), (("background", "a", "b"), 0)):
+        graph = answer_graph(recipe_of("segment", classes), 0.5)
+        for found in next(both_runtimes(graph, [as_feed(output)])):
+            assert (found["ids"] == unsure).all()
+
+
+def test_an_output_that_is_the_answer_is_refused() -> None:
+    recipe = parse_recipe(
+        {
+            "format": 1,
+            "task": {"name": "classify"},
+            "backbone": "tiny",
+            "size": SIZE,
+            "classes": ["cat", "dog"],
+        }
+    )
+    with pytest.raises(UsageError, match="classify puts out is its answer"):
+        answer_graph(recipe, 0.5)
+
+
+# === behind a network ===
+
+
+def onnx_network(output: Arrays, half: bool = False) -> Any:
+    """A network of any number of images that puts this out, whatever it sees."""
+    kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
+    feed = as_feed(output)
+    nodes = [
+        helper.make_node("Slice", ["image", "zero", "one", "axis"], ["part"]),
+        helper.make_node("ReduceMin", ["part"], ["least"], keepdims=0),
+        helper.make_node("Mul", ["least", "nothing"], ["none"]),
+        helper.make_node("Cast", ["none"], ["same"], to=kind),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array([number], np.int64), name)
+        for name, number in (("zero", 0), ("one", 1), ("axis", 1))
+    ]
+    constants.append(numpy_helper.from_array(np.array(0, np.float32), "nothing"))
+    ends = []
+    for name, array in feed.items():
+        array = array.astype(np.float16 if half else np.float32)
+        constants.append(numpy_helper.from_array(array, f"{name}/constant"))
+        nodes.append(helper.make_node("Add", ["same", f"{name}/constant"], [name]))
+        ends.append(helper.make_tensor_value_info(name, kind, ["batch", *array.shape[1:]]))
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", SIZE, SIZE, 3])
+    graph = helper.make_graph(nodes, "network", [image], ends, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    helper.set_model_props(model, {"classes": "cat"})
+    return model
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("case", ["yolox", "instances", "localize"])
+def test_decoding_stands_behind_a_network_in_onnx(case: str, half: bool) -> None:
+    recipe = recipe_of(case)
+    output = some_output(recipe, np.random.default_rng(5), 0.2)
+    if half:
+        output = mapped(lambda array: array.astype(np.float16).astype(np.float32), output)
+    letterbox = Letterbox(recipe.input_size, recipe.input_size)
+    wanted = recipe.head.decode(output, letterbox, recipe.classes, 0.4)
+    model = onnx_network(output, half)
+    before = model.SerializeToString()
+    joined = answering_onnx(model, recipe, 0.4)
+    assert model.SerializeToString() == before
+    assert [entry.key for entry in joined.metadata_props] == ["classes"]
+    image = {"image": np.zeros((1, SIZE, SIZE, 3), np.float32)}
+    for found in next(both_runtimes(joined, [image])):
+        check_answer(found, wanted, recipe)
+
+
+def test_a_file_of_old_operators_is_refused() -> None:
+    recipe = recipe_of("yolox")
+    model = onnx_network(some_output(recipe, np.random.default_rng(5), 0.2))
+    model.opset_import[0].version = 9
+    with pytest.raises(UsageError, match="operator set 13 to 22; this file has 9"):
+        answering_onnx(model, recipe, 0.4)
+
+
+@pytest.mark.parametrize("case", ["two-stage", "segment", "instances"])
+def test_decoding_stands_behind_a_network_in_openvino(case: str, tmp_path: Any) -> None:
+    recipe = recipe_of(case)
+    output = some_output(recipe, np.random.default_rng(5), 0.2)
+    letterbox = Letterbox(recipe.input_size, recipe.input_size)
+    wanted = recipe.head.decode(output, letterbox, recipe.classes, 0.4)
+    network = core().read_model(onnx_network(output).SerializeToString())
+    joined = answering_openvino(network, recipe, 0.4)
+    ov.save_model(joined, tmp_path / "answer.xml", compress_to_fp16=False)
+    compiled = core().compile_model(tmp_path / "answer.xml", "CPU", F32)
+    found = compiled({"image": np.zeros((1, SIZE, SIZE, 3), np.float32)})
+    names = [next(iter(port.get_names())) for port in compiled.outputs]
+    check_answer({name: found[name] for name in names}, wanted, recipe)
