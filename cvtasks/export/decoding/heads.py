@@ -80,7 +80,7 @@ def _prototypes(steps: Steps, recipe: Recipe, threshold: float) -> Outputs:
     weights = steps.add("Gather", steps.shaped(own, -1, head.prototypes), row, axis=0)
     planes = steps.add("Transpose", steps.shaped("prototypes", -1, head.prototypes), perm=[1, 0])
     masks = steps.add("Sigmoid", steps.add("MatMul", weights, planes))
-    steps.named(steps.shaped(masks, -1, height, width), "masks")
+    steps.give("masks", steps.shaped(masks, -1, height, width))
     return {**outputs, "masks": ("float32", ("found", height, width))}
 
 
@@ -158,10 +158,10 @@ def _pooled_box(steps: Steps, recipe: Recipe, threshold: float) -> Outputs:
 
 
 def _boxes(steps: Steps, kept: str, boxes: str, score: str, label: str) -> Outputs:
-    """Name what is kept."""
-    steps.named(steps.add("Gather", boxes, kept, axis=0), "boxes")
-    steps.named(steps.add("Gather", score, kept, axis=0), "scores")
-    steps.named(steps.add("Gather", label, kept, axis=0), "labels")
+    """Give out what is kept."""
+    steps.give("boxes", steps.add("Gather", boxes, kept, axis=0))
+    steps.give("scores", steps.add("Gather", score, kept, axis=0))
+    steps.give("labels", steps.add("Gather", label, kept, axis=0))
     return {
         "boxes": ("float32", ("found", 4)),
         "scores": ("float32", ("found",)),
@@ -180,7 +180,7 @@ def _unet(steps: Steps, recipe: Recipe, threshold: float) -> Outputs:
             "GreaterOrEqual", steps.shaped(surest, -1, height, width), np.float32(threshold)
         )
         ids = steps.add("Where", sure, ids, unsure)
-    steps.named(steps.cast(ids, "uint8"), "ids")
+    steps.give("ids", steps.cast(ids, "uint8"))
     return {"ids": ("uint8", (1, *recipe.input_size))}
 
 

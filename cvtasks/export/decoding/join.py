@@ -61,13 +61,13 @@ def answering_onnx(model: ModelProto, recipe: Recipe, threshold: float) -> Model
 
 
 def answering_openvino(model: Any, recipe: Recipe, threshold: float) -> Any:
-    """An OpenVINO network whose outputs are the answer about one image (`answer_graph`); made of
-    `model`, which is used up.
+    """An OpenVINO network whose outputs are the answer about one image (`answer_graph`); `model`
+    itself, which is changed.
 
     Raises:
         UsageError: the output of the head is the answer already.
     """
-    from cvtasks.engines.openvino_engine import core, ov
+    from cvtasks.engines.openvino_engine import core
 
     answer = answer_graph(recipe, threshold)
     behind = core().read_model(answer.SerializeToString())
@@ -86,6 +86,9 @@ def answering_openvino(model: Any, recipe: Recipe, threshold: float) -> Any:
     wanted = [one.name for one in answer.graph.output]
     for port in behind.outputs:
         port.get_tensor().set_names({next(one for one in wanted if one in port.get_names())})
-    joined = ov.Model(behind.get_results(), model.get_parameters(), model.get_friendly_name())
-    joined.validate_nodes_and_infer_types()
-    return joined
+    before = model.get_results()
+    model.add_results(behind.get_results())
+    for result in before:
+        model.remove_result(result)
+    model.validate_nodes_and_infer_types()
+    return model

@@ -61,13 +61,11 @@ class Steps:
         """The same numbers of another kind."""
         return self.add("Cast", value, to=_KINDS[kind])
 
-    def where_true(self, value: str) -> str:
-        """(n,) bool → (k,) int64: where it is true, ascending."""
-        return self.shaped(self.add("NonZero", value), -1)
-
-    def named(self, value: str, name: str) -> None:
-        """Call a value by a name of its own: one that the graph gives out."""
-        self.nodes.append(helper.make_node("Identity", [value], [name], name=f"{PREFIX}{name}"))
+    def give(self, name: str, value: str) -> None:
+        """Let the value that was added last be an output of the graph, with this name."""
+        if [value] != list(self.nodes[-1].output):
+            raise ValueError(f"an output is what was added last; {value} was not.")
+        self.nodes[-1].output[0] = name
 
     def model(
         self,
