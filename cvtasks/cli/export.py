@@ -10,6 +10,7 @@ from cvtasks.cli.options import one_of
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import UsageError
 from cvtasks.export import EXPORTS, F16, F32, INT8, export_row
+from cvtasks.export.decoding import check_decodable
 from cvtasks.text import counted, table
 
 if TYPE_CHECKING:
@@ -83,6 +84,14 @@ def export(
             help="For --int8: hundredths of the first metric that may be lost (default: 1).",
         ),
     ] = None,
+    decoded: Annotated[
+        bool,
+        typer.Option(
+            "--decoded",
+            help="Answer in the graph, for one image at a time: boxes, scores and labels after "
+            "threshold and suppression, or class ids (onnx, openvino).",
+        ),
+    ] = False,
     check: Annotated[
         str,
         typer.Option(
@@ -96,6 +105,7 @@ def export(
     \b
     cvtasks export detect-yolox-nano-voc --format onnx
     cvtasks export runs/mine --format openvino --half -o phone/
+    cvtasks export detect-yolox-nano-voc --format onnx --decoded
     cvtasks export runs/mine --format saved-model --check photos/
     cvtasks export runs/mine --format openvino --int8 --data farm/data.yaml
 
@@ -118,23 +128,36 @@ def export(
         )
     precision = INT8 if int8 else F16 if half else F32
     export_row(format_, precision)
+    if decoded:
+        check_decodable(format_)
     start_keras()
     from cvtasks.export.int8.written import Int8
     from cvtasks.export.run import export as write
 
     how = Int8(**asked) if int8 else None
-    done = write(model, format_, output, precision=precision, images=check, int8=how, say=say)
+    done = write(
+        model,
+        format_,
+        output,
+        precision=precision,
+        decoded=decoded,
+        images=check,
+        int8=how,
+        say=say,
+    )
     tell(*_rows(done.checked))
     if done.lost:
         tell(f"scores on {done.lost.measured}", *done.lost.lines())
+    if done.answers:
+        tell(*_rows(done.answers, "in the graph, "))
     say(f"{done.path}: {done.size / 1e6:.1f} MB; how to feed it says {done.folder / 'README.md'}")
 
 
-def _rows(checked: "Checked") -> list[str]:
+def _rows(checked: "Checked", what: str = "") -> list[str]:
     """The differences beside their bounds, in a table."""
     bounds = checked.to_dict()["bounds"] or {}
     rows = [
         [what, found, str(bounds.get(bound, bound))] for what, found, bound in checked.found.rows()
     ]
-    head = f"compared on {counted(len(checked.images), 'image')}"
+    head = f"{what}compared on {counted(len(checked.images), 'image')}"
     return table([[head, "found", "allowed"], *rows], least=10)

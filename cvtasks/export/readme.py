@@ -1,26 +1,28 @@
 """The page beside an exported file: how to feed it, and how to read what it answers."""
 
 import json
+from collections.abc import Mapping, Sequence
 
 from cvtasks.export import INPUT
 from cvtasks.export.base import Given
 from cvtasks.export.check import Checked
 from cvtasks.export.facts import named
+from cvtasks.export.samples import Told, as_markdown
 from cvtasks.geometry.letterbox import GREY
+from cvtasks.recipe.recipe import Recipe
 from cvtasks.text import code, counted, markdown
 
 
-def readme(format: str, file: str, given: Given, checked: Checked) -> str:
-    """The page's text."""
+def readme(
+    format: str, file: str, given: Given, checked: Checked, answers: Checked | None = None
+) -> str:
+    """The page's text; `answers` is of a file that answers by itself."""
     recipe = given.recipe
     height, width = recipe.input_size
     place = "at its middle" if recipe.placement == "centre" else "at its left top corner"
-    outputs = "\n".join(
-        f"| {code(name)} | batch × {' × '.join(map(str, shape))} |"
-        for name, shape in named(recipe).items()
-    )
     rows = "\n".join(f"| {what} | {found} |" for what, found, _ in checked.found.rows())
-    settings = json.dumps(json.loads(given.facts["head_settings"]), indent=2)
+    out = _answers(recipe, answers) if answers else _outputs(given)
+    batch = "1" if answers else "batch"
     return f"""# {markdown(given.folder.name)} as {format}
 
 {code(file)}: {recipe.task.name} by the head {recipe.head.name}, \
@@ -29,7 +31,7 @@ written by cvtasks {given.facts["cvtasks"]}.
 
 ## What goes in
 
-{code(INPUT)}: batch × {height} × {width} × 3, float32, RGB, 0 to 255. Nothing is subtracted or
+{code(INPUT)}: {batch} × {height} × {width} × 3, float32, RGB, 0 to 255. Nothing is subtracted or
 divided: the first layer does that.
 
 An image of another shape is scaled by one factor until it fits (bilinear; by areas below half the
@@ -37,17 +39,7 @@ size), and laid {place} of {width} × {height} pixels of grey {GREY}.
 
 ## What comes out
 
-| output | shape |
-|---|---|
-{outputs}
-
-Settings that decoding needs:
-
-```json
-{settings}
-```
-
-Answers of a score below {recipe.task.threshold:g} are not shown.
+{out}
 
 ## Classes
 
@@ -61,4 +53,57 @@ against the model in Keras, float32:
 | | difference |
 |---|---|
 {rows}
-"""
+{as_markdown(Told(file, format, recipe, answers is not None))}"""
+
+
+def _outputs(given: Given) -> str:
+    """What a plain file puts out, and what decoding needs to know."""
+    shapes: dict[str, tuple[int | str, ...]] = {
+        name: ("batch", *shape) for name, shape in named(given.recipe).items()
+    }
+    settings = json.dumps(json.loads(given.facts["head_settings"]), indent=2)
+    return f"""{_table(shapes)}
+
+Settings that decoding needs:
+
+```json
+{settings}
+```
+
+Answers of a score below {given.recipe.task.threshold:g} are not shown."""
+
+
+def _answers(recipe: Recipe, answers: Checked) -> str:
+    """What a file that answers by itself puts out."""
+    from cvtasks.export.decoding.files import answer_shapes
+
+    shapes = answer_shapes(recipe)
+    lines = [_MEANINGS[name] for name in shapes if name in _MEANINGS]
+    rows = "\n".join(f"| {what} | {found} |" for what, found, _ in answers.found.rows())
+    return f"""{_table(shapes)}
+
+{" ".join(lines)}
+
+The threshold is {recipe.task.threshold:g}. Compared with what the outputs of the network without
+these steps are decoded to:
+
+| | difference |
+|---|---|
+{rows}"""
+
+
+_MEANINGS = {
+    "boxes": "Boxes are left, top, right, bottom in pixels of the input, the best first, after "
+    "threshold and suppression within each class; where the image does not fill the input, cut "
+    "them at its edges; those beside it are none.",
+    "labels": "Labels are numbers of classes.",
+    "masks": "Masks say how sure each cell is, 0 to 1: enlarge them to the input (bilinear), take "
+    "what is above 0.5, and of that what lies in the box; objects without a pixel are none.",
+    "ids": "Ids are numbers of classes, 255 for void.",
+}
+
+
+def _table(shapes: Mapping[str, Sequence[int | str]]) -> str:
+    """Outputs and their shapes."""
+    rows = [f"| {code(name)} | {' × '.join(map(str, one))} |" for name, one in shapes.items()]
+    return "\n".join(["| output | shape |", "|---|---|", *rows])

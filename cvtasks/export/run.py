@@ -13,6 +13,7 @@ from cvtasks.errors import CVTasksError, ModelError
 from cvtasks.export import F32, INT8, ExportRow, export_row
 from cvtasks.export.base import Given
 from cvtasks.export.check import BOUNDS, Checked, check, check_passed
+from cvtasks.export.decoding import check_decodable
 from cvtasks.export.facts import facts_of
 from cvtasks.export.images import images_to_check
 from cvtasks.export.int8.report import Report
@@ -47,6 +48,8 @@ class Exported:
         checked: how its answers compare with the model's.
         size: bytes of the model's own files.
         lost: what the scores lose in int8; None in other precisions.
+        answers: how those of a file that answers by itself compare with what the plain file's
+            outputs are decoded to; None where it is plain.
     """
 
     folder: Path
@@ -54,6 +57,7 @@ class Exported:
     checked: Checked
     size: int
     lost: Report | None = None
+    answers: Checked | None = None
 
 
 def export(
@@ -62,6 +66,7 @@ def export(
     folder: str | Path | None = None,
     *,
     precision: str = F32,
+    decoded: bool = False,
     images: str = "",
     int8: Int8 | None = None,
     say: Say = lambda text: None,
@@ -74,6 +79,8 @@ def export(
         folder: where it comes to lie; must not exist. `exports/NAME-FORMAT`, with the precision
             where that is not f32, and with a number where that exists, by default.
         precision: "f32", "f16" or "int8".
+        decoded: whether the file is to answer by itself: boxes, scores and labels, or class ids,
+            instead of what they are decoded from (`cvtasks.export.decoding`).
         images: what it is checked on (`cvtasks.export.images.images_to_check`).
         int8: what is asked for where the precision is int8.
         say: hears what is done, in lines.
@@ -89,7 +96,13 @@ def export(
     home = with_weights(model_folder(model))
     recipe = read_recipe(home / RECIPE)
     check_files(home, recipe)
-    with _named(home.name, format, precision, folder) as place, made_beside(place.parent) as part:
+    if decoded:
+        check_decodable(format)
+        from cvtasks.export.decoding.files import answer_shapes, make_answering
+
+        answer_shapes(recipe)
+    kind = f"{format}-decoded" if decoded else format
+    with _named(home.name, kind, precision, folder) as place, made_beside(place.parent) as part:
         facts = facts_of(recipe, home.name, precision)
         given = Given(home, recipe, precision, facts)
         checked_on, drawn = images_to_check(recipe, home, images, say)
@@ -102,10 +115,15 @@ def export(
         bounds = BOUNDS.get(precision)
         checked = check(engine, given.reference(), recipe, checked_on, bounds, drawn)
         check_passed(checked, f"{home.name} as {format} in {precision}")
+        answers = None
+        if decoded:
+            answers = make_answering(format, path, engine, recipe, checked_on, drawn)
         size = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
         said = _report(home.name, format, given, row, checked, size)
+        if answers:
+            said["decoded"] = {"threshold": recipe.task.threshold, **answers.to_dict()}
         write_text(part / CHECK, dumps(said, indent=2) + "\n")
-        page = readme(format, path.name, given, checked)
+        page = readme(format, path.name, given, checked, answers)
         if lost:
             write_text(part / LOST, dumps(lost.as_dict(), indent=2) + "\n")
             page += f"\n{lost.page()}"
@@ -114,7 +132,7 @@ def export(
             part.rename(place)
         except OSError as error:
             raise cannot_write(place, error) from error
-        return Exported(place, place / path.name, checked, size, lost)
+        return Exported(place, place / path.name, checked, size, lost, answers)
 
 
 def _in_int8(

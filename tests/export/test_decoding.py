@@ -1,6 +1,9 @@
 """Answers in the graph are those of the heads' own decoding, in ONNX and in OpenVINO."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +15,10 @@ from onnx import TensorProto, helper, numpy_helper
 from cvtasks.answers import VOID, Boxes, Instances, Mask
 from cvtasks.engines.openvino_engine import core, ov
 from cvtasks.errors import UsageError
-from cvtasks.export.decoding.check import answer_of
-from cvtasks.export.decoding.heads import ONE, answer_graph
+from cvtasks.export import OUTPUT
+from cvtasks.export.check import BOUNDS
+from cvtasks.export.decoding.check import answer_of, compare_answers
+from cvtasks.export.decoding.heads import answer_graph
 from cvtasks.export.decoding.join import answering_onnx, answering_openvino
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.arrays import Arrays, mapped
@@ -78,7 +83,7 @@ def some_output(recipe: Recipe, rng: np.random.Generator, share: float) -> Array
 
 
 def as_feed(output: Arrays) -> dict[str, np.ndarray]:
-    named = output if isinstance(output, Mapping) else {ONE: output}
+    named = output if isinstance(output, Mapping) else {OUTPUT: output}
     return {name: array[None] for name, array in named.items()}
 
 
@@ -263,3 +268,75 @@ def test_decoding_stands_behind_a_network_in_openvino(case: str, tmp_path: Any) 
     found = compiled({"image": np.zeros((1, SIZE, SIZE, 3), np.float32)})
     names = [next(iter(port.get_names())) for port in compiled.outputs]
     check_answer({name: found[name] for name in names}, wanted, recipe)
+
+
+# === as an export ===
+
+
+@pytest.mark.parametrize(("case", "format"), [("prototypes", "onnx"), ("segment", "openvino")])
+def test_an_export_that_answers_is_checked_and_says_what_it_puts_out(
+    untrained: Callable[[str], Path], tmp_path: Path, case: str, format: str
+) -> None:
+    from cvtasks.export.run import export
+
+    done = export(untrained(case), format, tmp_path / "out", decoded=True)
+    said = json.loads((done.folder / "check.json").read_text(encoding="utf-8"))
+    assert said["passed"] and said["decoded"]["passed"]
+    page = (done.folder / "README.md").read_text(encoding="utf-8")
+    names = ["ids"] if case == "segment" else ["boxes", "scores", "labels"]
+    assert all(f"| `{name}` |" in page for name in names)
+    if format == "onnx":
+        model = onnx.load(str(done.path))
+        said = {entry.key: entry.value for entry in model.metadata_props}
+    else:
+        model = core().read_model(str(done.path))
+        keys = ("outputs", "decoded", "classes")
+        said = {key: model.get_rt_info(["cvtasks", key]).astype(str) for key in keys}
+        assert 'name="precise"' in done.path.read_text(encoding="utf-8")
+        assert {file.name for file in done.folder.iterdir()} == {
+            "model.xml",
+            "model.bin",
+            "README.md",
+            "check.json",
+        }
+    assert set(names) <= set(json.loads(said["outputs"]))
+    assert said["decoded"].startswith("above 0.") and "classes" in said
+
+
+def test_what_cannot_answer_is_refused_before_anything_is_written(
+    untrained: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cvtasks.export.run import export
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="onnx or openvino; got keras"):
+        export(untrained("dense"), "keras", decoded=True)
+    with pytest.raises(UsageError, match="classify puts out is its answer"):
+        export(untrained("classify"), "onnx", decoded=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_answer_that_differs_is_not_passed() -> None:
+    recipe = recipe_of("yolox")
+    output = some_output(recipe, np.random.default_rng(5), 0.05)
+    session = ort.InferenceSession(
+        answering_onnx(onnx_network(output), recipe, 0.4).SerializeToString()
+    )
+    names = [port.name for port in session.get_outputs()]
+
+    class Reference:
+        name, precision = "numpy", "f32"
+
+        def stream(self, images: Iterable[np.ndarray]) -> Iterator[Arrays]:
+            return (output for _ in images)
+
+    def run(images: np.ndarray, off: float = 0.0) -> dict[str, np.ndarray]:
+        found = dict(zip(names, session.run(names, {"image": images}), strict=True))
+        return {**found, "boxes": found["boxes"] + np.float32(off)}
+
+    image = np.zeros((40, 60, 3), np.uint8)
+    for off, faults in ((0.0, 0), (0.5, 1)):
+        found = compare_answers(
+            partial(run, off=off), Reference(), recipe, [image], BOUNDS["f32"], 0.4
+        )
+        assert len(list(found.faults(BOUNDS["f32"]))) == faults

@@ -13,6 +13,7 @@ from onnx import ModelProto
 
 from cvtasks.answers import VOID, Mask
 from cvtasks.errors import UsageError
+from cvtasks.export import OUTPUT
 from cvtasks.export.decoding.steps import Length, Steps
 from cvtasks.export.decoding.suppression import best, inside, left
 from cvtasks.heads.arrays import mapped
@@ -23,9 +24,6 @@ from cvtasks.heads.prototypes import Prototypes
 from cvtasks.heads.two_stage import CLASSES, TwoStage
 from cvtasks.heads.unet import UNet
 from cvtasks.recipe.recipe import Recipe
-
-ONE = "output"
-"""What the one output of a head is called that has no name."""
 
 _FLAT = 0.005  # pixels, half of the last decimal that is written of an edge: thinner is flat
 _SURE = 1e-6  # the least threshold: a score of nothing finds nothing
@@ -57,7 +55,7 @@ def answer_graph(recipe: Recipe, threshold: float) -> ModelProto:
         )
     shapes = recipe.head.outputs(recipe.input_size, recipe.classes)
     named: Any = mapped(lambda shape: (1, *shape), shapes)
-    inputs = named if isinstance(named, dict) else {ONE: named}
+    inputs = named if isinstance(named, dict) else {OUTPUT: named}
     steps = Steps()
     outputs = decode(steps, recipe, threshold)
     return steps.model(inputs, outputs)
@@ -144,9 +142,9 @@ def _pooled_box(steps: Steps, recipe: Recipe, threshold: float) -> Outputs:
     """Of the one object: its box and its best class, where that is sure enough."""
     height, width = recipe.input_size
     ends = np.array([width, height], np.float32)
-    scores = steps.cut(ONE, 4, 4 + len(recipe.classes), 1)
+    scores = steps.cut(OUTPUT, 4, 4 + len(recipe.classes), 1)
     score, label = steps.several("TopK", 2, steps.shaped(scores, -1), [1], axis=0)
-    edges = steps.add("Mul", steps.cut(ONE, 0, 4, 1), np.tile(ends, 2))
+    edges = steps.add("Mul", steps.cut(OUTPUT, 0, 4, 1), np.tile(ends, 2))
     box = inside(steps, edges, (height, width))
     low, high = steps.cut(box, 0, 2, 1), steps.cut(box, 2, 4, 1)
     flat = steps.add("Less", steps.add("Sub", high, low), _FLAT)
@@ -171,10 +169,10 @@ def _boxes(steps: Steps, kept: str, boxes: str, score: str, label: str) -> Outpu
 
 def _unet(steps: Steps, recipe: Recipe, threshold: float) -> Outputs:
     """Of scores for every pixel: the best class, or what is said where none is sure enough."""
-    ids = steps.add("ArgMax", ONE, axis=3, keepdims=0)
+    ids = steps.add("ArgMax", OUTPUT, axis=3, keepdims=0)
     if threshold:
         unsure = 0 if Mask.ground(recipe.classes) else VOID
-        surest = steps.several("TopK", 2, ONE, [1], axis=3)[0]
+        surest = steps.several("TopK", 2, OUTPUT, [1], axis=3)[0]
         height, width = recipe.input_size
         sure = steps.add(
             "GreaterOrEqual", steps.shaped(surest, -1, height, width), np.float32(threshold)
@@ -193,7 +191,7 @@ def _side(recipe: Recipe, stride: int) -> tuple[int, int]:
 def _names(recipe: Recipe) -> tuple[str, ...]:
     """What the outputs of the head are called."""
     shapes = recipe.head.outputs(recipe.input_size, recipe.classes)
-    return tuple(shapes) if isinstance(shapes, dict) else (ONE,)
+    return tuple(shapes) if isinstance(shapes, dict) else (OUTPUT,)
 
 
 _DECODERS: dict[type, Callable[[Steps, Recipe, float], Outputs]] = {
