@@ -300,7 +300,7 @@ def test_an_export_that_answers_is_checked_and_says_what_it_puts_out(
             "check.json",
         }
     assert set(names) <= set(json.loads(said["outputs"]))
-    assert said["decoded"].startswith("above 0.") and "classes" in said
+    assert said["decoded"].startswith("from ") and "classes" in said
 
 
 def test_what_cannot_answer_is_refused_before_anything_is_written(

@@ -63,7 +63,7 @@ def answer_shapes(recipe: Recipe) -> dict[str, list[int | str]]:
 
 def _facts(recipe: Recipe, threshold: float) -> Mapping[str, str]:
     """What such a file says of itself otherwise than the plain one."""
-    return {"outputs": json.dumps(answer_shapes(recipe)), "decoded": f"above {threshold:g}"}
+    return {"outputs": json.dumps(answer_shapes(recipe)), "decoded": f"from {threshold:g}"}
 
 
 def _onnx(path: Path, recipe: Recipe, threshold: float) -> Run:

@@ -6,10 +6,9 @@ the image on it, whose place the graph does not know.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import ModelProto
 
 from cvtasks.answers import VOID, Mask
 from cvtasks.errors import UsageError
@@ -25,6 +24,9 @@ from cvtasks.heads.two_stage import CLASSES, TwoStage
 from cvtasks.heads.unet import UNet
 from cvtasks.recipe.recipe import Recipe
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
 _FLAT = 0.005  # pixels, half of the last decimal that is written of an edge: thinner is flat
 _SURE = 1e-6  # the least threshold: a score of nothing finds nothing
 
@@ -32,7 +34,7 @@ Outputs = dict[str, tuple[str, tuple[Length, ...]]]
 """Name of an output → the kind of its numbers and its shape."""
 
 
-def answer_graph(recipe: Recipe, threshold: float) -> ModelProto:
+def answer_graph(recipe: Recipe, threshold: float) -> "ModelProto":
     """The graph that maps the outputs of a recipe's network, for one image, to its answer.
 
     `detect` and `localize` give `boxes` (found, 4) float32, left, top, right, bottom in pixels of

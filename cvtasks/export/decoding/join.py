@@ -1,19 +1,19 @@
 """A network with its decoding behind it, in one graph."""
 
-from typing import Any
-
-import onnx
-from onnx import ModelProto, TensorProto, helper
+from typing import TYPE_CHECKING, Any
 
 from cvtasks.errors import UsageError
 from cvtasks.export.decoding.heads import answer_graph
 from cvtasks.export.decoding.steps import PREFIX
 from cvtasks.recipe.recipe import Recipe
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
 _OPSETS = range(13, 23)  # whose operators mean what those of the steps do
 
 
-def answering_onnx(model: ModelProto, recipe: Recipe, threshold: float) -> ModelProto:
+def answering_onnx(model: "ModelProto", recipe: Recipe, threshold: float) -> "ModelProto":
     """An ONNX network whose outputs are the answer about one image (`answer_graph`).
 
     Its input takes one image at a time; what else the file says of itself stays.
@@ -26,6 +26,8 @@ def answering_onnx(model: ModelProto, recipe: Recipe, threshold: float) -> Model
         UsageError: the output of the head is the answer already, or the file has an operator set
             other than 13 to 22.
     """
+    from onnx import ModelProto, TensorProto, checker, helper
+
     answer = answer_graph(recipe, threshold)
     opset = next(one.version for one in model.opset_import if not one.domain)
     if opset not in _OPSETS:
@@ -56,7 +58,7 @@ def answering_onnx(model: ModelProto, recipe: Recipe, threshold: float) -> Model
     del graph.output[:]
     graph.output.extend(answer.graph.output)
     del graph.value_info[:]  # they speak of any number of images
-    onnx.checker.check_model(joined)
+    checker.check_model(joined)
     return joined
 
 

@@ -1,10 +1,12 @@
 """An ONNX graph that grows step by step."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 PREFIX = "answer/"
 """Begins the name of everything that decoding puts into a graph, so that it is nobody else's."""
@@ -12,8 +14,7 @@ PREFIX = "answer/"
 OPSET = 17
 """Operators of a graph that stands alone; those used are the same from 13 to 22."""
 
-_FLOAT = TensorProto.FLOAT
-_KINDS = {"float32": _FLOAT, "int64": TensorProto.INT64, "uint8": TensorProto.UINT8}
+_KINDS = {"float32": 1, "uint8": 2, "int64": 7}  # as TensorProto numbers them
 
 Length = int | str | None
 """Along one axis of an output: fixed, or a name for what is as long as the answer."""
@@ -31,6 +32,8 @@ class Steps:
 
     def constant(self, value: Any, kind: str = "") -> str:
         """A constant; of whole numbers int64, of others float32, unless said otherwise."""
+        from onnx import numpy_helper
+
         array = np.asarray(value)
         array = array.astype(kind or ("int64" if array.dtype.kind in "iu" else "float32"))
         name = f"{PREFIX}constant{len(self.constants)}"
@@ -39,6 +42,8 @@ class Steps:
 
     def several(self, operator: str, count: int, *inputs: Any, **attributes: Any) -> list[str]:
         """The outputs of a node that has `count`."""
+        from onnx import helper
+
         names = [one if isinstance(one, str) else self.constant(one) for one in inputs]
         own = f"{PREFIX}{operator}{len(self.nodes)}"
         made = [f"{own}:{number}" for number in range(count)]
@@ -71,17 +76,22 @@ class Steps:
         self,
         inputs: Mapping[str, Sequence[int]],
         outputs: Mapping[str, tuple[str, tuple[Length, ...]]],
-    ) -> ModelProto:
+    ) -> "ModelProto":
         """The graph as a model of its own.
 
         Args:
             inputs: name → shape; float32.
             outputs: name → kind of numbers and shape.
         """
+        from onnx import helper
+
         graph = helper.make_graph(
             self.nodes,
             "answer",
-            [helper.make_tensor_value_info(name, _FLOAT, shape) for name, shape in inputs.items()],
+            [
+                helper.make_tensor_value_info(name, _KINDS["float32"], shape)
+                for name, shape in inputs.items()
+            ],
             [
                 helper.make_tensor_value_info(name, _KINDS[kind], shape)
                 for name, (kind, shape) in outputs.items()
