@@ -11,14 +11,13 @@ import threading
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from cvtasks.errors import UsageError
+from cvtasks.media.page_files import SECURITY, page_files
 
-_HTML = Path(__file__).with_name("page.html")
 _MOST_PIXELS_A_SIDE = 1280
 _QUALITY = 85
 _SLOWEST_S = 10.0  # a viewer that takes nothing for so long is left
@@ -51,6 +50,7 @@ class Page:
         self._encoded = (0, b"")  # number, JPEG
         self._ended = self._stopped = False
         self._viewers = 0
+        self._files = page_files("live")
         try:
             self._server = _Server(("127.0.0.1", port), _Handler, self)
         except (OSError, OverflowError) as error:
@@ -118,12 +118,14 @@ class Page:
             handler.send_error(
                 HTTPStatus.NOT_FOUND, "the address must be the one that was printed."
             )
-        elif (method, path) == ("GET", ""):
-            _send(handler, "text/html; charset=utf-8", _HTML.read_bytes())
+        elif method == "GET" and path in self._files:
+            content, kind = self._files[path]
+            _send(handler, kind, content)
         elif (method, path) == ("GET", "facts"):
             facts = {
                 "title": self._title,
                 "ended": self._ended or self._stopped,
+                "frame": self._number,
                 "facts": self._facts,
             }
             _send(handler, "application/json", json.dumps(facts).encode())
@@ -214,11 +216,8 @@ def _send(handler: BaseHTTPRequestHandler, kind: str, content: bytes) -> None:
     handler.send_header("Content-Type", kind)
     handler.send_header("Content-Length", str(len(content)))
     handler.send_header("Cache-Control", "no-store")
-    handler.send_header(
-        "Content-Security-Policy",
-        "default-src 'none'; img-src 'self' data:; connect-src 'self'; "
-        "script-src 'unsafe-inline'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-    )
+    handler.send_header("Content-Security-Policy", SECURITY)
+    handler.send_header("X-Content-Type-Options", "nosniff")
     handler.end_headers()
     handler.wfile.write(content)
 

@@ -112,7 +112,7 @@ def test_wheel_holds_a_zoo_model_as_it_is(built):
 
 
 def test_wheel_holds_nothing_else(wheel_names):
-    known = (".py", "py.typed", "media/page.html", "evaluation/report.html")
+    known = (".py", "py.typed", "evaluation/report.html", "web/index.html", "web/style.css", ".js")
     known += ("published/apache-2.0.txt", "published/coffee.jpg")
     package = [
         name

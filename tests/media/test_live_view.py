@@ -58,16 +58,19 @@ def test_the_page_and_what_it_says(page: Page) -> None:
     response = asked(page, "")
     assert response.status == 200
     content = response.read().decode()
+    assert 'data-mode="live"' in content
     assert "<!doctype html>" in content and "http" not in content.replace("<!doctype html>", ""), (
         "it loads nothing from elsewhere"
     )
     assert json.load(asked(page, "facts")) == {
         "title": "cvtasks <detect>",
         "ended": False,
+        "frame": 0,
         "facts": {},
     }
     page.show(grey(9), FACTS)
-    assert json.load(asked(page, "facts"))["facts"] == FACTS
+    said = json.load(asked(page, "facts"))
+    assert (said["facts"], said["frame"]) == (FACTS, 1)
 
 
 def test_only_this_machine_and_only_with_the_secret(page: Page) -> None:
