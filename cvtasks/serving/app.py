@@ -4,8 +4,6 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
@@ -18,6 +16,7 @@ from starlette.types import ASGIApp
 
 from cvtasks import __version__
 from cvtasks.errors import CVTasksError
+from cvtasks.media.page_files import page_files
 from cvtasks.serving import shapes
 from cvtasks.serving.answering import Answering, Drawn, Wish, from_data_url, wish_of
 from cvtasks.serving.api_page import api_page
@@ -237,9 +236,7 @@ def _add_facts(app: FastAPI, service: Service) -> None:
 
 def _add_page(app: FastAPI) -> None:
     """The page and its files, which are read once: no path is made of what a client says."""
-    known: dict[str, tuple[bytes, str]] = {}
-    if find_spec("cvtasks.media.page_files"):
-        known = import_module("cvtasks.media.page_files").page_files("serve")
+    known = page_files("serve")
 
     def file(path: str) -> Response:
         if path not in known:

@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cvtasks.media.page_files import SECURITY
 from cvtasks.serving.limits import Setting
 from cvtasks.serving.metrics import Metrics
 from cvtasks.serving.refusals import Refused
@@ -27,11 +28,7 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-site",
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "img-src 'self' blob: data:; media-src 'self' blob:; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
+    "content-security-policy": SECURITY,
 }
 
 
