@@ -76,7 +76,12 @@ class Page {
     byId("threshold").oninput = look;
     byId("threshold").onchange = () => { if (!isFiltered(this.model)) this.ask(); };
     byId("threshold").onkeydown = stepOf;
-    byId("show-heat").onchange = byId("method").onchange = () => { this.readView(); this.ask(); };
+    byId("method").onchange = () => { this.readView(); this.ask(); };
+    byId("show-heat").onchange = event => {
+      byId("show-masks").checked = !event.target.checked; // colours over colours say nothing
+      this.readView();
+      this.ask();
+    };
     byId("files").onchange = event => { this.add([...event.target.files]); event.target.value = ""; };
     byId("camera").onclick = () => this.camera.running ? this.closeCamera() : this.openCamera();
     byId("device").onchange = event => this.openCamera(event.target.value);
