@@ -66,7 +66,7 @@ def with_facts(content: bytes, facts: Mapping[str, str]) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0))
-    model.buffers = [*model.buffers]
+    model.buffers = [_within(buffer, content) for buffer in model.buffers]
     text = json.dumps(dict(facts), ensure_ascii=False).encode()
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = np.frombuffer(text, np.uint8)
@@ -76,6 +76,14 @@ def with_facts(content: bytes, facts: Mapping[str, str]) -> bytes:
     builder = flatbuffers.Builder(len(content) + len(text) + 1024)
     builder.Finish(model.Pack(builder), _IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _within(buffer: Any, content: bytes) -> Any:
+    """A buffer whose bytes are in it, and not behind the table, where their place would change."""
+    if buffer.offset > 1:  # of less it says nothing
+        buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+        buffer.offset = buffer.size = 0
+    return buffer
 
 
 def facts_of(content: bytes) -> dict[str, str]:

@@ -9,7 +9,7 @@ LEAST_SHARE = 0.8
 """Of the multiply-adds, that a file must compute in int8 to be called so."""
 
 ROUNDING = 1e-9
-"""By which a share may miss its bound."""
+"""By which a share, or points, may miss a bound."""
 
 
 @dataclass(frozen=True)

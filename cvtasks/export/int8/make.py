@@ -150,7 +150,7 @@ def make_int8(
             Round(kept, share_in_int8(quantiser.layers_of(path)), points_lost(before, after))
         )
         say(_said(rounds[-1], before, after))
-        if rounds[-1].lost <= most_loss:
+        if rounds[-1].lost <= most_loss + ROUNDING:
             break
         if not errors:
             few = [*islice(calibration.images, _LOOKED_AT)]
@@ -182,12 +182,12 @@ def _said(attempt: Round, before: Scores, after: Scores) -> str:
 def _check(rounds: Sequence[Round], before: Scores, most_loss: float, tool: Tool) -> None:
     """Raise ModelError where the last attempt is not good enough."""
     last = rounds[-1]
-    if last.share < LEAST_SHARE - ROUNDING and last.lost <= most_loss:
+    if last.share < LEAST_SHARE - ROUNDING and last.lost <= most_loss + ROUNDING:
         raise ModelError(
             f"a file is called int8 where {LEAST_SHARE:.0%} of its multiply-adds are; {tool.name} "
             f"makes {last.share:.0%} of this model's. Export it in f16 or f32."
         )
-    if not last.lost <= most_loss:  # also where it is no number
+    if not last.lost <= most_loss + ROUNDING:  # also where it is no number
         least = min(rounds, key=lambda one: one.lost)
         raise ModelError(
             f"int8 may lose {most_loss:g} points of {before.headline}; this model loses "
