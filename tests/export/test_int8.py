@@ -332,3 +332,49 @@ def test_data_that_are_not_there_are_a_data_error(trained: Path):
 
     with pytest.raises(DataError):
         drawn_to_calibrate(read_recipe(trained / "recipe.toml"), trained, "nowhere/at/all")
+
+
+# === 16 bits, and what LiteRT's files say ===
+
+
+def test_in_half_the_space_weights_are_rounded_and_nothing_else_changes(tmp_path: Path):
+    pytest.importorskip("onnx")
+    from onnx import load, numpy_helper
+
+    from cvtasks.export.onnx_half import halve
+
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(0, 1, shape) for shape in [(3, 3, 3, 8), (3, 3, 8, 1), (1, 1, 8, 4)]]
+    path = as_onnx([one.astype(np.float32) for one in weights], tmp_path)
+    model = load(str(path))
+    large, vast = np.full((16, 16), 1.0001, np.float32), np.full((16, 16), 1e5, np.float32)
+    for name, array in (("large", large), ("vast", vast)):
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+    halve(model)
+    kinds = {one.name: numpy_helper.to_array(one).dtype for one in model.graph.initializer}
+    assert kinds["large_f16"] == np.float16 and kinds["vast"] == np.float32
+    assert kinds["w0"] == np.float32, "what is small stays as it is"
+    assert [one.op_type for one in model.graph.node][:2] == ["Cast", "Transpose"]
+    (tmp_path / "half.onnx").write_bytes(model.SerializeToString())
+    image = rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    assert np.array_equal(
+        by_onnxruntime(path)(image), by_onnxruntime(tmp_path / "half.onnx")(image)
+    )
+
+
+def test_a_litert_file_gives_the_answers_and_says_what_it_is(untrained, tmp_path: Path):
+    pytest.importorskip("ai_edge_litert")
+    from cvtasks.export import EXPORTS
+    from cvtasks.export.litert import facts_of
+    from cvtasks.export.run import export
+    from cvtasks.recipe.recipe import read_recipe
+
+    folder = untrained("yolox")
+    done = export(folder, "litert", tmp_path / "out", precision="f16")
+    facts = facts_of(done.path.read_bytes())
+    assert facts["precision"] == "f16" and facts["head"] == "yolox"
+    damaged = tmp_path / "damaged.tflite"
+    for content in (b"", b"nothing of the kind", done.path.read_bytes()[:1000]):
+        damaged.write_bytes(content)
+        with pytest.raises(ModelError, match="must be a file of LiteRT's"):
+            EXPORTS["litert"].open(damaged, read_recipe(folder / "recipe.toml"))

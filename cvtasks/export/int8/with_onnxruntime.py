@@ -62,7 +62,13 @@ def quantise(
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=[*tail, *keep],
-            extra_options={"ActivationSymmetric": False, "WeightSymmetric": True},
+            extra_options={
+                "ActivationSymmetric": False,
+                "WeightSymmetric": True,
+                # a range is that of the usual image, not of the one that has the largest number
+                "CalibMovingAverage": True,
+                "CalibMovingAverageConstant": 0.1,
+            },
         )
     made = onnx.load(str(path))
     facts = {entry.key: entry.value for entry in onnx.load(str(floats)).metadata_props}
