@@ -16,7 +16,8 @@ export async function predict(image, w, h) {
   const pen = new OffscreenCanvas(@WIDTH@, @HEIGHT@).getContext("2d");
   pen.fillStyle = "rgb(@GREY@, @GREY@, @GREY@)";
   pen.fillRect(0, 0, @WIDTH@, @HEIGHT@);
-  pen.drawImage(image, left, top, width, height);
+  const how = { resizeWidth: width, resizeHeight: height, resizeQuality: "high" };
+  pen.drawImage(await createImageBitmap(image, how), left, top);
   const rgba = pen.getImageData(0, 0, @WIDTH@, @HEIGHT@).data;
   const rgb = Float32Array.from(rgba.filter((_, index) => index % 4 < 3));
   const placed = new ort.Tensor("float32", rgb, [1, @HEIGHT@, @WIDTH@, 3]);

@@ -46,6 +46,6 @@ fun predict(file: ByteBuffer, image: Bitmap): Map<String, FloatArray> {
 
 
 def code(told: Told) -> str:
-    """A function that gives the outputs as they are."""
+    """A function that gives the outputs as they are: to decode them is the caller's."""
     listed = ", ".join(told.quoted(one).replace("$", "\\$") for one in told.recipe.classes)
     return told.fill(_RUN).replace("@LIST@", listed)
