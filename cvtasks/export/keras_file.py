@@ -40,8 +40,10 @@ def save(network: keras.Model, path: Path) -> None:
     A layer of ours that has weights cannot become so, and would be a fault of ours.
     """
     plain = keras.models.clone_model(network, call_function=_called)
-    for ours, theirs in zip(network.weights, plain.weights, strict=True):
-        theirs.assign(ours)
+    # by path: what is taken apart changes the order of layers, and with it that of weights
+    ours = {weight.path: weight for weight in network.weights}
+    for weight in plain.weights:
+        weight.assign(ours[weight.path])
     plain.save(path)
 
 

@@ -16,6 +16,7 @@ not drawn from at random: its weight is what drawing one object to three of back
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from keras import layers, ops
 
 from cvtasks.networks.detector import (
@@ -110,7 +111,7 @@ class Proposals(layers.Layer):
         found = activate(ops.stop_gradient(logits), scale=self.scale)
         centre, stride = _grid(height, width, self.strides)
         most = ops.cast(ops.stack([width, height]), "float32")
-        low = ops.clip(centre - found[..., :2] * stride, 0.0, most - 1)
+        low = ops.minimum(ops.maximum(centre - found[..., :2] * stride, 0.0), most - 1)
         high = ops.minimum(ops.maximum(centre + found[..., 2:4] * stride, low + 1), most)
         candidates = _CANDIDATES * self.count
         edges, score = _at_least(candidates, ops.concatenate([low, high], axis=-1), found[..., 4])
@@ -171,7 +172,8 @@ def refined(proposals: Any, offsets: Any) -> Any:
     sides of the proposal, and logarithms of what its sides are scaled by.
     """
     side = proposals[..., 2:] - proposals[..., :2]
-    offsets = offsets * ops.convert_to_tensor(_VARIANCE, "float32")
+    # NumPy's array becomes a constant of an exported graph; a tensor would be one more input of it
+    offsets = offsets * np.array(_VARIANCE, np.float32)
     middle = (proposals[..., :2] + proposals[..., 2:]) / 2 + offsets[..., :2] * side
     side = side * ops.exp(ops.clip(offsets[..., 2:], -_LONGEST, _LONGEST))
     return ops.concatenate([middle - side / 2, middle + side / 2], axis=-1)
@@ -246,7 +248,9 @@ def pairwise_iou(a: Any, b: Any) -> Any:
     empty.
     """
     shared = _shared(a, b)
-    union = ops.expand_dims(_area(a), 2) + ops.expand_dims(_area(b), 1) - shared
+    # less the negative: as an operation of a graph, Keras 3.15 on TensorFlow takes the sum of
+    # (1, n, 1) and (1, 1, n) for that of a map and a bias, (1, n, 1)
+    union = ops.expand_dims(_area(a), 2) - -ops.expand_dims(_area(b), 1) - shared
     return shared / ops.maximum(union, 1e-6)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cvtasks.errors import UsageError
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.export import EXPORTS, export_row
+from tests.export.conftest import HEADS, write_model
 
 
 def test_the_table_names_what_is_missing_and_what_is_near(monkeypatch) -> None:
@@ -36,3 +37,91 @@ def test_an_export_is_a_folder_with_the_file_what_it_is_and_how_it_was_checked(
     assert said["passed"] and said["differences"]["objects"] > 0
     with pytest.raises(UsageError, match="exists, and nothing is overwritten"):
         export(untrained("dense"), "onnx", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("case", "format"),
+    [
+        ("classify", "keras"),
+        ("own", "openvino"),
+        ("localize", "keras"),
+        ("segment", "saved-model"),
+        ("yolox", "onnx"),
+        ("two-stage", "keras"),
+        ("prototypes", "openvino"),
+    ],
+)
+def test_heads_answer_the_same_in_each_format(
+    case: str, format: str, untrained, tmp_path: Path
+) -> None:
+    from cvtasks.export.run import export
+
+    checked = export(untrained(case), format, tmp_path / "out").checked
+    assert checked.found.compared and checked.bounds and not checked.faults
+
+
+def test_a_file_of_other_weights_or_swapped_colours_is_not_kept(
+    untrained, tmp_path: Path, monkeypatch
+) -> None:
+    """What is beyond the bounds leaves nothing behind, not even the folder around it."""
+    import numpy as np
+
+    from cvtasks.export import onnx_file
+    from cvtasks.export.base import Given, Opened
+    from cvtasks.export.run import export
+
+    def swapped(path: Path, recipe) -> Opened:
+        opened = honest(path, recipe)
+        run = opened._run
+        opened._run = lambda images: run(np.ascontiguousarray(images[..., ::-1]))
+        return opened
+
+    honest = onnx_file.open_exported
+    with monkeypatch.context() as patch:
+        patch.setattr(onnx_file, "open_exported", swapped)
+        with pytest.raises(ModelError, match="must give the model's answers"):
+            export(untrained("classify"), "onnx", tmp_path / "a" / "out")
+    other = write_model(tmp_path / "other", HEADS["classify"], seed=1)
+    write = onnx_file.write
+    monkeypatch.setattr(
+        onnx_file,
+        "write",
+        lambda given, place: write(Given(other, given.recipe, facts=given.facts), place),
+    )
+    with pytest.raises(ModelError, match="scores by"):
+        export(untrained("classify"), "onnx", tmp_path / "b" / "out")
+    assert not (tmp_path / "a" / "out").exists() and not (tmp_path / "b" / "out").exists()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_format_is_one_file_and_one_line(untrained, tmp_path: Path, monkeypatch) -> None:
+    import sys
+    from types import ModuleType
+
+    from cvtasks.export import ExportRow, keras_file
+    from cvtasks.export.run import export
+
+    toy = ModuleType("toy_format")
+    toy.write, toy.open_exported = keras_file.write, keras_file.open_exported
+    monkeypatch.setitem(sys.modules, "toy_format", toy)
+    monkeypatch.setitem(EXPORTS, "toy", ExportRow("toy_format", ".toy", "toys", packages=()))
+    monkeypatch.chdir(tmp_path)
+    first, second = (export(untrained("classify"), "toy").folder for _ in range(2))
+    assert [str(first), str(second)] == ["exports/classify-tiny-toy", "exports/classify-tiny-toy-2"]
+
+
+def test_wrong_use_is_told_in_words(cli, untrained, tmp_path: Path) -> None:
+    model = untrained("classify")
+    assert cli("export", model, "--format", "onxx")[0] == 2
+    code, _, said = cli("export", model, "--format", "keras", "--half")
+    assert code == 2 and "f16" in said and "openvino" in said
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "recipe.toml").write_bytes((model / "recipe.toml").read_bytes().split(b"[files]")[0])
+    code, _, said = cli("export", bare, "--format", "keras")
+    assert code == 4 and "without weights" in said
+    code, _, said = cli("export", model, "--format", "keras", "--check", tmp_path / "none.png")
+    assert code == 3 and "none.png" in said
+    (tmp_path / "file").write_text("")
+    code, _, said = cli("export", model, "--format", "keras", "-o", tmp_path / "file" / "out")
+    assert code == 2 and "could not be written" in said
