@@ -1,4 +1,4 @@
-"""What a forked child may do with OpenVINO whose threads stayed with the parent: nothing but end.
+"""What a forked child may do with a runtime whose threads stayed with the parent: nothing but end.
 
 A graph of the parent that runs there waits for ever, and so does one that is given back, be it at
 the end of the child. A graph that the child compiles itself works mostly: it waits for ever too
@@ -18,11 +18,15 @@ class Compiled:
     """The compiled graphs of this process, which sees to it that forked children compute nothing,
     and end.
 
+    Args:
+        runtime: the name of what compiles and runs them.
+
     Attributes:
         forked: whether this is a forked child of a process that has compiled one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: str) -> None:
+        self._runtime = runtime
         self._held: WeakSet[Any] = WeakSet()
         self._watching = self.forked = False
 
@@ -34,10 +38,9 @@ class Compiled:
         """
         if self.forked:
             raise UsageError(
-                "OpenVINO cannot run in a forked child of a process that has used it: the child "
-                "would wait for ever. Start the "
-                'process by multiprocessing.get_context("spawn"), or load models in the children '
-                "alone."
+                f"{self._runtime} cannot run in a forked child of a process that has used it: the "
+                "child would wait for ever. Start the process by "
+                'multiprocessing.get_context("spawn"), or load models in the children alone.'
             )
         if not self._watching and hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._in_child)

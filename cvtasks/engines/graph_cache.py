@@ -27,7 +27,9 @@ _MOST_SUMS = 10_000  # bytes; two files take 300
 _temporary: dict[str, Path] = {}  # key → the graph of this process alone, where none can be kept
 
 
-def cached_graph(key: str, make: Callable[[Path], None], again: bool = False) -> Path:
+def cached_graph(
+    key: str, make: Callable[[Path], None], again: bool = False, name: str = GRAPH
+) -> Path:
     """The graph kept under `key`; where none is, or not as it was written, `make` writes it
     into a folder it is given.
 
@@ -39,6 +41,7 @@ def cached_graph(key: str, make: Callable[[Path], None], again: bool = False) ->
 
     Args:
         again: make it even if one is there: it cannot be used.
+        name: of the graph's file, one of those that `make` writes.
 
     Raises:
         CVTasksError: `make` raised it, or a temporary folder cannot be written either.
@@ -47,16 +50,16 @@ def cached_graph(key: str, make: Callable[[Path], None], again: bool = False) ->
         CVTasksWarning: a graph was there and is made again, or cannot be kept.
     """
     kept = _temporary.get(key)
-    if kept and not again and not _fault(kept, key):
-        return kept / GRAPH
+    if kept and not again and not _fault(kept, key, name):
+        return kept / name
     try:
         folder, unusable = cache_folder() / "graphs" / key, ""
-        fault = "it cannot be used" if again else _fault(folder, key)
+        fault = "it cannot be used" if again else _fault(folder, key, name)
         there = os.path.lexists(folder)
     except (OSError, ValueError, UsageError) as error:  # ValueError: a NUL in the name
         folder, unusable, fault, there = None, _reason(error), "there is none", False
     if folder and not fault:
-        return folder / GRAPH
+        return folder / name
     if there:
         _say(
             f"the graph kept in {str(folder)!r} must be as it was written; {fault}. It is made "
@@ -68,9 +71,9 @@ def cached_graph(key: str, make: Callable[[Path], None], again: bool = False) ->
     )  # unlike atexit's it runs at the end of worker processes too
     if folder:
         try:
-            _keep(made, folder, key, again)
+            _keep(made, folder, key, again, name)
             shutil.rmtree(made, ignore_errors=True)
-            return folder / GRAPH
+            return folder / name
         except (OSError, ValueError) as error:
             unusable = _reason(error)
     _temporary[key] = made
@@ -79,7 +82,7 @@ def cached_graph(key: str, make: Callable[[Path], None], again: bool = False) ->
         f"a graph is made once and kept; it cannot be kept{where}: {unusable}. It serves this "
         f"process alone. {WAY_OUT}."
     )
-    return made / GRAPH
+    return made / name
 
 
 def _made(key: str, make: Callable[[Path], None]) -> Path:
@@ -107,7 +110,7 @@ def _made(key: str, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _keep(made: Path, folder: Path, key: str, again: bool) -> None:
+def _keep(made: Path, folder: Path, key: str, again: bool, name: str) -> None:
     """Put a copy of what was made under its name, in the place of what cannot be used; OSError if
     that is not possible.
     """
@@ -124,17 +127,17 @@ def _keep(made: Path, folder: Path, key: str, again: bool) -> None:
         for file in made.iterdir():
             shutil.copyfile(file, copy / file.name)
         if os.path.lexists(folder):
-            if not again and not _fault(folder, key):
+            if not again and not _fault(folder, key, name):
                 return  # another process was first
             folder.rename(Path(place) / "odd")
         try:
             copy.rename(folder)
         except OSError:
-            if _fault(folder, key):
+            if _fault(folder, key, name):
                 raise
 
 
-def _fault(folder: Path, key: str) -> str:
+def _fault(folder: Path, key: str, graph: str) -> str:
     """Why the graph in this folder is not believed, "" if it is."""
     try:
         if not os.path.lexists(folder):
@@ -145,7 +148,7 @@ def _fault(folder: Path, key: str) -> str:
         sums = said["files"]
         if (
             said["key"] != key
-            or GRAPH not in sums
+            or graph not in sums
             or {file.name for file in folder.iterdir()} != {*sums, SUMS}
         ):
             return "its list of files is not this graph's"

@@ -39,7 +39,7 @@ def core() -> ov.Core:
     return ov.Core()
 
 
-_graphs = Compiled()
+_graphs = Compiled("OpenVINO")
 
 
 def has_bf16() -> bool:

@@ -51,6 +51,8 @@ class EngineRow:
         files: what it reads from a model's folder beside the weights; it makes them where they are
             missing.
         on_keras: it loads Keras, which takes seconds.
+        asked_for_gpu: its `has_gpu()` says whether it has a GPU here; without one it is not taken
+            for a GPU unless it is named.
     """
 
     module: str
@@ -59,10 +61,20 @@ class EngineRow:
     extra: str = ""
     files: tuple[str, ...] = ()
     on_keras: bool = False
+    asked_for_gpu: bool = False
 
     def available(self) -> bool:
         """Whether all its packages are installed; imports none of them."""
         return all(find_spec(package) for package in self.packages)
+
+    def suits(self, device: str) -> bool:
+        """Whether it is installed and, for a GPU, has one as far as it can say."""
+        if not self.available():
+            return False
+        if device != "gpu" or not self.asked_for_gpu:
+            return True
+        found: bool = import_module(self.module).has_gpu()
+        return found
 
     def open(self, weights: Path, recipe: "Recipe", setup: Setup) -> "Engine":
         """Open a model; its files must be those that the recipe lists.
@@ -90,6 +102,14 @@ ENGINES: dict[str, EngineRow] = {
         packages=("openvino",),
         files=("graph.xml", "graph.safetensors"),
     ),
+    "onnxruntime": EngineRow(
+        "cvtasks.engines.onnxruntime_models",
+        devices=("cpu", "gpu"),
+        packages=("onnxruntime",),
+        extra="onnx",
+        files=("graph.onnx",),
+        asked_for_gpu=True,
+    ),
     "keras": EngineRow(
         "cvtasks.engines.keras_engine", devices=("cpu", "gpu"), packages=("keras",), on_keras=True
     ),
@@ -112,7 +132,7 @@ def chosen_engine(engine: str, device: str) -> str:
     check_choice("device", device, (AUTO, *DEVICES))
     fitting = [name for name, row in ENGINES.items() if device in (AUTO, *row.devices)]
     if engine == AUTO:
-        return next((name for name in fitting if ENGINES[name].available()), fitting[0])
+        return next((name for name in fitting if ENGINES[name].suits(device)), fitting[-1])
     row = ENGINES[engine]
     if engine not in fitting:
         places = " and ".join(DEVICES[one] for one in row.devices)

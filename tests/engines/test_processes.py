@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import cvtasks
+from cvtasks.engines.table import ENGINES
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.zoo import zoo_folder
 
@@ -30,7 +31,7 @@ image = np.random.default_rng(0).integers(0, 256, (28, 28, 3), dtype=np.uint8)
 def answer(model):
     return model.predict(image).names
 def load(many=False):
-    return cvtasks.load(sys.argv[1], engine="openvino", precision="f32", many=many)
+    return cvtasks.load(sys.argv[1], engine=sys.argv[2], precision="f32", many=many)
 def forked(work, leave=os._exit):
     '''The exit code of a child that does this work and ends as multiprocessing's children do, or,
     by sys.exit, as a program.'''
@@ -115,16 +116,25 @@ print("done")
 """
 
 
+RUNTIMES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime"}
+
+
+@pytest.mark.parametrize("engine", RUNTIMES)
 @pytest.mark.parametrize("script", [FORKED, POOLS, BUSY], ids=["forked", "pools", "busy"])
-def test_no_process_waits_for_the_threads_of_another(script, run_python):
+def test_no_process_waits_for_the_threads_of_another(script, engine, run_python, tmp_path_factory):
+    if not ENGINES[engine].available():
+        pytest.skip(f"{engine} is not installed")
     zoo = zoo_folder()
-    done = run_python("-X", "faulthandler", "-c", START + script, "./classify-lenet-mnist", cwd=zoo)
+    cache = {"CVTASKS_CACHE": str(tmp_path_factory.getbasetemp() / "cache-of-graphs")}
+    arguments = ("./classify-lenet-mnist", engine)
+    done = run_python("-X", "faulthandler", "-c", START + script, *arguments, cwd=zoo, env=cache)
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["done"]), (
         done.stdout + done.stderr
     )
     for line in done.stdout.splitlines()[:-1]:
         assert line.startswith(
-            "UsageError OpenVINO cannot run in a forked child of a process that has used it"
+            f"UsageError {RUNTIMES[engine]} cannot run in a forked child of a process that has "
+            "used it"
         )
 
 
