@@ -279,14 +279,16 @@ def load(
     Args:
         model: a name, or a path; `~` is the home folder.
         engine: a row of `ENGINES`: "openvino" runs the compiled graph on the CPU without loading
-            Keras; "keras" runs any back end; "auto" is the first that runs on the device, openvino
-            on a CPU and keras on a GPU.
+            Keras; "onnxruntime" runs an ONNX graph, on a GPU too, without Keras either; "keras"
+            runs any back end; "auto" is the first that runs on the device: openvino on a CPU, and
+            on a GPU onnxruntime if it has one, else keras.
         precision: "f32" or "bf16"; "auto" is bf16 where the openvino engine runs on a CPU that
             computes in it, and f32 otherwise. `benchmarks/precision.py` measures what bf16 costs.
-        device: "auto" is the GPU if Keras is asked for and has one, and the CPU otherwise.
+        device: "auto" is the GPU if the engine has one, and the CPU otherwise.
         many: prepare for throughput rather than for one image soon.
-        batch: images a step of the keras engine; 0 for 1, or 8 with `many`. The graph takes one at
-            a time, several of them side by side.
+        batch: images a step of the keras and onnxruntime engines; 0 for 1, or with `many` for 8, or
+            where a graph runs on the CPU for one on each core. OpenVINO's graph takes one at a
+            time, several of them side by side.
         augment: merge the answers of several looks at an image: True or "flip" for the image and
             its mirror image, twice the time, and a little better; "scales" for three sizes of it,
             three times the time; "flip,scales" for both, six times.

@@ -119,7 +119,9 @@ MostPixelsOption = Annotated[
 ]
 BatchOption = Annotated[
     int,
-    typer.Option(min=0, help="Images a step of the keras engine; 0: one for one image, else 8."),
+    typer.Option(
+        min=0, help="Images a step of the keras and onnxruntime engines; 0: as many as suit."
+    ),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")

@@ -455,7 +455,7 @@ def test_folders_that_are_no_models_say_what_they_lack(
     ("options", "words"),
     [
         ({"engine": "openvin"}, 'Did you mean "openvino"'),
-        ({"engine": None}, "`engine` must be one of auto, keras, openvino; got None"),
+        ({"engine": None}, "`engine` must be one of auto, keras, onnxruntime, openvino; got None"),
         ({"precision": "f16"}, "`precision` must be one of auto, f32, bf16"),
         ({"device": "cuda"}, "`device` must be one of auto, cpu, gpu"),
         ({"batch": -1}, "`batch` must be a whole number"),
