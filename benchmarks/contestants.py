@@ -17,6 +17,7 @@ import numpy as np
 
 from cvtasks.answers import Answer, Boxes, Mask
 from cvtasks.drawing.colours import VOC_NAMES
+from cvtasks.engines.onnx_runtime import onnx_runtime
 from cvtasks.engines.openvino_engine import core, has_bf16
 from cvtasks.evaluation.model_facts import model_bytes
 from cvtasks.files.writing import sha256
@@ -136,8 +137,7 @@ def cores() -> int:
 
 def onnxruntime_of(file: Path) -> Run:
     """ONNX Runtime, on all cores."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = cores()
     session = onnxruntime.InferenceSession(

@@ -23,6 +23,7 @@ import numpy as np
 from compare import interleaved, medians, photographs, print_times, report
 
 from cvtasks.engines.keras_engine import load_network
+from cvtasks.engines.onnx_runtime import onnx_runtime
 from cvtasks.engines.openvino_engine import core, has_bf16
 from cvtasks.model import load
 from cvtasks.networks.build import activated
@@ -90,8 +91,7 @@ def export(network: keras.Model, file: Path) -> None:
 
 def with_onnxruntime(file: Path) -> Run:
     """ONNX Runtime, as its own documentation starts it."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda image: session.run(None, {name: image})[0][0]

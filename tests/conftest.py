@@ -18,6 +18,8 @@ from PIL import Image
 
 import cvtasks
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests that import ONNX Runtime by themselves, too
+
 SHAPES = ("background", "square", "disc")
 """Classes of the drawn data set, in the order of their ids."""
 

@@ -16,6 +16,7 @@ import typer
 
 from cvtasks.cli import (
     about,
+    bench,
     compare,
     evaluate,
     explain,
@@ -105,7 +106,7 @@ def _told(
 _predict = [predict.task_command(name, row.help) for name, row in TASKS.items()]
 _insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
 _running = (train.train, lr_find.lr_find, recipe.recipe, evaluate.evaluate, compare.compare)
-_others = (*_running, export.export, serve.serve, about.info, *_insight)
+_others = (*_running, export.export, serve.serve, bench.bench, about.info, *_insight)
 _commands: tuple[Callable[..., None], ...] = (*_predict, *_others)
 for command in _commands:
     app.command(cls=Command)(command)

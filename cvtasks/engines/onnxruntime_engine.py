@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as rt
 
 from cvtasks.engines.forks import Compiled
+from cvtasks.engines.onnx_runtime import onnx_runtime
 from cvtasks.engines.table import AUTO, DEVICES
 from cvtasks.errors import CVTasksWarning, ModelError, UsageError
 from cvtasks.heads.arrays import Arrays, Shapes
@@ -104,13 +104,13 @@ class OnnxRuntimeEngine:
         """What runs it: CUDA, DirectML, CoreML or CPU."""
         return _called(self._session.get_providers()[0])
 
-    def _opened(self, providers: list[str], threads: int) -> tuple[rt.InferenceSession, str]:
+    def _opened(self, providers: list[str], threads: int) -> tuple[Any, str]:
         """A session, and why it does not run by the first of `providers`; "" if it does."""
+        rt = onnx_runtime()
         options = rt.SessionOptions()
         options.log_severity_level = _ERRORS_NOT_EVEN
         options.intra_op_num_threads = threads
         options.add_free_dimension_override_by_name(BATCH, self._batch)
-        rt.disable_telemetry_events()
         settings = [GPUS[name][1] if name in GPUS else {} for name in providers]
         content = self._content()
         try:
@@ -251,7 +251,7 @@ def _plain(array: np.ndarray) -> np.ndarray:
 
 def gpus() -> list[str]:
     """ONNX Runtime's names of what could run a graph on a GPU here, the fastest first."""
-    there = rt.get_available_providers()
+    there = onnx_runtime().get_available_providers()
     return [name for name in GPUS if name in there]
 
 
@@ -311,4 +311,4 @@ def _cores() -> int:
 def facts() -> dict[str, str]:
     """The version, and what it runs graphs on."""
     places = [*(GPUS[name][0] for name in gpus()), "CPU"]
-    return {"onnxruntime": f"{rt.__version__} on {', '.join(places)}"}
+    return {"onnxruntime": f"{onnx_runtime().__version__} on {', '.join(places)}"}

@@ -51,6 +51,7 @@ class EngineRow:
         files: what it reads from a model's folder beside the weights; it makes them where they are
             missing.
         on_keras: it loads Keras, which takes seconds.
+        precisions: what it computes in, where the machine does.
         asked_for_gpu: its `has_gpu()` says whether it has a GPU here; without one it is not taken
             for a GPU unless it is named.
     """
@@ -61,6 +62,7 @@ class EngineRow:
     extra: str = ""
     files: tuple[str, ...] = ()
     on_keras: bool = False
+    precisions: tuple[str, ...] = PRECISIONS
     asked_for_gpu: bool = False
 
     def available(self) -> bool:
@@ -108,6 +110,7 @@ ENGINES: dict[str, EngineRow] = {
         packages=("onnxruntime",),
         extra="onnx",
         files=("graph.onnx",),
+        precisions=("f32",),
         asked_for_gpu=True,
     ),
     "keras": EngineRow(

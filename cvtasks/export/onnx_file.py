@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cvtasks.engines.onnx_runtime import onnx_runtime
 from cvtasks.errors import ModelError
 from cvtasks.export import F16, F32, INPUT
 from cvtasks.export.base import Given, Opened
@@ -75,8 +76,7 @@ def _quiet() -> Iterator[None]:
 
 def open_exported(path: Path, recipe: Recipe) -> Opened:
     """Open the file on the CPU."""
-    import onnxruntime
-
+    onnxruntime = onnx_runtime()
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
     try:

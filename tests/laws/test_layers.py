@@ -14,6 +14,7 @@ LAYERS = (
     "serving",
     "insight",
     "training",
+    "bench",
     "export",
     "evaluation",
     "inference",
@@ -206,3 +207,15 @@ def test_back_ends_and_click_are_never_imported_by_name():
     assert not offences, (
         "Keras chooses the back end, and Typer carries its own Click:\n" + "\n".join(offences)
     )
+
+
+def test_onnx_runtime_is_told_not_to_report_wherever_it_is_imported():
+    """Its thread that reports begins with its import: `onnx_runtime()` comes before."""
+    own = PACKAGE / "engines" / "onnx_runtime.py"
+    for name, file in sources().items():
+        text = file.read_text(encoding="utf-8")
+        asked = [line.strip() for line in text.splitlines() if "onnxruntime" in line]
+        whole = [one for one in asked if one.startswith("import onnxruntime")]
+        parts = [one for one in asked if one.startswith("from onnxruntime")]
+        assert file == own or not whole, f"{name} must have it from cvtasks.engines.onnx_runtime"
+        assert not parts or "onnx_runtime()\n" in text, f"{name} must call onnx_runtime() before"

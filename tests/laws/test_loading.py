@@ -51,7 +51,7 @@ def test_importing_cvtasks_loads_nothing(modules_after):
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "detect", "segment", "train", "evaluate", "compare", "lr-find"),
+        *("", "detect", "segment", "train", "evaluate", "compare", "lr-find", "bench"),
         "recipe",
         "data",
         "models",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cvtasks.engines.onnx_runtime import onnx_runtime
 from cvtasks.export.int8.layers import Layer, behind_the_last, relative_error
 
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -44,6 +45,8 @@ def quantise(
         keep: names of layers to be kept in float; what is behind the last layers is kept anyway.
     """
     import onnx
+
+    onnx_runtime()
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     path = place / "model.onnx"
@@ -160,7 +163,6 @@ def _end(node: Any, model: Any) -> str:
 def _tapped(model: Any, names: Sequence[str]) -> Any:
     """A function from an image to the arrays of these names, whether or not they are outputs."""
     import onnx
-    import onnxruntime
 
     source = model.graph.input[0].name
     there = {name for node in model.graph.node for name in node.output}
@@ -170,7 +172,7 @@ def _tapped(model: Any, names: Sequence[str]) -> Any:
     form = {name: one if one in there else name for name, one in forms.items()}
     for name in {*form.values()} & there:
         model.graph.output.append(onnx.ValueInfoProto(name=name))
-    session = onnxruntime.InferenceSession(
+    session = onnx_runtime().InferenceSession(
         model.SerializeToString(), _options(), providers=["CPUExecutionProvider"]
     )
     outputs = [port.name for port in session.get_outputs()]
@@ -189,15 +191,14 @@ def _batch_of(image: np.ndarray) -> np.ndarray:
 
 
 def _options() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    options = onnx_runtime().SessionOptions()
     options.log_severity_level = 3
     return options
 
 
 def _simplify(path: Path, place: Path) -> None:
     """Write the file with its shapes inferred and its constants folded, as the tool wants it."""
+    onnx_runtime()
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     quant_pre_process(str(path), str(place), skip_symbolic_shape=True)
