@@ -49,7 +49,7 @@ def test_the_command_prints_a_table_and_json_that_say_the_same(photo: Path, cli)
     row = model["rows"][0]
     assert (row["runs_on"], row["precision"], row["file"]) == ("openvino", "f32", None)
     assert 0 < row["network_ms"]["median"] <= row["network_ms"]["p90"]
-    assert row["network_ms"]["median"] < row["whole_ms"]["median"] < 1000 * row["cold_s"]
+    assert 0 < row["whole_ms"]["median"] < 1000 * row["cold_s"]
     assert row["images_per_s"] > 0
     assert row["memory_bytes"] is None or row["memory_bytes"] > 2e7
     assert (row["joules_per_image"] is None) == bool(model["no_energy"])

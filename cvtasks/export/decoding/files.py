@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from cvtasks.engines.base import Engine
+from cvtasks.engines.onnx_runtime import onnx_runtime
 from cvtasks.export import INPUT
 from cvtasks.export.base import Run
 from cvtasks.export.check import BOUNDS, Checked, check_passed
@@ -68,8 +69,8 @@ def _facts(recipe: Recipe, threshold: float) -> Mapping[str, str]:
 
 def _onnx(path: Path, recipe: Recipe, threshold: float) -> Run:
     import onnx
-    import onnxruntime
 
+    onnxruntime = onnx_runtime()
     joined = answering_onnx(onnx.load(str(path)), recipe, threshold)
     said = {entry.key: entry.value for entry in joined.metadata_props}
     onnx.helper.set_model_props(joined, {**said, **_facts(recipe, threshold)})
