@@ -107,9 +107,10 @@ def opencv(path: Path, image: Path) -> str:
     """How far the outputs of this environment's OpenCV are from ONNX Runtime's."""
     import cv2
     import numpy as np
-    import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path))
+    from cvtasks.engines.onnx_runtime import onnx_runtime
+
+    session = onnx_runtime().InferenceSession(str(path))
     names = [output.name for output in session.get_outputs()]
     height, width = session.get_inputs()[0].shape[1:3]
     pixels = cv2.resize(cv2.imread(str(image)), (width, height))[None, ..., ::-1]
