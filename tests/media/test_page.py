@@ -103,6 +103,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def given(browser: Tab) -> Iterator[Given]:
     """The page is open; at the end nothing was loaded from elsewhere, and nothing went wrong."""
     with page_server(Given(MODELS, answer, explain=("grad-cam",))) as server:
+        browser.open("about:blank")  # what the test before has begun is over
         browser.requests.clear()
         browser.errors.clear()
         browser.resize(1200, 800)
@@ -334,6 +335,7 @@ def test_nothing_stands_out_at_any_width(browser, given, image, width):
 
 
 def test_the_live_view_is_the_same_page(browser):
+    browser.open("about:blank")
     browser.errors.clear()
     browser.requests.clear()
     page = Page("cvtasks <detect>")
