@@ -4,8 +4,9 @@ page, and whether anything is answered any more.
 
 import hmac
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,7 +44,15 @@ class State:
 
     stopping: bool = False
     under_way: int = 0
-    begun: float = field(default_factory=time.time)
+
+    @contextmanager
+    def accepted(self) -> Iterator[None]:
+        """A request is under way as long as the context lasts."""
+        self.under_way += 1
+        try:
+            yield
+        finally:
+            self.under_way -= 1
 
 
 class Guard:
@@ -78,16 +87,15 @@ class Guard:
                     headers["connection"] = "close"
             await send(message)
 
-        self._state.under_way += 1
         try:
             try:
                 self._check(scope)
             except Refused as refused:
                 await refusal(refused)(scope, receive, sent)
             else:
-                await self._app(scope, receive, sent)
+                with self._state.accepted():
+                    await self._app(scope, receive, sent)
         finally:
-            self._state.under_way -= 1
             seconds = time.perf_counter() - begun
             self._metrics.request(scope, status, seconds)
             self._tell(_line(scope, status, seconds))

@@ -19,6 +19,7 @@ from cvtasks.serving.limits import LOOPBACK
 
 _LOOK_S = 2.0  # between two looks at the models' folders
 _TICK_S = 0.02
+_GRACE_S = 0.2
 
 
 class Server:
@@ -108,6 +109,9 @@ class Server:
         until = time.monotonic() + self._patience_s
         while self.service.state.under_way and time.monotonic() < until:
             await asyncio.sleep(_TICK_S)  # who asks meanwhile is told that it stops
+        for listening in getattr(self._server, "servers", ()):
+            listening.close()
+        await asyncio.sleep(_GRACE_S)  # who has just been let in is told so, too
         self._server.should_exit = True
         await serving
 
