@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from cvtasks import load
+from cvtasks.media.page_files import page_files
 from tests.serving.conftest import png
 
 PNG = {"content-type": "image/png"}
@@ -176,6 +177,14 @@ def test_health_metrics_and_the_page_of_the_interface(client):
     assert "http" not in page.text.replace("HTTP", "").lower()
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert "/predict" in client.get("/openapi.json").json()["paths"]
+
+
+def test_the_page_and_its_files_are_served_and_nothing_beside_them(client):
+    for path, (content, kind) in page_files("serve").items():
+        response = client.get(f"/{path}")
+        assert (response.content, response.headers["content-type"]) == (content, kind)
+    for path in ("page/", "page/index.html", "page/nothing.js", "page/..%2fpage.py", "page/%2e%2e"):
+        assert client.get(f"/{path}").status_code == 404, path
 
 
 def test_a_name_that_leads_here_from_elsewhere_is_refused(client):
