@@ -203,8 +203,8 @@ def crowd(port: int, count: int, contents: list[bytes]) -> tuple[list[socket.soc
 
 
 def beside_a_crowd(server: Served, contents: list[bytes], seconds: float) -> dict:
-    """How one client fares beside 300 others; the server throws most out after 10 s, and they do not
-    come again.
+    """How one client fares beside 300 others; the server throws most out after 10 s, and they
+    do not come again.
     """
     connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
     alone = [timed(server, connection, contents[i % len(contents)]) for i in range(20)]
