@@ -116,6 +116,12 @@ def train(
         bool,
         typer.Option("--tensorboard", help="Also log for TensorBoard (the extra of that name)."),
     ] = False,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile", help="Say where the time of the steps goes; the trace is profile.json."
+        ),
+    ] = False,
 ) -> None:
     """Train a model and write it into a folder: recipe, weights, graph, metrics, history, card.
 
@@ -148,6 +154,7 @@ def train(
         f"--{key.rpartition('.')[2].replace('_', '-')}": value for key, value in options.items()
     }
     _check_resume(resume, what, others)
+    _check_profile(profile, {"--folds": folds, "--dry-run": dry_run})
     if output and not dry_run:
         check_new_folder(output)
     from cvtasks.engines.devices import choose_device
@@ -159,6 +166,7 @@ def train(
     path, split = _place(data, bool(resume))
     if resume:
         if (resume / FOLDS).is_file():
+            _check_profile(profile, {"--resume of a cross-validation": True})
             return train_folds(resume, path, tensorboard)
         plan, folder = resumed(resume, path, say), resume
     else:
@@ -186,7 +194,7 @@ def train(
         return None
     if folds:
         return train_folds(folder, "", tensorboard, (plan, folds))
-    _tell_scores(running.run(plan, folder, command_typed(), report))
+    _tell_scores(running.run(plan, folder, command_typed(), report, profile))
     say(f"written to {folder}")
     return None
 
@@ -252,6 +260,15 @@ def _check_resume(resume: Path | None, what: str, others: dict[str, object]) -> 
         )
 
 
+def _check_profile(profile: bool, others: dict[str, object]) -> None:
+    """Raise UsageError where a profile is asked for of what is no single, whole run."""
+    given = [name for name, value in others.items() if value]
+    if profile and given:
+        raise UsageError(
+            f"--profile looks at one run, and takes no {given[0]}. Leave one of them out."
+        )
+
+
 def wishes_of(options: "dict[str, Any]", batch: str) -> "list[Override]":
     """What options that were given change in a recipe."""
     # values, never text that would have to be read: a path may hold any sign
@@ -279,7 +296,8 @@ def terminal_report(recipe: "Recipe", folder: Path, tensorboard: bool = False) -
             if speed is None or left is None
             else f"  {images * speed:.1f} images/s  {duration(left)} left"
         )
-        ticker.show(f"epoch {epoch + 1}/{epochs}  step {step}/{steps}  loss {loss:.4f}{foretold}")
+        said = "" if math.isnan(loss) else f"  loss {loss:.4f}"
+        ticker.show(f"epoch {epoch + 1}/{epochs}  step {step}/{steps}{said}{foretold}")
 
     def on_epoch(row: "Epoch", best: bool) -> None:
         pace.epoch()

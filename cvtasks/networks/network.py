@@ -1,6 +1,6 @@
 """The network of a task, as Keras trains it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -68,12 +68,28 @@ class Network(keras.Model):
         the others have (data).
         """
         done = super().train_step(*arguments)
-        if self._after is None:
-            return done
         if keras.config.backend() != "jax":
-            self._after()
+            self.finish_step()
             return done
         logs, (trainable, non_trainable, optimizer, metrics) = done
+        after = self.finished(trainable, non_trainable, optimizer)
+        return logs, (trainable, non_trainable, after, metrics)
+
+    def finish_step(self) -> None:
+        """Do what comes after the optimizer's update. Part of the compiled step, where that may
+        change variables.
+        """
+        if self._after is not None:
+            self._after()
+
+    def finished(
+        self, trainable: Sequence[Any], non_trainable: Sequence[Any], optimizer: Sequence[Any]
+    ) -> Sequence[Any]:
+        """The optimizer's values after what `finish_step` does. Part of the compiled step, where
+        that gets the values of variables and gives them back.
+        """
+        if self._after is None:
+            return optimizer
         known = [
             *zip(self.trainable_variables, trainable, strict=True),
             *zip(self.non_trainable_variables, non_trainable, strict=True),
@@ -81,9 +97,4 @@ class Network(keras.Model):
         ]
         with keras.StatelessScope(state_mapping=known) as scope:
             self._after()
-        return logs, (
-            trainable,
-            non_trainable,
-            [scope.get_current_value(v) for v in self.optimizer.variables],
-            metrics,
-        )
+        return [scope.get_current_value(own) for own in self.optimizer.variables]

@@ -4,7 +4,7 @@ import math
 import statistics
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from cvtasks.data.loading.batches import first_batches
 from cvtasks.data.views import Subset
 from cvtasks.recipe.recipe import Train
 from cvtasks.text import counted
-from cvtasks.training.checkpoint import save_checkpoint
 from cvtasks.training.choices import paced
 from cvtasks.training.learner import Learner
 from cvtasks.training.looks import Looks
@@ -119,10 +118,11 @@ def measured(plan: Plan) -> Pace:
         batches = batches_of(recipe, sources.train)
         for batch in first_batches(batches, _COMPILING + _TIMED):
             learner.step(batch, recipe.train.learning_rate * 1e-3)
+            learner.recent()  # waits until the step is done
             ends.append(time.monotonic())
         start = time.monotonic()
         learner.update_measured()
-        save_checkpoint(checkpoint, learner.network, learner.network.optimizer, asdict(Progress()))
+        learner.save(checkpoint, Progress())
         save = time.monotonic() - start
     images = len(batches) * recipe.train.batch
     looks = Looks(learner.measured, recipe, sources.train, sources.validate, images)

@@ -1,8 +1,11 @@
 """What learns in a run: the network, its optimizer, and the network that is measured and kept."""
 
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import final
+
+import numpy as np
 
 from cvtasks.data.loading.batches import Batch, Batches, first_batches
 from cvtasks.networks.backbones import freeze
@@ -17,12 +20,15 @@ from cvtasks.networks.folded_norms import folded_norms, unfold_norms
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.text import counted
 from cvtasks.training.average import MovingAverage
-from cvtasks.training.checkpoint import load_checkpoint
+from cvtasks.training.checkpoint import load_checkpoint, save_checkpoint
 from cvtasks.training.first_weights import IMAGENET, pinned, start_of
 from cvtasks.training.memory import memory_named
 from cvtasks.training.optimizer import compile_network, frozen_stride, head_of
+from cvtasks.training.profile import NO_PROFILE, Profile
 from cvtasks.training.progress import Progress
 from cvtasks.training.start_share import StartShare
+from cvtasks.training.step_checks import check_weights
+from cvtasks.training.steps import Steps, steps_of
 from cvtasks.training.teacher import Teacher
 from cvtasks.weights.imagenet import load_imagenet
 from cvtasks.weights.model_weights import Rows, take_over
@@ -41,13 +47,14 @@ class Learner:
             and kept: the averages where the recipe asks for them.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, profile: Profile = NO_PROFILE) -> None:
         sides = recipe.data.multi_scale or (recipe.data.crop or recipe.size,)
         side = sides[0] if len(sides) == 1 else None
         self.network = build_network(recipe, (side, side), recipe.train.precision)
         self.measured = build_network(recipe, recipe.input_size, recipe.train.precision)
         self._teacher = Teacher(recipe, side) if recipe.train.teacher else None
-        self._recipe = recipe
+        self._recipe, self._profile = recipe, profile
+        self._steps: Steps | None = None  # none before something has been compiled
         self._head = recipe.head  # whose loss counts
         self._stage = 0  # the stride up to which the backbone is frozen
         self._average: MovingAverage | None = None
@@ -107,6 +114,7 @@ class Learner:
         """Set network, optimizer and average as the checkpoint has them; fresh where there is
         none.
         """
+        self._write_back()  # what is to be replaced must lie in the variables, as what replaces it
         last = progress.epoch if progress.step else progress.epoch - 1
         self._head = head_of(self._recipe, last)
         self._freeze(frozen_stride(self._recipe.train, last), None)
@@ -122,22 +130,48 @@ class Learner:
         if stage != self._stage:
             self._freeze(stage, self._average)
         elif changed:
+            self._write_back()
             self.network.learn_by(head.loss)
+            self._steps = steps_of(self.network, self._profile)
 
-    def step(self, batch: Batch, rate: float) -> float:
-        """Learn from a batch at a learning rate; returns the loss.
+    def step(self, batch: Batch, rate: float) -> None:
+        """Learn from a batch at a learning rate; does not wait until that is done.
 
         Raises:
             ModelError: memory is full.
         """
-        self.network.optimizer.learning_rate = rate
-        self.network.reset_metrics()
+        if self._steps is None:
+            raise ValueError("a learner must be restored before its first step.")
         with memory_named(self._recipe):
             targets = self._teacher.taught(batch) if self._teacher else batch.targets
-            return float(self.network.train_on_batch(batch.images, targets))
+            self._steps.step(batch.images, targets, rate)
+
+    def recent(self) -> np.ndarray:
+        """Loss and norm of the gradient of each step since it was asked for last, (n, 2) float32;
+        to be asked for after `cvtasks.training.steps.WATCHED` steps at the latest.
+
+        Raises:
+            ModelError: memory is full.
+        """
+        if self._steps is None:
+            return np.zeros((0, 2), np.float32)
+        with memory_named(self._recipe):
+            return self._steps.recent()
+
+    def check(self, progress: Progress) -> None:
+        """Raise NotFinite if a weight is NaN or infinite."""
+        self._write_back()
+        how = self._recipe.train
+        check_weights(self.network, progress.epoch, progress.step, how.learning_rate)
+
+    def save(self, path: Path, progress: Progress) -> None:
+        """Write a checkpoint."""
+        self._write_back()
+        save_checkpoint(path, self.network, self.network.optimizer, asdict(progress))
 
     def update_measured(self) -> None:
         """Give `measured` what was learned so far."""
+        self._write_back()
         values = self._average.values() if self._average else weights_of(self.network)
         set_weights(self.measured, self._start.drawn(values) if self._start else values)
 
@@ -145,7 +179,13 @@ class Learner:
         """Freeze the backbone up to a stride, and begin with a fresh optimizer for what is left to
         learn; its average goes on from the one `before`.
         """
+        self._write_back()
         for model in (self.network, self.measured):
             freeze(backbone_of(model), self._recipe.backbone, stage)
         average = compile_network(self.network, self._recipe, before, self._head)
+        self._steps = steps_of(self.network, self._profile)
         self._stage, self._average = stage, average
+
+    def _write_back(self) -> None:
+        if self._steps is not None:
+            self._steps.write_back()

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +18,14 @@ from cvtasks.errors import NotFinite
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.text import counted
-from cvtasks.training.checkpoint import progress_in, save_checkpoint
+from cvtasks.training.checkpoint import progress_in
 from cvtasks.training.layout import BEGINNING, BEST, CHECKPOINT
 from cvtasks.training.learner import Learner
 from cvtasks.training.looks import Look, Looks
 from cvtasks.training.optimizer import learning_rate
+from cvtasks.training.profile import NO_PROFILE, Profile
 from cvtasks.training.progress import Epoch, Progress, Report
-from cvtasks.training.step_checks import answers_named, check_finite
+from cvtasks.training.step_checks import Watch, answers_named
 from cvtasks.training.stopping import Stopped, stop_asked
 from cvtasks.weights.transfer import save_weights
 
@@ -47,6 +48,7 @@ class _Run:
     judged: bool
     folder: Path
     report: Report
+    profile: Profile
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -56,8 +58,8 @@ class _Run:
 
     def save(self, progress: Progress) -> None:
         """Write the checkpoint."""
-        network = self.learner.network
-        save_checkpoint(self.checkpoint, network, network.optimizer, asdict(progress))
+        with self.profile.span("checkpoint"):
+            self.learner.save(self.checkpoint, progress)
 
     def stopped(self, where: str) -> Stopped:
         """The error that ends a run which was asked to stop, and is saved."""
@@ -73,6 +75,7 @@ def train(
     validation: Source,
     folder: Path,
     report: Report | None = None,
+    profile: Profile = NO_PROFILE,
 ) -> Progress:
     """Train until the last epoch, from the folder's checkpoint if it has one.
 
@@ -81,13 +84,16 @@ def train(
     where no image there shows a class) into `folder`. The same recipe, data and machine give the
     same bits, also over any number of stops and resumes.
 
+    Args:
+        profile: hears where the time goes.
+
     Raises:
         Stopped: on SIGINT or SIGTERM, after the step or the image under way; the checkpoint is
             written.
-        NotFinite: the loss, a weight or an answer is no finite number, more often than
-            `train.max_rollbacks`; names step and images, saves nothing.
+        NotFinite: the loss, a gradient, a weight or an answer is no finite number, more often than
+            `train.max_rollbacks`; saves nothing.
     """
-    prepared = _prepared(recipe, train_source, validation, folder, report or Report())
+    prepared = _prepared(recipe, train_source, validation, folder, report or Report(), profile)
     with stop_asked() as stop:
         run = replace(prepared, stop=stop)
         progress = _begun(run)
@@ -102,12 +108,17 @@ def train(
 
 
 def _prepared(
-    recipe: Recipe, train_source: Source, validation: Source, folder: Path, report: Report
+    recipe: Recipe,
+    train_source: Source,
+    validation: Source,
+    folder: Path,
+    report: Report,
+    profile: Profile,
 ) -> _Run:
     """Build the networks, with the weights that a new run begins with, and what feeds them."""
     how = recipe.train
     keras.utils.set_random_seed(how.seed)
-    learner = Learner(recipe)
+    learner = Learner(recipe, profile)
     batches = batches_of(recipe, train_source)
     if not (folder / CHECKPOINT).exists():
         report.on_message(learner.start())
@@ -122,6 +133,7 @@ def _prepared(
         not all(validation.truth(index).empty for index in range(len(validation))),
         folder,
         report,
+        profile,
     )
 
 
@@ -183,7 +195,8 @@ def _epoch(run: _Run, progress: Progress) -> Progress:
     run.learner.enter(progress.epoch)
     progress, rate = _learned(run, progress)
     run.learner.update_measured()
-    look = _looked(run, progress)
+    with run.profile.span("validation"):
+        look = _looked(run, progress)
     loss = progress.loss_sum / len(run.batches)
     seen = look.scores, look.losses, look.train_scores
     row = Epoch(progress.epoch, loss, rate, progress.seconds, *seen)
@@ -212,22 +225,23 @@ def _learned(run: _Run, progress: Progress) -> tuple[Progress, float]:
     how, steps = run.recipe.train, len(run.batches)
     rate = _rate(how, progress, steps)
     before, start = progress.seconds, time.monotonic()
-    for batch in run.batches.epoch(progress.epoch, progress.step):
+    watch = Watch(run.learner.recent, how.learning_rate)
+    for batch in run.profile.iterated(run.batches.epoch(progress.epoch, progress.step)):
         rate = _rate(how, progress, steps)
-        loss = run.learner.step(batch, rate)
-        check_finite(
-            run.learner.network, loss, progress.epoch, progress.step, batch.names, how.learning_rate
-        )
-        progress = replace(
-            progress,
-            step=progress.step + 1,
-            loss_sum=progress.loss_sum + loss,
-            seconds=before + time.monotonic() - start,
-        )
-        run.report.on_step(progress.epoch, progress.step, steps, loss, len(batch.names))
+        run.learner.step(batch, rate)
+        watch.stepped(batch.names)
+        progress = replace(progress, step=progress.step + 1)
+        if watch.is_due or progress.step == steps:
+            progress = watch.look(progress)
+        progress = replace(progress, seconds=before + time.monotonic() - start)
+        run.report.on_step(progress.epoch, progress.step, steps, watch.loss, len(batch.names))
+        run.profile.step()
         if run.stop.is_set() and progress.step < steps:
+            progress = watch.look(progress)
+            run.learner.check(progress)
             run.save(progress)
             raise run.stopped(f"after epoch {progress.epoch + 1}, step {progress.step} of {steps}")
+    run.learner.check(progress)
     return progress, rate
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cvtasks.data.loading.batches import first_batches
+from cvtasks.data.loading.batches import Batch, first_batches
 from cvtasks.drawing.plots import rate_curve
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import write_text
@@ -98,7 +98,7 @@ def find_rate(
     losses: list[float] = []
     least = running = math.inf
     for update, rate in enumerate(rates.tolist()):
-        loss = sum(learner.step(next(batches), rate) for _ in range(each)) / each
+        loss = sum(_loss(learner, next(batches), rate) for _ in range(each)) / each
         if not math.isfinite(loss):
             break
         losses.append(loss)
@@ -109,6 +109,12 @@ def find_rate(
             break
     batches.close()
     return searched(rates[: len(losses)], np.array(losses), len(losses) < updates)
+
+
+def _loss(learner: Learner, batch: Batch, rate: float) -> float:
+    """Learn from a batch, and wait for its loss."""
+    learner.step(batch, rate)
+    return float(learner.recent()[-1, 0])
 
 
 def searched(rates: np.ndarray, losses: np.ndarray, diverged: bool) -> RateSearch:

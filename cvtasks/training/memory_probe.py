@@ -36,6 +36,7 @@ def train_once(recipe: Recipe, batch: int) -> float:
     """
     from cvtasks.networks.build import build_network
     from cvtasks.training.optimizer import compile_network
+    from cvtasks.training.steps import steps_of
 
     side = max(recipe.data.multi_scale or (recipe.data.crop or recipe.size,))
     network = build_network(recipe, (side, side), recipe.train.precision)
@@ -43,7 +44,9 @@ def train_once(recipe: Recipe, batch: int) -> float:
     empty = recipe.task.answer.nothing((side, side), recipe.classes)
     target = recipe.head.encode(empty, Letterbox((side, side), (side, side)))
     target = mapped(lambda array: np.stack([array] * batch), target)
-    return float(network.train_on_batch(np.zeros((batch, side, side, 3), np.uint8), target))
+    steps = steps_of(network)
+    steps.step(np.zeros((batch, side, side, 3), np.uint8), target, recipe.train.learning_rate)
+    return float(steps.recent()[0, 0])
 
 
 def peak() -> int:

@@ -94,7 +94,9 @@ class Verdict:
 
 
 def _on_step(epoch: int, step: int, steps: int, loss: float, images: int) -> None:
-    """Hear of a step that was done, counted from 1, and of the images in it."""
+    """Hear of a step that was begun, counted from 1, and of the images in it. The loss is the last
+    one that is known, of this step or one before; NaN while there is none.
+    """
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import math
 import shutil
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from cvtasks.training.layout import BEST, CHECKPOINTS, LOG
 from cvtasks.training.loop import train
 from cvtasks.training.memory import check_memory
 from cvtasks.training.plan import Plan, make_folder
+from cvtasks.training.profile import NO_PROFILE, recorded
 from cvtasks.training.progress import Report
 from cvtasks.training.run_folder import (
     Lock,
@@ -57,13 +59,16 @@ from cvtasks.zoo import RECIPE, WEIGHTS
 _IMAGES = 8
 
 
-def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any]:
+def run(
+    plan: Plan, folder: Path, command: str, report: Report, profile: bool = False
+) -> dict[str, Any]:
     """Train, keep the best weights, make the graph, measure it, write the card; returns what
     `metrics.json` holds.
 
     Args:
         folder: must not exist yet, unless the plan is to go on with the run in it.
         command: what the user typed, for the card.
+        profile: whether to say where the time of the steps went, and to write it into the folder.
 
     Raises:
         UsageError: the folder exists, or another run works in it.
@@ -92,9 +97,10 @@ def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any
             recipe = budgeted(plan, log.report()).recipe
             recipe.save(folder / RECIPE)
         report.on_begin(recipe.train.epochs)
-        progress = train(
-            recipe, sources.train, sources.validate, folder / CHECKPOINTS, log.report()
-        )
+        told = log.report()
+        with recorded(folder, told.on_message) if profile else nullcontext(NO_PROFILE) as heard:
+            where = folder / CHECKPOINTS
+            progress = train(recipe, sources.train, sources.validate, where, told, heard)
         finished, metric = finish(recipe, folder, sources.validate, report)
     write_history(folder, progress)
     kept = progress.best_epoch if progress.best > -math.inf else None
@@ -114,10 +120,10 @@ def run(plan: Plan, folder: Path, command: str, report: Report) -> dict[str, Any
     subject = Subject(read_recipe(folder / RECIPE), folder, command)
     write_page(folder / PAGE, finished, metric, sources.validate, subject)
     report.on_message(f"report: {folder / PAGE}")
-    told = verdict(progress.history, progress.best_epoch)
-    if told and recipe.task.learned(metric):
-        log.note("verdict", text=told.text)
-        report.on_verdict(told)
+    found = verdict(progress.history, progress.best_epoch)
+    if found and recipe.task.learned(metric):
+        log.note("verdict", text=found.text)
+        report.on_verdict(found)
     log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
     return finished
 

@@ -1,41 +1,97 @@
-"""Looking after each step of training, and after each look at the validation split: whether the
-numbers are still finite.
+"""Looking at what the steps of a training leave: whether losses, gradients, weights and answers are
+still finite numbers.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import final
 
 import keras
 import numpy as np
 
 from cvtasks.errors import NotFinite
+from cvtasks.training.progress import Progress
+from cvtasks.training.steps import WATCHED
 
 _TRY = (
     "Try a lower `train.learning_rate` (now {rate:g}), `train.clip = 1.0` or `train.precision = "
     '"f32"`.'
 )
+_AT_LEAST_S = 5.0  # between two looks while somebody watches: steps may be slow
 
 
-def check_finite(
-    network: keras.Model, loss: float, epoch: int, step: int, names: Sequence[str], rate: float
-) -> None:
-    """Raise NotFinite if the loss of a step, or a weight after it, is NaN or infinite.
+@final
+class Watch:
+    """Looks at the losses of an epoch's steps: after `WATCHED` of them, or some seconds.
+
+    When it looks changes nothing of what is learned: losses are summed one by one, whenever.
 
     Args:
-        epoch, step: the step that was just done, counted from 0.
-        names: of its images; none where it is not known.
+        recent: loss and norm of the gradient of each step since it was called last, (n, 2).
         rate: the recipe's learning rate, for the way out.
     """
-    where = f"in epoch {epoch + 1}, step {step + 1}" + (
-        f", with the images {', '.join(names)}" if names else ""
-    )
-    if not math.isfinite(loss):
-        text = (
-            f"the loss must stay a finite number; it became {loss} {where}. Nothing of it was "
-            "saved. "
-        )
-        raise NotFinite(text + _TRY.format(rate=rate))
+
+    def __init__(self, recent: Callable[[], np.ndarray], rate: float) -> None:
+        self._recent, self._rate = recent, rate
+        self._names: list[Sequence[str]] = []
+        self._looked = time.monotonic()
+        self.loss = math.nan
+        """The last that is known; NaN before there is one."""
+
+    def stepped(self, names: Sequence[str]) -> None:
+        """A step was done, with the images of these names."""
+        self._names.append(names)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look."""
+        return len(self._names) == WATCHED or time.monotonic() - self._looked >= _AT_LEAST_S
+
+    def look(self, progress: Progress) -> Progress:
+        """Where the run stands, with the losses of the steps that were done.
+
+        Raises:
+            NotFinite: a loss or a gradient is NaN or infinite; names the step and its images.
+        """
+        names, self._names = self._names, []
+        first = progress.step - len(names)
+        for step, (loss, norm) in enumerate(self._recent().tolist()):
+            self._check(
+                loss,
+                norm,
+                f"{_where(progress.epoch, first + step + 1)}, with the images "
+                f"{', '.join(names[step])}",
+            )
+            self.loss = loss
+            progress = replace(progress, loss_sum=progress.loss_sum + loss)
+        self._looked = time.monotonic()
+        return progress
+
+    def _check(self, loss: float, norm: float, where: str) -> None:
+        if not math.isfinite(loss):
+            said = f"the loss must stay a finite number; it became {loss} {where}."
+        elif not math.isfinite(norm):
+            said = f"gradients must stay finite numbers; their norm became {norm} {where}."
+        else:
+            return
+        raise NotFinite(f"{said} Nothing of it was saved. {_TRY.format(rate=self._rate)}")
+
+
+def _where(epoch: int, step: int) -> str:
+    """The place of a step, counted from 1, in an epoch, counted from 0."""
+    return f"in epoch {epoch + 1}, step {step}"
+
+
+def check_weights(network: keras.Model, epoch: int, step: int, rate: float) -> None:
+    """Raise NotFinite if a weight is NaN or infinite: the loss does not always tell.
+
+    Args:
+        epoch: counted from 0; `step`: the last that was done, counted from 1.
+        rate: the recipe's learning rate, for the way out.
+    """
     for variable in network.weights:
         values = variable.numpy()
         with np.errstate(over="ignore", invalid="ignore"):
@@ -46,8 +102,8 @@ def check_finite(
             suspicious and not np.isfinite(values).all()
         ):  # the sum of finite numbers may be infinite too
             text = (
-                f"weights must stay finite numbers; {variable.path} did not {where}. Nothing of it "
-                "was saved. "
+                f"weights must stay finite numbers; {variable.path} did not up to "
+                f"epoch {epoch + 1}, step {step}. Nothing of it was saved. "
             )
             raise NotFinite(text + _TRY.format(rate=rate))
 
@@ -55,7 +111,7 @@ def check_finite(
 @contextmanager
 def answers_named(epoch: int, rate: float) -> Iterator[None]:
     """Turn NotFinite about an answer into one that says of which epoch, and what to try; arguments
-    as of `check_finite`.
+    as of `check_weights`.
     """
     try:
         yield

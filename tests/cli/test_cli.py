@@ -455,6 +455,32 @@ def test_a_dry_run_writes_nothing(cli, shapes: Path, tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_profile_says_where_the_time_went(cli, shapes: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    how = [*QUICK, "--batch", "4", "--profile"]
+    code, _, err = cli("train", "segment", "--data", shapes, *how, "-o", folder)
+    assert code == 0, err
+    assert "ms each (the first 2, which compile, took " in err
+    assert [line.split()[0] for line in err.splitlines() if "%  " in line] == [
+        "data",
+        "transfer",
+        "compute",
+        "wait",
+        "other",
+    ]
+    assert f"trace: {folder / 'profile.json'}, for chrome://tracing" in err
+    trace = json.loads((folder / "profile.json").read_text())["traceEvents"]
+    assert {"data", "compute", "validation", "checkpoint"} <= {event["name"] for event in trace}
+    assert "profile: " in (folder / "log.jsonl").read_text()
+
+
+@pytest.mark.parametrize("other", [["--dry-run"], ["--folds", "2"]])
+def test_only_a_single_whole_run_has_a_profile(cli, shapes: Path, other: list[str]) -> None:
+    code, _, err = cli("train", "segment", "--data", shapes, *QUICK, "--profile", *other)
+    assert code == 2
+    assert f"--profile looks at one run, and takes no {other[0]}" in err
+
+
 def test_tensorboard_gets_the_scores_and_says_where_the_extra_is_missing(
     cli, shapes: Path, tmp_path: Path, monkeypatch
 ) -> None:

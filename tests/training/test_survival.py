@@ -127,30 +127,36 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, at: int, times: int) -> None:
     """Make a weight infinite in the update of the step `at`, so many times; the step's loss is
     still a number.
     """
-    import keras
+    from cvtasks.training.learner import Learner
 
-    real, count = keras.Model.train_on_batch, [0]
+    real, count = Learner.step, [0]
 
-    def train_on_batch(self: keras.Model, *arguments: object, **how: object) -> object:
-        loss = real(self, *arguments, **how)
+    def step(self: Learner, *arguments: object) -> None:
+        real(self, *arguments)
         count[0] += 1
         if at <= count[0] < at + times:
-            kernel = self.trainable_variables[0]
+            self._write_back()
+            kernel = self.network.trainable_variables[0]
             kernel.assign(np.full(kernel.shape, np.inf, "float32"))
-        return loss
 
-    monkeypatch.setattr(keras.Model, "train_on_batch", train_on_batch)
+    monkeypatch.setattr(Learner, "step", step)
 
 
-def test_infinite_weights_stop_the_run_within_the_step(
-    shapes: Path, tmp_path: Path, monkeypatch
+@pytest.mark.parametrize(
+    ("at", "message"),
+    [
+        (
+            2,
+            r"the loss must stay a finite number; it became \S+ in epoch 1, step 3, with",
+        ),
+        (3, r"weights must stay finite numbers; \S+ did not up to epoch 1, step 3\."),
+    ],
+)
+def test_infinite_weights_stop_the_run_before_it_is_saved(
+    shapes: Path, tmp_path: Path, monkeypatch, at: int, message: str
 ) -> None:
-    poisoned(monkeypatch, at=2, times=1)
-    message = (
-        r"weights must stay finite numbers; \S+ did not in epoch 1, step 2, with the images 0\d\d, "
-        r".*Nothing of it was saved"
-    )
-    with pytest.raises(NotFinite, match=message):
+    poisoned(monkeypatch, at=at, times=1)
+    with pytest.raises(NotFinite, match=rf"{message}.*Nothing of it was saved"):
         train_in(tmp_path, small(shapes))
     assert list(tmp_path.glob("*.safetensors")) == []
 
@@ -502,13 +508,12 @@ def test_what_is_certainly_needed_is_less_than_what_a_step_takes(shapes: Path, m
     )
 
 
-def test_full_memory_is_named(shapes: Path, tmp_path: Path, monkeypatch) -> None:
-    import keras
-
-    def train_on_batch(*_: object, **__: object) -> None:
+@pytest.mark.parametrize("when", ["step", "recent"])  # a device may say it late
+def test_full_memory_is_named(shapes: Path, tmp_path: Path, monkeypatch, when: str) -> None:
+    def full(*_: object) -> None:
         raise MemoryError("Unable to allocate 9 GiB")
 
-    monkeypatch.setattr(keras.Model, "train_on_batch", train_on_batch)
+    monkeypatch.setattr(f"cvtasks.training.steps.Steps.{when}", full)
     with pytest.raises(
         ModelError, match=r"one of 8 images of 64 pixels with tiny does not\. Try a smaller"
     ) as refused:

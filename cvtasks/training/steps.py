@@ -1,0 +1,227 @@
+"""The compiled step of a training. It leaves its loss on the device, where somebody looks for it
+now and then: the loop waits for nothing, and the device for nobody.
+"""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, final
+
+import keras
+import numpy as np
+from keras import ops
+
+from cvtasks.errors import UsageError
+from cvtasks.heads.arrays import Arrays
+from cvtasks.networks.network import Network
+from cvtasks.training.profile import NO_PROFILE, Profile
+
+WATCHED = 50
+"""Steps whose losses the device keeps; so often, at least, somebody must look."""
+
+_UNDER_WAY = 2  # steps that a device has been given and not finished: more would only hold memory
+
+
+class Steps(ABC):
+    """Trains a compiled network step by step.
+
+    The network's variables, and those of its optimizer, may be out of date until `write_back`; a
+    step takes them up as they are then.
+
+    Args:
+        network: compiled; where its loss, its optimizer or what is frozen of it changes, other
+            Steps are needed.
+    """
+
+    def __init__(self, network: Network, profile: Profile = NO_PROFILE) -> None:
+        self._network, self._profile = network, profile
+        self._unseen = 0
+
+    @final
+    def step(self, images: np.ndarray, targets: Arrays, rate: float) -> None:
+        """Learn from a batch, (n, H, W, 3) uint8 and targets (n, ...), at a learning rate."""
+        if self._unseen == WATCHED:
+            raise ValueError(f"what steps leave must be looked at after {WATCHED} of them at most.")
+        with self._profile.span("transfer"):
+            images, targets = self._put((images, targets))
+        self._do(images, targets, np.float32(rate))
+        self._unseen += 1
+
+    @final
+    def recent(self) -> np.ndarray:
+        """Loss and norm of the gradient of each step since it was asked for last, (n, 2) float32.
+        Waits for the device.
+        """
+        number, self._unseen = self._unseen, 0
+        if not number:
+            return np.zeros((0, 2), np.float32)
+        with self._profile.span("wait"):
+            return self._kept()[WATCHED - number :]
+
+    def write_back(self) -> None:  # noqa: B027  (where the variables are changed in place)
+        """Give the variables what was learned."""
+
+    @abstractmethod
+    def _put(self, batch: Any) -> Any:
+        """The arrays of a batch on the device, or on their way there."""
+
+    @abstractmethod
+    def _do(self, images: Any, targets: Any, rate: np.float32) -> None: ...
+
+    @abstractmethod
+    def _kept(self) -> np.ndarray:
+        """(WATCHED, 2) of the last steps, the latest one last; the one thing that is fetched."""
+
+
+def steps_of(network: Network, profile: Profile = NO_PROFILE) -> Steps:
+    """The steps of a compiled network, on Keras' back end.
+
+    Raises:
+        UsageError: it is neither TensorFlow nor JAX.
+    """
+    kinds: dict[str, type[Steps]] = {"jax": _JaxSteps, "tensorflow": _TensorFlowSteps}
+    if keras.config.backend() not in kinds:
+        raise UsageError(
+            "networks learn on TensorFlow or JAX; the back end of Keras is "
+            f"{keras.config.backend()}. Set KERAS_BACKEND to tensorflow or jax."
+        )
+    return kinds[keras.config.backend()](network, profile)
+
+
+@final
+class _TensorFlowSteps(Steps):
+    """A `tf.function` that changes the variables in place."""
+
+    def __init__(self, network: Network, profile: Profile) -> None:
+        import tensorflow as tf
+
+        super().__init__(network, profile)
+        self._tensor = tf.convert_to_tensor
+        self._seen = tf.Variable(tf.zeros((WATCHED, 2)), trainable=False)
+        optimizer, variables = network.optimizer, network.trainable_variables
+
+        def step(images: Any, targets: Any, rate: Any) -> None:
+            optimizer.learning_rate.assign(rate)
+            with tf.GradientTape() as tape:
+                logits = network(images, training=True)
+                loss = network.compute_loss(images, targets, logits)
+                scaled = optimizer.scale_loss(loss)
+            gradients = tape.gradient(scaled, variables)
+            optimizer.apply(gradients, variables)
+            network.finish_step()
+            self._seen.assign(_with(self._seen, loss, gradients))
+
+        self._compiled = tf.function(
+            step, autograph=False, reduce_retracing=True, jit_compile=network.jit_compile
+        )
+
+    def _put(self, batch: Any) -> Any:
+        return keras.tree.map_structure(self._tensor, batch)
+
+    def _do(self, images: Any, targets: Any, rate: np.float32) -> None:
+        with self._profile.span("compute", device=True):
+            self._compiled(images, targets, rate)
+
+    def _kept(self) -> np.ndarray:
+        return self._seen.numpy()
+
+
+State = tuple[Sequence[Any], Sequence[Any], Sequence[Any], Any]
+"""Arrays of what is trained, of what is not, of the optimizer, and what is kept of the last steps;
+a step gives up those that it gets.
+"""
+
+
+@final
+class _JaxSteps(Steps):
+    """A function of a state that is held here, so that no variable is touched between two looks."""
+
+    def __init__(self, network: Network, profile: Profile) -> None:
+        import jax
+
+        super().__init__(network, profile)
+        step = _stateless(network)
+        self._compiled = jax.jit(step, donate_argnums=0) if network.jit_compile else step
+        self._put_on_device, self._fetch = jax.device_put, jax.device_get
+        self._seen = np.zeros((WATCHED, 2), np.float32)
+        self._state: State | None = None
+        self._under_way: deque[Any] = deque()
+
+    def write_back(self) -> None:
+        """Give the variables what was learned; the state is theirs from now on."""
+        if self._state is None:
+            return
+        *groups, self._seen = self._state
+        for variables, values in zip(self._variables(), groups, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+        self._state = None
+
+    def _put(self, batch: Any) -> Any:
+        return self._put_on_device(batch)
+
+    def _do(self, images: Any, targets: Any, rate: np.float32) -> None:
+        if len(self._under_way) == _UNDER_WAY:
+            with self._profile.span("wait"):
+                self._under_way.popleft().block_until_ready()
+        if self._state is None:
+            held = [[variable.value for variable in group] for group in self._variables()]
+            self._state = held[0], held[1], held[2], self._seen
+        with self._profile.span("compute"):
+            self._state, loss = self._compiled(self._state, images, targets, rate)
+        self._under_way.append(loss)
+        self._profile.given(loss.block_until_ready)
+
+    def _kept(self) -> np.ndarray:
+        return self._fetch(self._state[3] if self._state else self._seen)
+
+    def _variables(self) -> tuple[Sequence[keras.Variable], ...]:
+        network = self._network
+        return (
+            network.trainable_variables,
+            network.non_trainable_variables,
+            network.optimizer.variables,
+        )
+
+
+def _stateless(network: Network) -> Callable[[State, Any, Any, Any], tuple[State, Any]]:
+    """The step under JAX: (state, images, targets, learning rate) → (state after it, loss)."""
+    import jax
+
+    optimizer = network.optimizer
+    at = next(i for i, own in enumerate(optimizer.variables) if own is optimizer.learning_rate)
+    metrics = [np.asarray(own.value) for own in network.metrics_variables]  # Keras' own; not used
+
+    def step(state: State, images: Any, targets: Any, rate: Any) -> tuple[State, Any]:
+        trainable, non_trainable, moments, seen = state
+        moments = [*moments[:at], rate, *moments[at + 1 :]]
+
+        def loss_of(trainable: Any) -> tuple[Any, Any]:
+            scaled, (loss, _, after, _) = network.compute_loss_and_updates(
+                trainable,
+                non_trainable,
+                metrics,
+                images,
+                targets,
+                None,
+                training=True,
+                optimizer_variables=moments,
+            )
+            return scaled, (loss, after)
+
+        (_, (loss, non_trainable)), gradients = jax.value_and_grad(loss_of, has_aux=True)(trainable)
+        trainable, moments = optimizer.stateless_apply(moments, gradients, trainable)
+        moments = network.finished(trainable, non_trainable, moments)
+        return (trainable, non_trainable, moments, _with(seen, loss, gradients)), loss
+
+    return step
+
+
+def _with(seen: Any, loss: Any, gradients: Sequence[Any]) -> Any:
+    """What is kept of the last steps, with one more and without the oldest."""
+    squares = [
+        ops.sum(ops.square(ops.cast(one, "float32"))) for one in gradients if one is not None
+    ]
+    norm = ops.sqrt(ops.cast(sum(squares), "float32"))
+    row = ops.stack([ops.cast(loss, "float32"), norm])
+    return ops.concatenate([seen[1:], row[None]])
