@@ -25,6 +25,7 @@ from cvtasks.cli import (
     filter,
     inspect,
     lr_find,
+    map,
     predict,
     recipe,
     serve,
@@ -106,7 +107,8 @@ def _told(
 _predict = [predict.task_command(name, row.help) for name, row in TASKS.items()]
 _insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
 _running = (train.train, lr_find.lr_find, recipe.recipe, evaluate.evaluate, compare.compare)
-_others = (*_running, export.export, serve.serve, bench.bench, about.info, *_insight)
+_using = (export.export, map.map, serve.serve, bench.bench)
+_others = (*_running, *_using, about.info, *_insight)
 _commands: tuple[Callable[..., None], ...] = (*_predict, *_others)
 for command in _commands:
     app.command(cls=Command)(command)

@@ -18,6 +18,12 @@ from cvtasks.text import counted
 MAX_PIXELS = 50_000_000
 """An image of more is refused, unless whoever asks for it says otherwise."""
 
+
+def most_bytes(max_pixels: int) -> int:
+    """How long the file of an image of so many pixels may be."""
+    return 8 * max_pixels + 2**24
+
+
 KINDS = "JPEG, PNG, WebP, BMP, TIFF, GIF"
 
 # Deflate shrinks at most 1032 times (RFC 1951: 258 bytes in two bits), so this many bytes cannot

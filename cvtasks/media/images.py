@@ -20,7 +20,7 @@ import numpy as np
 from cvtasks.errors import DataError, OutputError, TooLarge, UsageError, did_you_mean
 from cvtasks.files.writing import write_bytes
 from cvtasks.media.image_headers import MAX_PIXELS as MAX_PIXELS
-from cvtasks.media.image_headers import Header, damaged, foreign, read_header
+from cvtasks.media.image_headers import Header, damaged, foreign, most_bytes, read_header
 from cvtasks.media.safe_paths import read_regular_file
 
 # Folders and globs choose by these endings; a file that is named outright is read whatever its name
@@ -237,7 +237,7 @@ def open_image(
         name = repr(
             str(source) if name is None else name
         )  # repr: a name that is not UTF-8 can always be printed
-        content = read_regular_file(source, name, most=8 * max_pixels + 2**24)
+        content = read_regular_file(source, name, most=most_bytes(max_pixels))
     header = read_header(content, name)
     if header.width * header.height > max_pixels:
         raise TooLarge(

@@ -26,8 +26,10 @@ from cvtasks.media.addresses import shown, stem_of
 from cvtasks.media.capture import VIDEO_SUFFIXES, is_video_file, what_an_address_gives
 from cvtasks.media.download import MAX_BYTES, TIMEOUT_S, download
 from cvtasks.media.globs import matches
+from cvtasks.media.image_headers import most_bytes
 from cvtasks.media.images import MAX_PIXELS, SUFFIXES, read_image
 from cvtasks.media.names import natural_key, safe_stem
+from cvtasks.media.safe_paths import read_regular_file
 from cvtasks.media.streams import Stream, address_stream, live_stream, video_stream
 from cvtasks.media.strips import read_large
 
@@ -66,6 +68,17 @@ class Item:
         """
         name = "standard input" if self.source == "-" else self.source
         return read_image(self._fetch(), self._max_pixels, name=name, remark=remark)
+
+    def content(self) -> bytes:
+        """The encoded image, as long as one of so many pixels may be.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        fetched = self._fetch()
+        if isinstance(fetched, bytes):
+            return fetched
+        return read_regular_file(fetched, repr(self.source), most=most_bytes(self._max_pixels))
 
     def look_into(self, remark: Callable[[str], None] = lambda text: None) -> np.ndarray:
         """As `read`; a file of more pixels than the usual limit is `Strips`, where its format

@@ -1,0 +1,158 @@
+"""`cvtasks map`: very many images and videos, in pieces that a killed run need not do again."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cvtasks.cli.data_prelabel import ModelArgument
+from cvtasks.cli.options import (
+    AugmentOption,
+    BatchOption,
+    DeviceOption,
+    EngineOption,
+    MostPixelsOption,
+    PrecisionOption,
+    TilesOption,
+    choice,
+    starts_keras,
+)
+from cvtasks.cli.output import Ticker, duration, say, start_keras, tell
+from cvtasks.cli.predict import ClassesOption, EveryOption, ThresholdOption, kept_classes
+from cvtasks.engines.table import AUTO
+from cvtasks.errors import InputError
+from cvtasks.media.image_headers import MAX_PIXELS
+from cvtasks.text import counted
+from cvtasks.training.stopping import Interrupted, stop_asked
+
+_FORMS = ("jsonl",)
+
+
+def map(
+    model: ModelArgument,
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help='A folder and those below it, a "glob", a list of paths and URLs, DATA:SPLIT.',
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="DIR", help="Where the shards go; again, to go on."),
+    ] = Path("outputs/map"),
+    form: Annotated[str, choice(lambda: _FORMS, "The files of the records.")] = "jsonl",
+    piece: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=1_000_000, help="Images in a shard; a video is one."),
+    ] = 1000,
+    threshold: ThresholdOption = None,
+    classes: ClassesOption = "",
+    every: EveryOption = 1,
+    tiles: TilesOption = "",
+    augment: AugmentOption = "",
+    most_pixels: MostPixelsOption = MAX_PIXELS,
+    engine: EngineOption = AUTO,
+    precision: PrecisionOption = AUTO,
+    device: DeviceOption = AUTO,
+    batch: BatchOption = 0,
+) -> None:
+    """Put very many images and videos through a model, piece by piece: what is done stays done,
+    however the run ends, and the same command goes on with the rest.
+
+    \b
+    cvtasks map detect-yolox-nano-voc photos/ -o found
+    cvtasks map segment-efficientnet-lite0-voc 'archive/**/*.jpg' -o masks --piece 200
+    cvtasks map runs/mine paths.txt -o found
+    cvtasks map runs/mine VOCdevkit/VOC2012:val -o found
+
+    A shard, part-00012.jsonl, holds the records of `--json` with an id each: the path below DATA,
+    or the address without login and query. Inputs that cannot be read are listed in
+    errors-00012.jsonl. Nothing is drawn; `detect` and the others do that.
+    """
+    from cvtasks.geometry.tiles import tiles_of
+    from cvtasks.inference.mapping.plan import planned, recipe_of
+    from cvtasks.inference.mapping.run import mapped
+
+    tiles_of(tiles)
+    keep = kept_classes(classes, recipe_of(model).classes)
+    how = {"engine": engine, "precision": precision, "batch": batch, "augment": augment}
+    plan = planned(
+        model,
+        data,
+        output,
+        piece=piece,
+        form=form,
+        how={**how, "device": device},
+        keep=keep,
+        threshold=threshold,
+        tiles=tiles,
+        every=every,
+        most_pixels=most_pixels,
+    )
+    for remark in plan.remarks:
+        say(remark)
+    total = plan.manifest.inputs
+    shards = counted(len(plan.pieces), "shard", ",")
+    say(f"{counted(total, 'input', ',')} ({counted(plan.videos, 'video', ',')}) in {shards}")
+    if starts_keras(engine, device):
+        start_keras()
+    progress = _Progress()
+    with stop_asked() as asked:
+        try:
+            result = mapped(plan, asked, begun=progress.begin, seen=progress.add)
+        finally:
+            progress.ticker.clear()
+    kept = f", {counted(result.kept, 'shard', ',')} from before" if result.kept else ""
+    say(f"{counted(result.pieces, 'shard', ',')} written{kept} → {output}")
+    if result.done:
+        elapsed = progress.elapsed
+        speed = f"{result.done / max(elapsed, 1e-9):,.1f} images/s"
+        say(f"{result.done:,} records in {duration(elapsed)}, {speed}: {result.costs()}")
+    if asked.is_set():
+        say("stopped; the same command goes on with the rest")
+        raise Interrupted
+    tell(str(output))
+    if result.failed:
+        raise InputError(
+            f"{counted(result.failed, 'input', ',')} of {total:,} could not be read; they are "
+            f"listed in {str(output / 'errors-*.jsonl')!r}, and the others are done."
+        )
+
+
+class _Progress:
+    """A line about how far the run is."""
+
+    def __init__(self) -> None:
+        self.ticker = Ticker()
+        self._lock = threading.Lock()
+        self._left = self._done = 0
+        self._begun: float | None = None
+        self._start = time.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._start
+
+    def begin(self, inputs: int) -> None:
+        """So many inputs are left."""
+        self._left, self._start = inputs, time.monotonic()
+
+    def add(self, done: int) -> None:
+        """So many more are done."""
+        with self._lock:
+            if self._begun is None:  # what comes before is the start of the model
+                self._begun = time.monotonic()
+            else:
+                self._done += done
+            seconds = time.monotonic() - self._begun
+            if self._done and seconds:
+                speed = self._done / seconds
+                left = max(0, self._left - self._done) / speed
+                self.ticker.show(
+                    f"{self._done:,} of {self._left:,}, {speed:,.1f} images/s, "
+                    f"{duration(left)} left"
+                )

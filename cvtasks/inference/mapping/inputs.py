@@ -1,0 +1,202 @@
+"""What is mapped: images and videos by ids that do not depend on the order in which they are found.
+
+An id is the path below the place that was named, or an address without login and query.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath
+
+from cvtasks.errors import InputError, UsageError
+from cvtasks.media.addresses import is_address, shown
+from cvtasks.media.capture import VIDEO_SUFFIXES
+from cvtasks.media.download import download
+from cvtasks.media.globs import matches
+from cvtasks.media.images import SUFFIXES
+from cvtasks.media.names import natural_key, safe_stem
+from cvtasks.media.sources import Item
+from cvtasks.media.streams import Stream, address_stream, video_stream
+from cvtasks.text import counted
+
+_KNOWN = SUFFIXES + VIDEO_SUFFIXES
+_MOST_BYTES = 2**30  # of a list
+
+
+@dataclass(frozen=True)
+class Input:
+    """One image or video that is yet to be read.
+
+    Attributes:
+        id: what its records are called.
+        place: where it is read: a path, or an address that may hold a password.
+        video: whether it is one, by its ending.
+    """
+
+    id: str
+    place: str
+    video: bool = False
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, as it may be written down."""
+        return without_query(self.place)
+
+    def item(self, most_pixels: int) -> Item:
+        """The image."""
+        stem = safe_stem(PurePath(self.id).stem)
+        return Item(stem, self.source, partial(_fetched, self.place), most_pixels)
+
+    def stream(self) -> Stream:
+        """The video.
+
+        Raises:
+            InputError: it is at an address of another kind than http.
+        """
+        if not is_address(self.place):
+            return video_stream(self.place)
+        if _scheme(self.place) in ("http", "https"):
+            return address_stream(self.place, live=False)
+        raise InputError(
+            f"a video must be a file or lie at an http address; {self.source!r} is neither. "
+            "Fetch it and give its path."
+        )
+
+
+def without_query(place: str) -> str:
+    """A path as it is; an address without login, query and fragment.
+
+    >>> without_query("https://me:secret@host/a.jpg?sig=5#x"), without_query("a?b.jpg")
+    ('https://host/a.jpg', 'a?b.jpg')
+    """
+    if not is_address(place):
+        return place
+    scheme, _, rest = shown(place).partition("://")
+    for mark in "?#":
+        rest = rest.partition(mark)[0]
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def listed(data: str, kept: list[str] | None = None) -> list[Input]:
+    """The inputs that a path stands for, by their ids; in natural order, each once.
+
+    Args:
+        data: a folder, with those below it; a glob; a list, a text file with a path or an address a
+            line; an image or a video.
+        kept: is told what was left out, in sentences.
+
+    Raises:
+        UsageError: there is none. InputError: a folder or the list cannot be read.
+    """
+    remarks = [] if kept is None else kept
+    if os.path.isdir(data):  # noqa: PTH112 - Path.is_dir raises for names that are too long
+        found = _of_folder(data)
+    elif os.path.isfile(data):  # noqa: PTH113 - likewise
+        if data.lower().endswith(_KNOWN):
+            found = iter([(PurePath(data).name, data)])
+        else:
+            found = _of_list(Path(data))
+    else:
+        found = _of_glob(data)
+    return _numbered(found, data, remarks)
+
+
+def of_files(files: "list[Path]", remarks: list[str]) -> list[Input]:
+    """The inputs that are these images of a data set; their ids begin below the folder of all."""
+    root = os.path.commonpath([os.path.abspath(path.parent) for path in files])  # noqa: PTH100 - keeps links
+    named = ((Path(os.path.relpath(path, root)).as_posix(), str(path)) for path in files)
+    return _numbered(named, root, remarks)
+
+
+def _numbered(found: Iterator[tuple[str, str]], data: str, remarks: list[str]) -> list[Input]:
+    """Inputs with ids of their own: -2, -3 … where only the queries of addresses tell them
+    apart.
+    """
+    pairs = list(found)
+    unique = sorted(set(pairs), key=lambda pair: (natural_key(pair[0]), pair[1]))
+    if len(unique) < len(pairs):
+        remarks.append(f"{counted(len(pairs) - len(unique), 'input')} named again, done once")
+    if not unique:
+        raise UsageError(
+            f"something to map must be there: images ({', '.join(SUFFIXES)}) or videos "
+            f"({', '.join(VIDEO_SUFFIXES)}); {without_query(data)!r} gives none. Give a folder, a "
+            "quoted glob, a list of paths, or DATA:SPLIT."
+        )
+    taken: dict[str, int] = {}
+    inputs = []
+    for name, place in unique:
+        taken[name] = number = taken.get(name, 0) + 1
+        own = name if number == 1 else f"{name}?{number}"
+        inputs.append(Input(own, place, without_query(place).lower().endswith(VIDEO_SUFFIXES)))
+    return inputs
+
+
+def _of_folder(folder: str) -> Iterator[tuple[str, str]]:
+    """Images and videos in a folder and below it, hidden ones left out; links to folders are
+    followed once.
+    """
+    return _matching(str(Path(folder, "**", "*")), folder)
+
+
+def _of_glob(pattern: str) -> Iterator[tuple[str, str]]:
+    parts = PurePath(pattern).parts
+    fixed = list(parts[:-1])
+    while any(mark in part for part in fixed for mark in "*?["):
+        fixed.pop()
+    return _matching(pattern, str(PurePath(*fixed)) if fixed else "")
+
+
+def _matching(pattern: str, root: str) -> Iterator[tuple[str, str]]:
+    def unreadable(folder: str, error: OSError) -> None:
+        raise InputError(
+            f"a folder must be one that can be listed; {folder!r} cannot: {error.strerror}. Check "
+            "its permissions."
+        )
+
+    for path in matches(pattern, unreadable):
+        hidden = PurePath(path).name.startswith(".")
+        if path.lower().endswith(_KNOWN) and not hidden and not os.path.isdir(path):  # noqa: PTH112
+            yield PurePath(os.path.relpath(path, root or ".")).as_posix(), path
+
+
+def _of_list(path: Path) -> Iterator[tuple[str, str]]:
+    """The lines of a list; its relative paths begin at its own folder. Empty lines and those that
+    begin with # are passed over.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
+        text = path.read_text(encoding="utf-8-sig")
+        if "\0" in text:
+            raise ValueError("it holds zero bytes")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            "a list must be a text file in UTF-8 with a path or an address a line; "
+            f"{str(path)!r} is none: {reason}. Check it."
+        ) from error
+    for line in map(str.strip, text.splitlines()):
+        if not line or line.startswith("#"):
+            continue
+        if is_address(line):
+            yield without_query(line), line
+        else:
+            yield PurePath(line).as_posix(), str(path.parent / line)
+
+
+def _scheme(address: str) -> str:
+    return address.partition("://")[0].lower()
+
+
+def _fetched(place: str) -> str | bytes:
+    """A path as it is, and what lies at an address."""
+    if not is_address(place):
+        return place
+    if _scheme(place) in ("http", "https"):
+        return download(place)
+    raise InputError(
+        f"an address must be one of http or https; {without_query(place)!r} is none. Fetch it and "
+        "give its path."
+    )
