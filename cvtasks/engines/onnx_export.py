@@ -3,7 +3,10 @@
 python -m cvtasks.engines.onnx_export WEIGHTS RECIPE GRAPH
 """
 
+import logging
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,9 @@ from cvtasks.networks.build import activated
 from cvtasks.recipe.recipe import read_recipe
 
 OPSET = 17
-"""Version of the operators that graphs are made of, as exported files have it."""
+"""Version of the operators that graphs are made of: what ONNX Runtime 1.14, OpenCV 4.8 and
+onnxruntime-web read, and later ones.
+"""
 
 
 def onnx_graph(network: keras.Model) -> Any:
@@ -29,7 +34,6 @@ def onnx_graph(network: keras.Model) -> Any:
         network: with the head's activation behind it; Keras must run on TensorFlow.
     """
     import tensorflow as tf
-    from tf2onnx.convert import from_function
 
     image = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name="image")
     names = list(network.output) if isinstance(network.output, dict) else ["output"]
@@ -38,13 +42,40 @@ def onnx_graph(network: keras.Model) -> Any:
         found = network(image, training=False)
         return found if isinstance(found, dict) else {"output": found}
 
-    function = tf.function(answered, input_signature=[image])
-    model, _ = from_function(function, input_signature=[image], opset=OPSET)
+    model = translated(answered, image)
     if {output.name for output in model.graph.output} != {*names}:
         raise ValueError(f"a graph must have the outputs {names}; tf2onnx named them otherwise")
+    return model
+
+
+def translated(answered: Callable[[Any], Mapping[str, Any]], image: Any) -> Any:
+    """A function of TensorFlow as an `onnx.ModelProto`, whose first axes are called `BATCH`.
+
+    Args:
+        answered: image → outputs by name.
+        image: its `tf.TensorSpec`, with the input's name.
+    """
+    import tensorflow as tf
+
+    with _quiet():
+        from tf2onnx.convert import from_function
+
+        function = tf.function(answered, input_signature=[image])
+        model, _ = from_function(function, input_signature=[image], opset=OPSET)
     for port in (*model.graph.input, *model.graph.output):
         port.type.tensor_type.shape.dim[0].dim_param = BATCH
     return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """tf2onnx tells of each of its steps; what went wrong it raises."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def main() -> None:

@@ -1,8 +1,6 @@
 """ONNX: converted by tf2onnx from a SavedModel, run by ONNX Runtime."""
 
-import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,6 @@ from cvtasks.errors import ModelError
 from cvtasks.export import F16, F32, INPUT
 from cvtasks.export.base import Given, Opened
 from cvtasks.recipe.recipe import Recipe
-
-OPSET = 17
-"""What ONNX Runtime 1.14, OpenCV 4.8 and onnxruntime-web read, and later ones."""
 
 
 def write(given: Given, place: Path) -> Path:
@@ -30,7 +25,6 @@ def write(given: Given, place: Path) -> Path:
     for name, text in given.facts.items():
         model.metadata_props.add(key=name, value=text)
     model.producer_name, model.doc_string = "cvtasks", ""
-    _call_batch(model)
     if given.precision == F16:
         halve(model)
     onnx.checker.check_model(model)
@@ -41,37 +35,16 @@ def write(given: Given, place: Path) -> Path:
 
 def _converted(saved: Path) -> Any:
     """The ONNX model of a SavedModel."""
-    with _quiet():
-        import tensorflow as tf
-        import tf2onnx
+    import tensorflow as tf
 
-        loaded = tf.saved_model.load(str(saved))
-        serve = loaded.signatures["serve"]
-        [image] = serve.structured_input_signature[1].values()
+    from cvtasks.engines.onnx_export import translated
 
-        @tf.function(input_signature=[tf.TensorSpec(image.shape, image.dtype, name=INPUT)])
-        def network(image: Any) -> Any:
-            return serve(**{INPUT: image})
-
-        model, _ = tf2onnx.convert.from_function(network, network.input_signature, opset=OPSET)
-    return model
-
-
-def _call_batch(model: Any) -> None:
-    """Call the one open length of inputs and outputs "batch"."""
-    for port in (*model.graph.input, *model.graph.output):
-        port.type.tensor_type.shape.dim[0].dim_param = "batch"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """tf2onnx tells of each of its steps; what went wrong it raises."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
+    loaded = tf.saved_model.load(str(saved))  # kept: its variables end with it
+    serve = loaded.signatures["serve"]
+    [image] = serve.structured_input_signature[1].values()
+    return translated(
+        lambda image: serve(**{INPUT: image}), tf.TensorSpec(image.shape, image.dtype, name=INPUT)
+    )
 
 
 def open_exported(path: Path, recipe: Recipe) -> Opened:
