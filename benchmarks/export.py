@@ -90,7 +90,7 @@ def row_of(name: str, data: str, format: str, precision: str, options: Any) -> d
         except CVTasksError as error:
             return row | {"refused": str(error)}
         engine = EXPORTS[format].open(done.path, recipe)
-        differences = {what: found for what, found, _ in done.checked.found.rows()}
+        differences = {what: found for what, found, _ in done.checked.rows()}
         if done.lost:
             row["share"] = done.lost.rounds[-1].share
     metric, number = scored(engine, found, source)

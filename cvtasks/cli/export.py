@@ -156,8 +156,6 @@ def export(
 def _rows(checked: "Checked", what: str = "") -> list[str]:
     """The differences beside their bounds, in a table."""
     bounds = checked.to_dict()["bounds"] or {}
-    rows = [
-        [what, found, str(bounds.get(bound, bound))] for what, found, bound in checked.found.rows()
-    ]
+    rows = [[what, found, str(bounds.get(bound, bound))] for what, found, bound in checked.rows()]
     head = f"{what}compared on {counted(len(checked.images), 'image')}"
     return table([[head, "found", "allowed"], *rows], least=10)

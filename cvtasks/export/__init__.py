@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from cvtasks.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from cvtasks.engines.base import Engine
-    from cvtasks.export.base import Given
+    from cvtasks.export.base import Given, Opened
     from cvtasks.recipe.recipe import Recipe
 
 F32, F16, INT8 = "f32", "f16", "int8"
@@ -30,11 +29,12 @@ class ExportRow:
 
     Attributes:
         module: its `write(given, place)` writes the file, or the folder, and returns its path; its
-            `open_exported(path, recipe)` gives an `Engine` that runs it by its own runtime.
+            `open_exported(path, recipe)` gives the `Opened` that runs it by its own runtime.
         suffix: of the file; empty where it is a folder.
         runtime: what runs it, by its name.
         packages: what it needs to be installed, by the names that Python has for them.
         precisions: what it can hold; `F32` first.
+        one_by_one: whether it takes one image at a time alone.
         extra: the extra of cvtasks that installs the packages; empty where cvtasks itself does.
     """
 
@@ -43,6 +43,7 @@ class ExportRow:
     runtime: str
     packages: tuple[str, ...]
     precisions: tuple[str, ...] = (F32,)
+    one_by_one: bool = False
     extra: str = ""
 
     def missing(self) -> tuple[str, ...]:
@@ -54,13 +55,13 @@ class ExportRow:
         written: Path = import_module(self.module).write(given, place)
         return written
 
-    def open(self, path: Path, recipe: "Recipe") -> "Engine":
+    def open(self, path: Path, recipe: "Recipe") -> "Opened":
         """Open what `write` wrote by the format's own runtime.
 
         Raises:
             ModelError: it is damaged, or does not fit the recipe.
         """
-        engine: Engine = import_module(self.module).open_exported(path, recipe)
+        engine: Opened = import_module(self.module).open_exported(path, recipe)
         return engine
 
 
@@ -86,6 +87,7 @@ EXPORTS: dict[str, ExportRow] = {
         "LiteRT",
         packages=("ai_edge_litert", "tensorflow"),
         precisions=(F32, F16, INT8),
+        one_by_one=True,
         extra="litert",
     ),
     "saved-model": ExportRow(

@@ -2,7 +2,7 @@
 in pixels of the images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from cvtasks.engines.base import Engine
 from cvtasks.engines.predict import predict
 from cvtasks.errors import ModelError
+from cvtasks.export.base import Opened
 from cvtasks.export.differences import Bounds, Differences, differences_of
 from cvtasks.heads.arrays import Arrays
 from cvtasks.recipe.recipe import Recipe
@@ -31,18 +32,33 @@ class Checked:
     Attributes:
         bounds: that it must keep; None where it need keep none.
         found: how far the answers differ.
-        spread: the largest difference of an output, as a share of what that output spans.
+        spread: the largest difference of an output, as a share of what that output spans; None
+            where the outputs cannot be compared.
         images: names of the images.
         drawn: where they come from, in words.
         faults: what is beyond the bounds, in words; none where all is well.
+        together: how far its answers about two images at once differ; None where it takes one.
     """
 
     bounds: Bounds | None
     found: Differences
-    spread: float
+    spread: float | None
     images: tuple[str, ...]
     drawn: str
     faults: tuple[str, ...] = field(default=())
+    together: Differences | None = None
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """What differs, how far, and the name of its bound, if it has one."""
+        found = self.found.rows()
+        if not self.found.compared and self.spread is not None:
+            found.append(("outputs, as nothing is found", f"{self.spread:.2g}", "scores"))
+        elif not self.found.compared:
+            found.append(("nothing is found: not proved", "", ""))
+        if self.together and self.bounds:
+            same = not any(self.together.faults(self.bounds))
+            found.append(("two images at once", "the same" if same else "others", "the same"))
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """What `check.json` says of it."""
@@ -50,6 +66,7 @@ class Checked:
             "passed": not self.faults,
             "differences": self.found.to_dict(),
             "largest_difference_of_outputs": self.spread,
+            "two_images_at_once": self.together.to_dict() if self.together else None,
             "bounds": asdict(self.bounds) if self.bounds else None,
             "faults": list(self.faults),
             "images_from": self.drawn,
@@ -58,14 +75,15 @@ class Checked:
 
 
 def check(
-    engine: Engine,
+    engine: Opened,
     reference: Engine,
     recipe: Recipe,
     images: Sequence[tuple[str, np.ndarray]],
     bounds: Bounds | None,
     drawn: str = "",
+    together: bool = False,
 ) -> Checked:
-    """Ask both about images, and compare what they say.
+    """Ask both about images one by one, and compare what they say.
 
     Every object counts that evaluation would count, also those of little score.
 
@@ -74,28 +92,29 @@ def check(
         reference: the model.
         images: (name, (h, w, 3) uint8 RGB), prepared as the task wants them.
         bounds: None where the differences need only be told.
+        together: whether the file is also asked about two images at once.
 
     Raises:
         ModelError: the file does not run, or answers with no numbers.
     """
-    one, other = (
-        _Heard(asked, recipe, [image for _, image in images]) for asked in (reference, engine)
-    )
-    found = differences_of(recipe.task.answer)(recipe.head, bounds or BOUNDS["f32"])
-    for ours, theirs in zip(one.answers, other.answers, strict=True):
-        found.add(ours, theirs)
-    spread = max(
-        (_spread(ours, theirs) for ours, theirs in zip(one.outputs, other.outputs, strict=True)),
-        default=0.0,
-    )
+    seen = [image for _, image in images]
+    one, other = (_Heard(asked, recipe, seen) for asked in (reference, engine))
+    found = _compared(one, other, recipe, bounds)
+    pairs = zip(one.outputs, other.outputs, strict=True)
+    spread = float(np.max([_spread(ours, theirs) for ours, theirs in pairs], initial=0.0))
     faults = list(found.faults(bounds)) if bounds else []
-    if bounds and not found.compared and spread > bounds.scores:
+    if bounds and not found.compared and not spread <= bounds.scores:
         faults.append(
             f"outputs differ by {spread:.2g} of what they span, at most {bounds.scores:g} is "
             "allowed"
         )
+    pair: Differences | None = None
+    if together:
+        pair = _of_two(engine, reference, recipe, seen, bounds)
+        told = pair.faults(bounds) if bounds else ()
+        faults += [f"two images at once: {fault}" for fault in told]
     names = tuple(name for name, _ in images)
-    return Checked(bounds, found, spread, names, drawn, tuple(faults))
+    return Checked(bounds, found, spread, names, drawn, tuple(faults), pair)
 
 
 def check_passed(checked: Checked, what: str) -> None:
@@ -124,6 +143,41 @@ class _Heard:
         for output in self._engine.stream(images):
             self.outputs.append(output)
             yield output
+
+
+class _AtOnce:
+    """An exported file that is asked about all images in one batch."""
+
+    def __init__(self, engine: Opened) -> None:
+        self.name, self.precision = engine.name, engine.precision
+        self._engine = engine
+
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Arrays]:
+        """The outputs of network inputs (H, W, 3)."""
+        yield from self._engine.batch(np.stack(list(images)))
+
+
+def _compared(one: _Heard, other: _Heard, recipe: Recipe, bounds: Bounds | None) -> Differences:
+    """How far answers differ."""
+    found = differences_of(recipe.task.answer)(recipe.head, bounds or BOUNDS["f32"])
+    for ours, theirs in zip(one.answers, other.answers, strict=True):
+        found.add(ours, theirs)
+    return found
+
+
+def _of_two(
+    engine: Opened,
+    reference: Engine,
+    recipe: Recipe,
+    images: list[np.ndarray],
+    bounds: Bounds | None,
+) -> Differences:
+    """How far answers about two images at once differ from the model's; about the one and its
+    mirror image where there are no two.
+    """
+    two = images[:2] if len(images) > 1 else [images[0], np.ascontiguousarray(images[0][:, ::-1])]
+    one, other = (_Heard(asked, recipe, two) for asked in (reference, _AtOnce(engine)))
+    return _compared(one, other, recipe, bounds)
 
 
 def _spread(ours: Arrays, theirs: Arrays) -> float:

@@ -20,7 +20,7 @@ def readme(
     recipe = given.recipe
     height, width = recipe.input_size
     place = "at its middle" if recipe.placement == "centre" else "at its left top corner"
-    rows = "\n".join(f"| {what} | {found} |" for what, found, _ in checked.found.rows())
+    rows = "\n".join(f"| {what} | {found} |" for what, found, _ in checked.rows())
     out = _answers(recipe, answers) if answers else _outputs(given)
     batch = "1" if answers else "batch"
     return f"""# {markdown(given.folder.name)} as {format}
@@ -79,7 +79,7 @@ def _answers(recipe: Recipe, answers: Checked) -> str:
 
     shapes = answer_shapes(recipe)
     lines = [_MEANINGS[name] for name in shapes if name in _MEANINGS]
-    rows = "\n".join(f"| {what} | {found} |" for what, found, _ in answers.found.rows())
+    rows = "\n".join(f"| {what} | {found} |" for what, found, _ in answers.rows())
     return f"""{_table(shapes)}
 
 {" ".join(lines)}

@@ -2,14 +2,17 @@
 only then given its name.
 """
 
+import errno
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvtasks.errors import CVTasksError, ModelError
+from cvtasks.errors import CVTasksError, ModelError, OutputError, UsageError
 from cvtasks.export import F32, INT8, ExportRow, export_row
 from cvtasks.export.base import Given
 from cvtasks.export.check import BOUNDS, Checked, check, check_passed
@@ -22,7 +25,6 @@ from cvtasks.export.readme import readme
 from cvtasks.files.writing import (
     cannot_write,
     check_folder,
-    check_new_folder,
     made_beside,
     name_held,
     numbered,
@@ -31,9 +33,11 @@ from cvtasks.files.writing import (
 from cvtasks.model import check_files
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.text import dumps
-from cvtasks.zoo import RECIPE, model_folder, with_weights
+from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, with_weights
 
 CHECK, README, LOST = "check.json", "README.md", "int8.json"
+
+_NO_SPACE = os.strerror(errno.ENOSPC)
 
 Say = Callable[[str], None]
 
@@ -113,7 +117,8 @@ def export(
             path = _written(row, format, given, part)
         engine = row.open(path, recipe)
         bounds = BOUNDS.get(precision)
-        checked = check(engine, given.reference(), recipe, checked_on, bounds, drawn)
+        at_once = not (row.one_by_one or decoded)
+        checked = check(engine, given.reference(), recipe, checked_on, bounds, drawn, at_once)
         check_passed(checked, f"{home.name} as {format} in {precision}")
         answers = None
         if decoded:
@@ -139,29 +144,42 @@ def _in_int8(
     row: ExportRow, format: str, given: Given, part: Path, asked: Int8, say: Say
 ) -> tuple[Path, Report]:
     """What a format's tool for int8 writes, and what that loses."""
-    with _own_errors(given, f"{format} in int8"):
+    with _own_errors(given, f"{format} in int8", part):
         return write_int8(row, format, given, part, asked, say)
 
 
 def _written(row: ExportRow, format: str, given: Given, part: Path) -> Path:
     """What a format writes."""
-    with _own_errors(given, format):
+    with _own_errors(given, format, part):
         return row.write(given, part)
 
 
 @contextmanager
-def _own_errors(given: Given, what: str) -> Iterator[None]:
+def _own_errors(given: Given, what: str, part: Path) -> Iterator[None]:
     """Whatever libraries raise is an error of ours."""
     try:
         yield
     except (CVTasksError, OSError, KeyboardInterrupt):
         raise
     except Exception as error:
+        _check_space(part, (given.folder / WEIGHTS).stat().st_size, error)
         lines = str(error).strip().splitlines() or [""]
         raise ModelError(
             f"{given.folder.name} could not be written as {what}: {type(error).__name__}: "
             f"{lines[0][:300]}. Choose another format."
         ) from error
+
+
+def _check_space(part: Path, size: int, error: Exception) -> None:
+    """Raise OutputError where `part` or the folder of temporary files cannot hold so many bytes:
+    libraries name a full disk in many ways.
+    """
+    temporary = Path(tempfile.gettempdir())
+    places = {temporary: temporary, part.parent: part}
+    short = [place for place, folder in places.items() if shutil.disk_usage(folder).free < size]
+    if short or _NO_SPACE in str(error):
+        full = OSError(errno.ENOSPC, _NO_SPACE)
+        raise cannot_write(short[0] if short else part.parent, full) from error
 
 
 def _report(
@@ -185,23 +203,38 @@ def _named(name: str, format: str, precision: str, folder: str | Path | None) ->
     """The folder to write, which no other run takes as long as the context lasts."""
     if folder is not None:
         place = Path(folder)
-        check_new_folder(place)
-        with _held(place):
+        if os.path.lexists(place):
+            raise UsageError(
+                f"{str(place)!r} exists, and nothing is overwritten. Choose another folder.",
+                ways={"output": ""},
+            )
+        check_folder(place)
+        with ExitStack() as leaving:
+            if not _held(place, leaving):
+                raise OutputError(
+                    f"one run at a time writes a folder; another one writes {str(place)!r}. Choose "
+                    "another folder.",
+                    ways={"output": ""},
+                )
             yield place
         return
     base = Path("exports") / "-".join([name, format, *([precision] if precision != F32 else [])])
     check_folder(base.parent)
-    place = next(
-        base.with_name(one)
-        for one in numbered(base.name)
-        if not os.path.lexists(base.with_name(one))
-    )
-    with _held(place):
-        yield place
+    for one in numbered(base.name):
+        place = base.with_name(one)
+        with ExitStack() as leaving:
+            # another run may have written and left it since it was looked for
+            if not os.path.lexists(place) and _held(place, leaving) and not os.path.lexists(place):
+                yield place
+                return
 
 
-@contextmanager
-def _held(place: Path) -> Iterator[None]:
-    """Keep other runs away from a name."""
-    with name_held(place.parent, place.name):
-        yield
+def _held(place: Path, leaving: ExitStack) -> bool:
+    """Keep other runs away from a name until `leaving`; False where one has it."""
+    try:
+        leaving.enter_context(name_held(place.parent, place.name))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise cannot_write(place, error) from error
+    return True

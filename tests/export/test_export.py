@@ -125,3 +125,59 @@ def test_wrong_use_is_told_in_words(cli, untrained, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     code, _, said = cli("export", model, "--format", "keras", "-o", tmp_path / "file" / "out")
     assert code == 2 and "could not be written" in said
+
+
+def test_a_full_disk_and_a_folder_that_another_run_writes_are_told(
+    cli, untrained, tmp_path: Path, monkeypatch
+) -> None:
+    import shutil
+
+    from cvtasks.export import keras_file
+    from cvtasks.files.writing import hold
+
+    def fails(given, place: Path) -> Path:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    def asked(*further: object) -> tuple[int, str]:
+        code, _, said = cli("export", untrained("classify"), "--format", "keras", *further)
+        return code, said
+
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(keras_file, "write", fails)
+        assert asked()[0] == 4
+        patch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(9, 9, 0))
+        code, said = asked()
+        assert code == 2 and "No space left" in said
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr("cvtasks.files.writing.is_left", lambda *given: False)
+    assert hold(tmp_path, "mine") and hold(tmp_path / "exports", "classify-tiny-keras")
+    code, said = asked("-o", "mine")
+    assert code == 2 and "another one writes 'mine'" in said and "-o DIR" in said
+    assert asked()[0] == 0 and Path("exports/classify-tiny-keras-2").exists()
+    code, said = asked("-o", "exports")
+    assert code == 2 and "exists" in said and "--resume" not in said
+
+
+def test_two_images_at_once_are_asked_about_where_a_file_takes_them(
+    untrained, tmp_path: Path, monkeypatch
+) -> None:
+    from cvtasks.export.base import Opened
+    from cvtasks.export.run import export
+
+    done = export(untrained("localize"), "keras", tmp_path / "out").checked
+    assert ("two images at once", "the same", "the same") in done.rows()
+    batch = Opened.batch
+    monkeypatch.setattr(Opened, "batch", lambda opened, images: batch(opened, images)[::-1])
+    with pytest.raises(ModelError, match="two images at once"):
+        export(untrained("localize"), "keras", tmp_path / "swapped")
+
+
+def test_where_nothing_is_found_the_outputs_are_compared_and_that_is_said(tmp_path: Path) -> None:
+    from cvtasks.export.run import export
+
+    silent = {**HEADS["yolox"], "head": {**HEADS["yolox"]["head"], "min_score": 0.9}}
+    model = write_model(tmp_path / "silent", silent)
+    checked = export(model, "onnx", tmp_path / "out", decoded=True)
+    assert checked.checked.rows()[-1][0] == "outputs, as nothing is found"
+    assert checked.answers and checked.answers.rows()[-1][0] == "nothing is found: not proved"

@@ -46,7 +46,7 @@ def make_answering(
     seen = [image for _, image in images]
     found = compare_answers(run, engine, recipe, seen, bounds, threshold)
     names = tuple(name for name, _ in images)
-    checked = Checked(bounds, found, 0.0, names, drawn, tuple(found.faults(bounds)))
+    checked = Checked(bounds, found, None, names, drawn, tuple(found.faults(bounds)))
     check_passed(checked, f"{path.name} with decoding in the graph")
     return checked
 
