@@ -1,0 +1,76 @@
+"""The documentation: README is one page, and every link in it and in docs/ leads somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks" / "README.md"]
+)
+WORDS = 700  # of the README
+
+
+def prose(page: Path) -> str:
+    """The page without its blocks of code."""
+    text = page.read_text(encoding="utf-8")
+    return re.sub(r"^(`{3,}|~{3,}).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """Names of the headings, as GitHub makes them; of the same again, `-1` and so on."""
+    found: dict[str, int] = {}
+    for heading in re.findall(r"^#+ (.+?)\s*$", prose(page), re.MULTILINE):
+        plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+        name = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+        found[name] = found.get(name, 0) + 1
+    return {f"{name}-{n}" if n else name for name, count in found.items() for n in range(count)}
+
+
+def links(page: Path) -> list[str]:
+    """Where its links and images lead."""
+    text = re.sub(r"`+[^`\n]*`+", "", prose(page))
+    return re.findall(r"\]\(([^()\s]+)\)", text)
+
+
+def lost(page: Path) -> list[str]:
+    """Links of a page that lead nowhere in the checkout."""
+    found = []
+    for link in links(page):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        known = target.exists() and (not anchor or anchor in anchors(target))
+        if not known:
+            found.append(link)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    assert lost(page) == []
+
+
+def test_the_test_of_links_finds_lost_ones(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A `b`: c\n\n[1](#a-b-c) [2](#b) [3](other.md) [4](page.md#a-b-c) `[5](x.md)`\n"
+        "```\n[6](y.md)\n```\n[`7`](https://example.org) ![8](no.jpg)\n",
+        encoding="utf-8",
+    )
+    assert lost(page) == ["#b", "other.md", "no.jpg"]
+
+
+def test_the_readme_is_one_page_and_leads_to_every_other() -> None:
+    readme = ROOT / "README.md"
+    assert len(readme.read_text(encoding="utf-8").split()) <= WORDS
+    to = {(ROOT / link.partition("#")[0]).resolve() for link in links(readme)}
+    assert {page.resolve() for page in (ROOT / "docs").rglob("*.md")} <= to
+
+
+def test_the_images_of_the_readme_are_small() -> None:
+    images = [ROOT / link for link in links(ROOT / "README.md") if link.endswith(".jpg")]
+    assert len(images) == 5
+    assert sum(image.stat().st_size for image in images) < 600_000
