@@ -1,9 +1,11 @@
-"""Draw the README's images: what the zoo's models say about samples of scikit-image (CC0 or
-public domain).
+"""Draw the README's images: what the zoo's models say about samples of scikit-image, which may be
+shown: CC0, in the public domain, or without known restrictions.
 
-    python docs/images/draw.py        # needs: pip install "cvtasks[samples]"
+    python docs/images/draw.py            # needs: pip install "cvtasks[samples]"
+    python docs/images/draw.py explain    # one of them
 """
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -11,19 +13,19 @@ import numpy as np
 import skimage
 
 import cvtasks
-from cvtasks.insight import explain
-from cvtasks.insight.explaining.sheets import overlaid
 from cvtasks.media.images import read_image
 from cvtasks.zoo import default_model
 
 PLACE = Path(__file__).parent
 SAMPLES = Path(skimage.__file__).parent / "data"
-HIGH = 320  # pixels of the small ones
+HIGH = 300  # pixels of the small ones
 WIDE = 1280  # of the large one
+NUCLEI = "instances-cspdarknet-nano-nuclei"
 SHOWN = {
     "detect": "motorcycle_left.png",
-    "segment": "astronaut.png",
-    "instances": "ihc.png",
+    "segment": "chelsea.png",
+    "instances": "coins.png",
+    "explain": "chelsea.png",
 }
 
 
@@ -33,20 +35,17 @@ def sample(name: str) -> np.ndarray:
 
 
 def answered(task: str, image: np.ndarray) -> np.ndarray:
-    """The image with what the task's model says drawn on it."""
-    return cvtasks.load(default_model(task)).predict(image).draw(image)
+    """The image with what a model of the task says drawn on it."""
+    model = NUCLEI if task == "instances" else default_model(task)
+    return cvtasks.load(model).predict(image).draw(image)
 
 
 def explained(image: np.ndarray, target: str) -> np.ndarray:
     """Grad-CAM over the image."""
+    from cvtasks.insight import explain  # Keras: the others do without
+    from cvtasks.insight.explaining.sheets import overlaid
+
     return overlaid(explain(default_model("classify"), image, target, "grad-cam"))
-
-
-def square(image: np.ndarray) -> np.ndarray:
-    """Its middle."""
-    side = min(image.shape[:2])
-    top, left = ((length - side) // 2 for length in image.shape[:2])
-    return image[top : top + side, left : left + side]
 
 
 def save(name: str, image: np.ndarray, scale: float) -> None:
@@ -58,20 +57,27 @@ def save(name: str, image: np.ndarray, scale: float) -> None:
     print(file, f"{file.stat().st_size / 1000:.0f} kB")
 
 
-def main() -> None:
-    """Draw them all."""
-    cat = sample("chelsea.png")
-    drawn = [cat, *(answered(task, cat) for task in ("detect", "segment", "localize"))]
-    gap = np.full((len(cat), 6, 3), 255, np.uint8)
-    row = [part for image in drawn for part in (image, gap)][:-1]
-    hero = np.hstack(row)
-    save("hero", hero, WIDE / hero.shape[1])
-    for task, name in SHOWN.items():
-        image = square(answered(task, sample(name)))
-        save(task, image, HIGH / len(image))
-    image = square(explained(cat, "cat"))
-    save("explain", image, HIGH / len(image))
+def hero() -> None:
+    """One photograph, and what three models say about it."""
+    woman = sample("astronaut.png")
+    gap = np.full((len(woman), 6, 3), 255, np.uint8)
+    row = [woman]
+    for task in ("detect", "segment", "localize"):
+        row += [gap, answered(task, woman)]
+    image = np.hstack(row)
+    save("hero", image, WIDE / image.shape[1])
+
+
+def main(names: list[str]) -> None:
+    """Draw those that are named, or all."""
+    for name in names or ["hero", *SHOWN]:
+        if name == "hero":
+            hero()
+            continue
+        image = sample(SHOWN[name])
+        drawn = explained(image, "cat") if name == "explain" else answered(name, image)
+        save(name, drawn, HIGH / len(drawn))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -74,3 +75,15 @@ def test_the_images_of_the_readme_are_small() -> None:
     images = [ROOT / link for link in links(ROOT / "README.md") if link.endswith(".jpg")]
     assert len(images) == 5
     assert sum(image.stat().st_size for image in images) < 600_000
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    pages: list[str] = []
+    for row in site["nav"]:
+        (below,) = row.values()
+        pages += (
+            [below] if isinstance(below, str) else [page for one in below for page in one.values()]
+        )
+    docs = ROOT / "docs"
+    assert sorted(pages) == sorted(str(page.relative_to(docs)) for page in docs.rglob("*.md"))
