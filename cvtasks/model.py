@@ -14,9 +14,8 @@ from cvtasks.engines.predict import predict
 from cvtasks.engines.table import (
     AUTO,
     ENGINES,
-    PRECISIONS,
     Setup,
-    check_choice,
+    check_precision,
     chosen_engine,
 )
 from cvtasks.errors import ModelError, UsageError
@@ -284,6 +283,8 @@ def load(
             on a GPU onnxruntime if it has one, else keras.
         precision: "f32" or "bf16"; "auto" is bf16 where the openvino engine runs on a CPU that
             computes in it, and f32 otherwise. `benchmarks/precision.py` measures what bf16 costs.
+            Or "int8", of the openvino engine, where an export has put a graph for it into the
+            model's folder.
         device: "auto" is the GPU if the engine has one, and the CPU otherwise.
         many: prepare for throughput rather than for one image soon.
         batch: images a step of the keras and onnxruntime engines; 0 for 1, or with `many` for 8, or
@@ -307,7 +308,7 @@ def load(
     """
     looks = augment_of(augment)
     name = chosen_engine(engine, device)
-    check_choice("precision", precision, (AUTO, *PRECISIONS))
+    check_precision(precision, name)
     if not isinstance(batch, int) or batch < 0:
         raise UsageError(
             f"`batch` must be a whole number of images, or 0 for as many as suit; got {batch!r}. "

@@ -55,13 +55,14 @@ class Contender:
 
 
 def contenders(
-    device: str = AUTO, engines: Sequence[str] = ()
+    device: str = AUTO, engines: Sequence[str] = (), int8: bool = False
 ) -> tuple[list[Contender], dict[str, str]]:
     """The engines of this machine in each precision, and what is left out: label → why.
 
     Args:
         device: where they are to run.
         engines: rows of `ENGINES`; all by default.
+        int8: whether the model has a graph in int8.
 
     Raises:
         UsageError: there is no such engine.
@@ -81,6 +82,8 @@ def contenders(
             left_out[name] = f"it has no {device}"
         else:
             for precision in row.precisions:
+                if precision == "int8" and not int8:
+                    continue
                 one = Contender(name, precision, device)
                 if precision == "bf16" and not _computes_in_bf16(name, device):
                     left_out[one.label] = "this machine does not compute in it"

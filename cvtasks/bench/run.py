@@ -19,6 +19,7 @@ from PIL import Image
 
 from cvtasks.bench.contenders import Contender, contenders, exported
 from cvtasks.bench.energy import Meter
+from cvtasks.engines.int8_graph import has_int8
 from cvtasks.engines.table import AUTO, ENGINES
 from cvtasks.errors import CVTasksError, ModelError, UsageError
 from cvtasks.export.images import images_to_check
@@ -134,7 +135,7 @@ def bench(
     folder = with_weights(model_folder(model))
     recipe = read_recipe(folder / RECIPE)
     check_files(folder, recipe)
-    found, left_out = contenders(device, engines)
+    found, left_out = contenders(device, engines, has_int8(folder))
     found += [one for name, one in exported(exports) if name == folder.name]
     named, where = images_to_check(recipe, folder, images, say)
     named = named[:_MOST_IMAGES]

@@ -84,6 +84,13 @@ def export(
             help="For --int8: hundredths of the first metric that may be lost (default: 1).",
         ),
     ] = None,
+    into_model: Annotated[
+        bool,
+        typer.Option(
+            "--into-model",
+            help="Put OpenVINO's --int8 into the model's own folder, for --precision int8.",
+        ),
+    ] = False,
     decoded: Annotated[
         bool,
         typer.Option(
@@ -108,6 +115,7 @@ def export(
     cvtasks export detect-yolox-nano-voc --format onnx --decoded
     cvtasks export runs/mine --format saved-model --check photos/
     cvtasks export runs/mine --format openvino --int8 --data farm/data.yaml
+    cvtasks export runs/mine --format openvino --int8 --into-model
 
     The file is opened again by its own runtime and asked about images; its answers must be the
     model's within bounds, else nothing is left behind.
@@ -143,6 +151,7 @@ def export(
         decoded=decoded,
         images=check,
         int8=how,
+        into_model=into_model,
         say=say,
     )
     tell(*_rows(done.checked))
@@ -150,7 +159,12 @@ def export(
         tell(f"scores on {done.lost.measured}", *done.lost.lines())
     if done.answers:
         tell(*_rows(done.answers, "in the graph, "))
-    say(f"{done.path}: {done.size / 1e6:.1f} MB; how to feed it says {done.folder / 'README.md'}")
+    how_to = (
+        "run it by --precision int8"
+        if into_model
+        else f"how to feed it says {done.folder / 'README.md'}"
+    )
+    say(f"{done.path}: {done.size / 1e6:.1f} MB; {how_to}")
 
 
 def _rows(checked: "Checked", what: str = "") -> list[str]:

@@ -60,7 +60,8 @@ PrecisionOption = Annotated[
     str,
     choice(
         lambda: (AUTO, *PRECISIONS),
-        "What the network computes in; auto: bf16 on a CPU that has it.",
+        "What the network computes in; auto: bf16 on a CPU that has it; int8: the graph that "
+        "`cvtasks export --int8 --into-model` made (openvino).",
     ),
 ]
 DeviceOption = Annotated[str, choice(lambda: (AUTO, *DEVICES), "Where the network runs.")]

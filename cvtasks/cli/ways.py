@@ -9,6 +9,8 @@ OPTIONS = {
     "data": ("--data", "PATH"),
     "format": ("--format", "NAME"),
     "from": ("--from", "FILE"),
+    "int8": ("--int8", ""),
+    "into_model": ("--into-model", ""),
     "json": ("--json", ""),
     "layer": ("--layer", "NAME"),
     "map": ("--map", "DATA'S=MODEL'S"),

@@ -17,7 +17,7 @@ class Engine(Protocol):
 
     @property
     def precision(self) -> str:
-        """What it computes in: "f32" or "bf16"."""
+        """What it computes in: "f32", "bf16" or "int8"."""
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[Arrays]:
         """Network inputs (H, W, 3) uint8 RGB → activated outputs, float32 (whole numbers int32), in

@@ -58,8 +58,10 @@ class OpenVINOEngine:
         weights: the file of weights that the graph was made from.
         input_size: (H, W), and `outputs`: one image's shapes of outputs, that the graph must have,
             by their names where there are several.
-        precision: what it computes in.
+        precision: what it computes in; in int8 what the graph says, and the rest in float32.
         many: prepare for throughput (several images at a time) rather than for one image soon.
+        constants: (bytes,) uint8, of a graph that has no `CONSTANTS` beside it. It may take any
+            number of images.
 
     Raises:
         ModelError: the graph cannot be read or compiled, or belongs to another recipe.
@@ -76,15 +78,20 @@ class OpenVINOEngine:
         outputs: Shapes,
         precision: str,
         many: bool,
+        constants: np.ndarray | None = None,
     ) -> None:
         _graphs.check()
         _graphs.add(core())  # it holds the threads of graphs that were given back
         self.precision = precision
         self._graph = graph
         content = self._read()
-        constants = unpack(graph.with_name(CONSTANTS), weights)
+        fixed = constants is None
+        if constants is None:
+            constants = unpack(graph.with_name(CONSTANTS), weights)
         try:
             model = core().read_model(content, ov.Tensor(constants))
+            if not fixed:
+                model.reshape([1, *input_size, 3])
             inputs, found = _shapes(model.inputs), _shapes(model.outputs)
             self._names = _names(model, outputs)
         except Exception as error:  # OpenVINO raises nearly every kind on a foreign graph
@@ -104,7 +111,7 @@ class OpenVINOEngine:
         self._planar = not isinstance(outputs, Mapping) and len(outputs) == 3
         settings = {
             "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
-            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_PRECISION_HINT": "f32" if precision == "int8" else precision,
         }
         try:
             self._compiled = core().compile_model(self._prepared(model), "CPU", settings)

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from cvtasks.engines.graph_cache import GRAPH, cached_graph
+from cvtasks.engines.int8_graph import int8_graph, needs_int8
 from cvtasks.engines.openvino_engine import CONSTANTS, OpenVINOEngine, core, has_bf16
 from cvtasks.engines.table import AUTO, Setup
 from cvtasks.errors import ModelError, UsageError
@@ -12,10 +13,11 @@ from cvtasks.recipe.recipe import Recipe
 
 
 def open_engine(weights: Path, recipe: Recipe, setup: Setup) -> OpenVINOEngine:
-    """Open the graph that lies beside the weights, or the one that is made of them and kept.
+    """Open the graph that lies beside the weights, or the one that is made of them and kept. One in
+    int8 is never made here: an export measures what it loses.
 
     Raises:
-        ModelError: the graph cannot be read, compiled or made.
+        ModelError: the graph cannot be read, compiled or made; or there is none in int8.
         UsageError: bf16 was asked for, and this CPU does not compute in it.
     """
     precision = setup.precision
@@ -26,6 +28,14 @@ def open_engine(weights: Path, recipe: Recipe, setup: Setup) -> OpenVINOEngine:
             "precision bf16 needs a CPU that computes in it; this one does not. Choose f32."
         )
     output = recipe.head.outputs(recipe.input_size, recipe.classes)
+    if precision == "int8":
+        graph, constants = int8_graph(weights, recipe)
+        size, how = recipe.input_size, (precision, setup.many, constants)
+        try:
+            return OpenVINOEngine(graph, weights, size, output, *how)
+        except ModelError as error:
+            said = str(error).removesuffix(" Copy or train the model again.").rstrip(".")
+            raise needs_int8(said) from error
 
     def compiled(graph: Path) -> OpenVINOEngine:
         return OpenVINOEngine(graph, weights, recipe.input_size, output, precision, setup.many)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 AUTO = "auto"
 DEVICES = {"cpu": "the CPU", "gpu": "the GPU"}
 """Name of a device → how it is called in a sentence."""
-PRECISIONS = ("f32", "bf16")
+FLOATS = ("f32", "bf16")
+PRECISIONS = (*FLOATS, "int8")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Setup:
     """How an engine is to run.
 
     Attributes:
-        precision: "f32", "bf16", or "auto" for what suits it.
+        precision: one of `PRECISIONS`, or "auto" for what suits it, which is never int8.
         device: "cpu", "gpu", or "auto".
         many: it is for throughput rather than for one image soon.
         batch: images a step; 0 for as many as suit it.
@@ -51,7 +52,8 @@ class EngineRow:
         files: what it reads from a model's folder beside the weights; it makes them where they are
             missing.
         on_keras: it loads Keras, which takes seconds.
-        precisions: what it computes in, where the machine does.
+        precisions: what it computes in, where the machine does; in int8, where the model has a
+            graph for it.
         asked_for_gpu: its `has_gpu()` says whether it has a GPU here; without one it is not taken
             for a GPU unless it is named.
     """
@@ -62,7 +64,7 @@ class EngineRow:
     extra: str = ""
     files: tuple[str, ...] = ()
     on_keras: bool = False
-    precisions: tuple[str, ...] = PRECISIONS
+    precisions: tuple[str, ...] = FLOATS
     asked_for_gpu: bool = False
 
     def available(self) -> bool:
@@ -103,6 +105,7 @@ ENGINES: dict[str, EngineRow] = {
         devices=("cpu",),
         packages=("openvino",),
         files=("graph.xml", "graph.safetensors"),
+        precisions=PRECISIONS,
     ),
     "onnxruntime": EngineRow(
         "cvtasks.engines.onnxruntime_models",
@@ -150,6 +153,18 @@ def chosen_engine(engine: str, device: str) -> str:
             f'it: pip install "{source}"'
         )
     return engine
+
+
+def check_precision(precision: object, engine: str) -> None:
+    """Raise UsageError for what is no precision, or none that the engine computes in."""
+    check_choice("precision", precision, (AUTO, *PRECISIONS))
+    own = ENGINES[engine].precisions
+    if precision not in (AUTO, *own):
+        able = [name for name, row in ENGINES.items() if precision in row.precisions]
+        raise UsageError(
+            f"the {engine} engine computes in {' and '.join(own)}; the precision asked for is "
+            f"{precision}. Choose {' or '.join(own)}, or the {' or the '.join(able)} engine."
+        )
 
 
 def engine_packages() -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvtasks.engines.int8_graph import REPORT as LOST
+from cvtasks.engines.int8_graph import seal
 from cvtasks.errors import CVTasksError, ModelError, OutputError, UsageError
 from cvtasks.export import F32, INT8, ExportRow, export_row
 from cvtasks.export.base import Given
@@ -19,6 +21,7 @@ from cvtasks.export.check import BOUNDS, Checked, check, check_passed
 from cvtasks.export.decoding import check_decodable
 from cvtasks.export.facts import facts_of
 from cvtasks.export.images import images_to_check
+from cvtasks.export.int8.into_model import check_into_model, place_in_model, publish_in_model
 from cvtasks.export.int8.report import Report
 from cvtasks.export.int8.written import Int8, write_int8
 from cvtasks.export.readme import readme
@@ -35,7 +38,7 @@ from cvtasks.recipe.recipe import read_recipe
 from cvtasks.text import dumps
 from cvtasks.zoo import RECIPE, WEIGHTS, model_folder, with_weights
 
-CHECK, README, LOST = "check.json", "README.md", "int8.json"
+CHECK, README = "check.json", "README.md"
 
 _NO_SPACE = os.strerror(errno.ENOSPC)
 
@@ -73,6 +76,7 @@ def export(
     decoded: bool = False,
     images: str = "",
     int8: Int8 | None = None,
+    into_model: bool = False,
     say: Say = lambda text: None,
 ) -> Exported:
     """Write a model for other programs, and check that it gives the same answers there.
@@ -87,16 +91,20 @@ def export(
             instead of what they are decoded from (`cvtasks.export.decoding`).
         images: what it is checked on (`cvtasks.export.images.images_to_check`).
         int8: what is asked for where the precision is int8.
+        into_model: whether OpenVINO's graph in int8 is to become a part of the model, which the
+            openvino engine runs: in the folder `int8` of its own.
         say: hears what is done, in lines.
 
     Raises:
         UsageError: there is no such format, it has no such precision, needs packages that are not
-            installed, or the folder exists.
+            installed, or the folder exists; or what was asked for cannot be a part of the model.
         ModelError: the model cannot be loaded or exported, or the file's answers differ by more
             than `BOUNDS` allow; nothing is left behind.
         OutputError: the folder cannot be written.
     """
     row = export_row(format, precision)
+    if into_model:
+        check_into_model(model, format, precision, decoded, folder)
     home = with_weights(model_folder(model))
     recipe = read_recipe(home / RECIPE)
     check_files(home, recipe)
@@ -106,7 +114,9 @@ def export(
 
         answer_shapes(recipe)
     kind = f"{format}-decoded" if decoded else format
-    with _named(home.name, kind, precision, folder) as place, made_beside(place.parent) as part:
+    named = place_in_model(home, recipe) if into_model else None
+    named = named or _named(home.name, kind, precision, folder)
+    with named as place, made_beside(place.parent) as part:
         facts = facts_of(recipe, home.name, precision)
         given = Given(home, recipe, precision, facts)
         checked_on, drawn = images_to_check(recipe, home, images, say)
@@ -130,14 +140,24 @@ def export(
         write_text(part / CHECK, dumps(said, indent=2) + "\n")
         page = readme(format, path.name, given, checked, answers)
         if lost:
-            write_text(part / LOST, dumps(lost.as_dict(), indent=2) + "\n")
             page += f"\n{lost.page()}"
         write_text(part / README, page)
-        try:
-            part.rename(place)
-        except OSError as error:
-            raise cannot_write(place, error) from error
+        if lost:
+            report = {**lost.as_dict(), **seal(part, recipe.files[WEIGHTS])}
+            write_text(part / LOST, dumps(report, indent=2) + "\n")
+        if into_model:
+            publish_in_model(part, place)
+        else:
+            _publish(part, place)
         return Exported(place, place / path.name, checked, size, lost, answers)
+
+
+def _publish(part: Path, place: Path) -> None:
+    """Give a folder its name."""
+    try:
+        part.rename(place)
+    except OSError as error:
+        raise cannot_write(place, error) from error
 
 
 def _in_int8(

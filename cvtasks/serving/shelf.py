@@ -161,7 +161,7 @@ class Shelf:
 def _stamp(folder: Path) -> Stamp:
     """What tells a model's files apart from changed ones: name, time and size of each."""
     found = []
-    for name in (RECIPE, "weights.safetensors", "graph.xml", "graph.safetensors"):
+    for name in (RECIPE, "weights.safetensors", "graph.xml", "graph.safetensors", "int8/int8.json"):
         try:
             facts = (folder / name).stat()
         except OSError:
