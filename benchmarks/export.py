@@ -110,23 +110,25 @@ def wanted(only: str) -> Iterator[tuple[str, str]]:
                 yield format, precision
 
 
-def as_markdown(rows: list[dict[str, Any]]) -> str:
-    """The table."""
+def as_markdown(rows: list[dict[str, Any]], times: bool = True) -> str:
+    """The table; without `times` where others used the machine too."""
     lines = [
-        "| model | format | precision | metric | score | largest differences | MB | ms |",
-        "|---|---|---|---|---:|---|---:|---:|",
+        "| model | format | precision | metric | score | largest differences | MB |",
+        "|---|---|---|---|---:|---|---:|",
     ]
+    if times:
+        lines = [lines[0] + " ms |", lines[1] + "---:|"]
     for row in rows:
         begin = f"| {row['model']} | {row['format']} | {row['precision']}"
         if "refused" in row:
-            lines.append(f"{begin} | refused | | {row['refused']} | | |")
+            lines.append(f"{begin} | refused | | {row['refused']} | |{' |' * times}")
             continue
         said = ", ".join(f"{what} {found}" for what, found in row["differences"].items())
         share = f" ({row['share']:.0%} of the multiply-adds)" if "share" in row else ""
         size = f"{row['mb']:.1f}" if row["mb"] else ""
         lines.append(
-            f"{begin}{share} | {row['metric']} | {row['score']:.4f} | {said} | {size} | "
-            f"{row['ms']:.1f} |"
+            f"{begin}{share} | {row['metric']} | {row['score']:.4f} | {said} | {size} |"
+            + (f" {row['ms']:.1f} |" if times else "")
         )
     return "\n".join(lines) + "\n"
 
@@ -142,6 +144,7 @@ def main() -> None:
     parser.add_argument(
         "--check", default="", metavar="IMAGES", help="that answers are compared on"
     )
+    parser.add_argument("--no-times", action="store_true", help="leave out milliseconds")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the table in Markdown")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -159,7 +162,7 @@ def main() -> None:
             with kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             print(as_markdown([row]).splitlines()[-1], flush=True)
-    table = as_markdown(rows)
+    table = as_markdown(rows, not options.no_times)
     print(table)
     if options.out:
         options.out.write_text(table, encoding="utf-8")

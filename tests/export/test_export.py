@@ -181,3 +181,11 @@ def test_where_nothing_is_found_the_outputs_are_compared_and_that_is_said(tmp_pa
     checked = export(model, "onnx", tmp_path / "out", decoded=True)
     assert checked.checked.rows()[-1][0] == "outputs, as nothing is found"
     assert checked.answers and checked.answers.rows()[-1][0] == "nothing is found: not proved"
+
+
+def test_a_file_in_16_bits_answers_by_itself_too(untrained, tmp_path: Path) -> None:
+    from cvtasks.export.run import export
+
+    model = untrained("two-stage")
+    done = export(model, "onnx", tmp_path / "out", precision="f16", decoded=True)
+    assert done.answers and done.answers.found.compared
