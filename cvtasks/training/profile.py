@@ -99,7 +99,7 @@ class Recorder(Profile):
         self._steps, self._seconds, self._first = 0, 0.0, 0.0
         self._step_begun: float | None = None
         self._computed, self._busy_until, self._busy = 0.0, 0.0, 0.0
-        self._counts = False  # whether the step under way is in the table
+        self._counts, self._since = False, 0.0  # whether steps are in the table now, and since when
         self._given: SimpleQueue[tuple[Callable[[], object], float] | None] = SimpleQueue()
         self._watcher: threading.Thread | None = None
 
@@ -124,7 +124,8 @@ class Recorder(Profile):
         while True:
             self._step_begun = self._clock()
             self._now.clear()
-            self._counts = self._steps >= _WARM
+            if self._steps >= _WARM and not self._counts:
+                self._counts, self._since = True, self._step_begun
             with self.span("data"):
                 try:
                     item = next(iterator)
@@ -211,7 +212,7 @@ class Recorder(Profile):
         self._busy_until = ended
         self._note("device", "step", begun, ended)
         if self._counts:
-            self._busy += ended - begun
+            self._busy += max(0.0, ended - max(begun, self._since))
 
     def _watch(self) -> None:
         while (given := self._given.get()) is not None:
