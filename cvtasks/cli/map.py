@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cvtasks.cli import completion
 from cvtasks.cli.data_prelabel import ModelArgument
 from cvtasks.cli.options import (
     AugmentOption,
@@ -16,7 +17,7 @@ from cvtasks.cli.options import (
     MostPixelsOption,
     PrecisionOption,
     TilesOption,
-    choice,
+    one_of,
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, duration, say, start_keras, tell
@@ -27,7 +28,7 @@ from cvtasks.media.image_headers import MAX_PIXELS
 from cvtasks.text import counted
 from cvtasks.training.stopping import Interrupted, stop_asked
 
-_FORMS = ("jsonl",)
+_FORMS = ("jsonl", "parquet")
 
 
 def map(
@@ -43,7 +44,16 @@ def map(
         Path,
         typer.Option("-o", "--output", metavar="DIR", help="Where the shards go; again, to go on."),
     ] = Path("outputs/map"),
-    form: Annotated[str, choice(lambda: _FORMS, "The files of the records.")] = "jsonl",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar=f"[{'|'.join(_FORMS)}]",
+            help="The files of the records.",
+            callback=one_of(lambda: _FORMS),
+            autocompletion=completion.any_of(lambda: _FORMS),
+        ),
+    ] = "jsonl",
     piece: Annotated[
         int,
         typer.Option(metavar="N", min=1, max=1_000_000, help="Images in a shard; a video is one."),
@@ -58,6 +68,17 @@ def map(
     precision: PrecisionOption = AUTO,
     device: DeviceOption = AUTO,
     batch: BatchOption = 0,
+    ray: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Workers of a Ray cluster do it: auto, ray://HOST:10001, or local for one here.",
+            autocompletion=completion.any_of(lambda: ("auto", "local")),
+        ),
+    ] = "",
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, help="With --ray: how many have the model loaded.")
+    ] = 1,
 ) -> None:
     """Put very many images and videos through a model, piece by piece: what is done stays done,
     however the run ends, and the same command goes on with the rest.
@@ -66,17 +87,20 @@ def map(
     cvtasks map detect-yolox-nano-voc photos/ -o found
     cvtasks map segment-efficientnet-lite0-voc 'archive/**/*.jpg' -o masks --piece 200
     cvtasks map runs/mine paths.txt -o found
-    cvtasks map runs/mine VOCdevkit/VOC2012:val -o found
+    cvtasks map runs/mine VOCdevkit/VOC2012:val -o found --format parquet
+    cvtasks map runs/mine 's3://bucket/photos/*.jpg' -o /shared/found --ray auto --workers 8
 
-    A shard, part-00012.jsonl, holds the records of `--json` with an id each: the path below DATA,
-    or the address without login and query. Inputs that cannot be read are listed in
+    A shard, part-00012.jsonl or .parquet, holds the records of `--json` with an id each: the path
+    below DATA, or the address without login and query. Inputs that cannot be read are listed in
     errors-00012.jsonl. Nothing is drawn; `detect` and the others do that.
     """
     from cvtasks.geometry.tiles import tiles_of
+    from cvtasks.inference.mapping.on_ray import on_ray
     from cvtasks.inference.mapping.plan import planned, recipe_of
-    from cvtasks.inference.mapping.run import mapped
+    from cvtasks.inference.mapping.run import locally, mapped
 
     tiles_of(tiles)
+    does = on_ray(ray, workers) if ray else locally
     keep = kept_classes(classes, recipe_of(model).classes)
     how = {"engine": engine, "precision": precision, "batch": batch, "augment": augment}
     plan = planned(
@@ -97,12 +121,12 @@ def map(
     total = plan.manifest.inputs
     shards = counted(len(plan.pieces), "shard", ",")
     say(f"{counted(total, 'input', ',')} ({counted(plan.videos, 'video', ',')}) in {shards}")
-    if starts_keras(engine, device):
+    if not ray and starts_keras(engine, device):
         start_keras()
     progress = _Progress()
     with stop_asked() as asked:
         try:
-            result = mapped(plan, asked, begun=progress.begin, seen=progress.add)
+            result = mapped(plan, asked, does=does, begun=progress.begin, seen=progress.add)
         finally:
             progress.ticker.clear()
     kept = f", {counted(result.kept, 'shard', ',')} from before" if result.kept else ""

@@ -1,6 +1,9 @@
 """Very many images in pieces: ids, shards, what a killed run leaves, and what a second one does."""
 
 import json
+import os
+import shutil
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +13,21 @@ import numpy as np
 import pytest
 
 from cvtasks.errors import InputError, UsageError
+from cvtasks.geometry.rle import encode_rle
 from cvtasks.inference.mapping import work as mapping_work
 from cvtasks.inference.mapping.inputs import Input, listed, without_query
 from cvtasks.inference.mapping.manifest import MANIFEST, pieces_of
+from cvtasks.inference.mapping.parquet import Parquet
 from cvtasks.inference.mapping.plan import Plan, planned
 from cvtasks.inference.mapping.run import Mapped, mapped
 from cvtasks.inference.mapping.work import fault
 from cvtasks.media.video_writer import VideoWriter
+from cvtasks.tasks.base import Task
+from cvtasks.tasks.classify import Classify
+from cvtasks.tasks.detect import Detect
+from cvtasks.tasks.instances import SegmentInstances
+from cvtasks.tasks.localize import Localize
+from cvtasks.tasks.segment import Segment
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -237,3 +248,122 @@ def test_pieces_are_of_images_and_one_of_each_video() -> None:
 def test_costs_are_told_by_stage() -> None:
     result = Mapped(done=4, seconds={"infer": 0.2, "read": 0.1})
     assert result.costs() == "read 25.00 ms (40/s), infer 50.00 ms (20/s)"
+
+
+RUN_LENGTHS = encode_rle(np.array([[0, 1], [1, 1]], bool))
+BOX = {"name": "a", "score": 0.5, "xyxy": [0.0, 0.0, 2.0, 2.0]}
+ANSWERS = {
+    Classify(): {"labels": [{"name": "b", "score": 0.75}]},
+    Localize(): {"boxes": [BOX]},
+    Detect(): {"boxes": [BOX, BOX | {"name": "b", "score": 0.25}]},
+    SegmentInstances(): {"boxes": [BOX | {"mask": RUN_LENGTHS}]},
+    Segment(): {
+        "mask": {"size": [2, 2], "shares": {"a": 0.25, "b": 0.75}, "rle": {"b": RUN_LENGTHS}}
+    },
+}
+
+
+@pytest.mark.parametrize("task", ANSWERS, ids=lambda task: task.name)
+def test_parquet_holds_what_the_lines_hold(task: Task, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet is written by pyarrow")
+    place = {"id": "x.png", "source": "x.png", "width": 2, "height": 2, "task": task.name}
+    record = place | task.record(task.from_record(place | ANSWERS[task], ("a", "b")))
+    shard = Parquet(tmp_path / "part.parquet", task.answer)
+    for _ in range(3):
+        shard.add(record)
+    table = parquet.read_table(shard.finish())
+    (row, *others) = table.to_pylist(maps_as_pydicts="strict")
+    assert others == [row, row]
+    assert {name: row[name] for name in record} == record
+    assert {name for name in row if row[name] is not None} == {*record}
+
+
+def test_every_shard_has_the_same_columns(photos: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet is written by pyarrow")
+    (photos / "none").mkdir()
+    (photos / "none" / "x.png").write_text("no image")
+    out = tmp_path / "out"
+    mapped(plan(photos, out, piece=13, form="parquet"))
+    mapped(plan(photos / "none", tmp_path / "empty", form="parquet"))
+    whole = parquet.read_table(out / "part-00000.parquet")
+    empty = parquet.read_table(tmp_path / "empty" / "part-00000.parquet")
+    assert (len(whole), len(empty)) == (10, 0)
+    assert whole.schema == empty.schema
+
+
+def test_objects_of_a_store_are_listed_and_read(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec = pytest.importorskip("fsspec", reason="object stores are read by fsspec")
+    monkeypatch.setattr("cvtasks.media.objects.SCHEMES", ("memory",))
+    store = fsspec.filesystem("memory")
+    for name in ("0.png", "1.png", "text.png"):
+        store.pipe(f"/bucket/{name}", (photos / name).read_bytes())
+    store.pipe("/bucket/list.txt", b"0.png\nmemory://bucket/gone.png\n")
+    out = tmp_path / "out"
+    mapped(planned(MODEL, "memory://bucket/*.png", out))
+    assert [one["id"] for one in records(out)] == [f"memory://bucket/{i}.png" for i in (0, 1)]
+    assert [one["id"] for one in records(out, "errors")] == ["memory://bucket/text.png"]
+    out = tmp_path / "listed"
+    mapped(planned(MODEL, "memory://bucket/list.txt", out))
+    assert [one["id"] for one in records(out)] == ["memory://bucket/0.png"]
+    (missing,) = records(out, "errors")
+    assert "it is not there" in missing["received"]
+
+
+def test_what_a_store_says_of_credentials_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    fsspec = pytest.importorskip("fsspec", reason="object stores are read by fsspec")
+
+    def refuses(*_: object) -> None:
+        raise ValueError("the key AKIASECRET is none")
+
+    monkeypatch.setattr(fsspec, "open", refuses)
+    with pytest.raises(InputError, match="cannot: ValueError") as refused:
+        Input("s3://bucket/a.jpg", "s3://AKIASECRET:x@bucket/a.jpg").item(1000).content()
+    assert "AKIASECRET" not in str(refused.value)
+
+
+@pytest.mark.weekly
+def test_workers_that_are_killed_lose_and_double_nothing(
+    photos: Path, tmp_path: Path, run_cli: Callable
+) -> None:
+    pytest.importorskip("ray", reason="the test of clusters needs ray: pip install cvtasks[ray]")
+    many = tmp_path / "many"
+    for copy in range(40):
+        shutil.copytree(photos, many / str(copy))
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    mapped(planned(MODEL, str(many), whole, piece=20))
+    killed = list[int]()
+    over = threading.Event()
+
+    def kills() -> None:
+        while len(killed) < 2 and not over.wait(0.05):
+            for part in out.glob(".cvtasks-*.part"):
+                process = int(part.name.split("-")[2])
+                if part.is_dir() and process not in killed:
+                    os.kill(process, signal.SIGKILL)
+                    killed.append(process)
+                    break
+
+    killer = threading.Thread(target=kills)
+    killer.start()
+    options = ("--piece", "20", "--ray", "local", "--workers", "2")
+    done = run_cli("map", MODEL, many, "-o", out, *options)
+    over.set()
+    killer.join()
+    assert done.returncode == 3, done.stderr
+    assert len(killed) == 2
+    names = sorted(path.name for path in whole.glob("*-*.jsonl"))
+    assert sorted(path.name for path in out.glob("*-*.jsonl")) == names
+    for name in names:
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_cluster_needs_ray(
+    cli: Cli, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cvtasks.inference.mapping.on_ray.find_spec", lambda name: None)
+    code, _, err = cli("map", MODEL, photos, "-o", tmp_path / "out", "--ray", "local")
+    assert code == 2
+    assert 'pip install "cvtasks[ray]"' in err
+    assert not (tmp_path / "out").exists()

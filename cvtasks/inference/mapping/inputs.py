@@ -16,12 +16,14 @@ from cvtasks.media.download import download
 from cvtasks.media.globs import matches
 from cvtasks.media.images import SUFFIXES
 from cvtasks.media.names import natural_key, safe_stem
+from cvtasks.media.objects import SCHEMES, fetch_object, is_object, list_objects, scheme_of
 from cvtasks.media.sources import Item
 from cvtasks.media.streams import Stream, address_stream, video_stream
 from cvtasks.text import counted
 
 _KNOWN = SUFFIXES + VIDEO_SUFFIXES
 _MOST_BYTES = 2**30  # of a list
+_LISTS = (".txt", ".lst", ".list")
 
 
 @dataclass(frozen=True)
@@ -43,25 +45,28 @@ class Input:
         """Where it comes from, as it may be written down."""
         return without_query(self.place)
 
-    def item(self, most_pixels: int) -> Item:
-        """The image."""
+    def item(self, most_pixels: int, home: str = "") -> Item:
+        """The image; a relative path begins at `home`."""
         stem = safe_stem(PurePath(self.id).stem)
-        return Item(stem, self.source, partial(_fetched, self.place), most_pixels)
+        return Item(stem, self.source, partial(_fetched, self._at(home)), most_pixels)
 
-    def stream(self) -> Stream:
-        """The video.
+    def stream(self, home: str = "") -> Stream:
+        """The video; a relative path begins at `home`.
 
         Raises:
             InputError: it is at an address of another kind than http.
         """
         if not is_address(self.place):
-            return video_stream(self.place)
-        if _scheme(self.place) in ("http", "https"):
+            return video_stream(self._at(home))
+        if scheme_of(self.place) in ("http", "https"):
             return address_stream(self.place, live=False)
         raise InputError(
             f"a video must be a file or lie at an http address; {self.source!r} is neither. "
             "Fetch it and give its path."
         )
+
+    def _at(self, home: str) -> str:
+        return self.place if is_address(self.place) else str(Path(home, self.place))
 
 
 def without_query(place: str) -> str:
@@ -84,14 +89,17 @@ def listed(data: str, kept: list[str] | None = None) -> list[Input]:
 
     Args:
         data: a folder, with those below it; a glob; a list, a text file with a path or an address a
-            line; an image or a video.
+            line; an image or a video; the address of one of these, of folders and globs in an
+            object store alone.
         kept: is told what was left out, in sentences.
 
     Raises:
         UsageError: there is none. InputError: a folder or the list cannot be read.
     """
     remarks = [] if kept is None else kept
-    if os.path.isdir(data):  # noqa: PTH112 - Path.is_dir raises for names that are too long
+    if is_address(data):
+        found = _of_address(data)
+    elif os.path.isdir(data):  # noqa: PTH112 - Path.is_dir raises for names that are too long
         found = _of_folder(data)
     elif os.path.isfile(data):  # noqa: PTH113 - likewise
         if data.lower().endswith(_KNOWN):
@@ -162,41 +170,72 @@ def _matching(pattern: str, root: str) -> Iterator[tuple[str, str]]:
 
 
 def _of_list(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines of a list; its relative paths begin at its own folder. Empty lines and those that
-    begin with # are passed over.
-    """
+    """The lines of a list; its relative paths begin at its own folder."""
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
-        text = path.read_text(encoding="utf-8-sig")
-        if "\0" in text:
-            raise ValueError("it holds zero bytes")
+        content = path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            "a list must be a text file in UTF-8 with a path or an address a line; "
-            f"{str(path)!r} is none: {reason}. Check it."
-        ) from error
-    for line in map(str.strip, text.splitlines()):
-        if not line or line.startswith("#"):
-            continue
+        raise _no_list(str(path), error) from error
+    for line in _lines(content, str(path)):
         if is_address(line):
             yield without_query(line), line
         else:
             yield PurePath(line).as_posix(), str(path.parent / line)
 
 
-def _scheme(address: str) -> str:
-    return address.partition("://")[0].lower()
+def _of_address(address: str) -> Iterator[tuple[str, str]]:
+    """An image or a video; the lines of a list; or what lies in an object store."""
+    shown_as = without_query(address)
+    if shown_as.lower().endswith(_KNOWN) and "*" not in shown_as:
+        yield shown_as, address
+    elif shown_as.lower().endswith(_LISTS):
+        content = _fetched(address)
+        base = shown_as.rpartition("/")[0]
+        for line in _lines(content if isinstance(content, bytes) else b"", shown_as):
+            place = line if is_address(line) else f"{base}/{line}"
+            yield without_query(place), place
+    elif is_object(address):
+        for one in list_objects(address, shown_as):
+            if one.lower().endswith(_KNOWN):
+                yield without_query(one), one
+    else:
+        raise UsageError(
+            f"what lies at an http address must be an image, a video or a list ({_LISTS[0]}); "
+            f"{shown_as!r} ends otherwise. Give a list of addresses."
+        )
+
+
+def _lines(content: bytes, name: str) -> Iterator[str]:
+    """The lines of a list without empty ones and those that begin with #."""
+    try:
+        text = content.decode("utf-8-sig")
+        if "\0" in text:
+            raise ValueError("it holds zero bytes")
+    except ValueError as error:
+        raise _no_list(name, error) from error
+    for line in map(str.strip, text.splitlines()):
+        if line and not line.startswith("#"):
+            yield line
+
+
+def _no_list(name: str, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or error
+    return InputError(
+        f"a list must be a text file in UTF-8 with a path or an address a line; {name!r} is none: "
+        f"{reason}. Check it."
+    )
 
 
 def _fetched(place: str) -> str | bytes:
     """A path as it is, and what lies at an address."""
     if not is_address(place):
         return place
-    if _scheme(place) in ("http", "https"):
+    if scheme_of(place) in ("http", "https"):
         return download(place)
+    if is_object(place):
+        return fetch_object(place, without_query(place))
     raise InputError(
-        f"an address must be one of http or https; {without_query(place)!r} is none. Fetch it and "
-        "give its path."
+        f"an address must be one of http, https, {', '.join(SCHEMES)}; {without_query(place)!r} is "
+        "none. Fetch it and give its path."
     )

@@ -79,7 +79,8 @@ def planned(
     recipe = recipe_of(model)
     found = model_folder(model)
     name = str(model) if in_zoo(found) else str(found.absolute())
-    work = Work(name, recipe.files[WEIGHTS], how, folder, form, keep=tuple(keep), **options)
+    known = {"keep": tuple(keep), "home": str(Path.cwd()), **options}
+    work = Work(name, recipe.files[WEIGHTS], how, folder, form, **known)
     remarks: list[str] = []
     inputs = _inputs(recipe, data, remarks)
     pieces = pieces_of(inputs, piece)

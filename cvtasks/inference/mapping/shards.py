@@ -5,9 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from cvtasks.answers import Answer
 from cvtasks.errors import OutputError, UsageError, did_you_mean
 from cvtasks.files.lines import Lines
 from cvtasks.files.writing import as_meant, cannot_write, publish
+from cvtasks.inference.mapping.parquet import Parquet, check_parquet
 from cvtasks.text import dumps
 
 
@@ -27,7 +29,7 @@ class Shard(Protocol):
 class JsonLines:
     """A record a line."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: type[Answer] = Answer) -> None:
         self._lines = Lines(path)
 
     def add(self, record: dict[str, Any]) -> None:
@@ -43,7 +45,10 @@ class JsonLines:
         self._lines.close()
 
 
-SHARDS: dict[str, Callable[[Path], Shard]] = {"jsonl": JsonLines}
+SHARDS: dict[str, Callable[[Path, type[Answer]], Shard]] = {
+    "jsonl": JsonLines,
+    "parquet": Parquet,
+}
 """Ending of a shard → what writes it."""
 
 
@@ -62,18 +67,20 @@ class ShardPair:
 
     Args:
         hidden: where they are made. folder: where they are to be.
-        number: of the piece. form: a row of `SHARDS`.
+        number: of the piece. form: a row of `SHARDS`. kind: of the answers.
 
     Attributes:
         done: records so far. failed: errors so far.
     """
 
-    def __init__(self, hidden: Path, folder: Path, number: int, form: str) -> None:
+    def __init__(
+        self, hidden: Path, folder: Path, number: int, form: str, kind: type[Answer]
+    ) -> None:
         self._folder, self._number, self._form = folder, number, form
         self.done = self.failed = 0
         self._hidden = hidden
         try:
-            self._records = SHARDS[form](hidden / shard_path(folder, number, form).name)
+            self._records = SHARDS[form](hidden / shard_path(folder, number, form).name, kind)
         except OSError as error:
             raise self._meant(error) from error
         self._errors: JsonLines | None = None
@@ -141,6 +148,8 @@ def check_form(form: str) -> None:
         raise UsageError(
             f"shards are written as {', '.join(SHARDS)}; got {form!r}. {did_you_mean(form, SHARDS)}"
         )
+    if form == "parquet":
+        check_parquet()
 
 
 def failures(folder: Path, form: str) -> int:

@@ -18,12 +18,12 @@ from cvtasks.files.writing import made_beside
 from cvtasks.geometry.tiles import tiles_of
 from cvtasks.inference.mapping.inputs import Input, without_query
 from cvtasks.inference.mapping.manifest import Piece
-from cvtasks.inference.mapping.shards import ShardPair
+from cvtasks.inference.mapping.shards import ShardPair, shard_path
 from cvtasks.inference.pipeline import Job, VideoRun
 from cvtasks.inference.sink import Sink
 from cvtasks.inference.stages import Stages
 from cvtasks.media.addresses import is_address, shown, without_passwords
-from cvtasks.media.images import read_image
+from cvtasks.media.images import MAX_PIXELS, read_image
 from cvtasks.media.prefetch import in_thread, prefetched, shut
 from cvtasks.model import load
 from cvtasks.zoo import WEIGHTS
@@ -53,6 +53,7 @@ class Work:
         tiles: as `cvtasks.geometry.tiles.tiles_of` has them.
         every: of a video, every n-th frame.
         most_pixels: larger images are refused.
+        home: the folder where relative paths begin.
     """
 
     model: str | Path
@@ -64,7 +65,8 @@ class Work:
     keep: tuple[str, ...] = ()
     tiles: str = ""
     every: int = 1
-    most_pixels: int = 50_000_000
+    most_pixels: int = MAX_PIXELS
+    home: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,11 +115,14 @@ class Worker:
             OutputError: the shard cannot be written.
         """
         stop = stop or threading.Event()
-        stages = Stages()
-        with made_beside(self._work.folder) as hidden:
-            shards = ShardPair(hidden, self._work.folder, piece.number, self._work.form)
+        folder, form, stages = self._work.folder, self._work.form, Stages()
+        if shard_path(folder, piece.number, form).exists():  # its worker was killed after it
+            return PieceDone(piece.number)
+        task = self._model.recipe.task
+        with made_beside(folder) as hidden:
+            shards = ShardPair(hidden, folder, piece.number, form, task.answer)
             try:
-                sink = Sink(hidden, self._model.recipe.task, ())
+                sink = Sink(hidden, task, ())
                 job = Job(
                     self._model,
                     sink,
@@ -151,7 +156,7 @@ class Worker:
     ) -> None:
         """The records of a video's frames; one that cannot be read, or not to its end, is noted."""
         try:
-            stream = one.stream()
+            stream = one.stream(self._work.home)
             video = stream.open(every=self._work.every, realtime=False)
         except InputError as error:
             shards.note(fault(one, error))
@@ -216,7 +221,7 @@ class _OfImages:
     def _read(self, one: Input) -> tuple[Input, np.ndarray | CVTasksError]:
         if self.stop.is_set():
             return one, InputError("it was not read")
-        item, begun = one.item(self.work.most_pixels), time.perf_counter()
+        item, begun = one.item(self.work.most_pixels, self.work.home), time.perf_counter()
         try:
             if self.work.tiles and not is_address(one.place):
                 return one, item.look_into()
