@@ -1,5 +1,6 @@
 """Pieces done by workers of a Ray cluster, each with the model loaded once."""
 
+import os
 import pickle
 import threading
 from collections.abc import Iterator, Sequence
@@ -111,9 +112,12 @@ def _join(ray: Any, address: str, workers: int) -> None:
     Raises:
         UsageError: there is none at the address.
     """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if address == LOCAL:
+            # Ray would have its workers wait for all else that goes on here.
+            os.environ.setdefault("RAY_worker_niceness", "0")
             ray.init(address=LOCAL, num_cpus=workers, include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
