@@ -62,7 +62,7 @@ def check_parquet() -> None:
     """Raise UsageError unless Parquet can be written here."""
     if not find_spec("pyarrow"):
         raise UsageError(
-            'Parquet needs pyarrow, which is not installed. Install it: pip install "cvtasks'
+            'a Parquet file needs pyarrow, which is not installed. Install it: pip install "cvtasks'
             '[parquet]"'
         )
 
