@@ -123,6 +123,6 @@ def _join(ray: Any, address: str, workers: int) -> None:
             ray.init(address=address, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UsageError(
-            f"a cluster must be one that answers; {address!r} does not: {error}. Start one with "
-            f'`ray start --head`, or give "{LOCAL}" for one on this machine.'
+            f"a cluster must be one that answers; {address!r} does not: {error}. Start one by "
+            f'`ray start`, or give "{LOCAL}" for one on this machine.'
         ) from error
