@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from cvtasks.errors import InputError, UsageError
 from cvtasks.geometry.rle import encode_rle
+from cvtasks.inference.mapping import on_ray
 from cvtasks.inference.mapping import work as mapping_work
 from cvtasks.inference.mapping.inputs import Input, listed, without_query
 from cvtasks.inference.mapping.manifest import MANIFEST, pieces_of
@@ -367,3 +369,12 @@ def test_a_cluster_needs_ray(
     assert code == 2
     assert 'pip install "cvtasks[ray]"' in err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_cluster_that_does_not_answer_is_said_at_once() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+    for address in (f"127.0.0.1:{port}", f"ray://127.0.0.1:{port}"):
+        with pytest.raises(UsageError, match="a cluster must be one that answers"):
+            on_ray._join(None, address, 1)

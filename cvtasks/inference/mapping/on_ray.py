@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import re
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,6 +23,7 @@ LOCAL = "local"
 
 _PIECE, _REPLY = "piece", "done"
 _MOST_BLOCKS = 10_000
+_PATIENCE_S = 10.0
 
 
 class _Pieces:
@@ -115,14 +118,22 @@ def _join(ray: Any, address: str, workers: int) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
+        _check_answers(address)
         if address == LOCAL:
             # Ray would have its workers wait for all else that goes on here.
             os.environ.setdefault("RAY_worker_niceness", "0")
             ray.init(address=LOCAL, num_cpus=workers, include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"a cluster must be one that answers; {address!r} does not: {error}. Start one by "
             f'`ray start`, or give "{LOCAL}" for one on this machine.'
         ) from error
+
+
+def _check_answers(address: str) -> None:
+    """Raise OSError where nothing listens at HOST:PORT, for which Ray would try for minutes."""
+    named = re.fullmatch(r"(?:ray://)?\[?([^/\[\]]+)\]?:(\d{1,5})", address)
+    if named:
+        socket.create_connection((named[1], int(named[2])), _PATIENCE_S).close()
