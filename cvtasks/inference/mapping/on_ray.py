@@ -105,6 +105,11 @@ def _do(
                 yield reply
                 if stop.is_set():
                     return
+    except ray.exceptions.RayError as error:
+        raise CVTasksError(
+            "a cluster must stay until the last piece is done; it was lost: "
+            f"{type(error).__name__}. What is done is kept: run the same command again."
+        ) from error
     finally:
         ray.shutdown()
 
