@@ -3,11 +3,13 @@ in pixels of the images.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from cvtasks.answers import Answer
 from cvtasks.engines.base import Engine
 from cvtasks.engines.predict import predict
 from cvtasks.errors import ModelError
@@ -23,6 +25,9 @@ BOUNDS = {
 """Precision of a file → how far its answers may be from the model's. What a file in whole numbers
 loses is measured by the metric of the task instead.
 """
+
+
+_CANDIDATES = 1000  # objects of an image, before others cover them
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +138,7 @@ class _Heard:
     def __init__(self, engine: Engine, recipe: Recipe, images: list[np.ndarray]) -> None:
         self.name, self.precision = engine.name, engine.precision
         self.outputs: list[Arrays] = []
-        self._engine = engine
+        self._engine, self._recipe, self._images = engine, recipe, images
         pairs = ((None, image) for image in images)
         found = predict(self, recipe.head, recipe.classes, recipe.letterbox, pairs)
         self.answers = [answer for _, _, answer in found]
@@ -143,6 +148,16 @@ class _Heard:
         for output in self._engine.stream(images):
             self.outputs.append(output)
             yield output
+
+    def candidates(self, number: int) -> Answer:
+        """What the answer about an image was chosen from: objects that others cover, too."""
+        head: Any = self._recipe.head
+        if hasattr(head, "nms"):
+            most = max(_CANDIDATES, head.max_detections)
+            head = replace(head, nms=1.0, max_detections=most)
+        letterbox = self._recipe.letterbox(self._images[number].shape[:2])
+        found: Answer = head.decode(self.outputs[number], letterbox, self._recipe.classes)
+        return found
 
 
 class _AtOnce:
@@ -160,9 +175,14 @@ class _AtOnce:
 def _compared(one: _Heard, other: _Heard, recipe: Recipe, bounds: Bounds | None) -> Differences:
     """How far answers differ."""
     found = differences_of(recipe.task.answer)(recipe.head, bounds or BOUNDS["f32"])
-    for ours, theirs in zip(one.answers, other.answers, strict=True):
-        found.add(ours, theirs)
+    for number, (ours, theirs) in enumerate(zip(one.answers, other.answers, strict=True)):
+        found.add(ours, theirs, partial(_candidates, one, other, number))
     return found
+
+
+def _candidates(one: _Heard, other: _Heard, number: int) -> tuple[Answer, Answer]:
+    """What both answers about an image were chosen from."""
+    return one.candidates(number), other.candidates(number)
 
 
 def _of_two(

@@ -1,7 +1,7 @@
 """How far answers about the same images differ, by their type."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,10 @@ class Bounds:
     equal_pixels: float
 
 
+Candidates = Callable[[], tuple[Any, Any]]
+"""What both say of an image before objects that others cover are left out."""
+
+
 class Differences(ABC):
     """Collects pairs of answers: the model's, and those of the exported file.
 
@@ -46,12 +50,16 @@ class Differences(ABC):
     """
 
     def __init__(self, head: Any, bounds: Bounds) -> None:
-        self._head, self._near = head, bounds.scores
+        self._head, self._bounds, self._near = head, bounds, bounds.scores
         self.compared = 0
 
     @abstractmethod
-    def add(self, ours: Any, theirs: Any) -> None:
-        """Count what both say of one image."""
+    def add(self, ours: Any, theirs: Any, candidates: Candidates | None = None) -> None:
+        """Count what both say of one image.
+
+        Args:
+            candidates: gives what the answers were chosen from, where it is asked.
+        """
 
     @abstractmethod
     def rows(self) -> list[tuple[str, str, str]]:
@@ -71,7 +79,9 @@ class OfBoxes(Differences):
 
     An object that one of both alone has is a tie, and no fault, where it stands at a border that
     rounding decides about: its score at the least that counts, the last of as many as are kept, or
-    its overlap with another one at `nms`.
+    its overlap with another one at `nms`. So is one that the other has among its candidates, within
+    the bounds: of two boxes of one object with nearly the same score, rounding decides which one
+    covers the other.
     """
 
     def __init__(self, head: Any, bounds: Bounds) -> None:
@@ -79,22 +89,45 @@ class OfBoxes(Differences):
         self.pixels = self.scores = 0.0
         self.ties = self.alone = 0
 
-    def add(self, ours: Boxes, theirs: Boxes) -> None:
+    def add(self, ours: Boxes, theirs: Boxes, candidates: Candidates | None = None) -> None:
         """Count what both say of one image."""
         one, other = _matched(ours, theirs)
+        edges = np.abs(ours.xyxy[one] - theirs.xyxy[other]).max(axis=1, initial=0.0)
+        scores = np.abs(ours.scores[one] - theirs.scores[other])
+        far = (edges > self._bounds.pixels) | (scores > self._bounds.scores)
+        left = [
+            np.setdiff1d(np.arange(len(boxes)), which)
+            for boxes, which in ((ours, one), (theirs, other))
+        ]
+        before: tuple[Boxes, Boxes] = (ours, theirs)
+        if candidates and (far.any() or len(left[0]) or len(left[1])):
+            before = candidates()
+        tied = np.array(
+            [
+                is_far and self._among(before[0], theirs, int(its))
+                for is_far, its in zip(far, other, strict=True)
+            ],
+            bool,
+        )
+        self.ties += int(tied.sum())
+        one, other, edges, scores = (part[~tied] for part in (one, other, edges, scores))
         self.compared += len(one)
-        if len(one):
-            self.pixels = max(self.pixels, float(np.abs(ours.xyxy[one] - theirs.xyxy[other]).max()))
-            self.scores = max(
-                self.scores, float(np.abs(ours.scores[one] - theirs.scores[other]).max())
-            )
-        for boxes, which in ((ours, one), (theirs, other)):
-            for index in np.setdiff1d(np.arange(len(boxes)), which):
-                if self._is_tie(boxes, int(index)):
+        self.pixels = max(self.pixels, float(edges.max(initial=0.0)))
+        self.scores = max(self.scores, float(scores.max(initial=0.0)))
+        for boxes, which, others in ((ours, left[0], before[1]), (theirs, left[1], before[0])):
+            for index in which.tolist():
+                if self._is_tie(boxes, index) or self._among(others, boxes, index):
                     self.ties += 1
                 else:
                     self.alone += 1
         self._add_pairs(ours, theirs, one, other)
+
+    def _among(self, candidates: Boxes, boxes: Boxes, index: int) -> bool:
+        """Whether one of the candidates is this box, within the bounds."""
+        same = candidates.labels == boxes.labels[index]
+        away = np.abs(candidates.xyxy[same] - boxes.xyxy[index]).max(axis=1, initial=0.0)
+        near = np.abs(candidates.scores[same] - boxes.scores[index]) <= self._bounds.scores
+        return bool((near & (away <= self._bounds.pixels)).any())
 
     def _add_pairs(self, ours: Boxes, theirs: Boxes, one: np.ndarray, other: np.ndarray) -> None:
         """Count what else the objects that match have."""
@@ -190,7 +223,7 @@ class OfMask(Differences):
         """The share of all pixels that have the same class; 1 where there are none."""
         return self._equal / self._pixels if self._pixels else 1.0
 
-    def add(self, ours: Mask, theirs: Mask) -> None:
+    def add(self, ours: Mask, theirs: Mask, candidates: Candidates | None = None) -> None:
         """Count what both say of one image."""
         self.compared += len(np.union1d(ours.present(), theirs.present()))
         self._equal += int((ours.ids == theirs.ids).sum())
@@ -218,7 +251,7 @@ class OfLabels(Differences):
         super().__init__(head, bounds)
         self.scores, self.others = 0.0, 0
 
-    def add(self, ours: Labels, theirs: Labels) -> None:
+    def add(self, ours: Labels, theirs: Labels, candidates: Candidates | None = None) -> None:
         """Count what both say of one image."""
         self.compared += 1
         self.scores = max(self.scores, float(np.abs(ours.scores - theirs.scores).max()))

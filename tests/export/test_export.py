@@ -189,3 +189,26 @@ def test_a_file_in_16_bits_answers_by_itself_too(untrained, tmp_path: Path) -> N
     model = untrained("two-stage")
     done = export(model, "onnx", tmp_path / "out", precision="f16", decoded=True)
     assert done.answers and done.answers.found.compared
+
+
+@pytest.mark.parametrize("moved", [0.0, 3.0])
+def test_which_of_two_boxes_covers_the_other_may_be_decided_by_rounding(moved: float) -> None:
+    """It is a tie if the model has the same two boxes, and a fault if it has another."""
+    from cvtasks.answers import Boxes
+    from cvtasks.export.check import BOUNDS
+    from cvtasks.export.differences import OfBoxes
+
+    def boxes(*objects: tuple[float, float]) -> Boxes:
+        xyxy = [[left, 10, left + 40, 60] for left, _ in objects]
+        return Boxes.of(xyxy, [0] * len(xyxy), ("cat",), (100, 100), scores=[s for _, s in objects])
+
+    class Head:
+        nms, min_score, max_detections = 0.6, 0.005, 100
+
+    found = OfBoxes(Head(), BOUNDS["f16"])
+    ours, theirs = ((10.0, 0.5002), (18.0, 0.5)), ((18.1 + moved, 0.5003), (10.1, 0.5001))
+    found.add(boxes(ours[0]), boxes(theirs[0]), lambda: (boxes(*ours), boxes(*theirs)))
+    assert (found.ties, found.compared) == ((1, 0) if not moved else (0, 1))
+    assert list(found.faults(BOUNDS["f16"])) == (
+        [] if not moved else ["edges of boxes by 11 px, at most 1 px is allowed"]
+    )
