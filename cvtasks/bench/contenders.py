@@ -111,7 +111,7 @@ def exported(folders: Iterable[str | Path]) -> Iterator[tuple[str, Contender]]:
     for folder in map(Path, folders):
         wrong = InputError(
             f"an exported file lies in a folder that `cvtasks export` wrote, with {CHECK} beside "
-            f"it; {str(folder)!r} is none. Export the model: cvtasks export MODEL --format onnx"
+            f"it; {str(folder)!r} is none. Export the model by `cvtasks export`."
         )
         try:
             with (folder / CHECK).open("rb") as file:
