@@ -152,7 +152,7 @@ def test_a_folder_that_is_no_export_is_an_input_error(
 
     folder = shutil.copytree(folder_of_export, tmp_path / "export")
     DAMAGED[damage](folder)
-    with pytest.raises(InputError, match="cvtasks export MODEL"):
+    with pytest.raises(InputError, match="Export the model by"):
         list(exported([folder]))
 
 

@@ -32,7 +32,9 @@ HEIGHT, WIDTH, RATE, CLASSES = 120, 160, 10.0, ("dot", "bar")
 
 
 class Screen:
-    """A capture of blank frames; the pixel at the top left says which."""
+    """A capture of blank frames; the pixel at the top left says which. A camera's clock, too."""
+
+    now = 0.0
 
     def __init__(self, frames: int) -> None:
         self._frames, self._next = frames, 0
@@ -43,6 +45,7 @@ class Screen:
 
     def read(self) -> tuple[bool, np.ndarray | None]:
         self._next += 1
+        Screen.now = self._next / RATE
         if self._next > self._frames:
             return False, None
         return True, np.full((HEIGHT, WIDTH, 3), self._next - 1, np.uint8)
@@ -167,7 +170,12 @@ def test_masks_of_instances_fill_gaps_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_counts_are_in_the_records_and_at_the_end(tmp_path: Path, live: bool) -> None:
+def test_counts_are_in_the_records_and_at_the_end(
+    tmp_path: Path, live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if live:  # its frames are timed as they come, and these come as fast as the machine may
+        clock = SimpleNamespace(monotonic=lambda: Screen.now)
+        monkeypatch.setattr("cvtasks.media.video.time", clock)
     follow = counting("gate=line 0,0.5 1,0.5", "zone 0,0 1,0 1,.5 0,.5")
     done, frames = run(SURE, tmp_path, follow, "json", live=live)
     crossed = [one.record["counts"]["gate"]["crossed"] for one in frames]
