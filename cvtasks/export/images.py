@@ -51,11 +51,17 @@ def images_to_check(
             return _of_source(source), f"the images of {where}, of which it was validated"
         except (CVTasksError, OSError) as error:
             say(f"check: the data of the recipe cannot be used ({_first(str(error))})")
-    say(
-        "check: on photographs and drawn images, which the model was not trained for; name better "
-        "ones where answers about yours matter"
+    photographs = _photographs(recipe)
+    drawn = _drawn(range(4 if photographs else MOST // 2))
+    images = photographs + [(name, recipe.task.prepare(image)) for name, image in drawn]
+    what = (
+        "photographs that scikit-image ships, and drawn images" if photographs else "drawn images"
     )
-    return _shipped(recipe), "photographs that scikit-image ships, and drawn images"
+    say(
+        f"check: on {what}, which the model was not trained for; name better ones where answers "
+        "about yours matter"
+    )
+    return images, what
 
 
 def _given(recipe: Recipe, folder: Path, given: str) -> tuple[Named, str]:
@@ -88,15 +94,14 @@ def _of_source(source: Source) -> Named:
     return [(sample.name, sample.image) for sample in (source[int(place)] for place in places)]
 
 
-def _shipped(recipe: Recipe) -> Named:
-    """Photographs, where scikit-image is installed, and drawn images."""
+def _photographs(recipe: Recipe) -> Named:
+    """Those that scikit-image ships; none where it is not installed."""
     found: Named = []
     for item in expand([f"sample:{name}" for name in _PHOTOGRAPHS]):
         with suppress(InputError):
             if not isinstance(item, Stream):
                 found.append((item.source, recipe.task.prepare(item.read())))
-    drawn = _drawn(range(4 if found else MOST // 2))
-    return found + [(name, recipe.task.prepare(image)) for name, image in drawn]
+    return found
 
 
 def _drawn(seeds: Iterable[int]) -> Named:
