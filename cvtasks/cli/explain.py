@@ -246,6 +246,8 @@ def _record(one: "Explanation", check: "Sanity | None", curve: "Curves | None") 
         "peak": one.peak,
         "inside": one.inside,
     }
+    if one.note:
+        record["note"] = one.note
     record |= {"least": float(one.map.min()), "most": float(one.map.max())}
     if one.integrated is not None:
         own = one.integrated
@@ -288,6 +290,8 @@ def _lines(one: "Explanation", check: "Sanity | None", curve: "Curves | None") -
         else "nothing: here all speaks against the target. Try another layer"
     )
     lines = [f"{one.method}{f' of {one.layer}' if one.layer else ''}: {peak}{inside}"]
+    if one.note:
+        lines.append(one.note)
     if one.integrated is not None:
         own = one.integrated
         lines.append(

@@ -32,15 +32,20 @@ def maps_of(
     layers = layers or last_of_each_size(opened.network)
     for maps in feature_maps(opened.network, prepared, layers, placement=placement):
         title = f"{opened.name}: feature maps of {maps.layer}"
-        path = write_new(
-            output, f"{name}-{maps.layer}", feature_sheet(maps, prepared, units, top, title)
-        )
+        height, width, number = maps.values.shape
+        classes = opened.unit_names(maps.layer, number)
+        drawn = feature_sheet(maps, prepared, units, top, title, classes)
+        path = write_new(output, f"{name}-{maps.layer}", drawn)
         chosen = units or maps.strongest(top)
         shown = [
-            {"unit": unit, "max": float(maps.peaks[unit]), "mean": float(maps.means[unit])}
+            {
+                "unit": unit,
+                **({"class": classes[unit]} if classes else {}),
+                "max": float(maps.peaks[unit]),
+                "mean": float(maps.means[unit]),
+            }
             for unit in chosen
         ]
-        height, width, number = maps.values.shape
         rows.append(
             {
                 "layer": maps.layer,
@@ -51,7 +56,7 @@ def maps_of(
                 "file": str(path),
             }
         )
-        best = ", ".join(f"{one['unit']} ({one['max']:.3g})" for one in shown[:5])
+        best = ", ".join(f"{one.get('class', one['unit'])} ({one['max']:.3g})" for one in shown[:5])
         lines.append(f"{maps.layer}: {height} × {width} × {number}; largest answers: {best}")
     height, width = prepared.shape[:2]
     return {"source": source, "height": height, "width": width, "layers": rows, "lines": lines}
@@ -68,6 +73,9 @@ def walk_over(
     output: Path,
 ) -> dict[str, Any]:
     """What of a data set excites units most: one sheet."""
+    from cvtasks.insight.gradients import NO_SWITCHES, has_switches
+    from cvtasks.insight.graph import unfold
+    from cvtasks.insight.units.map_geometry import unit_name
     from cvtasks.insight.units.top_patches import (
         Walk,
         exciting_sheet,
@@ -77,6 +85,8 @@ def walk_over(
     )
 
     rule = rule_for(opened.network, projection)
+    if rule == "deconvnet" and not has_switches(opened.network):
+        say(NO_SWITCHES)
     walk, ticker = Walk.over(data, opened.recipe, limit), Ticker()
     say(f"data: {walk.said}")
     prepare = opened.recipe.task.prepare if opened.recipe else None
@@ -94,6 +104,8 @@ def walk_over(
             f"{data}"
         )
     led, rows, lines = {}, [], []
+    shape = unfold(opened.network).outputs[layer].shape
+    classes = opened.unit_names(layer, shape[-1])
     for unit, excited in found.items():
         led[unit] = projections(opened.network, layer, unit, excited, rule)
         ticker.show(f"{len(led)} of {len(units)} units projected")
@@ -101,9 +113,10 @@ def walk_over(
             {"image": one.name, "answer": one.value, "place": one.place or None, "box": one.box}
             for one in excited
         ]
-        rows.append({"unit": unit, "exciting": shown})
+        of = {"class": classes[unit]} if classes else {}
+        rows.append({"unit": unit, **of, "exciting": shown})
         said = ", ".join(f"{one.name} ({one.value:.3g})" for one in excited)
-        lines.append(f"unit {unit}: {said}")
+        lines.append(f"{unit_name(unit, classes)}: {said}")
     ticker.clear()
     equal = [
         unit
@@ -118,7 +131,7 @@ def walk_over(
         )
     title = f"{opened.name}: what excites {layer}"
     over = f"{counted(walk.done, 'image')} of {walk.title}"
-    drawn = exciting_sheet(found, led, over, rule, title)
+    drawn = exciting_sheet(found, led, over, rule, title, classes)
     path = write_new(output, f"{opened.name}-{layer}-exciting", drawn)
     about = {
         "data": data,

@@ -85,18 +85,17 @@ def run_stream(
             if time.monotonic() > next_line:  # finding the words takes longer than a frame may
                 next_line = time.monotonic() + 0.2
                 of = f"/{expected}" if expected else ""
+                fps = f"  {pace:.1f} fps" if pace else ""  # of one frame it is not known
                 found = job.summary(done.answer)
-                ticker.show(
-                    f"{stream.source}: frame {run.stages.frames}{of}  {pace:.1f} fps  {found}"
-                )
+                ticker.show(f"{stream.source}: frame {run.stages.frames}{of}{fps}  {found}")
             if viewer and done.drawn is not None and done.frame is not None:
                 latency = 1000 * (time.monotonic() - done.frame.taken)
                 facts = {
                     "source": stream.name,
-                    "frames a second": f"{pace:.1f}",
+                    **({"frames a second": f"{pace:.1f}"} if pace else {}),
                     "latency": f"{latency:.0f} ms",
+                    "frame": str(done.frame.index),
                 }
-                facts["frame"] = str(done.frame.index)
                 viewer.show(
                     done.drawn, facts | ({"dropped": str(video.dropped)} if video.realtime else {})
                 )

@@ -67,13 +67,14 @@ def lab_of(colours: np.ndarray) -> np.ndarray:
 
 
 def palette_of(classes: Sequence[str]) -> np.ndarray:
-    """(256, 3) uint8 RGB: the colour of each class, counted from 1: VOC's where all of them are its
-    classes, else those that can be told apart best.
+    """(256, 3) uint8 RGB: the colour of each class, counted from 1: VOC's where they are its
+    classes in its order, so that each has its own; else those that can be told apart best.
 
-    >>> palette_of(("cat", "dog")) is voc_palette(), palette_of(("cat", "lynx")) is voc_palette()
+    >>> palette_of(VOC_NAMES[1:]) is voc_palette(), palette_of(("cat", "dog")) is voc_palette()
     (True, False)
     """
-    return voc_palette() if set(classes) <= set(VOC_NAMES) else distinct_palette()
+    own = tuple(classes) in (VOC_NAMES, VOC_NAMES[1:])
+    return voc_palette() if own else distinct_palette()
 
 
 _SHADES = ((0.0, 0), (0.45, 255), (0.4, 0), (0.25, 255), (0.22, 0), (0.6, 255))

@@ -196,9 +196,13 @@ def class_bars(rows: Mapping[str, Mapping[str, float]]) -> np.ndarray:
     return pixels_of(figure)
 
 
-def count_bars(counts: Mapping[str, int], what: str) -> np.ndarray:
+def count_bars(counts: Mapping[str, int], what: str, total: int) -> np.ndarray:
     """Class → how many, drawn as bars, the most frequent on top. Of more than a hundred classes it
     shows these and the rarest.
+
+    Args:
+        what: is counted, such as "images".
+        total: of these; less than the counts' sum where one image shows several classes.
     """
     order = sorted(counts, key=lambda name: -counts[name])
     shown = order if len(order) <= _ROWS else [*order[: _ROWS // 2], *order[-_ROWS // 2 :]]
@@ -209,7 +213,7 @@ def count_bars(counts: Mapping[str, int], what: str) -> np.ndarray:
     axes.set(
         ylim=(len(shown), -1),
         xlabel=what,
-        title=f"{sum(counts.values()):,} {what} of {len(counts)} classes",
+        title=f"{total:,} {what}, {len(counts)} classes",
     )
     axes.margins(x=0.1)
     return pixels_of(figure)
@@ -251,7 +255,8 @@ def matrix(
             range(len(rows)),
             [f"{written(name)} ({n})" for name, n in zip(rows, total[:, 0], strict=True)],
         )
-    axes.set(xlabel="prediction", ylabel="truth", title=f"{title}; shares of each row")
+    axes.set(xlabel="prediction", ylabel="truth")
+    figure.suptitle(f"{title}; shares of each row")  # of all the width: the axes may be narrow
     if len(rows) <= 30:
         for row, column in zip(*np.nonzero(counts), strict=True):
             share = shares[row, column]

@@ -30,6 +30,11 @@ from cvtasks.insight.graph import Unfolded, unfold, walk
 
 Rule = Literal["gradient", "guided", "deconvnet"]
 
+NO_SWITCHES = (
+    "without max pooling a deconvnet hardly depends on the image; a grid is of the strides"
+)
+"""What is said of a deconvnet where `has_switches` is false."""
+
 _RELUS = {"relu": None, "relu6": 6.0}  # name of the activation or operation → where it is cut
 
 
@@ -116,6 +121,16 @@ def rectify(network: keras.Model, rule: Rule) -> Unfolded:
             "Choose a method that needs none, such as integrated or grad-cam."
         )
     return unfolded
+
+
+def has_switches(network: keras.Model) -> bool:
+    """Whether max pooling tells a deconvnet where in the image to go.
+
+    Without one it is led by the weights alone: its map is nearly the same for every image, and
+    shows a grid where strided convolutions overlap (Springenberg et al. 2015, section 3.4).
+    """
+    layers = (call.operation for call in walk(network).calls)
+    return any(isinstance(layer, keras.layers.MaxPooling2D) for layer in layers)
 
 
 def without_end(network: keras.Model) -> tuple[Unfolded, str]:

@@ -33,6 +33,8 @@ _SIZES = {  # of the papers that took neither 224 nor 32
     "xception": 299,
 }
 _IMAGENET, _CIFAR = (224, 1000), (32, 10)
+_OF_CLASSES = ("class_map", "logits", "logits_enlarged", "score_logits", "class_logits")
+"""Layers of heads that may have a unit for each class, some at each stride."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,14 @@ class Opened:
     recipe: Recipe | None
     said: str
     weights: str
+
+    def unit_names(self, layer: str, units: int) -> tuple[str, ...]:
+        """The classes that a layer's units stand for, in their order; () where they stand for
+        none.
+        """
+        classes = self.recipe.classes if self.recipe else ()
+        known = layer.rstrip("0123456789") in _OF_CLASSES and len(classes) == units
+        return classes if known else ()
 
 
 def default_size(name: str) -> tuple[int, int]:

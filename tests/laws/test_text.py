@@ -380,7 +380,7 @@ def test_figures_draw_every_name_without_a_word() -> None:
         for some in (CLASSES[:12], CLASSES[12:], long[:1], long[1:2], long):
             drawn = (
                 class_bars({name: {"$x": 0.5} for name in some}),
-                count_bars(dict.fromkeys(some, 2), "objects"),
+                count_bars(dict.fromkeys(some, 2), "objects", 2 * len(some)),
             )
             drawn += (f1_curves(dict.fromkeys(some, curve), np.linspace(0, 1, 5), 0.5),)
             drawn += (matrix(np.eye(len(some), dtype=int), some, some, "objects"),)

@@ -37,9 +37,11 @@ def sheets(source: Source, draw: Draw, before: str = "") -> dict[str, np.ndarray
     ]
     rows = statistics(source)
     what = "objects" if "objects" in rows[0] else "images"
+    counts = {row["class"]: row[what] for row in rows}
+    total = sum(counts.values()) if what == "objects" else len(source)
     found = {
         f"{before}samples.png": contact_sheet(tiles),
-        f"{before}classes.png": count_bars({row["class"]: row[what] for row in rows}, what),
+        f"{before}classes.png": count_bars(counts, what, total),
     }
     step = -(-len(source) // _MOST_SIZES)
     every = (source.truth(index).sides() for index in range(0, len(source), step))

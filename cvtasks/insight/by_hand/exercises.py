@@ -11,6 +11,7 @@ from cvtasks.errors import UsageError
 from cvtasks.insight.inspecting import formulas
 from cvtasks.insight.inspecting.arithmetic import Window, Windows, output_size, stacked_field
 from cvtasks.insight.inspecting.receptive_field import Field
+from cvtasks.text import counted
 
 Pair = tuple[int, int]
 """Height and width."""
@@ -56,7 +57,8 @@ def one_layer(
     if not fits:
         lines = [line.partition(", rounded")[0] for line in lines] + _misfit(shape, windows, sides)
         return Solution(tuple(lines), values)
-    lines.append(f"output: {formulas.times_sign(output)}, {formulas.shown(prod(output))} units")
+    units = counted(prod(output), "unit", ",")
+    lines.append(f"output: {formulas.times_sign(output)}, {units}")
     taps = prod(map(Window.taps, windows, shape[:2], sides))
     if kind == "pool":
         values |= {"parameters": 0, "connections": taps * filters}

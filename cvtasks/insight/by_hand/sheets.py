@@ -211,7 +211,7 @@ def _patch(
     ]
     values = work.ground(plain)[spans[0], spans[1]]
     row, column = (span.start - axis.before for span, axis in zip(spans, extents, strict=True))
-    of = f"the patch in the frame ({named})" if named else "the patch in the frame"
+    of = f"the {named} of the patch in the red frame" if named else "the patch in the red frame"
     page.text(_EDGE, y, f"{of}: input, rows from {row}, columns from {column}", 15, PALE)
     y += 0.6
     levels = np.clip(np.nan_to_num(values, nan=255.0), 0, 255)

@@ -25,7 +25,7 @@ from cvtasks.insight.explaining.methods import (
     smooth_gradient,
     strongest,
 )
-from cvtasks.insight.gradients import Rule
+from cvtasks.insight.gradients import NO_SWITCHES, Rule, has_switches
 from cvtasks.insight.units.map_geometry import Axes
 
 
@@ -60,6 +60,7 @@ class Explanation:
         colours: (h, w, 3) float32 in pixels of the image: the signal that came down to each colour
             of each pixel; None for methods without one.
         integrated: the numbers of `integrated`; None for others.
+        note: what should be known about a map of this method and this network; "" for nothing.
     """
 
     method: str
@@ -70,6 +71,7 @@ class Explanation:
     on_input: np.ndarray
     colours: np.ndarray | None = None
     integrated: Integrated | None = None
+    note: str = ""
 
     @property
     def score(self) -> float:
@@ -168,8 +170,11 @@ def explain_scene(
         values = strongest(smooth_gradient(explainer, given, pick))
     else:
         values = occlusion(explainer, given, scene.letterbox, pick)
+    on_image, note = _on_image(values, scene), NO_SWITCHES
+    if method != "deconvnet" or has_switches(explainer.network):
+        note = ""
     return Explanation(
-        method, layer, target, scene.image, _on_image(values, scene), values, colours, integrated
+        method, layer, target, scene.image, on_image, values, colours, integrated, note
     )
 
 

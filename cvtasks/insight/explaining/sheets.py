@@ -51,6 +51,7 @@ def explanation_sheet(
         f"target: {target.name}, score {target.score:.3f} before, {target.probability:.3f} after "
         "the activation",
         *([speaks] if any(one.method in _SIGNED for one in explanations) else []),
+        *(f"{one.method}: {one.note}" for one in explanations if one.note),
     ]
     return sheet(tiles, title, legend, Scale("rainbow", ("0", "most")), columns=5)
 

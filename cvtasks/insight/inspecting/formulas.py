@@ -143,10 +143,19 @@ def dense_comparison(before: Sides, after: Sides, weights: int, multiply_adds: i
     return [
         f"a dense layer instead: {times(*before)} inputs · {times(*after)} outputs = "
         f"{shown(dense)} weights and multiply-adds, "
-        f"{shown(round(dense / max(weights, 1)))} times the weights and "
-        f"{shown(round(dense / max(multiply_adds, 1)))} times "
+        f"{_ratio(dense, weights)} times the weights and {_ratio(dense, multiply_adds)} times "
         "the multiply-adds"
     ]
+
+
+def _ratio(one: int, other: int) -> str:
+    """How many times as much, by digits that say something: none behind the point from ten on.
+
+    >>> _ratio(1, 9), _ratio(1, 900), _ratio(6, 6), _ratio(16, 9), _ratio(69, 2)
+    ('0.11', '0.0011', '1', '1.8', '34')
+    """
+    ratio = one / max(other, 1)
+    return shown(round(ratio)) if ratio >= 10 else f"{ratio:.2g}"
 
 
 def field_lines(windows: Windows, given: Field, field: Field) -> list[str]:

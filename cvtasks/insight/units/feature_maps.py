@@ -24,6 +24,7 @@ from cvtasks.insight.units.map_geometry import (
     input_size,
     on_input,
     places_inside,
+    unit_name,
 )
 from cvtasks.text import counted
 
@@ -119,7 +120,12 @@ def feature_maps(
 
 
 def feature_sheet(
-    maps: FeatureMaps, image: np.ndarray, units: Sequence[int] = (), most: int = 15, title: str = ""
+    maps: FeatureMaps,
+    image: np.ndarray,
+    units: Sequence[int] = (),
+    most: int = 15,
+    title: str = "",
+    names: Sequence[str] = (),
 ) -> np.ndarray:
     """(h, w, 3) uint8 RGB: the image and the maps of some units, with their numbers and their
     largest answers.
@@ -127,6 +133,7 @@ def feature_sheet(
     Args:
         image: the image that was looked at, as it was prepared.
         units: which; by default the `most` strongest ones, the strongest first.
+        names: what every unit of the layer stands for, where that is known.
 
     Raises:
         UsageError: there is no such unit.
@@ -137,7 +144,8 @@ def feature_sheet(
     tiles = [Tile(enlarged_to(image, _SIDE), "the image")]
     for unit in chosen:
         drawn = (blue_red if signed else heat)(maps.on_image(unit))
-        tiles.append(Tile(enlarged_to(drawn, _SIDE), f"unit {unit}\nmax {maps.peaks[unit]:.3g}"))
+        said = f"{unit_name(unit, names)}\nmax {maps.peaks[unit]:.3g}"
+        tiles.append(Tile(enlarged_to(drawn, _SIDE), said))
     height, width, count = maps.values.shape
     order = "" if units else ", those with the largest answers, the largest first"
     legend = [

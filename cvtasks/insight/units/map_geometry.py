@@ -84,6 +84,15 @@ def check_has_places(shape: Sequence[int | None], layer: str, spatial: Sequence[
     )
 
 
+def unit_name(unit: int, names: Sequence[str] = ()) -> str:
+    """What a unit is called: by its number, and by what it stands for where that is known.
+
+    >>> unit_name(3), unit_name(1, ["cat", "dog"])
+    ('unit 3', 'unit 1, dog')
+    """
+    return f"unit {unit}, {names[unit]}" if names else f"unit {unit}"
+
+
 def check_units(units: Sequence[int], count: int, layer: str) -> None:
     """Raise UsageError if a number is none of the layer's `count` units."""
     for unit in units:

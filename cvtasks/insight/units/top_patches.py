@@ -23,7 +23,13 @@ from cvtasks.data.views import Subset
 from cvtasks.drawing.sheets import Scale, Tile, enlarged_to, grid, sheet, signed_grey
 from cvtasks.errors import CVTasksError, UsageError
 from cvtasks.geometry.letterbox import Letterbox, Placement
-from cvtasks.insight.gradients import Rule, rectify, relu_limit, value_and_gradient
+from cvtasks.insight.gradients import (
+    Rule,
+    has_switches,
+    rectify,
+    relu_limit,
+    value_and_gradient,
+)
 from cvtasks.insight.graph import unfold, walk
 from cvtasks.insight.units.map_geometry import (
     Axes,
@@ -33,6 +39,7 @@ from cvtasks.insight.units.map_geometry import (
     check_units,
     on_input,
     places_inside,
+    unit_name,
 )
 from cvtasks.media.images import read_image
 from cvtasks.recipe.recipe import Recipe
@@ -187,8 +194,9 @@ def rule_for(network: keras.Model, wanted: Rule | Literal[""] = "") -> Rule:
         raise UsageError(
             f"{wanted} is a rule for ReLUs; {network.name!r} has none. Choose gradient."
         )
-    pools = any(isinstance(layer, keras.layers.MaxPooling2D) for layer in layers)
-    return wanted or ("gradient" if not rectifies else "deconvnet" if pools else "guided")
+    if wanted or not rectifies:
+        return wanted or "gradient"
+    return "deconvnet" if has_switches(network) else "guided"
 
 
 def exciting_sheet(
@@ -197,6 +205,7 @@ def exciting_sheet(
     walked: str,
     rule: Rule = "deconvnet",
     title: str = "what excites the units",
+    names: Sequence[str] = (),
 ) -> np.ndarray:
     """(h, w, 3) uint8 RGB: for each unit its patches, the most exciting first, and beside them
     their projections.
@@ -205,6 +214,7 @@ def exciting_sheet(
         found, projected: unit → what `most_exciting` and `projections` gave; at least one unit with
             one image.
         walked: what was walked over, for the legend.
+        names: what every unit of the layer stands for, where that is known.
     """
     tiles = []
     for unit, excited in found.items():
@@ -217,7 +227,7 @@ def exciting_sheet(
         if len(excited) > 1:
             numbers += f" to {excited[-1].value:.3g}"
         both = grid([grid(patches, across), grid(back, across)], 2, gap=12)
-        tiles.append(Tile(both, f"unit {unit}\nanswers {numbers}"))
+        tiles.append(Tile(both, f"{unit_name(unit, names)}\nanswers {numbers}"))
     how = {
         "deconvnet": "projected by a deconvnet (Zeiler and Fergus 2014)",
         "guided": "projected by guided backpropagation (Springenberg et al. 2015)",
