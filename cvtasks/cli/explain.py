@@ -97,8 +97,9 @@ def explain(
     \b
     cvtasks explain photo.jpg
     cvtasks explain photo.jpg --target dog --method grad-cam,guided,occlusion
-    cvtasks explain photo.jpg --model detect-yolox-nano-voc --target box:0 --method all
-    cvtasks explain photo.jpg --model segment-efficientnet-lite0-voc --target cat --check --curves
+    cvtasks explain photo.jpg -m detect-yolox-nano-voc --target box:0
+    cvtasks explain photo.jpg --target cat --check --curves
+    cvtasks explain photo.jpg -m segment-efficientnet-lite0-voc --target cat
     cvtasks explain --json sample:chelsea --method integrated | jq .methods[0].completeness
     """
     from cvtasks.files.writing import check_folder

@@ -41,7 +41,7 @@ from cvtasks.insight.explaining.methods import (
     strongest,
 )
 from cvtasks.insight.explaining.sheets import curves_figure, explanation_sheet
-from cvtasks.insight.gradients import rectify, value_and_gradient
+from cvtasks.insight.gradients import NO_SWITCHES, has_switches, rectify, value_and_gradient
 from cvtasks.insight.graph import unfold
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import parse_recipe
@@ -378,6 +378,8 @@ def test_every_method_explains_every_task(task: str) -> None:
         assert (found.layer != "") == (method in CAMS)
         assert method in ("integrated", "occlusion") or found.map.min() >= 0, method
         assert (found.colours is not None) == (method in ("guided", "deconvnet"))
+        led = method != "deconvnet" or has_switches(explainer.network)
+        assert found.note == ("" if led else NO_SWITCHES)
         made.append(found)
     assert explain_scene(explainer, scene, target).method == (
         "layercam" if task in OF_BOXES else "grad-cam"

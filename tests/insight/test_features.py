@@ -3,6 +3,7 @@ known are looked into.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -13,7 +14,8 @@ from cvtasks.drawing.sheets import blue_red, heat, signed_grey
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.assignment import cells
-from cvtasks.insight.open import open_network
+from cvtasks.insight.gradients import has_switches
+from cvtasks.insight.open import Opened, open_network
 from cvtasks.insight.units.class_images import (
     Ascent,
     ascended_sheet,
@@ -278,6 +280,18 @@ def planted(number: int, where: tuple[int, int] | None) -> np.ndarray:
     return image
 
 
+def test_units_of_classes_have_their_names():
+    """The layers that heads have, and none whose number of units is the classes' by chance."""
+    recipe = parse_recipe(
+        {"task": "classify", "backbone": "tiny", "size": 64, "classes": ["cat", "dog"]}
+    )
+    opened = Opened("own", edges(), recipe, "", "")
+    assert opened.unit_names("class_map", 2) == opened.unit_names("class_logits8", 2)
+    assert opened.unit_names("class_map", 2) == ("cat", "dog")
+    assert opened.unit_names("logits", 7) == opened.unit_names("stem", 2) == ()
+    assert replace(opened, recipe=None).unit_names("logits", 2) == ()
+
+
 def test_no_images_excite_nothing():
     assert most_exciting(edges(), "answer", [0, 1], []) == {0: [], 1: []}
     assert projections(edges(), "answer", 0, []) == []
@@ -383,6 +397,7 @@ def test_the_projection_is_chosen_by_what_the_network_has():
         ]
     )
     assert rule_for(pooled) == "deconvnet"
+    assert has_switches(pooled) and not has_switches(edges())
     assert rule_for(pooled, "guided") == "guided"
     assert rule_for(edges("tanh")) == "gradient"
     with pytest.raises(UsageError, match=r"has none\. Choose gradient"):
