@@ -2,6 +2,7 @@
 and its JSON and lines.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cvtasks.insight.gradients import Rule
     from cvtasks.insight.open import Opened
     from cvtasks.insight.units.class_images import Ascended, Ascent
+    from cvtasks.insight.units.top_patches import Excited
 
 
 def maps_of(
@@ -75,7 +77,6 @@ def walk_over(
     """What of a data set excites units most: one sheet."""
     from cvtasks.insight.gradients import NO_SWITCHES, has_switches
     from cvtasks.insight.graph import unfold
-    from cvtasks.insight.units.map_geometry import unit_name
     from cvtasks.insight.units.top_patches import (
         Walk,
         exciting_sheet,
@@ -103,21 +104,13 @@ def walk_over(
             f"none of {len(walk)} images of {data} can be read. Check them: cvtasks data check "
             f"{data}"
         )
-    led, rows, lines = {}, [], []
-    shape = unfold(opened.network).outputs[layer].shape
-    classes = opened.unit_names(layer, shape[-1])
+    classes = opened.unit_names(layer, unfold(opened.network).outputs[layer].shape[-1])
+    led = {}
     for unit, excited in found.items():
         led[unit] = projections(opened.network, layer, unit, excited, rule)
         ticker.show(f"{len(led)} of {len(units)} units projected")
-        shown = [
-            {"image": one.name, "answer": one.value, "place": one.place or None, "box": one.box}
-            for one in excited
-        ]
-        of = {"class": classes[unit]} if classes else {}
-        rows.append({"unit": unit, **of, "exciting": shown})
-        said = ", ".join(f"{one.name} ({one.value:.3g})" for one in excited)
-        lines.append(f"{unit_name(unit, classes)}: {said}")
     ticker.clear()
+    rows, lines = _exciting(found, classes)
     equal = [
         unit
         for unit, excited in found.items()
@@ -141,6 +134,25 @@ def walk_over(
         "projection": rule,
     }
     return {**about, "units": rows, "file": str(path), "lines": lines}
+
+
+def _exciting(
+    found: "Mapping[int, Sequence[Excited]]", classes: "Sequence[str]"
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """What excites each unit: for JSON, and in a line each."""
+    from cvtasks.insight.units.map_geometry import unit_name
+
+    rows, lines = [], []
+    for unit, excited in found.items():
+        shown = [
+            {"image": one.name, "answer": one.value, "place": one.place or None, "box": one.box}
+            for one in excited
+        ]
+        of = {"class": classes[unit]} if classes else {}
+        rows.append({"unit": unit, **of, "exciting": shown})
+        said = ", ".join(f"{one.name} ({one.value:.3g})" for one in excited)
+        lines.append(f"{unit_name(unit, classes)}: {said}")
+    return rows, lines
 
 
 def made_for(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from cvtasks.text import visible
+from cvtasks.text import counted, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -213,7 +213,7 @@ def count_bars(counts: Mapping[str, int], what: str, total: int) -> np.ndarray:
     axes.set(
         ylim=(len(shown), -1),
         xlabel=what,
-        title=f"{total:,} {what}, {len(counts)} classes",
+        title=f"{total:,} {what}, {counted(len(counts), 'class')}",
     )
     axes.margins(x=0.1)
     return pixels_of(figure)
