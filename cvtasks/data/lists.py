@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.data.formats.listing import files_in
+from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.names import Names
 from cvtasks.data.source import Source, check_split
@@ -160,17 +161,32 @@ def _has_record(folder: Path) -> bool:
 
 
 def _base(lists: Lists, name: str, opens: Opens, splits: Sequence[str]) -> str:
-    """The split of the data that a list chooses from: the one that was dealt out, or the only one,
-    or the one that has most of the names.
+    """The split of the data that a list chooses from: what was dealt out, or the only one, or the
+    one that has most of the names, joined with those that have the rest where the format joins
+    splits, as the years of a devkit.
     """
     said = record_of(lists.folder).split if _has_record(lists.folder) else ""
-    if said in splits or len(splits) == 1:
+    if len(splits) == 1 or said in splits:
         return said if said in splits else splits[0]
-    found = {}
+    if said and all(part in splits for part in split_parts(said)):
+        return said
+    sought, found = set(lists.lines[name]), dict[str, set[str]]()
     for split in splits:
         names = Names(opens(split, lambda error: None))
-        found[split] = sum(names.find(line) is not None for line in lists.lines[name])
-    return max(found, key=lambda split: found[split])
+        found[split] = {line for line in sought if names.find(line) is not None}
+    parts: list[str] = []
+    while found:
+        best = max(found, key=lambda split: len(found[split] & sought))
+        if parts and not found[best] & sought:
+            break
+        parts.append(best)
+        sought -= found.pop(best)
+    whole = "+".join(parts)
+    try:
+        opens(whole, lambda error: None)
+    except DataError:  # the format joins no splits
+        return parts[0]
+    return whole
 
 
 def _complaints(lists: Lists, name: str, names: Names, source: Source) -> list[DataError]:

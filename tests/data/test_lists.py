@@ -15,6 +15,7 @@ from cvtasks.data.dividing import Shares
 from cvtasks.data.opening import open_sources
 from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.errors import CVTasksError, DataError, UsageError
+from cvtasks.formats.voc import voc_xml
 from cvtasks.training.plan import planned
 
 
@@ -263,3 +264,45 @@ def test_a_record_of_data_that_are_gone_says_so(tmp_path: Path, cli) -> None:
     with pytest.raises(DataError, match="Split the data again"):
         open_source(str(out), "val", Boxes)
     shutil.rmtree(out)
+
+
+def two_years(root: Path) -> Path:
+    """A devkit of two years with ten images each, `2007_0` … and `2012_0` …."""
+    rng = np.random.default_rng(2)
+    for year in ("2007", "2012"):
+        place = root / f"VOC{year}"
+        for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
+            (place / folder).mkdir(parents=True)
+        for number in range(10):
+            name, image = f"{year}_{number}", rng.integers(0, 256, (32, 40, 3), dtype=np.uint8)
+            cv2.imwrite(str(place / f"JPEGImages/{name}.jpg"), image)
+            boxes = Boxes.of([[4, 4, 20, 20]], [number % 2], ("cat", "dog"), (32, 40))
+            (place / f"Annotations/{name}.xml").write_text(voc_xml(boxes, f"{name}.jpg"))
+        names = [f"{year}_{number}\n" for number in range(10)]
+        (place / "ImageSets/Main/trainval.txt").write_text("".join(names))
+    return root
+
+
+def test_the_years_of_a_devkit_are_split_together(tmp_path: Path, cli) -> None:
+    root, out = two_years(tmp_path / "VOCdevkit"), tmp_path / "splits"
+    code, _, said = cli("data", "split", f"{root}:2007-trainval+2012-trainval", "-o", out)
+    assert code == 0, said
+    parts = {name: lines_of(out, name) for name in ("train", "val", "test")}
+    assert [len(part) for part in parts.values()] == [14, 4, 2]
+    assert {line[:4] for line in parts["train"]} == {"2007", "2012"}
+    (out / "split.json").rename(tmp_path / "split.json")
+    for where in ((str(root), str(out)), (str(out), "")):  # without the record, and with it
+        if not where[1]:
+            (tmp_path / "split.json").rename(out / "split.json")
+        for name, lines in parts.items():
+            source = open_source(where[0], name, Boxes, lists=where[1])
+            assert sorted(source.name(index) for index in range(len(source))) == sorted(lines)
+
+
+def test_a_list_of_one_year_reads_that_year_alone(tmp_path: Path) -> None:
+    root = two_years(tmp_path / "VOCdevkit")
+    own = lists(tmp_path / "own", train=["2012_0", "2012_1", "strange"], val=["2007_0", "2012_2"])
+    complaints: list[DataError] = []
+    source = open_source(str(root), "train", Boxes, complaints.append, lists=str(own))
+    assert ([source.name(0), source.name(1)], len(source)) == (["2012_0", "2012_1"], 2)
+    assert [(error.rule, error.count) for error in complaints] == [("list names no image", 1)]
