@@ -37,7 +37,7 @@ _AROUND = (190, 190, 196)  # RGB of `LINE`
 _EDGE, _GAP, _LINE, _CAPTION, _TITLE = 16, 8, 19, 17, 30  # of a sheet, in pixels
 _BAR = (150, 14)  # width and height of a scale
 _RAMP = np.linspace(0, 1, 256)[None]
-_SIZES = (15, 13, 11, 9, 8)  # of the numbers in cells, the first that fits; pixels
+_SIZES = (0.375, 0.325, 0.275, 0.225, 0.2)  # of the numbers in cells, the first that fits; in cells
 
 
 # === numbers → colours ===
@@ -204,8 +204,9 @@ class Page:
         self._axes.hlines(down, x, x + columns, LINE, linewidth=1)
         self._axes.vlines(across, y, y + rows, LINE, linewidth=1)
         longest = max((text for row in texts for text in row), key=len)
-        fitting = (size for size in _SIZES if text_width(longest, size) <= 0.9 * self.unit)
-        size = next(fitting, _SIZES[-1])
+        sizes = [size * self.unit for size in _SIZES]
+        fitting = (size for size in sizes if text_width(longest, size) <= 0.9 * self.unit)
+        size = next(fitting, sizes[-1])
         dark = fills @ (0.299, 0.587, 0.114) < 128
         for (i, j), white in np.ndenumerate(dark):
             if texts[i][j]:

@@ -13,6 +13,7 @@ from cvtasks.errors import UsageError
 from cvtasks.insight.by_hand.convolution import (
     PADDINGS,
     Extent,
+    Mode,
     Pooling,
     along,
     check_pooling,
@@ -46,6 +47,7 @@ def convolution_gradients(
     stride: int = 1,
     padding: str | int = "valid",
     dilation: int = 1,
+    mode: Mode = "cross-correlation",
 ) -> Gradients:
     """The gradients of a layer S(i, j, f) = b(f) + Σ I(i·stride + m·dilation, j·stride +
     n·dilation, c) K(m, n, c, f).
@@ -58,6 +60,7 @@ def convolution_gradients(
         kernel: K (k, l, c, f), without flipping.
         upstream: δ (h', w', f).
         padding: as of `convolve`, of those that add zeros.
+        mode: as of `convolve`; the kernel's gradient is turned as the kernel is.
 
     Raises:
         UsageError: shapes that do not belong together, or a padding that repeats cells of the
@@ -73,8 +76,12 @@ def convolution_gradients(
             f"gradients are those of a padding with zeros, like same or valid; got {padding!r}. "
             "Choose one of these."
         )
+    flip = mode == "convolution"
+    if flip:
+        weights = weights[::-1, ::-1]
     rows, columns = (
-        along(image.shape[axis], weights.shape[axis], stride, padding, dilation) for axis in (0, 1)
+        along(image.shape[axis], weights.shape[axis], stride, padding, dilation, flip)
+        for axis in (0, 1)
     )
     expected = (rows.output, columns.output, weights.shape[3])
     if delta.shape != expected:
@@ -86,7 +93,8 @@ def convolution_gradients(
     for m, n in np.ndindex(weights.shape[:2]):
         # what the kernel's cell lay on, (h', w', c), and what comes back there
         shared[m, n] = np.einsum("ijc,ijf->cf", ground[rows.under(m), columns.under(n)], delta)
-    return Gradients(_written(delta, weights, rows, columns), shared, delta.sum(axis=(0, 1)))
+    by_image = _written(delta, weights, rows, columns)
+    return Gradients(by_image, shared[::-1, ::-1] if flip else shared, delta.sum(axis=(0, 1)))
 
 
 def convolve_transposed(
@@ -178,13 +186,46 @@ def pool_gradient(
             f"a pooling of (h, w, c) gets back (h', w', c); got {image.shape} and {delta.shape}."
         )
     result, channels = np.zeros_like(image), np.arange(image.shape[2])
+    if how == "max":
+        switches = pool_switches(image, size, stride=stride, padding=padding)
+        for i, j in np.ndindex(delta.shape[:2]):
+            m, n = switches[i, j].T
+            result[m, n, channels] += delta[i, j]
+        return result
     for i, j in np.ndindex(delta.shape[:2]):
         place = region(rows, i), region(columns, j)
-        values = image[place]
-        if how == "max":
-            largest = values.reshape(-1, len(channels)).argmax(axis=0)
-            m, n = np.unravel_index(largest, values.shape[:2])
-            result[place][m, n, channels] += delta[i, j]
-        else:
-            result[place] += delta[i, j] / (values[..., 0].size if how == "average" else 1)
+        result[place] += delta[i, j] / (image[place][..., 0].size if how == "average" else 1)
+    return result
+
+
+def pool_switches(
+    image: np.ndarray, size: int, *, stride: int = 0, padding: str = "valid"
+) -> np.ndarray:
+    """Where the maximum of each region lies, which a max pooling remembers for the way back.
+
+    Args:
+        image: (h, w, c); size, stride and padding are those of `pool`.
+
+    Returns:
+        (h', w', c, 2) ints: the image's row and column, of equal maxima the first, row by row.
+
+    Raises:
+        UsageError: as of `pool`.
+
+    Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section 2.1.
+
+    >>> pool_switches(np.array([[[1], [2]], [[3], [0]]]), 2).tolist()
+    [[[[1, 0]]]]
+    """
+    image = np.asarray(image, np.float64)
+    if image.ndim != 3:
+        raise UsageError(f"switches are those of an image (h, w, c); got {image.shape}.")
+    rows, columns = pool_extents(image.shape, size, stride, padding)
+    result = np.empty((rows.output, columns.output, image.shape[2], 2), int)
+    for i, j in np.ndindex(result.shape[:2]):
+        down, across = region(rows, i), region(columns, j)
+        values = image[down, across]
+        largest = values.reshape(-1, image.shape[2]).argmax(axis=0)
+        m, n = np.unravel_index(largest, values.shape[:2])
+        result[i, j] = np.stack([m + down.start, n + across.start], axis=-1)
     return result

@@ -1,10 +1,8 @@
 """Sheets about one filter or pooling: before and after, and each position worked out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from cvtasks.drawing.sheets import (
     MARK,
@@ -15,9 +13,9 @@ from cvtasks.drawing.sheets import (
     WINDOW,
     Page,
     signed_grey,
-    text_width,
 )
 from cvtasks.errors import UsageError
+from cvtasks.insight.by_hand.layout import CAPTION, EDGE, ROW, cells, headed, lines, wide
 from cvtasks.insight.by_hand.steps import Filtering, RegionPooling, Step, Work, number
 
 LONGEST_SIDE = 12
@@ -31,7 +29,6 @@ _SIDE, _TALL = 18.0, 22.0  # an image on the sheet, at most, in cells
 _MOST_CLIPPED = 0.25  # share beyond black and white; above it the range is stretched instead
 # percentile of |response| that is drawn white: the few strongest edges would make all others grey
 _WHITE_AT = 99.5
-_EDGE, _ROW = 0.8, 0.55  # what is left free around a sheet, and height of a line of text, in cells
 
 
 def steps_drawn(shape: tuple[int, ...], work: Work) -> int:
@@ -69,16 +66,16 @@ def steps_sheet(channel: np.ndarray, work: Work) -> np.ndarray:
     rows, columns = work.extents(channel.shape)
     result = work.apply(channel)
     steps = [work.step(channel, i, j) for i, j in list(np.ndindex(result.shape))[:most]]
-    lines = [line for step in steps for line in step.work]
-    width = max(columns.padded + 1 + columns.output, *map(_wide, lines)) + 1.2
-    height = max(rows.padded, rows.output) + _ROW * max(len(step.work) for step in steps) + 1.2
+    texts = [line for step in steps for line in step.work]
+    width = max(columns.padded + 1 + columns.output, *map(wide, texts)) + 1.2
+    height = max(rows.padded, rows.output) + ROW * max(len(step.work) for step in steps) + 1.2
     across = columns.output if columns.output <= 5 else 4
     across = max(1, min(across, int(60 // width)))
-    page = Page(unit=_CELL, margin=_EDGE)
-    top = _headed(page, *_heading(channel, work, len(steps), result.size))
+    page = Page(unit=_CELL, margin=EDGE)
+    top = headed(page, *_heading(channel, work, len(steps), result.size))
     for count, step in enumerate(steps):
         down, right = divmod(count, across)
-        _panel(page, _EDGE + right * width, top + down * height, channel, work, step, result)
+        _panel(page, EDGE + right * width, top + down * height, channel, work, step, result)
     return page.pixels()
 
 
@@ -100,7 +97,7 @@ def _panel(
     if isinstance(work, RegionPooling) and work.how == "max":
         largest = np.unravel_index(int(np.nanargmax(step.values)), step.values.shape)
         fills[below][largest] = RESULT
-    right = _cells(page, x, y, ground, fills)
+    right = cells(page, x, y, ground, fills)
     top, left = y + step.row * rows.stride, x + step.column * columns.stride
     if step.weights is not None:  # in the corners of the cells that they lie on
         for (i, j), weight in np.ndenumerate(step.weights):
@@ -110,8 +107,8 @@ def _panel(
     done = np.arange(result.size).reshape(result.shape)
     here = done[step.row, step.column]
     sofar = np.where(done <= here, result, np.nan)
-    _cells(page, right, y, sofar, np.where((done == here)[..., None], RESULT, PLAIN))
-    _lines(page, x, y + max(ground.shape[0], rows.output) + 0.5, step.work)
+    cells(page, right, y, sofar, np.where((done == here)[..., None], RESULT, PLAIN))
+    lines(page, x, y + max(ground.shape[0], rows.output) + 0.5, step.work)
 
 
 def _heading(channel: np.ndarray, work: Work, drawn: int, there: int) -> list[str]:
@@ -125,14 +122,14 @@ def _heading(channel: np.ndarray, work: Work, drawn: int, there: int) -> list[st
         divided = f"; the sum is divided by {work.kernel.divisor}"
         kernel = f"in the corners the kernel, {turned}{divided if work.kernel.divisor != 1 else ''}"
         padding = "grey: padding"
-    lines = (
+    said = (
         f"{work.heading}: {rows.size} × {columns.size} → {rows.output} × {columns.output}",
         f"rows {rows.formula()}{both}",
         kernel,
         padding if rows.padded + columns.padded > rows.size + columns.size else "",
         f"the first {drawn} of {there} positions" if drawn < there else "",
     )
-    return list(filter(None, lines))
+    return list(filter(None, said))
 
 
 def before_after(
@@ -152,8 +149,8 @@ def before_after(
     response = work.apply(image)
     shown = displayed(response, work)
     rows, columns = extents = work.extents(image.shape)
-    page, x = Page(unit=_CELL, margin=_EDGE), _EDGE
-    top = _headed(
+    page, x = Page(unit=_CELL, margin=EDGE), EDGE
+    top = headed(
         page,
         work.heading + (", each channel by itself" if channel_name else ""),
         f"rows {rows.formula()};  columns {columns.formula()}",
@@ -174,7 +171,7 @@ def before_after(
         page.image(x, top + 0.7, _grey(drawn), width, height)
         page.frame(x + at[1] * scale - 0.35, top + at[0] * scale + 0.35, 0.7, 0.7, _PLACE)
         bottom = max(bottom, top + 0.7 + height)
-        x += max(_SIDE, _wide(caption, 15)) + 1
+        x += max(_SIDE, wide(caption, CAPTION)) + 1
     if max(rows.reach, columns.reach) <= LONGEST_REACH:
         plain, answers = (
             each if each.ndim == 2 else each[..., channel] for each in (image, response)
@@ -182,7 +179,7 @@ def before_after(
         _patch(page, bottom + 1, plain, answers, work, place, channel_name)
     else:
         too_many = f"a window that spans more than {LONGEST_REACH} cells is not written out"
-        page.text(_EDGE, bottom + 1, too_many, 15, PALE)
+        page.text(EDGE, bottom + 1, too_many, 15, PALE)
     return page.pixels()
 
 
@@ -212,48 +209,24 @@ def _patch(
     values = work.ground(plain)[spans[0], spans[1]]
     row, column = (span.start - axis.before for span, axis in zip(spans, extents, strict=True))
     of = f"the {named} of the patch in the red frame" if named else "the patch in the red frame"
-    page.text(_EDGE, y, f"{of}: input, rows from {row}, columns from {column}", 15, PALE)
+    page.text(EDGE, y, f"{of}: input, rows from {row}, columns from {column}", 15, PALE)
     y += 0.6
     levels = np.clip(np.nan_to_num(values, nan=255.0), 0, 255)
-    x = _cells(page, _EDGE, y, values, np.repeat(levels[..., None], 3, axis=2))
+    x = cells(page, EDGE, y, values, np.repeat(levels[..., None], 3, axis=2))
     down, right = (
         at * axis.stride - span.start for at, axis, span in zip(place, extents, spans, strict=True)
     )
-    page.frame(_EDGE + right, y + down, extents[1].reach, extents[0].reach)
+    page.frame(EDGE + right, y + down, extents[1].reach, extents[0].reach)
     if isinstance(work, Filtering):
         if work.kernel.divisor != 1:
             page.text(x, y + work.laid.shape[0] + 0.5, f"/ {work.kernel.divisor}")
-        x = _cells(page, x, y, work.laid, WINDOW)
+        x = cells(page, x, y, work.laid, WINDOW)
     made = answers[firsts[0] : ends[0], firsts[1] : ends[1]]
     fills = np.full((*made.shape, 3), PLAIN)
     fills[place[0] - firsts[0], place[1] - firsts[1]] = RESULT
-    x = _cells(page, x, y, made, fills)
+    x = cells(page, x, y, made, fills)
     page.text(x, y + 0.4, f"output at row {place[0]}, column {place[1]}", 15, PALE)
-    _lines(page, x, y + 1.1, work.step(plain, *place).work)
-
-
-def _headed(page: Page, title: str, *others: str) -> float:
-    """Write a title and the lines below it; returns where they end."""
-    page.text(_EDGE, 0.9, title, 20)
-    for count, line in enumerate(others):
-        page.text(_EDGE, 1.65 + 0.6 * count, line, 15, PALE)
-    return 1.9 + 0.6 * len(others)
-
-
-def _lines(page: Page, x: float, y: float, lines: Sequence[str]) -> None:
-    for count, line in enumerate(lines):
-        page.text(x, y + _ROW * count, line)
-
-
-def _cells(page: Page, x: float, y: float, values: np.ndarray, fills: ArrayLike) -> float:
-    """Numbers (r, c) in cells, NaN as empty ones; returns where the next ones may stand."""
-    page.numbers(x, y, [["" if np.isnan(v) else number(v) for v in row] for row in values], fills)
-    return x + values.shape[1] + 1
-
-
-def _wide(text: str, size: float = 14) -> float:
-    """How wide a line of text is, in cells."""
-    return text_width(text, size) / _CELL
+    lines(page, x, y + 1.1, work.step(plain, *place).work)
 
 
 # === responses as images ===

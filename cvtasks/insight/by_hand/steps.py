@@ -111,7 +111,7 @@ class Filtering:
         values = _below(self, channel, row, column)
         result = float((self.laid * values).sum())
         lines = [
-            " + ".join(f"{_factor(w)}·{_factor(v)}" for w, v in zip(*line, strict=True))
+            " + ".join(f"{factor(w)}·{factor(v)}" for w, v in zip(*line, strict=True))
             for line in zip(self.laid, values, strict=True)
         ]
         end = f" = {number(result)}"
@@ -120,7 +120,7 @@ class Filtering:
             end += f"; /{self.kernel.divisor} = {number(result)}"
         if self.bias:
             result += self.bias
-            end += f"; + {_factor(self.bias)} = {number(result)}"
+            end += f"; + {factor(self.bias)} = {number(result)}"
         if self.relu:
             end += f"; max(0, {number(result)}) = {number(max(0.0, result))}"
             result = max(0.0, result)
@@ -168,8 +168,8 @@ class RegionPooling:
         power = number(self.p)
         show, joint, start, end = {
             "max": (number, ", ", "max(", ")"),
-            "average": (_factor, " + ", "(", f")/{sum(map(len, there))}"),
-            "sum": (_factor, " + ", "", ""),
+            "average": (factor, " + ", "(", f")/{sum(map(len, there))}"),
+            "sum": (factor, " + ", "", ""),
             "lp": (lambda v: f"|{number(v)}|^{power}", " + ", "(", f")^(1/{power})"),
         }[self.how]
         lines = [joint.join(map(show, line)) for line in there if line]
@@ -230,7 +230,8 @@ def _below(work: Work, channel: np.ndarray, row: int, column: int) -> np.ndarray
     return work.ground(channel)[rows.below(row), columns.below(column)]
 
 
-def _factor(value: float) -> str:
+def factor(value: float) -> str:
+    """A number as it stands in a product: a negative one in brackets."""
     text = number(value)
     return f"({text})" if text.startswith("-") else text
 
