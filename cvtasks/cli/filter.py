@@ -3,7 +3,6 @@ with the arithmetic.
 """
 
 import math
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cvtasks.cli.one_image import one_image, write_new
+from cvtasks.cli import way_back
+from cvtasks.cli.one_image import grey_or_colour, typed_numbers, write_new
 from cvtasks.cli.output import say, tell
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps
@@ -88,6 +88,28 @@ def filter(
         bool, typer.Option("--relu", help="Then make 0 of what is below: a unit's feature map.")
     ] = False,
     p: Annotated[float, typer.Option(help="Of --pool lp.")] = 2.0,
+    transposed: Annotated[
+        bool,
+        typer.Option(
+            "--transposed",
+            help='Every number writes the kernel onto the output ("deconvolution").',
+        ),
+    ] = False,
+    backward: Annotated[
+        bool,
+        typer.Option(
+            "--backward",
+            help="Also lead a gradient back: to input, kernel and bias, or by the maxima's places.",
+        ),
+    ] = False,
+    upstream: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Of --backward: what comes back to the output.",
+            show_default="ones, as of the loss Σ S",
+        ),
+    ] = "",
     grey: Annotated[
         bool,
         typer.Option("--grey", help="Make a colour image grey first; else each channel by itself."),
@@ -118,15 +140,30 @@ def filter(
     cvtasks filter photo.jpg --kernel gaussian --size 7 --stride 2 --grey
     cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --kernel "0 1; 2 0" --padding valid
     cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --pool max --json | jq .output
+    cvtasks filter "3 3 2; 0 0 1; 3 1 2" --kernel "0 1; 2 0" --padding valid --backward
+    cvtasks filter "1 2; 3 4" --kernel "1 2 1; 2 4 2; 1 2 1" --transposed --stride 2
     """
     from cvtasks.files.writing import check_folder
     from cvtasks.insight.by_hand.sheets import steps_drawn
     from cvtasks.insight.by_hand.steps import busiest
 
     check_folder(output)
+    if transposed:
+        others = {"pool": pool, "dilation": dilation != 1, "mode": mode != "cross-correlation"}
+        way_back.refuse(
+            {**others, "bias": bias, "relu": relu, "backward": backward, "patch": patch}
+        )
+        how = (kernel, size, stride or 1, padding)
+        way_back.transposed(image, *how, grey, output, as_json)
+        return
     work = _work(kernel, pool, size, padding, stride, dilation, mode, bias, relu, p)
-    typed = _typed(image)
-    name, values = ("numbers", typed) if typed is not None else _image(image, grey)
+    if backward or upstream:
+        way_back.backward(image, work, upstream, output, as_json)
+        return
+    typed = typed_numbers(image)
+    name, values = (
+        ("numbers", typed) if typed is not None else grey_or_colour(image, "filter", grey)
+    )
     rows, columns = work.extents(values.shape)
     result = work.apply(values)
     for what, axis in (("rows", rows), ("columns", columns)):
@@ -260,26 +297,6 @@ def _work(
     if not math.isfinite(bias):
         raise UsageError(f"--bias must be a number; got {bias}. Leave it out, or try --bias 1.")
     return Filtering(kernel_of(kernel, size), stride or 1, zeros, dilation, mode, bias, relu)
-
-
-def _typed(text: str) -> "np.ndarray | None":
-    """The numbers, where that is what was typed; None where it is a source."""
-    from cvtasks.insight.by_hand.kernels import matrix
-
-    cells = text.replace(",", " ").replace(";", " ").split()
-    numbers = len(cells) > 1 and all(re.fullmatch(r"[-+.\d/eE]+", cell) for cell in cells)
-    looks_typed = numbers or (";" in text and re.match(r"\s*[-+.\d]", text))
-    return matrix(text, "An input") if looks_typed and not os.path.lexists(text) else None
-
-
-def _image(source: str, grey: bool) -> "tuple[str, np.ndarray]":
-    """Name and pixels, (h, w) uint8 if it is grey or is made so, else (h, w, 3)."""
-    import cv2
-
-    name, pixels = one_image(source, "filter")
-    if (pixels == pixels[..., :1]).all():
-        return name, pixels[..., 0]
-    return name, cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if grey else pixels
 
 
 def _place(text: str, shape: tuple[int, ...]) -> tuple[int, int]:

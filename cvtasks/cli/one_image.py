@@ -1,5 +1,9 @@
-"""For commands about one image: read it, and write what is drawn of it under new names."""
+"""For commands about one image, or typed numbers in its place: read it, and write what is drawn of
+it under new names.
+"""
 
+import os
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
@@ -28,6 +32,34 @@ def one_image(source: str, command: str) -> "tuple[str, np.ndarray]":
             f"`{command}` takes one image at a time; {shown(source)!r} is {received}. Name one."
         )
     return first[0].name, first[0].read(lambda remark: say(f"{first[0].source}: {remark}"))
+
+
+def typed_numbers(text: str) -> "np.ndarray | None":
+    """(r, c) float64, where numbers were typed; None where it is a source.
+
+    Raises:
+        UsageError: it looks like numbers and is no matrix.
+    """
+    from cvtasks.insight.by_hand.kernels import matrix
+
+    cells = text.replace(",", " ").replace(";", " ").split()
+    numbers = len(cells) > 1 and all(re.fullmatch(r"[-+.\d/eE]+", cell) for cell in cells)
+    looks_typed = numbers or (";" in text and re.match(r"\s*[-+.\d]", text))
+    return matrix(text, "An input") if looks_typed and not os.path.lexists(text) else None
+
+
+def grey_or_colour(source: str, command: str, grey: bool = False) -> "tuple[str, np.ndarray]":
+    """Name and pixels of one image, (h, w) uint8 if it is grey or is made so, else (h, w, 3).
+
+    Raises:
+        InputError: as of `one_image`.
+    """
+    import cv2
+
+    name, pixels = one_image(source, command)
+    if (pixels == pixels[..., :1]).all():
+        return name, pixels[..., 0]
+    return name, cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if grey else pixels
 
 
 def write_new(

@@ -2,9 +2,13 @@
 differences.
 """
 
+import json
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from cvtasks.errors import UsageError
 from cvtasks.insight.by_hand import (
@@ -13,7 +17,12 @@ from cvtasks.insight.by_hand import (
     convolve_transposed,
     pool,
     pool_gradient,
+    pool_switches,
 )
+from cvtasks.insight.by_hand.kernels import kernel, matrix
+from cvtasks.insight.by_hand.steps import Filtering, RegionPooling
+from cvtasks.insight.by_hand.transposing import Transposing
+from cvtasks.insight.by_hand.way_back import way_back
 from cvtasks.insight.gradients import value_and_gradient
 
 
@@ -150,3 +159,139 @@ def test_the_first_of_equal_maxima_gets_it_all_and_a_sum_gives_to_all():
 def test_what_does_not_belong_together_is_refused(call, said):
     with pytest.raises(UsageError, match=f"(?i){said}"):
         call()
+
+
+# === worked out ===
+
+
+FIVE = matrix("3 3 2 1 0; 0 0 1 3 1; 3 1 2 2 3; 2 0 0 2 2; 2 0 0 0 1", "")
+WORKS = [
+    Filtering(kernel("0 1 2; 2 2 0; 0 1 2"), padding="valid"),
+    Filtering(kernel("1 2; 3 4; 5 6"), padding="zero", mode="convolution"),
+    Filtering(kernel("gaussian"), stride=2, padding=1, bias=-2.0, relu=True),
+    Filtering(kernel("1 2; 3 4"), padding="same", dilation=2),
+    RegionPooling("max", 2),
+    RegionPooling("max", 3, stride=2, padding="same"),
+    RegionPooling("average", 2, stride=1),
+    RegionPooling("sum", 2, padding="same"),
+]
+
+
+@pytest.mark.parametrize("work", WORKS, ids=lambda work: work.heading)
+def test_what_comes_back_is_the_change_of_the_loss(work) -> None:
+    """Every gradient against a difference, with numbers that no maximum or ReLU is undecided on."""
+    channel = FIVE + 0.01 * drawn(5, 5)
+    delta, step = drawn(*work.apply(channel).shape), 1e-5
+
+    def loss(image, how=work):
+        return float((how.apply(image) * delta).sum())
+
+    back = way_back(channel, work, delta)
+    for place in np.ndindex(channel.shape):
+        moved = channel.copy()
+        moved[place] += step
+        assert back.image[place] == pytest.approx((loss(moved) - loss(channel)) / step, abs=1e-4)
+    if not isinstance(work, Filtering):
+        assert back.kernel is None
+        return
+    for place in np.ndindex(work.kernel.cells.shape):
+        cells = work.kernel.cells.copy()
+        cells[place] += step
+        other = replace(work, kernel=replace(work.kernel, cells=cells))
+        change = (loss(channel, other) - loss(channel)) / step
+        assert back.kernel[place] == pytest.approx(change, abs=1e-4)
+    other = replace(work, bias=work.bias + step)
+    assert back.bias == pytest.approx((loss(channel, other) - loss(channel)) / step, abs=1e-4)
+    results = [one.result for one in back.steps]
+    assert results == pytest.approx(back.kernel.ravel().tolist())
+
+
+def test_switches_are_the_maxima_and_of_equal_ones_the_first() -> None:
+    image = np.array([[1, 1, 2, 4], [5, 6, 7, 8], [3, 2, 1, 0], [3, 2, 3, 3]])[..., None]
+    found = pool_switches(image, 2)
+    assert found[..., 0, :].tolist() == [[[1, 1], [1, 3]], [[2, 0], [3, 2]]]
+    rows, columns = found[..., 0, 0], found[..., 0, 1]
+    assert (image[rows, columns, 0] == pool(image, 2)[..., 0]).all()
+
+
+@pytest.mark.parametrize(("stride", "cut"), [(1, 0), (2, 0), (2, 1), (3, 2), (3, 3)])
+def test_a_transposed_convolution_is_one_of_the_spread_input(stride, cut) -> None:
+    """The lecture's "just use the transposed kernel with strided inputs"."""
+    work = Transposing(kernel("1 2 3; 4 5 6; 7 8 9"), stride, cut)
+    channel = FIVE[:4, :5]
+    made = work.apply(channel)
+    assert (convolve(work.spread(channel), work.kernel.cells[::-1, ::-1]) == made).all()
+    ground = np.zeros([side + 2 * cut for side in made.shape])
+    for step in work.steps(channel):
+        top, left = step.row * stride, step.column * stride
+        ground[top : top + 3, left : left + 3] += step.values
+    assert (ground[cut : cut + made.shape[0], cut : cut + made.shape[1]] == made).all()
+
+
+# === the command ===
+
+
+def test_the_gradient_exercise_by_the_command(cli, tmp_path) -> None:
+    arguments = ("--kernel", "0 1 2; 2 2 0; 0 1 2", "--padding", "valid", "--backward")
+    typed = "3 3 2 1 0; 0 0 1 3 1; 3 1 2 2 3; 2 0 0 2 2; 2 0 0 0 1"
+    code, out, _ = cli("filter", typed, *arguments, "-o", tmp_path)
+    assert code == 0
+    assert "∂L/∂K(0, 0): 1·3 + 1·3 + 1·2 + 1·0 + 1·0 + 1·1 + 1·3 + 1·1 + 1·2 = 15" in out
+    assert "∂L/∂b = Σ δ = 9" in out
+    code, out, _ = cli("filter", typed, *arguments, "--json", "-o", tmp_path)
+    record = json.loads(out)
+    assert record["output"] == [[12, 12, 17], [10, 17, 19], [9, 6, 14]]
+    # δ is 1 everywhere: each cell of the kernel gets the sum of what it lay on
+    expected = [[FIVE[m : m + 3, n : n + 3].sum() for n in range(3)] for m in range(3)]
+    assert record["kernel_gradient"] == expected
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "numbers-backward.png",
+        "numbers-2-backward.png",
+    }
+
+
+def test_switches_by_the_command(cli, tmp_path) -> None:
+    arguments = ("--pool", "max", "--backward", "--upstream", "1 2; 3 4", "-o", tmp_path)
+    code, out, _ = cli("filter", "1 1 2 4; 5 6 7 8; 3 2 1 0; 1 2 3 4", *arguments)
+    assert code == 0
+    assert "0  0  0  0\n0  1  0  2\n3  0  0  0\n0  0  0  4" in out
+    assert "output row 0, column 0: 6 was at row 1, column 1: it gets 1" in out
+
+
+def test_a_transposed_convolution_by_the_command(cli, tmp_path) -> None:
+    arguments = ("--kernel", "1 1 1; 1 1 1; 1 1 1", "--transposed", "--stride", 2)
+    code, out, _ = cli("filter", "1 1; 1 1", *arguments, "-o", tmp_path)
+    assert code == 0
+    assert "1  1  2  1  1\n1  1  2  1  1\n2  2  4  2  2" in out
+    assert "(2 - 1)·2 + 3 = 5" in out
+    Image.fromarray(np.full((9, 14, 3), (20, 40, 60), np.uint8)).save(tmp_path / "a.png")
+    code, out, _ = cli("filter", tmp_path / "a.png", *arguments, "-o", tmp_path / "out")
+    assert code == 0
+    assert np.asarray(Image.open(tmp_path / "out" / "a-filtered.png")).shape == (19, 29, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--pool", "lp", "--backward"], "max, average or sum"),
+        (["-k", "blur", "--padding", "wrap", "--backward"], "padding with zeros"),
+        (["-k", "blur", "--upstream", "1 2"], "3 and 3; got 1 and 2"),
+        (["-k", "blur", "--upstream", "1 x"], "hold numbers"),
+        (["--transposed"], "needs --kernel"),
+        (["--pool", "max", "--transposed"], "--pool does not go"),
+        (["-k", "blur", "--transposed", "--relu"], "--relu does not go"),
+        (["-k", "blur", "--transposed", "--padding", "same"], "is a number"),
+        (["-k", "blur", "--transposed", "--padding", "3"], "leaves something"),
+        (["-k", "blur", "--transposed", "--stride", "12"], "at most 24"),
+    ],
+)
+def test_wrong_use_says_the_rule_and_the_way_out(cli, arguments, says, tmp_path) -> None:
+    code, _, err = cli("filter", "1 2 3; 4 5 6; 7 8 9", *arguments, "-o", tmp_path)
+    assert code == 2 and says in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_large_images_are_refused_for_the_way_back(cli, tmp_path) -> None:
+    Image.fromarray(np.zeros((13, 5), np.uint8)).save(tmp_path / "a.png")
+    code, _, err = cli("filter", tmp_path / "a.png", "-k", "blur", "--backward", "-o", tmp_path)
+    assert code == 2 and "at most 12 × 12 numbers; got 13 × 5" in err

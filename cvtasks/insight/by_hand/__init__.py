@@ -6,6 +6,7 @@ from cvtasks.insight.by_hand.backward import (
     convolution_gradients,
     convolve_transposed,
     pool_gradient,
+    pool_switches,
 )
 from cvtasks.insight.by_hand.convolution import along, convolve, pool
 from cvtasks.insight.by_hand.kernels import kernel
@@ -18,4 +19,5 @@ __all__ = [
     "kernel",
     "pool",
     "pool_gradient",
+    "pool_switches",
 ]

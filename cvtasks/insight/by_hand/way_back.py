@@ -63,7 +63,7 @@ def way_back(channel: np.ndarray, work: Work, upstream: np.ndarray | None = None
         raise UsageError(
             "what comes back must have the output's rows and columns, "
             f"{' and '.join(map(str, forward.shape))}; got "
-            f"{' and '.join(map(str, delta.shape))}."
+            f"{' and '.join(map(str, delta.shape))}. Leave it out for ones."
         )
     if isinstance(work, RegionPooling):
         image = pool_gradient(
