@@ -129,6 +129,39 @@ def history_curves(
     return pixels_of(figure)
 
 
+def function_curves(
+    x: np.ndarray, functions: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> np.ndarray:
+    """Title → a function and its derivative, each (n,) at `x` (n,), drawn in letters for a
+    projector: one small plot each, all of the same axes, the derivative dashed.
+    """
+    from matplotlib.figure import Figure
+
+    across = min(len(functions), 4)
+    down = -(-len(functions) // across)
+    figure = Figure(figsize=(4.2 * across, 3.7 * down + 0.5), layout="constrained", dpi=100)
+    places = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes, (title, (values, slopes)) in zip(places, functions.items(), strict=False):
+        axes.axhline(0, color="0.6", linewidth=1)
+        axes.axvline(0, color="0.6", linewidth=1)
+        axes.plot(x, values, linewidth=3, label="f(z)")
+        axes.plot(x, slopes, linewidth=2.5, linestyle="--", label="its derivative")
+        axes.set_title(title, fontsize=15)
+        axes.set_ylim(-1.4, 2.6)
+        axes.tick_params(labelsize=13)
+        axes.grid(alpha=0.3)
+    for axes in places[len(functions) :]:
+        axes.set_axis_off()
+    figure.legend(
+        *places[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=2,
+        fontsize=15,
+        frameon=False,
+    )
+    return pixels_of(figure)
+
+
 def rate_curve(
     rates: np.ndarray,
     losses: np.ndarray,

@@ -181,6 +181,14 @@ class Page:
             [x, x + width, x + width, x, x], [y, y, y + height, y + height, y], colour, lw=thick
         )
 
+    def stroke(
+        self, points: ArrayLike, colour: str = INK, thick: float = 2, below: bool = False
+    ) -> None:
+        """A line through points (n, 2), above all shapes or below them."""
+        corners = np.asarray(points)
+        self._hold(*corners.max(axis=0))
+        self._axes.plot(*corners.T, color=colour, lw=thick, zorder=0.9 if below else 2.0)
+
     def shape(self, points: ArrayLike, colour: str, shade: float = 0.0) -> None:
         """A polygon (n, 2) with a thin edge, shaded by so much: paler above 0, darker below."""
         from matplotlib.colors import to_rgb
