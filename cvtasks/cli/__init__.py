@@ -31,6 +31,7 @@ from cvtasks.cli import (
     serve,
     train,
 )
+from cvtasks.cli.by_hand import by_hand
 from cvtasks.cli.data import data
 from cvtasks.cli.missing import what_is_missing
 from cvtasks.cli.models import models
@@ -114,6 +115,7 @@ for command in _commands:
     app.command(cls=Command)(command)
 app.add_typer(models, name="models")
 app.add_typer(data, name="data")
+app.add_typer(by_hand, name="by-hand")
 
 
 def main() -> None:

@@ -6,6 +6,25 @@ The functions that notebooks start from are here; their modules hold the rest.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cvtasks.insight.by_hand.activations import activation, activation_sheet
+    from cvtasks.insight.by_hand.back_sheets import transposed_sheet, way_back_sheet
+    from cvtasks.insight.by_hand.backward import (
+        convolution_gradients,
+        convolve_transposed,
+        pool_gradient,
+        pool_switches,
+    )
+    from cvtasks.insight.by_hand.convolution import convolve, pool
+    from cvtasks.insight.by_hand.dropping import dropout, dropout_sheet
+    from cvtasks.insight.by_hand.kernels import kernel
+    from cvtasks.insight.by_hand.norms import norm_sheet, normalise
+    from cvtasks.insight.by_hand.pixels import pixels_sheet
+    from cvtasks.insight.by_hand.properties import properties, property_sheet
+    from cvtasks.insight.by_hand.scores import cross_entropy, scored, scores_sheet, softmax
+    from cvtasks.insight.by_hand.sheets import steps_sheet
+    from cvtasks.insight.by_hand.steps import Filtering, RegionPooling
+    from cvtasks.insight.by_hand.transposing import Transposing
+    from cvtasks.insight.by_hand.way_back import way_back
     from cvtasks.insight.explaining.explainer import Explainer
     from cvtasks.insight.explaining.explanation import explain
     from cvtasks.insight.explaining.sheets import explanation_sheet
@@ -19,7 +38,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Explainer",
+    "Filtering",
+    "RegionPooling",
+    "Transposing",
+    "activation",
+    "activation_sheet",
     "class_images",
+    "convolution_gradients",
+    "convolve",
+    "convolve_transposed",
+    "cross_entropy",
+    "dropout",
+    "dropout_sheet",
     "effective_field",
     "explain",
     "explanation_sheet",
@@ -28,15 +58,42 @@ __all__ = [
     "filter_sheet",
     "filters_of",
     "inspect_network",
+    "kernel",
     "most_exciting",
+    "norm_sheet",
+    "normalise",
     "open_network",
+    "pixels_sheet",
+    "pool",
+    "pool_gradient",
+    "pool_switches",
     "projections",
+    "properties",
+    "property_sheet",
+    "scored",
+    "scores_sheet",
+    "softmax",
+    "steps_sheet",
+    "transposed_sheet",
     "unit_images",
+    "way_back",
+    "way_back_sheet",
 ]
 
 _HOME = {
     "Explainer": "cvtasks.insight.explaining.explainer",
+    "Filtering": "cvtasks.insight.by_hand.steps",
+    "RegionPooling": "cvtasks.insight.by_hand.steps",
+    "Transposing": "cvtasks.insight.by_hand.transposing",
+    "activation": "cvtasks.insight.by_hand.activations",
+    "activation_sheet": "cvtasks.insight.by_hand.activations",
     "class_images": "cvtasks.insight.units.class_images",
+    "convolution_gradients": "cvtasks.insight.by_hand.backward",
+    "convolve": "cvtasks.insight.by_hand.convolution",
+    "convolve_transposed": "cvtasks.insight.by_hand.backward",
+    "cross_entropy": "cvtasks.insight.by_hand.scores",
+    "dropout": "cvtasks.insight.by_hand.dropping",
+    "dropout_sheet": "cvtasks.insight.by_hand.dropping",
     "effective_field": "cvtasks.insight.inspecting.effective_field",
     "explain": "cvtasks.insight.explaining.explanation",
     "explanation_sheet": "cvtasks.insight.explaining.sheets",
@@ -45,10 +102,26 @@ _HOME = {
     "filter_sheet": "cvtasks.insight.units.filters",
     "filters_of": "cvtasks.insight.units.filters",
     "inspect_network": "cvtasks.insight.inspecting.inspect",
+    "kernel": "cvtasks.insight.by_hand.kernels",
     "most_exciting": "cvtasks.insight.units.top_patches",
+    "norm_sheet": "cvtasks.insight.by_hand.norms",
+    "normalise": "cvtasks.insight.by_hand.norms",
     "open_network": "cvtasks.insight.open",
+    "pixels_sheet": "cvtasks.insight.by_hand.pixels",
+    "pool": "cvtasks.insight.by_hand.convolution",
+    "pool_gradient": "cvtasks.insight.by_hand.backward",
+    "pool_switches": "cvtasks.insight.by_hand.backward",
     "projections": "cvtasks.insight.units.top_patches",
+    "properties": "cvtasks.insight.by_hand.properties",
+    "property_sheet": "cvtasks.insight.by_hand.properties",
+    "scored": "cvtasks.insight.by_hand.scores",
+    "scores_sheet": "cvtasks.insight.by_hand.scores",
+    "softmax": "cvtasks.insight.by_hand.scores",
+    "steps_sheet": "cvtasks.insight.by_hand.sheets",
+    "transposed_sheet": "cvtasks.insight.by_hand.back_sheets",
     "unit_images": "cvtasks.insight.units.class_images",
+    "way_back": "cvtasks.insight.by_hand.way_back",
+    "way_back_sheet": "cvtasks.insight.by_hand.back_sheets",
 }
 
 
