@@ -122,14 +122,17 @@ def properties(
     from cvtasks.insight.by_hand.properties import property_sheet
     from cvtasks.insight.by_hand.steps import table
 
-    arrays = [matrix(image, "An image"), *(kernel_of(one).cells for one in (kernel, second))]
+    a, b, c = arrays = (
+        matrix(image, "An image"),
+        *(kernel_of(one).cells for one in (kernel, second)),
+    )
     longest = max(max(one.shape) for one in arrays)
     if longest > 6:
         raise UsageError(
             "image and kernels of at most 6 rows and columns are drawn; got "
             f"{', '.join(' × '.join(map(str, one.shape)) for one in arrays)}. Take smaller ones."
         )
-    found = found_of(*arrays)
+    found = found_of(a, b, c)
     lines: list[str] = []
     for one in found.values():
         sign = "=" if one.holds else "≠"

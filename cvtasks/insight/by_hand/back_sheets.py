@@ -3,6 +3,7 @@
 import numpy as np
 
 from cvtasks.drawing.sheets import MARK, PADDING, PLAIN, RESULT, WINDOW, Page
+from cvtasks.insight.by_hand.convolution import region
 from cvtasks.insight.by_hand.layout import (
     CORNER,
     EDGE,
@@ -119,23 +120,13 @@ def _pooling(page: Page, channel: np.ndarray, work: RegionPooling, back: Back) -
     for step in back.steps:
         colour = _REGIONS[step.row % 2 * 2 + step.column % 2]
         colours[step.row, step.column] = colour
-        down, across = (
-            slice(
-                max(at * axis.stride - axis.before, 0), at * axis.stride - axis.before + axis.kernel
-            )
-            for at, axis in ((step.row, rows), (step.column, columns))
-        )
-        fills[down, across] = colour
+        fills[region(rows, step.row), region(columns, step.column)] = colour
     if work.how == "max":
         for step in back.steps:
-            there = np.unravel_index(int(step.values.argmax()), step.values.shape)
-            down, across = (
-                max(at * axis.stride - axis.before, 0) + int(inner)
-                for at, axis, inner in zip(
-                    (step.row, step.column), (rows, columns), there, strict=True
-                )
-            )
-            fills[down, across] = marked[down, across] = RESULT
+            m, n = np.unravel_index(int(step.values.argmax()), step.values.shape)
+            row = region(rows, step.row).start + int(m)
+            column = region(columns, step.column).start + int(n)
+            fills[row, column] = marked[row, column] = RESULT
     x, below = EDGE, top
     for name, values, fill in (
         ("the input and its regions", channel, fills),

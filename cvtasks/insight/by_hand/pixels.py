@@ -112,8 +112,11 @@ def _framed(
     page.frame(EDGE, top + 0.7, width * scale, height * scale, LINE, 1)
     if shape[:2] != image.shape[:2]:
         page.frame(
-            *(EDGE + first[1] * scale, top + 0.7 + first[0] * scale),
-            *(shape[1] * scale, shape[0] * scale, MARK),
+            EDGE + first[1] * scale,
+            top + 0.7 + first[0] * scale,
+            shape[1] * scale,
+            shape[0] * scale,
+            MARK,
         )
     return EDGE + max(width * scale, 2.4) + 1.0
 

@@ -128,16 +128,17 @@ def _pool_steps(
     steps = []
     for i, j in np.ndindex(delta.shape):
         place = region(rows, i), region(columns, j)
-        values, back = channel[place], number(delta[i, j])
+        values, back = channel[place], float(delta[i, j])
         if work.how == "max":
             row, column = map(int, switches[i, j])
             shares = np.zeros(values.shape)
             shares[row - place[0].start, column - place[1].start] = delta[i, j]
-            text = f"{number(forward[i, j])} was at row {row}, column {column}: it gets {back}"
+            at = f"row {row}, column {column}"
+            text = f"{number(float(forward[i, j]))} was at {at}: it gets {number(back)}"
         else:
             count = values.size if work.how == "average" else 1
             shares = np.full(values.shape, delta[i, j] / count)
-            each = f"{factor(delta[i, j])}/{count} = {number(delta[i, j] / count)}"
-            text = f"each of {values.size} gets {each if count > 1 else back}"
+            each = f"{factor(back)}/{count} = {number(back / count)}"
+            text = f"each of {values.size} gets {each if count > 1 else number(back)}"
         steps.append(Step(i, j, values, shares, float(forward[i, j]), (text,)))
     return tuple(steps)
