@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
+from cvtasks.engines.at_pace import AtPace, plain
+from cvtasks.engines.base import Engine
+from cvtasks.engines.on_device import OnDevice, on_device
 from cvtasks.engines.table import AUTO, Setup
 from cvtasks.errors import UsageError
 from cvtasks.heads.arrays import Arrays, mapped
@@ -19,21 +21,26 @@ from cvtasks.networks.network import Network
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.weights.transfer import load_weights
 
+_MOST = 32  # images a step of a finished model: the machine may be smaller than the one it is from
+
 
 class KerasEngine:
     """The live network; weights that change are seen at once.
 
     Args:
         batch: images a step; the last step of a stream is filled up, so that one shape is compiled.
+        many: images a step `at_pace`; `batch` by default.
     """
 
     name = "keras"
 
-    def __init__(self, network: keras.Model, head: Head, precision: str, batch: int = 1) -> None:
+    def __init__(
+        self, network: keras.Model, head: Head, precision: str, batch: int = 1, many: int = 0
+    ) -> None:
         check_process()
         self.precision = precision
-        self._network = activated(network, head)
-        self._batch = batch
+        self._network, self._head = activated(network, head), head
+        self._batch, self._many = batch, many or batch
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[Arrays]:
         """Network inputs (H, W, 3) uint8 RGB → activated outputs, float32 (whole numbers int32), in
@@ -46,19 +53,25 @@ class KerasEngine:
         while chunk := list(islice(images, self._batch)):
             check_process()
             filled = np.stack(chunk + chunk[-1:] * (self._batch - len(chunk)))
-            outputs = mapped(_plain, self._run(filled, len(chunk)))
+            outputs = mapped(plain, self._network.predict_on_batch(filled))
             for index in range(len(chunk)):
                 yield mapped(lambda array, index=index: array[index], outputs)
 
-    def _run(self, images: np.ndarray, number: int) -> Arrays:
-        """Activated outputs of a batch that is filled up behind its first `number`."""
-        return self._network.predict_on_batch(images)
+    def at_pace(self, images: int, alone: bool) -> Engine:
+        """See `Paced`."""
+        check_process()
+        return AtPace(
+            self.precision,
+            lambda batch, number: self._run(batch),
+            self._run,
+            min(self._many, max(images, 1)),
+            self._head if alone and has_gpu() else None,
+        )
 
-
-def _plain(array: Any) -> np.ndarray:
-    """A back end's array as NumPy's, float32 or int32."""
-    found = np.asarray(array)
-    return found.astype(np.int32 if found.dtype.kind in "iu" else np.float32, copy=False)
+    @cached_property
+    def _run(self) -> OnDevice:
+        network = self._network
+        return on_device(lambda images: network(images, training=False), network.variables)
 
 
 def check_process() -> None:
@@ -117,7 +130,9 @@ def open_engine(weights: Path, recipe: Recipe, setup: Setup) -> KerasEngine:
     check_device(setup.device)
     precision = "f32" if setup.precision == AUTO else setup.precision
     batch = setup.batch or (8 if setup.many else 1)
-    return KerasEngine(load_network(weights, recipe, precision), recipe.head, precision, batch)
+    many = 0 if setup.batch else min(recipe.train.batch, _MOST)
+    network = load_network(weights, recipe, precision)
+    return KerasEngine(network, recipe.head, precision, batch, many)
 
 
 def facts() -> dict[str, str]:

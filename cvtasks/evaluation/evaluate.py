@@ -11,7 +11,7 @@ import numpy as np
 from cvtasks.answers import Answer
 from cvtasks.data import Source
 from cvtasks.data.loading.workers import prepared
-from cvtasks.engines.base import Engine
+from cvtasks.engines.base import Engine, Paced
 from cvtasks.engines.predict import predict
 from cvtasks.errors import DataError, UsageError
 from cvtasks.evaluation.predictions import Saved
@@ -20,9 +20,12 @@ from cvtasks.files.writing import check_folder
 from cvtasks.geometry.letterbox import Letterbox, Size
 from cvtasks.geometry.tiles import Tiles
 from cvtasks.heads.base import Head
+from cvtasks.media.prefetch import in_thread, shut
 from cvtasks.metrics.base import Metric
 from cvtasks.metrics.bootstrap import intervals
 from cvtasks.tasks.base import Task
+
+_AHEAD = 8  # samples that are read, and answers that wait to be counted
 
 
 def evaluate(
@@ -36,28 +39,35 @@ def evaluate(
     only: Sequence[str] | None = None,
     augment: bool | str = False,
     tiles: Tiles | None = None,
+    workers: int = 2,
 ) -> Metric:
     """Predict every image of the source and count it; truth and prediction at the image's own size.
 
+    Images are read, put to the network and counted by threads of their own, so that none waits for
+    the other.
+
     Args:
+        workers: threads that read images; at least one.
         only: classes that are counted where predictions have others too; None for all.
         augment, tiles: as for `cvtasks.engines.predict.predict`.
         on_image: called with (name, image (h, w, 3), truth, prediction) after each.
     """
 
     def images() -> Iterator[tuple[tuple[str, Answer], np.ndarray]]:
-        for sample in prepared(
-            (source.called(i), partial(source.__getitem__, i)) for i in range(len(source))
-        ):
-            yield (sample.name, sample.truth), sample.image
+        calls = ((source.called(i), partial(source.__getitem__, i)) for i in range(len(source)))
+        with shut(prepared(calls, _AHEAD, max(workers, 1))) as samples:
+            for sample in samples:
+                yield (sample.name, sample.truth), sample.image
 
     task, metric = head.task, head.task.metric(source.classes)
-    for (name, truth), image, prediction in predict(
-        engine, head, source.classes, fit, images(), augment=augment, tiles=tiles
-    ):
-        prediction = task.keep(prediction, only) if only else prediction
-        metric.add(truth, prediction)
-        on_image(name, image, truth, prediction)
+    if isinstance(engine, Paced):
+        engine = engine.at_pace(len(source), alone=not augment and tiles is None)
+    answers = predict(engine, head, source.classes, fit, images(), augment=augment, tiles=tiles)
+    with shut(in_thread(answers, _AHEAD)) as found:
+        for (name, truth), image, prediction in found:
+            prediction = task.keep(prediction, only) if only else prediction
+            metric.add(truth, prediction)
+            on_image(name, image, truth, prediction)
     return metric
 
 

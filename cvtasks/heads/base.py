@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from cvtasks.answers import Answer
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox, Size
@@ -76,6 +78,9 @@ class Head(ABC, Generic[A]):
 
     teachable: ClassVar[bool] = False
     """Whether it can learn from what another model answers: it has `taught`."""
+
+    narrows: ClassVar[bool] = False
+    """Whether `decode` looks at a small part of an output only, which `narrowed` finds."""
 
     reasons: ClassVar[Mapping[str, str]] = EMPTY
     """Key of its table → why `suited` chooses what it chooses for it, to be said where it does."""
@@ -182,6 +187,21 @@ class Head(ABC, Generic[A]):
     @abstractmethod
     def loss(self, target: Any, logits: Any) -> Any:
         """(batch, *target), (batch, *logits) → (batch,) float32, near zero for a perfect output."""
+
+    # === what need not be fetched from a device ===
+
+    def narrowed(self, outputs: Any) -> tuple[dict[str, Any], Any]:
+        """What `decode` looks at of activated outputs, (batch, …) by name and not computed anew,
+        and (batch,) bool: whether that is all of it; the others' outputs are to be fetched as they
+        are. By `keras.ops`.
+        """
+        raise UsageError(f"{self.name} looks at its whole output.")
+
+    def widened(self, parts: Mapping[str, np.ndarray], shapes: Shapes) -> Arrays:
+        """An output of such shapes of which `decode` makes what it makes of the one that `parts`
+        are of, without a batch axis.
+        """
+        raise UsageError(f"{self.name} looks at its whole output.")
 
     def taught(self, targets: Arrays, outputs: Arrays, mirrored: Arrays, share: float) -> Arrays:
         """Targets of which `share` is what a teacher answers; all with a batch axis.

@@ -3,15 +3,15 @@ maps.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
-from cvtasks.heads.arrays import Arrays
+from cvtasks.heads.arrays import Arrays, Shapes, mapped
 from cvtasks.heads.assignment import cells
 from cvtasks.heads.base import Head
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
@@ -148,6 +148,42 @@ class CellBoxes(Head[B], Generic[B]):
 
 class PlainBoxes(CellBoxes[Boxes]):
     """One that answers with these boxes and nothing else."""
+
+    narrows: ClassVar[bool] = True
+
+    def narrowed(self, outputs: Any) -> tuple[dict[str, Any], Any]:
+        """The best `scores` (batch, n), one more than `candidates`, in which place `at` (batch, n)
+        of (cells × classes) they are, and the `edges` (batch, n, 4) of their cells' boxes.
+
+        That is not all where a score that is left out equals the last that would be looked at.
+        """
+        from keras import ops
+
+        cells = self.of_cells(outputs)
+        batch, number, width = ops.shape(cells)
+        classes, most = width - 4, self.candidates
+        flat = ops.reshape(cells[..., 4:], (batch, -1))
+        scores, at = ops.top_k(flat, min(most + 1, number * classes))
+        at = ops.cast(at, "int32")
+        rows = ops.arange(batch, dtype="int32")[:, None] * number + at // classes
+        edges = ops.take(ops.reshape(cells[..., :4], (-1, 4)), ops.reshape(rows, (-1,)), axis=0)
+        whole = ops.all(ops.isfinite(cells), axis=(1, 2))
+        if number * classes > most:
+            counted = ops.sum(ops.cast(flat >= 0.999 * self.min_score, "int32"), axis=1)
+            apart = ops.logical_or(counted <= most, scores[:, most - 1] > scores[:, most])
+            whole = ops.logical_and(whole, apart)
+        return {"scores": scores, "at": at, "edges": ops.reshape(edges, (batch, -1, 4))}, whole
+
+    def widened(self, parts: Mapping[str, np.ndarray], shapes: Shapes) -> Arrays:
+        """(cells, 4 + classes) float32, zero where nothing was fetched."""
+
+        def wide(shape: tuple[int, ...]) -> np.ndarray:
+            cell, label = np.divmod(parts["at"], shape[1] - 4)
+            filled = np.zeros(shape, np.float32)
+            filled[cell, :4], filled[cell, 4 + label] = parts["edges"], parts["scores"]
+            return filled
+
+        return mapped(wide, shapes)
 
     def decode(
         self, output: Arrays, letterbox: Letterbox, classes: Classes, threshold: float = 0.0

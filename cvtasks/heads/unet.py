@@ -12,6 +12,7 @@ import numpy as np
 from cvtasks.answers import VOID, Mask
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox, Size
+from cvtasks.heads.arrays import Shapes
 from cvtasks.heads.base import Head, Top, check_class_weights
 from cvtasks.heads.blending import Blend
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
@@ -19,6 +20,10 @@ from cvtasks.heads.views import TiledViews, View, Views
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Classes
+
+_PART = (
+    8  # one of so many pixels may be open: of a network that has learned something, half as many
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class UNet(Head[Mask]):
     name: ClassVar[str] = "unet"
 
     teachable: ClassVar[bool] = True
+
+    narrows: ClassVar[bool] = True
 
     channels: Annotated[tuple[int, ...], Range(1, 4096)] = (256, 128, 64, 32)
     convolutions: Annotated[int, Range(1, 4)] = 1
@@ -133,6 +140,44 @@ class UNet(Head[Mask]):
         if cv2.minMaxLoc(best)[0] <= 0:
             ids[best <= 0] = VOID
         return Mask(ids, classes)
+
+    def narrowed(self, outputs: Any) -> tuple[dict[str, Any], Any]:
+        """The best class of each pixel, `ids` (batch, H, W) uint8; and where that does not settle
+        which class wins around a pixel, however the scores are resized: the pixels' places `at`
+        (batch, n) in H × W, and their `scores` (batch, n, classes).
+
+        These are not all where many pixels are open.
+        """
+        from keras import ops
+
+        from cvtasks.networks.settled import open_pixels
+
+        batch, height, width, classes = ops.shape(outputs)
+        number = height * width
+        ids, unsettled = open_pixels(outputs)
+        unsettled = ops.cast(ops.reshape(unsettled, (batch, number)), "int32")
+        most = -(-number // _PART)
+        first = ops.top_k(unsettled * (number - ops.arange(number, dtype="int32")), most)[0]
+        at = ops.minimum(number - first, number - 1)
+        rows = ops.arange(batch, dtype="int32")[:, None] * number + at
+        scores = ops.take(ops.reshape(outputs, (-1, classes)), ops.reshape(rows, (-1,)), axis=0)
+        parts = {
+            "ids": ops.cast(ids, "uint8"),
+            "at": at,
+            "scores": ops.reshape(scores, (batch, -1, classes)),
+        }
+        whole = ops.logical_and(
+            ops.sum(unsettled, axis=1) <= most, ops.all(ops.isfinite(outputs), axis=(1, 2, 3))
+        )
+        return parts, whole
+
+    def widened(self, parts: Mapping[str, np.ndarray], shapes: Shapes) -> np.ndarray:
+        """(H, W, classes) float32, one-hot but where pixels are open."""
+        height, width, classes = tuple(shapes)
+        planes = np.zeros((classes, height * width), np.float32)
+        planes[parts["ids"].reshape(-1), np.arange(height * width)] = 1
+        planes[:, parts["at"]] = parts["scores"].T
+        return planes.reshape(classes, height, width).transpose(1, 2, 0)
 
     def decode_views(self, views: Views, classes: Classes, threshold: float = 0.0) -> Mask:
         """(H, W, classes) of each view → Mask: the scores' mean."""

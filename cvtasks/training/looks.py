@@ -12,14 +12,16 @@ import numpy as np
 from cvtasks.answers import Answer, Sample
 from cvtasks.data import Source
 from cvtasks.data.views import Subset, View
-from cvtasks.engines.keras_engine import KerasEngine
+from cvtasks.engines.at_pace import AtPace
+from cvtasks.engines.base import Engine
+from cvtasks.engines.keras_engine import KerasEngine, has_gpu
+from cvtasks.engines.on_device import on_device
 from cvtasks.evaluation.evaluate import evaluate
 from cvtasks.heads.arrays import Arrays, joined
 from cvtasks.heads.base import Head
 from cvtasks.networks.network import Network
 from cvtasks.recipe.recipe import Recipe
 
-_BATCH = 8
 _FEWEST = 16  # images that are watched however short an epoch is: it takes no time then
 
 OnImage = Callable[[str, np.ndarray, Answer, Answer], None]
@@ -48,9 +50,7 @@ class Looks:
     ) -> None:
         self._recipe, self._validation = recipe, validation
         self._watched = watched(recipe, train, len(validation), images)
-        self._judge = _Judge(
-            network, recipe.head, recipe.train.precision, batch=min(_BATCH, len(validation))
-        )
+        self._judge = _Judge(network, recipe.head, recipe.train.precision, _batch(recipe))
 
     @property
     def images(self) -> int:
@@ -79,9 +79,17 @@ class Looks:
             return head.encode(sample.truth, fit(sample.image.shape[:2]))
 
         encoded = _Encoded(source, encode)
-        losses = self._judge.begin(encoded.targets)
-        metric = evaluate(self._judge, head, fit, encoded, on_image)
-        return metric.result(), float(np.mean(losses))
+        self._judge.begin(encoded.targets)
+        threads = self._recipe.data.workers
+        metric = evaluate(self._judge, head, fit, encoded, on_image, workers=threads)
+        return metric.result(), float(np.mean(self._judge.losses()))
+
+
+def _batch(recipe: Recipe) -> int:
+    """Images a step: no more pixels than a step of the training has."""
+    learned = max(recipe.data.multi_scale or (recipe.data.crop or recipe.size,))
+    seen = recipe.input_size[0] * recipe.input_size[1]
+    return max(1, min(recipe.train.batch, recipe.train.batch * learned**2 // seen))
 
 
 def watched(recipe: Recipe, train: Source, most: int, images: int) -> Source | None:
@@ -117,41 +125,39 @@ class _Judge(KerasEngine):
     def __init__(self, network: Network, head: Head, precision: str, batch: int) -> None:
         super().__init__(network, head, precision, batch)
         both = keras.Model(network.input, [self._network.output, network.output])
-        self._judged = _Judged(both, head.loss)
+
+        def judged(given: tuple[Any, Any]) -> tuple[Any, Any]:
+            images, targets = given
+            outputs, logits = both(images, training=False)
+            return outputs, head.loss(targets, logits)
+
+        self._judged = on_device(judged, both.variables)
         self._targets: dict[int, Arrays] = {}
-        self._losses: list[float] = []
+        self._seen: list[tuple[Any, int]] = []  # losses of each step, and how many of them count
 
-    def begin(self, targets: dict[int, Arrays]) -> list[float]:
-        """Begin with other images, whose targets lie in `targets` once they are streamed; returns
-        the list that comes to hold their losses.
-        """
-        self._targets, self._losses = targets, []
-        return self._losses
+    def begin(self, targets: dict[int, Arrays]) -> None:
+        """Begin with other images, whose targets lie in `targets` once they are streamed."""
+        self._targets, self._seen = targets, []
 
-    def _run(self, images: np.ndarray, number: int) -> Arrays:
-        first = len(self._losses)
+    def losses(self) -> list[float]:
+        """Of the images since then. Waits for the device."""
+        each = self._judged.fetch([losses for losses, _ in self._seen])
+        return [
+            float(loss)
+            for losses, (_, number) in zip(each, self._seen, strict=True)
+            for loss in losses[:number]
+        ]
+
+    def at_pace(self, images: int, alone: bool) -> Engine:
+        """See `Paced`."""
+        batch = min(self._many, max(images, 1))
+        head = self._head if alone and has_gpu() else None
+        return AtPace(self.precision, self._judge, self._judged, batch, head)
+
+    def _judge(self, images: np.ndarray, number: int) -> Any:
+        first = sum(known for _, known in self._seen)
         targets = [self._targets.pop(first + place) for place in range(number)]
         targets += targets[-1:] * (len(images) - number)
-        said = self._judged.predict_on_batch(
-            {"images": images, "targets": joined(np.stack, targets)}
-        )
-        self._losses += np.asarray(said["losses"])[:number].tolist()
-        return said["outputs"]
-
-
-@final
-class _Judged(keras.Model):
-    """{"images", "targets"} → {"outputs", "losses"}.
-
-    Args:
-        both: images → [activated outputs, logits].
-    """
-
-    def __init__(self, both: keras.Model, loss: Callable[[Any, Any], Any]) -> None:
-        super().__init__(name="judged")
-        self._both, self._loss = both, loss
-
-    def call(self, inputs: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """One pass; nothing is trained in it."""
-        outputs, logits = self._both(inputs["images"], training=False)
-        return {"outputs": outputs, "losses": self._loss(inputs["targets"], logits)}
+        outputs, losses = self._judged((images, joined(np.stack, targets)))
+        self._seen.append((losses, number))
+        return outputs

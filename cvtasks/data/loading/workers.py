@@ -96,9 +96,10 @@ class Workers(Generic[T]):
                 del self._busy[number]
 
 
-def prepared(calls: Iterable[tuple[str, Callable[[], T]]], ahead: int = 8) -> Iterator[T]:
-    """Yield what each call returns, in order, while a thread makes up to `ahead` of them
-    beforehand.
+def prepared(
+    calls: Iterable[tuple[str, Callable[[], T]]], ahead: int = 8, threads: int = 1
+) -> Iterator[T]:
+    """Yield what each call returns, in order, while threads make up to `ahead` of them beforehand.
 
     Args:
         calls: each with what errors call its sample.
@@ -106,7 +107,7 @@ def prepared(calls: Iterable[tuple[str, Callable[[], T]]], ahead: int = 8) -> It
     Raises:
         DataError: a call hangs. Whatever a call raised, where its result would have come.
     """
-    workers: Workers[T] = Workers(1)
+    workers: Workers[T] = Workers(threads)
     waiting: deque[Future[T]] = deque()
     try:
         for name, call in calls:
