@@ -9,7 +9,7 @@ from typing import Any, final
 
 import numpy as np
 
-from cvtasks.engines.on_device import OnDevice, on_device
+from cvtasks.engines.on_device import OnDevice
 from cvtasks.heads.arrays import Arrays, mapped
 from cvtasks.heads.base import Head
 from cvtasks.media.prefetch import in_thread, shut
@@ -33,18 +33,25 @@ class AtPace:
         begin: runs the network.
         device: fetches what `begin` gives.
         batch: images a step; the last step of a stream is filled up.
-        head: whose `decode` alone sees the outputs: what it does not look at need not be fetched.
-            None where outputs are wanted as they are.
+        head: what the network is for.
+        narrow: its `narrowed`, where outputs are seen by its `decode` alone and need not be fetched
+            as a whole; None where they are wanted as they are.
     """
 
     name = "keras"
 
     def __init__(
-        self, precision: str, begin: Begin, device: OnDevice, batch: int, head: Head | None
+        self,
+        precision: str,
+        begin: Begin,
+        device: OnDevice,
+        batch: int,
+        head: Head,
+        narrow: OnDevice | None = None,
     ) -> None:
         self.precision = precision
         self._begin, self._device, self._batch, self._head = begin, device, batch, head
-        self._narrow = on_device(head.narrowed) if head and head.narrows else None
+        self._narrow = narrow
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[Arrays]:
         """See `Engine.stream`. Images are taken by a thread of their own."""
@@ -68,7 +75,7 @@ class AtPace:
 
     def _fetched(self, outputs: Any, narrow: Any, number: int) -> Iterator[Arrays]:
         """The outputs of the first `number` images of a batch."""
-        if narrow is None or self._head is None:
+        if narrow is None:
             found = mapped(plain, self._device.fetch(outputs))
             for index in range(number):
                 yield mapped(lambda array, index=index: array[index], found)

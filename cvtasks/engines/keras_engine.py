@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from cvtasks.engines.at_pace import AtPace, plain
+from cvtasks.engines.at_pace import AtPace, Begin, plain
 from cvtasks.engines.base import Engine
 from cvtasks.engines.on_device import OnDevice, on_device
 from cvtasks.engines.table import AUTO, Setup
@@ -60,13 +60,18 @@ class KerasEngine:
     def at_pace(self, images: int, alone: bool) -> Engine:
         """See `Paced`."""
         check_process()
-        return AtPace(
-            self.precision,
-            lambda batch, number: self._run(batch),
-            self._run,
-            min(self._many, max(images, 1)),
-            self._head if alone and has_gpu() else None,
-        )
+        return self._paced(lambda batch, number: self._run(batch), self._run, images, alone)
+
+    def _paced(self, begin: Begin, device: OnDevice, images: int, alone: bool) -> AtPace:
+        batch = min(self._many, max(images, 1))
+        narrow = self._narrow if alone else None
+        return AtPace(self.precision, begin, device, batch, self._head, narrow)
+
+    @cached_property
+    def _narrow(self) -> OnDevice | None:
+        """What finds what is decoded; None where an output is at hand as it is."""
+        head = self._head
+        return on_device(head.narrowed) if head.narrows and has_gpu() else None
 
     @cached_property
     def _run(self) -> OnDevice:

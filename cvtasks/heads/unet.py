@@ -12,7 +12,7 @@ import numpy as np
 from cvtasks.answers import VOID, Mask
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox, Size
-from cvtasks.heads.arrays import Shapes
+from cvtasks.heads.arrays import Arrays, Shapes, mapped
 from cvtasks.heads.base import Head, Top, check_class_weights
 from cvtasks.heads.blending import Blend
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
@@ -171,13 +171,17 @@ class UNet(Head[Mask]):
         )
         return parts, whole
 
-    def widened(self, parts: Mapping[str, np.ndarray], shapes: Shapes) -> np.ndarray:
+    def widened(self, parts: Mapping[str, np.ndarray], shapes: Shapes) -> Arrays:
         """(H, W, classes) float32, one-hot but where pixels are open."""
-        height, width, classes = tuple(shapes)
-        planes = np.zeros((classes, height * width), np.float32)
-        planes[parts["ids"].reshape(-1), np.arange(height * width)] = 1
-        planes[:, parts["at"]] = parts["scores"].T
-        return planes.reshape(classes, height, width).transpose(1, 2, 0)
+
+        def wide(shape: tuple[int, ...]) -> np.ndarray:
+            height, width, classes = shape
+            planes = np.zeros((classes, height * width), np.float32)
+            planes[parts["ids"].reshape(-1), np.arange(height * width)] = 1
+            planes[:, parts["at"]] = parts["scores"].T
+            return planes.reshape(classes, height, width).transpose(1, 2, 0)
+
+        return mapped(wide, shapes)
 
     def decode_views(self, views: Views, classes: Classes, threshold: float = 0.0) -> Mask:
         """(H, W, classes) of each view → Mask: the scores' mean."""

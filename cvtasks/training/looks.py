@@ -12,9 +12,8 @@ import numpy as np
 from cvtasks.answers import Answer, Sample
 from cvtasks.data import Source
 from cvtasks.data.views import Subset, View
-from cvtasks.engines.at_pace import AtPace
 from cvtasks.engines.base import Engine
-from cvtasks.engines.keras_engine import KerasEngine, has_gpu
+from cvtasks.engines.keras_engine import KerasEngine
 from cvtasks.engines.on_device import on_device
 from cvtasks.evaluation.evaluate import evaluate
 from cvtasks.heads.arrays import Arrays, joined
@@ -150,9 +149,7 @@ class _Judge(KerasEngine):
 
     def at_pace(self, images: int, alone: bool) -> Engine:
         """See `Paced`."""
-        batch = min(self._many, max(images, 1))
-        head = self._head if alone and has_gpu() else None
-        return AtPace(self.precision, self._judge, self._judged, batch, head)
+        return self._paced(self._judge, self._judged, images, alone)
 
     def _judge(self, images: np.ndarray, number: int) -> Any:
         first = sum(known for _, known in self._seen)

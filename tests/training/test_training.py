@@ -159,11 +159,11 @@ def test_a_loss_that_is_no_number_stops_the_run_and_is_not_saved(
 def test_answers_that_are_no_numbers_end_a_run_too(
     shapes: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    from cvtasks.engines.keras_engine import KerasEngine
+    from cvtasks.engines.at_pace import AtPace
 
-    real = KerasEngine.stream
+    real = AtPace.stream
     monkeypatch.setattr(
-        KerasEngine,
+        AtPace,
         "stream",
         lambda self, inputs: (output * np.nan for output in real(self, inputs)),
     )
