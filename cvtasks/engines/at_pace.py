@@ -5,14 +5,16 @@ are: the next images are made ready, and given to the device, while the last one
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from cvtasks.engines.on_device import OnDevice
 from cvtasks.heads.arrays import Arrays, mapped
 from cvtasks.heads.base import Head
 from cvtasks.media.prefetch import in_thread, shut
+
+if TYPE_CHECKING:
+    from cvtasks.engines.on_device import OnDevice
 
 Begin = Callable[[np.ndarray, int], Any]
 """Images (n, H, W, 3) uint8, of which so many are no filling → the activated outputs (n, …), on the
@@ -44,10 +46,10 @@ class AtPace:
         self,
         precision: str,
         begin: Begin,
-        device: OnDevice,
+        device: "OnDevice",
         batch: int,
         head: Head,
-        narrow: OnDevice | None = None,
+        narrow: "OnDevice | None" = None,
     ) -> None:
         self.precision = precision
         self._begin, self._device, self._batch, self._head = begin, device, batch, head

@@ -195,13 +195,13 @@ class Head(ABC, Generic[A]):
         and (batch,) bool: whether that is all of it; the others' outputs are to be fetched as they
         are. By `keras.ops`.
         """
-        raise UsageError(f"{self.name} looks at its whole output.")
+        raise UsageError(f"all of the output of {self.name} is decoded.")
 
     def widened(self, parts: Mapping[str, np.ndarray], shapes: Shapes) -> Arrays:
         """An output of such shapes of which `decode` makes what it makes of the one that `parts`
         are of, without a batch axis.
         """
-        raise UsageError(f"{self.name} looks at its whole output.")
+        raise UsageError(f"all of the output of {self.name} is decoded.")
 
     def taught(self, targets: Arrays, outputs: Arrays, mirrored: Arrays, share: float) -> Arrays:
         """Targets of which `share` is what a teacher answers; all with a batch axis.
