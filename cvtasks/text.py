@@ -189,6 +189,20 @@ def padded(text: str, columns: int, right: bool = False) -> str:
     return space + shown if right else shown + space
 
 
+def cut(text: str, columns: int) -> str:
+    """The text in so many columns at most, its end an ellipsis where it has more.
+
+    >>> cut("cat", 3), cut("kitten", 4), cut("猫猫猫", 4)
+    ('cat', 'kit…', '猫…')
+    """
+    if width(text) <= columns:
+        return text
+    shown = text[: max(columns - 1, 0)]
+    while width(shown) > columns - 1 and shown:
+        shown = shown[:-1]
+    return f"{shown}…"
+
+
 def table(rows: list[list[str]], least: int = 0) -> list[str]:
     """Rows of texts → lines of columns, the first to the left, the others to the right and of
     `least` columns at least.

@@ -33,6 +33,7 @@ from cvtasks.cli import (
 )
 from cvtasks.cli.by_hand import by_hand
 from cvtasks.cli.data import data
+from cvtasks.cli.help import Group
 from cvtasks.cli.missing import what_is_missing
 from cvtasks.cli.models import models
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
@@ -48,6 +49,7 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="cvtasks",
+    cls=Group,
     help="Computer vision in Keras 3: train, evaluate and run models on images and videos.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -197,6 +199,9 @@ _ALONE = {
 _ALONE["--tta"] = _ALONE["--augment"]
 """Option → the value that it has alone, and those that may follow it."""
 
+_LAYERS = ("inspect", "--layers", "all")
+"""A command, its option, and the value that this has where no other follows."""
+
 
 def _with_values(arguments: list[str]) -> list[str]:
     """The arguments with `--show=auto` for `--show`, and so on: Typer has no options whose value
@@ -207,6 +212,8 @@ def _with_values(arguments: list[str]) -> list[str]:
         if spelled[i] == "--":
             break
         usual, known = _ALONE.get(spelled[i], ("", ()))
+        if spelled[i] == _LAYERS[1] and _LAYERS[0] in spelled[:i]:
+            usual, known = _LAYERS[2], tuple(one for one in spelled[i + 1 :] if one[:1] != "-")
         if usual and not {*known}.intersection(spelled[i + 1 : i + 2]):
             spelled[i] += f"={usual}"
     return spelled

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cvtasks.cli.options import JsonOption
-from cvtasks.cli.output import say, start_keras, tell
+from cvtasks.cli.output import say, start_keras, tell, wrapped
 from cvtasks.engines.table import ENGINES, engine_packages
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps
@@ -76,7 +76,8 @@ def info(as_json: JsonOption = False) -> None:
     for name, value in facts.items():
         if isinstance(value, dict):
             value = [f"{key} {one}" for key, one in value.items()]
-        tell(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        said = ", ".join(map(str, value)) if isinstance(value, list) else value
+        tell(*wrapped(f"{name}: {said}"))
 
 
 def _engines() -> dict[str, str]:

@@ -67,7 +67,7 @@ def bench(
     \b
     cvtasks bench detect-yolox-nano-voc
     cvtasks bench runs/mine --images photos/ --exported exports/mine-onnx
-    cvtasks bench detect-yolox-nano-voc --engine openvino --engine onnxruntime --json
+    cvtasks bench runs/mine --engine openvino --engine onnxruntime --json
 
     Each runs in a process of its own, and they take turns. `cold` is the time from the start of a
     process to its first answer; `network` that of the network alone, and `whole` the way from an

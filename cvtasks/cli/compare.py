@@ -15,15 +15,13 @@ from cvtasks.cli.options import (
     PrecisionOption,
     starts_keras,
 )
-from cvtasks.cli.output import Ticker, say, start_keras, tell
+from cvtasks.cli.output import Ticker, say, start_keras, tell, text_columns
 from cvtasks.engines.table import AUTO
-from cvtasks.text import dumps, one_line, padded, table, width
+from cvtasks.text import cut, dumps, one_line, padded, table, width
 
 if TYPE_CHECKING:
     from cvtasks.evaluation.compare import Compared
 
-_COLUMNS = 100
-_NAME = 33  # columns of a metric's name, at most
 _KEY = 28  # of a recipe's key
 
 
@@ -100,25 +98,28 @@ def _lettered(found: "Sequence[Compared]") -> "list[tuple[str, Compared]]":
 
 
 def _scores(found: "Sequence[Compared]") -> list[str]:
-    """A row for each number of each model."""
+    """A row for each number of each model, below the number's name."""
     from cvtasks.evaluation.evaluate import score_text
 
-    rows = [["metric", "", "score", "95 % interval", "less A", "95 % interval"]]
-    for name in found[0].result["metrics"]:
-        for letter, one in _lettered(found):
+    names, models = list(found[0].result["metrics"]), _lettered(found)
+    rows = [["", "score", "95 % interval", "less A", "95 % interval"]]
+    for name in names:
+        for letter, one in models:
             span = one.result["intervals"].get(name)
             apart = one.differences.get(name)
             rows.append(
                 [
-                    _cut(name, _NAME) if one is found[0] else "",
-                    letter,
+                    f"  {letter}",
                     score_text(one.result["metrics"].get(name)),
                     f"[{span[0]:.3f}, {span[1]:.3f}]" if span else "",
                     f"{apart.value:+.3f}{'*' if apart.certain else ' '}" if apart else "",
                     f"[{apart.low:+.3f}, {apart.high:+.3f}]" if apart else "",
                 ]
             )
-    return [line.rstrip() for line in table(rows)]
+    head, *lines = [line.rstrip() for line in table(rows)]
+    parts = [lines[place : place + len(models)] for place in range(0, len(lines), len(models))]
+    named = zip(names, parts, strict=True)
+    return [head, *(line for name, part in named for line in (one_line(name), *part))]
 
 
 def _facts(found: "Sequence[Compared]") -> list[str]:
@@ -157,11 +158,11 @@ def _said(value: Any) -> str:
 
 
 def _fitting(rows: list[list[str]]) -> list[str]:
-    """Rows as lines of a hundred columns at most, the first column to the left; what is too long is
+    """Rows as lines that fit the terminal, the first column to the left; what is too long is
     cut.
     """
     first = max(width(row[0]) for row in rows)
-    most = max(6, (_COLUMNS - first) // (len(rows[0]) - 1) - 2)
+    most = max(6, (text_columns() - first) // (len(rows[0]) - 1) - 2)
     cut = [[row[0], *(_cut(text, most) for text in row[1:])] for row in rows]
     widths = [max(map(width, column)) for column in zip(*cut, strict=True)]
     return [
@@ -171,8 +172,7 @@ def _fitting(rows: list[list[str]]) -> list[str]:
 
 
 def _cut(text: str, most: int) -> str:
-    line = one_line(text)
-    return line if width(line) <= most else f"{line[: most - 1]}…"
+    return cut(one_line(text), most)
 
 
 def _document(found: "Sequence[Compared]", recipes: dict[str, list[Any]]) -> dict[str, Any]:

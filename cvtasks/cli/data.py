@@ -9,6 +9,7 @@ import typer
 from cvtasks.cli.data_prelabel import prelabel
 from cvtasks.cli.data_review import review
 from cvtasks.cli.data_split import split
+from cvtasks.cli.help import Group, HelpfulCommand
 from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
 from cvtasks.cli.options import (
     DataArgument,
@@ -37,18 +38,24 @@ _MOST_SIDE = 4096  # of a recipe's `size`
 data = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
+    cls=Group,
     help="Data sets: check, stats, show, split, convert, prelabel, review, get.",
 )
 
 
-@data.command()
+@data.command(cls=HelpfulCommand)
 def check(
     source: DataArgument,
     task: TaskOption = USUAL,
     format_: FormatOption = "",
     lists: ListsOption = "",
     size: Annotated[
-        int, typer.Option(metavar="PIXELS", help="Network size by which objects are tiny.")
+        int,
+        typer.Option(
+            metavar="PIXELS",
+            help="Network size by which objects are tiny.",
+            show_default="a new recipe's",
+        ),
     ] = 0,
     tiles: Annotated[
         str,
@@ -66,7 +73,7 @@ def check(
     cvtasks data check coco:val2017
     cvtasks data check --task segment VOCdevkit/VOC2012:val
     cvtasks data check --task classify photos/labels.csv
-    cvtasks data check --json coco:val2017 | jq '.findings[] | select(.level == "error") | .file'
+    cvtasks data check --json coco:val2017 | jq '.findings[].file'
 
     Without a split all of them are looked at, and compared with each other.
     """
@@ -127,7 +134,7 @@ def check(
     )
 
 
-@data.command()
+@data.command(cls=HelpfulCommand)
 def stats(
     source: DataArgument,
     task: TaskOption = USUAL,
@@ -170,12 +177,12 @@ def stats(
         tell(*([f"{name}:"] if name else []), *narrow([columns, *cells]))
 
 
-data.command()(split)
-data.command()(prelabel)
-data.command()(review)
+data.command(cls=HelpfulCommand)(split)
+data.command(cls=HelpfulCommand)(prelabel)
+data.command(cls=HelpfulCommand)(review)
 
 
-@data.command()
+@data.command(cls=HelpfulCommand)
 def show(
     context: typer.Context,
     source: DataArgument,
@@ -200,7 +207,7 @@ def show(
     \b
     cvtasks data show VOCdevkit/VOC2012:train
     cvtasks data show --task segment VOCdevkit/VOC2012:val -o look
-    cvtasks data show VOCdevkit/VOC2012:train --recipe models/detect-yolox-nano-voc/recipe.toml
+    cvtasks data show VOCdevkit/VOC2012:train --recipe runs/mine/recipe.toml
 
     Without a split each of them is drawn.
     """
@@ -234,7 +241,7 @@ def show(
         tell(str(output / name))
 
 
-@data.command()
+@data.command(cls=HelpfulCommand)
 def convert(
     source: DataArgument,
     folder: Annotated[
@@ -262,7 +269,7 @@ def convert(
     cvtasks data convert VOCdevkit/VOC2012:train voc-as-coco --to coco
     cvtasks data convert coco:val2017 coco-as-yolo --to yolo --split val
     cvtasks data convert --task segment VOCdevkit/VOC2012:val for-cvat --to cvat
-    cvtasks data convert --task instances coco:val2017 outlines --to yolo --split val
+    cvtasks data convert --task instances coco:val2017 outlines --to yolo
     """
     from cvtasks.data import split_of
     from cvtasks.data.writing.convert import convert as write
@@ -277,7 +284,7 @@ def convert(
     say(f"{counted(len(opened), 'image')} → {folder}:{name}")
 
 
-@data.command()
+@data.command(cls=HelpfulCommand)
 def get(
     name: Annotated[
         str,

@@ -85,7 +85,7 @@ def prelabel(
     \b
     cvtasks data prelabel detect-yolox-nano-voc photos/ --to labelme -o photos
     cvtasks data prelabel detect-yolox-nano-voc photos/ --to cvat --threshold 0.3
-    cvtasks data prelabel segment-efficientnet-lite0-voc photos/ --to label-studio \\
+    cvtasks data prelabel runs/roads photos/ --to label-studio \\
         --prefix '/data/local-files/?d=photos/'
     cvtasks data prelabel runs/pets 'inbox/**/*.jpg' --to csv -o inbox
 

@@ -26,10 +26,15 @@ def split(
     ] = Path("outputs/split"),
     val: Annotated[float, typer.Option(help="Share of the images to validate on.")] = 0.2,
     test: Annotated[
-        float | None, typer.Option(help="Share to test on: 0.1, with folds none.")
+        float | None, typer.Option(help="Share to test on.", show_default="0.1, with folds none")
     ] = None,
     folds: Annotated[
-        int, typer.Option(metavar="K", help="Make K folds, each of which is val once.")
+        int,
+        typer.Option(
+            metavar="K",
+            help="Make K folds, each of which is val once.",
+            show_default="one division",
+        ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="What is drawn depends on it.")] = 0,
     group_by: Annotated[

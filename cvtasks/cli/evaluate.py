@@ -92,8 +92,8 @@ def evaluate(
     \b
     cvtasks evaluate segment-efficientnet-lite0-voc --data VOCdevkit/VOC2012:val
     cvtasks evaluate detect-yolox-nano-voc --data VOCdevkit/VOC2012:val -o report
-    cvtasks evaluate segment-efficientnet-lite0-voc --predictions outputs/segment/records.jsonl
-    cvtasks evaluate detect-yolox-nano-voc --data farm/data.yaml:val --map lamb=sheep,ewe=sheep
+    cvtasks evaluate runs/mine --predictions outputs/segment/records.jsonl
+    cvtasks evaluate runs/mine --data farm/data.yaml --map lamb=sheep,ewe=sheep
     cvtasks evaluate --tracks outputs/detect/street-mot.txt street/gt/gt.txt
 
     The classes that data and model share are scored, also where they have two names of one thing

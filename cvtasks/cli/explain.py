@@ -65,7 +65,8 @@ def explain(
             metavar="X",
             min=0,
             max=1,
-            help="Least score of the answer's boxes; default: the model's own.",
+            help="Least score of the answer's boxes.",
+            show_default="the model's own",
         ),
     ] = None,
     check: Annotated[
@@ -100,7 +101,7 @@ def explain(
     cvtasks explain photo.jpg -m detect-yolox-nano-voc --target box:0
     cvtasks explain photo.jpg --target cat --check --curves
     cvtasks explain photo.jpg -m segment-efficientnet-lite0-voc --target cat
-    cvtasks explain --json sample:chelsea --method integrated | jq .methods[0].completeness
+    cvtasks explain --json sample:chelsea --method integrated | jq .methods[0]
     """
     from cvtasks.files.writing import check_folder
     from cvtasks.tasks import TASKS

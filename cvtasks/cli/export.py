@@ -43,7 +43,8 @@ def export(
             "-o",
             "--output",
             metavar="DIR",
-            help="The new folder to write; exports/MODEL-FORMAT by default.",
+            help="The new folder to write.",
+            show_default="exports/MODEL-FORMAT",
         ),
     ] = None,
     half: Annotated[
@@ -68,20 +69,24 @@ def export(
     ] = "",
     calibration: Annotated[
         int | None,
-        typer.Option(metavar="N", help="For --int8: images to measure ranges on (default: 200)."),
+        typer.Option(
+            metavar="N", help="For --int8: images to measure ranges on.", show_default="200"
+        ),
     ] = None,
     measured: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="For --int8: images to measure scores on, 0 for all (default: 500).",
+            help="For --int8: images to measure scores on, 0 for all.",
+            show_default="500",
         ),
     ] = None,
     most_loss: Annotated[
         float | None,
         typer.Option(
             metavar="POINTS",
-            help="For --int8: hundredths of the first metric that may be lost (default: 1).",
+            help="For --int8: hundredths of the first metric that may be lost.",
+            show_default="1",
         ),
     ] = None,
     into_model: Annotated[

@@ -107,13 +107,20 @@ def filters(
 def features(
     model: ModelArgument,
     image: Annotated[
-        str, typer.Argument(metavar="[IMAGE]", help="An image, sample:NAME or - (stdin).")
+        str, typer.Argument(metavar="IMAGE", help="An image, sample:NAME or - (stdin).")
     ] = "",
     layer: LayerOption = "",
     layers: Annotated[str, typer.Option(metavar="A,B", help="Several layers of an image.")] = "",
     units: UnitsOption = "",
     top: Annotated[
-        int, typer.Option(metavar="N", min=0, max=100, help="Maps, or images a unit; 0: 15, or 9.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=100,
+            help="Maps, or images a unit.",
+            show_default="15 maps, 9 images",
+        ),
     ] = 0,
     data: Annotated[
         str,
@@ -123,7 +130,9 @@ def features(
     ] = "",
     limit: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="Of the data only N images, evenly spread; 0: all."),
+        typer.Option(
+            metavar="N", min=0, help="Of the data only N images, evenly spread.", show_default="all"
+        ),
     ] = 0,
     projection: Annotated[
         Literal["", "deconvnet", "guided", "gradient"],
@@ -163,10 +172,10 @@ def features(
 
     \b
     cvtasks features classify-efficientnet-lite0-voc photo.jpg
-    cvtasks features classify-efficientnet-lite0-voc photo.jpg --layers stem_activation --top 23
-    cvtasks features classify-efficientnet-lite0-voc --data VOCdevkit/VOC2012:val --units 0,5,7
+    cvtasks features mobilenet photo.jpg --weights imagenet --top 23
+    cvtasks features runs/mine --data my-data:val --layer class_map --units 0,5,7
     cvtasks features classify-lenet-mnist --class all
-    cvtasks features vgg16 --weights imagenet --layer block3_conv1 --units 0,1,2,3 --maximise
+    cvtasks features vgg16 --weights imagenet --layer block3_conv1 --maximise
     """
     ways = {"IMAGE": image, "--data": data, "--class": class_, "--maximise": maximise}
     given = [name for name, value in ways.items() if value]

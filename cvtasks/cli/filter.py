@@ -57,7 +57,8 @@ def filter(
         typer.Option(
             metavar="N",
             min=0,
-            help="Side of the pooling's region, of blur or of gaussian; 0: 2, 3 and 3.",
+            help="Side of the pooling's region, of blur or of gaussian.",
+            show_default="2 of a pooling, 3 of the others",
         ),
     ] = 0,
     padding: Annotated[
@@ -73,7 +74,8 @@ def filter(
         typer.Option(
             metavar="N",
             min=0,
-            help="Cells from one position to the next; 0: 1, or the pooling's size.",
+            help="Cells from one position to the next.",
+            show_default="1, or the pooling's size",
         ),
     ] = 0,
     dilation: Annotated[
@@ -136,12 +138,12 @@ def filter(
 
     \b
     cvtasks filter photo.jpg --kernel sobel-x
-    cvtasks filter sample:camera --kernel "0 1 0; 1 -4 1; 0 1 0" --padding reflect --patch 100,200
+    cvtasks filter sample:camera --kernel "0 1 0; 1 -4 1; 0 1 0" --patch 100,200
     cvtasks filter photo.jpg --kernel gaussian --size 7 --stride 2 --grey
-    cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --kernel "0 1; 2 0" --padding valid
-    cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --pool max --json | jq .output
-    cvtasks filter "3 3 2; 0 0 1; 3 1 2" --kernel "0 1; 2 0" --padding valid --backward
-    cvtasks filter "1 2; 3 4" --kernel "1 2 1; 2 4 2; 1 2 1" --transposed --stride 2
+    cvtasks filter "3 3 2; 0 0 1; 3 1 2" --kernel "0 1; 2 0" --padding valid
+    cvtasks filter "3 3 2 1; 0 0 1 3; 3 1 2 2; 2 0 0 2" --pool max --json
+    cvtasks filter "3 3 2; 0 0 1; 3 1 2" --kernel "0 1; 2 0" --backward
+    cvtasks filter "1 2; 3 4" --kernel "1 2 1; 2 4 2; 1 2 1" --transposed
     """
     from cvtasks.files.writing import check_folder
     from cvtasks.insight.by_hand.sheets import steps_drawn

@@ -1,7 +1,5 @@
 """`cvtasks inspect`: a network layer by layer, or one layer as an exercise."""
 
-import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +7,7 @@ import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.one_image import write_new
-from cvtasks.cli.output import say, start_keras, tell
+from cvtasks.cli.output import say, start_keras, tell, terminal_columns, wrapped
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_folder
 from cvtasks.text import counted, dumps
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from cvtasks.insight.inspecting.inspect import Inspection
 
 _EXERCISE = "Of an exercise: "
+_ROWS = 24  # of a table that is read at once
 _IMAGES = 8  # of noise, for the effective field
 
 SubjectArgument = Annotated[
@@ -35,7 +34,9 @@ SubjectArgument = Annotated[
 ]
 SizeOption = Annotated[
     str,
-    typer.Option(metavar="N|HxW", help="The image's size; default: the paper's or the model's."),
+    typer.Option(
+        metavar="N|HxW", help="The image's size.", show_default="the paper's or the model's"
+    ),
 ]
 LayerOption = Annotated[str, typer.Option(metavar="NAME", help="Only this layer.")]
 WorkOption = Annotated[
@@ -97,7 +98,13 @@ ChannelsOption = Annotated[
     int, typer.Option(metavar="C", min=0, help=f"{_EXERCISE}of the input.", show_default="1")
 ]
 LayersOption = Annotated[
-    int, typer.Option(metavar="L", min=1, help="So many convolutions one after the other.")
+    str,
+    typer.Option(
+        metavar="all|L",
+        help=f"all: a row for each layer of a long network. {_EXERCISE}so many convolutions one "
+        "after the other.",
+        show_default="stages of a long network; 1",
+    ),
 ]
 
 
@@ -117,12 +124,13 @@ def inspect(
     dilation: DilationOption = "",
     filters: FiltersOption = "",
     channels: ChannelsOption = 0,
-    layers: LayersOption = 1,
+    layers: LayersOption = "",
 ) -> None:
     """Show what every layer computes, what it costs, and what its units see of the image.
 
     \b
     cvtasks inspect resnet50
+    cvtasks inspect resnet50 --layers all
     cvtasks inspect vgg16 --size 320x480 -o outputs/inspect
     cvtasks inspect alexnet --layer conv1 --show-work
     cvtasks inspect detect-yolox-nano-voc --csv > layers.csv
@@ -131,7 +139,7 @@ def inspect(
     cvtasks inspect conv --input 32x32x3 --kernel 5 --padding 2 --filters 10
     cvtasks inspect conv --kernel 3 --layers 3
     cvtasks inspect conv --kernel 1,3,1 --filters 64,64,256 --input 56x56x256
-    cvtasks inspect transposed --input 14x14x512 --kernel 2 --stride 2 --filters 256
+    cvtasks inspect transposed --input 14x14x8 --kernel 2 --stride 2 --filters 4
     """
     from cvtasks.cli.exercise import KINDS, answer, refuse
 
@@ -153,17 +161,22 @@ def inspect(
             "output": output,
         }
         refuse(others, f"{subject} is one layer by itself and takes --input, --kernel, --stride …")
-        solved = answer(subject, size=input_size, channels=channels, layers=layers, **given)
+        if layers and not layers.isdecimal():
+            raise UsageError(f"--layers of an exercise is a number, like 3; got {layers!r}.")
+        count = int(layers or 1)
+        solved = answer(subject, size=input_size, channels=channels, layers=count, **given)
         if as_json:
             print(dumps(solved.values))
         else:
             tell(*solved.lines)
         return
-    chosen = {"input": input_size, **given, "channels": channels, "layers": layers > 1}
+    chosen = {"input": input_size, **given, "channels": channels}
+    chosen["layers"] = layers not in ("", "all")
     refuse(chosen, f"that is for {', '.join(KINDS)}; {subject} takes --size and --layer")
     if show_work and not layer:
         raise UsageError("--show-work shows the work of one layer; name it with --layer.")
-    _network(subject, size, layer, show_work, effective, as_json, as_csv, output)
+    every = layers == "all"
+    _network(subject, size, layer, show_work, every, effective, as_json, as_csv, output)
 
 
 def _network(
@@ -171,6 +184,7 @@ def _network(
     size: str,
     layer: str,
     show_work: bool,
+    every: bool,
     effective: bool,
     as_json: bool,
     as_csv: bool,
@@ -186,6 +200,7 @@ def _network(
         check_folder(output)
     start_keras()
     from cvtasks.insight.inspecting.inspect import inspect_network
+    from cvtasks.insight.inspecting.stages import by_stage, stage_table
     from cvtasks.insight.inspecting.table import (
         LEGEND,
         layer_lines,
@@ -208,13 +223,18 @@ def _network(
     elif as_csv:
         tell(*to_csv(rows).rstrip("\n").split("\n"))
     else:
-        lines = layer_lines(rows[0]) if show_work else table(rows, _width())
+        columns, staged = terminal_columns(), len(rows) > _ROWS and not every
+        if staged:
+            lines = stage_table(by_stage(rows), columns)
+        else:
+            lines = layer_lines(rows[0]) if show_work else table(rows, columns)
         lines += totals(inspection) if not layer else []
-        tell(*lines)
-        if measured:
-            tell(_sentence(measured))
-        if not show_work:
-            say(LEGEND)
+        lines += [_sentence(measured)] if measured else []
+        tell(*(line for whole in lines for line in wrapped(whole, columns=max(columns, 80))))
+        for line in wrapped(LEGEND) if not show_work else ():
+            say(line)
+        if staged:
+            say(f"--layers all shows each of the {len(rows)} layers, --layer NAME one of them")
     if output:
         from cvtasks.insight.inspecting.diagram import volumes
 
@@ -225,11 +245,6 @@ def _network(
             output, safe_stem(Path(name).resolve().name), files, (".svg", "-effective.png")
         )
         say(f"{found.name} → {', '.join(map(str, paths))}")
-
-
-def _width() -> int:
-    """The terminal's, or 100 where the table goes into a file or a pipe."""
-    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
 
 
 def _measured(inspection: "Inspection", layer: str) -> "tuple[dict[str, Any], np.ndarray]":

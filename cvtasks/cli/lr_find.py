@@ -34,7 +34,13 @@ def lr_find(
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
     backbone: BackboneOption = "",
-    size: Annotated[int, typer.Option(help="Side of the square network input in pixels.")] = 0,
+    size: Annotated[
+        int,
+        typer.Option(
+            help="Side of the square network input in pixels.",
+            show_default="the recipe's, or what suits the data",
+        ),
+    ] = 0,
     weights: Annotated[
         str,
         typer.Option(

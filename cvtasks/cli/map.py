@@ -85,10 +85,10 @@ def map(
 
     \b
     cvtasks map detect-yolox-nano-voc photos/ -o found
-    cvtasks map segment-efficientnet-lite0-voc 'archive/**/*.jpg' -o masks --piece 200
+    cvtasks map runs/mine 'archive/**/*.jpg' -o masks --piece 200
     cvtasks map runs/mine paths.txt -o found
     cvtasks map runs/mine VOCdevkit/VOC2012:val -o found --format parquet
-    cvtasks map runs/mine 's3://bucket/photos/*.jpg' -o /shared/found --ray auto --workers 8
+    cvtasks map runs/mine 's3://bucket/*.jpg' -o /shared/found --ray auto
 
     A shard, part-00012.jsonl or .parquet, holds the records of `--json` with an id each: the path
     below DATA, or the address without login and query. Inputs that cannot be read are listed in

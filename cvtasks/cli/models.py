@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from cvtasks.cli import completion
+from cvtasks.cli.help import Group, HelpfulCommand
 from cvtasks.cli.options import JsonOption, one_of
-from cvtasks.cli.output import Ticker, say, start_keras, tell
-from cvtasks.text import counted, dumps, padded, visible, width
+from cvtasks.cli.output import Ticker, say, start_keras, tell, wrapped
+from cvtasks.text import counted, dumps, visible
 from cvtasks.weights.published import PUBLISHED
 
-models = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+models = typer.Typer(cls=Group, invoke_without_command=True, rich_markup_mode=None)
 
 
 @models.callback()
@@ -31,25 +32,15 @@ def listed(context: typer.Context, as_json: JsonOption = False) -> None:
     if as_json:
         print(dumps(rows))
         return
-    columns = max((width(visible(row["name"])) for row in rows), default=0)
     for row in rows:
-        headline = next(iter(row["metrics"].items()), None)
-        state = f"{row['bytes'] / 1e6:.1f} MB" if row["trained"] else "recipe only: train it"
-        if row["name"] in zoo.PACKAGED:
-            state = "made of a package on first use"
-        state += ", fetched" if row["fetched"] else ""
-        score = f"  {headline[0]} {headline[1]:.3f}" if headline else ""
-        network = (
-            f"{row['task']}  {row['backbone']} {row['size']} px, "
-            f"{counted(len(row['classes']), 'class')}"
-        )
-        tell(f"{padded(row['name'], columns)}  {network}  {state}{score}")
+        tell(*_lines(row))
     left = [name for name in PUBLISHED if name not in zoo.names()]
     if left:
-        say(f"published, for `cvtasks models get`: {', '.join(left)}")
+        for line in wrapped(f"published, for `cvtasks models get`: {', '.join(left)}"):
+            say(line)
 
 
-@models.command()
+@models.command(cls=HelpfulCommand)
 def get(
     name: Annotated[
         str,
@@ -108,6 +99,20 @@ def get(
         print(dumps({**facts, "url": found.url, "sha256": found.sha256}))
     else:
         tell(str(found.folder))
+
+
+def _lines(row: dict[str, Any]) -> list[str]:
+    """A model in two lines: its name and whether it is there, and what it is."""
+    from cvtasks import zoo
+
+    state = f"{row['bytes'] / 1e6:.1f} MB" if row["trained"] else "recipe only: train it"
+    if row["name"] in zoo.PACKAGED:
+        state = "made of a package on first use"
+    state += ", fetched" if row["fetched"] else ""
+    about = f"  {row['backbone']} at {row['size']} px, {counted(len(row['classes']), 'class')}"
+    for name, score in list(row["metrics"].items())[:1]:
+        about += f"; {name} {score:.3f}"
+    return [f"{visible(row['name'])}  ({row['task']}, {state})", *wrapped(about, "    ")]
 
 
 def _row(name: str) -> dict[str, Any]:

@@ -121,7 +121,9 @@ MostPixelsOption = Annotated[
 BatchOption = Annotated[
     int,
     typer.Option(
-        min=0, help="Images a step of the keras and onnxruntime engines; 0: as many as suit."
+        min=0,
+        help="Images a step of the keras and onnxruntime engines.",
+        show_default="as many as suit",
     ),
 ]
 JsonOption = Annotated[

@@ -3,8 +3,10 @@
 import io
 import os
 import shlex
+import shutil
 import sys
 import tempfile
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ from typing import TextIO
 
 from cvtasks.errors import CVTasksError, OutputError
 from cvtasks.media.addresses import without_passwords
-from cvtasks.text import harmless, padded, visible, width
+from cvtasks.text import cut, harmless, padded, visible, width
 
 
 class ReaderLeft(CVTasksError):
@@ -178,11 +180,46 @@ def command_typed() -> str:
     return " ".join(["cvtasks", *map(shlex.quote, sys.argv[1:])])
 
 
-def say(text: str) -> None:
-    """Print a line to stderr; what could steer a terminal, line breaks too, is escaped
-    (`cvtasks.text.visible`).
+COLUMNS = 80
+"""Of a terminal, where nothing says how many it has."""
+
+
+def terminal_columns() -> int:
+    """Those of the terminal, or of the variable COLUMNS; `COLUMNS` without either."""
+    return shutil.get_terminal_size((COLUMNS, 24)).columns
+
+
+def text_columns() -> int:
+    """Columns of what is read: those of the terminal, from 40 to 100."""
+    return max(40, min(terminal_columns(), 100))
+
+
+def wrapped(text: str, indent: str = "  ", columns: int = 0) -> list[str]:
+    """A text as lines that fit the terminal, broken between words alone: a path or an address stays
+    whole. Further lines begin with `indent`.
+
+    >>> wrapped("one two three", columns=8)
+    ['one two', '  three']
     """
-    _say(f"{visible(text)}\n")
+    shown, columns = visible(text), columns or terminal_columns()
+    if width(shown) <= columns:
+        return [shown]
+    return textwrap.wrap(
+        shown,
+        columns if width(shown) == len(shown) else max(columns // 2, 20),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
+
+
+def say(text: str) -> None:
+    """Print a line to stderr, on a terminal as several that fit it; what could steer a terminal,
+    line breaks too, is escaped (`cvtasks.text.visible`).
+    """
+    lines = wrapped(text) if sys.stderr.isatty() else [visible(text)]
+    _say("".join(f"{line}\n" for line in lines))
 
 
 def tell(*lines: str) -> None:
@@ -252,8 +289,9 @@ class Ticker:
             return
         self._next = now + self._pause
         if self._live:
-            _say(f"\r{padded(text, self._shown)}")
-            self._shown = width(visible(text))
+            fitting = cut(visible(text), terminal_columns() - 1)  # a longer one is left behind
+            _say(f"\r{padded(fitting, self._shown)}")
+            self._shown = width(fitting)
         else:
             say(text)
 

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from cvtasks.cli.output import duration, say
+from cvtasks.cli.output import duration, say, text_columns
 from cvtasks.text import counted, some
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cvtasks.training.plan import Plan
     from cvtasks.training.progress import Report
 
-_COLUMNS = 100
+_VALUE = 100  # letters of a value
 _NAMES = 12  # of classes that are listed
 _TITLE = 10  # columns of a line's title
 
@@ -41,7 +41,7 @@ def plan_lines(plan: "Plan") -> list[str]:
         if text
         for line in textwrap.wrap(
             text,
-            _COLUMNS,
+            text_columns(),
             initial_indent=f"{title:<{_TITLE}}",
             subsequent_indent=" " * _TITLE,
             break_long_words=False,
@@ -93,7 +93,7 @@ def _changed(recipe: "Recipe", chosen: frozenset[str]) -> list[tuple[str, str]]:
         and usual[key] is not dataclasses.MISSING
         and toml(value) != toml(usual[key])
     ]
-    return [(key, text if len(text) <= _COLUMNS else f"{text[:_COLUMNS]}…") for key, text in found]
+    return [(key, text if len(text) <= _VALUE else f"{text[:_VALUE]}…") for key, text in found]
 
 
 def _values(recipe: "Recipe") -> dict[str, Any]:

@@ -47,7 +47,7 @@ _BEFORE = {"picture": "image"}
 SourcesArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE...",
+        metavar="SOURCE",
         help=(
             'Images, videos, folders, "globs", URLs, - (stdin), a camera (0), an rtsp:// stream or '
             "sample:NAME."
@@ -65,7 +65,14 @@ ModelOption = Annotated[
     ),
 ]
 OutputOption = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="DIR", help="Default: outputs/TASK.")
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="Folder for what is written.",
+        show_default="outputs/ and the command's name",
+    ),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else there.")
@@ -73,7 +80,11 @@ JsonOption = Annotated[
 ThresholdOption = Annotated[
     float | None,
     typer.Option(
-        metavar="X", min=0, max=1, help="Least score of what is shown; default: the model's own."
+        metavar="X",
+        min=0,
+        max=1,
+        help="Least score of what is shown.",
+        show_default="the model's own",
     ),
 ]
 ClassesOption = Annotated[str, typer.Option(metavar="A,B", help="Keep only these classes.")]
@@ -92,14 +103,20 @@ ShowOption = Annotated[
     ),
 ]
 PortOption = Annotated[
-    int, typer.Option(min=0, max=65535, help="Port of that page; 0: any that is free.")
+    int, typer.Option(min=0, max=65535, help="Port of that page.", show_default="any that is free")
 ]
 EveryOption = Annotated[
     int, typer.Option(metavar="N", min=1, help="Only every N-th frame of a video.")
 ]
 MostOption = Annotated[
     int,
-    typer.Option("--max-frames", metavar="N", min=0, help="End a video after N frames; 0: never."),
+    typer.Option(
+        "--max-frames",
+        metavar="N",
+        min=0,
+        help="End a video after N frames.",
+        show_default="all of them",
+    ),
 ]
 RealtimeOption = Annotated[
     bool | None,
@@ -116,6 +133,7 @@ SmoothOption = Annotated[
         min=0,
         max=30,
         help="Masks of a video by the majority of the last N frames: they flicker less, and lag.",
+        show_default="each frame by itself",
     ),
 ]
 

@@ -7,15 +7,13 @@ import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.options import JsonOption
-from cvtasks.cli.output import tell
+from cvtasks.cli.output import tell, text_columns
 from cvtasks.errors import UsageError
 from cvtasks.tasks import TASKS
 from cvtasks.text import code, dumps, markdown
 
 if TYPE_CHECKING:
     from cvtasks.recipe.reference import Key
-
-_COLUMNS = 100
 
 
 def recipe(
@@ -93,7 +91,7 @@ def lines(keys: "list[Key]") -> list[str]:
             found.append(f"  {one.key}")
             for text in (one.field.meaning, one.facts):
                 found += textwrap.wrap(
-                    text, _COLUMNS, initial_indent=" " * 6, subsequent_indent=" " * 6
+                    text, text_columns(), initial_indent=" " * 6, subsequent_indent=" " * 6
                 )
     return found
 

@@ -30,7 +30,7 @@ def serve(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]...",
+            metavar="MODEL",
             help="Names of `cvtasks models` or folders; by default each task's own.",
             autocompletion=completion.models,
         ),
@@ -38,7 +38,9 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Where it listens; 0.0.0.0 for every network, with a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where it listens; 0: any that is free.")
+    ] = 8000,
     token: Annotated[
         str,
         typer.Option(
@@ -86,7 +88,7 @@ def serve(
     cvtasks serve
     cvtasks serve detect-yolox-nano-voc segment-efficientnet-lite0-voc --port 8080
     cvtasks serve runs/mine --host 0.0.0.0 --token "$(openssl rand -hex 16)"
-    curl --data-binary @photo.jpg -H "Content-Type: image/jpeg" "http://127.0.0.1:8000/predict"
+    curl -F image=@photo.jpg http://127.0.0.1:8000/predict
     """
     _check_installed()
     from cvtasks.serving.limits import Limits

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from typer.core import TyperCommand
-
+from cvtasks.cli.help import HelpfulCommand
 from cvtasks.cli.output import say
 from cvtasks.errors import UsageError
 
@@ -33,7 +32,7 @@ _TO_SET = "--set"
 _TO_DATA = "--data"
 
 
-class Command(TyperCommand):
+class Command(HelpfulCommand):
     """A command that understands other programs' words for its options, and, where it has `--set`,
     a recipe's key as an option of its own.
     """

@@ -56,9 +56,16 @@ def train(
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
     backbone: BackboneOption = "",
-    size: Annotated[int, typer.Option(help="Side of the square network input in pixels.")] = 0,
+    size: Annotated[
+        int,
+        typer.Option(
+            help="Side of the square network input in pixels.",
+            show_default="the recipe's, or what suits the data",
+        ),
+    ] = 0,
     classes: Annotated[
-        str, typer.Option(help="Comma-separated classes to learn; default: all of the data set.")
+        str,
+        typer.Option(metavar="A,B", help="Classes to learn.", show_default="all of the data set"),
     ] = "",
     weights: Annotated[
         str,
@@ -68,9 +75,9 @@ def train(
             help=(
                 "Start: a model of the zoo or a folder (backbone, neck, head and classes as far as "
                 "they agree); of the backbone alone imagenet or a file of weights (.safetensors, "
-                ".npz, .h5, .keras, .pt); none: random. Default of a new recipe: the best on this "
-                "machine."
+                ".npz, .h5, .keras, .pt); none: random."
             ),
+            show_default="of a new recipe: the best on this machine",
         ),
     ] = "",
     epochs: Annotated[
@@ -81,12 +88,21 @@ def train(
     ] = "",
     minutes: Annotated[
         float,
-        typer.Option(metavar="M", min=0, help="How long it may take; as many epochs as fit."),
+        typer.Option(
+            metavar="M",
+            min=0,
+            help="How long it may take; as many epochs as fit.",
+            show_default="as long as it takes",
+        ),
     ] = 0.0,
     folds: Annotated[
         int,
         typer.Option(
-            metavar="K", min=0, max=100, help="Cross-validation: K runs, each on all but a Kth."
+            metavar="K",
+            min=0,
+            max=100,
+            help="Cross-validation: K runs, each on all but a Kth.",
+            show_default="one run",
         ),
     ] = 0,
     device: Annotated[
@@ -126,9 +142,9 @@ def train(
     """Train a model and write it into a folder: recipe, weights, graph, metrics, history, card.
 
     \b
-    cvtasks train segment --data VOCdevkit/VOC2012 --backbone resnet50 --set train.epochs=40
-    cvtasks train detect --data my-data/data.yaml --backbone mobilenet --weights imagenet
-    cvtasks train models/detect-resnet18-scratch/recipe.toml --data VOCdevkit/VOC2012
+    cvtasks train segment --data VOCdevkit/VOC2012 --set train.epochs=40
+    cvtasks train detect --data my-data/data.yaml --backbone mobilenet
+    cvtasks train runs/mine/recipe.toml --data VOCdevkit/VOC2012
     cvtasks train detect-yolox-nano-voc --data my-data --epochs 20
     cvtasks train detect --data my-data --dry-run
     cvtasks train --resume runs/mine

@@ -69,7 +69,7 @@ TASKS: dict[str, TaskRow] = {
         \b
         cvtasks instances photo.jpg --model runs/mine
         cvtasks instances holidays/ --model runs/mine --save image,json
-        cvtasks instances cells/ --model runs/mine --save masks,yolo-seg,geojson,coco,crops
+        cvtasks instances cells/ --model runs/mine --save masks,yolo-seg,geojson
         cvtasks instances clip.mp4 --model runs/mine --show --track --smooth 5
         """,
     ),

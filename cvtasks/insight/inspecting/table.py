@@ -34,25 +34,33 @@ def short(number: int) -> str:
 
 
 def table(rows: Sequence[Row], width: int) -> list[str]:
-    """Rows as lines of at most `width` characters (at least 100): a head, and a line a row.
+    """Rows as lines of at most `width` characters (at least 80): a head, and a line a row.
 
     From 150 characters on, weights and biases, connections and exact numbers have columns of their
-    own.
+    own; below 100, bytes and offsets have none.
     """
-    columns = _WIDE if width >= 150 else _NARROW
+    columns = _WIDE if width >= 150 else _NARROW if width >= 100 else _NARROWEST
     last = [row.name.rpartition("/")[2] for row in rows]
     names = last if len(set(last)) == len(last) else [row.name for row in rows]
     cells = [["layer", *columns]] + [
         [name, *(show(row) for show in columns.values())]
         for name, row in zip(names, rows, strict=True)
     ]
+    return laid(cells, max(width, 80), left=2)
+
+
+def laid(cells: Sequence[Sequence[str]], width: int, left: int = 1) -> list[str]:
+    """Cells, a head first, as lines of at most `width` characters: names in the first column are
+    cut, and the first `left` columns stand to the left.
+    """
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    room = max(width, 100) - sum(widths[1:]) - 2 * (len(widths) - 1)
+    room = width - sum(widths[1:]) - 2 * (len(widths) - 1)
     widths[0] = max(_LEAST, min(widths[0], room))
     lines = []
-    for name, kind, *others in cells:
-        padded = [f"{_cut(name, widths[0]):<{widths[0]}}", f"{kind:<{widths[1]}}"]
-        padded += [f"{text:>{wide}}" for text, wide in zip(others, widths[2:], strict=True)]
+    for name, *others in cells:
+        texts = [_cut(name, widths[0]), *others]
+        places = enumerate(zip(texts, widths, strict=True))
+        padded = [f"{text:{'<' if at < left else '>'}{wide}}" for at, (text, wide) in places]
         lines.append("  ".join(padded))
     rule = "─" * max(map(len, lines))
     return [lines[0], rule, *lines[1:], rule]
@@ -240,6 +248,9 @@ _NARROW: dict[str, Callable[[Row], str]] = {
     "output": _shape,
     "param": _count("parameters"),
     **_LAST,
+}
+_NARROWEST: dict[str, Callable[[Row], str]] = {
+    name: column for name, column in _NARROW.items() if name not in ("bytes", "offset")
 }
 _WIDE: dict[str, Callable[[Row], str]] = {
     "kind": lambda row: _cut(row.kind, 14),
