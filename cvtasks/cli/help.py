@@ -10,7 +10,6 @@ _KINDS = {"int": "N", "int range": "N", "float": "X", "float range": "X", "str":
 """What a value is called where the option does not say it."""
 
 _SIMPLE = (
-    (r"default: \((.*)\)", r"default: \1"),
     (r"([\d.]+)<=x<=([\d.]+)", r"from \1 to \2"),
     (r"x>=([\d.]+)", r"at least \1"),
     (r"x<=([\d.]+)", r"at most \1"),
@@ -39,6 +38,7 @@ def in_words(name: str, text: str) -> tuple[str, str]:
     meaning, bracket, facts = text.rpartition("  [")
     if not bracket:
         return option, text
+    facts = re.sub(r"default: \((.*)\)", r"default: \1", facts)
     said = [one for one in facts.removesuffix("]").split("; ") if one != "x>=0"]
     for pattern, words in _SIMPLE:
         said = [re.sub(f"^{pattern}$", words, one) for one in said]

@@ -7,7 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from cvtasks.cli.output import Ticker, say
 from cvtasks.text import dumps
@@ -21,6 +23,48 @@ if TYPE_CHECKING:
 _PATIENCE_S = 30.0  # that a file waits for somebody to open the page
 
 Show = Literal["", "auto", "window", "browser", "none"]
+ShowOption = Annotated[
+    Show,
+    typer.Option(
+        metavar="[auto|window|browser|none]",
+        help="Live view: a window if there can be one, else a page on 127.0.0.1.",
+        show_default="auto for cameras unless --json",
+    ),
+]
+PortOption = Annotated[
+    int, typer.Option(min=0, max=65535, help="Port of that page.", show_default="any that is free")
+]
+EveryOption = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Only every N-th frame of a video.")
+]
+MostOption = Annotated[
+    int,
+    typer.Option(
+        "--max-frames",
+        metavar="N",
+        min=0,
+        help="End a video after N frames.",
+        show_default="all of them",
+    ),
+]
+RealtimeOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--realtime/--all-frames",
+        help="The newest frame wins, or none is skipped.",
+        show_default="realtime for cameras and streams, all frames for files",
+    ),
+]
+SmoothOption = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        max=30,
+        help="Masks of a video by the majority of the last N frames: they flicker less, and lag.",
+        show_default="each frame by itself",
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.data_prelabel import ModelArgument
+from cvtasks.cli.live import EveryOption
 from cvtasks.cli.options import (
     AugmentOption,
     BatchOption,
@@ -21,7 +22,7 @@ from cvtasks.cli.options import (
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, duration, say, start_keras, tell
-from cvtasks.cli.predict import ClassesOption, EveryOption, ThresholdOption, kept_classes
+from cvtasks.cli.predict import ClassesOption, ThresholdOption, kept_classes
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import InputError
 from cvtasks.media.image_headers import MAX_PIXELS

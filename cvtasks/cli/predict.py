@@ -12,7 +12,18 @@ import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.hints import hint_at_tiles
-from cvtasks.cli.live import Show, Watch, hold, run_stream
+from cvtasks.cli.live import (
+    EveryOption,
+    MostOption,
+    PortOption,
+    RealtimeOption,
+    Show,
+    ShowOption,
+    SmoothOption,
+    Watch,
+    hold,
+    run_stream,
+)
 from cvtasks.cli.options import (
     AugmentOption,
     BatchOption,
@@ -92,48 +103,6 @@ SaveOption = Annotated[
     str,
     typer.Option(
         metavar="KINDS", help="Comma-separated: image, json, csv and the task's own; or none."
-    ),
-]
-ShowOption = Annotated[
-    Show,
-    typer.Option(
-        metavar="[auto|window|browser|none]",
-        help="Live view: a window if there can be one, else a page on 127.0.0.1.",
-        show_default="auto for cameras unless --json",
-    ),
-]
-PortOption = Annotated[
-    int, typer.Option(min=0, max=65535, help="Port of that page.", show_default="any that is free")
-]
-EveryOption = Annotated[
-    int, typer.Option(metavar="N", min=1, help="Only every N-th frame of a video.")
-]
-MostOption = Annotated[
-    int,
-    typer.Option(
-        "--max-frames",
-        metavar="N",
-        min=0,
-        help="End a video after N frames.",
-        show_default="all of them",
-    ),
-]
-RealtimeOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--realtime/--all-frames",
-        help="The newest frame wins, or none is skipped.",
-        show_default="realtime for cameras and streams, all frames for files",
-    ),
-]
-SmoothOption = Annotated[
-    int,
-    typer.Option(
-        metavar="N",
-        min=0,
-        max=30,
-        help="Masks of a video by the majority of the last N frames: they flicker less, and lag.",
-        show_default="each frame by itself",
     ),
 ]
 

@@ -18,9 +18,13 @@ def by_stage(rows: Sequence[Row]) -> list[Stage]:
     """The rows, divided where the step from one unit to the next changes.
 
     Rows that see the whole image belong to the stage before them where it goes on behind them, as
-    with the gates of squeeze-and-excitation; else they are one of their own.
+    with the gates of squeeze-and-excitation; else they are one of their own. Zeros around a map
+    belong to the window that they are for.
     """
     steps: list[str | None] = [field_text(row)[1] or None for row in rows]
+    for number in reversed(range(len(rows) - 1)):
+        if rows[number].kind == "pad":
+            steps[number] = steps[number + 1]
     last, known = "", [number for number, step in enumerate(steps) if step]
     for number, step in enumerate(steps):
         if step:
