@@ -192,7 +192,7 @@ def _of_ours(error: Exception) -> tuple[str, int]:
     )
 
 
-_ALONE = {
+_ALONE: dict[str, tuple[str, tuple[str, ...]]] = {
     "--show": ("auto", ("auto", "window", "browser", "none")),
     "--augment": ("flip", ("flip", "scales", "flip,scales", "scales,flip")),
 }
