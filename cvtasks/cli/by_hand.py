@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cvtasks.cli.help import Group
 from cvtasks.cli.one_image import grey_or_colour, typed_numbers, write_new
 from cvtasks.cli.options import JsonOption
 from cvtasks.cli.output import say, tell
@@ -24,6 +25,7 @@ SeedOption = Annotated[int, typer.Option(metavar="N", min=0, help="Of what is dr
 _PLACE = Path("outputs/by-hand")
 
 by_hand = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,
     help="The lectures' small operations with numbers and sheets: pixels, properties, activations, "
@@ -114,7 +116,7 @@ def properties(
 
     \b
     cvtasks by-hand properties
-    cvtasks by-hand properties "5 3 4; 1 0 0; 3 6 1" --kernel "0 1; -1 2" --second sobel-x
+    cvtasks by-hand properties "5 3; 1 0" --kernel "0 1; -1 2" --second sobel-x
     """
     from cvtasks.insight.by_hand.kernels import kernel as kernel_of
     from cvtasks.insight.by_hand.kernels import matrix
