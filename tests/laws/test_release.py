@@ -1,0 +1,98 @@
+"""The script that makes a release: what it refuses, and what it would run."""
+
+import importlib.util
+import re
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "scripts" / "release.py"
+
+
+@pytest.fixture(scope="module")
+def release() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("release", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def git(root: Path, *words: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clean repository that says 1.2.3."""
+    (tmp_path / "cvtasks").mkdir()
+    (tmp_path / "cvtasks" / "__init__.py").write_text('__version__ = "1.2.3"\n', encoding="utf-8")
+    changes = (
+        "# Changelog\n\n## [1.2.3] - 2026-01-02\n\n- New.\n\n## [1.2.2] - 2025-01-02\n\n- Old.\n"
+    )
+    (tmp_path / "CHANGELOG.md").write_text(changes, encoding="utf-8")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--quiet", "--no-verify", "--message", "all")
+    return tmp_path
+
+
+def test_a_dry_run_says_all_and_writes_nothing(release, checkout: Path, capsys) -> None:
+    before = sorted(checkout.rglob("*"))
+    assert release.main(["1.2.3", "--dry-run", "--sign", "gpg"], checkout) == 0
+    out = capsys.readouterr().out
+    said = [line.removeprefix("would run: ") for line in out.splitlines()]
+    for words, line in zip(
+        ("build", "twine check --strict", "gpg", "git tag --sign"), said, strict=False
+    ):
+        assert words in line
+    assert said[-1].startswith("to send it: ")
+    assert sorted(checkout.rglob("*")) == before
+    tags = subprocess.run(["git", "tag"], cwd=checkout, check=True, capture_output=True)
+    assert not tags.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "version", "words"),
+    [
+        ("", "", "1.2", "three numbers"),
+        ("", "", "1.2.4", "must say 1.2.4; it says 1.2.3"),
+        ("", "", "1.2.4", r"must have a part \[1.2.4\]"),
+        ("CHANGELOG.md", "## [1.2.3]\n\n- New.\n", "1.2.3", "YEAR-MM-DD"),
+        (
+            "CHANGELOG.md",
+            "## [1.2.3] - 2026-01-02\n\n## [1.2.2]\n\n- Old.\n",
+            "1.2.3",
+            "what is new",
+        ),
+        ("other.txt", "a", "1.2.3", "clean; it has other.txt"),
+        ("dist/1.2.3/a.whl", "a", "1.2.3", "never overwritten"),
+    ],
+)
+def test_what_stands_in_the_way(
+    release, checkout: Path, capsys, file: str, text: str, version: str, words: str
+) -> None:
+    if file:
+        (checkout / file).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / file).write_text(text, encoding="utf-8")
+    assert release.main([version, "--dry-run"], checkout) == 1
+    err = capsys.readouterr().err
+    assert re.search(words, err), err
+
+
+def test_a_version_is_released_once(release, checkout: Path, capsys) -> None:
+    git(checkout, "tag", "v1.2.3")
+    assert release.main(["1.2.3", "--dry-run"], checkout) == 1
+    assert "there is a tag v1.2.3" in capsys.readouterr().err
+
+
+def test_a_step_that_fails_ends_it(release, checkout: Path, capsys, monkeypatch) -> None:
+    """The tag is last: what could not be built or is not whole has none."""
+    monkeypatch.setattr(release.sys, "executable", "/nowhere/python")
+    assert release.main(["1.2.3"], checkout) == 1
+    assert "no tag was made" in capsys.readouterr().err
+    tags = subprocess.run(["git", "tag"], cwd=checkout, check=True, capture_output=True)
+    assert not tags.stdout
