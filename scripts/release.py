@@ -3,8 +3,8 @@
     python scripts/release.py 0.2.0 --dry-run             says what is checked and what would be run
     python scripts/release.py 0.2.0 --sign sigstore       or gpg, or none
 
-Needs what `pip install -e ".[release]"` brings, and git; gpg for its signatures. The tag and the files
-of `dist/` are yours to send: the last lines say how.
+Needs what `pip install -e ".[release]"` brings, and git; gpg for its signatures. The tag and the
+files of `dist/` are yours to send: the last line says how.
 """
 
 import argparse

@@ -30,10 +30,8 @@ def checkout(tmp_path: Path) -> Path:
     """A clean repository that says 1.2.3."""
     (tmp_path / "cvtasks").mkdir()
     (tmp_path / "cvtasks" / "__init__.py").write_text('__version__ = "1.2.3"\n', encoding="utf-8")
-    changes = (
-        "# Changelog\n\n## [1.2.3] - 2026-01-02\n\n- New.\n\n## [1.2.2] - 2025-01-02\n\n- Old.\n"
-    )
-    (tmp_path / "CHANGELOG.md").write_text(changes, encoding="utf-8")
+    parts = ("# Changelog", "## [1.2.3] - 2026-01-02", "- New.", "## [1.2.2] - 2025-01-02", "- a\n")
+    (tmp_path / "CHANGELOG.md").write_text("\n\n".join(parts), encoding="utf-8")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "--no-verify", "--message", "all")
@@ -45,10 +43,8 @@ def test_a_dry_run_says_all_and_writes_nothing(release, checkout: Path, capsys) 
     assert release.main(["1.2.3", "--dry-run", "--sign", "gpg"], checkout) == 0
     out = capsys.readouterr().out
     said = [line.removeprefix("would run: ") for line in out.splitlines()]
-    for words, line in zip(
-        ("build", "twine check --strict", "gpg", "git tag --sign"), said, strict=False
-    ):
-        assert words in line
+    steps = ("build", "twine check --strict", "gpg", "git tag --sign")
+    assert all(words in line for words, line in zip(steps, said, strict=False))
     assert said[-1].startswith("to send it: ")
     assert sorted(checkout.rglob("*")) == before
     tags = subprocess.run(["git", "tag"], cwd=checkout, check=True, capture_output=True)
