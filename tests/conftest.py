@@ -2,7 +2,9 @@
 the command line.
 """
 
+import inspect
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -40,6 +42,15 @@ _TERMINAL = (
 )  # they change what is printed
 
 
+POSIX = re.compile(
+    r"SIG(KILL|HUP|STOP|CONT|USR)|mkfifo|os\.fork|symlink_to|hardlink_to|/dev/|/proc/|chmod\(|"
+    r"preexec_fn|start_new_session|os\.gete?uid|\bresource\.|\bpty\."
+)
+"""What a test names that Windows lacks, or gives to few: there it is skipped, and says so."""
+
+collect_ignore_glob = ["laws/tour*.py", "laws/test_tour.py"] if sys.platform == "win32" else []
+"""Damaged files, among them named pipes: not to be imported on Windows."""
+
 _SLOW = Path(__file__).with_name("slow.txt")
 """What is slow: mark, seconds and test in each line; written by benchmarks/slow_tests.py."""
 
@@ -76,6 +87,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark = marks.get(item.nodeid) or marks.get(item.nodeid.split("[")[0])
         for name in {"slow": ("slow",), "weekly": ("slow", "weekly")}.get(mark, ()):
             item.add_marker(name)
+        lacking = _lacking(item) if sys.platform == "win32" else ""
+        if lacking:
+            item.add_marker(pytest.mark.skip(reason=f"Windows has no {lacking}"))
+
+
+def _lacking(item: pytest.Item) -> str:
+    """What a test names that Windows lacks; empty for a doctest, and for others without."""
+    function = getattr(item, "function", None)
+    found = POSIX.search(inspect.getsource(function)) if function else None
+    return found[0] if found else ""
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

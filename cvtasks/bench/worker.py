@@ -6,7 +6,6 @@ that follows with one: "first", "round", "many" and "memory". What libraries pri
 
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -98,6 +97,10 @@ class Worker:
             lines = _STATUS.read_text(encoding="utf-8").splitlines()
             held = next((int(one.split()[1]) for one in lines if one.startswith("VmHWM")), 0)
             return {"bytes": 1024 * held}
+        try:
+            import resource
+        except ImportError:  # Windows tells no process how much memory it has had
+            return {"bytes": 0}
         unit = 1 if sys.platform == "darwin" else 1024
         return {"bytes": unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
 

@@ -18,6 +18,8 @@ from itertools import count
 from pathlib import Path
 
 _NAME = re.compile(r"\.cvtasks-([0-9a-f]{8})-(\d+)-\d+\.part")
+# Of Windows: PROCESS_QUERY_LIMITED_INFORMATION, ERROR_INVALID_PARAMETER and STILL_ACTIVE.
+_QUERY, _NO_SUCH_PROCESS, _STILL_ACTIVE = 0x1000, 87, 259
 _numbers = count(1)
 _own: dict[
     Path, int
@@ -44,8 +46,23 @@ def is_left(path: Path, owner: str, process: int) -> bool:
         return False
     if process == os.getpid():  # an earlier process had our number
         return True
-    if sys.platform == "win32":  # there the question itself would end it
-        return False
+    return _has_ended(process)
+
+
+def _has_ended(process: int) -> bool:
+    """Whether there is no such process on this machine; False where that cannot be told."""
+    if sys.platform == "win32":  # there the signal 0 would end it
+        import ctypes
+
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.OpenProcess.restype = ctypes.c_void_p
+        handle = kernel.OpenProcess(_QUERY, False, process)
+        if not handle:
+            return ctypes.get_last_error() == _NO_SUCH_PROCESS
+        code, known = ctypes.c_ulong(), ctypes.c_void_p(handle)
+        told = kernel.GetExitCodeProcess(known, ctypes.byref(code))
+        kernel.CloseHandle(known)
+        return bool(told) and code.value != _STILL_ACTIVE
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -271,7 +271,13 @@ def plain_path(path: str | Path) -> Iterator[str]:
         return
     with TemporaryDirectory(prefix="cvtasks-") as folder:
         link = Path(folder, "video.mp4")
-        link.symlink_to(absolute)
+        try:
+            link.symlink_to(absolute)
+        except (NotImplementedError, OSError) as error:  # Windows gives links to few
+            raise InputError(
+                f"a video's name must be UTF-8 without % where no link can be made; got "
+                f"{absolute!r}. Rename it."
+            ) from error
         yield str(link)
 
 

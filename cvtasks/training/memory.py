@@ -177,6 +177,11 @@ def available() -> int:
     if not path.is_file():
         return 0
     line = next(
-        (line for line in path.read_text().splitlines() if line.startswith("MemAvailable")), "x 0"
+        (
+            line
+            for line in path.read_text(encoding="ascii", errors="replace").splitlines()
+            if line.startswith("MemAvailable")
+        ),
+        "x 0",
     )
     return 1024 * int(line.split()[1])

@@ -107,15 +107,11 @@ class Lock:
 
     def __enter__(self) -> None:
         try:
-            self._file = self._path.open("w")
+            self._file = self._path.open("w", encoding="utf-8")
         except OSError as error:
             raise cannot_write(self._path, error) from error
-        if sys.platform == "win32":
-            return
-        import fcntl
-
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file.fileno())
         except OSError as error:
             self._file.close()
             raise UsageError(
@@ -124,6 +120,18 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def _lock(file: int) -> None:
+    """Lock a file until it is closed; raises OSError where another process has."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)  # its first byte, which need not be there
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class Log:
