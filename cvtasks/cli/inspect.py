@@ -15,6 +15,7 @@ from cvtasks.text import counted, dumps
 if TYPE_CHECKING:
     import numpy as np
 
+    from cvtasks.insight.by_hand.exercises import Solution
     from cvtasks.insight.inspecting.inspect import Inspection
 
 _EXERCISE = "Of an exercise: "
@@ -56,7 +57,9 @@ CsvOption = Annotated[
 ]
 OutputOption = Annotated[
     Path | None,
-    typer.Option("-o", "--output", metavar="DIR", help="Draw the architecture (SVG) there."),
+    typer.Option(
+        "-o", "--output", metavar="DIR", help="Draw the architecture (SVG), or the exercise, there."
+    ),
 ]
 InputOption = Annotated[
     str, typer.Option("--input", metavar="N|HxW|HxWxC", help=f"{_EXERCISE}the input.")
@@ -158,17 +161,13 @@ def inspect(
             "layer": layer,
             "effective": effective,
             "csv": as_csv,
-            "output": output,
         }
         refuse(others, f"{subject} is one layer by itself and takes --input, --kernel, --stride …")
         if layers and not layers.isdecimal():
             raise UsageError(f"--layers of an exercise is a number, like 3; got {layers!r}.")
         count = int(layers or 1)
         solved = answer(subject, size=input_size, channels=channels, layers=count, **given)
-        if as_json:
-            print(dumps(solved.values))
-        else:
-            tell(*solved.lines)
+        _answered(subject, solved, as_json, output)
         return
     chosen = {"input": input_size, **given, "channels": channels}
     chosen["layers"] = layers not in ("", "all")
@@ -177,6 +176,26 @@ def inspect(
         raise UsageError("--show-work shows the work of one layer; name it with --layer.")
     every = layers == "all"
     _network(subject, size, layer, show_work, every, effective, as_json, as_csv, output)
+
+
+def _answered(subject: str, solved: "Solution", as_json: bool, output: Path | None) -> None:
+    """Print the solution of an exercise, and draw it where it is asked for."""
+    files = []
+    if output:
+        if not solved.draw:
+            raise UsageError(
+                "a sheet is drawn of conv and pool with one kernel, or with --layers; of this "
+                "there is none. Leave --output out."
+            )
+        check_folder(output)
+        files = write_new(output, subject, {".png": solved.draw()})
+    if as_json:
+        written = {"files": [str(path) for path in files]} if output else {}
+        print(dumps({**solved.values, **written}))
+    else:
+        tell(*solved.lines)
+    for path in files:
+        say(f"→ {path}")
 
 
 def _network(

@@ -17,7 +17,9 @@ from keras import layers
 
 from cvtasks import zoo
 from cvtasks.cli.exercise import answer
+from cvtasks.drawing.sheets import PLAIN, WINDOW
 from cvtasks.errors import ModelError, UsageError
+from cvtasks.insight.by_hand.layout import EDGE, SIDE
 from cvtasks.insight.inspecting.arithmetic import Window, output_size, padded, same
 from cvtasks.insight.inspecting.diagram import longest_path, stages, volumes
 from cvtasks.insight.inspecting.formulas import FORMULAS
@@ -680,3 +682,53 @@ def test_the_table_of_backbones_has_its_parameters_and_multiply_adds(name: str) 
     found = inspect_network(open_network(name, (224, 224), values="none").network, name)
     counts = [found.total("parameters") / 1e6, found.total("multiply_adds") / 1e9]
     assert [f"{number:.2f}" for number in counts] == ROWS[name][:2]
+
+
+# === sheets of exercises ===
+
+
+def colour_at(sheet: np.ndarray, row: int, column: int, top: float) -> tuple[int, ...]:
+    """What a cell of the input is filled with, off its middle."""
+    y, x = (top + 0.7 + row + 0.7) * SIDE, (EDGE + column + 0.3) * SIDE
+    return tuple(int(v) for v in sheet[round(y), round(x)])
+
+
+def test_what_no_window_reaches_is_drawn() -> None:
+    """7 × 7 by 3 × 3 with stride 3: the last row and column."""
+    solved = answer("conv", size="7", kernel="3", stride="3")
+    assert solved.draw is not None
+    sheet, top = solved.draw(), 1.9 + 2 * 0.6  # below a title and two lines
+    left = (250, 205, 205)
+    drawn = [[colour_at(sheet, i, j, top) == left for j in range(7)] for i in range(7)]
+    assert drawn == [[i == 6 or j == 6 for j in range(7)] for i in range(7)]
+    fits = answer("conv", size="7", kernel="3", stride="2").draw()
+    assert (colour_at(fits, 6, 6, top), colour_at(fits, 2, 2, top)) == (PLAIN, WINDOW)
+
+
+def test_exercises_are_drawn_by_the_command(cli, tmp_path: Path) -> None:
+    code, out, _ = cli(
+        *("inspect", "conv", "--input", 5, "--kernel", 3, "--padding", 1, "--json", "-o", tmp_path)
+    )
+    assert code == 0
+    assert [Path(file).name for file in json.loads(out)["files"]] == ["conv.png"]
+    code, out, _ = cli("inspect", "conv", "--kernel", 3, "--layers", 3, "-o", tmp_path)
+    assert code == 0 and (tmp_path / "conv-2.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["conv", "--input", "227", "--kernel", "11"],
+            "at most 24 rows and columns; these are 227",
+        ),
+        (["conv", "--kernel", "11", "--layers", "3"], "these are 31"),
+        (["conv", "--kernel", "1,3"], "Leave --output out"),
+        (["dense", "--input", "7"], "Leave --output out"),
+        (["conv", "--input", "2", "--kernel", "3"], "must fit into the padded input"),
+    ],
+)
+def test_what_is_not_drawn_is_said(cli, arguments, says: str, tmp_path: Path) -> None:
+    code, _, err = cli("inspect", *arguments, "-o", tmp_path)
+    assert code == 2 and says in err
+    assert not list(tmp_path.iterdir())

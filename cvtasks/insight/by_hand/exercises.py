@@ -2,10 +2,11 @@
 the exercises of a lecture, answered with their work.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cvtasks.errors import UsageError
 from cvtasks.insight.inspecting import formulas
@@ -13,16 +14,24 @@ from cvtasks.insight.inspecting.arithmetic import Window, Windows, output_size, 
 from cvtasks.insight.inspecting.receptive_field import Field
 from cvtasks.text import counted
 
+if TYPE_CHECKING:
+    import numpy as np
+
 Pair = tuple[int, int]
 """Height and width."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """A solution with its work: lines to read, and the same as plain values."""
+    """A solution with its work: lines to read, and the same as plain values.
+
+    Attributes:
+        draw: makes a sheet of it, (h, w, 3) uint8 RGB; None where there is nothing to draw.
+    """
 
     lines: tuple[str, ...]
     values: Mapping[str, Any]
+    draw: "Callable[[], np.ndarray] | None" = None
 
 
 def one_layer(
@@ -43,6 +52,7 @@ def one_layer(
     fits = all(window.fits(size) for window, size in sizes)
     output, kernel = (*sides, filters), [window.kernel for window in windows]
     lines = formulas.size_lines(windows, shape, output)
+    draw = None if kind == "transposed" else partial(_sizes_drawn, (shape[0], shape[1]), windows)
     values: dict[str, Any] = {
         "kind": kind,
         "input": list(shape),
@@ -56,7 +66,7 @@ def one_layer(
     }
     if not fits:
         lines = [line.partition(", rounded")[0] for line in lines] + _misfit(shape, windows, sides)
-        return Solution(tuple(lines), values)
+        return Solution(tuple(lines), values, draw)
     units = counted(prod(output), "unit", ",")
     lines.append(f"output: {formulas.times_sign(output)}, {units}")
     taps = prod(map(Window.taps, windows, shape[:2], sides))
@@ -84,7 +94,19 @@ def one_layer(
         lines += formulas.dense_comparison(shape, output, weights, used)
     field = Field().through(windows)
     values["receptive_field"] = [axis.size for axis in field.local or ()]
-    return Solution((*lines, *formulas.field_lines(windows, Field(), field)), values)
+    return Solution((*lines, *formulas.field_lines(windows, Field(), field)), values, draw)
+
+
+def _sizes_drawn(shape: Pair, windows: Windows) -> "np.ndarray":
+    from cvtasks.insight.by_hand.size_sheets import size_sheet
+
+    return size_sheet(shape, windows)
+
+
+def _field_drawn(*numbers: int) -> "np.ndarray":
+    from cvtasks.insight.by_hand.size_sheets import field_sheet
+
+    return field_sheet(*numbers)
 
 
 def _misfit(shape: tuple[int, ...], windows: Windows, sides: list[int]) -> list[str]:
@@ -158,6 +180,7 @@ def stack(
     multiply-adds: 27·H·W·C² against 49·H·W·C²
     """
     reach = stacked_field(layers, kernel, stride, dilation)
+    draw = partial(_field_drawn, layers, kernel, stride, dilation)
     values = {
         "kind": "conv",
         "layers": layers,
@@ -169,7 +192,8 @@ def stack(
         steps = " + ".join(
             f"{dilation * (kernel - 1)}·{stride**number}" for number in range(layers)
         )
-        return Solution((f"receptive field: 1 + Σ D·(K − 1)·Sⁿ = 1 + {steps} = {reach}",), values)
+        line = f"receptive field: 1 + Σ D·(K − 1)·Sⁿ = 1 + {steps} = {reach}"
+        return Solution((line,), values, draw)
     many, one = layers * kernel**2, reach**2
     values |= {"weights_in_channels_squared": many, "one_layer_in_channels_squared": one}
     lines = [
@@ -189,7 +213,7 @@ def stack(
         if channels and (places or what == "weights"):
             counts = [formulas.shown(number * area) for number in (many, one)]
             lines.append(f"{start}: {counts[0]} {what} against {counts[1]}")
-    return Solution(tuple(lines), values)
+    return Solution(tuple(lines), values, draw)
 
 
 def chain(
