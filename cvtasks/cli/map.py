@@ -78,7 +78,13 @@ def map(
         ),
     ] = "",
     workers: Annotated[
-        int, typer.Option(metavar="N", min=1, help="With --ray: how many have the model loaded.")
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=512,
+            help="Processes that have the model loaded; with --ray, there.",
+        ),
     ] = 1,
 ) -> None:
     """Put very many images and videos through a model, piece by piece: what is done stays done,
@@ -87,7 +93,7 @@ def map(
     \b
     cvtasks map detect-yolox-nano-voc photos/ -o found
     cvtasks map runs/mine 'archive/**/*.jpg' -o masks --piece 200
-    cvtasks map runs/mine paths.txt -o found
+    cvtasks map runs/mine paths.txt -o found --workers 4
     cvtasks map runs/mine VOCdevkit/VOC2012:val -o found --format parquet
     cvtasks map runs/mine 's3://bucket/*.jpg' -o /shared/found --ray auto
 
@@ -96,12 +102,16 @@ def map(
     errors-00012.jsonl. Nothing is drawn; `detect` and the others do that.
     """
     from cvtasks.geometry.tiles import tiles_of
+    from cvtasks.inference.mapping.in_processes import in_processes
     from cvtasks.inference.mapping.on_ray import on_ray
     from cvtasks.inference.mapping.plan import planned, recipe_of
-    from cvtasks.inference.mapping.run import locally, mapped
+    from cvtasks.inference.mapping.run import Does, locally, mapped
 
     tiles_of(tiles)
-    does = on_ray(ray, workers) if ray else locally
+    apart = bool(ray) or workers > 1
+    does: Does = locally
+    if apart:
+        does = on_ray(ray, workers) if ray else in_processes(workers)
     keep = kept_classes(classes, recipe_of(model).classes)
     how = {"engine": engine, "precision": precision, "batch": batch, "augment": augment}
     plan = planned(
@@ -122,7 +132,7 @@ def map(
     total = plan.manifest.inputs
     shards = counted(len(plan.pieces), "shard", ",")
     say(f"{counted(total, 'input', ',')} ({counted(plan.videos, 'video', ',')}) in {shards}")
-    if not ray and starts_keras(engine, device):
+    if not apart and starts_keras(engine, device):
         start_keras()
     progress = _Progress()
     with stop_asked() as asked:

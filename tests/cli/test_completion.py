@@ -71,6 +71,14 @@ def test_keys_methods_and_formats_complete(complete) -> None:
     assert "train.epochs" in complete("recipe", "train.ep")
 
 
+def test_very_many_images_complete(complete) -> None:
+    assert "map" in complete("ma")
+    assert complete("map", "") == [*names(), "runs/mine"]
+    assert complete("map", "runs/mine", "data", "--format", "") == ["jsonl", "parquet"]
+    assert complete("map", "runs/mine", "data", "--ray", "") == ["auto", "local"]
+    assert {"--ray", "--workers", "--piece"} <= set(complete("map", "runs/mine", "--"))
+
+
 def test_values_complete_behind_their_key() -> None:
     assert settings("head.name=un") == ["head.name=unet"]
     assert settings("train.optimizer=") == ["train.optimizer=adamw", "train.optimizer=sgd"]

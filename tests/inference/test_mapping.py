@@ -6,23 +6,24 @@ import shutil
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from cvtasks.errors import InputError, UsageError
+from cvtasks.errors import CVTasksError, InputError, UsageError
 from cvtasks.geometry.rle import encode_rle
-from cvtasks.inference.mapping import on_ray
+from cvtasks.inference.mapping import in_processes, on_ray
 from cvtasks.inference.mapping import work as mapping_work
 from cvtasks.inference.mapping.inputs import Input, listed, without_query
 from cvtasks.inference.mapping.manifest import MANIFEST, pieces_of
 from cvtasks.inference.mapping.parquet import Parquet
 from cvtasks.inference.mapping.plan import Plan, planned
 from cvtasks.inference.mapping.run import Mapped, mapped
-from cvtasks.inference.mapping.work import fault
+from cvtasks.inference.mapping.work import PieceDone, fault
 from cvtasks.media.video_writer import VideoWriter
 from cvtasks.tasks.base import Task
 from cvtasks.tasks.classify import Classify
@@ -325,11 +326,18 @@ def test_what_a_store_says_of_credentials_is_not_repeated(monkeypatch: pytest.Mo
     assert "AKIASECRET" not in str(refused.value)
 
 
-@pytest.mark.weekly
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param(("--ray", "local"), id="ray", marks=pytest.mark.weekly),
+        pytest.param((), id="processes"),
+    ],
+)
 def test_workers_that_are_killed_lose_and_double_nothing(
-    photos: Path, tmp_path: Path, run_cli: Callable
+    photos: Path, tmp_path: Path, run_cli: Callable, where: tuple[str, ...]
 ) -> None:
-    pytest.importorskip("ray", reason="the test of clusters needs ray: pip install cvtasks[ray]")
+    if where:
+        pytest.importorskip("ray", reason="tests of clusters need ray: pip install cvtasks[ray]")
     many = tmp_path / "many"
     for copy in range(40):
         shutil.copytree(photos, many / str(copy))
@@ -349,7 +357,7 @@ def test_workers_that_are_killed_lose_and_double_nothing(
 
     killer = threading.Thread(target=kills)
     killer.start()
-    options = ("--piece", "20", "--ray", "local", "--workers", "2")
+    options = ("--piece", "20", *where, "--workers", "2")
     done = run_cli("map", MODEL, many, "-o", out, *options)
     over.set()
     killer.join()
@@ -359,6 +367,37 @@ def test_workers_that_are_killed_lose_and_double_nothing(
     assert sorted(path.name for path in out.glob("*-*.jsonl")) == names
     for name in names:
         assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_processes_that_are_killed_again_and_again_end_it(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> Iterator[PieceDone]:
+        yield PieceDone(next(rounds))
+        raise BrokenProcessPool
+
+    rounds = iter(range(100))
+    monkeypatch.setattr(in_processes, "_round", lost)
+    pieces = plan(photos, tmp_path / "out", piece=1).pieces
+    done, seen = list[int](), list[int]()
+    with pytest.raises(CVTasksError, match=r"killed 6 times.*What is done is kept"):
+        for one in in_processes.in_processes(2)(
+            plan(photos, tmp_path / "out").work, pieces, threading.Event(), seen.append
+        ):
+            done.append(one.number)
+    assert done == [*range(6)] and len(seen) == 6
+
+
+def test_processes_stop_when_they_are_asked_to(photos: Path, tmp_path: Path) -> None:
+    out, stop = tmp_path / "out", threading.Event()
+
+    def first(done: int) -> None:
+        stop.set()
+
+    result = mapped(plan(photos, out, piece=1), stop, does=in_processes.in_processes(1), seen=first)
+    assert 1 <= result.pieces < 12
+    assert mapped(plan(photos, out, piece=1)).kept >= result.pieces
+    assert sorted(one["id"] for one in records(out)) == sorted(IDS)
 
 
 def test_a_cluster_needs_ray(

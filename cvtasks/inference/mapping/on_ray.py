@@ -127,6 +127,9 @@ def _join(ray: Any, address: str, workers: int) -> None:
         if address == LOCAL:
             # Ray would have its workers wait for all else that goes on here.
             os.environ.setdefault("RAY_worker_niceness", "0")
+            # Where all cores work, a process may be slow to say that it lives.
+            os.environ.setdefault("RAY_health_check_timeout_ms", "60000")
+            os.environ.setdefault("RAY_health_check_failure_threshold", "20")
             ray.init(address=LOCAL, num_cpus=workers, include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
