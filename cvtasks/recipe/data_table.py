@@ -73,6 +73,9 @@ class Data:
             rest, what shows is ignored.
         workers: threads that prepare batches; 0 for none beside the main one. The result does not
             depend on it.
+        processes: whether the workers are processes of their own and not threads: for machines with
+            many cores, where threads are the brake (docs/scale.md). The result does not depend on
+            it.
     """
 
     path: str = ""
@@ -105,6 +108,7 @@ class Data:
     border: Literal["grey", "edge"] = "grey"
     min_visibility: Annotated[float, Range(0, 1)] = 0.25
     workers: Annotated[int, Range(0, 64)] = 2
+    processes: bool = False
 
     @property
     def validated_on(self) -> str:
@@ -121,6 +125,11 @@ class Data:
             raise ModelError(f"`data.scale` must be (low, high); got {self.scale}.")
         self._check_values()
         self._check_tiles(task)
+        if self.processes and not self.workers:
+            raise ModelError(
+                "`data.processes` makes processes of the workers, of which `data.workers = 0` has "
+                "none; got true. Set `data.workers` to their number."
+            )
         if self.mosaic and not task.mosaics:
             raise ModelError(
                 f"`data.mosaic` joins images with boxes, which {task.name} does not learn from; "

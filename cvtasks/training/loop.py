@@ -2,20 +2,18 @@
 
 import threading
 import time
-from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from cvtasks.data import Source
-from cvtasks.data.loading.augment import Augment
 from cvtasks.data.loading.batches import Batches
 from cvtasks.data.loading.imbalance import repeat_factors
+from cvtasks.data.loading.preparing import Preparing
 from cvtasks.errors import NotFinite
-from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in
@@ -94,7 +92,7 @@ def train(
             `train.max_rollbacks`; saves nothing.
     """
     prepared = _prepared(recipe, train_source, validation, folder, report or Report(), profile)
-    with stop_asked() as stop:
+    with closing(prepared.batches), stop_asked() as stop:
         run = replace(prepared, stop=stop)
         progress = _begun(run)
         while progress.epoch < recipe.train.epochs and not _is_hopeless(recipe.train, progress):
@@ -141,33 +139,14 @@ def batches_of(recipe: Recipe, source: Source) -> Batches:
     """What feeds a training of the recipe."""
     return Batches(
         source,
-        _preparing(recipe),
+        Preparing(recipe),
         batch=recipe.train.batch,
         seed=recipe.train.seed,
         workers=recipe.data.workers,
+        processes=recipe.data.processes,
         most=recipe.train.epoch_steps,
         factors=repeat_factors(source, recipe.data.repeat),
     )
-
-
-def _preparing(
-    recipe: Recipe,
-) -> Callable[[Source, int, int, int], tuple[np.ndarray, np.ndarray, str]]:
-    """What makes a sample of (source, epoch, step, index): image, target and name, of the side that
-    the step has.
-    """
-    seed, sides = recipe.train.seed, recipe.data.multi_scale or (recipe.data.crop or recipe.size,)
-    augment = Augment(recipe.data, recipe.size, seed, recipe.train.epochs)
-
-    def prepare(
-        source: Source, epoch: int, step: int, index: int
-    ) -> tuple[np.ndarray, np.ndarray, str]:
-        side = sides[int(np.random.default_rng([seed, epoch, step]).integers(len(sides)))]
-        sample = augment(source, epoch, index, side)
-        size = sample.image.shape[:2]
-        return sample.image, recipe.head.encode(sample.truth, Letterbox(size, size)), sample.name
-
-    return prepare
 
 
 def _begun(run: _Run) -> Progress:

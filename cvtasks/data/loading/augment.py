@@ -55,9 +55,14 @@ class Augment:
     def __init__(self, data: Data, size: int, seed: int, epochs: int) -> None:
         self._data, self._size, self._seed = data, size, seed
         self._open = epochs - data.close_mosaic  # from this epoch on there are no mosaics
+        self._epochs = epochs
         self._own = (
             threading.local()
         )  # a Compose carries its random state, so every thread has its own
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is sent to another process: what threads have of their own stays here."""
+        return Augment, (self._data, self._size, self._seed, self._epochs)
 
     def __call__(self, source: Samples, epoch: int, index: int, crop: int = 0) -> Sample:
         """Vary the sample `index` of the source, by itself or with others of it. An index beyond

@@ -1,4 +1,4 @@
-"""Batches: samples, varied and encoded by threads, in an order that depends on (seed,
+"""Batches: samples, varied and encoded by threads or processes, in an order that depends on (seed,
 epoch) alone.
 """
 
@@ -11,6 +11,8 @@ from itertools import count
 import numpy as np
 
 from cvtasks.data.loading.imbalance import repeated
+from cvtasks.data.loading.preparing import Item
+from cvtasks.data.loading.processes import Prepare, Processes
 from cvtasks.data.loading.workers import Workers
 from cvtasks.data.source import Source
 from cvtasks.heads.arrays import Arrays, joined
@@ -37,6 +39,8 @@ class Batches:
         prepare: (source, epoch, step, index) → (image, target, name), one shape for all of a step.
             Must depend on its arguments alone.
         workers: threads; 0 prepares each batch when it is asked for. The batches are the same.
+        processes: whether each worker is a process: they are started when they are first needed,
+            and `close` ends them. `source` and `prepare` must be such as can be pickled.
         most: steps of an epoch at most; 0 for all.
         factors: (n,) how often each sample is seen in an epoch, in the mean; once each unless
             given. The further times of a sample have an index beyond the last, which `prepare` is
@@ -46,17 +50,20 @@ class Batches:
     def __init__(
         self,
         source: Source,
-        prepare: Callable[[Source, int, int, int], tuple[np.ndarray, Arrays, str]],
+        prepare: Prepare,
         *,
         batch: int,
         seed: int,
         workers: int,
+        processes: bool = False,
         most: int = 0,
         factors: np.ndarray | None = None,
     ) -> None:
         self._source, self._prepare = source, prepare
         self._batch, self._seed, self._workers = min(batch, len(source)), seed, workers
         self._factors = factors
+        self._apart = processes
+        self._processes: Processes | None = None
         seen = len(source) if factors is None else int(factors.cumsum()[-1])
         self._steps = min(seen // self._batch, most or seen)
 
@@ -76,16 +83,17 @@ class Batches:
                     [self._prepare(self._source, epoch, step, index) for index in indices]
                 )
             return
-        workers: Workers[tuple[np.ndarray, Arrays, str]] = Workers(self._workers)
+        prepare = self._in_processes() if self._apart else self._here
+        workers: Workers[Item] = Workers(self._workers)
         try:
             waiting: deque[list[Future]] = deque()
             for step, indices in steps:
                 waiting.append(
                     [
                         workers.submit(
-                            self._source.called(index % len(self._source)),
-                            self._prepare,
-                            self._source,
+                            name := self._source.called(index % len(self._source)),
+                            prepare,
+                            name,
                             epoch,
                             step,
                             index,
@@ -100,6 +108,21 @@ class Batches:
         finally:
             workers.close()
 
+    def close(self) -> None:
+        """End the processes, where there are some; the next epoch would start new ones."""
+        if self._processes is not None:
+            self._processes.close()
+            self._processes = None
+
+    def _here(self, called: str, epoch: int, step: int, index: int) -> Item:
+        return self._prepare(self._source, epoch, step, index)
+
+    def _in_processes(self) -> Callable[[str, int, int, int], Item]:
+        """What has an item made by a process; started now unless they are there."""
+        if self._processes is None:
+            self._processes = Processes(self._source, self._prepare, self._workers)
+        return self._processes.prepare
+
     def _order(self, epoch: int) -> np.ndarray:
         """The indices of an epoch's samples in their order, at least as many as its steps take."""
         rng = np.random.default_rng([self._seed, epoch])
@@ -108,7 +131,7 @@ class Batches:
         return rng.permutation(repeated(self._factors, rng.random()))
 
 
-def _joined(items: list[tuple[np.ndarray, Arrays, str]]) -> Batch:
+def _joined(items: list[Item]) -> Batch:
     images, targets, names = zip(*items, strict=True)
     return Batch(np.stack(images), joined(np.stack, targets), names)
 
