@@ -138,6 +138,12 @@ class Head(ABC, Generic[A]):
     def encode(self, truth: A, letterbox: Letterbox) -> Arrays:
         """Truth in pixels of the image → target on the letterbox's network input."""
 
+    def compact(self, truth: A, letterbox: Letterbox) -> Arrays:
+        """What training hands to the device of a truth: `encode`'s target, or less, of which `loss`
+        makes the same there.
+        """
+        return self.encode(truth, letterbox)
+
     @abstractmethod
     def decode(
         self, output: Arrays, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
@@ -186,7 +192,10 @@ class Head(ABC, Generic[A]):
 
     @abstractmethod
     def loss(self, target: Any, logits: Any) -> Any:
-        """(batch, *target), (batch, *logits) → (batch,) float32, near zero for a perfect output."""
+        """(batch, *target), (batch, *logits) → (batch,) float32, near zero for a perfect output.
+
+        The target is `encode`'s or `compact`'s, with the same loss to the last bit.
+        """
 
     # === what need not be fetched from a device ===
 
@@ -204,9 +213,11 @@ class Head(ABC, Generic[A]):
         raise UsageError(f"all of the output of {self.name} is decoded.")
 
     def taught(self, targets: Arrays, outputs: Arrays, mirrored: Arrays, share: float) -> Arrays:
-        """Targets of which `share` is what a teacher answers; all with a batch axis.
+        """Targets of which `share` is what a teacher answers; all with a batch axis, on the Keras
+        side.
 
         Args:
+            targets: `encode`'s or `compact`'s.
             outputs: activated, for the images; `mirrored`: for their mirror images.
         """
         raise UsageError(f"{self.name} learns from the truth alone.")

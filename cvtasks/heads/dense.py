@@ -57,6 +57,12 @@ class Dense(PlainBoxes):
         """
         return self.assigned(truth, letterbox)[0]
 
+    def compact(self, truth: Boxes, letterbox: Letterbox) -> dict[str, np.ndarray]:
+        """Boxes → `boxes` (cells, 4) float32, the distances, and `labels` (cells,) int16, as of
+        `compacted`.
+        """
+        return compacted(self.encode(truth, letterbox))
+
     def assigned(self, truth: Boxes, letterbox: Letterbox) -> tuple[np.ndarray, np.ndarray]:
         """What `encode` gives, and (cells,) int64: the box of the truth that each cell holds,
         or −1.
@@ -114,3 +120,13 @@ class Dense(PlainBoxes):
     def class_logits(self, logits: Any, index: int) -> Any:
         """The class's own column."""
         return logits[..., 4 + index]
+
+
+def compacted(target: np.ndarray) -> dict[str, np.ndarray]:
+    """`Dense.encode`'s (cells, 4 + classes) → `boxes` (cells, 4) float32 and `labels` (cells,)
+    int16: −1 where there is no object, −2 where a cell is `IGNORED`.
+    """
+    scores = target[:, 4:]
+    labels = np.where(scores.max(axis=1) > 0, scores.argmax(axis=1), -1)
+    labels[scores[:, 0] == IGNORED] = -2
+    return {"boxes": target[:, :4], "labels": labels.astype(np.int16)}

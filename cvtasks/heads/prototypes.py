@@ -21,7 +21,7 @@ from cvtasks.heads.assignment import cells
 from cvtasks.heads.base import Head, Top
 from cvtasks.heads.cell_boxes import CellBoxes
 from cvtasks.heads.cell_masks import LEAST, UNIT, apart, enlarged, paint, shares
-from cvtasks.heads.dense import Dense
+from cvtasks.heads.dense import Dense, compacted
 from cvtasks.heads.score import Score, Seen
 from cvtasks.heads.suppression import meant
 from cvtasks.heads.yolox import Yolox
@@ -202,6 +202,16 @@ class Prototypes(CellBoxes[Instances]):
         own[place], places[place] = shown[whose], edges[whose]
         return {**found, "own": own, "edges": places}
 
+    def compact(self, truth: Instances, letterbox: Letterbox) -> dict[str, np.ndarray]:
+        """As `encode`, but for `cells`: their `boxes` and `labels` where they are the head
+        "dense"'s, nothing where they are YOLOX's, which learns from `truths`.
+        """
+        target = self.encode(truth, letterbox)
+        found = target.pop("cells")
+        if self.cells == "dense":
+            target |= compacted(found[:, : -self.prototypes])
+        return target
+
     def decode(
         self,
         output: Mapping[str, np.ndarray],
@@ -275,7 +285,7 @@ class Prototypes(CellBoxes[Instances]):
         cells_, weights = raw[..., : -self.prototypes], raw[..., -self.prototypes :]
         own, edges = target["own"], target["edges"]
         if self.cells == "dense":
-            its = ops.cast(target["cells"], "float32")[..., : -self.prototypes]
+            its = target["cells"][..., : -self.prototypes] if "cells" in target else target
             found = self.detector.loss(its, cells_)
             index, real = spread(own >= 0, self.mask_cells)
             whose = index

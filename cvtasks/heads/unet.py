@@ -110,6 +110,10 @@ class UNet(Head[Mask]):
         np.fill_diagonal(rows, 1)
         return rows[letterbox.ids_to_input(truth.ids, fill=VOID)]
 
+    def compact(self, truth: Mask, letterbox: Letterbox) -> np.ndarray:
+        """Mask → (H, W) uint8, the ids; 255 where the truth is void or the input holds no image."""
+        return letterbox.ids_to_input(truth.ids, fill=VOID)
+
     def decode(
         self, output: np.ndarray, letterbox: Letterbox, classes: Classes, threshold: float = 0.0
     ) -> Mask:
@@ -228,16 +232,19 @@ class UNet(Head[Mask]):
 
         return segmentation_loss(target, logits, dice=self.dice, class_weights=self.class_weights)
 
-    def taught(
-        self, targets: np.ndarray, outputs: np.ndarray, mirrored: np.ndarray, share: float
-    ) -> np.ndarray:
+    def taught(self, targets: Any, outputs: Any, mirrored: Any, share: float) -> Any:
         """(batch, H, W, classes) float32: one-hot truth and the teacher's mean scores, mixed; void
         stays void.
         """
-        mean = (outputs + mirrored[:, :, ::-1]) / 2
-        return np.where(
-            targets.any(axis=-1, keepdims=True), (1 - share) * targets + share * mean, 0
-        ).astype(np.float32)
+        from keras import ops
+
+        from cvtasks.networks.losses import one_hot
+
+        outputs, mirrored = (ops.cast(one, "float32") for one in (outputs, mirrored))
+        truth = ops.cast(one_hot(targets, outputs.shape[-1]), "float32")
+        mean = (outputs + ops.flip(mirrored, axis=2)) / 2
+        seen = ops.max(truth, axis=-1, keepdims=True) > 0
+        return ops.where(seen, (1 - share) * truth + share * mean, 0.0)
 
     def class_score(self, index: int, size: tuple[int, int]) -> Pick:
         """The mean of the class's logit over all pixels: of an image that is all of this class."""

@@ -100,6 +100,11 @@ class Yolox(PlainBoxes):
         """
         return self.assigned(truth, letterbox)[0]
 
+    def compact(self, truth: Boxes, letterbox: Letterbox) -> dict[str, np.ndarray]:
+        """`truths` and `places`, which the loss takes."""
+        target = self.encode(truth, letterbox)
+        return {name: target[name] for name in ("truths", "places")}
+
     def assigned(
         self, truth: Boxes, letterbox: Letterbox
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:

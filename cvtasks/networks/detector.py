@@ -9,6 +9,7 @@ Rezatofighi et al., "Generalized Intersection over Union" (2019), for the boxes.
 
 import itertools
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from keras import layers, ops
@@ -120,14 +121,15 @@ def detection_loss(target: Any, logits: Any, *, scale: float, box_weight: float)
     best score, as in Generalized Focal Loss.
 
     Args:
-        target: (batch, cells, 4 + classes) as `Detect.encode` makes it; a negative score takes the
-            cell out.
+        target: (batch, cells, 4 + classes) as `Dense.encode` makes it; a negative score takes the
+            cell out. Or `boxes` and `labels` as `Dense.compact` makes them.
         logits: (batch, cells, 4 + classes).
 
     Returns:
         (batch,) float32.
     """
-    target, logits = ops.cast(target, "float32"), ops.cast(logits, "float32")
+    logits = ops.cast(logits, "float32")
+    target = ops.cast(_whole(target, logits.shape[-1] - 4), "float32")
     output = activate(logits, scale=scale)
     truth, raw = target[..., 4:], logits[..., 4:]
     object_cell = ops.cast(ops.max(truth, axis=-1) > 0, "float32")  # (batch, cells)
@@ -143,6 +145,18 @@ def detection_loss(target: Any, logits: Any, *, scale: float, box_weight: float)
     count = ops.maximum(ops.mean(ops.sum(object_cell, axis=1)), 1)
     weights = ops.maximum(ops.mean(ops.sum(weight, axis=1)), 1e-3)
     return scores / count + box_weight * boxes / weights
+
+
+def _whole(target: Any, classes: int) -> Any:
+    """`boxes` (batch, cells, 4) and `labels` (batch, cells) → (batch, cells, 4 + classes): a one
+    for the label, nothing for −1, and −1 in every class for −2. What is whole stays as it is.
+    """
+    if not isinstance(target, Mapping):
+        return target
+    labels = ops.cast(target["labels"], "int32")
+    left_out = ops.cast(ops.expand_dims(labels < -1, -1), "float32")
+    scores = ops.one_hot(labels, classes, dtype="float32") - left_out
+    return ops.concatenate([ops.cast(target["boxes"], "float32"), scores], axis=-1)
 
 
 def generalized_iou(a: Any, b: Any) -> tuple[Any, Any]:

@@ -17,12 +17,14 @@ def segmentation_loss(
 
     Args:
         target: (batch, H, W, classes), one-hot, or shares that add up to 1; all zero where void.
+            Or (batch, H, W), ids; void where it is none of a class.
         logits: (batch, H, W, classes).
 
     Returns:
         (batch,) float32; zero for an image that is all void.
     """
-    target, logits = ops.cast(target, "float32"), ops.cast(logits, "float32")
+    logits = ops.cast(logits, "float32")
+    target = ops.cast(one_hot(target, logits.shape[-1]), "float32")
     log_share = ops.log_softmax(logits, axis=-1)
     weighted = (
         target * ops.reshape(ops.convert_to_tensor(class_weights, "float32"), (1, 1, 1, -1))
@@ -41,6 +43,15 @@ def segmentation_loss(
     present = ops.cast(ops.max(target, axis=(1, 2)) >= 0.5, "float32")
     missing = present * (1 - 2 * both / ops.maximum(true + ops.sum(share, axis=(1, 2)), 1e-6))
     return entropy + dice * ops.sum(missing, axis=-1) / ops.maximum(ops.sum(present, axis=-1), 1)
+
+
+def one_hot(target: Any, classes: int) -> Any:
+    """(batch, H, W) ids → (batch, H, W, classes), all zero where an id is none of a class; what has
+    four axes stays as it is.
+    """
+    if len(target.shape) == 4:
+        return target
+    return ops.one_hot(ops.cast(target, "int32"), classes)
 
 
 def binary_cross_entropy(logits: Any, wanted: Any) -> Any:

@@ -143,8 +143,8 @@ class Learner:
         if self._steps is None:
             raise ValueError("a learner must be restored before its first step.")
         with memory_named(self._recipe):
-            targets = self._teacher.taught(batch) if self._teacher else batch.targets
-            self._steps.step(batch.images, targets, rate)
+            taught = self._teacher.taught if self._teacher else None
+            self._steps.step(batch.images, batch.targets, rate, taught)
 
     def recent(self) -> np.ndarray:
         """Loss and norm of the gradient of each step since it was asked for last, (n, 2) float32;

@@ -42,7 +42,7 @@ def train_once(recipe: Recipe, batch: int) -> float:
     network = build_network(recipe, (side, side), recipe.train.precision)
     compile_network(network, recipe)
     empty = recipe.task.answer.nothing((side, side), recipe.classes)
-    target = recipe.head.encode(empty, Letterbox((side, side), (side, side)))
+    target = recipe.head.compact(empty, Letterbox((side, side), (side, side)))
     target = mapped(lambda array: np.stack([array] * batch), target)
     steps = steps_of(network)
     steps.step(np.zeros((batch, side, side, 3), np.uint8), target, recipe.train.learning_rate)

@@ -38,12 +38,25 @@ class Steps(ABC):
         self._unseen = 0
 
     @final
-    def step(self, images: np.ndarray, targets: Arrays, rate: float) -> None:
-        """Learn from a batch, (n, H, W, 3) uint8 and targets (n, ...), at a learning rate."""
+    def step(
+        self,
+        images: np.ndarray,
+        targets: Arrays,
+        rate: float,
+        taught: Callable[[Any, Arrays], Arrays] | None = None,
+    ) -> None:
+        """Learn from a batch, (n, H, W, 3) uint8 and targets (n, ...), at a learning rate.
+
+        Args:
+            taught: (images, targets) on the device → the targets to learn from.
+        """
         if self._unseen == WATCHED:
             raise ValueError(f"what steps leave must be looked at after {WATCHED} of them at most.")
         with self._profile.span("transfer"):
             images, targets = self._put((images, targets))
+        if taught is not None:
+            with self._profile.span("compute"):
+                targets = taught(images, targets)
         self._do(images, targets, np.float32(rate))
         self._unseen += 1
 

@@ -5,14 +5,15 @@ of the same network, Furlanello et al., "Born-Again Neural Networks" (2018). We 
 temperature, and the teacher's answer is the mean over an image and its mirror image.
 """
 
-from typing import final
+from collections.abc import Callable
+from typing import Any, final
 
-import numpy as np
+import keras
+from keras import ops
 
-from cvtasks.data.loading.batches import Batch
-from cvtasks.engines.keras_engine import KerasEngine
-from cvtasks.heads.arrays import Arrays, joined
-from cvtasks.networks.build import build_network
+from cvtasks.engines.keras_engine import check_process
+from cvtasks.heads.arrays import Arrays
+from cvtasks.networks.build import activated, build_network
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.training.first_weights import teacher_of
 from cvtasks.weights.transfer import load_weights
@@ -30,19 +31,52 @@ class Teacher:
     """
 
     def __init__(self, recipe: Recipe, side: int | None) -> None:
-        how = recipe.train
+        check_process()
         weights, its = teacher_of(recipe)
-        network = build_network(its, (side, side), how.precision)
+        network = build_network(its, (side, side), recipe.train.precision)
         load_weights(network, weights)
-        self._engine = KerasEngine(network, its.head, how.precision, how.batch)
-        self._head, self._share = recipe.head, how.teacher_share
+        self._network = activated(network, its.head)
+        self._head, self._share = recipe.head, recipe.train.teacher_share
+        jax = keras.config.backend() == "jax"
+        self._taught = self._under_jax() if jax else self._under_tensorflow()
 
-    def taught(self, batch: Batch) -> Arrays:
-        """The batch's targets, mixed with what the teacher answers."""
-        mirrored = np.ascontiguousarray(batch.images[:, :, ::-1])
-        return self._head.taught(
-            batch.targets, self._answers(batch.images), self._answers(mirrored), self._share
-        )
+    def taught(self, images: Any, targets: Arrays) -> Arrays:
+        """Targets of a batch, mixed with what the teacher answers. All are and stay on the device,
+        for which nobody waits.
 
-    def _answers(self, images: np.ndarray) -> Arrays:
-        return joined(np.stack, list(self._engine.stream(images)))
+        Args:
+            images: (n, H, W, 3) uint8.
+            targets: (n, ...), `encode`'s or `compact`'s.
+        """
+        return self._taught(images, targets)
+
+    def _under_jax(self) -> Callable[[Any, Arrays], Arrays]:
+        import jax
+
+        network = self._network
+        given = [
+            [variable.value for variable in group]
+            for group in (network.trainable_variables, network.non_trainable_variables)
+        ]  # arguments of what is compiled: as constants, they would be compiled into it
+
+        @jax.jit
+        def taught(given: list[list[Any]], images: Any, targets: Arrays) -> Arrays:
+            return self._mixed(
+                lambda seen: network.stateless_call(*given, seen, training=False)[0],
+                images,
+                targets,
+            )
+
+        return lambda images, targets: taught(given, images, targets)
+
+    def _under_tensorflow(self) -> Callable[[Any, Arrays], Arrays]:
+        import tensorflow as tf
+
+        def taught(images: Any, targets: Arrays) -> Arrays:
+            return self._mixed(lambda seen: self._network(seen, training=False), images, targets)
+
+        return tf.function(taught, autograph=False, reduce_retracing=True)
+
+    def _mixed(self, answer: Callable[[Any], Arrays], images: Any, targets: Arrays) -> Arrays:
+        mirrored = ops.flip(images, axis=2)
+        return self._head.taught(targets, answer(images), answer(mirrored), self._share)

@@ -162,6 +162,21 @@ def test_a_target_says_the_truth_and_has_what_is_not_counted_for_nothing(cells: 
 
 
 @pytest.mark.parametrize("cells", ["dense", "yolox"])
+def test_a_compact_target_leaves_out_what_the_loss_does_without(cells: str) -> None:
+    its = recipe(cells)
+    whole, rng = encoded(its), np.random.default_rng(0)
+    box = Letterbox(SIZE, SIZE)
+    compact = joined(np.stack, [its.head.compact(truth, box) for _, truth in drawn()])
+    assert "cells" not in compact
+    shapes = mapped(
+        lambda output: (len(drawn()), *output.shape[1:]), build_network(its, SIZE).output
+    )
+    logits = mapped(lambda shape: rng.normal(0, 1, shape).astype("float32"), shapes)
+    losses = [ops.convert_to_numpy(its.head.loss(one, logits)) for one in (whole, compact)]
+    np.testing.assert_array_equal(*losses)
+
+
+@pytest.mark.parametrize("cells", ["dense", "yolox"])
 def test_everything_learns_and_is_saved(cells: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(2)
     its = recipe(cells, mask_dice=0.5)

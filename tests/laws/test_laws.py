@@ -447,6 +447,23 @@ def test_the_loss_of_a_perfect_output_is_near_zero_and_the_least(task: str, head
 
 
 @pytest.mark.parametrize(("task", "head"), EACH_HEAD)
+def test_a_compact_target_has_the_same_loss_and_is_no_larger(task: str, head: str) -> None:
+    its, truths = with_head(task, head), case(task).truths
+    whole = targets(its.head, truths)
+    box = Letterbox((SIZE, SIZE), (SIZE, SIZE))
+    compact = joined(np.stack, [its.head.compact(truth, box) for truth in truths])
+    rng = np.random.default_rng(0)
+    logits = mapped(
+        lambda array: array + rng.normal(0, 2, array.shape).astype("float32"),
+        logits_of(task, head, whole, 3.0),
+    )
+    losses = [ops.convert_to_numpy(its.head.loss(one, logits)) for one in (whole, compact)]
+    np.testing.assert_array_equal(*losses)
+    sizes = [sum(array.nbytes for array in _each(one)) for one in (whole, compact)]
+    assert sizes[1] <= sizes[0]
+
+
+@pytest.mark.parametrize(("task", "head"), EACH_HEAD)
 def test_the_loss_is_finite_for_extreme_logits_in_bfloat16(task: str, head: str) -> None:
     its = with_head(task, head)
     target = targets(its.head, case(task).truths)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from cvtasks.answers import VOID
 from cvtasks.data.loading.batches import Batch
 from cvtasks.data.opening import open_sources
 from cvtasks.engines.keras_engine import KerasEngine, load_network
@@ -19,6 +20,7 @@ from cvtasks.training.loop import train
 from cvtasks.training.plan import planned
 from cvtasks.training.teacher import Teacher
 from cvtasks.zoo import RECIPE, WEIGHTS
+from tests.training.test_steps import FETCHES
 
 
 def pupil(trained: Path, **how: object) -> Recipe:
@@ -35,6 +37,13 @@ def some(recipe: Recipe, count: int, side: int, seed: int = 0) -> Batch:
     ids = rng.integers(0, len(recipe.classes) + 1, (count, side, side))
     targets = (ids[..., None] == np.arange(len(recipe.classes))).astype(np.uint8)
     return Batch(images, targets, ("",) * count)
+
+
+def taught(teacher: Teacher, batch: Batch) -> np.ndarray:
+    """What a step learns from."""
+    return ops.convert_to_numpy(
+        teacher.taught(*map(ops.convert_to_tensor, (batch.images, batch.targets)))
+    )
 
 
 def test_the_truth_and_the_mean_answer_are_mixed_and_void_stays_void() -> None:
@@ -59,13 +68,15 @@ def test_a_teacher_answers_about_image_and_mirror_image(trained: Path) -> None:
         )
     ]
     seen = batch.targets.any(-1, keepdims=True)
-    found = Teacher(recipe, 64).taught(batch)
+    found = taught(Teacher(recipe, 64), batch)
     np.testing.assert_allclose(found, np.stack(expected) * seen, atol=1e-5)
-    np.testing.assert_array_equal(found, Teacher(recipe, 64).taught(batch))
+    np.testing.assert_array_equal(found, taught(Teacher(recipe, 64), batch))
+    ids = np.where(seen[..., 0], batch.targets.argmax(-1), VOID).astype(np.uint8)
+    np.testing.assert_array_equal(found, taught(Teacher(recipe, 64), replace(batch, targets=ids)))
     np.testing.assert_array_equal(
-        Teacher(pupil(trained, teacher_share=0.0), None).taught(batch), batch.targets
+        taught(Teacher(pupil(trained, teacher_share=0.0), None), batch), batch.targets
     )
-    assert Teacher(recipe, None).taught(some(recipe, 2, 96)).shape[1:3] == (96, 96)
+    assert taught(Teacher(recipe, None), some(recipe, 2, 96)).shape[1:3] == (96, 96)
 
 
 def test_the_least_loss_is_the_teachers_answer() -> None:
@@ -112,3 +123,18 @@ def test_a_teacher_of_other_classes_or_for_another_task_is_refused(trained: Path
         Teacher(replace(recipe, classes=(*recipe.classes[:-1], "other")), 64)
     with pytest.raises(ModelError, match="neither"):
         Teacher(pupil(trained, teacher=str(trained / "nothing")), 64)
+
+
+def test_nothing_of_a_teachers_answers_is_fetched(
+    trained: Path, tmp_path: Path, run_python
+) -> None:
+    pupil(trained, batch=2, ema=0.0).save(tmp_path / "recipe.toml")
+    (tmp_path / "run").mkdir()
+    done = run_python(
+        "-c",
+        FETCHES,
+        tmp_path / "recipe.toml",
+        tmp_path / "run",
+        env={"KERAS_BACKEND": "jax"},
+    )
+    assert done.returncode == 0, done.stderr + done.stdout

@@ -31,4 +31,4 @@ class Preparing:
         drawn = np.random.default_rng([self._seed, epoch, step]).integers(len(self._sides))
         sample = self._augment(source, epoch, index, self._sides[int(drawn)])
         size = sample.image.shape[:2]
-        return sample.image, self._head.encode(sample.truth, Letterbox(size, size)), sample.name
+        return sample.image, self._head.compact(sample.truth, Letterbox(size, size)), sample.name
