@@ -197,8 +197,7 @@ def test_back_ends_and_click_are_never_imported_by_name():
         # Keras has no gradient of its own, nor a step or a call that waits for nothing; formats are
         # made and run by their own libraries
         for name in (
-            *("insight.gradients", "training.steps", "training.teacher"),
-            *("engines.on_device", "engines.onnx_export"),
+            *("insight.gradients", "training.steps", "engines.on_device", "engines.onnx_export"),
             *("export.litert", "export.onnx_file", "export.saved_model"),
         )
     }
