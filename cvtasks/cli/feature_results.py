@@ -64,6 +64,59 @@ def maps_of(
     return {"source": source, "height": height, "width": width, "layers": rows, "lines": lines}
 
 
+def moved(
+    opened: "Opened", source: str, most: int, layers: list[str], output: Path
+) -> dict[str, Any]:
+    """What becomes of answers where an image moves: one sheet."""
+    from cvtasks.insight.units.shifts import shift_page, shifted_answers
+
+    name, image = one_image(source, "features")
+    found = shifted_answers(opened.network, image, most, layers, **_as_the_model_does(opened))
+    classes = opened.recipe.classes if opened.recipe else ()
+    drawn = shift_page(found, f"{opened.name}: the image moves to the right", classes)
+    path = write_new(output, f"{name}-shift", drawn)
+    rows, lines = [], []
+    for one in found.layers:
+        changed = [round(float(value), 4) for value in one.changed]
+        along = [None if value != value else round(float(value), 4) for value in one.along]
+        rows.append({"layer": one.layer, "step": one.stride, "changed": changed, "along": along})
+        said = ", ".join(f"{value:.2f}" for value in changed)
+        lines.append(f"{one.layer}: changed {said}")
+    lines.insert(0, f"moved by {', '.join(map(str, found.pixels))} pixels")
+    moves = {"pixels": found.pixels.tolist(), "layers": rows}
+    return {"source": source, **moves, "file": str(path), "lines": lines}
+
+
+def followed(opened: "Opened", source: str, output: Path) -> dict[str, Any]:
+    """The tensors that an image becomes: one sheet."""
+    from cvtasks.insight.inspecting.formulas import times_sign
+    from cvtasks.insight.units.flow import flow_page, tensors_of
+
+    name, image = one_image(source, "features")
+    found = tensors_of(opened.network, image, **_as_the_model_does(opened))
+    classes = opened.recipe.classes if opened.recipe else ()
+    drawn = flow_page(found, f"{opened.name}: what becomes of the image", classes)
+    path = write_new(output, f"{name}-flow", drawn)
+    rows = [
+        {"layer": one.layer, "made_by": one.made_by, "shape": list(one.values.shape)}
+        for one in found.tensors
+    ]
+    lines = [
+        f"{one.layer}: {times_sign(one.values.shape)}, by {one.made_by}" for one in found.tensors
+    ]
+    scores = {} if found.scores is None else {"scores": [float(one) for one in found.scores]}
+    return {"source": source, "tensors": rows, **scores, "file": str(path), "lines": lines}
+
+
+def _as_the_model_does(opened: "Opened") -> dict[str, Any]:
+    """How the model prepares and places an image, and makes scores, if it is a classifier."""
+    recipe = opened.recipe
+    if recipe is None:
+        return {}
+    activate = recipe.head.activate if recipe.task.name == "classify" else None
+    return {"prepare": recipe.task.prepare, "placement": recipe.placement, "activate": activate}
+
+
 def walk_over(
     opened: "Opened",
     data: str,

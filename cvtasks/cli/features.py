@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cvtasks.cli import completion
-from cvtasks.cli.feature_results import made_for, maps_of, walk_over, write_new
+from cvtasks.cli.feature_results import followed, made_for, maps_of, moved, walk_over, write_new
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import InputError, UsageError
 from cvtasks.files.writing import check_folder
@@ -156,6 +156,15 @@ def features(
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Of the noise it begins with.")
     ] = 0,
+    shift: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Move IMAGE right by up to N pixels: do answers move along?"
+        ),
+    ] = 0,
+    flow: Annotated[
+        bool, typer.Option("--flow", help="All tensors that IMAGE becomes, on one sheet.")
+    ] = False,
     weights: WeightsOption = "",
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="DIR", help="Where the images go.")
@@ -168,11 +177,13 @@ def features(
     Give IMAGE, --data, --class or --maximise. Feature maps are in pixels of the image, the
     strongest first. With --data each unit gets the patches that it saw where it answered most, with
     their projections (Zeiler and Fergus 2014). --class and --maximise ascend the gradient (Simonyan
-    et al. 2013).
+    et al. 2013). --flow follows IMAGE through the network; --shift moves it (Zhang 2019).
 
     \b
     cvtasks features classify-efficientnet-lite0-voc photo.jpg
     cvtasks features mobilenet photo.jpg --weights imagenet --top 23
+    cvtasks features classify-lenet-mnist digit.png --flow
+    cvtasks features classify-lenet-mnist digit.png --shift 4
     cvtasks features runs/mine --data my-data:val --layer class_map --units 0,5,7
     cvtasks features classify-lenet-mnist --class all
     cvtasks features vgg16 --weights imagenet --layer block3_conv1 --maximise
@@ -187,13 +198,18 @@ def features(
         raise UsageError(
             f"{given[0]} needs --layer NAME, one layer. `cvtasks inspect {model}` lists them."
         )
+    _check_ways_of_image(image, shift, flow, layer or layers, units)
     check_folder(output)
     start_keras()
 
     numbers = _numbers(units)
     opened = _opened(model, weights, seed)
-    if image:
-        wanted = [name.strip() for name in (*layer.split(","), *layers.split(",")) if name.strip()]
+    wanted = [name.strip() for name in (*layer.split(","), *layers.split(",")) if name.strip()]
+    if shift:
+        result = moved(opened, image, shift, wanted, output)
+    elif flow:
+        result = followed(opened, image, output)
+    elif image:
         result = maps_of(opened, image, wanted, numbers, top or _TILES, output)
     elif data:
         result = walk_over(
@@ -221,6 +237,18 @@ def features(
             f"{counted(len(result['failed']), 'image')} could not be read; {result['images']} "
             "were looked at."
         )
+
+
+def _check_ways_of_image(image: str, shift: int, flow: bool, layers: str, units: str) -> None:
+    """Raise UsageError where --shift or --flow has no image, or does not fit what else is given."""
+    if (shift or flow) and not image:
+        raise UsageError("--shift and --flow are about an image; name it behind the model.")
+    if shift and flow:
+        raise UsageError("--shift and --flow are two sheets; ask for one at a time.")
+    if flow and layers:
+        raise UsageError("--flow goes through all layers; leave --layer and --layers out.")
+    if (shift or flow) and units:
+        raise UsageError("--units is for feature maps; --shift and --flow choose their units.")
 
 
 def _opened(model: str, weights: str, seed: int = 0) -> "Opened":

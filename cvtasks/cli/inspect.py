@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cvtasks.insight.by_hand.exercises import Solution
     from cvtasks.insight.inspecting.inspect import Inspection
+    from cvtasks.insight.open import Values
 
 _EXERCISE = "Of an exercise: "
 _ROWS = 24  # of a table that is read at once
@@ -29,7 +30,7 @@ SubjectArgument = Annotated[
         autocompletion=completion.models,
         help=(
             "A network of a paper, a model (see `cvtasks models`), a folder; conv, transposed, "
-            "pool or dense."
+            "pool or dense; networks, for those of ImageNet's years."
         ),
     ),
 ]
@@ -59,6 +60,13 @@ OutputOption = Annotated[
     Path | None,
     typer.Option(
         "-o", "--output", metavar="DIR", help="Draw the architecture (SVG), or the exercise, there."
+    ),
+]
+GraphOption = Annotated[
+    str,
+    typer.Option(
+        metavar="A[,…]",
+        help="Draw the layers whose names begin so as a graph, with branches and skips.",
     ),
 ]
 InputOption = Annotated[
@@ -119,6 +127,7 @@ def inspect(
     effective: EffectiveOption = False,
     as_json: JsonOption = False,
     as_csv: CsvOption = False,
+    graph: GraphOption = "",
     output: OutputOption = None,
     input_size: InputOption = "",
     kernel: KernelOption = "",
@@ -138,6 +147,9 @@ def inspect(
     cvtasks inspect alexnet --layer conv1 --show-work
     cvtasks inspect detect-yolox-nano-voc --csv > layers.csv
     cvtasks inspect resnet18 --effective -o outputs/inspect
+    cvtasks inspect resnet18 --graph conv2_block1
+    cvtasks inspect nin --graph conv1,cccp1,cccp2
+    cvtasks inspect networks -o outputs/inspect
     cvtasks inspect conv --input 7 --kernel 3 --stride 2 --padding 0
     cvtasks inspect conv --input 32x32x3 --kernel 5 --padding 2 --filters 10
     cvtasks inspect conv --kernel 3 --layers 3
@@ -161,6 +173,7 @@ def inspect(
             "layer": layer,
             "effective": effective,
             "csv": as_csv,
+            "graph": graph,
         }
         refuse(others, f"{subject} is one layer by itself and takes --input, --kernel, --stride …")
         if layers and not layers.isdecimal():
@@ -169,11 +182,20 @@ def inspect(
         solved = answer(subject, size=input_size, channels=channels, layers=count, **given)
         _answered(subject, solved, as_json, output)
         return
+    if subject == "networks":
+        others = {"size": size, "layer": layer, "effective": effective, "graph": graph}
+        refuse({**others, "input": input_size, **given}, "networks compares those of the papers")
+        _networks(as_json, as_csv, output)
+        return
     chosen = {"input": input_size, **given, "channels": channels}
     chosen["layers"] = layers not in ("", "all")
     refuse(chosen, f"that is for {', '.join(KINDS)}; {subject} takes --size and --layer")
     if show_work and not layer:
         raise UsageError("--show-work shows the work of one layer; name it with --layer.")
+    if graph.strip(", "):
+        refuse({"layer": layer, "effective": effective}, "--graph draws layers, it measures none")
+        _graph(subject, size, graph, as_json, as_csv, output or Path("outputs/inspect"))
+        return
     every = layers == "all"
     _network(subject, size, layer, show_work, every, effective, as_json, as_csv, output)
 
@@ -198,6 +220,74 @@ def _answered(subject: str, solved: "Solution", as_json: bool, output: Path | No
         say(f"→ {path}")
 
 
+def _networks(as_json: bool, as_csv: bool, output: Path | None) -> None:
+    """What the networks of ImageNet's years cost, by their graphs, and reach, by their papers."""
+    from cvtasks.cli.output import Ticker
+
+    if output:
+        check_folder(output)
+    start_keras()
+    from cvtasks.insight.inspecting.published import costed, csv_of, lines_of, plot, records
+
+    ticker = Ticker()
+    try:
+        rows = costed(progress=ticker.show)
+    finally:
+        ticker.clear()
+    if as_json:
+        print(dumps({"networks": records(rows)}))
+    else:
+        tell(*(csv_of(rows) if as_csv else lines_of(rows)))
+    say("errors: of the papers, as their tables have them; costs: counted at the papers' sizes")
+    if output:
+        (path,) = write_new(output, "networks", {".png": plot(rows)})
+        say(f"→ {path}")
+
+
+def _graph(name: str, size: str, names: str, as_json: bool, as_csv: bool, output: Path) -> None:
+    """Draw a part of a network as a graph; its layers as a table, JSON or CSV."""
+    from cvtasks.media.names import safe_stem
+
+    inspection, said = _inspected(name, size, "none", output)
+    from cvtasks.insight.inspecting.block import graph_page, part_of
+    from cvtasks.insight.inspecting.table import record, summary, table, to_csv
+
+    wanted = [part.strip() for part in names.split(",") if part.strip()]
+    rows = part_of(inspection, wanted)
+    page = graph_page(inspection, rows, f"{inspection.name}: {', '.join(wanted)}")
+    stem = safe_stem("-".join((Path(name).resolve().name, *wanted)))
+    paths = write_new(output, stem, {".svg": page.svg(), ".png": page.pixels()})
+    say(said)
+    if as_json:
+        drawn = {"files": list(map(str, paths))}
+        print(dumps({**summary(inspection), **drawn, "rows": [record(row) for row in rows]}))
+    else:
+        tell(
+            *(to_csv(rows).rstrip("\n").split("\n") if as_csv else table(rows, terminal_columns()))
+        )
+    say(f"{inspection.name} → {', '.join(map(str, paths))}")
+
+
+def _inspected(
+    name: str, size: str, values: "Values", output: Path | None
+) -> "tuple[Inspection, str]":
+    """The network, opened and inspected, and what is said of it."""
+    from cvtasks.cli.exercise import pair
+    from cvtasks.insight.open import is_backbone
+
+    wanted = pair(size, "size") if size else None
+    is_backbone(name)  # names what cannot be opened before Keras is loaded
+    if output:
+        check_folder(output)
+    start_keras()
+    from cvtasks.insight.inspecting.inspect import inspect_network
+    from cvtasks.insight.open import open_network
+
+    found = open_network(name, wanted, values=values, top=True)
+    said = found.said if values == "none" else f"{found.said}, {found.weights}"
+    return inspect_network(found.network, found.name), said
+
+
 def _network(
     name: str,
     size: str,
@@ -209,16 +299,9 @@ def _network(
     as_csv: bool,
     output: Path | None,
 ) -> None:
-    from cvtasks.cli.exercise import pair
-    from cvtasks.insight.open import is_backbone
     from cvtasks.media.names import safe_stem
 
-    wanted = pair(size, "size") if size else None
-    is_backbone(name)  # names what cannot be opened before Keras is loaded
-    if output:
-        check_folder(output)
-    start_keras()
-    from cvtasks.insight.inspecting.inspect import inspect_network
+    inspection, said = _inspected(name, size, "any" if effective else "none", output)
     from cvtasks.insight.inspecting.stages import by_stage, stage_table
     from cvtasks.insight.inspecting.table import (
         LEGEND,
@@ -229,11 +312,8 @@ def _network(
         to_csv,
         totals,
     )
-    from cvtasks.insight.open import open_network
 
-    found = open_network(name, wanted, values="any" if effective else "none", top=True)
-    inspection = inspect_network(found.network, found.name)
-    say(f"{found.said}, {found.weights}" if effective else found.said)
+    say(said)
     rows = [inspection.row(layer)] if layer else list(inspection.rows)
     measured, drawn = _measured(inspection, layer) if effective else (None, None)
     if as_json:
@@ -263,7 +343,7 @@ def _network(
         paths = write_new(
             output, safe_stem(Path(name).resolve().name), files, (".svg", "-effective.png")
         )
-        say(f"{found.name} → {', '.join(map(str, paths))}")
+        say(f"{inspection.name} → {', '.join(map(str, paths))}")
 
 
 def _measured(inspection: "Inspection", layer: str) -> "tuple[dict[str, Any], np.ndarray]":

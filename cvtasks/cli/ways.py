@@ -21,6 +21,7 @@ OPTIONS = {
     "predictions": ("--predictions", "FILE"),
     "resume": ("--resume", "DIR"),
     "set": ("--set", "KEY=VALUE"),
+    "shift": ("--shift", "N"),
     "show": ("--show", "KIND"),
 }
 """Name of a way out, as errors have it → its option, and what stands for its value."""

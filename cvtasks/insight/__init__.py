@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from cvtasks.insight.explaining.explainer import Explainer
     from cvtasks.insight.explaining.explanation import explain
     from cvtasks.insight.explaining.sheets import explanation_sheet
+    from cvtasks.insight.inspecting.block import graph_page, part_of
     from cvtasks.insight.inspecting.effective_field import effective_field
     from cvtasks.insight.inspecting.inspect import inspect_network
     from cvtasks.insight.open import open_network
     from cvtasks.insight.units.class_images import class_images, unit_images
     from cvtasks.insight.units.feature_maps import feature_maps, feature_sheet
     from cvtasks.insight.units.filters import filter_sheet, filters_of
+    from cvtasks.insight.units.flow import flow_page, tensors_of
+    from cvtasks.insight.units.shifts import shift_page, shifted_answers
     from cvtasks.insight.units.top_patches import most_exciting, projections
 
 __all__ = [
@@ -57,12 +60,15 @@ __all__ = [
     "feature_sheet",
     "filter_sheet",
     "filters_of",
+    "flow_page",
+    "graph_page",
     "inspect_network",
     "kernel",
     "most_exciting",
     "norm_sheet",
     "normalise",
     "open_network",
+    "part_of",
     "pixels_sheet",
     "pool",
     "pool_gradient",
@@ -72,8 +78,11 @@ __all__ = [
     "property_sheet",
     "scored",
     "scores_sheet",
+    "shift_page",
+    "shifted_answers",
     "softmax",
     "steps_sheet",
+    "tensors_of",
     "transposed_sheet",
     "unit_images",
     "way_back",
@@ -101,12 +110,15 @@ _HOME = {
     "feature_sheet": "cvtasks.insight.units.feature_maps",
     "filter_sheet": "cvtasks.insight.units.filters",
     "filters_of": "cvtasks.insight.units.filters",
+    "flow_page": "cvtasks.insight.units.flow",
+    "graph_page": "cvtasks.insight.inspecting.block",
     "inspect_network": "cvtasks.insight.inspecting.inspect",
     "kernel": "cvtasks.insight.by_hand.kernels",
     "most_exciting": "cvtasks.insight.units.top_patches",
     "norm_sheet": "cvtasks.insight.by_hand.norms",
     "normalise": "cvtasks.insight.by_hand.norms",
     "open_network": "cvtasks.insight.open",
+    "part_of": "cvtasks.insight.inspecting.block",
     "pixels_sheet": "cvtasks.insight.by_hand.pixels",
     "pool": "cvtasks.insight.by_hand.convolution",
     "pool_gradient": "cvtasks.insight.by_hand.backward",
@@ -116,8 +128,11 @@ _HOME = {
     "property_sheet": "cvtasks.insight.by_hand.properties",
     "scored": "cvtasks.insight.by_hand.scores",
     "scores_sheet": "cvtasks.insight.by_hand.scores",
+    "shift_page": "cvtasks.insight.units.shifts",
+    "shifted_answers": "cvtasks.insight.units.shifts",
     "softmax": "cvtasks.insight.by_hand.scores",
     "steps_sheet": "cvtasks.insight.by_hand.sheets",
+    "tensors_of": "cvtasks.insight.units.flow",
     "transposed_sheet": "cvtasks.insight.by_hand.back_sheets",
     "unit_images": "cvtasks.insight.units.class_images",
     "way_back": "cvtasks.insight.by_hand.way_back",

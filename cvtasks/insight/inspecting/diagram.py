@@ -31,7 +31,7 @@ COLOURS = {  # kind of a box → its front; the other faces are darker and paler
     "enlarging": "#7cc08a",
     "dense": "#a78bd4",
 }
-_SHAPES_OF = {
+SHAPES_OF = {
     **dict.fromkeys(("conv", "depthwise", "separable"), "convolution"),
     **dict.fromkeys(("max pool", "mean pool", "global mean", "global max"), "pooling"),
     **dict.fromkeys(("add", "multiply"), "block"),
@@ -101,8 +101,8 @@ def within_blocks(inspection: Inspection, path: Sequence[Row]) -> set[str]:
     found: set[str] = set()
     for at, row in enumerate(path):
         between = [one for one in path[:at] if order[one.name] > nearest[row.name]]
-        least = min((prod(_places(one)) for one in between if one.kind in _SHAPES_OF), default=inf)
-        if _SHAPES_OF.get(row.kind) in ("block", "join") and least >= prod(_places(row)):
+        least = min((prod(_places(one)) for one in between if one.kind in SHAPES_OF), default=inf)
+        if SHAPES_OF.get(row.kind) in ("block", "join") and least >= prod(_places(row)):
             found.update(one.name for one in between)
     return found
 
@@ -113,10 +113,10 @@ def stages(inspection: Inspection) -> list[Stage]:
     found = [Stage((height, width), (("image", channels),), 1, ())]
     path = longest_path(inspection)
     hidden = within_blocks(inspection, path)
-    for _, group in groupby((row for row in path if row.kind in _SHAPES_OF), _places):
+    for _, group in groupby((row for row in path if row.kind in SHAPES_OF), _places):
         rows = tuple(group)
         shown = [row for row in rows if row.name not in hidden]
-        boxes = [(_SHAPES_OF[row.kind], row.shape[-1]) for row in shown]
+        boxes = [(SHAPES_OF[row.kind], row.shape[-1]) for row in shown]
         kept = boxes if len(boxes) <= _MOST else [*boxes[: _MOST - 1], boxes[-1]]
         if shown:
             found.append(Stage(_places(rows[0]), tuple(kept), len(boxes), rows, shown[-1]))
@@ -194,7 +194,7 @@ def _labels(stage: Stage) -> list[str]:
     """What stands below a stage: its volume, what it is made of, what its units see."""
     if stage.end is None:
         return [times_sign((*stage.size, stage.boxes[0][1])), "image"]
-    counts = Counter(_SHAPES_OF[row.kind] for row in stage.rows)
+    counts = Counter(SHAPES_OF[row.kind] for row in stage.rows)
     lines = [times_sign(stage.end.shape)]
     for kind in ("pooling", "enlarging", "convolution", "dense", "join", "block"):
         name = "dense layer" if kind == "dense" else kind
