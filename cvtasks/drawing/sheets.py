@@ -198,20 +198,16 @@ class Page:
         filled = inner + abs(shade) * ((shade > 0) - inner)
         self._axes.fill(*corners.T, facecolor=filled, edgecolor=inner / 2, lw=0.8)
 
-    def line(
-        self, points: ArrayLike, colour: str = INK, thick: float = 2, arrow: bool = False
-    ) -> None:
-        """A line through points (n, 2), with a head at its end if it is an arrow."""
+    def arrow(self, points: ArrayLike, colour: str = INK, thick: float = 2) -> None:
+        """A line through points (n, 2) with a head at its end."""
         path = np.asarray(points, float)
-        self._hold(*path.max(axis=0))
-        self._axes.plot(*path.T, color=colour, lw=thick, solid_joinstyle="round")
-        if arrow:
-            self._axes.annotate(
-                "",
-                xy=tuple(path[-1]),
-                xytext=tuple(path[-2]),
-                arrowprops={"arrowstyle": "-|>", "color": colour, "lw": thick, "shrinkB": 0},
-            )
+        self.stroke(path, colour, thick)
+        self._axes.annotate(
+            "",
+            xy=tuple(path[-1]),
+            xytext=tuple(path[-2]),
+            arrowprops={"arrowstyle": "-|>", "color": colour, "lw": thick, "shrinkB": 0},
+        )
 
     def numbers(self, x: float, y: float, texts: list[list[str]], fills: ArrayLike = PLAIN) -> None:
         """A table of cells of one unit each, whose upper left corner is at (x, y).

@@ -179,7 +179,7 @@ def ladder() -> np.ndarray:
                 page.text(x + wide / 2, at, text, 18, at="center")
             if number + 1 < len(steps):
                 middle = top + high / 2
-                page.line([(x + wide, middle), (x + wide + 36, middle)], thick=2.5, arrow=True)
+                page.arrow([(x + wide, middle), (x + wide + 36, middle)], thick=2.5)
             x += wide + 36
         y += high + 74
     return page.pixels()

@@ -235,12 +235,12 @@ def _arrow(page: Page, one: _Box, to: _Box, lane: float | None) -> None:
     if lane is not None:
         x = _MARGIN + lane
         way = [(one.x + _WIDE / 2, one.y), (x, one.y), (x, to.y), (to.x + _WIDE / 2, to.y)]
-        page.line(way, _SKIP, 3, arrow=True)
+        page.arrow(way, _SKIP, 3)
     elif one.x == to.x:
-        page.line([(one.x, start), (to.x, end)], arrow=True)
+        page.arrow([(one.x, start), (to.x, end)])
     else:  # it turns just above where it goes, behind all boxes of its branch
         turn = to.y - to.level / 2 - _DOWN / 2
-        page.line([(one.x, start), (one.x, turn), (to.x, turn), (to.x, end)], arrow=True)
+        page.arrow([(one.x, start), (one.x, turn), (to.x, turn), (to.x, end)])
 
 
 def _lines(row: Row | None, name: str, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:

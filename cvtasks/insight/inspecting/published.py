@@ -139,7 +139,7 @@ def csv_of(rows: Sequence[Costed]) -> list[str]:
 def lines_of(rows: Sequence[Costed]) -> list[str]:
     """A table for the terminal, in the order of the years."""
     head = ("network", "year", "image", "parameters", "multiply-adds", "top-1", "top-5", "of")
-    cells = [head]
+    cells: list[tuple[str, ...]] = [head]
     for row in sorted(rows, key=lambda row: row.paper.year):
         errors = (f"{e:.1f} %" if e is not None else "–" for e in (row.paper.top1, row.paper.top5))
         counts = f"{row.parameters / 1e6:.1f} M", f"{row.multiply_adds / 1e9:.2f} G"

@@ -165,7 +165,7 @@ def _head(page: Page, x: float, wide: float, name: str, shape: str, remark: str 
 def _joined(page: Page, x: float, middle: float, said: str) -> float:
     """An arrow to the next tensor with what makes it; returns where that begins."""
     wide = max(_BETWEEN, text_width(said, 15) + 26)
-    page.line([(x + 10, middle), (x + wide - 8, middle)], INK, 2.5, arrow=True)
+    page.arrow([(x + 10, middle), (x + wide - 8, middle)], INK, 2.5)
     page.text(x + wide / 2, middle - 18, said, 15, at="center")
     return x + wide
 

@@ -186,9 +186,8 @@ def shift_page(moves: Moves, title: str, classes: Sequence[str] = ()) -> np.ndar
             if number:
                 along = layer.along[number]
                 also = f"along {'–' if np.isnan(along) else f'{along:.2f}'}" if maps else ""
-                said = (f"changed {layer.changed[number]:.2f}", also)
-                for line, text in enumerate(said):
-                    page.text(x + _TILE / 2, y + _TILE + 15 + 20 * line, text, 17, at="center")
+                for below, text in ((15, f"changed {layer.changed[number]:.2f}"), (35, also)):
+                    page.text(x + _TILE / 2, y + _TILE + below, text, 17, at="center")
     return page.pixels()
 
 
