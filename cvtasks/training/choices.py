@@ -249,9 +249,10 @@ def _pace(recipe: Recipe, steps: int) -> Iterator[Choice]:
     yield Choice("train.warmup", warm, f"{counted(updates, 'update')} of rising rate")
     said = f"{counted(looks, 'look')} at the validation split" if every > 1 else ""
     yield Choice("train.validate_every", every, said)
-    yield Choice(
-        "train.patience", patience, f"it ends early after a third of the {looks} looks in vain"
-    )
+    early = f"it ends early after a third of the {looks} looks in vain"
+    if patience >= looks:
+        early = f"it does not end early, with {counted(looks, 'look')} in all"
+    yield Choice("train.patience", patience, early)
     if recipe.data.mosaic or recipe.data.mixup or recipe.data.cutmix:
         closed = math.ceil(epochs * _CLOSED)
         yield Choice("data.close_mosaic", closed, "at the end images are as users' are")
