@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cvtasks.data.download.catalogue import resolve
-from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
-from cvtasks.data.source import VALIDATION, Source, check_split, split_among
+from cvtasks.data.source import VALIDATION, Source, check_split, split_among, split_parts
 from cvtasks.data.splits import Opened, Splits, splits_for
 from cvtasks.data.tiled import cut
 from cvtasks.data.together import kept_together

@@ -184,6 +184,27 @@ def split_among(split: str, splits: Iterable[str]) -> str | None:
     return None
 
 
+def split_parts(split: str) -> list[str]:
+    """`2007+2012-test` → ["2007-test", "2012-test"]."""
+    parts: list[str] = []
+    for part in reversed(split.split("+")):
+        borrowed = "" if "-" in part or not parts else "".join(parts[0].partition("-")[1:])
+        parts.insert(0, part + borrowed)
+    return parts
+
+
+def splits_among(split: str, splits: Iterable[str]) -> str | None:
+    """The splits that are meant by names joined by "+" (`split_among` of each), joined in the same
+    way; None where one of them is not there.
+
+    >>> splits_among("train+val", ["valid", "train"]), splits_among("2007-train+2012-train", [""])
+    ('train+valid', None)
+    """
+    known = list(splits)
+    parts = [split_among(part, known) for part in split_parts(split)]
+    return None if None in parts else "+".join(filter(None, parts))
+
+
 def check_split(split: str, splits: Iterable[str], place: Path) -> str:
     """Which of the `splits` of the data set at `place` is meant (`split_among`).
 

@@ -9,7 +9,7 @@ from cvtasks.data import open_source, split_of, splits_of
 from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.opening import Say, open_sources, title
-from cvtasks.data.source import VALIDATION, Source, split_among
+from cvtasks.data.source import VALIDATION, Source, split_among, splits_among
 from cvtasks.errors import DataError
 from cvtasks.recipe.recipe import Recipe
 
@@ -65,9 +65,9 @@ def open_to_evaluate(
         source = opened(split)
         return ToEvaluate(source, None, path, source.split)
     splits = splits_of(path, kind, format=format, lists=lists, hints=hints)
-    train = split_among(recipe.data.train, splits)
-    if recipe.data.held_out and (train is not None or "+" in recipe.data.train):
-        source = opened(recipe.data.train if train is None else train)
+    train = splits_among(recipe.data.train, splits)
+    if recipe.data.held_out and train is not None:
+        source = opened(train)
         kept = _held_out_of(source, recipe, folder, path, say)
         if kept is not None:
             return ToEvaluate(source, kept, path, recipe.data.validated_on)

@@ -12,10 +12,9 @@ from typing import Any
 
 from cvtasks.data import Source
 from cvtasks.data.checking.statistics import fingerprint
-from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.opening import same_place, title
-from cvtasks.data.source import split_among
+from cvtasks.data.source import split_among, split_parts
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.zoo import in_zoo
 

@@ -12,7 +12,7 @@ from cvtasks.data import Source, open_source, split_of, splits_of
 from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.hints import Hints
 from cvtasks.data.opening import title
-from cvtasks.data.source import split_among
+from cvtasks.data.source import splits_among
 from cvtasks.data.views import Subset, fitted
 from cvtasks.errors import DataError, UsageError
 from cvtasks.recipe.recipe import Recipe
@@ -119,12 +119,12 @@ def _training_split(recipe: Recipe, path: str, asked: str) -> tuple[str, Source]
     kind, hints = recipe.task.answer, Hints.of(recipe.data)
     splits = splits_of(path, kind, format=format, lists=lists, hints=hints)
     opened = partial(open_source, path, kind=kind, format=format, lists=lists, hints=hints)
-    if "+" in recipe.data.train and all(
-        split_among(part, splits) is not None for part in recipe.data.train.split("+")
-    ):
-        return recipe.data.train, opened(recipe.data.train)
     wanted = next(
-        (name for name in (recipe.data.train, *_TRAINING) if split_among(name, splits) is not None),
+        (
+            name
+            for name in (recipe.data.train, *_TRAINING)
+            if splits_among(name, splits) is not None
+        ),
         None,
     )
     if wanted is None and not asked and len(splits) > 1:

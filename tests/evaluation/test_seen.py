@@ -54,6 +54,18 @@ def test_images_that_were_set_aside(trained: Path, shapes: Path, tmp_path: Path)
     assert three.seen_by(whole, trained) == Seen(True, 3), "another model has learned those three"
 
 
+def test_a_recipe_of_joined_splits_is_measured_on_data_without_any(
+    trained: Path, shapes: Path, tmp_path: Path
+) -> None:
+    for kind in ("images", "masks"):
+        shutil.copytree(shapes / kind / "val", tmp_path / "data" / kind)
+    shutil.copy(shapes / "classes.txt", tmp_path / "data")
+    recipe = read_recipe(trained / RECIPE)
+    data = replace(recipe.data, train="2012-train+2017-train", validate="", held_out=0.2)
+    recipe = replace(recipe, data=data)
+    assert len(evaluation_data(recipe, tmp_path, str(tmp_path / "data")).source) == 8
+
+
 @pytest.mark.parametrize(
     ("train", "asked", "known"),
     [

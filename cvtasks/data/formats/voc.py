@@ -14,7 +14,7 @@ from cvtasks.data.formats.listing import files_in
 from cvtasks.data.formats.voc_files import VOCFiles
 from cvtasks.data.formats.voc_lists import Stored, by_stem, names_of
 from cvtasks.data.formats.voc_names import VOC_CLASSES, classes_of, names_in, unknown
-from cvtasks.data.source import check_split, present, split_among
+from cvtasks.data.source import check_split, present, split_among, split_parts
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.recipe.data_table import VOID, Value
 
@@ -175,15 +175,6 @@ VOC_DETECTION = Format(
     splits_at=lambda root: tuple(_splits(root)),
     opens=VOCDetection,
 )
-
-
-def split_parts(split: str) -> list[str]:
-    """`2007+2012-test` → ["2007-test", "2012-test"]."""
-    parts: list[str] = []
-    for part in reversed(split.split("+")):
-        borrowed = "" if "-" in part or not parts else "".join(parts[0].partition("-")[1:])
-        parts.insert(0, part + borrowed)
-    return parts
 
 
 class VOCSegmentation(MaskSource):
