@@ -83,7 +83,7 @@ def cross_validate(
     Raises:
         UsageError: there are too few or too many folds, or the folder exists.
         Stopped: SIGINT or SIGTERM came; `cvtasks train --resume FOLDER` goes on.
-        Whatever `train` raises.
+        CVTasksError: as `train` raises it.
     """
     report = report or Report()
     wishes = {**(changes or {}), "data.held_out": share_of(folds)}

@@ -1,7 +1,9 @@
 """The documentation: README is one page, and every link in it and in docs/ leads somewhere."""
 
+import doctest
 import re
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 import yaml
@@ -49,6 +51,18 @@ def lost(page: Path) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if ">>> " in page.read_text("utf-8")])
+def test_examples_give_what_the_page_says(page: Path) -> None:
+    done = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert done.attempted and not done.failed
+
+
+def test_every_name_of_the_reference_is_there() -> None:
+    for page in (ROOT / "docs" / "api").glob("*.md"):
+        for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+            assert resolve_name(name).__doc__, f"{page.name}: {name}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     assert lost(page) == []
@@ -68,6 +82,8 @@ def test_the_readme_is_one_page_and_leads_to_every_other() -> None:
     readme = ROOT / "README.md"
     assert len(readme.read_text(encoding="utf-8").split()) <= WORDS
     to = {(ROOT / link.partition("#")[0]).resolve() for link in links(readme)}
+    begun = ROOT / "docs" / "api" / "index.md"
+    to |= {(begun.parent / link).resolve() for link in links(begun)}  # the reference is one
     assert {page.resolve() for page in (ROOT / "docs").rglob("*.md")} <= to
 
 
