@@ -35,7 +35,7 @@ LEFT_OUT = {
     r"^(instances|segment|train instances)|nuclei": "it needs masks, which are not drawn here",
     r"s3:|--ray|--profile|^train runs|--resume": "its outcome depends on more than this folder",
     r"^bench|^export|^explain|^features|--minutes|lr-find|--batch auto|resnet": "it takes long",
-    r"two-stage|^compare|^train detect-yolox|^data (review|prelabel|convert|split)": "it takes long",
+    r"two-stage|^compare|^train detect-yolox|^data (review|prelabel|convert|split)": "so does it",
     r"--set train\.|--size 640|--batch 4|--weights": "one training of a page is enough",
     r"^map (runs|segment)": "the page has it in the place of another, into the same folder",
     r"--precision int8|runs/…|runs/ships|^classify|^inspect alexnet|^filters": "tests of its own",
