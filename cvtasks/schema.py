@@ -80,6 +80,7 @@ def fields_of(kind: type) -> list[Field]:
 
 
 _TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+_UNIONS = (types.UnionType, typing.Union)
 _ATTRIBUTE = re.compile(r" {4}(\w+(?:, \w+)*): (.*)")
 
 
@@ -96,7 +97,7 @@ def _in_words(hint: Any) -> str:
         return f"list of {_in_words(arguments[0])}{'' if _is_list(arguments[0]) else 's'}"
     if origin is tuple:
         return f"[{', '.join(map(_in_words, arguments))}]"
-    if origin is types.UnionType:
+    if origin in _UNIONS:
         return " or ".join(map(_in_words, arguments))
     return _TYPES.get(hint, "table")
 
@@ -145,6 +146,8 @@ def check_bounds(values: Any, where: str) -> None:
     for key, (least, most) in _bounds(values.__class__).items():
         value = getattr(values, key)
         for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, str):  # a word that the key may have in place of a number
+                continue
             if not least <= number <= most:
                 raise ModelError(f"`{where}.{key}` must be {least:g} to {most:g}; got {number:g}.")
 
@@ -258,7 +261,7 @@ def read_value(hint: Any, value: Any, where: str) -> Any:
             return tuple(
                 read_value(kind, item, where) for kind, item in zip(arguments, value, strict=True)
             )
-    if origin is types.UnionType:
+    if origin in _UNIONS:
         for kind in arguments:
             with suppress(ModelError):
                 return read_value(kind, value, where)

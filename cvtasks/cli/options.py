@@ -81,6 +81,14 @@ BackboneOption = Annotated[
         autocompletion=completion.backbones,
     ),
 ]
+DevicesOption = Annotated[
+    str,
+    typer.Option(
+        metavar="N|all",
+        help="How many learn as one, each with its part of every batch (JAX alone). With "
+        "--resume: how many now.",
+    ),
+]
 RecipeSetOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -9,7 +9,7 @@ import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.hints import ClassesFromOption
-from cvtasks.cli.options import BackboneOption, FormatOption, RecipeSetOption
+from cvtasks.cli.options import BackboneOption, DevicesOption, FormatOption, RecipeSetOption
 from cvtasks.cli.output import Ticker, command_typed, duration, say, start_keras, tell
 from cvtasks.cli.pace import Pace
 from cvtasks.cli.plan import foretell, plan_lines
@@ -109,6 +109,7 @@ def train(
         Literal["auto", "cpu", "gpu"],
         typer.Option(help="Where to train; auto: on the GPU if there is one."),
     ] = "auto",
+    devices: DevicesOption = "",
     set_: RecipeSetOption = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")
@@ -183,13 +184,14 @@ def train(
     if resume:
         if (resume / FOLDS).is_file():
             _check_profile(profile, {"--resume of a cross-validation": True})
+            _check_resume(resume, "", {"--devices (of a cross-validation)": devices})
             return train_folds(resume, path, tensorboard)
-        plan, folder = resumed(resume, path, say), resume
+        plan, folder = resumed(resume, path, say, devices), resume
     else:
         options |= {"data.path": path, "data.train": split}
         options["data.held_out"] = share_of(folds) if folds else 0
         fit = fitting_batch if batch == "auto" else None
-        plan = planned(what, [*wishes_of(options, batch), *(set_ or [])], say, fit)
+        plan = planned(what, [*wishes_of(options, batch, devices), *(set_ or [])], say, fit)
         folder = output or (
             Path() if dry_run else context.with_resource(unused_folder(plan.recipe))
         )
@@ -285,10 +287,12 @@ def _check_profile(profile: bool, others: dict[str, object]) -> None:
         )
 
 
-def wishes_of(options: "dict[str, Any]", batch: str) -> "list[Override]":
+def wishes_of(options: "dict[str, Any]", batch: str, devices: str = "") -> "list[Override]":
     """What options that were given change in a recipe."""
     # values, never text that would have to be read: a path may hold any sign
     wishes: list[Override] = [(key, value) for key, value in options.items() if value]
+    if devices:
+        wishes.append(f"train.devices={devices}")
     return [*wishes, *([f"train.batch={batch}"] if batch and batch != "auto" else [])]
 
 

@@ -43,10 +43,20 @@ class _OnJax(OnDevice):
                 return function(inputs)
 
         self._compiled = jax.jit(run)
-        self._put, self._get = jax.device_put, jax.device_get
+        self._place_on, self._get = jax.device_put, jax.device_get
+        shared = keras.distribution.distribution()  # where several devices learn as one
+        self._place = shared.get_data_layout((1,)).backend_layout if shared else None
 
     def __call__(self, inputs: Any) -> Any:
         return self._compiled([own.value for own in self._variables], self._put(inputs))
+
+    def _put(self, inputs: Any) -> Any:
+        """The arrays on the device; on several, each has its part of what can be divided."""
+        if self._place is None:
+            return self._place_on(inputs)
+        number = self._place.num_devices
+        divided = all(len(one) % number == 0 for one in keras.tree.flatten(inputs))
+        return self._place_on(inputs, self._place) if divided else self._place_on(inputs)
 
     def fetch(self, results: Any) -> Any:
         return self._get(results)

@@ -13,7 +13,9 @@ class Train:
 
     Attributes:
         epochs: passes over the data.
-        batch: images a step.
+        batch: images a step, on all devices together.
+        devices: that learn as one, each with its part of every batch; "all" for those that JAX
+            finds. More than one need KERAS_BACKEND=jax and a `batch` that they divide evenly.
         accumulate: steps that make one update.
         epoch_steps: steps of an epoch at most, each epoch with other images; 0 for all images once.
         minutes: how long the run may take, its evaluation included; 0 for no limit. Before the
@@ -72,6 +74,7 @@ class Train:
 
     epochs: Annotated[int, Range(1, 100_000)] = 30
     batch: Annotated[int, Range(1, 4096)] = 16
+    devices: Annotated[int | Literal["all"], Range(1, 4096)] = 1
     accumulate: Annotated[int, Range(1, 1024)] = 1
     epoch_steps: Annotated[int, Range(0, 1_000_000)] = 0
     minutes: Annotated[float, Range(0, 100_000)] = 0.0

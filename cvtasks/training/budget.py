@@ -116,6 +116,7 @@ def measured(plan: Plan) -> Pace:
         learner.restore(checkpoint, Progress())
         ends = []  # a step begins where the one before ends: to wait for its batch is a part of it
         batches = batches_of(recipe, sources.train)
+        learner.devices.check_batch(batches.size)
         for batch in first_batches(batches, _COMPILING + _TIMED):
             learner.step(batch, recipe.train.learning_rate * 1e-3)
             learner.recent()  # waits until the step is done
@@ -125,7 +126,9 @@ def measured(plan: Plan) -> Pace:
         learner.save(checkpoint, Progress())
         save = time.monotonic() - start
     images = len(batches) * recipe.train.batch
-    looks = Looks(learner.measured, recipe, sources.train, sources.validate, images)
+    looks = Looks(
+        learner.measured, recipe, sources.train, sources.validate, images, learner.devices
+    )
     few = Subset(sources.validate, range(min(_LOOKED, len(sources.validate))))
     seconds = 0.0
     for _ in range(2):  # the first compiles

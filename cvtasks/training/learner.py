@@ -21,6 +21,7 @@ from cvtasks.recipe.recipe import Recipe
 from cvtasks.text import counted
 from cvtasks.training.average import MovingAverage
 from cvtasks.training.checkpoint import load_checkpoint, save_checkpoint
+from cvtasks.training.devices import devices_of
 from cvtasks.training.first_weights import IMAGENET, pinned, start_of
 from cvtasks.training.memory import memory_named
 from cvtasks.training.optimizer import compile_network, frozen_stride, head_of
@@ -45,14 +46,20 @@ class Learner:
         network: what is trained, with its optimizer.
         measured: the same network at the recipe's input size, with the weights that are measured
             and kept: the averages where the recipe asks for them.
+        devices: that they are on.
+
+    Raises:
+        ModelError: there are not the devices that the recipe asks for.
     """
 
     def __init__(self, recipe: Recipe, profile: Profile = NO_PROFILE) -> None:
         sides = recipe.data.multi_scale or (recipe.data.crop or recipe.size,)
         side = sides[0] if len(sides) == 1 else None
-        self.network = build_network(recipe, (side, side), recipe.train.precision)
-        self.measured = build_network(recipe, recipe.input_size, recipe.train.precision)
-        self._teacher = Teacher(recipe, side) if recipe.train.teacher else None
+        self.devices = devices_of(recipe.train.devices)
+        with self.devices.scope():
+            self.network = build_network(recipe, (side, side), recipe.train.precision)
+            self.measured = build_network(recipe, recipe.input_size, recipe.train.precision)
+            self._teacher = Teacher(recipe, side) if recipe.train.teacher else None
         self._recipe, self._profile = recipe, profile
         self._steps: Steps | None = None  # none before something has been compiled
         self._head = recipe.head  # whose loss counts
@@ -94,7 +101,8 @@ class Learner:
             return ""
         with closing(first_batches(batches, _MEASURED)) as food:
             images = [batch.images for batch in food]
-        unfold_norms(self.network, images)
+        with self.devices.scope():
+            unfold_norms(self.network, images)
         return (
             f"start: {counted(len(folded), 'batch norm')} came folded into the layers before, as "
             "in files for inference; their statistics were measured on "
@@ -132,7 +140,7 @@ class Learner:
         elif changed:
             self._write_back()
             self.network.learn_by(head.loss)
-            self._steps = steps_of(self.network, self._profile)
+            self._steps = steps_of(self.network, self._profile, self.devices)
 
     def step(self, batch: Batch, rate: float) -> None:
         """Learn from a batch at a learning rate; does not wait until that is done.
@@ -182,8 +190,9 @@ class Learner:
         self._write_back()
         for model in (self.network, self.measured):
             freeze(backbone_of(model), self._recipe.backbone, stage)
-        average = compile_network(self.network, self._recipe, before, self._head)
-        self._steps = steps_of(self.network, self._profile)
+        with self.devices.scope():
+            average = compile_network(self.network, self._recipe, before, self._head)
+        self._steps = steps_of(self.network, self._profile, self.devices)
         self._stage, self._average = stage, average
 
     def _write_back(self) -> None:

@@ -20,6 +20,7 @@ from cvtasks.heads.arrays import Arrays, joined
 from cvtasks.heads.base import Head
 from cvtasks.networks.network import Network
 from cvtasks.recipe.recipe import Recipe
+from cvtasks.training.devices import ONE, Devices
 
 _FEWEST = 16  # images that are watched however short an epoch is: it takes no time then
 
@@ -42,14 +43,23 @@ class Looks:
     Args:
         network: it; weights that change are seen at once.
         images: that an epoch trains on.
+        devices: that the network is on.
     """
 
     def __init__(
-        self, network: Network, recipe: Recipe, train: Source, validation: Source, images: int
+        self,
+        network: Network,
+        recipe: Recipe,
+        train: Source,
+        validation: Source,
+        images: int,
+        devices: Devices = ONE,
     ) -> None:
-        self._recipe, self._validation = recipe, validation
+        self._recipe, self._validation, self._devices = recipe, validation, devices
         self._watched = watched(recipe, train, len(validation), images)
-        self._judge = _Judge(network, recipe.head, recipe.train.precision, _batch(recipe))
+        batch = devices.whole(_batch(recipe))
+        with devices.scope():
+            self._judge = _Judge(network, recipe.head, recipe.train.precision, batch)
 
     @property
     def images(self) -> int:
@@ -80,7 +90,8 @@ class Looks:
         encoded = _Encoded(source, encode)
         self._judge.begin(encoded.targets)
         threads = self._recipe.data.workers
-        metric = evaluate(self._judge, head, fit, encoded, on_image, workers=threads)
+        with self._devices.scope():
+            metric = evaluate(self._judge, head, fit, encoded, on_image, workers=threads)
         return metric.result(), float(np.mean(self._judge.losses()))
 
 

@@ -118,16 +118,20 @@ def _prepared(
     keras.utils.set_random_seed(how.seed)
     learner = Learner(recipe, profile)
     batches = batches_of(recipe, train_source)
+    learner.devices.check_batch(batches.size)
+    if told := learner.devices.told(how):
+        report.on_message(told)
     if not (folder / CHECKPOINT).exists():
         report.on_message(learner.start())
         if told := learner.settle(batches):
             report.on_message(told)
     learner.keep_start(folder / BEGINNING)
+    images = len(batches) * how.batch
     return _Run(
         recipe,
         learner,
         batches,
-        Looks(learner.measured, recipe, train_source, validation, len(batches) * how.batch),
+        Looks(learner.measured, recipe, train_source, validation, images, learner.devices),
         not all(validation.truth(index).empty for index in range(len(validation))),
         folder,
         report,

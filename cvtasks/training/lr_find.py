@@ -89,6 +89,7 @@ def find_rate(
     learner = Learner(recipe)
     learner.start()
     fed = batches_of(recipe, plan.sources.train)
+    learner.devices.check_batch(fed.size)
     learner.settle(fed)
     learner.restore(None, Progress())
     learner.enter(0)

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +103,7 @@ def fitting_batch(recipe: Recipe, free: int | None = None) -> int:
 
     On a CPU two small steps are measured, and the rest is reckoned from them: what is too large
     would get the whole machine into trouble. On a GPU, and where eight are too many, batches are
-    tried until one fails.
+    tried until one fails. Of several devices, each takes its part.
 
     Args:
         free: bytes that may be used; what the machine says is free, by default.
@@ -112,7 +112,7 @@ def fitting_batch(recipe: Recipe, free: int | None = None) -> int:
         ModelError: not even a batch of one fits; says what to try.
     """
     free = available() if free is None else free
-    first = _step(recipe, 2)
+    said = first = _step(recipe, 2)
     second = _step(recipe, 8) if first and not first["gpu"] and first["peak"] and free else None
     if first and second:
         each = max(1.0, (second["peak"] - first["peak"]) / 6)
@@ -121,16 +121,29 @@ def fitting_batch(recipe: Recipe, free: int | None = None) -> int:
     else:
         fitting = []
         for size in reversed(_sizes()):
-            if not _step(recipe, size):
+            if not (done := _step(recipe, size)):
                 break
+            said = done
             fitting.insert(0, size)
-    if not fitting:
+    if not fitting or not said:
         raise ModelError(
             f"one image of {recipe.size} pixels must fit into memory with {recipe.backbone}; it "
             "does not. Try a smaller `size`, "
             "a smaller backbone, or a machine with more memory."
         )
-    return fitting[0]
+    return _divided(fitting[0], said)
+
+
+def _divided(fitting: int, said: Mapping[str, Any]) -> int:
+    """The batch of several devices, of which one takes so many images: each GPU has memory of its
+    own, and the parts of a CPU have none.
+
+    >>> _divided(32, {"gpu": True, "devices": 8}), _divided(32, {"gpu": False, "devices": 6})
+    (64, 30)
+    """
+    number = said.get("devices", 1)
+    most = min(MOST, fitting * number if said["gpu"] else fitting)
+    return max(number, most // number * number)
 
 
 def _sizes() -> list[int]:

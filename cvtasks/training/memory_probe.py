@@ -19,15 +19,19 @@ _STATUS = Path("/proc/self/status")
 
 
 def main() -> None:
-    """Do the step; write RESULT, a JSON object: `gpu`, whether there is one, and `peak`, the most
-    bytes that the process held.
+    """Do the step on one device; write RESULT, a JSON object: `gpu`, whether there is one, `peak`,
+    the most bytes that the process held, and `devices`, how many are to learn as one.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from cvtasks.engines.keras_engine import has_gpu
+    from cvtasks.training.devices import devices_of
 
-    recipe, batch, result = sys.argv[1:]
-    train_once(read_recipe(recipe), int(batch))
-    write_text(Path(result), json.dumps({"gpu": has_gpu(), "peak": peak()}))
+    path, batch, result = sys.argv[1:]
+    recipe = read_recipe(path)
+    train_once(recipe, int(batch))
+    number = devices_of(recipe.train.devices).number
+    said = {"gpu": has_gpu(), "peak": peak(), "devices": number}
+    write_text(Path(result), json.dumps(said))
 
 
 def train_once(recipe: Recipe, batch: int) -> float:

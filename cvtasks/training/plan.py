@@ -122,18 +122,20 @@ def planned(
     return Plan(recipe, sources, chosen=frozenset(choice.key for choice in choices))
 
 
-def resumed(folder: Path, data: str = "", say: Say = lambda text: None) -> Plan:
+def resumed(folder: Path, data: str = "", say: Say = lambda text: None, devices: str = "") -> Plan:
     """Plan to go on with the run in a folder.
 
     Args:
         data: where its data are now; where they were, by default.
+        devices: `train.devices` from now on, as text; as before, by default.
 
     Raises:
         UsageError: the run is finished.
         ModelError: it is none, or what it has learned is gone.
         DataError: the data cannot be opened, or lack images that were set aside.
     """
-    recipe = read_recipe(folder / RECIPE)
+    changed = [f"train.devices={devices}"] if devices else []
+    recipe = read_recipe(folder / RECIPE, changed)
     if (folder / CARD).exists():
         raise UsageError(
             f"{str(folder)!r} holds a finished model; there is nothing to resume. Train into "

@@ -38,6 +38,7 @@ from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import dumps
 from cvtasks.training.budget import budgeted
 from cvtasks.training.card import write_card, write_curves
+from cvtasks.training.devices import devices_of
 from cvtasks.training.layout import BEST, CHECKPOINTS, LOG
 from cvtasks.training.loop import train
 from cvtasks.training.memory import check_memory
@@ -72,13 +73,15 @@ def run(
 
     Raises:
         UsageError: the folder exists, or another run works in it.
+        ModelError: its devices are not there, or cannot divide a batch.
     """
     begun = time.time()
     recipe, sources = plan.recipe, plan.sources
+    devices_of(recipe.train.devices).check_batch(min(recipe.train.batch, len(sources.train)))
     prints = {"train": fingerprint(sources.train), "validate": fingerprint(sources.validate)}
     if plan.resumes:
         check_data(folder, prints)
-        if read_recipe(folder / RECIPE) != recipe:  # the data lie elsewhere now
+        if read_recipe(folder / RECIPE) != recipe:  # other devices, or the data lie elsewhere now
             recipe.save(folder / RECIPE)
     else:
         _new_folder(folder, recipe)

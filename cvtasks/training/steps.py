@@ -14,6 +14,7 @@ from keras import ops
 from cvtasks.errors import UsageError
 from cvtasks.heads.arrays import Arrays
 from cvtasks.networks.network import Network
+from cvtasks.training.devices import ONE, Devices
 from cvtasks.training.profile import NO_PROFILE, Profile
 
 WATCHED = 50
@@ -86,19 +87,23 @@ class Steps(ABC):
         """(WATCHED, 2) of the last steps, the latest one last; the one thing that is fetched."""
 
 
-def steps_of(network: Network, profile: Profile = NO_PROFILE) -> Steps:
+def steps_of(network: Network, profile: Profile = NO_PROFILE, devices: Devices = ONE) -> Steps:
     """The steps of a compiled network, on Keras' back end.
+
+    Args:
+        devices: on which the network was built and compiled; several under JAX alone.
 
     Raises:
         UsageError: it is neither TensorFlow nor JAX.
     """
-    kinds: dict[str, type[Steps]] = {"jax": _JaxSteps, "tensorflow": _TensorFlowSteps}
-    if keras.config.backend() not in kinds:
-        raise UsageError(
-            "networks learn on TensorFlow or JAX; the back end of Keras is "
-            f"{keras.config.backend()}. Set KERAS_BACKEND to tensorflow or jax."
-        )
-    return kinds[keras.config.backend()](network, profile)
+    if keras.config.backend() == "jax":
+        return _JaxSteps(network, profile, devices)
+    if keras.config.backend() == "tensorflow":
+        return _TensorFlowSteps(network, profile)
+    raise UsageError(
+        "networks learn on TensorFlow or JAX; the back end of Keras is "
+        f"{keras.config.backend()}. Set KERAS_BACKEND to tensorflow or jax."
+    )
 
 
 @final
@@ -147,16 +152,23 @@ a step gives up those that it gets.
 
 @final
 class _JaxSteps(Steps):
-    """A function of a state that is held here, so that no variable is touched between two looks."""
+    """A function of a state that is held here, so that no variable is touched between two looks.
 
-    def __init__(self, network: Network, profile: Profile) -> None:
+    Of several devices each holds the whole state and a part of each batch; what is computed over
+    a batch, XLA computes over all of them.
+    """
+
+    def __init__(self, network: Network, profile: Profile, devices: Devices) -> None:
         import jax
 
         super().__init__(network, profile)
         step = _stateless(network)
-        self._compiled = jax.jit(step, donate_argnums=0) if network.jit_compile else step
-        self._put_on_device, self._fetch = jax.device_put, jax.device_get
-        self._seen = np.zeros((WATCHED, 2), np.float32)
+        if network.jit_compile:
+            step = jax.jit(step, donate_argnums=0, **_places(devices))
+        self._compiled, self._devices, self._fetch = step, devices, jax.device_get
+        self._seen: Any = np.zeros((WATCHED, 2), np.float32)
+        if devices.shared:  # as it lies behind a step: what lies elsewhere would compile another
+            self._seen = jax.device_put(self._seen, devices.everywhere())
         self._state: State | None = None
         self._under_way: deque[Any] = deque()
 
@@ -171,7 +183,7 @@ class _JaxSteps(Steps):
         self._state = None
 
     def _put(self, batch: Any) -> Any:
-        return self._put_on_device(batch)
+        return self._devices.batch_on(batch)
 
     def _do(self, images: Any, targets: Any, rate: np.float32) -> None:
         if len(self._under_way) == _UNDER_WAY:
@@ -195,6 +207,18 @@ class _JaxSteps(Steps):
             network.non_trainable_variables,
             network.optimizer.variables,
         )
+
+
+def _places(devices: Devices) -> dict[str, Any]:
+    """Where a step's arrays lie, as `jax.jit` takes it: said once, it compiles once."""
+    everywhere, divided = devices.everywhere(), devices.divided()
+    if everywhere is None:
+        return {}
+    return {
+        # a teacher's targets lie as it left them
+        "in_shardings": (everywhere, divided, None, everywhere),
+        "out_shardings": everywhere,
+    }
 
 
 def _stateless(network: Network) -> Callable[[State, Any, Any, Any], tuple[State, Any]]:

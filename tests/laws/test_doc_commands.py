@@ -33,7 +33,7 @@ LEFT_OUT = {
     r"^models get|^data get|-coco\b": "it fetches, or needs what was fetched",
     r"VOCdevkit|mnist|coco/|gt\.txt|flowers|farm": "it needs real data",
     r"^(instances|segment|train instances)|nuclei": "it needs masks, which are not drawn here",
-    r"s3:|--ray|--profile|^train runs|--resume": "its outcome depends on more than this folder",
+    r"s3:|--ray|--profile|--devices|^train runs|--resume": "its outcome depends on more than this folder",
     r"^bench|^export|^explain|^features|--minutes|lr-find|--batch auto|resnet": "it takes long",
     r"two-stage|^compare|^train detect-yolox|^data (review|prelabel|convert|split)": "so does it",
     r"--set train\.|--size 640|--batch 4|--weights": "one training of a page is enough",

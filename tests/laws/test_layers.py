@@ -194,10 +194,11 @@ def test_back_ends_and_click_are_never_imported_by_name():
     forbidden = (BACK_ENDS - {"keras"}) | {"click", "_click"}
     chosen = {
         sources()[f"cvtasks.{name}"]
-        # Keras has no gradient of its own, nor a step or a call that waits for nothing; formats are
-        # made and run by their own libraries
+        # Keras has no gradient of its own, no step or call that waits for nothing, nor a way to lay
+        # a batch on several devices; formats are made and run by their own libraries
         for name in (
-            *("insight.gradients", "training.steps", "engines.on_device", "engines.onnx_export"),
+            *("insight.gradients", "training.steps", "training.devices"),
+            *("engines.on_device", "engines.onnx_export"),
             *("export.litert", "export.onnx_file", "export.saved_model"),
         )
     }

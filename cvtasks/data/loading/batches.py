@@ -70,6 +70,11 @@ class Batches:
     def __len__(self) -> int:
         return self._steps
 
+    @property
+    def size(self) -> int:
+        """Images of a batch: those of the recipe, or all that there are."""
+        return self._batch
+
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The epoch's batches from the step `first` on."""
         order = self._order(epoch)
