@@ -11,6 +11,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 _BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _FENCED = re.compile(r"^ *(`{3,}).*?^ *\1$", re.MULTILINE | re.DOTALL)
+_SETTING = re.compile(r"[A-Z_]+=")
 _SPAN = re.compile(r"(?<!`)`(cvtasks(?: [^`]+)?)`(?!`)")
 
 
@@ -41,6 +42,8 @@ def commands_of(line: str) -> Iterator[tuple[str, ...]]:
         if not set(word) <= set("&|;<>"):
             words.append(word)
             continue
+        while words and _SETTING.match(words[0]):
+            words = words[1:]
         if words and Path(words[0]).name == "cvtasks":
             yield tuple(words[1:])
         words = []
