@@ -114,8 +114,7 @@ def devices_of(wanted: int | Literal["all"]) -> Devices:
     if wanted != "all" and wanted > len(names):
         raise ModelError(
             f"`train.devices` asks for {wanted}; JAX finds {len(names)} ({some(names, _NAMED)}). "
-            'Take "all", or fewer. (A CPU is one device; XLA_FLAGS='
-            f"--xla_force_host_platform_device_count={wanted} makes it that many, to try things.)"
+            'Take "all", or fewer. A CPU is one device.'
         )
     taken = names if wanted == "all" else names[:wanted]
     return Devices(tuple(taken), keras.distribution.DataParallel(devices=taken))

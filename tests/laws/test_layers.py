@@ -91,10 +91,11 @@ def test_the_root_is_small():
 
 def test_the_companion_of_the_lectures_is_imported_by_commands_alone():
     home = "cvtasks.insight.by_hand"
+    door = "cvtasks.insight"  # names what notebooks ask it for, and computes nothing
     found = [
         where(file, one.line)
         for name, file in sources().items()
-        if not below(name, home) and not below(name, "cvtasks.cli")
+        if name != door and not below(name, home) and not below(name, "cvtasks.cli")
         for one in imports(file)
         if below(one.target, home)
     ]
