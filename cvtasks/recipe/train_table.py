@@ -21,6 +21,9 @@ class Train:
         minutes: how long the run may take, its evaluation included; 0 for no limit. Before the
             first epoch some steps are measured, `epochs` (and `epoch_steps`, where not even a few
             passes fit) are lowered to what fits, and the run's own recipe has these and a 0 here.
+        checkpoint_minutes: between two checkpoints within an epoch; 0 for one at the end of each
+            epoch alone. What a run that was killed had learned since its last is lost; from any of
+            them it goes on to the same bits, on a CPU.
         optimizer: "adamw" or "sgd" (with Nesterov `momentum`).
         learning_rate: the highest, after the warm-up.
         momentum: share of the last update that the next one of "sgd" has.
@@ -78,6 +81,7 @@ class Train:
     accumulate: Annotated[int, Range(1, 1024)] = 1
     epoch_steps: Annotated[int, Range(0, 1_000_000)] = 0
     minutes: Annotated[float, Range(0, 100_000)] = 0.0
+    checkpoint_minutes: Annotated[float, Range(0, 100_000)] = 0.0
     optimizer: Literal["adamw", "sgd"] = "adamw"
     learning_rate: Annotated[float, Range(1e-12, 100)] = 1e-3
     backbone_rate: Annotated[float, Range(0, 1)] = 1.0

@@ -25,6 +25,7 @@ from cvtasks.training.profile import NO_PROFILE, Profile
 from cvtasks.training.progress import Epoch, Progress, Report
 from cvtasks.training.step_checks import Watch, answers_named
 from cvtasks.training.stopping import Stopped, stop_asked
+from cvtasks.training.timer import Timer
 from cvtasks.weights.transfer import save_weights
 
 
@@ -209,6 +210,7 @@ def _learned(run: _Run, progress: Progress) -> tuple[Progress, float]:
     rate = _rate(how, progress, steps)
     before, start = progress.seconds, time.monotonic()
     watch = Watch(run.learner.recent, how.learning_rate)
+    timer = Timer(how.checkpoint_minutes * 60)
     for batch in run.profile.iterated(run.batches.epoch(progress.epoch, progress.step)):
         rate = _rate(how, progress, steps)
         run.learner.step(batch, rate)
@@ -219,11 +221,14 @@ def _learned(run: _Run, progress: Progress) -> tuple[Progress, float]:
         progress = replace(progress, seconds=before + time.monotonic() - start)
         run.report.on_step(progress.epoch, progress.step, steps, watch.loss, len(batch.names))
         run.profile.step()
-        if run.stop.is_set() and progress.step < steps:
+        stops = run.stop.is_set()
+        if (stops or timer.rings()) and progress.step < steps:
             progress = watch.look(progress)
             run.learner.check(progress)
             run.save(progress)
-            raise run.stopped(f"after epoch {progress.epoch + 1}, step {progress.step} of {steps}")
+            if stops:
+                where = f"epoch {progress.epoch + 1}, step {progress.step} of {steps}"
+                raise run.stopped(f"after {where}")
     run.learner.check(progress)
     return progress, rate
 
