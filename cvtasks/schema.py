@@ -1,5 +1,6 @@
 """TOML tables as dataclasses: every key and every type is checked, and each mistake named."""
 
+import copyreg
 import dataclasses
 import inspect
 import math
@@ -19,6 +20,14 @@ NOT_IN_TABLE = {"in_table": False}
 
 EMPTY: Mapping[str, str] = types.MappingProxyType({})
 """No names at all."""
+
+
+def _read_only(table: dict[str, Any]) -> types.MappingProxyType[str, Any]:
+    return types.MappingProxyType(table)
+
+
+# A table of a recipe goes with it to other processes; Python itself does not pickle such a view.
+copyreg.pickle(types.MappingProxyType, lambda view: (_read_only, (dict(view),)))
 
 
 @dataclass(frozen=True)

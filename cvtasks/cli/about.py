@@ -4,14 +4,13 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cvtasks.cli.options import JsonOption
 from cvtasks.cli.output import say, start_keras, tell, wrapped
-from cvtasks.engines.table import ENGINES, engine_packages
+from cvtasks.engines.table import ENGINES, engine_packages, package_version
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps
 
@@ -44,10 +43,7 @@ def info(as_json: JsonOption = False) -> None:
         "platform": platform.platform(),
     }
     for package in dict.fromkeys((*_PACKAGES, *engine_packages())):
-        try:
-            facts[package] = version(package)
-        except PackageNotFoundError:
-            facts[package] = "not installed"
+        facts[package] = package_version(package)
     opencvs, graphics = opencv_packages(), graphics_cards()
     facts |= {
         **_keras(),

@@ -5,6 +5,7 @@ it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -165,6 +166,14 @@ def check_precision(precision: object, engine: str) -> None:
             f"the {engine} engine computes in {' and '.join(own)}; the precision asked for is "
             f"{precision}. Choose {' or '.join(own)}, or the {' or the '.join(able)} engine."
         )
+
+
+def package_version(name: str) -> str:
+    """The version of an installed package, by pip's name for it; otherwise "not installed"."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def engine_packages() -> tuple[str, ...]:

@@ -154,11 +154,6 @@ class Recipe:
         head = dataclasses.replace(self.head, task=task)
         return dataclasses.replace(self, head=head, classes=classes or self.classes)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return parse_recipe, (
-            tomllib.loads(self.to_toml()),
-        )  # a view of a dictionary, as `files` is, cannot be pickled
-
     def to_toml(self) -> str:
         """The resolved recipe, every value spelt out."""
         import tomli_w

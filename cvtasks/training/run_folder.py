@@ -9,16 +9,16 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from cvtasks.engines.table import engine_packages
+from cvtasks.engines.table import engine_packages, package_version
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.evaluation.seen import FACTS, fingerprints
 from cvtasks.files.writing import cannot_write, write_text
+from cvtasks.media.opencv import opencv_packages
 from cvtasks.text import dumps
 from cvtasks.training.layout import CHECKPOINTS
 from cvtasks.training.progress import Epoch, Progress, Report
@@ -31,7 +31,7 @@ def machine() -> str:
     """The machine and the versions that decide about results, in one line."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     names = dict.fromkeys(("keras", keras.config.backend(), *engine_packages()))
-    packages = ", ".join(f"{name} {version(name)}" for name in names)
+    packages = ", ".join(f"{name} {package_version(name)}" for name in names)
     return (
         f"{platform.machine()}, {cores} cores, {platform.system()}, Python "
         f"{platform.python_version()}, {packages}"
@@ -50,7 +50,7 @@ def write_facts(folder: Path, command: str, seed: int, data: Mapping[str, str]) 
             "keras",
             keras.config.backend(),
             "numpy",
-            "opencv-python",
+            *opencv_packages(),
             "albumentations",
             *engine_packages(),
         )
@@ -59,7 +59,7 @@ def write_facts(folder: Path, command: str, seed: int, data: Mapping[str, str]) 
         "command": command,
         "seed": seed,
         "machine": machine(),
-        "versions": {name: version(name) for name in packages},
+        "versions": {name: package_version(name) for name in packages},
         "devices": keras.distribution.list_devices() or ["cpu"],
         "threads": {name: os.environ.get(name) for name in _THREADS},
         "flags": {

@@ -1,6 +1,7 @@
 """Batches from processes: the same bits as from threads, and what happens when one dies."""
 
 import os
+import pickle
 import signal
 import sys
 import time
@@ -19,7 +20,8 @@ from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.heads.arrays import mapped
-from cvtasks.recipe.recipe import Recipe, parse_recipe
+from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
+from cvtasks.zoo import zoo_folder
 
 
 def small(shapes: Path, **data: object) -> Recipe:
@@ -108,6 +110,16 @@ def test_bits_do_not_depend_on_who_prepares(shapes: Path) -> None:
                 assert batch.names == other.names
                 np.testing.assert_array_equal(batch.images, other.images)
                 mapped(np.testing.assert_array_equal, batch.targets, other.targets)
+
+
+def test_what_prepares_goes_to_processes_whatever_the_recipe() -> None:
+    recipes = sorted(zoo_folder().glob("*/recipe.toml"))
+    assert recipes
+    for path in recipes:
+        recipe = read_recipe(path)
+        there = pickle.loads(pickle.dumps(recipe))
+        assert there.to_toml() == recipe.to_toml()
+        pickle.dumps(Preparing(recipe))
 
 
 def test_processes_load_no_back_end_and_last_for_all_epochs() -> None:

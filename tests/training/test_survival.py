@@ -25,6 +25,7 @@ from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source
 from cvtasks.errors import DataError, ModelError, NotFinite, UsageError
 from cvtasks.files.writing import sha256
+from cvtasks.media.opencv import opencv_packages
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 from cvtasks.training.checkpoint import read_progress
 from cvtasks.training.layout import BEST, CHECKPOINT
@@ -284,7 +285,7 @@ def test_a_run_says_what_decided_about_its_bits_and_refuses_other_data(
     facts = json.loads((folder / "run.json").read_text())
     assert facts["seed"] == recipe.train.seed
     assert facts["command"] == "cvtasks train x"
-    assert {"keras", "numpy", "opencv-python"} <= facts["versions"].keys()
+    assert {"keras", "numpy", *opencv_packages()} <= facts["versions"].keys()
     sources = open_sources(recipe)
     assert facts["data"] == {
         "train": fingerprint(sources.train),
