@@ -61,6 +61,8 @@ def main() -> None:
     parser.add_argument(
         "--batch", type=int, default=0, help="images a step; 0: as each part has it"
     )
+    parser.add_argument("--workers", type=int, default=0, help="(default: all cores but two)")
+    parser.add_argument("--processes", action="store_true", help="prepare the loop's batches")
     options = parser.parse_args()
     options.steps = options.steps or (2 if options.small else 20)
     options.turns = options.turns or (2 if options.small else 5)
@@ -90,7 +92,10 @@ def recipe_of(task: str, options: argparse.Namespace, **train: Any) -> Recipe:
             "backbone": "tiny" if options.small else "resnet50",
             "size": 64 if options.small else SIZES[task],
             "classes": names(task),
-            "data": {"workers": max(1, (os.cpu_count() or 1) - 2)},
+            "data": {
+                "workers": options.workers or max(1, (os.cpu_count() or 1) - 2),
+                "processes": options.processes,
+            },
             "train": {
                 "epochs": 1,
                 "batch": options.batch or (4 if options.small else BATCHES[task]),

@@ -3,8 +3,9 @@ engine and purpose.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from numbers import Real
 from typing import Any, TypeAlias, TypeVar
@@ -20,10 +21,11 @@ from cvtasks.geometry.tiles import Tile, Tiles
 from cvtasks.heads.arrays import Arrays
 from cvtasks.heads.base import Head
 from cvtasks.heads.views import TiledViews, View
-from cvtasks.media.prefetch import shut
+from cvtasks.media.prefetch import prefetched, shut
 from cvtasks.media.strips import Strips
 
 Tag = TypeVar("Tag")
+Result = TypeVar("Result")
 
 Image: TypeAlias = Any
 """(h, w, 3) uint8 RGB, or `Strips`, which are read where they are looked at."""
@@ -38,6 +40,7 @@ def predict(
     threshold: float = 0.0,
     augment: bool | str = False,
     tiles: Tiles | None = None,
+    decoders: int = 0,
 ) -> Iterator[tuple[Tag, Image, Answer]]:
     """(tag, image) pairs → (tag, image, answer), in the same order.
 
@@ -49,6 +52,8 @@ def predict(
         augment: a row of `AUGMENTS`, the looks whose answers become one (`Head.decode_views`);
             True for an image and its mirror image.
         tiles: how images are cut, and answered tile by tile (`Head.decode_tiles`).
+        decoders: threads that decode, where many images are answered and each output is an array of
+            its own; 0: whoever takes the answers decodes them.
 
     Raises:
         UsageError: the threshold is no number from 0 to 1, there is no such averaging, or the task
@@ -62,7 +67,14 @@ def predict(
         )
     looks = AUGMENTS[augment_of(augment)]
     asking = _Asking(fit, looks, tiles)
-    return _predict(engine, head, classes, asking, images, least_score(threshold))
+    answered = _answered(engine, head, classes, asking, images, least_score(threshold))
+    return prefetched(answered, decoders, 4 * decoders) if decoders else _called(answered)
+
+
+def _called(calls: Iterable[Callable[[], Result]]) -> Iterator[Result]:
+    with shut(calls):
+        for call in calls:
+            yield call()
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +123,17 @@ class _Asking:
             )
 
 
-def _predict(
+def _answered(
     engine: Engine,
     head: Head,
     classes: tuple[str, ...],
     asking: _Asking,
     images: Iterable[tuple[Tag, Image]],
     threshold: float,
-) -> Iterator[tuple[Tag, Image, Answer]]:
+) -> Iterator[Callable[[], tuple[Tag, Image, Answer]]]:
+    """What decodes each image's outputs, once the network has answered; of an image in tiles all is
+    done, as it takes them one by one.
+    """
     under_way: deque[tuple[Tag, Image, tuple[Tile, ...]]] = deque()
 
     def inputs() -> Iterator[np.ndarray]:
@@ -128,6 +143,9 @@ def _predict(
             for tile in tiles:
                 yield from asking.inputs(image, tile)
 
+    def decode(tag: Tag, image: Image, views: Sequence[View]) -> tuple[Tag, Image, Answer]:
+        return tag, image, head.decode_views(views, classes, threshold)
+
     with shut(images), shut(engine.stream(inputs())) as outputs:
         found = iter(outputs)
         for first in found:
@@ -135,9 +153,13 @@ def _predict(
             each = asking.views(tiles, chain([first], found))
             if len(tiles) > 1:
                 answer = head.decode_tiles(each, image.shape[:2], classes, threshold)
+                yield partial(_same, (tag, image, answer))
             else:
-                answer = head.decode_views(next(iter(each))[1], classes, threshold)
-            yield tag, image, answer
+                yield partial(decode, tag, image, next(iter(each))[1])
+
+
+def _same(result: Result) -> Result:
+    return result
 
 
 def _checked(output: Arrays) -> Arrays:

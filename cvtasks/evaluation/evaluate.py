@@ -47,7 +47,8 @@ def evaluate(
     the other.
 
     Args:
-        workers: threads that read images; at least one.
+        workers: threads that read images, at least one; and as many that decode what an engine
+            answers at its own pace.
         only: classes that are counted where predictions have others too; None for all.
         augment, tiles: as for `cvtasks.engines.predict.predict`.
         on_image: called with (name, image (h, w, 3), truth, prediction) after each.
@@ -60,9 +61,20 @@ def evaluate(
                 yield (sample.name, sample.truth), sample.image
 
     task, metric = head.task, head.task.metric(source.classes)
+    decoders = 0
     if isinstance(engine, Paced):
         engine = engine.at_pace(len(source), alone=not augment and tiles is None)
-    answers = predict(engine, head, source.classes, fit, images(), augment=augment, tiles=tiles)
+        decoders = workers
+    answers = predict(
+        engine,
+        head,
+        source.classes,
+        fit,
+        images(),
+        augment=augment,
+        tiles=tiles,
+        decoders=decoders,
+    )
     with shut(in_thread(answers, _AHEAD)) as found:
         for (name, truth), image, prediction in found:
             prediction = task.keep(prediction, only) if only else prediction
