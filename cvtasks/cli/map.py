@@ -57,8 +57,12 @@ def map(
     ] = "jsonl",
     piece: Annotated[
         int,
-        typer.Option(metavar="N", min=1, max=1_000_000, help="Images in a shard; a video is one."),
+        typer.Option(metavar="N", min=1, max=1_000_000, help="Images in a shard."),
     ] = 1000,
+    frames: Annotated[
+        int,
+        typer.Option(metavar="N", min=0, help="Frames of a video in a shard; 0: all of them."),
+    ] = 10_000,
     threshold: ThresholdOption = None,
     classes: ClassesOption = "",
     every: EveryOption = 1,
@@ -119,6 +123,7 @@ def map(
         data,
         output,
         piece=piece,
+        frames=frames,
         form=form,
         how={**how, "device": device},
         keep=keep,

@@ -227,6 +227,15 @@ class Begun:
             return self.read()[0]
         return self._capture.grab()
 
+    def seek(self, frame: int) -> None:
+        """Go somewhere near a frame, as its time and the rate have it."""
+        self._failed, self._waiting = 0, False
+        self._capture.set(cv2.CAP_PROP_POS_FRAMES, frame)
+
+    def hold(self) -> None:
+        """Give the frame that was passed over last once more."""
+        self._waiting = True
+
     def get(self, property: int) -> float:
         """A property; of the frames those are counted that are to be shown."""
         return self._frames if property == cv2.CAP_PROP_FRAME_COUNT else self._capture.get(property)

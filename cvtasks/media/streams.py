@@ -33,7 +33,15 @@ class Stream:
         """Whether it is a camera of this machine."""
         return self.live and self.source.isdigit()
 
-    def open(self, *, every: int = 1, most: int = 0, realtime: bool | None = None) -> Video:
+    def open(
+        self,
+        *,
+        every: int = 1,
+        most: int = 0,
+        realtime: bool | None = None,
+        begin: int = 0,
+        end: int | None = None,
+    ) -> Video:
         """Open it for reading; see `Video`, also for the errors."""
         complete = not self.live and has_its_end(self.source)
         name, live = repr(self.source), self.live
@@ -45,6 +53,8 @@ class Stream:
             most=most,
             realtime=realtime,
             complete=complete,
+            begin=begin,
+            end=end,
         )
 
 

@@ -9,7 +9,7 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, islice, pairwise
@@ -61,6 +61,9 @@ class Video:
         realtime: give the newest frame each time and drop those between, files at their own speed;
             None: if it is live.
         complete: it is known not to be cut short.
+        begin, end: of a file, give those frames alone whose numbers are begin, begin + 1 … end - 1.
+        earlier: the times in seconds, on the file's clock, of frames that came before the first one
+            that the capture gives; empty where that is the file's first.
 
     Attributes:
         rate: frames a second, before `every`; a guess where the source does not say, and for all
@@ -83,6 +86,9 @@ class Video:
         most: int = 0,
         realtime: bool | None = None,
         complete: bool = False,
+        begin: int = 0,
+        end: int | None = None,
+        earlier: Sequence[float] = (),
     ) -> None:
         self.live, self.realtime = live, live if realtime is None else realtime
         self.lost = self.dropped = self.reconnected = self._read = self._uneven = 0
@@ -91,6 +97,7 @@ class Video:
         self._stop = threading.Event()
         self._vanished = self._ended = False
         self._complete = complete
+        self._begin, self._end, self._earlier, self._reached = begin, end, earlier, 0
         self._capture = connect()
         declared = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.declared = int(declared) if not live and 0 < declared < 1e9 else 0
@@ -104,7 +111,8 @@ class Video:
                 f"a video must hold at least one frame that can be decoded; {name} holds none. "
                 "Record it again."
             )
-        self.rate = _fraction(rate) if good else _rate_of([time_s for _, time_s, _ in first])
+        times = [*(time_s - earlier[0] for time_s in earlier[:9]), *(one[1] for one in first)]
+        self.rate = _fraction(rate) if good else _rate_of(times[:9])
         if not good:
             self._step = float(1 / self.rate)
         if (
@@ -148,13 +156,14 @@ class Video:
     @property
     def cut_short(self) -> bool:
         """Whether a file was read to its end, and that came before the one that its header
-        declares.
+        declares. Of one that is read in parts, only the part with the last frame is.
         """
         most = max(1, 0.01 * self.declared)
         missing = min(
             self.declared - self._read, self.declared - 1 - self._last_s * float(self.rate)
         )
-        return self._ended and not self._complete and not self._varies() and missing > most
+        read = self._ended and self._reached >= self._begin
+        return read and not self._complete and not self._varies() and missing > most
 
     def _varies(self) -> bool:
         """Whether the rate varies, so that frames are no measure: a header without their number has
@@ -183,16 +192,23 @@ class Video:
     # === (index, seconds, image or None where it is not wanted) ===
 
     def _file_frames(self) -> Iterator[tuple[int, float, np.ndarray | None]]:
-        index, failures, first = 0, 0, None
+        index, failures = len(self._earlier), 0
+        first = self._earlier[0] if index else None
+        for time_s in self._earlier:
+            self._read += 1
+            self._look_at(time_s - self._earlier[0])
         try:
             while failures < MOST_FAILURES and not self._stop.is_set():
-                done, image = _next(self._capture, index % self._every == 0)
+                done, image = _next(self._capture, self._wants(index))
                 index += 1
                 if not done:
                     failures += 1
                     self._ended = failures == MOST_FAILURES
                     continue
+                if self._end is not None and index > self._end:
+                    return
                 self._read += 1
+                self._reached = index - 1
                 self.lost += failures
                 failures = 0
                 time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
@@ -201,6 +217,10 @@ class Video:
                 yield index - 1, time_s - first, image
         finally:
             self._capture.release()
+
+    def _wants(self, index: int) -> bool:
+        within = self._begin <= index and (self._end is None or index < self._end)
+        return within and index % self._every == 0
 
     def _look_at(self, time_s: float) -> None:
         lasted = time_s - self._last_s

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,24 @@ from cvtasks.files.writing import cannot_write, check_folder, write_text
 from cvtasks.inference.mapping.inputs import Input
 from cvtasks.text import dumps, encodable
 
+_NONE: Mapping[str, int] = {}
 MANIFEST = "manifest.json"
 _VERSION = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """Frames of a video.
+
+    Attributes:
+        begin, end: the numbers begin, begin + 1 … end - 1; an end of None is that of the video.
+        counted: whether they are found by reading from the video's beginning, and not by what its
+            packets say.
+    """
+
+    begin: int
+    end: int | None
+    counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,18 +40,42 @@ class Piece:
 
     Attributes:
         number: of the piece, from 0.
+        part: of a video that is done in several pieces.
     """
 
     number: int
     inputs: tuple[Input, ...]
+    part: Part | None = None
+
+    def size(self, every: int) -> int:
+        """Images, or every n-th frame, in it; of a video or its last part, one."""
+        if self.part is None or self.part.end is None:
+            return len(self.inputs)
+        first = self.part.begin + -self.part.begin % every
+        return len(range(first, self.part.end, every))
 
 
-def pieces_of(inputs: Sequence[Input], size: int) -> list[Piece]:
-    """The pieces of at most `size` images; behind them one of each video."""
+def pieces_of(
+    inputs: Sequence[Input], size: int, frames: int = 0, lengths: Mapping[str, int] = _NONE
+) -> list[Piece]:
+    """The pieces of at most `size` images; behind them those of at most `frames` frames of each
+    video whose length is known, and one of each other.
+
+    Args:
+        lengths: id → frames of a video, roughly: the last piece goes to the end.
+    """
     images = [one for one in inputs if not one.video]
-    cut = [tuple(images[start : start + size]) for start in range(0, len(images), size)]
-    cut += [(one,) for one in inputs if one.video]
-    return [Piece(number, each) for number, each in enumerate(cut)]
+    cut: list[tuple[tuple[Input, ...], Part | None]] = [
+        (tuple(images[start : start + size]), None) for start in range(0, len(images), size)
+    ]
+    for one in (one for one in inputs if one.video):
+        begins = list(range(0, lengths.get(one.id, 0), frames)) if frames else []
+        if len(begins) < 2:
+            cut.append(((one,), None))
+            continue
+        ends = [*begins[1:], None]
+        cut += [((one,), Part(*ends_at)) for ends_at in zip(begins, ends, strict=True)]
+    return [Piece(number, *each) for number, each in enumerate(cut)]
 
 
 @dataclass(frozen=True)
@@ -46,7 +86,7 @@ class Manifest:
         model: its name; weights: their SHA-256; recipe: that of its recipe.
         options: name → value.
         inputs: their number; ids: the SHA-256 of their ids, a line each.
-        piece: images in one; pieces: their number.
+        piece: images in one; frames: of a video in one, 0 for all; pieces: their number.
     """
 
     model: str
@@ -56,6 +96,7 @@ class Manifest:
     inputs: int
     ids: str
     piece: int
+    frames: int
     pieces: int
     version: int = _VERSION
 

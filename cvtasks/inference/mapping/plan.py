@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,16 @@ from cvtasks.inference.mapping.inputs import Input, listed, of_files
 from cvtasks.inference.mapping.manifest import Manifest, Piece, ids_sha256, pieces_of
 from cvtasks.inference.mapping.shards import check_form
 from cvtasks.inference.mapping.work import Work
+from cvtasks.media.addresses import is_address
+from cvtasks.media.prefetch import prefetched, shut
+from cvtasks.media.seeking import frames_to_part
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.zoo import RECIPE, WEIGHTS, in_zoo, model_folder, with_weights
 
-PIECE = 1000
-"""Images in a piece unless it is said otherwise."""
+PIECE, FRAMES = 1000, 10_000
+"""Images, and frames of a video, in a piece unless it is said otherwise."""
+
+_THREADS = 4  # that look into videos
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ def planned(
     folder: Path,
     *,
     piece: int = PIECE,
+    frames: int = FRAMES,
     form: str = "jsonl",
     how: dict[str, Any] | None = None,
     keep: Collection[str] = (),
@@ -67,7 +74,9 @@ def planned(
     Args:
         data: as `listed` takes it, or a data set and its split.
         folder: where the shards go.
-        piece: images in one; a video is one by itself.
+        piece: images in one.
+        frames: of a video in one; 0 for all. Videos that cannot be read by exact positions, and
+            those at addresses, are one each.
         form: a row of `SHARDS`.
         how: of `load`. keep, options: of `Work`.
 
@@ -83,7 +92,7 @@ def planned(
     work = Work(name, recipe.files[WEIGHTS], how, folder, form, **known)
     remarks: list[str] = []
     inputs = _inputs(recipe, data, remarks)
-    pieces = pieces_of(inputs, piece)
+    pieces = pieces_of(inputs, piece, frames, _lengths(inputs, frames, work.home))
     told = {**how, "keep": list(work.keep), "format": form, **options}
     told.pop("device", None)  # where it runs may change from call to call
     manifest = Manifest(
@@ -94,10 +103,19 @@ def planned(
         inputs=len(inputs),
         ids=ids_sha256(inputs),
         piece=piece,
+        frames=frames,
         pieces=len(pieces),
     )
     videos = sum(one.video for one in inputs)
     return Plan(work, manifest, tuple(pieces), videos, tuple(remarks))
+
+
+def _lengths(inputs: list[Input], frames: int, home: str) -> dict[str, int]:
+    """Id → frames of videos that are to be done in several pieces."""
+    files = [one for one in inputs if one.video and frames and not is_address(one.place)]
+    calls = (partial(frames_to_part, str(Path(home, one.place)), frames) for one in files)
+    with shut(prefetched(calls, _THREADS, 2 * _THREADS)) as lengths:
+        return {one.id: length for one, length in zip(files, lengths, strict=True) if length}
 
 
 def _inputs(recipe: Recipe, data: str, remarks: list[str]) -> list[Input]:

@@ -1,14 +1,14 @@
 """The pieces of a plan, done one after the other here or by others at the same time."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cvtasks.files.writing import folder_held
 from cvtasks.inference.mapping.manifest import Piece
 from cvtasks.inference.mapping.plan import Plan
-from cvtasks.inference.mapping.shards import failures, finished
+from cvtasks.inference.mapping.shards import failures, finished, remove
 from cvtasks.inference.mapping.work import PieceDone, Seen, Work, Worker, nobody
 
 Does = Callable[[Work, Sequence[Piece], threading.Event, Seen], Iterator[PieceDone]]
@@ -76,7 +76,8 @@ def mapped(
 
     Args:
         stop: once it is set, what is under way is left, and what is done is kept.
-        begun: is told how many inputs are left, before the first is read.
+        begun: is told how many images and frames are left, as far as that is known, before the
+            first is read.
 
     Raises:
         UsageError: the folder was made with another model, other options or other inputs.
@@ -91,8 +92,36 @@ def mapped(
         before = set(finished(folder, plan.work.form))
         left = [piece for piece in plan.pieces if piece.number not in before]
         result = Mapped(kept=len(plan.pieces) - len(left))
-        begun(sum(len(piece.inputs) for piece in left))
+        begun(sum(piece.size(plan.work.every) for piece in left))
+        misplaced = set[int]()
         for one in does(plan.work, left, stop, seen):
             result.add(one)
+            misplaced |= {one.number} if one.misplaced else set()
+        for pieces in () if stop.is_set() else _counted(plan, misplaced):
+            result.kept -= sum(piece.number in before for piece in pieces)
+            for one in does(plan.work, pieces, stop, seen):
+                result.add(one)
         result.failed = failures(folder, plan.work.form)
     return result
+
+
+def _counted(plan: Plan, misplaced: Collection[int]) -> Iterator[list[Piece]]:
+    """The pieces to be done again, by counting frames, of videos with pieces whose frames are not
+    those that the packets announce: these, and all behind them, whose shards are removed.
+
+    The first such piece of a video comes last. Its shard is not there until all behind it are, so
+    that a run which is killed in between begins with it again.
+    """
+    first: dict[str, int] = {}
+    for piece in plan.pieces:
+        if piece.number in misplaced:
+            first.setdefault(piece.inputs[0].id, piece.number)
+    later, last = list[Piece](), list[Piece]()
+    for piece in plan.pieces:
+        begin = first.get(piece.inputs[0].id) if piece.part else None
+        if piece.part and begin is not None and piece.number >= begin:
+            remove(plan.work.folder, piece.number, plan.work.form)
+            again = replace(piece, part=replace(piece.part, counted=True))
+            (last if piece.number == begin else later).append(again)
+    yield later
+    yield last

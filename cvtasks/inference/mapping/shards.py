@@ -1,5 +1,6 @@
 """Shards: the records of one piece in a file, and its errors in another."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -153,14 +154,28 @@ def check_form(form: str) -> None:
 
 
 def failures(folder: Path, form: str) -> int:
-    """How many errors the finished pieces of a folder have."""
+    """How many inputs could not be read by the finished pieces of a folder."""
     paths = (errors_path(folder, number) for number in finished(folder, form))
-    return sum(_lines(path) for path in paths if path.exists())
+    ids = set[str]()  # a video of several pieces may be listed by more than one
+    for path in paths:
+        if path.exists():
+            with path.open("rb") as file:
+                ids.update(json.loads(line)["id"] for line in file)
+    return len(ids)
 
 
-def _lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
+def remove(folder: Path, number: int, form: str) -> None:
+    """Remove the files of a piece that is to be done again.
+
+    Raises:
+        OutputError: that cannot be done.
+    """
+    part = shard_path(folder, number, form)
+    try:
+        part.unlink(missing_ok=True)  # first: without it the piece is not done
+        errors_path(folder, number).unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(part, error) from error
 
 
 def finished(folder: Path, form: str) -> Iterator[int]:

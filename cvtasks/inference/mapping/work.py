@@ -17,7 +17,7 @@ from cvtasks.errors import CVTasksError, InputError, ModelError
 from cvtasks.files.writing import made_beside
 from cvtasks.geometry.tiles import tiles_of
 from cvtasks.inference.mapping.inputs import Input, without_query
-from cvtasks.inference.mapping.manifest import Piece
+from cvtasks.inference.mapping.manifest import Part, Piece
 from cvtasks.inference.mapping.shards import ShardPair, shard_path
 from cvtasks.inference.pipeline import Job, VideoRun
 from cvtasks.inference.sink import Sink
@@ -25,6 +25,9 @@ from cvtasks.inference.stages import Stages
 from cvtasks.media.addresses import is_address, shown, without_passwords
 from cvtasks.media.images import MAX_PIXELS, read_image
 from cvtasks.media.prefetch import in_thread, prefetched, shut
+from cvtasks.media.seeking import Misplaced, open_part
+from cvtasks.media.streams import Stream
+from cvtasks.media.video import Video
 from cvtasks.model import load
 from cvtasks.zoo import WEIGHTS
 
@@ -77,6 +80,8 @@ class PieceDone:
         done: images and frames with a record. failed: inputs that could not be read.
         seconds: stage → what it cost.
         written: whether its shard is there by now; False where it was left before its end.
+        misplaced: whether it was left because the frames of its video are not those that the
+            video's packets announce.
     """
 
     number: int
@@ -84,6 +89,7 @@ class PieceDone:
     failed: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     written: bool = True
+    misplaced: bool = False
 
 
 class Worker:
@@ -135,12 +141,15 @@ class Worker:
                 _OfImages(job, self._work, stages, shards, stop, seen).run(images)
                 for one in piece.inputs:
                     if one.video and not stop.is_set():
-                        self._video(job, one, stages, shards, stop, seen)
+                        self._video(job, one, piece.part, stages, shards, stop, seen)
                 if stop.is_set():
                     return PieceDone(piece.number, seconds=stages.seconds, written=False)
                 begun = time.perf_counter()
                 shards.publish()
                 _count(stages, "write", begun)
+            except Misplaced:
+                seconds = stages.seconds
+                return PieceDone(piece.number, 0, 0, seconds, written=False, misplaced=True)
             finally:
                 shards.close()
         return PieceDone(piece.number, shards.done, shards.failed, stages.seconds)
@@ -149,6 +158,7 @@ class Worker:
         self,
         job: Job,
         one: Input,
+        part: Part | None,
         stages: Stages,
         shards: ShardPair,
         stop: threading.Event,
@@ -157,9 +167,11 @@ class Worker:
         """The records of a video's frames; one that cannot be read, or not to its end, is noted."""
         try:
             stream = one.stream(self._work.home)
-            video = stream.open(every=self._work.every, realtime=False)
+            video = _opened(stream, part, self._work.every)
         except InputError as error:
             shards.note(fault(one, error))
+            return
+        if video is None:
             return
         run = VideoRun(job, stream, video, self._work.every)
         with shut(iter(run)) as frames:
@@ -176,6 +188,15 @@ class Worker:
         if video.cut_short:
             notes = "; ".join(video.notes())
             shards.note(fault(one, InputError(f"{_UNREADABLE}; {one.source!r} is not: {notes}.")))
+
+
+def _opened(stream: Stream, part: Part | None, every: int) -> Video | None:
+    """A video, or a part of it; None for a part that it does not reach."""
+    if part is None:
+        return stream.open(every=every, realtime=False)
+    if part.counted:
+        return stream.open(every=every, realtime=False, begin=part.begin, end=part.end)
+    return open_part(stream.source, part.begin, part.end, every)
 
 
 @dataclass(frozen=True, eq=False)
