@@ -14,42 +14,20 @@ from typing import Annotated, Any
 
 import typer
 
-from cvtasks.cli import (
-    about,
-    bench,
-    compare,
-    evaluate,
-    explain,
-    export,
-    features,
-    filter,
-    inspect,
-    lr_find,
-    map,
-    predict,
-    recipe,
-    serve,
-    train,
-)
-from cvtasks.cli.by_hand import by_hand
-from cvtasks.cli.data import data
-from cvtasks.cli.help import Group
+from cvtasks.cli.commands import Program
 from cvtasks.cli.missing import what_is_missing
-from cvtasks.cli.models import models
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
-from cvtasks.cli.spelling import Command
 from cvtasks.cli.ways import with_options
 from cvtasks.errors import CVTasksError, CVTasksWarning
 from cvtasks.files.parts import remove_parts
 from cvtasks.media.prefetch import left_behind
-from cvtasks.tasks import TASKS
 from cvtasks.training.stopping import Interrupted, exit_code, interrupting
 
 __all__ = ["app", "main"]
 
 app = typer.Typer(
     name="cvtasks",
-    cls=Group,
+    cls=Program,
     help="Computer vision in Keras 3: train, evaluate and run models on images and videos.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -105,19 +83,6 @@ def _told(
         say(f"cvtasks: {message}")
     else:
         otherwise(message, category, *where)
-
-
-_predict = [predict.task_command(name, row.help) for name, row in TASKS.items()]
-_insight = (inspect.inspect, filter.filter, explain.explain, features.filters, features.features)
-_running = (train.train, lr_find.lr_find, recipe.recipe, evaluate.evaluate, compare.compare)
-_using = (export.export, map.map, serve.serve, bench.bench)
-_others = (*_running, *_using, about.info, *_insight)
-_commands: tuple[Callable[..., None], ...] = (*_predict, *_others)
-for command in _commands:
-    app.command(cls=Command)(command)
-app.add_typer(models, name="models")
-app.add_typer(data, name="data")
-app.add_typer(by_hand, name="by-hand")
 
 
 def main() -> None:

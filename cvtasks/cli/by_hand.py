@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cvtasks.cli.commands import COMMANDS
 from cvtasks.cli.help import Group
 from cvtasks.cli.one_image import grey_or_colour, typed_numbers, write_new
 from cvtasks.cli.options import JsonOption
@@ -28,8 +29,7 @@ by_hand = typer.Typer(
     cls=Group,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="The lectures' small operations with numbers and sheets: pixels, properties, activations, "
-    "softmax, norms, dropout. Convolution and pooling: `cvtasks filter`.",
+    help=COMMANDS["by-hand"].help,
 )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cvtasks.cli.commands import COMMANDS
 from cvtasks.cli.data_prelabel import prelabel
 from cvtasks.cli.data_review import review
 from cvtasks.cli.data_split import split
@@ -39,7 +40,7 @@ data = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     cls=Group,
-    help="Data sets: check, stats, show, split, convert, prelabel, review, get.",
+    help=COMMANDS["data"].help,
 )
 
 

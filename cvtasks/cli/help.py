@@ -77,15 +77,18 @@ class Group(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands."""
-        rows = [(name, _summary(command.help or "")) for name, command in self.commands.items()]
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
+            formatter.write_dl(self.summaries())
+
+    def summaries(self) -> list[tuple[str, str]]:
+        """Name and first sentence of each command."""
+        return [(name, summary(command.help or "")) for name, command in self.commands.items()]
 
 
-def _summary(text: str) -> str:
+def summary(text: str) -> str:
     """The first paragraph of a help, without the mark behind which lines stay as they are.
 
-    >>> _summary("Train a model\\n    and write it.\\n\\n    \\b\\n    cvtasks train")
+    >>> summary("Train a model\\n    and write it.\\n\\n    \\b\\n    cvtasks train")
     'Train a model and write it.'
     """
     return " ".join(text.split("\n\n", 1)[0].split())

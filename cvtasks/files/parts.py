@@ -6,9 +6,7 @@ leaves its own; the next one that writes into the folder removes them, never tho
 lives or that may live on another machine.
 """
 
-import hashlib
 import os
-import platform
 import re
 import shutil
 import sys
@@ -32,6 +30,9 @@ def machine() -> str:
     """What stands for this machine in names: processes of other machines and containers cannot be
     asked whether they live.
     """
+    import hashlib  # help waits for nothing
+    import platform
+
     known = [platform.node()]
     with suppress(OSError):
         known.append(Path("/etc/machine-id").read_text(encoding="ascii", errors="replace"))

@@ -9,7 +9,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from queue import Empty, Queue
 from typing import TypeVar
@@ -46,6 +45,8 @@ def prefetched(calls: Iterable[Callable[[], T]], threads: int, ahead: int) -> It
     An exception of a call is raised where its result would have come. Leaving the loop early starts
     no further call, waits for those under way and closes `calls` where that can be done.
     """
+    from concurrent.futures import Future, ThreadPoolExecutor  # help waits for nothing
+
     pool = ThreadPoolExecutor(threads, thread_name_prefix="prefetch")
     waiting: deque[Future[T]] = deque()
     with shut(calls):

@@ -7,11 +7,12 @@ import pytest
 import typer
 
 from cvtasks.cli import app
-from cvtasks.cli.help import in_words
+from cvtasks.cli.help import in_words, summary
 from cvtasks.cli.output import COLUMNS, wrapped
 from cvtasks.insight.inspecting.inspect import inspect_network
 from cvtasks.insight.inspecting.stages import by_stage, stage_table
 from cvtasks.insight.open import open_network
+from cvtasks.tasks import TASKS
 from cvtasks.text import width
 
 
@@ -91,6 +92,15 @@ def test_a_sentence_is_broken_between_words_alone() -> None:
     assert wrapped(f"written → {path}", columns=80) == ["written →", f"  {path}"]
     assert wrapped("short", columns=80) == ["short"]
     assert max(map(width, wrapped("猫 " * 90, columns=80))) <= 80
+
+
+def test_the_table_of_commands_says_what_each_says_of_itself() -> None:
+    program = typer.main.get_command(app)
+    assert program.summaries() == [
+        (name, summary(command.help)) for name, command in program.commands.items()
+    ]
+    assert {command.name for command in program.commands.values()} == {*program.commands}
+    assert "no-command" not in program.commands and len(program.commands) > len(TASKS)
 
 
 def test_long_choices_stand_in_the_meaning() -> None:

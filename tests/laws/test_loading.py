@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cvtasks.cli.commands import COMMANDS
 from tests.laws.source_tree import sources
 from tests.laws.test_layers import BACK_ENDS
 
@@ -20,6 +21,11 @@ COMMAND = """
 import runpy
 runpy.run_module("cvtasks", run_name="__main__")
 """
+
+HEAVY = {"keras", "cv2", "numpy", "tensorflow", "openvino", "albumentations"}
+HEAVY |= {"PIL", "h5py", "jax", "matplotlib", "scipy", "torch", "yaml"}
+BESIDE = {"lr-find": {"cvtasks.cli.train"}}
+"""Command → the homes of others, whose options it has too."""
 
 
 @pytest.fixture
@@ -38,14 +44,7 @@ def modules_after(run_python, tmp_path) -> Callable[..., set[str]]:
 
 
 def test_importing_cvtasks_loads_nothing(modules_after):
-    assert not modules_after("import cvtasks") & {
-        "keras",
-        "cv2",
-        "numpy",
-        "tensorflow",
-        "openvino",
-        "albumentations",
-    }
+    assert not modules_after("import cvtasks") & HEAVY
 
 
 @pytest.mark.parametrize(
@@ -62,8 +61,19 @@ def test_importing_cvtasks_loads_nothing(modules_after):
 def test_help_loads_nothing_heavy(command, modules_after):
     loaded = modules_after(COMMAND, *filter(None, [command]), "--help")
     assert "cvtasks.cli" in loaded
-    assert not loaded & {"keras", "cv2", "numpy", "tensorflow", "openvino", "albumentations"}
-    assert not loaded & {"fastapi", "starlette", "uvicorn", "prometheus_client"}
+    assert not loaded & HEAVY
+    assert not loaded & {"fastapi", "starlette", "uvicorn", "prometheus_client", "rich"}
+    homes = {f"cvtasks.cli.{row.home.partition(':')[0]}" for row in COMMANDS.values()}
+    own = f"cvtasks.cli.{COMMANDS[command].home.partition(':')[0]}" if command in COMMANDS else ""
+    assert loaded & homes - {own} <= BESIDE.get(command, set()), "no command loads another"
+
+
+def test_the_list_of_commands_loads_none_of_them(modules_after):
+    """Nor what Typer checks values with, and threads."""
+    loaded = modules_after(COMMAND, "--help")
+    assert "cvtasks.cli.commands" in loaded
+    assert not loaded & {"cvtasks.cli.predict", "cvtasks.cli.options", "cvtasks.engines.table"}
+    assert not loaded & {"pydantic", "concurrent.futures", "logging", "hashlib"}
 
 
 def test_prediction_by_the_graph_loads_neither_keras_nor_telemetry(modules_after, trained):
