@@ -7,8 +7,14 @@ import typer
 
 from cvtasks.cli.commands import COMMANDS
 from cvtasks.cli.help import Group
-from cvtasks.cli.one_image import grey_or_colour, typed_numbers, write_new
-from cvtasks.cli.options import JsonOption
+from cvtasks.cli.one_image import (
+    GreyOption,
+    ImageArgument,
+    grey_or_colour,
+    typed_numbers,
+    write_new,
+)
+from cvtasks.cli.options import JsonOption, into
 from cvtasks.cli.output import say, tell
 from cvtasks.cli.spelling import Command
 from cvtasks.errors import UsageError
@@ -19,9 +25,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-OutputOption = Annotated[
-    Path, typer.Option("-o", "--output", metavar="DIR", help="Where the sheets go.")
-]
+OutputOption = Annotated[Path, into("Where the sheets go.")]
 SeedOption = Annotated[int, typer.Option(metavar="N", min=0, help="Of what is drawn by lot.")]
 _PLACE = Path("outputs/by-hand")
 
@@ -35,10 +39,7 @@ by_hand = typer.Typer(
 
 @by_hand.command(cls=Command)
 def pixels(
-    image: Annotated[
-        str,
-        typer.Argument(metavar="IMAGE", help='An image, sample:NAME, - or numbers: "0 .6; 1 .8".'),
-    ],
+    image: ImageArgument,
     at: Annotated[
         str,
         typer.Option(
@@ -54,7 +55,7 @@ def pixels(
             help="Rows and columns of the part; 0: 6 of an image, all of few typed numbers.",
         ),
     ] = 0,
-    grey: Annotated[bool, typer.Option("--grey", help="Make a colour image grey first.")] = False,
+    grey: GreyOption = False,
     output: OutputOption = _PLACE,
     as_json: JsonOption = False,
 ) -> None:

@@ -19,6 +19,7 @@ from cvtasks.cli.options import (
     ListsOption,
     TaskOption,
     choice,
+    into,
     one_of,
 )
 from cvtasks.cli.output import Ticker, say, tell
@@ -194,9 +195,7 @@ def show(
             metavar="RECIPE", help="Also draw the batches that training makes by this recipe.toml."
         ),
     ] = None,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the images go.")
-    ] = Path("outputs/show"),
+    output: Annotated[Path, into("Where the images go.")] = Path("outputs/show"),
     format_: FormatOption = "",
     lists: ListsOption = "",
     classes_from: ClassesFromOption = "",
@@ -297,9 +296,7 @@ def get(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o", "--output", metavar="DIR", help="Where it goes; the folder of caches by default."
-        ),
+        into("Where it goes; the folder of caches by default."),
     ] = None,
     url: Annotated[
         str,

@@ -11,6 +11,7 @@ from cvtasks.cli.options import (
     DeviceOption,
     EngineOption,
     PrecisionOption,
+    into,
     one_of,
     starts_keras,
 )
@@ -51,12 +52,7 @@ def prelabel(
     ] = "",
     output: Annotated[
         Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            help="Where annotations go; may be the folder of the images itself.",
-        ),
+        into("Where annotations go; may be the folder of the images itself."),
     ] = Path("outputs/prelabel"),
     threshold: ThresholdOption = None,
     classes: ClassesOption = "",

@@ -14,6 +14,7 @@ from cvtasks.cli.options import (
     FormatOption,
     ListsOption,
     PrecisionOption,
+    into,
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, say, start_keras, tell
@@ -35,9 +36,7 @@ def review(
     context: typer.Context,
     model: ModelArgument,
     source: DataArgument,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for the sheet.")
-    ] = Path("outputs/review"),
+    output: Annotated[Path, into("New folder for the sheet.")] = Path("outputs/review"),
     top: Annotated[
         int, typer.Option(metavar="N", min=1, help="Images on the page; the table has all.")
     ] = 50,

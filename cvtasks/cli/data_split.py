@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
-from cvtasks.cli.options import DataArgument, FormatOption, JsonOption, TaskOption
+from cvtasks.cli.options import DataArgument, FormatOption, JsonOption, TaskOption, into
 from cvtasks.cli.output import say, tell
 from cvtasks.errors import UsageError
 from cvtasks.tasks import TASKS, USUAL
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 def split(
     source: DataArgument,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="New folder for the lists.")
-    ] = Path("outputs/split"),
+    output: Annotated[Path, into("New folder for the lists.")] = Path("outputs/split"),
     val: Annotated[float, typer.Option(help="Share of the images to validate on.")] = 0.2,
     test: Annotated[
         float | None, typer.Option(help="Share to test on.", show_default="0.1, with folds none")

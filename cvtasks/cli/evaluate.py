@@ -12,9 +12,11 @@ from cvtasks.cli.options import (
     DeviceOption,
     EngineOption,
     FormatOption,
+    JsonOption,
     ListsOption,
     PrecisionOption,
     TilesOption,
+    into,
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, command_typed, say, start_keras, tell
@@ -53,9 +55,7 @@ def evaluate(
             help="A class of the data is one of the model; several with commas.",
         ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else there.")
-    ] = False,
+    as_json: JsonOption = False,
     predictions: Annotated[
         Path | None,
         typer.Option(
@@ -70,12 +70,7 @@ def evaluate(
     tracks: TracksOption = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            help="Write the report, a page of its own, and its figures into this new folder.",
-        ),
+        into("Write the report, a page of its own, and its figures into this new folder."),
     ] = None,
     format_: FormatOption = "",
     augment: AugmentOption = "",

@@ -7,6 +7,7 @@ import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.one_image import one_image, write_new
+from cvtasks.cli.options import JsonOption, into
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.errors import UsageError
 from cvtasks.insight.explaining import METHODS
@@ -86,12 +87,8 @@ def explain(
             show_default=False,
         ),
     ] = "",
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the files go.")
-    ] = Path("outputs/explain"),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")
-    ] = False,
+    output: Annotated[Path, into("Where the files go.")] = Path("outputs/explain"),
+    as_json: JsonOption = False,
 ) -> None:
     """Show which parts of an image made the model say what it said.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvtasks.cli import completion
-from cvtasks.cli.options import one_of
+from cvtasks.cli.options import into, one_of
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import UsageError
 from cvtasks.export import EXPORTS, F16, F32, INT8, export_row
@@ -39,13 +39,7 @@ def export(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            help="The new folder to write.",
-            show_default="exports/MODEL-FORMAT",
-        ),
+        into("The new folder to write.", show_default="exports/MODEL-FORMAT"),
     ] = None,
     half: Annotated[
         bool, typer.Option("--half", help="Store its weights in 16 bits, in half the space.")

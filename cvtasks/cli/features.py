@@ -9,6 +9,7 @@ import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.feature_results import followed, made_for, maps_of, moved, walk_over, write_new
+from cvtasks.cli.options import JsonOption, into
 from cvtasks.cli.output import say, start_keras, tell
 from cvtasks.errors import InputError, UsageError
 from cvtasks.files.writing import check_folder
@@ -34,9 +35,6 @@ UnitsOption = Annotated[
 WeightsOption = Annotated[
     str, typer.Option(help='Of a backbone: "imagenet" or a file; random ones by default.')
 ]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")
-]
 
 _TILES, _EXCITING, _UNITS = (
     15,
@@ -55,9 +53,7 @@ def filters(
         Literal["filter", "layer"], typer.Option(help="Whose largest weight is black or white.")
     ] = "filter",
     weights: WeightsOption = "",
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the sheet goes.")
-    ] = Path("outputs/filters"),
+    output: Annotated[Path, into("Where the sheet goes.")] = Path("outputs/filters"),
     as_json: JsonOption = False,
 ) -> None:
     """Draw the filters of a convolution: in colours where it sees the image's, else grey; zero is
@@ -166,9 +162,7 @@ def features(
         bool, typer.Option("--flow", help="All tensors that IMAGE becomes, on one sheet.")
     ] = False,
     weights: WeightsOption = "",
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the images go.")
-    ] = Path("outputs/features"),
+    output: Annotated[Path, into("Where the images go.")] = Path("outputs/features"),
     as_json: JsonOption = False,
 ) -> None:
     """Show what units answer to: their maps of an image, the images that excite them most, or an

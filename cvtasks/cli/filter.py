@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cvtasks.cli import way_back
-from cvtasks.cli.one_image import grey_or_colour, typed_numbers, write_new
+from cvtasks.cli.one_image import (
+    GreyOption,
+    ImageArgument,
+    grey_or_colour,
+    typed_numbers,
+    write_new,
+)
+from cvtasks.cli.options import JsonOption, into
 from cvtasks.cli.output import say, tell
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps
@@ -27,13 +34,7 @@ _ENDINGS = ("-filtered.png", "-sheet.png", "-steps.png")
 
 
 def filter(
-    image: Annotated[
-        str,
-        typer.Argument(
-            metavar="IMAGE",
-            help='An image, sample:NAME, - (stdin), or numbers: "3 1 0; 0 2 1; 1 0 4".',
-        ),
-    ],
+    image: ImageArgument,
     kernel: Annotated[
         str,
         typer.Option(
@@ -112,10 +113,7 @@ def filter(
             show_default="ones, as of the loss Σ S",
         ),
     ] = "",
-    grey: Annotated[
-        bool,
-        typer.Option("--grey", help="Make a colour image grey first; else each channel by itself."),
-    ] = False,
+    grey: GreyOption = False,
     patch: Annotated[
         str,
         typer.Option(
@@ -124,12 +122,8 @@ def filter(
             show_default="where the image is steepest",
         ),
     ] = "",
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Where the images go.")
-    ] = Path("outputs/filter"),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")
-    ] = False,
+    output: Annotated[Path, into("Where the images go.")] = Path("outputs/filter"),
+    as_json: JsonOption = False,
 ) -> None:
     """Filter an image with one kernel, or pool it: before and after, and the numbers worked out.
 

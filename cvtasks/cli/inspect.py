@@ -7,6 +7,7 @@ import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.one_image import write_new
+from cvtasks.cli.options import JsonOption, into
 from cvtasks.cli.output import say, start_keras, tell, terminal_columns, wrapped
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_folder
@@ -50,17 +51,12 @@ EffectiveOption = Annotated[
         "--effective", help="Measure what the layer, or the last map, sees, by gradients."
     ),
 ]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON on stdout and nothing else there.")
-]
 CsvOption = Annotated[
     bool, typer.Option("--csv", help="Print CSV on stdout and nothing else there.")
 ]
 OutputOption = Annotated[
     Path | None,
-    typer.Option(
-        "-o", "--output", metavar="DIR", help="Draw the architecture (SVG), or the exercise, there."
-    ),
+    into("Draw the architecture (SVG), or the exercise, there."),
 ]
 GraphOption = Annotated[
     str,

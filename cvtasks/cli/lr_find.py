@@ -1,13 +1,20 @@
 """`cvtasks lr-find`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.hints import ClassesFromOption
-from cvtasks.cli.options import BackboneOption, FormatOption, RecipeSetOption
+from cvtasks.cli.options import (
+    BackboneOption,
+    FormatOption,
+    RecipeSetOption,
+    SizeOption,
+    TrainDeviceOption,
+    into,
+)
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.train import wishes_of
 from cvtasks.tasks import TASKS
@@ -34,13 +41,7 @@ def lr_find(
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
     backbone: BackboneOption = "",
-    size: Annotated[
-        int,
-        typer.Option(
-            help="Side of the square network input in pixels.",
-            show_default="the recipe's, or what suits the data",
-        ),
-    ] = 0,
+    size: SizeOption = 0,
     weights: Annotated[
         str,
         typer.Option(
@@ -55,14 +56,9 @@ def lr_find(
     ] = 100,
     lowest: Annotated[float, typer.Option(metavar="RATE", help="Where to begin.")] = 1e-6,
     highest: Annotated[float, typer.Option(metavar="RATE", help="Where to end.")] = 1.0,
-    device: Annotated[
-        Literal["auto", "cpu", "gpu"],
-        typer.Option(help="Where to train; auto: on the GPU if there is one."),
-    ] = "auto",
+    device: TrainDeviceOption = "auto",
     set_: RecipeSetOption = None,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Folder for the table and figure.")
-    ] = Path("outputs/lr-find"),
+    output: Annotated[Path, into("Folder for the table and figure.")] = Path("outputs/lr-find"),
 ) -> None:
     """Search for a learning rate: a short training in which it rises until the loss diverges.
 

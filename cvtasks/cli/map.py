@@ -18,6 +18,7 @@ from cvtasks.cli.options import (
     MostPixelsOption,
     PrecisionOption,
     TilesOption,
+    into,
     one_of,
     starts_keras,
 )
@@ -43,7 +44,7 @@ def map(
     ],
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="DIR", help="Where the shards go; again, to go on."),
+        into("Where the shards go; again, to go on."),
     ] = Path("outputs/map"),
     form: Annotated[
         str,

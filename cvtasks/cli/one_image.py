@@ -7,13 +7,27 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from cvtasks.cli.output import say
 from cvtasks.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+
+ImageArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="IMAGE",
+        help='An image, sample:NAME, - (stdin), or numbers: "3 1 0; 0 2 1; 1 0 4".',
+    ),
+]
+GreyOption = Annotated[
+    bool,
+    typer.Option("--grey", help="Make a colour image grey first; else each channel by itself."),
+]
 
 
 def one_image(source: str, command: str) -> "tuple[str, np.ndarray]":

@@ -1,7 +1,7 @@
 """Options that several commands have, and how the rows of a table become the choices of one."""
 
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -43,6 +43,15 @@ def choice(names: Callable[[], Iterable[str]], text: str, **more: Any) -> Any:
     )
 
 
+def into(text: str, **more: Any) -> Any:
+    """The option of the folder that is written into; `text` is its help.
+
+    Args:
+        more: as `choice` takes it.
+    """
+    return typer.Option("-o", "--output", metavar="DIR", help=text, **more)
+
+
 def starts_keras(engine: str, device: str) -> bool:
     """Whether what will run there loads Keras, which the terminal is told of."""
     return ENGINES[chosen_engine(engine, device)].on_keras
@@ -80,6 +89,17 @@ BackboneOption = Annotated[
         help="Name of the backbone, such as mobilenet, resnet50, vgg16.",
         autocompletion=completion.backbones,
     ),
+]
+SizeOption = Annotated[
+    int,
+    typer.Option(
+        help="Side of the square network input in pixels.",
+        show_default="the recipe's, or what suits the data",
+    ),
+]
+TrainDeviceOption = Annotated[
+    Literal["auto", "cpu", "gpu"],
+    typer.Option(help="Where to train; auto: on the GPU if there is one."),
 ]
 DevicesOption = Annotated[
     str,

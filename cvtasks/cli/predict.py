@@ -32,6 +32,7 @@ from cvtasks.cli.options import (
     MostPixelsOption,
     PrecisionOption,
     TilesOption,
+    into,
     starts_keras,
 )
 from cvtasks.cli.output import Ticker, say, start_keras
@@ -77,13 +78,7 @@ ModelOption = Annotated[
 ]
 OutputOption = Annotated[
     Path | None,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="DIR",
-        help="Folder for what is written.",
-        show_default="outputs/ and the command's name",
-    ),
+    into("Folder for what is written.", show_default="outputs/ and the command's name"),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="One JSON object a line on stdout, nothing else there.")

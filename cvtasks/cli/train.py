@@ -3,13 +3,21 @@
 import math
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.hints import ClassesFromOption
-from cvtasks.cli.options import BackboneOption, DevicesOption, FormatOption, RecipeSetOption
+from cvtasks.cli.options import (
+    BackboneOption,
+    DevicesOption,
+    FormatOption,
+    RecipeSetOption,
+    SizeOption,
+    TrainDeviceOption,
+    into,
+)
 from cvtasks.cli.output import Ticker, command_typed, duration, say, start_keras, tell
 from cvtasks.cli.pace import Pace
 from cvtasks.cli.plan import foretell, plan_lines
@@ -56,13 +64,7 @@ def train(
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
     backbone: BackboneOption = "",
-    size: Annotated[
-        int,
-        typer.Option(
-            help="Side of the square network input in pixels.",
-            show_default="the recipe's, or what suits the data",
-        ),
-    ] = 0,
+    size: SizeOption = 0,
     classes: Annotated[
         str,
         typer.Option(metavar="A,B", help="Classes to learn.", show_default="all of the data set"),
@@ -105,15 +107,10 @@ def train(
             show_default="one run",
         ),
     ] = 0,
-    device: Annotated[
-        Literal["auto", "cpu", "gpu"],
-        typer.Option(help="Where to train; auto: on the GPU if there is one."),
-    ] = "auto",
+    device: TrainDeviceOption = "auto",
     devices: DevicesOption = "",
     set_: RecipeSetOption = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder to make.")
-    ] = None,
+    output: Annotated[Path | None, into("Folder to make.")] = None,
     dry_run: Annotated[
         bool,
         typer.Option(

@@ -3,15 +3,14 @@
 python -m cvtasks.engines.onnx_export WEIGHTS RECIPE GRAPH
 """
 
-import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from cvtasks.engines.advice import without_advice
 from cvtasks.engines.keras_engine import load_network
 from cvtasks.engines.onnxruntime_engine import BATCH
 from cvtasks.files.writing import write_bytes
@@ -57,7 +56,7 @@ def translated(answered: Callable[[Any], Mapping[str, Any]], image: Any) -> Any:
     """
     import tensorflow as tf
 
-    with _quiet():
+    with without_advice():
         from tf2onnx.convert import from_function
 
         function = tf.function(answered, input_signature=[image])
@@ -65,17 +64,6 @@ def translated(answered: Callable[[Any], Mapping[str, Any]], image: Any) -> Any:
     for port in (*model.graph.input, *model.graph.output):
         port.type.tensor_type.shape.dim[0].dim_param = BATCH
     return model
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """tf2onnx tells of each of its steps; what went wrong it raises."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cvtasks.engines.forks import Compiled
+from cvtasks.engines.graph_faults import last_line, unusable
 from cvtasks.engines.onnx_runtime import onnx_runtime
 from cvtasks.engines.table import AUTO, DEVICES
 from cvtasks.errors import CVTasksWarning, ModelError, UsageError
@@ -117,9 +118,9 @@ class OnnxRuntimeEngine:
             session = rt.InferenceSession(content, options, providers, settings, enable_fallback=0)
         except Exception as error:
             if len(providers) == 1:
-                raise self._odd("read", error) from error
+                raise unusable(self._graph, "read", error) from error
             # where the CPU cannot either, it is the graph's fault, and is said so
-            return self._opened([CPU], threads)[0], _last_line(error)
+            return self._opened([CPU], threads)[0], last_line(error)
         as_asked = session.get_providers()[:1] == providers[:1]
         return session, "" if as_asked else "its libraries cannot be loaded"
 
@@ -131,12 +132,14 @@ class OnnxRuntimeEngine:
             with self._graph.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size > GRAPH_LIMIT:
-                    raise self._odd(
-                        "read", ValueError(f"a graph has at most {GRAPH_LIMIT} bytes; it has more")
+                    raise unusable(
+                        self._graph,
+                        "read",
+                        ValueError(f"a graph has at most {GRAPH_LIMIT} bytes; it has more"),
                     )
                 return str(self._graph) if is_encodable(str(self._graph)) else file.read(size)
         except OSError as error:
-            raise self._odd("read", error) from error
+            raise unusable(self._graph, "read", error) from error
 
     def _checked_input(self) -> tuple[str, Any]:
         """The name and the kind of number of the graph's input."""
@@ -179,13 +182,6 @@ class OnnxRuntimeEngine:
         return ModelError(
             f"the graph of this recipe must map batches of {[*self._input_size, 3]} to those of "
             f"{asked}; {str(self._graph)!r} has {found[:200]}. Copy or train the model again."
-        )
-
-    def _odd(self, what: str, error: Exception) -> ModelError:
-        """The error for a graph that cannot be used."""
-        return ModelError(
-            f"the graph {str(self._graph)!r} cannot be {what}: {_last_line(error)}. Copy or train "
-            "the model again."
         )
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[Arrays]:
@@ -231,10 +227,12 @@ class OnnxRuntimeEngine:
                 list(self._names), {self._input: filled.astype(self._kind, copy=False)}
             )
         except Exception as error:
-            raise self._odd("run", error) from error
+            raise unusable(self._graph, "run", error) from error
         shapes = [array.shape for array in found]
         if shapes != [(self._batch, *shape) for shape in self._wanted().values()]:
-            raise self._odd("run", ValueError(f"its outputs are of {str(shapes)[:200]}"))
+            raise unusable(
+                self._graph, "run", ValueError(f"its outputs are of {str(shapes)[:200]}")
+            )
         plain = [_plain(array) for array in found]
         if not isinstance(self._outputs, Mapping):
             return list(plain[0][: len(chunk)])
@@ -293,12 +291,6 @@ def _say_fallback(provider: str, device: str, reason: str) -> None:
 
 def _called(provider: str) -> str:
     return GPUS[provider][0] if provider in GPUS else provider.removesuffix("ExecutionProvider")
-
-
-def _last_line(error: Exception) -> str:
-    """What ONNX Runtime says, in a line; it says most in the last one."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1][:300].rstrip(".")
 
 
 def _cores() -> int:

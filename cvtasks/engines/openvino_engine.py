@@ -18,6 +18,7 @@ import openvino as ov  # noqa: E402
 from cvtasks.engines.constants import unpack  # noqa: E402
 from cvtasks.engines.forks import Compiled  # noqa: E402
 from cvtasks.engines.graph_cache import GRAPH as GRAPH  # noqa: E402
+from cvtasks.engines.graph_faults import unusable  # noqa: E402
 from cvtasks.errors import ModelError  # noqa: E402
 from cvtasks.heads.arrays import Arrays, Shapes, mapped  # noqa: E402
 
@@ -95,7 +96,7 @@ class OpenVINOEngine:
             inputs, found = _shapes(model.inputs), _shapes(model.outputs)
             self._names = _names(model, outputs)
         except Exception as error:  # OpenVINO raises nearly every kind on a foreign graph
-            raise self._odd("read", error) from error
+            raise unusable(self._graph, "read", error) from error
         wanted = [
             [1, *(outputs.get(name, ()) if isinstance(outputs, Mapping) else outputs)]
             for name in self._names
@@ -119,7 +120,7 @@ class OpenVINOEngine:
                 self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") if many else 1
             )
         except Exception as error:
-            raise self._odd("compiled", error) from error
+            raise unusable(self._graph, "compiled", error) from error
         _graphs.add(self._compiled)
 
     def _read(self) -> bytes:
@@ -127,10 +128,12 @@ class OpenVINOEngine:
             with self._graph.open("rb") as file:
                 content = file.read(GRAPH_LIMIT + 1)
         except OSError as error:
-            raise self._odd("read", error) from error
+            raise unusable(self._graph, "read", error) from error
         if len(content) > GRAPH_LIMIT:
-            raise self._odd(
-                "read", ValueError(f"a graph has at most {GRAPH_LIMIT} bytes; it has more")
+            raise unusable(
+                self._graph,
+                "read",
+                ValueError(f"a graph has at most {GRAPH_LIMIT} bytes; it has more"),
             )
         return content
 
@@ -148,16 +151,6 @@ class OpenVINOEngine:
             prepared.output().model().set_layout(ov.Layout("NHWC"))
             prepared.output().tensor().set_layout(ov.Layout("NCHW"))
         return prepared.build()
-
-    def _odd(self, what: str, error: Exception) -> ModelError:
-        """The error for a graph that cannot be used; OpenVINO's own text says most in its last
-        line.
-        """
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        return ModelError(
-            f"the graph {str(self._graph)!r} cannot be {what}: {lines[-1][:300].rstrip('.')}. Copy "
-            "or train the model again."
-        )
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[Arrays]:
         """Network inputs (H, W, 3) uint8 RGB → activated outputs, float32 (whole numbers int32), in
@@ -199,7 +192,7 @@ class OpenVINOEngine:
         try:
             request.wait()
         except RuntimeError as error:
-            raise self._odd("run", error) from error
+            raise unusable(self._graph, "run", error) from error
         found = [
             request.get_output_tensor(number).data[0].copy() for number in range(len(self._names))
         ]

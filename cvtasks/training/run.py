@@ -53,6 +53,7 @@ from cvtasks.training.run_folder import (
     write_facts,
     write_history,
 )
+from cvtasks.training.stopping import Stopped
 from cvtasks.training.verdict import verdict
 from cvtasks.weights.transfer import load_weights, save_weights
 from cvtasks.zoo import RECIPE, WEIGHTS
@@ -132,7 +133,11 @@ def run(
 
 
 def rehearse(plan: Plan, report: Report) -> None:
-    """Train one step of a planned run in a folder that is thrown away."""
+    """Train one step of a planned run in a folder that is thrown away.
+
+    Raises:
+        Stopped: SIGINT or SIGTERM came; there is nothing to go on with.
+    """
     recipe, sources = plan.recipe, plan.sources
     one = Sources(
         Subset(sources.train, range(min(recipe.train.batch, len(sources.train)))),
@@ -142,7 +147,10 @@ def rehearse(plan: Plan, report: Report) -> None:
         recipe.train, epochs=1, batch=min(recipe.train.batch, len(one.train)), validate_every=1
     )
     with tempfile.TemporaryDirectory() as place:
-        train(replace(recipe, train=how), one.train, one.validate, Path(place), report)
+        try:
+            train(replace(recipe, train=how), one.train, one.validate, Path(place), report)
+        except Stopped:  # its words are those of a run that goes on
+            raise Stopped("stopped; this was a rehearsal, nothing was written.") from None
 
 
 def finish(

@@ -1,8 +1,6 @@
 """A detector from the data to the command line: trained, stopped, exported, run, measured."""
 
 import json
-import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,19 +15,17 @@ from cvtasks.answers import Boxes, Sample
 from cvtasks.data import open_source
 from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source
-from cvtasks.files.writing import sha256
 from cvtasks.formats.voc import voc_xml
 from cvtasks.heads.two_stage import TwoStage
 from cvtasks.heads.yolox import Yolox
 from cvtasks.media.images import read_image, read_mask
 from cvtasks.recipe.recipe import Recipe, parse_recipe
-from cvtasks.training.checkpoint import read_progress
-from cvtasks.training.layout import BEST, CHECKPOINT
+from cvtasks.training.layout import BEST
 from cvtasks.training.loop import train
 from cvtasks.training.plan import planned
 from cvtasks.training.progress import Report
 from cvtasks.training.run import run
-from cvtasks.training.stopping import Stopped
+from tests.training.stopped import check_same_bits
 
 CLASSES = ("square", "disc")
 
@@ -216,21 +212,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(devkit: Path, tmp_path: Path, he
         recipe = replace(recipe, head=Yolox(recipe.task, width=8, max_truths=16))
     elif head == "two-stage":
         recipe = replace(recipe, head=TwoStage(recipe.task, width=8, units=16, proposals=16))
-    sources = open_sources(recipe)
-
-    def stop(epoch: int, step: int, *_: object) -> None:
-        if (epoch, step) == (1, 1):
-            os.kill(os.getpid(), signal.SIGINT)
-
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    for folder in (whole, parts):
-        folder.mkdir()
-    train(recipe, sources.train, sources.validate, whole)
-    with pytest.raises(Stopped):
-        train(recipe, sources.train, sources.validate, parts, Report(on_step=stop))
-    assert read_progress(parts / CHECKPOINT)["step"] == 1
-    train(recipe, sources.train, sources.validate, parts)
-    assert sha256(whole / BEST) == sha256(parts / BEST)
+    check_same_bits(recipe, tmp_path)
 
 
 def test_validation_images_without_objects_still_give_weights(devkit: Path, tmp_path: Path) -> None:

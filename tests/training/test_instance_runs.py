@@ -1,8 +1,6 @@
 """Instance masks from the data to the model: trained, stopped, exported, run."""
 
 import json
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,18 +10,13 @@ from PIL import Image
 
 import cvtasks
 from cvtasks.answers import Instances
-from cvtasks.data.opening import open_sources
-from cvtasks.files.writing import sha256
 from cvtasks.geometry.rle import rle_iou
 from cvtasks.media.images import read_image
 from cvtasks.recipe.recipe import Recipe, parse_recipe
-from cvtasks.training.checkpoint import read_progress
-from cvtasks.training.layout import BEST, CHECKPOINT
-from cvtasks.training.loop import train
 from cvtasks.training.plan import planned
 from cvtasks.training.progress import Report
 from cvtasks.training.run import run
-from cvtasks.training.stopping import Stopped
+from tests.training.stopped import check_same_bits
 
 SIDE = 64
 
@@ -87,21 +80,7 @@ def small(data: Path, cells: str, table: dict | None = None, **train_options: ob
 def test_a_stopped_run_goes_on_to_the_same_bits(discs: Path, tmp_path: Path, cells: str) -> None:
     table = {"mosaic": 0.7, "copy_paste": 0.5, "close_mosaic": 1, "multi_scale": [64, 96]}
     recipe = small(discs, cells, {**table, "rotate": 90.0}, epochs=2, validate_every=2, ema=0.9)
-    sources = open_sources(recipe)
-
-    def stop(epoch: int, step: int, *_: object) -> None:
-        if (epoch, step) == (1, 1):
-            os.kill(os.getpid(), signal.SIGINT)
-
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    for folder in (whole, parts):
-        folder.mkdir()
-    train(recipe, sources.train, sources.validate, whole)
-    with pytest.raises(Stopped):
-        train(recipe, sources.train, sources.validate, parts, Report(on_step=stop))
-    assert read_progress(parts / CHECKPOINT)["step"] == 1
-    train(recipe, sources.train, sources.validate, parts)
-    assert sha256(whole / BEST) == sha256(parts / BEST)
+    check_same_bits(recipe, tmp_path)
 
 
 def test_what_is_trained_is_answered_by_every_engine(discs: Path, tmp_path: Path) -> None:

@@ -690,6 +690,22 @@ def test_a_rehearsal_trains_a_step_and_writes_nothing(
     assert any("24 images" in text for text in said)
 
 
+def test_a_stopped_rehearsal_leaves_nothing_to_go_on_with(
+    shapes: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def stop(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    plan = planned(small(shapes))
+    with pytest.raises(Stopped) as stopped:
+        rehearse(plan, Report(on_step=stop))
+    assert "resume" not in str(stopped.value) and "nothing was written" in str(stopped.value)
+    assert not stopped.value.ways and stopped.value.exit_code == 130
+    assert list(tmp_path.iterdir()) == []
+
+
 # === data ===
 
 

@@ -14,7 +14,7 @@ from cvtasks.data.writing.files import (
     settle_yaml,
     write_new,
 )
-from cvtasks.data.writing.instances import LABEL_MAPS, VOC_OBJECTS
+from cvtasks.data.writing.instances import LABEL_MAPS, MASK_FOLDERS, VOC_OBJECTS
 from cvtasks.data.writing.losses import left_out, no_void
 from cvtasks.data.writing.writer import (
     Classes,
@@ -202,11 +202,7 @@ MASKS = Writer(
     "masks hold the numbers of classes.txt, from 0; lay them beside their images",
     settle_classes,
     of_image=_MASK,
-    layout=Layout(
-        lambda split: f"masks/{split}",
-        lambda split: f"images/{split}",
-        lambda split: f"masks/{split}",
-    ),
+    layout=MASK_FOLDERS,
     others={Instances: LABEL_MAPS},
 )
 

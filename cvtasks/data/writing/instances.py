@@ -126,15 +126,16 @@ VOC_OBJECTS = Writer(
         ]
     },
 )
+MASK_FOLDERS = Layout(
+    lambda split: f"masks/{split}",
+    lambda split: f"images/{split}",
+    lambda split: f"masks/{split}",
+)
 LABEL_MAPS = Writer(
     {Instances: _maps},
     "masks hold the numbers of objects, from 1; lay them beside their images",
     _one_class,
     of_image=_NUMBERS,
-    layout=Layout(
-        lambda split: f"masks/{split}",
-        lambda split: f"images/{split}",
-        lambda split: f"masks/{split}",
-    ),
+    layout=MASK_FOLDERS,
     losses={Instances: [_covered("label maps"), _UNMARKED]},
 )

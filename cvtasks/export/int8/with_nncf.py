@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import logging
 import math
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cvtasks.engines.advice import without_advice
 from cvtasks.engines.openvino_engine import core, ov
 from cvtasks.export.int8.layers import Layer, behind_the_last, relative_error
 
@@ -161,12 +161,7 @@ def _quiet_nncf() -> Iterator[Any]:
     """nncf, which tells of each of its steps. It would also report to its maker over the network:
     without `openvino_telemetry`, which `cvtasks.engines.openvino_engine` keeps away, it cannot.
     """
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            import nncf
+    with without_advice(), contextlib.redirect_stdout(io.StringIO()):
+        import nncf
 
-            yield nncf
-    finally:
-        logging.disable(before)
+        yield nncf

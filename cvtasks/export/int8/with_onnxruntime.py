@@ -2,16 +2,15 @@
 weights per channel.
 """
 
-import contextlib
-import logging
 import math
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cvtasks.engines.advice import without_advice
 from cvtasks.engines.onnx_runtime import onnx_runtime
 from cvtasks.export.int8.layers import Layer, behind_the_last, relative_error
 
@@ -50,7 +49,7 @@ def quantise(
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     path = place / "model.onnx"
-    with tempfile.TemporaryDirectory() as temporary, _quiet():
+    with tempfile.TemporaryDirectory() as temporary, without_advice():
         simple = Path(temporary) / "simple.onnx"
         _simplify(floats, simple)
         model = onnx.load(str(simple))
@@ -111,7 +110,7 @@ class _Reader:
 
 def layers_of(path: Path) -> list[Layer]:
     """The layers of weights of a file, in their order."""
-    with tempfile.TemporaryDirectory() as temporary, _quiet():
+    with tempfile.TemporaryDirectory() as temporary, without_advice():
         simple = path
         if not _is_int8(path):
             simple = Path(temporary) / "simple.onnx"
@@ -131,7 +130,7 @@ def errors_of(floats: Path, made: Path, images: Sequence[np.ndarray]) -> dict[st
     """Name of a layer → what int8 adds to the relative error of its output, on these images."""
     import onnx
 
-    with tempfile.TemporaryDirectory() as temporary, _quiet():
+    with tempfile.TemporaryDirectory() as temporary, without_advice():
         simple = Path(temporary) / "simple.onnx"
         _simplify(floats, simple)
         model = onnx.load(str(simple))
@@ -271,14 +270,3 @@ def _multiply_adds(node: Any, shapes: Mapping[str, Sequence[int]]) -> int:
         return weights * math.prod(shapes.get(node.output[0], [0])[:-1])
     places = node.input[0] if node.op_type == "ConvTranspose" else node.output[0]
     return weights * math.prod(shapes.get(places, [0, 0, 0])[2:])
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The tool gives advice at each of its steps; what goes wrong it raises."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
