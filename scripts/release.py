@@ -1,27 +1,44 @@
 """Make a release: check, build, check what was built, sign it, tag it. Nothing is sent anywhere.
 
-    python scripts/release.py 0.2.0 --dry-run             says what is checked and what would be run
-    python scripts/release.py 0.2.0 --sign sigstore       or gpg, or none
+    python scripts/release.py 0.2.0 --home URL --dry-run     what would be checked and run
+    python scripts/release.py 0.2.0 --home URL --sign sigstore   or gpg, or none
+
+URL is where the repository is seen, such as https://github.com/NAME/cvtasks. What is built is the
+commit with two changes: README's links and images, which PyPI shows without the files beside it,
+lead to `URL/blob/v0.2.0/…` and `URL/raw/v0.2.0/…`, and the metadata name the URL. `--home none`
+changes nothing.
 
 Needs what `pip install -e ".[release]"` brings, and git; gpg for its signatures. The tag and the
 files of `dist/` are yours to send: the last line says how.
 """
 
 import argparse
+import io
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _VERSION = re.compile(r"\d+\.\d+\.\d+(a\d+|b\d+|rc\d+)?")  # PEP 440, three numbers and no more
+_HOME = re.compile(r"https://[^\s/]+(/[^\s/]+)+")
+_LINK = re.compile(r"(!?)\[([^]]*)\]\(([^()\s]+)\)")
+_FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
+NO_HOME = "none"
 
 
-def problems(root: Path, version: str) -> Iterator[str]:
+def problems(root: Path, version: str, home: str) -> Iterator[str]:
     """What stands in the way of a release: the rule, what is there, and the way out."""
+    if home != NO_HOME and not _HOME.fullmatch(home):
+        yield (
+            "--home says where the repository is seen, like https://github.com/NAME/cvtasks, so "
+            f"that README's links lead somewhere on PyPI; got {home!r}. Give it, or --home none."
+        )
     if not _VERSION.fullmatch(version):
         yield f"a version is three numbers, like 1.2.3 or 1.2.3rc1; got {version!r}. Mend it."
         return
@@ -54,9 +71,11 @@ def _of_changelog(text: str, version: str) -> Iterator[str]:
 
 
 def steps(version: str, sign: str) -> Iterator[list[str]]:
-    """The commands, one after the other; a word `FILES` stands for what was built."""
+    """The commands, one after the other; a word `FILES` stands for what was built, `SOURCE` for
+    what it is built from.
+    """
     python, place = sys.executable, f"dist/{version}"
-    yield [python, "-m", "build", "--outdir", place, "."]
+    yield [python, "-m", "build", "--outdir", place, "SOURCE"]
     yield [python, "-m", "twine", "check", "--strict", "FILES"]
     if sign == "sigstore":
         yield [python, "-m", "sigstore", "sign", "FILES"]
@@ -66,22 +85,69 @@ def steps(version: str, sign: str) -> Iterator[list[str]]:
     yield ["git", "tag", how, f"v{version}", "--message", f"cvtasks {version}"]
 
 
-def run(root: Path, version: str, sign: str) -> None:
+def run(root: Path, version: str, sign: str, home: str) -> None:
     """Run the commands; raises CalledProcessError where one fails, and nothing follows it then.
 
     Times within the files are the commit's, so that the same commit gives the same files.
     """
     environment = {**os.environ, "SOURCE_DATE_EPOCH": _asked(root, "log", "-1", "--format=%ct")}
-    for command in steps(version, sign):
-        built = sorted(map(str, (root / "dist" / version).glob("cvtasks-*")))
-        plain = [one for one in built if one.endswith((".whl", ".tar.gz"))]
-        for whole in _filled(command, plain):
-            print(shlex.join(whole), flush=True)
-            subprocess.run(whole, cwd=root, check=True, env=environment)
+    with tempfile.TemporaryDirectory() as place:
+        prepare(root, Path(place), version, home)
+        for command in steps(version, sign):
+            built = sorted(map(str, (root / "dist" / version).glob("cvtasks-*")))
+            plain = [one for one in built if one.endswith((".whl", ".tar.gz"))]
+            for whole in _filled(command, plain, place):
+                print(shlex.join(whole), flush=True)
+                subprocess.run(whole, cwd=root, check=True, env=environment)
 
 
-def _filled(command: list[str], files: list[str]) -> list[list[str]]:
-    """The command with the files in it; gpg signs one at a time."""
+def prepare(root: Path, place: Path, version: str, home: str) -> None:
+    """Lay the commit's files into the folder, with what `home` changes in them."""
+    packed = subprocess.run(
+        ["git", "archive", "--format=tar", "HEAD"], cwd=root, check=True, capture_output=True
+    )
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as files:
+        files.extractall(place, filter="data")
+    if home == NO_HOME:
+        return
+    readme, project = place / "README.md", place / "pyproject.toml"
+    readme.write_text(absolute(readme.read_text("utf-8"), home, version), "utf-8")
+    project.write_text(f"{project.read_text('utf-8').rstrip()}\n\n{urls(home, version)}", "utf-8")
+
+
+def absolute(text: str, home: str, version: str) -> str:
+    """A page of Markdown whose links to files beside it lead to those of the version at `home`.
+
+    >>> print(absolute("![a](a.jpg) [b](docs/b.md#c) [d](#d)", "https://e.org/n/p", "1.0.0"))
+    ![a](https://e.org/n/p/raw/v1.0.0/a.jpg) [b](https://e.org/n/p/blob/v1.0.0/docs/b.md#c) [d](#d)
+    """
+
+    def led(found: re.Match[str]) -> str:
+        image, words, target = found.groups()
+        if target.startswith("#") or re.match(r"[a-z]+:", target):
+            return found[0]
+        return f"{image}[{words}]({home}/{'raw' if image else 'blob'}/v{version}/{target})"
+
+    parts = _FENCE.split(text)  # every second one is a block of code
+    parts[::2] = [_LINK.sub(led, part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def urls(home: str, version: str) -> str:
+    """The table of addresses in pyproject.toml, which PyPI shows beside the page."""
+    files = f"{home}/blob/v{version}"
+    rows = {
+        "Homepage": home,
+        "Documentation": f"{files}/docs/getting-started.md",
+        "Changelog": f"{files}/CHANGELOG.md",
+        "Issues": f"{home}/issues",
+    }
+    return "".join(["[project.urls]\n", *(f'{name} = "{row}"\n' for name, row in rows.items())])
+
+
+def _filled(command: list[str], files: list[str], source: str) -> list[list[str]]:
+    """The command with files and source in it; gpg signs one file at a time."""
+    command = [source if word == "SOURCE" else word for word in command]
     if "FILES" not in command:
         return [command]
     each = [[one] for one in files] if command[0] == "gpg" else [files]
@@ -98,10 +164,11 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """Returns 0, or 1 where something stands in the way."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("version")
+    parser.add_argument("--home", default="", help="address of the repository, or none")
     parser.add_argument("--sign", choices=["sigstore", "gpg", "none"], default="sigstore")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     given = parser.parse_args(arguments)
-    found = list(problems(root, given.version))
+    found = list(problems(root, given.version, given.home))
     for one in found:
         print(f"release: {one}", file=sys.stderr)
     if given.dry_run:
@@ -111,7 +178,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
         return 1
     if not given.dry_run:
         try:
-            run(root, given.version, given.sign)
+            run(root, given.version, given.sign, given.home)
         except (OSError, subprocess.CalledProcessError) as error:
             print(f"release: {error}. Nothing was sent, and no tag was made.", file=sys.stderr)
             return 1
