@@ -86,19 +86,9 @@ def _scores(recipe: Recipe, scores: dict[str, Any]) -> str:
             f"{code(place(scores['data'], recipe.data.train))} that were set aside "
             f"({recipe.data.held_out:g} of it; `{NAMES}`)"
         )
-    spans = scores.get("intervals", {})
-    metrics = "\n".join(
-        f"- **{name}: {with_interval(number, spans.get(name), 3)}**"
-        for name, number in scores["metrics"].items()
-    )
-    if spans:
+    metrics = score_lines(scores)
+    if scores.get("intervals"):
         metrics += "\n\nIn brackets: 95 % intervals by a bootstrap over the images."
-    names = list(next(iter(scores["classes"].values())))
-    table = [f"| class | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
-    for name, row in scores["classes"].items():
-        table.append(
-            f"| {markdown(name)} | {' | '.join(score_text(row[column], 3) for column in names)} |"
-        )
     return f"""## Scores
 
 On {counted(scores["images"], "image")} of {measured}, at their own size, by the \
@@ -107,11 +97,31 @@ On {counted(scores["images"], "image")} of {measured}, at their own size, by the
 
 {metrics}
 
-{chr(10).join(table)}
+{class_table(scores)}
 
 `metrics.json` holds these numbers, `report.html` shows them and the worst images; \
 `history.csv`, `log.jsonl` and `curves.png`
 have the course of the training."""
+
+
+def score_lines(scores: dict[str, Any]) -> str:
+    """The list of scores of what `metrics.json` holds, with their intervals."""
+    spans = scores.get("intervals", {})
+    return "\n".join(
+        f"- **{name}: {with_interval(number, spans.get(name), 3)}**"
+        for name, number in scores["metrics"].items()
+    )
+
+
+def class_table(scores: dict[str, Any]) -> str:
+    """The table of its classes' scores."""
+    names = list(next(iter(scores["classes"].values())))
+    rows = [f"| class | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
+    for name, row in scores["classes"].items():
+        rows.append(
+            f"| {markdown(name)} | {' | '.join(score_text(row[column], 3) for column in names)} |"
+        )
+    return "\n".join(rows)
 
 
 def _beginning(recipe: Recipe, train_images: int) -> str:
