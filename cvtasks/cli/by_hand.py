@@ -10,6 +10,7 @@ from cvtasks.cli.help import Group
 from cvtasks.cli.one_image import (
     GreyOption,
     ImageArgument,
+    fitted,
     grey_or_colour,
     typed_numbers,
     write_new,
@@ -334,7 +335,7 @@ def _finish(
     if as_json:
         print(dumps({**record, "files": [str(path) for path in files]}))
     else:
-        tell(*lines)
+        tell(*fitted(lines))
     for path in files:
         say(f"→ {path}")
 

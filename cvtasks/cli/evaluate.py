@@ -1,5 +1,6 @@
 """`cvtasks evaluate`."""
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,11 +20,18 @@ from cvtasks.cli.options import (
     into,
     starts_keras,
 )
-from cvtasks.cli.output import Ticker, command_typed, say, start_keras, tell
+from cvtasks.cli.output import (
+    Ticker,
+    command_typed,
+    say,
+    start_keras,
+    tell,
+    terminal_columns,
+)
 from cvtasks.cli.tracks import TracksOption, evaluate_tracks
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import UsageError
-from cvtasks.text import dumps, table
+from cvtasks.text import dumps, table, width
 
 if TYPE_CHECKING:
     from cvtasks.evaluation.of_model import EvaluationData
@@ -182,11 +190,22 @@ def _measured(
 
 
 def _table(classes: dict[str, dict[str, float | None]]) -> list[str]:
-    """Rows of classes under their columns' names."""
+    """Rows of classes under their columns' names, which are broken between words as far as the
+    terminal asks for it.
+    """
     from cvtasks.evaluation.evaluate import score_text
 
     columns = list(next(iter(classes.values()), {}))
     rows = [
         [name, *(score_text(row[column]) for column in columns)] for name, row in classes.items()
     ]
-    return table([["class", *columns], *rows], least=10)
+    lines: list[str] = []
+    for most in range(max(map(len, columns), default=1), 0, -1):
+        titles = [textwrap.wrap(name, most, break_long_words=False) for name in columns]
+        high = max(map(len, titles), default=1)
+        above = [[""] * (high - len(title)) + title for title in titles]
+        heads = [list(head) for head in zip([""] * (high - 1) + ["class"], *above, strict=True)]
+        lines = table([*heads, *rows], least=10)
+        if max(map(width, lines)) <= terminal_columns():
+            break
+    return [line.rstrip() for line in lines]

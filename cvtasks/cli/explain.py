@@ -8,7 +8,7 @@ import typer
 from cvtasks.cli import completion
 from cvtasks.cli.one_image import one_image, write_new
 from cvtasks.cli.options import JsonOption, into
-from cvtasks.cli.output import Ticker, say, start_keras, tell
+from cvtasks.cli.output import Ticker, say, start_keras, tell, wrapped
 from cvtasks.errors import UsageError
 from cvtasks.insight.explaining import METHODS
 from cvtasks.text import dumps
@@ -150,10 +150,11 @@ def explain(
         results = {"methods": methods, "files": [str(path) for path in files]}
         print(dumps({**about, **_target_record(found), **results}))
     else:
-        tell(
+        said = (
             f"target: {found.name}, score {found.score:.3f} before, {found.probability:.3f} after "
             "the activation"
         )
+        tell(*wrapped(said))
         for one in explanations:
             first, *others = _lines(one, checks.get(one.method), drawn.get(one.method))
             tell(first, *(f"  {line}" for line in others))

@@ -10,7 +10,7 @@ import typer
 from cvtasks.cli import completion
 from cvtasks.cli.feature_results import followed, made_for, maps_of, moved, walk_over, write_new
 from cvtasks.cli.options import JsonOption, into
-from cvtasks.cli.output import say, start_keras, tell
+from cvtasks.cli.output import say, start_keras, tell, wrapped
 from cvtasks.errors import InputError, UsageError
 from cvtasks.files.writing import check_folder
 from cvtasks.text import counted, dumps
@@ -92,12 +92,13 @@ def filters(
         print(dumps({**about, **numbers, "shown": chosen, "file": str(path)}))
         return
     kernel = " × ".join(map(str, (*numbers["kernel"], numbers["channels"])))
-    tell(
+    said = (
         f"{found.layer} ({found.kind}): {counted(len(found), 'filter')} of {kernel}, weights "
         f"{numbers['min']:.4g} to {numbers['max']:.4g}"
     )
+    tell(*wrapped(said))
     dead = ", ".join(map(str, found.dead)) or "none"
-    tell(f"dead: {dead}")
+    tell(*wrapped(f"dead: {dead}"))
 
 
 def features(
@@ -225,7 +226,7 @@ def features(
     if as_json:
         print(dumps({"model": opened.name, "weights": opened.weights, **result}))
     else:
-        tell(*lines)
+        tell(*(part for line in lines for part in wrapped(line)))
     if result.get("failed"):
         raise InputError(
             f"{counted(len(result['failed']), 'image')} could not be read; {result['images']} "

@@ -14,6 +14,7 @@ from cvtasks.cli import way_back
 from cvtasks.cli.one_image import (
     GreyOption,
     ImageArgument,
+    fitted,
     grey_or_colour,
     typed_numbers,
     write_new,
@@ -183,7 +184,7 @@ def filter(
         extra = {} if done.typed else {"display": legend}
         print(dumps({**record, **extra, "files": [str(path) for path in files]}))
     else:
-        tell(*_lines(done, legend, mode == "convolution"))
+        tell(*fitted(_lines(done, legend, mode == "convolution")))
     for path in files:
         say(f"→ {path}")
 

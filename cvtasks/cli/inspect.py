@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvtasks.cli import completion
-from cvtasks.cli.one_image import write_new
+from cvtasks.cli.one_image import fitted, write_new
 from cvtasks.cli.options import JsonOption, into
 from cvtasks.cli.output import say, start_keras, tell, terminal_columns, wrapped
 from cvtasks.errors import UsageError
@@ -211,7 +211,7 @@ def _answered(subject: str, solved: "Solution", as_json: bool, output: Path | No
         written = {"files": [str(path) for path in files]} if output else {}
         print(dumps({**solved.values, **written}))
     else:
-        tell(*solved.lines)
+        tell(*fitted(solved.lines))
     for path in files:
         say(f"→ {path}")
 

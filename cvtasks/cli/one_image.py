@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cvtasks.cli.output import say
+from cvtasks.cli.output import say, wrapped
 from cvtasks.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,6 +74,20 @@ def grey_or_colour(source: str, command: str, grey: bool = False) -> "tuple[str,
     if (pixels == pixels[..., :1]).all():
         return name, pixels[..., 0]
     return name, cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if grey else pixels
+
+
+def fitted(lines: Iterable[str]) -> list[str]:
+    """The lines as the terminal holds them: sentences and sums are broken between words, rows of
+    numbers stay as they are.
+
+    >>> fitted(["1  2  3", "a sentence"])
+    ['1  2  3', 'a sentence']
+    """
+    return [
+        part
+        for line in lines
+        for part in ([line] if re.fullmatch(r"[-+.\deE\s]*", line) else wrapped(line))
+    ]
 
 
 def write_new(

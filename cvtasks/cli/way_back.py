@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cvtasks.cli.one_image import grey_or_colour, typed_numbers, write_new
+from cvtasks.cli.one_image import fitted, grey_or_colour, typed_numbers, write_new
 from cvtasks.cli.output import say, tell
 from cvtasks.errors import UsageError
 from cvtasks.text import dumps
@@ -46,7 +46,7 @@ def backward(source: str, work: "Work", upstream: str, output: Path, as_json: bo
     if as_json:
         print(dumps({**_record(source, work, back), "files": [str(path) for path in files]}))
     else:
-        tell(*_lines(channel, work, back))
+        tell(*fitted(_lines(channel, work, back)))
     for path in files:
         say(f"→ {path}")
 
@@ -164,7 +164,7 @@ def transposed(
         record = _transposed_record(source, work, values, made, few)
         print(dumps({**record, "files": [str(path) for path in files]}))
     else:
-        tell(*_transposed_lines(work, values, made, few))
+        tell(*fitted(_transposed_lines(work, values, made, few)))
     for path in files:
         say(f"→ {path}")
 

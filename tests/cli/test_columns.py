@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from cvtasks.cli import app
+from cvtasks.cli.evaluate import _table
 from cvtasks.cli.help import in_words, summary
 from cvtasks.cli.output import COLUMNS, wrapped
 from cvtasks.insight.inspecting.inspect import inspect_network
@@ -23,6 +24,7 @@ def commands(group, words: tuple[str, ...] = ()):
         yield from commands(command, (*words, name))
 
 
+NUMBERS = "; ".join(" ".join(str(row * column % 7) for column in range(9)) for row in range(9))
 WORDS = list(commands(typer.main.get_command(app)))
 
 
@@ -58,14 +60,31 @@ def test_a_help_fits_and_is_in_words(cli, words: tuple[str, ...]) -> None:
         ("inspect", "resnet18", "--layers"),
         ("data", "stats", "{shapes}", "--task", "segment"),
         ("data", "check", "{shapes}", "--task", "segment"),
+        ("evaluate", "{trained}"),
+        ("compare", "{trained}", "{trained}"),
+        ("inspect", "conv", "--input", "32x32x3", "--kernel", "5", "--filters", "8"),
+        ("filter", "{numbers}", "--kernel", "gaussian", "--size", "7", "-o", "{place}"),
+        ("filter", "{numbers}", "--kernel", "sobel-x", "--backward", "-o", "{place}"),
+        ("filter", "{numbers}", "--kernel", "sobel-x", "--transposed", "-o", "{place}"),
+        ("filter", "{shapes}/images/val/000.png", "--kernel", "gaussian", "-o", "{place}"),
+        ("by-hand", "pixels", "{numbers}", "-o", "{place}"),
+        *(
+            ("by-hand", name, "-o", "{place}")
+            for name in ("properties", "activations", "norms", "dropout")
+        ),
+        ("by-hand", "softmax", "3.2 5.1 0.3 2.2 1.1 9.2 3.4 5.1 2.3 1.1", "-o", "{place}"),
     ],
     ids=" ".join,
 )
-def test_what_is_usually_printed_fits(cli, shapes: Path, words: tuple[str, ...]) -> None:
-    code, out, err = cli(*(word.format(shapes=shapes) for word in words))
+def test_what_is_usually_printed_fits(
+    cli, shapes: Path, trained: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    names = {"shapes": shapes, "trained": trained, "place": tmp_path, "numbers": NUMBERS}
+    code, out, err = cli(*(word.format_map(names) for word in words))
     assert code == 0, err
     assert (out or err) and not wide(out)
-    assert not [line for line in wide(err) if str(shapes) not in line]
+    paths = (str(shapes), str(tmp_path))
+    assert not [line for line in wide(err) if not any(path in line for path in paths)]
 
 
 def test_a_long_network_is_shown_by_stages() -> None:
@@ -101,6 +120,23 @@ def test_the_table_of_commands_says_what_each_says_of_itself() -> None:
     ]
     assert {command.name for command in program.commands.values()} == {*program.commands}
     assert "no-command" not in program.commands and len(program.commands) > len(TASKS)
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_a_table_of_classes_breaks_its_titles(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of localization are the longest."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    titles = ("top-1 localization accuracy", "mean IoU where the class is right", "mean IoU")
+    scores = dict.fromkeys(titles, 0.5)
+    lines = _table({"pottedplant": scores, "tvmonitor": scores})
+    assert max(map(width, lines)) <= columns
+    assert lines[-3].split()[0] == "class" and lines[-1].split() == ["tvmonitor", *["0.5000"] * 3]
+    said = " ".join(" ".join(lines[:-2]).split())
+    assert all(word in said for title in titles for word in title.split())
+    monkeypatch.setenv("COLUMNS", "200")
+    assert len(_table({"pottedplant": scores})) == 2
 
 
 def test_long_choices_stand_in_the_meaning() -> None:

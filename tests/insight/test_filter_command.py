@@ -45,7 +45,7 @@ def test_bias_and_relu_make_a_units_feature_map(cli, tmp_path: Path) -> None:
     arguments = ("--kernel", THREE, "--padding", "valid", "--bias", -11.5, "--relu", "-o", tmp_path)
     code, out, _ = cli("filter", FIVE, *arguments)
     assert code == 0 and "bias -11.5, ReLU" in out
-    assert "= 10; + (-11.5) = -1.5; max(0, -1.5) = 0" in out
+    assert "= 10; + (-11.5) = -1.5; max(0, -1.5) = 0" in " ".join(out.split())
     code, out, _ = cli("filter", FIVE, *arguments, "--json")
     record = json.loads(out)
     layer = keras.layers.Conv2D(1, 3, activation="relu")
