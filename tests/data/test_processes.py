@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -120,6 +121,25 @@ def test_what_prepares_goes_to_processes_whatever_the_recipe() -> None:
         there = pickle.loads(pickle.dumps(recipe))
         assert there.to_toml() == recipe.to_toml()
         pickle.dumps(Preparing(recipe))
+
+
+def test_a_class_of_the_script_itself_is_named(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from cvtasks.data.loading.batches import Batches\n"
+        "from cvtasks.data.source import Source\n"
+        "class Mine(Source):\n"
+        "    classes = ('a',)\n"
+        "    def __len__(self): return 2\n"
+        "    def __getitem__(self, index): return index\n"
+        "batches = Batches(Mine(), print, batch=1, seed=0, workers=1, processes=True)\n"
+        "try: next(batches.epoch(0))\n"
+        "finally: batches.close()\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode and "UsageError" in last and "'Mine'" in last
+    assert "into a module" in last and "data.processes = false" in last
 
 
 def test_processes_load_no_back_end_and_last_for_all_epochs() -> None:

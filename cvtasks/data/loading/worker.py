@@ -13,7 +13,7 @@ from typing import BinaryIO
 import cv2
 
 from cvtasks.data.loading.room import Room
-from cvtasks.errors import CVTasksError
+from cvtasks.errors import CVTasksError, UsageError
 
 
 def main() -> None:
@@ -40,6 +40,15 @@ def _serve(orders: BinaryIO, answers: BinaryIO, room: Room) -> None:
         source, prepare = pickle.load(orders)
     except EOFError:
         raise
+    except (AttributeError, ImportError) as error:
+        answer(
+            UsageError(
+                "what prepares samples in other processes must be importable there; a class or a "
+                f"function is not: {error}. Move it from the script or the notebook into a module, "
+                "or set `data.processes = false`."
+            )
+        )
+        return
     except Exception as error:  # of any module that it names; the run raises it
         answer(sendable(error))
         return
