@@ -61,7 +61,7 @@ def page(text: str) -> str:
 
 def shipped() -> str:
     """The table of models that come with the package, and are ready to be used."""
-    rows = ["| name | task | input | classes | MB | score | on |", "|---|---|---|---|---|---|---|"]
+    rows = ["| name | px | classes | MB | score | images |", "|---|---|---|---|---|---|"]
     for folder in sorted(ZOO.iterdir()):
         if not ((folder / WEIGHTS).is_file() or folder.name in PACKAGED):
             continue
@@ -70,9 +70,9 @@ def shipped() -> str:
         size = f"{model_bytes(folder) / 1e6:.1f}" if (folder / WEIGHTS).is_file() else "–"
         said = with_interval(score, scores.get("intervals", {}).get(name), 3)
         rows.append(
-            f"| [`{folder.name}`](../models/{folder.name}/README.md) | {recipe.task.name} | "
-            f"{recipe.size} px | {len(recipe.classes):,} | {size} | {name} {said} | "
-            f"{scores['images']:,} images of `{scores['data']}:{scores['split']}`, in "
+            f"| [`{folder.name}`](../models/{folder.name}/README.md) | "
+            f"{recipe.size} | {len(recipe.classes):,} | {size} | {name} {said} | "
+            f"{scores['images']:,} of `{scores['data']}:{scores['split']}`, in "
             f"{scores['precision']} |"
         )
     return "\n".join(rows)

@@ -1,9 +1,12 @@
 """The documentation: README is one page, and every link in it and in docs/ leads somewhere."""
 
 import doctest
+import importlib.util
+import posixpath
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from pkgutil import resolve_name
+from types import ModuleType
 
 import pytest
 import yaml
@@ -91,6 +94,46 @@ def test_the_images_of_the_readme_are_small() -> None:
     images = [ROOT / link for link in links(ROOT / "README.md") if link.endswith(".jpg")]
     assert len(images) == 5
     assert sum(image.stat().st_size for image in images) < 600_000
+
+
+@pytest.fixture(scope="module")
+def hook() -> ModuleType:
+    """What the site is made by, beside MkDocs."""
+    spec = importlib.util.spec_from_file_location("hook", ROOT / "docs" / "site" / "hook.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_links_of_the_site_lead_to_what_is_in_it(hook: ModuleType) -> None:
+    """Also those of pages beside docs/: cards, the changelog, benchmarks."""
+    done = doctest.testmod(hook)
+    assert done.attempted and not done.failed
+    beside = hook.pages(ROOT)
+    assert {"CHANGELOG.md", "benchmarks/README.md"} < {*beside} and "docs/faq.md" not in beside
+    docs = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "docs").rglob("*")
+        if path.is_file() and path.suffix != ".py"
+    ]
+    known = {hook._uri(path) for path in (*docs, *beside)}
+    for source in (*(path for path in docs if path.endswith(".md")), *beside):
+        text = hook.led(prose(ROOT / source), source, {*beside})
+        place = PurePosixPath(hook._uri(source)).parent
+        for link in re.findall(r"\]\(([^()\s]+)\)", re.sub(r"`+[^`\n]*`+", "", text)):
+            path = link.partition("#")[0]
+            if path and not re.match(r"[a-z]+:", link):
+                assert posixpath.normpath(place / path) in known, (source, link)
+
+
+def test_the_site_fetches_nothing() -> None:
+    """The theme's plugin `offline` takes a script from elsewhere unless it is given one."""
+    site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    scripts = site["extra"]["polyfills"]
+    assert any("iframe-worker" in script for script in scripts)
+    for file in (*scripts, *site["extra_css"]):
+        assert (ROOT / "docs" / file).is_file()
+    assert site["theme"]["font"] is False
 
 
 def test_every_page_is_in_the_navigation() -> None:
