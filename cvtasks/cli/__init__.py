@@ -8,18 +8,17 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from cvtasks.cli.commands import Program
+from cvtasks.cli.leaving import is_hurried, leave_at_once
 from cvtasks.cli.missing import what_is_missing
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
 from cvtasks.cli.ways import with_options
 from cvtasks.errors import CVTasksError, CVTasksWarning
-from cvtasks.files.parts import remove_parts
 from cvtasks.media.prefetch import left_behind
 from cvtasks.training.stopping import Interrupted, exit_code, interrupting
 
@@ -91,7 +90,7 @@ def main() -> None:
     """
     with streams():
         try:
-            with interrupting(_leave_at_once):
+            with interrupting(leave_at_once):
                 code = _run()
         except Interrupted:
             code = exit_code()
@@ -103,10 +102,9 @@ def main() -> None:
             code = _said(error, *of_the_system(error))
         except Exception as error:  # the one place that turns a fault of ours into a sentence
             code = _said(error, *_of_ours(error))
-        if (
-            left_behind()
-        ):  # a thread that waits for a camera or a pipe: the interpreter cannot end beside it
-            _leave_at_once(code)
+        # a thread that waits for a camera or a pipe: the interpreter cannot end beside it
+        if left_behind() or is_hurried():
+            leave_at_once(code)
     sys.exit(code)
 
 
@@ -119,15 +117,6 @@ def _run() -> int:
         code = left.code if isinstance(left.code, int) else int(left.code is not None)
     sys.stdout.flush()
     return code
-
-
-def _leave_at_once(code: int) -> None:
-    """End the process without waiting for its threads, with nothing half made left behind."""
-    remove_parts()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(Exception):  # whatever it is, the process ends now
-            stream.flush()
-    os._exit(code)
 
 
 def of_the_system(error: OSError) -> tuple[str, int]:

@@ -105,8 +105,33 @@ DevicesOption = Annotated[
     str,
     typer.Option(
         metavar="N|all",
-        help="How many learn as one, each with its part of every batch (JAX alone). With "
-        "--resume: how many now.",
+        help="How many learn as one, each with its part of every batch (JAX alone); of each "
+        "host, where there are several. With --resume: how many now.",
+    ),
+]
+HostsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="N|auto",
+        help="How many processes, on as many machines, learn as one: each is started with the "
+        "same options (JAX alone). auto: as many as Slurm or MPI has started.",
+        show_default="one",
+    ),
+]
+HostOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="I",
+        help="Which of them this is, from 0, which alone writes.",
+        show_default="as Slurm, MPI or Kubernetes says",
+    ),
+]
+CoordinatorOption = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS:PORT",
+        help="Where the others reach the first.",
+        show_default="the first node of a Slurm job",
     ),
 ]
 RecipeSetOption = Annotated[

@@ -1,7 +1,5 @@
 """`cvtasks train`."""
 
-import math
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,33 +7,35 @@ import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.hints import ClassesFromOption
+from cvtasks.cli.hosts import check_alone, devices_of_all, together, unheard
 from cvtasks.cli.options import (
     BackboneOption,
+    CoordinatorOption,
     DevicesOption,
     FormatOption,
+    HostOption,
+    HostsOption,
     RecipeSetOption,
     SizeOption,
     TrainDeviceOption,
     into,
 )
-from cvtasks.cli.output import Ticker, command_typed, duration, say, start_keras, tell
-from cvtasks.cli.pace import Pace
+from cvtasks.cli.output import command_typed, say, start_keras, tell
 from cvtasks.cli.plan import foretell, plan_lines
+from cvtasks.cli.train_report import terminal_report
 from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_new_folder
 from cvtasks.tasks import TASKS
 from cvtasks.text import counted
 from cvtasks.training.layout import FOLDS
+from cvtasks.training.meeting import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cvtasks.recipe.overrides import Override
     from cvtasks.recipe.recipe import Recipe
+    from cvtasks.training.hosts import Hosts
     from cvtasks.training.plan import Plan
-    from cvtasks.training.progress import Epoch, Report, Verdict
-
-_SCORES = 2  # that an epoch's line shows; the history has all
+    from cvtasks.training.progress import Report
 
 
 def train(
@@ -109,6 +109,9 @@ def train(
     ] = 0,
     device: TrainDeviceOption = "auto",
     devices: DevicesOption = "",
+    hosts: HostsOption = "",
+    host: HostOption = None,
+    coordinator: CoordinatorOption = "",
     set_: RecipeSetOption = None,
     output: Annotated[Path | None, into("Folder to make.")] = None,
     dry_run: Annotated[
@@ -169,49 +172,78 @@ def train(
     }
     _check_resume(resume, what, others)
     _check_profile(profile, {"--folds": folds, "--dry-run": dry_run})
+    place = place_of(hosts, host, coordinator)
+    check_alone(place, {"--folds": folds, "--dry-run": dry_run, "--batch auto": batch == "auto"})
     if output and not dry_run:
         check_new_folder(output)
     from cvtasks.engines.devices import choose_device
     from cvtasks.training.folds import share_of
     from cvtasks.training.memory import fitting_batch
-    from cvtasks.training.plan import planned, resumed, unused_folder
+    from cvtasks.training.plan import planned, resumed
 
     choose_device(device)
     path, split = _place(data, bool(resume))
-    if resume:
-        if (resume / FOLDS).is_file():
-            _check_profile(profile, {"--resume of a cross-validation": True})
-            _check_resume(resume, "", {"--devices (of a cross-validation)": devices})
-            return train_folds(resume, path, tensorboard)
-        plan, folder = resumed(resume, path, say, devices), resume
-    else:
-        options |= {"data.path": path, "data.train": split}
-        options["data.held_out"] = share_of(folds) if folds else 0
-        fit = fitting_batch if batch == "auto" else None
-        plan = planned(what, [*wishes_of(options, batch, devices), *(set_ or [])], say, fit)
-        folder = output or (
-            Path() if dry_run else context.with_resource(unused_folder(plan.recipe))
-        )
-    start_keras()
-    from cvtasks.engines.keras_engine import check_device
-    from cvtasks.training import run as running
+    if resume and (resume / FOLDS).is_file():
+        _check_profile(profile, {"--resume of a cross-validation": True})
+        _check_resume(resume, "", {"--devices (of a cross-validation)": devices})
+        check_alone(place, {"--resume of a cross-validation": True})
+        return train_folds(resume, path, tensorboard)
+    with together(place) as group:
+        hear = say if group.leads else unheard
+        if resume:
+            plan, folder = resumed(resume, path, hear, devices), resume
+        else:
+            options |= {"data.path": path, "data.train": split}
+            options["data.held_out"] = share_of(folds) if folds else 0
+            fit = fitting_batch if batch == "auto" else None
+            plan = planned(what, [*wishes_of(options, batch, devices), *(set_ or [])], hear, fit)
+            folder = _folder(context, plan, output or (Path() if dry_run else None), group)
+        with devices_of_all(group):
+            from cvtasks.engines.keras_engine import check_device
 
-    check_device(device)
-    tell(*(plan.recipe.to_toml().splitlines() if show_recipe else plan_lines(plan)))
-    report = terminal_report(plan.recipe, folder, tensorboard and not dry_run)
-    if dry_run:
-        running.rehearse(plan, report)
-        foretell(plan, report)
-        say(
-            "dry run: recipe, data and one training step are fine; nothing was written. "
-            "--show-recipe prints every value, `cvtasks recipe` what it means"
-        )
-        return None
-    if folds:
-        return train_folds(folder, "", tensorboard, (plan, folds))
-    _tell_scores(running.run(plan, folder, command_typed(), report, profile))
-    say(f"written to {folder}")
+            check_device(device)
+            if group.leads:
+                tell(*(plan.recipe.to_toml().splitlines() if show_recipe else plan_lines(plan)))
+            if dry_run:
+                return _rehearse(plan)
+            if folds:
+                return train_folds(folder, "", tensorboard, (plan, folds))
+            _run(plan, folder, group, tensorboard, profile)
     return None
+
+
+def _folder(context: typer.Context, plan: "Plan", output: Path | None, group: "Hosts") -> Path:
+    """The folder of a new run, which the first host chooses where it is not given."""
+    from cvtasks.training.plan import unused_folder
+
+    if output is not None:
+        return output
+    return Path(group.shared(lambda: str(context.with_resource(unused_folder(plan.recipe)))))
+
+
+def _rehearse(plan: "Plan") -> None:
+    """Do a dry run."""
+    from cvtasks.training.run import rehearse
+
+    report = terminal_report(plan.recipe, Path())
+    rehearse(plan, report)
+    foretell(plan, report)
+    say(
+        "dry run: recipe, data and one training step are fine; nothing was written. "
+        "--show-recipe prints every value, `cvtasks recipe` what it means"
+    )
+
+
+def _run(plan: "Plan", folder: Path, group: "Hosts", tensorboard: bool, profile: bool) -> None:
+    """Train; the first host tells of it."""
+    from cvtasks.training.progress import Report
+    from cvtasks.training.run import run
+
+    report = terminal_report(plan.recipe, folder, tensorboard) if group.leads else Report()
+    finished = run(plan, folder, command_typed(), report, profile, group)
+    if group.leads:
+        _tell_scores(finished)
+        say(f"written to {folder}")
 
 
 def train_folds(
@@ -291,102 +323,3 @@ def wishes_of(options: "dict[str, Any]", batch: str, devices: str = "") -> "list
     if devices:
         wishes.append(f"train.devices={devices}")
     return [*wishes, *([f"train.batch={batch}"] if batch and batch != "auto" else [])]
-
-
-def terminal_report(recipe: "Recipe", folder: Path, tensorboard: bool = False) -> "Report":
-    """What the terminal shows of a run in a folder."""
-    from cvtasks.training.progress import Report
-
-    ticker, epochs = Ticker(), recipe.train.epochs
-    pace = Pace(epochs)
-    board = board_in(folder) if tensorboard else None
-
-    def on_begin(number: int) -> None:
-        nonlocal epochs, pace
-        epochs, pace = number, Pace(number)
-
-    def on_step(epoch: int, step: int, steps: int, loss: float, images: int) -> None:
-        pace.step()
-        speed, left = pace.speed, pace.left(epoch, step, steps)
-        foretold = (
-            ""
-            if speed is None or left is None
-            else f"  {images * speed:.1f} images/s  {duration(left)} left"
-        )
-        said = "" if math.isnan(loss) else f"  loss {loss:.4f}"
-        ticker.show(f"epoch {epoch + 1}/{epochs}  step {step}/{steps}{said}{foretold}")
-
-    def on_epoch(row: "Epoch", best: bool) -> None:
-        pace.epoch()
-        ticker.clear()
-        say(f"epoch {row.epoch + 1}/{epochs}  {epoch_words(row, best)}")
-        if board:
-            board(row)
-
-    return Report(
-        on_message=say,
-        on_begin=on_begin,
-        on_step=on_step,
-        on_epoch=on_epoch,
-        on_verdict=lambda told: say(told.text + way_on(folder, told)),
-    )
-
-
-def way_on(folder: Path, told: "Verdict") -> str:
-    """The command that goes on with a finished run, where that may pay.
-
-    >>> from cvtasks.training.progress import Verdict
-    >>> way_on(Path("mine"), Verdict("it has not converged.", more=30))
-    ' Go on with it: cvtasks train ./mine --epochs 30'
-    """
-    if not told.more:
-        return ""
-    where = str(folder) if len(folder.parts) > 1 else f"./{folder}"  # a bare name is the zoo's
-    return f" Go on with it: cvtasks train {shlex.quote(where)} --epochs {told.more}"
-
-
-def epoch_words(row: "Epoch", best: bool) -> str:
-    """What an epoch's line says: the loss, that of validation, the headline with that of the
-    training images beside it, or else the first scores, whether the weights are kept, and the time.
-
-    >>> from cvtasks.training.progress import Epoch
-    >>> scores = {"AP": 0.41, "AP50": 0.6}
-    >>> epoch_words(Epoch(2, 0.81, 0.1, 12.0, scores, {"validation": 0.92}, {"AP": 0.55}), True)
-    'loss 0.810 | val 0.920  AP 0.410 (train 0.550)  best  12 s'
-    """
-    from cvtasks.evaluation.evaluate import score_text
-
-    words = f"loss {row.loss:.3f}"
-    if "validation" in row.losses:
-        words += f" | val {score_text(row.losses['validation'], 3)}"
-    first = next(iter(row.train_scores), "")
-    for name, score in list(row.scores.items())[: 1 if first else _SCORES]:
-        beside = f" (train {score_text(row.train_scores[name], 3)})" if name == first else ""
-        words += f"  {name} {score_text(score, 3)}{beside}"
-    return f"{words}{'  best' if best else ''}  {duration(row.seconds)}"
-
-
-def board_in(folder: Path) -> "Callable[[Epoch], None]":
-    """What appends an epoch to TensorBoard's files in `folder`; an error now, not later, where the
-    extra is missing.
-    """
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError as error:
-        raise UsageError(
-            '--tensorboard needs an extra. Install it: pip install "cvtasks[tensorboard]"'
-        ) from error
-
-    def write(row: "Epoch") -> None:
-        with SummaryWriter(
-            str(folder / "tensorboard")
-        ) as writer:  # a file an epoch: nothing is made before the run has begun
-            for name, number in {
-                "loss": row.loss,
-                "learning rate": row.learning_rate,
-                **row.columns(),
-            }.items():
-                if not math.isnan(number):
-                    writer.add_scalar(name, number, row.epoch + 1)
-
-    return write

@@ -6,9 +6,12 @@ from cvtasks.errors import CVTasksError
 
 OPTIONS = {
     "batch": ("--batch", "N"),
+    "coordinator": ("--coordinator", "ADDRESS:PORT"),
     "data": ("--data", "PATH"),
     "format": ("--format", "NAME"),
     "from": ("--from", "FILE"),
+    "host": ("--host", "I"),
+    "hosts": ("--hosts", "N"),
     "int8": ("--int8", ""),
     "into_model": ("--into-model", ""),
     "json": ("--json", ""),

@@ -15,7 +15,8 @@ class Train:
         epochs: passes over the data.
         batch: images a step, on all devices together.
         devices: that learn as one, each with its part of every batch; "all" for those that JAX
-            finds. More than one need KERAS_BACKEND=jax and a `batch` that they divide evenly.
+            finds; of each host, where several learn as one. More than one need KERAS_BACKEND=jax
+            and a `batch` that they divide evenly.
         accumulate: steps that make one update.
         epoch_steps: steps of an epoch at most, each epoch with other images; 0 for all images once.
         minutes: how long the run may take, its evaluation included; 0 for no limit. Before the

@@ -47,10 +47,9 @@ class MovingAverage:
         self._updates = optimizer.add_variable((), dtype="int32", name="average_updates")
         if before:
             self._updates.assign(np.array(before._updates.numpy()))
-        for average, start in zip(
-            self._averages, before.values() if before else _copies(weights), strict=True
-        ):
-            average.assign(start)
+        start = before._averages if before else weights
+        for average, value in zip(self._averages, start, strict=True):
+            average.assign(ops.copy(value.value))  # JAX would share it, and a step gives it up
 
     def move(self) -> None:
         """Count a step, and move the averages where it made an update.

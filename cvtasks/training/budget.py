@@ -15,6 +15,7 @@ from cvtasks.data.views import Subset
 from cvtasks.recipe.recipe import Train
 from cvtasks.text import counted
 from cvtasks.training.choices import paced
+from cvtasks.training.hosts import ALONE, Hosts
 from cvtasks.training.learner import Learner
 from cvtasks.training.looks import Looks
 from cvtasks.training.loop import batches_of
@@ -44,11 +45,12 @@ class Pace:
     save: float
 
 
-def budgeted(plan: Plan, report: Report) -> Plan:
+def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
     """The plan with as many epochs as fit into its recipe's `train.minutes`, which become 0: who
     goes on with the run, or repeats it, measures nothing again. Itself where there is no limit.
 
-    What the choices for new recipes made to fit the number of epochs is made to fit again.
+    What the choices for new recipes made to fit the number of epochs is made to fit again. Of
+    several hosts all measure, and what the first one finds counts.
     """
     how = plan.recipe.train
     if not how.minutes:
@@ -58,7 +60,9 @@ def budgeted(plan: Plan, report: Report) -> Plan:
     pace = measured(plan)
     steps = len(batches_of(plan.recipe, plan.sources.train))
     left = how.minutes * 60 - (time.monotonic() - begun)
-    fitting = fitted(how, steps, left, pace)
+    best = fitted(how, steps, left, pace)
+    epochs, epoch_steps = hosts.shared(lambda: [best.epochs, best.epoch_steps])
+    fitting = replace(best, epochs=epochs, epoch_steps=epoch_steps)
     said = (
         f"a step takes {pace.step:.2f} s and a look at the validation split {pace.look:.1f} s, so "
         f"{how.minutes:g} min "
@@ -115,7 +119,7 @@ def measured(plan: Plan) -> Pace:
         checkpoint = Path(place) / "checkpoint"
         learner.restore(checkpoint, Progress())
         ends = []  # a step begins where the one before ends: to wait for its batch is a part of it
-        batches = batches_of(recipe, sources.train)
+        batches = batches_of(recipe, sources.train, learner.devices.part)
         learner.devices.check_batch(batches.size)
         for batch in first_batches(batches, _COMPILING + _TIMED):
             learner.step(batch, recipe.train.learning_rate * 1e-3)
@@ -127,7 +131,7 @@ def measured(plan: Plan) -> Pace:
         save = time.monotonic() - start
     images = len(batches) * recipe.train.batch
     looks = Looks(
-        learner.measured, recipe, sources.train, sources.validate, images, learner.devices
+        learner.measured, recipe, sources.train, sources.validate, images, learner.devices.local
     )
     few = Subset(sources.validate, range(min(_LOOKED, len(sources.validate))))
     seconds = 0.0

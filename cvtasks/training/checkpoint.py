@@ -4,8 +4,10 @@ in one safetensors file.
 
 import json
 import math
+import time
 import zlib
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
 
@@ -17,6 +19,8 @@ from cvtasks.training.progress import Epoch, Progress
 from cvtasks.weights.safetensors_file import read_metadata, read_safetensors, write_safetensors
 
 T = TypeVar("T")
+
+_SHOWN_S = 90.0  # in which a network share shows what another machine has written
 
 
 def save_checkpoint(
@@ -48,6 +52,20 @@ def progress_in(path: Path) -> Progress:
             "has others. Start the run again."
         )
     return progress
+
+
+def check_same(path: Path, said: dict[str, Any]) -> None:
+    """Raise ModelError unless the checkpoint stands where another host says that it does; a network
+    share is given some time to show it.
+    """
+    wanted, until = json.dumps(said), time.monotonic() + _SHOWN_S
+    while json.dumps(asdict(progress_in(path))) != wanted:
+        if time.monotonic() > until:
+            raise ModelError(
+                f"all hosts go on from one checkpoint; {str(path)!r} is another here than at host "
+                "0, or is not there. Give the run a folder that all of them share."
+            )
+        time.sleep(0.5)
 
 
 def read_progress(path: Path) -> dict[str, Any]:

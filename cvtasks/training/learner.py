@@ -1,5 +1,6 @@
 """What learns in a run: the network, its optimizer, and the network that is measured and kept."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -45,8 +46,8 @@ class Learner:
     Attributes:
         network: what is trained, with its optimizer.
         measured: the same network at the recipe's input size, with the weights that are measured
-            and kept: the averages where the recipe asks for them.
-        devices: that they are on.
+            and kept: the averages where the recipe asks for them; on the devices of this host.
+        devices: that learn.
 
     Raises:
         ModelError: there are not the devices that the recipe asks for.
@@ -58,7 +59,9 @@ class Learner:
         self.devices = devices_of(recipe.train.devices)
         with self.devices.scope():
             self.network = build_network(recipe, (side, side), recipe.train.precision)
+        with self.devices.local.scope():
             self.measured = build_network(recipe, recipe.input_size, recipe.train.precision)
+        with self.devices.scope():
             self._teacher = Teacher(recipe, side) if recipe.train.teacher else None
         self._recipe, self._profile = recipe, profile
         self._steps: Steps | None = None  # none before something has been compiled
@@ -95,19 +98,36 @@ class Learner:
     def settle(self, batches: Batches) -> str:
         """Give batch norms of the start that have no statistics of their own those of the first
         batches; returns what was done, or nothing.
+
+        Args:
+            batches: whole ones, on every host.
         """
         folded = folded_norms(self.network)
         if not folded:
             return ""
         with closing(first_batches(batches, _MEASURED)) as food:
             images = [batch.images for batch in food]
-        with self.devices.scope():
-            unfold_norms(self.network, images)
+        self._unfold(images)
         return (
             f"start: {counted(len(folded), 'batch norm')} came folded into the layers before, as "
             "in files for inference; their statistics were measured on "
             f"{counted(sum(map(len, images)), 'image')}"
         )
+
+    def _unfold(self, images: Sequence[np.ndarray]) -> None:
+        """Measure the statistics of folded norms; on several hosts, each by itself on the same
+        images.
+        """
+        if not self.devices.here:
+            with self.devices.scope():
+                unfold_norms(self.network, images)
+            return
+        sides = self.network.input_shape[1:3]
+        with self.devices.local.scope():
+            twin = build_network(self._recipe, sides, self._recipe.train.precision)
+            set_weights(twin, weights_of(self.network))
+            unfold_norms(twin, images)
+        set_weights(self.network, weights_of(twin))
 
     def keep_start(self, file: Path) -> None:
         """Remember what the run begins with, where the recipe wants a share of it kept.

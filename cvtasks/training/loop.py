@@ -3,7 +3,7 @@
 import threading
 import time
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from cvtasks.data.loading.preparing import Preparing
 from cvtasks.errors import NotFinite
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.text import counted
-from cvtasks.training.checkpoint import progress_in
+from cvtasks.training.checkpoint import check_same, progress_in
+from cvtasks.training.hosts import ALONE, Hosts, Wish
 from cvtasks.training.layout import BEGINNING, BEST, CHECKPOINT
 from cvtasks.training.learner import Learner
 from cvtasks.training.looks import Look, Looks
@@ -37,6 +38,7 @@ class _Run:
         looks: at the validation split and at a sample of the training images.
         judged: whether the validation split can tell a good epoch from a bad one.
         folder: of checkpoint and best weights.
+        hosts: that learn as one, of which the first writes and tells.
         stop: set when the run is asked to stop.
     """
 
@@ -48,6 +50,7 @@ class _Run:
     folder: Path
     report: Report
     profile: Profile
+    hosts: Hosts
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -56,7 +59,11 @@ class _Run:
         return self.folder / CHECKPOINT
 
     def save(self, progress: Progress) -> None:
-        """Write the checkpoint."""
+        """Have the first host write the checkpoint."""
+        self.hosts.shared(lambda: self.save_alone(progress))
+
+    def save_alone(self, progress: Progress) -> None:
+        """Write the checkpoint, on the first host."""
         with self.profile.span("checkpoint"):
             self.learner.save(self.checkpoint, progress)
 
@@ -75,6 +82,7 @@ def train(
     folder: Path,
     report: Report | None = None,
     profile: Profile = NO_PROFILE,
+    hosts: Hosts = ALONE,
 ) -> Progress:
     """Train until the last epoch, from the folder's checkpoint if it has one.
 
@@ -85,15 +93,18 @@ def train(
 
     Args:
         profile: hears where the time goes.
+        hosts: that learn as one. All call it with the same recipe and data; the folder is one that
+            all can read, and the first alone writes.
 
     Raises:
-        Stopped: on SIGINT or SIGTERM, after the step or the image under way; the checkpoint is
-            written.
+        Stopped: on SIGINT or SIGTERM to any host, after the step or the image under way; the
+            checkpoint is written.
         NotFinite: the loss, a gradient, a weight or an answer is no finite number, more often than
             `train.max_rollbacks`; saves nothing.
     """
-    prepared = _prepared(recipe, train_source, validation, folder, report or Report(), profile)
-    with closing(prepared.batches), stop_asked() as stop:
+    told = report or Report()
+    prepared = _prepared(recipe, train_source, validation, folder, told, profile, hosts)
+    with closing(prepared.batches), stop_asked() as stop, hosts.hearing(stop):
         run = replace(prepared, stop=stop)
         progress = _begun(run)
         while progress.epoch < recipe.train.epochs and not _is_hopeless(recipe.train, progress):
@@ -113,35 +124,39 @@ def _prepared(
     folder: Path,
     report: Report,
     profile: Profile,
+    hosts: Hosts,
 ) -> _Run:
     """Build the networks, with the weights that a new run begins with, and what feeds them."""
     how = recipe.train
     keras.utils.set_random_seed(how.seed)
     learner = Learner(recipe, profile)
-    batches = batches_of(recipe, train_source)
+    batches = batches_of(recipe, train_source, learner.devices.part)
     learner.devices.check_batch(batches.size)
     if told := learner.devices.told(how):
         report.on_message(told)
-    if not (folder / CHECKPOINT).exists():
+    if hosts.shared(lambda: not (folder / CHECKPOINT).exists()):
         report.on_message(learner.start())
-        if told := learner.settle(batches):
-            report.on_message(told)
-    learner.keep_start(folder / BEGINNING)
+        with closing(batches_of(recipe, train_source)) as whole:
+            if told := learner.settle(whole):
+                report.on_message(told)
+    if hosts.leads:
+        learner.keep_start(folder / BEGINNING)
     images = len(batches) * how.batch
     return _Run(
         recipe,
         learner,
         batches,
-        Looks(learner.measured, recipe, train_source, validation, images, learner.devices),
+        Looks(learner.measured, recipe, train_source, validation, images, learner.devices.local),
         not all(validation.truth(index).empty for index in range(len(validation))),
         folder,
         report,
         profile,
+        hosts,
     )
 
 
-def batches_of(recipe: Recipe, source: Source) -> Batches:
-    """What feeds a training of the recipe."""
+def batches_of(recipe: Recipe, source: Source, part: tuple[int, int] = (0, 1)) -> Batches:
+    """What feeds a training of the recipe; `part` as `Batches` has it."""
     return Batches(
         source,
         Preparing(recipe),
@@ -151,21 +166,30 @@ def batches_of(recipe: Recipe, source: Source) -> Batches:
         processes=recipe.data.processes,
         most=recipe.train.epoch_steps,
         factors=repeat_factors(source, recipe.data.repeat),
+        part=part,
     )
 
 
 def _begun(run: _Run) -> Progress:
     """Where the run stands, with everything as its checkpoint has it."""
-    progress = progress_in(run.checkpoint)
+    progress = _standing(run)
     run.learner.restore(run.checkpoint, progress)
-    if run.recipe.train.max_rollbacks and not run.checkpoint.exists():
+    if run.recipe.train.max_rollbacks and progress == Progress():
         run.save(progress)  # there must be something to go back to
     return progress
 
 
+def _standing(run: _Run) -> Progress:
+    """Where the run stands, by the checkpoint, which all hosts read."""
+    said = run.hosts.shared(lambda: asdict(progress_in(run.checkpoint)))
+    if not run.hosts.leads:
+        check_same(run.checkpoint, said)
+    return Progress.of(said)
+
+
 def _gone_back(run: _Run, progress: Progress, error: NotFinite) -> Progress:
     """The last checkpoint once more, to go on from at half the rate."""
-    back = replace(progress_in(run.checkpoint), setbacks=progress.setbacks + 1)
+    back = replace(_standing(run), setbacks=progress.setbacks + 1)
     run.learner.restore(run.checkpoint, back)
     run.report.on_message(
         f"{error} Gone back to epoch {back.epoch + 1}, step {back.step + 1}, at half the rate; "
@@ -178,6 +202,11 @@ def _epoch(run: _Run, progress: Progress) -> Progress:
     """Do what is left of an epoch: learn, look at the validation split, keep and save."""
     run.learner.enter(progress.epoch)
     progress, rate = _learned(run, progress)
+    return Progress.of(run.hosts.shared(lambda: asdict(_closed(run, progress, rate))))
+
+
+def _closed(run: _Run, progress: Progress, rate: float) -> Progress:
+    """Look, keep and save after the last step of an epoch: what the first host does for all."""
     run.learner.update_measured()
     with run.profile.span("validation"):
         look = _looked(run, progress)
@@ -187,7 +216,7 @@ def _epoch(run: _Run, progress: Progress) -> Progress:
     progress, kept = progress.after(row, run.judged)
     if kept:
         save_weights(run.learner.measured, run.folder / BEST)
-    run.save(progress)
+    run.save_alone(progress)
     run.report.on_epoch(row, kept and run.judged)
     if _is_hopeless(run.recipe.train, progress):
         run.report.on_message(
@@ -209,28 +238,33 @@ def _learned(run: _Run, progress: Progress) -> tuple[Progress, float]:
     how, steps = run.recipe.train, len(run.batches)
     rate = _rate(how, progress, steps)
     before, start = progress.seconds, time.monotonic()
-    watch = Watch(run.learner.recent, how.learning_rate)
+    part = f" (the part of host {run.hosts.index})" if run.hosts.number > 1 else ""
+    watch, asked = Watch(run.learner.recent, how.learning_rate, part), Wish()
     timer = Timer(how.checkpoint_minutes * 60)
     for batch in run.profile.iterated(run.batches.epoch(progress.epoch, progress.step)):
         rate = _rate(how, progress, steps)
         run.learner.step(batch, rate)
         watch.stepped(batch.names)
         progress = replace(progress, step=progress.step + 1)
-        if watch.is_due or progress.step == steps:
+        if watch.is_due or asked.look or progress.step == steps:
             progress = watch.look(progress)
         progress = replace(progress, seconds=before + time.monotonic() - start)
-        run.report.on_step(progress.epoch, progress.step, steps, watch.loss, len(batch.names))
+        run.report.on_step(progress.epoch, progress.step, steps, watch.loss, run.batches.size)
         run.profile.step()
-        stops = run.stop.is_set()
-        if (stops or timer.rings()) and progress.step < steps:
+        asked = run.hosts.after_step(Wish(watch.is_late, run.stop.is_set(), timer.rings()))
+        if (asked.stop or asked.save) and progress.step < steps:
             progress = watch.look(progress)
             run.learner.check(progress)
             run.save(progress)
-            if stops:
-                where = f"epoch {progress.epoch + 1}, step {progress.step} of {steps}"
-                raise run.stopped(f"after {where}")
+            if asked.stop:
+                where = f"after epoch {progress.epoch + 1}, step {progress.step} of {steps}"
+                run.hosts.shared(partial(_stop, run, where))
     run.learner.check(progress)
     return progress, rate
+
+
+def _stop(run: _Run, where: str) -> None:
+    raise run.stopped(where)
 
 
 def _rate(how: Train, progress: Progress, steps: int) -> float:
@@ -254,7 +288,7 @@ def _looked(run: _Run, progress: Progress) -> Look:
         with answers_named(epoch, how.learning_rate):
             return run.looks.look(partial(_go_on, run.stop))
     except _StoppedLooking as error:
-        run.save(progress)
+        run.save_alone(progress)
         raise run.stopped(f"while epoch {epoch + 1} was looked at") from error
 
 

@@ -1,8 +1,9 @@
 """Where a run stands, its history, and what it tells whoever watches it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Progress:
     looks_since_best: int = 0
     setbacks: int = 0
     history: tuple[Epoch, ...] = ()
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> "Progress":
+        """What `dataclasses.asdict` made a dictionary of, which JSON may have held."""
+        return cls(**{**said, "history": tuple(Epoch(**row) for row in said["history"])})
 
     def after(self, row: Epoch, judged: bool) -> tuple["Progress", bool]:
         """Where the run stands after an epoch, and whether that one's weights are to be kept.

@@ -4,6 +4,8 @@ import math
 import shutil
 import tempfile
 import time
+import tomllib
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -39,12 +41,13 @@ from cvtasks.text import dumps
 from cvtasks.training.budget import budgeted
 from cvtasks.training.card import write_card, write_curves
 from cvtasks.training.devices import devices_of
+from cvtasks.training.hosts import ALONE, Hosts
 from cvtasks.training.layout import BEST, CHECKPOINTS, LOG
 from cvtasks.training.loop import train
 from cvtasks.training.memory import check_memory
 from cvtasks.training.plan import Plan, make_folder
 from cvtasks.training.profile import NO_PROFILE, recorded
-from cvtasks.training.progress import Report
+from cvtasks.training.progress import Progress, Report
 from cvtasks.training.run_folder import (
     Lock,
     Log,
@@ -62,7 +65,12 @@ _IMAGES = 8
 
 
 def run(
-    plan: Plan, folder: Path, command: str, report: Report, profile: bool = False
+    plan: Plan,
+    folder: Path,
+    command: str,
+    report: Report,
+    profile: bool = False,
+    hosts: Hosts = ALONE,
 ) -> dict[str, Any]:
     """Train, keep the best weights, make the graph, measure it, write the card; returns what
     `metrics.json` holds.
@@ -71,15 +79,63 @@ def run(
         folder: must not exist yet, unless the plan is to go on with the run in it.
         command: what the user typed, for the card.
         profile: whether to say where the time of the steps went, and to write it into the folder.
+        hosts: that learn as one. The first one does all this; the others learn with it, write
+            nothing, and return the same.
 
     Raises:
-        UsageError: the folder exists, or another run works in it.
+        UsageError: the folder exists, or another run works in it, or hosts would not train the
+            same.
         ModelError: its devices are not there, or cannot divide a batch.
     """
-    begun = time.time()
     recipe, sources = plan.recipe, plan.sources
     devices_of(recipe.train.devices).check_batch(min(recipe.train.batch, len(sources.train)))
     prints = {"train": fingerprint(sources.train), "validate": fingerprint(sources.validate)}
+    hosts.check_alike(_decisive(recipe, prints))
+    where = folder / CHECKPOINTS
+    if not hosts.leads:
+        hosts.shared(dict)  # once the folder is there
+        recipe = budgeted(plan, Report(), hosts).recipe
+        train(recipe, sources.train, sources.validate, where, hosts=hosts)
+        return hosts.shared(dict)
+    log = Log(folder / LOG, report)
+    hosts.shared(lambda: _begin(plan, folder, command, prints, log))
+    begun = time.time()
+    with Lock(folder):
+        if recipe.train.minutes:  # also where the run was ended before it was turned into epochs
+            recipe = budgeted(plan, log.report(), hosts).recipe
+            recipe.save(folder / RECIPE)
+        report.on_begin(recipe.train.epochs)
+        told = log.report()
+        with recorded(folder, told.on_message) if profile else nullcontext(NO_PROFILE) as heard:
+            progress = train(recipe, sources.train, sources.validate, where, told, heard, hosts)
+
+        def end() -> dict[str, Any]:
+            finished = _end(replace(plan, recipe=recipe), folder, command, progress, log, report)
+            log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
+            return finished
+
+        return hosts.shared(end)
+
+
+def _decisive(recipe: Recipe, prints: Mapping[str, str]) -> dict[str, str]:
+    """What hosts that learn as one must have in common: all of the recipe but where the data lie,
+    and the data.
+    """
+    said = replace(recipe, data=replace(recipe.data, path="")).to_toml()
+    told = {f"the split to {split}": value for split, value in prints.items()}
+    for key, value in tomllib.loads(said).items():
+        table = (
+            {f"{key}.{name}": one for name, one in value.items()}
+            if isinstance(value, dict)
+            else {key: value}
+        )
+        told |= {f"`{name}`": repr(one) for name, one in table.items()}
+    return told
+
+
+def _begin(plan: Plan, folder: Path, command: str, prints: Mapping[str, str], log: Log) -> None:
+    """Make the folder of a new run, or look whether an old one can go on."""
+    recipe = plan.recipe
     if plan.resumes:
         check_data(folder, prints)
         if read_recipe(folder / RECIPE) != recipe:  # other devices, or the data lie elsewhere now
@@ -88,24 +144,21 @@ def run(
         _new_folder(folder, recipe)
         write_facts(folder, command, recipe.train.seed, prints)
         if recipe.data.held_out:
-            write_names(folder / NAMES, whole(sources.validate))
-    log = Log(folder / LOG, report)
+            write_names(folder / NAMES, whole(plan.sources.validate))
     log.note(
         "resumed" if plan.resumes else "begun",
         command=command,
         seed=recipe.train.seed,
         machine=machine(),
     )
-    with Lock(folder):
-        if recipe.train.minutes:  # also where the run was ended before it was turned into epochs
-            recipe = budgeted(plan, log.report()).recipe
-            recipe.save(folder / RECIPE)
-        report.on_begin(recipe.train.epochs)
-        told = log.report()
-        with recorded(folder, told.on_message) if profile else nullcontext(NO_PROFILE) as heard:
-            where = folder / CHECKPOINTS
-            progress = train(recipe, sources.train, sources.validate, where, told, heard)
-        finished, metric = finish(recipe, folder, sources.validate, report)
+
+
+def _end(
+    plan: Plan, folder: Path, command: str, progress: Progress, log: Log, report: Report
+) -> dict[str, Any]:
+    """Make the model of what was learned, and all that is written about the run."""
+    recipe, sources = plan.recipe, plan.sources
+    finished, metric = finish(recipe, folder, sources.validate, report)
     write_history(folder, progress)
     kept = progress.best_epoch if progress.best > -math.inf else None
     write_curves(folder / "curves.png", progress.history, kept)
@@ -128,7 +181,6 @@ def run(
     if found and recipe.task.learned(metric):
         log.note("verdict", text=found.text)
         report.on_verdict(found)
-    log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
     return finished
 
 

@@ -32,10 +32,11 @@ class Watch:
     Args:
         recent: loss and norm of the gradient of each step since it was called last, (n, 2).
         rate: the recipe's learning rate, for the way out.
+        part: what errors say of the images, where there are others in a step.
     """
 
-    def __init__(self, recent: Callable[[], np.ndarray], rate: float) -> None:
-        self._recent, self._rate = recent, rate
+    def __init__(self, recent: Callable[[], np.ndarray], rate: float, part: str = "") -> None:
+        self._recent, self._rate, self._part = recent, rate, part
         self._names: list[Sequence[str]] = []
         self._looked = time.monotonic()
         self.loss = math.nan
@@ -47,8 +48,15 @@ class Watch:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to look."""
-        return len(self._names) == WATCHED or time.monotonic() - self._looked >= _AT_LEAST_S
+        """Whether it is time to look. Hosts that learn as one look at the same steps, whatever
+        the time is; what is late, they agree on.
+        """
+        return len(self._names) == WATCHED or (self.is_late and not self._part)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is some time since the last look."""
+        return time.monotonic() - self._looked >= _AT_LEAST_S
 
     def look(self, progress: Progress) -> Progress:
         """Where the run stands, with the losses of the steps that were done.
@@ -63,7 +71,7 @@ class Watch:
                 loss,
                 norm,
                 f"{_where(progress.epoch, first + step + 1)}, with the images "
-                f"{', '.join(names[step])}",
+                f"{', '.join(names[step])}{self._part}",
             )
             self.loss = loss
             progress = replace(progress, loss_sum=progress.loss_sum + loss)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cvtasks.cli.pace import Pace
-from cvtasks.cli.train import terminal_report
+from cvtasks.cli.train_report import terminal_report
 from cvtasks.heads.dense import Dense
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.tasks.detect import Detect

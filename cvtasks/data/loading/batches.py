@@ -22,9 +22,8 @@ _AHEAD = 3  # batches that are being prepared while one is trained on
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One step's food: `images` (n, H, W, 3) uint8, `targets` (n, ...), of each
-    name where there are several, and the `names` of the n
-    samples.
+    """One step's food, or the part of it that this host loads: `images` (n, H, W, 3) uint8,
+    `targets` (n, ...), of each name where there are several, and the `names` of the n samples.
     """
 
     images: np.ndarray
@@ -45,6 +44,8 @@ class Batches:
         factors: (n,) how often each sample is seen in an epoch, in the mean; once each unless
             given. The further times of a sample have an index beyond the last, which `prepare` is
             to take for the same sample: as many beyond as there are samples, or a multiple.
+        part: which part of each batch is loaded, from 0, and of how many equal ones. The batches
+            are the same however many share them.
     """
 
     def __init__(
@@ -58,10 +59,11 @@ class Batches:
         processes: bool = False,
         most: int = 0,
         factors: np.ndarray | None = None,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         self._source, self._prepare = source, prepare
         self._batch, self._seed, self._workers = min(batch, len(source)), seed, workers
-        self._factors = factors
+        self._factors, self._part = factors, part
         self._apart = processes
         self._processes: Processes | None = None
         seen = len(source) if factors is None else int(factors.cumsum()[-1])
@@ -72,16 +74,15 @@ class Batches:
 
     @property
     def size(self) -> int:
-        """Images of a batch: those of the recipe, or all that there are."""
+        """Images of a whole batch: those of the recipe, or all that there are."""
         return self._batch
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Batch]:
         """The epoch's batches from the step `first` on."""
-        order = self._order(epoch)
-        steps = [
-            (i, order[i * self._batch : (i + 1) * self._batch].tolist())
-            for i in range(first, len(self))
-        ]
+        order, (part, of) = self._order(epoch), self._part
+        share = self._batch // of
+        begins = [(i, i * self._batch + part * share) for i in range(first, len(self))]
+        steps = [(i, order[begin : begin + share].tolist()) for i, begin in begins]
         if not self._workers:
             for step, indices in steps:
                 yield _joined(
