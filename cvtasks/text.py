@@ -16,6 +16,7 @@ from typing import Any
 _LONE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _QUOTED = re.compile(r"\\udc([89a-f][0-9a-f])")
+_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
@@ -219,6 +220,22 @@ def table(rows: list[list[str]], least: int = 0) -> list[str]:
         )
         for row in shown
     ]
+
+
+def byte_count(text: str) -> int:
+    """How many bytes an amount is: a number and its unit.
+
+    >>> byte_count("4 GB"), byte_count("0.5gb")
+    (4000000000, 500000000)
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([a-zA-Z]+)\s*", text)
+    units = {unit.casefold(): size for unit, size in _UNITS.items()}
+    if not found or found[2].casefold() not in units:
+        raise ValueError(f"a unit is one of {', '.join(_UNITS)}")
+    return round(float(found[1]) * units[found[2].casefold()])
 
 
 def _tree(value: Any) -> Any:

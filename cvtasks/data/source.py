@@ -38,6 +38,8 @@ class Source(ABC):
     """The file of each sample's truth, where that is an image too."""
     notes: tuple[str, ...] = ()
     """What was settled or passed over in opening, in sentences; `remarks` begins with them."""
+    descriptors: tuple[int, ...] = ()
+    """Open files that another process must inherit to have the source."""
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from cvtasks.errors import ModelError
 from cvtasks.schema import Range
 from cvtasks.tasks.base import Task
+from cvtasks.text import byte_count
 
 Value = int | tuple[int, int, int]
 """What a pixel of a mask holds: a number, or a colour (red, green, blue)."""
@@ -76,6 +77,8 @@ class Data:
         processes: whether the workers are processes of their own and not threads: for machines with
             many cores, where threads are the brake (docs/scale.md). The result does not depend on
             it.
+        cache: memory that all workers share for decoded images, such as "4 GB": what is kept there
+            is not decoded again (docs/scale.md); empty for none. The result does not depend on it.
     """
 
     path: str = ""
@@ -109,6 +112,12 @@ class Data:
     min_visibility: Annotated[float, Range(0, 1)] = 0.25
     workers: Annotated[int, Range(0, 64)] = 2
     processes: bool = False
+    cache: str = ""
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of memory for decoded images; 0 for none."""
+        return byte_count(self.cache) if self.cache else 0
 
     @property
     def validated_on(self) -> str:
@@ -125,6 +134,7 @@ class Data:
             raise ModelError(f"`data.scale` must be (low, high); got {self.scale}.")
         self._check_values()
         self._check_tiles(task)
+        self._check_cache()
         if self.processes and not self.workers:
             raise ModelError(
                 "`data.processes` makes processes of the workers, of which `data.workers = 0` has "
@@ -161,6 +171,17 @@ class Data:
                 "`data.mixup` mixes mosaics, of which `data.mosaic = 0` makes none; got "
                 f"{self.mixup:g}."
             )
+
+    def _check_cache(self) -> None:
+        """Raise ModelError where what is said of memory cannot be."""
+        try:
+            if self.cache and not self.cache_bytes:
+                raise ValueError("it is nothing")
+        except ValueError as error:
+            raise ModelError(
+                '`data.cache` must be an amount of memory, such as "500 MB" or "4 GB", or empty; '
+                f'got "{self.cache}": {error}. Give a number and its unit.'
+            ) from error
 
     def _check_tiles(self, task: Task) -> None:
         """Raise ModelError where images cannot be cut so."""

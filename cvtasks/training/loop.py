@@ -11,6 +11,7 @@ import keras
 
 from cvtasks.data import Source
 from cvtasks.data.loading.batches import Batches
+from cvtasks.data.loading.cache import Cached, cache_words
 from cvtasks.data.loading.imbalance import repeat_factors
 from cvtasks.data.loading.preparing import Preparing
 from cvtasks.errors import NotFinite
@@ -21,6 +22,7 @@ from cvtasks.training.hosts import ALONE, Hosts, Wish
 from cvtasks.training.layout import BEGINNING, BEST, CHECKPOINT
 from cvtasks.training.learner import Learner
 from cvtasks.training.looks import Look, Looks
+from cvtasks.training.memory import check_cache
 from cvtasks.training.optimizer import learning_rate
 from cvtasks.training.profile import NO_PROFILE, Profile
 from cvtasks.training.progress import Epoch, Progress, Report
@@ -129,8 +131,11 @@ def _prepared(
     """Build the networks, with the weights that a new run begins with, and what feeds them."""
     how = recipe.train
     keras.utils.set_random_seed(how.seed)
+    check_cache(recipe)
     learner = Learner(recipe, profile)
     batches = batches_of(recipe, train_source, learner.devices.part)
+    if recipe.data.cache:
+        report.on_message(cache_words(train_source, recipe.data.cache_bytes))
     learner.devices.check_batch(batches.size)
     if told := learner.devices.told(how):
         report.on_message(told)
@@ -158,7 +163,7 @@ def _prepared(
 def batches_of(recipe: Recipe, source: Source, part: tuple[int, int] = (0, 1)) -> Batches:
     """What feeds a training of the recipe; `part` as `Batches` has it."""
     return Batches(
-        source,
+        Cached(source, recipe.data.cache_bytes) if recipe.data.cache else source,
         Preparing(recipe),
         batch=recipe.train.batch,
         seed=recipe.train.seed,

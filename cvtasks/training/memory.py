@@ -64,6 +64,18 @@ def check_memory(network: "keras.Model", recipe: Recipe) -> None:
         )
 
 
+def check_cache(recipe: Recipe) -> None:
+    """Raise ModelError if the decoded images that a recipe keeps certainly do not fit into memory:
+    the system would end the process once they are there.
+    """
+    free, asked = available(), recipe.data.cache_bytes
+    if 0 < free < asked:
+        raise ModelError(
+            f"decoded images are kept in memory; `data.cache` is {asked / 1e9:.1f} GB, and "
+            f"{free / 1e9:.1f} GB are free. Make it smaller, or leave it out."
+        )
+
+
 def _put_out(network: "keras.Model") -> int:
     """Bytes of what all layers put out for one image."""
     import keras

@@ -126,7 +126,10 @@ class Batches:
     def _in_processes(self) -> Callable[[str, int, int, int], Item]:
         """What has an item made by a process; started now unless they are there."""
         if self._processes is None:
-            self._processes = Processes(self._source, self._prepare, self._workers)
+            source = self._source
+            self._processes = Processes(
+                source, self._prepare, self._workers, inherited=source.descriptors
+            )
         return self._processes.prepare
 
     def _order(self, epoch: int) -> np.ndarray:
