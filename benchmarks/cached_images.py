@@ -10,6 +10,7 @@ processors that are left to it.
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def main() -> None:
         def epoch(name: str) -> int:
             return sum(len(batch.names) for batch in fed[name].epoch(0))
 
-        times = interleaved({name: lambda name=name: epoch(name) for name in fed}, options.epochs)
+        times = interleaved({name: partial(epoch, name) for name in fed}, options.epochs)
         for batches in fed.values():
             batches.close()
     images = dict.fromkeys(times, options.images)
