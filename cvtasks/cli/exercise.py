@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from cvtasks.errors import UsageError
-from cvtasks.insight.by_hand.exercises import Pair, Solution, chain, dense, one_layer, stack
+from cvtasks.insight.by_hand.exercises import (
+    Pair,
+    Solution,
+    chain,
+    dense,
+    one_layer,
+    stack,
+    strided_chain,
+)
 from cvtasks.insight.inspecting.arithmetic import padded, transposed
 
 Kind = Literal["conv", "transposed", "pool", "dense"]
@@ -29,7 +37,8 @@ def answer(
         size: of the input: "7", "280x320" (height before width), "32x32x3".
         kernel, stride, dilation: "3" or "1x2"; padding also "same" or "valid", of a transposed
             convolution what is cut off on each side. A pooling moves by its kernel by default.
-            Several kernels, "1,3,1", are a chain of convolutions.
+            Several kernels, "1,3,1", are a chain of convolutions; with strides, "1,2,1",
+            it may have poolings too, which see alike.
         filters: of a convolution, 1 by default; "64,64,256" of a chain; units of a dense layer.
         channels: of the input, where `size` does not say it.
         layers: so many convolutions one after the other, each with as many filters as channels.
@@ -62,14 +71,10 @@ def answer(
     if "," in kernel:
         if kind != "conv":
             raise UsageError(f"several kernels are a chain of conv; {kind} has one, like 3.")
-        odd = {
-            "stride": stride not in ("", "1"),
-            "padding": padding not in ("", "valid", "same"),
-            "dilation": dilation not in ("", "1"),
-            "layers": layers > 1,
-        }
-        refuse(odd, "several kernels are a chain of conv whose maps keep their size")
-        return chain([pair(part, "kernel") for part in kernel.split(",")], counts, known, places)
+        odd = {"dilation": dilation not in ("", "1"), "layers": layers > 1}
+        refuse(odd, "several kernels are layers one after the other, each written once")
+        kernels = [pair(part, "kernel") for part in kernel.split(",")]
+        return _chain(kernels, stride, padding, counts, known, places)
     sides = pair(kernel, "kernel")
     step = pair(stride, "stride") if stride else sides if kind == "pool" else (1, 1)
     holes = pair(dilation, "dilation") if dilation else (1, 1)
@@ -83,6 +88,43 @@ def answer(
     make = transposed if kind == "transposed" else padded
     rows, columns = (make(shape[i], sides[i], step[i], zeros[i], holes[i]) for i in (0, 1))
     return one_layer(kind, shape, (rows, columns), shape[2] if kind == "pool" else _single(counts))
+
+
+def _chain(
+    kernels: list[Pair],
+    stride: str,
+    padding: str,
+    counts: tuple[int, ...],
+    known: int,
+    places: Pair | None,
+) -> Solution:
+    """Several kernels: what they cost where their maps keep the size, what they see where strides
+    or zeros are given.
+    """
+    if {*stride.split(",")} <= {"", "1"} and padding in ("", "valid", "same"):
+        return chain(kernels, counts, known, places)
+    if counts:
+        raise UsageError(
+            "--filters does not fit: weights of several kernels are counted of maps that keep "
+            "their size. Leave it out, or leave --stride and --padding out."
+        )
+    strides = [pair(part, "stride") for part in _of_each(stride or "1", "stride", len(kernels))]
+    paddings = [
+        part if part in ("same", "valid") else numbers(part, "padding", 1, 1)[0]
+        for part in _of_each(padding or "valid", "padding", len(kernels))
+    ]
+    return strided_chain(kernels, strides, paddings, places)
+
+
+def _of_each(text: str, name: str, layers: int) -> list[str]:
+    """What each layer of a chain has: one value holds for all."""
+    parts = text.split(",")
+    if len(parts) not in (1, layers):
+        raise UsageError(
+            f"--{name} must have one value, or one for each kernel; got {len(parts)} for "
+            f"{layers} kernels. Try {','.join((parts * layers)[:layers])}."
+        )
+    return parts * layers if len(parts) == 1 else parts
 
 
 def numbers(text: str, name: str, least: int, most: int) -> tuple[int, ...]:
@@ -108,6 +150,8 @@ def numbers(text: str, name: str, least: int, most: int) -> tuple[int, ...]:
 def pair(text: str, name: str) -> Pair:
     """Read a number, or height × width."""
     read = numbers(text, name, 1, 2)
+    if name != "padding" and min(read) < 1:
+        raise UsageError(f"--{name} must be at least 1; got {text!r}.")
     return (read[0], read[-1])
 
 

@@ -78,12 +78,18 @@ KernelOption = Annotated[
 StrideOption = Annotated[
     str,
     typer.Option(
-        metavar="S", help=f"{_EXERCISE}the stride.", show_default="1, of pool: the kernel"
+        metavar="S[,…]",
+        help=f"{_EXERCISE}the stride, of each kernel.",
+        show_default="1, of pool: the kernel",
     ),
 ]
 PaddingOption = Annotated[
     str,
-    typer.Option(metavar="P|same|valid", help=f"{_EXERCISE}zeros on each side.", show_default="0"),
+    typer.Option(
+        metavar="P|same|valid[,…]",
+        help=f"{_EXERCISE}zeros on each side, of each kernel.",
+        show_default="0",
+    ),
 ]
 DilationOption = Annotated[
     str,
@@ -149,6 +155,7 @@ def inspect(
     cvtasks inspect conv --input 7 --kernel 3 --stride 2 --padding 0
     cvtasks inspect conv --input 32x32x3 --kernel 5 --padding 2 --filters 10
     cvtasks inspect conv --kernel 3 --layers 3
+    cvtasks inspect conv --kernel 5,2,5,2 --stride 1,2,1,2 --input 32
     cvtasks inspect conv --kernel 1,3,1 --filters 64,64,256 --input 56x56x256
     cvtasks inspect transposed --input 14x14x8 --kernel 2 --stride 2 --filters 4
     """

@@ -123,6 +123,46 @@ def test_two_3x3_against_one_5x5():
     assert (solved["all_weights"], solved["one_layer_weights"]) == (18 * 64**2, 25 * 64**2)
 
 
+def test_lenets_convolutions_and_poolings_see_16_pixels_as_keras_layers_do():
+    solved = answer("conv", kernel="5,2,5,2", stride="1,2,1,2", size="32", padding="valid")
+    fields = [layer["receptive_field"][0] for layer in solved.values["layers"]]
+    sizes = [layer["output"][0] for layer in solved.values["layers"]]
+    assert (fields, sizes) == ([5, 6, 14, 16], [28, 14, 10, 5])
+    network = keras.Sequential([keras.Input((32, 32, 1))])
+    for _ in range(2):
+        network.add(keras.layers.Conv2D(4, 5))
+        network.add(keras.layers.MaxPooling2D(2))
+    rows = inspect_network(network).rows[-4:]
+    assert [row.field.local[0].size for row in rows] == fields
+    assert "3. kernel 5, stride 1: R = 6 + 4·2 = 14, S = 2·1 = 2; 14×14 → 10×10" in solved.lines
+
+
+def test_each_layer_of_a_chain_has_its_own_stride_and_padding():
+    solved = answer("conv", kernel="3x1,2", stride="2,1", padding="same,1", size="8x6")
+    assert [layer["output"] for layer in solved.values["layers"]] == [[4, 3], [5, 4]]
+    assert solved.values["receptive_field"] == [5, 3]
+    assert answer("conv", kernel="3,3", stride="2").values["receptive_field"] == [7, 7]
+    odd = answer("conv", kernel="2,3", stride="2,1", size="7").lines
+    assert odd[1].endswith("7×7 → 3×3, rounded down") and odd[2].endswith("3×3 → 1×1")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"stride": "1,2,1"}, "got 3 for 2 kernels. Try 1,2."),
+        ({"padding": "1,1,1"}, "--padding must have one value"),
+        ({"stride": "2", "size": "4"}, "got 3 on 1×1"),
+        ({"stride": "2", "filters": "4,4"}, "--filters does not fit"),
+        ({"stride": "2,0"}, "--stride must be at least 1"),
+        ({"kernel": "0,3"}, "--kernel must be at least 1"),
+        ({"stride": "2", "dilation": "2"}, "--dilation does not fit"),
+    ],
+)
+def test_what_a_chain_cannot_have_is_named(given, says):
+    with pytest.raises(UsageError, match=re.escape(says)):
+        answer("conv", **{"kernel": "3,3", **given})
+
+
 @pytest.mark.parametrize("side", [3, 5, 7])
 def test_1xn_and_nx1_against_nxn(side):
     solved = answer("conv", kernel=f"1x{side},{side}x1", size="10x20x8").values

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cvtasks.errors import UsageError
 from cvtasks.insight.inspecting import formulas
-from cvtasks.insight.inspecting.arithmetic import Window, Windows, output_size, stacked_field
+from cvtasks.insight.inspecting.arithmetic import (
+    Window,
+    Windows,
+    output_size,
+    padded,
+    stacked_field,
+)
 from cvtasks.insight.inspecting.receptive_field import Field
 from cvtasks.text import counted
 
@@ -301,3 +307,73 @@ def chain(
         )
         values |= {"multiply_adds": area * total, "one_layer_multiply_adds": area * single}
     return Solution(tuple(lines), values)
+
+
+def strided_chain(
+    kernels: Sequence[Pair],
+    strides: Sequence[Pair],
+    paddings: Sequence[str | int],
+    places: Pair | None = None,
+) -> Solution:
+    """What convolutions and poolings with strides see, one after the other, layer by layer.
+
+    A pooling sees what a convolution of its kernel and stride does.
+
+    Args:
+        kernels, strides: (height, width) of each layer.
+        paddings: of each: "valid", "same" or so many zeros at both ends.
+        places: height and width of the input, for the sizes of the maps.
+
+    Raises:
+        UsageError: a kernel is larger than its map.
+
+    >>> windows = [(5, 5), (2, 2)], [(1, 1), (2, 2)], ["valid", "valid"]
+    >>> print(*strided_chain(*windows, places=(32, 32)).lines, sep="\\n")
+    receptive field R = R₀ + (K − 1)·S₀, stride S = S₀·s; of the input both are 1
+    1. kernel 5, stride 1: R = 1 + 4·1 = 5, S = 1·1 = 1; 32×32 → 28×28
+    2. kernel 2, stride 2: R = 5 + 1·1 = 6, S = 1·2 = 2; 28×28 → 14×14
+    """
+    field, step, sizes = (1, 1), (1, 1), places
+    lines = ["receptive field R = R₀ + (K − 1)·S₀, stride S = S₀·s; of the input both are 1"]
+    layers: list[dict[str, Any]] = []
+    for kernel, stride, padding in zip(kernels, strides, paddings, strict=True):
+        seen, moved = (
+            (field[0] + (kernel[0] - 1) * step[0], field[1] + (kernel[1] - 1) * step[1]),
+            (step[0] * stride[0], step[1] * stride[1]),
+        )
+        grown, steps = (
+            " by ".join(dict.fromkeys(sums))
+            for sums in (
+                [f"{field[i]} + {kernel[i] - 1}·{step[i]} = {seen[i]}" for i in (0, 1)],
+                [f"{step[i]}·{stride[i]} = {moved[i]}" for i in (0, 1)],
+            )
+        )
+        line = (
+            f"{len(layers) + 1}. kernel {formulas.crossed(kernel)}, stride "
+            f"{formulas.crossed(stride)}: R = {grown}, S = {steps}"
+        )
+        layer: dict[str, Any] = {"kernel": [*kernel], "stride": [*stride]}
+        layer |= {"receptive_field": [*seen], "total_stride": [*moved]}
+        if sizes:
+            made, rounded = _behind(sizes, kernel, stride, padding)
+            line += f"; {formulas.times_sign(sizes)} → {formulas.times_sign(made)}{rounded}"
+            layer["output"], sizes = [*made], made
+        lines.append(line)
+        layers.append(layer)
+        field, step = seen, moved
+    return Solution(tuple(lines), {"kind": "conv", "layers": layers, "receptive_field": [*field]})
+
+
+def _behind(
+    sizes: Pair, kernel: Pair, stride: Pair, padding: str | int
+) -> tuple[Pair, Literal["", ", rounded down"]]:
+    """Height and width of the map behind a layer, and whether an end of the one before is left."""
+    windows = [padded(sizes[axis], kernel[axis], stride[axis], padding) for axis in (0, 1)]
+    rows, columns = map(output_size, sizes, windows)
+    if not (rows and columns):
+        raise UsageError(
+            f"a kernel must fit into its map; got {formulas.crossed(kernel)} on "
+            f"{formulas.times_sign(sizes)}. Take a larger input, fewer layers or --padding same."
+        )
+    fits = all(window.fits(size) for window, size in zip(windows, sizes, strict=True))
+    return (rows, columns), "" if fits else ", rounded down"
