@@ -54,11 +54,12 @@ def typed_numbers(text: str) -> "np.ndarray | None":
     Raises:
         UsageError: it looks like numbers and is no matrix.
     """
-    from cvtasks.insight.by_hand.kernels import matrix
+    from cvtasks.insight.by_hand.kernels import matrix, unbracketed
 
-    cells = text.replace(",", " ").replace(";", " ").split()
+    plain = unbracketed(text)
+    cells = plain.replace(",", " ").replace(";", " ").split()
     numbers = len(cells) > 1 and all(re.fullmatch(r"[-+.\d/eE]+", cell) for cell in cells)
-    looks_typed = numbers or (";" in text and re.match(r"\s*[-+.\d]", text))
+    looks_typed = numbers or (";" in plain and re.match(r"\s*[-+.\d]", plain))
     return matrix(text, "An input") if looks_typed and not os.path.lexists(text) else None
 
 

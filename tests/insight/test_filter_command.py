@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvtasks.cli.one_image import typed_numbers
 from cvtasks.errors import UsageError
 from cvtasks.insight.by_hand.convolution import convolve, pool
 from cvtasks.insight.by_hand.kernels import KERNELS, kernel, matrix
@@ -253,6 +254,9 @@ def test_what_is_no_matrix(text: str) -> None:
 
 
 def test_fractions_commas_and_names() -> None:
+    assert matrix("[[1, 2], [3, 4]]", "").tolist() == [[1, 2], [3, 4]]
+    assert matrix(str(np.array([[1.5, 2], [-3, 4]])), "").tolist() == [[1.5, 2], [-3, 4]]
+    assert kernel(repr(np.eye(2))).cells.tolist() == [[1, 0], [0, 1]]
     assert matrix("1/9, 1/9;\n-.5 2e-1", "A kernel").tolist() == [[1 / 9, 1 / 9], [-0.5, 0.2]]
     for name in KERNELS:
         assert kernel(f" {name.upper()} ").name == name
@@ -286,3 +290,10 @@ def test_what_cannot_be_pooled() -> None:
     ):
         with pytest.raises(UsageError):
             pool(image, size, **how)
+
+
+def test_numbers_in_brackets_are_typed_and_a_pattern_of_files_is_not() -> None:
+    assert typed_numbers("[[1, 2, 3], [4, 5, 6]]").tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert typed_numbers("[0-9]*.png") is None
+    with pytest.raises(UsageError, match="rows of one length"):
+        typed_numbers("[[1, 2], [3]]")

@@ -68,6 +68,7 @@ def kernel(text: str, size: int = 0) -> Kernel:
     >>> kernel("gaussian").cells.tolist(), kernel("gaussian").divisor
     ([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]], 16)
     """
+    text = unbracketed(text)
     name = text.strip().lower()
     if name in _MADE:
         side = size or 3
@@ -97,7 +98,7 @@ def kernel(text: str, size: int = 0) -> Kernel:
 
 def matrix(text: str, what: str) -> np.ndarray:
     """Rows separated by semicolons, cells by spaces or commas, → (r, c) float64; a cell may be a
-    fraction like 1/9.
+    fraction like 1/9. Rows in brackets, as NumPy and Python write them, are read too.
 
     Args:
         what: what errors call it.
@@ -108,9 +109,8 @@ def matrix(text: str, what: str) -> np.ndarray:
     >>> matrix("1 2; -3 1/4", "A kernel").tolist()
     [[1.0, 2.0], [-3.0, 0.25]]
     """
-    rows = [
-        row.replace(",", " ").split() for row in re.split(r";\s*|\n\s*", text.strip().rstrip(";"))
-    ]
+    plain = unbracketed(text).strip().rstrip(";")
+    rows = [row.replace(",", " ").split() for row in re.split(r";\s*|\n\s*", plain)]
     lengths = [len(row) for row in rows]
     if min(lengths) < 1 or len(set(lengths)) > 1:
         raise UsageError(
@@ -124,6 +124,23 @@ def matrix(text: str, what: str) -> np.ndarray:
             f"{lengths[0]}."
         )
     return np.array([[_cell(cell, what) for cell in row] for row in rows])
+
+
+def unbracketed(text: str) -> str:
+    """NumPy's and Python's spelling of rows with semicolons; any other text as it is.
+
+    >>> unbracketed("[[1, 2], [3, 4]]"), unbracketed("array([[1. 2.]\\n [3. 4.]])")
+    ('1, 2; 3, 4', '1. 2.; 3. 4.')
+    >>> unbracketed("[5, 6]"), unbracketed("[0-9].png")
+    ('5, 6', '[0-9].png')
+    """
+    row = r"\[[^][]*\]"
+    several = rf"\[\s*{row}(?:\s*,?\s*{row})*\s*,?\s*\]"
+    form = rf"\s*(?:np\.)?(?:array\()?\s*({several}|{row})\s*\)?\s*"
+    if not (found := re.fullmatch(form, text)):
+        return text
+    rows = re.findall(r"[^][]*[^][,\s][^][]*", found[1])
+    return "; ".join(" ".join(one.strip(", \n").split()) for one in rows)
 
 
 def _cell(text: str, what: str) -> float:
