@@ -14,6 +14,7 @@ from cvtasks.insight.by_hand.exercises import (
     strided_chain,
 )
 from cvtasks.insight.inspecting.arithmetic import padded, transposed
+from cvtasks.text import counted
 
 Kind = Literal["conv", "transposed", "pool", "dense"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -122,7 +123,7 @@ def _of_each(text: str, name: str, layers: int) -> list[str]:
     if len(parts) not in (1, layers):
         raise UsageError(
             f"--{name} must have one value, or one for each kernel; got {len(parts)} for "
-            f"{layers} kernels. Try {','.join((parts * layers)[:layers])}."
+            f"{counted(layers, 'kernel')}. Try {','.join((parts * layers)[:layers])}."
         )
     return parts * layers if len(parts) == 1 else parts
 
