@@ -5,6 +5,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from cvtasks.errors import UsageError, did_you_mean
+
 _COLUMNS = 76  # of an option and its value, for whose meaning lines of their own follow
 _KINDS = {"int": "N", "int range": "N", "float": "X", "float range": "X", "str": "TEXT"}
 """What a value is called where the option does not say it."""
@@ -79,6 +81,21 @@ class Group(TyperGroup):
         """Write the commands."""
         with formatter.section("Commands"):
             formatter.write_dl(self.summaries())
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is called.
+
+        Raises:
+            UsageError: there is none of this name; says which there are.
+        """
+        name = args[0] if args else "-"
+        if name[:1] != "-" and not ctx.resilient_parsing and not self.get_command(ctx, name):
+            known = self.list_commands(ctx)
+            raise UsageError(
+                f"a command of `{ctx.command_path}` must be one that it has; got {name!r}. "
+                f"{did_you_mean(name, known)}"
+            )
+        return super().resolve_command(ctx, args)
 
     def summaries(self) -> list[tuple[str, str]]:
         """Name and first sentence of each command."""
