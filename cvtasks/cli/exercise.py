@@ -110,7 +110,7 @@ def _chain(
             "their size. Leave it out, or leave --stride and --padding out."
         )
     strides = [pair(part, "stride") for part in _of_each(stride or "1", "stride", len(kernels))]
-    paddings = [
+    paddings: list[str | int] = [
         part if part in ("same", "valid") else numbers(part, "padding", 1, 1)[0]
         for part in _of_each(padding or "valid", "padding", len(kernels))
     ]
