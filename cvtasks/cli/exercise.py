@@ -35,7 +35,8 @@ def answer(
     """Answer an exercise; every option that is empty, or 0, has not been given.
 
     Args:
-        size: of the input: "7", "280x320" (height before width), "32x32x3".
+        size: of the input: "7" (7×7; of a dense layer 7 numbers), "280x320" (height before width),
+            "32x32x3".
         kernel, stride, dilation: "3" or "1x2"; padding also "same" or "valid", of a transposed
             convolution what is cut off on each side. A pooling moves by its kernel by default.
             Several kernels, "1,3,1", are a chain of convolutions; with strides, "1,2,1",
@@ -62,7 +63,8 @@ def answer(
             raise UsageError(
                 "dense needs --input, like --input 200x200, and --filters for its units."
             )
-        return dense(shape, _single(counts))
+        row = size.strip().isdecimal() and not channels  # as behind another dense layer
+        return dense((1, 1, shape[0]) if row else shape, _single(counts))
     if kind != "conv":
         refuse({"layers": layers > 1}, "it is for conv")
     if kind == "pool":

@@ -102,6 +102,13 @@ def test_a_1x2_edge_kernel_against_a_dense_layer():
     assert solved["dense_weights"] == 320 * 280 * 319 * 280
 
 
+def test_a_dense_layer_on_one_number_has_so_many_inputs():
+    """LeNet's C5 → F6 has 120 inputs, no 120 × 120."""
+    assert answer("dense", size="120", filters="84").values["parameters"] == 121 * 84
+    assert answer("dense", size="4x4", filters="84").values["parameters"] == 17 * 84
+    assert answer("dense", size="4", channels=2, filters="84").values["parameters"] == 33 * 84
+
+
 def test_three_3x3_against_one_7x7():
     solved = answer("conv", kernel="3", layers=3)
     assert solved.values["receptive_field"] == [7, 7]
