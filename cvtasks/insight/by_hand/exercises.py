@@ -373,7 +373,7 @@ def _behind(
     if not (rows and columns):
         raise UsageError(
             f"a kernel must fit into its map; got {formulas.crossed(kernel)} on "
-            f"{formulas.times_sign(sizes)}. Take a larger input, fewer layers or --padding same."
+            f"{formulas.times_sign(sizes)}. Take a larger input, fewer layers, or pad it."
         )
     fits = all(window.fits(size) for window, size in zip(windows, sizes, strict=True))
     return (rows, columns), "" if fits else ", rounded down"
