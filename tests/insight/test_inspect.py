@@ -293,7 +293,6 @@ def test_q_by_r_and_m_by_n():
         {"size": "7", "kernel": "3", "filters": "3,4"},
         {"kernel": "1,3", "filters": "3"},
         {"kernel": "1,3", "filters": "3,4"},
-        {"kernel": "1,3", "stride": "2"},
         {"kernel": "1,3", "layers": 2},
         {"kernel": "1,,3"},
     ],
