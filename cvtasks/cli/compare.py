@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvtasks.cli import completion
-from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
+from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of, past_damage
 from cvtasks.cli.options import (
     DeviceOption,
     EngineOption,
@@ -75,7 +75,8 @@ def compare(
     hints = hints_of(task, set_, classes_from)
     how: dict[str, Any] = {"format": format_, "hints": hints}
     how |= {"engine": engine, "precision": precision, "device": device}
-    found = compared_by(models, data, say, on_image, **how)
+    with past_damage():
+        found = compared_by(models, data, say, on_image, **how)
     ticker.clear()
     recipes = recipe_differences([one.recipe for one in found])
     if as_json:

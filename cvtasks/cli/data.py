@@ -11,7 +11,7 @@ from cvtasks.cli.data_prelabel import prelabel
 from cvtasks.cli.data_review import review
 from cvtasks.cli.data_split import split
 from cvtasks.cli.help import Group, HelpfulCommand
-from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of
+from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of, past_damage
 from cvtasks.cli.options import (
     DataArgument,
     FormatOption,
@@ -167,7 +167,8 @@ def stats(
     known = [split] if as_json else None
     told: set[str] = set()
     for name, opened in _opened(path, split, kind, told, known, **how):
-        rows = statistics(opened)
+        with past_damage():
+            rows = statistics(opened)
         _say_once(opened.remarks(), told)
         if as_json:
             print(dumps(rows))
@@ -230,7 +231,8 @@ def show(
     drawn: dict[str, Any] = {}
     for name, opened in _opened(path, split, which.answer, set(), **how):
         before = f"{safe_stem(name)}-" if name else ""
-        drawn |= sheets(opened, which.draw, before)
+        with past_damage():
+            drawn |= sheets(opened, which.draw, before)
         if wanted:
             drawn[f"{before}batches.png"] = batch_sheet(fitted(opened, wanted), wanted)
     with made_beside(output) as place:
@@ -279,7 +281,9 @@ def convert(
     hints = hints_of(task, set_, classes_from)
     opened = _open(source, TASKS[task].task.answer, format_, lists, hints)
     name = split or (split_of(source)[1] or opened.split if opened.split else "train")
-    for remark in [*opened.remarks(), *write(opened, to, folder, name)]:
+    with past_damage():
+        lost = write(opened, to, folder, name)
+    for remark in [*opened.remarks(), *lost]:
         say(f"data: {remark}")
     say(f"{counted(len(opened), 'image')} → {folder}:{name}")
 
@@ -373,11 +377,12 @@ def _open(
     hints: "Hints | None" = None,
     told: set[str] | None = None,
 ) -> "Source":
-    from cvtasks.data import open_source, split_of
+    from cvtasks.data import split_of
     from cvtasks.data.opening import title
+    from cvtasks.data.splits import open_usable
 
     path, split = split_of(data)
-    opened = open_source(path, split, kind, format=format, lists=lists, hints=hints)
+    opened = open_usable(path, split, kind, say, format=format, lists=lists, hints=hints)
     say(f"data: {opened.format}, {title(path, opened.split)}, {counted(len(opened), 'image')}")
     _say_once([opened.taken_for] if opened.taken_for else [], set() if told is None else told)
     return opened

@@ -22,6 +22,7 @@ def cause_lines(cause: "Cause") -> list[str]:
     if cause.in_files:
         names = ", ".join(short(PurePath(name).name) for name in cause.examples)
         lines = _wrapped(f"{head}: {names}", _LINES + 1, "")
+        lines += _wrapped(f"the first: {cause.first}", _LINES, "  ") if cause.first else []
     else:
         lines = _wrapped(head, _LINES, "")
         for reason in cause.examples:

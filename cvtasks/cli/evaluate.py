@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cvtasks.cli import completion
-from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hint_at_tiles, hints_of
+from cvtasks.cli.hints import (
+    ClassesFromOption,
+    DataSetOption,
+    hint_at_tiles,
+    hints_of,
+    past_damage,
+)
 from cvtasks.cli.options import (
     AugmentOption,
     DeviceOption,
@@ -183,7 +189,8 @@ def _measured(
 
     head, fit = found.recipe.head, found.recipe.letterbox
     looked: dict[str, Any] = {"augment": loaded.augment, "tiles": cut}
-    metric = measure(loaded.engine, head, fit, found.source, count, found.only, **looked)
+    with past_damage():
+        metric = measure(loaded.engine, head, fit, found.source, count, found.only, **looked)
     ticker.clear()
     result = found.result(loaded.name, loaded.engine, metric)
     return result | how_measured(loaded.augment, cut), metric

@@ -1,13 +1,14 @@
 """What a command is told about data that do not say it themselves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.output import say
-from cvtasks.errors import UsageError
+from cvtasks.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from cvtasks.data import Hints
@@ -30,10 +31,30 @@ DataSetOption = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="A key of a recipe that says how data are read: data.values, data.void …",
+        help="A key of a recipe that says how data are read: data.values, data.void, data.faulty …",
         autocompletion=completion.settings,
     ),
 ]
+
+
+_BY_OPTIONS = {
+    "data.format": "Say it by --format.",
+    "data.lists": "Say it by --lists.",
+    "data.path": "Give the data themselves.",
+    "data.train": "Name the split: DATA:SPLIT.",
+    "data.validate": "Name the split: DATA:SPLIT.",
+}
+
+
+@contextmanager
+def past_damage() -> Iterator[None]:
+    """An image that cannot be read ends a command with the way to leave it out."""
+    from cvtasks.data.splits import past_faults
+
+    try:
+        yield
+    except InputError as error:
+        raise past_faults(error) from error
 
 
 def hints_of(task: str, given: Iterable[str] | None, classes_from: str) -> "Hints":
@@ -47,11 +68,13 @@ def hints_of(task: str, given: Iterable[str] | None, classes_from: str) -> "Hint
     from cvtasks.recipe.recipe import parse_recipe
 
     keys = list(given or ())
-    strange = [key_of(one) for one in keys if not key_of(one).startswith("data.")]
+    known = [f"data.{key}" for key in vars(Hints())]
+    strange = [key_of(one) for one in keys if key_of(one) not in known]
     if strange:
+        way = _BY_OPTIONS.get(strange[0], "Leave it out.")
         raise UsageError(
-            "a command about data takes the keys of a recipe that say how these are read, such as "
-            f"data.values; got {strange[0]!r}. Leave it out."
+            "a command about data takes the keys of a recipe that say how these are read, "
+            f"{', '.join(known)}; got {strange[0]!r}. {way}"
         )
     wishes: list[Override] = [
         *keys,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from cvtasks.recipe.data_table import VOID, Data, Value
 from cvtasks.schema import check_keys, read_table
@@ -15,22 +15,26 @@ class Hints:
 
     Attributes:
         values, void, classes_from: the keys of the recipe's table `[data]`.
+        faulty: what becomes of what cannot be used, as the recipe has it; no format's matter.
     """
 
     values: Mapping[str, Value] = field(default_factory=dict)
     void: Value = VOID
     classes_from: str = ""
+    faulty: Literal["refuse", "drop"] = "refuse"
 
     @classmethod
     def of(cls, data: Data) -> Self:
         """Those of a recipe's table."""
-        return cls(values=data.values, void=data.void, classes_from=data.classes_from)
+        return cls(data.values, data.void, data.classes_from, data.faulty)
 
     def beside(self, other: "Hints | None") -> "Hints":
         """These, and what they leave open as another has it."""
         if other is None:
             return self
-        return replace(other, **{key: getattr(self, key) for key in self.given})
+        faulty = "drop" if "drop" in (self.faulty, other.faulty) else "refuse"
+        own: dict[str, Any] = {key: getattr(self, key) for key in self.given}
+        return replace(other, **own, faulty=faulty)
 
     def table(self) -> dict[str, Any]:
         """What is said, as a table that `read` takes."""
@@ -44,14 +48,18 @@ class Hints:
         Raises:
             ModelError: it is none.
         """
-        check_keys("hints.", table, vars(NONE))
+        check_keys("hints.", table, ABOUT_FORMATS)
         return cls.of(read_table(Data, table, "data"))
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The keys that say something."""
+        """The keys that tell a format something."""
         usual = type(self)()
-        return tuple(key for key in vars(self) if getattr(self, key) != getattr(usual, key))
+        return tuple(key for key in ABOUT_FORMATS if getattr(self, key) != getattr(usual, key))
+
+
+ABOUT_FORMATS = ("values", "void", "classes_from")
+"""The keys that formats may heed."""
 
 
 NONE = Hints()

@@ -12,7 +12,7 @@ from pathlib import Path
 from cvtasks.data.download.catalogue import resolve
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among, split_parts
-from cvtasks.data.splits import Opened, Splits, splits_for
+from cvtasks.data.splits import ALL_FAULTS, Opened, Splits, left_out, splits_for
 from cvtasks.data.tiled import cut
 from cvtasks.data.together import kept_together
 from cvtasks.data.views import Subset, fitted
@@ -247,8 +247,7 @@ def _checked(recipe: Recipe, split: Opened, name: str, say: Say, lacking: bool =
     if faults and recipe.data.faulty == "refuse":
         raise DataError(
             f"{counted(len(faults), 'fault')} in {name or recipe.data.path!r}, the first: "
-            f"{faults[0]} `cvtasks data check` lists them all; `data.faulty=drop` leaves out what "
-            "has them.",
+            f"{faults[0]} {ALL_FAULTS}",
             ways={"set": "data.faulty=drop"},
         )
     say(
@@ -262,14 +261,7 @@ def _checked(recipe: Recipe, split: Opened, name: str, say: Say, lacking: bool =
         count = sum(error.count for error in lonely)
         say(f"data: labels without an image: {count}. The first: {lonely[0]}")
     if faults:
-        rules = Counter[str]()
-        for fault in faults:
-            rules[fault.rule or "cannot be read"] += fault.count
-        counts = ", ".join(f"{rule}: {number}" for rule, number in rules.items())
-        say(
-            f"data: left out as faulty: {counts}; whole images among it: "
-            f"{len(opened) - len(source)}. The first: {faults[0]}"
-        )
+        say(f"data: {left_out(split)}")
     if lacking:
         missing = [name for name in recipe.classes if name not in source.classes]
         if missing:

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 from cvtasks.answers import Answer
@@ -19,7 +20,11 @@ from cvtasks.tasks import TASKS
 from cvtasks.text import counted
 
 _TEXTS = (".json", ".xml", ".csv", ".txt", ".tsv", ".yaml", ".yml", ".names", ".data", ".xlsx")
+_BESIDE = {"mask-folders", "label-maps"}  # formats of masks that lie beside their images
 _BY_FOLDERS = {"mask-folders", "class-folders"}  # formats in which folders tell labels
+_NO_IMAGE = (
+    "It holds no image: where they lie elsewhere, move or link their folder into it, as 'images'. "
+)
 _NO_LABELS = ("readme", "license", "licence", "copying", "attribution")
 
 
@@ -92,13 +97,35 @@ def _unrecognised(
             ways={"format": ""},
         )
     others = _of_others(kind, root)
+    if pair := _alike_named(root) if fitting.keys() & _BESIDE else ():
+        one, other = (str(folder.relative_to(root)) for folder in pair)
+        return DataError(
+            "images and masks must lie in folders that are called so; "
+            f"{one!r} and {other!r} in {path!r} hold images of the same names. If the ones are "
+            f"masks of the others, call the folders 'images' and 'masks'. {others}".strip()
+        )
     if not others and _is_bare(root, bool(fitting.keys() & _BY_FOLDERS)):
         return _unlabelled(root, path, "class-folders" in fitting)
-    none = "" if images_in(root, deep=True) else "It holds no image. "
+    none = "" if images_in(root, deep=True) else _NO_IMAGE
     known = others or f"{none}Known layouts: {layouts}."
     return DataError(
         f"the layout of {path!r} is not known for {kind.__name__.lower()} data. {known}"
     )
+
+
+def _alike_named(root: Path) -> tuple[Path, ...]:
+    """Two folders of which at least half of the images are called alike, where all folders of
+    images have one of two names, perhaps in each split; empty where that is not so.
+    """
+    stems: dict[Path, set[str]] = {}
+    for file in images_in(root, deep=True):
+        stems.setdefault(file.parent, set()).add(file.stem)
+    for one, other in combinations(stems, 2) if len({one.name for one in stems}) == 2 else ():
+        if one.name != other.name and 2 * len(stems[one] & stems[other]) >= max(
+            len(stems[one]), len(stems[other])
+        ):
+            return one, other
+    return ()
 
 
 def _is_bare(root: Path, by_folders: bool) -> bool:

@@ -1,5 +1,7 @@
 """The splits of a data set, each opened and checked once."""
 
+from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from typing import final
 
@@ -48,6 +50,56 @@ class Opened:
     def _checked(self) -> tuple[Source, list[CVTasksError]]:
         faults = list(self._faults)
         return without_faults(self.source, faults), faults
+
+
+def open_usable(
+    path: str,
+    split: str,
+    kind: type[Answer],
+    say: Callable[[str], None],
+    *,
+    format: str = "",
+    lists: str = "",
+    hints: Hints | None = None,
+) -> Source:
+    """A split that is only to be read: refused where a truth has a fault, with the way past it, or
+    without what has faults where `hints` say to drop it, which is said.
+
+    Args:
+        path, split, kind, format, lists, hints: as for `open_source`.
+    """
+    if hints is None or hints.faulty == "refuse":
+        return open_source(path, split, kind, _refuse, format=format, lists=lists, hints=hints)
+    opened = Opened(path, split, kind, format, lists, hints)
+    usable = opened.usable
+    if opened.faults:
+        say(f"data: {left_out(opened)}")
+    return usable
+
+
+def _refuse(error: CVTasksError) -> None:
+    raise past_faults(error) from error
+
+
+def past_faults(error: CVTasksError) -> CVTasksError:
+    """The error about something that cannot be used, with the way to leave it out."""
+    told = f"{error} {ALL_FAULTS}"
+    return type(error)(told, error.rule, error.count, {**error.ways, "set": "data.faulty=drop"})
+
+
+ALL_FAULTS = "`cvtasks data check` lists them all; `data.faulty=drop` leaves out what has them."
+"""What to do about faults."""
+
+
+def left_out(opened: Opened) -> str:
+    """Words for what of a split cannot be used."""
+    rules = Counter[str]()
+    for fault in opened.faults:
+        rules[fault.rule or "cannot be read"] += fault.count
+    counts = ", ".join(f"{rule}: {number}" for rule, number in rules.items())
+    whole = len(opened.source) - len(opened.usable)
+    said = f"left out as faulty: {counts}; whole images among it: {whole}"
+    return f"{said}. The first: {opened.faults[0]}"
 
 
 @final

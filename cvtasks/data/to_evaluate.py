@@ -1,15 +1,16 @@
 """The data that a model is measured on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from cvtasks.data import open_source, split_of, splits_of
+from cvtasks.data import split_of, splits_of
 from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.opening import Say, open_sources, title
 from cvtasks.data.source import VALIDATION, Source, split_among, splits_among
+from cvtasks.data.splits import open_usable
 from cvtasks.errors import DataError
 from cvtasks.recipe.recipe import Recipe
 
@@ -48,7 +49,8 @@ def open_to_evaluate(
     Args:
         format: of the data; empty for the recipe's where they are its own, else for the one that is
             recognised.
-        hints: what is said about the data; what it leaves open is as the recipe has it.
+        hints: what is said about the data; what it leaves open is as the recipe has it. What of the
+            recipe's own data was left out as faulty is left out here too.
 
     Raises:
         DataError: there is no such data set or split, or it has some of the images that were set
@@ -59,8 +61,9 @@ def open_to_evaluate(
     own = path == recipe.data.path
     format = format or (recipe.data.format if own else "")
     lists = lists or (recipe.data.lists if own else "")
-    hints = (hints or NONE).beside(Hints.of(recipe.data))
-    opened = partial(open_source, path, kind=kind, format=format, lists=lists, hints=hints)
+    told = Hints.of(recipe.data)
+    hints = (hints or NONE).beside(told if own else replace(told, faulty="refuse"))
+    opened = partial(open_usable, path, kind=kind, say=say, format=format, lists=lists, hints=hints)
     if split:
         source = opened(split)
         return ToEvaluate(source, None, path, source.split)

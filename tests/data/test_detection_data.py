@@ -195,8 +195,8 @@ def test_a_folder_of_something_else_is_answered_with_the_known_layouts(tmp_path:
     with pytest.raises(
         DataError,
         match=(
-            r"not known for boxes data. It holds no image. Known layouts: "
-            r"Pascal VOC detection: .*YOLO: .*COCO JSON: "
+            r"not known for boxes data. It holds no image: where they lie elsewhere, .* "
+            r"Known layouts: Pascal VOC detection: .*YOLO: .*COCO JSON: "
         ),
     ):
         open_source(str(tmp_path), "", Boxes)

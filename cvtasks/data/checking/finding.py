@@ -45,6 +45,7 @@ class Cause:
         where: the splits they are in, in words.
         count: how many things they stand for.
         examples: up to three files, or, where they are about none, up to three reasons.
+        first: the reason of the first; empty where the rule says it all, or the examples do.
         remedy: what to do about it; empty where there is nothing to do.
     """
 
@@ -55,6 +56,7 @@ class Cause:
     examples: tuple[str, ...]
     in_files: bool
     remedy: str
+    first: str = ""
 
 
 def causes(findings: Sequence[Finding]) -> list[Cause]:
@@ -79,6 +81,7 @@ def causes(findings: Sequence[Finding]) -> list[Cause]:
                 tuple((files or reasons)[:_EXAMPLES]),
                 bool(files),
                 REMEDIES.get(rule, _USUAL[level]),
+                own[0].reason if files and level == "error" and rule not in REMEDIES else "",
             )
         )
     return found
