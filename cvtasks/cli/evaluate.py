@@ -134,7 +134,9 @@ def evaluate(
     hints = hints_of(recipe.task.name, set_, classes_from)
     read_as: dict[str, Any] = {"format": format_, "lists": lists, "hints": hints}
     found = evaluation_data(recipe, folder, data, map_ or (), say, **read_as)
-    seen = seen_words(model, found.seen_by(recipe, folder), recipe, len(found.source))
+    with past_damage():
+        known = found.seen_by(recipe, folder)
+    seen = seen_words(model, known, recipe, len(found.source))
     if seen:
         say(
             f"{seen}: a score on what it has learned flatters. Measure on images that it has not "
