@@ -32,7 +32,7 @@ class Hints:
         """These, and what they leave open as another has it."""
         if other is None:
             return self
-        faulty = "drop" if "drop" in (self.faulty, other.faulty) else "refuse"
+        faulty = other.faulty if self.faulty == "refuse" else self.faulty
         own: dict[str, Any] = {key: getattr(self, key) for key in self.given}
         return replace(other, **own, faulty=faulty)
 
