@@ -668,5 +668,5 @@ def test_a_table_of_a_spreadsheet_is_read_with_its_semicolons(tmp_path):
 
 
 def test_a_folder_without_an_image_is_called_so(tmp_path):
-    with pytest.raises(DataError, match=r"boxes data\. It holds no image\. Known layouts: "):
+    with pytest.raises(DataError, match=r"boxes data\. It holds no image: .+ Known layouts: "):
         open_source(str(tmp_path), "", Boxes)
