@@ -39,7 +39,7 @@ def digits(tmp_path: Path) -> Path:
     [
         ("evaluate", MODEL, "--data", "DIGITS"),
         ("data", "show", "DIGITS", "--task", "classify", "-o", "NEW"),
-        ("data", "convert", "DIGITS", "NEW", "--to", "list", "--task", "classify"),
+        ("data", "convert", "DIGITS", "NEW", "--to", "label-studio", "--task", "classify"),
     ],
     ids=lambda command: command[1] if command[0] == "data" else command[0],
 )
