@@ -39,7 +39,6 @@ def digits(tmp_path: Path) -> Path:
     [
         ("evaluate", MODEL, "--data", "DIGITS"),
         ("data", "show", "DIGITS", "--task", "classify", "-o", "NEW"),
-        ("data", "convert", "DIGITS", "NEW", "--to", "label-studio", "--task", "classify"),
     ],
     ids=lambda command: command[1] if command[0] == "data" else command[0],
 )
@@ -53,6 +52,13 @@ def test_what_is_damaged_is_refused_with_the_way_to_leave_it_out(
     code, _, err = cli(*given, *DROP)
     assert code == 0, err
     assert "left out as faulty" in err and "whole images among it: 1" in err, err
+
+
+def test_what_is_damaged_is_not_converted_where_it_is_dropped(cli, digits, tmp_path) -> None:
+    how = ("--to", "list", "--task", "classify", *DROP)
+    code, _, err = cli("data", "convert", digits, tmp_path / "new", *how)
+    assert code == 0 and "left out as faulty" in err, err
+    assert not [*(tmp_path / "new").rglob("*cut*")] and "4 images" in err, err
 
 
 def test_what_a_run_left_out_is_left_out_where_it_is_measured(digits: Path) -> None:
