@@ -94,7 +94,7 @@ def check(
     if asked and not asked.size:
         raise UsageError("tiles of data have a size, HxW in pixels; got auto. Give their size.")
     ticker, start = Ticker(), TASKS[task].task
-    hints = hints_of(task, set_, classes_from)
+    hints = hints_of(task, set_, classes_from, whole=True)
     try:
         progress = lambda done, total: ticker.show(f"{done} of {total} images")  # noqa: E731
         checked = check(

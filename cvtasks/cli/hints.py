@@ -57,8 +57,13 @@ def past_damage() -> Iterator[None]:
         raise past_faults(error) from error
 
 
-def hints_of(task: str, given: Iterable[str] | None, classes_from: str) -> "Hints":
+def hints_of(
+    task: str, given: Iterable[str] | None, classes_from: str, *, whole: bool = False
+) -> "Hints":
     """What a recipe for this task would say of its data with these keys.
+
+    Args:
+        whole: the command is about all data, and leaves nothing out that is faulty.
 
     Raises:
         UsageError: a key that says nothing about data. ModelError: no such key, or such a value.
@@ -68,12 +73,12 @@ def hints_of(task: str, given: Iterable[str] | None, classes_from: str) -> "Hint
     from cvtasks.recipe.recipe import parse_recipe
 
     keys = list(given or ())
-    known = [f"data.{key}" for key in vars(Hints())]
+    known = [f"data.{key}" for key in vars(Hints()) if not (whole and key == "faulty")]
     strange = [key_of(one) for one in keys if key_of(one) not in known]
     if strange:
         way = _BY_OPTIONS.get(strange[0], "Leave it out.")
         raise UsageError(
-            "a command about data takes the keys of a recipe that say how these are read, "
+            "this command takes the keys of a recipe that say how data are read, "
             f"{', '.join(known)}; got {strange[0]!r}. {way}"
         )
     wishes: list[Override] = [

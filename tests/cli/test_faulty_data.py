@@ -83,6 +83,11 @@ def test_no_key_is_taken_and_passed_over(cli, digits: Path, key: str, way: str) 
     assert (code, key.split("=")[0] in err, way in err) == (2, True, True), err
 
 
+def test_a_check_leaves_nothing_out(cli, digits: Path) -> None:
+    code, _, err = cli("data", "check", digits, "--task", "classify", *DROP)
+    assert code == 2 and "got 'data.faulty'. Leave it out" in err, err
+
+
 def test_an_error_without_a_remedy_of_its_own_says_what_it_is() -> None:
     one, other = (Finding("error", rule, "a.jpg", "because") for rule in ("shape", "image twice"))
     assert [cause.first for cause in causes([one, other])] == ["because", ""]
