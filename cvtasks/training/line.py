@@ -90,6 +90,8 @@ class Line:
             reason = f"it gave no sign of life for {SILENT_S:.0f} s"
         except (OSError, ValueError):
             reason = "it ended without a word, as where it is killed or its network is gone"
+        except Exception as error:  # nobody may wait for one that is no longer heard
+            reason = f"what it said cannot be understood ({type(error).__name__}: {error})"
         self._file.close()
         self._ended.set()
         lost(reason)

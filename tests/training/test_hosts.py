@@ -186,6 +186,23 @@ def met(place: Place) -> object:
         return hosts.shared(lambda: "met")
 
 
+def test_what_cannot_be_understood_is_no_silence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        theirs = socket.create_connection(server.getsockname())
+        ours, _ = server.accept()
+    lost, said = threading.Event(), list[str]()
+
+    def heard(kind: str, value: object) -> None:
+        raise KeyError(kind)
+
+    with ours, theirs:
+        one = line.Line(ours)
+        one.listen(heard, lambda reason: (said.append(reason), lost.set()))
+        theirs.sendall(b'["wish", null]\n')
+        assert lost.wait(10) and "cannot be understood (KeyError: 'wish')" in said[0]
+        one.close()
+
+
 def test_who_does_not_come_is_named(monkeypatch) -> None:
     monkeypatch.setattr(meeting, "MEET_S", 1.0)
     place = Place(3, 0, "127.0.0.1", free_port())
