@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.answers import Answer
+from cvtasks.data.formats.listing import unread_beside
 from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, strictly
@@ -71,6 +72,8 @@ class Format:
         idle = [f"`data.{key}`" for key in hints.given if key not in self.heeds]
         if idle:
             source.notes = (*source.notes, f"{', '.join(idle)}: of no effect on {self.name}")
+        if passed_over := unread_beside(source.files, root):
+            source.notes = (*source.notes, passed_over)
         if self.also:
             said = f"read as {self.name}; {some(self.also, 3)} lies there too, and says the same"
             source.notes = (*source.notes, said)

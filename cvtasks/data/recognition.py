@@ -13,7 +13,7 @@ from cvtasks.data.agreement import agree
 from cvtasks.data.download.catalogue import KNOWN, resolve
 from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
-from cvtasks.data.formats.listing import IMAGES, images_in, seen
+from cvtasks.data.formats.listing import IMAGES, images_in, seen, unread_among
 from cvtasks.data.hints import Hints
 from cvtasks.errors import DataError, did_you_mean, nearest
 from cvtasks.tasks import TASKS
@@ -89,8 +89,8 @@ def _unrecognised(
             f"a data set is the folder in which its own folders lie; {path!r} holds one below. "
             f"Give {below[0]!r}."
         )
-    layouts = "; ".join(f"{one.name}: {one.layout}" for one in fitting.values())
     if wanted:
+        layouts = "; ".join(f"{one.name}: {one.layout}" for one in fitting.values())
         return DataError(
             f"the data must be in the format that is named; {path!r} is not: it needs {layouts}. "
             "Name another one (`data.format`), or none.",
@@ -106,11 +106,22 @@ def _unrecognised(
         )
     if not others and _is_bare(root, bool(fitting.keys() & _BY_FOLDERS)):
         return _unlabelled(root, path, "class-folders" in fitting)
-    none = "" if images_in(root, deep=True) else _NO_IMAGE
-    known = others or f"{none}Known layouts: {layouts}."
-    return DataError(
-        f"the layout of {path!r} is not known for {kind.__name__.lower()} data. {known}"
+    known = others or (
+        f"{_none(root)}Known formats: {', '.join(fitting)}. Name one (`data.format`) to be told "
+        "what it needs."
     )
+    return DataError(
+        f"the layout of {path!r} is not known for {kind.__name__.lower()} data. {known}",
+        ways={} if others else {"format": ""},
+    )
+
+
+def _none(root: Path) -> str:
+    """A sentence and a space for a folder without images that are read; else empty."""
+    if images_in(root, deep=True):
+        return ""
+    unread = unread_among(file for file in root.rglob("*") if seen(file, root))
+    return f"It holds only {unread}. " if unread else _NO_IMAGE
 
 
 def _alike_named(root: Path) -> tuple[Path, ...]:

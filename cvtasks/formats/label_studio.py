@@ -36,12 +36,13 @@ from cvtasks.formats.shapes import (
     polygon,
 )
 from cvtasks.geometry.rle import encode_rle
+from cvtasks.media.file_types import SUFFIXES
 from cvtasks.text import dumps, encodable, one_line
 
 SEVERAL = "images have several annotations; the one marked as ground truth or the newest was read"
 """A remark for each such image."""
 
-_IMAGES = re.compile(r"\.(jpe?g|png|bmp|webp|tiff?|gif)(?:$|[?&#])", re.IGNORECASE)
+_IMAGES = re.compile(rf"({'|'.join(map(re.escape, SUFFIXES))})(?:$|[?&#])", re.IGNORECASE)
 UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)")
 _AREAS = {
     "rectanglelabels": "rectangle",

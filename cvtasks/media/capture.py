@@ -19,8 +19,8 @@ import numpy as np
 
 from cvtasks.errors import InputError
 from cvtasks.media.download import peek
-from cvtasks.media.file_types import is_image, is_video, what_it_is
-from cvtasks.media.images import MAX_PIXELS, SUFFIXES
+from cvtasks.media.file_types import SUFFIXES, is_image, is_video, what_it_is
+from cvtasks.media.images import MAX_PIXELS
 from cvtasks.media.mp4 import seconds_shown
 from cvtasks.media.pyav_capture import is_cover, only_a_cover, open_by_pyav
 from cvtasks.media.safe_paths import read_head

@@ -1,8 +1,34 @@
-"""What content is by its first bytes, and words for what was given as an image and is none, so that
-an error can say it.
+"""What files hold by their endings and content by its first bytes, and words for what was given
+as an image and is none, so that an error can say it.
 """
 
 import re
+
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif"),
+    *(".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
+)
+"""Endings by which folders and globs choose images; a file that is named outright is read whatever
+its name ends in.
+"""
+UNREAD = (
+    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k"),
+    *(
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".exr",
+        ".psd",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".orf",
+        ".raf",
+    ),
+)
+"""Endings of images of kinds that are not read: whoever passes them over says so."""
 
 _MAGIC = {
     b"\xff\xd8\xff": "JPEG",
@@ -29,6 +55,11 @@ _WORDS = (
     (rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?<svg", "an SVG drawing"),
     (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive"),
     (rb"\0\0\0\x0cjP  |\xffO\xffQ", "a JPEG 2000 image"),
+    (rb"\0\0\0\x0cJXL |\xff\n", "a JPEG XL image"),
+    (rb"P[1-7]\s", "a PPM, PGM or PBM image"),
+    (rb"8BPS", "a Photoshop drawing"),
+    (rb"v/1\x01", "an OpenEXR image"),
+    (rb"....ftypcrx |FUJIFILMCCD-RAW", "the raw data of a camera"),
 )
 
 

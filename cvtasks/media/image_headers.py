@@ -334,6 +334,8 @@ def _tiff(content: bytes) -> Header:
     """The first directory; sample formats that are no plain 8- or 16-bit image are refused."""
     tags = first_directory(content)
     bits, samples, colours = tags.get(258, 1), tags.get(277, 1), tags.get(262, 1)
+    if tags.get(254, 0) & 1:
+        raise _Foreign("begins with a small copy of what it holds, as raw data of cameras do")
     if tags.get(339, 1) not in (1, 4) or bits not in (1, 2, 4, 8, 16):
         kind = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}.get(
             tags.get(339, 1), "unsigned"

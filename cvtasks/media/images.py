@@ -23,9 +23,6 @@ from cvtasks.media.image_headers import MAX_PIXELS as MAX_PIXELS
 from cvtasks.media.image_headers import Header, damaged, foreign, most_bytes, read_header
 from cvtasks.media.safe_paths import read_regular_file
 
-# Folders and globs choose by these endings; a file that is named outright is read whatever its name
-# ends in.
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 _DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras, microscopes and scanners put into 16
 _READ_AHEAD = 16  # bytes that a JPEG decoder looks at beyond the last pixel, and some
 # What imencode is asked for; its own default for WebP is lossless, which is slow.

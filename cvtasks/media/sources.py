@@ -25,9 +25,10 @@ from cvtasks.errors import InputError, did_you_mean
 from cvtasks.media.addresses import shown, stem_of
 from cvtasks.media.capture import VIDEO_SUFFIXES, is_video_file, what_an_address_gives
 from cvtasks.media.download import MAX_BYTES, TIMEOUT_S, download
+from cvtasks.media.file_types import SUFFIXES, UNREAD
 from cvtasks.media.globs import matches
 from cvtasks.media.image_headers import most_bytes
-from cvtasks.media.images import MAX_PIXELS, SUFFIXES, read_image
+from cvtasks.media.images import MAX_PIXELS, read_image
 from cvtasks.media.names import natural_key, safe_stem
 from cvtasks.media.safe_paths import read_regular_file
 from cvtasks.media.streams import Stream, address_stream, live_stream, video_stream
@@ -37,6 +38,7 @@ _WHAT = (
     'an image or video file, a folder, a quoted glob, "-", an http(s) or rtsp(s) address, the '
     "number of a camera or sample:NAME"
 )
+_LISTED = SUFFIXES + UNREAD  # what is not read fails with its reason, and is not passed over
 _MOST_NAMES_COMPARED = 5000
 
 
@@ -167,7 +169,7 @@ def _list_folder(folder: str, item: Callable[..., Item]) -> Iterator[Item]:
         with os.scandir(folder) as entries:
             others, names = 0, []
             for entry in entries:
-                if _ends_in(SUFFIXES, entry.name) and not _is_folder(entry.path):
+                if _ends_in(_LISTED, entry.name) and not _is_folder(entry.path):
                     names.append(entry.name)
                 else:
                     others += 1
@@ -191,7 +193,11 @@ def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item | Strea
     unlisted: list[Item] = []
     found = matches(pattern, lambda folder, error: unlisted.append(_unlisted(folder, error, item)))
     suffixes = SUFFIXES + VIDEO_SUFFIXES
-    paths = [path for path in found if _ends_in(suffixes, Path(path).name) and not _is_folder(path)]
+    paths = [
+        path
+        for path in found
+        if _ends_in(_LISTED + VIDEO_SUFFIXES, Path(path).name) and not _is_folder(path)
+    ]
     for path in sorted(paths, key=natural_key):
         yield (
             video_stream(path)

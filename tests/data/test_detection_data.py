@@ -189,14 +189,14 @@ def test_a_damaged_image_and_a_wrong_box_are_both_reported(voc: Path) -> None:
         source[2]
 
 
-def test_a_folder_of_something_else_is_answered_with_the_known_layouts(tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_answered_with_the_known_formats(tmp_path: Path) -> None:
     (tmp_path / "JPEGImages").mkdir()
     write(tmp_path / "notes.json", "{}")
     with pytest.raises(
         DataError,
         match=(
             r"not known for boxes data. It holds no image: where they lie elsewhere, .* "
-            r"Known layouts: Pascal VOC detection: .*YOLO: .*COCO JSON: "
+            r"Known formats: voc-detection, yolo, coco, "
         ),
     ):
         open_source(str(tmp_path), "", Boxes)

@@ -262,7 +262,7 @@ def test_nothing_there_says_what_could_be():
 def test_an_unknown_layout_lists_the_known_ones(tmp_path):
     with pytest.raises(DataError, match=r"the layout .* is not known for labels data") as error:
         open_source(str(tmp_path), "", Labels)
-    assert all(FORMATS[name].layout in str(error.value) for name in WRITTEN)
+    assert all(f" {name}," in str(error.value).replace(".", ",") for name in WRITTEN)
 
 
 def test_data_for_another_task_are_called_so(tmp_path):
@@ -668,5 +668,5 @@ def test_a_table_of_a_spreadsheet_is_read_with_its_semicolons(tmp_path):
 
 
 def test_a_folder_without_an_image_is_called_so(tmp_path):
-    with pytest.raises(DataError, match=r"boxes data\. It holds no image: .+ Known layouts: "):
+    with pytest.raises(DataError, match=r"boxes data\. It holds no image: .+ Known formats: "):
         open_source(str(tmp_path), "", Boxes)

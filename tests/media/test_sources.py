@@ -20,9 +20,10 @@ from cvtasks.errors import InputError
 from cvtasks.inference.sink import Sink
 from cvtasks.media import sources
 from cvtasks.media.download import download
+from cvtasks.media.file_types import SUFFIXES
 from cvtasks.media.images import read_image, write_image
 from cvtasks.media.names import natural_key, safe_stem
-from cvtasks.media.sources import SUFFIXES, Item, expand
+from cvtasks.media.sources import Item, expand
 from cvtasks.media.streams import Stream
 from cvtasks.tasks.segment import Segment
 

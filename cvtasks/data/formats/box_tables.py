@@ -16,7 +16,7 @@ from cvtasks.formats.box_tables import (
 )
 from cvtasks.formats.reading import MEGABYTE, is_number, read_annotation
 from cvtasks.formats.shapes import ToolFile
-from cvtasks.media.images import SUFFIXES
+from cvtasks.media.file_types import SUFFIXES
 
 _DEEP = 3  # folders above a table in which the names of the classes are looked for
 

@@ -11,7 +11,7 @@ from cvtasks.data.formats.listing import seen
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import read_text
-from cvtasks.media.images import SUFFIXES
+from cvtasks.media.file_types import SUFFIXES, UNREAD
 from cvtasks.text import encodable
 
 _OTHERS = {
@@ -50,7 +50,7 @@ class ClassFolders(FileLabels):
         titles = _titles(root, {folder.name for home in homes for folder in _folders(home)})
         self.classes = tuple(titles.values())
         place = {name: index for index, name in enumerate(titles)}
-        self.files, self.shown, self._strange = [], [], 0
+        self.files, self.shown, strange = [], [], 0
         for folder in _folders(root / split):
             for entry in _entries(folder):
                 if entry.is_dir():
@@ -62,15 +62,11 @@ class ClassFolders(FileLabels):
                     self.files.append(folder / entry.name)
                     self.shown.append((place[folder.name],))
                 else:
-                    self._strange += 1
+                    strange += not entry.name.lower().endswith(UNREAD)
+        if strange:
+            self.notes = (f"files beside the images were passed over: {strange}",)
         present(f"{str(root / split)!r}", {"image": self.files}, complain)
         self.names = distinct(self.files, root / split)
-
-    def remarks(self) -> list[str]:
-        """How many files are no images by their names."""
-        return (
-            [f"files beside the images were passed over: {self._strange}"] if self._strange else []
-        )
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

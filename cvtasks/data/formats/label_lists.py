@@ -12,7 +12,7 @@ from cvtasks.data.formats.listing import NamedFiles, files_in
 from cvtasks.data.source import check_split, no_image, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
-from cvtasks.media.images import SUFFIXES
+from cvtasks.media.file_types import SUFFIXES
 from cvtasks.text import encodable
 
 _NAMES = ("classes.txt", "names.txt", "labels.txt", "class_names.txt", "label_names.txt")

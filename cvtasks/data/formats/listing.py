@@ -1,14 +1,17 @@
 """What lies in a folder, without what is hidden, and what files name there."""
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from cvtasks.formats.reading import ALIKE, ELSEWHERE
+from cvtasks.media.file_types import SUFFIXES, UNREAD
 from cvtasks.media.safe_paths import Ends, leads_out, of_windows, on_disk, parts_of
 
-IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"}
+IMAGES = frozenset(SUFFIXES)
 """Endings that images have; of several frames the first is the image."""
 
 _SYSTEMS = {
@@ -30,6 +33,39 @@ def images_in(folder: Path, *, deep: bool = False) -> list[Path]:
     """
     found = folder.rglob("*") if deep else folder.iterdir()
     return sorted(file for file in found if file.suffix.lower() in IMAGES and seen(file, folder))
+
+
+def unread_beside(files: Iterable[Path], root: Path) -> str:
+    """What `unread_among` says of the folders of these files and of those beside them."""
+    own = {file.parent for file in files}
+    beside = {folder.parent for folder in own if folder != root and folder.is_relative_to(root)}
+    return unread_among(
+        entry for folder in own | {*_folders_in(beside)} for entry in _entries(folder)
+    )
+
+
+def unread_among(files: Iterable[Path]) -> str:
+    """A sentence about images of kinds that are not read; empty where there is none."""
+    found = Counter(file.suffix.lower() for file in files if seen(file))
+    kinds = sorted(found.keys() & {*UNREAD})
+    if not kinds:
+        return ""
+    count, named = sum(found[kind] for kind in kinds), ", ".join(kinds)
+    return f"images of kinds that are not read ({named}): {count}; convert them to JPEG or PNG"
+
+
+def _folders_in(folders: Iterable[Path]) -> Iterator[Path]:
+    for entry in chain.from_iterable(map(_entries, folders)):
+        if entry.suffix.lower() not in IMAGES and seen(entry) and entry.is_dir():
+            yield entry
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where it cannot be listed, though files in it can be read."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def files_in(folder: Path, ending: str) -> list[Path]:

@@ -13,15 +13,15 @@ from cvtasks.errors import InputError, UsageError
 from cvtasks.media.addresses import is_address, shown
 from cvtasks.media.capture import VIDEO_SUFFIXES
 from cvtasks.media.download import download
+from cvtasks.media.file_types import SUFFIXES, UNREAD
 from cvtasks.media.globs import matches
-from cvtasks.media.images import SUFFIXES
 from cvtasks.media.names import natural_key, safe_stem
 from cvtasks.media.objects import SCHEMES, fetch_object, is_object, list_objects, scheme_of
 from cvtasks.media.sources import Item
 from cvtasks.media.streams import Stream, address_stream, video_stream
 from cvtasks.text import counted
 
-_KNOWN = SUFFIXES + VIDEO_SUFFIXES
+_KNOWN = SUFFIXES + UNREAD + VIDEO_SUFFIXES  # what is not read fails with its reason
 _MOST_BYTES = 2**30  # of a list
 _LISTS = (".txt", ".lst", ".list")
 
