@@ -99,6 +99,8 @@ def did_you_mean(received: str, known: Iterable[str]) -> str:
     return f"Known: {', '.join(names)}." if names else "None is known."
 
 
-def nearest(received: str, known: Iterable[str]) -> str:
-    """The known name that is spelt most alike; empty where none is."""
-    return next(iter(get_close_matches(received.lower(), known, n=1)), "")
+def nearest(received: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """The known name that is spelt most alike, of a likeness (difflib's ratio, 0..1) of at least so
+    much; empty where none is.
+    """
+    return next(iter(get_close_matches(received.lower(), known, n=1, cutoff=likeness)), "")

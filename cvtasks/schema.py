@@ -90,6 +90,7 @@ def fields_of(kind: type) -> list[Field]:
 
 _TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false"}
 _UNIONS = (types.UnionType, typing.Union)
+_ELSEWHERE = 0.8  # how alike a word of another table must be to be meant
 _ATTRIBUTE = re.compile(r" {4}(\w+(?:, \w+)*): (.*)")
 
 
@@ -197,7 +198,7 @@ def check_keys(
                     f"the table [{table}]."
                 )
             meant = elsewhere.get(key) or nearest(key, known)
-            meant = meant or elsewhere.get(nearest(key, elsewhere), "")
+            meant = meant or elsewhere.get(nearest(key, elsewhere, _ELSEWHERE), "")
             hint = f'Did you mean "{meant}"?' if meant else did_you_mean(key, known)
             raise ModelError(f"unknown key `{where}{key}`. {hint}")
 

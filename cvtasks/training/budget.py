@@ -26,6 +26,7 @@ _COMPILING, _TIMED = 2, 8  # steps that are not measured, as they compile, and s
 _LOOKED = 16  # images of the validation split that a look is measured on
 _FINISH_S = 10.0  # export of the graph, card and figures
 _FEWEST = 10  # epochs, so that there are enough looks to choose the best weights by
+_LOOKING = 0.5  # of the time, at most, where epochs are made shorter to have so many looks
 FEW_UPDATES = 100
 """With fewer a network has hardly begun to learn."""
 
@@ -98,13 +99,17 @@ def fitted(how: Train, steps: int, seconds: float, pace: Pace) -> Train:
     >>> how, pace = Train(epochs=100, minutes=9.0), Pace(start=2.0, step=1.0, look=8.0, save=2.0)
     >>> fitted(how, 20, 632.0, pace).epochs, fitted(how, 1000, 632.0, pace).epoch_steps
     (20, 51)
+    >>> short = fitted(how, 20, 62.0, pace)  # 10 looks would take all of it
+    >>> short.epochs, short.epoch_steps
+    (2, 11)
     """
     seconds -= _FINISH_S + pace.start + pace.look
     epoch = pace.save + pace.look / how.validate_every
     whole = math.floor(seconds / (steps * pace.step + epoch))
     if whole >= min(_FEWEST, how.epochs):
         return replace(how, epochs=min(whole, how.epochs), minutes=0.0)
-    epochs = min(_FEWEST, how.epochs)
+    affordable = max(1, math.floor(_LOOKING * seconds / epoch))
+    epochs = min(_FEWEST, how.epochs, affordable)
     short = math.floor((seconds / epochs - epoch) / pace.step)
     return replace(how, epochs=epochs, epoch_steps=max(1, min(short, steps)), minutes=0.0)
 

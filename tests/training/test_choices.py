@@ -192,14 +192,17 @@ def test_balanced_weights_are_written_into_the_recipe(tmp_path: Path) -> None:
 @pytest.mark.parametrize("epochs", [1, 3, 100])
 @pytest.mark.parametrize("steps", [1, 7, 400])
 @pytest.mark.parametrize("seconds", [1.0, 60.0, 900.0, 10_000.0])
-def test_what_fits_fits(epochs: int, steps: int, seconds: float) -> None:
-    pace = Pace(start=2.0, step=0.5, look=3.0, save=0.5)
+@pytest.mark.parametrize("look", [3.0, 40.0])
+def test_what_fits_fits(epochs: int, steps: int, seconds: float, look: float) -> None:
+    pace = Pace(start=2.0, step=0.5, look=look, save=0.5)
     made = fitted(Train(epochs=epochs, minutes=1.0), steps, seconds, pace)
     assert made.minutes == 0
     assert 1 <= made.epochs <= epochs
     each = made.epoch_steps or steps
     took = pace.start + made.epochs * (each * pace.step + pace.look + pace.save)
     assert took <= seconds or (each == 1 and made.epochs <= 10)
+    if made.epoch_steps and made.epochs > 1:  # looks do not take the time to learn
+        assert made.epochs * (pace.look + pace.save) <= seconds / 2
     if made.epochs < epochs and not made.epoch_steps:
         assert took + steps * pace.step + 2 * pace.look + 20 > seconds  # and no more would
 
