@@ -2,6 +2,7 @@
 the command line.
 """
 
+import gc
 import inspect
 import os
 import re
@@ -99,6 +100,12 @@ def _lacking(item: pytest.Item) -> str:
     return found[0] if found else ""
 
 
+def pytest_collection_finish() -> None:
+    """Keep what was imported, and the tests themselves, out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the folders, and give the environment back as it was."""
     shutil.rmtree(config.cvtasks_home, ignore_errors=True)
@@ -140,6 +147,15 @@ def _nothing_left_behind() -> Iterator[None]:
     for name in os.environ.keys() - environment.keys():
         del os.environ[name]
     os.environ.update(environment)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_heap() -> Iterator[None]:
+    """Let go of what a module's tests have made: Python itself looks ever more seldom for rings of
+    garbage, the more there is, and networks are such rings.
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

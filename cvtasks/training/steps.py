@@ -130,7 +130,10 @@ class _TensorFlowSteps(Steps):
             self._seen.assign(_with(self._seen, loss, gradients))
 
         self._compiled = tf.function(
-            step, autograph=False, reduce_retracing=True, jit_compile=network.jit_compile
+            _leaving_nothing(step),
+            autograph=False,
+            reduce_retracing=True,
+            jit_compile=network.jit_compile,
         )
 
     def _put(self, batch: Any) -> Any:
@@ -142,6 +145,26 @@ class _TensorFlowSteps(Steps):
 
     def _kept(self) -> np.ndarray:
         return self._seen.numpy()
+
+
+def _leaving_nothing(function: Callable[..., None]) -> Callable[..., None]:
+    """The function, of whose trace TensorFlow keeps no gradients.
+
+    What defines a gradient of its own (SiLU, Keras' sum over devices) stays in a registry for good,
+    and with it the graph of the trace and all its variables; nobody looks it up after the trace.
+    """
+    from tensorflow.python.framework import ops as framework
+
+    registry: dict[str, Any] = getattr(framework.gradient_registry, "_registry", {})
+
+    def traced(*args: Any) -> None:
+        known = len(registry)
+        function(*args)
+        for name in list(registry)[known:]:
+            if name.startswith("CustomGradient-"):
+                del registry[name]
+
+    return traced
 
 
 State = tuple[Sequence[Any], Sequence[Any], Sequence[Any], Any]

@@ -1,5 +1,6 @@
 """The steps of a training: what they learn, what is fetched of them, and where their time goes."""
 
+import gc
 import json
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -105,6 +106,19 @@ def test_what_is_never_looked_at_is_not_lost_silently(monkeypatch) -> None:
     assert len(steps.recent()) == 50
     steps.step(np.zeros(1), np.zeros(1), 0.1)
     np.testing.assert_array_equal(steps.recent(), [[98, 99]])
+
+
+def test_a_training_leaves_no_graph_in_memory(shapes: Path, tmp_path: Path) -> None:
+    """And with a graph the weights and moments of its network."""
+
+    def graphs() -> int:
+        gc.collect()
+        return sum(type(one).__name__ == "FuncGraph" for one in gc.get_objects())
+
+    recipe = small(shapes)
+    sources, known = open_sources(recipe), graphs()
+    train(recipe, sources.train, sources.validate, tmp_path)
+    assert graphs() == known
 
 
 # === what is fetched ===
