@@ -75,7 +75,7 @@ def in_zoo(folder: Path) -> bool:
 def unknown(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about a name that is none of what is known and no model that is there:
     how a published model of this name is fetched, what took the place of one that was shipped once,
-    or the nearest name.
+    what can be done with a network that is no model, or the nearest name.
     """
     if name in PUBLISHED:
         return (
@@ -85,6 +85,13 @@ def unknown(name: str, known: Iterable[str]) -> str:
         return (
             f"It is shipped no longer; {REPLACED[name]} took its place: give that name, or the "
             "folder of a copy that you have."
+        )
+    from cvtasks.networks.backbones import BACKBONES
+
+    if name in BACKBONES:
+        return (
+            f"It is a network without weights: `cvtasks inspect {name}` shows it, `cvtasks inspect "
+            f"networks` compares the classic ones, and `cvtasks train … --backbone {name}` trains it."
         )
     return did_you_mean(name, {*known, *PUBLISHED})
 

@@ -18,6 +18,7 @@ from cvtasks.data import open_source
 from cvtasks.data.download.catalogue import KNOWN
 from cvtasks.data.views import fitted
 from cvtasks.engines.openvino_engine import has_bf16
+from cvtasks.errors import ModelError
 from cvtasks.evaluation.evaluate import evaluate, with_interval
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.tasks import TASKS
@@ -67,6 +68,11 @@ def test_a_model_that_is_shipped_no_longer_names_its_successor(cli) -> None:
         ):
             code, _, err = cli(*command)
             assert (code, said in err) == (4, True), err
+
+
+def test_a_network_that_is_no_model_is_told_apart() -> None:
+    with pytest.raises(ModelError, match="network without weights: `cvtasks inspect lenet5` shows"):
+        cvtasks.load("lenet5")
 
 
 def test_every_default_has_weights() -> None:
