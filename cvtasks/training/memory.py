@@ -33,6 +33,7 @@ MOST = 64
 """The largest batch that is chosen: larger ones learn differently, and rarely faster."""
 
 _SHARE = 0.7  # of the memory that is free
+_DOUBT = 6.0  # times what is certain that a step may take
 _SMALLER = (
     "Try a smaller `train.batch` with `train.accumulate`, a smaller `size`, or "
     '`train.precision = "bf16"`.'
@@ -40,11 +41,12 @@ _SMALLER = (
 
 
 def check_memory(network: "keras.Model", recipe: Recipe) -> None:
-    """Raise ModelError if one batch certainly does not fit into a CPU's memory: the system would
-    end the process there.
+    """Raise ModelError if one batch does not fit into a CPU's memory: the system would end the
+    process there.
 
     Certain is half of what the layers put out: it is kept for the backward pass but where a layer
-    computes in place. A GPU says itself, in the first step, what does not fit.
+    computes in place. Where that leaves a doubt, two small steps are measured, each in a process of
+    its own. A GPU says itself, in the first step, what does not fit.
 
     Args:
         network: the recipe's, for its input size.
@@ -55,11 +57,15 @@ def check_memory(network: "keras.Model", recipe: Recipe) -> None:
     side = max(recipe.data.multi_scale or (recipe.data.crop or recipe.size,))
     enlarged = side * side / (recipe.input_size[0] * recipe.input_size[1])
     needed = int(recipe.train.batch * enlarged * _put_out(network) / 2)
+    doubtful = needed < free < _DOUBT * needed
+    if doubtful and (measured := _measured(recipe, _step(recipe, 2))):
+        fixed, each = measured
+        needed = int(fixed + recipe.train.batch * each)
     if 0 < free < needed:
         raise ModelError(
-            f"a batch must fit into memory; the maps of {recipe.train.batch} images of {side} "
-            f"pixels with {recipe.backbone} take "
-            f"{needed / 1e9:.1f} GB at least, and {free / 1e9:.1f} GB are free. {_SMALLER}",
+            f"a batch must fit into memory; {recipe.train.batch} images of {side} pixels with "
+            f"{recipe.backbone} take {needed / 1e9:.1f} GB{'' if doubtful else ' at least'}, and "
+            f"{free / 1e9:.1f} GB are free. {_SMALLER}",
             ways={"batch": "auto"},
         )
 
@@ -124,11 +130,10 @@ def fitting_batch(recipe: Recipe, free: int | None = None) -> int:
         ModelError: not even a batch of one fits; says what to try.
     """
     free = available() if free is None else free
-    said = first = _step(recipe, 2)
-    second = _step(recipe, 8) if first and not first["gpu"] and first["peak"] and free else None
-    if first and second:
-        each = max(1.0, (second["peak"] - first["peak"]) / 6)
-        room = int((_SHARE * free - (first["peak"] - 2 * each)) / each)
+    said = _step(recipe, 2)
+    if free and (measured := _measured(recipe, said)):
+        fixed, each = measured
+        room = int((_SHARE * free - fixed) / each)
         fitting = [size for size in _sizes() if size <= room]
     else:
         fitting = []
@@ -156,6 +161,17 @@ def _divided(fitting: int, said: Mapping[str, Any]) -> int:
     number = said.get("devices", 1)
     most = min(MOST, fitting * number if said["gpu"] else fitting)
     return max(number, most // number * number)
+
+
+def _measured(recipe: Recipe, two: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    """Bytes that a training step takes without any image, and for each image, by a step of `two`
+    images and one of eight; None on a GPU, and where eight are too many or nobody says.
+    """
+    eight = _step(recipe, 8) if two and not two["gpu"] and two["peak"] else None
+    if not two or not eight:
+        return None
+    each = max(1.0, (eight["peak"] - two["peak"]) / 6)
+    return two["peak"] - 2 * each, each
 
 
 def _sizes() -> list[int]:

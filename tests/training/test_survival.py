@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -488,6 +489,31 @@ def test_a_batch_that_cannot_fit_is_refused_before_anything_is_written(
         ):
             run(planned(recipe), tmp_path / "run", "cvtasks train x", Report())
         assert not (tmp_path / "run").exists()
+
+
+def test_where_it_is_in_doubt_two_small_steps_are_measured(shapes: Path, monkeypatch) -> None:
+    from cvtasks.networks.build import build_network
+    from cvtasks.training import memory
+
+    recipe = small(shapes)
+    network = build_network(recipe, recipe.input_size)
+    certain = recipe.train.batch * memory._put_out(network) // 2
+    monkeypatch.setattr("cvtasks.engines.keras_engine.has_gpu", lambda: False)
+    tried: list[int] = []
+
+    def step(recipe: Recipe, batch: int) -> dict:
+        tried.append(batch)
+        return {"gpu": False, "peak": 1_000 + 2 * certain * batch // recipe.train.batch}
+
+    monkeypatch.setattr(memory, "_step", step)
+    for times, fits in ((1.1, False), (1.9, False), (2.1, True), (5.9, True)):
+        monkeypatch.setattr(memory, "available", lambda times=times: int(times * certain))
+        with nullcontext() if fits else pytest.raises(ModelError, match=r" GB, and .* free"):
+            memory.check_memory(network, recipe)
+    assert tried == 4 * [2, 8]
+    monkeypatch.setattr(memory, "available", lambda: 7 * certain)
+    memory.check_memory(network, recipe)
+    assert len(tried) == 8
 
 
 def test_what_is_certainly_needed_is_less_than_what_a_step_takes(shapes: Path, monkeypatch) -> None:
