@@ -31,7 +31,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "tests" / "slow.txt"
-QUICK_S, USUAL_S = 112.0, 560.0
+QUICK_S, USUAL_S = 100.0, 440.0
 """Seconds that two workers have together: what the clock allows, without starting and imports."""
 QUICK_FAMILY_S, USUAL_FAMILY_S = 1.5, 12.0
 """What the cases of one function may cost together before they are thinned out."""

@@ -91,7 +91,7 @@ def unknown(name: str, known: Iterable[str]) -> str:
     if name in BACKBONES:
         return (
             f"It is a network without weights: `cvtasks inspect {name}` shows it, `cvtasks inspect "
-            f"networks` compares the classic ones, `cvtasks train --backbone {name}` trains it."
+            f'networks` compares the classic ones, `backbone = "{name}"` trains it.'
         )
     return did_you_mean(name, {*known, *PUBLISHED})
 

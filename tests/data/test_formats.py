@@ -89,10 +89,13 @@ def test_a_further_format_is_trained_on(named: Path) -> None:
     assert any(NAMED_FILES.name in line for line in said)
 
 
-def test_a_further_format_is_among_the_known_layouts(named: Path, tmp_path: Path) -> None:
+def test_a_further_format_is_among_the_known_ones(named: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
+    empty = str(tmp_path / "empty")
+    with pytest.raises(DataError, match=r"Known formats: .*, named-files\. Name one"):
+        open_source(empty, "", Labels)
     with pytest.raises(DataError, match=r"files named by class: CLASS-NUMBER\.png"):
-        open_source(str(tmp_path / "empty"), "", Labels)
+        open_source(empty, "", Labels, format="named-files")
 
 
 # === views ===

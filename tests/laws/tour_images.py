@@ -324,7 +324,7 @@ REFUSED = {
     "video": bad(MP4, "MP4"),
     "zip": bad(b"PK\x03\x04\x14\0" + bytes(50), "an archive"),
     "ico": bad(lambda: encoded("ICO"), "something unknown"),
-    "portable map": bad(b"P6\n1 1\n255\n\0\0\0", "something unknown"),
+    "portable map": bad(b"P6\n1 1\n255\n\0\0\0", "a PPM"),
     "sound that begins as WebP does": bad(
         b"RIFF\x24\0\0\0WAVEfmt " + bytes(40), "something unknown"
     ),
