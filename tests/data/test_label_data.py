@@ -532,9 +532,9 @@ def test_csv_classes_are_of_all_splits_or_as_listed(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "must have the header"),
-        ("file,label\n0.png,ant\n", "must have the header .* has 'file,label'"),
-        ("image,label,weight\n0.png,ant,1\n", "must have the header"),
+        ("", "must have a column that names images and one of labels"),
+        ("file,a,b\n0.png,ant,2\n", "must have a column .* has 'file,a,b'"),
+        ("image,xmin,class\n0.png,4,ant\n", "must have a column"),
         ("image,label\n", "needs at least one image"),
         ("image,label\n0.png,\n", "needs at least one class"),
         ("image,label\n0.png\n", "must have 2 columns; line 2 has 1"),

@@ -1,17 +1,21 @@
 """A table of images and their labels."""
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
-from cvtasks.data.formats.bases import FileLabels, class_names, distinct
-from cvtasks.data.formats.listing import NamedFiles
+from cvtasks.data.formats.bases import FileLabels, distinct
+from cvtasks.data.formats.bases.names import numbered_classes
+from cvtasks.data.formats.bases.tables import Columns, begun, columns_of, sign_of
+from cvtasks.data.formats.listing import NamedFiles, files_in
+from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, no_image, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.text import encodable, some
 
-_COLUMNS = ("image", "label", "split", "score")
 _MOST = 500 * MEGABYTE
 
 Row = tuple[int, str, tuple[str, ...], str]
@@ -19,49 +23,49 @@ Row = tuple[int, str, tuple[str, ...], str]
 
 
 class CSVLabels(FileLabels):
-    """The lines of a CSV file with the header `image,label` or `image,label,split`, in their order.
+    """The lines of a CSV file with a column that names images and one of labels, in their order.
 
-    The root is the file, or the folder of a `labels.csv`. An image is named from the CSV's folder
-    and lies below it. Several labels have `|` between them; no label means that the image shows
-    none of the classes. Without the column there is one split without a name; a column `score`, as
-    predicted labels have it, is passed over. The classes are those of a `classes.txt` beside the
-    file, one name a line, or else all labels of all splits, sorted.
+    The root is the file; or the folder of a `labels.csv`, of one other such table, or of one for
+    each split, `train.csv`, `val.csv` …. `image,label` and `image,label,split` are the columns that
+    `cvtasks` writes; what others call them is known too, and two columns need no heading. An image
+    is named from the CSV's folder and lies below it; its ending may be left out. Several labels
+    have `|` between them; no label means that the image shows none of the classes. Other columns
+    are passed over. The classes are those of a `classes.txt` beside the file, one name a line, or
+    else all labels of all splits, sorted; numbers are named by a `classes.txt`, from 0 on, or by a
+    JSON beside the file that has a name for each.
     """
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__()
-        path = _csv(root)
-        if path is None:
+        tables = {name: _read(path) for name, path in _tables(root).items()}
+        if not tables:
             raise DataError(
                 f"CSV labels need a file 'labels.csv'; {str(root)!r} has none. Write it."
             )
-        rows = _rows(path)
-        self.split = split = check_split(split, sorted({row[3] for row in rows}), path)
-        names = path.parent / "classes.txt"
-        self.classes = (
-            class_names(names)
-            if names.is_file()
-            else tuple(sorted({label for _, _, labels, _ in rows for label in labels}))
-        )
+        inner = _inner(tables)
+        self.split = split = check_split(split, inner or tables, root)
+        table = next(iter(tables.values())) if inner else tables[split]
+        path = table.path
+        every = {label for one in tables.values() for row in one.rows for label in row[2]}
+        self.classes, places, self.taken_for = numbered_classes(path.parent, every)
         if not self.classes:
             raise DataError(
                 f"a data set needs at least one class; {str(path)!r} has no label at all. Label "
                 "its images."
             )
-        place = {name: index for index, name in enumerate(self.classes)}
-        named = NamedFiles(path.parent, path.parent, [row[1] for row in rows])
+        named = NamedFiles(path.parent, path.parent, [row[1] for row in table.rows])
         images: list[Path] = []
         shown: list[tuple[int, ...]] = []
-        for line, image, labels, part in rows:
-            strange = [label for label in labels if label not in place]
+        for line, image, labels, part in table.rows:
+            strange = [label for label in labels if label not in places]
             if strange:
                 text = (
-                    f'every label must be one of {str(names)!r}; "{strange[0]}", line {line} of '
-                    f"{str(path)!r}, is not. "
-                    f"{did_you_mean(strange[0], place)}"
+                    f'every label must be a class of the list beside the table; "{strange[0]}", '
+                    f"line {line} of {str(path)!r}, is not. "
+                    f"{did_you_mean(strange[0], self.classes)}"
                 )
                 complain(DataError(text, "class unknown"))
-            if part != split:
+            if inner and part != split:
                 continue
             file = named.find(image)
             if file is None:
@@ -73,57 +77,65 @@ class CSVLabels(FileLabels):
                 complain(DataError(text, "image missing"))
                 continue
             images.append(file)
-            shown.append(tuple(sorted(place[label] for label in labels if label in place)))
-        self.notes = named.notes
+            shown.append(tuple(sorted(places[label] for label in labels if label in places)))
+        passed = (f"columns passed over: {some(table.others, 5)}",) if table.others else ()
+        self.notes = (*named.notes, *passed)
         kept = present(f"{str(path)!r}", {"image": images}, complain)
         self.files, self.shown = [images[index] for index in kept], [shown[index] for index in kept]
         self.names = distinct(self.files, path.parent)
 
 
-def _csv(root: Path) -> Path | None:
-    path = root if root.suffix.lower() == ".csv" else root / "labels.csv"
-    return path if path.is_file() else None
+@dataclass(frozen=True)
+class _Table:
+    """A table's lines, and its columns that say nothing about labels."""
+
+    path: Path
+    rows: list[Row]
+    others: tuple[str, ...]
 
 
-def _rows(path: Path) -> list[Row]:
-    """The lines of the table.
+def _tables(root: Path) -> dict[str, Path]:
+    """Split → its table; one without a name where there is a single one that is not called so."""
+    if root.is_file():
+        return {"": root} if root.suffix.lower() == ".csv" else {}
+    own = root / "labels.csv"
+    if own.is_file():
+        return {"": own}
+    found = [path for path in files_in(root, ".csv") if path.is_file() and columns_of(*begun(path))]
+    if len(found) == 1 and not is_split(found[0].stem):
+        return {"": found[0]}
+    return {path.stem: path for path in found}
+
+
+def _inner(tables: dict[str, _Table]) -> tuple[str, ...]:
+    """The splits that the one table there is names itself; none if it does not."""
+    parts = {row[3] for one in tables.values() for row in one.rows} if len(tables) == 1 else set()
+    return tuple(sorted(parts)) if any(parts) else ()
+
+
+def _read(path: Path) -> _Table:
+    """A table.
 
     Raises:
         DataError: it is no table with these columns, a line has more or fewer, a name leads out of
             the folder, or a label is empty or comes twice.
     """
     lines = read_text(path, _MOST).splitlines(keepends=True)
-    first = "".join(lines[:1])
-    # spreadsheets write semicolons where the comma is the decimal sign
-    comma = ";" if first.count(";") > first.count(",") else ","
-    table = csv.reader(lines, delimiter=comma, strict=True)
+    table = csv.reader(lines, delimiter=sign_of("".join(lines[:1])), strict=True)
     rows: list[Row] = []
     try:
-        header = [column.strip().lower() for column in next(table, [])]
-        strange = [column for column in header if column not in _COLUMNS]
-        if not {"image", "label"} <= set(header) or strange or len(set(header)) < len(header):
+        head = next(table, [])
+        columns = columns_of(head)
+        if columns is None:
             raise DataError(
-                "a table of labels must have the header image,label or image,label,split; "
-                f"{str(path)!r} has "
-                f"{','.join(header)[:80] or 'none'!r}. Name its columns so."
+                "a table of labels must have a column that names images and one of labels, such as "
+                f"image,label or image,label,split; {str(path)!r} has "
+                f"{','.join(head)[:80] or 'none'!r}. Name its columns so."
             )
+        if not columns.heading:
+            rows.append(_row(head, 1, columns, path))
         for cells in filter(None, table):
-            line = table.line_num
-            if len(cells) != len(header):
-                raise DataError(
-                    f"a line of {str(path)!r} must have {len(header)} columns; line {line} has "
-                    f"{len(cells)}."
-                )
-            row = {column: cell.strip() for column, cell in zip(header, cells, strict=True)}
-            labels = (
-                tuple(label.strip() for label in row["label"].split("|")) if row["label"] else ()
-            )
-            if "" in labels or len(set(labels)) < len(labels):
-                raise DataError(
-                    f"labels must be names, each once; line {line} of {str(path)!r} has "
-                    f"{row['label']!r}."
-                )
-            rows.append((line, row["image"], labels, row.get("split", "")))
+            rows.append(_row(cells, table.line_num, columns, path))
     except csv.Error as error:
         raise DataError(
             f"a table of labels must be a CSV file; line {table.line_num} of {str(path)!r} is not "
@@ -131,20 +143,42 @@ def _rows(path: Path) -> list[Row]:
         ) from error
     if not rows:
         raise no_image(repr(str(path)))
-    return rows
+    return _Table(path, rows, columns.others)
+
+
+def _row(cells: list[str], line: int, columns: Columns, path: Path) -> Row:
+    """A line of a table."""
+    if len(cells) != columns.count:
+        raise DataError(
+            f"a line of {str(path)!r} must have {columns.count} columns; line {line} has "
+            f"{len(cells)}."
+        )
+    text = cells[columns.label].strip()
+    for sign in columns.several if "|" not in text else "":
+        text = text.replace(sign, "|")
+    several = text != cells[columns.label].strip()
+    labels = tuple(label.strip() for label in text.split("|")) if text else ()
+    labels = tuple(filter(None, labels)) if several else labels
+    if "" in labels or len(set(labels)) < len(labels):
+        raise DataError(
+            f"labels must be names, each once; line {line} of {str(path)!r} has {text!r}."
+        )
+    part = "" if columns.split is None else cells[columns.split].strip()
+    return line, cells[columns.image].strip(), tuple(map(encodable, labels)), part
 
 
 def _splits(root: Path) -> tuple[str, ...]:
-    """What stands in the column `split`."""
-    path = _csv(root)
-    return tuple(sorted({row[3] for row in _rows(path)})) if path else ()
+    """What stands in the column `split`, or the names of the tables."""
+    tables = {name: _read(path) for name, path in _tables(root).items()}
+    return _inner(tables) or tuple(tables)
 
 
 CSV = Format(
     "CSV labels",
-    "labels.csv with the header image,label[,split]; several labels are written a|b",
+    "labels.csv, or train.csv …, with the header image,label[,split] or the like; several labels "
+    "are written a|b",
     Labels,
-    is_at=lambda root: _csv(root) is not None,
+    is_at=lambda root: bool(_tables(root)),
     splits_at=_splits,
     opens=CSVLabels,
     file="CSV",

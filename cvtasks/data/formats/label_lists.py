@@ -1,13 +1,13 @@
 """Lists of images, each with its label: `train.txt` with `cats/1.jpg 0`, one a line."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
-from cvtasks.data.formats.bases import FileLabels, class_names, distinct
+from cvtasks.data.formats.bases import FileLabels, distinct
+from cvtasks.data.formats.bases.names import LISTS_OF_NAMES, numbered_classes
 from cvtasks.data.formats.listing import NamedFiles, files_in
 from cvtasks.data.source import check_split, no_image, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
@@ -15,7 +15,6 @@ from cvtasks.formats.reading import MEGABYTE, read_text
 from cvtasks.media.file_types import SUFFIXES
 from cvtasks.text import encodable
 
-_NAMES = ("classes.txt", "names.txt", "labels.txt", "class_names.txt", "label_names.txt")
 _MOST = 500 * MEGABYTE
 _LINE = re.compile(
     rf"(?P<image>.*?(?:{'|'.join(map(re.escape, SUFFIXES))}))\"?"
@@ -48,7 +47,7 @@ class ListedLabels(FileLabels):
         self.split = split = check_split(split, lists, root)
         lines = {name: _lines(path) for name, path in lists.items()}
         labels = {line.label for found in lines.values() for line in found}
-        self.classes, places, self.taken_for = _classes(root, labels)
+        self.classes, places, self.taken_for = numbered_classes(root, labels)
         named = NamedFiles(root, root, [line.image for found in lines.values() for line in found])
         images: list[Path] = []
         shown: list[tuple[int, ...]] = []
@@ -83,7 +82,7 @@ def _lists(root: Path) -> dict[str, Path]:
     return {
         path.stem: path
         for path in files_in(root, ".txt")
-        if path.name not in _NAMES and path.is_file() and _is_list(path)
+        if path.name not in LISTS_OF_NAMES and path.is_file() and _is_list(path)
     }
 
 
@@ -119,23 +118,6 @@ def _lines(path: Path) -> list[_Line]:
     if not found:
         raise no_image(repr(str(path)))
     return found
-
-
-def _classes(root: Path, labels: set[str]) -> tuple[tuple[str, ...], dict[str, int], str]:
-    """The classes, label → index of its class, and what was concluded."""
-    file = next((root / name for name in _NAMES if (root / name).is_file()), None)
-    numbers = all(label.isdecimal() for label in labels)
-    if file is None:
-        names: Sequence[str] = sorted(labels, key=int) if numbers else sorted(labels)
-        said = (
-            "labels are numbers, and classes.txt, which would name them, is not there: the "
-            "numbers are the names"
-        )
-        return tuple(names), {name: i for i, name in enumerate(names)}, said if numbers else ""
-    classes = class_names(file)
-    if numbers and not labels <= set(classes):
-        return classes, {str(number): number for number in range(len(classes))}, ""
-    return classes, {name: number for number, name in enumerate(classes)}, ""
 
 
 LABEL_LISTS = Format(

@@ -71,7 +71,7 @@ def mask_places(root: Path) -> dict[str, Place]:
         images, masks = pair
         below = _folders(images)
         if _files(images) or not below:
-            return {"": Place(images, masks)}
+            return {"": Place(images, _only_below(masks))}
         return {name: Place(images / name, masks / name, deep=True) for name in below}
     splits = {name: one for name, one in folders.items() if is_split(name)}
     inside = {name: _pair(_folders(folder)) for name, folder in splits.items()}
@@ -117,6 +117,14 @@ def _pair(folders: dict[str, Path]) -> tuple[Path, Path] | None:
             if name in known and (_first(known[name]) or name in ("masks", "mask")):
                 return images, known[name]
     return None
+
+
+def _only_below(masks: Path) -> Path:
+    """The only folder of masks below one that holds none itself, as `annotations/trimaps`; else that
+    one.
+    """
+    below = [folder for folder in _folders(masks).values() if _files(folder)]
+    return below[0] if len(below) == 1 and not _files(masks) else masks
 
 
 def _side_by_side(folders: dict[str, Path]) -> Iterator[tuple[str, Place]]:

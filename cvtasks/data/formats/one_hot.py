@@ -8,6 +8,7 @@ from pathlib import Path
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, distinct
+from cvtasks.data.formats.bases.tables import IMAGE_COLUMNS, LABEL_COLUMNS
 from cvtasks.data.formats.listing import NamedFiles, files_in
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, no_image, present
@@ -15,7 +16,6 @@ from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, flag, read_text
 from cvtasks.text import encodable
 
-_IMAGE = ("filename", "file", "file_name", "image", "image_id", "image_name", "img", "path", "id")
 _MOST = 500 * MEGABYTE
 _HEAD = 64_000  # characters in which a heading and a line must lie
 
@@ -99,7 +99,10 @@ def _is_one_hot(path: Path) -> bool:
     except (OSError, csv.Error):  # told by whoever reads it
         return False
     plain = [cell.strip().casefold() for cell in head]
-    if len(plain) < 2 or plain[0] not in _IMAGE or len(first) != len(head):
+    if len(plain) < 2 or plain[0] not in IMAGE_COLUMNS or len(first) != len(head):
+        return False
+    classes = [name for name in plain[1:] if name != "split"]
+    if len(classes) == 1 and classes[0] in LABEL_COLUMNS:  # numbers of classes
         return False
     cells = [cell for cell, name in zip(first, plain, strict=True) if name != "split"][1:]
     return bool(cells) and all(cell.strip() in ("0", "1", "0.0", "1.0") for cell in cells)

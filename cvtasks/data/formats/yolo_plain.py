@@ -1,19 +1,26 @@
 """YOLO's labels without a YAML: as Darknet and CVAT describe them, or with their classes alone."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import class_names
+from cvtasks.data.formats.bases.names import is_class_number
 from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import files_in, images_in
-from cvtasks.data.formats.places import is_split, places
+from cvtasks.data.formats.places import files_of, is_split, places
 from cvtasks.data.formats.yolo import YOLODetection, yaml_of
-from cvtasks.errors import DataError
+from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
 from cvtasks.formats.yolo import YoloYaml, parse_darknet
+from cvtasks.text import some
 
 _NAMES = ("classes.txt", "obj.names", "_darknet.labels", "predefined_classes.txt")
+_OF_OTHERS = (".xml", ".json", ".csv")  # where such lie, labels without names are no sure sign
+_MOST_CLASSES = 10_000
 _LOOKED_AT = 20  # label files that may be empty before one that tells
 
 
@@ -53,21 +60,30 @@ class YOLOFolders(YOLODetection):
     a `classes.txt`: what Label Studio and labelImg write.
 
     Each may have a folder for each split, on either level; without, all is one split without a
-    name.
+    name. Where no file names the classes, their numbers do.
     """
+
+    def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
+        super().__init__(root, split, complain)
+        if _names_file(root) is None:
+            self.taken_for = (
+                "no classes.txt, which would name the classes, one a line: they are called "
+                f"{some(self.classes, 3)}"
+            )
 
     @staticmethod
     def described(root: Path) -> tuple[Path, YoloYaml]:
         """The file of the classes, and the folders of images of each split."""
         path = _names_file(root)
-        if path is None:
+        names = class_names(path) if path else _numbers(root)
+        if not names:
             raise DataError(
                 f"YOLO's labels need a 'classes.txt' beside them; {str(root)!r} has none. Write it."
             )
-        return path, YoloYaml(
+        return path or root, YoloYaml(
             str(root.absolute()),
             {key: tuple(found) for key, found in _folders(root).items()},
-            class_names(path),
+            names,
         )
 
 
@@ -105,19 +121,30 @@ def _folders(root: Path) -> dict[str, list[str]]:
 
 
 def _is_folders(root: Path) -> bool:
-    if not root.is_dir() or yaml_of(root) or _data_file(root) or _names_file(root) is None:
+    if not root.is_dir() or yaml_of(root) or _data_file(root):
         return False
-    looked = 0
-    for folder, names in places(root):
-        for name in names:
-            if name.lower().endswith(".txt") and name not in _NAMES:
-                lines = first_lines(folder / name, 1)
-                if lines:
-                    return _is_label(lines[0])
-                looked += 1
-                if looked > _LOOKED_AT:
-                    return False
+    if _names_file(root) is None and any(files_of(root, _OF_OTHERS)):
+        return False
+    for path in islice(_label_files(root), _LOOKED_AT):
+        if lines := first_lines(path, 1):
+            return _is_label(lines[0])
     return False
+
+
+def _label_files(root: Path) -> Iterator[Path]:
+    return (path for path in files_of(root, (".txt",)) if path.name not in _NAMES)
+
+
+def _numbers(root: Path) -> tuple[str, ...]:
+    """Names for the classes of the labels from 0 to the largest number; none without a label."""
+    most = -1
+    for path in _label_files(root):
+        with suppress(DataError):  # a fault, which is told when its turn comes
+            lines = (line.split(maxsplit=1) for line in read_text(path).splitlines())
+            most = max(
+                [most, *(int(line[0]) for line in lines if line and is_class_number(line[0]))]
+            )
+    return tuple(map(str, range(min(most, _MOST_CLASSES) + 1)))
 
 
 def _is_label(line: str) -> bool:
@@ -144,7 +171,7 @@ DARKNET = Format(
 )
 YOLO_FOLDERS = Format(
     "YOLO folders",
-    "images/ and labels/, or both beside each other, and classes.txt",
+    "images/ and labels/, or both beside each other, and perhaps classes.txt",
     Boxes,
     is_at=_is_folders,
     splits_at=_splits_of_folders,

@@ -2,6 +2,7 @@
 them gives the same labels; damaged files are told in a sentence.
 """
 
+import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,6 +67,41 @@ def one_hot(
     return write
 
 
+def table(
+    path: str,
+    head: str,
+    *,
+    sign: str = ",",
+    ending: str = ".jpg",
+    numbers: str = "",
+) -> Callable[[Path], None]:
+    """Tables of a row for each image by a pattern of their paths, with the columns that `head`
+    names; `numbers`: the file that names the classes' numbers.
+    """
+
+    def write(root: Path) -> None:
+        texts: dict[str, list[str]] = {}
+        for split, images in SHOWN.items():
+            lines = texts.setdefault(path.format(split=split), [head.replace(",", sign)])
+            for name, label in images.items():
+                photo(root / "train_images" / f"{name}.jpg")
+                shown = str(CLASSES.index(label)) if numbers else label
+                known = {"split": split, "width": "16", "weight": "0.5"}
+                columns = head.split(",") if head else ["path", "label"]
+                cells = [f"{name}{ending}", shown]
+                cells = [known.get(one) or cells.pop(0) for one in columns]
+                lines.append(sign.join(cells))
+        for place, lines in texts.items():
+            (root / place).write_text("\n".join(filter(None, lines)) + "\n", encoding="utf-8")
+        if numbers.endswith(".json"):
+            names = {str(number): name for number, name in enumerate(CLASSES)}
+            (root / numbers).write_text(json.dumps(names), encoding="utf-8")
+        elif numbers:
+            (root / numbers).write_text("\n".join(CLASSES), encoding="utf-8")
+
+    return write
+
+
 def tree(pattern: str) -> Callable[[Path], None]:
     """Images by a pattern of their paths."""
 
@@ -106,6 +142,13 @@ LAYOUTS = {
     "Roboflow": Layout(one_hot("{split}/_classes.csv", "{split}")),
     "a column of splits": Layout(one_hot("all.csv", "images", column=True)),
     "without endings": Layout(one_hot("{split}.csv", "images", "")),
+    "tables": Layout(table("{split}.csv", "filename,class")),
+    "a table": Layout(table("all.csv", "width,image_path,species,weight,split")),
+    "ids": Layout(table("{split}.csv", "id_code,diagnosis", sign=";", ending="")),
+    "numbers of a table": Layout(table("{split}.csv", "image_id,label", numbers="names.json")),
+    "its numbers": Layout(table("{split}.csv", "image,class_id", sign="\t", numbers="classes.txt")),
+    "one column more": Layout(table("{split}.csv", "fname,what it is")),
+    "no heading": Layout(table("{split}.csv", "")),
     "deep": Layout(tree("{split}/2024/june/{label}/{name}.jpg"), PARENT),
     "by name": Layout(tree("{split}/some/{label}_4{name}.jpg"), NAME),
     "lists of a tree": Layout(tree_with_lists, NAME),
@@ -226,3 +269,35 @@ def test_a_tree_is_no_format_unless_it_is_said_how_it_is_read(tmp_path: Path) ->
     with pytest.raises(DataError, match="is not known for labels data"):
         open_source(str(tmp_path), "", Labels)
     assert len(open_source(str(tmp_path), "", Labels, hints=Hints(classes_from="parent"))) == 5
+
+
+def test_zeros_and_ones_of_a_label_are_no_class_of_their_own(tmp_path: Path) -> None:
+    for number in range(4):
+        photo(tmp_path / "train_images" / f"{number}.jpg")
+    rows = [f"{number}.jpg,{number % 2}" for number in range(4)]
+    (tmp_path / "train.csv").write_text("image_id,label\n" + "\n".join(rows), encoding="utf-8")
+    source = open_source(str(tmp_path), "train", Labels)
+    assert (source.classes, source.truth(0).names, source.truth(1).names) == (
+        ("0", "1"),
+        ("0",),
+        ("1",),
+    )
+    assert "the numbers are the names" in source.taken_for
+    (tmp_path / "train.csv").write_text("image_id,has cat\n" + "\n".join(rows), encoding="utf-8")
+    source = open_source(str(tmp_path), "train", Labels)
+    assert (source.classes, source.truth(0).names, source.truth(1).names) == (
+        ("has cat",),
+        (),
+        ("has cat",),
+    )
+
+
+def test_tags_are_several_and_what_is_no_label_is_said(tmp_path: Path) -> None:
+    for number in range(2):
+        photo(tmp_path / f"{number}.jpg")
+    text = "image_name,tags,weight\n0,haze primary,3\n1,clear,4\n"
+    (tmp_path / "train.csv").write_text(text, encoding="utf-8")
+    source = open_source(str(tmp_path), "train", Labels)
+    assert source.classes == ("clear", "haze", "primary")
+    assert source.truth(0).names == ("haze", "primary")
+    assert "columns passed over: weight" in source.notes

@@ -592,3 +592,38 @@ def test_what_was_read_is_kept_until_the_file_changes(tmp_path: Path) -> None:
     assert reads == ["!", "?"]
     path.write_text("bc")
     assert read_upper(path, "!") == "bc!"
+
+
+@pytest.mark.parametrize("split", ["", "train"])
+def test_yolos_labels_without_names_are_numbered(split: str, tmp_path: Path) -> None:
+    for number in (0, 1):
+        noise(tmp_path / "images" / split / f"{number}.jpg", number)
+        line = f"{2 - number} 0.5 0.5 0.25 0.5\n"
+        write(tmp_path / "labels" / split / f"{number}.txt", line)
+    source = open_source(str(tmp_path), split, Boxes)
+    assert source.classes == ("0", "1", "2") and "called 0, 1, 2" in source.taken_for
+    assert shown(source) == {"0": ("2",), "1": ("1",)}
+    write(tmp_path / "classes.txt", "a\nb\nc\n")
+    source = open_source(str(tmp_path), split, Boxes)
+    assert source.classes == ("a", "b", "c") and not source.taken_for
+
+
+def test_numbered_labels_beside_another_tools_files_are_no_question(tmp_path: Path) -> None:
+    truth = box("cat")
+    noise(tmp_path / "a.jpg")
+    write(tmp_path / "a.txt", yolo_text(truth))
+    write(tmp_path / "a.xml", voc_xml(truth, "a.jpg"))
+    assert open_source(str(tmp_path), "", Boxes).classes == ("cat",)
+
+
+def test_masks_may_lie_in_the_one_folder_below(tmp_path: Path) -> None:
+    for number in range(2):
+        noise(tmp_path / "images" / f"pet_{number}.jpg", number)
+        ids = np.full(SIZE, number, np.uint8)
+        write(tmp_path / "annotations" / "list.txt", "pet_0 1 1 1\n")
+        place = tmp_path / "annotations" / "trimaps" / f"pet_{number}.png"
+        place.parent.mkdir(exist_ok=True)
+        Image.fromarray(ids).save(place)
+    write(tmp_path / "classes.txt", "wall\npet\n")
+    source = open_source(str(tmp_path), "", Mask)
+    assert [source.truth(index).ids.max() for index in range(2)] == [0, 1]

@@ -1,11 +1,13 @@
 """Names of classes and of samples."""
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from cvtasks.data.formats.listing import files_in
 from cvtasks.errors import DataError
-from cvtasks.formats.reading import read_text
+from cvtasks.formats.reading import MEGABYTE, read_text
 from cvtasks.text import encodable, some
 
 
@@ -22,6 +24,64 @@ def class_names(path: Path) -> tuple[str, ...]:
             f"{', '.join(names) or 'none'}."
         )
     return names
+
+
+LISTS_OF_NAMES = ("classes.txt", "names.txt", "labels.txt", "class_names.txt", "label_names.txt")
+"""Files that name the classes which numbers mean."""
+_MOST = 4 * MEGABYTE  # of a JSON that names classes
+
+
+def is_class_number(text: str) -> bool:
+    """Whether a text is a number that a class may have: digits, nine at most.
+
+    >>> [is_class_number(text) for text in ("0", "-1", "1" * 5000)]
+    [True, False, False]
+    """
+    return text.isdecimal() and len(text) < 10
+
+
+def numbered_classes(
+    root: Path, labels: Collection[str]
+) -> tuple[tuple[str, ...], dict[str, int], str]:
+    """The classes that labels mean, label → index of its class, and what was concluded.
+
+    A list of names at the root names the classes, also those of numbers, counted from 0; so does a
+    JSON there that has a name for each label. Else the labels are the classes, sorted, numbers by
+    their size.
+
+    Raises:
+        DataError: a list cannot be read, or names a class twice.
+    """
+    file = next((root / name for name in LISTS_OF_NAMES if (root / name).is_file()), None)
+    numbers = bool(labels) and all(map(is_class_number, labels))
+    if file is not None:
+        classes = class_names(file)
+        if numbers and not set(labels) <= set(classes):
+            return classes, {str(number): number for number in range(len(classes))}, ""
+        return classes, {name: number for number, name in enumerate(classes)}, ""
+    own = sorted(labels, key=int) if numbers else sorted(labels)
+    places = {name: number for number, name in enumerate(own)}
+    for path in files_in(root, ".json") if numbers else ():
+        if titles := _titles(path, own):
+            return titles, places, f"labels are numbers, and {path.name} names them"
+    said = (
+        "labels are numbers, and classes.txt, which would name them, is not there: the numbers are "
+        "the names"
+    )
+    return tuple(own), places, said if numbers else ""
+
+
+def _titles(path: Path, labels: Sequence[str]) -> tuple[str, ...]:
+    """The names that a JSON has for these labels; none where it lacks one."""
+    try:
+        if path.stat().st_size > _MOST:
+            return ()
+        table = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):  # not for this
+        return ()
+    found = [table.get(label) for label in labels] if isinstance(table, dict) else []
+    names = tuple(encodable(name) for name in found if isinstance(name, str) and name.strip())
+    return names if len(set(names)) == len(labels) else ()
 
 
 def distinct(paths: list[Path], root: Path) -> list[str]:
