@@ -7,7 +7,7 @@ sides. Those of Open Images are shares of the sides.
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cvtasks.answers import Boxes
@@ -15,11 +15,13 @@ from cvtasks.errors import DataError
 from cvtasks.formats.drawn import Size, declared_size
 from cvtasks.formats.reading import flag
 from cvtasks.formats.shapes import Edges, Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
+from cvtasks.formats.tables import CORNERS, columns_of_boxes, plain_name
 from cvtasks.text import cell, encodable
 
 TENSORFLOW = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 OPEN_IMAGES = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_CORNERS = tuple(CORNERS)
+_SIDES = ("x", "y", "w", "h")
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class Line:
 
 
 def parse_tensorflow(content: bytes, name: str) -> ToolFile:
-    """Read a table with TensorFlow's header, its columns in any order, further ones passed over; a
-    line without a class and corners is an image without objects.
+    """Read a table with TensorFlow's header or one like it (`columns_of_boxes`), its columns in any
+    order, further ones passed over; a line without a class and corners is an image without objects.
+    Without a column of classes, all objects are called "object".
 
     Raises:
         DataError: it is no table, or lacks a column.
@@ -45,12 +48,15 @@ def parse_tensorflow(content: bytes, name: str) -> ToolFile:
 
     def line(row: dict[str, str]) -> Line:
         size = declared_size(row.get("height"), row.get("width"))
-        if not any(row[key] for key in ("class", *_CORNERS)):
+        keys = _SIDES if "w" in row else _CORNERS
+        if not any(row.get(key) for key in ("class", *keys)):
             return Line(row["filename"], size=size)
-        left, top, right, bottom = (number(row[key], f"`{key}`") for key in _CORNERS)
-        return Line(row["filename"], row["class"], (left, top, right, bottom), size)
+        left, top, right, bottom = (number(row[key], f"`{key}`") for key in keys)
+        if "w" in row:
+            right, bottom = left + right, top + bottom
+        return Line(row["filename"], row.get("class", "object"), (left, top, right, bottom), size)
 
-    rows = _with_header(content, name, ("filename", "class", *_CORNERS))
+    rows = _with_header(content, name, ("filename", "class", *_CORNERS), columns_of_boxes)
     return _gathered(rows, line, name)
 
 
@@ -121,13 +127,23 @@ def class_titles(content: bytes, name: str) -> dict[str, str]:
 
 
 def _with_header(
-    content: bytes, name: str, columns: tuple[str, ...]
+    content: bytes,
+    name: str,
+    columns: tuple[str, ...],
+    called: Callable[[Sequence[str]], Mapping[str, str] | None] = lambda header: None,
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """The number and the entries of each line, by the names of the header in small letters."""
+    """The number and the entries of each line, by the names of the header in small letters.
+
+    Args:
+        columns: that must be there, unless `called` knows the header: heading → name.
+    """
     rows = _rows(content, name)
     _, header = next(rows, (0, []))
     keys = tuple(key.lower() for key in header)
-    lacking = [key for key in columns if key not in keys]
+    names = called(header)
+    if names:
+        keys = tuple(names.get(plain_name(key), plain_name(key)) for key in header)
+    lacking = [] if names else [key for key in columns if key not in keys]
     if lacking or len(set(keys)) < len(keys):
         raise DataError(
             f"a table of boxes needs the columns {', '.join(columns)}, each once; {name!r} lacks "

@@ -8,7 +8,6 @@ from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import files_in
 from cvtasks.formats.box_tables import (
     OPEN_IMAGES,
-    TENSORFLOW,
     class_titles,
     parse_open_images,
     parse_retinanet,
@@ -16,6 +15,7 @@ from cvtasks.formats.box_tables import (
 )
 from cvtasks.formats.reading import MEGABYTE, is_number, read_annotation
 from cvtasks.formats.shapes import ToolFile
+from cvtasks.formats.tables import columns_of_boxes
 from cvtasks.media.file_types import SUFFIXES
 
 _DEEP = 3  # folders above a table in which the names of the classes are looked for
@@ -34,8 +34,7 @@ def _columns(path: Path) -> list[str]:
 
 
 def _is_tensorflow(path: Path) -> bool:
-    columns = {entry.lower() for entry in _columns(path)}
-    return {*TENSORFLOW[:1], *TENSORFLOW[3:]} <= columns
+    return columns_of_boxes(_columns(path)) is not None and not _is_open_images(path)
 
 
 def _is_open_images(path: Path) -> bool:
@@ -71,7 +70,8 @@ OPEN_IMAGES_TOOL = Tool((".csv",), _is_open_images, _open_images, names_all=Fals
 TENSORFLOW_CSV = tool_format(
     TENSORFLOW_TOOL,
     "TensorFlow boxes CSV",
-    "a CSV with the header filename,width,height,class,xmin,ymin,xmax,ymax, and the images",
+    "a CSV with the header filename,width,height,class,xmin,ymin,xmax,ymax or the like, and the "
+    "images",
     "CSV of boxes",
 )
 RETINANET_CSV = tool_format(

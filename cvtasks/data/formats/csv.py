@@ -8,12 +8,13 @@ from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, distinct
 from cvtasks.data.formats.bases.names import numbered_classes
-from cvtasks.data.formats.bases.tables import Columns, begun, columns_of, sign_of
+from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import NamedFiles, files_in
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, no_image, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.formats.tables import Columns, columns_of, sign_of
 from cvtasks.text import encodable, some
 
 _MOST = 500 * MEGABYTE
@@ -101,10 +102,20 @@ def _tables(root: Path) -> dict[str, Path]:
     own = root / "labels.csv"
     if own.is_file():
         return {"": own}
-    found = [path for path in files_in(root, ".csv") if path.is_file() and columns_of(*begun(path))]
+    found = [path for path in files_in(root, ".csv") if path.is_file() and _is_table(path)]
     if len(found) == 1 and not is_split(found[0].stem):
         return {"": found[0]}
     return {path.stem: path for path in found}
+
+
+def _is_table(path: Path) -> bool:
+    """Whether the first lines of a CSV are those of labels."""
+    lines = first_lines(path, 2)
+    try:
+        rows = [*csv.reader(lines, delimiter=sign_of("".join(lines[:1])))]
+    except csv.Error:  # told by whoever reads it
+        return False
+    return bool(rows) and columns_of(rows[0], (*rows[1:2], ())[0]) is not None
 
 
 def _inner(tables: dict[str, _Table]) -> tuple[str, ...]:

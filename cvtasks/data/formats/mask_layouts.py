@@ -120,9 +120,7 @@ def _pair(folders: dict[str, Path]) -> tuple[Path, Path] | None:
 
 
 def _only_below(masks: Path) -> Path:
-    """The only folder of masks below one that holds none itself, as `annotations/trimaps`; else that
-    one.
-    """
+    """The only folder of masks below one that holds none, `annotations/trimaps`; else that one."""
     below = [folder for folder in _folders(masks).values() if _files(folder)]
     return below[0] if len(below) == 1 and not _files(masks) else masks
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, distinct
-from cvtasks.data.formats.bases.tables import IMAGE_COLUMNS, LABEL_COLUMNS
 from cvtasks.data.formats.listing import NamedFiles, files_in
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, no_image, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, flag, read_text
+from cvtasks.formats.tables import IMAGE_COLUMNS, LABEL_COLUMNS
 from cvtasks.text import encodable
 
 _MOST = 500 * MEGABYTE

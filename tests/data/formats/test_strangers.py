@@ -627,3 +627,25 @@ def test_masks_may_lie_in_the_one_folder_below(tmp_path: Path) -> None:
     write(tmp_path / "classes.txt", "wall\npet\n")
     source = open_source(str(tmp_path), "", Mask)
     assert [source.truth(index).ids.max() for index in range(2)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("head", "rows", "classes"),
+    [
+        ("image,xmin,ymin,xmax,ymax", "a.jpg,2,3,12,23", ("object",)),
+        ("image_id,class_name,x_min,y_min,x_max,y_max", "a,cow,2,3,12,23", ("cow",)),
+        ("id,label,x1,y1,x2,y2,file_name", "7,cow,2,3,12,23,a.jpg", ("cow",)),
+        ("img;x;y;w;h;species", "a.jpg;2;3;10;20;cow", ("cow",)),
+        ("Image,X,Y,Width,Height,Category", "a.jpg,2,3,10,20,cow", ("cow",)),
+        ("path,left,top,right,bottom,class", "photos/a.jpg,2,3,12,23,cow", ("cow",)),
+    ],
+)
+def test_a_table_of_boxes_may_have_other_columns(
+    head: str, rows: str, classes: tuple[str, ...], tmp_path: Path
+) -> None:
+    noise(tmp_path / "photos" / "a.jpg")
+    write(tmp_path / "boxes.csv", f"{head}\n{rows}\n")
+    source = open_source(str(tmp_path), "", Boxes)
+    assert (source.classes, len(source)) == (classes, 1)
+    np.testing.assert_array_equal(source.truth(0).xyxy, [[2, 3, 12, 23]])
+    assert open_source(str(tmp_path), "", Labels).classes == classes
