@@ -470,8 +470,8 @@ def test_a_list_of_names_that_does_not_fit_is_refused(tmp_path, text, message):
 
 def test_folders_of_both_kinds_are_refused(tmp_path):
     write_folders(tmp_path / "set")
-    image(tmp_path / "set" / "test" / "0.png", 0)
-    with pytest.raises(DataError, match=r"train' holds folders and .*test' images"):
+    image(tmp_path / "set" / "cow" / "0.png", 0)
+    with pytest.raises(DataError, match=r"train' holds folders and .*cow' images"):
         open_source(str(tmp_path / "set"), "train", Labels)
 
 

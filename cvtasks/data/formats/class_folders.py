@@ -12,7 +12,7 @@ from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import read_text
 from cvtasks.media.file_types import SUFFIXES, UNREAD
-from cvtasks.text import encodable
+from cvtasks.text import encodable, some
 
 _OTHERS = {
     "images",
@@ -38,6 +38,8 @@ class ClassFolders(FileLabels):
         super().__init__()
         parents = _parents(root)
         holders = [folder for folder in _folders(root) if _has_image(folder)]
+        unlabelled = [folder for folder in holders if parents and _is_split_alone(folder)]
+        holders = [folder for folder in holders if folder not in unlabelled]
         if parents and holders:
             raise DataError(
                 "a folder below the root must be a split, which holds folders alone, or a class, "
@@ -65,6 +67,9 @@ class ClassFolders(FileLabels):
                     strange += not entry.name.lower().endswith(UNREAD)
         if strange:
             self.notes = (f"files beside the images were passed over: {strange}",)
+        if unlabelled:
+            names = some([folder.name for folder in unlabelled], 3)
+            self.notes += (f"images that no folder gives a class were passed over: {names}",)
         present(f"{str(root / split)!r}", {"image": self.files}, complain)
         self.names = distinct(self.files, root / split)
 
@@ -79,6 +84,11 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 def _folders(folder: Path) -> list[Path]:
     return [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
+
+
+def _is_split_alone(folder: Path) -> bool:
+    """Whether a folder is called like a split to test on, whose images need no class (`test1`)."""
+    return folder.name.casefold().startswith(("test", "unlabel")) and not _folders(folder)
 
 
 def _parents(root: Path) -> list[Path]:

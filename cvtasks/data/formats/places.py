@@ -35,6 +35,19 @@ def is_split(name: str) -> bool:
     return bool(_SPLIT.fullmatch(name))
 
 
+def _both(name: str) -> tuple[str, ...]:
+    """The split and what lies in it, where a folder's name says both; else nothing.
+
+    >>> _both("train_images"), _both("labels-val"), _both("train")
+    (('train', 'images'), ('val', 'labels'), ())
+    """
+    front, _, back = re.sub("[- ]", "_", name).rpartition("_")
+    for split, role in ((front, back), (back, front)):
+        if is_split(split) and role.lower() in _ROLES:
+            return split, role
+    return ()
+
+
 def split_in(stem: str) -> str:
     """The split that the name of a file speaks of; empty where it speaks of none, or of two.
 
@@ -59,7 +72,8 @@ def places(root: Path) -> Iterator[tuple[Path, list[str]]]:
             waiting += [
                 (folder / one.name, deep + 1)
                 for one in entries
-                if one.is_dir() and (is_split(one.name) or one.name.lower() in _ROLES)
+                if one.is_dir()
+                and (is_split(one.name) or one.name.lower() in _ROLES or _both(one.name))
             ]
 
 
@@ -85,13 +99,14 @@ def paired(root: Path, endings: tuple[str, ...]) -> dict[str, Paired]:
     """The splits of a root whose annotation files have one of these endings.
 
     A file's name is its path without its ending, and without folders that are called after what
-    lies in them: `images/train/a.jpg` and `train/annotations/a.xml` belong together. The first
-    folder of it that is called like a split is the split. Where there are none, all is one split
-    without a name. A split without any annotation file is none.
+    lies in them: `images/train/a.jpg`, `train/annotations/a.xml` and `train_labels/a.xml` belong
+    together. The first folder of it that is called like a split is the split. Where there are none,
+    all is one split without a name. A split without any annotation file is none.
     """
     splits: dict[str, Paired] = {}
     for folder, names in places(root):
-        parts = folder.relative_to(root).parts
+        whole = folder.relative_to(root).parts
+        parts = [part for name in whole for part in _both(name) or (name,)]
         split = next((part for part in parts if is_split(part)), "")
         own = [part for part in parts if part.lower() not in _ROLES and part != split]
         for name in names:

@@ -649,3 +649,28 @@ def test_a_table_of_boxes_may_have_other_columns(
     assert (source.classes, len(source)) == (classes, 1)
     np.testing.assert_array_equal(source.truth(0).xyxy, [[2, 3, 12, 23]])
     assert open_source(str(tmp_path), "", Labels).classes == classes
+
+
+def test_images_to_test_on_need_no_class(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        noise(tmp_path / "train" / name / "1.jpg")
+    noise(tmp_path / "test1" / "1.jpg")
+    assert splits_of(str(tmp_path), Labels) == ("train",)
+    source = open_source(str(tmp_path), "train", Labels)
+    assert source.classes == ("cat", "dog") and len(source) == 2
+    assert "images that no folder gives a class were passed over: test1" in source.notes
+    noise(tmp_path / "cow" / "1.jpg")
+    with pytest.raises(DataError, match="must be a split, which holds folders alone, or a class"):
+        open_source(str(tmp_path), "train", Labels)
+
+
+@pytest.mark.parametrize(
+    ("images", "files"),
+    [("train_images", "train_annotations"), ("images-train", "xmls-train")],
+)
+def test_a_folders_name_may_say_split_and_content(images: str, files: str, tmp_path: Path) -> None:
+    for number in range(2):
+        noise(tmp_path / images / f"{number}.jpg", number)
+        write(tmp_path / files / f"{number}.xml", voc_xml(box("cat"), f"{number}.jpg"))
+    assert splits_of(str(tmp_path), Boxes) == ("train",)
+    assert shown(open_source(str(tmp_path), "train", Boxes)) == {"0": ("cat",), "1": ("cat",)}
