@@ -2,7 +2,8 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations
@@ -13,11 +14,13 @@ from cvtasks.data.agreement import agree
 from cvtasks.data.download.catalogue import KNOWN, resolve
 from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
+from cvtasks.data.formats.class_tree import class_of
 from cvtasks.data.formats.listing import IMAGES, images_in, seen, unread_among
+from cvtasks.data.formats.places import is_split
 from cvtasks.data.hints import Hints
 from cvtasks.errors import DataError, did_you_mean, nearest
 from cvtasks.tasks import TASKS
-from cvtasks.text import counted
+from cvtasks.text import counted, some
 
 _TEXTS = (".json", ".xml", ".csv", ".txt", ".tsv", ".yaml", ".yml", ".names", ".data", ".xlsx")
 _BESIDE = {"mask-folders", "label-maps"}  # formats of masks that lie beside their images
@@ -25,6 +28,7 @@ _BY_FOLDERS = {"mask-folders", "class-folders"}  # formats in which folders tell
 _NO_IMAGE = (
     "It holds no image: where they lie elsewhere, move or link their folder into it, as 'images'. "
 )
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z")
 _NO_LABELS = ("readme", "license", "licence", "copying", "attribution")
 
 
@@ -69,6 +73,11 @@ def _unrecognised(
     path: str, root: Path, kind: type[Answer], wanted: str, fitting: Mapping[str, Format]
 ) -> DataError:
     """The error for a place where none of the `fitting` formats lies."""
+    if root.suffix.lower() in _ARCHIVES and root.is_file():
+        return DataError(
+            f"a data set is a folder; {path!r} is an archive. Unpack it, and give the folder.",
+            ways={"data": ""},
+        )
     if not path or not root.is_dir():
         files = " or ".join(sorted({one.file for one in fitting.values() if one.file}))
         what = f"a folder, or its {files}" if files else "a folder"
@@ -141,26 +150,43 @@ def _alike_named(root: Path) -> tuple[Path, ...]:
 
 def _is_bare(root: Path, by_folders: bool) -> bool:
     """Whether a folder holds images and nothing that might be their labels: no text or, where
-    folders may tell the labels, no second folder of images.
+    folders may tell the labels, no second folder of images that is not called like a split.
     """
     files = [file for file in root.rglob("*") if seen(file, root) and file.is_file()]
     folders = {file.parent for file in files if file.suffix.lower() in IMAGES}
     texts = (file for file in files if file.suffix.lower() in _TEXTS)
     told = any(file.stem.casefold() not in _NO_LABELS for file in texts)
-    return bool(folders) and not told and not (by_folders and len(folders) > 1)
+    telling = [folder for folder in folders if not is_split(folder.name)]
+    return bool(folders) and not told and not (by_folders and len(telling) > 1)
 
 
 def _unlabelled(root: Path, path: str, by_folders: bool) -> DataError:
     """The error for images without labels; `by_folders`: a folder for each class would do."""
-    count = counted(len(images_in(root, deep=True)), "image")
+    images = images_in(root, deep=True)
+    count, named = counted(len(images), "image"), _named_classes(images, root) if by_folders else ()
+    by_name = (
+        f"Their names begin with {some(named, 5)}: where these are the classes, set "
+        '`data.classes_from = "name"`. '
+        if named
+        else ""
+    )
     way = "Lay those of each class into a folder of its name, or label" if by_folders else "Label"
     return DataError(
-        f"images need labels to learn from; {path!r} holds {count}, and no labels. {way} them in "
-        "LabelMe, CVAT, Label Studio or the like; a model can begin: "
+        f"images need labels to learn from; {path!r} holds {count}, and no labels. {by_name}"
+        f"{way} them in LabelMe, CVAT, Label Studio or the like; a model can begin: "
         f"`cvtasks data prelabel MODEL {shlex.quote(path)}`. Where labels may lie: "
         "docs/formats.md.",
         "no labels",
+        ways={"set": "data.classes_from=name"} if named else {},
     )
+
+
+def _named_classes(images: Sequence[Path], root: Path) -> tuple[str, ...]:
+    """The classes that the names of images seem to begin with: several, each of several images."""
+    counts = Counter(class_of(image, root, "name") for image in images)
+    frequent = sorted(name for name, count in counts.items() if name and count > 1)
+    most = len(frequent) >= 2 and sum(counts[name] for name in frequent) > len(images) / 2
+    return tuple(frequent) if most else ()
 
 
 def _of_others(kind: type[Answer], root: Path) -> str:

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, distinct
 from cvtasks.data.formats.listing import seen
+from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import read_text
@@ -154,7 +156,8 @@ def _is_at(root: Path) -> bool:
     if any(folder.name in _OTHERS for folder in folders):
         return False
     below = (child for folder in folders for child in _folders(folder))
-    return any(_has_image(folder) for folder in [*folders, *below])
+    own = (folder for folder in folders if not is_split(folder.name))
+    return any(_has_image(folder) for folder in chain(own, below))
 
 
 def _splits(root: Path) -> tuple[str, ...]:

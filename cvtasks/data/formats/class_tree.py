@@ -35,7 +35,7 @@ class ClassTree(FileLabels):
         folders, lists = _folders(root), _lists(root)
         self.split = split = check_split(split, _splits(root), root)
         images = images_in(root, deep=True)
-        found = {image: _class_of(image, root, classes_from) for image in images}
+        found = {image: class_of(image, root, classes_from) for image in images}
         if folders:
             images = [image for image in images if image.is_relative_to(root / split)]
         elif lists:
@@ -71,10 +71,10 @@ class ClassTree(FileLabels):
         self.taken_for = f"classes are the {told}: {some(self.classes, 5)}"
 
 
-def _class_of(image: Path, root: Path, classes_from: str) -> str:
+def class_of(image: Path, root: Path, classes_from: str) -> str:
     """The class that an image tells; empty for none.
 
-    >>> [_class_of(Path(f"r/{name}"), Path("r"), "name") for name in ("a_b_12.jpg", "cat_left.jpg")]
+    >>> [class_of(Path(f"r/{name}"), Path("r"), "name") for name in ("a_b_12.jpg", "cat_left.jpg")]
     ['a_b', 'cat']
     """
     if classes_from == "parent":

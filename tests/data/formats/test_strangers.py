@@ -674,3 +674,21 @@ def test_a_folders_name_may_say_split_and_content(images: str, files: str, tmp_p
         write(tmp_path / files / f"{number}.xml", voc_xml(box("cat"), f"{number}.jpg"))
     assert splits_of(str(tmp_path), Boxes) == ("train",)
     assert shown(open_source(str(tmp_path), "train", Boxes)) == {"0": ("cat",), "1": ("cat",)}
+
+
+@pytest.mark.parametrize("home", ["", "train"])
+def test_names_that_may_tell_classes_are_pointed_to(home: str, tmp_path: Path, cli) -> None:
+    for name in ("cat.1", "cat.2", "dog.1", "dog.2"):
+        noise(tmp_path / home / f"{name}.jpg")
+    noise(tmp_path / "test1" / "1.jpg")
+    code, _, err = cli("data", "check", tmp_path, "--task", "classify")
+    assert code == 5 and "names begin with cat, dog: where these are the classes, set" in err
+    assert "--set data.classes_from=name" in err
+    hints = Hints(classes_from="name")
+    assert open_source(str(tmp_path), home, Labels, hints=hints).classes == ("cat", "dog")
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
+    write(tmp_path / "data.zip", "PK")
+    with pytest.raises(DataError, match=r"data\.zip' is an archive\. Unpack it"):
+        open_source(str(tmp_path / "data.zip"), "", Boxes)
