@@ -10,7 +10,7 @@ from cvtasks.data.formats.bases import FileLabels, distinct
 from cvtasks.data.formats.bases.names import numbered_classes
 from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import NamedFiles, files_in
-from cvtasks.data.formats.places import is_split
+from cvtasks.data.formats.places import is_split, split_in
 from cvtasks.data.source import check_split, no_image, present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
@@ -96,16 +96,18 @@ class _Table:
 
 
 def _tables(root: Path) -> dict[str, Path]:
-    """Split → its table; one without a name where there is a single one that is not called so."""
+    """Split → its table; one without a name where there is a single one that is not called so.
+    Where some are, no other counts, such as a list of answers to be filled in.
+    """
     if root.is_file():
         return {"": root} if root.suffix.lower() == ".csv" else {}
     own = root / "labels.csv"
     if own.is_file():
         return {"": own}
     found = [path for path in files_in(root, ".csv") if path.is_file() and _is_table(path)]
-    if len(found) == 1 and not is_split(found[0].stem):
-        return {"": found[0]}
-    return {path.stem: path for path in found}
+    called = {path: path.stem if is_split(path.stem) else split_in(path.stem) for path in found}
+    named = {split: path for path, split in called.items() if split}
+    return named or ({"": found[0]} if len(found) == 1 else {path.stem: path for path in found})
 
 
 def _is_table(path: Path) -> bool:
