@@ -63,7 +63,7 @@ def check_memory(network: "keras.Model", recipe: Recipe) -> None:
         needed = int(fixed + recipe.train.batch * each)
     if 0 < free < needed:
         raise ModelError(
-            f"a batch must fit into memory; {recipe.train.batch} images of {side} pixels with "
+            f"a batch must fit into memory; the {recipe.train.batch} images of {side} pixels with "
             f"{recipe.backbone} take {needed / 1e9:.1f} GB{'' if doubtful else ' at least'}, and "
             f"{free / 1e9:.1f} GB are free. {_SMALLER}",
             ways={"batch": "auto"},
