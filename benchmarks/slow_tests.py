@@ -33,13 +33,13 @@ ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "tests" / "slow.txt"
 QUICK_S, USUAL_S = 100.0, 440.0
 """Seconds that two workers have together: what the clock allows, without starting and imports."""
-QUICK_FAMILY_S, USUAL_FAMILY_S = 1.5, 12.0
+QUICK_FAMILY_S, USUAL_FAMILY_S = 0.8, 12.0
 """What the cases of one function may cost together before they are thinned out."""
 JOINT = ("tests/laws/test_tour.py::test_case", "tests/laws/test_fuzz.py::test_a_damaged_file")
 """Functions whose cases are worked off together when the first is asked for: all cost the same."""
 USUAL = re.compile(r"tests/laws/test_laws\.py::\w+(\[\w+\]|\[\w+-tiny\])?")
 """Tests that are never weekly."""
-LEAST_S = 0.2
+LEAST_S = 0.1
 """Who costs less is never marked for its own sake."""
 NOTHING_S = 0.05
 """What costs less is left in whatever its function costs."""
