@@ -36,6 +36,7 @@ from cvtasks.media.names import distinct_stems
 from cvtasks.metrics.base import Metric
 from cvtasks.model import load
 from cvtasks.networks.build import build_network
+from cvtasks.networks.network import Network
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import dumps
 from cvtasks.training.budget import budgeted
@@ -188,9 +189,11 @@ def rehearse(plan: Plan, report: Report) -> None:
     """Train one step of a planned run in a folder that is thrown away.
 
     Raises:
-        Stopped: SIGINT or SIGTERM came; there is nothing to go on with.
+        ModelError: a batch does not fit into memory. Stopped: SIGINT or SIGTERM came; there is
+            nothing to go on with.
     """
     recipe, sources = plan.recipe, plan.sources
+    _fitting_network(recipe)
     one = Sources(
         Subset(sources.train, range(min(recipe.train.batch, len(sources.train)))),
         Subset(sources.validate, [0]),
@@ -273,9 +276,15 @@ def _show(recipe: Recipe, engine: Engine, validation: Source, folder: Path) -> N
         write_image(folder / f"{next(stems)}.jpg", np.concatenate([shown, *sides], axis=1))
 
 
-def _new_folder(folder: Path, recipe: Recipe) -> None:
+def _fitting_network(recipe: Recipe) -> Network:
+    """The recipe's network, where its batch fits into memory."""
     network = build_network(recipe, recipe.input_size, recipe.train.precision)
     check_memory(network, recipe)
+    return network
+
+
+def _new_folder(folder: Path, recipe: Recipe) -> None:
+    network = _fitting_network(recipe)
     make_folder(folder, CHECKPOINTS)
     needed = (
         network.count_params() * 4 * 8

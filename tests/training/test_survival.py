@@ -33,7 +33,7 @@ from cvtasks.training.layout import BEST, CHECKPOINT
 from cvtasks.training.loop import train
 from cvtasks.training.plan import planned, resumed
 from cvtasks.training.progress import Report
-from cvtasks.training.run import run
+from cvtasks.training.run import rehearse, run
 from cvtasks.training.stopping import Stopped
 from cvtasks.weights.safetensors_file import read_safetensors
 
@@ -489,6 +489,8 @@ def test_a_batch_that_cannot_fit_is_refused_before_anything_is_written(
         ):
             run(planned(recipe), tmp_path / "run", "cvtasks train x", Report())
         assert not (tmp_path / "run").exists()
+        with pytest.raises(ModelError, match=r"with tiny take .* GB are free"):
+            rehearse(planned(recipe), Report())
 
 
 def test_where_it_is_in_doubt_two_small_steps_are_measured(shapes: Path, monkeypatch) -> None:
