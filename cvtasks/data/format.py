@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.answers import Answer
-from cvtasks.data.formats.listing import unread_beside
 from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, strictly
@@ -65,6 +64,8 @@ class Format:
         Raises:
             DataError: the split does not exist, or its list cannot be read.
         """
+        from cvtasks.data.formats.listing import unread_beside  # its package has rows of this class
+
         hints = hints or NONE
         heeded = {name: getattr(hints, name) for name in self.heeds}
         source = self.opens(root, split, complain, **heeded)

@@ -12,21 +12,8 @@ SUFFIXES = (
 its name ends in.
 """
 UNREAD = (
-    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k"),
-    *(
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".exr",
-        ".psd",
-        ".dng",
-        ".cr2",
-        ".cr3",
-        ".nef",
-        ".arw",
-        ".orf",
-        ".raf",
-    ),
+    *(".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".exr", ".psd"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf"),
 )
 """Endings of images of kinds that are not read: whoever passes them over says so."""
 

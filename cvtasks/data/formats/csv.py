@@ -1,6 +1,7 @@
 """A table of images and their labels."""
 
 import csv
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,8 +80,7 @@ class CSVLabels(FileLabels):
                 continue
             images.append(file)
             shown.append(tuple(sorted(places[label] for label in labels if label in places)))
-        passed = (f"columns passed over: {some(table.others, 5)}",) if table.others else ()
-        self.notes = (*named.notes, *passed)
+        self.notes = (*named.notes, *table.notes, *_passed_over(root, tables.values()))
         kept = present(f"{str(path)!r}", {"image": images}, complain)
         self.files, self.shown = [images[index] for index in kept], [shown[index] for index in kept]
         self.names = distinct(self.files, path.parent)
@@ -88,11 +88,11 @@ class CSVLabels(FileLabels):
 
 @dataclass(frozen=True)
 class _Table:
-    """A table's lines, and its columns that say nothing about labels."""
+    """A table's lines, and what reading them settled."""
 
     path: Path
     rows: list[Row]
-    others: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def _tables(root: Path) -> dict[str, Path]:
@@ -156,7 +156,18 @@ def _read(path: Path) -> _Table:
         ) from error
     if not rows:
         raise no_image(repr(str(path)))
-    return _Table(path, rows, columns.others)
+    notes = [f"columns passed over: {some(columns.others, 5)}"] if columns.others else []
+    if columns.several and any(len(labels) > 1 for _, _, labels, _ in rows):
+        notes.append(f"between several labels of an image stands one of {columns.several + '|'!r}")
+    return _Table(path, rows, tuple(notes))
+
+
+def _passed_over(root: Path, tables: Iterable[_Table]) -> Iterator[str]:
+    """A sentence about further tables in the folder, where there are some."""
+    known = {one.path for one in tables}
+    others = [path.name for path in files_in(root, ".csv") if path not in known]
+    if others:
+        yield f"tables passed over: {some(others, 5)}"
 
 
 def _row(cells: list[str], line: int, columns: Columns, path: Path) -> Row:

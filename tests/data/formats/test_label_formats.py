@@ -303,6 +303,9 @@ def test_tags_are_several_and_what_is_no_label_is_said(tmp_path: Path) -> None:
     assert "columns passed over: weight" in source.notes
     (tmp_path / "sample_submission.csv").write_text("image_name,tags\n1,cloudy\n", encoding="utf-8")
     assert splits_of(str(tmp_path), Labels) == ("train",)
-    assert open_source(str(tmp_path), "train", Labels).classes == source.classes
+    again = open_source(str(tmp_path), "train", Labels)
+    assert again.classes == source.classes
+    assert "tables passed over: sample_submission.csv" in again.notes
+    assert any("between several labels" in note for note in again.notes)
     (tmp_path / "train.csv").rename(tmp_path / "train_labels.csv")
     assert splits_of(str(tmp_path), Labels) == ("train",)
