@@ -126,6 +126,49 @@ def test_imports_make_no_circle():
         pytest.fail(f"modules import each other in a circle: {' ← '.join(error.args[1])}")
 
 
+def loading_circle(first: str, wanted: dict[str, list[str]]) -> list[str] | None:
+    """The chain of modules that leads back to one still being loaded, if a fresh interpreter
+    imports `first` before all others: packages are run before what lies in them, as Python does.
+    """
+    loaded: set[str] = set()
+    chain: list[str] = []
+
+    def load(name: str) -> list[str] | None:
+        for one in [*parents(name), name]:
+            if one in loaded:
+                if one == name and one in chain:
+                    return [*chain[chain.index(one) :], one]
+                continue
+            loaded.add(one)
+            chain.append(one)
+            for target in wanted[one]:
+                if target != one and (found := load(target)):
+                    return found
+            chain.pop()
+        return None
+
+    return load(first)
+
+
+def test_a_circle_by_way_of_a_package_is_found():
+    wanted = {"p": ["p.a"], "p.a": ["q.b"], "q": [], "q.b": ["p.a"]}
+    assert loading_circle("q.b", wanted) == ["q.b", "p", "p.a", "q.b"]
+    assert loading_circle("q.b", {**wanted, "p": [], "p.a": []}) is None
+    assert loading_circle("p.a", {"p": ["p.a"], "p.a": ["p.b"], "p.b": []}) is None
+    assert loading_circle("p.b", {"p": ["p.a"], "p.a": ["p.b"], "p.b": ["p"]}) == [
+        "p", "p.a", "p.b", "p",
+    ]  # fmt: skip
+
+
+def test_every_module_can_be_the_first_that_is_imported():
+    wanted = {
+        name: [i.target for i in imports(file) if i.first and i.target in sources()]
+        for name, file in sources().items()
+    }
+    circles = [found for name in wanted if (found := loading_circle(name, wanted))]
+    assert not circles, "\n".join(" → ".join(circle) for circle in circles)
+
+
 def test_imports_are_absolute():
     offences = [
         where(file, i.line)
