@@ -7,6 +7,8 @@ sides. Those of Open Images are shares of the sides.
 
 import csv
 import io
+import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -40,24 +42,80 @@ class Line:
 def parse_tensorflow(content: bytes, name: str) -> ToolFile:
     """Read a table with TensorFlow's header or one like it (`columns_of_boxes`), its columns in any
     order, further ones passed over; a line without a class and corners is an image without objects.
-    Without a column of classes, all objects are called "object".
+    Without a column of classes, all objects are called "object". A column of whole boxes holds none
+    (empty, `[]`), one (`[834.0, 222.0, 56.0, 36.0]`) or several in a line; whether these are two
+    corners or a corner and sides, its heading says, or what all of them can be.
 
     Raises:
-        DataError: it is no table, or lacks a column.
+        DataError: it is no table, lacks a column, or nothing tells how its boxes are written.
     """
+    table = _with_header(content, name, ("filename", "class", *_CORNERS), columns_of_boxes)
+    rows = list(table)
+    header = rows[0][1] if rows else {}
+    written = next((key for key in ("xywh", "xyxy", "bbox") if key in header), "")
+    sides = "w" in header
+    if written:
+        sides = (written == "xywh") if written != "bbox" else _as_sides(rows, name)
 
-    def line(row: dict[str, str]) -> Line:
+    keys = (written,) if written else _SIDES if sides else _CORNERS
+
+    def lines(row: dict[str, str]) -> list[Line]:
+        image, label = row["filename"], row.get("class", "object")
         size = declared_size(row.get("height"), row.get("width"))
-        keys = _SIDES if "w" in row else _CORNERS
         if not any(row.get(key) for key in ("class", *keys)):
-            return Line(row["filename"], size=size)
-        left, top, right, bottom = (number(row[key], f"`{key}`") for key in keys)
-        if "w" in row:
-            right, bottom = left + right, top + bottom
-        return Line(row["filename"], row.get("class", "object"), (left, top, right, bottom), size)
+            return [Line(image, size=size)]
+        found = []
+        for one in _whole_boxes(row[written]) if written else [[row[key] for key in keys]]:
+            left, top, right, bottom = (
+                number(entry, f"`{key}`")
+                for entry, key in zip(one, _SIDES if sides else _CORNERS, strict=True)
+            )
+            if sides:
+                right, bottom = left + right, top + bottom
+            found.append(Line(image, label, (left, top, right, bottom), size))
+        return found or [Line(image, size=size)]
 
-    rows = _with_header(content, name, ("filename", "class", *_CORNERS), columns_of_boxes)
-    return _gathered(rows, line, name)
+    return _gathered(rows, lines, name)
+
+
+def _whole_boxes(text: str) -> list[list[str]]:
+    """The four entries of each box that a cell holds, as `[1, 2, 3, 4]`, `1 2 3 4`, `[[…], […]]`.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    parts = re.sub(r"[\[\](){};,]", " ", text).split()
+    if len(parts) % 4 or not text:
+        raise ValueError(f"a box has four numbers; got {len(parts)} in {text[:80]!r}")
+    return [parts[at : at + 4] for at in range(0, len(parts), 4)]
+
+
+def _as_sides(rows: Iterable[tuple[int, dict[str, str]]], name: str) -> bool:
+    """Whether boxes whose heading does not say it are a corner and sides, and not two corners: what
+    fewer of them contradict.
+
+    Raises:
+        DataError: they can be both.
+    """
+    against_sides = against_corners = seen = 0
+    for _, row in rows:
+        height, width = declared_size(row.get("height"), row.get("width")) or (math.inf, math.inf)
+        try:
+            boxes = [[number(part, "`bbox`") for part in one] for one in _whole_boxes(row["bbox"])]
+        except ValueError:  # a fault, which is told when the line is read
+            continue
+        for left, top, third, fourth in boxes:
+            seen += 1
+            against_sides += left + third > width + 1 or top + fourth > height + 1
+            against_corners += third <= left or fourth <= top
+    if seen and against_sides == against_corners:
+        raise DataError(
+            "it must be clear whether a box is two corners or a corner and sides; the "
+            f"{seen:,} of the column `bbox` of {name!r} can be both. Call it `bbox_xyxy` (left, "
+            "top, right, bottom) or `bbox_xywh` (left, top, width, height).",
+            "boxes unclear",
+        )
+    return against_sides < against_corners
 
 
 def parse_open_images(
@@ -72,17 +130,12 @@ def parse_open_images(
         DataError: it is no table, or lacks a column.
     """
 
-    def line(row: dict[str, str]) -> Line:
+    def line(row: dict[str, str]) -> list[Line]:
         left, right, top, bottom = (number(row[key.lower()], f"`{key}`") for key in OPEN_IMAGES[2:])
         crowd = flag(row.get("isgroupof") or 0) and row.get("isgroupof") != "-1"
         label = row["labelname"]
-        return Line(
-            row["imageid"],
-            (titles or {}).get(label, label),
-            (left, top, right, bottom),
-            None,
-            crowd,
-        )
+        name = (titles or {}).get(label, label)
+        return [Line(row["imageid"], name, (left, top, right, bottom), None, crowd)]
 
     rows = _with_header(content, name, tuple(key.lower() for key in OPEN_IMAGES))
     return _gathered(rows, line, name, in_shares=True)
@@ -96,14 +149,14 @@ def parse_retinanet(content: bytes, name: str) -> ToolFile:
         DataError: it is no table, or a line has not six entries.
     """
 
-    def line(row: dict[str, str]) -> Line:
+    def line(row: dict[str, str]) -> list[Line]:
         path, *corners, label = row.values()
         if not label and not any(corners):
-            return Line(path)
+            return [Line(path)]
         left, top, right, bottom = (
             number(text, key) for text, key in zip(corners, ("x1", "y1", "x2", "y2"), strict=True)
         )
-        return Line(path, label, (left, top, right, bottom))
+        return [Line(path, label, (left, top, right, bottom))]
 
     keys = ("path", "x1", "y1", "x2", "y2", "class")
     return _gathered(_with_keys(_rows(content, name), keys, name), line, name)
@@ -189,7 +242,7 @@ def _rows(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
 
 def _gathered(
     rows: Iterable[tuple[int, dict[str, str]]],
-    read: Callable[[dict[str, str]], Line],
+    read: Callable[[dict[str, str]], list[Line]],
     name: str,
     *,
     in_shares: bool = False,
@@ -203,14 +256,16 @@ def _gathered(
         image = row.get("imageid", image)
         own = found.setdefault(image, Gathered())
         try:
-            line = read(row)
+            lines = read(row)
         except (ValueError, OverflowError) as error:
             own.faults.append(misdrawn(place, error))
             continue
-        sizes[image] = sizes.get(image) or line.size
-        if line.edges is not None:
-            label = encodable(line.name)
-            own.shapes.append(Shape(label, f"{place} ({label[:80]})", line.edges, crowd=line.crowd))
+        for line in lines:
+            sizes[image] = sizes.get(image) or line.size
+            if line.edges is not None:
+                label = encodable(line.name)
+                called = f"{place} ({label[:80]})"
+                own.shapes.append(Shape(label, called, line.edges, crowd=line.crowd))
     images: list[ImageShapes] = [
         own.of(image, f"{image[:200]} of {name}", sizes.get(image), in_shares=in_shares)
         for image, own in found.items()

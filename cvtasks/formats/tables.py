@@ -27,10 +27,18 @@ CORNERS = {
 """Edge of a box → what its column is called."""
 SIDES = ({"x", "y", "w", "h"}, {"x", "y", "width", "height"})
 """Columns of a box's corner and sides, where none of another edge is there."""
+BOX_COLUMNS = {
+    **dict.fromkeys(("bbox", "bboxes", "box", "boxes", "bounding_box", "boundingbox"), "bbox"),
+    **dict.fromkeys(("bbox_xywh", "box_xywh", "xywh"), "xywh"),
+    **dict.fromkeys(("bbox_xyxy", "box_xyxy", "xyxy"), "xyxy"),
+}
+"""What a column is called that holds a whole box as text, in small letters → how it is written: two
+corners, a corner and sides, or either.
+"""
 _OF_BOXES = {
     *(name for names in CORNERS.values() for name in names),
-    *("bbox", "bboxes", "bounding_box", "boundingbox", "region_shape_attributes"),
-    *("encodedpixels", "rle", "segmentation", "polygon"),
+    *BOX_COLUMNS,
+    *("region_shape_attributes", "encodedpixels", "rle", "segmentation", "polygon"),
 }
 _WEAK = ("id", "name")  # where another column may name images, these do not
 _PASSED_OVER = {"split", "score"}
@@ -97,7 +105,8 @@ def plain_name(heading: str) -> str:
 
 def columns_of_boxes(head: Sequence[str]) -> dict[str, str] | None:
     """The columns of a table of boxes by its first line, heading in small letters → TensorFlow's
-    name (`filename`, `class`, `xmin` …) or `x`, `y`, `w`, `h`; None where it is no such table.
+    name (`filename`, `class`, `xmin` …), `x`, `y`, `w`, `h`, or one of `BOX_COLUMNS`; None where it
+    is no such table.
 
     >>> columns_of_boxes(["image_id", "x1", "y1", "x2", "y2", "label"])["label"]
     'class'
@@ -112,8 +121,11 @@ def columns_of_boxes(head: Sequence[str]) -> dict[str, str] | None:
     image = _of_images(plain)
     if image is None:
         return None
+    whole = [one for one in plain if one in BOX_COLUMNS]
     if all(edges.values()):
         found = {name: own for own, name in edges.items()}
+    elif len(whole) == 1 and not any(edges.values()):
+        found = {whole[0]: BOX_COLUMNS[whole[0]]}
     else:
         sides = next((one for one in SIDES if one <= set(plain)), None)
         if sides is None or any(edges.values()):

@@ -651,6 +651,42 @@ def test_a_table_of_boxes_may_have_other_columns(
     assert open_source(str(tmp_path), "", Labels).classes == classes
 
 
+TWO = [[2, 3, 12, 23], [20, 3, 25, 11]]
+
+
+@pytest.mark.parametrize(
+    ("head", "rows", "boxes"),
+    [
+        ("image_id,bbox,x", ['a,"[2.0, 3, 10, 20]",r', 'a,"[20, 3, 5, 8]",r'], TWO),
+        ("bbox,id,width,height", ['"2 3 12 23",a,32,24', '"20 3 25 11",a,32,24'], TWO),
+        ("image,bbox_xyxy", ["a.jpg,2 3 12 23", "b.jpg,"], TWO[:1]),
+        ("image;bbox_xywh", ["a.jpg;(2, 3, 10, 20)"], TWO[:1]),
+        ("image,bboxes", ['a.jpg,"[[2, 3, 10, 20], [20, 3, 5, 8]]"', "b.jpg,[]"], TWO),
+    ],
+)
+def test_a_cell_may_hold_a_whole_box(
+    head: str, rows: list[str], boxes: list[list[int]], tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        noise(tmp_path / "photos" / f"{name}.jpg")
+    write(tmp_path / "boxes.csv", "\n".join([head, *rows]))
+    source = open_source(str(tmp_path), "", Boxes)
+    assert (source.classes, len(source)) == (("object",), 2)
+    np.testing.assert_array_equal(source.truth(0).xyxy, boxes)
+    assert len(source.truth(1)) == 0
+
+
+def test_whole_boxes_that_may_be_two_things_are_asked_about(tmp_path: Path) -> None:
+    noise(tmp_path / "photos" / "a.jpg")
+    write(tmp_path / "boxes.csv", 'image,bbox\na.jpg,"[2, 3, 10, 20]"\n')
+    with pytest.raises(DataError, match="Call it `bbox_xyxy`") as error:
+        open_source(str(tmp_path), "", Boxes)
+    assert error.value.rule == "boxes unclear"
+    write(tmp_path / "boxes.csv", 'image,bbox_xywh\na.jpg,"[2, 3, 10]"\na.jpg,"[1, 1, 2, 2]"\n')
+    source = open_source(str(tmp_path), "", Boxes, complain=lambda error: None)
+    assert len(source.truth(0)) == 1 and "a box has four numbers; got 3" in str(source.faults(0)[0])
+
+
 def test_images_to_test_on_need_no_class(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         noise(tmp_path / "train" / name / "1.jpg")

@@ -102,6 +102,8 @@ class Tool:
         top = root if root.is_dir() else _above(root)
         home = _home(path, top, split, entries, self)
         found, kept, notes = _found(entries, path, (home, top), self, complain)
+        folders = {file.parent for file in found}
+        home = folders.pop() if len(folders) == 1 else home  # names may lack folder and ending
         rest = [] if inner else list(_unlisted(home, found))
         if not self.names_all and (len(files) == 1 or home.name == split):
             found += rest
