@@ -87,6 +87,26 @@ def read_values(path: str | Path, max_pixels: int = MAX_PIXELS) -> Stored:
     return Stored(np.ascontiguousarray(values))
 
 
+def read_stencil(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """(h, w) bool of an encoded PNG: the pixels that are not clear; of one without alpha, those
+    that are not black.
+
+    Raises:
+        InputError: it is no PNG, is damaged or too large.
+    """
+    content, name, header = open_image(content, max_pixels, name)
+    if header.kind != "PNG":
+        raise foreign(name, header.kind, "is no PNG")
+    pixels: np.ndarray | None = cv2.imdecode(
+        np.frombuffer(needed(content, name, header), np.uint8), cv2.IMREAD_UNCHANGED
+    )
+    if pixels is None:
+        raise damaged(name, "PNG", "cannot be decoded to its end")
+    if pixels.ndim == 3:
+        pixels = pixels[..., 3] if pixels.shape[2] == 4 else pixels.max(axis=2)
+    return pixels > 0
+
+
 def _palette(content: bytes, header: Header) -> np.ndarray:
     """The colours of an indexed PNG (its chunk PLTE)."""
     for begin, end in header.parts:

@@ -30,14 +30,17 @@ from cvtasks.data.formats.shape_instances import (
     CVAT_INSTANCES,
     LABEL_STUDIO_INSTANCES,
     LABELME_INSTANCES,
+    SUPERVISELY_INSTANCES,
     VIA_INSTANCES,
 )
 from cvtasks.data.formats.shape_masks import (
     CVAT_MASKS,
     LABEL_STUDIO_MASKS,
     LABELME_MASKS,
+    SUPERVISELY_MASKS,
     VIA_MASKS,
 )
+from cvtasks.data.formats.supervisely import SUPERVISELY, SUPERVISELY_TOOL
 from cvtasks.data.formats.via import VIA
 from cvtasks.data.formats.voc import VOC_DETECTION, VOC_SEGMENTATION
 from cvtasks.data.formats.voc_folders import VOC_FOLDERS
@@ -53,6 +56,7 @@ _OF_TOOLS = {
     "cvat": CVAT,
     "labelme": LABELME_JSON,
     "label-studio": LABEL_STUDIO,
+    "supervisely": SUPERVISELY,
     "via": VIA,
     "createml": CREATEML,
     "tensorflow-csv": TENSORFLOW_CSV,
@@ -66,8 +70,11 @@ _TAGGING: dict[str, Tagging] = {
     "cvat": CVAT_TOOL,
     "labelme": LABELME_TOOL,
     "label-studio": LABEL_STUDIO_TOOL,
+    "supervisely": SUPERVISELY_TOOL,
 }
-"""Those whose images may have tags: CVAT's own, LabelMe's flags, Label Studio's choices."""
+"""Those whose images may have tags: CVAT's and Supervisely's own, LabelMe's flags, Label Studio's
+choices.
+"""
 
 FORMATS: dict[str, Format] = {
     "voc-segmentation": VOC_SEGMENTATION,
@@ -76,6 +83,7 @@ FORMATS: dict[str, Format] = {
     "labelme-masks": LABELME_MASKS,
     "cvat-masks": CVAT_MASKS,
     "label-studio-masks": LABEL_STUDIO_MASKS,
+    "supervisely-masks": SUPERVISELY_MASKS,
     "via-masks": VIA_MASKS,
     "voc-detection": VOC_DETECTION,
     "yolo": YOLO,
@@ -88,6 +96,7 @@ FORMATS: dict[str, Format] = {
     "labelme-instances": LABELME_INSTANCES,
     "cvat-instances": CVAT_INSTANCES,
     "label-studio-instances": LABEL_STUDIO_INSTANCES,
+    "supervisely-instances": SUPERVISELY_INSTANCES,
     "via-instances": VIA_INSTANCES,
     "label-maps": LABEL_MAPS,
     "object-masks": OBJECT_MASKS,

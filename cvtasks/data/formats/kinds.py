@@ -12,6 +12,7 @@ _HEAD = 64_000  # bytes
 _KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:?)|([\[\]{}])')
 
 COCO, CREATEML, LABELME, LABEL_STUDIO, VIA = "COCO", "CreateML", "LabelMe", "Label Studio", "VIA"
+SUPERVISELY = "Supervisely"
 _COCO = {"info", "licenses", "images", "annotations", "categories"}
 
 
@@ -30,6 +31,8 @@ def json_kind(path: Path) -> str:
         return LABEL_STUDIO if below & {"annotator", "annotation_id", "lead_time"} else ""
     if "shapes" in top or ("imagePath" in top and top & {"version", "flags", "imageData"}):
         return LABELME
+    if "objects" in top and (top & {"size"} or "classTitle" in keys.get(3, set())):
+        return SUPERVISELY
     if any(key.startswith("_via_") for key in top) or {"filename", "regions"} <= below:
         return VIA
     return COCO if top & _COCO else ""

@@ -14,6 +14,7 @@ from cvtasks.data.formats.cvat import CVAT, CVAT_TOOL
 from cvtasks.data.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_TOOL
 from cvtasks.data.formats.labelme import LABELME_JSON, LABELME_TOOL
 from cvtasks.data.formats.shape_masks import FILLED, scale_of
+from cvtasks.data.formats.supervisely import SUPERVISELY, SUPERVISELY_TOOL
 from cvtasks.data.formats.via import VIA, VIA_TOOL
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, strictly
@@ -25,8 +26,8 @@ from cvtasks.formats.painting import UPRIGHT_OUTLINES, Ink, ink_of
 class ShapeInstances(ShapesSource):
     """The images of a tool's files, with a mask for each shape.
 
-    Shapes of one class and one group (LabelMe's `group_id`, CVAT's groups) are parts of one object.
-    A box is filled, with a remark.
+    Shapes of one class and one group (LabelMe's `group_id`, CVAT's groups, Supervisely's
+    `instance`) are parts of one object. A box is filled, with a remark.
 
     Raises:
         DataError: all shapes are boxes.
@@ -84,4 +85,5 @@ def as_instances(boxes: Format, collect: Callable[[Path, str, Complain], Collect
 LABELME_INSTANCES = as_instances(LABELME_JSON, LABELME_TOOL.collect)
 CVAT_INSTANCES = as_instances(CVAT, CVAT_TOOL.collect)
 LABEL_STUDIO_INSTANCES = as_instances(LABEL_STUDIO, LABEL_STUDIO_TOOL.collect)
+SUPERVISELY_INSTANCES = as_instances(SUPERVISELY, SUPERVISELY_TOOL.collect)
 VIA_INSTANCES = as_instances(VIA, VIA_TOOL.collect)

@@ -11,6 +11,7 @@ from cvtasks.data.formats.bases.shapes import Collection, boxes_alone
 from cvtasks.data.formats.cvat import CVAT, CVAT_TOOL
 from cvtasks.data.formats.label_studio import LABEL_STUDIO, LABEL_STUDIO_TOOL
 from cvtasks.data.formats.labelme import LABELME_JSON, LABELME_TOOL
+from cvtasks.data.formats.supervisely import SUPERVISELY, SUPERVISELY_TOOL
 from cvtasks.data.formats.via import VIA, VIA_TOOL
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
@@ -104,4 +105,5 @@ def as_masks(boxes: Format, collect: Callable[[Path, str, Complain], Collection]
 LABELME_MASKS = as_masks(LABELME_JSON, LABELME_TOOL.collect)
 CVAT_MASKS = as_masks(CVAT, CVAT_TOOL.collect)
 LABEL_STUDIO_MASKS = as_masks(LABEL_STUDIO, LABEL_STUDIO_TOOL.collect)
+SUPERVISELY_MASKS = as_masks(SUPERVISELY, SUPERVISELY_TOOL.collect)
 VIA_MASKS = as_masks(VIA, VIA_TOOL.collect)

@@ -130,6 +130,31 @@ def lay_label_studio(root: Path, images: Images) -> None:
     )
 
 
+def lay_supervisely(root: Path, images: Images) -> None:
+    """Whole numbers are pixels, the last of which belong to the object."""
+    pictures(root / "ds0" / "img", images)
+    entries = [{"title": name, "shape": "rectangle", "color": "#FF0000"} for name in CLASSES]
+    write(root / "meta.json", json.dumps({"classes": entries, "tags": []}))
+    for name, boxes in images.items():
+        objects = []
+        for one in boxes:
+            left, top, right, bottom = one.xyxy
+            corners = [[left, top], [right, bottom]]
+            if all(edge == int(edge) for edge in one.xyxy):
+                corners = [[int(left), int(top)], [int(right) - 1, int(bottom) - 1]]
+            objects.append(
+                {
+                    "classTitle": one.name,
+                    "geometryType": "rectangle",
+                    "tags": [],
+                    "points": {"exterior": corners, "interior": []},
+                }
+            )
+        height, width = boxes.size
+        document = {"description": "", "tags": [], "size": {"height": height, "width": width}}
+        write(root / "ds0" / "ann" / f"{name}.json", json.dumps({**document, "objects": objects}))
+
+
 def lay_via(root: Path, images: Images) -> None:
     pictures(root, images)
     sized = ((name, (root / name).stat().st_size, boxes) for name, boxes in images.items())
@@ -206,6 +231,7 @@ LAYOUTS: dict[str, Laid] = {
     "cvat": Laid(lay_cvat, "*.xml"),
     "labelme": Laid(lay_labelme, "*.json"),
     "label-studio": Laid(lay_label_studio, "*.json"),
+    "supervisely": Laid(lay_supervisely, "ds0/ann/*.json"),
     "via": Laid(lay_via, "*.json"),
     "createml": Laid(lay_createml, "*.json"),
     "tensorflow-csv": Laid(lay_tensorflow, "*.csv"),

@@ -246,6 +246,23 @@ def label_studio(root: Path) -> None:
     (root / "export.json").write_text(json.dumps(tasks), encoding="utf-8")
 
 
+def supervisely(root: Path) -> None:
+    names = [{"title": name, "shape": "polygon"} for name in CLASSES[1:]]
+    (root / "meta.json").write_text(json.dumps({"classes": names, "tags": []}), encoding="utf-8")
+    (root / "ds0" / "ann").mkdir(parents=True)
+    for name in AREAS:
+        photo(root / "ds0" / "img" / f"{name}.jpg")
+        objects = []
+        for label, left, top, right, bottom in AREAS[name]:
+            ring = [[left, top], [right - 1, top], [right - 1, bottom - 1], [left, bottom - 1]]
+            points = {"exterior": ring, "interior": []}
+            kind = {"classTitle": CLASSES[label], "geometryType": "polygon"}
+            objects.append({**kind, "points": points})
+        document = {"tags": [], "size": {"height": 20, "width": 32}, "objects": objects}
+        place = root / "ds0" / "ann" / f"{name}.jpg.json"
+        place.write_text(json.dumps(document), encoding="utf-8")
+
+
 def via(root: Path) -> None:
     document = {}
     for name in AREAS:
@@ -319,6 +336,7 @@ LAYOUTS = {
     "LabelMe": Layout(labelme, "", void=False, format="labelme-masks"),
     "CVAT": Layout(cvat, "", void=False, format="cvat-masks"),
     "Label Studio": Layout(label_studio, "", void=False, format="label-studio-masks"),
+    "Supervisely": Layout(supervisely, "", void=False, format="supervisely-masks"),
     "VIA": Layout(via, "", void=False, format="via-masks"),
 }
 

@@ -2,13 +2,14 @@
 
 import base64
 import json
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from cvtasks.answers import Boxes
+from cvtasks.answers import Boxes, Instances
 from cvtasks.data import open_source, splits_of
 from cvtasks.errors import DataError
 from cvtasks.formats.brush import brushed
@@ -18,6 +19,7 @@ from cvtasks.formats.kitti import parse_kitti
 from cvtasks.formats.label_studio import SEVERAL, parse_label_studio
 from cvtasks.formats.labelme import parse_labelme
 from cvtasks.formats.shapes import ImageShapes, corners_of
+from cvtasks.formats.supervisely import VALUED, parse_supervisely
 from cvtasks.formats.via import parse_via
 from cvtasks.geometry.rle import decode_rle
 from tests.data.formats.layouts import IMAGES, pictures, write
@@ -117,6 +119,92 @@ def test_labelme() -> None:
     assert [shape.difficult for shape in found.shapes] == [False, False, True, False]
     assert (found.size, found.tags) == ((48, 64), ("sunny",))
     assert [fault.rule for fault in found.faults] == ["shape unknown", "shape"]
+
+
+# === Supervisely ===
+
+
+def bitmap(pixels: list[list[int]], alpha: bool = False) -> dict[str, object]:
+    """As the program packs it: a PNG of 0 and 1, or one whose alpha alone tells."""
+    shown = np.array(pixels, np.uint8) * 255
+    stored = np.dstack([np.full_like(shown, 7)] * 3 + [shown]) if alpha else shown
+    content = zlib.compress(cv2.imencode(".png", stored)[1].tobytes())
+    return {"data": base64.b64encode(content).decode(), "origin": [3, 4]}
+
+
+def supervisely(*objects: dict[str, object], tags: list[dict] | None = None) -> dict:
+    shown = [{"classTitle": "car", "tags": [], **one} for one in objects]
+    return {
+        "description": "",
+        "tags": tags or [],
+        "size": {"height": 48, "width": 64},
+        "objects": shown,
+    }
+
+
+def points(*exterior: list[float], holes: tuple = ()) -> dict[str, object]:
+    return {"exterior": exterior, "interior": [*holes]}
+
+
+def test_supervisely() -> None:
+    ring = [[10, 10], [19, 10], [19, 19], [10, 19]]
+    hole = [[13, 13], [16, 13], [16, 16], [13, 16]]
+    document = supervisely(
+        {"geometryType": "rectangle", "points": points([9, 8], [1, 2]), "instance": "i7"},
+        {"geometryType": "rectangle", "points": points([1.5, 2], [9, 8])},
+        {"geometryType": "polygon", "points": points(*ring)},
+        {"geometryType": "polygon", "points": points(*ring, holes=(hole,))},
+        {"geometryType": "bitmap", "bitmap": bitmap([[0, 1], [1, 1]])},
+        {"geometryType": "alpha_mask", "alpha_mask": bitmap([[0, 1], [1, 1]], alpha=True)},
+        {"geometryType": "polyline", "points": points([1, 1], [5, 5])},
+        {"geometryType": "rectangle", "points": points([1, 1])},
+        {"geometryType": "bitmap", "bitmap": {"data": "eJw=", "origin": [0, 0]}},
+        tags=[{"name": "sunny", "value": None}, {"name": "time", "value": "noon"}],
+    )
+    found = parse_supervisely(json.dumps(document).encode(), "a.png.json", "a.png")
+    assert edges(found) == [
+        [1, 2, 10, 9],
+        [1.5, 2, 9, 8],
+        [10, 10, 20, 20],
+        [10, 10, 20, 20],
+        [3, 4, 5, 6],
+        [3, 4, 5, 6],
+    ]
+    assert [shape.group for shape in found.shapes][:2] == ["i7", ""]
+    for shape in found.shapes[4:]:
+        assert shape.painted and decode_rle(shape.painted.rle).tolist() == [[0, 1], [1, 1]]
+    holed = found.shapes[3].painted
+    assert holed is not None
+    assert decode_rle(holed.rle).sum() == 10 * 10 - 4 * 4  # both outlines belong to their inside
+    assert (found.image, found.size, found.tags) == ("a.png", (48, 64), ("sunny",))
+    assert found.remarks == (VALUED,)
+    assert [fault.rule for fault in found.faults] == ["shape unknown", "shape", "shape"]
+
+
+def test_parts_of_one_instance_of_supervisely_are_one_object(tmp_path: Path) -> None:
+    pictures(tmp_path / "img", {"a.png": IMAGES["a.png"]})
+    part = {"geometryType": "bitmap", "instance": "i7"}
+    places = [{**bitmap([[0, 1], [1, 1]]), "origin": [x, 4]} for x in (3, 30)]
+    document = supervisely(*({**part, "bitmap": place} for place in places))
+    write(tmp_path / "ann" / "a.png.json", json.dumps(document))
+    truth = open_source(str(tmp_path), "", Instances).truth(0)
+    assert len(truth) == 1 and truth.xyxy.tolist() == [[3, 4, 32, 6]]
+    assert truth.plane(0).sum() == 6
+
+
+@pytest.mark.parametrize("names", [("train", "val"), ("monday", "tuesday")])
+def test_datasets_of_supervisely_are_splits_where_they_are_called_so(
+    names: tuple[str, str], tmp_path: Path
+) -> None:
+    whole = {"geometryType": "rectangle", "points": points([0, 0], [63, 47])}
+    for name in names:
+        pictures(tmp_path / name / "img", {"a.png": IMAGES["a.png"], "b.png": IMAGES["a.png"]})
+        write(tmp_path / name / "ann" / "a.png.json", json.dumps(supervisely(whole)))
+    splits = splits_of(str(tmp_path), Boxes)
+    assert splits == (names if names[0] == "train" else ("",))
+    source = open_source(str(tmp_path), splits[0], Boxes)
+    assert source.classes == ("car",) and len(source) == (2 if len(splits) > 1 else 4)
+    assert source.truth(0).xyxy.tolist() == [[0, 0, 64, 48]] and not len(source.truth(1))
 
 
 # === Label Studio ===
