@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -86,7 +87,8 @@ def hints_of(
         *([("data.classes_from", classes_from)] if classes_from else []),
     ]
     usual = {"backbone": "mobilenet", "size": 320, "classes": ["background", "object"]}
-    return Hints.of(parse_recipe({"task": {"name": task}, **usual}, wishes).data)
+    said = Hints.of(parse_recipe({"task": {"name": task}, **usual}, wishes).data)
+    return said if "data.faulty" in map(key_of, keys) else replace(said, faulty="")
 
 
 def hint_at_tiles(recipe: "Recipe", tiles: "Tiles | None") -> None:

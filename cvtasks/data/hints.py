@@ -15,13 +15,14 @@ class Hints:
 
     Attributes:
         values, void, classes_from: the keys of the recipe's table `[data]`.
-        faulty: what becomes of what cannot be used, as the recipe has it; no format's matter.
+        faulty: what becomes of what cannot be used, as the recipe has it; empty where nothing is
+            said, which refuses it; no format's matter.
     """
 
     values: Mapping[str, Value] = field(default_factory=dict)
     void: Value = VOID
     classes_from: str = ""
-    faulty: Literal["refuse", "drop"] = "refuse"
+    faulty: Literal["", "refuse", "drop"] = ""
 
     @classmethod
     def of(cls, data: Data) -> Self:
@@ -32,9 +33,8 @@ class Hints:
         """These, and what they leave open as another has it."""
         if other is None:
             return self
-        faulty = other.faulty if self.faulty == "refuse" else self.faulty
         own: dict[str, Any] = {key: getattr(self, key) for key in self.given}
-        return replace(other, **own, faulty=faulty)
+        return replace(other, **own, faulty=self.faulty or other.faulty)
 
     def table(self) -> dict[str, Any]:
         """What is said, as a table that `read` takes."""

@@ -68,7 +68,7 @@ def open_usable(
     Args:
         path, split, kind, format, lists, hints: as for `open_source`.
     """
-    if hints is None or hints.faulty == "refuse":
+    if hints is None or hints.faulty != "drop":
         return open_source(path, split, kind, _refuse, format=format, lists=lists, hints=hints)
     opened = Opened(path, split, kind, format, lists, hints)
     usable = opened.usable

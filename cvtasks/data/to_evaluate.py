@@ -62,7 +62,7 @@ def open_to_evaluate(
     format = format or (recipe.data.format if own else "")
     lists = lists or (recipe.data.lists if own else "")
     told = Hints.of(recipe.data)
-    hints = (hints or NONE).beside(told if own else replace(told, faulty="refuse"))
+    hints = (hints or NONE).beside(told if own else replace(told, faulty=""))
     opened = partial(open_usable, path, kind=kind, say=say, format=format, lists=lists, hints=hints)
     if split:
         source = opened(split)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Mask
+from cvtasks.cli.hints import hints_of
 from cvtasks.data import open_source
 from cvtasks.data.checking.finding import Finding, causes
 from cvtasks.data.to_evaluate import open_to_evaluate
@@ -68,6 +69,11 @@ def test_what_a_run_left_out_is_left_out_where_it_is_measured(digits: Path) -> N
         data = replace(recipe.data, path=str(digits), format="", faulty=faulty, held_out=0)
         found = open_to_evaluate(replace(recipe, data=data), folder, "")
         assert len(found.source) == images
+    dropping = replace(recipe, data=data)
+    asked = hints_of("classify", ["data.faulty=refuse"], "")
+    assert len(open_to_evaluate(dropping, folder, "", hints=asked).source) == 5
+    unsaid = hints_of("classify", [], "")
+    assert len(open_to_evaluate(dropping, folder, "", hints=unsaid).source) == 4
     said: list[str] = []
     other = replace(recipe, data=replace(data, path="elsewhere"))
     assert len(open_to_evaluate(other, folder, str(digits), said.append).source) == 5
