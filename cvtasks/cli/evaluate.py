@@ -116,6 +116,7 @@ def evaluate(
         raise UsageError(
             "what is measured is a model, or with --tracks files of tracks; got neither. Name a "
             "model: cvtasks models"
+            + (". It says which task predictions are of, and which classes." if predictions else "")
         )
     from cvtasks.evaluation.evaluate import check_new, score_saved, with_interval
     from cvtasks.evaluation.of_model import evaluation_data

@@ -83,7 +83,7 @@ def answer(
     holes = pair(dilation, "dilation") if dilation else (1, 1)
     if layers > 1:
         _single(counts)
-        return _stack(layers, (sides, step, holes), known, places)
+        return _stack(layers, (sides, step, holes), known, places, padding)
     if not shape:
         raise UsageError(f"{kind} needs --input, like --input 32x32x3; only --layers does without.")
     named = padding in ("", "same", "valid")
@@ -112,11 +112,13 @@ def _chain(
             "their size. Leave it out, or leave --stride and --padding out."
         )
     strides = [pair(part, "stride") for part in _of_each(stride or "1", "stride", len(kernels))]
-    paddings: list[str | int] = [
-        part if part in ("same", "valid") else numbers(part, "padding", 1, 1)[0]
-        for part in _of_each(padding or "valid", "padding", len(kernels))
-    ]
+    paddings = [_zeros(part) for part in _of_each(padding or "valid", "padding", len(kernels))]
     return strided_chain(kernels, strides, paddings, places)
+
+
+def _zeros(text: str) -> str | int:
+    """The padding of a layer that has the same on all sides."""
+    return text if text in ("same", "valid") else numbers(text, "padding", 1, 1)[0]
 
 
 def _of_each(text: str, name: str, layers: int) -> list[str]:
@@ -173,7 +175,11 @@ def _input(size: str, channels: int) -> tuple[tuple[int, ...], int]:
 
 
 def _stack(
-    layers: int, pairs: tuple[Pair, Pair, Pair], known: int, places: Pair | None
+    layers: int,
+    pairs: tuple[Pair, Pair, Pair],
+    known: int,
+    places: Pair | None,
+    padding: str,
 ) -> Solution:
     """Equal convolutions one after the other; `pairs` are kernel, stride and dilation."""
     kernel, stride, dilation = (one for one, _ in pairs)
@@ -183,7 +189,8 @@ def _stack(
             "--layers needs a square kernel and one stride, like --kernel 3; kernels that differ "
             f"are written one after the other, like --kernel {kernel}x{other},{other}x{kernel}."
         )
-    return stack(layers, kernel, stride, dilation, known, places)
+    zeros = _zeros(padding) if padding else ""
+    return stack(layers, kernel, stride, dilation, known, places, zeros)
 
 
 def _single(counts: tuple[int, ...]) -> int:

@@ -129,7 +129,6 @@ def filter(
     """Filter an image with one kernel, or pool it: before and after, and the numbers worked out.
 
     Typed numbers, and images of at most 12 × 12 pixels, are worked out position by position.
-    Numbers that begin with a minus come after -- at the end.
 
     \b
     cvtasks filter photo.jpg --kernel sobel-x

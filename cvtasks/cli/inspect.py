@@ -365,7 +365,7 @@ def _measured(inspection: "Inspection", layer: str) -> "tuple[dict[str, Any], np
         "box": field.box,
         "theoretical_box": field.theory,
     }
-    return about, drawn(field)
+    return about, drawn(field, f"effective receptive field: {inspection.name}, {row.name}")
 
 
 def _sentence(measured: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Options by other programs' words: they are taken for ours, and it is said."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ SAME = {
 and not the first.
 """
 
+_NEGATIVE = re.compile(r"-\.?\d")
 _TO_SET = "--set"
 _TO_DATA = "--data"
 
@@ -61,7 +63,8 @@ class Command(HelpfulCommand):
 
 
 def spelled(arguments: Sequence[str], takes: dict[str, bool]) -> Iterator[str]:
-    """The arguments by the options that a command has.
+    """The arguments by the options that a command has. One that begins with a negative number is no
+    option: it comes behind all others, after `--`.
 
     Args:
         takes: option → whether a value follows it.
@@ -71,14 +74,18 @@ def spelled(arguments: Sequence[str], takes: dict[str, bool]) -> Iterator[str]:
 
     >>> list(spelled(["--data", "--conf", "a"], {"--data": True}))
     ['--data', '--conf', 'a']
+    >>> list(spelled(["-1 2; 3 4", "--bias", "-1"], {"--bias": True}))
+    ['--bias', '-1', '--', '-1 2; 3 4']
     """
-    following = iter(arguments)
+    following, numbers = iter(arguments), list[str]()
     for argument in following:
         option, equals, value = argument.partition("=")
         if argument == "--":
-            yield argument
-            yield from following
-            return
+            numbers += following
+            break
+        if _NEGATIVE.match(argument):
+            numbers.append(argument)
+            continue
         if option in takes or not argument.startswith("--"):
             yield argument
             if not equals and takes.get(option):
@@ -98,6 +105,7 @@ def spelled(arguments: Sequence[str], takes: dict[str, bool]) -> Iterator[str]:
             continue
         say(f"{option} {given[0]} is taken for {_TO_SET} {key}={given[0]}")
         yield from (_TO_SET, f"{key}={given[0]}")
+    yield from ("--", *numbers) if numbers else ()
 
 
 def _next(following: Iterator[str]) -> Iterator[str]:

@@ -135,7 +135,7 @@ def transposed(
     """
     from cvtasks.insight.by_hand.back_sheets import transposed_sheet
     from cvtasks.insight.by_hand.kernels import kernel as kernel_of
-    from cvtasks.insight.by_hand.sheets import displayed
+    from cvtasks.insight.by_hand.sheets import displayed, transposed_images
     from cvtasks.insight.by_hand.steps import Filtering
     from cvtasks.insight.by_hand.transposing import Transposing
 
@@ -156,6 +156,7 @@ def transposed(
     drawn = {"-transposed.png": transposed_sheet(values, work)} if few else {}
     if typed is None:
         drawn["-filtered.png"] = displayed(made, Filtering(work.kernel)).image
+        drawn["-sheet.png"] = transposed_images(values, made, work)
     elif not few:
         _few(source, "--transposed")
         _check_drawn(values.shape, *made.shape)
@@ -177,6 +178,7 @@ def _transposed_lines(
     sizes = [" × ".join(map(str, each.shape[:2])) for each in (values, made)]
     rows, columns = work.formulas(values.shape)
     lines = [f"{work.heading}: {sizes[0]} → {sizes[1]}", f"rows {rows}", f"columns {columns}"]
+    lines += fitted([work.brightness()])
     if not few:
         return lines
     lines += ["", "output", *table(made).splitlines(), ""]

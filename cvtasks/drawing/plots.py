@@ -299,16 +299,19 @@ def matrix(
     return pixels_of(figure)
 
 
-def written(name: str) -> str:
+def written(name: str, most: int = _LETTERS) -> str:
     """A name as matplotlib writes it in its own font: no formula between dollars, no label that is
     hidden, and what the font lacks escaped. A long one is cut: it would leave no room for what is
     drawn.
+
+    Args:
+        most: letters of it.
 
     >>> written("a$b$"), written("\\x1b"), written("猫")
     ('a\\\\$b\\\\$', '\\\\x1b', '\\\\u732b')
     """
     shown = legible(name)
-    shown = shown if len(shown) <= _LETTERS else f"{shown[: _LETTERS - 1]}…"
+    shown = shown if len(shown) <= most else f"{shown[: most - 1]}…"
     shown = shown.replace("$", r"\$")
     return (
         f" {shown}" if shown.startswith("_") else shown

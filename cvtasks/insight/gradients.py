@@ -116,8 +116,8 @@ def rectify(network: keras.Model, rule: Rule) -> Unfolded:
     unfolded = unfold(network, call if rule != "gradient" else None)
     if rule != "gradient" and not found:
         raise UsageError(
-            f"the rule {rule!r} is about ReLUs; {network.name!r} has none, so it would be the "
-            "plain gradient. "
+            f"the rule {rule!r} is about ReLUs; the network has none, so it would be the plain "
+            "gradient. "
             "Choose a method that needs none, such as integrated or grad-cam."
         )
     return unfolded

@@ -1,6 +1,7 @@
 """The reference of a recipe's keys: what each means, read off the fields of its tables."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -148,7 +149,7 @@ def _start(task: str) -> dict[str, Any]:
 
 def found_keys(word: str, task: str = "") -> list[Key]:
     """The keys that a word means: a dotted key, one without its table, a table, an old name or
-    another program's word.
+    another program's word; else those with the word in their name, or in what they mean.
 
     Raises:
         UsageError: it means none.
@@ -161,6 +162,9 @@ def found_keys(word: str, task: str = "") -> list[Key]:
         name = word
     found = [one for one in known if one.key == name]
     found = found or [one for one in known if one.key.rpartition(".")[2] == name]
+    found = found or [one for one in known if word.lower() in one.key.partition(".")[2]]
+    said = re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
+    found = found or [one for one in known if said.search(one.field.meaning)]
     if found:
         return found
     names = {one.key.rpartition(".")[2]: one.key for one in known}

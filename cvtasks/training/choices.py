@@ -5,7 +5,7 @@ chosen by short runs on small sets (`benchmarks/defaults.py`).
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
@@ -140,6 +140,14 @@ def _data_choices(recipe: Recipe, known: Facts) -> Iterator[Choice]:
             f"{there.max():.1%} of the images show the most frequent class and {there.min():.1%} "
             "the rarest, so images with rare classes are seen more often",
         )
+    if recipe.data.flip and _written(recipe.classes):
+        yield Choice("data.flip", 0.0, "mirrored digits and letters are others, or none")
+
+
+def _written(classes: Sequence[str]) -> bool:
+    """Whether classes are the ten digits, or most letters."""
+    single = {name for name in classes if len(name) == 1 and name.isalnum()}
+    return {*"0123456789"} <= single or len({*single} - {*"0123456789"}) >= _LETTERS
 
 
 def _size_choices(recipe: Recipe, known: Facts) -> Iterator[Choice]:
@@ -171,6 +179,7 @@ def _size_choices(recipe: Recipe, known: Facts) -> Iterator[Choice]:
         )
 
 
+_LETTERS = 20  # classes called by one letter that are most of an alphabet
 _UNEVEN = 10.0  # times as many images show one class as another
 _OBJECT_PX = 18.0  # that the median object is to have on the network input, if it can
 _ENLARGED = 2  # times the images' longest side, at most

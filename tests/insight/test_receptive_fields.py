@@ -327,7 +327,7 @@ def test_effective_field_lies_within_the_theoretical_one(name):
         assert field.box[2] <= field.theory[2] and field.box[3] <= field.theory[3]
         area = (field.theory[2] - field.theory[0]) * (field.theory[3] - field.theory[1])
         assert 0 < field.side**2 <= area + 1e-6
-        assert field.strength.max() == 1 and drawn(field).shape[2] == 3
+        assert field.strength.max() == 1 and drawn(field, "field").shape[2] == 3
     assert seen
 
 

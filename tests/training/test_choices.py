@@ -178,6 +178,12 @@ def test_uneven_classes_are_repeated(tmp_path: Path) -> None:
     assert "rarest" in said["data.repeat"]
 
 
+@pytest.mark.parametrize(("names", "mirrored"), [("0123456789", False), ("01234", True)])
+def test_digits_are_not_mirrored(names: str, mirrored: bool, tmp_path: Path) -> None:
+    made, said = plan("classify", flowers(tmp_path / "digits", dict.fromkeys(names, 4)))
+    assert (made.recipe.data.flip > 0) == mirrored == ("data.flip" not in said)
+
+
 def test_balanced_weights_are_written_into_the_recipe(tmp_path: Path) -> None:
     root = flowers(tmp_path / "odd", {"rose": 60, "tulip": 5})
     made, _ = plan("classify", root, "train.class_weights=balanced")

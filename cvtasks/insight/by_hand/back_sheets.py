@@ -29,6 +29,10 @@ _REGIONS = (
 )  # by turns, beside each other
 
 
+_FRAMES = ("#b08000", "#2862be", "#be2860", "#6046b0")
+"""Of regions that share cells, in the order of `_REGIONS`."""
+
+
 def way_back_sheet(channel: np.ndarray, work: Work, back: Back) -> np.ndarray:
     """What comes back through a filter or a pooling over a small channel (h, w), with numbers.
 
@@ -117,10 +121,20 @@ def _pooling(page: Page, channel: np.ndarray, work: RegionPooling, back: Back) -
     fills = np.full((*channel.shape, 3), PLAIN)
     marked = fills.copy()
     colours = np.full((*back.forward.shape, 3), PLAIN)
+    apart = all(axis.stride >= axis.reach for axis in (rows, columns))
     for step in back.steps:
-        colour = _REGIONS[step.row % 2 * 2 + step.column % 2]
-        colours[step.row, step.column] = colour
-        fills[region(rows, step.row), region(columns, step.column)] = colour
+        turn = step.row % 2 * 2 + step.column % 2
+        colours[step.row, step.column] = _REGIONS[turn]
+        down, across = region(rows, step.row), region(columns, step.column)
+        if apart:
+            fills[down, across] = _REGIONS[turn]
+            continue
+        inset = 0.06 * (turn + 1)  # regions share cells: frames, each a little further in
+        page.frame(
+            *(EDGE + across.start + inset, top + 0.7 + down.start + inset),
+            *(across.stop - across.start - 2 * inset, down.stop - down.start - 2 * inset),
+            _FRAMES[turn],
+        )
     if work.how == "max":
         for step in back.steps:
             m, n = np.unravel_index(int(step.values.argmax()), step.values.shape)

@@ -135,9 +135,11 @@ def _misfit(shape: tuple[int, ...], windows: Windows, sides: list[int]) -> list[
             )
         else:
             strides = [str(stride) for stride in range(1, whole + 1) if whole % stride == 0][:6]
+            zeros = -whole % window.stride
+            ends = f"{zeros // 2} at each end" if zeros % 2 == 0 else "not as many at both ends"
             lines.append(
-                f"strides that fit the {side}: {', '.join(strides)}; or a padding of "
-                f"{-whole % window.stride} more zeros"
+                f"strides that fit the {side}: {', '.join(strides)}; or {counted(zeros, 'zero')} "
+                f"of padding more in all, {ends}"
             )
     return lines
 
@@ -172,13 +174,17 @@ def stack(
     dilation: int = 1,
     channels: int = 0,
     places: Pair | None = None,
+    padding: str | int = "",
 ) -> Solution:
     """What several equal convolutions one after the other see and cost, against one that sees as
     much; each has as many filters as channels.
 
     Args:
         kernel: its side; `channels` is 0 where they are not known, and the answer is in C².
-        places: height and width of the map, for multiply-adds.
+        places: height and width of the input, for the sizes of the maps, and for multiply-adds of
+            maps that keep it.
+        padding: "valid", "same" or so many zeros at both ends; empty for none, and the maps that
+            "same" makes are told beside.
 
     >>> print(*stack(3, 3).lines, sep="\\n")
     receptive field: 1 + L·(K − 1) = 1 + 3·(3 − 1) = 7
@@ -198,8 +204,9 @@ def stack(
         steps = " + ".join(
             f"{dilation * (kernel - 1)}·{stride**number}" for number in range(layers)
         )
-        line = f"receptive field: 1 + Σ D·(K − 1)·Sⁿ = 1 + {steps} = {reach}"
-        return Solution((line,), values, draw)
+        lines = [f"receptive field: 1 + Σ D·(K − 1)·Sⁿ = 1 + {steps} = {reach}"]
+        lines += _maps(layers, kernel, stride, dilation, places, padding)
+        return Solution(tuple(lines), values, draw)
     many, one = layers * kernel**2, reach**2
     values |= {"weights_in_channels_squared": many, "one_layer_in_channels_squared": one}
     lines = [
@@ -219,7 +226,39 @@ def stack(
         if channels and (places or what == "weights"):
             counts = [formulas.shown(number * area) for number in (many, one)]
             lines.append(f"{start}: {counts[0]} {what} against {counts[1]}")
+    lines += _maps(layers, kernel, stride, dilation, places, padding)
     return Solution(tuple(lines), values, draw)
+
+
+def _maps(
+    layers: int,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    places: Pair | None,
+    padding: str | int,
+) -> list[str]:
+    """The sizes of the maps behind each of several equal convolutions, in sentences; none without
+    the size of an input.
+    """
+    found: list[str] = []
+    if places is None:
+        return found
+    words = {"valid": "without padding", "same": 'with "same" padding'}
+    for zeros in ("valid", "same") if padding == "" else (padding,):
+        sizes, ends = [places], ""
+        for _ in range(layers):
+            windows = [padded(side, kernel, stride, zeros, dilation) for side in sizes[-1]]
+            rows, columns = map(output_size, sizes[-1], windows)
+            if not (rows and columns):
+                ends = f" → nothing: {kernel} does not fit into {formulas.times_sign(sizes[-1])}"
+                break
+            sizes.append((rows, columns))
+        way = (
+            words[zeros] if isinstance(zeros, str) else f"with {counted(zeros, 'zero')} at each end"
+        )
+        found.append(f"maps {way}: {' → '.join(map(formulas.times_sign, sizes))}{ends}")
+    return found
 
 
 def chain(

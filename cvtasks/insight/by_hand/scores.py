@@ -117,7 +117,7 @@ class Scored:
                 f"p({one}) = {decimal(power)} / {decimal(total)} = {decimal(share)}"
                 for one, power, share in zip(self.names, self.powers, p, strict=True)
             ),
-            f"H = −log p({name}) = −log {decimal(p[self.target])} = {decimal(self.loss)}",
+            f"H = −log p({name}) = −log {p[self.target]:.4g} = {decimal(self.loss)}",
             f"∂H/∂s = p − y = {'  '.join(map(decimal, self.gradient))}",
         ]
 

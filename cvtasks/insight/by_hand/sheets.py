@@ -1,5 +1,6 @@
 """Sheets about one filter or pooling: before and after, and each position worked out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from cvtasks.drawing.sheets import (
 from cvtasks.errors import UsageError
 from cvtasks.insight.by_hand.layout import CAPTION, EDGE, ROW, cells, headed, lines, wide
 from cvtasks.insight.by_hand.steps import Filtering, RegionPooling, Step, Work, number
+from cvtasks.insight.by_hand.transposing import Transposing
 
 LONGEST_SIDE = 12
 """Rows and columns of an input whose steps can be drawn at most; with its padding twice as many."""
@@ -149,29 +151,15 @@ def before_after(
     response = work.apply(image)
     shown = displayed(response, work)
     rows, columns = extents = work.extents(image.shape)
-    page, x = Page(unit=_CELL, margin=EDGE), EDGE
+    page = Page(unit=_CELL, margin=EDGE)
     top = headed(
         page,
         work.heading + (", each channel by itself" if channel_name else ""),
         f"rows {rows.formula()};  columns {columns.formula()}",
     )
     middles = [axis.middle(at) for at, axis in zip(place, extents, strict=True)]
-    bottom = top
-    for drawn, at, caption in (
-        (image, middles, f"before: {rows.size} × {columns.size}"),
-        (
-            shown.image,
-            [at + 0.5 for at in place],
-            f"after: {rows.output} × {columns.output};  {shown.legend}",
-        ),
-    ):
-        scale = min(_SIDE / drawn.shape[1], _TALL / drawn.shape[0])
-        height, width = (max(side * scale, 0.3) for side in drawn.shape[:2])
-        page.text(x, top + 0.2, caption, 15, PALE)
-        page.image(x, top + 0.7, _grey(drawn), width, height)
-        page.frame(x + at[1] * scale - 0.35, top + at[0] * scale + 0.35, 0.7, 0.7, _PLACE)
-        bottom = max(bottom, top + 0.7 + height)
-        x += max(_SIDE, wide(caption, CAPTION)) + 1
+    after = [at + 0.5 for at in place]
+    bottom = _beside_each_other(page, top, (image, shown), (middles, after))
     if max(rows.reach, columns.reach) <= LONGEST_REACH:
         plain, answers = (
             each if each.ndim == 2 else each[..., channel] for each in (image, response)
@@ -181,6 +169,48 @@ def before_after(
         too_many = f"a window that spans more than {LONGEST_REACH} cells is not written out"
         page.text(EDGE, bottom + 1, too_many, 15, PALE)
     return page.pixels()
+
+
+def transposed_images(image: np.ndarray, made: np.ndarray, work: Transposing) -> np.ndarray:
+    """An image (h, w) or (h, w, 3) uint8 and what a transposed convolution makes of it; returns
+    (h', w', 3) uint8 RGB.
+    """
+    page = Page(unit=_CELL, margin=EDGE)
+    rows, columns = work.formulas(image.shape)
+    top = headed(page, work.heading, f"rows {rows};  columns {columns}", work.brightness())
+    _beside_each_other(page, top, (image, displayed(made, Filtering(work.kernel))))
+    return page.pixels()
+
+
+def _beside_each_other(
+    page: Page,
+    top: float,
+    images: tuple[np.ndarray, "Display"],
+    marks: Sequence[Sequence[float]] = (),
+) -> float:
+    """An image before and after, each with a frame about a place (row, column) where there are
+    marks; returns where they end.
+    """
+    before, after = images
+    x = bottom = EDGE
+    for order, (drawn, caption) in enumerate(
+        (
+            (before, f"before: {before.shape[0]} × {before.shape[1]}"),
+            (
+                after.image,
+                f"after: {after.image.shape[0]} × {after.image.shape[1]};  {after.legend}",
+            ),
+        )
+    ):
+        scale = min(_SIDE / drawn.shape[1], _TALL / drawn.shape[0])
+        height, width = (max(side * scale, 0.3) for side in drawn.shape[:2])
+        page.text(x, top + 0.2, caption, 15, PALE)
+        page.image(x, top + 0.7, _grey(drawn), width, height)
+        for row, column in marks[order : order + 1]:
+            page.frame(x + column * scale - 0.35, top + row * scale + 0.35, 0.7, 0.7, _PLACE)
+        bottom = max(bottom, top + 0.7 + height)
+        x += max(_SIDE, wide(caption, CAPTION)) + 1
+    return bottom
 
 
 def _patch(

@@ -56,6 +56,12 @@ class Transposing:
         )
         return rows, columns
 
+    def brightness(self) -> str:
+        """How bright the output is beside the input, in a sentence."""
+        total, cells = float(self.kernel.weights.sum()), self.stride**2
+        share = f"ΣK / S² = {number(total)} / {cells} = {number(total / cells)}"
+        return f"the output has S² times as many numbers: on average {share} times the input's"
+
     def steps(self, channel: np.ndarray) -> list[Step]:
         """For each number of a channel (h, w), row by row: what it adds, (k, l) as `values`, and
         where.

@@ -130,6 +130,9 @@ def _marked(one: Explanation, drawn: np.ndarray) -> np.ndarray:
     return drawn
 
 
+_TITLE = 90  # letters above the curves
+
+
 def curves_figure(found: Mapping[str, Curves], title: str) -> np.ndarray:
     """Method → curves, drawn side by side with their areas, (h, w, 3) uint8 RGB."""
     from matplotlib.figure import Figure
@@ -153,5 +156,5 @@ def curves_figure(found: Mapping[str, Curves], title: str) -> np.ndarray:
         )
         axes.grid(alpha=0.3)
         axes.legend(fontsize=9)
-    figure.suptitle(written(title))
+    figure.suptitle(written(title, _TITLE))
     return pixels_of(figure)

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cvtasks.drawing.sheets import heat
+from cvtasks.drawing.sheets import Scale, Tile, heat, sheet
 from cvtasks.insight.gradients import value_and_gradient
 from cvtasks.insight.inspecting.inspect import Inspection, Row
 from cvtasks.insight.inspecting.receptive_field import Axis
@@ -81,11 +81,21 @@ def random_images(size: tuple[int, int, int], count: int, seed: int = 0) -> np.n
     return np.random.default_rng(seed).uniform(0, 255, (count, *size)).astype(np.float32)
 
 
-def drawn(field: EffectiveField) -> np.ndarray:
-    """The field as an image (h, w, 3) uint8, whole times its size: the roots of the gradients, so
+def drawn(field: EffectiveField, title: str) -> np.ndarray:
+    """The field on a sheet (h, w, 3) uint8, whole times its size: the roots of the gradients, so
     that the tails are seen, and a frame around the theoretical field.
     """
     scale = max(1, _SHOWN // min(field.strength.shape))
     image = heat(np.sqrt(field.strength)).repeat(scale, axis=0).repeat(scale, axis=1)
     top, left, bottom, right = (scale * edge for edge in field.theory)
-    return cv2.rectangle(image, (left, top), (right - 1, bottom - 1), _FRAME)
+    framed = cv2.rectangle(image, (left, top), (right - 1, bottom - 1), _FRAME)
+    height, width = field.strength.shape
+    tall, wide = (field.theory[end] - field.theory[end - 2] for end in (2, 3))
+    legend = (
+        "how strongly each pixel moves the unit in the middle: root of its gradient",
+        f"white frame: the theoretical field, {tall} × {wide} of {height} × {width} pixels",
+        f"strong, above {LEAST:.2g} of the largest gradient: as many pixels as "
+        f"{field.side:.0f} × {field.side:.0f}",
+    )
+    tile = Tile(framed, f"{height} × {width} pixels, each drawn {scale} × {scale}")
+    return sheet([tile], title, legend, Scale("heat", ("0", "most")))

@@ -126,9 +126,11 @@ def totals(inspection: Inspection) -> list[str]:
         if "counted where" not in note
     ]
     more = len(notes) - _NOTES
+    seen = [channels for row in inspection.rows[:1] for *_, channels in row.before[:1]]
+    grey = ", made grey before the first layer" * (seen == [1] and inspection.size[-1] == 3)
     return [
         f"{inspection.name}: {count} layer{'' if count == 1 else 's'}, an image of "
-        f"{times_sign(inspection.size)}",
+        f"{times_sign(inspection.size)}{grey}",
         f"parameters: {sums['parameters']:,} = {sums['weights']:,} weights + {sums['biases']:,} "
         f"biases{statistics}",
         f"multiply-adds: {sums['multiply_adds']:,}; connections: {sums['connections']:,}",
