@@ -17,6 +17,7 @@ import io
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tarfile
@@ -51,8 +52,8 @@ WORDS = {"picture": "image", "Picture": "Image"}
 """Words that were changed throughout; statements are compared after them."""
 LIKENESS = 0.75
 """How alike two statements of one function must be at least to count as the same."""
-PATIENCE_S = 3600
-"""After that long a test hangs, which is a failure too."""
+PATIENCE_S = 1200
+"""After that long a test hangs, which is a failure too; the tests of a folder take minutes."""
 
 
 @dataclass(frozen=True)
@@ -235,15 +236,20 @@ def run(tree: Path, files: list[str], leave_out: list[str], *more: str) -> tuple
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *more]
     command += ["-n", "2", "-m", "not weekly"]
     command += ["-o", "addopts=--import-mode=importlib --dist=loadfile -rfE", *unwanted, *files]
-    try:
-        ended = subprocess.run(
-            command, cwd=tree, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        running = subprocess.Popen(
+            command, cwd=tree, env=environment, stdout=output, stderr=output, process_group=0
         )
-    except subprocess.TimeoutExpired:
-        return 1, ["hangs"]
-    said = [line.split(" - ")[0].split(maxsplit=1) for line in ended.stdout.splitlines()]
+        try:
+            code = running.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)  # its workers too
+            running.wait()
+            return 1, ["hangs"]
+        output.seek(0)
+        said = [line.split(" - ")[0].split(maxsplit=1) for line in output]
     failed = [words[1] for words in said if words[:1] in (["FAILED"], ["ERROR"]) and words[1:]]
-    return ended.returncode, failed
+    return code, failed
 
 
 def noticing(tree: Path, files: list[str], mutation: Mutation) -> list[str]:
