@@ -140,8 +140,8 @@ def _of_ours(error: Exception) -> tuple[str, int]:
     if lacking := what_is_missing(error):
         return lacking, 2
     return (
-        f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again with --debug "
-        "and report it.",
+        f"a fault of cvtasks itself: {type(error).__name__}: {error}. Run it again as "
+        "`cvtasks --debug …` and report it.",
         1,
     )
 

@@ -4,15 +4,8 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from cvtasks.errors import UsageError
-from cvtasks.insight.by_hand.exercises import (
-    Pair,
-    Solution,
-    chain,
-    dense,
-    one_layer,
-    stack,
-    strided_chain,
-)
+from cvtasks.insight.by_hand.chains import chain, stack, strided_chain
+from cvtasks.insight.by_hand.exercises import Pair, Solution, dense, one_layer
 from cvtasks.insight.inspecting.arithmetic import padded, transposed
 from cvtasks.text import counted
 

@@ -1,7 +1,7 @@
 """How far answers about the same images differ, by their type."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -276,6 +276,63 @@ class OfLabels(Differences):
         yield from _beyond("scores", self.scores, bounds.scores)
 
 
+class OfRecords(Differences):
+    """Of an answer of any other kind: the numbers of its record, and what else stands there."""
+
+    def __init__(self, head: Any, bounds: Bounds) -> None:
+        super().__init__(head, bounds)
+        self.numbers, self.others = 0.0, 0
+
+    def add(self, ours: Answer, theirs: Answer, candidates: Candidates | None = None) -> None:
+        """Count what both say of one image."""
+        self.compared += 1
+        own, other = (dict(_leaves(self._head.task.record(one))) for one in (ours, theirs))
+        apart = [
+            abs(own[place] - other[place])
+            for place in own.keys() & other.keys()
+            if _numeric(own[place]) and _numeric(other[place])
+        ]
+        self.numbers = max([self.numbers, *apart])
+        words = [
+            {place: one for place, one in found.items() if not _numeric(one)}
+            for found in (own, other)
+        ]
+        self.others += own.keys() != other.keys() or words[0] != words[1]
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """What differs, how far, and the name of its bound."""
+        return [
+            ("numbers of the records", f"{self.numbers:.2g}", "pixels"),
+            ("images with another record", str(self.others), "0"),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as numbers."""
+        return {"images": self.compared, "numbers": self.numbers, "other_records": self.others}
+
+    def faults(self, bounds: Bounds) -> Iterator[str]:
+        """What is beyond the bounds, in words."""
+        if self.others:
+            yield f"another record in {counted(self.others, 'image')}"
+        yield from _beyond("numbers of the records", self.numbers, bounds.pixels)
+
+
+def _leaves(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Place within a record → what stands there."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _leaves(each, (*place, key))
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            yield from _leaves(each, (*place, index))
+    else:
+        yield place, value
+
+
+def _numeric(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 _KINDS: tuple[tuple[type[Answer], type[Differences]], ...] = (
     (Instances, OfInstances),
     (Boxes, OfBoxes),
@@ -286,7 +343,7 @@ _KINDS: tuple[tuple[type[Answer], type[Differences]], ...] = (
 
 def differences_of(answer: type[Answer]) -> type[Differences]:
     """What collects the differences of answers of a type."""
-    return next(found for kind, found in _KINDS if issubclass(answer, kind))
+    return next((found for kind, found in _KINDS if issubclass(answer, kind)), OfRecords)
 
 
 def _matched(ours: Boxes, theirs: Boxes) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ from cvtasks.heads.assignment import cells
 from cvtasks.heads.base import Head
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
 from cvtasks.heads.suppression import left, meant
+from cvtasks.networks.backbones import BACKBONES
 from cvtasks.tasks.base import Classes
 
 IGNORED = -1.0
@@ -25,6 +26,18 @@ B = TypeVar("B", bound=Boxes)
 
 _CANDIDATES = 1000  # boxes that suppression looks at, the best first, or
 _EACH = 4  # as many for each object that is kept at most; ten find the same, in twice the time
+
+
+def last_strides(backbone: str, usual: Sequence[int]) -> dict[str, Any]:
+    """`strides` of a new head on a backbone that ends at another stride than the usual ones do: as
+    many of its last ones.
+
+    >>> last_strides("resnet18", (8, 16, 32)), last_strides("nin", (8, 16, 32))
+    ({}, {'strides': [4, 8, 16]})
+    """
+    own = BACKBONES[backbone].strides if backbone in BACKBONES else ()
+    fits = not own or tuple(own[-len(usual) :]) == tuple(usual)
+    return {} if fits else {"strides": [*own[-len(usual) :]]}
 
 
 class Found(NamedTuple):
@@ -68,6 +81,11 @@ class CellBoxes(Head[B], Generic[B]):
     @abstractmethod
     def class_logits(self, logits: Any, index: int) -> Any:
         """Logits, or activated outputs → (batch, cells): how sure each cell is of a class."""
+
+    @classmethod
+    def usual(cls, backbone: str) -> Mapping[str, Any]:
+        """The backbone's last strides, where it has other ones."""
+        return last_strides(backbone, cls.strides)
 
     def check(self, classes: Classes, strides: Sequence[int]) -> None:
         """Raise ModelError where the strides are not the backbone's last ones."""

@@ -19,7 +19,7 @@ from cvtasks.geometry.rle import part_rle
 from cvtasks.heads.arrays import Arrays
 from cvtasks.heads.assignment import cells
 from cvtasks.heads.base import Head, Top
-from cvtasks.heads.cell_boxes import CellBoxes
+from cvtasks.heads.cell_boxes import CellBoxes, last_strides
 from cvtasks.heads.cell_masks import LEAST, UNIT, apart, enlarged, paint, shares
 from cvtasks.heads.dense import Dense, compacted
 from cvtasks.heads.score import Score, Seen
@@ -93,10 +93,14 @@ class Prototypes(CellBoxes[Instances]):
 
     @classmethod
     def usual(cls, backbone: str) -> Mapping[str, Any]:
-        """YOLOX's cells on its own backbones, as wide and deep as published."""
+        """YOLOX's cells on its own backbones, as wide and deep as published; on others their last
+        strides, and masks as fine as the finest of these.
+        """
         row = BACKBONES.get(backbone)
         if row is None or row.module != "cspdarknet":
-            return {}
+            found = last_strides(backbone, cls.strides)
+            finest = min(found.get("strides", cls.strides))
+            return found | ({"mask_stride": finest} if finest < cls.mask_stride else {})
         return {"cells": "yolox", **Yolox.usual(backbone)}
 
     @classmethod

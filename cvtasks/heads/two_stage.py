@@ -16,6 +16,7 @@ from cvtasks.errors import UsageError
 from cvtasks.geometry.boxes import areas
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.base import Head, Top
+from cvtasks.heads.cell_boxes import last_strides
 from cvtasks.heads.dense import Dense
 from cvtasks.heads.room import room_for, too_full
 from cvtasks.heads.score import Pick, Score, Seen, no_such_kind
@@ -71,6 +72,11 @@ class TwoStage(Head[Boxes]):
     nms: Annotated[float, Range(0, 1)] = 0.5
     max_detections: Annotated[int, Range(1, 10_000)] = 100
     min_score: Annotated[float, Range(1e-6, 1)] = 0.005
+
+    @classmethod
+    def usual(cls, backbone: str) -> Mapping[str, Any]:
+        """The backbone's last strides, where it has other ones."""
+        return last_strides(backbone, cls.strides)
 
     @classmethod
     def suited(cls, truths: Iterable[Boxes]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from cvtasks.geometry.boxes import areas
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.assignment import cells, one_cell_each
 from cvtasks.heads.base import Top
-from cvtasks.heads.cell_boxes import PlainBoxes
+from cvtasks.heads.cell_boxes import PlainBoxes, last_strides
 from cvtasks.heads.room import room_for, too_full
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.schema import NOT_IN_TABLE, Range
@@ -78,10 +78,12 @@ class Yolox(PlainBoxes):
 
     @classmethod
     def usual(cls, backbone: str) -> Mapping[str, Any]:
-        """Width and depth as the published networks have them on their backbones."""
+        """Width and depth as the published networks have them on their backbones; the last strides
+        of others.
+        """
         row = BACKBONES.get(backbone)
         if row is None or row.module != "cspdarknet":
-            return {}
+            return last_strides(backbone, cls.strides)
         return {
             "width": int(256 * row.options["width"]),
             "depth": row.options["blocks"],

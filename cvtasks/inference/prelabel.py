@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from cvtasks.answers import Answer
-from cvtasks.data.writing.convert import writers_of
+from cvtasks.data.writing.convert import no_writer, writers_of
 from cvtasks.data.writing.files import copy_image, write_new
 from cvtasks.data.writing.table import WRITERS
 from cvtasks.data.writing.writer import How, Labelled, Writer
@@ -45,6 +45,8 @@ def format_of(to: str, kind: type[Answer]) -> Writer:
         UsageError: there is no such format, or it cannot hold such answers.
     """
     fitting = writers_of(kind)
+    if not fitting:
+        raise UsageError(no_writer(kind))
     if (to or fitting[0]) not in fitting:
         known = to in WRITERS
         why = "cannot hold them" if known else "is unknown"

@@ -101,7 +101,7 @@ class Recipe:
             network.check_side(self.backbone, self.data.crop, "data.crop")
         for side in self.data.multi_scale:
             network.check_side(self.backbone, side, "data.multi_scale")
-        fitting = [name for name, row in BACKBONES.items() if row.aligned and row.strides[-1] == 32]
+        fitting = [name for name, row in BACKBONES.items() if row.aligned and row.features]
         if self.head.on_features and not network.features:
             raise ModelError(
                 f"{self.task.name} needs a backbone whose maps are learned features; "

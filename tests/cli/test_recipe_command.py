@@ -70,6 +70,15 @@ def test_options_by_other_words(said: list[str], meant: list[str], capsys) -> No
     assert ("taken for" in capsys.readouterr().err) == (said != meant)
 
 
+def test_numbers_that_begin_with_a_minus_are_arguments(cli, tmp_path) -> None:
+    scores = cli("by-hand", "softmax", "-1 2 3", "--target", 1, "-o", tmp_path / "a")
+    assert scores[0] == 0 and "p(1) = 7.39 / 27.84" in scores[1], scores[2]
+    code, _, err = cli("filter", "-1 2; 3 4", "--kernel", "-.5", "-o", tmp_path / "b")
+    assert code == 0, err
+    code, _, err = cli("filter", "-x", "--kernel", "1")
+    assert code == 2 and "No such option: -x" in err
+
+
 def test_conf_is_the_threshold_of_a_task_command(cli) -> None:
     code, _, err = cli("detect", "no-such-image.jpg", "--conf", "7")
     assert code == 2

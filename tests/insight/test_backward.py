@@ -19,6 +19,7 @@ from cvtasks.insight.by_hand import (
     pool_gradient,
     pool_switches,
 )
+from cvtasks.insight.by_hand.back_sheets import way_back_sheet
 from cvtasks.insight.by_hand.kernels import kernel, matrix
 from cvtasks.insight.by_hand.steps import Filtering, RegionPooling
 from cvtasks.insight.by_hand.transposing import Transposing
@@ -268,6 +269,18 @@ def test_a_transposed_convolution_by_the_command(cli, tmp_path) -> None:
     code, out, _ = cli("filter", tmp_path / "a.png", *arguments, "-o", tmp_path / "out")
     assert code == 0
     assert np.asarray(Image.open(tmp_path / "out" / "a-filtered.png")).shape == (19, 29, 3)
+    assert np.asarray(Image.open(tmp_path / "out" / "a-sheet.png")).shape[1] > 29
+    assert "on average ΣK / S² = 9 / 4 = 2.25 times the input's" in " ".join(out.split())
+
+
+def test_regions_that_share_cells_are_framed_and_not_painted_over() -> None:
+    channel = np.array([[3, 3, 2, 1], [0, 0, 7, 3], [3, 1, 2, 2], [2, 0, 0, 2]], float)
+    sheets = []
+    for stride in (1, 2):
+        work = RegionPooling("max", 2, stride)
+        sheets.append(way_back_sheet(channel, work, way_back(channel, work)))
+    painted = [(sheet == (205, 222, 250)).all(axis=2).sum() for sheet in sheets]
+    assert painted[0] > 0 and painted[1] > painted[0]  # of the output alone, and of the input too
 
 
 @pytest.mark.parametrize(

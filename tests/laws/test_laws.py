@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -224,10 +225,15 @@ def case(task: str) -> Case:
             lambda target, certainty: target.astype("float32") * certainty,
         ),
     }
+    if task not in cases:
+        pytest.fail(f"{task} has no case; add the task's case to `case`")
     return cases[task]
 
 
 EACH_HEAD = [(task, head) for task, heads in HEADS.items() for head in heads]
+NOT_AT_ONCE = {"yolox"}
+"""Heads whose loss chooses the cells that learn a class: in one step not those of every map."""
+FURTHER_HEADS = [(task, head) for task, head in EACH_HEAD if head != next(iter(HEADS[task]))]
 BACKBONE_OF = {"own": "lenet5"}
 """Head → a small backbone that it stands on, where that is not "tiny"."""
 
@@ -314,7 +320,7 @@ def test_every_task_has_a_case_and_its_table(task: str) -> None:
     assert TASKS[task].task.name == task
     assert HEADS.keys() == TASKS.keys()
     assert {name: head_type(task, name).name for name in HEADS[task]} == {n: n for n in HEADS[task]}
-    assert case(task).truths, "add the task's case to `case`"
+    assert case(task).truths
 
 
 @pytest.mark.parametrize(("task", "head"), EACH_HEAD)
@@ -397,7 +403,16 @@ def test_a_wrong_answer_is_not_perfect(task: str) -> None:
 
 @pytest.mark.parametrize(("task", "backbone"), one_for_each_backbone())
 def test_output_has_the_shape_of_a_target(task: str, backbone: str) -> None:
-    its = recipe(task, backbone, max(SIZE, BACKBONES[backbone].least))
+    of_a_target(task, recipe(task, backbone, max(SIZE, BACKBONES[backbone].least)))
+
+
+@pytest.mark.parametrize(("task", "head"), FURTHER_HEADS)
+def test_output_of_a_further_head_has_the_shape_of_its_target(task: str, head: str) -> None:
+    of_a_target(task, with_head(task, head))
+
+
+def of_a_target(task: str, its: Recipe) -> None:
+    """A network's output has the shapes of a target."""
     network = activated(build_network(its, its.input_size), its.head)
     expected = its.head.outputs(its.input_size, its.classes)
     assert mapped(lambda output: output.shape[1:], network.output) == expected
@@ -471,9 +486,18 @@ def test_the_loss_is_finite_for_extreme_logits_in_bfloat16(task: str, head: str)
     assert np.isfinite(ops.convert_to_numpy(its.head.loss(target, logits))).all()
 
 
-@pytest.mark.parametrize(("task", "backbone"), EACH_FAMILY)
-def test_saved_weights_give_the_same_predictions(task: str, backbone: str, tmp_path) -> None:
-    its = recipe(task, backbone)
+EACH_NETWORK = [
+    *(pytest.param(recipe, pair, id="-".join(pair)) for pair in EACH_FAMILY),
+    *(pytest.param(with_head, pair, id="-".join(pair)) for pair in FURTHER_HEADS),
+]
+"""What makes a recipe, and of what."""
+
+
+@pytest.mark.parametrize(("made", "names"), EACH_NETWORK)
+def test_saved_weights_give_the_same_predictions(
+    made: Callable[..., Recipe], names: tuple[str, str], tmp_path: Path
+) -> None:
+    task, its = names[0], made(*names)
     network, again = build_network(its, its.input_size), build_network(its, its.input_size)
     save_weights(network, tmp_path / "weights.safetensors")
     load_weights(again, tmp_path / "weights.safetensors")
@@ -483,9 +507,13 @@ def test_saved_weights_give_the_same_predictions(task: str, backbone: str, tmp_p
         np.testing.assert_array_equal(ops.convert_to_numpy(one), ops.convert_to_numpy(other))
 
 
-@pytest.mark.parametrize(("task", "backbone"), EACH_FAMILY)
-def test_every_parameter_receives_a_gradient(task: str, backbone: str) -> None:
-    its = recipe(task, backbone)
+@pytest.mark.parametrize(("made", "names"), EACH_NETWORK)
+def test_every_parameter_receives_a_gradient(
+    made: Callable[..., Recipe], names: tuple[str, str]
+) -> None:
+    task, its = names[0], made(*names)
+    if its.head.name in NOT_AT_ONCE:
+        pytest.skip("not all of it learns in one step; tests/heads sees that all does in the end")
     network = build_network(its, its.input_size)
     target = targets(its.head, case(task).truths[:4])
     images = np.stack(case(task).images[:4]).astype("float32")
@@ -502,9 +530,10 @@ def test_every_parameter_receives_a_gradient(task: str, backbone: str) -> None:
     assert len(before) > len(backbone_of(network).trainable_variables)
 
 
-def test_eight_samples_are_overfitted(task: str) -> None:
+@pytest.mark.parametrize(("task", "head"), EACH_HEAD)
+def test_eight_samples_are_overfitted(task: str, head: str) -> None:
     keras.utils.set_random_seed(3)
-    its = recipe(task)
+    its = with_head(task, head)
     network = build_network(its, its.input_size)
     network.compile(keras.optimizers.Adam(5e-3), loss=its.head.loss)
     images, target = np.stack(case(task).images), targets(its.head, case(task).truths)

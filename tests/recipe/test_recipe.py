@@ -11,6 +11,7 @@ import tomli_w
 
 from cvtasks.errors import CVTasksWarning, ModelError
 from cvtasks.heads import HEADS, head_type
+from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe.recipe import Data, Recipe, Train, parse_recipe, read_recipe
 from cvtasks.recipe.translation import new_name, new_value
 from cvtasks.schema import keys_of
@@ -400,3 +401,21 @@ def test_recipes_of_before_keep_every_value(path: Path, tmp_path: Path) -> None:
         for key, value in old[table].items():
             last = new_name(f"{table}.{key}", "").rpartition(".")[2]
             assert now[table][last] == value, key
+
+
+@pytest.mark.parametrize(("task", "head"), [(one, name) for one in HEADS for name in HEADS[one]])
+def test_a_new_recipe_fits_any_backbone_that_the_head_can_stand_on(task: str, head: str) -> None:
+    fitting = [
+        name
+        for name, row in BACKBONES.items()
+        if (row.aligned or not head_type(task, head).aligned)
+        and (row.features or not head_type(task, head).on_features)
+        and (row.top or head != "own")
+    ]
+    assert len(fitting) > 10
+    for name in fitting:
+        side = max(BACKBONES[name].least, 64)
+        classes = ["background", "a", "b"] if task == "segment" else ["a", "b"]
+        document = {"backbone": name, "size": side, "classes": classes}
+        made = parse_recipe({"task": {"name": task}, "head": {"name": head}, **document})
+        assert made.head.name == head

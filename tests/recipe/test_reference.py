@@ -136,6 +136,13 @@ def test_a_word_is_looked_up(word: str, keys: set[str]) -> None:
     assert {one.key for one in found_keys(word)} == keys
 
 
+@pytest.mark.parametrize(
+    ("word", "some"), [("box", "head.box_weight"), ("loss", "head.class_weights")]
+)
+def test_a_word_finds_the_keys_that_are_about_it(word: str, some: str) -> None:
+    assert some in {one.key for one in found_keys(word)}
+
+
 def test_a_word_that_means_nothing_is_answered_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"got 'epocs'. Did you mean \"train.epochs\"\?"):
         found_keys("epocs")

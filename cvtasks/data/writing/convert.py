@@ -69,6 +69,14 @@ def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
     return remarks
 
 
+def no_writer(kind: type[Answer]) -> str:
+    """The error where no format holds answers of a kind."""
+    return (
+        f"annotations are written of the kinds that a format holds; {kind.__name__} has none. "
+        "What a model says is saved as records, in JSON Lines."
+    )
+
+
 def _writer(source: Source, to: str) -> tuple[Writer, Layout]:
     """The format of that name, and its layout."""
     if to not in WRITERS:
@@ -77,6 +85,8 @@ def _writer(source: Source, to: str) -> tuple[Writer, Layout]:
             f"{did_you_mean(to, WRITERS)}"
         )
     writer = writer_of(to, source.kind)
+    if not writers_of(source.kind, data_set=True):
+        raise UsageError(no_writer(source.kind))
     if writer is None or writer.layout is None:
         raise UsageError(
             f"a data set of {source.kind.__name__} is written as one of "

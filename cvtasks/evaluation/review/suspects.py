@@ -12,6 +12,7 @@ from typing import Generic
 import numpy as np
 
 from cvtasks.answers import VOID, A, Answer, Boxes, Instances, Labels, Mask
+from cvtasks.errors import UsageError
 from cvtasks.geometry.boxes import areas
 from cvtasks.metrics.instances import mask_overlaps
 from cvtasks.metrics.matching import Overlaps, box_overlaps
@@ -65,12 +66,23 @@ class Reviewer(ABC, Generic[A]):
 
 
 def reviewer_of(kind: type[Answer], exclusive: bool) -> Reviewer:
-    """The reviewer of a kind of answers; `exclusive` as of `Task`."""
+    """The reviewer of a kind of answers; `exclusive` as of `Task`.
+
+    Raises:
+        UsageError: answers of this kind have none.
+    """
     if issubclass(kind, Labels):
         return LabelReviewer(exclusive)
     if issubclass(kind, Instances):
         return BoxReviewer(mask_overlaps, "mask fits badly")
-    return BoxReviewer() if issubclass(kind, Boxes) else MaskReviewer()
+    if issubclass(kind, Boxes):
+        return BoxReviewer()
+    if issubclass(kind, Mask):
+        return MaskReviewer()
+    raise UsageError(
+        "annotations are reviewed that are labels, boxes or masks; these are "
+        f"{kind.__name__}. `cvtasks evaluate` with a folder for its output shows the worst images."
+    )
 
 
 class LabelReviewer(Reviewer[Labels]):
