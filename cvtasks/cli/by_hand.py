@@ -217,8 +217,6 @@ def softmax(
 ) -> None:
     """From scores to probabilities, cross-entropy loss and its gradient, line by line.
 
-    Scores that begin with a minus come after -- at the end.
-
     \b
     cvtasks by-hand softmax "3.2 5.1 -1.7" --target 0 --classes cat,car,frog
     """
@@ -235,6 +233,38 @@ def softmax(
         "gradient": one.gradient.tolist(),
     }
     _finish(output, "softmax", {".png": scores_sheet(one)}, one.work(), record, as_json)
+
+
+@by_hand.command(cls=Command)
+def iou(
+    boxes: Annotated[
+        str,
+        typer.Argument(
+            metavar="BOXES", help='Left, top, right, bottom of each: "0 0 4 4; 2 2 6 6".'
+        ),
+    ],
+    scores: Annotated[
+        str, typer.Option(metavar="NUMBERS", help="Of each box, to suppress the others by.")
+    ] = "",
+    threshold: Annotated[
+        float, typer.Option(metavar="IOU", help="Above it a box goes where a surer one is.")
+    ] = 0.5,
+    output: OutputOption = _PLACE,
+    as_json: JsonOption = False,
+) -> None:
+    """How far boxes overlap, and which of them non-maximum suppression leaves.
+
+    \b
+    cvtasks by-hand iou "10 10 50 50; 30 30 70 70"
+    cvtasks by-hand iou "0 0 4 4; 1 0 4 4; 2 2 6 6" --scores ".9 .8 .7"
+    """
+    from cvtasks.insight.by_hand.kernels import matrix
+    from cvtasks.insight.by_hand.overlaps import overlap_sheet, overlapping
+
+    sure = _row(scores, "Scores").tolist() if scores else []
+    one = overlapping(matrix(boxes, "Boxes"), sure, threshold)
+    record = {"boxes": one.xyxy.tolist(), "iou": one.ious.tolist(), "kept": one.kept}
+    _finish(output, "iou", {".png": overlap_sheet(one)}, one.work(), record, as_json)
 
 
 @by_hand.command(cls=Command)

@@ -16,6 +16,7 @@ from cvtasks.insight.by_hand.convolution import convolve
 from cvtasks.insight.by_hand.dropping import dropout, mean_of_passes, two_passes
 from cvtasks.insight.by_hand.kernels import matrix
 from cvtasks.insight.by_hand.norms import NORMS, drawn_maps, norm_work, normalise, sets_of
+from cvtasks.insight.by_hand.overlaps import overlap_sheet, overlapping
 from cvtasks.insight.by_hand.pixels import levels, patch_place, pixels_sheet
 from cvtasks.insight.by_hand.properties import full, properties
 from cvtasks.insight.by_hand.scores import cross_entropy, scored, softmax
@@ -277,3 +278,49 @@ def test_wrong_use_says_the_rule_and_the_way_out(cli, arguments, says, tmp_path:
     code, _, err = cli("by-hand", *arguments, "-o", tmp_path)
     assert code == 2 and says in err
     assert not list(tmp_path.iterdir())
+
+
+# === boxes ===
+
+
+def test_overlaps_are_worked_out_as_the_library_computes_them() -> None:
+    boxes = np.array([[10, 10, 50, 50], [12, 12, 50, 48], [30, 30, 70, 70], [80, 80, 90, 90]])
+    one = overlapping(boxes, [0.7, 0.8, 0.9, 0.1], 0.5)
+    work = one.work()
+    assert "A ∩ B: (min(50, 50) − max(10, 12)) · (min(50, 48) − max(10, 12)) = 1368" in work
+    assert "IoU(A, C) = 400 / (1600 + 1600 − 400) = 0.14" in work
+    assert "IoU(A, D) = 0, as they share nothing" in work
+    assert work[-4:] == [
+        "1. C, 0.9: stays",
+        "2. B, 0.8: stays",
+        "3. A, 0.7: goes, as IoU(B, A) = 0.85 > 0.5",
+        "4. D, 0.1: stays",
+    ]
+    assert one.kept == [2, 1, 3]  # what the detectors' own suppression says
+    assert overlap_sheet(one).shape[2] == 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_said_to_stay_is_what_suppression_keeps(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    corners = rng.integers(0, 20, (8, 2))
+    boxes = np.concatenate([corners, corners + rng.integers(5, 20, (8, 2))], axis=1)
+    one = overlapping(boxes, (1 + rng.permutation(8)) / 8, float(rng.choice([0.2, 0.4, 0.6])))
+    stays = [line.split(". ")[1][0] for line in one.suppression() if line.endswith("stays")]
+    assert stays == [one.names[box] for box in one.kept]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["1 2 3"], "2 to 8 boxes of four numbers"),
+        (["1 2 3 4; 5 6 7 8", "--scores", "1"], "a score above 0 for each of the 2 boxes"),
+        (["3 2 1 4; 5 6 7 8"], "ends to the right of"),
+        (["1 2 3 4; 5 6 7 8", "--threshold", "2"], "0 to 1; got 2"),
+    ],
+)
+def test_what_are_no_boxes_is_said(cli, tmp_path: Path, arguments: list[str], says: str) -> None:
+    code, _, err = cli("by-hand", "iou", *arguments, "-o", tmp_path)
+    assert code == 2 and says in err
+    code, out, _ = cli("by-hand", "iou", "0 0 2 2; 1 0 3 2", "--json", "-o", tmp_path)
+    assert code == 0 and json.loads(out)["iou"][0][1] == pytest.approx(1 / 3)
