@@ -152,7 +152,6 @@ def test_the_first_of_equal_maxima_gets_it_all_and_a_sum_gives_to_all():
             lambda: convolve_transposed(np.ones((1, 1, 1)), np.ones((2, 2, 1, 1)), stride=0),
             "from 1 on",
         ),
-        (lambda: pool_gradient(np.ones((4, 4, 1)), np.ones((2, 2, 1)), 2, "lp"), "lp"),
         (lambda: pool_gradient(np.ones((4, 4, 1)), np.ones((2, 2, 1)), 2, "mean"), "must be"),
         (lambda: pool_gradient(np.ones((4, 4, 1)), np.ones((3, 2, 1)), 2), "gets back"),
     ],
@@ -259,6 +258,34 @@ def test_switches_by_the_command(cli, tmp_path) -> None:
     assert "output row 0, column 0: 6 was at row 1, column 1: it gets 1" in out
 
 
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0, 8.0])
+@pytest.mark.parametrize(("size", "stride", "padding"), [(2, 0, "valid"), (3, 1, "same")])
+def test_the_gradient_of_lp_pooling_is_the_difference(
+    p: float, size: int, stride: int, padding: str
+) -> None:
+    image, step = drawn(5, 4, 2), 1e-6
+    how = {"stride": stride, "padding": padding, "p": p}
+    made = pool(image, size, "lp", **how)
+    upstream = np.random.default_rng(1).standard_normal(made.shape)
+    found = pool_gradient(image, upstream, size, "lp", **how)
+    for place in np.ndindex(image.shape):
+        moved = image.copy()
+        moved[place] += step
+        change = ((pool(moved, size, "lp", **how) - made) * upstream).sum() / step
+        assert found[place] == pytest.approx(change, abs=1e-4)
+
+
+def test_lp_pooling_leads_back_by_the_command(cli, tmp_path) -> None:
+    arguments = ("--pool", "lp", "--size", 2, "--backward", "-o", tmp_path)
+    code, out, err = cli("filter", "3 0; 0 -4", *arguments)
+    assert code == 0, err
+    assert "1·sign(-4)·(4/5)^1 = -0.8" in out and (tmp_path / "numbers-backward.png").exists()
+    zeros = way_back(np.zeros((2, 2)), RegionPooling("lp", 2))
+    assert (
+        zeros.image.tolist() == [[0, 0], [0, 0]] and "nothing comes back" in zeros.steps[0].work[0]
+    )
+
+
 def test_a_transposed_convolution_by_the_command(cli, tmp_path) -> None:
     arguments = ("--kernel", "1 1 1; 1 1 1; 1 1 1", "--transposed", "--stride", 2)
     code, out, _ = cli("filter", "1 1; 1 1", *arguments, "-o", tmp_path)
@@ -286,7 +313,6 @@ def test_regions_that_share_cells_are_framed_and_not_painted_over() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--pool", "lp", "--backward"], "max, average or sum"),
         (["-k", "blur", "--padding", "wrap", "--backward"], "padding with zeros"),
         (["-k", "blur", "--upstream", "1 2"], "3 and 3; got 1 and 2"),
         (["-k", "blur", "--upstream", "1 x"], "hold numbers"),

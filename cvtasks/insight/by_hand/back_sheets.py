@@ -115,6 +115,7 @@ def _pooling(page: Page, channel: np.ndarray, work: RegionPooling, back: Back) -
         "max": "the maximum's place, green, is remembered (the switch): it alone gets δ",
         "average": "each cell of a region gets the same share of δ",
         "sum": "each cell of a region gets δ",
+        "lp": "each cell of a region gets δ · sign(h) · (|h| / S)^(p − 1)",
     }[work.how]
     top = headed(page, f"there and back: {work.heading}", rule)
     rows, columns = work.extents(channel.shape)

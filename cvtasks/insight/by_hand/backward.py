@@ -156,30 +156,28 @@ def pool_gradient(
     *,
     stride: int = 0,
     padding: str = "valid",
+    p: float = 2.0,
 ) -> np.ndarray:
-    """∂L/∂I of a pooling: to the place of the maximum alone, which must be remembered; or to all
-    places of the region alike.
+    """∂L/∂I of a pooling: to the place of the maximum alone, which must be remembered; to all
+    places of the region alike; or by `norm_slopes`.
 
     Args:
         image: I (h, w, c).
         upstream: ∂L/∂S (h', w', c).
-        how: max, average or sum. Of equal maxima the first, row by row, gets it all.
+        how: max, average, sum or lp. Of equal maxima the first, row by row, gets it all.
+        p: of lp.
 
     Returns:
         (h, w, c) float64.
 
     Raises:
-        UsageError: as of `pool`; lp, or another shape of `upstream`.
+        UsageError: as of `pool`; or another shape of `upstream`.
 
     >>> pool_gradient(np.array([[[1], [2]], [[3], [0]]]), np.array([[[5]]]), 2)[..., 0].tolist()
     [[0.0, 0.0], [5.0, 0.0]]
     """
     check_pooling(how)
     image, delta = np.asarray(image, np.float64), np.asarray(upstream, np.float64)
-    if how == "lp":
-        raise UsageError(
-            "the gradient is that of max, average or sum; got 'lp'. Choose one of these."
-        )
     rows, columns = pool_extents(image.shape, size, stride, padding)
     if image.ndim != 3 or delta.shape != (rows.output, columns.output, image.shape[2]):
         raise UsageError(
@@ -194,8 +192,25 @@ def pool_gradient(
         return result
     for i, j in np.ndindex(delta.shape[:2]):
         place = region(rows, i), region(columns, j)
-        result[place] += delta[i, j] / (image[place][..., 0].size if how == "average" else 1)
+        if how == "lp":
+            result[place] += delta[i, j] * norm_slopes(image[place], p)
+        else:
+            result[place] += delta[i, j] / (image[place][..., 0].size if how == "average" else 1)
     return result
+
+
+def norm_slopes(region: np.ndarray, p: float) -> np.ndarray:
+    """∂S/∂h of S = (Σ |h|^p)^(1/p) over a region (m, n, c), p at least 1: sign(h) · (|h| / S)^(p −
+    1), and 0 where all of the region is 0.
+
+    >>> norm_slopes(np.array([[[3.0], [-4.0]]]), 2)[..., 0].tolist()
+    [[0.6, -0.8]]
+    """
+    sizes = np.abs(region)
+    largest = sizes.max(axis=(0, 1))
+    shares = sizes / np.where(largest > 0, largest, 1.0)  # so that no power is too large
+    whole = (shares**p).sum(axis=(0, 1)) ** (1 / p)
+    return np.sign(region) * (shares / np.where(whole > 0, whole, 1.0)) ** (p - 1)
 
 
 def pool_switches(

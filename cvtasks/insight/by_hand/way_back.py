@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from cvtasks.errors import UsageError
-from cvtasks.insight.by_hand.backward import convolution_gradients, pool_gradient, pool_switches
+from cvtasks.insight.by_hand.backward import (
+    convolution_gradients,
+    norm_slopes,
+    pool_gradient,
+    pool_switches,
+)
 from cvtasks.insight.by_hand.convolution import region
 from cvtasks.insight.by_hand.steps import Filtering, RegionPooling, Step, Work, factor, number
 
@@ -46,7 +51,7 @@ def way_back(channel: np.ndarray, work: Work, upstream: np.ndarray | None = None
         upstream: (h', w') δ = ∂L/∂S; ones by default, as of the loss L = Σ S.
 
     Raises:
-        UsageError: δ has not the output's shape; or a padding that repeats cells, or an Lp pooling.
+        UsageError: δ has not the output's shape; or a padding that repeats cells.
 
     >>> from cvtasks.insight.by_hand.kernels import kernel
     >>> grid = np.array([[1, 2, 0], [0, 1, 3], [4, 0, 1]])
@@ -73,6 +78,7 @@ def way_back(channel: np.ndarray, work: Work, upstream: np.ndarray | None = None
             work.how,
             stride=work.stride,
             padding=work.padding,
+            p=work.p,
         )
         steps = _pool_steps(channel, work, delta, forward)
         return Back(forward, delta, delta, image[..., 0], None, None, steps)
@@ -135,6 +141,15 @@ def _pool_steps(
             shares[row - place[0].start, column - place[1].start] = delta[i, j]
             at = f"row {row}, column {column}"
             text = f"{number(float(forward[i, j]))} was at {at}: it gets {number(back)}"
+        elif work.how == "lp":
+            shares = back * norm_slopes(values[..., None], work.p)[..., 0]
+            power = number(work.p - 1)
+            texts = (
+                f"{factor(back)}·sign({number(value)})·({number(abs(value))}/"
+                f"{number(float(forward[i, j]))})^{power} = {number(share)}"
+                for value, share in zip(values.flat, shares.flat, strict=True)
+            )
+            text = "; ".join(texts) if forward[i, j] else "all of it is 0: nothing comes back"
         else:
             count = values.size if work.how == "average" else 1
             shares = np.full(values.shape, delta[i, j] / count)
