@@ -153,6 +153,7 @@ def test_the_first_of_equal_maxima_gets_it_all_and_a_sum_gives_to_all():
             "from 1 on",
         ),
         (lambda: pool_gradient(np.ones((4, 4, 1)), np.ones((2, 2, 1)), 2, "mean"), "must be"),
+        (lambda: pool_gradient(np.ones((4, 4, 1)), np.ones((2, 2, 1)), 2, "lp", p=0.5), "from 1"),
         (lambda: pool_gradient(np.ones((4, 4, 1)), np.ones((3, 2, 1)), 2), "gets back"),
     ],
 )

@@ -184,6 +184,11 @@ def pool_gradient(
             f"a pooling of (h, w, c) gets back (h', w', c); got {image.shape} and {delta.shape}."
         )
     result, channels = np.zeros_like(image), np.arange(image.shape[2])
+    if how == "lp" and p < 1:
+        raise UsageError(
+            f"the gradient of an Lp pooling is that of p from 1 on, below it is without end at 0; "
+            f"got {p:g}. Choose another p."
+        )
     if how == "max":
         switches = pool_switches(image, size, stride=stride, padding=padding)
         for i, j in np.ndindex(delta.shape[:2]):
