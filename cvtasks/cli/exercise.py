@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Literal, get_args
 
 from cvtasks.errors import UsageError
-from cvtasks.insight.by_hand.chains import chain, stack, strided_chain
+from cvtasks.insight.by_hand.chains import POOL, chain, stack, strided_chain
 from cvtasks.insight.by_hand.exercises import Pair, Solution, dense, one_layer
 from cvtasks.insight.inspecting.arithmetic import padded, transposed
 from cvtasks.text import counted
 
 Kind = Literal["conv", "transposed", "pool", "dense"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+_POOL = "pool"
 
 
 def answer(
@@ -34,18 +35,26 @@ def answer(
             convolution what is cut off on each side. A pooling moves by its kernel by default.
             Several kernels, "1,3,1", are a chain of convolutions; with strides, "1,2,1",
             it may have poolings too, which see alike.
-        filters: of a convolution, 1 by default; "64,64,256" of a chain; units of a dense layer.
+        filters: of a convolution, 1 by default; "64,64,256" of a chain, "6,pool,16" of one with a
+            pooling; units of a dense layer.
         channels: of the input, where `size` does not say it.
         layers: so many convolutions one after the other, each with as many filters as channels.
 
     Raises:
         UsageError: a number is missing, or none that a layer can have.
     """
-    counts = tuple(numbers(part, "filters", 1, 1)[0] for part in filters.split(",") if filters)
-    if min((*counts, layers)) < 1:
+    parts = [part.strip() for part in filters.split(",")] if filters else []
+    written = [numbers(part, "filters", 1, 1)[0] for part in parts if part != _POOL]
+    if min((*written, layers)) < 1:
         raise UsageError(
             f"--filters and --layers must be at least 1; got {filters or 'none'} and {layers}."
         )
+    if _POOL in parts and "," not in kernel:
+        raise UsageError(
+            f"{_POOL!r} among --filters is a pooling in a chain of several kernels; got "
+            f"{kernel or 'no kernel'}. Try --kernel 5,2 --stride 1,2 --filters 6,{_POOL}."
+        )
+    counts = tuple(POOL if part == _POOL else int(part) for part in parts)
     shape, known = _input(size, channels)
     places = (shape[0], shape[1]) if shape else None
     if kind == "dense":
@@ -97,16 +106,12 @@ def _chain(
     """Several kernels: what they cost where their maps keep the size, what they see where strides
     or zeros are given.
     """
-    if {*stride.split(",")} <= {"", "1"} and padding in ("", "valid", "same"):
+    keeping = {*stride.split(",")} <= {"", "1"} and padding in ("", "valid", "same")
+    if keeping and POOL not in counts:
         return chain(kernels, counts, known, places)
-    if counts:
-        raise UsageError(
-            "--filters does not fit: weights of several kernels are counted of maps that keep "
-            "their size. Leave it out, or leave --stride and --padding out."
-        )
     strides = [pair(part, "stride") for part in _of_each(stride or "1", "stride", len(kernels))]
     paddings = [_zeros(part) for part in _of_each(padding or "valid", "padding", len(kernels))]
-    return strided_chain(kernels, strides, paddings, places)
+    return strided_chain(kernels, strides, paddings, places, counts, known)
 
 
 def _zeros(text: str) -> str | int:

@@ -103,7 +103,7 @@ FiltersOption = Annotated[
         "--filters",
         "--units",
         metavar="F[,…]",
-        help=f"{_EXERCISE}how many outputs, of each kernel.",
+        help=f"{_EXERCISE}how many outputs, of each kernel; pool of a pooling in a chain.",
         show_default="1",
     ),
 ]

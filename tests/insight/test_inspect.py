@@ -144,6 +144,22 @@ def test_lenets_convolutions_and_poolings_see_16_pixels_as_keras_layers_do():
     assert "3. kernel 5, stride 1: R = 6 + 4·2 = 14, S = 2·1 = 2; 14×14 → 10×10" in solved.lines
 
 
+def test_a_chain_with_poolings_has_the_parameters_of_keras_layers():
+    solved = answer(
+        "conv", kernel="5,2,5,2", stride="1,2,1,2", size="32x32x3", filters="6,pool,16,pool"
+    )
+    network = keras.Sequential([keras.Input((32, 32, 3))])
+    for filters in (6, 16):
+        network.add(keras.layers.Conv2D(filters, 5))
+        network.add(keras.layers.MaxPooling2D(2))
+    counts = [layer.count_params() for layer in network.layers]
+    assert [layer["parameters"] for layer in solved.values["layers"]] == counts
+    assert solved.values["parameters"] == network.count_params() == 456 + 2416
+    assert "5·5·3·6 + 6 = 456 parameters" in solved.lines[1]
+    same = answer("conv", kernel="3,3", size="8x8x4", padding="1", filters="4,4")
+    assert same.values["parameters"] == 2 * (3 * 3 * 4 * 4 + 4)
+
+
 def test_each_layer_of_a_chain_has_its_own_stride_and_padding():
     solved = answer("conv", kernel="3x1,2", stride="2,1", padding="same,1", size="8x6")
     assert [layer["output"] for layer in solved.values["layers"]] == [[4, 3], [5, 4]]
@@ -199,7 +215,9 @@ def test_a_network_that_sees_grey_says_so() -> None:
         ({"stride": "1,2,1"}, "got 3 for 2 kernels. Try 1,2."),
         ({"padding": "1,1,1"}, "--padding must have one value"),
         ({"stride": "2", "size": "4"}, "got 3 on 1×1"),
-        ({"stride": "2", "filters": "4,4"}, "--filters does not fit"),
+        ({"stride": "2", "filters": "4,4"}, "the input's channels must be too"),
+        ({"stride": "2", "filters": "4", "channels": 3}, "got 1 for 2 kernels"),
+        ({"kernel": "3", "filters": "pool", "size": "8"}, "'pool' among --filters is a pooling"),
         ({"stride": "2,0"}, "--stride must be at least 1"),
         ({"kernel": "0,3"}, "--kernel must be at least 1"),
         ({"stride": "2", "dilation": "2"}, "--dilation does not fit"),

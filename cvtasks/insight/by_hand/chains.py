@@ -14,6 +14,9 @@ from cvtasks.text import counted
 if TYPE_CHECKING:
     import numpy as np
 
+POOL = 0
+"""In the place of a number of filters: a pooling, which has none."""
+
 
 def _field_drawn(*numbers: int) -> "np.ndarray":
     from cvtasks.insight.by_hand.size_sheets import field_sheet
@@ -140,16 +143,7 @@ def chain(
     receptive field: 1 + Σ (K − 1) = 1 + 0 + 2 by 1 + 2 + 0 = 3×3
     weights: 1·3·C² + 3·1·C² = 6·C²; one of 3×3: 9·C²
     """
-    if filters and len(filters) != len(kernels):
-        raise UsageError(
-            f"there must be a number of filters for each kernel; got {len(filters)} for "
-            f"{len(kernels)} kernels. Try {','.join([str(filters[0])] * len(kernels))}."
-        )
-    if filters and not channels:
-        raise UsageError(
-            "where filters are given, the input's channels must be too; got filters "
-            f"{','.join(map(str, filters))} alone. Try {filters[-1]} channels."
-        )
+    _check_filters(kernels, filters, channels)
     reach = tuple(1 + sum(kernel[axis] - 1 for kernel in kernels) for axis in (0, 1))
     grown = [f"1 + {' + '.join(str(kernel[axis] - 1) for kernel in kernels)}" for axis in (0, 1)]
     sums = grown[0] if grown[0] == grown[1] else " by ".join(grown)
@@ -207,8 +201,11 @@ def strided_chain(
     strides: Sequence[Pair],
     paddings: Sequence[str | int],
     places: Pair | None = None,
+    filters: Sequence[int] = (),
+    channels: int = 0,
 ) -> Solution:
-    """What convolutions and poolings with strides see, one after the other, layer by layer.
+    """What convolutions and poolings with strides see, one after the other, layer by layer, and how
+    many parameters they have.
 
     A pooling sees what a convolution of its kernel and stride does.
 
@@ -216,9 +213,13 @@ def strided_chain(
         kernels, strides: (height, width) of each layer.
         paddings: of each: "valid", "same" or so many zeros at both ends.
         places: height and width of the input, for the sizes of the maps.
+        filters: of each convolution, and `POOL` of a pooling; empty where parameters are not asked
+            for.
+        channels: C of the input, where they are.
 
     Raises:
-        UsageError: a kernel is larger than its map.
+        UsageError: a kernel is larger than its map; filters do not belong to the kernels, or
+            channels are missing.
 
     >>> windows = [(5, 5), (2, 2)], [(1, 1), (2, 2)], ["valid", "valid"]
     >>> print(*strided_chain(*windows, places=(32, 32)).lines, sep="\\n")
@@ -226,10 +227,13 @@ def strided_chain(
     1. kernel 5, stride 1: R = 1 + 4·1 = 5, S = 1·1 = 1; 32×32 → 28×28
     2. kernel 2, stride 2: R = 5 + 1·1 = 6, S = 1·2 = 2; 28×28 → 14×14
     """
-    field, step, sizes = (1, 1), (1, 1), places
+    _check_filters(kernels, filters, channels)
+    field, step, sizes, deep, total = (1, 1), (1, 1), places, channels, 0
     lines = ["receptive field R = R₀ + (K − 1)·S₀, stride S = S₀·s; of the input both are 1"]
     layers: list[dict[str, Any]] = []
-    for kernel, stride, padding in zip(kernels, strides, paddings, strict=True):
+    for number, (kernel, stride, padding) in enumerate(
+        zip(kernels, strides, paddings, strict=True)
+    ):
         seen, moved = (
             (field[0] + (kernel[0] - 1) * step[0], field[1] + (kernel[1] - 1) * step[1]),
             (step[0] * stride[0], step[1] * stride[1]),
@@ -242,7 +246,7 @@ def strided_chain(
             )
         )
         line = (
-            f"{len(layers) + 1}. kernel {formulas.crossed(kernel)}, stride "
+            f"{number + 1}. kernel {formulas.crossed(kernel)}, stride "
             f"{formulas.crossed(stride)}: R = {grown}, S = {steps}"
         )
         layer: dict[str, Any] = {"kernel": [*kernel], "stride": [*stride]}
@@ -251,10 +255,43 @@ def strided_chain(
             made, rounded = _behind(sizes, kernel, stride, padding)
             line += f"; {formulas.times_sign(sizes)} → {formulas.times_sign(made)}{rounded}"
             layer["output"], sizes = [*made], made
+        if filters:
+            own, said = _parameters(kernel, deep, filters[number])
+            layer["parameters"], total, deep = own, total + own, filters[number] or deep
+            line += f"; {said}"
         lines.append(line)
         layers.append(layer)
         field, step = seen, moved
-    return Solution(tuple(lines), {"kind": "conv", "layers": layers, "receptive_field": [*field]})
+    values: dict[str, Any] = {"kind": "conv", "layers": layers, "receptive_field": [*field]}
+    if filters:
+        lines.append(f"in all: {formulas.shown(total)} parameters")
+        values["parameters"] = total
+    return Solution(tuple(lines), values)
+
+
+def _parameters(kernel: Pair, channels: int, filters: int) -> tuple[int, str]:
+    """How many parameters a layer has, and that in words."""
+    if filters == POOL:
+        return 0, "a pooling has no parameters"
+    count = prod(kernel) * channels * filters + filters
+    product = formulas.times(*kernel, channels, filters)
+    return count, f"{product} + {filters} = {formulas.shown(count)} parameters"
+
+
+def _check_filters(kernels: Sequence[Pair], filters: Sequence[int], channels: int) -> None:
+    """Raise UsageError where filters do not belong to the kernels, or channels are missing."""
+    if filters and len(filters) != len(kernels):
+        raise UsageError(
+            f"there must be a number of filters for each kernel; got {len(filters)} for "
+            f"{len(kernels)} kernels. Try "
+            f"{','.join([str(filters[0] or filters[-1])] * len(kernels))}."
+        )
+    if filters and not channels:
+        given = ",".join(str(one) if one else "pool" for one in filters)
+        raise UsageError(
+            "where filters are given, the input's channels must be too; got filters "
+            f"{given} alone. Try {filters[-1] or 3} channels."
+        )
 
 
 def _behind(
