@@ -41,7 +41,7 @@ AREAS = ("rectangle", "polygon", "bitmap", "alpha_mask")
 VALUED = "tags of images that have a value were passed over"
 """A remark for each such tag."""
 _MOST_BITMAP = 64 * MEGABYTE  # unpacked
-_MOST_PIXELS = 1 << 28  # of a polygon with holes
+_MOST_PIXELS = 1 << 26  # of an outline that is painted
 
 
 def parse_supervisely(content: bytes, name: str, image: str) -> ImageShapes:
