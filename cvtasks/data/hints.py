@@ -49,7 +49,7 @@ class Hints:
             ModelError: it is none.
         """
         check_keys("hints.", table, ABOUT_FORMATS)
-        return cls.of(read_table(Data, table, "data"))
+        return replace(cls.of(read_table(Data, table, "data")), faulty="")
 
     @property
     def given(self) -> tuple[str, ...]:

@@ -127,8 +127,6 @@ def _pairs(dataset: Path, complain: Complain) -> Iterator[tuple[Path, ImageShape
         by_stem.setdefault(image.stem, []).append(image)
     taken: set[Path] = set()
     for file in files_in(dataset / _FILES, ".json"):
-        if json_kind(file) != KIND:
-            continue
         image, alike = home / file.stem, by_stem.get(file.stem, [])
         if image.suffix.lower() not in IMAGES and len(alike) == 1:  # as before 2019: a.jpg, a.json
             image = alike[0]
