@@ -247,7 +247,7 @@ def run(tree: Path, files: list[str], leave_out: list[str], *more: str) -> tuple
             running.wait()
             return 1, ["hangs"]
         output.seek(0)
-        said = [line.split(" - ")[0].split(maxsplit=1) for line in output]
+        said = [line.strip().split(" - ")[0].split(maxsplit=1) for line in output]
     failed = [words[1] for words in said if words[:1] in (["FAILED"], ["ERROR"]) and words[1:]]
     return code, failed
 
