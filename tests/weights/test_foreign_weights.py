@@ -379,6 +379,16 @@ def test_the_sound_tensor_of_these_tests_is_sound(tmp_path):
     assert read_all(write_torch(path, b"}", {})) == {}
 
 
+@pytest.mark.parametrize("axes", [31, 32, 33])
+def test_a_tensor_has_as_many_axes_as_numpy_once_held(axes, tmp_path):
+    content = tensor(shape=(1,) * axes, strides=(1,) * axes, length=1)
+    path = write_torch(tmp_path / "a.pt", table({"a": content}), {"0": counted((1,), 0).tobytes()})
+    if axes <= 32:
+        assert read_all(path)["/a"].shape == (1,) * axes
+    else:
+        refused(path, "plain tensor")
+
+
 @pytest.mark.parametrize(
     ("change", "fragments"),
     [
