@@ -206,7 +206,7 @@ def wrapped(text: str, indent: str = "  ", columns: int = 0) -> list[str]:
         return [shown]
     return textwrap.wrap(
         shown,
-        columns if width(shown) == len(shown) else max(columns // 2, 20),
+        columns if width(shown) <= len(shown) else max(columns // 2, 20),  # signs of two columns
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,

@@ -111,6 +111,9 @@ def test_a_sentence_is_broken_between_words_alone() -> None:
     assert wrapped(f"written → {path}", columns=80) == ["written →", f"  {path}"]
     assert wrapped("short", columns=80) == ["short"]
     assert max(map(width, wrapped("猫 " * 90, columns=80))) <= 80
+    assert (
+        len(wrapped("x\u0302 " * 90, columns=80)) <= 4
+    )  # a sign with another above it is one wide
 
 
 def test_the_table_of_commands_says_what_each_says_of_itself() -> None:

@@ -7,6 +7,7 @@ from math import prod
 
 from cvtasks.insight.inspecting.arithmetic import Sides, Window, Windows, output_size
 from cvtasks.insight.inspecting.receptive_field import Axis, Field
+from cvtasks.text import counted
 
 _NORM = "y = γ·x̂ + β, x̂ = (x − E[x]) / √(Var[x] + ε)"
 FORMULAS = {
@@ -172,7 +173,7 @@ def field_lines(windows: Windows, given: Field, field: Field) -> list[str]:
 def _grown(window: Window, old: Axis, new: Axis) -> list[str]:
     if window.transposed or len(old.spans) > 1 or len(new.spans) > 1:
         return [
-            f"at most {new.size} pixels, a step of {new.stride} from one unit to the next, from "
+            f"at most {counted(new.size, 'pixel')}, a step of {new.stride} from one unit to the next, from "
             f"pixel {shown(-new.padding)} on"
         ]
     step = shown(float(old.stride))
