@@ -173,8 +173,8 @@ def field_lines(windows: Windows, given: Field, field: Field) -> list[str]:
 def _grown(window: Window, old: Axis, new: Axis) -> list[str]:
     if window.transposed or len(old.spans) > 1 or len(new.spans) > 1:
         return [
-            f"at most {counted(new.size, 'pixel')}, a step of {new.stride} from one unit to the next, from "
-            f"pixel {shown(-new.padding)} on"
+            f"at most {counted(new.size, 'pixel')}, a step of {new.stride} from one unit to the "
+            f"next, from pixel {shown(-new.padding)} on"
         ]
     step = shown(float(old.stride))
     reach = window.reach - 1
