@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -107,14 +108,17 @@ def _task(task: dict[str, Any], index: int, name: str) -> ImageShapes:
     source = f"task {task.get('id', index)} of {name}"
     found = Gathered()
     size: Size | None = None
-    for result in _results(task, found):
+    results = _results(task, found)
+    if results is None:
+        return replace(found.of(image, source), waiting=True)
+    for result in results:
         size = size or declared_size(result.get("original_height"), result.get("original_width"))
         _add(result, source, found)
     return found.of(image, source, size)
 
 
-def _results(task: dict[str, Any], found: Gathered) -> list[dict[str, Any]]:
-    """The entries of the annotation that counts."""
+def _results(task: dict[str, Any], found: Gathered) -> list[dict[str, Any]] | None:
+    """The entries of the annotation that counts; None where there is none, or all were skipped."""
     annotations = task.get("annotations", task.get("completions"))
     if annotations is None:  # JSON-MIN: lists of values under the names of the tags
         lists = [value for value in task.values() if isinstance(value, list)]
@@ -125,7 +129,7 @@ def _results(task: dict[str, Any], found: Gathered) -> list[dict[str, Any]]:
         return [{**one, "value": one} for each in lists for one in each if isinstance(one, dict)]
     good = [one for one in annotations if not one.get("was_cancelled")]
     if not good:
-        return []
+        return None
     if len(good) > 1:
         found.remarks.append(SEVERAL)
     newest = max(

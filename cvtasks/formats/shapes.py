@@ -70,6 +70,7 @@ class ImageShapes:
         in_shares: whether coordinates are shares of the image's sides, not pixels.
         faults: what of it cannot be read, an error for each thing.
         remarks: what was passed over or settled, a sentence for each time.
+        waiting: nobody has labelled it yet: it says nothing, not even that nothing is there.
     """
 
     image: str
@@ -81,6 +82,7 @@ class ImageShapes:
     in_shares: bool = False
     faults: tuple[DataError, ...] = ()
     remarks: tuple[str, ...] = ()
+    waiting: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from PIL import Image
 from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import Hints, open_source, splits_of
 from cvtasks.data.checking.check import check
+from cvtasks.data.formats.bases.tool_files import WAITING
 from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source
@@ -261,6 +262,29 @@ def test_an_upload_to_label_studio_is_found(given: str, file: str, tmp_path: Pat
     write(tmp_path / "export.json", label_studio_json([(given, box("cat"))]))
     source = open_source(str(tmp_path), "", Boxes)
     assert [source.files[0].name, source.truth(0).names] == [Path(file).name, ("cat",)]
+
+
+def test_tasks_that_nobody_has_labelled_are_no_background(tmp_path: Path) -> None:
+    names = ("done.jpg", "empty.jpg", "open.jpg", "skipped.jpg", "guessed.jpg")
+    for seed, name in enumerate(names):
+        noise(tmp_path / "images" / name, seed)
+    tasks = json.loads(label_studio_json([(name, box("cat")) for name in names]))
+    done, empty, waiting, skipped, guessed = (task["annotations"] for task in tasks)
+    empty[0]["result"] = []
+    waiting.clear()
+    skipped[0]["was_cancelled"] = True
+    tasks[4]["predictions"] = [dict(guessed[0])]
+    guessed.clear()
+    write(tmp_path / "export.json", json.dumps(tasks))
+    source = open_source(str(tmp_path), "", Boxes)
+    assert shown(source) == {"done": ("cat",), "empty": ()} and not list(source.orphans())
+    assert f"{WAITING}: 3" in source.notes
+    assert len(done) == 1
+    for task in tasks:
+        task["annotations"] = []
+    write(tmp_path / "export.json", json.dumps(tasks))
+    with pytest.raises(DataError, match="of the 5 of .* none is. Label them"):
+        open_source(str(tmp_path), "", Boxes)
 
 
 def test_an_upload_that_is_not_there_is_told_by_the_name_that_was_looked_for(

@@ -13,13 +13,14 @@ from cvtasks.data.formats.listing import NamedFiles, bare, images_in
 from cvtasks.data.formats.places import files_of, homes, is_split, split_in
 from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.data.source import Source, check_split
-from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.errors import Complain, CVTasksError, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.formats.shapes import ImageShapes, ToolFile
 from cvtasks.media.safe_paths import Ends, leads_out, of_windows
 
 UNNAMED = "images are in no annotation and count as empty"
 """A remark on images that a file would not name if they showed nothing."""
+WAITING = "images that nobody has labelled yet, or that were skipped, were left out"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,14 @@ class Tool:
         content = _parsed(path, self)
         for fault in content.faults:
             complain(fault)
-        entries = [one for one in content.images if not inner or one.split == split]
+        own = [one for one in content.images if not inner or one.split == split]
+        entries = [one for one in own if not one.waiting]
+        if own and not entries:
+            raise DataError(
+                f"images must be labelled to be learned from; of the {len(own)} of {str(path)!r} "
+                "none is. Label them, and export them again.",
+                "no labels",
+            )
         every = {name: _parsed(file, self) for name, file in files.items()}
         listed = [name for file in every.values() for name in file.classes]
         shown = (one for file in every.values() for one in file.images)
@@ -104,13 +112,17 @@ class Tool:
         found, kept, notes = _found(entries, path, (home, top), self, complain)
         folders = {file.parent for file in found}
         home = folders.pop() if len(folders) == 1 else home  # names may lack folder and ending
-        rest = [] if inner else list(_unlisted(home, found))
+        waiting = _found([one for one in own if one.waiting], path, (home, top), self, _nothing)[0]
+        notes = (
+            (*notes, f"{WAITING}: {len(own) - len(entries)}") if len(own) > len(entries) else notes
+        )
+        rest = [] if inner else list(_unlisted(home, [*found, *waiting]))
         if not self.names_all and (len(files) == 1 or home.name == split):
             found += rest
             kept += [ImageShapes(one.name, str(one), remarks=(UNNAMED,)) for one in rest]
             rest = []
-        own = home.name == split or len(files) == 1
-        orphans = tuple(_orphan(one, path) for one in rest) if own else ()
+        alone = home.name == split or len(files) == 1
+        orphans = tuple(_orphan(one, path) for one in rest) if alone else ()
         collection = Collection(top, split, found, kept, classes, taken_for, notes, orphans)
         return collection.kept(repr(str(path)), complain)
 
@@ -195,6 +207,10 @@ def _found(
             files.append(file)
             kept.append(entry)
     return files, kept, named.notes
+
+
+def _nothing(error: CVTasksError) -> None:
+    """Images that are left out may be missing."""
 
 
 def _missing(image: str, others: Sequence[str], path: Path, root: Path) -> DataError:
