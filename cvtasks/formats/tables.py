@@ -9,13 +9,14 @@ IMAGE_COLUMNS = {
     *("image", "filename", "file", "file_name", "fname", "image_id", "imageid", "image_name"),
     *("imagename", "img", "img_id", "img_name", "id", "id_code", "path", "filepath"),
     *("file_path", "image_path", "img_path", "imagepath", "image_file", "photo", "picture"),
-    *("name",),
+    *("name", "datei", "dateiname", "bild", "fichier", "archivo", "imagen"),
 }
 """What a column is called that names images, in small letters."""
 LABEL_COLUMNS = {
     *("label", "labels", "label_name", "class", "classes", "class_name", "classname"),
     *("class_label", "category", "category_name", "target", "tag", "tags", "species"),
     *("breed", "diagnosis", "disease", "class_id", "category_id", "label_id"),
+    *("klasse", "etikett", "classe", "clase", "etiqueta"),
 }
 """What a column is called that holds labels."""
 CORNERS = {

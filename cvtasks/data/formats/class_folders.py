@@ -1,6 +1,7 @@
 """One folder of images a class."""
 
 import os
+import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, distinct
-from cvtasks.data.formats.listing import seen
+from cvtasks.data.formats.kinds import first_lines
+from cvtasks.data.formats.listing import files_in, seen
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
@@ -24,6 +26,9 @@ _OTHERS = {
     "Annotations",
     "JPEGImages",
 }  # folders that other formats have
+
+
+_CELL = re.compile(r"[,;\t]")
 
 
 class ClassFolders(FileLabels):
@@ -72,8 +77,28 @@ class ClassFolders(FileLabels):
         if unlabelled:
             names = some([folder.name for folder in unlabelled], 3)
             self.notes += (f"images that no folder gives a class were passed over: {names}",)
+        self.notes += _tables(root, {path.name for path in self.files})
         present(f"{str(root / split)!r}", {"image": self.files}, complain)
         self.names = distinct(self.files, root / split)
+
+
+def _tables(root: Path, names: set[str]) -> tuple[str, ...]:
+    """A note for each table at a root that speaks of these images; that no format knows it is why
+    folders are taken for classes.
+    """
+    notes = []
+    stems = {Path(name).stem for name in names}
+    for path in files_in(root, ".csv") + files_in(root, ".tsv"):
+        head, *rows = first_lines(path) or [""]
+        cells = {cell.strip(' "').replace("\\", "/") for row in rows for cell in _CELL.split(row)}
+        if any(cell.rpartition("/")[2] in names | stems for cell in cells if cell):
+            columns = some([cell.strip(' "') for cell in _CELL.split(head)], 5)
+            notes.append(
+                f"the table {path.name!r} names these images, and was passed over: which of its "
+                f"columns ({columns}) hold images and classes is not known. Where it tells the "
+                "classes, call them image and label"
+            )
+    return tuple(notes)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -283,7 +283,7 @@ def test_tasks_that_nobody_has_labelled_are_no_background(tmp_path: Path) -> Non
     for task in tasks:
         task["annotations"] = []
     write(tmp_path / "export.json", json.dumps(tasks))
-    with pytest.raises(DataError, match="of the 5 of .* none is. Label them"):
+    with pytest.raises(DataError, match=r"of the 5 of .* none is\. Label them"):
         open_source(str(tmp_path), "", Boxes)
 
 
@@ -709,6 +709,19 @@ def test_whole_boxes_that_may_be_two_things_are_asked_about(tmp_path: Path) -> N
     write(tmp_path / "boxes.csv", 'image,bbox_xywh\na.jpg,"[2, 3, 10]"\na.jpg,"[1, 1, 2, 2]"\n')
     source = open_source(str(tmp_path), "", Boxes, complain=lambda error: None)
     assert len(source.truth(0)) == 1 and "a box has four numbers; got 3" in str(source.faults(0)[0])
+
+
+def test_a_table_of_unknown_columns_beside_folders_is_told(tmp_path: Path) -> None:
+    for number, folder in enumerate(("camera1", "camera2")):
+        noise(tmp_path / folder / f"{number}.jpg", number)
+    write(tmp_path / "notes.csv", "When;What\nMonday;rain\n")
+    source = open_source(str(tmp_path), "", Labels)
+    assert source.classes == ("camera1", "camera2") and not any("table" in n for n in source.notes)
+    write(tmp_path / "what.csv", "Shot;Animal\ncamera1/0.jpg;cow\n1.jpg;pig\n")
+    (note,) = (n for n in open_source(str(tmp_path), "", Labels).notes if "table" in n)
+    assert "'what.csv' names these images" in note and "(Shot, Animal)" in note
+    write(tmp_path / "what.csv", "Datei;Klasse\ncamera1/0.jpg;cow\n1.jpg;pig\n")
+    assert open_source(str(tmp_path / "what.csv"), "", Labels).classes == ("cow", "pig")
 
 
 def test_images_to_test_on_need_no_class(tmp_path: Path) -> None:
