@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from cvtasks.errors import ModelError, UsageError, did_you_mean
+from cvtasks.errors import ModelError, UsageError, did_you_mean, nearest
 from cvtasks.files.cache_folder import cache_folder
 from cvtasks.files.writing import made_beside, sha256, write_text
 from cvtasks.tasks import TASKS
@@ -219,5 +219,18 @@ def model_folder(model: str | Path) -> Path:
             "lies in."
         )
     raise ModelError(
-        f"a model is a name of the zoo or a folder; {text!r} is neither. {unknown(text, names())}"
+        f"a model is a name of the zoo or a folder; {text!r} is neither. "
+        f"{_meant(folder) or unknown(text, names())}"
     )
+
+
+def _meant(folder: Path) -> str:
+    """The model beside a folder that is not there whose name is most alike, in a sentence; empty
+    where there is none.
+    """
+    try:
+        beside = {one.name: one for one in folder.parent.iterdir() if (one / RECIPE).is_file()}
+    except OSError:
+        return ""
+    found = nearest(folder.name, beside)
+    return f"Did you mean {str(beside[found])!r}?" if found else ""

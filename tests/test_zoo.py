@@ -330,3 +330,13 @@ def test_digits_on_paper_are_read(cvtasks_data: Path) -> None:
         answer = model.predict(np.clip(photo, 0, 255).astype(np.uint8)[..., None].repeat(3, axis=2))
         right += answer.names[0] == source.truth(index).names[0]
     assert right >= 95
+
+
+def test_a_folder_that_is_not_there_is_answered_with_the_one_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / RECIPE).write_text("format = 1")
+    (tmp_path / "frost").mkdir()
+    with pytest.raises(ModelError, match=r"Did you mean '.*first'\?"):
+        model_folder(tmp_path / "frist")
+    with pytest.raises(ModelError, match="is neither"):
+        model_folder(tmp_path / "else" / "frist")

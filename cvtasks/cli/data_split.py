@@ -95,10 +95,9 @@ def _usable(opened: "Opened", path: str) -> "Source":
     usable = opened.usable
     say(f"data: {usable.format}, {title(path, usable.split)}, {counted(len(usable), 'image')}")
     if opened.faults:
-        say(
-            f"data: in no list, as faulty: {counted(len(opened.source) - len(usable), 'image')}; "
-            f"the first of {len(opened.faults)} faults: {opened.faults[0]}"
-        )
+        left = len(opened.source) - len(usable)
+        whole = f"in no list, as faulty: {counted(left, 'image')}; " if left else ""
+        say(f"data: {whole}the first of {len(opened.faults)} faults: {opened.faults[0]}")
     return usable
 
 

@@ -129,6 +129,12 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder.")
     ] = None,
+    finish: Annotated[
+        bool,
+        typer.Option(
+            "--finish", help="With --resume: make a model of what the run has learned so far."
+        ),
+    ] = False,
     tensorboard: Annotated[
         bool,
         typer.Option("--tensorboard", help="Also log for TensorBoard (the extra of that name)."),
@@ -149,6 +155,7 @@ def train(
     cvtasks train detect-yolox-nano-voc --data my-data --epochs 20
     cvtasks train detect --data my-data --dry-run
     cvtasks train --resume runs/mine
+    cvtasks train --resume runs/mine --finish
     cvtasks train classify --data my-data --folds 5
 
     Every key of a recipe is an option too: --lr 0.001, --patience 5; `cvtasks recipe TASK` lists
@@ -171,11 +178,12 @@ def train(
         f"--{key.rpartition('.')[2].replace('_', '-')}": value for key, value in options.items()
     }
     _check_resume(resume, what, others)
+    _check_finish(finish, resume, {"--profile": profile, "--hosts": hosts, "--dry-run": dry_run})
     _check_profile(profile, {"--folds": folds, "--dry-run": dry_run})
     place = place_of(hosts, host, coordinator)
     check_alone(place, {"--folds": folds, "--dry-run": dry_run, "--batch auto": batch == "auto"})
     if output and not dry_run:
-        check_new_folder(output)
+        check_new_folder(output, run=True)
     from cvtasks.engines.devices import choose_device
     from cvtasks.training.folds import share_of
     from cvtasks.training.memory import fitting_batch
@@ -191,7 +199,7 @@ def train(
     with together(place) as group:
         hear = say if group.leads else unheard
         if resume:
-            plan, folder = resumed(resume, path, hear, devices), resume
+            plan, folder = resumed(resume, path, hear, devices, ends=finish), resume
         else:
             options |= {"data.path": path, "data.train": split}
             options["data.held_out"] = share_of(folds) if folds else 0
@@ -305,6 +313,19 @@ def _check_resume(resume: Path | None, what: str, others: dict[str, object]) -> 
             "train needs a task, a recipe file, a model or --resume DIR. Example: cvtasks train "
             "segment --data DATA"
         )
+
+
+def _check_finish(finish: bool, resume: Path | None, others: dict[str, object]) -> None:
+    """Raise UsageError where what is to be ended is no single run that was stopped."""
+    if not finish:
+        return
+    if not resume:
+        raise UsageError("--finish ends a run that was stopped; say which: --resume DIR --finish.")
+    given = [name for name, value in others.items() if value]
+    if (resume / FOLDS).is_file():
+        given.append("cross-validation")
+    if given:
+        raise UsageError(f"--finish ends one run as it stands; got {given[0]} too. Leave it out.")
 
 
 def _check_profile(profile: bool, others: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cvtasks.answers import Labels
 from cvtasks.data.download.catalogue import resolve
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among, split_parts
@@ -65,9 +66,15 @@ def settled(
             else f"data: {data.path} has no splits"
         )
     if train == "train" and "data.train" not in asked and split_among(train, names) is None:
+        deeper = ""
+        if recipe.task.answer is Labels:
+            deeper = (
+                " Or, where these are no splits and the folders in them are the classes, set "
+                '`data.classes_from = "parent"`.'
+            )
         raise DataError(
             'a split to train on must be named where none is called "train" or "trainval"; '
-            f"{data.path!r} has {', '.join(names)}. Name one of them in `data.train`.",
+            f"{data.path!r} has {', '.join(names)}. Name one of them in `data.train`.{deeper}",
             "split unknown",
         )
     if data.held_out and data.validate and asked_validate:

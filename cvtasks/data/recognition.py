@@ -105,6 +105,13 @@ def _unrecognised(
             "Name another one (`data.format`), or none.",
             ways={"format": ""},
         )
+    above = [one for one in fitting.values() if root.name and one.file and one.is_at(root.parent)]
+    if above:
+        return DataError(
+            f"a data set is the folder in which its own files lie; that of {path!r} is the folder "
+            f"above it ({above[0].name}). Give {str(root.parent)!r}.",
+            ways={"data": str(root.parent)},
+        )
     others = _of_others(kind, root)
     if pair := _alike_named(root) if fitting.keys() & _BESIDE else ():
         one, other = (str(folder.relative_to(root)) for folder in pair)

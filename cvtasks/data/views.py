@@ -202,7 +202,8 @@ class Remapped(View):
                 raise DataError(
                     f"every class of the recipe must be one of the data ({source.format}); "
                     f'"{name}" is not. '
-                    f"{did_you_mean(name, source.classes)}"
+                    f"{did_you_mean(name, source.classes)} Where the data's classes are others "
+                    "by now, begin a new run on them with this one's weights (`train.weights`)."
                 )
         self.classes, self._unlisted = classes, unlisted
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cvtasks.answers.synonyms import called_otherwise
 from cvtasks.data.hints import Hints
 from cvtasks.data.opening import title
 from cvtasks.engines.table import AUTO
@@ -93,6 +92,7 @@ def compare(
         found.append(
             evaluation_data(of_its_own, folders[0], data, say=heard, format=format, hints=hints)
         )
+    _check_classes(models, found)
     _check_images(models, found)
     for model, folder, recipe, asked in zip(models, folders, recipes, found, strict=True):
         known = asked.seen_by(recipe, folder)
@@ -156,16 +156,6 @@ def _check_same(models: Sequence[str | Path], recipes: Sequence[Recipe]) -> None
                 f"models are compared that answer the same task; {pair} answer {first.task.name} "
                 f"and {recipe.task.name}. Compare models of one task."
             )
-        known, others = set(recipe.classes), set(first.classes)
-        same = called_otherwise(recipe.classes, first.classes)
-        known = {same.get(name, name) for name in known}
-        if known != others:
-            alone = sorted(known ^ others)
-            raise ModelError(
-                f"models are compared that know the same classes; of {pair} only one knows "
-                f"{', '.join(alone[:5])}{' …' if len(alone) > 5 else ''}. Measure each with "
-                "`cvtasks evaluate` on the classes that it shares with the data."
-            )
         standards = [next(iter(one.task.metric(one.classes).result())) for one in (first, recipe)]
         if standards[0] != standards[1] or recipe.task.selection != first.task.selection:
             raise ModelError(
@@ -177,6 +167,20 @@ def _check_same(models: Sequence[str | Path], recipes: Sequence[Recipe]) -> None
 
 def _asked(recipe: Recipe, standard: str) -> str:
     return f"{standard}{' on ' if recipe.task.selection else ''}{recipe.task.selection}"
+
+
+def _check_classes(models: Sequence[str | Path], found: Sequence[EvaluationData]) -> None:
+    """Raise ModelError where the models do not share the same classes with the data."""
+    first = set(found[0].classes.classes)
+    for model, asked in zip(models[1:], found[1:], strict=True):
+        alone = sorted(first ^ set(asked.classes.classes))
+        if alone:
+            raise ModelError(
+                "models are compared that know the same of the data's classes; of "
+                f"{str(models[0])!r} and {str(model)!r} only one knows "
+                f"{', '.join(alone[:5])}{' …' if len(alone) > 5 else ''}. Measure each with "
+                "`cvtasks evaluate` on the classes that it shares with the data."
+            )
 
 
 def _check_images(models: Sequence[str | Path], found: Sequence[EvaluationData]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from cvtasks.export import INPUT
 from cvtasks.export.base import Given
 from cvtasks.export.check import Checked
+from cvtasks.export.decoding import FORMATS
 from cvtasks.export.facts import named
 from cvtasks.export.samples import Told, as_markdown
 from cvtasks.geometry.letterbox import GREY
@@ -21,7 +22,7 @@ def readme(
     height, width = recipe.input_size
     place = "at its middle" if recipe.placement == "centre" else "at its left top corner"
     rows = "\n".join(f"| {what} | {found} |" for what, found, _ in checked.rows())
-    out = _answers(recipe, answers) if answers else _outputs(given)
+    out = _answers(recipe, answers) if answers else _outputs(format, given)
     batch = "1" if answers else "batch"
     return f"""# {markdown(given.folder.name)} as {format}
 
@@ -56,15 +57,24 @@ against the model in Keras, float32:
 {as_markdown(Told(file, format, recipe, answers is not None))}"""
 
 
-def _outputs(given: Given) -> str:
+def _outputs(format: str, given: Given) -> str:
     """What a plain file puts out, and what decoding needs to know."""
+    from cvtasks.export.decoding.heads import decodes
+
     shapes: dict[str, tuple[int | str, ...]] = {
         name: ("batch", *shape) for name, shape in named(given.recipe).items()
     }
     settings = json.dumps(json.loads(given.facts["head_settings"]), indent=2)
+    meaning = f"{given.recipe.head.meaning}\n\n" if given.recipe.head.meaning else ""
+    itself = ""
+    if format in FORMATS and decodes(given.recipe):
+        itself = (
+            "A file that answers by itself, boxes or classes of pixels in place of these numbers: "
+            "`cvtasks export … --decoded`.\n\n"
+        )
     return f"""{_table(shapes)}
 
-Settings that decoding needs:
+{meaning}{itself}Settings that decoding needs:
 
 ```json
 {settings}

@@ -251,15 +251,15 @@ def check_folder(folder: str | Path) -> None:
         raise cannot_write(folder, error) from error
 
 
-def check_new_folder(folder: Path) -> None:
+def check_new_folder(folder: Path, *, run: bool = False) -> None:
     """Raise UsageError if there is anything of this name, OutputError if no such folder can be
-    made.
+    made; `run`: it is to be that of a training, which may be resumed.
     """
     if os.path.lexists(folder):
+        resume = ", or resume the run in it" if run else ""
         raise UsageError(
-            f"{str(folder)!r} exists, and nothing is overwritten. Choose another folder, or resume "
-            "the run in it.",
-            ways={"output": "", "resume": str(folder)},
+            f"{str(folder)!r} exists, and nothing is overwritten. Choose another folder{resume}.",
+            ways={"output": "", **({"resume": str(folder)} if run else {})},
         )
     check_folder(folder)
 

@@ -85,6 +85,9 @@ class Head(ABC, Generic[A]):
     reasons: ClassVar[Mapping[str, str]] = EMPTY
     """Key of its table → why `suited` chooses what it chooses for it, to be said where it does."""
 
+    meaning: ClassVar[str] = ""
+    """What the numbers of an output are, in sentences, for who decodes an exported file."""
+
     task: Task[A] = field(metadata=NOT_IN_TABLE)
 
     @classmethod

@@ -64,6 +64,14 @@ class CellBoxes(Head[B], Generic[B]):
         min_score: score below which evaluation leaves an object out, for speed.
     """
 
+    meaning: ClassVar[str] = (
+        "A row is a cell: all cells of the map of the first of `strides`, row by row, then those "
+        "of the next. The cell in row r and column c of the map of stride s has its middle at "
+        "((c + 0.5)·s, (r + 0.5)·s) of the input. Its first four numbers are how far the left, "
+        "top, right and bottom edge of its object are from there, in strides; then a score, 0 to "
+        "1, for each class. Of boxes of one class whose IoU is above `nms` the best stays."
+    )
+
     strides: tuple[int, ...]
     nms: float
     max_detections: int

@@ -35,6 +35,11 @@ class ClassScores(Head[Labels], ABC):
 
     aligned: ClassVar[bool] = False
 
+    meaning: ClassVar[str] = (
+        "A score, 0 to 1, for each class in their order; they add up to 1 where an image has one "
+        "class."
+    )
+
     dropout: Annotated[float, Range(0, 0.95)] = 0.2
     smoothing: Annotated[float, Range(0, 0.9)] = 0.0
     class_weights: Annotated[tuple[float, ...], Range(1e-6, 1e6)] = ()

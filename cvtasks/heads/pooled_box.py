@@ -43,6 +43,11 @@ class PooledBox(Head[Boxes]):
     name: ClassVar[str] = "pooled"
     aligned: ClassVar[bool] = False
 
+    meaning: ClassVar[str] = (
+        "The first four numbers are the left, top, right and bottom edge of the object as shares "
+        "of the input's sides; then a score, 0 to 1, for each class."
+    )
+
     width: Annotated[int, Range(1, 4096)] = 128
     depth: Annotated[int, Range(0, 8)] = 2
     dropout: Annotated[float, Range(0, 0.95)] = 0.1

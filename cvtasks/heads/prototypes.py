@@ -72,6 +72,11 @@ class Prototypes(CellBoxes[Instances]):
         "max_truths": "so many objects a training image may hold",
     }
 
+    meaning: ClassVar[str] = (
+        f"Of `cells`: {CellBoxes.meaning} The last numbers are a weight for each prototype: the "
+        "sum of the prototypes by these weights, above 0 and within the box, is the object's mask."
+    )
+
     cells: Literal["dense", "yolox"] = "dense"
     strides: tuple[int, ...] = (8, 16, 32)
     scale: Annotated[float, Range(0.5, 100)] = 5.0

@@ -61,6 +61,12 @@ class TwoStage(Head[Boxes]):
 
     name: ClassVar[str] = "two-stage"
 
+    meaning: ClassVar[str] = (
+        "A row is a proposal: left, top, right and bottom in pixels of the input, then a score, 0 "
+        "to 1, for background and for each class. Of boxes of one class whose IoU is above `nms` "
+        "the best stays."
+    )
+
     strides: tuple[int, ...] = (8, 16, 32)
     scale: Annotated[float, Range(0.5, 100)] = 5.0
     width: Annotated[int, Range(1, 4096)] = 96

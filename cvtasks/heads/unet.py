@@ -58,6 +58,11 @@ class UNet(Head[Mask]):
 
     narrows: ClassVar[bool] = True
 
+    meaning: ClassVar[str] = (
+        "At each pixel of the input a score for each class, which add up to 1; the class is that "
+        "of the largest."
+    )
+
     channels: Annotated[tuple[int, ...], Range(1, 4096)] = (256, 128, 64, 32)
     convolutions: Annotated[int, Range(1, 4)] = 1
     separable: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from cvtasks import __version__
-from cvtasks.errors import CVTasksError
+from cvtasks.errors import CVTasksError, did_you_mean
 from cvtasks.media.page_files import page_files
 from cvtasks.serving import shapes
 from cvtasks.serving.answering import Answering, Drawn, Wish, from_data_url, wish_of
@@ -136,8 +136,25 @@ def application(service: Service) -> ASGIApp:
     return Guard(inner, service.setting, service.state, service.metrics, service.tell)
 
 
+def _check_query(request: Request) -> None:
+    """Raise Refused where an address has a parameter that its path does not know."""
+    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            raise Refused(
+                422,
+                f"{name[:80]!r} is none of the parameters of {request.url.path}. "
+                f"{did_you_mean(name[:80], known)}",
+            )
+
+
 def _add_answers(app: FastAPI, service: Service) -> None:
-    @app.post("/predict", openapi_extra=shapes.body(service.setting.urls), responses=shapes.PREDICT)
+    @app.post(
+        "/predict",
+        openapi_extra=shapes.body(service.setting.urls),
+        responses=shapes.PREDICT,
+        dependencies=[Depends(_check_query)],
+    )
     async def predict(
         request: Request,
         model: ModelQuery = "",
@@ -169,7 +186,12 @@ def _add_answers(app: FastAPI, service: Service) -> None:
         content = await service.answering.run(lambda: dumps(document))
         return Response(content, media_type="application/json")
 
-    @app.post("/explain", openapi_extra=shapes.body(False), responses=shapes.EXPLAIN)
+    @app.post(
+        "/explain",
+        openapi_extra=shapes.body(False),
+        responses=shapes.EXPLAIN,
+        dependencies=[Depends(_check_query)],
+    )
     async def explain(
         request: Request,
         model: ModelQuery = "",

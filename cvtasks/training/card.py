@@ -29,6 +29,7 @@ def write_card(
     command: str,
     machine: str,
     training_seconds: float,
+    epochs: int,
     epoch: int,
     judged: bool,
     train_images: int,
@@ -36,6 +37,7 @@ def write_card(
     """Write the folder's `README.md` from what was measured.
 
     Args:
+        epochs: that it was trained, fewer than the recipe's where it ended early.
         epoch: whose weights these are, counted from 1; `judged`: whether it had the best score, and
             is not just the last.
     """
@@ -48,6 +50,7 @@ def write_card(
         if judged
         else f"the best epoch is not known, as none has a score; kept is the last, {epoch}"
     )
+    early = f" of {recipe.train.epochs}" if epochs < recipe.train.epochs else ""
     text = f"""# {markdown(title)}
 
 A model for the task *{recipe.task.name}*: {recipe.backbone}, images of \
@@ -64,7 +67,7 @@ cvtasks {recipe.task.name} image.jpg --model {shlex.quote(title)}
 
 - command: {code(command)}
 {_beginning(recipe, train_images)}
-- {counted(recipe.train.epochs, "epoch")}, {training_seconds / 60:.0f} minutes; {best}
+- {counted(epochs, "epoch")}{early}, {training_seconds / 60:.0f} minutes; {best}
 - machine: {machine}
 
 `recipe.toml` has every setting; the same command trains the model again.

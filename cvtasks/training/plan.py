@@ -24,6 +24,8 @@ from cvtasks.recipe.reference import toml
 from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.schema import table_of
 from cvtasks.tasks import TASKS
+from cvtasks.text import counted
+from cvtasks.training.checkpoint import progress_in
 from cvtasks.training.choices import FITS, Fit, chosen
 from cvtasks.training.fine_tuning import document_of, goes_on, seen_before, with_start
 from cvtasks.training.fine_tuning import words_of as model_words
@@ -49,12 +51,14 @@ class Plan:
         recipe: every value of it, its splits called as the data call them.
         sources: the recipe's data.
         resumes: whether a run that was begun before goes on.
+        ends: whether it is not trained any further, and made a model as it stands.
         chosen: dotted keys of the recipe whose values were chosen from the data.
     """
 
     recipe: Recipe
     sources: Sources
     resumes: bool = False
+    ends: bool = False
     chosen: frozenset[str] = frozenset()
 
 
@@ -122,15 +126,23 @@ def planned(
     return Plan(recipe, sources, chosen=frozenset(choice.key for choice in choices))
 
 
-def resumed(folder: Path, data: str = "", say: Say = lambda text: None, devices: str = "") -> Plan:
-    """Plan to go on with the run in a folder.
+def resumed(
+    folder: Path,
+    data: str = "",
+    say: Say = lambda text: None,
+    devices: str = "",
+    *,
+    ends: bool = False,
+) -> Plan:
+    """Plan to go on with the run in a folder, or to end it as it stands.
 
     Args:
         data: where its data are now; where they were, by default.
         devices: `train.devices` from now on, as text; as before, by default.
+        ends: whether it is not trained any further, and its best weights become the model.
 
     Raises:
-        UsageError: the run is finished.
+        UsageError: the run is finished, or is to end and has no best weights yet.
         ModelError: it is none, or what it has learned is gone.
         DataError: the data cannot be opened, or lack images that were set aside.
     """
@@ -144,7 +156,16 @@ def resumed(folder: Path, data: str = "", say: Say = lambda text: None, devices:
     _check_checkpoints(folder / CHECKPOINTS, say)
     if data:
         recipe = replace(recipe, data=replace(recipe.data, path=data))
-    return Plan(recipe, open_sources(recipe, say, folder), resumes=True)
+    if ends:
+        done = progress_in(folder / CHECKPOINTS / CHECKPOINT).epoch
+        if not (folder / CHECKPOINTS / BEST).exists() or not done:
+            raise UsageError(
+                "a run ends with the best weights that it has measured; "
+                f"{str(folder)!r} has none yet after {counted(done, 'epoch')}. Resume it."
+            )
+        how = replace(recipe.train, epochs=done, minutes=0.0)
+        recipe = replace(recipe, train=how)
+    return Plan(recipe, open_sources(recipe, say, folder), resumes=True, ends=ends)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -41,14 +41,15 @@ from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import dumps
 from cvtasks.training.budget import budgeted
 from cvtasks.training.card import write_card, write_curves
+from cvtasks.training.checkpoint import progress_in
 from cvtasks.training.devices import devices_of
 from cvtasks.training.hosts import ALONE, Hosts
-from cvtasks.training.layout import BEST, CHECKPOINTS, LOG
+from cvtasks.training.layout import BEST, CHECKPOINT, CHECKPOINTS, LOG
 from cvtasks.training.loop import train
 from cvtasks.training.memory import check_memory
 from cvtasks.training.plan import Plan, make_folder
 from cvtasks.training.profile import NO_PROFILE, recorded
-from cvtasks.training.progress import Progress, Report
+from cvtasks.training.progress import Epoch, Progress, Report
 from cvtasks.training.run_folder import (
     Lock,
     Log,
@@ -108,7 +109,10 @@ def run(
         report.on_begin(recipe.train.epochs)
         told = log.report()
         with recorded(folder, told.on_message) if profile else nullcontext(NO_PROFILE) as heard:
-            progress = train(recipe, sources.train, sources.validate, where, told, heard, hosts)
+            if plan.ends:
+                progress = progress_in(where / CHECKPOINT)
+            else:
+                progress = train(recipe, sources.train, sources.validate, where, told, heard, hosts)
 
         def end() -> dict[str, Any]:
             finished = _end(replace(plan, recipe=recipe), folder, command, progress, log, report)
@@ -171,6 +175,7 @@ def _end(
         command=command,
         machine=machine(),
         training_seconds=seconds,
+        epochs=progress.epoch,
         epoch=progress.best_epoch + 1,
         judged=progress.best > -math.inf,
         train_images=len(sources.train),
@@ -202,10 +207,16 @@ def rehearse(plan: Plan, report: Report) -> None:
         recipe.train, epochs=1, batch=min(recipe.train.batch, len(one.train)), validate_every=1
     )
     with tempfile.TemporaryDirectory() as place:
+        said = replace(report, on_epoch=_rehearsed(report))
         try:
-            train(replace(recipe, train=how), one.train, one.validate, Path(place), report)
+            train(replace(recipe, train=how), one.train, one.validate, Path(place), said)
         except Stopped:  # its words are those of a run that goes on
             raise Stopped("stopped; this was a rehearsal, nothing was written.") from None
+
+
+def _rehearsed(report: Report) -> Callable[[Epoch, bool], None]:
+    """Tells of the one step without its scores, which are those of a few images."""
+    return lambda row, best: report.on_epoch(replace(row, scores={}, train_scores={}), False)
 
 
 def finish(

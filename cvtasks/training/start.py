@@ -108,7 +108,7 @@ def _planned(
     wishes += [("data.train", split)] if split else []
     wishes += changes.items()
     if folder:
-        check_new_folder(Path(folder))
+        check_new_folder(Path(folder), run=True)
     plan = planned(what, wishes, report.on_message)
     with nullcontext(Path(folder)) if folder else unused_folder(plan.recipe) as place:
         yield plan, place

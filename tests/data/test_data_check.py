@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from cvtasks.answers import Boxes, Labels, Mask
+from cvtasks.data.checking.balance import balance
 from cvtasks.data.checking.check import Finding, causes, check
 from cvtasks.data.checking.finding import IN_TWO, REMEDIES, SCENE
 from cvtasks.errors import DataError
@@ -614,3 +615,26 @@ def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
         match="at least one image that shows one of the classes cat, dog; 4 images of 'train'",
     ):
         open_sources(recipe(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("rare", "few", "frequent", "told"),
+    [
+        ("Pfred", 1, "Pferd", True),
+        ("pferde", 2, "Pferd", True),
+        ("Pfred", 20, "Pferd", False),
+        ("cow", 1, "cat", False),
+        ("lane 2", 1, "lane 1", False),
+    ],
+)
+def test_a_rare_class_that_is_called_nearly_like_a_frequent_one_is_told(
+    rare: str, few: int, frequent: str, told: bool
+) -> None:
+    rows = [
+        {"class": name, "objects": count, "images": count}
+        for name, count in ((frequent, 60), (rare, few), ("sheep", 50))
+    ]
+    found = [one for one in balance(rows) if one.rule == "classes alike"]
+    assert bool(found) == told
+    if told:
+        assert found[0].level == "warning" and f'"{frequent}" 60 times' in found[0].reason

@@ -324,6 +324,12 @@ def test_every_task_has_a_case_and_its_table(task: str) -> None:
 
 
 @pytest.mark.parametrize(("task", "head"), EACH_HEAD)
+def test_every_head_says_what_its_output_means(task: str, head: str) -> None:
+    meaning = head_type(task, head).meaning
+    assert meaning.endswith(".") and len(meaning) > 40
+
+
+@pytest.mark.parametrize(("task", "head"), EACH_HEAD)
 @pytest.mark.parametrize(
     ("input_size", "placement"),
     [((64, 64), "centre"), ((128, 128), "centre"), ((96, 160), "centre"), ((96, 160), "corner")],

@@ -363,7 +363,7 @@ def test_the_card_says_every_name(tmp_path: Path) -> None:
         "epoch": 1,
         "judged": True,
     }
-    write_card(folder, recipe, scores, **how, train_images=1)
+    write_card(folder, recipe, scores, **how, epochs=1, train_images=1)
     lines = (folder / "README.md").read_text().split("\n")
     rows = [line for line in lines if line.startswith("| ")]
     assert len(rows) == 1 + len(CLASSES)

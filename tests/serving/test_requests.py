@@ -75,6 +75,8 @@ def test_drawing_and_mask_are_given_where_they_are_asked_for(client, trained):
         ("/predict?tiles=8x8", 422, "at least 32 pixels"),
         ("/predict?augment=flop", 422, "flip"),
         ("/predict?draw=perhaps", 422, "`draw`"),
+        ("/predict?treshold=0.1", 422, 'Did you mean "threshold"?'),
+        ("/predict?threshold=0.1&modell=x", 422, "'modell' is none of the parameters of /predict"),
         ("/../../etc/passwd", 404, "nothing at this path"),
         ("/page/..%2f..%2fapp.py", 404, "nothing at this path"),
         ("/explain", 403, "explained"),

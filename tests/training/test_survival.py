@@ -27,7 +27,7 @@ from cvtasks.data.source import Source
 from cvtasks.errors import DataError, ModelError, NotFinite, UsageError
 from cvtasks.files.writing import sha256
 from cvtasks.media.opencv import opencv_packages
-from cvtasks.recipe.recipe import Recipe, parse_recipe
+from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
 from cvtasks.training.checkpoint import read_progress
 from cvtasks.training.layout import BEST, CHECKPOINT
 from cvtasks.training.loop import train
@@ -302,6 +302,35 @@ def test_a_run_says_what_decided_about_its_bits_and_refuses_other_data(
 def test_a_finished_run_is_not_resumed(trained: Path) -> None:
     with pytest.raises(UsageError, match="holds a finished model"):
         resumed(trained)
+
+
+def test_a_stopped_run_becomes_a_model_as_it_stands(shapes: Path, tmp_path: Path, cli) -> None:
+    folder = tmp_path / "run"
+
+    def stop_in(wanted: int) -> Report:
+        def on_step(epoch: int, *_: object) -> None:
+            if epoch == wanted:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        return Report(on_step=on_step)
+
+    with pytest.raises(Stopped):
+        run(planned(small(shapes, epochs=3)), folder, "", stop_in(0))
+    with pytest.raises(UsageError, match=r"has none yet after 0 epochs\. Resume it"):
+        resumed(folder, ends=True)
+    with pytest.raises(Stopped):
+        run(resumed(folder), folder, "", stop_in(1))
+    best = sha256(folder / "checkpoints" / BEST)
+    code, out, err = cli("train", "--resume", folder, "--finish")
+    assert code == 0, err
+    assert "VOC mean IoU" in out and sha256(folder / "checkpoints" / BEST) == best
+    assert read_recipe(folder / "recipe.toml").train.epochs == 1
+    assert "1 epoch," in (folder / "README.md").read_text()
+    assert len((folder / "history.csv").read_text().splitlines()) == 2
+    with pytest.raises(UsageError, match="holds a finished model"):
+        resumed(folder)
+    code, _, err = cli("train", "segment", "--data", shapes, "--finish")
+    assert code == 2 and "--resume DIR --finish" in err
 
 
 # === kill -9 while saving ===

@@ -617,8 +617,9 @@ def test_the_card_says_which_epoch_was_kept(
     scores = {"images": 3, "data": "d", "split": "val", "engine": "keras", "precision": "f32"}
     scores |= {"metrics": {"IoU": None}, "classes": {"disc": {"IoU": None, "accuracy": 0.5}}}
     how = {"command": "c", "machine": "m", "training_seconds": 60.0, "train_images": 8}
-    write_card(tmp_path, small(shapes), scores, **how, epoch=2, judged=judged)
+    write_card(tmp_path, small(shapes), scores, **how, epochs=2, epoch=2, judged=judged)
     card = (tmp_path / "README.md").read_text()
+    assert "2 epochs of 3, 1 minutes" in card
     assert re.search(said, card)
     assert "- **IoU: –**" in card
     assert "| disc | – | 0.500 |" in card

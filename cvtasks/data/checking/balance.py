@@ -1,12 +1,17 @@
 """How often classes come in each split, and how large objects are there."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cvtasks.data.checking.finding import Finding, Level
 from cvtasks.data.checking.sample import Seen
+from cvtasks.errors import nearest
 
 _STRONG = 10  # times that the most frequent class comes more often than the rarest
+_RARE = 3  # objects or images of a class that may be a slip
+_ALIKE = 0.8  # likeness of two names (difflib's ratio), from which on one may be the other misspelt
+_NUMBER = re.compile(r"\d+")
 _MANY_TINY = 0.25  # share of the objects of a split, above which their size is likely a mistake
 
 
@@ -43,12 +48,28 @@ def balance(rows: list[dict[str, Any]]) -> Iterator[Finding]:
         for row in rows
         if row["images"] == 1
     )
+    yield from _misspelt(counts)
     shown = [(count, name) for name, count in counts.items() if count]
     if shown and max(shown)[0] > _STRONG * min(shown)[0]:
         (most, common), (least, rare) = max(shown), min(shown)
         yield Finding(
             "note", "balance", "", f'"{common}" comes {most} times, "{rare}" {least} times.'
         )
+
+
+def _misspelt(counts: Mapping[str, int]) -> Iterator[Finding]:
+    """Rare classes that are called nearly like a frequent one, but for numbers in them."""
+    for rare, few in counts.items():
+        often = [name for name, count in counts.items() if count >= _STRONG * max(few, 1)]
+        spelt = {name.lower(): name for name in often}
+        near = spelt.get(nearest(rare, spelt, _ALIKE), "")
+        if 0 < few <= _RARE and near and _NUMBER.sub("", near) != _NUMBER.sub("", rare):
+            yield Finding(
+                "warning",
+                "classes alike",
+                "",
+                f'"{rare}" comes {few} times and "{near}" {counts[near]} times. Is it misspelt?',
+            )
 
 
 def absent(

@@ -140,7 +140,7 @@ REMEDIES = {
     "one colour": "look whether these images are whole",
     "nothing to learn": "check that labels and images belong together (names, folders)",
     "labels of other images": "give labels and images the same names",
-    "list names no image": "make the list anew: `cvtasks data split`",
+    "list names no image": "take these lines out of the list, or bring the images back",
     "list empty": "write names into it, or remove it",
     "split empty": "bring its images, or remove it",
     "split cannot be opened": "correct its list or its file",

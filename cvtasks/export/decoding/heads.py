@@ -63,6 +63,11 @@ def answer_graph(recipe: Recipe, threshold: float) -> "ModelProto":
     return steps.model(inputs, outputs)
 
 
+def decodes(recipe: Recipe) -> bool:
+    """Whether the outputs of a recipe's network have an answer graph."""
+    return isinstance(recipe.head, tuple(_DECODERS))
+
+
 def _plain_boxes(steps: Steps, recipe: Recipe, threshold: float) -> Outputs:
     """Of detectors with a class and a box in every cell."""
     name = next(iter(_names(recipe)))

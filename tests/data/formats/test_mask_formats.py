@@ -527,6 +527,20 @@ def test_a_legend_without_black_has_the_background_added(tmp_path: Path) -> None
     np.testing.assert_array_equal(source.truth(0).ids, ids_of("a"))
 
 
+def test_white_that_a_legend_does_not_list_is_said_to_be_void(tmp_path: Path) -> None:
+    colours = coloured(ids_of("a"))
+    colours[0, :3] = 255
+    masks(tmp_path, colours)
+    (tmp_path / "classes.csv").write_text("cat,128,64,0\nsea dog,0,200,30\n", encoding="utf-8")
+    source = open_source(str(tmp_path), "", Mask)
+    assert "white, which it does not list, is void" in source.taken_for
+    assert source.truth(0).ids[0, :3].tolist() == [255, 255, 255]
+    white = "cat,128,64,0\nsea dog,0,200,30\nsnow,255,255,255\n"
+    (tmp_path / "classes.csv").write_text(white, encoding="utf-8")
+    source = open_source(str(tmp_path), "", Mask)
+    assert "white" not in source.taken_for and source.classes[-1] == "snow"
+
+
 # === outlines ===
 
 

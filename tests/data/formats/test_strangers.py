@@ -724,6 +724,15 @@ def test_a_table_of_unknown_columns_beside_folders_is_told(tmp_path: Path) -> No
     assert open_source(str(tmp_path / "what.csv"), "", Labels).classes == ("cow", "pig")
 
 
+def test_a_folder_of_images_points_to_the_one_above_with_its_annotations(tmp_path: Path) -> None:
+    noise(tmp_path / "Bilder" / "a.jpg")
+    write(tmp_path / "export.json", label_studio_json([("a.jpg", box("cat"))]))
+    with pytest.raises(DataError, match=r"the folder above it \(Label Studio.*\)\. Give") as error:
+        open_source(str(tmp_path / "Bilder"), "", Boxes)
+    assert error.value.ways == {"data": str(tmp_path)}
+    assert len(open_source(str(tmp_path), "", Boxes)) == 1
+
+
 def test_images_to_test_on_need_no_class(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         noise(tmp_path / "train" / name / "1.jpg")

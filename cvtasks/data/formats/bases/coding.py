@@ -193,6 +193,8 @@ def coding_of_legend(
     if all(entry.value is not None for entry in entries):
         return _coded(entries, void, said)
     listed = {packed_colour(entry.colour) for entry in entries if entry.colour is not None}
+    if void == VOID and packed_colour(void) in found.colours - listed:
+        said += "; white, which it does not list, is void: not learned, and not scored"
     listed |= {packed_colour(void)}
     greys = {value * 0x10101 for value in found.values if value < 256}
     colours = found.colours | (found.shown or frozenset()) | (greys if found.colours else set())
