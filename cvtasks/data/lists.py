@@ -53,9 +53,10 @@ class Lists:
 class Listed(Subset):
     """The samples of a source that a list names."""
 
-    def __init__(self, source: Source, kept: Sequence[int], split: str) -> None:
+    def __init__(self, source: Source, kept: Sequence[int], split: str, note: str = "") -> None:
         super().__init__(source, kept)
         self.split = split
+        self.notes = (*source.notes, *([note] if note else []))
 
 
 Opens = Callable[[str, Complain], Source]
@@ -112,7 +113,24 @@ def open_listed(
         )
     for error in _complaints(lists, name, names, source):
         complain(error)
-    return Listed(source, kept, name)
+    return Listed(source, kept, name, _in_none(lists, names, source))
+
+
+def _in_none(lists: Lists, names: Names, source: Source) -> str:
+    """A note on images that came after the data were dealt out: those in no list; empty where there
+    are none, or lists may leave out what they like.
+    """
+    if not _has_record(lists.folder):
+        return ""
+    listed = {names.find(line) for lines in lists.lines.values() for line in lines}
+    rest = [index for index in range(len(source)) if index not in listed]
+    if not rest:
+        return ""
+    first = ", ".join(source.name(index) for index in rest[:3])
+    return (
+        f"images of the data that are in no list, and not used: {len(rest)} ({first}"
+        f"{' …' if len(rest) > 3 else ''}); add them to one, such as train.txt"
+    )
 
 
 def located(
