@@ -104,7 +104,7 @@ def run(
     begun = time.time()
     with Lock(folder):
         if recipe.train.minutes:  # also where the run was ended before it was turned into epochs
-            recipe = budgeted(plan, log.report(), hosts).recipe
+            recipe = _budgeted(plan, folder, log.report(), hosts)
             recipe.save(folder / RECIPE)
         report.on_begin(recipe.train.epochs)
         told = log.report()
@@ -120,6 +120,21 @@ def run(
             return finished
 
         return hosts.shared(end)
+
+
+def _budgeted(plan: Plan, folder: Path, report: Report, hosts: Hosts) -> Recipe:
+    """The recipe with as many epochs as fit into its minutes.
+
+    Raises:
+        Stopped: on Ctrl-C, as in the training itself.
+    """
+    try:
+        return budgeted(plan, report, hosts).recipe
+    except KeyboardInterrupt:
+        raise Stopped(
+            f"stopped before the first step. The run in {str(folder)!r} can be resumed.",
+            ways={"resume": str(folder)},
+        ) from None
 
 
 def _decisive(recipe: Recipe, prints: Mapping[str, str]) -> dict[str, str]:

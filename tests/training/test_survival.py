@@ -304,6 +304,20 @@ def test_a_finished_run_is_not_resumed(trained: Path) -> None:
         resumed(trained)
 
 
+def test_who_stops_while_steps_are_measured_is_told_how_to_go_on(
+    shapes: Path, tmp_path: Path, monkeypatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cvtasks.training.budget.measured", interrupted)
+    plan = planned(small(shapes, minutes=1.0))
+    with pytest.raises(Stopped, match=r"before the first step\. .* can be resumed") as stopped:
+        run(plan, tmp_path / "run", "", Report())
+    assert stopped.value.ways == {"resume": str(tmp_path / "run")}
+    assert resumed(tmp_path / "run").recipe.train.minutes == 1
+
+
 def test_a_stopped_run_becomes_a_model_as_it_stands(shapes: Path, tmp_path: Path, cli) -> None:
     folder = tmp_path / "run"
 
