@@ -205,8 +205,10 @@ def _of_others(kind: type[Answer], root: Path) -> str:
     if not found:
         return ""
     tasks = [name for name, row in TASKS.items() if row.task.answer is found.kind]
-    words = f"It holds {found.name}, which are for {' and '.join(tasks)}: take that task, or a model for it."
-    return f"{words} What others need: docs/formats.md."
+    return (
+        f"It holds {found.name}, which are for {' and '.join(tasks)}: take that task, or a model "
+        "for it. What others need: docs/formats.md."
+    )
 
 
 def _meant(path: str, root: Path) -> str:
