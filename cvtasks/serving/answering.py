@@ -6,12 +6,12 @@ import asyncio
 import base64
 import math
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import cv2
 import numpy as np
@@ -31,12 +31,14 @@ from cvtasks.serving.refusals import Refused
 from cvtasks.serving.room import Room
 from cvtasks.serving.shelf import Served
 from cvtasks.serving.worker import How
+from cvtasks.text import dumps
 
 T = TypeVar("T")
 Drawn = Literal["", "jpeg", "png"]
 
 _DECODED_PIXELS = 64_000_000  # of all images that are decoded and not yet answered
 _QUALITY = 90
+_SMALL = 64_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,19 @@ def _kept(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(names)
 
 
+@dataclass(frozen=True)
+class Told:
+    """The record of an image, and the same as JSON."""
+
+    record: Mapping[str, Any]
+    text: str
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Self:
+        """A record with its JSON."""
+        return cls(record, dumps(record))
+
+
 class Answering:
     """The threads that decode and draw, and how much they may hold."""
 
@@ -121,7 +136,7 @@ class Answering:
         """End the threads, when what they do is done."""
         self._pool.shutdown(cancel_futures=True)
 
-    async def answer(self, served: Served, upload: Upload, wish: Wish) -> dict[str, Any]:
+    async def answer(self, served: Served, upload: Upload, wish: Wish) -> Told:
         """The record of an image, with what else is wanted.
 
         Raises:
@@ -137,9 +152,8 @@ class Answering:
             finally:
                 worker.arrived()
             answer = await asyncio.wrap_future(asked)
-            return await self.run(
-                partial(result, worker.model, upload.name, image, answer, remarks, wish)
-            )
+            made = partial(result, worker.model, upload.name, image, answer, remarks, wish)
+            return await self.run(lambda: Told.of(made()))
 
     @asynccontextmanager
     async def image(self, upload: Upload) -> AsyncIterator[np.ndarray]:
@@ -149,9 +163,9 @@ class Answering:
 
     async def size(self, upload: Upload) -> tuple[int, int]:
         """(height, width) of the image, by its header; raises InputError as `read_image`."""
-        return await self.run(
-            partial(image_size, upload.content, self.limits.pixels, name=upload.name)
-        )
+        look = partial(image_size, upload.content, self.limits.pixels, name=upload.name)
+        # the header of a small file has few parts, and is read sooner than a thread begins
+        return look() if len(upload.content) <= _SMALL else await self.run(look)
 
     async def read(self, upload: Upload) -> tuple[np.ndarray, list[str]]:
         """The image (h, w, 3) uint8 RGB, and what was passed over in reading it."""

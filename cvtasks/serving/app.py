@@ -18,7 +18,7 @@ from cvtasks import __version__
 from cvtasks.errors import CVTasksError, did_you_mean
 from cvtasks.media.page_files import page_files
 from cvtasks.serving import shapes
-from cvtasks.serving.answering import Answering, Drawn, Wish, from_data_url, wish_of
+from cvtasks.serving.answering import Answering, Drawn, Told, Wish, from_data_url, wish_of
 from cvtasks.serving.api_page import api_page
 from cvtasks.serving.bodies import Bodies, Upload
 from cvtasks.serving.explaining import Explaining
@@ -62,7 +62,7 @@ class Service:
         self.explaining.close()
         self.shelf.close()
 
-    async def predict(self, served: Served, request: Request, wish: Wish) -> list[dict[str, Any]]:
+    async def predict(self, served: Served, request: Request, wish: Wish) -> list[Told]:
         """The record or the error of each image of a request, in their order."""
         async with self.bodies.uploads(request) as uploads:
             self._admit(served, len(uploads))
@@ -95,7 +95,7 @@ class Service:
             )
         served.held += count
 
-    async def _one(self, served: Served, upload: Upload, wish: Wish) -> dict[str, Any]:
+    async def _one(self, served: Served, upload: Upload, wish: Wish) -> Told:
         try:
             if upload.url:
                 upload = await fetched(upload, self.setting.limits.bytes)
@@ -106,7 +106,7 @@ class Service:
                 self.tell(f"{served.name}: {type(error).__name__}: {error}")
             outcome = "failed" if refused.status >= 500 else "refused"
             self.metrics.image(served.name, outcome)
-            return {"source": upload.name, **refused.to_dict()}
+            return Told.of({"source": upload.name, **refused.to_dict()})
         self.metrics.image(served.name, "answered")
         return found
 
@@ -136,8 +136,10 @@ def application(service: Service) -> ASGIApp:
     return Guard(inner, service.setting, service.state, service.metrics, service.tell)
 
 
-def _check_query(request: Request) -> None:
-    """Raise Refused where an address has a parameter that its path does not know."""
+async def _check_query(request: Request) -> None:
+    """Raise Refused where an address has a parameter that its path does not know; no thread is
+    asked for that.
+    """
     known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
     for name in request.query_params:
         if name not in known:
@@ -175,15 +177,15 @@ def _add_answers(app: FastAPI, service: Service) -> None:
         drawn: Drawn = wanted or ("jpeg" if draw else "")
         wish = wish_of(served.model, threshold, classes, tiles, augment, drawn, mask)
         results = await service.predict(served, request, wish)
-        first = results[0]
+        first = results[0].record
         if len(results) == 1 and "error" in first:
             return json_response(
                 {"error": first["error"], "status": first["status"]}, first["status"]
             )
         if wanted and len(results) == 1:
             return Response(from_data_url(first["image"]), media_type=f"image/{wanted}")
-        document = {"model": served.name, "task": served.model.recipe.task.name, "results": results}
-        content = await service.answering.run(lambda: dumps(document))
+        about = dumps({"model": served.name, "task": served.model.recipe.task.name})[:-1]
+        content = f'{about}, "results": [{", ".join(one.text for one in results)}]}}'
         return Response(content, media_type="application/json")
 
     @app.post(

@@ -17,6 +17,7 @@ import pytest
 
 import cvtasks
 from cvtasks.errors import ModelError
+from cvtasks.serving.connections import Connection
 from tests.serving.conftest import HOST, png
 
 HEAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
@@ -65,6 +66,20 @@ def test_slow_and_silent_clients_are_let_go(running):
         assert rest(silent) == b""
         assert rest(half) == b""
         assert b" 408 " in rest(slow).partition(b"\r\n")[0]
+
+
+def test_answers_on_a_kept_connection_leave_at_once(running, monkeypatch):
+    delays = []
+    made = Connection.connection_made
+
+    def connection_made(self, transport) -> None:
+        made(self, transport)
+        accepted = transport.get_extra_info("socket")
+        delays.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(Connection, "connection_made", connection_made)
+    assert is_answered(running())
+    assert delays and all(delays), "else they wait 40 ms for the client's acknowledgement"
 
 
 def test_what_is_no_http_is_refused(running):
