@@ -230,7 +230,7 @@ def _meant(folder: Path) -> str:
     """
     try:
         beside = {one.name: one for one in folder.parent.iterdir() if (one / RECIPE).is_file()}
-    except OSError:
+    except (OSError, ValueError):  # no such folder, or a name that none can have
         return ""
     found = nearest(folder.name, beside)
     return f"Did you mean {str(beside[found])!r}?" if found else ""

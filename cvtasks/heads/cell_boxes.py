@@ -33,7 +33,7 @@ def last_strides(backbone: str, usual: Sequence[int]) -> dict[str, Any]:
     many of its last ones.
 
     >>> last_strides("resnet18", (8, 16, 32)), last_strides("nin", (8, 16, 32))
-    ({}, {'strides': [4, 8, 16]})
+    ({}, {'strides': [1, 2, 4]})
     """
     own = BACKBONES[backbone].strides if backbone in BACKBONES else ()
     fits = not own or tuple(own[-len(usual) :]) == tuple(usual)

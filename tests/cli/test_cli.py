@@ -66,7 +66,7 @@ def test_a_command_that_there_is_not_gets_those_of_its_group(cli) -> None:
     code, _, said = cli("by-hand", "relu", "1 2")
     assert code == 2
     assert "by-hand` must be one that it has; got 'relu'." in said
-    assert "activations, dropout, norms, pixels, properties, softmax" in " ".join(said.split())
+    assert "activations, dropout, iou, norms, pixels, properties, softmax" in " ".join(said.split())
 
 
 # === segment ===
