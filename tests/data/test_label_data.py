@@ -267,7 +267,7 @@ def test_an_unknown_layout_lists_the_known_ones(tmp_path):
 
 def test_data_for_another_task_are_called_so(tmp_path):
     write_idx(tmp_path)
-    with pytest.raises(DataError, match=r"boxes data. It holds idx files.* for classify: name"):
+    with pytest.raises(DataError, match=r"boxes data. It holds idx files.* for classify: take"):
         open_source(str(tmp_path), "train", Boxes)
 
 
