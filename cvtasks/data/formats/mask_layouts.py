@@ -3,6 +3,7 @@ one folder.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ _MASK_SIGNS = (
 )
 _IMAGE_SIGNS = ("_leftImg8bit", "_image", "_img", "_sat", "_rgb")
 _FRONTS = ("mask_", "label_", "gt_", "seg_"), ("image_", "img_")
+_LOOKED_AT, _TRIED = 20, 5  # masks, and what is around the stems in them, the most frequent first
 _OTHERS = re.compile(r"_(color|instanceIds|instanceTrainIds)$")  # of Cityscapes, beside the ids
 
 
@@ -105,8 +107,30 @@ def pairs(place: Place) -> tuple[list[Path], list[Path | None], list[Path]]:
             or bare.get(image.name)
             or bare.get(plain)
         )
+    if not any(found) and (around := _around(images, masks)):
+        front, back = around
+        found = [exact.get(f"{front}{image.stem}{back}") for image in images]
     taken = set(found)
     return images, found, [mask for mask in masks if mask not in taken]
+
+
+def _around(images: list[Path], masks: list[Path]) -> tuple[str, str] | None:
+    """What all masks have before and behind the stem of an image, where that is the same for all:
+    `tier_` and nothing, of `tier_1.png` for `1.jpg`.
+    """
+    stems = {image.stem for image in images}
+    seen = Counter(
+        tuple(mask.stem.split(stem, 1))
+        for mask in masks[:_LOOKED_AT]
+        for stem in stems
+        if stem in mask.stem
+    )
+    for (front, back), _ in seen.most_common(_TRIED):
+        within = re.compile(f"{re.escape(front)}(.+){re.escape(back)}")
+        inner = [match[1] if (match := within.fullmatch(mask.stem)) else "" for mask in masks]
+        if stems.issuperset(inner):
+            return front, back
+    return None
 
 
 def _pair(folders: dict[str, Path]) -> tuple[Path, Path] | None:

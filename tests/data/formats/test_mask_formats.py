@@ -527,6 +527,20 @@ def test_a_legend_without_black_has_the_background_added(tmp_path: Path) -> None
     np.testing.assert_array_equal(source.truth(0).ids, ids_of("a"))
 
 
+@pytest.mark.parametrize("name", ["tier_{}", "{}_farbe", "a-{}-b", "{}_x1"])
+def test_masks_may_have_any_word_around_their_images_names(name: str, tmp_path: Path) -> None:
+    stems = ("1", "11", "x1", "2")
+    for number, stem in enumerate(stems):
+        photo(tmp_path / "images" / f"{stem}.jpg")
+        save(tmp_path / "masks" / f"{name.format(stem)}.png", np.full(SIZE, number % 2, np.uint8))
+    source = open_source(str(tmp_path), "", Mask)
+    found = {source.name(index): int(source.truth(index).ids[0, 0]) for index in range(4)}
+    assert found == {stem: number % 2 for number, stem in enumerate(stems)}
+    save(tmp_path / "masks" / "other.png", np.zeros(SIZE, np.uint8))
+    with pytest.raises(DataError):
+        open_source(str(tmp_path), "", Mask)
+
+
 def test_white_that_a_legend_does_not_list_is_said_to_be_void(tmp_path: Path) -> None:
     colours = coloured(ids_of("a"))
     colours[0, :3] = 255
