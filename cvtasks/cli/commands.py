@@ -99,7 +99,7 @@ COMMANDS: dict[str, CommandRow] = {
     "by-hand": CommandRow(
         "by_hand:by_hand",
         "The lectures' small operations with numbers and sheets: pixels, properties, activations, "
-        "softmax, norms, dropout. Convolution and pooling: `cvtasks filter`.",
+        "softmax, IoU, norms, dropout. Convolution and pooling: `cvtasks filter`.",
     ),
 }
 """Those beside the tasks', each of which has a command of its name."""
