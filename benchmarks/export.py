@@ -4,22 +4,23 @@ answers, the task's first metric beside the model's own, megabytes, and millisec
     python benchmarks/export.py --work /tmp/exports detect-yolox-nano-voc=VOCdevkit/VOC2012:val \
         classify-lenet-mnist=mnist [--only onnx:int8,litert:f32] [--limit 200] [--out table.md]
 
-Each line is MODEL=DATA[:SPLIT]. What is measured is kept in `results.jsonl` under `--work`, and is
-not measured again: the script can be stopped and goes on. A model that a precision is refused for
-has the reason in its row. Images are drawn by the seed 0; milliseconds are the median of 30 runs of
-the network alone, one image at a time, after 5 that warm it up. Some minutes a model on two cores.
+Each line is MODEL=DATA[:SPLIT]. What was found is kept in `results.jsonl` under `--work`, and is
+not looked for again: the script can be stopped and goes on. A model that a precision is refused for
+has the reason in its row. Images are drawn by the seed 0. Milliseconds are measured at the end,
+every time: all files of a model take turns with the model itself, of each the median of 30 runs of
+the network alone, one image at a time. Some minutes a model on two cores.
 """
 
 import argparse
 import json
 import shutil
-import statistics
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from compare import interleaved, medians
 
 from cvtasks.data.views import Subset
 from cvtasks.engines.base import Engine
@@ -34,18 +35,31 @@ from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.zoo import RECIPE, model_folder
 
 MODEL = "the model itself"
-WARM, RUNS = 5, 30
+RUNS, BLOCK = 30, 5
 
 
-def milliseconds(engine: Engine, recipe: Recipe) -> float:
-    """The median time of an image, one at a time."""
+def opened(row: dict[str, Any], recipe: Recipe) -> Engine:
+    """What a row is about, as it runs."""
+    if row["format"] == MODEL:
+        return load(row["model"], engine="openvino", precision=F32).engine
+    return EXPORTS[row["format"]].open(Path(row["path"]), recipe)
+
+
+def add_times(rows: list[dict[str, Any]]) -> None:
+    """Give each row of a model `ms`: the median time of an image, one at a time, in turns."""
+    recipe = read_recipe(model_folder(rows[0]["model"]) / RECIPE)
     image = np.random.default_rng(0).integers(0, 256, (*recipe.input_size, 3), np.uint8)
-    times = []
-    for _ in range(WARM + RUNS):
-        begun = time.perf_counter()
-        next(iter(engine.stream([image])))
-        times.append(time.perf_counter() - begun)
-    return 1000 * statistics.median(times[WARM:])
+
+    def answered(engine: Engine) -> object:
+        return next(iter(engine.stream([image])))
+
+    calls: dict[str, Callable[[], object]] = {
+        str(place): partial(answered, opened(row, recipe))
+        for place, row in enumerate(rows)
+        if "refused" not in row
+    }
+    for place, seconds in medians(interleaved(calls, RUNS, BLOCK, rest=0.1)).items():
+        rows[int(place)]["ms"] = 1000 * seconds
 
 
 def drawn(found: EvaluationData, limit: int) -> Subset:
@@ -76,10 +90,8 @@ def row_of(name: str, data: str, format: str, precision: str, options: Any) -> d
     row |= {"format": format, "precision": precision}
     found = evaluation_data(recipe, model_folder(name), data)
     source = drawn(found, options.limit)
-    if format == MODEL:
-        loaded = load(name, engine="openvino", precision=F32)
-        engine, folder, differences = loaded.engine, None, {}
-    else:
+    folder, differences = None, {}
+    if format != MODEL:
         folder = options.work / f"{name}-{format}-{precision}"
         shutil.rmtree(folder, ignore_errors=True)
         asked = Int8(data, images=options.calibration, measured=options.limit)
@@ -89,13 +101,12 @@ def row_of(name: str, data: str, format: str, precision: str, options: Any) -> d
             )
         except CVTasksError as error:
             return row | {"refused": str(error)}
-        engine = EXPORTS[format].open(done.path, recipe)
+        row["path"] = str(done.path.resolve())
         differences = {what: found for what, found, _ in done.checked.rows()}
         if done.lost:
             row["share"] = done.lost.rounds[-1].share
-    metric, number = scored(engine, found, source)
+    metric, number = scored(opened(row, recipe), found, source)
     row |= {"images": len(source), "metric": metric, "score": number, "differences": differences}
-    row["ms"] = milliseconds(engine, recipe)
     row["mb"] = size_of(folder) if folder else None
     return row
 
@@ -161,7 +172,9 @@ def main() -> None:
             rows.append(row)
             with kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-            print(as_markdown([row]).splitlines()[-1], flush=True)
+            print(as_markdown([row], times=False).splitlines()[-1], flush=True)
+    for name in () if options.no_times else dict.fromkeys(row["model"] for row in rows):
+        add_times([row for row in rows if row["model"] == name])
     table = as_markdown(rows, not options.no_times)
     print(table)
     if options.out:
