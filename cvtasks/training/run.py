@@ -179,6 +179,8 @@ def _end(
     """Make the model of what was learned, and all that is written about the run."""
     recipe, sources = plan.recipe, plan.sources
     finished, metric = finish(recipe, folder, sources.validate, report)
+    if told := as_saved(finished, progress, recipe.train.precision):
+        report.on_message(told)
     write_history(folder, progress)
     kept = progress.best_epoch if progress.best > -math.inf else None
     write_curves(folder / "curves.png", progress.history, kept)
@@ -203,6 +205,25 @@ def _end(
         log.note("verdict", text=found.text)
         report.on_verdict(found)
     return finished
+
+
+def as_saved(finished: Mapping[str, Any], progress: Progress, precision: str) -> str:
+    """Why the score of what was saved is not the one that was seen while it learned; empty where
+    it is, or nothing was seen.
+
+    Args:
+        precision: that the network learned in.
+    """
+    if progress.best == -math.inf:
+        return ""
+    name, saved = next(iter(finished["metrics"].items()))
+    if saved is None or score_text(saved) == score_text(progress.best):
+        return ""
+    return (
+        f"what was saved, by {finished['engine']} in {finished['precision']}, has {name} "
+        f"{score_text(saved)}; the look at epoch {progress.best_epoch + 1}, whose weights these "
+        f"are, had {score_text(progress.best)} by Keras in {precision}"
+    )
 
 
 def rehearse(plan: Plan, report: Report) -> None:
