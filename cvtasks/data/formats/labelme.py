@@ -5,16 +5,16 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cvtasks.answers import Boxes
-from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import class_names
-from cvtasks.data.formats.bases.image_files import all_parsed, parsed
-from cvtasks.data.formats.bases.shapes import Collection, Settle, ShapesSource, classes_in
+from cvtasks.data.formats.bases.image_files import (
+    ImageFiles,
+    files_in_pairs,
+    image_files_format,
+)
 from cvtasks.data.formats.kinds import LABELME, json_kind
 from cvtasks.data.formats.listing import IMAGES
 from cvtasks.data.formats.places import Paired, files_of, paired, pairs
-from cvtasks.data.source import Source, check_split
-from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.errors import Complain, DataError
 from cvtasks.files.cache_folder import cache_folder
 from cvtasks.files.writing import write_bytes
 from cvtasks.formats.labelme import embedded_image, parse_labelme
@@ -30,74 +30,68 @@ _UNPACKED = "labelme"  # the folder of images that were taken out of their files
 _NO_CLASS = ("__ignore__", "_background_")  # LabelMe's, first in its lists of classes
 
 
-class _LabelMe:
-    """How LabelMe's files are read."""
+class _LabelMe(ImageFiles[Paired]):
+    """How LabelMe's files are read.
 
-    def tagged(self, root: Path) -> bool:
-        """Whether a flag of an image is set."""
-        return any(entry.tags for entry in all_parsed(paired(root, _ENDINGS).values(), _parse))
+    JSON and image lie beside each other, or in folders of their own (`images/`, `annotations/`),
+    with a folder for each split on either level or none. An image belongs to the JSON of its own
+    name; a JSON without one, to the image that it names, wherever that lies, as LabelMe opens it;
+    else to the image that it holds itself, which is unpacked into the folder of caches. Classes are
+    listed in a `labels.txt` at the root, one a line.
+    """
 
-    def collect(
-        self,
-        root: Path,
-        split: str,
-        complain: Complain = strictly,
-        settle: Settle = classes_in,
-    ) -> Collection:
-        """The images of a split, with what LabelMe's files hold of them.
+    def splits(self, root: Path) -> dict[str, Paired]:
+        """Split → images and their files."""
+        return paired(root, _ENDINGS)
 
-        JSON and image lie beside each other, or in folders of their own (`images/`,
-        `annotations/`), with a folder for each split on either level or none. An image belongs to
-        the JSON of its own name; a JSON without one, to the image that it names, wherever that
-        lies, as LabelMe opens it; else to the image that it holds itself, which is unpacked into
-        the folder of caches. An image without a JSON has no objects. The classes are those of a
-        `classes.txt` or a `labels.txt` at the root, one a line, or all labels, sorted.
+    def files(self, found: Paired) -> Iterator[Path]:
+        """The files of a split."""
+        return files_in_pairs(found)
 
-        Args:
-            settle: finds the classes.
+    def parse(self, path: str) -> ImageShapes:
+        """What a file holds."""
+        return parse_labelme(read_annotation(Path(path), _MOST), path)
 
-        Raises:
-            DataError: there is no such split, or no image.
-        """
-        splits = paired(root, _ENDINGS)
-        split = check_split(split, splits, root)
-        images: list[Path] = []
-        entries: list[ImageShapes] = []
-        for image, entry in _pairs(splits[split], complain):
-            images.append(image)
-            entries.append(entry)
-        listed = root / "labels.txt"
-        names = class_names(listed) if listed.is_file() else ()
-        every = all_parsed(splits.values(), _parse)
-        known = (name for name in names if name not in _NO_CLASS)
-        classes, taken_for = settle(root, known, every)
-        found = Collection(root, split, images, entries, classes, taken_for, _notes(images, root))
-        return found.kept(f'"{split}" of {str(root)!r}' if split else repr(str(root)), complain)
+    def pairs(self, found: Paired, complain: Complain) -> Iterator[tuple[Path, ImageShapes]]:
+        """Each image and what its file holds."""
+        taken: set[Path] = set()
+        alone: list[Path] = []
+        for image, file in pairs(found, complain):
+            if file is None:
+                alone += [image] if image else []
+            elif image or json_kind(file) == LABELME:
+                try:
+                    entry = self.parsed(file)
+                except DataError as error:
+                    complain(error)
+                    continue
+                image = image or _named(file, entry.image)
+                image = image if image.is_file() else _unpacked(file, image)
+                taken.add(image)
+                yield image, entry
+        for image in alone:
+            if image not in taken:
+                yield image, ImageShapes(image.name, str(image), remarks=(UNLABELLED,))
+
+    def listed(self, root: Path, complain: Complain) -> Iterator[str]:
+        """The classes of `labels.txt`."""
+        file = root / "labels.txt"
+        names = class_names(file) if file.is_file() else ()
+        return (name for name in names if name not in _NO_CLASS)
+
+    def notes(self, images: Sequence[Path], root: Path) -> tuple[str, ...]:
+        """How many images lie elsewhere, in sentences."""
+        far = [path for path in images if not path.is_relative_to(root)]
+        own = [path for path in far if path.parent.parent.name == _UNPACKED]
+        named = len(far) - len(own)
+        outside = f"images lie outside the data's folder, where their JSON names them: {named}"
+        inside = (
+            f"images were taken out of the JSON that holds them, as no file is there: {len(own)}"
+        )
+        return (*([outside] if named else []), *([inside] if own else []))
 
 
 LABELME_TOOL = _LabelMe()
-
-
-def _pairs(found: Paired, complain: Complain) -> Iterator[tuple[Path, ImageShapes]]:
-    """Each image and what its file holds."""
-    taken: set[Path] = set()
-    alone: list[Path] = []
-    for image, file in pairs(found, complain):
-        if file is None:
-            alone += [image] if image else []
-        elif image or json_kind(file) == LABELME:
-            try:
-                entry = parsed(file, _parse)
-            except DataError as error:
-                complain(error)
-                continue
-            image = image or _named(file, entry.image)
-            image = image if image.is_file() else _unpacked(file, image)
-            taken.add(image)
-            yield image, entry
-    for image in alone:
-        if image not in taken:
-            yield image, ImageShapes(image.name, str(image), remarks=(UNLABELLED,))
 
 
 def _named(file: Path, name: str) -> Path:
@@ -125,33 +119,13 @@ def _unpacked(file: Path, image: Path) -> Path:
     return path
 
 
-def _notes(images: Sequence[Path], root: Path) -> tuple[str, ...]:
-    """How many images lie elsewhere, in sentences."""
-    far = [path for path in images if not path.is_relative_to(root)]
-    own = [path for path in far if path.parent.parent.name == _UNPACKED]
-    named = len(far) - len(own)
-    outside = f"images lie outside the data's folder, where their JSON names them: {named}"
-    inside = f"images were taken out of the JSON that holds them, as no file is there: {len(own)}"
-    return (*([outside] if named else []), *([inside] if own else []))
-
-
-def _parse(path: str) -> ImageShapes:
-    return parse_labelme(read_annotation(Path(path), _MOST), path)
-
-
 def _is_at(root: Path) -> bool:
     return root.is_dir() and any(json_kind(file) == LABELME for file in files_of(root, _ENDINGS))
 
 
-def _opens(root: Path, split: str, complain: Complain) -> Source:
-    return ShapesSource(LABELME_TOOL.collect(root, split, complain), complain)
-
-
-LABELME_JSON = Format(
+LABELME_JSON = image_files_format(
+    LABELME_TOOL,
     "LabelMe JSON",
     "images and a JSON for each, beside them or in folders of their own, perhaps in <split>/",
-    Boxes,
-    is_at=_is_at,
-    splits_at=lambda root: tuple(paired(root, _ENDINGS)),
-    opens=_opens,
+    _is_at,
 )

@@ -1,18 +1,14 @@
 """A project of Supervisely: datasets of images and a JSON for each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cvtasks.answers import Boxes
-from cvtasks.data.format import Format
-from cvtasks.data.formats.bases.image_files import parsed
-from cvtasks.data.formats.bases.shapes import Collection, Settle, ShapesSource, classes_in
+from cvtasks.data.formats.bases.image_files import ImageFiles, image_files_format
 from cvtasks.data.formats.kinds import SUPERVISELY as KIND
 from cvtasks.data.formats.kinds import json_kind
 from cvtasks.data.formats.listing import IMAGES, files_in, images_in, seen
 from cvtasks.data.formats.places import is_split
-from cvtasks.data.source import Source, check_split
-from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.errors import Complain, DataError
 from cvtasks.formats.reading import MEGABYTE, UNLABELLED, read_annotation
 from cvtasks.formats.shapes import ImageShapes
 from cvtasks.formats.supervisely import classes_of_project, parse_supervisely
@@ -23,8 +19,12 @@ _BELOW = "datasets"  # the folder of datasets within a dataset
 _LOOKED_AT = 20  # files by which a dataset is known
 
 
-class _Supervisely:
-    """How Supervisely's projects are read."""
+class _Supervisely(ImageFiles[Sequence[Path]]):
+    """How Supervisely's projects are read.
+
+    A dataset has its images in `img/` and a file for each in `ann/`, called like the image with
+    `.json` behind. Classes are listed in `meta.json`.
+    """
 
     def splits(self, root: Path) -> dict[str, list[Path]]:
         """Split → its datasets. Each dataset is a split where one of them is called like one; else
@@ -35,42 +35,51 @@ class _Supervisely:
             return {name: [one] for name, one in found.items()}
         return {"": list(found.values())} if found else {}
 
-    def tagged(self, root: Path) -> bool:
-        """Whether an image has a tag."""
-        return any(entry.tags for entry in _every(self.splits(root)))
+    def files(self, found: Sequence[Path]) -> Iterator[Path]:
+        """The files of a split."""
+        return (file for dataset in found for file in files_in(dataset / _FILES, ".json"))
 
-    def collect(
-        self,
-        root: Path,
-        split: str,
-        complain: Complain = strictly,
-        settle: Settle = classes_in,
-    ) -> Collection:
-        """The images of a split, with what Supervisely's files hold of them.
+    def parse(self, path: str) -> ImageShapes:
+        """What a file holds."""
+        return parse_supervisely(read_annotation(Path(path), _MOST), path, Path(path).stem)
 
-        A dataset has its images in `img/` and a file for each in `ann/`, called like the image with
-        `.json` behind. An image without a file has no objects. The classes are those of
-        `classes.txt`, or those that `meta.json` lists, or all that objects have, sorted.
+    def pairs(
+        self, found: Sequence[Path], complain: Complain
+    ) -> Iterator[tuple[Path, ImageShapes]]:
+        """Each image and what its file holds."""
+        for dataset in found:
+            yield from self._pairs_of(dataset, complain)
 
-        Args:
-            settle: finds the classes.
+    def listed(self, root: Path, complain: Complain) -> tuple[str, ...]:
+        """The classes of the project."""
+        for file in (one / "meta.json" for one in (root, root.parent)):
+            if file.is_file():
+                try:
+                    return classes_of_project(read_annotation(file, _MOST), str(file))
+                except DataError as error:
+                    complain(error)
+                    return ()
+        return ()
 
-        Raises:
-            DataError: there is no such split, or no image.
-        """
-        splits = self.splits(root)
-        split = check_split(split, splits, root)
-        images: list[Path] = []
-        entries: list[ImageShapes] = []
-        for dataset in splits[split]:
-            for image, entry in _pairs(dataset, complain):
-                images.append(image)
-                entries.append(entry)
-        listed = next((one for one in (root, root.parent) if (one / "meta.json").is_file()), None)
-        names = _classes(listed / "meta.json", complain) if listed else ()
-        classes, taken_for = settle(root, names, _every(splits))
-        found = Collection(root, split, images, entries, classes, taken_for)
-        return found.kept(f'"{split}" of {str(root)!r}' if split else repr(str(root)), complain)
+    def _pairs_of(self, dataset: Path, complain: Complain) -> Iterator[tuple[Path, ImageShapes]]:
+        home = dataset / _IMAGES
+        images = images_in(home) if home.is_dir() else []
+        by_stem: dict[str, list[Path]] = {}
+        for image in images:
+            by_stem.setdefault(image.stem, []).append(image)
+        taken: set[Path] = set()
+        for file in self.files([dataset]):
+            image, alike = home / file.stem, by_stem.get(file.stem, [])
+            if image.suffix.lower() not in IMAGES and len(alike) == 1:  # before 2019: a.jpg, a.json
+                image = alike[0]
+            taken.add(image)
+            try:
+                yield image, self.parsed(file)
+            except DataError as error:
+                complain(error)
+        for image in images:
+            if image not in taken:
+                yield image, ImageShapes(image.name, str(image), remarks=(UNLABELLED,))
 
 
 SUPERVISELY_TOOL = _Supervisely()
@@ -108,60 +117,9 @@ def _name(dataset: Path, root: Path) -> Sequence[str]:
     return [part for part in dataset.relative_to(root).parts if part != _BELOW]
 
 
-def _every(splits: Mapping[str, Sequence[Path]]) -> Iterator[ImageShapes]:
-    """What the files of all splits hold; those that cannot be read are told where they are read."""
-    for dataset in (one for datasets in splits.values() for one in datasets):
-        for file in files_in(dataset / _FILES, ".json"):
-            try:
-                yield parsed(file, _parse)
-            except DataError:
-                continue
-
-
-def _pairs(dataset: Path, complain: Complain) -> Iterator[tuple[Path, ImageShapes]]:
-    """Each image of a dataset and what its file holds."""
-    home = dataset / _IMAGES
-    images = images_in(home) if home.is_dir() else []
-    by_stem: dict[str, list[Path]] = {}
-    for image in images:
-        by_stem.setdefault(image.stem, []).append(image)
-    taken: set[Path] = set()
-    for file in files_in(dataset / _FILES, ".json"):
-        image, alike = home / file.stem, by_stem.get(file.stem, [])
-        if image.suffix.lower() not in IMAGES and len(alike) == 1:  # as before 2019: a.jpg, a.json
-            image = alike[0]
-        taken.add(image)
-        try:
-            yield image, parsed(file, _parse)
-        except DataError as error:
-            complain(error)
-    for image in images:
-        if image not in taken:
-            yield image, ImageShapes(image.name, str(image), remarks=(UNLABELLED,))
-
-
-def _parse(path: str) -> ImageShapes:
-    return parse_supervisely(read_annotation(Path(path), _MOST), path, Path(path).stem)
-
-
-def _classes(file: Path, complain: Complain) -> tuple[str, ...]:
-    """The classes of a project."""
-    try:
-        return classes_of_project(read_annotation(file, _MOST), str(file))
-    except DataError as error:
-        complain(error)
-        return ()
-
-
-def _opens(root: Path, split: str, complain: Complain) -> Source:
-    return ShapesSource(SUPERVISELY_TOOL.collect(root, split, complain), complain)
-
-
-SUPERVISELY = Format(
+SUPERVISELY = image_files_format(
+    SUPERVISELY_TOOL,
     "Supervisely",
     "meta.json, and for each dataset <dataset>/img/ and <dataset>/ann/ with a JSON for each image",
-    Boxes,
-    is_at=lambda root: next(_datasets(root), None) is not None,
-    splits_at=lambda root: tuple(SUPERVISELY_TOOL.splits(root)),
-    opens=_opens,
+    lambda root: next(_datasets(root), None) is not None,
 )
