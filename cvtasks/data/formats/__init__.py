@@ -12,6 +12,7 @@ from cvtasks.data.formats.createml import CREATEML
 from cvtasks.data.formats.csv import CSV
 from cvtasks.data.formats.cvat import CVAT, CVAT_TOOL
 from cvtasks.data.formats.idx import IDX
+from cvtasks.data.formats.imagefolder import IMAGEFOLDER, IMAGEFOLDER_TOOL
 from cvtasks.data.formats.kitti import KITTI
 from cvtasks.data.formats.label_lists import LABEL_LISTS
 from cvtasks.data.formats.label_maps import LABEL_MAPS, OBJECT_MASKS
@@ -59,6 +60,7 @@ _OF_TOOLS = {
     "supervisely": SUPERVISELY,
     "via": VIA,
     "createml": CREATEML,
+    "imagefolder": IMAGEFOLDER,
     "tensorflow-csv": TENSORFLOW_CSV,
     "open-images": OPEN_IMAGES_CSV,
     "retinanet-csv": RETINANET_CSV,
@@ -68,12 +70,13 @@ _OF_TOOLS = {
 
 _TAGGING: dict[str, Tagging] = {
     "cvat": CVAT_TOOL,
+    "imagefolder": IMAGEFOLDER_TOOL,
     "labelme": LABELME_TOOL,
     "label-studio": LABEL_STUDIO_TOOL,
     "supervisely": SUPERVISELY_TOOL,
 }
 """Those whose images may have tags: CVAT's and Supervisely's own, LabelMe's flags, Label Studio's
-choices.
+choices, labels of `metadata.jsonl`.
 """
 
 FORMATS: dict[str, Format] = {

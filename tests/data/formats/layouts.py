@@ -166,6 +166,19 @@ def lay_createml(root: Path, images: Images) -> None:
     write(root / "_annotations.createml.json", createml_json(images.items()))
 
 
+def lay_imagefolder(root: Path, images: Images) -> None:
+    pictures(root, images)
+    lines = []
+    for name, boxes in images.items():
+        sides = [
+            [left, top, right - left, bottom - top]
+            for left, top, right, bottom in boxes.xyxy.tolist()
+        ]
+        objects = {"bbox": sides, "categories": list(boxes.names)}
+        lines.append(json.dumps({"file_name": name, "objects": objects}))
+    write(root / "metadata.jsonl", "\n".join(lines))
+
+
 def lay_tensorflow(root: Path, images: Images) -> None:
     """A table that does not name what shows nothing."""
     pictures(root, images)
@@ -234,6 +247,7 @@ LAYOUTS: dict[str, Laid] = {
     "supervisely": Laid(lay_supervisely, "ds0/ann/*.json"),
     "via": Laid(lay_via, "*.json"),
     "createml": Laid(lay_createml, "*.json"),
+    "imagefolder": Laid(lay_imagefolder, "*.jsonl"),
     "tensorflow-csv": Laid(lay_tensorflow, "*.csv"),
     "open-images": Laid(lay_open_images, "*.csv"),
     "retinanet-csv": Laid(lay_retinanet, "*.csv"),

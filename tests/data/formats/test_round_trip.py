@@ -76,7 +76,10 @@ def test_what_is_converted_reads_the_same(to: str, tmp_path: Path) -> None:
 
 # === splits ===
 
-PER_FOLDER = ("voc-xml", "labelme", "label-studio", "via", "createml", "cvat", "tensorflow-csv")
+PER_FOLDER = (
+    *("voc-xml", "labelme", "label-studio", "via", "createml", "imagefolder", "cvat"),
+    "tensorflow-csv",
+)
 
 
 @pytest.mark.parametrize("name", PER_FOLDER)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cvtasks.answers import Boxes, Instances
+from cvtasks.answers import Boxes, Instances, Labels
 from cvtasks.data import open_source, splits_of
 from cvtasks.errors import DataError
 from cvtasks.formats.brush import brushed
@@ -306,6 +306,65 @@ def test_createml_of_either_spelling() -> None:
             json.dumps([{image: "a.png", objects: [box]}]).encode(), "c"
         ).images
         assert (found.image, edges(found)) == ("a.png", [[1, 4, 9, 8]])
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "classes"),
+    [
+        ("classes.txt", "cat\ndog\n", ("cat", "dog")),
+        ("names.txt", "cat\ndog\nhorse\n", ("cat", "dog", "horse")),
+        ("titles.json", json.dumps({"0": "cat", "1": "dog"}), ("cat", "dog")),
+        ("notes.txt", "none\n", ("0", "1")),
+    ],
+)
+def test_numbers_of_objects_are_named_by_a_file(
+    file: str, text: str, classes: tuple[str, ...], tmp_path: Path
+) -> None:
+    pictures(tmp_path, {"a.png": IMAGES["a.png"], "ü.png": IMAGES["ü.png"]})
+    write(tmp_path / file, text)
+    header = "filename,width,height,class,xmin,ymin,xmax,ymax"
+    write(tmp_path / "boxes.csv", f"{header}\na.png,64,48,1,1,2,9,8\nü.png,77,33,0,1,2,9,8\n")
+    source = open_source(str(tmp_path), "", Boxes)
+    assert source.classes == classes
+    assert [source.truth(index).names for index in range(2)] == [(classes[1],), (classes[0],)]
+    if classes == ("0", "1"):
+        assert "the numbers are the names" in source.taken_for
+    shown = open_source(str(tmp_path), "", Labels)
+    assert [shown.truth(index).names for index in range(2)] == [(classes[1],), (classes[0],)]
+
+
+def test_metadata_of_imagefolder_in_either_shape(tmp_path: Path) -> None:
+    """Lists side by side, an entry an object, numbers, and what is none; split folders too."""
+    whole = {name: IMAGES[name] for name in ("a.png", "ü.png", "empty.png")}
+    pictures(tmp_path / "train", whole)
+    lines = [
+        {"file_name": "a.png", "objects": {"bbox": [[1, 2, 8, 6], [0, 0, 4]], "category": [1, 0]}},
+        {"file_name": "ü.png", "objects": [{"bbox": [3, 2, 6, 6], "label": 0, "id": 7}]},
+        {"file_name": "empty.png", "objects": {"bbox": [], "category": []}},
+    ]
+    write(tmp_path / "train" / "metadata.jsonl", "\n".join(map(json.dumps, lines)) + "\n\n")
+    write(tmp_path / "classes.txt", "cat\ndog\n")
+    source = open_source(str(tmp_path), "train", Boxes, lambda fault: None)
+    assert source.classes == ("cat", "dog")
+    found = {source.name(index): source.truth(index) for index in range(len(source))}
+    assert {name: (one.names, one.xyxy.tolist()) for name, one in found.items()} == {
+        "a": (("dog",), [[1, 2, 9, 8]]),
+        "ü": (("cat",), [[3, 2, 9, 8]]),
+        "empty": ((), []),
+    }
+    with pytest.raises(DataError, match=r"object 2 of 'a.png', line 1 of .*metadata.jsonl"):
+        open_source(str(tmp_path), "train", Boxes).truth(0)
+
+
+def test_labels_of_metadata_jsonl_are_those_of_images(tmp_path: Path) -> None:
+    pictures(tmp_path, {name: IMAGES[name] for name in ("a.png", "ü.png")})
+    lines = [{"file_name": "a.png", "label": "dog"}, {"file_name": "ü.png", "label": "cat"}]
+    write(tmp_path / "metadata.jsonl", "\n".join(map(json.dumps, lines)))
+    source = open_source(str(tmp_path), "", Labels)
+    assert [source.truth(index).names for index in range(2)] == [("dog",), ("cat",)]
+    write(tmp_path / "metadata.jsonl", json.dumps({"file_name": "a.png", "text": "a dog"}))
+    with pytest.raises(DataError):
+        open_source(str(tmp_path), "", Labels)
 
 
 def test_dont_care_of_kitti_is_a_crowd_of_every_class(tmp_path: Path) -> None:

@@ -74,10 +74,11 @@ class ImageFiles(ABC, Generic[S]):
         for image, entry in self.pairs(splits[split], complain):
             images.append(image)
             entries.append(entry)
-        classes, taken_for = settle(root, self.listed(root, complain), self._every(splits))
+        known = settle(root, self.listed(root, complain), self._every(splits))
         notes = self.notes(images, root)
-        found = Collection(root, split, images, entries, classes, taken_for, notes)
-        return found.kept(f'"{split}" of {str(root)!r}' if split else repr(str(root)), complain)
+        found = Collection(root, split, images, entries, known.classes, known.taken_for, notes)
+        what = f'"{split}" of {str(root)!r}' if split else repr(str(root))
+        return found.named(known.meant).kept(what, complain)
 
     def parsed(self, file: Path) -> ImageShapes:
         """What a file holds; read once while it does not change. Raises DataError."""

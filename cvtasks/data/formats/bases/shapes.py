@@ -1,24 +1,47 @@
 """Sources of what labelling tools hold: shapes of images."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from cvtasks.data.formats.bases.boxes import BoxesSource, Frame, Truth
 from cvtasks.data.formats.bases.labels import FileLabels
-from cvtasks.data.formats.bases.names import class_names, distinct, no_object, spelt
+from cvtasks.data.formats.bases.names import (
+    class_names,
+    distinct,
+    is_class_number,
+    no_object,
+    numbered_classes,
+    spelt,
+)
 from cvtasks.data.source import present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.drawn import Drawn, Size, boxes_of
 from cvtasks.formats.reading import OUTLINES, UPRIGHT
 from cvtasks.formats.shapes import ImageShapes, Shape
+from cvtasks.schema import EMPTY
 
-Settle = Callable[[Path, Iterable[str], Iterable[ImageShapes]], tuple[tuple[str, ...], str]]
-"""(root, classes that a tool's files list, what they hold) → the classes, and what was concluded:
-`classes_in` or `classes_of_tags`.
+
+@dataclass(frozen=True)
+class Settled:
+    """The classes of a data set.
+
+    Attributes:
+        classes: their names. taken_for: what was concluded, in a sentence; empty where nothing was.
+        meant: number in the files → the class that it means, where they have numbers for names.
+    """
+
+    classes: tuple[str, ...]
+    taken_for: str = ""
+    meant: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+
+
+Settle = Callable[[Path, Iterable[str], Iterable[ImageShapes]], Settled]
+"""(root, classes that a tool's files list, what they hold) → the classes: `classes_in` or
+`classes_of_tags`.
 """
 
 
@@ -51,9 +74,23 @@ class Collection:
             entries=[self.entries[index] for index in left],
         )
 
+    def named(self, meant: Mapping[str, str]) -> "Collection":
+        """With the names that numbers mean, as `Settled` has them, of objects and tags."""
+        if not meant:
+            return self
+        return replace(self, entries=[_named(entry, meant) for entry in self.entries])
+
     def names(self) -> list[str]:
         """A name for each image."""
         return distinct(list(self.images), self.root)
+
+
+def _named(entry: ImageShapes, meant: Mapping[str, str]) -> ImageShapes:
+    return replace(
+        entry,
+        shapes=tuple(replace(one, name=meant.get(one.name, one.name)) for one in entry.shapes),
+        tags=tuple(meant.get(tag, tag) for tag in entry.tags),
+    )
 
 
 class TagLabels(FileLabels):
@@ -174,15 +211,13 @@ def _in_pixels(shape: Shape, entry: ImageShapes, frame: Frame) -> tuple[float, .
     return tuple(edges.round(6).tolist())
 
 
-def classes_in(
-    root: Path, listed: Iterable[str], entries: Iterable[ImageShapes]
-) -> tuple[tuple[str, ...], str]:
-    """The classes of a data set, and what was concluded about them, in a sentence; empty where
-    nothing was.
+def classes_in(root: Path, listed: Iterable[str], entries: Iterable[ImageShapes]) -> Settled:
+    """The classes of a data set.
 
     They are the lines of a `classes.txt` at the root, or else what the tool's files list, or else
     the names of all objects, sorted; of names that differ in case, spaces, `-` and `_` alone, only
-    the most frequent is a class.
+    the most frequent is a class. Where all objects have numbers for names, which the tool does not
+    list, a file at the root says what these mean (`numbered_classes`).
 
     Args:
         listed: by the tool's files.
@@ -193,9 +228,7 @@ def classes_in(
     return _settled(root, tuple(dict.fromkeys(listed)), _drawn(entries))
 
 
-def classes_of_tags(
-    root: Path, listed: Iterable[str], entries: Iterable[ImageShapes]
-) -> tuple[tuple[str, ...], str]:
+def classes_of_tags(root: Path, listed: Iterable[str], entries: Iterable[ImageShapes]) -> Settled:
     """As `classes_in`, of the images' tags: what a tool's files list for its objects is none.
 
     Raises:
@@ -214,15 +247,17 @@ def _drawn(entries: Iterable[ImageShapes]) -> Counter[str]:
     )
 
 
-def _settled(
-    root: Path, listed: tuple[str, ...], counts: Counter[str]
-) -> tuple[tuple[str, ...], str]:
+def _settled(root: Path, listed: tuple[str, ...], counts: Counter[str]) -> Settled:
     """The classes of `classes.txt`, or those that are listed, or those that are counted."""
     home = root if root.is_dir() else root.parent
+    if counts and not listed and all(map(is_class_number, counts)):
+        classes, places, said = numbered_classes(home, counts)
+        meant = {number: classes[place] for number, place in places.items()}
+        return Settled(classes, said, {} if set(meant) == set(classes) else meant)
     if (home / "classes.txt").is_file():
-        return class_names(home / "classes.txt"), ""
+        return Settled(class_names(home / "classes.txt"))
     if listed:
-        return listed, ""
+        return Settled(listed)
     if not counts:
         raise no_object(root)
-    return spelt(counts, "the annotations")
+    return Settled(*spelt(counts, "the annotations"))

@@ -106,7 +106,7 @@ class Tool:
         every = {name: _parsed(file, self) for name, file in files.items()}
         listed = [name for file in every.values() for name in file.classes]
         shown = (one for file in every.values() for one in file.images)
-        classes, taken_for = settle(root, listed, shown)
+        known = settle(root, listed, shown)
         top = root if root.is_dir() else _above(root)
         home = _home(path, top, split, entries, self)
         found, kept, notes = _found(entries, path, (home, top), self, complain)
@@ -123,8 +123,10 @@ class Tool:
             rest = []
         alone = home.name == split or len(files) == 1
         orphans = tuple(_orphan(one, path) for one in rest) if alone else ()
-        collection = Collection(top, split, found, kept, classes, taken_for, notes, orphans)
-        return collection.kept(repr(str(path)), complain)
+        collection = Collection(
+            top, split, found, kept, known.classes, known.taken_for, notes, orphans
+        )
+        return collection.named(known.meant).kept(repr(str(path)), complain)
 
     def _inner(self, files: dict[str, Path]) -> tuple[str, ...]:
         """The splits that the one file there is names itself; none if it does not."""
