@@ -1,11 +1,13 @@
 """Sources: where samples come from. The format is recognised from what lies at the path."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvtasks.errors import Complain, strictly
+from cvtasks.errors import Complain, CVTasksError, DataError, strictly
 
 if TYPE_CHECKING:
     from cvtasks.answers import Answer
@@ -85,19 +87,41 @@ def open_source(
 
     Raises:
         DataError: nothing is there, its layout is not known, it may be of several formats, or the
-            split does not exist.
+            split does not exist; nothing can be used: then the first complaint.
     """
     from cvtasks.data.lists import located, open_listed, read_lists
     from cvtasks.data.recognition import recognised
     from cvtasks.formats.reading import readable
 
-    with readable(path):
+    with readable(path), _first_complaint(complain) as hear:
         path, lists, format, hints = located(path, lists, format, hints)
         found, root = recognised(path, kind, format, hints)
         if not lists:
-            return found.open(root, split, complain, hints)
+            return found.open(root, split, hear, hints)
         opens = partial(found.open, root, hints=hints)
-        return open_listed(read_lists(Path(lists)), split, complain, opens, found.splits_at(root))
+        return open_listed(read_lists(Path(lists)), split, hear, opens, found.splits_at(root))
+
+
+@contextmanager
+def _first_complaint(complain: Complain) -> Iterator[Complain]:
+    """Gives what hears complaints and passes them on. Where nothing is left that can be used, the
+    first of them is the error: it says why.
+    """
+    from cvtasks.data.source import EMPTY
+
+    first: list[CVTasksError] = []
+
+    def hear(error: CVTasksError) -> None:
+        if not first:
+            first.append(error)
+        complain(error)
+
+    try:
+        yield hear
+    except DataError as error:
+        if error.rule == EMPTY and first and first[0] is not error:
+            raise first[0] from error
+        raise
 
 
 def splits_of(

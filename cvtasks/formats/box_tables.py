@@ -11,19 +11,21 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from cvtasks.answers import Boxes
 from cvtasks.errors import DataError
 from cvtasks.formats.drawn import Size, declared_size
 from cvtasks.formats.reading import flag
 from cvtasks.formats.shapes import Edges, Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
-from cvtasks.formats.tables import CORNERS, columns_of_boxes, plain_name
-from cvtasks.text import cell, encodable
+from cvtasks.formats.tables import CORNERS, columns_of_boxes, left_over, plain_name
+from cvtasks.text import cell, encodable, some
 
 TENSORFLOW = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 OPEN_IMAGES = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
 _CORNERS = tuple(CORNERS)
 _SIDES = ("x", "y", "w", "h")
+_LOOKED_AT = 100  # lines, for a column that may name classes
 
 
 @dataclass(frozen=True)
@@ -37,21 +39,31 @@ class Line:
     edges: Edges | None = None
     size: Size | None = None
     crowd: bool = False
+    split: str = ""
 
 
 def parse_tensorflow(content: bytes, name: str) -> ToolFile:
     """Read a table with TensorFlow's header or one like it (`columns_of_boxes`), its columns in any
     order, further ones passed over; a line without a class and corners is an image without objects.
-    Without a column of classes, all objects are called "object". A column of whole boxes holds none
+    Without a column of classes, and of text that may be one, all objects are called "object". A
+    column of whole boxes holds none
     (empty, `[]`), one (`[834.0, 222.0, 56.0, 36.0]`) or several in a line; whether these are two
     corners or a corner and sides, its heading says, or what all of them can be.
 
     Raises:
-        DataError: it is no table, lacks a column, or nothing tells how its boxes are written.
+        DataError: it is no table, lacks a column, or nothing tells how its boxes are written, or
+            which column names the classes.
     """
     table = _with_header(content, name, ("filename", "class", *_CORNERS), columns_of_boxes)
     rows = list(table)
     header = rows[0][1] if rows else {}
+    if "class" not in header and (maybe := left_over(row for _, row in rows[:_LOOKED_AT])):
+        raise DataError(
+            f"it must be clear which column names the classes; {name!r} has none that is called "
+            f"so, and text in {some(maybe, 5)}. Call it `class`; if all objects are of one class, "
+            "take these columns out.",
+            "columns",
+        )
     written = next((key for key in ("xywh", "xyxy", "bbox") if key in header), "")
     sides = "w" in header
     if written:
@@ -62,8 +74,9 @@ def parse_tensorflow(content: bytes, name: str) -> ToolFile:
     def lines(row: dict[str, str]) -> list[Line]:
         image, label = row["filename"], row.get("class", "object")
         size = declared_size(row.get("height"), row.get("width"))
+        split = row.get("split", "")
         if not any(row.get(key) for key in ("class", *keys)):
-            return [Line(image, size=size)]
+            return [Line(image, size=size, split=split)]
         found = []
         for one in _whole_boxes(row[written]) if written else [[row[key] for key in keys]]:
             left, top, right, bottom = (
@@ -72,8 +85,8 @@ def parse_tensorflow(content: bytes, name: str) -> ToolFile:
             )
             if sides:
                 right, bottom = left + right, top + bottom
-            found.append(Line(image, label, (left, top, right, bottom), size))
-        return found or [Line(image, size=size)]
+            found.append(Line(image, label, (left, top, right, bottom), size, split=split))
+        return found or [Line(image, size=size, split=split)]
 
     return _gathered(rows, lines, name)
 
@@ -179,21 +192,27 @@ def class_titles(content: bytes, name: str) -> dict[str, str]:
     return found
 
 
+def _as_it_is(header: Sequence[str], first: Sequence[str]) -> None:
+    """No other names than the header's own."""
+
+
 def _with_header(
     content: bytes,
     name: str,
     columns: tuple[str, ...],
-    called: Callable[[Sequence[str]], Mapping[str, str] | None] = lambda header: None,
+    called: Callable[[Sequence[str], Sequence[str]], Mapping[str, str] | None] = _as_it_is,
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """The number and the entries of each line, by the names of the header in small letters.
 
     Args:
-        columns: that must be there, unless `called` knows the header: heading → name.
+        columns: that must be there, unless `called` knows the header, by itself and the line
+            below it: heading → name.
     """
     rows = _rows(content, name)
     _, header = next(rows, (0, []))
+    begun = list(islice(rows, 1))
     keys = tuple(key.lower() for key in header)
-    names = called(header)
+    names = called(header, begun[0][1] if begun else [])
     if names:
         keys = tuple(names.get(plain_name(key), plain_name(key)) for key in header)
     lacking = [] if names else [key for key in columns if key not in keys]
@@ -203,7 +222,7 @@ def _with_header(
             f"{', '.join(lacking) or 'none, and has one twice'}. Write its header.",
             "columns",
         )
-    return _with_keys(rows, keys, name)
+    return _with_keys(chain(begun, rows), keys, name)
 
 
 def _with_keys(
@@ -227,12 +246,16 @@ def _rows(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
         raise DataError(
             f"an annotation must be text in UTF-8; {name!r} is not: {error}. Save it as UTF-8."
         ) from error
-    comma = ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    head = text.partition("\n")[0]
+    comma = ";" if head.count(";") > head.count(",") else ","
     table = csv.reader(io.StringIO(text, newline=""), delimiter=comma)
     try:
         for row in table:
             if any(entry.strip() for entry in row):
-                yield table.line_num, [entry.strip() for entry in row]
+                entries = [entry.strip() for entry in row]
+                if comma == ";":  # a spreadsheet's, of which the comma is the decimal sign
+                    entries = [re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", entry) for entry in entries]
+                yield table.line_num, entries
     except csv.Error as error:
         raise DataError(
             f"a table of boxes must be a CSV file; line {table.line_num} of {name!r} is not one's: "
@@ -250,6 +273,7 @@ def _gathered(
     """The images of the lines, in the order of their first ones."""
     found: dict[str, Gathered] = {}
     sizes: dict[str, Size | None] = {}
+    splits: dict[str, str] = {}
     for index, row in rows:
         place = f"line {index} of {name!r}"
         image = next(iter(row.values())) if "filename" not in row else row["filename"]
@@ -262,12 +286,19 @@ def _gathered(
             continue
         for line in lines:
             sizes[image] = sizes.get(image) or line.size
+            splits[image] = splits.get(image) or line.split
             if line.edges is not None:
                 label = encodable(line.name)
                 called = f"{place} ({label[:80]})"
                 own.shapes.append(Shape(label, called, line.edges, crowd=line.crowd))
     images: list[ImageShapes] = [
-        own.of(image, f"{image[:200]} of {name}", sizes.get(image), in_shares=in_shares)
+        own.of(
+            image,
+            f"{image[:200]} of {name}",
+            sizes.get(image),
+            split=splits.get(image, ""),
+            in_shares=in_shares,
+        )
         for image, own in found.items()
     ]
     return ToolFile(tuple(images))

@@ -100,6 +100,34 @@ def boxes_of(
     return boxes, (*rotated, *moved, *cut, *twice)
 
 
+_SMALL, _ROUNDED = 8, 1e-3  # pixels of a side whose shares may be pixels; what rounding adds to 1
+
+
+def in_pixels(
+    objects: Sequence[Drawn], size: tuple[int, int], complain: Complain = strictly
+) -> list[Drawn]:
+    """The objects whose boxes may be in pixels of an image (height, width): one that has fractions
+    and lies within the first pixel looks like shares of the image's sides.
+
+    Args:
+        complain: about one that does. If it returns, the object is left out.
+    """
+    kept = []
+    for one in objects:
+        near = min(size) >= _SMALL and all(0 <= edge <= 1 + _ROUNDED for edge in one.edges)
+        if near and any(edge % 1 for edge in one.edges):
+            left, top, right, bottom = one.edges
+            text = (
+                f"a box is in pixels; {one.place} has {left:g}, {top:g}, {right:g}, {bottom:g} "
+                "(left, top, right, bottom), which looks like shares of the image. Multiply them "
+                "by its width and height."
+            )
+            complain(DataError(text, "box in shares"))
+        else:
+            kept.append(one)
+    return kept
+
+
 def declared_size(height: Any, width: Any) -> Size | None:
     """What a file says of its image's size; None where it says nothing that can be one: 0, nothing,
     words.

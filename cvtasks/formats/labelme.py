@@ -77,7 +77,7 @@ def embedded_image(content: bytes) -> bytes:
 
 
 def _shape(entry: dict[str, Any], place: str) -> Shape:
-    name, kind = encodable(str(entry["label"])), entry.get("shape_type") or "polygon"
+    name, kind = encodable(str(entry["label"]).strip()), entry.get("shape_type") or "polygon"
     place = f"{place} ({name[:80]})"
     points = [_point(point) for point in entry["points"]]
     difficult = flag(entry.get("difficult"))

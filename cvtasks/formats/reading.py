@@ -30,6 +30,7 @@ MISNAMED = (
     "files give an image that is not there in <filename>; they were taken as those of the image of "
     "their own name"
 )
+MISLED = MISNAMED.replace("<filename>", "`imagePath`")
 OUTLINES = "outlines were read as the boxes around them"
 RESIZED = (
     "files declare another size of the same shape than their image has; their boxes were scaled to "

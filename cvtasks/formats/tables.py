@@ -1,6 +1,6 @@
 """Tables of images and their labels or boxes: which columns of a CSV are which."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cvtasks.media.file_types import SUFFIXES
@@ -41,8 +41,20 @@ _OF_BOXES = {
     *BOX_COLUMNS,
     *("region_shape_attributes", "encodedpixels", "rle", "segmentation", "polygon"),
 }
-_WEAK = ("id", "name")  # where another column may name images, these do not
+_NUMBERS = {"image_id", "imageid", "img_id", "id_code"}
+_WEAK = {"id", "name"}
+"""Columns that do not name images where another one may: those after that, and before."""
 _PASSED_OVER = {"split", "score"}
+_SPLITS = ("split", "subset")
+_NAMES = ("name", "object", "object_name", "cls", "type", "label_text", "class_label", "obj")
+"""Headings of classes in a table of boxes, where none of `LABEL_COLUMNS` is there."""
+_NEITHER = {
+    *("width", "height", "image_width", "image_height", "img_width", "img_height", "depth"),
+    *("score", "confidence", "area", "iscrowd", "difficult", "truncated", "occluded", "pose"),
+    *("isoccluded", "istruncated", "isgroupof", "isdepiction", "isinside", "source", "segmented"),
+    *("id", "annotation_id", "object_id", "index", "url", "license", "date", "", *_SPLITS),
+}
+"""Columns of a table of boxes that are known to say neither image nor class."""
 
 
 @dataclass(frozen=True)
@@ -104,22 +116,27 @@ def plain_name(heading: str) -> str:
     return heading.strip().casefold().replace(" ", "_")
 
 
-def columns_of_boxes(head: Sequence[str]) -> dict[str, str] | None:
+def columns_of_boxes(head: Sequence[str], first: Sequence[str] = ()) -> dict[str, str] | None:
     """The columns of a table of boxes by its first line, heading in small letters → TensorFlow's
-    name (`filename`, `class`, `xmin` …), `x`, `y`, `w`, `h`, or one of `BOX_COLUMNS`; None where it
-    is no such table.
+    name (`filename`, `class`, `xmin` …), `x`, `y`, `w`, `h`, `split`, or one of `BOX_COLUMNS`; None
+    where it is no such table.
+
+    Args:
+        first: its second line: what there is called like an image's file names the images.
 
     >>> columns_of_boxes(["image_id", "x1", "y1", "x2", "y2", "label"])["label"]
     'class'
     >>> columns_of_boxes(["image", "x", "y", "width", "height"])["width"]
     'w'
     >>> columns_of_boxes(["image", "width", "height", "class"])
+    >>> columns_of_boxes(["id", "file", "bbox", "name"], ["3", "a.png", "[]", "cat"])
+    {'file': 'filename', 'name': 'class', 'bbox': 'bbox'}
     """
     plain = [plain_name(cell) for cell in head]
     edges = {
         own: next((one for one in names if one in plain), "") for own, names in CORNERS.items()
     }
-    image = _of_images(plain)
+    image = _of_images(plain, first)
     if image is None:
         return None
     whole = [one for one in plain if one in BOX_COLUMNS]
@@ -132,15 +149,46 @@ def columns_of_boxes(head: Sequence[str]) -> dict[str, str] | None:
         if sides is None or any(edges.values()):
             return None
         found = {name: name[0] for name in sides}
-    label = next((one for one in plain if one in LABEL_COLUMNS), None)
-    return {image: "filename", **({label: "class"} if label else {}), **found}
+    own = [one for one in plain if one != image and one not in found]
+    labels = [one for one in own if one in LABEL_COLUMNS]
+    labels.sort(key=lambda one: one.endswith("_id"))  # a number, where there may be a name
+    label = next(iter([*labels, *(one for one in _NAMES if one in own)]), None)
+    split = next((one for one in _SPLITS if one in own), None)
+    known = {**({label: "class"} if label else {}), **({split: "split"} if split else {})}
+    return {image: "filename", **known, **found}
 
 
-def _of_images(plain: Sequence[str]) -> str | None:
-    """The column that names images; None where there is none, or two have one name."""
-    found = sorted(
-        IMAGE_COLUMNS.intersection(plain), key=lambda one: (one in _WEAK, plain.index(one))
-    )
+def left_over(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """The columns of a table of boxes without classes that may hold them: of text, and not known to
+    be something else.
+
+    Args:
+        rows: some lines, by the names of `columns_of_boxes`, and of other columns in small letters.
+    """
+    used = {*CORNERS, *BOX_COLUMNS.values(), *"xywh", *_NEITHER, *IMAGE_COLUMNS}
+    return [*dict.fromkeys(k for row in rows for k in row if k not in used and not _number(row[k]))]
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text or 0)
+    except ValueError:
+        return False
+    return True
+
+
+def _of_images(plain: Sequence[str], first: Sequence[str] = ()) -> str | None:
+    """The column that names images; None where there is none, or two have one name.
+
+    One whose entry in the line `first` is called like an image comes first, numbers and names last.
+    """
+
+    def rank(one: str) -> tuple[bool, int, int]:
+        at = plain.index(one)
+        is_file = at < len(first) and first[at].strip().casefold().endswith(SUFFIXES)
+        return not is_file, (one in _NUMBERS) + 2 * (one in _WEAK), at
+
+    found = sorted(IMAGE_COLUMNS.intersection(plain), key=rank)
     return found[0] if found and len(set(plain)) == len(plain) else None
 
 

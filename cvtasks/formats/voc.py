@@ -26,6 +26,7 @@ from cvtasks.formats.drawn import (
     Size,
     boxes_of,
     declared_size,
+    in_pixels,
     unknown,
 )
 from cvtasks.formats.reading import FRACTIONS, MISNAMED, ZERO_BASED
@@ -101,7 +102,7 @@ def parse_voc(
         for row, one in zip(edges.tolist(), objects, strict=True)
     ]
     boxes, changed = boxes_of(
-        drawn,
+        in_pixels(drawn, size, complain),
         classes,
         size,
         name,

@@ -45,7 +45,7 @@ class Cause:
         where: the splits they are in, in words.
         count: how many things they stand for.
         examples: up to three files, or, where they are about none, up to three reasons.
-        first: the reason of the first; empty where the rule says it all, or the examples do.
+        first: the reason of the first; empty where rule and remedy say it all, or the examples do.
         remedy: what to do about it; empty where there is nothing to do.
     """
 
@@ -81,7 +81,7 @@ def causes(findings: Sequence[Finding]) -> list[Cause]:
                 tuple((files or reasons)[:_EXAMPLES]),
                 bool(files),
                 REMEDIES.get(rule, _USUAL[level]),
-                own[0].reason if files and level == "error" and rule not in REMEDIES else "",
+                own[0].reason if files and level == "error" and rule not in _SAID else "",
             )
         )
     return found
@@ -149,3 +149,5 @@ REMEDIES = {
     "counted from 0": "export as Pascal VOC counts, from 1",
 }
 """Rule → what to do about it."""
+
+_SAID = REMEDIES.keys() - {"class unknown"}  # which class is unknown, the first reason says

@@ -63,7 +63,7 @@ def _stems(name: str) -> list[str]:
     return [f"{name}{ending}" for ending in SUFFIXES]
 
 
-TENSORFLOW_TOOL = Tool((".csv",), _is_tensorflow, parse_tensorflow, names_all=False)
+TENSORFLOW_TOOL = Tool((".csv",), _is_tensorflow, parse_tensorflow, parts=True, names_all=False)
 RETINANET_TOOL = Tool((".csv",), _is_retinanet, parse_retinanet, names_all=False)
 OPEN_IMAGES_TOOL = Tool((".csv",), _is_open_images, _open_images, names_all=False, aliases=_stems)
 

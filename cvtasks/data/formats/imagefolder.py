@@ -27,5 +27,5 @@ IMAGEFOLDER = tool_format(
     IMAGEFOLDER_TOOL,
     "Hugging Face imagefolder",
     "metadata.jsonl beside the images, perhaps in each <split>/",
-    "metadata.jsonl",
+    "Hugging Face JSONL",
 )

@@ -1,6 +1,6 @@
 """KITTI's labels of objects, a text an image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from cvtasks.data.formats.bases.image_files import (
     image_files_format,
 )
 from cvtasks.data.formats.kinds import first_lines
-from cvtasks.data.formats.places import Paired, files_of, paired, pairs, without_image
+from cvtasks.data.formats.places import Paired, files_of, paired, pairs, unread, without_image
 from cvtasks.errors import Complain
 from cvtasks.formats.kitti import is_kitti, parse_kitti
 from cvtasks.formats.reading import UNLABELLED, read_text
@@ -40,16 +40,24 @@ class _Kitti(ImageFiles[Paired]):
         """What a file holds."""
         return parse_kitti(read_text(Path(path)), path)
 
+    def notes(self, images: Sequence[Path], root: Path) -> tuple[str, ...]:
+        """Labels that no split has."""
+        return unread(root, _ENDINGS, _is_kitti)
+
     def pairs(self, found: Paired, complain: Complain) -> Iterator[tuple[Path, ImageShapes]]:
         """Each image and what its file holds."""
         for image, file in pairs(found, complain):
             if image is None:
-                if file and is_kitti(next(iter(first_lines(file, 1)), "")):
+                if file and _is_kitti(file):
                     complain(without_image(file))
             elif file is None:
                 yield image, ImageShapes(image.name, str(image), remarks=(UNLABELLED,))
             else:
                 yield image, replace(self.parsed(file), image=image.name)
+
+
+def _is_kitti(file: Path) -> bool:
+    return is_kitti(next(iter(first_lines(file, 1)), ""))
 
 
 def _is_at(root: Path) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cvtasks.data.formats.bases import class_names
@@ -13,12 +14,12 @@ from cvtasks.data.formats.bases.image_files import (
 )
 from cvtasks.data.formats.kinds import LABELME, json_kind
 from cvtasks.data.formats.listing import IMAGES
-from cvtasks.data.formats.places import Paired, files_of, paired, pairs
+from cvtasks.data.formats.places import Paired, files_of, paired, pairs, unread
 from cvtasks.errors import Complain, DataError
 from cvtasks.files.cache_folder import cache_folder
 from cvtasks.files.writing import write_bytes
 from cvtasks.formats.labelme import embedded_image, parse_labelme
-from cvtasks.formats.reading import MEGABYTE, UNLABELLED, read_annotation
+from cvtasks.formats.reading import MEGABYTE, MISLED, UNLABELLED, read_annotation
 from cvtasks.formats.shapes import ImageShapes
 from cvtasks.media.file_types import kind_of
 from cvtasks.media.names import safe_stem
@@ -59,9 +60,10 @@ class _LabelMe(ImageFiles[Paired]):
         for image, file in pairs(found, complain):
             if file is None:
                 alone += [image] if image else []
-            elif image or json_kind(file) == LABELME:
+            elif image or _is_labelme(file):
                 try:
                     entry = self.parsed(file)
+                    entry = _own(entry, image, file) if image else entry
                 except DataError as error:
                     complain(error)
                     continue
@@ -88,10 +90,31 @@ class _LabelMe(ImageFiles[Paired]):
         inside = (
             f"images were taken out of the JSON that holds them, as no file is there: {len(own)}"
         )
-        return (*([outside] if named else []), *([inside] if own else []))
+        said = (*([outside] if named else []), *([inside] if own else []))
+        return (*said, *unread(root, _ENDINGS, _is_labelme))
 
 
 LABELME_TOOL = _LabelMe()
+
+
+def _own(entry: ImageShapes, image: Path, file: Path) -> ImageShapes:
+    """The entry, with a remark where it names an image that is neither its own nor there.
+
+    Raises:
+        DataError: the image that it names is there, beside its own.
+    """
+    named = _named(file, entry.image)
+    if named.stem == image.stem:
+        return entry
+    for other in (named, image.parent / named.name):
+        if other.is_file():
+            raise DataError(
+                f"an annotation must be that of the image of its name; {str(file)!r} names "
+                f"{entry.image[:200]!r} as its `imagePath`, which is another image beside "
+                f"{image.name!r}. Correct `imagePath`, or the file's name.",
+                "another image's",
+            )
+    return replace(entry, remarks=(*entry.remarks, MISLED))
 
 
 def _named(file: Path, name: str) -> Path:
@@ -119,8 +142,12 @@ def _unpacked(file: Path, image: Path) -> Path:
     return path
 
 
+def _is_labelme(file: Path) -> bool:
+    return json_kind(file) == LABELME
+
+
 def _is_at(root: Path) -> bool:
-    return root.is_dir() and any(json_kind(file) == LABELME for file in files_of(root, _ENDINGS))
+    return root.is_dir() and any(map(_is_labelme, files_of(root, _ENDINGS)))
 
 
 LABELME_JSON = image_files_format(

@@ -4,12 +4,13 @@ and which image and annotation file belong together.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvtasks.data.formats.listing import IMAGES, seen
 from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.text import some
 
 _ROLES = {
     *("images", "image", "imgs", "img", "jpegimages", "photos", "data", "image_2"),
@@ -17,6 +18,9 @@ _ROLES = {
     *("xml", "xmls", "json", "jsons", "bbox", "bboxes", "csv"),
 }
 """Names of folders that say what lies in them."""
+
+UNREAD = "annotations outside the folders of splits, or in folders of other names, were not read"
+"""A note, before the folders and how many files are there."""
 
 _SPLIT = re.compile(
     r"(train|training|trainval|val|valid|validation|dev|test|testing)([-_ ]?\d{1,4})?",
@@ -101,7 +105,9 @@ def paired(root: Path, endings: tuple[str, ...]) -> dict[str, Paired]:
     A file's name is its path without its ending, and without folders that are called after what
     lies in them: `images/train/a.jpg`, `train/annotations/a.xml` and `train_labels/a.xml` belong
     together. The first folder of it that is called like a split is the split. Where there are none,
-    all is one split without a name. A split without any annotation file is none.
+    all is one split without a name. A split without any annotation file is none. Where only the
+    images, or only the annotations, lie in folders of splits, the others are of the split that has
+    their name.
     """
     splits: dict[str, Paired] = {}
     for folder, names in places(root):
@@ -117,9 +123,68 @@ def paired(root: Path, endings: tuple[str, ...]) -> dict[str, Paired]:
                 found.images.setdefault(key, []).append(path)
             elif lower.endswith(endings):
                 found.annotations.setdefault(key, []).append(path)
+    _dealt_out(splits)
     annotated = {name: one for name, one in splits.items() if one.annotations}
     named = {name: one for name, one in annotated.items() if name}
     return named or annotated
+
+
+def _dealt_out(splits: dict[str, Paired]) -> None:
+    """Give images, or annotations, that lie outside the folders of splits to the split in which the
+    others of their names are, where all the others are in one.
+    """
+    rest = splits.get("")
+    named = [one for name, one in splits.items() if name]
+    if rest is None or not named:
+        return
+    for own, others in (("annotations", "images"), ("images", "annotations")):
+        waiting: dict[str, list[Path]] = getattr(rest, own)
+        apart = not getattr(rest, others) and not any(getattr(one, own) for one in named)
+        for key in list(waiting) if apart else ():
+            fitting = [one for one in named if key in getattr(one, others)]
+            if len(fitting) == 1:
+                getattr(fitting[0], own)[key] = waiting.pop(key)
+        if apart and own == "annotations":  # of no image: told with those of the first split
+            named[0].annotations.update(waiting)
+            waiting.clear()
+
+
+def unread(root: Path, endings: tuple[str, ...], is_own: Callable[[Path], bool]) -> tuple[str, ...]:
+    """Notes on annotation files that belong to no split of `paired`: outside the folders of splits,
+    where there are such, and in folders that are not looked into.
+
+    Args:
+        is_own: whether a file is of the format; asked about the first of each folder.
+    """
+    splits, found = paired(root, endings), list(places(root))
+    known = {
+        file for one in splits.values() for files in one.annotations.values() for file in files
+    }
+    inside = {folder for folder, _ in found}
+    others = [
+        (folder, names)
+        for place, _ in found
+        for folder, names in _folders_below(place)
+        if folder not in inside
+    ]
+    said = {}
+    for folder, names in [*found, *others]:
+        files = [folder / name for name in names if name.lower().endswith(endings)]
+        left = [file for file in files if file not in known]
+        if left and is_own(left[0]):
+            within = folder.relative_to(root).as_posix()
+            said[f"{within}/" if within != "." else "the folder itself"] = len(left)
+    if not said:
+        return ()
+    where = some([f"{folder} ({count})" for folder, count in said.items()], 5)
+    return (f"{UNREAD}: {where}",)
+
+
+def _folders_below(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """The folders in a folder, none deeper, and the names of their files, sorted."""
+    for one in sorted(folder.iterdir()):
+        if one.is_dir() and seen(one):
+            yield one, sorted(file.name for file in one.iterdir() if seen(file))
 
 
 def pairs(

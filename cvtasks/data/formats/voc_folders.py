@@ -6,7 +6,7 @@ from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import distinct
 from cvtasks.data.formats.kinds import xml_kind
-from cvtasks.data.formats.places import Paired, files_of, paired, pairs, without_image
+from cvtasks.data.formats.places import Paired, files_of, paired, pairs, unread, without_image
 from cvtasks.data.formats.voc_files import VOCFiles
 from cvtasks.data.formats.voc_names import broken_among, classes_of, names_in, unknown
 from cvtasks.data.source import check_split, present, split_among
@@ -49,6 +49,7 @@ class VOCFolders(VOCFiles):
         self.classes, self.taken_for = classes_of(
             {root}, names_in(files), "the XML files", own=False, broken=broken_among(files)
         )
+        self.notes = (*self.notes, *unread(root, _ENDINGS, _is_voc))
         for error in unknown(names_in(filter(None, self._annotations)), self.classes):
             complain(error)
 
@@ -57,10 +58,14 @@ def _files(found: Paired) -> list[Path]:
     return [file for files in found.annotations.values() for file in files]
 
 
+def _is_voc(file: Path) -> bool:
+    return xml_kind(file) == "annotation"
+
+
 def _is_at(root: Path) -> bool:
     if not root.is_dir() or (root / "JPEGImages").is_dir():
         return False
-    return any(xml_kind(file) == "annotation" for file in files_of(root, _ENDINGS))
+    return any(map(_is_voc, files_of(root, _ENDINGS)))
 
 
 VOC_FOLDERS = Format(

@@ -19,7 +19,7 @@ from cvtasks.data.formats.bases.names import (
 )
 from cvtasks.data.source import present
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
-from cvtasks.formats.drawn import Drawn, Size, boxes_of
+from cvtasks.formats.drawn import Drawn, Size, boxes_of, in_pixels
 from cvtasks.formats.reading import OUTLINES, UPRIGHT
 from cvtasks.formats.shapes import ImageShapes, Shape
 from cvtasks.schema import EMPTY
@@ -161,7 +161,7 @@ class ShapesSource(BoxesSource):
         if entry.size is None and turn != 1:
             turn, remarks = 1, [*remarks, *([UPRIGHT] if drawn else [])]
         boxes, changed = boxes_of(
-            drawn,
+            drawn if entry.in_shares else in_pixels(drawn, frame.size, complain),
             self.classes,
             frame.size,
             entry.source,
@@ -225,7 +225,8 @@ def classes_in(root: Path, listed: Iterable[str], entries: Iterable[ImageShapes]
     Raises:
         DataError: there is none.
     """
-    return _settled(root, tuple(dict.fromkeys(listed)), _drawn(entries))
+    images = list(entries)
+    return _settled(root, tuple(dict.fromkeys(listed)), _drawn(images), images)
 
 
 def classes_of_tags(root: Path, listed: Iterable[str], entries: Iterable[ImageShapes]) -> Settled:
@@ -237,7 +238,7 @@ def classes_of_tags(root: Path, listed: Iterable[str], entries: Iterable[ImageSh
     images = list(entries)
     tags, drawn = Counter(tag for image in images for tag in image.tags), _drawn(images)
     names = tuple(name for name in dict.fromkeys(listed) if name in tags or name not in drawn)
-    return _settled(root, names if tags.keys() <= set(names) else (), tags)
+    return _settled(root, names if tags.keys() <= set(names) else (), tags, images)
 
 
 def _drawn(entries: Iterable[ImageShapes]) -> Counter[str]:
@@ -247,8 +248,12 @@ def _drawn(entries: Iterable[ImageShapes]) -> Counter[str]:
     )
 
 
-def _settled(root: Path, listed: tuple[str, ...], counts: Counter[str]) -> Settled:
-    """The classes of `classes.txt`, or those that are listed, or those that are counted."""
+def _settled(
+    root: Path, listed: tuple[str, ...], counts: Counter[str], entries: Iterable[ImageShapes]
+) -> Settled:
+    """The classes of `classes.txt`, or those that are listed, or those that are counted; where
+    there is none, the first fault of the entries is the error.
+    """
     home = root if root.is_dir() else root.parent
     if counts and not listed and all(map(is_class_number, counts)):
         classes, places, said = numbered_classes(home, counts)
@@ -259,5 +264,5 @@ def _settled(root: Path, listed: tuple[str, ...], counts: Counter[str]) -> Settl
     if listed:
         return Settled(listed)
     if not counts:
-        raise no_object(root)
+        raise next((fault for entry in entries for fault in entry.faults), no_object(root))
     return Settled(*spelt(counts, "the annotations"))

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from cvtasks.data.source import Source, check_split
 from cvtasks.errors import Complain, CVTasksError, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.formats.shapes import ImageShapes, ToolFile
-from cvtasks.media.safe_paths import Ends, leads_out, of_windows
+from cvtasks.media.safe_paths import Ends, leads_out, of_windows, parts_of
 
 UNNAMED = "images are in no annotation and count as empty"
 """A remark on images that a file would not name if they showed nothing."""
+JOINED = "several files hold the annotations of one split and were read together"
+"""A note, before the names of the files."""
 WAITING = "images that nobody has labelled yet, or that were skipped, were left out"
 
 
@@ -46,22 +48,23 @@ class Tool:
     plain: Callable[[str], str] = bare
     most: int = 500 * MEGABYTE
 
-    def files(self, root: Path) -> dict[str, Path]:
-        """Split → its file: each in the folder of its split, or with its name in the file's own;
+    def files(self, root: Path) -> dict[str, list[Path]]:
+        """Split → its files: each in the folder of its split, or with its name in the file's own;
         a single one has no name.
         """
         if root.is_file():
-            return {"": root} if root.suffix.lower() in self.endings and self.is_file(root) else {}
+            known = root.suffix.lower() in self.endings and self.is_file(root)
+            return {"": [root]} if known else {}
         if not root.is_dir():
             return {}
         found = [path for path in files_of(root, self.endings) if self.is_file(path)]
-        named: dict[str, Path] = {}
+        named: dict[str, list[Path]] = {}
         for path in found:
             parts = path.relative_to(root).parts[:-1]
             split = next((part for part in parts if is_split(part)), "") or split_in(path.stem)
             if split or len(found) > 1:
-                named.setdefault(split or path.stem, path)
-        return named or ({"": found[0]} if found else {})
+                named.setdefault(split or path.stem, []).append(path)
+        return named or ({"": found} if found else {})
 
     def splits(self, root: Path) -> tuple[str, ...]:
         """The names of the splits; one empty name where all is one."""
@@ -70,8 +73,7 @@ class Tool:
 
     def tagged(self, root: Path) -> bool:
         """Whether an image has a tag."""
-        files = (_parsed(file, self) for file in self.files(root).values())
-        return any(image.tags for file in files for image in file.images)
+        return any(image.tags for file in self._every(self.files(root)) for image in file.images)
 
     def collect(
         self,
@@ -91,11 +93,9 @@ class Tool:
         files = self.files(root)
         inner = self._inner(files)
         split = check_split(split, inner or files, root)
-        path = files[next(iter(files)) if inner else split]
-        content = _parsed(path, self)
-        for fault in content.faults:
-            complain(fault)
-        own = [one for one in content.images if not inner or one.split == split]
+        paths = files[next(iter(files)) if inner else split]
+        path, content = paths[0], _together(paths, self, complain)
+        own = [one for one in content.images if not inner or _split_of(one) == split]
         entries = [one for one in own if not one.waiting]
         if own and not entries:
             raise DataError(
@@ -103,9 +103,9 @@ class Tool:
                 "none is. Label them, and export them again.",
                 "no labels",
             )
-        every = {name: _parsed(file, self) for name, file in files.items()}
-        listed = [name for file in every.values() for name in file.classes]
-        shown = (one for file in every.values() for one in file.images)
+        every = list(self._every(files))
+        listed = [name for file in every for name in file.classes]
+        shown = (one for file in every for one in file.images)
         known = settle(root, listed, shown)
         top = root if root.is_dir() else _above(root)
         home = _home(path, top, split, entries, self)
@@ -116,6 +116,8 @@ class Tool:
         notes = (
             (*notes, f"{WAITING}: {len(own) - len(entries)}") if len(own) > len(entries) else notes
         )
+        if len(paths) > 1:
+            notes = (*notes, f"{JOINED}: {', '.join(file.name for file in paths)}")
         rest = [] if inner else list(_unlisted(home, [*found, *waiting]))
         if not self.names_all and (len(files) == 1 or home.name == split):
             found += rest
@@ -128,12 +130,58 @@ class Tool:
         )
         return collection.named(known.meant).kept(repr(str(path)), complain)
 
-    def _inner(self, files: dict[str, Path]) -> tuple[str, ...]:
-        """The splits that the one file there is names itself; none if it does not."""
-        if not self.parts or len(files) != 1:
+    def _every(self, files: Mapping[str, Sequence[Path]]) -> Iterator[ToolFile]:
+        """What all files hold."""
+        return (_parsed(path, self) for paths in files.values() for path in paths)
+
+    def _inner(self, files: Mapping[str, Sequence[Path]]) -> tuple[str, ...]:
+        """The splits that the file itself names, where there is one alone: for each image, or by
+        the folders of all images; none if it does not.
+        """
+        if len(files) != 1:
             return ()
-        counts = Counter(image.split for image in _parsed(next(iter(files.values())), self).images)
-        return tuple(sorted(counts)) if any(counts) else ()
+        images = [image for file in self._every(files) for image in file.images]
+        counts = Counter(map(_split_of, images))
+        if self.parts and any(image.split for image in images):
+            return tuple(sorted(counts))
+        return tuple(sorted(counts)) if all(counts) and len(counts) > 1 else ()
+
+
+def _split_of(image: ImageShapes) -> str:
+    """The split that a file gives an image, or the folder called like one that it says it is in."""
+    return image.split or next(filter(is_split, parts_of(image.image)[:-1]), "")
+
+
+def _together(paths: Sequence[Path], tool: Tool, complain: Complain) -> ToolFile:
+    """What the files of a split hold; an image that several name has the objects of one of them.
+
+    Args:
+        complain: about what cannot be read, and an image that two files say different things of.
+    """
+    contents = {path: _parsed(path, tool) for path in paths}
+    found: dict[str, tuple[Path, ImageShapes]] = {}
+    for path, content in contents.items():
+        for fault in content.faults:
+            complain(fault)
+        for image in content.images:
+            other, known = found.setdefault(image.image, (path, image))
+            if other != path and _said(known) != _said(image):
+                text = (
+                    f"an image has its annotations in one file; {str(other)!r} and {str(path)!r} "
+                    f"say different things of {image.image[:200]!r}. Take it out of one, or take "
+                    "the file away that does not count."
+                )
+                complain(DataError(text, "image in two files"))
+    if len(contents) == 1:
+        return next(iter(contents.values()))
+    classes = dict.fromkeys(name for content in contents.values() for name in content.classes)
+    return ToolFile(tuple(image for _, image in found.values()), tuple(classes))
+
+
+def _said(image: ImageShapes) -> object:
+    """What a file says of an image, to be compared."""
+    shapes = [(one.name, one.edges, one.outline, one.painted) for one in image.shapes]
+    return shapes, image.tags
 
 
 @kept_while_unchanged(8)
