@@ -153,7 +153,7 @@ def present(what: str, files: dict[str, list[Path]], complain: Complain = strict
     return [index for index in range(len(files["image"])) if index not in gone]
 
 
-VALIDATION = ("val", "valid", "validation")
+VALIDATION = ("val", "valid", "validation", "dev")
 """One name: what a split to validate on is called, in the order in which one is looked for."""
 
 

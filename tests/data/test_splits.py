@@ -187,7 +187,7 @@ def names(source) -> list[str]:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("called", ["val", "valid", "validation"])
+@pytest.mark.parametrize("called", ["val", "valid", "validation", "dev"])
 def test_a_split_to_validate_on_is_found_by_each_of_its_names(
     layout: str, called: str, tmp_path: Path
 ) -> None:
@@ -195,7 +195,7 @@ def test_a_split_to_validate_on_is_found_by_each_of_its_names(
     root = lay(tmp_path, {"train": 6, called: 4, "test": 2})
     made = recipe(task, root)
     assert (made.data.train, made.data.validate, made.data.held_out) == ("train", called, 0)
-    for asked in ("val", "valid", "validation"):
+    for asked in ("val", "valid", "validation", "dev"):
         source = open_source(str(root), asked, made.task.answer)
         assert source.split == called, "one name"
         assert len(source) == (8 if layout == "class folders" else 4)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 
 from cvtasks.data.alike import Groups, Look, frames_of_one_scene, join_copies, nearest_copies
 from cvtasks.data.checking.finding import IN_TWO, SCENE, Finding, Level
+from cvtasks.data.source import VALIDATION
 
-_ROLE = re.compile(r"trainval|train|validation|valid|val|test", re.IGNORECASE)
-_VAL = ("val", "valid", "validation")
+_ROLE = re.compile(r"trainval|train|validation|valid|val|dev(?![a-z])|test", re.IGNORECASE)
 _ORDER = {"train": 0, "val": 1, "test": 2, "trainval": 3}
 
 Looked = Sequence[tuple[str, Look]]
@@ -24,7 +24,7 @@ def role_of(split: str) -> tuple[str, str]:
     if len(found) != 1:
         return "", split
     role = found[0].casefold()
-    return "val" if role in _VAL else role, _ROLE.sub("", split).casefold()
+    return "val" if role in VALIDATION else role, _ROLE.sub("", split).casefold()
 
 
 def in_order(splits: Sequence[str]) -> list[str]:
