@@ -25,6 +25,7 @@ class Format:
         layout: what must lie at its root, in a few words.
         kind: the type of its truths.
         is_at: root → whether this format lies there.
+        perhaps_at: root → whether what lies there may be meant as this format, where none lies.
         opens: (root, split, complain) → the source of one split, as `open` says; what it heeds of
             the hints is added by name.
         splits_at: root → the names of its splits; one empty name where all of it is one split.
@@ -50,6 +51,7 @@ class Format:
     heeds: tuple[str, ...] = ()
     needs: str = ""
     also: tuple[str, ...] = ()
+    perhaps_at: Callable[[Path], bool] = lambda root: False
 
     def open(
         self, root: Path, split: str, complain: Complain = strictly, hints: Hints | None = None

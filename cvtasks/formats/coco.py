@@ -28,6 +28,7 @@ from cvtasks.formats.drawn import UPRIGHT_PIXELS, Drawn, boxes_of, declared_size
 from cvtasks.formats.reading import EMPTY, OUTLINES, flag
 from cvtasks.geometry.rings import joined, pieces
 from cvtasks.geometry.rle import rle_part
+from cvtasks.text import encodable, some
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,7 @@ def parse_coco(
         if not isinstance(document, dict) or not all(
             isinstance(document.get(key), list) for key in _LISTS
         ):
-            raise DataError(
-                f"COCO's JSON is an object of lists: {', '.join(_LISTS)}; {name!r} is not. A bare "
-                "list holds results, which are scored as predictions, not read as data.",
-                ways={"predictions": ""},
-            )
+            raise _no_data_set(document, name)
         info = document.get("info")
         own = isinstance(info, dict) and info.get("contributor") == _OWN
         ordered, remarks = categories_of(document, name)
@@ -133,6 +130,31 @@ def parse_coco(
             "`categories`."
         )
     return CocoFile(images, {what: key for key, what in ordered.items()}, remarks)
+
+
+def _no_data_set(document: Any, name: str) -> DataError:
+    """The error for JSON that is no object of COCO's lists."""
+    rule = f"COCO's JSON is an object of lists: {', '.join(_LISTS)}"
+    if isinstance(document, list):
+        first = document[0] if document else None
+        if isinstance(first, dict) and {"image_id", "score"} <= first.keys():
+            return DataError(
+                f"{rule}; {name!r} is a list of results, which are scored as predictions, not read "
+                "as data.",
+                ways={"predictions": ""},
+            )
+        got = "is a list"
+    elif isinstance(document, dict):
+        lacking = [key for key in _LISTS if not isinstance(document.get(key), list)]
+        keys = [repr(encodable(key)[:40]) for key in document]
+        top = some(keys, 8) or "nothing"
+        got = f"has no list {' and no list '.join(lacking)}: at its top is {top}"
+    else:
+        got = "is neither object nor list"
+    return DataError(
+        f"{rule}; {name!r} {got}. Write the labels as COCO's, or in another format that is read, "
+        "or move the file away where it holds none."
+    )
 
 
 def _objects(

@@ -519,12 +519,10 @@ IMAGE = {"id": 7, "file_name": "a.jpg"}
         (b"", "must be JSON; 'a.json' is not"),
         (b"\x80", "must be JSON"),
         (b"[" * 100_000, "must be JSON"),
-        ((
-            b"[]"
-        ), (
-            "object of lists: images, annotations, categories; 'a.json' is not. A bare list holds "
-            "results"
-        )),
+        (b"[]", "object of lists: images, annotations, categories; 'a.json' is a list. Write"),
+        (b'[{"image_id": 1, "score": 1}]', "'a.json' is a list of results, which are scored"),
+        (b'{"a": 1}', "has no list images and no list annotations .* at its top is 'a'. Write"),
+        (b"3", "'a.json' is neither object nor list"),
         (coco(annotations=None), "object of lists"),
         (coco(categories=[]), "annotation 1 of 'a.json' has 18"),
         (coco(categories=[], annotations=[]), "needs at least one category"),

@@ -557,7 +557,18 @@ SETS = {
         "1 samples",
     ),
     "coco: a data set": Case(data(Boxes, COCO_FILES), "", "1 samples; ['a']"),
-    "coco: a file name that climbs": coco_name("../a.jpg", "must lead to an image below"),
+    "coco: a file name that climbs": coco_name("../b.jpg", "must lead to an image below"),
+    "coco: a file name that climbs, of an image that is here": Case(
+        data(
+            Boxes,
+            {
+                **COCO_FILES,
+                "annotations/instances_train.json": document(images_file_name="../a.jpg"),
+            },
+        ),
+        "",
+        "1 samples; ['a']",
+    ),
     "coco: a file name from the root": coco_name("/etc/passwd", "must lead to an image below"),
     "coco: a file name with a NUL": coco_name("a\0", "must lead to an image below"),
     "coco: a file name too long": coco_name(LONG, "must lead to an image below"),

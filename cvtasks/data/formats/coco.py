@@ -1,24 +1,32 @@
 """COCO JSON, for detection."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
-from cvtasks.data.formats import kinds
 from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, distinct
-from cvtasks.data.formats.kinds import json_kind
-from cvtasks.data.formats.listing import NamedFiles, files_in, images_in
-from cvtasks.data.formats.places import is_split
+from cvtasks.data.formats.coco_files import (
+    MOST,
+    CocoPart,
+    coco_parts,
+    home_of,
+    lies_at,
+    perhaps_at,
+    speaks_of_split,
+    split_folders,
+)
+from cvtasks.data.formats.listing import NamedFiles, images_in
+from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.data.source import check_split, present
-from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.errors import Complain, CVTasksError, DataError, strictly
 from cvtasks.formats.coco import CocoImage, Id, coco_boxes, parse_coco
 from cvtasks.formats.drawn import Size, declared_size
-from cvtasks.formats.reading import MEGABYTE, read_annotation
-from cvtasks.media.safe_paths import leads_out, of_windows
+from cvtasks.formats.reading import read_annotation
+from cvtasks.media.safe_paths import no_name
 
-_NOTES = "notes.json"  # Label Studio's list of classes beside YOLO's labels
-_MOST = 2000 * MEGABYTE  # COCO's own largest file has 450 MB
+UNUSED = "folders called like splits are in the names of images, and were not taken as splits"
 
 
 class COCODetection(BoxesSource):
@@ -28,9 +36,10 @@ class COCODetection(BoxesSource):
     The root is a folder with `annotations/instances_<split>.json`, `annotations/<split>.json` or
     `<split>.json`, or with one JSON in each `<split>/` beside its images, as Roboflow writes it; or
     such a file itself, which is one split without a name. Images lie in `<split>/`,
-    `<split>/images/`, `images/<split>/`, `images/` or `data/`, or at the root: the first of these
-    that has the first image. Classes are the categories in the order of their ids, which may be
-    any. A name is the stem of the file, or its path where stems are not unique.
+    `<split>/images/`, `<split>/data/`, `images/<split>/`, `data/<split>/`, `images/` or `data/`, or
+    at the root: the first of these that has most of the first images. Classes are the categories in
+    the order of their ids, which may be any. A name is the stem of the file, or its path where
+    stems are not unique.
 
     Attributes:
         image_ids: name of the sample → `id` of the image.
@@ -44,29 +53,27 @@ class COCODetection(BoxesSource):
         super().__init__(complain)
         if root.is_file():
             check_split(split, ("",), root)
-            path, split = root, root.stem.removeprefix("instances_")
+            part, split = CocoPart(root), root.stem.removeprefix("instances_")
             root = root.parents[1] if root.parent.name == "annotations" else root.parent
         else:
-            files = coco_files(root)
-            self.split = split = check_split(split, files, root)
-            path = files[split]
-        self._path = path
-        content = parse_coco(read_annotation(path, _MOST), str(path), complain, outlines=outlines)
+            parts = coco_parts(root)
+            self.split = split = check_split(split, parts, root)
+            part = parts[split]
+        path = part.path
+        self._part, self._root, self._in_split = part, root, split
+        content = parse_coco(read_annotation(path, MOST), str(path), complain, outlines=outlines)
         self.notes = content.remarks
-        homes = [
-            *(root / split, root / split / "images", root / "images" / split),
-            *(root / "images", root / "data", root),
-        ]
-        names = (image.file_name for image in content.images)
-        first = next((name for name in names if not leads_out(name) and not of_windows(name)), "")
-        home = next((home for home in homes if first and (home / first).is_file()), homes[3])
-        images, self._images = self._find(content.images, home, root, complain)
+        entries = tuple(image for image in content.images if part.has(image.file_name))
+        home = home_of(path, root, split, (image.file_name for image in entries))
+        images, self._images = self._find(entries, home, root, complain)
         kept = present(f"{str(path)!r}", {"image": images}, complain)
         self.images, self._images = (
             [images[index] for index in kept],
             [self._images[index] for index in kept],
         )
-        self._home, self._split = home, split
+        self._home = home
+        if not part.folder and not speaks_of_split(split) and (unused := split_folders(path)):
+            self.notes += (f"{UNUSED}: {', '.join(unused)}",)
         self.classes = tuple(content.categories)
         self.names = distinct(
             self.images, home if all(image.is_relative_to(home) for image in self.images) else root
@@ -82,33 +89,49 @@ class COCODetection(BoxesSource):
         return self._images
 
     def orphans(self) -> Iterator[DataError]:
-        """Images in a folder of this split alone that the file does not list."""
-        if self._home.name != self._split or not self._home.is_dir():
-            return
+        """Images beside those of this split that no file of the data set lists; in a folder of the
+        split alone those of its folders too. None where another split cannot be opened.
+        """
+        own = self._in_split in self._home.relative_to(self._root).parts
+        folders = {self._home} if own else {image.parent for image in self.images}
         listed = {path.resolve() for path in self.images}
-        for path in images_in(self._home, deep=True):
+        alone = [
+            path
+            for folder in sorted(folders)
+            if folder.is_dir()
+            for path in images_in(folder, deep=own)
+            if path.resolve() not in listed
+        ]
+        if not alone:
+            return
+        try:
+            parts = coco_parts(self._root)
+            others = [name for name, part in parts.items() if part != self._part]
+            for name in others:
+                listed |= _listed(parts[name].path, self._root, name)
+        except (CVTasksError, OSError):  # told by whoever opens that split
+            return
+        where = f"any COCO JSON of {str(self._root)!r}" if others else f"{str(self._part.path)!r}"
+        for path in alone:
             if path.resolve() not in listed:
-                text = (
-                    f"image {str(path)!r} is not among the images of {str(self._path)!r}. List it, "
-                    "or remove it."
-                )
-                yield DataError(text, "image without annotation")
+                text = f"image {str(path)!r} is not among the images of {where}. List it, or "
+                yield DataError(f"{text}remove it.", "image without annotation")
 
     def _find(
         self, images: tuple[CocoImage, ...], home: Path, root: Path, complain: Complain
     ) -> tuple[list[Path], list[CocoImage]]:
-        """The files of the images, and these images; names of another machine are followed as far
-        as that can be.
+        """The files of the images, and these images; names of another machine, and those that
+        climb, are followed as far as that can be.
         """
         named = NamedFiles(home, root, [image.file_name for image in images])
         found, kept = [], []
         for image in images:
             name = image.file_name
-            path = named.find(name)
+            path = self._climbed(name) or named.find(name, _last(name))
             if path is None:
                 text = (
                     "a file_name must lead to an image below the data set's folder; "
-                    f"{str(self._path)!r} has {name[:300]!r}, and "
+                    f"{str(self._part.path)!r} has {name[:300]!r}, and "
                     f"not just one file below {str(root)!r} ends like it. Write the path from the "
                     "folder of the images."
                 )
@@ -119,11 +142,19 @@ class COCODetection(BoxesSource):
         self.notes += named.notes
         return found, kept
 
+    def _climbed(self, name: str) -> Path | None:
+        """The file below the root to which a name that climbs leads from the JSON's own folder."""
+        if ".." not in name.split("/") or no_name(name):
+            return None
+        path, root = (self._part.path.parent / name).resolve(), self._root.resolve()
+        found = self._root / path.relative_to(root) if path.is_relative_to(root) else None
+        return found if found is not None and found.is_file() else None
+
     def _declared(self, index: int) -> Size | None:
         return declared_size(*self._images[index].size)
 
     def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
-        name = str(self._path)
+        name = str(self._part.path)
         return coco_boxes(
             self._images[index],
             self.classes,
@@ -135,48 +166,21 @@ class COCODetection(BoxesSource):
         )
 
 
-def _is_coco(path: Path, *, perhaps: bool = True) -> bool:
-    """Whether a file is COCO's JSON by its beginning; `perhaps`: or one of nobody's that is known,
-    to be complained of where it is read.
+def _last(name: str) -> tuple[str, ...]:
+    """The last part of a name that climbs, as a path of another machine; nothing of any other.
+
+    >>> _last("../../upload/1/a.jpg"), _last("upload/a.jpg")
+    (('/a.jpg',), ())
     """
-    if path.suffix.lower() != ".json" or path.name == _NOTES or not path.is_file():
-        return False
-    return json_kind(path) in ((kinds.COCO, "") if perhaps else (kinds.COCO,))
+    parts = re.split(r"[\\/]+", name)
+    return (f"/{parts[-1]}",) if ".." in parts[:-1] and parts[-1] not in ("", "..") else ()
 
 
-def coco_files(root: Path) -> dict[str, Path]:
-    """Split → its file. Where COCO's own names are, files of other names (captions, key points) are
-    no splits; where there is none beside or above the images, each split may have its own in its
-    folder.
-    """
-    below = root / "annotations"
-    home = below if below.is_dir() else root
-    files = [file for file in files_in(home, ".json") if _is_coco(file)]
-    instances = [file for file in files if file.stem.startswith("instances_")]
-    splits = {file.stem.removeprefix("instances_"): file for file in instances or files}
-    images = any((root / name).is_dir() for name in ("images", "data", *splits))
-    if splits and (images or below.is_dir()):
-        return splits
-    own = _split_folders(root) if root.is_dir() else {}
-    if own:
-        return own
-    sure = {name: file for name, file in splits.items() if _is_coco(file, perhaps=False)}
-    return sure if sure and images_in(root) else {}
-
-
-def _split_folders(root: Path) -> dict[str, Path]:
-    """Folder → the one COCO JSON in it, of those that are called like splits."""
-    found = {}
-    for folder in sorted(one for one in root.iterdir() if one.is_dir() and is_split(one.name)):
-        files = [
-            file
-            for place in (folder, folder / "annotations")
-            for file in files_in(place, ".json")
-            if _is_coco(file, perhaps=False)
-        ]
-        if len(files) == 1:
-            found[folder.name] = files[0]
-    return found
+@kept_while_unchanged(16)
+def _listed(path: Path, root: Path, split: str) -> frozenset[Path]:
+    """The images of another split; `path` is its file."""
+    found = COCODetection(root, split, lambda error: None)
+    return frozenset(image.resolve() for image in found.images)
 
 
 COCO = Format(
@@ -184,8 +188,9 @@ COCO = Format(
     "annotations/instances_<split>.json or <split>.json, and images in <split>/ or images/, or "
     "<split>/_annotations.coco.json",
     Boxes,
-    is_at=lambda root: _is_coco(root) or bool(coco_files(root)),
-    splits_at=lambda root: ("",) if root.is_file() else tuple(coco_files(root)),
+    is_at=lies_at,
+    perhaps_at=perhaps_at,
+    splits_at=lambda root: ("",) if root.is_file() else tuple(coco_parts(root)),
     opens=COCODetection,
     file="COCO JSON",
 )

@@ -8,9 +8,7 @@ from cvtasks.answers import VOID, Mask
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases.painted import PaintedSource, with_ground
 from cvtasks.data.formats.bases.shapes import boxes_alone
-from cvtasks.data.formats.coco import COCO, COCODetection, coco_files
-from cvtasks.data.formats.kinds import COCO as KIND
-from cvtasks.data.formats.kinds import json_kind
+from cvtasks.data.formats.coco import COCO, COCODetection
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.coco import CocoImage
 from cvtasks.formats.coco_outlines import coco_inks
@@ -58,16 +56,12 @@ def check_outlined(images: Iterable[CocoImage], root: Path) -> None:
         raise boxes_alone(root)
 
 
-def sure(root: Path) -> bool:
-    """Whether one of the files is COCO's by what it holds: a legend of masks is JSON too."""
-    return any(json_kind(file) == KIND for file in coco_files(root).values())
-
-
 COCO_MASKS = Format(
     "COCO JSON as masks",
     COCO.layout,
     Mask,
-    is_at=lambda root: COCO.is_at(root) and (root.is_file() or sure(root)),
+    is_at=COCO.is_at,
+    perhaps_at=lambda root: root.is_file() and COCO.perhaps_at(root),
     splits_at=COCO.splits_at,
     opens=COCOMasks,
     file=COCO.file,

@@ -14,6 +14,7 @@ _KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:?)|([\[\]{}])')
 COCO, CREATEML, LABELME, LABEL_STUDIO, VIA = "COCO", "CreateML", "LabelMe", "Label Studio", "VIA"
 SUPERVISELY = "Supervisely"
 _COCO = {"info", "licenses", "images", "annotations", "categories"}
+_DATUMARO = {"items", "dm_format_version"}  # beside `info` and `categories`
 
 
 def json_kind(path: Path) -> str:
@@ -35,7 +36,14 @@ def json_kind(path: Path) -> str:
         return SUPERVISELY
     if any(key.startswith("_via_") for key in top) or {"filename", "regions"} <= below:
         return VIA
-    return COCO if top & _COCO else ""
+    return COCO if _is_coco(top, len(_head(path)) < _HEAD) else ""
+
+
+def _is_coco(top: set[str], whole: bool) -> bool:
+    """Whether an object with these keys is COCO's; `whole`: these are all."""
+    if top & _DATUMARO:
+        return False
+    return "images" in top and len(top & _COCO) > 1 if whole else bool(top & _COCO)
 
 
 def xml_kind(path: Path) -> str:
