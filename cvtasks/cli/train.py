@@ -159,8 +159,8 @@ def train(
     cvtasks train classify --data my-data --folds 5
 
     Every key of a recipe is an option too: --lr 0.001, --patience 5; `cvtasks recipe TASK` lists
-    and explains them. Data without a split to validate on (val, valid, validation or dev) have a fifth
-    of the images to train on set aside for it.
+    and explains them. Data without a split to validate on (val, valid, validation or dev) have a
+    fifth of the images to train on set aside for it.
     """
     options: dict[str, Any] = {
         "backbone": backbone,

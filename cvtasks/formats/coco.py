@@ -24,7 +24,14 @@ from cvtasks.formats.coco_entries import (
     twice_of,
     unique,
 )
-from cvtasks.formats.drawn import UPRIGHT_PIXELS, Drawn, boxes_of, declared_size, unknown
+from cvtasks.formats.drawn import (
+    UPRIGHT_PIXELS,
+    Drawn,
+    boxes_of,
+    declared_size,
+    in_pixels,
+    unknown,
+)
 from cvtasks.formats.reading import EMPTY, OUTLINES, flag
 from cvtasks.geometry.rings import joined, pieces
 from cvtasks.geometry.rle import rle_part
@@ -238,7 +245,6 @@ def coco_boxes(
     for entry in image.objects:
         try:
             drawn = _drawn(entry, f"annotation {entry.id} of {name!r}")
-            _check_pixels(drawn, image.own, size)
         except DataError as error:
             complain(error)
             continue
@@ -248,7 +254,7 @@ def coco_boxes(
         else:
             objects.append(drawn)
     boxes, changed = boxes_of(
-        objects,
+        objects if image.own else in_pixels(objects, size, complain),
         classes,
         size,
         f"{image.file_name} of {name}",
@@ -286,22 +292,6 @@ def _drawn(entry: CocoObject, place: str) -> Drawn:
         raise DataError(text, "area")
     edges = (x, y, x + w, y + h)
     return Drawn(edges, entry.label, place, entry.ignored, entry.crowd, entry.angle, area)
-
-
-def _check_pixels(drawn: Drawn, own: bool, size: tuple[int, int]) -> None:
-    """Raise DataError where a box seems to be given in shares of its image: it has fractions, and
-    all of it lies in the first pixel. `own` files have pixels.
-    """
-    if own or min(size) < _SMALL or not all(0 <= edge <= 1 + _ROUNDED for edge in drawn.edges):
-        return
-    if any(edge % 1 for edge in drawn.edges):
-        left, top, right, bottom = drawn.edges
-        text = (
-            f"a bbox is in pixels; {drawn.place} has {left:g}, {top:g}, {right - left:g}, "
-            f"{bottom - top:g} (left, top, width, height), which looks like shares of the image. "
-            "Multiply them by its width and height."
-        )
-        raise DataError(text, "box in shares")
 
 
 def coco_document(
@@ -383,5 +373,4 @@ def _flat(edges: tuple[float, ...]) -> bool:
 
 _OWN = "cvtasks"
 _LISTS = ("images", "annotations", "categories")
-_SMALL, _ROUNDED = 8, 1e-3  # pixels of a side whose shares may be pixels; what rounding adds to 1
 _LARGEST = float(np.finfo(np.float32).max)

@@ -447,7 +447,7 @@ def read_coco(content: bytes) -> tuple[Boxes, tuple[str, ...]]:
 
 @pytest.mark.parametrize("box", [[0.1, 0.2, 0.5, 0.25], [0, 0, 1, 0.5], [0.5, 0.5, 0.5004, 0.5]])
 def test_boxes_in_shares_of_the_image_are_refused(box: list[float]) -> None:
-    with pytest.raises(DataError, match=r"a bbox is in pixels; annotation 1 .*Multiply") as error:
+    with pytest.raises(DataError, match=r"a box is in pixels; annotation 1 .*Multiply") as error:
         read_coco(coco(annotations=[annotation(bbox=box)]))
     assert error.value.rule == "box in shares"
 
