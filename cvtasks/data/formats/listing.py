@@ -1,5 +1,6 @@
 """What lies in a folder, without what is hidden, and what files name there."""
 
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -31,8 +32,40 @@ def images_in(folder: Path, *, deep: bool = False) -> list[Path]:
     """The image files in a folder, sorted, without hidden ones;
     those of its folders too if `deep`.
     """
-    found = folder.rglob("*") if deep else folder.iterdir()
-    return sorted(file for file in found if file.suffix.lower() in IMAGES and seen(file, folder))
+    found = (
+        (place / name for place, names in folders_below(folder) for name in names)
+        if deep
+        else folder.iterdir()
+    )
+    return sorted(file for file in found if file.suffix.lower() in IMAGES and seen(file))
+
+
+def folders_below(
+    folder: Path, enters: Callable[[Path], bool] = lambda place: True
+) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and those below it, hidden ones left out, each with the names of its files.
+
+    Links to folders are followed. Every folder comes once, by its own path if it has one here, so
+    that links may lead round in a circle.
+
+    Args:
+        enters: whether a folder below is looked into.
+    """
+    known: set[tuple[int, int]] = set()
+    waiting = [folder]
+    for start in waiting:  # grows by the links that are met
+        for place, folders, files in os.walk(start):
+            here = Path(place)
+            status = here.stat()
+            if (status.st_dev, status.st_ino) in known:
+                folders.clear()
+                continue
+            known.add((status.st_dev, status.st_ino))
+            folders[:] = [
+                name for name in sorted(folders) if seen(Path(name)) and enters(here / name)
+            ]
+            waiting += [here / name for name in folders if (here / name).is_symlink()]
+            yield here, files
 
 
 def unread_beside(files: Iterable[Path], root: Path) -> str:
