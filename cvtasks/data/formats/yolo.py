@@ -9,14 +9,21 @@ from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, distinct
 from cvtasks.data.formats.listing import files_in, images_in
+from cvtasks.data.formats.yolo_names import (
+    NOT_LABELS,
+    begins,
+    lists_of,
+    refuse_other_order,
+    yamls_of,
+)
+from cvtasks.data.formats.yolo_places import LabelFiles, YoloPlaces, plain_path
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import ELSEWHERE, MEGABYTE, UNLABELLED, UPRIGHT, read_text
 from cvtasks.formats.yolo import SPLITS, YoloYaml, parse_yaml, parse_yolo
 from cvtasks.formats.yolo_lines import kinds_of, long_lines, look_like
-from cvtasks.media.safe_paths import Ends, no_name, of_windows
-
-_YAML = ("data.yaml", "data.yml", "dataset.yaml")
+from cvtasks.media.safe_paths import no_name
+from cvtasks.text import some
 
 
 class YOLODetection(BoxesSource):
@@ -25,10 +32,11 @@ class YOLODetection(BoxesSource):
 
     The root is the YAML file, or the folder it lies in. `train`, `val` and `test` name folders of
     images, searched through, or lists (`.txt`, one image a line). The boxes of `…/images/….jpg` are
-    in `…/labels/….txt`, those of another path in a `.txt` beside the image; where that file is
-    missing, the image has no objects. Everything lies below the folder that `path` names, which is
-    the YAML's own unless said; a path of another machine leads to the one file or folder below it
-    that ends alike. Two images that would share one label file are a fault.
+    in `…/labels/….txt`, or in a `.txt` elsewhere that belongs to the image (`LabelFiles`); where
+    that file is missing, the image has no objects. Everything lies below the folder that `path`
+    names, which is the YAML's own unless said; a path of another machine leads to the one file or
+    folder below it that ends alike. Two images that would share one label file are a fault, and so
+    is a list of classes among the labels that has another order.
 
     Long lines are outlines, key points or tracks, as `task` (`segment`, `obb`, `pose`, `track`) or
     `kpt_shape` in the YAML says, or as they can only be (`cvtasks.formats.yolo_lines`). Labels
@@ -40,16 +48,17 @@ class YOLODetection(BoxesSource):
         path, content = self.described(root)
         self.split = split = check_split(split, content.splits, path)
         home = _home(content, path)
-        places = YoloPlaces(home, path, self.elsewhere)
-        images = [image for place in content.splits[split] for image in places.images(place)]
+        named = [place for places in content.splits.values() for place in places]
+        places = YoloPlaces(home, path, named, self.elsewhere)
+        images = [image for one in content.splits[split] for image in places.images(one, split)]
         self.notes = (f"{ELSEWHERE}: {places.followed}",) if places.followed else ()
         images = [
             images[index]
             for index in present(f'"{split}" of {str(path)!r}', {"image": images}, complain)
         ]
-        self._home, self._lines = home, content.lines
-        self.images = _with_own_labels(images, home, complain)
-        self._labels = [_label_file(image, home) for image in self.images]
+        self._lines, self._files = content.lines, LabelFiles(home)
+        self.images = _with_own_labels(images, self._files, complain)
+        self._labels = [self._files.of(image) for image in self.images]
         if self._labels and not any(file.is_file() for file in self._labels):
             raise DataError(
                 f'"{split}" of {str(path)!r} has no label file at all, such as '
@@ -57,6 +66,29 @@ class YOLODetection(BoxesSource):
             )
         self.classes = content.classes
         self.names = distinct(self.images, home)
+        self.notes += self._compared(path, home)
+
+    def _compared(self, path: Path, home: Path) -> tuple[str, ...]:
+        """A sentence for each list of classes among the images and labels that calls classes
+        otherwise than the file at `path` does.
+
+        Raises:
+            DataError: one of them has another order.
+        """
+        said: tuple[str, ...] = ()
+        folders = {file.parent for file in (*self.images, *self._labels)}
+        for one in lists_of(folders, home, lambda error: None):
+            refuse_other_order(path, self.classes, one.path, one.names)
+            if not begins(self.classes, one.names):
+                said += (
+                    f"classes are called as in {path.name}, not as in {str(one.path)!r}: "
+                    f"{some(list(one.names), 5)}",
+                )
+        return said
+
+    def _classes_at(self, index: int) -> tuple[str, ...]:
+        """What the numbers in the labels of one image mean."""
+        return self.classes
 
     elsewhere = False
     """Whether lists name files that lie elsewhere on this machine as a rule."""
@@ -67,8 +99,8 @@ class YOLODetection(BoxesSource):
         path = yaml_of(root)
         if path is None:
             raise DataError(
-                f"a YOLO data set needs one of {', '.join(_YAML)}; {str(root)!r} has none. Write "
-                "it."
+                f"a YOLO data set needs a YAML with `names` and `train`, such as data.yaml; "
+                f"{str(root)!r} has none. Write it."
             )
         return path, parse_yaml(read_text(path, MEGABYTE), str(path))
 
@@ -76,21 +108,21 @@ class YOLODetection(BoxesSource):
         """Label files without an image."""
         known = set(self._labels)
         for folder in sorted({path.parent for path in self._labels}):
-            images = {_label_file(image, self._home) for image in _beside(folder, self._home)}
-            for path in (
-                file
-                for file in files_in(folder, ".txt")
-                if file not in known and file not in images
-            ):
-                if path.stem not in (
-                    "classes",
-                    *SPLITS,
-                ):  # tools leave the names of the classes and lists there
+            images = {self._files.of(image) for image in self._beside(folder)}
+            for path in files_in(folder, ".txt"):
+                if path not in known and path not in images and not _is_list(path):
                     text = (
                         f"label file {str(path)!r} has no image of its name. Add it, or remove the "
                         "file."
                     )
                     yield DataError(text, "annotation without image")
+
+    def _beside(self, folder: Path) -> list[Path]:
+        """The images that a folder of labels may belong to, also those of other splits."""
+        parts = ("images" if part == "labels" else part for part in folder.parts)
+        own = {image.parent for image in self.images if self._files.folder(image.parent) == folder}
+        homes = sorted({Path(*parts), folder, *own})
+        return [file for place in homes if place.is_dir() for file in images_in(place)]
 
     def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
         path, size = self._labels[index], frame.size
@@ -98,13 +130,14 @@ class YOLODetection(BoxesSource):
             return parse_yolo("", self.classes, size, str(path))[0], (UNLABELLED,)
         boxes, remarks = parse_yolo(
             read_text(path),
-            self.classes,
+            self._classes_at(index),
             size,
             str(path),
             complain,
             lines=self._lines,
             others=lambda: self._kind,
         )
+        boxes = boxes.with_classes(self.classes)
         return boxes, (*remarks, *((UPRIGHT,) if frame.turn != 1 and len(boxes) else ()))
 
     @cached_property
@@ -137,7 +170,7 @@ YOLO = Format(
     "YOLO",
     "data.yaml with names, train and val; images/ and labels/",
     Boxes,
-    is_at=lambda root: yaml_of(root) is not None,
+    is_at=lambda root: bool(yamls_of(root)),
     splits_at=_splits,
     opens=YOLODetection,
     file="YOLO YAML",
@@ -145,10 +178,19 @@ YOLO = Format(
 
 
 def yaml_of(root: Path) -> Path | None:
-    """The YAML of a data set: the root itself, or one of the usual names in it."""
-    if root.is_file():
-        return root if root.suffix.lower() in (".yaml", ".yml") else None
-    return next((root / name for name in _YAML if (root / name).is_file()), None)
+    """The YAML of a data set: the root itself, or the one in it that has its names and splits.
+
+    Raises:
+        DataError: several may be meant.
+    """
+    found = yamls_of(root)
+    if len(found) > 1:
+        raise DataError(
+            f"one YAML must describe a data set; {str(root)!r} has "
+            f"{some([path.name for path in found], 3)}. Give the path of one.",
+            "format unclear",
+        )
+    return found[0] if found else None
 
 
 def _home(content: YoloYaml, path: Path) -> Path:
@@ -156,72 +198,16 @@ def _home(content: YoloYaml, path: Path) -> Path:
     machine only.
     """
     named = path.parent / content.path
-    return _plain(named if not no_name(content.path) and named.is_dir() else path.parent)
+    return plain_path(named if not no_name(content.path) and named.is_dir() else path.parent)
 
 
-class YoloPlaces:
-    """The folders and lists that a YAML names, below its home; counts the paths of another machine
-    that were `followed`.
-
-    Args:
-        elsewhere: whether a path to nowhere may be one of another machine too.
-    """
-
-    def __init__(self, home: Path, yaml: Path, elsewhere: bool = False) -> None:
-        self._home, self._yaml, self._ends, self.followed = home, yaml, Ends(home), 0
-        self._elsewhere = elsewhere
-
-    def images(self, place: str) -> list[Path]:
-        """The images of a folder or a list."""
-        source = self._below(place, self._home, self._yaml)
-        if source.is_dir():
-            return images_in(source, deep=True)
-        if source.suffix.lower() == ".txt" and source.is_file():
-            lines = [line.strip() for line in read_text(source).splitlines() if line.strip()]
-            return [
-                self._below(line, source.parent if line.startswith("./") else self._home, source)
-                for line in lines
-            ]
-        raise DataError(
-            f"a split must be a folder or a list of images (.txt); {str(self._yaml)!r} names "
-            f"{place!r}, which is neither. "
-            "Put the images there, or correct or remove the line."
-        )
-
-    def _below(self, name: str, base: Path, path: Path) -> Path:
-        """`name`, as seen from `base`, which must lie below home."""
-        if no_name(name):
-            raise DataError(
-                f"a path must be one that a file can have; {str(path)!r} names {name[:300]!r}, of "
-                f"{len(name)} characters."
-            )
-        found = _plain(base / name)
-        # Roboflow names its folders from one that is not there
-        if not found.is_relative_to(self._home) and name.startswith("../"):
-            found = _plain(base / name.removeprefix("../"))
-        inside = found.is_relative_to(self._home)
-        if inside and (found.exists() or not (of_windows(name) or self._elsewhere)):
-            return found
-        elsewhere = self._ends.find(name) or self._ends.folder(name)
-        if elsewhere is None and inside and not of_windows(name):
-            return found
-        if elsewhere is None:
-            raise DataError(
-                f"everything must lie below {str(self._home)!r}; {str(path)!r} names {name!r}, and "
-                "not just one file there ends "
-                "like it. Set `path` in the YAML."
-            )
-        self.followed += 1
-        return _plain(elsewhere)
-
-
-def _with_own_labels(images: list[Path], home: Path, complain: Complain) -> list[Path]:
+def _with_own_labels(images: list[Path], labels: LabelFiles, complain: Complain) -> list[Path]:
     """The images but those that would share a label file with another one; `complain` hears of
     these.
     """
     files: dict[Path, list[Path]] = {}
     for image in images:
-        files.setdefault(_label_file(image, home), []).append(image)
+        files.setdefault(labels.of(image), []).append(image)
     for label, sharing in files.items():
         if len(sharing) > 1 and label.is_file():
             text = (
@@ -237,31 +223,10 @@ def _with_own_labels(images: list[Path], home: Path, complain: Complain) -> list
     return [
         image
         for image in images
-        if len(files[label := _label_file(image, home)]) == 1 or not label.is_file()
+        if len(files[label := labels.of(image)]) == 1 or not label.is_file()
     ]
 
 
-def _plain(path: Path) -> Path:
-    """The absolute path without `..`; links are left as they are,
-    for images often lie behind one.
-    """
-    return Path(os.path.normpath(path.absolute()))
-
-
-def _beside(folder: Path, home: Path) -> list[Path]:
-    """The images that a folder of labels may belong to."""
-    parts = folder.relative_to(home).parts
-    homes = [home.joinpath(*("images" if part == "labels" else part for part in parts)), folder]
-    return [file for place in homes if place.is_dir() for file in images_in(place)]
-
-
-def _label_file(image: Path, home: Path) -> Path:
-    """`…/images/a/b.jpg` → `…/labels/a/b.txt`; the last `images` counts, and none above `home`."""
-    parts = list(image.relative_to(home).parts)
-    for index in reversed(range(len(parts) - 1)):
-        if parts[index] == "images":
-            parts[index] = "labels"
-            break
-    path = (home / Path(*parts)).with_suffix(".txt")
-    shouted = path.with_suffix(".TXT")  # as some programs of Windows write it
-    return shouted if not os.path.lexists(path) and shouted.is_file() else path
+def _is_list(path: Path) -> bool:
+    """Whether a text among labels is a list of classes or of images, as tools leave them there."""
+    return path.name in NOT_LABELS or path.stem in (*SPLITS, "valid")

@@ -55,13 +55,14 @@ class YOLOInstances(YOLODetection):
             return Instances.nothing(frame.size, self.classes), (UNLABELLED,)
         instances, remarks = parse_yolo_outlines(
             read_text(path),
-            self.classes,
+            self._classes_at(index),
             frame.size,
             str(path),
             complain,
             lines=self._lines,
             others=lambda: self._kind,
         )
+        instances = instances.with_classes(self.classes)
         turned = frame.turn != 1 and len(instances) > 0
         return instances, (*remarks, *((UPRIGHT_OUTLINES,) if turned else ()))
 
