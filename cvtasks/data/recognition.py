@@ -17,6 +17,7 @@ from cvtasks.data.formats import FORMATS
 from cvtasks.data.formats.class_tree import class_of
 from cvtasks.data.formats.listing import IMAGES, images_in, seen, unread_among
 from cvtasks.data.formats.places import is_split
+from cvtasks.data.formats.yolo_places import holds_labels
 from cvtasks.data.hints import Hints
 from cvtasks.errors import DataError, did_you_mean, nearest
 from cvtasks.tasks import TASKS
@@ -91,14 +92,14 @@ def _unrecognised(
             ways={"data": ""},
         )
     below = [
-        str(child)
-        for child in sorted(root.iterdir())
-        if child.is_dir() and any(one.is_at(child) for one in fitting.values())
+        str(child) for child in _whole(root) if any(one.is_at(child) for one in fitting.values())
     ]
     if below:
+        several = len(below) > 1
         return DataError(
-            f"a data set is the folder in which its own folders lie; {path!r} holds one below. "
-            f"Give {below[0]!r}."
+            f"a data set is the folder in which its own folders lie; {path!r} holds "
+            f"{len(below) if several else 'one'} below. Give "
+            f"{'one of ' * several}{some([repr(one) for one in below], 3)}."
         )
     if wanted:
         layouts = "; ".join(f"{one.name}: {one.layout}" for one in fitting.values())
@@ -132,6 +133,19 @@ def _unrecognised(
         f"the layout of {path!r} is not known for {kind.__name__.lower()} data. {known}",
         ways={} if others else {"format": ""},
     )
+
+
+def _whole(root: Path) -> list[Path]:
+    """The folders in a folder that may be a data set of their own: no folder of labels, and no
+    split beside others.
+    """
+    folders = sorted(child for child in root.iterdir() if child.is_dir())
+    several = sum(is_split(child.name) for child in folders) > 1
+    return [
+        child
+        for child in folders
+        if not holds_labels([child.name]) and not (several and is_split(child.name))
+    ]
 
 
 def _none(root: Path) -> str:
