@@ -121,7 +121,7 @@ class YOLODetection(BoxesSource):
         """The images that a folder of labels may belong to, also those of other splits."""
         parts = ("images" if part == "labels" else part for part in folder.parts)
         own = {image.parent for image in self.images if self._files.folder(image.parent) == folder}
-        homes = sorted({Path(*parts), folder, *own})
+        homes = sorted({Path(*parts), folder, *own, *self._files.homes_of(folder)})
         return [file for place in homes if place.is_dir() for file in images_in(place)]
 
     def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:

@@ -84,9 +84,10 @@ class LabelFiles:
 
     They lie where YOLO's tools look for them, in `…/labels/a` for images in `…/images/a`; or else
     in a folder of labels that is called alike (`Labels`, `train_labels` for `train_images`,
-    `train/labels` for `train`), or beside the images. The first of these that has a text of an
-    image is taken for all images of a folder. A text has its image's name, be it written with
-    combined letters or with accents of their own (NFC, NFD).
+    `train/labels` for `train`), or beside the images, or in the folder of labels of all splits
+    where images of other folders have other names. The first of these that has a text of an image
+    is taken for all images of a folder. A text has its image's name, be it written with combined
+    letters or with accents of their own (NFC, NFD).
     """
 
     def __init__(self, home: Path) -> None:
@@ -115,8 +116,7 @@ class LabelFiles:
         if "images" in parts:
             last = len(parts) - 1 - parts[::-1].index("images")
             usual = self._home.joinpath(*parts[:last], "labels", *parts[last + 1 :])
-        named = (name.rpartition(".") for name in _names_in(images))
-        stems = {_composed(stem) for stem, _, ending in named if f".{ending.lower()}" in IMAGES}
+        stems = _stems(_names_in(images))
         if usual is not None and not stems.isdisjoint(self._texts_in(usual)):
             return usual
         alike = self._alike.get(scope(parts), [])
@@ -124,15 +124,40 @@ class LabelFiles:
         for folder in (*of_labels, images, *alike):
             if not stems.isdisjoint(self._texts_in(folder)):
                 return folder
+        if shared := self._of_all(images, stems):
+            return shared
         if usual is None or not usual.is_dir():
             return next(iter(of_labels), usual or images)
         return usual
+
+    def _of_all(self, images: Path, stems: set[str]) -> Path | None:
+        """The folder of labels for all splits, if it has texts of these images, and other folders
+        have no image of the same names.
+        """
+        for folder in self._alike.get((), []):
+            own = stems & self._texts_in(folder).keys()
+            if own and holds_labels(folder.relative_to(self._home).parts):
+                others = (_stems(names) for one, names in self._known if one != images)
+                return folder if all(own.isdisjoint(other) for other in others) else None
+        return None
+
+    def homes_of(self, labels: Path) -> list[Path]:
+        """The known folders of images whose texts lie in a folder."""
+        return [
+            folder
+            for folder, names in self._known
+            if _stems(names) and self.folder(folder) == labels
+        ]
+
+    @cached_property
+    def _known(self) -> list[tuple[Path, list[str]]]:
+        return list(known_folders(self._home))
 
     @cached_property
     def _alike(self) -> dict[tuple[str, ...], list[Path]]:
         """What paths say (`scope`) → the folders with texts of which they say it."""
         found: dict[tuple[str, ...], list[Path]] = {}
-        for folder, names in known_folders(self._home):
+        for folder, names in self._known:
             if any(name.lower().endswith(".txt") for name in names):
                 found.setdefault(scope(folder.relative_to(self._home).parts), []).append(folder)
         return found
@@ -152,6 +177,12 @@ class LabelFiles:
 
 def _composed(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def _stems(names: Iterable[str]) -> set[str]:
+    """The names of images among these, composed and without their endings."""
+    parts = (name.rpartition(".") for name in names)
+    return {_composed(stem) for stem, _, ending in parts if f".{ending.lower()}" in IMAGES}
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -299,9 +299,20 @@ def test_labels_lie_where_folders_are_called_alike(
 
 
 def test_labels_in_a_wrong_place_are_told_where_to_lie(tmp_path: Path) -> None:
-    lay(tmp_path, "images/train", "labels", range(2))
+    for split in ("train", "val"):
+        lay(tmp_path, f"images/{split}", "labels", range(2))
     with pytest.raises(DataError, match=r"no label file at all, such as '.*labels/train/0\.txt'"):
-        of(tmp_path)
+        of(tmp_path, "train")
+
+
+def test_one_folder_of_labels_may_serve_all_splits(tmp_path: Path) -> None:
+    lay(tmp_path, "images/train", "labels", range(2))
+    lay(tmp_path, "images/val", "labels", range(2, 4))
+    write(tmp_path / "labels" / "classes.txt", "cat\ndog\n")
+    for split, names in {"train": ("0", "1"), "val": ("2", "3")}.items():
+        source = of(tmp_path, split)
+        assert shown(source) == dict.fromkeys(names, ("cat", "dog"))
+        assert not list(source.orphans())
 
 
 def test_the_usual_folder_of_labels_comes_first(tmp_path: Path) -> None:
