@@ -29,7 +29,7 @@ from cvtasks.formats.yolo_lines import (
 from cvtasks.text import encodable
 
 SPLITS = ("train", "val", "test")
-_KEYS = (*SPLITS, "valid", "validation")  # as others call "val"
+_KEYS = (*SPLITS, "valid", "validation", "dev")  # as others call "val"
 _MOST = 1_000_000  # characters of a YAML; the 21,841 names of ImageNet have 0.5 million
 
 

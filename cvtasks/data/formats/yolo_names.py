@@ -19,7 +19,7 @@ NOT_LABELS = frozenset((*_LISTS, *LISTS_OF_NAMES))
 """Texts among labels that belong to no image."""
 _USUAL = ("data.yaml", "data.yml", "dataset.yaml")
 _NAMES = re.compile(r"""^\s*["']?names["']?\s*:""", re.MULTILINE)
-_SPLITS = re.compile(r"""^\s*["']?(train|val|valid|validation|test)["']?\s*:""", re.MULTILINE)
+_SPLITS = re.compile(r"""^\s*["']?(train|val|valid|validation|dev|test)["']?\s*:""", re.MULTILINE)
 _SHOWN = 5  # classes of a list in a sentence
 
 
