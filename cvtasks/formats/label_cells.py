@@ -1,7 +1,8 @@
 """Labels as they stand in a cell of a table or behind an image in a list: one, several, or none."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from cvtasks.text import some
@@ -18,34 +19,35 @@ class Cells:
     """The labels of cells.
 
     Attributes:
-        labels: of each cell. classes: those that there are, if no label has them. notes: what was
-            settled, in sentences.
+        labels: cell → its labels. classes: those that there are, also where no label has them.
+        notes: what was settled, in sentences.
     """
 
-    labels: list[tuple[str, ...]]
+    labels: dict[str, tuple[str, ...]]
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def labels_in(cells: Sequence[str], known: Collection[str] = (), signs: str = "") -> Cells:
+def labels_in(cells: Iterable[str], known: Collection[str] = (), signs: str = "") -> Cells:
     """The labels that cells hold: several have `|` between them, are a list in brackets, or have
     other signs between them where each of them is a class by itself elsewhere, or a number.
 
     Args:
+        cells: without blanks around them.
         known: names of classes. signs: those that stand between several labels, whatever they are.
 
     Raises:
         ValueError: cells hold numbers of which it is not known what they mean; says which, for a
             sentence that begins with the rule.
 
-    >>> labels_in(["cat|dog", "['cat', 'dog']", "nan"]).labels
+    >>> [*labels_in(["cat|dog", "['cat', 'dog']", "nan"]).labels.values()]
     [('cat', 'dog'), ('cat', 'dog'), ()]
-    >>> labels_in(["cat;dog", "cat", "dog", "ant;cow"]).labels
+    >>> [*labels_in(["cat;dog", "cat", "dog", "ant;cow"]).labels.values()]
     [('cat', 'dog'), ('cat',), ('dog',), ('ant;cow',)]
     """
-    texts = [cell.strip() for cell in cells]
-    notes = []
-    if missing := sum(text.casefold() in _NONE and bool(text) for text in texts):
+    counts, known = Counter(cells), frozenset(known)
+    texts, notes = list(counts), list[str]()
+    if missing := sum(counts[text] for text in texts if text and text.casefold() in _NONE):
         notes.append(f"labels that are called nan were taken for none: {missing}")
     texts = ["" if text.casefold() in _NONE else text for text in texts]
     labels = [_parts(text, known, signs) for text in texts]
@@ -55,7 +57,8 @@ def labels_in(cells: Sequence[str], known: Collection[str] = (), signs: str = ""
     for at in listed:
         labels[at] = _items(texts[at])
     if listed:
-        notes.append(f"labels in brackets were read as lists: {len(listed)}")
+        count = sum(counts[texts[at]] for at in listed)
+        notes.append(f"labels in brackets were read as lists: {count}")
     if signs and any(
         len(found) > 1 and at not in listed and "|" not in texts[at]
         for at, found in enumerate(labels)
@@ -64,10 +67,11 @@ def labels_in(cells: Sequence[str], known: Collection[str] = (), signs: str = ""
     clear = listed | {at for at, text in enumerate(texts) if signs or "|" in text}
     numbers = _numbers(labels, known)
     if numbers is not None:
-        return _of_numbers(numbers, texts, clear, notes)
+        found, names = _of_numbers(numbers, texts, clear, notes)
+        return Cells(dict(zip(counts, found, strict=True)), names, tuple(notes))
     for sign in (";", ",", _SPACES):
         notes += _split_where_clear(labels, known, sign)
-    return Cells(labels, (), tuple(notes))
+    return Cells(dict(zip(counts, labels, strict=True)), (), tuple(notes))
 
 
 def _parts(text: str, known: Collection[str], signs: str) -> tuple[str, ...]:
@@ -106,9 +110,11 @@ def _numbers(
 
 def _of_numbers(
     numbers: list[tuple[str, ...]], texts: Sequence[str], clear: Collection[int], notes: list[str]
-) -> Cells:
-    """Numbers as labels, or one of 0 and 1 for each class; `clear` are the cells whose signs say
-    that they hold several labels.
+) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+    """Numbers as labels, or one of 0 and 1 for each class, and these classes.
+
+    Args:
+        clear: places of cells whose signs say that they hold several labels.
     """
     (size, *others) = {len(parts) for parts in numbers if parts}
     marks = {part for parts in numbers for part in parts} <= {"0", "1"}
@@ -120,13 +126,13 @@ def _of_numbers(
             tuple(name for name, mark in zip(names, parts, strict=False) if mark == "1")
             for parts in numbers
         ]
-        said = f"{size} numbers behind each image, 0 or 1, were read as one for each class"
-        return Cells(labels, names, (*notes, said))
+        notes.append(f"{size} numbers behind each image, 0 or 1, were read as one for each class")
+        return labels, names
     if not others and unclear:
         raise ValueError(f"{size} numbers, such as {texts[unclear[0]][:80]!r}")
     if any(len(numbers[at]) > 1 for at in unclear):
         notes.append("numbers beside each other were read as several labels of an image")
-    return Cells(numbers, (), tuple(notes))
+    return numbers, ()
 
 
 def _split_where_clear(

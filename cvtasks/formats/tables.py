@@ -59,6 +59,12 @@ MINUS = frozenset({"-1", "-1.0"})
 """Cells, in small letters, that say whether an image shows a class. -1 is a no where there is no
 other.
 """
+_KINDS = {
+    **dict.fromkeys(YES, "yes"),
+    **dict.fromkeys(NO, "no"),
+    **dict.fromkeys(MINUS, "minus"),
+    "": "blank",
+}
 _ODD = 0.1  # share of a column's cells that may be faults, so that the column is still a class's
 
 
@@ -115,9 +121,8 @@ def cell_kind(cell: str) -> str:
     ['yes', 'no', 'minus', 'blank', 'share', 'other', 'other']
     """
     word = cell.strip().casefold()
-    for kind, words in (("yes", YES), ("no", NO), ("minus", MINUS), ("blank", {""})):
-        if word in words:
-            return kind
+    if kind := _KINDS.get(word):
+        return kind
     return "share" if is_number(word) and 0 < float(word) < 1 else "other"
 
 
@@ -142,6 +147,7 @@ def columns_of(head: Sequence[str], seen: Seen = ()) -> Columns | None:
         return None
     image, rest = places
     labels = [at for at in rest if plain[at] in _OF_LABELS]
+    labels.sort(key=lambda at: plain[at].endswith("_id"))  # a name tells more than its number
     rest = rest if labels or "split" in plain else _without_splits(plain, rest)
     if not labels and (len(rest) != 1 or (seen and _yes_or_no(seen[rest[0]]))):
         return None

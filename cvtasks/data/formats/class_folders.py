@@ -9,9 +9,10 @@ from pathlib import Path
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, distinct
+from cvtasks.data.formats.bases.label_lines import split_called
 from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import files_in, images_in, seen
-from cvtasks.data.formats.places import is_split, split_in
+from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import read_text
@@ -83,7 +84,7 @@ def folders_tell(root: Path) -> tuple[str, ...]:
         return ()
     folders = [folder for home in _parents(root) or [root] for folder in _folders(home)]
     called = {folder.name for folder in folders if _has_image(folder)}
-    classes = sorted(name for name in called if not (is_split(name) or split_in(name)))
+    classes = sorted(name for name in called if not split_called(name))
     return tuple(classes) if len(classes) > 1 else ()
 
 
@@ -169,8 +170,8 @@ def _folders(folder: Path) -> list[Path]:
 def _is_split_alone(folder: Path) -> bool:
     """Whether a folder is called like a split to test on, whose images need no class (`test1`)."""
     name = folder.name.casefold()
-    called = name.startswith("test") if is_split(name) else split_in(name) == "test"
-    return (called or name.startswith("unlabel")) and not _folders(folder)
+    called = split_called(name).startswith("test") or name.startswith("unlabel")
+    return called and not _folders(folder)
 
 
 def _parents(root: Path) -> list[Path]:

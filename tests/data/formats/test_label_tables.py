@@ -128,6 +128,13 @@ def test_findings_of_radiographs(tmp_path: Path) -> None:
     }
 
 
+def test_names_of_classes_come_before_their_numbers(tmp_path: Path) -> None:
+    text = "class id,filepaths,labels,data set\n0,0.jpg,robin,train\n1,1.jpg,wren,test\n"
+    root = lay(tmp_path, ROWS, birds_csv=text)
+    assert shown(root, "train") == {"0.jpg": ("robin",)}
+    assert notes(root, "train") == "columns passed over: class id"
+
+
 @pytest.mark.parametrize(
     "text",
     ["id,camera\ncat0,A\ndog0,B\n", "name,width\ncat0,12\ndog0,7\n", "id,night\ncat0,0\ndog0,1\n"],
@@ -340,7 +347,7 @@ def test_tables_in_the_folders_of_splits(tmp_path: Path) -> None:
 
 
 def test_images_without_a_class_beside_class_folders_are_told(tmp_path: Path) -> None:
-    root = lay(tmp_path, [*CLASS_FOLDERS, "loose.jpg", "test/9.jpg", "testudo/1.jpg"])
+    root = lay(tmp_path, [*CLASS_FOLDERS, "loose.jpg", "test/9.jpg", "test_tube/1.jpg"])
     source = open_source(str(root), "", Labels)
-    assert (source.classes, len(source)) == (("cat", "dog", "testudo"), 7)
+    assert (source.classes, len(source)) == (("cat", "dog", "test_tube"), 7)
     assert "images that no folder gives a class were passed over: test, loose.jpg" in notes(root)

@@ -3,27 +3,33 @@ it names.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from cvtasks.data.formats.bases.labels import FileLabels
 from cvtasks.data.formats.bases.names import distinct
 from cvtasks.data.formats.listing import NamedFiles, seen
-from cvtasks.data.formats.places import is_split, split_in
+from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import VALIDATION, present
 from cvtasks.errors import Complain, DataError
 from cvtasks.formats.label_cells import labels_in
 from cvtasks.media.safe_paths import parts_of
 from cvtasks.text import encodable, some
 
+_OF_IMAGES = re.compile(
+    r"(.+?)[-_ ]?(?:images?|imgs?|photos?|data|set)|(?:images?|imgs?|photos?)[-_ ](.+)",
+    re.IGNORECASE,
+)
 _TRAIN, _TEST = ("train", "training"), ("test", "testing")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of a table or list.
 
     Attributes:
@@ -71,7 +77,7 @@ def with_labels(
     Raises:
         DataError: it is not known what labels mean, or one is empty or comes twice.
     """
-    texts = [line.labels[0] for file in files for line in file.lines]
+    texts = (line.labels[0] for file in files for line in file.lines)
     try:
         found = labels_in(texts, known, signs)
     except ValueError as error:
@@ -80,20 +86,19 @@ def with_labels(
             f"{str(files[0].path)!r} all are {error}, and which of them are labels is not known. "
             "Leave the label alone there, or write | between several."
         ) from error
-    labels, read = iter(found.labels), []
+    labels = {text: tuple(map(encodable, names)) for text, names in found.labels.items()}
+    wrong = {text for text, own in labels.items() if "" in own or len(set(own)) < len(own)}
+    read = []
     for file in files:
-        lines = []
-        for line in file.lines:
-            names = tuple(map(encodable, next(labels)))
-            if "" in names or len(set(names)) < len(names):
+        for line in file.lines if wrong else ():
+            if line.labels[0] in wrong:
                 raise DataError(
                     f"labels must be names, each once; line {line.number} of {str(file.path)!r} "
                     f"has {line.labels[0]!r}."
                 )
-            lines.append(replace(line, labels=names))
+        lines = [line._replace(labels=labels[line.labels[0]]) for line in file.lines]
         read.append(replace(file, lines=lines, notes=(*file.notes, *found.notes)))
-    every = {label for file in read for line in file.lines for label in line.labels}
-    return read, tuple(every.union(found.classes))
+    return read, tuple({*found.classes}.union(*labels.values()))
 
 
 def parted(files: Sequence[Lines]) -> Parts:
@@ -131,7 +136,13 @@ def parted(files: Sequence[Lines]) -> Parts:
 
 def _folder_of(image: str) -> str:
     """The first folder of a path that is called like a split; empty for none."""
-    return next((part for part in parts_of(image)[:-1] if is_split(part)), "")
+    folder = re.split(r"[\\/](?=[^\\/]*$)", image)
+    return _split_among(folder[0]) if len(folder) > 1 else ""
+
+
+@lru_cache(maxsize=1 << 12)
+def _split_among(folder: str) -> str:
+    return next((part for part in parts_of(folder) if is_split(part)), "")
 
 
 def _meant(name: str, names: Counter[str]) -> str:
@@ -230,7 +241,7 @@ class _Images:
 
     def _fits(self, path: Path) -> bool:
         folders = path.relative_to(self._home).parts[:-1]
-        called = [part for part in folders if is_split(part) or split_in(part)]
+        called = list(filter(split_called, folders))
         return not called or any(_same_split(part, self._split) for part in called)
 
     @property
@@ -242,7 +253,7 @@ class _Images:
 def _folders(home: Path) -> Iterator[str]:
     """The folders at a place that are called after splits, and those in its other folders."""
     for child in _below(home):
-        if is_split(child.name) or split_in(child.name):
+        if split_called(child.name):
             yield child.name
         else:
             inner = (one for one in _below(child) if is_split(one.name))
@@ -254,8 +265,19 @@ def _below(folder: Path) -> list[Path]:
         return sorted(Path(one.path) for one in found if one.is_dir() and seen(Path(one.name)))
 
 
+def split_called(folder: str) -> str:
+    """The split that a folder is called after; empty for none.
+
+    >>> [split_called(name) for name in ("Train", "test_images", "images-val", "test_tube")]
+    ['Train', 'test', 'val', '']
+    """
+    match = _OF_IMAGES.fullmatch(folder)
+    name = next(filter(None, match.groups())) if match else folder
+    return name if is_split(name) else ""
+
+
 def _same_split(folder: str, split: str) -> bool:
     """Whether a folder's name speaks of a split."""
-    called = folder if is_split(folder) else split_in(folder)
+    called = split_called(folder)
     names = {called: 1, split: 1}
     return bool(called) and _meant(called, Counter(names)) == _meant(split, Counter(names))

@@ -3,9 +3,9 @@
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import files_in, seen
@@ -27,8 +27,7 @@ Finds = Callable[[Path, Sequence[Path]], bool]
 """(a table, it and others of the same heading) → whether it is one of those that are sought."""
 
 
-@dataclass(frozen=True)
-class Cells:
+class Cells(NamedTuple):
     """A line of a table: its number, and its cells without blanks around them."""
 
     line: int
@@ -151,7 +150,7 @@ def column_of_splits(at: int | None, head: Sequence[str], rows: Sequence[Cells])
     """
     if at is None or plain_name(head[at]) == "split":
         return at
-    return at if all(is_split(row.cells[at]) for row in rows) else None
+    return at if all(map(is_split, {row.cells[at] for row in rows})) else None
 
 
 def passed_over(root: Path, read: Sequence[Path]) -> Iterator[str]:
