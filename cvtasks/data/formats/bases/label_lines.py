@@ -261,8 +261,12 @@ def _folders(home: Path) -> Iterator[str]:
 
 
 def _below(folder: Path) -> list[Path]:
-    with os.scandir(folder) as found:
-        return sorted(Path(one.path) for one in found if one.is_dir() and seen(Path(one.name)))
+    """The folders in a folder, sorted; none where it cannot be listed."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(Path(one.path) for one in found if one.is_dir() and seen(Path(one.name)))
+    except OSError:
+        return []
 
 
 def split_called(folder: str) -> str:
