@@ -16,6 +16,11 @@ def undivided(root: Path) -> tuple[str, ...]:
     return ("",)
 
 
+def sure(root: Path) -> bool:
+    """That a format is never unsure."""
+    return False
+
+
 @dataclass(frozen=True)
 class Format:
     """A layout on the disk for one kind of truth; a row of `FORMATS`.
@@ -32,6 +37,7 @@ class Format:
         file: what a file is called that may stand for its root; empty where only a folder may.
         chosen: what stands behind the format's name and a colon → the format that reads so; None
             where nothing may.
+        unsure: root → whether what lies there tells so little that any other format there is meant.
         fallback: whether so little tells it that any other format which lies there too is meant.
         heeds: the hints that it heeds, by their names.
         needs: the hint without which it is not looked for; empty for none.
@@ -46,6 +52,7 @@ class Format:
     opens: Callable[..., Source]
     splits_at: Callable[[Path], tuple[str, ...]] = undivided
     file: str = ""
+    unsure: Callable[[Path], bool] = sure
     fallback: bool = False
     chosen: Callable[[str], "Format"] | None = None
     heeds: tuple[str, ...] = ()

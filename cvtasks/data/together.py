@@ -153,7 +153,8 @@ def keys_by_pattern(source: Source, pattern: str) -> list[str | None]:
 
 def keys_from_csv(source: Source, path: Path) -> tuple[list[str | None], int]:
     """For each sample the group that a CSV file of name and group gives it, and how many of its
-    lines name no sample; a first line that names none is a heading.
+    lines name no sample; a first line that names none is a heading. Blanks around both do not
+    count, and an empty group is none.
 
     Raises:
         DataError: it cannot be read, a line has not two values, a sample is in two groups, or no
@@ -172,12 +173,13 @@ def keys_from_csv(source: Source, path: Path) -> tuple[list[str | None], int]:
         if index is None:
             strange += number > 0
             continue
-        if found[index] not in (None, row[1]):
+        group = row[1].strip()
+        if found[index] not in (None, group):
             raise DataError(
                 f"an image belongs to one group; {str(path)!r} gives {row[0]!r} the groups "
-                f"{found[index]!r} and {row[1]!r}. Correct it."
+                f"{found[index]!r} and {group!r}. Correct it."
             )
-        found[index] = row[1]
+        found[index] = group or None
     if all(key is None for key in found):
         raise DataError(
             f"the file of groups must name images of the data, such as {source.name(0)!r}; "

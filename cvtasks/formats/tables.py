@@ -1,8 +1,10 @@
 """Tables of images and their labels or boxes: which columns of a CSV are which."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cvtasks.formats.reading import is_number
 from cvtasks.media.file_types import SUFFIXES
 
 IMAGE_COLUMNS = {
@@ -44,15 +46,36 @@ _OF_BOXES = {
 _NUMBERS = {"image_id", "imageid", "img_id", "id_code"}
 _WEAK = {"id", "name"}
 """Columns that do not name images where another one may: those after that, and before."""
-_PASSED_OVER = {"split", "score"}
-_SPLITS = ("split", "subset")
+SPLIT_COLUMNS = {"split", "set", "subset", "partition", "data_set", "dataset"}
+"""What a column is called that may say which split an image belongs to."""
+_OF_LABELS = LABEL_COLUMNS | {"finding_labels"}
+_OF_WHOLE_IMAGES = IMAGE_COLUMNS | {"image_index", "filepaths"}
+_SILENT = {"split", "score", ""}  # what has these names is passed over without a word
+_NO_LABELS = {*_SILENT, "fold", "folds", "kfold", "k_fold", "index"}
+_INDEX = "unnamed:"  # how pandas calls a column without a name
+_SEVERAL = {"tags": " ,;", "labels": ",;"}
+"""Column → signs that may stand between several labels."""
+
+YES, NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
+MINUS = frozenset({"-1", "-1.0"})
+"""Cells, in small letters, that say whether an image shows a class. -1 is a no where there is no
+other.
+"""
+_KINDS = {
+    **dict.fromkeys(YES, "yes"),
+    **dict.fromkeys(NO, "no"),
+    **dict.fromkeys(MINUS, "minus"),
+    "": "blank",
+}
+_ODD = 0.1  # share of a column's cells that may be faults, so that the column is still a class's
 _NAMES = ("name", "object", "object_name", "cls", "type", "label_text", "class_label", "obj")
 """Headings of classes in a table of boxes, where none of `LABEL_COLUMNS` is there."""
+_OF_SPLITS = ("split", "subset")  # in a table of boxes
 _NEITHER = {
     *("width", "height", "image_width", "image_height", "img_width", "img_height", "depth"),
     *("score", "confidence", "area", "iscrowd", "difficult", "truncated", "occluded", "pose"),
     *("isoccluded", "istruncated", "isgroupof", "isdepiction", "isinside", "source", "segmented"),
-    *("id", "annotation_id", "object_id", "index", "url", "license", "date", "", *_SPLITS),
+    *("id", "annotation_id", "object_id", "index", "url", "license", "date", "", *SPLIT_COLUMNS),
 }
 """Columns of a table of boxes that are known to say neither image nor class."""
 
@@ -66,6 +89,7 @@ class Columns:
         heading: whether the first line names them, and is no image's.
         several: the sign between labels of one image, beside `|`; empty for none.
         others: names of columns that say nothing about labels.
+        known: whether the column of labels is called so; else it is but the one that is left.
     """
 
     count: int
@@ -75,40 +99,152 @@ class Columns:
     heading: bool
     several: str
     others: tuple[str, ...]
+    known: bool = True
 
 
-def columns_of(head: Sequence[str], first: Sequence[str] = ()) -> Columns | None:
+@dataclass(frozen=True)
+class ClassColumns:
+    """Places of the columns of a table that has one for each class.
+
+    Attributes:
+        count: how many there are. image: the one that names images. split: that of splits, or None.
+        classes: place → the class's name.
+        no: the cells that mean no, in small letters.
+        others: names of columns that are no class's.
+    """
+
+    count: int
+    image: int
+    split: int | None
+    classes: Mapping[int, str]
+    no: frozenset[str]
+    others: tuple[str, ...]
+
+
+Seen = Sequence[Counter[str]]
+"""For each column, how many of its cells are of each kind (`cell_kind`)."""
+
+
+def cell_kind(cell: str) -> str:
+    """What a cell may be: "yes", "no", "minus", "blank", "share" for a number between 0 and 1, or
+    "other".
+
+    >>> [cell_kind(cell) for cell in ("1.0", "False", "-1", " ", "0.9", "2", "cat")]
+    ['yes', 'no', 'minus', 'blank', 'share', 'other', 'other']
+    """
+    word = cell.strip().casefold()
+    if kind := _KINDS.get(word):
+        return kind
+    return "share" if is_number(word) and 0 < float(word) < 1 else "other"
+
+
+def columns_of(head: Sequence[str], seen: Seen = ()) -> Columns | None:
     """The columns of a table of labels by its first line; None where they are not clear, or where
     it is no table of labels.
 
     Args:
-        first: its second line: a column of 0 or 1 that is not called like a label's is a class of
-            its own.
+        seen: what its columns hold: one that is not called like a label's and says yes or no alone
+            is a class of its own (`class_columns`).
 
     >>> columns_of(["image_id", "label"]).label, columns_of(["cats/1.jpg", "cat"]).heading
     (1, False)
-    >>> columns_of(["filename", "width", "xmin", "class"]), columns_of(["id", "cat"], ["a", "1"])
-    (None, None)
+    >>> columns_of(["filename", "width", "xmin", "class"])
+    >>> columns_of(["id", "cat"], [Counter(other=2), Counter(yes=1, no=1)])
     """
     plain = [plain_name(cell) for cell in head]
     if len(plain) == 2 and plain[0].endswith(SUFFIXES):
-        return Columns(2, 0, 1, None, False, "", ())
-    named = _of_images(plain)
+        return Columns(2, 0, 1, None, False, "", (), False)
+    places = _places(plain)
+    if places is None:
+        return None
+    image, rest = places
+    labels = [at for at in rest if plain[at] in _OF_LABELS]
+    labels.sort(key=lambda at: plain[at].endswith("_id"))  # a name tells more than its number
+    rest = rest if labels or "split" in plain else _without_splits(plain, rest)
+    if not labels and (len(rest) != 1 or (seen and _yes_or_no(seen[rest[0]]))):
+        return None
+    label = (labels or rest)[0]
+    split = _split(plain, image, label)
+    others, several = _others(head, {image, label, split}), _SEVERAL.get(plain[label], "")
+    return Columns(len(plain), image, label, split, True, several, others, bool(labels))
+
+
+def class_columns(head: Sequence[str], seen: Seen) -> ClassColumns | None:
+    """The columns of a table with one for each class by its first line and what they hold; None
+    where it is no such table.
+
+    A column is a class's if its cells are yes or no, but for a few. One alone is one only if there
+    is no other column, and no other cell.
+
+    >>> flags, ages = Counter(yes=1, no=2), Counter(yes=1, other=2)
+    >>> class_columns(["id", "cat", "dog", "age"], [ages, flags, flags, ages]).others
+    ('age',)
+    >>> class_columns(["id", "level"], [ages, ages])
+    """
+    plain = [plain_name(cell) for cell in head]
+    places = _places(plain)
+    if places is None or len(seen) != len(head) or any(plain[at] in _OF_LABELS for at in places[1]):
+        return None
+    image, rest = places
+    split = _split(plain, image, None)
+    if split is not None and plain[split] != "split" and _is_class(seen[split]):
+        split = None
+    rest = [at for at in rest if at != split]
+    classes = [at for at in rest if _is_class(seen[at])]
+    if not classes or (len(classes) == 1 and (len(rest) > 1 or not _yes_or_no(seen[classes[0]]))):
+        return None
+    kinds = sum((seen[at] for at in classes), Counter[str]())
+    no = NO if kinds["no"] else MINUS if kinds["minus"] else frozenset({""})
+    names = {at: head[at].strip() for at in classes}
+    others = _others(head, {image, split, *classes})
+    return ClassColumns(len(plain), image, split, names, no, others)
+
+
+def _places(plain: Sequence[str]) -> tuple[int, list[int]] | None:
+    """The column of images, and those that may hold labels; None for a table of something else."""
+    named = _of_images(plain, known=_OF_WHOLE_IMAGES)
     if named is None or _OF_BOXES.intersection(plain):
         return None
     image = plain.index(named)
-    rest = [at for at, name in enumerate(plain) if at != image and name not in _PASSED_OVER]
-    labels = [at for at in rest if plain[at] in LABEL_COLUMNS]
-    if not labels and (len(rest) != 1 or first[rest[0] : rest[0] + 1] in (["0"], ["1"])):
-        return None
-    label = (labels or rest)[0]
-    split = plain.index("split") if "split" in plain else None
-    others = tuple(head[at].strip() for at in rest if at != label)
-    return Columns(len(plain), image, label, split, True, _SEVERAL.get(plain[label], ""), others)
+    return image, [
+        at
+        for at, name in enumerate(plain)
+        if at != image and name not in _NO_LABELS and not name.startswith(_INDEX)
+    ]
 
 
-_SEVERAL = {"tags": " ,;", "labels": ",;"}
-"""Column → signs that may stand between several labels."""
+def _others(head: Sequence[str], told: Collection[int | None]) -> tuple[str, ...]:
+    """The names of the columns that are passed over and deserve a word."""
+    named = ((at, name.strip(), plain_name(name)) for at, name in enumerate(head))
+    return tuple(
+        name
+        for at, name, plain in named
+        if at not in told and plain not in _SILENT and not plain.startswith(_INDEX)
+    )
+
+
+def _split(plain: Sequence[str], image: int, label: int | None) -> int | None:
+    """The column that may name splits."""
+    if "split" in plain:
+        return plain.index("split")
+    found = [at for at, name in enumerate(plain) if name in SPLIT_COLUMNS]
+    return found[0] if len(found) == 1 and found[0] not in (image, label) else None
+
+
+def _without_splits(plain: Sequence[str], rest: list[int]) -> list[int]:
+    """The columns without that of splits, if another one is left."""
+    return [at for at in rest if plain[at] not in SPLIT_COLUMNS] or rest
+
+
+def _is_class(kinds: Counter[str]) -> bool:
+    count = kinds.total()
+    told = kinds["yes"] + kinds["no"] + kinds["minus"]
+    return told > 0 and kinds["other"] <= max(1, _ODD * count) and kinds["share"] <= 0.5 * count
+
+
+def _yes_or_no(kinds: Counter[str]) -> bool:
+    told = {kind for kind, count in kinds.items() if count} - {"blank"}
+    return told in ({"yes"}, {"no"}, {"yes", "no"}, {"minus"}, {"yes", "minus"})
 
 
 def plain_name(heading: str) -> str:
@@ -153,7 +289,7 @@ def columns_of_boxes(head: Sequence[str], first: Sequence[str] = ()) -> dict[str
     labels = [one for one in own if one in LABEL_COLUMNS]
     labels.sort(key=lambda one: one.endswith("_id"))  # a number, where there may be a name
     label = next(iter([*labels, *(one for one in _NAMES if one in own)]), None)
-    split = next((one for one in _SPLITS if one in own), None)
+    split = next((one for one in _OF_SPLITS if one in own), None)
     known = {**({label: "class"} if label else {}), **({split: "split"} if split else {})}
     return {image: "filename", **known, **found}
 
@@ -166,18 +302,13 @@ def left_over(rows: Iterable[Mapping[str, str]]) -> list[str]:
         rows: some lines, by the names of `columns_of_boxes`, and of other columns in small letters.
     """
     used = {*CORNERS, *BOX_COLUMNS.values(), *"xywh", *_NEITHER, *IMAGE_COLUMNS}
-    return [*dict.fromkeys(k for row in rows for k in row if k not in used and not _number(row[k]))]
+    found = (key for row in rows for key, text in row.items() if text and not is_number(text))
+    return [*dict.fromkeys(key for key in found if key not in used)]
 
 
-def _number(text: str) -> bool:
-    try:
-        float(text or 0)
-    except ValueError:
-        return False
-    return True
-
-
-def _of_images(plain: Sequence[str], first: Sequence[str] = ()) -> str | None:
+def _of_images(
+    plain: Sequence[str], first: Sequence[str] = (), known: Collection[str] = IMAGE_COLUMNS
+) -> str | None:
     """The column that names images; None where there is none, or two have one name.
 
     One whose entry in the line `first` is called like an image comes first, numbers and names last.
@@ -188,7 +319,7 @@ def _of_images(plain: Sequence[str], first: Sequence[str] = ()) -> str | None:
         is_file = at < len(first) and first[at].strip().casefold().endswith(SUFFIXES)
         return not is_file, (one in _NUMBERS) + 2 * (one in _WEAK), at
 
-    found = sorted(IMAGE_COLUMNS.intersection(plain), key=rank)
+    found = sorted({*known}.intersection(plain), key=rank)
     return found[0] if found and len(set(plain)) == len(plain) else None
 
 

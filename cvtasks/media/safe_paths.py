@@ -7,7 +7,7 @@ A named pipe would block for ever, a device has no end.
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -124,11 +124,12 @@ class Ends:
     """Finds the files below a folder whose names were right on another machine, by their last
     parts.
 
-    Raises nothing; what lies behind a link is found too, each folder once.
+    Raises nothing; what lies behind a link is found too, each folder once. Files that are not
+    `fits` are never found.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, fits: Callable[[Path], bool] | None = None) -> None:
+        self.root, self._fits = root, fits
 
     def find(self, name: str) -> Path | None:
         """The one file that has most of the last parts of `name` in common, its own name at least;
@@ -162,7 +163,9 @@ class Ends:
             known.add((status.st_dev, status.st_ino))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for file in files:
-                found.setdefault(file, []).append(Path(folder) / file)
+                path = Path(folder) / file
+                if self._fits is None or self._fits(path):
+                    found.setdefault(file, []).append(path)
         return found
 
 

@@ -223,6 +223,9 @@ def test_groups_from_names_and_from_a_file(tmp_path: Path) -> None:
     keys, strange = keys_from_csv(source, lines)
     named = {source.name(index): key for index, key in enumerate(keys) if key}
     assert (named, strange) == ({"cat00_0": "p1", "cat00_1": "p1", "dog00_2": "p2"}, 1)
+    lines.write_text("cat00_0,p1\ncat00_1 , p1 \ncat01_0,\ncat01_1, \n")
+    keys, strange = keys_from_csv(source, lines)
+    assert sorted(filter(None, keys)) == ["p1", "p1"], "blanks part no group, nothing is none"
     for text, words in (
         ("cat00_0,p1\ncat00_0,p2\n", "belongs to one group"),
         ("cat00_0;p1\n", r"NAME,GROUP; line 1 of .* has 1 values"),

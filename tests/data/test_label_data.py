@@ -319,6 +319,14 @@ def test_idx_files_are_read_packed_and_plain_and_keep_their_pixels(tmp_path):
         np.testing.assert_array_equal(sample.image, np.full((28, 28, 3), 30, np.uint8))
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_idx_files_may_have_a_dot_before_their_kind(tmp_path, packed):
+    write_idx(tmp_path, packed=packed)
+    for path in tmp_path.glob("*ubyte*"):
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    assert len(open_source(str(tmp_path), "train", Labels)) == 4
+
+
 def test_idx_classes_are_digits_unless_said(tmp_path):
     write_idx(tmp_path / "set")
     (tmp_path / "set" / "classes.txt").unlink()

@@ -12,6 +12,7 @@ import pytest
 from cvtasks.answers import Boxes, Labels
 from cvtasks.data import open_source, splits_of
 from cvtasks.data.dividing import Shares
+from cvtasks.data.names import Names
 from cvtasks.data.opening import open_sources
 from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.errors import CVTasksError, DataError, UsageError
@@ -197,6 +198,35 @@ def test_lines_are_names_or_files(tmp_path: Path) -> None:
         val=["im04"],
     )
     assert complaints(root, folder, "train") == (4, [])
+
+
+def test_a_line_with_a_folder_means_no_image_of_another(tmp_path: Path) -> None:
+    for kind, numbers in (("cat", range(3)), ("dog", range(2))):
+        for number in numbers:
+            path = tmp_path / "set" / "train" / kind / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shade = 9 * number + (kind == "cat")
+            cv2.imwrite(str(path), np.full((8, 8, 3), shade, np.uint8))
+    source = open_source(str(tmp_path / "set"), "train", Labels)
+    names = Names(source)
+    lines = {
+        "cat/0": "cat/0",
+        "cat/0.png": "cat/0",
+        "set/train/dog/1.png": "dog/1",
+        "C:\\old\\train\\dog\\1.png": "dog/1",
+        "photos/2.png": "cat/2",  # no folder of the data, and one image alone is called so
+        "2": "cat/2",
+        "dog/2.png": None,
+        "dog/2": None,
+        "val/cat/2.png": None,
+        "photos/0.png": None,
+        "0": None,
+        "": None,
+    }
+    found = {line: names.find(line) for line in lines}
+    assert {
+        line: None if index is None else source.name(index) for line, index in found.items()
+    } == lines
 
 
 def test_each_fault_of_a_list_is_one_sentence_in_train_and_check(tmp_path: Path, cli) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, distinct
+from cvtasks.data.formats.bases.label_lines import split_called
 from cvtasks.data.formats.kinds import first_lines
-from cvtasks.data.formats.listing import files_in, seen
+from cvtasks.data.formats.listing import files_in, images_in, seen
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
@@ -28,7 +29,7 @@ _OTHERS = {
 }  # folders that other formats have
 
 
-_CELL = re.compile(r"[,;\t]")
+_CELL, _WORDS = re.compile(r"[,;\t]"), re.compile(r"[,;\s]+")
 
 
 class ClassFolders(FileLabels):
@@ -44,42 +45,78 @@ class ClassFolders(FileLabels):
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__()
         parents = _parents(root)
-        holders = [folder for folder in _folders(root) if _has_image(folder)]
-        unlabelled = [folder for folder in holders if parents and _is_split_alone(folder)]
-        holders = [folder for folder in holders if folder not in unlabelled]
-        if parents and holders:
+        classes, unlabelled = _holders(root, bool(parents))
+        if parents and classes:
             raise DataError(
                 "a folder below the root must be a split, which holds folders alone, or a class, "
                 "which holds images alone, and "
-                f"all must be the same; {str(parents[0])!r} holds folders and {str(holders[0])!r} "
+                f"all must be the same; {str(parents[0])!r} holds folders and {str(classes[0])!r} "
                 "images. Move one of them away."
             )
         self.split = split = check_split(split, _splits(root), root)
-        homes = parents or [root]
-        titles = _titles(root, {folder.name for home in homes for folder in _folders(home)})
+        folders = [folder for home in parents or [root] for folder in _folders(home)]
+        titles = _titles(root, {folder.name for folder in folders if folder not in unlabelled})
         self.classes = tuple(titles.values())
         place = {name: index for index, name in enumerate(titles)}
         self.files, self.shown, strange = [], [], 0
-        for folder in _folders(root / split):
-            for entry in _entries(folder):
-                if entry.is_dir():
-                    raise DataError(
-                        f"a class's folder must hold images alone; {str(folder)!r} has the folder "
-                        f"{entry.name!r}."
-                    )
-                if _is_image(entry.name):
-                    self.files.append(folder / entry.name)
-                    self.shown.append((place[folder.name],))
-                else:
-                    strange += not entry.name.lower().endswith(UNREAD)
+        for folder in (one for one in _folders(root / split) if one not in unlabelled):
+            images, others = _images(folder)
+            self.files += images
+            self.shown += [(place[folder.name],)] * len(images)
+            strange += others
         if strange:
             self.notes = (f"files beside the images were passed over: {strange}",)
-        if unlabelled:
-            names = some([folder.name for folder in unlabelled], 3)
-            self.notes += (f"images that no folder gives a class were passed over: {names}",)
+        loose = [one.name for home in {root, root / split} for one in images_in(home)]
+        if names := [folder.name for folder in unlabelled] + sorted(loose):
+            told = some(names, 3)
+            self.notes += (f"images that no folder gives a class were passed over: {told}",)
         self.notes += _tables(root, {path.name for path in self.files})
+        self.notes += _lists(root, {path.name for path in self.files})
         present(f"{str(root / split)!r}", {"image": self.files}, complain)
         self.names = distinct(self.files, root / split)
+
+
+def folders_tell(root: Path) -> tuple[str, ...]:
+    """The classes that folders at a root tell: two at least, whose names are not those of splits;
+    nothing where there are none.
+    """
+    if not _is_at(root):
+        return ()
+    folders = [folder for home in _parents(root) or [root] for folder in _folders(home)]
+    called = {folder.name for folder in folders if _has_image(folder)}
+    classes = sorted(name for name in called if not split_called(name))
+    return tuple(classes) if len(classes) > 1 else ()
+
+
+def _holders(root: Path, divided: bool) -> tuple[list[Path], list[Path]]:
+    """The folders below a root that hold images: those of classes, and those called like a split to
+    test on, where others are classes or splits.
+    """
+    holders = [folder for folder in _folders(root) if _has_image(folder)]
+    apart = [folder for folder in holders if _is_split_alone(folder)]
+    classes = [folder for folder in holders if folder not in apart]
+    return (classes, apart) if divided or len(classes) > 1 else (holders, [])
+
+
+def _images(folder: Path) -> tuple[list[Path], int]:
+    """The images in a class's folder, and how many other files are there, but those of kinds that
+    are told elsewhere.
+
+    Raises:
+        DataError: there is a folder in it.
+    """
+    found, others = [], 0
+    for entry in _entries(folder):
+        if entry.is_dir():
+            raise DataError(
+                f"a class's folder must hold images alone; {str(folder)!r} has the folder "
+                f"{entry.name!r}."
+            )
+        if _is_image(entry.name):
+            found.append(folder / entry.name)
+        else:
+            others += not entry.name.lower().endswith(UNREAD)
+    return found, others
 
 
 def _tables(root: Path, names: set[str]) -> tuple[str, ...]:
@@ -101,6 +138,23 @@ def _tables(root: Path, names: set[str]) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _lists(root: Path, names: set[str]) -> tuple[str, ...]:
+    """A note for each other text at a root that names these images in most of its lines."""
+    notes = []
+    known = names | {stem for name in names if not (stem := Path(name).stem).isdecimal()}
+    for path in files_in(root, ".txt"):
+        lines = [
+            {word.strip('"').replace("\\", "/").rpartition("/")[2] for word in _WORDS.split(line)}
+            for line in first_lines(path)
+        ]
+        if lines and 2 * sum(not known.isdisjoint(words) for words in lines) > len(lines):
+            notes.append(
+                f"the list {path.name!r} names these images, and was passed over: where it tells "
+                "the classes, write lines of an image and its label, such as `cats/1.jpg cat`"
+            )
+    return tuple(notes)
+
+
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     """What lies in a folder, sorted by name."""
     with os.scandir(folder) as found:
@@ -115,7 +169,9 @@ def _folders(folder: Path) -> list[Path]:
 
 def _is_split_alone(folder: Path) -> bool:
     """Whether a folder is called like a split to test on, whose images need no class (`test1`)."""
-    return folder.name.casefold().startswith(("test", "unlabel")) and not _folders(folder)
+    name = folder.name.casefold()
+    called = split_called(name).startswith("test") or name.startswith("unlabel")
+    return called and not _folders(folder)
 
 
 def _parents(root: Path) -> list[Path]:

@@ -1,200 +1,143 @@
 """A table of images and their labels."""
 
-import csv
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
-from cvtasks.data.formats.bases import FileLabels, distinct
-from cvtasks.data.formats.bases.names import numbered_classes
-from cvtasks.data.formats.kinds import first_lines
-from cvtasks.data.formats.listing import NamedFiles, files_in
-from cvtasks.data.formats.places import is_split, split_in
-from cvtasks.data.source import check_split, no_image, present
+from cvtasks.data.formats.bases.label_lines import Line, Lines, LinesOfLabels, parted, with_labels
+from cvtasks.data.formats.bases.label_tables import (
+    cells_of,
+    classes_by_column,
+    column_of_splits,
+    head_of,
+    passed_over,
+    seen_in,
+    tables_at,
+)
+from cvtasks.data.formats.bases.names import names_beside, numbered_classes
+from cvtasks.data.formats.class_folders import folders_tell
+from cvtasks.data.source import check_split, no_image
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
-from cvtasks.formats.reading import MEGABYTE, read_text
-from cvtasks.formats.tables import Columns, columns_of, sign_of
+from cvtasks.formats.tables import Columns, columns_of
 from cvtasks.text import encodable, some
 
-_MOST = 500 * MEGABYTE
 
-Row = tuple[int, str, tuple[str, ...], str]
-"""The line's number, the image, its labels, its split."""
-
-
-class CSVLabels(FileLabels):
+class CSVLabels(LinesOfLabels):
     """The lines of a CSV file with a column that names images and one of labels, in their order.
 
     The root is the file; or the folder of a `labels.csv`, of one other such table, or of one for
-    each split, `train.csv`, `val.csv` …. `image,label` and `image,label,split` are the columns that
-    `cvtasks` writes; what others call them is known too, and two columns need no heading. An image
-    is named from the CSV's folder and lies below it; its ending may be left out. Several labels
-    have `|` between them; no label means that the image shows none of the classes. Other columns
-    are passed over. The classes are those of a `classes.txt` beside the file, one name a line, or
-    else all labels of all splits, sorted; numbers are named by a `classes.txt`, from 0 on, or by a
-    JSON beside the file that has a name for each.
+    each split, `train.csv`, `val.csv` …; or that of folders called like splits with a table in
+    each. `image,label` and `image,label,split` are the columns that `cvtasks` writes; what others
+    call them is known too, and two columns need no heading. An image is named from the CSV's folder
+    and lies below it; its ending may be left out. Several labels have `|` between them, or what
+    `labels_in` knows; no label means that the image shows none of the classes. Other columns are
+    passed over. The classes are those of a `classes.txt` beside the file, one name a line, or else
+    all labels of all splits, sorted; numbers are named by a `classes.txt`, from 0 on, or by a JSON
+    beside the file that has a name for each.
     """
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__()
-        tables = {name: _read(path) for name, path in _tables(root).items()}
+        tables = _read(root)
         if not tables:
             raise DataError(
                 f"CSV labels need a file 'labels.csv'; {str(root)!r} has none. Write it."
             )
-        inner = _inner(tables)
-        self.split = split = check_split(split, inner or tables, root)
-        table = next(iter(tables.values())) if inner else tables[split]
-        path = table.path
-        every = {label for one in tables.values() for row in one.rows for label in row[2]}
-        self.classes, places, self.taken_for = numbered_classes(path.parent, every)
+        self.split = split = check_split(split, parted(tables).lines, root)
+        home = root if root.is_dir() else root.parent
+        signs = {_signs(table.path) for table in tables}
+        sign = signs.pop() if len(signs) == 1 else ""
+        tables, every = with_labels(tables, names_beside(home), sign)
+        self.classes, places, self.taken_for = numbered_classes(home, every)
         if not self.classes:
             raise DataError(
-                f"a data set needs at least one class; {str(path)!r} has no label at all. Label "
-                "its images."
+                f"a data set needs at least one class; {str(tables[0].path)!r} has no label at "
+                "all. Label its images."
             )
-        named = NamedFiles(path.parent, path.parent, [row[1] for row in table.rows])
-        images: list[Path] = []
-        shown: list[tuple[int, ...]] = []
-        for line, image, labels, part in table.rows:
-            strange = [label for label in labels if label not in places]
-            if strange:
-                text = (
-                    f'every label must be a class of the list beside the table; "{strange[0]}", '
-                    f"line {line} of {str(path)!r}, is not. "
-                    f"{did_you_mean(strange[0], self.classes)}"
-                )
-                complain(DataError(text, "class unknown"))
-            if inner and part != split:
-                continue
-            file = named.find(image)
-            if file is None:
-                text = (
-                    f"an image must be named by its path below the table's folder; line {line} of "
-                    f"{str(path)!r} has {image[:300]!r}, and not just one file there ends like it. "
-                    "Move the image there, or correct the path."
-                )
-                complain(DataError(text, "image missing"))
-                continue
-            images.append(file)
-            shown.append(tuple(sorted(places[label] for label in labels if label in places)))
-        self.notes = (*named.notes, *table.notes, *_passed_over(root, tables.values()))
-        kept = present(f"{str(path)!r}", {"image": images}, complain)
-        self.files, self.shown = [images[index] for index in kept], [shown[index] for index in kept]
-        self.names = distinct(self.files, path.parent)
+        self.take(parted(tables), split, places.get, self._unknown, complain)
+        self.notes += tuple(passed_over(home, [table.path for table in tables]))
 
-
-@dataclass(frozen=True)
-class _Table:
-    """A table's lines, and what reading them settled."""
-
-    path: Path
-    rows: list[Row]
-    notes: tuple[str, ...]
+    def _unknown(self, label: str, line: Line, path: Path) -> str:
+        return (
+            f'every label must be a class of the list beside the table; "{label}", line '
+            f"{line.number} of {str(path)!r}, is not. {did_you_mean(label, self.classes)}"
+        )
 
 
 def _tables(root: Path) -> dict[str, Path]:
-    """Split → its table; one without a name where there is a single one that is not called so.
-    Where some are, no other counts, such as a list of answers to be filled in.
-    """
-    if root.is_file():
-        return {"": root} if root.suffix.lower() == ".csv" else {}
+    """Split → its table; that of a `labels.csv` comes before all others."""
     own = root / "labels.csv"
-    if own.is_file():
+    if own.is_file() and classes_by_column(own, [own]) is None:
         return {"": own}
-    found = [path for path in files_in(root, ".csv") if path.is_file() and _is_table(path)]
-    called = {path: path.stem if is_split(path.stem) else split_in(path.stem) for path in found}
-    named = {split: path for path, split in called.items() if split}
-    return named or ({"": found[0]} if len(found) == 1 else {path.stem: path for path in found})
+    return tables_at(root, lambda path, alike: _columns(path, alike) is not None)
 
 
-def _is_table(path: Path) -> bool:
-    """Whether the first lines of a CSV are those of labels."""
-    lines = first_lines(path, 2)
-    try:
-        rows = [*csv.reader(lines, delimiter=sign_of("".join(lines[:1])))]
-    except csv.Error:  # told by whoever reads it
-        return False
-    return bool(rows) and columns_of(rows[0], (*rows[1:2], ())[0]) is not None
+def _columns(path: Path, alike: Sequence[Path]) -> Columns | None:
+    """The columns of a table of labels; what they hold is looked at only where their names do not
+    tell.
+    """
+    columns = columns_of(head_of(path))
+    if columns is None or columns.known:
+        return columns
+    return columns_of(head_of(path), seen_in(alike))
 
 
-def _inner(tables: dict[str, _Table]) -> tuple[str, ...]:
-    """The splits that the one table there is names itself; none if it does not."""
-    parts = {row[3] for one in tables.values() for row in one.rows} if len(tables) == 1 else set()
-    return tuple(sorted(parts)) if any(parts) else ()
+def _unsure(root: Path) -> bool:
+    """Whether no column is called like a label's, while folders tell classes."""
+    found = [columns_of(head_of(path)) for path in _tables(root).values()]
+    return not any(columns and columns.known for columns in found) and folders_tell(root) != ()
 
 
-def _read(path: Path) -> _Table:
-    """A table.
+def _read(root: Path) -> list[Lines]:
+    """The tables, each line with the text of its labels as one."""
+    tables = _tables(root)
+    alike = list(tables.values())
+    return [_lines(path, split, alike) for split, path in tables.items()]
+
+
+def _lines(path: Path, split: str, alike: Sequence[Path]) -> Lines:
+    """A table's lines, each with the whole text of its labels as a label.
 
     Raises:
-        DataError: it is no table with these columns, a line has more or fewer, a name leads out of
-            the folder, or a label is empty or comes twice.
+        DataError: it is no table with these columns, or a line has more or fewer.
     """
-    lines = read_text(path, _MOST).splitlines(keepends=True)
-    table = csv.reader(lines, delimiter=sign_of("".join(lines[:1])), strict=True)
-    rows: list[Row] = []
-    try:
-        head = next(table, [])
-        columns = columns_of(head)
-        if columns is None:
-            raise DataError(
-                "a table of labels must have a column that names images and one of labels, such as "
-                f"image,label or image,label,split; {str(path)!r} has "
-                f"{','.join(head)[:80] or 'none'!r}. Name its columns so."
-            )
-        if not columns.heading:
-            rows.append(_row(head, 1, columns, path))
-        for cells in filter(None, table):
-            rows.append(_row(cells, table.line_num, columns, path))
-    except csv.Error as error:
+    rows = list(cells_of(path))
+    head = rows[0].cells if rows else []
+    columns = columns_of(head)
+    if columns is None:
         raise DataError(
-            f"a table of labels must be a CSV file; line {table.line_num} of {str(path)!r} is not "
-            f"one's: {error}. Correct it."
-        ) from error
+            "a table of labels must have a column that names images and one of labels, such as "
+            f"image,label or image,label,split; {str(path)!r} has "
+            f"{','.join(head)[:80] or 'none'!r}. Name its columns so."
+        )
+    rows = rows[1:] if columns.heading else rows
     if not rows:
         raise no_image(repr(str(path)))
-    notes = [f"columns passed over: {some(columns.others, 5)}"] if columns.others else []
-    if columns.several and any(len(labels) > 1 for _, _, labels, _ in rows):
-        notes.append(f"between several labels of an image stands one of {columns.several + '|'!r}")
-    return _Table(path, rows, tuple(notes))
-
-
-def _passed_over(root: Path, tables: Iterable[_Table]) -> Iterator[str]:
-    """A sentence about further tables in the folder, where there are some."""
-    known = {one.path for one in tables}
-    others = [path.name for path in files_in(root, ".csv") if path not in known]
-    if others:
-        yield f"tables passed over: {some(others, 5)}"
-
-
-def _row(cells: list[str], line: int, columns: Columns, path: Path) -> Row:
-    """A line of a table."""
-    if len(cells) != columns.count:
-        raise DataError(
-            f"a line of {str(path)!r} must have {columns.count} columns; line {line} has "
-            f"{len(cells)}."
+    at, passed = column_of_splits(columns.split, head, rows), columns.others
+    if at is None and columns.split is not None:
+        passed = (*passed, head[columns.split])
+    lines = [
+        Line(
+            row.line,
+            row.cells[columns.image],
+            (row.cells[columns.label],),
+            "" if at is None else encodable(row.cells[at]),
         )
-    text = cells[columns.label].strip()
-    for sign in columns.several if "|" not in text else "":
-        text = text.replace(sign, "|")
-    several = text != cells[columns.label].strip()
-    labels = tuple(label.strip() for label in text.split("|")) if text else ()
-    labels = tuple(filter(None, labels)) if several else labels
-    if "" in labels or len(set(labels)) < len(labels):
-        raise DataError(
-            f"labels must be names, each once; line {line} of {str(path)!r} has {text!r}."
-        )
-    part = "" if columns.split is None else cells[columns.split].strip()
-    return line, cells[columns.image].strip(), tuple(map(encodable, labels)), part
+        for row in rows
+    ]
+    notes = (f"columns passed over: {some(passed, 5)}",) if passed else ()
+    return Lines(path, split, lines, notes)
+
+
+def _signs(path: Path) -> str:
+    columns = columns_of(head_of(path))
+    return columns.several if columns else ""
 
 
 def _splits(root: Path) -> tuple[str, ...]:
     """What stands in the column `split`, or the names of the tables."""
-    tables = {name: _read(path) for name, path in _tables(root).items()}
-    return _inner(tables) or tuple(tables)
+    return tuple(parted(_read(root)).lines)
 
 
 CSV = Format(
@@ -206,4 +149,5 @@ CSV = Format(
     splits_at=_splits,
     opens=CSVLabels,
     file="CSV",
+    unsure=_unsure,
 )

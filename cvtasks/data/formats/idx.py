@@ -52,7 +52,10 @@ def _splits(root: Path) -> list[str]:
 
 
 def _file(root: Path, name: str) -> Path | None:
-    return next((path for path in (root / name, root / f"{name}.gz") if path.is_file()), None)
+    """The file of a name, packed or not; also with a dot before `idx`, as unpacked copies have."""
+    names = (name, name.replace("-idx", ".idx"))
+    paths = (root / f"{one}{ending}" for one in names for ending in ("", ".gz"))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _read(root: Path, name: str, axes: int) -> np.ndarray:

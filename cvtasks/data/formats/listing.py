@@ -132,6 +132,7 @@ class NamedFiles:
         home: the folder. root: the one below which files are looked for.
         names: all that the list names; a file that one of them is, is no other's.
         plain: a file's name → what of it counts where names are alike.
+        fits: whether a file may be meant by a name that is not its own path; all may without it.
     """
 
     def __init__(
@@ -140,8 +141,10 @@ class NamedFiles:
         root: Path,
         names: Iterable[str] = (),
         plain: Callable[[str], str] = bare,
+        fits: Callable[[Path], bool] | None = None,
     ) -> None:
-        self._home, self._ends, self._names, self._plain = home, Ends(root), names, plain
+        self._home, self._names, self._plain = home, names, plain
+        self._ends, self._fits = Ends(root, fits), fits
         self._followed = self._guessed = 0
 
     def find(self, name: str, others: Iterable[str] = ()) -> Path | None:
@@ -190,7 +193,7 @@ class NamedFiles:
     def _images(self) -> dict[str, list[Path]]:
         """What counts of a name → the images below the root that are called so."""
         found: dict[str, list[Path]] = {}
-        for path in images_in(self._ends.root, deep=True):
+        for path in filter(self._fits, images_in(self._ends.root, deep=True)):
             found.setdefault(self._plain(path.name), []).append(path)
         return found
 

@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import files_in
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.media.file_types import SUFFIXES
 from cvtasks.text import encodable, some
 
 
@@ -28,6 +31,15 @@ def class_names(path: Path) -> tuple[str, ...]:
 
 LISTS_OF_NAMES = ("classes.txt", "names.txt", "labels.txt", "class_names.txt", "label_names.txt")
 """Files that name the classes which numbers mean."""
+LINE = re.compile(
+    rf"(?P<image>.*?(?:{'|'.join(map(re.escape, SUFFIXES))}))\"?"
+    r"(?:\s*[,;\t]\s*|\s+)(?P<label>\S.*)",
+    re.IGNORECASE,
+)
+"""A line of an image and its label."""
+LOOKED_AT = 5
+"""Lines by which a list is told from other texts."""
+_NUMBERED = re.compile(r"(\d{1,9})\s*[\s:,;=]\s*(\S.*)", re.ASCII)
 _MOST = 4 * MEGABYTE  # of a JSON that names classes
 
 
@@ -45,17 +57,26 @@ def numbered_classes(
 ) -> tuple[tuple[str, ...], dict[str, int], str]:
     """The classes that labels mean, label → index of its class, and what was concluded.
 
-    A list of names at the root names the classes, also those of numbers, counted from 0; so does a
-    JSON there that has a name for each label. Else the labels are the classes, sorted, numbers by
-    their size.
+    A list of names at the root names the classes, also those of numbers, counted from 0 or as the
+    list itself numbers them (`1 cat`); so does a JSON there that has a name for each label. Else
+    the labels are the classes, sorted, numbers by their size.
 
     Raises:
         DataError: a list cannot be read, or names a class twice.
     """
-    file = next((root / name for name in LISTS_OF_NAMES if (root / name).is_file()), None)
+    file = _list_of_names(root)
     numbers = bool(labels) and all(map(is_class_number, labels))
     if file is not None:
         classes = class_names(file)
+        named = _by_number(classes)
+        if (
+            named
+            and not set(labels) <= set(classes)
+            and (numbers or {*labels} <= {*named.values()})
+        ):
+            pairs = enumerate(named.items())
+            places = {word: place for place, words in pairs for word in reversed(words)}
+            return tuple(named.values()), places, ""
         if numbers and not set(labels) <= set(classes):
             return classes, {str(number): number for number in range(len(classes))}, ""
         return classes, {name: number for number, name in enumerate(classes)}, ""
@@ -69,6 +90,43 @@ def numbered_classes(
         "the names"
     )
     return tuple(own), places, said if numbers else ""
+
+
+def names_beside(root: Path) -> tuple[str, ...]:
+    """The names in a list of names at a root; none where there is none.
+
+    Raises:
+        DataError: it cannot be read, or names a class twice.
+    """
+    file = _list_of_names(root)
+    classes = class_names(file) if file else ()
+    return (*classes, *_by_number(classes).values())
+
+
+def _list_of_names(root: Path) -> Path | None:
+    """The list of names at a root; one of images and their labels is none."""
+    found = (root / name for name in LISTS_OF_NAMES)
+    return next((file for file in found if file.is_file() and not is_label_list(file)), None)
+
+
+def _by_number(lines: Sequence[str]) -> dict[str, str]:
+    """Number → name, by lines of both that are counted from 0 or 1; nothing for others.
+
+    >>> _by_number(["1 cat", "2: dog"]), _by_number(["3 door", "5 door"]), _by_number(["cat"])
+    ({'1': 'cat', '2': 'dog'}, {}, {})
+    """
+    found = [_NUMBERED.fullmatch(line) for line in lines]
+    names = {str(int(match[1])): match[2] for match in found if match}
+    start = min(map(int, names), default=-1)
+    counted = start in (0, 1) and [*names] == [str(start + at) for at in range(len(lines))]
+    return names if counted and len({*names.values()}) == len(lines) else {}
+
+
+def is_label_list(path: Path) -> bool:
+    """Whether the first lines of a text are images with labels behind them."""
+    lines = first_lines(path, LOOKED_AT)
+    matches = [line for line in lines if LINE.fullmatch(line.strip())]
+    return 2 * len(matches) > len(lines)  # a wrong line is told by whoever reads it
 
 
 def _titles(path: Path, labels: Sequence[str]) -> tuple[str, ...]:

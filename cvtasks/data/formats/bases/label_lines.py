@@ -1,0 +1,287 @@
+"""Sources whose labels are lines of tables or lists: which split a line belongs to, and which image
+it names.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from cvtasks.data.formats.bases.labels import FileLabels
+from cvtasks.data.formats.bases.names import distinct
+from cvtasks.data.formats.listing import NamedFiles, seen
+from cvtasks.data.formats.places import is_split
+from cvtasks.data.source import VALIDATION, present
+from cvtasks.errors import Complain, DataError
+from cvtasks.formats.label_cells import labels_in
+from cvtasks.media.safe_paths import parts_of
+from cvtasks.text import encodable, some
+
+_OF_IMAGES = re.compile(
+    r"(.+?)[-_ ]?(?:images?|imgs?|photos?|data|set)|(?:images?|imgs?|photos?)[-_ ](.+)",
+    re.IGNORECASE,
+)
+_TRAIN, _TEST = ("train", "training"), ("test", "testing")
+
+
+class Line(NamedTuple):
+    """A line of a table or list.
+
+    Attributes:
+        number: counted from 1. image: as it is named. labels: those that it shows. part: the split
+            that it names; empty for none. fault: what is wrong with its labels, in a sentence.
+    """
+
+    number: int
+    image: str
+    labels: tuple[str, ...]
+    part: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of a file, of the split that its name tells, and what reading them settled."""
+
+    path: Path
+    split: str
+    lines: Sequence[Line]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Split → its lines, each with its file; what was settled; the splits that files' names alone
+    tell.
+    """
+
+    lines: Mapping[str, Sequence[tuple[Lines, Line]]]
+    notes: tuple[str, ...]
+    by_files: frozenset[str]
+
+
+def with_labels(
+    files: Sequence[Lines], known: Collection[str] = (), signs: str = ""
+) -> tuple[list[Lines], tuple[str, ...]]:
+    """Files whose lines have the text of their labels as the only one, with the labels that it
+    means; and all of these.
+
+    Args:
+        known, signs: as for `labels_in`.
+
+    Raises:
+        DataError: it is not known what labels mean, or one is empty or comes twice.
+    """
+    texts = (line.labels[0] for file in files for line in file.lines)
+    try:
+        found = labels_in(texts, known, signs)
+    except ValueError as error:
+        raise DataError(
+            "a label is one class of an image, or several with | between them; in "
+            f"{str(files[0].path)!r} all are {error}, and which of them are labels is not known. "
+            "Leave the label alone there, or write | between several."
+        ) from error
+    labels = {text: tuple(map(encodable, names)) for text, names in found.labels.items()}
+    wrong = {text for text, own in labels.items() if "" in own or len(set(own)) < len(own)}
+    read = []
+    for file in files:
+        for line in file.lines if wrong else ():
+            if line.labels[0] in wrong:
+                raise DataError(
+                    f"labels must be names, each once; line {line.number} of {str(file.path)!r} "
+                    f"has {line.labels[0]!r}."
+                )
+        lines = [line._replace(labels=labels[line.labels[0]]) for line in file.lines]
+        read.append(replace(file, lines=lines, notes=(*file.notes, *found.notes)))
+    return read, tuple({*found.classes}.union(*labels.values()))
+
+
+def parted(files: Sequence[Lines]) -> Parts:
+    """The splits that lines name, or else their files; or where all lines of a single file have a
+    path by a folder that is called like a split, these. Names that mean one split are one.
+    """
+    found = [(file, line, line.part or file.split) for file in files for line in file.lines]
+    told = {line.part for _, line, _ in found} != {""}
+    notes: list[str] = []
+    if not told and len(files) == 1 and not is_split(files[0].split):
+        folders = [_folder_of(line.image) for _, line, _ in found]
+        if len({*folders} - {""}) > 1:
+            if all(folders):
+                found = [(*pair[:2], name) for pair, name in zip(found, folders, strict=True)]
+                told = True
+            else:
+                names = some(sorted({*folders} - {""}), 5)
+                notes.append(
+                    f"the folders {names} were not taken for splits, as {folders.count('')} of "
+                    f"{len(found)} images lie in none that is called so"
+                )
+    own = Counter(name for *_, name in found)
+    meant = {name: _meant(name, own) for name in own}
+    for name in dict.fromkeys(meant.values()):
+        if several := [f"'{one}'" for one in sorted(own) if meant[one] == name and one != name]:
+            notes.append(f"the split '{name}' is also called {some(several, 5)}, and is one")
+    lines: dict[str, list[tuple[Lines, Line]]] = {}
+    for name in sorted({*meant.values()}):
+        lines[name] = []
+    for file, line, name in found:
+        lines[meant[name]].append((file, line))
+    by_files = frozenset(lines) if not told else frozenset[str]()
+    return Parts(lines, tuple(notes), by_files)
+
+
+def _folder_of(image: str) -> str:
+    """The first folder of a path that is called like a split; empty for none."""
+    folder = re.split(r"[\\/](?=[^\\/]*$)", image)
+    return _split_among(folder[0]) if len(folder) > 1 else ""
+
+
+@lru_cache(maxsize=1 << 12)
+def _split_among(folder: str) -> str:
+    return next((part for part in parts_of(folder) if is_split(part)), "")
+
+
+def _meant(name: str, names: Counter[str]) -> str:
+    """The split that a name stands for: of names that differ in case alone, or mean the same to
+    everybody, the usual one if there are several.
+    """
+    word = name.casefold()
+    alike = next((group for group in (_TRAIN, VALIDATION, _TEST) if word in group), (word,))
+    same = sorted(one for one in names if one.casefold() in alike)
+    return same[0] if len(same) == 1 else alike[0]
+
+
+class LinesOfLabels(FileLabels):
+    """A source of the lines of a split."""
+
+    def take(
+        self,
+        parts: Parts,
+        split: str,
+        place_of: Callable[[str], int | None],
+        unknown: Callable[[str, Line, Path], str],
+        complain: Complain,
+    ) -> None:
+        """Set `files`, `shown` and `names`, and add to `notes`.
+
+        Args:
+            place_of: label → the index of its class, or None where it is none's.
+            unknown: the sentence about such a label.
+
+        Raises:
+            DataError: there is no image.
+        """
+        rows = parts.lines[split]
+        files = list({id(file): file for file, _ in rows}.values())
+        named = {
+            id(file): _Images(
+                file.path.parent,
+                split if split in parts.by_files else "",
+                [
+                    line.image
+                    for one, line in chain.from_iterable(parts.lines.values())
+                    if one.path.parent == file.path.parent
+                ],
+            )
+            for file in files
+        }
+        for file, line in chain.from_iterable(parts.lines.values()):
+            strange = [label for label in line.labels if place_of(label) is None]
+            if strange and id(file) in named:
+                complain(DataError(unknown(strange[0], line, file.path), "class unknown"))
+        images: list[Path] = []
+        shown: list[tuple[int, ...]] = []
+        for file, line in rows:
+            found = named[id(file)].find(line.image)
+            if found is None:
+                text = (
+                    "an image must be named by its path below the table's folder; line "
+                    f"{line.number} of {str(file.path)!r} has {line.image[:300]!r}, and not just "
+                    "one file there ends like it. Move the image there, or correct the path."
+                )
+                complain(DataError(text, "image missing"))
+                continue
+            if line.fault:
+                complain(DataError(line.fault, "label unclear"))
+                continue
+            places = {place for label in line.labels if (place := place_of(label)) is not None}
+            if len(places) == len(line.labels):  # what others hold was told
+                images.append(found)
+                shown.append(tuple(sorted(places)))
+        told = (note for images_ in named.values() for note in images_.notes)
+        settled = (note for file in files for note in file.notes)
+        self.notes += (*told, *parts.notes, *dict.fromkeys(settled))
+        what = " and ".join(repr(str(file.path)) for file in files)
+        kept = present(what, {"image": images}, complain)
+        self.files, self.shown = [images[index] for index in kept], [shown[index] for index in kept]
+        self.names = distinct(self.files, files[0].path.parent)
+
+
+class _Images:
+    """The images that lines name. Where folders at `home` are called like the split, those of other
+    splits are none of it, and an image is looked for in its own first.
+    """
+
+    def __init__(self, home: Path, split: str, names: Sequence[str]) -> None:
+        self._home, self._split = home, split
+        self._own = [folder for folder in _folders(home) if self._is_own(folder)] if split else []
+        fits = self._fits if self._own else None
+        self._named = NamedFiles(home, home, names, fits=fits)
+
+    def find(self, name: str) -> Path | None:
+        """The image, or where it would lie; None where its path leads out."""
+        return self._named.find(name, [f"{folder}/{name}" for folder in self._own if name])
+
+    def _is_own(self, folder: str) -> bool:
+        return any(_same_split(part, self._split) for part in folder.split("/"))
+
+    def _fits(self, path: Path) -> bool:
+        folders = path.relative_to(self._home).parts[:-1]
+        called = list(filter(split_called, folders))
+        return not called or any(_same_split(part, self._split) for part in called)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was followed, as `NamedFiles` says it."""
+        return self._named.notes
+
+
+def _folders(home: Path) -> Iterator[str]:
+    """The folders at a place that are called after splits, and those in its other folders."""
+    for child in _below(home):
+        if split_called(child.name):
+            yield child.name
+        else:
+            inner = (one for one in _below(child) if is_split(one.name))
+            yield from (f"{child.name}/{one.name}" for one in inner)
+
+
+def _below(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted; none where it cannot be listed."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(Path(one.path) for one in found if one.is_dir() and seen(Path(one.name)))
+    except OSError:
+        return []
+
+
+def split_called(folder: str) -> str:
+    """The split that a folder is called after; empty for none.
+
+    >>> [split_called(name) for name in ("Train", "test_images", "images-val", "test_tube")]
+    ['Train', 'test', 'val', '']
+    """
+    match = _OF_IMAGES.fullmatch(folder)
+    name = next(filter(None, match.groups())) if match else folder
+    return name if is_split(name) else ""
+
+
+def _same_split(folder: str, split: str) -> bool:
+    """Whether a folder's name speaks of a split."""
+    called = split_called(folder)
+    names = {called: 1, split: 1}
+    return bool(called) and _meant(called, Counter(names)) == _meant(split, Counter(names))

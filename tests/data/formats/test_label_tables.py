@@ -1,0 +1,353 @@
+"""Tables and lists of labels as other people write them: which columns are classes, when a cell
+holds several labels, which splits are meant, and where images are looked for.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cvtasks.answers import Labels
+from cvtasks.data import open_source, splits_of
+from cvtasks.errors import CVTasksError, DataError
+
+Names = dict[str, tuple[str, ...]]
+
+
+def lay(root: Path, images: list[str], **texts: str) -> Path:
+    """Images by their paths, each another, and texts: `train_csv` is written to `train.csv`."""
+    for number, name in enumerate(images):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((12, 16, 3), 9 * number, np.uint8)).save(path)
+    for name, text in texts.items():
+        path = root / ".".join(name.rsplit("_", 1)).replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return root
+
+
+def shown(root: Path, split: str = "") -> Names:
+    """Image → the classes that it shows, without any fault."""
+    source = open_source(str(root), split, Labels)
+    assert list(source.problems()) == []
+    named = (path.resolve().relative_to(root.resolve()).as_posix() for path in source.files)
+    return {name: source.truth(index).names for index, name in enumerate(named)}
+
+
+def faults(root: Path, split: str = "") -> list[str]:
+    found: list[CVTasksError] = []
+    open_source(str(root), split, Labels, found.append)
+    return [str(error) for error in found]
+
+
+def notes(root: Path, split: str = "") -> str:
+    return " / ".join(open_source(str(root), split, Labels).remarks())
+
+
+ROWS = [f"{number}.jpg" for number in range(5)]
+CLASS_FOLDERS = [f"{kind}/{kind}{number}.jpg" for kind in ("cat", "dog") for number in range(3)]
+
+
+# === which columns are classes ===
+
+
+@pytest.mark.parametrize("heading", ["level", "emotion", "Grade of it"])
+def test_grades_are_labels_whatever_the_first_row_holds(heading: str, tmp_path: Path) -> None:
+    for first in "02":
+        grades = [first, "1", "2", "4", "0"]
+        rows = [f"{number},{grade}" for number, grade in enumerate(grades)]
+        root = lay(tmp_path / first, ROWS, train_csv="\n".join([f"image,{heading}", *rows]))
+        assert shown(root) == {f"{at}.jpg": (grade,) for at, grade in enumerate(grades)}
+        assert open_source(str(root), "", Labels).classes == ("0", "1", "2", "4")
+
+
+def test_what_a_column_holds_is_looked_at_in_all_tables(tmp_path: Path) -> None:
+    table = "image,level\n{}\n"
+    root = lay(
+        tmp_path,
+        ROWS,
+        train_csv=table.format("0,0\n1,3"),
+        val_csv=table.format("2,0\n3,1"),
+    )
+    assert shown(root, "val") == {"2.jpg": ("0",), "3.jpg": ("1",)}
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"), [("age", "1 45 33"), ("fold", "0 1 2"), ("sex", "f m f"), ("", "0 1 2")]
+)
+def test_columns_of_other_values_are_no_classes(column: str, cells: str, tmp_path: Path) -> None:
+    rows = [
+        f"{at}.jpg,{flags},{cell}"
+        for at, (flags, cell) in enumerate(zip(("1,0", "0,1", "1,1"), cells.split(), strict=True))
+    ]
+    root = lay(tmp_path, ROWS, t_csv="\n".join([f"filename,cat,dog,{column}", *rows]))
+    assert shown(root) == {"0.jpg": ("cat",), "1.jpg": ("dog",), "2.jpg": ("cat", "dog")}
+    assert (f"columns passed over: {column}" in notes(root)) == bool(column)
+
+
+@pytest.mark.parametrize("cell", ["0.1", "-1", "7", "perhaps", ""])
+def test_a_cell_that_is_neither_yes_nor_no_is_a_fault(cell: str, tmp_path: Path) -> None:
+    text = f"filename,cat,dog\n0.jpg,1,0\n1.jpg,0,1\n2.jpg,{cell},1\n3.jpg,1,1\n"
+    root = lay(tmp_path, ROWS, t_csv=text)
+    (fault,) = faults(root)
+    assert f"line 4 of {str(root / 't.csv')!r} has {cell!r} for 'cat'" in fault
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("1", "0"), ("True", "False"), ("1.0", "0.0"), ("1", "-1"), ("1", "")]
+)
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_yes_and_no_are_written_in_several_ways(
+    yes: str, no: str, sign: str, tmp_path: Path
+) -> None:
+    table = [
+        ["", "filename", "cat", "dog"],
+        ["0", "0.jpg", yes, yes],
+        ["1", "1.jpg", no, yes],
+        ["2", "2.jpg", yes, no],
+    ]
+    text = "\n".join(sign.join(row) for row in table)
+    texts = {"t_tsv" if sign == "\t" else "t_csv": text}
+    root = lay(tmp_path, ROWS, **texts)
+    assert shown(root) == {"0.jpg": ("cat", "dog"), "1.jpg": ("dog",), "2.jpg": ("cat",)}
+
+
+def test_minus_one_beside_zero_is_a_label_of_its_own(tmp_path: Path) -> None:
+    root = lay(tmp_path, ROWS, t_csv="image,mood\n0,-1\n1,0\n2,1\n")
+    assert shown(root)["0.jpg"] == ("-1",)
+
+
+def test_findings_of_radiographs(tmp_path: Path) -> None:
+    text = "Image Index,Finding Labels,Patient ID\n0.jpg,Mass|Effusion,7\n1.jpg,No Finding,8\n"
+    root = lay(tmp_path, [f"images/{name}" for name in ROWS], Data_Entry_csv=text)
+    assert shown(root) == {
+        "images/0.jpg": ("Effusion", "Mass"),
+        "images/1.jpg": ("No Finding",),
+    }
+
+
+def test_names_of_classes_come_before_their_numbers(tmp_path: Path) -> None:
+    text = "class id,filepaths,labels,data set\n0,0.jpg,robin,train\n1,1.jpg,wren,test\n"
+    root = lay(tmp_path, ROWS, birds_csv=text)
+    assert shown(root, "train") == {"0.jpg": ("robin",)}
+    assert notes(root, "train") == "columns passed over: class id"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["id,camera\ncat0,A\ndog0,B\n", "name,width\ncat0,12\ndog0,7\n", "id,night\ncat0,0\ndog0,1\n"],
+)
+@pytest.mark.parametrize("splits", [(), ("train", "val")])
+def test_a_column_without_a_known_name_is_none_of_classes_beside_their_folders(
+    text: str, splits: tuple[str, ...], tmp_path: Path
+) -> None:
+    images = CLASS_FOLDERS
+    if splits:
+        images = [f"train/{name}" for name in images]
+        images += [f"val/{kind}/new{kind}.jpg" for kind in ("cat", "dog")]
+    root = lay(tmp_path, images, metadata_csv=text)
+    split = splits[0] if splits else ""
+    source = open_source(str(root), split, Labels)
+    assert (source.format, source.classes, len(source)) == ("class folders", ("cat", "dog"), 6)
+    assert "the table 'metadata.csv' names these images, and was passed over" in notes(root, split)
+    named = open_source(str(root), "", Labels, format="csv" if "night" not in text else "one-hot")
+    assert len(named) == 2
+
+
+def test_a_column_called_like_a_label_comes_before_folders(tmp_path: Path) -> None:
+    root = lay(tmp_path, CLASS_FOLDERS, labels_csv="image,label\ncat0,A\ndog0,B\n")
+    assert shown(root) == {"cat/cat0.jpg": ("A",), "dog/dog0.jpg": ("B",)}
+
+
+# === several labels in a cell ===
+
+
+def in_table(cells: list[str], root: Path, heading: str = "label") -> Path:
+    rows = [f'{at}.jpg,"{cell}"' for at, cell in enumerate(cells)]
+    return lay(root, ROWS, train_csv="\n".join([f"image,{heading}", *rows]))
+
+
+def in_list(cells: list[str], root: Path, heading: str = "") -> Path:
+    rows = [f"{at}.jpg {cell}" for at, cell in enumerate(cells)]
+    return lay(root, ROWS, train_txt="\n".join(rows))
+
+
+@pytest.mark.parametrize("lies", [in_table, in_list])
+@pytest.mark.parametrize(
+    ("cells", "several", "said"),
+    [
+        ("cat,dog/cat/dog", "cat dog", "labels with ',' between them"),
+        ("cat; dog/cat/dog", "cat dog", "labels with ';' between them"),
+        ("a b_c d/a/b_c/d", "a b_c d", "labels with a blank between them"),
+        ("['cat', 'dog']/['dog']/[]", "cat dog", "read as lists: 3"),
+        ("cat|dog/cow", "cat dog", ""),
+        ("0 3/0/1/3", "0 3", "numbers beside each other were read as several labels"),
+        ("3,17/4", "3 17", "numbers beside each other were read as several labels"),
+        ("0 1 1/1 0 0/0 0 0", "1 2", "3 numbers behind each image, 0 or 1"),
+    ],
+)
+def test_several_labels_are_told_apart_and_it_is_said(
+    lies, cells: str, several: str, said: str, tmp_path: Path
+) -> None:
+    root = lies(cells.split("/"), tmp_path)
+    assert shown(root)["0.jpg"] == tuple(several.split())
+    assert said in notes(root)
+
+
+@pytest.mark.parametrize("lies", [in_table, in_list])
+@pytest.mark.parametrize("label", ["bee fly", "tench, Tinca tinca", "cat;lion", "ice cream"])
+def test_a_sign_in_a_name_parts_no_label(lies, label: str, tmp_path: Path) -> None:
+    root = lies([label, "cat", "cream"], tmp_path)
+    assert shown(root)["0.jpg"] == (label,)
+    told = f"were taken for one class each: {label}" in notes(root)
+    assert told == any(sign in label for sign in ",;")
+
+
+def test_a_listed_class_is_never_parted(tmp_path: Path) -> None:
+    root = in_table(["hot dog", "hot", "dog"], tmp_path)
+    (root / "classes.txt").write_text("dog\nhot\nhot dog\n", encoding="utf-8")
+    assert shown(root)["0.jpg"] == ("hot dog",)
+
+
+def test_one_number_for_each_class_is_named_by_a_list(tmp_path: Path) -> None:
+    root = in_list(["0 1 0", "1 1 0"], tmp_path)
+    (root / "classes.txt").write_text("cat\ndog\ncow\n", encoding="utf-8")
+    assert shown(root) == {"0.jpg": ("dog",), "1.jpg": ("cat", "dog")}
+    assert open_source(str(root), "", Labels).classes == ("cat", "dog", "cow")
+
+
+@pytest.mark.parametrize("lies", [in_table, in_list])
+def test_numbers_that_may_mean_anything_are_asked_for(lies, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"all are 2 numbers, such as '3 17', and which of them"):
+        open_source(str(lies(["3 17", "4 2"], tmp_path)), "", Labels)
+
+
+def test_nan_is_no_label(tmp_path: Path) -> None:
+    root = in_table(["cat", "nan", "NaN", ""], tmp_path)
+    assert [*shown(root).values()] == [("cat",), (), (), ()]
+    assert "labels that are called nan were taken for none: 2" in notes(root)
+
+
+def test_labels_txt_may_be_the_list(tmp_path: Path) -> None:
+    text = "im/0.jpg cat\nim/1.jpg dog\nim/2.jpg cat\n"
+    root = lay(tmp_path, [f"im/{name}" for name in ROWS], labels_txt=text)
+    assert shown(root) == {"im/0.jpg": ("cat",), "im/1.jpg": ("dog",), "im/2.jpg": ("cat",)}
+
+
+def test_a_list_that_is_not_read_is_told(tmp_path: Path) -> None:
+    images = [f"im/{name}" for name in ROWS]
+    root = lay(tmp_path, images, train_txt="0 im/0.jpg\n1 im/1.jpg\n", readme_txt="0 of it\n")
+    assert "the list 'train.txt' names these images, and was passed over" in notes(root)
+    assert "readme" not in notes(root)
+
+
+@pytest.mark.parametrize("lies", [in_table, in_list])
+@pytest.mark.parametrize("names", ["1 cat\n2 dog\n3 cow", "1: cat\n2: dog\n3: cow"])
+def test_a_list_of_names_may_number_them_itself(lies, names: str, tmp_path: Path) -> None:
+    root = lies(["1", "2", "3"], tmp_path)
+    (root / "classes.txt").write_text(names, encoding="utf-8")
+    assert shown(root) == {"0.jpg": ("cat",), "1.jpg": ("dog",), "2.jpg": ("cow",)}
+    for name in ("train.csv", "train.txt"):
+        (root / name).unlink(missing_ok=True)
+    assert shown(lies(["cat", "dog", "cow"], tmp_path))["1.jpg"] == ("dog",)
+    assert open_source(str(root), "", Labels).classes == ("cat", "dog", "cow")
+
+
+# === splits ===
+
+
+def parts(root: Path) -> dict[str, list[str]]:
+    return {split: [*shown(root, split)] for split in splits_of(str(root), Labels)}
+
+
+def test_a_column_of_splits_counts_beside_other_tables(tmp_path: Path) -> None:
+    root = lay(
+        tmp_path,
+        ROWS,
+        train_csv="image,label,split\n0,a,train\n1,b,val\n2,a,train\n",
+        test_csv="image,label\n3,a\n4,b\n",
+    )
+    assert parts(root) == {
+        "test": ["3.jpg", "4.jpg"],
+        "train": ["0.jpg", "2.jpg"],
+        "val": ["1.jpg"],
+    }
+
+
+@pytest.mark.parametrize("ending", ["csv", "txt", "hot"])
+def test_folders_of_splits_in_all_paths_are_splits(ending: str, tmp_path: Path) -> None:
+    images = ["im/train/a.jpg", "im/val/b.jpg", "im/test/c.jpg"]
+    texts = {
+        "csv": {"labels_csv": "image,label\n" + "\n".join(f"{one},x" for one in images)},
+        "txt": {"all_txt": "\n".join(f"{one} x" for one in images)},
+        "hot": {"all_csv": "image,x,y\n" + "\n".join(f"{one},1,0" for one in images)},
+    }
+    root = lay(tmp_path, [*images, "im/d.jpg"], **texts[ending])
+    assert parts(root) == {"test": [images[2]], "train": [images[0]], "val": [images[1]]}
+    (path,) = (*root.glob("*.csv"), *root.glob("*.txt"))
+    with path.open("a", encoding="utf-8") as file:
+        file.write(
+            {"csv": "\nim/d.jpg,x\n", "txt": "\nim/d.jpg x\n", "hot": "\nim/d.jpg,1,1\n"}[ending]
+        )
+    (split,) = splits_of(str(root), Labels)
+    assert len(shown(root, split)) == 4
+    assert "were not taken for splits, as 1 of 4 images" in notes(root, split)
+
+
+def test_splits_may_stand_in_a_column_of_another_name(tmp_path: Path) -> None:
+    text = "image,label,{}\n0,x,train\n1,y,val\n2,x,train\n"
+    for heading in ("set", "Subset", "partition", "data set"):
+        root = lay(tmp_path / heading, ROWS, labels_csv=text.format(heading))
+        assert parts(root) == {"train": ["0.jpg", "2.jpg"], "val": ["1.jpg"]}
+    text = text.replace("train", "A").format("set")
+    root = lay(tmp_path / "other", ROWS, labels_csv=text)
+    assert parts(root) == {"": ["0.jpg", "1.jpg", "2.jpg"]}
+    assert "columns passed over: set" in notes(root)
+
+
+def test_spellings_of_a_split_are_one(tmp_path: Path) -> None:
+    rows = ["0,x,train", "1,y,Train", "2,x,training", "3,x,valid"]
+    root = lay(tmp_path, ROWS, labels_csv="\n".join(["image,label,split", *rows]))
+    assert parts(root) == {"train": ["0.jpg", "1.jpg", "2.jpg"], "valid": ["3.jpg"]}
+    assert "the split 'train' is also called 'Train', 'training', and is one" in notes(root, "val")
+
+
+# === where images lie ===
+
+
+@pytest.mark.parametrize("names", [["0.jpg", "1.jpg"], ["0", "1"]])
+@pytest.mark.parametrize("home", ["{}", "{}_images", "images/{}"])
+def test_the_folder_of_a_split_is_looked_into_first(
+    names: list[str], home: str, tmp_path: Path
+) -> None:
+    images = [f"{home.format(split)}/{at}.jpg" for split in ("train", "test") for at in range(2)]
+    text = "image,label\n" + "\n".join(f"{name},x" for name in names)
+    root = lay(tmp_path, images, train_csv=text, test_csv=text)
+    assert {split: set(files) for split, files in parts(root).items()} == {
+        "train": set(images[:2]),
+        "test": set(images[2:]),
+    }
+    (root / images[1]).unlink()
+    (fault,) = faults(root, "train")
+    assert "lacks 1 image" in fault
+
+
+def test_tables_in_the_folders_of_splits(tmp_path: Path) -> None:
+    images = [f"{split}/{at}.jpg" for split in ("train", "test") for at in range(2)]
+    text = "file_name,label\n0.jpg,x\n1.jpg,y\n"
+    root = lay(tmp_path, images, train__metadata_csv=text, test__metadata_csv=text)
+    assert parts(root) == {"test": images[2:], "train": images[:2]}
+    (root / "classes.txt").write_text("y\nx\n", encoding="utf-8")
+    assert open_source(str(root), "test", Labels).classes == ("y", "x")
+    lay(root, [], train__old_csv=text.replace("x", "z"))
+    assert shown(root, "train")["train/0.jpg"] == ("x",)
+    assert "tables passed over: train/old.csv" in notes(root, "train")
+
+
+def test_images_without_a_class_beside_class_folders_are_told(tmp_path: Path) -> None:
+    root = lay(tmp_path, [*CLASS_FOLDERS, "loose.jpg", "test/9.jpg", "test_tube/1.jpg"])
+    source = open_source(str(root), "", Labels)
+    assert (source.classes, len(source)) == (("cat", "dog", "test_tube"), 7)
+    assert "images that no folder gives a class were passed over: test, loose.jpg" in notes(root)
