@@ -466,6 +466,9 @@ def test_what_masks_hold_is_concluded_and_said(
     [
         ([held(38, 75)], "the values 0, 38 and 75"),
         ([held(2, 1) + 1], "the values 1, 2 and 3"),
+        ([held(128, 255)], r"the values 0, 128 and 255, .* \(255 is void where it is not named\)"),
+        ([held(2, 255)], "the values 0, 2 and 255"),
+        ([held(1), held(255)], "it must be clear what 255 is; some masks hold it without 1"),
         ([coloured(ids_of("a"))], r"the colours \[0, 0, 0\], \[0, 200, 30\] and \[128, 64, 0\]"),
         ([held(*range(200))], "smeared by JPEG or resized with interpolation"),
         (
@@ -553,6 +556,90 @@ def test_white_that_a_legend_does_not_list_is_said_to_be_void(tmp_path: Path) ->
     (tmp_path / "classes.csv").write_text(white, encoding="utf-8")
     source = open_source(str(tmp_path), "", Mask)
     assert "white" not in source.taken_for and source.classes[-1] == "snow"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("class_dict.csv", "name,r,g,b\nsea,128,64,128\nground,0,0,0\n"),
+        ("classes.csv", "name,value\nground,0\nsea,1\n"),
+        ("classes.csv", "name,r,g,b\nsea,128,64,128\n"),
+    ],
+)
+def test_with_a_legend_of_two_classes_white_is_the_second(
+    file: str, text: str, tmp_path: Path
+) -> None:
+    masks(tmp_path, held(255), held())
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    source = open_source(str(tmp_path), "", Mask)
+    assert source.classes in (("ground", "sea"), ("background", "sea"))
+    assert source.taken_for.startswith("masks hold 0 and 255: ")
+    assert source.truth(0).ids.ravel()[:2].tolist() == [1, 0]
+
+
+def test_white_is_asked_for_where_a_legend_has_several_classes(tmp_path: Path) -> None:
+    masks(tmp_path, held(255))
+    (tmp_path / "classes.csv").write_text("a,0\nb,1\nc,2\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"3 classes and no 255.*`data\.values=\{a = 0, b = 255"):
+        open_source(str(tmp_path), "", Mask)
+
+
+# === palettes ===
+
+BLACK, SCARLET, GREEN = (0, 0, 0), (255, 0, 0), (0, 255, 0)
+
+
+def with_palettes(root: Path, *palettes: tuple[tuple[int, int, int], ...]) -> Path:
+    """Masks of the indices 0, 1 … of palettes of their own."""
+    for number, palette in enumerate(palettes):
+        photo(root / "images" / f"{number}.png")
+        image = Image.fromarray(np.resize(np.arange(len(palette), dtype=np.uint8), SIZE), "P")
+        image.putpalette([part for colour in palette for part in colour])
+        (root / "masks").mkdir(exist_ok=True)
+        image.save(root / "masks" / f"{number}.png")
+    return root
+
+
+BY_NAME = {"background": BLACK, "red": SCARLET, "green": GREEN}
+BY_LEGEND = "name,r,g,b\nbackground,0,0,0\nred,255,0,0\ngreen,0,255,0\n"
+
+
+def test_palettes_that_differ_mean_their_colours(tmp_path: Path) -> None:
+    root = with_palettes(tmp_path, (SCARLET, BLACK), (GREEN, BLACK), (SCARLET, GREEN))
+    with pytest.raises(DataError, match=r"\[255, 0, 0\] in palettes that differ from file to file"):
+        open_source(str(root), "", Mask)
+    (root / "classes.txt").write_text("background\nred\ngreen\n", encoding="utf-8")
+    with pytest.raises(DataError, match="in palettes that differ"):
+        open_source(str(root), "", Mask)
+    expected = [[1, 0], [2, 0], [1, 2], [0, 0]]
+    photo(root / "images" / "3.png")
+    save(root / "masks" / "3.png", np.zeros(SIZE, np.uint8))  # grey, without a palette
+    source = open_source(str(root), "", Mask, hints=Hints(values=BY_NAME))
+    assert [source.truth(index).ids[0, :2].tolist() for index in range(4)] == expected
+    (root / "classes.txt").unlink()
+    (root / "classes.csv").write_text(BY_LEGEND, encoding="utf-8")
+    source = open_source(str(root), "", Mask)
+    assert source.classes == ("background", "red", "green")
+    assert [source.truth(index).ids[0, :2].tolist() for index in range(4)] == expected
+
+
+def test_palettes_of_one_colour_on_black_are_an_object(tmp_path: Path) -> None:
+    source = open_source(str(with_palettes(tmp_path, (SCARLET, BLACK), (BLACK, SCARLET))), "", Mask)
+    assert source.taken_for == "masks hold black and the colour (255, 0, 0): background, object"
+    assert [source.truth(index).ids[0, :2].tolist() for index in range(2)] == [[1, 0], [0, 1]]
+
+
+def test_a_colour_of_a_palette_that_no_class_has_is_named(tmp_path: Path) -> None:
+    root = with_palettes(tmp_path, (SCARLET, BLACK), (BLACK, (9, 9, 0)))
+    (root / "classes.csv").write_text(BY_LEGEND, encoding="utf-8")
+    (problem,) = open_source(str(root), "", Mask).problems()
+    assert "1.png" in problem and "holds (9, 9, 0) in 320 pixels" in problem
+
+
+def test_equal_palettes_are_indices_where_nothing_says_more(tmp_path: Path) -> None:
+    source = open_source(str(with_palettes(tmp_path, (GREEN, SCARLET, BLACK), (GREEN,))), "", Mask)
+    assert source.classes == ("background", "1", "2")
+    assert source.truth(0).ids[0, :3].tolist() == [0, 1, 2]
 
 
 # === outlines ===

@@ -11,9 +11,9 @@ from cvtasks.data.formats.bases.coding import (
     coding_of_names,
     coding_of_values,
     concluded,
-    found_in,
     packed_colour,
 )
+from cvtasks.data.formats.bases.held import found_in
 from cvtasks.data.formats.bases.names import class_names
 from cvtasks.data.formats.places import is_split
 from cvtasks.errors import CVTasksError, DataError
@@ -30,6 +30,7 @@ _STEMS = (
 )
 _ENDINGS = (".csv", ".txt", ".json")
 _FEW = 5  # masks that are looked at to see whether they are plain ids
+_SOME = 20  # masks of all that are looked at to see whether their palettes are the same
 
 
 def legend_at(root: Path) -> tuple[Path, list[Entry]] | None:
@@ -89,8 +90,7 @@ def _with_void(coding: Coding | None, masks: Sequence[Path], void: Value) -> Cod
     if coding is None or void == VOID:
         return coding
     found = found_in(masks)
-    colours = found.colours | (found.shown or frozenset())
-    if void in found.values or packed_colour(void) in colours:
+    if void in found.values or packed_colour(void) in found.colours | found.palette:
         return coding
     absent = f"no mask holds {void}, which `data.void` names"
     return replace(coding, said=f"{coding.said}; {absent}" if coding.said else absent)
@@ -112,7 +112,8 @@ def _coding(
         return coding_of_ids(cities, rest, "masks are named like Cityscapes', and have its classes")
     if not names:
         return concluded(masks, void)
-    if (root / NAMES).is_file() and void == VOID and _plain(masks):
+    listed = (root / NAMES).is_file() and void == VOID
+    if listed and _plain(masks) and not found_in(masks[:: len(masks) // _SOME + 1]).differ:
         return None
     return coding_of_names(names, masks, void)
 
