@@ -584,6 +584,17 @@ def test_white_is_asked_for_where_a_legend_has_several_classes(tmp_path: Path) -
         open_source(str(tmp_path), "", Mask)
 
 
+@pytest.mark.parametrize(
+    "text", ["class\n{}\n{}\n{}\n", "name,supercategory\n{},none\n{},x\n{},x\n", "{}\n{}\n{}\n"]
+)
+def test_the_heading_of_a_legend_of_names_is_no_class(text: str, tmp_path: Path) -> None:
+    masks(tmp_path, held(1, 2))
+    (tmp_path / "classes.csv").write_text(text.format(*CLASSES), encoding="utf-8")
+    source = open_source(str(tmp_path), "", Mask)
+    assert source.classes == CLASSES
+    assert source.truth(0).ids[0, :3].tolist() == [1, 2, 0]
+
+
 # === palettes ===
 
 BLACK, SCARLET, GREEN = (0, 0, 0), (255, 0, 0), (0, 255, 0)
