@@ -653,6 +653,183 @@ def test_equal_palettes_are_indices_where_nothing_says_more(tmp_path: Path) -> N
     assert source.truth(0).ids[0, :3].tolist() == [0, 1, 2]
 
 
+# === which mask is whose ===
+
+
+def one(path: Path, value: int = 1) -> None:
+    """A mask with one pixel of a value."""
+    save(path, held(value))
+
+
+def told(root: Path, split: str = "") -> tuple[Any, list[str]]:
+    """A source, and what is complained of."""
+    complaints: list[str] = []
+    source = open_source(str(root), split, Mask, lambda error: complaints.append(str(error)))
+    return source, complaints
+
+
+def whose(source: Any) -> dict[str, str]:
+    return {
+        image.name: mask.name for image, mask in zip(source.files, source.truth_files, strict=True)
+    }
+
+
+def test_in_one_folder_what_lacks_the_other_is_told(tmp_path: Path) -> None:
+    for name in ("a (1)", "a (2)", "a (3)", "a (4)", "size_l", "size_m"):
+        photo(tmp_path / f"{name}.png")
+        one(tmp_path / f"{name}_mask.png")
+    one(tmp_path / "a (3)_mask_1.png", 2)
+    one(tmp_path / "a (4)_label.png", 2)
+    one(tmp_path / "a (9)_mask.png")
+    photo(tmp_path / "a (8).png")
+    photo(tmp_path / "a (1)_overlay.png")
+    source, complaints = told(tmp_path)
+    assert whose(source) == {
+        f"{name}.png": f"{name}_mask.png" for name in ("a (1)", "a (2)", "size_l", "size_m")
+    }
+    lonely, third, fourth, lacking = complaints
+    assert "has 1 without, such as 'a (9)_mask.png'" in lonely
+    assert "(3).png' has 2 masks: a (3)_mask.png, a (3)_mask_1.png. Join them" in third
+    assert "(4).png' has 2 masks: a (4)_label.png, a (4)_mask.png" in fourth
+    assert "lacks 1 mask: " in lacking and "a (8)_mask.png" in lacking
+    (note,) = source.notes
+    assert note.endswith("were passed over: 1, such as a (1)_overlay.png")
+
+
+def test_where_each_image_has_several_masks_the_error_says_so(tmp_path: Path) -> None:
+    photo(tmp_path / "a.jpg")
+    one(tmp_path / "a_mask.png")
+    one(tmp_path / "a_label.png", 2)
+    with pytest.raises(DataError, match="every image needs one mask"):
+        told(tmp_path)
+
+
+def test_a_png_beside_most_jpegs_is_their_mask(tmp_path: Path) -> None:
+    for name in "abcd":
+        photo(tmp_path / f"{name}.jpg")
+        one(tmp_path / f"{name}.png")
+    (tmp_path / "d.png").unlink()
+    source, complaints = told(tmp_path)
+    assert len(source) == 3 and len(complaints) == 1
+    assert "lacks 1 mask" in complaints[0] and "d_mask.png" in complaints[0]
+
+
+def test_a_mask_that_is_one_images_is_no_others(tmp_path: Path) -> None:
+    for name in ("a", "a_seg", "b", "c_rgb", "c_sat"):
+        photo(tmp_path / "images" / f"{name}.jpg")
+    for name in ("a_seg", "b", "c"):
+        one(tmp_path / "masks" / f"{name}.png")
+    source, (shared, lacking) = told(tmp_path)
+    assert whose(source) == {"a_seg.jpg": "a_seg.png", "b.jpg": "b.png"}
+    assert "c.png' may be that of c_rgb.jpg and of c_sat.jpg" in shared
+    assert "lacks 1 mask" in lacking and "a.png" in lacking
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("image{}.jpg", "mask{}.png"),
+        ("IMG_{}.JPG", "img_{}.PNG"),
+        ("{}_training.tif", "{}_manual1.gif"),
+        ("stra\u00dfe \u00fc{}.jpg", "stra\u00dfe u\u0308{}.png"),
+        ("A_{}.jpg", "a_{}_mask.png"),
+    ],
+)
+def test_names_of_masks_may_differ_in_what_is_the_same_for_all(
+    image: str, mask: str, tmp_path: Path
+) -> None:
+    for number in (21, 22, 30):
+        photo(tmp_path / "images" / image.format(number))
+        one(tmp_path / "masks" / mask.format(number))
+    source, complaints = told(tmp_path)
+    assert not complaints
+    assert whose(source) == {image.format(n): mask.format(n) for n in (21, 22, 30)}
+
+
+def test_splits_of_images_and_masks_may_be_called_otherwise(tmp_path: Path) -> None:
+    for split, other in (("training", "train"), ("Val", "validation")):
+        photo(tmp_path / "images" / split / f"{split}.jpg")
+        one(tmp_path / "masks" / other / f"{split}.png")
+    assert splits_of(str(tmp_path), Mask) == ("Val", "training")
+    for split in ("training", "val"):
+        source, complaints = told(tmp_path, split)
+        assert not complaints and len(source) == 1
+
+
+def test_folders_below_are_read_or_told(tmp_path: Path) -> None:
+    for name in ("a", "more/b"):
+        photo(tmp_path / "images" / f"{name}.jpg")
+        one(tmp_path / "masks" / f"{name}.png")
+    assert sorted(whose(told(tmp_path)[0])) == ["a.jpg", "b.jpg"]
+    photo(tmp_path / "images" / "small" / "a.jpg")
+    source, complaints = told(tmp_path)
+    assert not complaints and whose(source) == {"a.jpg": "a.png"}
+    assert [note.rpartition(": ")[2] for note in source.notes] == ["1", "1"]
+    assert "small' were not read" in source.notes[1]
+
+
+def test_an_image_above_splits_is_told(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        photo(tmp_path / "images" / split / f"{split}.jpg")
+        one(tmp_path / "masks" / split / f"{split}.png")
+    photo(tmp_path / "images" / "example.jpg")
+    source, complaints = told(tmp_path, "train")
+    assert not complaints and whose(source) == {"train.jpg": "train.png"}
+    assert "images' were not read" in source.notes[0] and source.notes[0].endswith(": 1")
+
+
+def test_a_split_without_a_folder_of_masks_is_told(tmp_path: Path) -> None:
+    for split, folder in (("train", "masks"), ("val", "ground_truths"), ("test", "results")):
+        photo(tmp_path / split / "images" / "a.jpg")
+        one(tmp_path / split / folder / "a.png")
+    assert splits_of(str(tmp_path), Mask) == ("train", "val")
+    source, _ = told(tmp_path, "train")
+    assert "test' were not read" in source.notes[0]
+
+
+def test_of_several_folders_of_masks_that_differ_one_is_asked_for(tmp_path: Path) -> None:
+    for number in range(3):
+        photo(tmp_path / "images" / f"{number}.jpg")
+        one(tmp_path / "masks" / f"{number}.png")
+        one(tmp_path / "shown" / f"{number}.png", 200)  # the same regions in another value
+        photo(tmp_path / "depth" / f"{number}.png")  # no masks
+    assert len(told(tmp_path)[0]) == 3
+    for number in range(3):
+        save(tmp_path / "field" / f"{number}_field.png", 1 - held(1))
+    with pytest.raises(DataError, match=r"`--format mask-folders:field`"):
+        told(tmp_path)
+    for name, first in (("masks", 1), ("field", 0)):
+        source = open_source(str(tmp_path), "", Mask, format=f"mask-folders:{name}")
+        assert [int(source.truth(index).ids[0, 0]) for index in range(3)] == [first] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("masks/{label}/{image}.png", "has a folder for each: car, road. Join them"),
+        ("masks/{image}_{label}.png", "has a file for each: car, road. Join them"),
+        ("masks/task-{image}-annotation-1-by-1-tag-{label}-0.png", "Export JSON there"),
+    ],
+)
+def test_masks_of_one_class_each_are_refused_for_their_reason(
+    name: str, says: str, tmp_path: Path
+) -> None:
+    for image in range(3):
+        photo(tmp_path / "images" / f"{image}.jpg")
+        for label in ("road", "car"):
+            one(tmp_path / name.format(label=label, image=image))
+    with pytest.raises(DataError, match=says):
+        told(tmp_path)
+
+
+def test_lists_at_the_root_that_play_no_part_are_told(tmp_path: Path) -> None:
+    masks(tmp_path, held(1), held(1))
+    for name in ("train", "val", "classes"):
+        (tmp_path / f"{name}.txt").write_text("0\n1\n", encoding="utf-8")
+    (note,) = told(tmp_path)[0].notes
+    assert note.startswith("train.txt, val.txt not used") and "--lists FOLDER" in note
+
+
 # === outlines ===
 
 

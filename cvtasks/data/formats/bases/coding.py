@@ -305,6 +305,7 @@ def _unclear(held: list[str], what: str = "values", where: str = "") -> DataErro
     pairs = [f"{name} = {value}" for name, value in zip(named[:_SAID], held, strict=False)]
     example = f"data.values={{{', '.join(pairs)}}}"
     left = " (255 is void where it is not named)" if str(VOID) in held else ""
+    left = " (or each number, where palettes mean nothing)" if where else left
     return DataError(
         f"it must be said which class each value of masks is; these hold the {what} {some}{where}, "
         "and nothing says what they are. Name each by `data.values`, such as "
