@@ -489,6 +489,16 @@ def test_masks_in_jpeg_are_refused_for_their_reason(tmp_path: Path) -> None:
         open_source(str(masks(tmp_path, held(255), ending="jpg")), "", Mask)
 
 
+def test_masks_of_several_pages_are_refused(tmp_path: Path) -> None:
+    root, path = masks(tmp_path, held(1), ending="tif"), tmp_path / "masks" / "0.tif"
+    first, second, small = (Image.fromarray(one) for one in (held(1), held(2), held(1)[:4, :4]))
+    first.save(path, save_all=True, append_images=[small])  # an overview
+    assert open_source(str(root), "", Mask).truth(0).ids[0, 0] == 1
+    first.save(path, save_all=True, append_images=[second])
+    with pytest.raises(DataError, match="has several pages"):
+        open_source(str(root), "", Mask)
+
+
 def test_a_value_that_no_class_has_is_a_fault_of_its_mask(tmp_path: Path) -> None:
     root = masks(tmp_path, held(1), held(3))
     hints = Hints(values={"background": 0, "cat": 1})

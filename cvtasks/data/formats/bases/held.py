@@ -12,6 +12,8 @@ from cvtasks.errors import CVTasksError, DataError
 from cvtasks.media.mask_values import Stored, packed, read_values
 from cvtasks.recipe.data_table import VOID
 
+_OF_ALL = ("mask smeared", "mask pages")  # rules of errors that all masks of a data set may have
+
 
 @dataclass(frozen=True, eq=False)
 class Found:
@@ -46,7 +48,7 @@ def found_in(masks: Iterable[Path]) -> Found:
     """What all these masks hold; those that cannot be read play no part.
 
     Raises:
-        DataError: of those that are read none is stored without loss.
+        DataError: of those that are read none is stored without loss, or as one image.
     """
     stamps = []
     for path in sorted(set(masks)):
@@ -74,7 +76,7 @@ def _found(stamps: tuple[tuple[Path, int, int], ...]) -> Found:
                 shown |= one.shown or set()
                 bare |= one.held if one.shown is None else set()
                 beside |= VOID in one.held and bool(one.held - {0, VOID})
-    if smeared is not None and smeared.rule == "mask smeared" and not values and not colours:
+    if smeared is not None and smeared.rule in _OF_ALL and not values and not colours:
         raise smeared
     return Found(
         frozenset(values), frozenset(colours), frozenset(shown), frozenset(bare), bool(beside)
