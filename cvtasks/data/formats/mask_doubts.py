@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def refuse_rivals(place: Place) -> None:
         raise DataError(
             "it must be clear which masks are meant; "
             f"{str(place.masks)!r} and {str(folder)!r} both have masks of the same images, and "
-            f"these differ. Name the folder, such as `--format mask-folders:{folder.name}` "
+            f"these differ. Name the folder, such as `--format {quote('mask-folders:' + folder.name)}` "
             "(`data.format`), or move the other one away.",
             "masks unclear",
         )

@@ -1,6 +1,6 @@
 """Folders of images beside folders of masks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,8 @@ from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import MaskSource
 from cvtasks.data.formats.bases.legends import classes_and_coding
 from cvtasks.data.formats.mask_doubts import refuse_parts, refuse_rivals, unused_lists
-from cvtasks.data.formats.mask_layouts import mask_places, paired
+from cvtasks.data.formats.mask_guesses import guessed_places
+from cvtasks.data.formats.mask_layouts import Place, mask_places, paired
 from cvtasks.data.source import check_split
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.recipe.data_table import VOID, Value
@@ -24,7 +25,7 @@ class MaskFolders(MaskSource):
     then masks hold their ids, and 255 is void. Where a recipe's `data.values` or a legend says so,
     they hold other values or colours; where nothing does, classes are concluded and said
     (`cvtasks.data.formats.bases.coding`). Which folder holds them is asked for where several do
-    that differ; `named` says it.
+    that differ; `places` says where they lie.
     """
 
     def __init__(
@@ -34,9 +35,9 @@ class MaskFolders(MaskSource):
         complain: Complain = strictly,
         values: Mapping[str, Value] | None = None,
         void: Value = VOID,
-        named: str = "",
+        places: Callable[[Path], dict[str, Place]] = mask_places,
     ) -> None:
-        found = mask_places(root, named)
+        found = places(root)
         self.split = split = check_split(split, found, root)
         for place in found.values():
             refuse_rivals(place)
@@ -77,12 +78,25 @@ MASK_FOLDERS: Format = Format(
     is_at=lambda root: bool(mask_places(root)),
     splits_at=lambda root: tuple(mask_places(root)),
     opens=MaskFolders,
-    chosen=lambda name: replace(
-        MASK_FOLDERS,
-        is_at=lambda root: bool(mask_places(root, name)),
-        splits_at=lambda root: tuple(mask_places(root, name)),
-        opens=partial(MaskFolders, named=name),
-        chosen=None,
-    ),
+    chosen=lambda name: _where(lambda root: mask_places(root, name), MASK_FOLDERS),
     heeds=("values", "void"),
+)
+
+
+def _where(places: Callable[[Path], dict[str, Place]], row: Format) -> Format:
+    """The format for masks that lie where `places` says."""
+    return replace(
+        row,
+        is_at=lambda root: bool(places(root)),
+        splits_at=lambda root: tuple(places(root)),
+        opens=partial(MaskFolders, places=places),
+        chosen=None,
+    )
+
+
+MASK_PAIRS = replace(
+    _where(guessed_places, MASK_FOLDERS),
+    name="two folders whose files pair up",
+    layout="a folder of images and one of masks, of any name, whose files are called alike",
+    fallback=True,
 )

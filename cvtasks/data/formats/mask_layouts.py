@@ -93,7 +93,7 @@ def mask_places(root: Path, named: str = "") -> dict[str, Place]:
     folders = folders_in(root)
     pair = _pair(folders, named)
     if pair:
-        return _below(*pair, _beside(folders, *pair) if not named else ())
+        return below(*pair, _beside(folders, *pair) if not named else ())
     splits = {name: one for name, one in folders.items() if is_split(name)}
     inside = {name: _pair(folders_in(folder), named) for name, folder in splits.items()}
     lost = tuple(folder for name, folder in splits.items() if not inside[name] and _first(folder))
@@ -117,7 +117,7 @@ def mask_places(root: Path, named: str = "") -> dict[str, Place]:
     return found
 
 
-def _below(images: Path, masks: Path, rivals: tuple[Path, ...]) -> dict[str, Place]:
+def below(images: Path, masks: Path, rivals: tuple[Path, ...]) -> dict[str, Place]:
     """The splits of a folder of images and one of masks: their folders, or all."""
     below = folders_in(images)
     twins = {name: twin for name in below if (twin := _twin(masks, name))}

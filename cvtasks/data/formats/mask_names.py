@@ -77,13 +77,17 @@ class Paired:
         )
 
 
-def matched(images: Sequence[Path], masks: Sequence[Path]) -> Paired:
+def matched(images: Sequence[Path], masks: Sequence[Path], ways: int = 3) -> Paired:
     """Images and masks that lie in two folders: a mask has its image's stem, or one that says that
     it is a mask, in letters of any case; else what is around the stems is the same for all.
+
+    Args:
+        ways: how many of the ways to find the latter are tried: of masks, of images, of both.
     """
     found = _matched(images, masks)
     if not any(found.masks) and images and masks and not found.several:
-        partner = _around(images, masks) or _between(images, masks)
+        tried = (way(images, masks) for way in (_around, _within, _between)[:ways])
+        partner = next(filter(None, tried), None)
         if partner:
             own = [partner.get(image) for image in images]
             taken = set(own)
@@ -235,6 +239,11 @@ def _around(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
         if by_stem.keys() >= set(inner):
             return {by_stem[stem]: mask for stem, mask in zip(inner, masks, strict=True)}
     return {}
+
+
+def _within(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
+    """Image → mask, where the stem of a mask is within that of its image: `a_0000` for `a`."""
+    return {image: mask for mask, image in _around(masks, images).items()}
 
 
 def _between(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:

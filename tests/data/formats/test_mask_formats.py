@@ -330,6 +330,15 @@ LAYOUTS = {
             "gtFine/{split}/bonn/{name}_gtFine_labelTrainIds.png",
         )
     ),
+    "CamVid as it is": Layout(
+        folders(
+            "701_Stills_{split}/{name}.png",
+            "Labeled_{split}/{name}_L.png",
+            put_colours,
+            ("label_colors.txt", CAMVID),
+        ),
+        format="mask-pairs",
+    ),
     "devkit with a labelmap": Layout(devkit, format="voc-segmentation"),
     "COCO polygons": Layout(coco(as_runs=False), format="coco-masks"),
     "COCO runs": Layout(coco(as_runs=True), format="coco-masks"),
@@ -838,6 +847,67 @@ def test_lists_at_the_root_that_play_no_part_are_told(tmp_path: Path) -> None:
         (tmp_path / f"{name}.txt").write_text("0\n1\n", encoding="utf-8")
     (note,) = told(tmp_path)[0].notes
     assert note.startswith("train.txt, val.txt not used") and "--lists FOLDER" in note
+
+
+# === folders of any name ===
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        ("frames/{}.png", "masks/{}.png"),
+        ("A_Training_Input/{}.jpg", "A_Training_GroundTruth/{}_segmentation.png"),
+        ("x/{}.png", "y/{}.png"),
+        ("imagesTr/case_{}_0000.png", "labelsTr/case_{}.png"),
+        ("inputs/{}.jpg", "targets/{}_mask.png"),
+        ("img_dir/{}.jpg", "ann_dir/{}.png"),
+    ],
+)
+def test_two_folders_of_any_name_pair_up(images: str, labels: str, tmp_path: Path) -> None:
+    for number in range(3):
+        photo(tmp_path / images.format(number))
+        one(tmp_path / labels.format(number), number)
+        photo(tmp_path / "imagesTs" / f"t_{number}_0000.png")
+    source, complaints = told(tmp_path)
+    assert not complaints
+    assert source.format == FORMATS["mask-folders"].name or "imagesTs" in source.notes[0]
+    assert [int(source.truth(index).ids[0, 0]) for index in range(3)] == [0, 1, 2]
+
+
+def test_pairs_of_folders_are_splits(tmp_path: Path) -> None:
+    for split in ("Train", "Test"):
+        for number in range(3):
+            photo(tmp_path / f"{split} Images" / f"{split}{number}.jpg")
+            one(tmp_path / f"{split} Labels" / f"{split}{number}.png")
+    assert sorted(splits_of(str(tmp_path), Mask)) == ["test", "train"]
+    source, complaints = told(tmp_path, "test")
+    assert not complaints and sorted(whose(source)) == ["Test0.jpg", "Test1.jpg", "Test2.jpg"]
+
+
+def test_folders_of_photographs_are_no_masks(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        for number in range(3):
+            photo(tmp_path / name / f"{number}.png")
+    with pytest.raises(DataError, match="hold images of the same names"):
+        told(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (("train.csv", "a/0.jpg"), r"'train\.csv' has masks as run lengths \(EncodedPixels\)"),
+        (("SegmentationClass/0.png",), "SegmentationClass without JPEGImages"),
+        (("A/0.png", "A labels/7.png", "B/1.png"), r"'A' \(1\), 'A labels' \(1\), 'B' \(1\), and"),
+    ],
+)
+def test_what_may_be_masks_is_said(files: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    for file in files:
+        if file.endswith(".csv"):
+            (tmp_path / file).write_text("ImageId,EncodedPixels\n0.jpg,1 5\n", encoding="utf-8")
+        else:
+            photo(tmp_path / file)
+    with pytest.raises(DataError, match=says):
+        told(tmp_path)
 
 
 # === outlines ===
