@@ -28,7 +28,7 @@ def refuse_rivals(place: Place) -> None:
     """Raise DataError where another folder has masks of the same images that part their pixels
     otherwise.
     """
-    ours = _by_image(place)
+    ours = _by_image(place) if place.rivals else {}
     for folder in place.rivals if ours else ():
         theirs = _by_image(Place(place.images, folder, place.deep))
         common = sorted(ours.keys() & theirs.keys())
@@ -38,11 +38,12 @@ def refuse_rivals(place: Place) -> None:
         alike = [_parted_alike(ours[image], theirs[image]) for image in common[::step]]
         if None in alike or all(alike):
             continue
+        named = quote(f"mask-folders:{folder.name}")
         raise DataError(
             "it must be clear which masks are meant; "
             f"{str(place.masks)!r} and {str(folder)!r} both have masks of the same images, and "
-            f"these differ. Name the folder, such as `--format {quote('mask-folders:' + folder.name)}` "
-            "(`data.format`), or move the other one away.",
+            f"these differ. Name the folder, such as `--format {named}` (`data.format`), or move "
+            "the other one away.",
             "masks unclear",
         )
 

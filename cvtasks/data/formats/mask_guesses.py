@@ -58,10 +58,11 @@ def _split_of(name: str) -> str:
 
 def _pairs_in(folder: Path) -> list[tuple[Path, Path]]:
     """The folders of images and of masks in a folder; nothing where one may go with several."""
-    known = {one: images_in(one, deep=True) for one in folders_in(folder).values()}
-    files = {one: found for one, found in known.items() if found}
-    if not 2 <= len(files) <= _MOST_FOLDERS:
+    folders = folders_in(folder).values()
+    if not 2 <= len(folders) <= _MOST_FOLDERS:
         return []
+    known = {one: images_in(one, deep=True) for one in folders}
+    files = {one: found for one, found in known.items() if found}
     called = {one for one in files if _CALLED.search(one.name)}
     masks = called or {one for one in files if _are_masks(files[one])}
     both = [(one, other) for one in sorted(files.keys() - masks) for other in sorted(masks)]

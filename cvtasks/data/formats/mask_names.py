@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,11 +111,18 @@ def together(files: Sequence[Path]) -> Paired:
     if not masks:
         return _by_kind(files)
     signs = {_sign(file.stem) for file in masks} - {"_l", "_p"}
-    rest = [file for file in files if file not in set(masks)]
-    orphans = {file for file in rest if bare[file] != file.stem and _sign(file.stem) in signs}
-    orphans = {file for file in orphans if not {file.stem, file.name} & have}
-    found = _matched([file for file in rest if file not in orphans], [*masks, *sorted(orphans)])
-    stems = [image.stem for image, mask in zip(found.images, found.masks, strict=True) if mask]
+    told = set(masks)
+    orphans = [
+        file
+        for file in files
+        if bare[file] != file.stem
+        and file not in told
+        and _sign(file.stem) in signs
+        and not {file.stem, file.name} & have
+    ]
+    told |= set(orphans)
+    found = _matched([file for file in files if file not in told], [*masks, *orphans])
+    stems = {image.stem for image, mask in zip(found.images, found.masks, strict=True) if mask}
     kept = Paired(lonely=found.lonely, several=found.several, shared=found.shared)
     for image, mask in zip(found.images, found.masks, strict=True):
         if mask is None and _named_after(image.stem, stems):
@@ -126,9 +133,9 @@ def together(files: Sequence[Path]) -> Paired:
     return kept
 
 
-def _named_after(stem: str, others: Iterable[str]) -> bool:
+def _named_after(stem: str, others: Set[str]) -> bool:
     """Whether a stem is another one with a word behind it: `a_flows`."""
-    return any(stem.startswith(other) and stem[len(other)] in "_-." for other in others)
+    return any(stem[:place] in others for place, sign in enumerate(stem) if sign in "_-.")
 
 
 def _by_kind(files: Sequence[Path]) -> Paired:
@@ -174,10 +181,11 @@ def _matched(images: Sequence[Path], masks: Sequence[Path]) -> Paired:
     for mask in left:
         owner = stems.get(_folded(_numbered(mask.stem)))
         (further.setdefault(owner, []) if owner else result.lonely).append(mask)
-    more = [(image, [own[image], *others]) for image, others in further.items()]
-    result.several = sorted(
-        [*result.several, *((image, found) for image, found in more if _differ(found))]
-    )
+    odd = {image for image, _ in result.several}
+    for image, others in further.items():
+        if image not in odd and _differ([own[image], *others]):
+            result.several.append((image, [own[image], *others]))
+    result.several.sort()
     odd = {image for image, _ in result.several}
     odd |= {image for _, claimants in result.shared for image in claimants}
     result.images = [image for image in images if image not in odd]
