@@ -10,12 +10,12 @@ from pathlib import Path
 from cvtasks.errors import DataError
 from cvtasks.text import counted
 
-_OF_CITIES = ("_gtFine_labelTrainIds", "_gtFine_labelIds", "_labelTrainIds", "_labelIds")
+_OF_CITIES = ("_gtfine_labeltrainids", "_gtfine_labelids", "_labeltrainids", "_labelids")
 _MASK_SIGNS = (
     *("_masks", "_mask", "-mask", ".mask", "_gt", "_labels", "_label", "_lbl", "_segmentation"),
-    *("_seg", "_annotation", "_annot", "_target", "_L", "_P"),
+    *("_seg", "_annotation", "_annot", "_target", "_l", "_p"),
 )
-_IMAGE_SIGNS = ("_leftImg8bit", "_image", "_img", "_sat", "_rgb")
+_IMAGE_SIGNS = ("_leftimg8bit", "_image", "_img", "_sat", "_rgb")
 _MASK_FRONTS, _IMAGE_FRONTS = ("mask_", "label_", "gt_", "seg_"), ("image_", "img_")
 _NUMBER = re.compile(r"(.+?)[ _-]?\(?\d{1,3}\)?")  # with a number behind the sign: a_mask_1
 _LOOKED_AT, _TRIED = 20, 5  # masks, and what is around the stems in them, the most frequent first
@@ -156,6 +156,8 @@ def _matched(images: Sequence[Path], masks: Sequence[Path]) -> Paired:
     result = Paired()
     open_images = [*images]
     for of_image, of_mask in _LEVELS:
+        if not left or not open_images:
+            break
         keyed: dict[str, list[Path]] = {}
         for mask in left:
             keyed.setdefault(of_mask(mask), []).append(mask)
@@ -286,14 +288,17 @@ def _common(words: Sequence[str]) -> str:
     return first[: next(same, len(first))]
 
 
-def _without(stem: str, signs: Sequence[str], fronts: Sequence[str]) -> str:
+def _without(stem: str, signs: tuple[str, ...], fronts: tuple[str, ...]) -> str:
     """A stem without what says that it is a mask, or an image."""
-    for sign in signs:
-        if len(stem) > len(sign) and stem.casefold().endswith(sign.casefold()):
-            return stem[: -len(sign)]
-    for front in fronts:
-        if len(stem) > len(front) and stem.casefold().startswith(front):
-            return stem[len(front) :]
+    small = stem.casefold()
+    if small.endswith(signs):
+        for sign in signs:
+            if len(stem) > len(sign) and small.endswith(sign):
+                return stem[: -len(sign)]
+    if small.startswith(fronts):
+        for front in fronts:
+            if len(stem) > len(front) and small.startswith(front):
+                return stem[len(front) :]
     return stem
 
 
