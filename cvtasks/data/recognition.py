@@ -16,6 +16,7 @@ from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
 from cvtasks.data.formats.class_tree import class_of
 from cvtasks.data.formats.listing import IMAGES, images_in, seen, unread_among
+from cvtasks.data.formats.mask_guesses import what_lies
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.formats.yolo_places import holds_labels
 from cvtasks.data.hints import Hints
@@ -115,13 +116,14 @@ def _unrecognised(
             f"above it ({above[0].name}). Give {str(root.parent)!r}.",
             ways={"data": str(root.parent)},
         )
-    others = _of_others(kind, root)
+    masks = what_lies(root) if fitting.keys() & _BESIDE else ""
+    others = masks or _of_others(kind, root)
     if pair := _alike_named(root) if fitting.keys() & _BESIDE else ():
         one, other = (str(folder.relative_to(root)) for folder in pair)
         return DataError(
             "images and masks must lie in folders that are called so; "
             f"{one!r} and {other!r} in {path!r} hold images of the same names. If the ones are "
-            f"masks of the others, call the folders 'images' and 'masks'. {others}".strip()
+            "masks of the others, call the folders 'images' and 'masks'."
         )
     if not others and _is_bare(root, bool(fitting.keys() & _BY_FOLDERS)):
         return _unlabelled(root, path, "class-folders" in fitting)

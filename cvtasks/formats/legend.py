@@ -7,7 +7,7 @@ CamVid's label_colors.txt (`64 128 64 Animal`), class_dict.csv (`name,r,g,b`), C
 import csv
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ _HEX = re.compile(r"#?([0-9a-fA-F]{6})")
 _COLUMNS = {
     "name": (
         *("name", "class", "class name", "classname", "label", "title", "category", "readable"),
+        *("label name", "class label", "category name"),
     ),
     "value": (
         *("value", "pixel value", "pixel", "id", "index", "class id", "label id", "class index"),
@@ -160,15 +161,18 @@ def _cells(line: str) -> list[str]:
     return [line]
 
 
-def _head(row: Iterable[str]) -> dict[str, int]:
-    """What the columns of a table are, if its first row says so: "name" … → number."""
+def _head(row: Sequence[str]) -> dict[str, int]:
+    """What the columns of a table are, if its first row says so: "name" … → number. A row with the
+    word for names and no number is such a row, even where names are all that the table has.
+    """
     found: dict[str, int] = {}
     for place, cell in enumerate(row):
         plain = cell.casefold().replace("_", " ").strip()
         for what, words in _COLUMNS.items():
             if plain in words:
                 found.setdefault(what, place)
-    return found if "name" in found and len(found) > 1 else {}
+    numbered = len(found) == 1 and any(cell.isdecimal() for cell in row)
+    return found if "name" in found and not numbered else {}
 
 
 def _by_columns(row: Sequence[str], head: dict[str, int]) -> Entry:

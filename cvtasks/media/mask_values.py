@@ -60,7 +60,8 @@ def read_values(path: str | Path, max_pixels: int = MAX_PIXELS) -> Stored:
 
     Raises:
         InputError: the file cannot be read, is no image, is damaged or too large.
-        DataError: its kind does not keep values as they were (JPEG, WebP), or it has alpha.
+        DataError: its kind does not keep values as they were (JPEG, WebP), or it has alpha or
+            several pages.
     """
     content, name, header = open_image(path, max_pixels, None)
     if header.kind in _SMEARING:
@@ -115,6 +116,18 @@ def _palette(content: bytes, header: Header) -> np.ndarray:
     return np.zeros((0, 3), np.uint8)
 
 
+def _has_pages(image: Any) -> bool:
+    """Whether an image of Pillow's has another page, or frame, of the same size; a smaller one is
+    an overview.
+    """
+    size = image.size
+    try:
+        image.seek(1)
+    except Exception:  # none, or one that cannot be read; the first one was
+        return False
+    return bool(image.size == size)
+
+
 def _decoded(content: bytes, name: str, header: Header) -> np.ndarray:
     """(h, w) or (h, w, channels) uint8 or uint16; of a palette's indices, which programs number
     anew when they write a GIF, the colours.
@@ -133,6 +146,7 @@ def _decoded(content: bytes, name: str, header: Header) -> np.ndarray:
         with readers[header.kind](io.BytesIO(content)) as image:
             image.load()
             values = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+            several = _has_pages(image)
         decoded = header.kind != "PNG" or cv2.imdecode(
             np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED
         )
@@ -141,6 +155,12 @@ def _decoded(content: bytes, name: str, header: Header) -> np.ndarray:
     # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error ...
     except Exception as error:
         raise damaged(name, header.kind, f"cannot be decoded ({error})") from error
+    if several:
+        raise DataError(
+            f"a mask is one image, with the class of every pixel; {name} has several pages. Join "
+            "them into one, which holds the number of the class at each pixel.",
+            "mask pages",
+        )
     if values.dtype.kind not in "bui" or values.min() < 0 or values.max() > 65535:
         raise foreign(name, header.kind, "holds other numbers than whole ones of 16 bits")
     return values.astype(np.uint16 if values.max() > 255 else np.uint8)

@@ -199,11 +199,43 @@ def test_masks_may_have_classes_of_their_own(tmp_path: Path) -> None:
     for folder in ("JPEGImages", "SegmentationClass"):
         (tmp_path / folder).mkdir()
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "JPEGImages" / "a.png")
-    Image.fromarray(np.full((8, 8), 2, np.uint8)).save(tmp_path / "SegmentationClass" / "a.png")
-    assert open_source(str(tmp_path), "", Mask).classes == VOC_CLASSES
+    ids = np.full((8, 8), 2, np.uint8)
+    Image.fromarray(ids).save(tmp_path / "SegmentationClass" / "a.png")
     for text in ("background\nhen\nfox\n", "hen\nfox\n"):
-        (tmp_path / "classes.txt").write_text(text)
-        assert open_source(str(tmp_path), "", Mask)[0].truth.shares() == {"fox": 1}
+        for name in ("classes.txt", "class_names.txt", "labels.txt", "labelmap.txt"):
+            (tmp_path / name).write_text(text)
+            source = open_source(str(tmp_path), "", Mask)
+            assert source[0].truth.shares() == {"fox": 1}
+            assert name == "classes.txt" or name in source.taken_for
+            (tmp_path / name).unlink()
+    (tmp_path / "labels.txt").write_text("__ignore__\n_background_\nhen\nfox\n")  # LabelMe's
+    assert open_source(str(tmp_path), "", Mask).classes == ("_background_", "hen", "fox")
+    (tmp_path / "labels.txt").write_text("a.png 0\n")
+    ids[:4, :2] = (0, 1)
+    Image.fromarray(ids).save(tmp_path / "SegmentationClass" / "a.png")
+    source = open_source(str(tmp_path), "", Mask)  # nothing names them
+    assert source.classes == ("background", "1", "2")
+    assert source.taken_for.startswith("masks hold 0, 1 and 2: background, 1 and 2")
+
+
+@pytest.mark.parametrize(
+    ("name", "listed", "said"),
+    [("2007_000032", False, ""), ("2007_000032", True, ""), ("a", True, "VOC's 21")],
+)
+def test_masks_of_the_challenge_have_its_classes(
+    name: str, listed: bool, said: str, tmp_path: Path
+) -> None:
+    """Its own images are known by their names; where lists alone speak for it, a line says so."""
+    for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (tmp_path / folder).mkdir(parents=True)
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "JPEGImages" / f"{name}.png")
+    ids = np.full((8, 8), 2, np.uint8)
+    Image.fromarray(ids).save(tmp_path / "SegmentationClass" / f"{name}.png")
+    if listed:
+        (tmp_path / "ImageSets/Segmentation/train.txt").write_text(f"{name}\n")
+    source = open_source(str(tmp_path), "train" if listed else "", Mask)
+    assert source.classes == VOC_CLASSES and source[0].truth.shares() == {"bicycle": 1}
+    assert said in source.taken_for and bool(said) == bool(source.taken_for)
 
 
 def test_parts_of_a_body_are_no_objects_and_no_namespace_hides_them(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from cvtasks.data.formats.labels_from_boxes import (
     Tagging,
     as_labels,
 )
-from cvtasks.data.formats.mask_folders import MASK_FOLDERS
+from cvtasks.data.formats.mask_folders import MASK_FOLDERS, MASK_PAIRS
 from cvtasks.data.formats.one_hot import ONE_HOT
 from cvtasks.data.formats.shape_instances import (
     CVAT_INSTANCES,
@@ -82,6 +82,7 @@ choices, labels of `metadata.jsonl`.
 FORMATS: dict[str, Format] = {
     "voc-segmentation": VOC_SEGMENTATION,
     "mask-folders": MASK_FOLDERS,
+    "mask-pairs": MASK_PAIRS,
     "coco-masks": COCO_MASKS,
     "labelme-masks": LABELME_MASKS,
     "cvat-masks": CVAT_MASKS,

@@ -13,7 +13,7 @@ from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, class_names, d
 from cvtasks.data.formats.bases.mask_files import black_and_white
 from cvtasks.data.formats.bases.numbered import read_numbers
 from cvtasks.data.formats.listing import IMAGES, seen
-from cvtasks.data.formats.mask_layouts import mask_places, pairs
+from cvtasks.data.formats.mask_layouts import mask_places, paired
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
@@ -66,16 +66,12 @@ class LabelMaps(BoxesSource):
         places = mask_places(root)
         self.split = split = check_split(split, places, root)
         place = places[split]
-        images, masks, lonely = pairs(place)
-        if lonely:
-            text = (
-                f"every mask needs its image; {str(place.masks)!r} has {len(lonely)} without, such "
-                f"as {lonely[0].name!r}."
-            )
-            complain(DataError(text, "image missing"))
-        listed = [
-            mask or place.masks / f"{one.stem}.png" for one, mask in zip(images, masks, strict=True)
-        ]
+        found = paired(place)
+        for error in found.complaints(place.masks):
+            complain(error)
+        self.notes = (*place.notes, *found.notes)
+        images = found.images
+        listed = [mask or place.missing(one) for one, mask in zip(images, found.masks, strict=True)]
         kept = present(f"{str(place.images)!r}", {"image": images, "mask": listed}, complain)
         self.images, self._masks = ([files[index] for index in kept] for files in (images, listed))
         self.names = distinct(self.images, root)

@@ -1,13 +1,17 @@
 """Folders of images beside folders of masks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from cvtasks.answers import Mask
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import MaskSource
 from cvtasks.data.formats.bases.legends import classes_and_coding
-from cvtasks.data.formats.mask_layouts import mask_places, pairs
+from cvtasks.data.formats.mask_doubts import refuse_parts, refuse_rivals, unused_lists
+from cvtasks.data.formats.mask_guesses import guessed_places
+from cvtasks.data.formats.mask_layouts import Place, mask_places, paired
 from cvtasks.data.source import check_split
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.recipe.data_table import VOID, Value
@@ -20,7 +24,8 @@ class MaskFolders(MaskSource):
     The names of the classes stand in `classes.txt`, one a line, background first if there is one;
     then masks hold their ids, and 255 is void. Where a recipe's `data.values` or a legend says so,
     they hold other values or colours; where nothing does, classes are concluded and said
-    (`cvtasks.data.formats.bases.coding`).
+    (`cvtasks.data.formats.bases.coding`). Which folder holds them is asked for where several do
+    that differ; `places` says where they lie.
     """
 
     def __init__(
@@ -30,36 +35,41 @@ class MaskFolders(MaskSource):
         complain: Complain = strictly,
         values: Mapping[str, Value] | None = None,
         void: Value = VOID,
+        places: Callable[[Path], dict[str, Place]] = mask_places,
     ) -> None:
-        found = mask_places(root)
+        found = places(root)
         self.split = split = check_split(split, found, root)
-        images, masks, lonely = pairs(found[split])
+        for place in found.values():
+            refuse_rivals(place)
+        one = paired(found[split])
+        refuse_parts(found[split], one)
+        images, masks = one.images, one.masks
         where = f"{str(found[split].images)!r}"
-        if len({file.stem for file in images}) < len(images):
+        every = [*images, *(image for _, found in one.shared for image in found)]
+        if len({file.stem for file in every}) < len(every):
             raise DataError(
                 "images are matched to masks by their stems, so these must differ; in "
                 f"{where} some do not."
             )
-        if lonely:
-            text = (
-                f"every mask needs its image; {str(found[split].masks)!r} has {len(lonely)} "
-                f"without, such as {lonely[0].name!r}."
-            )
-            complain(DataError(text, "image missing"))
+        for error in one.complaints(found[split].masks):
+            if not images:
+                raise error
+            complain(error)
+        lists = unused_lists(root) if found.keys() == {""} else ()
+        self.notes = (*found[split].notes, *one.notes, *lists)
         others = [
             file for name, place in found.items() if name != split for file in place.mask_files()
         ]
         all_masks = [*others, *(mask for mask in masks if mask)]
         self.classes, coding = classes_and_coding(root, all_masks, values or {}, void)
-        lacking = found[split].masks
         listed = [
-            (image, mask or lacking / f"{image.stem}.png")
+            (image, mask or found[split].missing(image))
             for image, mask in zip(images, masks, strict=True)
         ]
         self._list(where, listed, complain, others, coding)
 
 
-MASK_FOLDERS = Format(
+MASK_FOLDERS: Format = Format(
     "image and mask folders",
     "images/[SPLIT/] and masks/[SPLIT/], or SPLIT/images/ and SPLIT/masks/, or train/ and "
     "trainannot/, or a.jpg and a_mask.png; classes.txt (one name a line, background first) or a "
@@ -68,5 +78,25 @@ MASK_FOLDERS = Format(
     is_at=lambda root: bool(mask_places(root)),
     splits_at=lambda root: tuple(mask_places(root)),
     opens=MaskFolders,
+    chosen=lambda name: _where(lambda root: mask_places(root, name), MASK_FOLDERS),
     heeds=("values", "void"),
+)
+
+
+def _where(places: Callable[[Path], dict[str, Place]], row: Format) -> Format:
+    """The format for masks that lie where `places` says."""
+    return replace(
+        row,
+        is_at=lambda root: bool(places(root)),
+        splits_at=lambda root: tuple(places(root)),
+        opens=partial(MaskFolders, places=places),
+        chosen=None,
+    )
+
+
+MASK_PAIRS = replace(
+    _where(guessed_places, MASK_FOLDERS),
+    name="two folders whose files pair up",
+    layout="a folder of images and one of masks, of any name, whose files are called alike",
+    fallback=True,
 )

@@ -3,56 +3,59 @@ one folder.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.data.formats.listing import IMAGES, seen
+from cvtasks.data.formats.mask_names import Paired, matched, together
 from cvtasks.data.formats.places import is_split
 
-_OF_IMAGES = ("images", "image", "imgs", "img", "leftimg8bit", "photos", "originals", "original")
+_OF_IMAGES = (
+    *("images", "image", "imgs", "img", "leftimg8bit", "photos", "originals", "original"),
+    *("img_dir", "image_dir", "inputs", "input"),
+)
 _OF_MASKS = (
     *("masks", "mask", "labels", "label", "annotations", "annotation", "ann", "anns", "annots"),
-    *("gt", "gtfine", "ground_truth", "groundtruth", "segmentation", "segmentations", "seg"),
-    *("labels_png", "masks_machine", "targets", "target"),
+    *("gt", "gtfine", "ground_truth", "groundtruth", "ground truth", "ground-truth"),
+    *("ground_truths", "groundtruths", "segmentation", "segmentations", "seg"),
+    *("labels_png", "masks_machine", "targets", "target", "ann_dir", "mask_dir", "label_dir"),
 )
 _BESIDE = re.compile(
     r"[_-]?(annot|annotations?|labels?|masks?|gt|seg|segmentations?)", re.IGNORECASE
 )  # what the folder of masks has behind the name of that of images: train, trainannot
 _IMAGE_BESIDE = re.compile(r"(.+?)[_-](images?|imgs?)", re.IGNORECASE)
 _IMAGE_BEFORE = re.compile(r"(images?|imgs?)[_-](.+)", re.IGNORECASE)
-_MASK_SIGNS = (
-    *("_gtFine_labelTrainIds", "_gtFine_labelIds", "_labelTrainIds", "_labelIds"),
-    *("_masks", "_mask", "-mask", ".mask", "_gt", "_labels", "_label", "_lbl", "_segmentation"),
-    *("_seg", "_annotation", "_annot", "_target", "_L", "_P"),
-)
-_IMAGE_SIGNS = ("_leftImg8bit", "_image", "_img", "_sat", "_rgb")
-_FRONTS = ("mask_", "label_", "gt_", "seg_"), ("image_", "img_")
-_LOOKED_AT, _TRIED = 20, 5  # masks, and what is around the stems in them, the most frequent first
+_ALIKE = ("train", "training"), ("val", "valid", "validation"), ("test", "testing")
 _OTHERS = re.compile(r"_(color|instanceIds|instanceTrainIds)$")  # of Cityscapes, beside the ids
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the images and the masks of a split lie, which may be one folder; `deep`: in folders
-    below, such as those of cities.
+    """Where the images and the masks of a split lie, which may be one folder.
+
+    Attributes:
+        deep: in folders below too, such as those of cities.
+        unread: folders of images beside these that are not read.
+        rivals: folders beside that of masks in which others may lie.
     """
 
     images: Path
     masks: Path
     deep: bool = False
+    unread: tuple[Path, ...] = ()
+    rivals: tuple[Path, ...] = ()
 
     def image_files(self) -> list[Path]:
-        """The files of images, sorted."""
+        """The files of images, sorted, whether they have a mask or not."""
         files = _files(self.images, self.deep)
-        return files if self.images != self.masks else [one for one, _ in _together(files)]
+        return files if self.images != self.masks else together(files).images
 
     def mask_files(self) -> list[Path]:
         """The files of masks, sorted; of Cityscapes' those of training ids, else of ids."""
         files = _files(self.masks, self.deep)
         if self.images == self.masks:
-            return [mask for _, mask in _together(files)]
+            return [mask for mask in together(files).masks if mask]
         files = [file for file in files if not _OTHERS.search(file.stem)]
         for sign in ("_labelTrainIds", "_labelIds"):
             chosen = [file for file in files if file.stem.endswith(sign)]
@@ -60,25 +63,50 @@ class Place:
                 return chosen
         return files
 
+    def missing(self, image: Path) -> Path:
+        """Where the mask of an image that has none might lie."""
+        sign = "_mask" if self.images == self.masks else ""
+        return self.masks / f"{image.stem}{sign}.png"
 
-def mask_places(root: Path) -> dict[str, Place]:
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many images lie beside what is read, in a sentence."""
+        around = (self.images, *self.images.parents)
+        counts = {folder: len(_files(folder, folder not in around)) for folder in self.unread}
+        return tuple(
+            f"images in {str(folder)!r} were not read, as no masks lie beside them in the same "
+            f"way: {count}"
+            for folder, count in counts.items()
+            if count
+        )
+
+
+def mask_places(root: Path, named: str = "") -> dict[str, Place]:
     """Split → where it lies; empty where there is no such layout. One empty name stands for all
     where there are no splits.
+
+    Args:
+        named: the folder of masks, where it is said which it is.
     """
     if not root.is_dir():
         return {}
-    folders = _folders(root)
-    pair = _pair(folders)
+    folders = folders_in(root)
+    pair = _pair(folders, named)
     if pair:
-        images, masks = pair
-        below = _folders(images)
-        if _files(images) or not below:
-            return {"": Place(images, _only_below(masks))}
-        return {name: Place(images / name, masks / name, deep=True) for name in below}
+        return below(*pair, _beside(folders, *pair) if not named else ())
     splits = {name: one for name, one in folders.items() if is_split(name)}
-    inside = {name: _pair(_folders(folder)) for name, folder in splits.items()}
-    found = {name: Place(*pair, deep=True) for name, pair in inside.items() if pair}
-    found = found or dict(_side_by_side(folders))
+    inside = {name: _pair(folders_in(folder), named) for name, folder in splits.items()}
+    lost = tuple(folder for name, folder in splits.items() if not inside[name] and _first(folder))
+    found = {
+        name: Place(
+            *pair, True, lost, _beside(folders_in(splits[name]), *pair) if not named else ()
+        )
+        for name, pair in inside.items()
+        if pair
+    }
+    if found or named:
+        return found
+    found = dict(_side_by_side(folders))
     if found:
         return found
     for name, folder in {"": root, **splits}.items():
@@ -89,53 +117,62 @@ def mask_places(root: Path) -> dict[str, Place]:
     return found
 
 
-def pairs(place: Place) -> tuple[list[Path], list[Path | None], list[Path]]:
-    """The images of a split, the mask of each or None, and the masks without an image."""
-    images, masks = place.image_files(), place.mask_files()
-    exact = {mask.stem: mask for mask in masks}
-    whole = {mask.stem: mask for mask in masks if Path(mask.stem).suffix.lower() in IMAGES}
-    bare: dict[str, Path] = {}
-    for mask in masks:
-        bare.setdefault(_bare(mask.stem, _MASK_SIGNS, _FRONTS[0]), mask)
-    found: list[Path | None] = []
-    for image in images:
-        plain = _bare(image.stem, _IMAGE_SIGNS, _FRONTS[1])
-        found.append(
-            exact.get(image.stem)
-            or whole.get(image.name)
-            or bare.get(image.stem)
-            or bare.get(image.name)
-            or bare.get(plain)
-        )
-    if not any(found) and (around := _around(images, masks)):
-        front, back = around
-        found = [exact.get(f"{front}{image.stem}{back}") for image in images]
-    taken = set(found)
-    return images, found, [mask for mask in masks if mask not in taken]
+def below(images: Path, masks: Path, rivals: tuple[Path, ...]) -> dict[str, Place]:
+    """The splits of a folder of images and one of masks: their folders, or all."""
+    below = folders_in(images)
+    twins = {name: twin for name in below if (twin := _twin(masks, name))}
+    if not _files(images) or any(is_split(name) for name in twins):
+        stray = (images,) if _files(images) else ()
+        splits = {
+            name: Place(
+                one,
+                twins.get(name, masks / name),
+                deep=True,
+                unread=stray,
+                rivals=tuple(twin for other in rivals if (twin := _twin(other, name))),
+            )
+            for name, one in below.items()
+            if not stray or name in twins
+        }
+        return splits or {"": Place(images, _only_below(masks), rivals=rivals)}
+    full = {name: folder for name, folder in below.items() if _first(folder)}
+    if full and full.keys() <= twins.keys():
+        return {"": Place(images, masks, deep=True, rivals=rivals)}
+    return {"": Place(images, _only_below(masks), unread=tuple(full.values()), rivals=rivals)}
 
 
-def _around(images: list[Path], masks: list[Path]) -> tuple[str, str] | None:
-    """What all masks have before and behind the stem of an image, where that is the same for all:
-    `tier_` and nothing, of `tier_1.png` for `1.jpg`.
+def _twin(folder: Path, name: str) -> Path | None:
+    """The folder below one that is called so, or like the same split: `train` for `Training`."""
+    known = folders_in(folder)
+    alike = next((names for names in _ALIKE if name.casefold() in names), (name.casefold(),))
+    fitting = [one for key, one in known.items() if key.casefold() in alike]
+    return known.get(name) or (fitting[0] if len(fitting) == 1 else None)
+
+
+def paired(place: Place) -> Paired:
+    """The images of a split and their masks."""
+    if place.images == place.masks:
+        return together(_files(place.images, place.deep))
+    return matched(place.image_files(), place.mask_files())
+
+
+def _beside(folders: dict[str, Path], *own: Path) -> tuple[Path, ...]:
+    """The other folders of images that are called like no split."""
+    rest = (folder for name, folder in folders.items() if folder not in own and not is_split(name))
+    return tuple(folder for folder in rest if _first(folder))
+
+
+def _pair(folders: dict[str, Path], named: str = "") -> tuple[Path, Path] | None:
+    """The folder of images and that of masks among these, if masks are images too; where masks are
+    `named`, images may lie in the only other one.
     """
-    stems = {image.stem for image in images}
-    seen = Counter(
-        tuple(mask.stem.split(stem, 1))
-        for mask in masks[:_LOOKED_AT]
-        for stem in stems
-        if stem in mask.stem
-    )
-    for (front, back), _ in seen.most_common(_TRIED):
-        within = re.compile(f"{re.escape(front)}(.+){re.escape(back)}")
-        inner = [match[1] if (match := within.fullmatch(mask.stem)) else "" for mask in masks]
-        if stems.issuperset(inner):
-            return front, back
-    return None
-
-
-def _pair(folders: dict[str, Path]) -> tuple[Path, Path] | None:
-    """The folder of images and that of masks among these, if masks are images too."""
     known = {name.casefold(): folder for name, folder in folders.items()}
+    if named:
+        masks = known.pop(named.casefold(), None)
+        own = [known[name] for name in _OF_IMAGES if name in known]
+        others = [folder for folder in known.values() if _first(folder)]
+        images = own[0] if own else others[0] if len(others) == 1 else None
+        return (images, masks) if images and masks else None
     for images in (known[name] for name in _OF_IMAGES if name in known):
         for name in _OF_MASKS:
             if name in known and (_first(known[name]) or name in ("masks", "mask")):
@@ -145,7 +182,7 @@ def _pair(folders: dict[str, Path]) -> tuple[Path, Path] | None:
 
 def _only_below(masks: Path) -> Path:
     """The only folder of masks below one that holds none, `annotations/trimaps`; else that one."""
-    below = [folder for folder in _folders(masks).values() if _files(folder)]
+    below = [folder for folder in folders_in(masks).values() if _files(folder)]
     return below[0] if len(below) == 1 and not _files(masks) else masks
 
 
@@ -165,48 +202,17 @@ def _side_by_side(folders: dict[str, Path]) -> Iterator[tuple[str, Place]]:
                     yield before[2], Place(folder, masks)
 
 
-def _together(files: list[Path]) -> list[tuple[Path, Path]]:
-    """The images and masks of one folder: `a.jpg` with `a_mask.png`, or with `a.png`."""
-    by_bare: dict[str, Path] = {}
-    for file in files:
-        bare = _bare(file.stem, _MASK_SIGNS[4:], _FRONTS[0])
-        if bare != file.stem:
-            by_bare.setdefault(bare, file)
-    signed = set(by_bare.values())
-    found = []
-    for file in files:
-        if file in signed:
-            continue
-        plain = _bare(file.stem, _IMAGE_SIGNS, _FRONTS[1])
-        mask = by_bare.get(file.stem) or by_bare.get(file.name) or by_bare.get(plain)
-        if mask:
-            found.append((file, mask))
-    if found:
-        return found
-    lossless = {file.stem: file for file in files if file.suffix.lower() in (".png", ".bmp")}
-    photos = [file for file in files if file.suffix.lower() in (".jpg", ".jpeg")]
-    if len(photos) == len(lossless) and all(file.stem in lossless for file in photos):
-        return [(file, lossless[file.stem]) for file in photos]
-    return []
-
-
 def _mostly_together(files: list[Path]) -> bool:
     """Whether most of the files of a folder are an image or its mask; a few may lack the other."""
-    return 4 * len(_together(files)) > len(files)
+    found = together(files)
+    masks = sum(mask is not None for mask in found.masks) + sum(
+        len(one) for _, one in found.several
+    )
+    return 4 * masks > len(files)
 
 
-def _bare(stem: str, signs: tuple[str, ...], fronts: tuple[str, ...]) -> str:
-    """A stem without what says that it is a mask, or an image."""
-    for sign in signs:
-        if len(stem) > len(sign) and stem.casefold().endswith(sign.casefold()):
-            return stem[: -len(sign)]
-    for front in fronts:
-        if len(stem) > len(front) and stem.casefold().startswith(front):
-            return stem[len(front) :]
-    return stem
-
-
-def _folders(folder: Path) -> dict[str, Path]:
+def folders_in(folder: Path) -> dict[str, Path]:
+    """The folders in a folder by their names, sorted, without hidden ones."""
     return {
         child.name: child for child in sorted(folder.iterdir()) if child.is_dir() and seen(child)
     }

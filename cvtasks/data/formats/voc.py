@@ -2,14 +2,15 @@
 Visual Object Classes Challenge", 2010).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.answers import Boxes, Mask
 from cvtasks.data.format import Format
-from cvtasks.data.formats.bases import MaskSource, class_names, distinct
-from cvtasks.data.formats.bases.legends import coding_beside_names
+from cvtasks.data.formats.bases import MaskSource, distinct
+from cvtasks.data.formats.bases.legends import classes_and_coding, coding_beside_names, names_at
 from cvtasks.data.formats.listing import files_in
 from cvtasks.data.formats.voc_files import VOCFiles
 from cvtasks.data.formats.voc_lists import Stored, by_stem, names_of
@@ -177,15 +178,24 @@ VOC_DETECTION = Format(
 )
 
 
+_VOCS_OWN = re.compile(r"\d{4}_\d{6}")  # 2007_000032
+_ASSUMED = (
+    "nothing names the classes, so they are Pascal VOC's 21; a classes.txt, one name a line, names "
+    "others"
+)
+
+
 class VOCSegmentation(MaskSource):
     """Images and masks of `ImageSets/Segmentation/<split>.txt`; without such lists, all of them are
     one split without a name.
 
     An image's mask is the devkit's own in `SegmentationClass`, and where that has none the one in
     `SegmentationClassAug` (the SBD masks of Hariharan et al. 2011, as most people keep them). The
-    classes are the challenge's, or those of a file `classes.txt` at the root, one name a line, with
-    or without "background" first. Where a legend lies there, such as the labelmap.txt of CVAT's
-    segmentation masks, masks hold its colours.
+    classes are those of a file `classes.txt` at the root, or of LabelMe's `class_names.txt` and the
+    like, one name a line, with or without "background" first. Where a legend lies there, such as
+    the labelmap.txt of CVAT's segmentation masks, masks hold its colours. Without names they are
+    the challenge's where images are called as its own are or lists lie in `ImageSets/`, and what
+    masks hold says them elsewhere (`cvtasks.data.formats.bases.coding`).
     """
 
     classes: tuple[str, ...] = VOC_CLASSES
@@ -202,6 +212,7 @@ class VOCSegmentation(MaskSource):
         stored, augmented = Stored(root), root / "SegmentationClassAug"
         official = by_stem(root / "SegmentationClass", ".png")
         masks = by_stem(augmented, ".png") | official
+        lacking = augmented if augmented.is_dir() else root / "SegmentationClass"
         path = _lists(root)[split] if split else root
         names = (
             names_of(path, {*stored.images, *stored.names, *masks})
@@ -212,13 +223,20 @@ class VOCSegmentation(MaskSource):
         for name in names:
             image, stem = stored.image(name, None, complain), stored.stem(name)
             if image is not None:
-                pairs.append((image, masks.get(stem, augmented / f"{stem}.png")))
-        if (root / "classes.txt").is_file():
-            named = class_names(root / "classes.txt")
-            self.classes = named if named[0] == VOC_CLASSES[0] else (VOC_CLASSES[0], *named)
-        coding = coding_beside_names(root, self.classes, list(masks.values()), values or {}, void)
-        self.classes = coding.classes if coding else self.classes
+                pairs.append((image, masks.get(stem, lacking / f"{stem}.png")))
+        files = list(masks.values())
+        named, said = names_at(root)
+        if named:
+            self.classes = named if Mask.ground(named) else (VOC_CLASSES[0], *named)
+        own = all(_VOCS_OWN.fullmatch(image.stem) for image, _ in pairs)
+        if named or own or split:
+            coding = coding_beside_names(root, self.classes, files, values or {}, void)
+            said = said if named or own else _ASSUMED
+            self.classes = coding.classes if coding else self.classes
+        else:
+            self.classes, coding = classes_and_coding(root, files, values or {}, void)
         self._list(f"{str(path)!r}", pairs, complain, masks.values(), coding)
+        self.taken_for = self.taken_for or ("" if coding else said)
 
 
 def _lists(root: Path) -> dict[str, Path]:

@@ -52,6 +52,7 @@ class VOCInstances(BoxesSource):
         super().__init__(complain)
         self._of_classes = VOCSegmentation(root, split, complain, values, void)
         self.split, self.notes = self._of_classes.split, self._of_classes.notes
+        self.taken_for = self._of_classes.taken_for
         self._all_classes = self._of_classes.classes
         self.classes = self._all_classes[Mask.ground(self._all_classes) :]
         images = list(self._of_classes.files)

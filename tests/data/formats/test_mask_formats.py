@@ -330,6 +330,15 @@ LAYOUTS = {
             "gtFine/{split}/bonn/{name}_gtFine_labelTrainIds.png",
         )
     ),
+    "CamVid as it is": Layout(
+        folders(
+            "701_Stills_{split}/{name}.png",
+            "Labeled_{split}/{name}_L.png",
+            put_colours,
+            ("label_colors.txt", CAMVID),
+        ),
+        format="mask-pairs",
+    ),
     "devkit with a labelmap": Layout(devkit, format="voc-segmentation"),
     "COCO polygons": Layout(coco(as_runs=False), format="coco-masks"),
     "COCO runs": Layout(coco(as_runs=True), format="coco-masks"),
@@ -466,6 +475,9 @@ def test_what_masks_hold_is_concluded_and_said(
     [
         ([held(38, 75)], "the values 0, 38 and 75"),
         ([held(2, 1) + 1], "the values 1, 2 and 3"),
+        ([held(128, 255)], r"the values 0, 128 and 255, .* \(255 is void where it is not named\)"),
+        ([held(2, 255)], "the values 0, 2 and 255"),
+        ([held(1), held(255)], "it must be clear what 255 is; some masks hold it without 1"),
         ([coloured(ids_of("a"))], r"the colours \[0, 0, 0\], \[0, 200, 30\] and \[128, 64, 0\]"),
         ([held(*range(200))], "smeared by JPEG or resized with interpolation"),
         (
@@ -484,6 +496,16 @@ def test_what_may_be_anything_is_asked_for(
 def test_masks_in_jpeg_are_refused_for_their_reason(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is a JPEG, whose compression smears them"):
         open_source(str(masks(tmp_path, held(255), ending="jpg")), "", Mask)
+
+
+def test_masks_of_several_pages_are_refused(tmp_path: Path) -> None:
+    root, path = masks(tmp_path, held(1), ending="tif"), tmp_path / "masks" / "0.tif"
+    first, second, small = (Image.fromarray(one) for one in (held(1), held(2), held(1)[:4, :4]))
+    first.save(path, save_all=True, append_images=[small])  # an overview
+    assert open_source(str(root), "", Mask).truth(0).ids[0, 0] == 1
+    first.save(path, save_all=True, append_images=[second])
+    with pytest.raises(DataError, match="has several pages"):
+        open_source(str(root), "", Mask)
 
 
 def test_a_value_that_no_class_has_is_a_fault_of_its_mask(tmp_path: Path) -> None:
@@ -553,6 +575,339 @@ def test_white_that_a_legend_does_not_list_is_said_to_be_void(tmp_path: Path) ->
     (tmp_path / "classes.csv").write_text(white, encoding="utf-8")
     source = open_source(str(tmp_path), "", Mask)
     assert "white" not in source.taken_for and source.classes[-1] == "snow"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("class_dict.csv", "name,r,g,b\nsea,128,64,128\nground,0,0,0\n"),
+        ("classes.csv", "name,value\nground,0\nsea,1\n"),
+        ("classes.csv", "name,r,g,b\nsea,128,64,128\n"),
+    ],
+)
+def test_with_a_legend_of_two_classes_white_is_the_second(
+    file: str, text: str, tmp_path: Path
+) -> None:
+    masks(tmp_path, held(255), held())
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    source = open_source(str(tmp_path), "", Mask)
+    assert source.classes in (("ground", "sea"), ("background", "sea"))
+    assert source.taken_for.startswith("masks hold 0 and 255: ")
+    assert source.truth(0).ids.ravel()[:2].tolist() == [1, 0]
+
+
+def test_white_is_asked_for_where_a_legend_has_several_classes(tmp_path: Path) -> None:
+    masks(tmp_path, held(255))
+    (tmp_path / "classes.csv").write_text("a,0\nb,1\nc,2\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"3 classes and no 255.*`data\.values=\{a = 0, b = 255"):
+        open_source(str(tmp_path), "", Mask)
+
+
+@pytest.mark.parametrize(
+    "text", ["class\n{}\n{}\n{}\n", "name,supercategory\n{},none\n{},x\n{},x\n", "{}\n{}\n{}\n"]
+)
+def test_the_heading_of_a_legend_of_names_is_no_class(text: str, tmp_path: Path) -> None:
+    masks(tmp_path, held(1, 2))
+    (tmp_path / "classes.csv").write_text(text.format(*CLASSES), encoding="utf-8")
+    source = open_source(str(tmp_path), "", Mask)
+    assert source.classes == CLASSES
+    assert source.truth(0).ids[0, :3].tolist() == [1, 2, 0]
+
+
+# === palettes ===
+
+BLACK, SCARLET, GREEN = (0, 0, 0), (255, 0, 0), (0, 255, 0)
+
+
+def with_palettes(root: Path, *palettes: tuple[tuple[int, int, int], ...]) -> Path:
+    """Masks of the indices 0, 1 … of palettes of their own."""
+    for number, palette in enumerate(palettes):
+        photo(root / "images" / f"{number}.png")
+        image = Image.fromarray(np.resize(np.arange(len(palette), dtype=np.uint8), SIZE), "P")
+        image.putpalette([part for colour in palette for part in colour])
+        (root / "masks").mkdir(exist_ok=True)
+        image.save(root / "masks" / f"{number}.png")
+    return root
+
+
+BY_NAME = {"background": BLACK, "red": SCARLET, "green": GREEN}
+BY_LEGEND = "name,r,g,b\nbackground,0,0,0\nred,255,0,0\ngreen,0,255,0\n"
+
+
+def test_palettes_that_differ_mean_their_colours(tmp_path: Path) -> None:
+    root = with_palettes(tmp_path, (SCARLET, BLACK), (GREEN, BLACK), (SCARLET, GREEN))
+    with pytest.raises(DataError, match=r"\[255, 0, 0\] in palettes that differ from file to file"):
+        open_source(str(root), "", Mask)
+    (root / "classes.txt").write_text("background\nred\ngreen\n", encoding="utf-8")
+    with pytest.raises(DataError, match="in palettes that differ"):
+        open_source(str(root), "", Mask)
+    expected = [[1, 0], [2, 0], [1, 2], [0, 0]]
+    photo(root / "images" / "3.png")
+    save(root / "masks" / "3.png", np.zeros(SIZE, np.uint8))  # grey, without a palette
+    source = open_source(str(root), "", Mask, hints=Hints(values=BY_NAME))
+    assert [source.truth(index).ids[0, :2].tolist() for index in range(4)] == expected
+    (root / "classes.txt").unlink()
+    (root / "classes.csv").write_text(BY_LEGEND, encoding="utf-8")
+    source = open_source(str(root), "", Mask)
+    assert source.classes == ("background", "red", "green")
+    assert [source.truth(index).ids[0, :2].tolist() for index in range(4)] == expected
+
+
+def test_palettes_of_one_colour_on_black_are_an_object(tmp_path: Path) -> None:
+    source = open_source(str(with_palettes(tmp_path, (SCARLET, BLACK), (BLACK, SCARLET))), "", Mask)
+    assert source.taken_for == "masks hold black and the colour (255, 0, 0): background, object"
+    assert [source.truth(index).ids[0, :2].tolist() for index in range(2)] == [[1, 0], [0, 1]]
+
+
+def test_a_colour_of_a_palette_that_no_class_has_is_named(tmp_path: Path) -> None:
+    root = with_palettes(tmp_path, (SCARLET, BLACK), (BLACK, (9, 9, 0)))
+    (root / "classes.csv").write_text(BY_LEGEND, encoding="utf-8")
+    (problem,) = open_source(str(root), "", Mask).problems()
+    assert "1.png" in problem and "holds (9, 9, 0) in 320 pixels" in problem
+
+
+def test_equal_palettes_are_indices_where_nothing_says_more(tmp_path: Path) -> None:
+    source = open_source(str(with_palettes(tmp_path, (GREEN, SCARLET, BLACK), (GREEN,))), "", Mask)
+    assert source.classes == ("background", "1", "2")
+    assert source.truth(0).ids[0, :3].tolist() == [0, 1, 2]
+
+
+# === which mask is whose ===
+
+
+def one(path: Path, value: int = 1) -> None:
+    """A mask with one pixel of a value."""
+    save(path, held(value))
+
+
+def told(root: Path, split: str = "") -> tuple[Any, list[str]]:
+    """A source, and what is complained of."""
+    complaints: list[str] = []
+    source = open_source(str(root), split, Mask, lambda error: complaints.append(str(error)))
+    return source, complaints
+
+
+def whose(source: Any) -> dict[str, str]:
+    return {
+        image.name: mask.name for image, mask in zip(source.files, source.truth_files, strict=True)
+    }
+
+
+def test_in_one_folder_what_lacks_the_other_is_told(tmp_path: Path) -> None:
+    for name in ("a (1)", "a (2)", "a (3)", "a (4)", "size_l", "size_m"):
+        photo(tmp_path / f"{name}.png")
+        one(tmp_path / f"{name}_mask.png")
+    one(tmp_path / "a (3)_mask_1.png", 2)
+    one(tmp_path / "a (4)_label.png", 2)
+    one(tmp_path / "a (9)_mask.png")
+    photo(tmp_path / "a (8).png")
+    photo(tmp_path / "a (1)_overlay.png")
+    source, complaints = told(tmp_path)
+    assert whose(source) == {
+        f"{name}.png": f"{name}_mask.png" for name in ("a (1)", "a (2)", "size_l", "size_m")
+    }
+    lonely, third, fourth, lacking = complaints
+    assert "has 1 without, such as 'a (9)_mask.png'" in lonely
+    assert "(3).png' has 2 masks: a (3)_mask.png, a (3)_mask_1.png. Join them" in third
+    assert "(4).png' has 2 masks: a (4)_label.png, a (4)_mask.png" in fourth
+    assert "lacks 1 mask: " in lacking and "a (8)_mask.png" in lacking
+    (note,) = source.notes
+    assert note.endswith("were passed over: 1, such as a (1)_overlay.png")
+
+
+def test_where_each_image_has_several_masks_the_error_says_so(tmp_path: Path) -> None:
+    photo(tmp_path / "a.jpg")
+    one(tmp_path / "a_mask.png")
+    one(tmp_path / "a_label.png", 2)
+    with pytest.raises(DataError, match="every image needs one mask"):
+        told(tmp_path)
+
+
+def test_a_png_beside_most_jpegs_is_their_mask(tmp_path: Path) -> None:
+    for name in "abcd":
+        photo(tmp_path / f"{name}.jpg")
+        one(tmp_path / f"{name}.png")
+    (tmp_path / "d.png").unlink()
+    source, complaints = told(tmp_path)
+    assert len(source) == 3 and len(complaints) == 1
+    assert "lacks 1 mask" in complaints[0] and "d_mask.png" in complaints[0]
+
+
+def test_a_mask_that_is_one_images_is_no_others(tmp_path: Path) -> None:
+    for name in ("a", "a_seg", "b", "c_rgb", "c_sat"):
+        photo(tmp_path / "images" / f"{name}.jpg")
+    for name in ("a_seg", "b", "c"):
+        one(tmp_path / "masks" / f"{name}.png")
+    source, (shared, lacking) = told(tmp_path)
+    assert whose(source) == {"a_seg.jpg": "a_seg.png", "b.jpg": "b.png"}
+    assert "c.png' may be that of c_rgb.jpg and of c_sat.jpg" in shared
+    assert "lacks 1 mask" in lacking and "a.png" in lacking
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [
+        ("image{}.jpg", "mask{}.png"),
+        ("IMG_{}.JPG", "img_{}.PNG"),
+        ("{}_training.tif", "{}_manual1.gif"),
+        ("stra\u00dfe \u00fc{}.jpg", "stra\u00dfe u\u0308{}.png"),
+        ("A_{}.jpg", "a_{}_mask.png"),
+    ],
+)
+def test_names_of_masks_may_differ_in_what_is_the_same_for_all(
+    image: str, mask: str, tmp_path: Path
+) -> None:
+    for number in (21, 22, 30):
+        photo(tmp_path / "images" / image.format(number))
+        one(tmp_path / "masks" / mask.format(number))
+    source, complaints = told(tmp_path)
+    assert not complaints
+    assert whose(source) == {image.format(n): mask.format(n) for n in (21, 22, 30)}
+
+
+def test_splits_of_images_and_masks_may_be_called_otherwise(tmp_path: Path) -> None:
+    for split, other in (("training", "train"), ("Val", "validation")):
+        photo(tmp_path / "images" / split / f"{split}.jpg")
+        one(tmp_path / "masks" / other / f"{split}.png")
+    assert splits_of(str(tmp_path), Mask) == ("Val", "training")
+    for split in ("training", "val"):
+        source, complaints = told(tmp_path, split)
+        assert not complaints and len(source) == 1
+
+
+def test_folders_below_are_read_or_told(tmp_path: Path) -> None:
+    for name in ("a", "more/b"):
+        photo(tmp_path / "images" / f"{name}.jpg")
+        one(tmp_path / "masks" / f"{name}.png")
+    assert sorted(whose(told(tmp_path)[0])) == ["a.jpg", "b.jpg"]
+    photo(tmp_path / "images" / "small" / "a.jpg")
+    source, complaints = told(tmp_path)
+    assert not complaints and whose(source) == {"a.jpg": "a.png"}
+    assert [note.rpartition(": ")[2] for note in source.notes] == ["1", "1"]
+    assert "small' were not read" in source.notes[1]
+
+
+def test_an_image_above_splits_is_told(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        photo(tmp_path / "images" / split / f"{split}.jpg")
+        one(tmp_path / "masks" / split / f"{split}.png")
+    photo(tmp_path / "images" / "example.jpg")
+    source, complaints = told(tmp_path, "train")
+    assert not complaints and whose(source) == {"train.jpg": "train.png"}
+    assert "images' were not read" in source.notes[0] and source.notes[0].endswith(": 1")
+
+
+def test_a_split_without_a_folder_of_masks_is_told(tmp_path: Path) -> None:
+    for split, folder in (("train", "masks"), ("val", "ground_truths"), ("test", "results")):
+        photo(tmp_path / split / "images" / "a.jpg")
+        one(tmp_path / split / folder / "a.png")
+    assert splits_of(str(tmp_path), Mask) == ("train", "val")
+    source, _ = told(tmp_path, "train")
+    assert "test' were not read" in source.notes[0]
+
+
+def test_of_several_folders_of_masks_that_differ_one_is_asked_for(tmp_path: Path) -> None:
+    for number in range(3):
+        photo(tmp_path / "images" / f"{number}.jpg")
+        one(tmp_path / "masks" / f"{number}.png")
+        one(tmp_path / "shown" / f"{number}.png", 200)  # the same regions in another value
+        photo(tmp_path / "depth" / f"{number}.png")  # no masks
+    assert len(told(tmp_path)[0]) == 3
+    for number in range(3):
+        save(tmp_path / "field" / f"{number}_field.png", 1 - held(1))
+    with pytest.raises(DataError, match=r"`--format mask-folders:field`"):
+        told(tmp_path)
+    for name, first in (("masks", 1), ("field", 0)):
+        source = open_source(str(tmp_path), "", Mask, format=f"mask-folders:{name}")
+        assert [int(source.truth(index).ids[0, 0]) for index in range(3)] == [first] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("masks/{label}/{image}.png", "has a folder for each: car, road. Join them"),
+        ("masks/{image}_{label}.png", "has a file for each: car, road. Join them"),
+        ("masks/task-{image}-annotation-1-by-1-tag-{label}-0.png", "Export JSON there"),
+    ],
+)
+def test_masks_of_one_class_each_are_refused_for_their_reason(
+    name: str, says: str, tmp_path: Path
+) -> None:
+    for image in range(3):
+        photo(tmp_path / "images" / f"{image}.jpg")
+        for label in ("road", "car"):
+            one(tmp_path / name.format(label=label, image=image))
+    with pytest.raises(DataError, match=says):
+        told(tmp_path)
+
+
+def test_lists_at_the_root_that_play_no_part_are_told(tmp_path: Path) -> None:
+    masks(tmp_path, held(1), held(1))
+    for name in ("train", "val", "classes"):
+        (tmp_path / f"{name}.txt").write_text("0\n1\n", encoding="utf-8")
+    (note,) = told(tmp_path)[0].notes
+    assert note.startswith("train.txt, val.txt not used") and "--lists FOLDER" in note
+
+
+# === folders of any name ===
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [
+        ("frames/{}.png", "masks/{}.png"),
+        ("A_Training_Input/{}.jpg", "A_Training_GroundTruth/{}_segmentation.png"),
+        ("x/{}.png", "y/{}.png"),
+        ("imagesTr/case_{}_0000.png", "labelsTr/case_{}.png"),
+        ("inputs/{}.jpg", "targets/{}_mask.png"),
+        ("img_dir/{}.jpg", "ann_dir/{}.png"),
+    ],
+)
+def test_two_folders_of_any_name_pair_up(images: str, labels: str, tmp_path: Path) -> None:
+    for number in range(3):
+        photo(tmp_path / images.format(number))
+        one(tmp_path / labels.format(number), number)
+        photo(tmp_path / "imagesTs" / f"t_{number}_0000.png")
+    source, complaints = told(tmp_path)
+    assert not complaints
+    assert source.format == FORMATS["mask-folders"].name or "imagesTs" in source.notes[0]
+    assert [int(source.truth(index).ids[0, 0]) for index in range(3)] == [0, 1, 2]
+
+
+def test_pairs_of_folders_are_splits(tmp_path: Path) -> None:
+    for split in ("Train", "Test"):
+        for number in range(3):
+            photo(tmp_path / f"{split} Images" / f"{split}{number}.jpg")
+            one(tmp_path / f"{split} Labels" / f"{split}{number}.png")
+    assert sorted(splits_of(str(tmp_path), Mask)) == ["test", "train"]
+    source, complaints = told(tmp_path, "test")
+    assert not complaints and sorted(whose(source)) == ["Test0.jpg", "Test1.jpg", "Test2.jpg"]
+
+
+def test_folders_of_photographs_are_no_masks(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        for number in range(3):
+            photo(tmp_path / name / f"{number}.png")
+    with pytest.raises(DataError, match="hold images of the same names"):
+        told(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (("train.csv", "a/0.jpg"), r"'train\.csv' has masks as run lengths \(EncodedPixels\)"),
+        (("SegmentationClass/0.png",), "SegmentationClass without JPEGImages"),
+        (("A/0.png", "A labels/7.png", "B/1.png"), r"'A' \(1\), 'A labels' \(1\), 'B' \(1\), and"),
+    ],
+)
+def test_what_may_be_masks_is_said(files: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    for file in files:
+        if file.endswith(".csv"):
+            (tmp_path / file).write_text("ImageId,EncodedPixels\n0.jpg,1 5\n", encoding="utf-8")
+        else:
+            photo(tmp_path / file)
+    with pytest.raises(DataError, match=says):
+        told(tmp_path)
 
 
 # === outlines ===

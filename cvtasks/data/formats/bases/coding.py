@@ -3,16 +3,15 @@ from what all masks hold, and told.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from cvtasks.errors import CVTasksError, DataError
+from cvtasks.data.formats.bases.held import Found, found_in
+from cvtasks.errors import DataError
 from cvtasks.formats.legend import Colour, Entry
-from cvtasks.media.mask_values import Stored, packed, read_values
+from cvtasks.media.mask_values import packed, read_values
 from cvtasks.recipe.data_table import VOID, Value
 
 GROUND, OBJECT = "background", "object"
@@ -22,80 +21,6 @@ _VOIDS = ("void", "ignore", "ignored", "__ignore__", "don't care", "dontcare")
 _UNKNOWN = 256
 _MANY = 64  # values without names: no masks of classes
 _SAID = 6  # values that a sentence names
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What masks hold, all of them together.
-
-    Attributes:
-        values: of those of numbers. colours: of the others, `packed`. shown: those that the
-            palettes of indexed masks give to their values, `packed`; None where a mask of numbers
-            has no palette.
-    """
-
-    values: frozenset[int]
-    colours: frozenset[int]
-    shown: frozenset[int] | None
-
-
-def found_in(masks: Iterable[Path]) -> Found:
-    """What all these masks hold; those that cannot be read play no part.
-
-    Raises:
-        DataError: of those that are read none is stored without loss.
-    """
-    stamps = []
-    for path in sorted(set(masks)):
-        if path.is_file():
-            status = path.stat()
-            stamps.append((path, status.st_mtime_ns, status.st_size))
-    return _found(tuple(stamps))
-
-
-@lru_cache(maxsize=8)
-def _found(stamps: tuple[tuple[Path, int, int], ...]) -> Found:
-    values: set[int] = set()
-    colours: set[int] = set()
-    shown: set[int] = set()
-    indexed, smeared = True, None
-    with ThreadPoolExecutor(2) as pool:
-        for one in pool.map(_held, (path for path, *_ in stamps)):
-            if isinstance(one, DataError):
-                smeared = smeared or one
-            elif one is not None:
-                (colours if one.coloured else values).update(one.held)
-                shown |= one.shown or set()
-                indexed &= one.coloured or one.shown is not None
-    if smeared is not None and smeared.rule == "mask smeared" and not values and not colours:
-        raise smeared
-    return Found(frozenset(values), frozenset(colours), frozenset(shown) if indexed else None)
-
-
-@dataclass(frozen=True)
-class _Held:
-    held: set[int]
-    coloured: bool
-    shown: set[int] | None
-
-
-def _held(path: Path) -> _Held | DataError | None:
-    """What one mask holds; None where it cannot be read, which is told when its turn comes."""
-    try:
-        stored = read_values(path)
-    except DataError as error:
-        return error
-    except CVTasksError:
-        return None
-    held = stored.found()
-    return _Held(set(held.tolist()), stored.coloured, _shown(stored, held))
-
-
-def _shown(stored: Stored, held: np.ndarray) -> set[int] | None:
-    """The colours that a palette gives to values; None without one, or where it lacks some."""
-    if stored.palette is None or held.max(initial=0) >= len(stored.palette):
-        return None
-    return set(packed(stored.palette[held]).tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +64,8 @@ class Coding:
         strange = ids == _UNKNOWN
         if strange.any():
             raw = stored.values[strange][0].tolist()
+            if self.by_palette and stored.palette is not None and raw < len(stored.palette):
+                raw = stored.palette[raw].tolist()
             raise DataError(
                 f"every value of a mask must be a class's or void; {str(path)!r} holds "
                 f"{raw if isinstance(raw, int) else tuple(raw)} in {int(strange.sum())} pixels. "
@@ -167,9 +94,9 @@ def _looked_up(values: np.ndarray, table: Mapping[int, int]) -> np.ndarray:
 
 
 def coding_of_values(values: Mapping[str, Value], void: Value) -> Coding:
-    """By `data.values` of a recipe."""
+    """By `data.values` of a recipe; where all are colours, palettes are read too."""
     entries = [Entry(name, *_both(value)) for name, value in values.items()]
-    return _coded(entries, void)
+    return _coded(entries, void, by_palette=all(entry.colour for entry in entries))
 
 
 def coding_of_ids(entries: Sequence[Entry], void: Iterable[int], said: str) -> Coding:
@@ -187,27 +114,71 @@ def coding_of_legend(
 
     Args:
         masks: of all splits. name: what the legend is called.
+
+    Raises:
+        DataError: masks hold 0 and 255 alone, and it names several classes.
     """
     found = found_in(masks)
     said = f"the classes of masks are those of {name}"
+    white = _white(entries, found, void, name)
+    if white is not None:
+        return white
     if all(entry.value is not None for entry in entries):
         return _coded(entries, void, said)
     listed = {packed_colour(entry.colour) for entry in entries if entry.colour is not None}
     if void == VOID and packed_colour(void) in found.colours - listed:
         said += "; white, which it does not list, is void: not learned, and not scored"
     listed |= {packed_colour(void)}
-    greys = {value * 0x10101 for value in found.values if value < 256}
-    colours = found.colours | (found.shown or frozenset()) | (greys if found.colours else set())
+    bare = _greys(found.bare)
+    colours = found.colours | found.palette | (bare if found.colours or found.shown else set())
     if 0 not in listed and 0 in colours and GROUND not in [entry.name for entry in entries]:
         entries = [Entry(GROUND, None, (0, 0, 0)), *entries]
         said += f"; black, which it does not list, is {GROUND}"
         listed |= {0}
-    if found.values and found.shown and found.shown <= listed:
+    fits = found.differ or (found.palette <= listed and (bare <= listed or found.colours))
+    if found.shown and (fits or not _in_places(found, entries)):
         return _coded(entries, void, said, by_palette=True)
-    if greys <= listed:
+    if _greys(found.values) <= listed:
         return _coded(entries, void, said)
     numbered = [Entry(entry.name, place, entry.colour) for place, entry in enumerate(entries)]
     return _coded(numbered, void, f"{said}, numbered in its order from 0")
+
+
+def _in_places(found: Found, entries: Sequence[Entry]) -> bool:
+    """Whether palettes have no colour of the legend, greys aside, but at its place there."""
+    places = {
+        packed_colour(one.colour): place
+        for place, one in enumerate(entries)
+        if one.colour and len(set(one.colour)) > 1
+    }
+    return all(places.get(colour, index) == index for index, colour in found.shown)
+
+
+def _white(entries: Sequence[Entry], found: Found, void: Value, name: str) -> Coding | None:
+    """By a legend of two classes, or of one beside the background, where masks hold 0 and 255 alone
+    and the legend gives neither to void nor white to a class; None where that is not so.
+    """
+    named = [entry for entry in entries if entry.name.casefold() not in _VOIDS]
+    listed = {_value(entry) for entry in entries}
+    plain = not found.colours and not found.shown and found.values <= {0, VOID}
+    if not plain or VOID not in found.values or void != VOID or listed & {VOID, (255, 255, 255)}:
+        return None
+    dark = [entry for entry in named if _value(entry) in (0, (0, 0, 0))]
+    dark = dark or [entry for entry in named if entry.name.casefold() == GROUND]
+    if len(named) == 1 and not dark:
+        return _two((GROUND, named[0].name), [0, VOID], found.values)
+    if len(named) == 2:
+        first = (dark or named)[0]
+        other = next(entry for entry in named if entry is not first)
+        return _two((first.name, other.name), [0, VOID], found.values)
+    if len(named) < 2:
+        return None
+    raise DataError(
+        f"masks must hold what their legend gives; these hold 0 and 255 alone, and {name} has "
+        f"{len(named)} classes and no 255. Say which class it is by `data.values`, such as "
+        f"`data.values={{{named[0].name} = 0, {named[1].name} = 255}}`.",
+        "binary masks",
+    )
 
 
 def coding_of_names(names: Sequence[str], masks: Sequence[Path], void: Value) -> Coding:
@@ -245,15 +216,22 @@ def concluded(masks: Sequence[Path], void: Value) -> Coding:
         DataError: it may be several things.
     """
     found = found_in(masks)
-    greys = {value * 0x10101 for value in found.values if value < 256}
-    if found.colours and len(found.colours | greys) == 2 and 0 in found.colours | greys:
-        return _two_colours(max(found.colours))
+    colours = _colours(found)
+    if len(colours) == 2 and 0 in colours:
+        return _two_colours(max(colours), by_palette=bool(found.shown))
     held = _plain(found, void)
-    told_void = {void} if void != VOID else set()
-    values = sorted(held - told_void - ({VOID} if held - {0, VOID} else set()))
+    left = held - ({void} if void != VOID else set())
+    values = sorted(left - ({VOID} if 1 in left else set()))
     first = 1 if void == 0 else 0
-    if first == 0 and len(held - told_void - {0, VOID}) <= 1 and values[:1] in ([0], []):
-        return _two((GROUND, OBJECT), values, held)
+    if left == {0, 1, VOID} and not found.beside:
+        raise DataError(
+            "it must be clear what 255 is; some masks hold it without 1, and others hold 1 without "
+            "it. If it is the object, write 1 for it in all masks; if it is void, say so by "
+            f"`data.values={{{GROUND} = 0, {OBJECT} = 1}}`.",
+            "binary masks",
+        )
+    if first == 0 and len(values) <= 2 and values[:1] in ([0], []):
+        return _two((GROUND, OBJECT), values, left)
     if len(values) > _MANY:
         raise DataError(
             f"masks hold a class for each pixel, of a few; these hold {len(values)} values, from "
@@ -269,7 +247,7 @@ def concluded(masks: Sequence[Path], void: Value) -> Coding:
         meant = _listed([*names, *["void"] * len(void_too)])
         said = f"masks hold {told}: {meant}; classes.txt or `data.values` gives them other names"
         return _coded(entries, void, said)
-    raise _unclear([str(value) for value in values])
+    raise _unclear([str(value) for value in sorted(left)])
 
 
 def _two(names: Sequence[str], values: Sequence[int], held: frozenset[int]) -> Coding:
@@ -281,11 +259,21 @@ def _two(names: Sequence[str], values: Sequence[int], held: frozenset[int]) -> C
     return _coded([Entry(names[0], 0), Entry(names[1], thing)], VOID, said)
 
 
-def _two_colours(thing: int) -> Coding:
+def _two_colours(thing: int, *, by_palette: bool) -> Coding:
     """Masks of an object in one colour on black."""
     colour = (thing >> 16, thing >> 8 & 255, thing & 255)
     said = f"masks hold black and the colour {colour}: {GROUND}, {OBJECT}"
-    return _coded([Entry(GROUND, None, (0, 0, 0)), Entry(OBJECT, None, colour)], VOID, said)
+    entries = [Entry(GROUND, None, (0, 0, 0)), Entry(OBJECT, None, colour)]
+    return _coded(entries, VOID, said, by_palette=by_palette)
+
+
+def _colours(found: Found) -> frozenset[int]:
+    """The colours of masks that must be told by these, those of palettes among them; none where
+    masks hold numbers that mean the same in all.
+    """
+    if not found.colours and not found.differ:
+        return frozenset()
+    return found.colours | found.palette | _greys(found.bare)
 
 
 def _plain(found: Found, void: Value) -> frozenset[int]:
@@ -294,9 +282,10 @@ def _plain(found: Found, void: Value) -> frozenset[int]:
     Raises:
         DataError: they hold colours.
     """
-    if not found.colours:
+    held = _colours(found)
+    if not held:
         return found.values
-    colours = sorted(found.colours - ({packed_colour(void)} if isinstance(void, tuple) else set()))
+    colours = sorted(held - ({packed_colour(void)} if isinstance(void, tuple) else set()))
     if len(colours) > _MANY * 4:
         raise DataError(
             f"masks hold a class for each pixel, of a few; these hold {len(colours)} colours. "
@@ -305,19 +294,22 @@ def _plain(found: Found, void: Value) -> frozenset[int]:
             "mask values",
         )
     triples = [str([one >> 16, one >> 8 & 255, one & 255]) for one in colours]
-    raise _unclear(triples, "colours")
+    own = " in palettes that differ from file to file" if found.differ else ""
+    raise _unclear(triples, "colours", own)
 
 
-def _unclear(held: list[str], what: str = "values") -> DataError:
+def _unclear(held: list[str], what: str = "values", where: str = "") -> DataError:
     """The error for values that may be anything."""
     some = _listed(held[:_SAID] + ([f"{len(held) - _SAID} more"] if len(held) > _SAID else []))
     named = [GROUND, *(f"class-{number}" for number in range(1, len(held)))]
     pairs = [f"{name} = {value}" for name, value in zip(named[:_SAID], held, strict=False)]
     example = f"data.values={{{', '.join(pairs)}}}"
+    left = " (255 is void where it is not named)" if str(VOID) in held else ""
+    left = " (or each number, where palettes mean nothing)" if where else left
     return DataError(
-        f"it must be said which class each value of masks is; these hold the {what} {some}, and "
-        "nothing says what they are. Name each by `data.values`, such as "
-        f"`{example}`, or write a legend, `classes.csv`, beside the data: "
+        f"it must be said which class each value of masks is; these hold the {what} {some}{where}, "
+        "and nothing says what they are. Name each by `data.values`, such as "
+        f"`{example}`{left}, or write a legend, `classes.csv`, beside the data: "
         "name,value or name,red,green,blue, one class a line.",
         "mask values",
         ways={"set": example},
@@ -327,6 +319,11 @@ def _unclear(held: list[str], what: str = "values") -> DataError:
 def _listed(words: Sequence[str]) -> str:
     """Words as a sentence lists them: 0, 1 and 255."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def _greys(values: Iterable[int]) -> set[int]:
+    """Values of 8 bits as grey colours, `packed`."""
+    return {value * 0x10101 for value in values if value < 256}
 
 
 def packed_colour(value: Value) -> int:

@@ -11,10 +11,11 @@ from cvtasks.data.formats.bases.coding import (
     coding_of_names,
     coding_of_values,
     concluded,
-    found_in,
     packed_colour,
 )
-from cvtasks.data.formats.bases.names import class_names
+from cvtasks.data.formats.bases.held import found_in
+from cvtasks.data.formats.bases.names import LISTS_OF_NAMES, class_names
+from cvtasks.data.formats.listing import IMAGES
 from cvtasks.data.formats.places import is_split
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.legend import Entry, cityscapes, parse_legend
@@ -30,6 +31,7 @@ _STEMS = (
 )
 _ENDINGS = (".csv", ".txt", ".json")
 _FEW = 5  # masks that are looked at to see whether they are plain ids
+_SOME = 20  # masks of all that are looked at to see whether their palettes are the same
 
 
 def legend_at(root: Path) -> tuple[Path, list[Entry]] | None:
@@ -45,6 +47,33 @@ def legend_at(root: Path) -> tuple[Path, list[Entry]] | None:
                 if file is not None and file.name != NAMES and file.is_file():
                     return file, parse_legend(read_text(file), repr(str(file)))
     return None
+
+
+def names_at(root: Path) -> tuple[tuple[str, ...], str]:
+    """The names of classes that a `classes.txt` at the root, another legend of names alone, or a
+    `labels.txt` gives, and what the last two are, in a sentence; empty where there is none.
+    LabelMe's `__ignore__` is no class.
+    """
+    if (root / NAMES).is_file():
+        return class_names(root / NAMES), ""
+    legend = legend_at(root) or next(
+        (
+            (path, [Entry(name) for name in class_names(path)])
+            for path in (root / name for name in LISTS_OF_NAMES)
+            if path.is_file() and not _lists_images(path)
+        ),
+        None,
+    )
+    if not legend or any(entry.value is not None or entry.colour for entry in legend[1]):
+        return (), ""
+    names = tuple(entry.name for entry in legend[1] if entry.name != "__ignore__")
+    return names, f"the classes of masks are those of {legend[0].name!r}" if names else ""
+
+
+def _lists_images(path: Path) -> bool:
+    """Whether a text names images, such as those of a split with their labels."""
+    words = read_text(path).split()
+    return any(Path(word).suffix.lower() in IMAGES for word in words)
 
 
 def classes_and_coding(
@@ -89,8 +118,7 @@ def _with_void(coding: Coding | None, masks: Sequence[Path], void: Value) -> Cod
     if coding is None or void == VOID:
         return coding
     found = found_in(masks)
-    colours = found.colours | (found.shown or frozenset())
-    if void in found.values or packed_colour(void) in colours:
+    if void in found.values or packed_colour(void) in found.colours | found.palette:
         return coding
     absent = f"no mask holds {void}, which `data.void` names"
     return replace(coding, said=f"{coding.said}; {absent}" if coding.said else absent)
@@ -106,13 +134,14 @@ def _coding(
     if legend and any(entry.value is not None or entry.colour for entry in legend[1]):
         return coding_of_legend(legend[1], masks, void, repr(legend[0].name))
     if legend:
-        names = names or tuple(entry.name for entry in legend[1])
+        names = names or tuple(one.name for one in legend[1] if one.name != "__ignore__")
     cities, rest = cityscapes(masks[0].stem) if masks else ([], range(0))
     if cities and not names:
         return coding_of_ids(cities, rest, "masks are named like Cityscapes', and have its classes")
     if not names:
         return concluded(masks, void)
-    if (root / NAMES).is_file() and void == VOID and _plain(masks):
+    listed = (root / NAMES).is_file() and void == VOID
+    if listed and _plain(masks) and not found_in(masks[:: len(masks) // _SOME + 1]).differ:
         return None
     return coding_of_names(names, masks, void)
 
