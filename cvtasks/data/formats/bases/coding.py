@@ -13,6 +13,7 @@ from cvtasks.errors import DataError
 from cvtasks.formats.legend import Colour, Entry
 from cvtasks.media.mask_values import packed, read_values
 from cvtasks.recipe.data_table import VOID, Value
+from cvtasks.text import counted
 
 GROUND, OBJECT = "background", "object"
 """The classes of masks that tell objects from the rest and nothing more."""
@@ -175,7 +176,7 @@ def _white(entries: Sequence[Entry], found: Found, void: Value, name: str) -> Co
         return None
     raise DataError(
         f"masks must hold what their legend gives; these hold 0 and 255 alone, and {name} has "
-        f"{len(named)} classes and no 255. Say which class it is by `data.values`, such as "
+        f"{counted(len(named), 'class')} and no 255. Say which class it is by `data.values`, such as "
         f"`data.values={{{named[0].name} = 0, {named[1].name} = 255}}`.",
         "binary masks",
     )
