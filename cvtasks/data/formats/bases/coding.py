@@ -176,8 +176,8 @@ def _white(entries: Sequence[Entry], found: Found, void: Value, name: str) -> Co
         return None
     raise DataError(
         f"masks must hold what their legend gives; these hold 0 and 255 alone, and {name} has "
-        f"{counted(len(named), 'class')} and no 255. Say which class it is by `data.values`, such as "
-        f"`data.values={{{named[0].name} = 0, {named[1].name} = 255}}`.",
+        f"{counted(len(named), 'class')} and no 255. Say which class it is by `data.values`, such "
+        f"as `data.values={{{named[0].name} = 0, {named[1].name} = 255}}`.",
         "binary masks",
     )
 
