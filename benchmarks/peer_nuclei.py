@@ -43,7 +43,7 @@ from csbdeep.utils import normalize
 from stardist.models import Config2D, StarDist2D
 
 place, minutes, least = Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
-STEPS, RATE, PATCH = 100, 3e-4, 256
+STEPS, RATE, PATCH = 50, 3e-4, 256
 
 def read(split):
     return [(file.stem, np.load(file)) for file in sorted((place / split).glob("*.npz"))]
