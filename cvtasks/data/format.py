@@ -16,8 +16,8 @@ def undivided(root: Path) -> tuple[str, ...]:
     return ("",)
 
 
-def sure(root: Path) -> bool:
-    """That a format is never unsure."""
+def never(root: Path) -> bool:
+    """False, whatever lies there."""
     return False
 
 
@@ -52,13 +52,13 @@ class Format:
     opens: Callable[..., Source]
     splits_at: Callable[[Path], tuple[str, ...]] = undivided
     file: str = ""
-    unsure: Callable[[Path], bool] = sure
+    unsure: Callable[[Path], bool] = never
     fallback: bool = False
     chosen: Callable[[str], "Format"] | None = None
     heeds: tuple[str, ...] = ()
     needs: str = ""
     also: tuple[str, ...] = ()
-    perhaps_at: Callable[[Path], bool] = lambda root: False
+    perhaps_at: Callable[[Path], bool] = never
 
     def open(
         self, root: Path, split: str, complain: Complain = strictly, hints: Hints | None = None
