@@ -104,7 +104,7 @@ def open_source(
 
 @contextmanager
 def _first_complaint(complain: Complain) -> Iterator[Complain]:
-    """Gives what hears complaints and passes them on. Where nothing is left that can be used, the
+    """Give what hears complaints and passes them on. Where nothing is left that can be used, the
     first of them is the error: it says why.
     """
     from cvtasks.data.source import EMPTY

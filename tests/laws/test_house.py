@@ -229,7 +229,8 @@ def test_the_table_of_slow_tests_names_tests():
             if (ROOT / file).is_file()
             else ()
         )
-        if ".".join(way) not in there:
+        module = file.removesuffix(".py").replace("/", ".")
+        if ".".join(way).removeprefix(f"{module}.") not in there:  # a doctest says its module
             gone.append(test)
     assert not gone, f"take these out of tests/slow.txt, or give their new names: {gone}"
 
