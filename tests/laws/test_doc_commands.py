@@ -32,6 +32,7 @@ LEFT_OUT = {
     r"^serve|--show|^detect (0|1|rtsp)": "it does not end by itself, or needs a camera",
     r"^models get|^data get|-coco\b": "it fetches, or needs what was fetched",
     r"VOCdevkit|mnist|coco/|gt\.txt|flowers|farm": "it needs real data",
+    r"^train detect --data tenth": "what makes its data is left out",
     r"^(instances|segment|train instances)|nuclei": "it needs masks, which are not drawn here",
     r"s3:|--ray|--profile|^train runs|--resume": "its outcome depends on more than this folder",
     r"--devices": "it needs several devices",
