@@ -20,7 +20,7 @@ from cvtasks.data.formats.class_folders import folders_tell
 from cvtasks.data.source import check_split, no_image
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.tables import Columns, columns_of
-from cvtasks.text import encodable, some
+from cvtasks.text import encodable
 
 
 class CSVLabels(LinesOfLabels):
@@ -114,9 +114,7 @@ def _lines(path: Path, split: str, alike: Sequence[Path]) -> Lines:
     rows = rows[1:] if columns.heading else rows
     if not rows:
         raise no_image(repr(str(path)))
-    at, passed = column_of_splits(columns.split, head, rows), columns.others
-    if at is None and columns.split is not None:
-        passed = (*passed, head[columns.split])
+    at, notes = column_of_splits(columns, head, rows)
     lines = [
         Line(
             row.line,
@@ -126,7 +124,6 @@ def _lines(path: Path, split: str, alike: Sequence[Path]) -> Lines:
         )
         for row in rows
     ]
-    notes = (f"columns passed over: {some(passed, 5)}",) if passed else ()
     return Lines(path, split, lines, notes)
 
 

@@ -17,7 +17,7 @@ from cvtasks.data.formats.class_folders import folders_tell
 from cvtasks.data.source import check_split, no_image
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.tables import YES, ClassColumns, plain_name
-from cvtasks.text import encodable, some
+from cvtasks.text import encodable
 
 
 class OneHotLabels(LinesOfLabels):
@@ -83,9 +83,7 @@ def _lines(path: Path, split: str, columns: ClassColumns) -> Lines:
     names = {at: encodable(name) for at, name in columns.classes.items()}
     if not rows:
         raise no_image(repr(str(path)))
-    at, passed = column_of_splits(columns.split, head.cells, rows), columns.others
-    if at is None and columns.split is not None:
-        passed = (*passed, head.cells[columns.split])
+    at, notes = column_of_splits(columns, head.cells, rows)
     lines = []
     for row in rows:
         labels, fault = [], ""
@@ -101,7 +99,6 @@ def _lines(path: Path, split: str, columns: ClassColumns) -> Lines:
                 )
         part = "" if at is None else encodable(row.cells[at])
         lines.append(Line(row.line, row.cells[columns.image], tuple(labels), part, fault))
-    notes = (f"columns passed over: {some(passed, 5)}",) if passed else ()
     return Lines(path, split, lines, notes)
 
 

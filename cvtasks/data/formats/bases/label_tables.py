@@ -13,7 +13,15 @@ from cvtasks.data.formats.places import is_split, split_in
 from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.reading import MEGABYTE, read_text
-from cvtasks.formats.tables import ClassColumns, Seen, cell_kind, class_columns, plain_name, sign_of
+from cvtasks.formats.tables import (
+    ClassColumns,
+    Columns,
+    Seen,
+    cell_kind,
+    class_columns,
+    plain_name,
+    sign_of,
+)
 from cvtasks.text import some
 
 ENDINGS = (".csv", ".tsv")
@@ -144,13 +152,19 @@ def _kinds(path: Path) -> tuple[Counter[str], ...]:
     return kinds
 
 
-def column_of_splits(at: int | None, head: Sequence[str], rows: Sequence[Cells]) -> int | None:
-    """The column at a place if it says which split an image belongs to: `split` does, and another
-    if all that it holds are usual names of splits. None for any other.
+def column_of_splits(
+    columns: Columns | ClassColumns, head: Sequence[str], rows: Sequence[Cells]
+) -> tuple[int | None, tuple[str, ...]]:
+    """The column that says which split an image belongs to, None without one, and a sentence about
+    the columns that say nothing. `split` says it, and another if all that it holds are usual names
+    of splits.
     """
-    if at is None or plain_name(head[at]) == "split":
-        return at
-    return at if all(map(is_split, {row.cells[at] for row in rows})) else None
+    at, passed = columns.split, columns.others
+    if at is not None and plain_name(head[at]) != "split":
+        place = at
+        if not all(map(is_split, {row.cells[place] for row in rows})):
+            at, passed = None, (*passed, head[place])
+    return at, (f"columns passed over: {some(passed, 5)}",) if passed else ()
 
 
 def passed_over(root: Path, read: Sequence[Path]) -> Iterator[str]:
