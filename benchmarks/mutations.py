@@ -7,7 +7,7 @@ branch each. Each is repeated in the new tree, at the same statement, wherever t
 both, the tests of the folder that it now lies in run, those of its own module first, and then the
 laws, until the first failure; who survives is listed. Tests that are kept for once a week are left
 out, and what fails without the mutation too. Takes hours; each result is written as it comes, and a
-second call goes on where the first was stopped.
+second call goes on where the first was stopped, or works `--backwards` on the same log beside it.
 """
 
 import argparse
@@ -283,16 +283,19 @@ class Log:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-        self.results = {line["key"]: line["result"] for line in map(json.loads, lines)}
+
+    def results(self) -> dict[str, list[str]]:
+        """What is written, also what a second process wrote meanwhile."""
+        lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.is_file() else []
+        return {line["key"]: line["result"] for line in map(json.loads, lines)}
 
     def once(self, key: str, work: Callable[..., list[str]], *how: object) -> list[str]:
         """What is written under the key; `work(*how)` first where nothing is."""
-        if key not in self.results:
-            self.results[key] = work(*how)
+        if key not in (known := self.results()):
+            known[key] = work(*how)
             with self.file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, "result": self.results[key]}) + "\n")
-        return self.results[key]
+                file.write(json.dumps({"key": key, "result": known[key]}) + "\n")
+        return known[key]
 
 
 def commit(revision: str) -> str:
@@ -331,6 +334,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, default=Path("mutations.jsonl"))
+    parser.add_argument("--backwards", action="store_true", help="the last first, beside another")
     parser.add_argument("--draw", action="store_true", help="only say which would run")
     asked = parser.parse_args()
     log = Log(asked.log)
@@ -339,7 +343,7 @@ def main() -> None:
         old = unpacked(asked.old, Path(place) / "before")
         new = unpacked(asked.new, Path(place) / "after")
         pairs = paired(old, new, asked.count, asked.seed)
-        for pair in () if asked.draw else pairs:
+        for pair in () if asked.draw else pairs[::-1] if asked.backwards else pairs:
             for name, tree, revision, mutation in zip(
                 alive, (old, new), (asked.old, asked.new), pair, strict=True
             ):
