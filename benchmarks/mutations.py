@@ -252,16 +252,21 @@ def run(tree: Path, files: list[str], leave_out: list[str], *more: str) -> tuple
     return code, failed
 
 
-def noticing(tree: Path, files: list[str], mutation: Mutation) -> list[str]:
-    """The first tests that notice the mutation; none where it survives."""
-    unsound: list[str] = []
+def noticing(tree: Path, files: list[str], mutation: Mutation, log: "Log", key: str) -> list[str]:
+    """The first tests that notice the mutation; none where it survives.
+
+    Args:
+        key: under which the log keeps the tests that fail without any mutation.
+    """
     while True:
+        unsound = log.results().get(key, [])
         failed = failing(tree, files, mutation, unsound)
         tests = [test for test in failed if "::" in test]
         without = set(run(tree, tests, [])[1]) if tests else set()
+        if without:
+            log.write(key, sorted({*unsound, *without}))
         if not failed or set(failed) - without:
             return [test for test in failed if test not in without]
-        unsound += failed
 
 
 def failing(tree: Path, files: list[str], mutation: Mutation, unsound: list[str]) -> list[str]:
@@ -293,9 +298,13 @@ class Log:
         """What is written under the key; `work(*how)` first where nothing is."""
         if key not in (known := self.results()):
             known[key] = work(*how)
-            with self.file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, "result": known[key]}) + "\n")
+            self.write(key, known[key])
         return known[key]
+
+    def write(self, key: str, result: list[str]) -> None:
+        """Add a line; of a key that is there already the last one counts."""
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "result": result}) + "\n")
 
 
 def commit(revision: str) -> str:
@@ -350,7 +359,8 @@ def main() -> None:
                 files = test_files(tree, new, pair[1].file)
                 told = json.dumps(asdict(mutation))
                 key = f"{name} {commit(revision)} {told}"
-                noticed = log.once(key, noticing, tree, files, mutation)
+                unsound = f"unsound {name} {commit(revision)}"
+                noticed = log.once(key, noticing, tree, files, mutation, log, unsound)
                 if not noticed:
                     alive[name].append(f"{mutation.file}:{mutation.line} {mutation.text}")
                 found = noticed[0] if noticed else "SURVIVES"
