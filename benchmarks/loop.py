@@ -123,7 +123,7 @@ def bare(own, sources):
     learner.step(batch, 1e-4)
     learner.recent()
     ready = learner._steps
-    images, targets = ready._put((batch.images, batch.targets))
+    images, targets = ready.put((batch.images, batch.targets))
     rate = np.float32(1e-4)
     while True:
         drain()

@@ -54,6 +54,9 @@ class Data:
         flip: probability of a mirrored image.
         colour: strength of brightness, contrast, saturation and hue changes of each image, not of
             the grey around it; 0 for none.
+        colour_on: where colours change: on the "cpu", by Albumentations, or on the "device" that
+            learns, for where it waits for images: a mosaic has one change then and not four, and
+            nothing but grey of exactly the letterbox's is taken for what is around an image.
         mosaic: probability that four images with boxes are joined around a random centre.
         mixup: probability that a mosaic is averaged with another one, or an image with labels with
             another image.
@@ -100,6 +103,7 @@ class Data:
     shear: Annotated[float, Range(0, 45)] = 0.0
     flip: Annotated[float, Range(0, 1)] = 0.5
     colour: Annotated[float, Range(0, 1)] = 0.4
+    colour_on: Literal["cpu", "device"] = "cpu"
     mosaic: Annotated[float, Range(0, 1)] = 0.0
     mixup: Annotated[float, Range(0, 1)] = 0.0
     cutmix: Annotated[float, Range(0, 1)] = 0.0
@@ -118,6 +122,11 @@ class Data:
     def cache_bytes(self) -> int:
         """Bytes of memory for decoded images; 0 for none."""
         return byte_count(self.cache) if self.cache else 0
+
+    @property
+    def colour_here(self) -> float:
+        """`colour`, as far as it is the CPU's work."""
+        return self.colour if self.colour_on == "cpu" else 0.0
 
     @property
     def validated_on(self) -> str:
@@ -165,6 +174,11 @@ class Data:
                 f"`data.policy` changes images with labels, which {task.name} does not learn; got "
                 f'"{self.policy}". Leave it out; `data.colour`, `data.rotate` and `data.shear` '
                 "keep the places right."
+            )
+        if self.policy and self.colour_on != "cpu":
+            raise ModelError(
+                f"`data.policy` changes images on the CPU, in the place of `data.colour`; got "
+                f'"{self.policy}" and `data.colour_on = "{self.colour_on}"`. Leave one of them out.'
             )
         if self.mixup and not self.mosaic and task.answer.mixing != "shares":
             raise ModelError(

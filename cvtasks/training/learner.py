@@ -1,14 +1,16 @@
 """What learns in a run: the network, its optimizer, and the network that is measured and kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
 from cvtasks.data.loading.batches import Batch, Batches, first_batches
+from cvtasks.heads.arrays import Arrays
+from cvtasks.media.prefetch import in_thread, shut
 from cvtasks.networks.backbones import freeze
 from cvtasks.networks.build import (
     backbone_of,
@@ -28,6 +30,7 @@ from cvtasks.training.memory import memory_named
 from cvtasks.training.optimizer import compile_network, frozen_stride, head_of
 from cvtasks.training.profile import NO_PROFILE, Profile
 from cvtasks.training.progress import Progress
+from cvtasks.training.recolouring import Recolouring
 from cvtasks.training.start_share import StartShare
 from cvtasks.training.step_checks import check_weights
 from cvtasks.training.steps import Steps, steps_of
@@ -37,6 +40,16 @@ from cvtasks.weights.model_weights import Rows, take_over
 from cvtasks.weights.transfer import transfer
 
 _MEASURED = 8  # batches that the statistics of folded norms are measured on
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A `Batch` whose arrays lie on the device; `colours` are none or one."""
+
+    images: Any
+    targets: Any
+    colours: tuple[Any, ...]
+    names: tuple[str, ...]
 
 
 @final
@@ -63,6 +76,7 @@ class Learner:
             self.measured = build_network(recipe, recipe.input_size, recipe.train.precision)
         with self.devices.scope():
             self._teacher = Teacher(recipe, side) if recipe.train.teacher else None
+        self._recolouring = Recolouring()
         self._recipe, self._profile = recipe, profile
         self._steps: Steps | None = None  # none before something has been compiled
         self._head = recipe.head  # whose loss counts
@@ -162,17 +176,50 @@ class Learner:
             self.network.learn_by(head.loss)
             self._steps = steps_of(self.network, self._profile, self.devices)
 
-    def step(self, batch: Batch, rate: float) -> None:
+    def ahead(self, batches: Iterable[Batch]) -> Iterator[Placed]:
+        """The batches on the device, or on their way there: a thread puts the next one there while
+        one is learned from. `batches` are closed with it.
+
+        Raises:
+            ModelError: memory is full.
+        """
+
+        def placed() -> Iterator[Placed]:
+            with shut(batches) as left:
+                yield from map(self._placed, left)
+
+        return in_thread(placed(), 1)
+
+    def step(self, batch: Batch | Placed, rate: float) -> None:
         """Learn from a batch at a learning rate; does not wait until that is done.
 
         Raises:
             ModelError: memory is full.
         """
+        own = batch if isinstance(batch, Placed) else self._placed(batch)
+        with memory_named(self._recipe):
+            changed = self._changed if own.colours or self._teacher else None
+            images = (own.images, *own.colours) if changed else own.images
+            self._used.step(images, own.targets, rate, changed)
+
+    def _placed(self, batch: Batch) -> Placed:
+        colours = () if batch.colours is None else (batch.colours,)
+        with memory_named(self._recipe):
+            images, targets, colours = self._used.put((batch.images, batch.targets, colours))
+        return Placed(images, targets, colours, batch.names)
+
+    @property
+    def _used(self) -> Steps:
         if self._steps is None:
             raise ValueError("a learner must be restored before its first step.")
-        with memory_named(self._recipe):
-            taught = self._teacher.taught if self._teacher else None
-            self._steps.step(batch.images, batch.targets, rate, taught)
+        return self._steps
+
+    def _changed(self, seen: Any, targets: Arrays) -> tuple[Any, Arrays]:
+        """What a step learns from, on the device: images in other colours, a teacher's targets."""
+        images, *colours = seen
+        if colours:
+            images = self._recolouring.changed(images, *colours)
+        return images, self._teacher.taught(images, targets) if self._teacher else targets
 
     def recent(self) -> np.ndarray:
         """Loss and norm of the gradient of each step since it was asked for last, (n, 2) float32;

@@ -15,6 +15,7 @@ from cvtasks.data.loading.cache import Cached, cache_words
 from cvtasks.data.loading.imbalance import repeat_factors
 from cvtasks.data.loading.preparing import Preparing
 from cvtasks.errors import NotFinite
+from cvtasks.media.prefetch import shut
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.text import counted
 from cvtasks.training.checkpoint import check_same, progress_in
@@ -172,6 +173,7 @@ def batches_of(recipe: Recipe, source: Source, part: tuple[int, int] = (0, 1)) -
         most=recipe.train.epoch_steps,
         factors=repeat_factors(source, recipe.data.repeat),
         part=part,
+        colour=recipe.data.colour - recipe.data.colour_here,
     )
 
 
@@ -246,24 +248,25 @@ def _learned(run: _Run, progress: Progress) -> tuple[Progress, float]:
     part = f" (the part of host {run.hosts.index})" if run.hosts.number > 1 else ""
     watch, asked = Watch(run.learner.recent, how.learning_rate, part), Wish()
     timer = Timer(how.checkpoint_minutes * 60)
-    for batch in run.profile.iterated(run.batches.epoch(progress.epoch, progress.step)):
-        rate = _rate(how, progress, steps)
-        run.learner.step(batch, rate)
-        watch.stepped(batch.names)
-        progress = replace(progress, step=progress.step + 1)
-        if watch.is_due or asked.look or progress.step == steps:
-            progress = watch.look(progress)
-        progress = replace(progress, seconds=before + time.monotonic() - start)
-        run.report.on_step(progress.epoch, progress.step, steps, watch.loss, run.batches.size)
-        run.profile.step()
-        asked = run.hosts.after_step(Wish(watch.is_late, run.stop.is_set(), timer.rings()))
-        if (asked.stop or asked.save) and progress.step < steps:
-            progress = watch.look(progress)
-            run.learner.check(progress)
-            run.save(progress)
-            if asked.stop:
-                where = f"after epoch {progress.epoch + 1}, step {progress.step} of {steps}"
-                run.hosts.shared(partial(_stop, run, where))
+    with shut(run.learner.ahead(run.batches.epoch(progress.epoch, progress.step))) as batches:
+        for batch in run.profile.iterated(batches):
+            rate = _rate(how, progress, steps)
+            run.learner.step(batch, rate)
+            watch.stepped(batch.names)
+            progress = replace(progress, step=progress.step + 1)
+            if watch.is_due or asked.look or progress.step == steps:
+                progress = watch.look(progress)
+            progress = replace(progress, seconds=before + time.monotonic() - start)
+            run.report.on_step(progress.epoch, progress.step, steps, watch.loss, run.batches.size)
+            run.profile.step()
+            asked = run.hosts.after_step(Wish(watch.is_late, run.stop.is_set(), timer.rings()))
+            if (asked.stop or asked.save) and progress.step < steps:
+                progress = watch.look(progress)
+                run.learner.check(progress)
+                run.save(progress)
+                if asked.stop:
+                    where = f"after epoch {progress.epoch + 1}, step {progress.step} of {steps}"
+                    run.hosts.shared(partial(_stop, run, where))
     run.learner.check(progress)
     return progress, rate
 

@@ -49,7 +49,9 @@ def train_once(recipe: Recipe, batch: int) -> float:
     target = recipe.head.compact(empty, Letterbox((side, side), (side, side)))
     target = mapped(lambda array: np.stack([array] * batch), target)
     steps = steps_of(network)
-    steps.step(np.zeros((batch, side, side, 3), np.uint8), target, recipe.train.learning_rate)
+    images = np.zeros((batch, side, side, 3), np.uint8)
+    images, target = steps.put((images, target))
+    steps.step(images, target, recipe.train.learning_rate)
     return float(steps.recent()[0, 0])
 
 

@@ -20,8 +20,7 @@ from cvtasks.text import counted
 T = TypeVar("T")
 
 PARTS = {
-    "data": "until the batch is there",
-    "transfer": "handing it to the device",
+    "data": "until the batch is there, on the device",
     "compute": "calling the compiled step",
     "wait": "for the device, and for what it left",
     "other": "of the loop itself",

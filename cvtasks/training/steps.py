@@ -38,26 +38,32 @@ class Steps(ABC):
         self._network, self._profile = network, profile
         self._unseen = 0
 
+    @abstractmethod
+    def put(self, batch: Any) -> Any:
+        """NumPy's arrays of a batch, a tree, on the device, or on their way there; may be called by
+        another thread than that of the steps.
+        """
+
     @final
     def step(
         self,
-        images: np.ndarray,
+        images: Any,
         targets: Arrays,
         rate: float,
-        taught: Callable[[Any, Arrays], Arrays] | None = None,
+        before: Callable[[Any, Arrays], tuple[Any, Arrays]] | None = None,
     ) -> None:
-        """Learn from a batch, (n, H, W, 3) uint8 and targets (n, ...), at a learning rate.
+        """Learn from a batch that was put on the device, (n, H, W, 3) uint8 and targets (n, ...),
+        at a learning rate.
 
         Args:
-            taught: (images, targets) on the device → the targets to learn from.
+            images: or a tree of arrays that `before` makes them of.
+            before: (images, targets) on the device → the images and targets to learn from.
         """
         if self._unseen == WATCHED:
             raise ValueError(f"what steps leave must be looked at after {WATCHED} of them at most.")
-        with self._profile.span("transfer"):
-            images, targets = self._put((images, targets))
-        if taught is not None:
+        if before is not None:
             with self._profile.span("compute"):
-                targets = taught(images, targets)
+                images, targets = before(images, targets)
         self._do(images, targets, np.float32(rate))
         self._unseen += 1
 
@@ -74,10 +80,6 @@ class Steps(ABC):
 
     def write_back(self) -> None:  # noqa: B027  (where the variables are changed in place)
         """Give the variables what was learned."""
-
-    @abstractmethod
-    def _put(self, batch: Any) -> Any:
-        """The arrays of a batch on the device, or on their way there."""
 
     @abstractmethod
     def _do(self, images: Any, targets: Any, rate: np.float32) -> None: ...
@@ -136,7 +138,7 @@ class _TensorFlowSteps(Steps):
             jit_compile=network.jit_compile,
         )
 
-    def _put(self, batch: Any) -> Any:
+    def put(self, batch: Any) -> Any:
         return keras.tree.map_structure(self._tensor, batch)
 
     def _do(self, images: Any, targets: Any, rate: np.float32) -> None:
@@ -205,7 +207,7 @@ class _JaxSteps(Steps):
                 variable.assign(value)
         self._state = None
 
-    def _put(self, batch: Any) -> Any:
+    def put(self, batch: Any) -> Any:
         return self._devices.batch_on(batch)
 
     def _do(self, images: Any, targets: Any, rate: np.float32) -> None:

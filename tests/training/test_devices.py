@@ -27,7 +27,7 @@ def small(shapes: Path, **train_options: object) -> Recipe:
             "size": 32,
             "classes": ["background", "square", "disc"],
             "segment": {"channels": [8, 8], "dropout": 0.2},
-            "data": {"path": str(shapes), "workers": 0},
+            "data": {"path": str(shapes), "workers": 0, "colour_on": "device"},
             "train": {"epochs": 4, "batch": 8, "precision": "f32", **train_options},
         }
     )
@@ -121,7 +121,7 @@ def gradients(number):
         compile_network(network, recipe)
     before = [np.array(one.numpy()) for one in network.trainable_variables]
     steps = steps_of(network, devices=devices)
-    steps.step(images, targets, 1.0)
+    steps.step(*steps.put((images, targets)), 1.0)
     row = steps.recent()
     steps.write_back()
     after = [one.numpy() for one in network.trainable_variables]

@@ -2,17 +2,22 @@
 
 import gc
 import json
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from cvtasks.data.loading.batches import Batch
 from cvtasks.data.opening import open_sources
-from cvtasks.errors import NotFinite
+from cvtasks.errors import ModelError, NotFinite
+from cvtasks.media.prefetch import shut
 from cvtasks.recipe.recipe import Recipe, parse_recipe
-from cvtasks.training.loop import train
+from cvtasks.training.learner import Learner
+from cvtasks.training.loop import batches_of, train
 from cvtasks.training.profile import Recorder
 from cvtasks.training.progress import Progress, Report
 from cvtasks.training.step_checks import Watch
@@ -56,7 +61,7 @@ def learned(ours):
         target = np.eye(2, dtype=np.float32)[rng.integers(0, 2, (2, 32, 32))]
         rate = 1e-3 * (number + 1)
         if ours:
-            steps.step(images, target, rate)
+            steps.step(*steps.put((images, target)), rate)
             if number == 3:
                 steps.write_back()
         else:
@@ -90,7 +95,7 @@ def test_steps_under_jax_learn_the_same(run_python) -> None:
 
 def test_what_is_never_looked_at_is_not_lost_silently(monkeypatch) -> None:
     class Fake(Steps):
-        def _put(self, batch: object) -> object:
+        def put(self, batch: object) -> object:
             return batch
 
         def _do(self, *_: object) -> None: ...
@@ -106,6 +111,42 @@ def test_what_is_never_looked_at_is_not_lost_silently(monkeypatch) -> None:
     assert len(steps.recent()) == 50
     steps.step(np.zeros(1), np.zeros(1), 0.1)
     np.testing.assert_array_equal(steps.recent(), [[98, 99]])
+
+
+def test_batches_are_put_on_the_device_by_a_thread_of_their_own(shapes: Path) -> None:
+    """One ahead of the one that is learned from; and they are closed with it."""
+    recipe = small(shapes)
+    learner, began = Learner(recipe), []
+    learner.restore(None, Progress())
+
+    def batches() -> Iterator[Batch]:
+        with suppress(GeneratorExit):
+            for batch in batches_of(recipe, open_sources(recipe).train).epoch(0):
+                began.append(threading.current_thread())
+                yield batch
+        began.append("closed")
+
+    with shut(learner.ahead(batches())) as ahead:
+        first = next(iter(ahead))
+        assert not isinstance(first.images, np.ndarray)
+        learner.step(first, 1e-3)
+        assert np.isfinite(learner.recent()).all()
+    assert began[-1] == "closed" and threading.current_thread() not in began
+    assert len(began) <= 4  # of the batches, the one that was asked for and two more
+
+
+def test_memory_that_is_full_ahead_is_named(shapes: Path) -> None:
+    recipe = small(shapes)
+    learner = Learner(recipe)
+    learner.restore(None, Progress())
+
+    def full(batch: object) -> None:
+        raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+    learner._steps.put = full
+    batches = batches_of(recipe, open_sources(recipe).train).epoch(0)
+    with pytest.raises(ModelError, match="memory"), shut(learner.ahead(batches)) as ahead:
+        next(iter(ahead))
 
 
 def test_a_training_leaves_no_graph_in_memory(shapes: Path, tmp_path: Path) -> None:
@@ -276,15 +317,14 @@ def test_the_parts_of_a_step_add_up() -> None:
         do(3)
     lines = recorder.lines()
     assert lines[0].startswith("profile: 3 steps, 10000.00 ms each (the first 2, which compile, ")
-    shares = {line.split()[0]: line.split()[3] for line in lines[1:6]}
+    shares = {line.split()[0]: line.split()[3] for line in lines[1:5]}
     assert shares == {
         "data": "20.0%",
-        "transfer": "0.0%",
         "compute": "50.0%",
         "wait": "10.0%",
         "other": "20.0%",
     }
-    assert lines[6:] == ["  the device was busy 50% of it", "  between: checkpoint 3.0 s"]
+    assert lines[5:] == ["  the device was busy 50% of it", "  between: checkpoint 3.0 s"]
 
 
 def test_a_device_is_watched_from_aside(tmp_path: Path) -> None:

@@ -32,7 +32,13 @@ from cvtasks.training.run import rehearse, run
 from cvtasks.training.stopping import Stopped
 
 OPTIONS = {
-    "data": {"scale": [0.8, 1.2], "workers": 0, "copy_paste": 0.5, "repeat": 0.9},
+    "data": {
+        "scale": [0.8, 1.2],
+        "workers": 0,
+        "copy_paste": 0.5,
+        "repeat": 0.9,
+        "colour_on": "device",
+    },
     "train": {
         "epochs": 3,
         "batch": 8,
@@ -46,7 +52,7 @@ OPTIONS = {
 
 def small(shapes: Path, **train_options: object) -> Recipe:
     """A recipe with everything that has a state or is drawn: dropout, average, accumulation,
-    a stage that ends, objects of other images, images seen again.
+    a stage that ends, objects of other images, images seen again, colours on the device.
     """
     return parse_recipe(
         {

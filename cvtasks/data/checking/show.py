@@ -3,6 +3,7 @@ and sizes.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,12 +56,13 @@ def sheets(source: Source, draw: Draw, before: str = "") -> dict[str, np.ndarray
 
 def batch_sheet(source: Source, recipe: Recipe) -> np.ndarray:
     """(h, w, 3) uint8 RGB: samples of the first epoch as the network gets them, each with its
-    target, decoded and drawn.
+    target, decoded and drawn. Colours that the device is to change are changed here, as strongly.
 
     Args:
         source: with the recipe's classes (`fitted`).
     """
-    augment = Augment(recipe.data, recipe.size, recipe.train.seed, recipe.train.epochs)
+    data = replace(recipe.data, colour_on="cpu")
+    augment = Augment(data, recipe.size, recipe.train.seed, recipe.train.epochs)
     order = np.random.default_rng([recipe.train.seed, 0]).permutation(len(source))
     tiles = []
     for index in order[:_SAMPLES].tolist():

@@ -47,6 +47,8 @@ class Augment:
     own colours; what is padded has none but the letterbox's grey. Albumentations does what it does
     well: colours, and the changes of a policy.
 
+    With `data.colour_on = "device"` colours are left to the device.
+
     Args:
         data: the recipe's table; `size`: its size; `seed`: of everything that is drawn.
         epochs: how many there will be: `data.close_mosaic` counts from their end.
@@ -129,7 +131,7 @@ class Augment:
 
     def _seen(self, rng: np.random.Generator) -> Seen:
         """What a warp shows of an image, recoloured as `rng` says."""
-        if not (self._data.colour or self._data.policy):
+        if not (self._data.colour_here or self._data.policy):
             return Warp.image
 
         def recolour(image: np.ndarray) -> np.ndarray:
@@ -150,7 +152,7 @@ class Augment:
             if self._data.policy:
                 steps = _randaugment(A)
             else:
-                c = self._data.colour
+                c = self._data.colour_here
                 around = (1 - c, 1 + c)
                 steps = [A.ColorJitter(around, around, around, (-c / 4, c / 4), p=0.8)]
             self._own.jitter = A.Compose(steps)

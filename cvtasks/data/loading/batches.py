@@ -10,6 +10,7 @@ from itertools import count
 
 import numpy as np
 
+from cvtasks.data.loading.colours import drawn_colours
 from cvtasks.data.loading.imbalance import repeated
 from cvtasks.data.loading.preparing import Item
 from cvtasks.data.loading.processes import Prepare, Processes
@@ -22,13 +23,20 @@ _AHEAD = 3  # batches that are being prepared while one is trained on
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One step's food, or the part of it that this host loads: `images` (n, H, W, 3) uint8,
-    `targets` (n, ...), of each name where there are several, and the `names` of the n samples.
+    """One step's food, or the part of it that this host loads.
+
+    Attributes:
+        images: (n, H, W, 3) uint8.
+        targets: (n, ...), of each name where there are several.
+        names: of the n samples.
+        colours: (n, 4), what becomes of their colours on the device (`drawn_colours`); None where
+            they stay.
     """
 
     images: np.ndarray
     targets: Arrays
     names: tuple[str, ...]
+    colours: np.ndarray | None = None
 
 
 class Batches:
@@ -46,6 +54,7 @@ class Batches:
             to take for the same sample: as many beyond as there are samples, or a multiple.
         part: which part of each batch is loaded, from 0, and of how many equal ones. The batches
             are the same however many share them.
+        colour: how much colours change on the device, `data.colour`; 0 where they do not.
     """
 
     def __init__(
@@ -60,10 +69,11 @@ class Batches:
         most: int = 0,
         factors: np.ndarray | None = None,
         part: tuple[int, int] = (0, 1),
+        colour: float = 0.0,
     ) -> None:
         self._source, self._prepare = source, prepare
         self._batch, self._seed, self._workers = min(batch, len(source)), seed, workers
-        self._factors, self._part = factors, part
+        self._factors, self._part, self._colour = factors, part, colour
         self._apart = processes
         self._processes: Processes | None = None
         seen = len(source) if factors is None else int(factors.cumsum()[-1])
@@ -85,32 +95,35 @@ class Batches:
         steps = [(i, order[begin : begin + share].tolist()) for i, begin in begins]
         if not self._workers:
             for step, indices in steps:
-                yield _joined(
-                    [self._prepare(self._source, epoch, step, index) for index in indices]
-                )
+                items = [self._prepare(self._source, epoch, step, index) for index in indices]
+                yield self._joined(items, epoch, step)
             return
         prepare = self._in_processes() if self._apart else self._here
         workers: Workers[Item] = Workers(self._workers)
         try:
-            waiting: deque[list[Future]] = deque()
+            waiting: deque[tuple[int, list[Future]]] = deque()
+
+            def ready() -> Batch:
+                step, items = waiting.popleft()
+                return self._joined(workers.results(items), epoch, step)
+
             for step, indices in steps:
-                waiting.append(
-                    [
-                        workers.submit(
-                            name := self._source.called(index % len(self._source)),
-                            prepare,
-                            name,
-                            epoch,
-                            step,
-                            index,
-                        )
-                        for index in indices
-                    ]
-                )
+                futures = [
+                    workers.submit(
+                        name := self._source.called(index % len(self._source)),
+                        prepare,
+                        name,
+                        epoch,
+                        step,
+                        index,
+                    )
+                    for index in indices
+                ]
+                waiting.append((step, futures))
                 if len(waiting) > _AHEAD:
-                    yield _joined(workers.results(waiting.popleft()))
+                    yield ready()
             while waiting:
-                yield _joined(workers.results(waiting.popleft()))
+                yield ready()
         finally:
             workers.close()
 
@@ -132,17 +145,24 @@ class Batches:
             )
         return self._processes.prepare
 
+    def _joined(self, items: list[Item], epoch: int, step: int) -> Batch:
+        images, targets, names = zip(*items, strict=True)
+        return Batch(np.stack(images), joined(np.stack, targets), names, self._colours(epoch, step))
+
+    def _colours(self, epoch: int, step: int) -> np.ndarray | None:
+        """Those of this host's part of a step."""
+        if not self._colour:
+            return None
+        drawn = drawn_colours(self._colour, self._seed, epoch, step, self._batch)
+        part, of = self._part
+        return drawn[part * (share := self._batch // of) :][:share]
+
     def _order(self, epoch: int) -> np.ndarray:
         """The indices of an epoch's samples in their order, at least as many as its steps take."""
         rng = np.random.default_rng([self._seed, epoch])
         if self._factors is None:
             return rng.permutation(len(self._source))
         return rng.permutation(repeated(self._factors, rng.random()))
-
-
-def _joined(items: list[Item]) -> Batch:
-    images, targets, names = zip(*items, strict=True)
-    return Batch(np.stack(images), joined(np.stack, targets), names)
 
 
 def first_batches(batches: Batches, number: int) -> Generator[Batch, None, None]:
