@@ -3,7 +3,7 @@ of a sample a line.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from cvtasks.data.names import Names
 from cvtasks.data.source import Source, check_split
 from cvtasks.data.views import Subset
 from cvtasks.errors import Complain, DataError, ModelError
-from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.formats.encodings import hearing, said_of
+from cvtasks.formats.reading import MEGABYTE, read_annotation, read_text
 from cvtasks.text import dumps
 
 RECORD = "split.json"
@@ -44,19 +45,28 @@ class Record:
 
 @dataclass(frozen=True)
 class Lists:
-    """A folder of lists, read: split → the lines of its list, in the order of train, val, test."""
+    """A folder of lists, read: split → the lines of its list, in the order of train, val, test; and
+    what reading them settled.
+    """
 
     folder: Path
     lines: Mapping[str, Sequence[str]]
+    notes: tuple[str, ...] = ()
 
 
 class Listed(Subset):
     """The samples of a source that a list names."""
 
-    def __init__(self, source: Source, kept: Sequence[int], split: str, note: str = "") -> None:
+    def __init__(
+        self, source: Source, kept: Sequence[int], split: str, notes: Sequence[str] = ()
+    ) -> None:
         super().__init__(source, kept)
         self.split = split
-        self.notes = (*source.notes, *([note] if note else []))
+        self.notes = (*source.notes, *notes)
+
+    def remarks(self) -> list[str]:
+        """The source's, and what is to be said of the lists."""
+        return [*self.notes, *self.source.remarks()[len(self.source.notes) :]]
 
 
 Opens = Callable[[str, Complain], Source]
@@ -78,7 +88,9 @@ def read_lists(folder: Path) -> Lists:
             f"{str(folder)!r} has none. {way}."
         )
     ordered = sorted(files, key=lambda name: (_ORDER.index(name) if name in _ORDER else 9, name))
-    return Lists(folder, {name: _lines(files[name]) for name in ordered})
+    with hearing() as heard:
+        lines = {name: _lines(files[name]) for name in ordered}
+    return Lists(folder, lines, said_of(heard))
 
 
 def open_listed(
@@ -113,21 +125,21 @@ def open_listed(
         )
     for error in _complaints(lists, name, names, source):
         complain(error)
-    return Listed(source, kept, name, _in_none(lists, names, source))
+    return Listed(source, kept, name, [*lists.notes, *_in_none(lists, names, source)])
 
 
-def _in_none(lists: Lists, names: Names, source: Source) -> str:
-    """A note on images that came after the data were dealt out: those in no list; empty where there
+def _in_none(lists: Lists, names: Names, source: Source) -> Iterator[str]:
+    """A note on images that came after the data were dealt out: those in no list; none where there
     are none, or lists may leave out what they like.
     """
     if not _has_record(lists.folder):
-        return ""
+        return
     listed = {names.find(line) for lines in lists.lines.values() for line in lines}
     rest = [index for index in range(len(source)) if index not in listed]
     if not rest:
-        return ""
+        return
     first = ", ".join(source.name(index) for index in rest[:3])
-    return (
+    yield (
         f"images of the data that are in no list, and not used: {len(rest)} ({first}"
         f"{' …' if len(rest) > 3 else ''}); add them to one, such as train.txt"
     )
@@ -157,7 +169,7 @@ def record_of(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        document = json.loads(read_text(path, 100 * MEGABYTE))
+        document = json.loads(read_annotation(path, 100 * MEGABYTE))
         texts = [document[key] for key in ("data", "split", "format")]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("each is a text")

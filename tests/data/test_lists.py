@@ -329,7 +329,8 @@ def test_the_years_of_a_devkit_are_split_together(tmp_path: Path, cli) -> None:
             assert sorted(source.name(index) for index in range(len(source))) == sorted(lines)
             assert not any("in no list" in note for note in source.notes)
     (out / "test.txt").unlink()  # as if its two images had come later
-    (note,) = (one for one in open_source(str(out), "val", Boxes).notes if "in no list" in one)
+    said = open_source(str(out), "val", Boxes).remarks()
+    (note,) = (one for one in said if "in no list" in one)
     assert f"not used: 2 ({', '.join(sorted(parts['test']))})" in note
     own = lists(tmp_path / "own", train=parts["train"], val=parts["val"])
     assert not open_source(str(root), "val", Boxes, lists=str(own)).notes  # they may choose

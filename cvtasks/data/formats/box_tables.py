@@ -15,7 +15,7 @@ from cvtasks.formats.box_tables import (
 )
 from cvtasks.formats.reading import MEGABYTE, is_number, read_annotation
 from cvtasks.formats.shapes import ToolFile
-from cvtasks.formats.tables import columns_of_boxes
+from cvtasks.formats.tables import columns_of_boxes, sign_of
 from cvtasks.media.file_types import SUFFIXES
 
 _DEEP = 3  # folders above a table in which the names of the classes are looked for
@@ -26,9 +26,8 @@ def _columns(path: Path) -> list[str]:
     lines = first_lines(path, 1)
     if not lines:
         return []
-    comma = ";" if lines[0].count(";") > lines[0].count(",") else ","
     try:
-        return [entry.strip() for entry in next(csv.reader(lines, delimiter=comma))]
+        return [entry.strip() for entry in next(csv.reader(lines, delimiter=sign_of(lines[0])))]
     except csv.Error:
         return []
 

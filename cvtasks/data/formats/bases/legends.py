@@ -19,7 +19,7 @@ from cvtasks.data.formats.listing import IMAGES
 from cvtasks.data.formats.places import is_split
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.legend import Entry, cityscapes, parse_legend
-from cvtasks.formats.reading import read_text
+from cvtasks.formats.reading import read_text, read_utf8
 from cvtasks.media.images import read_mask
 from cvtasks.recipe.data_table import VOID, Value
 
@@ -45,7 +45,8 @@ def legend_at(root: Path) -> tuple[Path, list[Entry]] | None:
             for ending in _ENDINGS:
                 file = files.get(f"{stem}{ending}")
                 if file is not None and file.name != NAMES and file.is_file():
-                    return file, parse_legend(read_text(file), repr(str(file)))
+                    read = read_utf8 if ending == ".json" else read_text
+                    return file, parse_legend(read(file), repr(str(file)))
     return None
 
 
