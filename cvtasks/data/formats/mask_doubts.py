@@ -58,7 +58,7 @@ def _parted_alike(one: Path, other: Path) -> bool | None:
     where one is no mask.
     """
     try:
-        stored = read_values(one), read_values(other)
+        stored = read_values(one, rounding=True), read_values(other, rounding=True)
     except CVTasksError:  # no mask, or a fault which is told when its turn comes
         return None
     both = [packed(mask.values) if mask.coloured else mask.values for mask in stored]

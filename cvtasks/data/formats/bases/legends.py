@@ -13,7 +13,7 @@ from cvtasks.data.formats.bases.coding import (
     concluded,
     packed_colour,
 )
-from cvtasks.data.formats.bases.held import found_in
+from cvtasks.data.formats.bases.held import found_in, level_of
 from cvtasks.data.formats.bases.names import LISTS_OF_NAMES, class_names
 from cvtasks.data.formats.listing import IMAGES
 from cvtasks.data.formats.places import is_split
@@ -115,8 +115,14 @@ def coding_beside_names(
 
 
 def _with_void(coding: Coding | None, masks: Sequence[Path], void: Value) -> Coding | None:
-    """The coding, which says so where a value that is said to be void is in no mask."""
-    if coding is None or void == VOID:
+    """The coding, with the level of masks in JPEG, which says so where a value that is said to be
+    void is in no mask.
+    """
+    if coding is None:
+        return None
+    if level := level_of(masks):
+        coding = replace(coding, level=level)
+    if void == VOID:
         return coding
     found = found_in(masks)
     if void in found.values or packed_colour(void) in found.colours | found.palette:
