@@ -7,22 +7,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvtasks.data.formats.listed import Names, SplitLists, lines_of
 from cvtasks.data.formats.listing import files_in
-from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.hints import NONE, Hints
-from cvtasks.data.names import Names
-from cvtasks.data.source import Source, check_split
+from cvtasks.data.source import Source, check_split, split_parts
 from cvtasks.data.views import Subset
 from cvtasks.errors import Complain, DataError, ModelError
 from cvtasks.formats.encodings import hearing, said_of
-from cvtasks.formats.reading import MEGABYTE, read_annotation, read_text
+from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.text import dumps
 
 RECORD = "split.json"
 """The file beside lists that `data split` wrote: of which data they are, and of which split."""
 
 _ORDER = ("train", "val", "test")
-_WHOLE = "trainval"  # in the name of a list that holds others by custom
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def read_lists(folder: Path) -> Lists:
         )
     ordered = sorted(files, key=lambda name: (_ORDER.index(name) if name in _ORDER else 9, name))
     with hearing() as heard:
-        lines = {name: _lines(files[name]) for name in ordered}
+        lines = {name: lines_of(files[name]) for name in ordered}
     return Lists(folder, lines, said_of(heard))
 
 
@@ -107,24 +105,10 @@ def open_listed(
         DataError: there is no such list, or it names nothing of the data.
     """
     name = check_split(split, lists.lines, lists.folder)
-    path, lines = str(lists.folder / f"{name}.txt"), lists.lines[name]
-    if not lines:
-        raise DataError(
-            f"a list must name at least one image; {path!r} names none. Write names into it, or "
-            "remove it.",
-            "list empty",
-        )
+    files = {one: lists.folder / f"{one}.txt" for one in lists.lines}
     source = opens(_base(lists, name, opens, splits), complain)
-    names = Names(source)
-    kept = sorted({index for line in lines if (index := names.find(line)) is not None})
-    if not kept:
-        raise DataError(
-            f"a list must name images of the data, such as {source.name(0)!r}; {path!r} names "
-            f"{_some(lines)}, and none of {len(lines)} is there. Give the lists of these data.",
-            "list names no image",
-        )
-    for error in _complaints(lists, name, names, source):
-        complain(error)
+    names = Names.of(source)
+    kept = SplitLists(files, lists.lines).named(name, names, complain)
     return Listed(source, kept, name, [*lists.notes, *_in_none(lists, names, source)])
 
 
@@ -202,7 +186,7 @@ def _base(lists: Lists, name: str, opens: Opens, splits: Sequence[str]) -> str:
         return said
     sought, found = set(lists.lines[name]), dict[str, set[str]]()
     for split in splits:
-        names = Names(opens(split, lambda error: None))
+        names = Names.of(opens(split, lambda error: None))
         found[split] = {line for line in sought if names.find(line) is not None}
     parts: list[str] = []
     while found:
@@ -217,51 +201,3 @@ def _base(lists: Lists, name: str, opens: Opens, splits: Sequence[str]) -> str:
     except DataError:  # the format joins no splits
         return parts[0]
     return whole
-
-
-def _complaints(lists: Lists, name: str, names: Names, source: Source) -> list[DataError]:
-    """What is wrong with a list: lines that name no sample, samples that it names again or that
-    another one names too.
-    """
-    path = str(lists.folder / f"{name}.txt")
-    errors, seen, strange, again = [], set[int](), [], []
-    for line in lists.lines[name]:
-        index = names.find(line)
-        if index is None:
-            strange.append(line)
-        elif index in seen:
-            again.append(line)
-        else:
-            seen.add(index)
-    if strange:
-        text = (
-            f"every line of a list must name an image of the data, such as {source.name(0)!r}; "
-            f"{len(strange)} of {path!r} name none: {_some(strange)}. Correct them, or take them "
-            "off."
-        )
-        errors.append(DataError(text, "list names no image", len(strange)))
-    if again:
-        text = (
-            f"a list must name every image once; {path!r} names {_some(again)} again. Take it off."
-        )
-        errors.append(DataError(text, "image twice", len(again)))
-    for other, lines in lists.lines.items():
-        if other == name or _WHOLE in other or _WHOLE in name:
-            continue
-        both = [line for line in lines if names.find(line) in seen]
-        if both:
-            text = (
-                f"an image must be in one list; {len(both)} of {path!r} are in '{other}.txt' too: "
-                f"{_some(both)}. Take them off one."
-            )
-            errors.append(DataError(text, "image in two lists", len(both)))
-    return errors
-
-
-def _lines(path: Path) -> list[str]:
-    text = read_text(path, 1000 * MEGABYTE)
-    return [line for line in (line.rstrip("\r") for line in text.split("\n")) if line.strip()]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:3])) + (" …" if len(names) > 3 else "")

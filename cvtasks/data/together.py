@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from cvtasks.data.alike import Groups, Look, frames_of_one_scene, join_copies, look_at
-from cvtasks.data.names import Names
+from cvtasks.data.formats.listed import Names
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError, UsageError
 from cvtasks.formats.reading import MEGABYTE, read_text
@@ -163,7 +163,7 @@ def keys_from_csv(source: Source, path: Path) -> tuple[list[str | None], int]:
     """
     lines = read_text(path, 100 * MEGABYTE).splitlines()
     rows = [row for row in csv.reader(lines, delimiter=sign_of("".join(lines[:1]))) if row]
-    names, strange = Names(source), 0
+    names, strange = Names.of(source), 0
     found: list[str | None] = [None] * len(source)
     for number, row in enumerate(rows):
         if len(row) != 2:

@@ -12,7 +12,7 @@ import pytest
 from cvtasks.answers import Boxes, Labels
 from cvtasks.data import open_source, splits_of
 from cvtasks.data.dividing import Shares
-from cvtasks.data.names import Names
+from cvtasks.data.formats.listed import Names
 from cvtasks.data.opening import open_sources
 from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.errors import CVTasksError, DataError, UsageError
@@ -208,7 +208,7 @@ def test_a_line_with_a_folder_means_no_image_of_another(tmp_path: Path) -> None:
             shade = 9 * number + (kind == "cat")
             cv2.imwrite(str(path), np.full((8, 8, 3), shade, np.uint8))
     source = open_source(str(tmp_path / "set"), "train", Labels)
-    names = Names(source)
+    names = Names.of(source)
     lines = {
         "cat/0": "cat/0",
         "cat/0.png": "cat/0",

@@ -836,14 +836,6 @@ def test_masks_of_one_class_each_are_refused_for_their_reason(
         told(tmp_path)
 
 
-def test_lists_at_the_root_that_play_no_part_are_told(tmp_path: Path) -> None:
-    masks(tmp_path, held(1), held(1))
-    for name in ("train", "val", "classes"):
-        (tmp_path / f"{name}.txt").write_text("0\n1\n", encoding="utf-8")
-    (note,) = told(tmp_path)[0].notes
-    assert note.startswith("train.txt, val.txt not used") and "--lists FOLDER" in note
-
-
 # === folders of any name ===
 
 
