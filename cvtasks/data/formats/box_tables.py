@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from cvtasks.data.formats.bases.tool_files import Tool, tool_format
+from cvtasks.data.formats.bases.tool_files import Tool, tool_format, with_endings
 from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import files_in
 from cvtasks.formats.box_tables import (
@@ -57,14 +57,11 @@ def _open_images(content: bytes, name: str) -> ToolFile:
     return parse_open_images(content, name, known)
 
 
-def _stems(name: str) -> list[str]:
-    """The files that an image's id may mean."""
-    return [f"{name}{ending}" for ending in SUFFIXES]
-
-
 TENSORFLOW_TOOL = Tool((".csv",), _is_tensorflow, parse_tensorflow, parts=True, names_all=False)
 RETINANET_TOOL = Tool((".csv",), _is_retinanet, parse_retinanet, names_all=False)
-OPEN_IMAGES_TOOL = Tool((".csv",), _is_open_images, _open_images, names_all=False, aliases=_stems)
+OPEN_IMAGES_TOOL = Tool(
+    (".csv",), _is_open_images, _open_images, names_all=False, aliases=with_endings
+)
 
 TENSORFLOW_CSV = tool_format(
     TENSORFLOW_TOOL,

@@ -12,7 +12,7 @@ _HEAD = 64_000  # bytes
 _KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:?)|([\[\]{}])')
 
 COCO, CREATEML, LABELME, LABEL_STUDIO, VIA = "COCO", "CreateML", "LabelMe", "Label Studio", "VIA"
-SUPERVISELY = "Supervisely"
+SUPERVISELY, FIFTYONE = "Supervisely", "FiftyOne"
 _COCO = {"info", "licenses", "images", "annotations", "categories"}
 _DATUMARO = {"items", "dm_format_version"}  # beside `info` and `categories`
 
@@ -36,6 +36,8 @@ def json_kind(path: Path) -> str:
         return SUPERVISELY
     if any(key.startswith("_via_") for key in top) or {"filename", "regions"} <= below:
         return VIA
+    if top == {"classes", "labels"} and below:
+        return FIFTYONE
     return COCO if _is_coco(top, len(_head(path)) < _HEAD) else ""
 
 
