@@ -8,6 +8,7 @@ from cvtasks.answers import Answer
 from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, strictly
+from cvtasks.formats.encodings import hearing, said_of
 from cvtasks.text import some
 
 
@@ -77,8 +78,10 @@ class Format:
 
         hints = hints or NONE
         heeded = {name: getattr(hints, name) for name in self.heeds}
-        source = self.opens(root, split, complain, **heeded)
+        with hearing() as heard:
+            source = self.opens(root, split, complain, **heeded)
         source.format = self.name
+        source.notes = (*source.notes, *said_of(heard))
         idle = [f"`data.{key}`" for key in hints.given if key not in self.heeds]
         if idle:
             source.notes = (*source.notes, f"{', '.join(idle)}: of no effect on {self.name}")

@@ -13,7 +13,7 @@ from cvtasks.data.source import Source
 from cvtasks.data.together import Together, kept_together
 from cvtasks.errors import DataError
 from cvtasks.files.writing import write_text
-from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.formats.reading import MEGABYTE, read_utf8
 from cvtasks.text import counted, one_line
 
 NAMES = "validation.txt"
@@ -107,7 +107,7 @@ def split_by_names(source: Source, path: Path) -> tuple[list[int], list[int], in
     """Indices of the samples that the file of names does not name, of those that it names, and how
     many names are of none.
     """
-    named = {line for line in read_text(path, 1000 * MEGABYTE).split("\n") if line}
+    named = {line for line in read_utf8(path, 1000 * MEGABYTE).split("\n") if line}
     lines = [one_line(source.name(index)) for index in range(len(source))]
     rest = [index for index, line in enumerate(lines) if line not in named]
     return (

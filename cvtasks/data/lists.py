@@ -3,25 +3,24 @@ of a sample a line.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cvtasks.data.formats.listed import Names, SplitLists, lines_of
 from cvtasks.data.formats.listing import files_in
-from cvtasks.data.formats.voc import split_parts
 from cvtasks.data.hints import NONE, Hints
-from cvtasks.data.names import Names
-from cvtasks.data.source import Source, check_split
+from cvtasks.data.source import Source, check_split, split_parts
 from cvtasks.data.views import Subset
 from cvtasks.errors import Complain, DataError, ModelError
-from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.formats.encodings import hearing, said_of
+from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.text import dumps
 
 RECORD = "split.json"
 """The file beside lists that `data split` wrote: of which data they are, and of which split."""
 
 _ORDER = ("train", "val", "test")
-_WHOLE = "trainval"  # in the name of a list that holds others by custom
 
 
 @dataclass(frozen=True)
@@ -44,19 +43,28 @@ class Record:
 
 @dataclass(frozen=True)
 class Lists:
-    """A folder of lists, read: split → the lines of its list, in the order of train, val, test."""
+    """A folder of lists, read: split → the lines of its list, in the order of train, val, test; and
+    what reading them settled.
+    """
 
     folder: Path
     lines: Mapping[str, Sequence[str]]
+    notes: tuple[str, ...] = ()
 
 
 class Listed(Subset):
     """The samples of a source that a list names."""
 
-    def __init__(self, source: Source, kept: Sequence[int], split: str, note: str = "") -> None:
+    def __init__(
+        self, source: Source, kept: Sequence[int], split: str, notes: Sequence[str] = ()
+    ) -> None:
         super().__init__(source, kept)
         self.split = split
-        self.notes = (*source.notes, *([note] if note else []))
+        self.notes = (*source.notes, *notes)
+
+    def remarks(self) -> list[str]:
+        """The source's, and what is to be said of the lists."""
+        return [*self.notes, *self.source.remarks()[len(self.source.notes) :]]
 
 
 Opens = Callable[[str, Complain], Source]
@@ -78,7 +86,9 @@ def read_lists(folder: Path) -> Lists:
             f"{str(folder)!r} has none. {way}."
         )
     ordered = sorted(files, key=lambda name: (_ORDER.index(name) if name in _ORDER else 9, name))
-    return Lists(folder, {name: _lines(files[name]) for name in ordered})
+    with hearing() as heard:
+        lines = {name: lines_of(files[name]) for name in ordered}
+    return Lists(folder, lines, said_of(heard))
 
 
 def open_listed(
@@ -95,39 +105,25 @@ def open_listed(
         DataError: there is no such list, or it names nothing of the data.
     """
     name = check_split(split, lists.lines, lists.folder)
-    path, lines = str(lists.folder / f"{name}.txt"), lists.lines[name]
-    if not lines:
-        raise DataError(
-            f"a list must name at least one image; {path!r} names none. Write names into it, or "
-            "remove it.",
-            "list empty",
-        )
+    files = {one: lists.folder / f"{one}.txt" for one in lists.lines}
     source = opens(_base(lists, name, opens, splits), complain)
-    names = Names(source)
-    kept = sorted({index for line in lines if (index := names.find(line)) is not None})
-    if not kept:
-        raise DataError(
-            f"a list must name images of the data, such as {source.name(0)!r}; {path!r} names "
-            f"{_some(lines)}, and none of {len(lines)} is there. Give the lists of these data.",
-            "list names no image",
-        )
-    for error in _complaints(lists, name, names, source):
-        complain(error)
-    return Listed(source, kept, name, _in_none(lists, names, source))
+    names = Names.of(source)
+    kept = SplitLists(files, lists.lines).named(name, names, complain)
+    return Listed(source, kept, name, [*lists.notes, *_in_none(lists, names, source)])
 
 
-def _in_none(lists: Lists, names: Names, source: Source) -> str:
-    """A note on images that came after the data were dealt out: those in no list; empty where there
+def _in_none(lists: Lists, names: Names, source: Source) -> Iterator[str]:
+    """A note on images that came after the data were dealt out: those in no list; none where there
     are none, or lists may leave out what they like.
     """
     if not _has_record(lists.folder):
-        return ""
+        return
     listed = {names.find(line) for lines in lists.lines.values() for line in lines}
     rest = [index for index in range(len(source)) if index not in listed]
     if not rest:
-        return ""
+        return
     first = ", ".join(source.name(index) for index in rest[:3])
-    return (
+    yield (
         f"images of the data that are in no list, and not used: {len(rest)} ({first}"
         f"{' …' if len(rest) > 3 else ''}); add them to one, such as train.txt"
     )
@@ -157,7 +153,7 @@ def record_of(folder: Path) -> Record:
     """
     path = folder / RECORD
     try:
-        document = json.loads(read_text(path, 100 * MEGABYTE))
+        document = json.loads(read_annotation(path, 100 * MEGABYTE))
         texts = [document[key] for key in ("data", "split", "format")]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("each is a text")
@@ -190,7 +186,7 @@ def _base(lists: Lists, name: str, opens: Opens, splits: Sequence[str]) -> str:
         return said
     sought, found = set(lists.lines[name]), dict[str, set[str]]()
     for split in splits:
-        names = Names(opens(split, lambda error: None))
+        names = Names.of(opens(split, lambda error: None))
         found[split] = {line for line in sought if names.find(line) is not None}
     parts: list[str] = []
     while found:
@@ -205,51 +201,3 @@ def _base(lists: Lists, name: str, opens: Opens, splits: Sequence[str]) -> str:
     except DataError:  # the format joins no splits
         return parts[0]
     return whole
-
-
-def _complaints(lists: Lists, name: str, names: Names, source: Source) -> list[DataError]:
-    """What is wrong with a list: lines that name no sample, samples that it names again or that
-    another one names too.
-    """
-    path = str(lists.folder / f"{name}.txt")
-    errors, seen, strange, again = [], set[int](), [], []
-    for line in lists.lines[name]:
-        index = names.find(line)
-        if index is None:
-            strange.append(line)
-        elif index in seen:
-            again.append(line)
-        else:
-            seen.add(index)
-    if strange:
-        text = (
-            f"every line of a list must name an image of the data, such as {source.name(0)!r}; "
-            f"{len(strange)} of {path!r} name none: {_some(strange)}. Correct them, or take them "
-            "off."
-        )
-        errors.append(DataError(text, "list names no image", len(strange)))
-    if again:
-        text = (
-            f"a list must name every image once; {path!r} names {_some(again)} again. Take it off."
-        )
-        errors.append(DataError(text, "image twice", len(again)))
-    for other, lines in lists.lines.items():
-        if other == name or _WHOLE in other or _WHOLE in name:
-            continue
-        both = [line for line in lines if names.find(line) in seen]
-        if both:
-            text = (
-                f"an image must be in one list; {len(both)} of {path!r} are in '{other}.txt' too: "
-                f"{_some(both)}. Take them off one."
-            )
-            errors.append(DataError(text, "image in two lists", len(both)))
-    return errors
-
-
-def _lines(path: Path) -> list[str]:
-    text = read_text(path, 1000 * MEGABYTE)
-    return [line for line in (line.rstrip("\r") for line in text.split("\n")) if line.strip()]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:3])) + (" …" if len(names) > 3 else "")

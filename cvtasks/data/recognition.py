@@ -14,6 +14,7 @@ from cvtasks.data.agreement import agree
 from cvtasks.data.download.catalogue import KNOWN, resolve
 from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
+from cvtasks.data.formats.bases.label_tables import probabilities_at
 from cvtasks.data.formats.class_tree import class_of
 from cvtasks.data.formats.listing import IMAGES, images_in, seen, unread_among
 from cvtasks.data.formats.mask_guesses import what_lies
@@ -26,6 +27,7 @@ from cvtasks.text import counted, some
 
 _TEXTS = (".json", ".xml", ".csv", ".txt", ".tsv", ".yaml", ".yml", ".names", ".data", ".xlsx")
 _BESIDE = {"mask-folders", "label-maps"}  # formats of masks that lie beside their images
+_TABLES = {"csv", "one-hot-csv"}  # formats in which tables tell labels
 _BY_FOLDERS = {"mask-folders", "class-folders"}  # formats in which folders tell labels
 _NO_IMAGE = (
     "It holds no image: where they lie elsewhere, move or link their folder into it, as 'images'. "
@@ -82,6 +84,8 @@ def _unrecognised(
             f"a data set is a folder; {path!r} is an archive. Unpack it, and give the folder.",
             ways={"data": ""},
         )
+    if fitting.keys() & _TABLES and (soft := _probabilities(root)):
+        return DataError(f"the labels of {path!r} are not known. {soft}", "soft labels")
     if not path or not root.is_dir():
         files = " or ".join(sorted({one.file for one in fitting.values() if one.file}))
         what = f"a folder, or its {files}" if files else "a folder"
@@ -134,6 +138,22 @@ def _unrecognised(
     return DataError(
         f"the layout of {path!r} is not known for {kind.__name__.lower()} data. {known}",
         ways={} if others else {"format": ""},
+    )
+
+
+def _probabilities(root: Path) -> str:
+    """What is said of a table of probabilities; empty where there is none."""
+    found = probabilities_at(root)
+    if found is None:
+        return ""
+    table, columns = found
+    other = ""
+    if len(columns) == 1:
+        other = "; where it holds classes, call it `label`"
+    return (
+        f"{table.name!r} has numbers between 0 and 1 in {some(columns, 5)}: soft labels or "
+        "predictions, which are not read. Write 0 or 1 there, as a threshold says, or a column "
+        f"`label` with the class of the largest number of each line in their place{other}."
     )
 
 

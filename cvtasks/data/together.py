@@ -13,10 +13,11 @@ from itertools import chain
 from pathlib import Path
 
 from cvtasks.data.alike import Groups, Look, frames_of_one_scene, join_copies, look_at
-from cvtasks.data.names import Names
+from cvtasks.data.formats.listed import Names
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError, UsageError
 from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.formats.tables import sign_of
 from cvtasks.media.reduced import read_reduced
 from cvtasks.media.safe_paths import read_regular_file
 from cvtasks.text import counted
@@ -160,8 +161,9 @@ def keys_from_csv(source: Source, path: Path) -> tuple[list[str | None], int]:
         DataError: it cannot be read, a line has not two values, a sample is in two groups, or no
             line names a sample.
     """
-    rows = [row for row in csv.reader(read_text(path, 100 * MEGABYTE).splitlines()) if row]
-    names, strange = Names(source), 0
+    lines = read_text(path, 100 * MEGABYTE).splitlines()
+    rows = [row for row in csv.reader(lines, delimiter=sign_of("".join(lines[:1]))) if row]
+    names, strange = Names.of(source), 0
     found: list[str | None] = [None] * len(source)
     for number, row in enumerate(rows):
         if len(row) != 2:

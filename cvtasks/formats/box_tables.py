@@ -16,9 +16,10 @@ from itertools import chain, islice
 from cvtasks.answers import Boxes
 from cvtasks.errors import DataError
 from cvtasks.formats.drawn import Size, declared_size
+from cvtasks.formats.encodings import text_of
 from cvtasks.formats.reading import flag
 from cvtasks.formats.shapes import Edges, Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
-from cvtasks.formats.tables import CORNERS, columns_of_boxes, left_over, plain_name
+from cvtasks.formats.tables import CORNERS, columns_of_boxes, left_over, plain_name, sign_of
 from cvtasks.text import cell, encodable, some
 
 TENSORFLOW = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
@@ -240,14 +241,8 @@ def _with_keys(
 
 def _rows(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     """The number and the entries of each line that is not empty."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"an annotation must be text in UTF-8; {name!r} is not: {error}. Save it as UTF-8."
-        ) from error
-    head = text.partition("\n")[0]
-    comma = ";" if head.count(";") > head.count(",") else ","
+    text = text_of(content, name)
+    comma = sign_of(text.partition("\n")[0])
     table = csv.reader(io.StringIO(text, newline=""), delimiter=comma)
     try:
         for row in table:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.formats.encodings import text_of
 from cvtasks.geometry.boxes import clip
 from cvtasks.media.safe_paths import NotRegularError, opened_regular
 
@@ -144,8 +145,13 @@ def flag(value: object) -> bool:
 
 
 def read_text(path: Path, most: int = 16 * MEGABYTE) -> str:
-    """The text of a UTF-8 file, without its byte order mark; errors are those of
-    `read_annotation`.
+    """The text of a file, as `text_of` reads it; errors are its and those of `read_annotation`."""
+    return text_of(read_annotation(path, most), str(path))
+
+
+def read_utf8(path: Path, most: int = 16 * MEGABYTE) -> str:
+    """The text of a file that cannot be in another encoding than UTF-8, without its byte order
+    mark; errors are those of `read_annotation`.
     """
     try:
         return read_annotation(path, most).decode("utf-8-sig")

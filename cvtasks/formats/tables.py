@@ -67,6 +67,7 @@ _KINDS = {
     **dict.fromkeys(MINUS, "minus"),
     "": "blank",
 }
+_NO_SHARES = {"minus", "blank", "other"}
 _ODD = 0.1  # share of a column's cells that may be faults, so that the column is still a class's
 _NAMES = ("name", "object", "object_name", "cls", "type", "label_text", "class_label", "obj")
 """Headings of classes in a table of boxes, where none of `LABEL_COLUMNS` is there."""
@@ -144,7 +145,7 @@ def columns_of(head: Sequence[str], seen: Seen = ()) -> Columns | None:
 
     Args:
         seen: what its columns hold: one that is not called like a label's and says yes or no alone
-            is a class of its own (`class_columns`).
+            is a class of its own (`class_columns`), and one of probabilities none at all.
 
     >>> columns_of(["image_id", "label"]).label, columns_of(["cats/1.jpg", "cat"]).heading
     (1, False)
@@ -161,7 +162,7 @@ def columns_of(head: Sequence[str], seen: Seen = ()) -> Columns | None:
     labels = [at for at in rest if plain[at] in _OF_LABELS]
     labels.sort(key=lambda at: plain[at].endswith("_id"))  # a name tells more than its number
     rest = rest if labels or "split" in plain else _without_splits(plain, rest)
-    if not labels and (len(rest) != 1 or (seen and _yes_or_no(seen[rest[0]]))):
+    if not labels and (len(rest) != 1 or (seen and _is_no_label(seen[rest[0]]))):
         return None
     label = (labels or rest)[0]
     split = _split(plain, image, label)
@@ -198,6 +199,30 @@ def class_columns(head: Sequence[str], seen: Seen) -> ClassColumns | None:
     names = {at: head[at].strip() for at in classes}
     others = _others(head, {image, split, *classes})
     return ClassColumns(len(plain), image, split, names, no, others)
+
+
+def soft_columns(head: Sequence[str], seen: Seen) -> tuple[dict[int, str], bool]:
+    """The columns of a table that may be probabilities of classes, place → name, and whether most
+    cells of one of them are neither 0 nor 1. They hold numbers from 0 to 1 alone, and some of them
+    others than these two; nothing where a column is called like a label's.
+
+    >>> sure, soft = Counter(no=3), Counter(share=2, yes=1)
+    >>> soft_columns(["id", "cat", "dog"], [Counter(other=3), soft, sure])
+    ({1: 'cat', 2: 'dog'}, True)
+    >>> soft_columns(["id", "cat", "label"], [Counter(other=3), soft, sure])
+    ({}, False)
+    """
+    plain = [plain_name(cell) for cell in head]
+    places = _places(plain)
+    if places is None or len(seen) != len(head) or any(plain[at] in _OF_LABELS for at in places[1]):
+        return {}, False
+    found = {
+        at: head[at].strip()
+        for at in places[1]
+        if seen[at] and not {kind for kind, count in seen[at].items() if count} & _NO_SHARES
+    }
+    soft = any(seen[at]["share"] for at in found)
+    return found if soft else {}, any(_is_soft(seen[at]) for at in found)
 
 
 def _places(plain: Sequence[str]) -> tuple[int, list[int]] | None:
@@ -245,6 +270,14 @@ def _is_class(kinds: Counter[str]) -> bool:
 def _yes_or_no(kinds: Counter[str]) -> bool:
     told = {kind for kind, count in kinds.items() if count} - {"blank"}
     return told in ({"yes"}, {"no"}, {"yes", "no"}, {"minus"}, {"yes", "minus"})
+
+
+def _is_soft(kinds: Counter[str]) -> bool:
+    return kinds["share"] > 0.5 * kinds.total()
+
+
+def _is_no_label(kinds: Counter[str]) -> bool:
+    return _yes_or_no(kinds) or (_is_soft(kinds) and not kinds["other"])
 
 
 def plain_name(heading: str) -> str:

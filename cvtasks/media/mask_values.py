@@ -10,7 +10,8 @@ import numpy as np
 
 from cvtasks.errors import DataError
 from cvtasks.media.image_headers import Header, damaged, foreign
-from cvtasks.media.images import MAX_PIXELS, needed, open_image, read_mask
+from cvtasks.media.images import MAX_PIXELS, needed, open_image, read_image, read_mask
+from cvtasks.media.two_levels import rounded, upper_level
 
 _SMEARING = ("JPEG", "WebP")
 
@@ -23,10 +24,12 @@ class Stored:
         values: (h, w) uint8 or uint16, or colours: (h, w, 3) uint8 RGB.
         palette: (n, 3) uint8 RGB, the colours that indices are shown in; None where the values are
             no indices.
+        rounded: whether values of a JPEG were rounded to black and another level.
     """
 
     values: np.ndarray
     palette: np.ndarray | None = None
+    rounded: bool = False
 
     @property
     def coloured(self) -> bool:
@@ -52,11 +55,17 @@ def packed(colours: np.ndarray) -> np.ndarray:
     return red << 16 | green << 8 | blue
 
 
-def read_values(path: str | Path, max_pixels: int = MAX_PIXELS) -> Stored:
+def read_values(
+    path: str | Path, max_pixels: int = MAX_PIXELS, *, rounding: bool = False
+) -> Stored:
     """What a mask's pixels hold, exactly as stored: PNG, BMP, GIF, TIFF.
 
     Colours of which red, green and blue are the same everywhere are given as grey values; alpha
     that hides nothing is left out.
+
+    Args:
+        rounding: whether a JPEG is read too, if it holds black and one other level
+            (`cvtasks.media.two_levels`), upright as its EXIF tag says.
 
     Raises:
         InputError: the file cannot be read, is no image, is damaged or too large.
@@ -64,6 +73,8 @@ def read_values(path: str | Path, max_pixels: int = MAX_PIXELS) -> Stored:
             several pages.
     """
     content, name, header = open_image(path, max_pixels, None)
+    if rounding and header.kind == "JPEG":
+        return _rounded(path, name, max_pixels)
     if header.kind in _SMEARING:
         raise DataError(
             f"a mask's file must keep every value as it was; {name} is a {header.kind}, whose "
@@ -86,6 +97,19 @@ def read_values(path: str | Path, max_pixels: int = MAX_PIXELS) -> Stored:
     if values.ndim == 3 and (values == values[..., :1]).all():
         values = values[..., 0]
     return Stored(np.ascontiguousarray(values))
+
+
+def _rounded(path: str | Path, name: str, max_pixels: int) -> Stored:
+    pixels = read_image(path, max_pixels)
+    level = upper_level(pixels)
+    if level is None:
+        raise DataError(
+            "a mask in JPEG, whose compression changes values, must hold black and one other level "
+            f"alone; {name} holds more, or colours, so that the numbers of classes cannot be told. "
+            "Save the masks as PNG, from the program in which they were drawn.",
+            "mask smeared",
+        )
+    return Stored(rounded(pixels, level), rounded=True)
 
 
 def read_stencil(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:

@@ -226,9 +226,11 @@ def test_groups_from_names_and_from_a_file(tmp_path: Path) -> None:
     lines.write_text("cat00_0,p1\ncat00_1 , p1 \ncat01_0,\ncat01_1, \n")
     keys, strange = keys_from_csv(source, lines)
     assert sorted(filter(None, keys)) == ["p1", "p1"], "blanks part no group, nothing is none"
+    lines.write_text("name;patient\ncat00_0;p1\n")
+    assert list(filter(None, keys_from_csv(source, lines)[0])) == ["p1"]
     for text, words in (
         ("cat00_0,p1\ncat00_0,p2\n", "belongs to one group"),
-        ("cat00_0;p1\n", r"NAME,GROUP; line 1 of .* has 1 values"),
+        ("cat00_0 p1\n", r"NAME,GROUP; line 1 of .* has 1 values"),
         ("a,b\nc,d\n", "names none"),
     ):
         lines.write_text(text)

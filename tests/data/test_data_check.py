@@ -406,7 +406,7 @@ def test_what_was_not_compared_is_said(tmp_path: Path) -> None:
     cut("JPEGImages/v1.jpg")(tmp_path)
     (note,) = [one for one in found(tmp_path, "voc") if one.rule == "split not compared"]
     assert (note.count, "images of 'val' cannot be read" in note.reason) == (1, True)
-    (tmp_path / "ImageSets" / "Main" / "val.txt").write_bytes(b"\xff\xfe")
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_bytes(b"\xff\0")
     (note,) = [one for one in found(tmp_path, "voc") if one.rule == "split not compared"]
     assert "UTF-8" in note.reason
 

@@ -12,7 +12,7 @@ import pytest
 from cvtasks.answers import Boxes, Labels
 from cvtasks.data import open_source, splits_of
 from cvtasks.data.dividing import Shares
-from cvtasks.data.names import Names
+from cvtasks.data.formats.listed import Names
 from cvtasks.data.opening import open_sources
 from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.errors import CVTasksError, DataError, UsageError
@@ -208,7 +208,7 @@ def test_a_line_with_a_folder_means_no_image_of_another(tmp_path: Path) -> None:
             shade = 9 * number + (kind == "cat")
             cv2.imwrite(str(path), np.full((8, 8, 3), shade, np.uint8))
     source = open_source(str(tmp_path / "set"), "train", Labels)
-    names = Names(source)
+    names = Names.of(source)
     lines = {
         "cat/0": "cat/0",
         "cat/0.png": "cat/0",
@@ -329,7 +329,8 @@ def test_the_years_of_a_devkit_are_split_together(tmp_path: Path, cli) -> None:
             assert sorted(source.name(index) for index in range(len(source))) == sorted(lines)
             assert not any("in no list" in note for note in source.notes)
     (out / "test.txt").unlink()  # as if its two images had come later
-    (note,) = (one for one in open_source(str(out), "val", Boxes).notes if "in no list" in one)
+    said = open_source(str(out), "val", Boxes).remarks()
+    (note,) = (one for one in said if "in no list" in one)
     assert f"not used: 2 ({', '.join(sorted(parts['test']))})" in note
     own = lists(tmp_path / "own", train=parts["train"], val=parts["val"])
     assert not open_source(str(root), "val", Boxes, lists=str(own)).notes  # they may choose

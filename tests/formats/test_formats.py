@@ -14,7 +14,17 @@ import yaml
 from cvtasks.answers import Boxes
 from cvtasks.errors import DataError
 from cvtasks.formats.coco import coco_boxes, coco_document, parse_coco
-from cvtasks.formats.reading import CUT, EMPTY, OUTLINES, RESIZED, fit, read_annotation, read_text
+from cvtasks.formats.encodings import hearing
+from cvtasks.formats.reading import (
+    CUT,
+    EMPTY,
+    OUTLINES,
+    RESIZED,
+    fit,
+    read_annotation,
+    read_text,
+    read_utf8,
+)
 from cvtasks.formats.voc import from_voc_corners, parse_voc, to_voc_corners, voc_xml
 from cvtasks.formats.yolo import parse_yaml, parse_yolo, yolo_text, yolo_yaml
 
@@ -720,6 +730,9 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path) -> None:
 def test_text_is_utf8_with_or_without_its_mark(tmp_path) -> None:
     (tmp_path / "a").write_bytes("ünï".encode("utf-8-sig"))
     (tmp_path / "b").write_bytes("ünï".encode("latin-1"))
-    assert read_text(tmp_path / "a") == "ünï"
+    assert read_text(tmp_path / "a") == read_utf8(tmp_path / "a") == "ünï"
     with pytest.raises(DataError, match="must be text in UTF-8"):
-        read_text(tmp_path / "b")
+        read_utf8(tmp_path / "b")
+    with hearing() as heard:
+        assert read_text(tmp_path / "b") == "ünï"
+    assert [*heard.items()] == [(str(tmp_path / "b"), "ünï")]

@@ -11,6 +11,7 @@ from cvtasks.data.formats.coco_masks import COCO_MASKS
 from cvtasks.data.formats.createml import CREATEML
 from cvtasks.data.formats.csv import CSV
 from cvtasks.data.formats.cvat import CVAT, CVAT_TOOL
+from cvtasks.data.formats.fiftyone import FIFTYONE, FIFTYONE_LABELS
 from cvtasks.data.formats.idx import IDX
 from cvtasks.data.formats.imagefolder import IMAGEFOLDER, IMAGEFOLDER_TOOL
 from cvtasks.data.formats.kitti import KITTI
@@ -60,6 +61,7 @@ _OF_TOOLS = {
     "supervisely": SUPERVISELY,
     "via": VIA,
     "createml": CREATEML,
+    "fiftyone": FIFTYONE,
     "imagefolder": IMAGEFOLDER,
     "tensorflow-csv": TENSORFLOW_CSV,
     "open-images": OPEN_IMAGES_CSV,
@@ -111,6 +113,7 @@ FORMATS: dict[str, Format] = {
         f"{name}-labels": as_labels(one, f"{one.name} as labels", _TAGGING.get(name))
         for name, one in _OF_TOOLS.items()
     },
+    "fiftyone-labels": FIFTYONE_LABELS,
     "csv": CSV,
     "one-hot-csv": ONE_HOT,
     "label-lists": LABEL_LISTS,

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from cvtasks.data.formats.bases.tool_files import Tool, tool_format
+from cvtasks.data.formats.bases.tool_files import Tool, tool_format, with_endings
 from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import files_in
 from cvtasks.formats.box_tables import (
@@ -15,7 +15,7 @@ from cvtasks.formats.box_tables import (
 )
 from cvtasks.formats.reading import MEGABYTE, is_number, read_annotation
 from cvtasks.formats.shapes import ToolFile
-from cvtasks.formats.tables import columns_of_boxes
+from cvtasks.formats.tables import columns_of_boxes, sign_of
 from cvtasks.media.file_types import SUFFIXES
 
 _DEEP = 3  # folders above a table in which the names of the classes are looked for
@@ -26,9 +26,8 @@ def _columns(path: Path) -> list[str]:
     lines = first_lines(path, 1)
     if not lines:
         return []
-    comma = ";" if lines[0].count(";") > lines[0].count(",") else ","
     try:
-        return [entry.strip() for entry in next(csv.reader(lines, delimiter=comma))]
+        return [entry.strip() for entry in next(csv.reader(lines, delimiter=sign_of(lines[0])))]
     except csv.Error:
         return []
 
@@ -58,14 +57,11 @@ def _open_images(content: bytes, name: str) -> ToolFile:
     return parse_open_images(content, name, known)
 
 
-def _stems(name: str) -> list[str]:
-    """The files that an image's id may mean."""
-    return [f"{name}{ending}" for ending in SUFFIXES]
-
-
 TENSORFLOW_TOOL = Tool((".csv",), _is_tensorflow, parse_tensorflow, parts=True, names_all=False)
 RETINANET_TOOL = Tool((".csv",), _is_retinanet, parse_retinanet, names_all=False)
-OPEN_IMAGES_TOOL = Tool((".csv",), _is_open_images, _open_images, names_all=False, aliases=_stems)
+OPEN_IMAGES_TOOL = Tool(
+    (".csv",), _is_open_images, _open_images, names_all=False, aliases=with_endings
+)
 
 TENSORFLOW_CSV = tool_format(
     TENSORFLOW_TOOL,

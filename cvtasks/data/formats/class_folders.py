@@ -11,7 +11,7 @@ from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import FileLabels, distinct
 from cvtasks.data.formats.bases.label_lines import split_called
 from cvtasks.data.formats.kinds import first_lines
-from cvtasks.data.formats.listing import files_in, images_in, seen
+from cvtasks.data.formats.listing import files_in, images_in, is_seen
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
@@ -159,7 +159,7 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     """What lies in a folder, sorted by name."""
     with os.scandir(folder) as found:
         yield from sorted(
-            (entry for entry in found if seen(Path(entry.name))), key=lambda entry: entry.name
+            (entry for entry in found if is_seen(entry.name)), key=lambda entry: entry.name
         )
 
 
@@ -186,7 +186,7 @@ def _is_image(name: str) -> bool:
 def _has_image(folder: Path) -> bool:
     with os.scandir(folder) as found:
         return any(
-            _is_image(entry.name) and seen(Path(entry.name)) and entry.is_file() for entry in found
+            _is_image(entry.name) and is_seen(entry.name) and entry.is_file() for entry in found
         )
 
 

@@ -1,10 +1,10 @@
 """Whose file it is, by how it begins: of JSON, XML and tables that lie in a folder."""
 
-import json
 import re
 from pathlib import Path
 
 from cvtasks.data.formats.unchanged import kept_while_unchanged
+from cvtasks.formats.encodings import begun_text
 from cvtasks.formats.xml_reading import text_of_xml
 from cvtasks.media.safe_paths import read_head
 
@@ -12,14 +12,14 @@ _HEAD = 64_000  # bytes
 _KEY = re.compile(r'"((?:[^"\\]|\\.)*)"\s*(:?)|([\[\]{}])')
 
 COCO, CREATEML, LABELME, LABEL_STUDIO, VIA = "COCO", "CreateML", "LabelMe", "Label Studio", "VIA"
-SUPERVISELY = "Supervisely"
+SUPERVISELY, FIFTYONE = "Supervisely", "FiftyOne"
 _COCO = {"info", "licenses", "images", "annotations", "categories"}
 _DATUMARO = {"items", "dm_format_version"}  # beside `info` and `categories`
 
 
 def json_kind(path: Path) -> str:
     """The tool that wrote a JSON, of those above; empty for any other."""
-    head = _text(path)
+    head = begun_text(_head(path))
     keys = _keys(head) if head.lstrip("\ufeff \t\r\n")[:1] in ("[", "{") else {}
     top, below = keys.get(1, set()), keys.get(2, set())
     if head.lstrip("\ufeff \t\r\n").startswith("["):
@@ -36,6 +36,8 @@ def json_kind(path: Path) -> str:
         return SUPERVISELY
     if any(key.startswith("_via_") for key in top) or {"filename", "regions"} <= below:
         return VIA
+    if top == {"classes", "labels"} and below:
+        return FIFTYONE
     return COCO if _is_coco(top, len(_head(path)) < _HEAD) else ""
 
 
@@ -56,13 +58,7 @@ def xml_kind(path: Path) -> str:
 
 def first_lines(path: Path, count: int = 20) -> list[str]:
     """The first lines of a text that are not empty."""
-    return [line for line in _text(path).lstrip("\ufeff").splitlines() if line.strip()][:count]
-
-
-def _text(path: Path) -> str:
-    """The beginning of a JSON or a table, also in UTF-16."""
-    head = _head(path)
-    return head.decode(json.detect_encoding(head), "replace")
+    return [line for line in begun_text(_head(path)).splitlines() if line.strip()][:count]
 
 
 def _head(path: Path) -> bytes:

@@ -13,7 +13,8 @@ from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, class_names, d
 from cvtasks.data.formats.bases.mask_files import black_and_white
 from cvtasks.data.formats.bases.numbered import read_numbers
 from cvtasks.data.formats.listing import IMAGES, seen
-from cvtasks.data.formats.mask_layouts import mask_places, paired
+from cvtasks.data.formats.mask_layouts import Place, mask_places, paired
+from cvtasks.data.formats.mask_lists import listed_in, split_at, with_lists
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
@@ -63,13 +64,11 @@ class LabelMaps(BoxesSource):
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(complain)
-        places = mask_places(root)
-        self.split = split = check_split(split, places, root)
-        place = places[split]
-        found = paired(place)
+        self.split, place = split_at(_places(root), split, root)
+        found, notes = listed_in(paired(place), place, self.split, complain)
         for error in found.complaints(place.masks):
             complain(error)
-        self.notes = (*place.notes, *found.notes)
+        self.notes = (*place.notes, *found.notes, *notes)
         images = found.images
         listed = [mask or place.missing(one) for one, mask in zip(images, found.masks, strict=True)]
         kept = present(f"{str(place.images)!r}", {"image": images, "mask": listed}, complain)
@@ -94,13 +93,18 @@ class LabelMaps(BoxesSource):
         return Instances.of(planes, [0] * len(planes), self.classes, frame.size), remarks
 
 
+def _places(root: Path) -> dict[str, Place]:
+    """Split → where it lies."""
+    return with_lists(mask_places(root), root)
+
+
 LABEL_MAPS = Format(
     "label maps",
     "images/[SPLIT/] and masks/[SPLIT/] of numbers of objects, or SPLIT/images/ and SPLIT/masks/, "
     "or a.jpg and a_masks.png",
     Instances,
     is_at=lambda root: not _files(root) and any(p.mask_files() for p in mask_places(root).values()),
-    splits_at=lambda root: tuple(mask_places(root)),
+    splits_at=lambda root: tuple(_places(root)),
     opens=LabelMaps,
 )
 

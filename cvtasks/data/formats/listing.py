@@ -24,20 +24,36 @@ _SYSTEMS = {
 def seen(path: Path, root: Path | None = None) -> bool:
     """Whether no part of a path below `root` is hidden (`.ipynb_checkpoints`, `._a.png`) or a
     system's own; of its name alone if there is no root."""
-    parts = (path.name,) if root is None else path.relative_to(root).parts
-    return not any(part.startswith(".") or part in _SYSTEMS for part in parts)
+    return all(map(is_seen, (path.name,) if root is None else path.relative_to(root).parts))
+
+
+def is_seen(name: str) -> bool:
+    """Whether what has this name is neither hidden nor a system's own."""
+    return not name.startswith(".") and name not in _SYSTEMS
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of what lies in a folder, hidden ones too, in no order.
+
+    Raises:
+        OSError: it cannot be listed.
+    """
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries]
 
 
 def images_in(folder: Path, *, deep: bool = False) -> list[Path]:
     """The image files in a folder, sorted, without hidden ones;
     those of its folders too if `deep`.
     """
-    found = (
-        (place / name for place, names in folders_below(folder) for name in names)
-        if deep
-        else folder.iterdir()
-    )
-    return sorted(file for file in found if file.suffix.lower() in IMAGES and seen(file))
+    places = folders_below(folder) if deep else [(folder, names_in(folder))]
+    found = [
+        place / name
+        for place, names in places
+        for name in names
+        if name.lower().endswith(SUFFIXES) and is_seen(name)
+    ]
+    return sorted(found, key=lambda file: file.parts)  # as paths are sorted, in half the time
 
 
 def folders_below(
@@ -61,9 +77,7 @@ def folders_below(
                 folders.clear()
                 continue
             known.add((status.st_dev, status.st_ino))
-            folders[:] = [
-                name for name in sorted(folders) if seen(Path(name)) and enters(here / name)
-            ]
+            folders[:] = [name for name in sorted(folders) if is_seen(name) and enters(here / name)]
             waiting += [here / name for name in folders if (here / name).is_symlink()]
             yield here, files
 

@@ -1,5 +1,5 @@
 """What of folders of masks may be meant otherwise: another folder beside them, masks of one class
-each, lists of splits.
+each.
 """
 
 import re
@@ -10,7 +10,6 @@ from shlex import quote
 
 import numpy as np
 
-from cvtasks.data.formats.listing import files_in
 from cvtasks.data.formats.mask_layouts import Place, folders_in
 from cvtasks.data.formats.mask_names import Paired, matched
 from cvtasks.data.formats.places import is_split
@@ -58,7 +57,7 @@ def _parted_alike(one: Path, other: Path) -> bool | None:
     where one is no mask.
     """
     try:
-        stored = read_values(one), read_values(other)
+        stored = read_values(one, rounding=True), read_values(other, rounding=True)
     except CVTasksError:  # no mask, or a fault which is told when its turn comes
         return None
     both = [packed(mask.values) if mask.coloured else mask.values for mask in stored]
@@ -126,14 +125,3 @@ def _class_words(images: Sequence[Path], masks: Sequence[Path]) -> tuple[str, ..
         words.append(match[1])
     kinds = sorted(set(words))
     return tuple(kinds) if 1 < len(kinds) < len(words) else ()
-
-
-def unused_lists(root: Path) -> tuple[str, ...]:
-    """That lists called like splits lie at the root of masks that have none, in a sentence."""
-    lists = [file.name for file in files_in(root, ".txt") if is_split(file.stem)]
-    if not lists:
-        return ()
-    return (
-        f"{some(lists, 3)} not used, all is one split: lists of names of images, one a line, are "
-        "given in a folder of their own, by `--lists FOLDER` (`data.lists`)",
-    )

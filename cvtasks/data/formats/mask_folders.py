@@ -9,10 +9,10 @@ from cvtasks.answers import Mask
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import MaskSource
 from cvtasks.data.formats.bases.legends import classes_and_coding
-from cvtasks.data.formats.mask_doubts import refuse_parts, refuse_rivals, unused_lists
+from cvtasks.data.formats.mask_doubts import refuse_parts, refuse_rivals
 from cvtasks.data.formats.mask_guesses import guessed_places
 from cvtasks.data.formats.mask_layouts import Place, mask_places, paired
-from cvtasks.data.source import check_split
+from cvtasks.data.formats.mask_lists import listed_in, split_at, with_lists
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.recipe.data_table import VOID, Value
 
@@ -35,67 +35,73 @@ class MaskFolders(MaskSource):
         complain: Complain = strictly,
         values: Mapping[str, Value] | None = None,
         void: Value = VOID,
-        places: Callable[[Path], dict[str, Place]] = mask_places,
+        *,
+        places: Callable[[Path], dict[str, Place]],
     ) -> None:
         found = places(root)
-        self.split = split = check_split(split, found, root)
+        self.split, own = split_at(found, split, root)
         for place in found.values():
             refuse_rivals(place)
-        one = paired(found[split])
-        refuse_parts(found[split], one)
+        every = paired(own)
+        refuse_parts(own, every)
+        one, notes = listed_in(every, own, self.split, complain)
         images, masks = one.images, one.masks
-        where = f"{str(found[split].images)!r}"
-        every = [*images, *(image for _, found in one.shared for image in found)]
-        if len({file.stem for file in every}) < len(every):
+        where = f"{str(own.images)!r}"
+        drawn = [*images, *(image for _, found in one.shared for image in found)]
+        if len({file.stem for file in drawn}) < len(drawn):
             raise DataError(
                 "images are matched to masks by their stems, so these must differ; in "
                 f"{where} some do not."
             )
-        for error in one.complaints(found[split].masks):
+        for error in one.complaints(own.masks):
             if not images:
                 raise error
             complain(error)
-        lists = unused_lists(root) if found.keys() == {""} else ()
-        self.notes = (*found[split].notes, *one.notes, *lists)
+        self.notes = (*own.notes, *one.notes, *notes)
         others = [
-            file for name, place in found.items() if name != split for file in place.mask_files()
+            file for place in found.values() if place is not own for file in place.mask_files()
         ]
         all_masks = [*others, *(mask for mask in masks if mask)]
         self.classes, coding = classes_and_coding(root, all_masks, values or {}, void)
         listed = [
-            (image, mask or found[split].missing(image))
-            for image, mask in zip(images, masks, strict=True)
+            (image, mask or own.missing(image)) for image, mask in zip(images, masks, strict=True)
         ]
         self._list(where, listed, complain, others, coding)
 
 
-MASK_FOLDERS: Format = Format(
+def _where(places: Callable[[Path], dict[str, Place]], row: Format) -> Format:
+    """The format for masks that lie where `places` says, with lists as splits where such lie
+    there.
+    """
+
+    def listed(root: Path) -> dict[str, Place]:
+        return with_lists(places(root), root)
+
+    return replace(
+        row,
+        is_at=lambda root: bool(places(root)),
+        splits_at=lambda root: tuple(listed(root)),
+        opens=partial(MaskFolders, places=listed),
+        chosen=None,
+    )
+
+
+_PLAIN = Format(
     "image and mask folders",
     "images/[SPLIT/] and masks/[SPLIT/], or SPLIT/images/ and SPLIT/masks/, or train/ and "
     "trainannot/, or a.jpg and a_mask.png; classes.txt (one name a line, background first) or a "
     "legend of values or colours",
     Mask,
     is_at=lambda root: bool(mask_places(root)),
-    splits_at=lambda root: tuple(mask_places(root)),
     opens=MaskFolders,
-    chosen=lambda name: _where(lambda root: mask_places(root, name), MASK_FOLDERS),
     heeds=("values", "void"),
 )
-
-
-def _where(places: Callable[[Path], dict[str, Place]], row: Format) -> Format:
-    """The format for masks that lie where `places` says."""
-    return replace(
-        row,
-        is_at=lambda root: bool(places(root)),
-        splits_at=lambda root: tuple(places(root)),
-        opens=partial(MaskFolders, places=places),
-        chosen=None,
-    )
-
-
+MASK_FOLDERS = replace(
+    _where(mask_places, _PLAIN),
+    chosen=lambda name: _where(lambda root: mask_places(root, name), _PLAIN),
+)
 MASK_PAIRS = replace(
-    _where(guessed_places, MASK_FOLDERS),
+    _where(guessed_places, _PLAIN),
     name="two folders whose files pair up",
     layout="a folder of images and one of masks, of any name, whose files are called alike",
     fallback=True,

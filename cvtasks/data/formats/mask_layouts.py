@@ -3,8 +3,8 @@ one folder.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvtasks.data.formats.listing import IMAGES, seen
@@ -38,6 +38,7 @@ class Place:
         deep: in folders below too, such as those of cities.
         unread: folders of images beside these that are not read.
         rivals: folders beside that of masks in which others may lie.
+        lists: split → its list of images, where such lists alone tell splits.
     """
 
     images: Path
@@ -45,6 +46,7 @@ class Place:
     deep: bool = False
     unread: tuple[Path, ...] = ()
     rivals: tuple[Path, ...] = ()
+    lists: Mapping[str, Path] = field(default_factory=dict)
 
     def image_files(self) -> list[Path]:
         """The files of images, sorted, whether they have a mask or not."""

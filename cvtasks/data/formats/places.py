@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cvtasks.data.formats.listing import IMAGES, seen
+from cvtasks.data.formats.listing import IMAGES, is_seen, seen
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.text import some
 
@@ -70,7 +70,7 @@ def places(root: Path) -> Iterator[tuple[Path, list[str]]]:
     while waiting:
         folder, deep = waiting.pop(0)
         with os.scandir(folder) as found:
-            entries = sorted((one for one in found if seen(Path(one.name))), key=lambda e: e.name)
+            entries = sorted((one for one in found if is_seen(one.name)), key=lambda e: e.name)
         yield folder, [one.name for one in entries if not one.is_dir()]
         if deep < _DEEP:
             waiting += [

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
-from cvtasks.data.formats.listing import IMAGES, folders_below, images_in
+from cvtasks.data.formats.listing import IMAGES, folders_below, images_in, names_in
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import EMPTY, split_among
 from cvtasks.errors import DataError
@@ -168,9 +168,11 @@ class LabelFiles:
             texts = [name for name in _names_in(folder) if name[-4:].lower() == ".txt"]
             texts.sort(key=lambda name: (not name.endswith(".txt"), name))  # .TXT, as of Windows
             found: dict[str, Path] = {}
-            for spelling in (str, _composed):
-                for name in texts:
-                    found.setdefault(spelling(name[:-4]), folder / name)
+            for name in texts:
+                found.setdefault(name[:-4], folder / name)
+            for name in texts:
+                if not name.isascii():
+                    found.setdefault(_composed(name[:-4]), folder / name)
             self._texts[folder] = found
         return self._texts[folder]
 
@@ -188,7 +190,7 @@ def _stems(names: Iterable[str]) -> set[str]:
 def _names_in(folder: Path) -> list[str]:
     """The names in a folder; none where it is none, or cannot be listed."""
     try:
-        return [one.name for one in folder.iterdir()]
+        return names_in(folder)
     except OSError:
         return []
 

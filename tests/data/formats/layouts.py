@@ -166,6 +166,30 @@ def lay_createml(root: Path, images: Images) -> None:
     write(root / "_annotations.createml.json", createml_json(images.items()))
 
 
+def lay_fiftyone(root: Path, images: Images) -> None:
+    """An image is named by its stem, as FiftyOne's `ignore_exts` has it."""
+    pictures(root / "data", images)
+    labels = {}
+    for name, boxes in images.items():
+        height, width = boxes.size
+        labels[Path(name).stem] = [
+            {
+                "label": label,
+                "bounding_box": [
+                    left / width,
+                    top / height,
+                    (right - left) / width,
+                    (bottom - top) / height,
+                ],
+                "attributes": {"area": 1.0, "iscrowd": 0},
+            }
+            for label, (left, top, right, bottom) in zip(
+                boxes.labels.tolist(), boxes.xyxy.tolist(), strict=True
+            )
+        ]
+    write(root / "labels.json", json.dumps({"classes": CLASSES, "labels": labels}))
+
+
 def lay_imagefolder(root: Path, images: Images) -> None:
     pictures(root, images)
     lines = []
@@ -247,6 +271,7 @@ LAYOUTS: dict[str, Laid] = {
     "supervisely": Laid(lay_supervisely, "ds0/ann/*.json"),
     "via": Laid(lay_via, "*.json"),
     "createml": Laid(lay_createml, "*.json"),
+    "fiftyone": Laid(lay_fiftyone, "*.json"),
     "imagefolder": Laid(lay_imagefolder, "*.jsonl"),
     "tensorflow-csv": Laid(lay_tensorflow, "*.csv"),
     "open-images": Laid(lay_open_images, "*.csv"),

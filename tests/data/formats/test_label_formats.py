@@ -124,6 +124,16 @@ def tree_with_lists(root: Path) -> None:
     (root / "classes.txt").write_text("ant\nbee_fly\ncow\n", encoding="utf-8")
 
 
+def fiftyone(root: Path) -> None:
+    """A file a split, of stems and places in its list of classes."""
+    for split, images in SHOWN.items():
+        for name in images:
+            photo(root / split / "data" / f"{name}.jpg")
+        labels = {name: CLASSES.index(label) for name, label in images.items()}
+        text = json.dumps({"classes": CLASSES, "labels": labels})
+        (root / split / "labels.json").write_text(text, encoding="utf-8")
+
+
 @dataclass(frozen=True)
 class Layout:
     """A way to write the labels: makes a data set; what must be said to read it."""
@@ -148,6 +158,7 @@ LAYOUTS = {
     "numbers of a table": Layout(table("{split}.csv", "image_id,label", numbers="names.json")),
     "its numbers": Layout(table("{split}.csv", "image,class_id", sign="\t", numbers="classes.txt")),
     "one column more": Layout(table("{split}.csv", "fname,what it is")),
+    "FiftyOne": Layout(fiftyone),
     "no heading": Layout(table("{split}.csv", "")),
     "deep": Layout(tree("{split}/2024/june/{label}/{name}.jpg"), PARENT),
     "by name": Layout(tree("{split}/some/{label}_4{name}.jpg"), NAME),
@@ -182,7 +193,7 @@ def test_every_layout_gives_the_same_labels(name: str, tmp_path: Path) -> None:
 def test_a_damaged_list_is_told_in_a_sentence(name: str, tmp_path: Path) -> None:
     LAYOUTS[name].write(tmp_path)
     dice = random.Random(name)
-    files = sorted(path for path in tmp_path.rglob("*") if path.suffix in (".txt", ".csv"))
+    files = sorted(path for path in tmp_path.rglob("*") if path.suffix in (".txt", ".csv", ".json"))
     for _ in range(40):
         path = dice.choice(files)
         whole = path.read_bytes()

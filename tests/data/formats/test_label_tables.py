@@ -351,3 +351,51 @@ def test_images_without_a_class_beside_class_folders_are_told(tmp_path: Path) ->
     source = open_source(str(root), "", Labels)
     assert (source.classes, len(source)) == (("cat", "dog", "test_tube"), 7)
     assert "images that no folder gives a class were passed over: test, loose.jpg" in notes(root)
+
+
+# === probabilities ===
+
+SOFT = {
+    "of each class": "image,cat,dog\n0,0.9,0.1\n1,0.2,0.8\n2,0.5,0.5\n",
+    "of several classes at once": "image,cat,dog\n0,0.9,0.7\n1,0.2,0.8\n2,1,0.1\n",
+    "with classes that none has": "image,cat,dog,cow,pig\n0,0.9,0.1,0,0\n1,0.2,0.8,0,0\n",
+    "that are sure of most": "image,cat,dog\n0,1,0\n1,0.1,0.9\n2,1,0\n3,0,1\n",
+    "with semicolons": "image;cat;dog\n0;0.9;0.1\n1;0.2;0.8\n",
+    "of one class": "image,cat\n0,0.91\n1,0.27\n2,0.04\n",
+    "beside a split": "image,cat,dog,split\n0,0.9,0.1,train\n1,0.2,0.8,val\n",
+}
+
+
+@pytest.mark.parametrize("name", SOFT)
+@pytest.mark.parametrize("place", ["p_csv", "train__p_csv"])
+@pytest.mark.parametrize("wanted", ["", "one-hot-csv"])
+def test_probabilities_are_called_so(name: str, place: str, wanted: str, tmp_path: Path) -> None:
+    root = lay(tmp_path, ROWS, **{place: SOFT[name]})
+    with pytest.raises(DataError, match=r"'p\.csv' has numbers between 0 and 1 in cat") as error:
+        open_source(str(root), "", Labels, format=wanted)
+    assert "soft labels or predictions, which are not read. Write 0 or 1 there" in str(error.value)
+    assert ("call it `label`" in str(error.value)) == (name == "of one class")
+    assert "Known formats" not in str(error.value)
+    table = next(root.rglob("p.csv"))
+    with pytest.raises(DataError, match="soft labels or predictions"):
+        open_source(str(table), "", Labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("image,cat,dog,weight\n0,1,0,0.5\n1,0,1,0.25\n", {"0.jpg": ("cat",), "1.jpg": ("dog",)}),
+        ("image,label,cat,dog\n0,cat,0.9,0.1\n1,dog,0.2,0.8\n", None),
+        ("image,label\n0,0.5\n1,0.25\n", {"0.jpg": ("0.5",), "1.jpg": ("0.25",)}),
+    ],
+)
+def test_numbers_below_one_beside_labels_are_no_soft_labels(
+    text: str, expected: Names | None, tmp_path: Path
+) -> None:
+    root = lay(tmp_path, ROWS, p_csv=text)
+    assert shown(root) == (expected or {"0.jpg": ("cat",), "1.jpg": ("dog",)})
+
+
+def test_predictions_beside_class_folders_are_passed_over(tmp_path: Path) -> None:
+    root = lay(tmp_path, CLASS_FOLDERS, preds_csv="image,cat,dog\ncat0,0.9,0.1\ndog0,0.2,0.8\n")
+    assert open_source(str(root), "", Labels).classes == ("cat", "dog")

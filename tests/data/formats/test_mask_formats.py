@@ -493,11 +493,6 @@ def test_what_may_be_anything_is_asked_for(
         open_source(str(masks(tmp_path, *arrays)), "", Mask)
 
 
-def test_masks_in_jpeg_are_refused_for_their_reason(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is a JPEG, whose compression smears them"):
-        open_source(str(masks(tmp_path, held(255), ending="jpg")), "", Mask)
-
-
 def test_masks_of_several_pages_are_refused(tmp_path: Path) -> None:
     root, path = masks(tmp_path, held(1), ending="tif"), tmp_path / "masks" / "0.tif"
     first, second, small = (Image.fromarray(one) for one in (held(1), held(2), held(1)[:4, :4]))
@@ -839,14 +834,6 @@ def test_masks_of_one_class_each_are_refused_for_their_reason(
             one(tmp_path / name.format(label=label, image=image))
     with pytest.raises(DataError, match=says):
         told(tmp_path)
-
-
-def test_lists_at_the_root_that_play_no_part_are_told(tmp_path: Path) -> None:
-    masks(tmp_path, held(1), held(1))
-    for name in ("train", "val", "classes"):
-        (tmp_path / f"{name}.txt").write_text("0\n1\n", encoding="utf-8")
-    (note,) = told(tmp_path)[0].notes
-    assert note.startswith("train.txt, val.txt not used") and "--lists FOLDER" in note
 
 
 # === folders of any name ===

@@ -79,6 +79,7 @@ def test_what_is_converted_reads_the_same(to: str, tmp_path: Path) -> None:
 PER_FOLDER = (
     *("voc-xml", "labelme", "label-studio", "via", "createml", "imagefolder", "cvat"),
     "tensorflow-csv",
+    "fiftyone",
 )
 
 

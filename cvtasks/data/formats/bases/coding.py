@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cvtasks.data.formats.bases.held import Found, found_in
+from cvtasks.data.formats.bases.held import Found, found_in, read_as
 from cvtasks.errors import DataError
 from cvtasks.formats.legend import Colour, Entry
-from cvtasks.media.mask_values import packed, read_values
+from cvtasks.media.mask_values import packed
 from cvtasks.recipe.data_table import VOID, Value
 from cvtasks.text import counted
 
@@ -33,6 +33,7 @@ class Coding:
         values: value → id, 255 for void. colours: `packed` colour → id.
         by_palette: whether an indexed mask means the colours of its palette, not its indices.
         said: what was concluded, to be told; empty where all of it was said.
+        level: beside black, that of masks in JPEG; 0 where there are none.
     """
 
     classes: tuple[str, ...]
@@ -40,6 +41,17 @@ class Coding:
     colours: Mapping[int, int]
     by_palette: bool = False
     said: str = ""
+    level: int = 0
+
+    @property
+    def note(self) -> tuple[str, ...]:
+        """That masks in JPEG were rounded, in a sentence; none where there are none."""
+        if not self.level:
+            return ()
+        return (
+            f"masks are JPEG files: values were rounded to 0 and {self.level}; borders may be off "
+            "by a pixel or so",
+        )
 
     def ids(self, path: Path) -> np.ndarray:
         """(h, w) uint8: the ids of a mask's pixels.
@@ -47,7 +59,7 @@ class Coding:
         Raises:
             InputError, DataError: as `read_values`; or a value is no class's.
         """
-        stored = read_values(path)
+        stored = read_as(path, self.level)
         if stored.coloured:
             ids = _looked_up(packed(stored.values), self.colours)
         elif self.by_palette and stored.palette is not None:

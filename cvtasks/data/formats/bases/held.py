@@ -1,6 +1,6 @@
 """What masks hold, all of them together: values, colours, and what palettes show."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.errors import CVTasksError, DataError
+from cvtasks.media.file_types import kind_of
 from cvtasks.media.mask_values import Stored, packed, read_values
+from cvtasks.media.safe_paths import read_head
 from cvtasks.recipe.data_table import VOID
+from cvtasks.text import counted
 
 _OF_ALL = ("mask smeared", "mask pages")  # rules of errors that all masks of a data set may have
+_SAME = 12  # levels by which the upper one of masks in JPEG may differ
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,7 @@ class Found:
         shown: indices of masks that have a palette, each with the colour, `packed`, that it shows.
         bare: values of masks without a palette, or that lacks one of them.
         beside: whether a mask holds 255 and an id that is neither 0 nor 255.
+        level: beside black, that of masks in JPEG; 0 where there are none.
     """
 
     values: frozenset[int]
@@ -32,6 +37,7 @@ class Found:
     shown: frozenset[tuple[int, int]]
     bare: frozenset[int]
     beside: bool
+    level: int = 0
 
     @property
     def palette(self) -> frozenset[int]:
@@ -48,7 +54,8 @@ def found_in(masks: Iterable[Path]) -> Found:
     """What all these masks hold; those that cannot be read play no part.
 
     Raises:
-        DataError: of those that are read none is stored without loss, or as one image.
+        DataError: of those that are read none is stored without loss, or as one image; or those in
+            JPEG hold more levels than black and another one.
     """
     stamps = []
     for path in sorted(set(masks)):
@@ -65,10 +72,14 @@ def _found(stamps: tuple[tuple[Path, int, int], ...]) -> Found:
     shown: set[tuple[int, int]] = set()
     bare: set[int] = set()
     beside, smeared = False, None
+    levels: dict[Path, int] = {}
     with ThreadPoolExecutor(2) as pool:
-        for one in pool.map(_held, (path for path, *_ in stamps)):
+        paths = [path for path, *_ in stamps]
+        for path, one in zip(paths, pool.map(_held, paths), strict=True):
             if isinstance(one, DataError):
                 smeared = smeared or one
+            elif isinstance(one, int):
+                levels[path] = one
             elif one is not None and one.coloured:
                 colours |= one.held
             elif one is not None:
@@ -78,9 +89,79 @@ def _found(stamps: tuple[tuple[Path, int, int], ...]) -> Found:
                 beside |= VOID in one.held and bool(one.held - {0, VOID})
     if smeared is not None and smeared.rule in _OF_ALL and not values and not colours:
         raise smeared
+    level = _one_level(levels, alone=not values and not colours)
+    values |= {0, level} if level else set()
+    bare |= {0, level} if level else set()
     return Found(
-        frozenset(values), frozenset(colours), frozenset(shown), frozenset(bare), bool(beside)
+        frozenset(values),
+        frozenset(colours),
+        frozenset(shown),
+        frozenset(bare),
+        bool(beside),
+        level,
     )
+
+
+def _one_level(levels: Mapping[Path, int], *, alone: bool) -> int:
+    """The level of all masks in JPEG, of which each has one or none; 0 where there are none.
+
+    Args:
+        alone: whether there are no other masks.
+
+    Raises:
+        DataError: they differ by more than compression explains; or none has any.
+    """
+    lit = {path: level for path, level in levels.items() if level}
+    if not lit:
+        if levels and alone:
+            raise DataError(
+                "masks in JPEG, whose compression changes values, must hold black and one other "
+                f"level; the {counted(len(levels), 'file')}, such as {str(next(iter(levels)))!r}, "
+                "are all but black: numbers of classes cannot be told. Save the masks as PNG, from "
+                "the program in which they were drawn.",
+                "mask smeared",
+            )
+        return 0
+    level = int(np.median(list(lit.values())))
+    for path, own in lit.items():
+        if abs(own - level) > _SAME:
+            raise DataError(
+                "masks in JPEG, whose compression changes values, must hold black and one other "
+                f"level, the same in all; it is {own} in {str(path)!r}, and {level} in others. "
+                "Save the masks as PNG, from the program in which they were drawn.",
+                "mask smeared",
+            )
+    return level
+
+
+def level_of(masks: Iterable[Path]) -> int:
+    """The level beside black of masks in JPEG; 0 where there are none. Errors as `found_in`'s."""
+    masks = list(masks)
+    return found_in(masks).level if any(map(_is_jpeg, masks)) else 0
+
+
+def _is_jpeg(path: Path) -> bool:
+    try:
+        return kind_of(read_head(path, 12)) == "JPEG"
+    except (OSError, ValueError):  # a fault, which is told when its turn comes
+        return False
+
+
+def read_as(path: Path, level: int) -> Stored:
+    """What a mask holds; of one in JPEG black and the `level` of all, where there are such.
+
+    Raises:
+        InputError, DataError: as `read_values`; or a JPEG holds another level.
+    """
+    stored = read_values(path, rounding=bool(level))
+    own = int(stored.values.max(initial=0)) if stored.rounded else 0
+    if own and abs(own - level) > _SAME:
+        raise DataError(
+            f"the masks in JPEG hold 0 and {level}; {str(path)!r} holds {own}. Save the masks as "
+            "PNG, from the program in which they were drawn.",
+            "mask smeared",
+        )
+    return Stored(np.where(stored.values, np.uint8(level), np.uint8(0))) if own else stored
 
 
 @dataclass(frozen=True)
@@ -90,14 +171,18 @@ class _Held:
     shown: set[tuple[int, int]] | None
 
 
-def _held(path: Path) -> _Held | DataError | None:
-    """What one mask holds; None where it cannot be read, which is told when its turn comes."""
+def _held(path: Path) -> _Held | int | DataError | None:
+    """What one mask holds, of one in JPEG its level beside black; None where it cannot be read,
+    which is told when its turn comes.
+    """
     try:
-        stored = read_values(path)
+        stored = read_values(path, rounding=True)
     except DataError as error:
         return error
     except CVTasksError:
         return None
+    if stored.rounded:
+        return int(stored.values.max(initial=0))
     held = stored.found()
     return _Held(set(held.tolist()), stored.coloured, _shown(stored, held))
 

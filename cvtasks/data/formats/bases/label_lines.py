@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from cvtasks.data.formats.bases.labels import FileLabels
 from cvtasks.data.formats.bases.names import distinct
-from cvtasks.data.formats.listing import NamedFiles, seen
+from cvtasks.data.formats.listing import NamedFiles, is_seen
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import VALIDATION, present
 from cvtasks.errors import Complain, DataError
@@ -264,7 +264,7 @@ def _below(folder: Path) -> list[Path]:
     """The folders in a folder, sorted; none where it cannot be listed."""
     try:
         with os.scandir(folder) as found:
-            return sorted(Path(one.path) for one in found if one.is_dir() and seen(Path(one.name)))
+            return sorted(Path(one.path) for one in found if one.is_dir() and is_seen(one.name))
     except OSError:
         return []
 

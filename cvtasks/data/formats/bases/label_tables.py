@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from cvtasks.data.formats.listing import files_in, seen
 from cvtasks.data.formats.places import is_split, split_in
 from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.errors import CVTasksError, DataError
-from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.formats.reading import MEGABYTE, is_number, read_text
 from cvtasks.formats.tables import (
     ClassColumns,
     Columns,
@@ -21,6 +21,7 @@ from cvtasks.formats.tables import (
     class_columns,
     plain_name,
     sign_of,
+    soft_columns,
 )
 from cvtasks.text import some
 
@@ -30,6 +31,7 @@ MOST = 500 * MEGABYTE
 """Bytes that a table or a list may have."""
 _OWN = "labels.csv"
 _AT_ONCE = 10_000  # lines whose cells are counted together
+_LOOKED_AT, _ROUNDING = 100, 0.02  # lines, and how far from 1 the sum of probabilities may be
 
 Finds = Callable[[Path, Sequence[Path]], bool]
 """(a table, it and others of the same heading) → whether it is one of those that are sought."""
@@ -138,7 +140,30 @@ def classes_by_column(path: Path, alike: Sequence[Path]) -> ClassColumns | None:
     head = head_of(path)
     if class_columns(head, [Counter(yes=1, no=1)] * len(head)) is None:  # whatever it holds
         return None
-    return class_columns(head, seen_in(alike))
+    seen = seen_in(alike)
+    found, (soft, _) = class_columns(head, seen), soft_columns(head, seen)
+    return None if found and soft and _are_shares(path, soft) else found
+
+
+def _are_shares(path: Path, columns: Collection[int]) -> bool:
+    """Whether these columns are probabilities of one class each: of the first lines all sum up to
+    one, as near as rounding comes.
+    """
+    rows = [row.cells for row in islice(cells_of(path), 1, _LOOKED_AT)]
+    sums = (sum(float(row[at]) for at in columns if is_number(row[at])) for row in rows)
+    return all(abs(total - 1) <= _ROUNDING for total in sums)
+
+
+def probabilities_at(root: Path) -> tuple[Path, tuple[str, ...]] | None:
+    """A table of probabilities at the root, or in a folder of a split, and their columns; None
+    where there is none.
+    """
+    folders = [root, *_splits(root)] if root.is_dir() else []
+    for path in [path for one in folders for path in tables_in(one)] or [root]:
+        columns, mostly = soft_columns(head_of(path), seen_in([path]))
+        if columns and (mostly or _are_shares(path, columns)):
+            return path, tuple(columns.values())
+    return None
 
 
 @kept_while_unchanged(1 << 8)

@@ -13,13 +13,13 @@ from cvtasks.data.formats.bases.coding import (
     concluded,
     packed_colour,
 )
-from cvtasks.data.formats.bases.held import found_in
+from cvtasks.data.formats.bases.held import found_in, level_of
 from cvtasks.data.formats.bases.names import LISTS_OF_NAMES, class_names
 from cvtasks.data.formats.listing import IMAGES
 from cvtasks.data.formats.places import is_split
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.legend import Entry, cityscapes, parse_legend
-from cvtasks.formats.reading import read_text
+from cvtasks.formats.reading import read_text, read_utf8
 from cvtasks.media.images import read_mask
 from cvtasks.recipe.data_table import VOID, Value
 
@@ -45,7 +45,8 @@ def legend_at(root: Path) -> tuple[Path, list[Entry]] | None:
             for ending in _ENDINGS:
                 file = files.get(f"{stem}{ending}")
                 if file is not None and file.name != NAMES and file.is_file():
-                    return file, parse_legend(read_text(file), repr(str(file)))
+                    read = read_utf8 if ending == ".json" else read_text
+                    return file, parse_legend(read(file), repr(str(file)))
     return None
 
 
@@ -114,8 +115,14 @@ def coding_beside_names(
 
 
 def _with_void(coding: Coding | None, masks: Sequence[Path], void: Value) -> Coding | None:
-    """The coding, which says so where a value that is said to be void is in no mask."""
-    if coding is None or void == VOID:
+    """The coding, with the level of masks in JPEG, which says so where a value that is said to be
+    void is in no mask.
+    """
+    if coding is None:
+        return None
+    if level := level_of(masks):
+        coding = replace(coding, level=level)
+    if void == VOID:
         return coding
     found = found_in(masks)
     if void in found.values or packed_colour(void) in found.colours | found.palette:

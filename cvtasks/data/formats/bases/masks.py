@@ -124,6 +124,7 @@ class MaskSource(Source):
         ] = {}  # size and turn of the images, once they were read
         self._white_is_object, self._others = False, list(others)
         self._coding, self.taken_for = coding, coding.said if coding else ""
+        self.notes = (*self.notes, *(coding.note if coding else ()))
         kept = present(
             what,
             {"image": [image for image, _ in pairs], "mask": [mask for _, mask in pairs]},

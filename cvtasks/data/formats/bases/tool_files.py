@@ -16,6 +16,7 @@ from cvtasks.data.source import Source, check_split
 from cvtasks.errors import Complain, CVTasksError, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.formats.shapes import ImageShapes, ToolFile
+from cvtasks.media.file_types import SUFFIXES
 from cvtasks.media.safe_paths import Ends, leads_out, of_windows, parts_of
 
 UNNAMED = "images are in no annotation and count as empty"
@@ -23,6 +24,11 @@ UNNAMED = "images are in no annotation and count as empty"
 JOINED = "several files hold the annotations of one split and were read together"
 """A note, before the names of the files."""
 WAITING = "images that nobody has labelled yet, or that were skipped, were left out"
+
+
+def with_endings(name: str) -> list[str]:
+    """The files that may be meant by a name without its ending."""
+    return [f"{name}{ending}" for ending in SUFFIXES]
 
 
 @dataclass(frozen=True)

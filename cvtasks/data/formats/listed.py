@@ -1,0 +1,156 @@
+"""The samples that lines of a list mean, and what is wrong with lists."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from cvtasks.data.formats.places import is_split
+from cvtasks.data.source import Source
+from cvtasks.errors import Complain, DataError
+from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.text import one_line
+
+_WHOLE = "trainval"  # in the name of a list that holds others by custom
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a list that are not blank, as they stand."""
+    text = read_text(path, 1000 * MEGABYTE)
+    return [line for line in (line.rstrip("\r") for line in text.split("\n")) if line.strip()]
+
+
+class Names:
+    """Samples by their names, as a line can hold them; also by the names of their files, with or
+    without folders before them, where these are one image's alone.
+
+    Of several images the one is meant that lies in the folders which a line names. A line with a
+    folder of the data means no image of another one.
+    """
+
+    def __init__(self, names: Sequence[str], files: Sequence[Path]) -> None:
+        self.first = names[0] if names else ""
+        self._names = {one_line(name): index for index, name in enumerate(names)}
+        self._paths = files
+        self._folders = {one_line(path.parent.name) for path in files}
+        self._files: dict[str, list[int]] = {}
+        for index, path in enumerate(files):
+            for name in {one_line(path.name), one_line(path.stem)}:
+                self._files.setdefault(name, []).append(index)
+
+    @classmethod
+    def of(cls, source: Source) -> Self:
+        """Those of a source."""
+        return cls([source.name(index) for index in range(len(source))], source.files)
+
+    def find(self, line: str) -> int | None:
+        """The index of the sample that a line names."""
+        name = line.strip()
+        for one in (line, name):
+            if one in self._names:
+                return self._names[one]
+        *folders, last = PurePosixPath(name.replace("\\", "/")).parts or ("",)
+        if last not in self._files:
+            return self._names.get(last)
+        theirs = {index: self._folders_of(index) for index in self._files[last]}
+        shared = {index: _in_common(folders, own) for index, own in theirs.items()}
+        best = [index for index, count in shared.items() if count == max(shared.values())]
+        if len(best) > 1 or self._elsewhere(folders, theirs[best[0]], shared[best[0]]):
+            return None
+        return best[0]
+
+    def _folders_of(self, index: int) -> list[str]:
+        return [one_line(part) for part in self._paths[index].parts[:-1]]
+
+    def _elsewhere(self, folders: Sequence[str], theirs: Sequence[str], shared: int) -> bool:
+        """Whether the first folder that a path does not share with an image's is another one of the
+        data, or of another split.
+        """
+        if shared >= min(len(folders), len(theirs)):
+            return False
+        own, other = folders[-1 - shared], theirs[-1 - shared]
+        return (shared == 0 and own in self._folders) or (is_split(own) and is_split(other))
+
+
+def _in_common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many last folders two paths have in common."""
+    same = [a == b for a, b in zip(reversed(one), reversed(other), strict=False)]
+    return same.index(False) if False in same else len(same)
+
+
+@dataclass(frozen=True)
+class SplitLists:
+    """The lists of splits: split → its file, and its lines."""
+
+    files: Mapping[str, Path]
+    lines: Mapping[str, Sequence[str]]
+
+    def named(self, name: str, names: Names, complain: Complain) -> list[int]:
+        """The samples that the list of a split names, rising.
+
+        Args:
+            complain: about lines that name nothing of the data, and images that are named again or
+                in two lists; if it returns, the lines are passed over, and images stay in both.
+
+        Raises:
+            DataError: it names nothing of the data.
+        """
+        path, lines = str(self.files[name]), self.lines[name]
+        if not lines:
+            raise DataError(
+                f"a list must name at least one image; {path!r} names none. Write names into it, "
+                "or remove it.",
+                "list empty",
+            )
+        kept = sorted({index for line in lines if (index := names.find(line)) is not None})
+        if not kept:
+            raise DataError(
+                f"a list must name images of the data, such as {names.first!r}; {path!r} names "
+                f"{_some(lines)}, and none of {len(lines)} is there. Give the lists of these data.",
+                "list names no image",
+            )
+        for error in self._complaints(name, names):
+            complain(error)
+        return kept
+
+    def _complaints(self, name: str, names: Names) -> Iterator[DataError]:
+        """What is wrong with a list: lines that name no sample, samples that it names again or that
+        another one names too.
+        """
+        path = str(self.files[name])
+        seen, strange, again = set[int](), list[str](), list[str]()
+        for line in self.lines[name]:
+            index = names.find(line)
+            if index is None:
+                strange.append(line)
+            elif index in seen:
+                again.append(line)
+            else:
+                seen.add(index)
+        if strange:
+            text = (
+                f"every line of a list must name an image of the data, such as {names.first!r}; "
+                f"{len(strange)} of {path!r} name none: {_some(strange)}. Correct them, or take "
+                "them off."
+            )
+            yield DataError(text, "list names no image", len(strange))
+        if again:
+            text = (
+                f"a list must name every image once; {path!r} names {_some(again)} again. Take it "
+                "off."
+            )
+            yield DataError(text, "image twice", len(again))
+        for other, lines in self.lines.items():
+            if other == name or _WHOLE in other or _WHOLE in name:
+                continue
+            both = [line for line in lines if names.find(line) in seen]
+            if both:
+                text = (
+                    f"an image must be in one list; {len(both)} of {path!r} are in "
+                    f"{self.files[other].name!r} too: {_some(both)}. Take them off one."
+                )
+                yield DataError(text, "image in two lists", len(both))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:3])) + (" …" if len(names) > 3 else "")

@@ -1,0 +1,139 @@
+"""FiftyOne's own exports: boxes, and labels of whole images, by places in a list or by names."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cvtasks.answers import Boxes, Labels
+from cvtasks.data import open_source, splits_of
+from cvtasks.data.formats.kinds import FIFTYONE, json_kind
+from cvtasks.errors import CVTasksError, DataError
+from cvtasks.formats.fiftyone import parse_fiftyone
+
+CLASSES = ["ant", "bee fly", "cow"]
+
+
+def lay(root: Path, labels: dict[str, Any], classes: list[str] | None = CLASSES) -> Path:
+    """Images of 16 × 12 pixels in `data/`, and the file beside it."""
+    for number, name in enumerate(labels):
+        path = root / "data" / f"{name}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((12, 16, 3), 9 * number, np.uint8)).save(path)
+    document = json.dumps({"classes": classes, "labels": labels})
+    (root / "labels.json").write_text(document, encoding="utf-8")
+    return root
+
+
+def box(label: int | str, *sides: float, **attributes: Any) -> dict[str, Any]:
+    more = {"confidence": 0.5, "attributes": attributes} if attributes else {}
+    return {"label": label, "bounding_box": [*sides], **more}
+
+
+def shown(root: Path, split: str = "") -> dict[str, tuple[str, ...]]:
+    source = open_source(str(root), split, Labels)
+    assert list(source.problems()) == list(source.orphans()) == []
+    return {source.name(index): source.truth(index).names for index in range(len(source))}
+
+
+def test_boxes_are_shares_of_the_sides(tmp_path: Path) -> None:
+    labels = {
+        "a": [box(0, 0.25, 0.5, 0.5, 0.25), box(2, 0, 0, 1, 1, iscrowd=1, pose="left")],
+        "v1.2": [],
+        "deep/c": [box("bee fly", 0.5, 0.5, 0.25, 0.25, difficult=True)],
+        "waiting": None,
+    }
+    source = open_source(str(lay(tmp_path, labels)), "", Boxes)
+    assert source.format == "FiftyOne JSON" and source.classes == tuple(CLASSES)
+    found = {source.name(index): source.truth(index) for index in range(3)}
+    assert found["a"].xyxy.tolist() == [[4, 6, 12, 9], [0, 0, 16, 12]]
+    assert found["a"].counted.tolist() == [True, False]
+    assert (found["c"].names, found["c"].difficult.tolist()) == (("bee fly",), [True])
+    assert len(source) == 3 and len(found["v1.2"]) == 0
+    assert any("nobody has labelled yet" in one and "1" in one for one in source.remarks())
+    assert list(source.orphans()) == []
+
+
+def test_names_stand_for_themselves_where_classes_are_not_listed(tmp_path: Path) -> None:
+    labels = {"a": [box("cow", 0, 0, 0.5, 0.5)], "b": [box("ant", 0, 0, 0.5, 0.5)]}
+    source = open_source(str(lay(tmp_path, labels, None)), "", Boxes)
+    assert source.classes == ("ant", "cow") and "no classes.txt" in source.taken_for
+
+
+@pytest.mark.parametrize("classes", [CLASSES, None])
+def test_labels_are_numbers_names_or_objects(classes: list[str] | None, tmp_path: Path) -> None:
+    first: Any = 0 if classes else "ant"
+    more = {"label": "cow", "confidence": 0.25, "attributes": {"by": "me"}}
+    labels = {"a": first, "b": "cow", "c": more, "d": None}
+    root = lay(tmp_path, labels, classes)
+    assert shown(root) == {"a": ("ant",), "b": ("cow",), "c": ("cow",)}
+    source = open_source(str(root), "", Labels)
+    assert source.classes == (tuple(CLASSES) if classes else ("ant", "cow"))
+    assert any("nobody has labelled yet" in one for one in source.remarks())
+
+
+def test_several_labels_and_splits(tmp_path: Path) -> None:
+    lay(tmp_path / "train", {"a": [0, 2], "b": [{"label": 1}]})
+    lay(tmp_path / "validation", {"c": [1]})
+    assert set(splits_of(str(tmp_path), Labels)) == {"train", "validation"}
+    assert shown(tmp_path, "train") == {"a": ("ant", "cow"), "b": ("bee fly",)}
+    assert shown(tmp_path, "val") == {"c": ("bee fly",)}
+
+
+def test_labels_are_no_boxes_and_boxes_are_labels(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"It holds FiftyOne JSON as labels.*classify"):
+        open_source(str(lay(tmp_path / "labels", {"a": 0, "b": 1})), "", Boxes)
+    boxes = {"a": [box(0, 0, 0, 1, 1), box(2, 0, 0, 0.5, 1)], "b": [box(1, 0, 0, 1, 1)]}
+    found = shown(lay(tmp_path / "boxes", boxes))
+    assert found == {"a": ("ant", "cow"), "b": ("bee fly",)}
+
+
+@pytest.mark.parametrize(
+    ("label", "says"),
+    [
+        (box(3, 0, 0, 1, 1), r"a place in `classes`, 0 to 2; got 3"),
+        (box(-1, 0, 0, 1, 1), "a label is a class or the number of one; got '-1'"),
+        (box(True, 0, 0, 1, 1), "got 'True'"),
+        (box(0, 0, 0, 1), "cannot be read"),
+        (box(0, 0, 0, float("nan"), 1), "`bounding_box` must be a finite number"),
+        (box(0, 2, 3, 4, 5), "a box must lie in its image"),
+        (box("wolf", 0, 0, 1, 1), '"wolf" of label 2 of'),
+        ({"bounding_box": [0, 0, 1, 1]}, "it lacks or misstates 'label'"),
+        ([1], "cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_a_fault_of_its_image(label: Any, says: str, tmp_path: Path) -> None:
+    root = lay(tmp_path, {"a": [box(0, 0, 0, 0.5, 0.5), label], "b": [box(1, 0, 0, 1, 1)]})
+    faults: list[CVTasksError] = []
+    source = open_source(str(root), "", Boxes, format="fiftyone")
+    for index in range(len(source)):
+        faults += source.faults(index)
+    (fault,) = faults
+    assert says.replace("\\", "") in str(fault)
+
+
+@pytest.mark.parametrize(
+    "document",
+    ['{"classes": 3, "labels": {}}', '{"classes": [1], "labels": {}}', '{"labels": {}}', "[", "[]"],
+)
+def test_what_is_no_such_json_is_told(document: str) -> None:
+    with pytest.raises(DataError, match="JSON"):
+        parse_fiftyone(document.encode(), "labels.json")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"classes": ["a"], "labels": ["a"]},
+        {"classes": ["a"], "labels": {"b": 0}, "images": []},
+        {"labels": {"b": 0}},
+        {"names": ["a"]},
+    ],
+)
+def test_other_json_is_none_of_it(document: Any, tmp_path: Path) -> None:
+    path = tmp_path / "labels.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert json_kind(path) != FIFTYONE
