@@ -7,7 +7,7 @@ A named pipe would block for ever, a device has no end.
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -140,7 +140,9 @@ class Ends:
         parts = parts_of(name)
         if not parts:
             return None
-        found = [(_common(path.parts, parts), path) for path in self._files.get(parts[-1], ())]
+        found = [
+            (last_in_common(path.parts, parts), path) for path in self._files.get(parts[-1], ())
+        ]
         best = [path for common, path in found if common == max(found)[0]]
         return best[0] if len(best) == 1 else None
 
@@ -181,8 +183,12 @@ def parts_of(name: str) -> list[str]:
     return [] if no_name(name) or ".." in parts else parts
 
 
-def _common(one: tuple[str, ...], other: list[str]) -> int:
-    """How many last parts two paths have in common."""
+def last_in_common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many last parts two paths have in common.
+
+    >>> last_in_common(("a", "b", "c"), ("x", "b", "c"))
+    2
+    """
     same = [a == b for a, b in zip(reversed(one), reversed(other), strict=False)]
     return same.index(False) if False in same else len(same)
 

@@ -9,6 +9,7 @@ from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, DataError
 from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.media.safe_paths import last_in_common
 from cvtasks.text import one_line
 
 _WHOLE = "trainval"  # in the name of a list that holds others by custom
@@ -53,7 +54,7 @@ class Names:
         if last not in self._files:
             return self._names.get(last)
         theirs = {index: self._folders_of(index) for index in self._files[last]}
-        shared = {index: _in_common(folders, own) for index, own in theirs.items()}
+        shared = {index: last_in_common(folders, own) for index, own in theirs.items()}
         best = [index for index, count in shared.items() if count == max(shared.values())]
         if len(best) > 1 or self._elsewhere(folders, theirs[best[0]], shared[best[0]]):
             return None
@@ -70,12 +71,6 @@ class Names:
             return False
         own, other = folders[-1 - shared], theirs[-1 - shared]
         return (shared == 0 and own in self._folders) or (is_split(own) and is_split(other))
-
-
-def _in_common(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many last folders two paths have in common."""
-    same = [a == b for a, b in zip(reversed(one), reversed(other), strict=False)]
-    return same.index(False) if False in same else len(same)
 
 
 @dataclass(frozen=True)

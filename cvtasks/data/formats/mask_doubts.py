@@ -11,7 +11,7 @@ from shlex import quote
 import numpy as np
 
 from cvtasks.data.formats.mask_layouts import Place, folders_in
-from cvtasks.data.formats.mask_names import Paired, matched
+from cvtasks.data.formats.mask_names import MaskPairs, matched
 from cvtasks.data.formats.places import is_split
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.media.mask_values import packed, read_values
@@ -71,7 +71,7 @@ def _parted_alike(one: Path, other: Path) -> bool | None:
     return not swapped and len(pairs) == max(counts) == min(counts)
 
 
-def refuse_parts(place: Place, found: Paired) -> None:
+def refuse_parts(place: Place, found: MaskPairs) -> None:
     """Raise DataError where masks lie so that each is of one class of an image, or of a task of
     Label Studio.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvtasks.data.formats.listing import IMAGES, seen
-from cvtasks.data.formats.mask_names import Paired, matched, together
+from cvtasks.data.formats.mask_names import MaskPairs, matched, together
 from cvtasks.data.formats.places import is_split
 
 _OF_IMAGES = (
@@ -151,7 +151,7 @@ def _twin(folder: Path, name: str) -> Path | None:
     return known.get(name) or (fitting[0] if len(fitting) == 1 else None)
 
 
-def paired(place: Place) -> Paired:
+def paired(place: Place) -> MaskPairs:
     """The images of a split and their masks."""
     if place.images == place.masks:
         return together(_files(place.images, place.deep))

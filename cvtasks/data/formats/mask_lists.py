@@ -10,7 +10,7 @@ from cvtasks.data.formats.bases.names import LINE
 from cvtasks.data.formats.listed import Names, SplitLists, lines_of
 from cvtasks.data.formats.listing import IMAGES, files_in
 from cvtasks.data.formats.mask_layouts import Place
-from cvtasks.data.formats.mask_names import Paired
+from cvtasks.data.formats.mask_names import MaskPairs
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, splits_among
 from cvtasks.errors import Complain, CVTasksError, DataError
@@ -46,8 +46,8 @@ def split_at(places: Mapping[str, Place], split: str, root: Path) -> tuple[str, 
 
 
 def listed_in(
-    found: Paired, place: Place, split: str, complain: Complain
-) -> tuple[Paired, tuple[str, ...]]:
+    found: MaskPairs, place: Place, split: str, complain: Complain
+) -> tuple[MaskPairs, tuple[str, ...]]:
     """The images of a split and their masks, and what is to be said of lists.
 
     Args:
@@ -81,7 +81,7 @@ def listed_in(
     )
     own = [image for image in found.images if image in kept]
     return (
-        Paired(
+        MaskPairs(
             own,
             [masks.get(image) for image in own],
             several=[one for one in found.several if one[0] in kept],
@@ -95,7 +95,7 @@ def listed_in(
 class _Known:
     """Images, whether they have one mask or not, and how lines name them."""
 
-    def __init__(self, found: Paired) -> None:
+    def __init__(self, found: MaskPairs) -> None:
         odd = [image for image, _ in found.several]
         odd += [image for _, images in found.shared for image in images]
         self.images = [*found.images, *dict.fromkeys(odd)]

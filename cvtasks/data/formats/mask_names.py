@@ -22,7 +22,7 @@ _LOOKED_AT, _TRIED = 20, 5  # masks, and what is around the stems in them, the m
 
 
 @dataclass
-class Paired:
+class MaskPairs:
     """The images of a split and their masks.
 
     Attributes:
@@ -77,7 +77,7 @@ class Paired:
         )
 
 
-def matched(images: Sequence[Path], masks: Sequence[Path], ways: int = 3) -> Paired:
+def matched(images: Sequence[Path], masks: Sequence[Path], ways: int = 3) -> MaskPairs:
     """Images and masks that lie in two folders: a mask has its image's stem, or one that says that
     it is a mask, in letters of any case; else what is around the stems is the same for all.
 
@@ -91,11 +91,11 @@ def matched(images: Sequence[Path], masks: Sequence[Path], ways: int = 3) -> Pai
         if partner:
             own = [partner.get(image) for image in images]
             taken = set(own)
-            return Paired([*images], own, [mask for mask in masks if mask not in taken])
+            return MaskPairs([*images], own, [mask for mask in masks if mask not in taken])
     return found
 
 
-def together(files: Sequence[Path]) -> Paired:
+def together(files: Sequence[Path]) -> MaskPairs:
     """The images and masks of one folder: `a.jpg` with `a_mask.png`, or with `a.png`; nothing
     where there is no such pair.
     """
@@ -123,7 +123,7 @@ def together(files: Sequence[Path]) -> Paired:
     told |= set(orphans)
     found = _matched([file for file in files if file not in told], [*masks, *orphans])
     stems = {image.stem for image, mask in zip(found.images, found.masks, strict=True) if mask}
-    kept = Paired(lonely=found.lonely, several=found.several, shared=found.shared)
+    kept = MaskPairs(lonely=found.lonely, several=found.several, shared=found.shared)
     for image, mask in zip(found.images, found.masks, strict=True):
         if mask is None and _named_after(image.stem, stems):
             kept.beside.append(image)
@@ -138,22 +138,22 @@ def _named_after(stem: str, others: Set[str]) -> bool:
     return any(stem[:place] in others for place, sign in enumerate(stem) if sign in "_-.")
 
 
-def _by_kind(files: Sequence[Path]) -> Paired:
+def _by_kind(files: Sequence[Path]) -> MaskPairs:
     """JPEG files and their masks, PNG or BMP files of the same stems, where most have the other."""
     lossless = {file.stem: file for file in files if file.suffix.lower() in (".png", ".bmp")}
     photos = [file for file in files if file.suffix.lower() in (".jpg", ".jpeg")]
     stems = {file.stem for file in photos}
     common = len(stems & lossless.keys())
     if not common or 2 * common < max(len(photos), len(lossless)):
-        return Paired()
+        return MaskPairs()
     lonely = [file for stem, file in lossless.items() if stem not in stems]
-    return Paired(photos, [lossless.get(file.stem) for file in photos], lonely)
+    return MaskPairs(photos, [lossless.get(file.stem) for file in photos], lonely)
 
 
-def _matched(images: Sequence[Path], masks: Sequence[Path]) -> Paired:
+def _matched(images: Sequence[Path], masks: Sequence[Path]) -> MaskPairs:
     """Each mask goes to one image, the likest names first."""
     left, own = [*masks], dict[Path, Path]()
-    result = Paired()
+    result = MaskPairs()
     open_images = [*images]
     for of_image, of_mask in _LEVELS:
         if not left or not open_images:
