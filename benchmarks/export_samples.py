@@ -2,9 +2,11 @@
 their README as they are read, on one image.
 
     python benchmarks/export_samples.py FOLDER… --image IMAGE [--javascript FOLDER] [--opencv]
+        [--installed PREFIX]
 
 FOLDER is what `cvtasks export` wrote. Python runs in this environment. C++ is compiled by g++
-against the OpenCV that is installed for it, and runs where that reads the file. JavaScript runs in
+against the OpenCV that is installed for it, at `--installed` where that is said (the
+CMAKE_INSTALL_PREFIX of one that was built), and runs where that reads the file. JavaScript runs in
 a headless Chromium; `--javascript` is a folder in which `npm install onnxruntime-web` was called.
 `--opencv` asks this environment's OpenCV about each ONNX file too, and compares all its outputs
 with ONNX Runtime's. What a machine lacks is said and left out.
@@ -19,11 +21,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 _BLOCK = re.compile(r"```(python|cpp|js)\n(.*?)```", re.DOTALL)
-_HEADERS = (Path("/usr/include/opencv4"), Path("/usr/local/include/opencv4"))
+_PREFIXES = (Path("/usr/local"), Path("/usr"))
 _VERSION = "opencv2/core/version.hpp"
 _PAGE = """<script type="importmap">
 {"imports": {"onnxruntime-web": "/ort/ort.wasm.bundle.min.mjs"}}
@@ -48,6 +51,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, help="what `cvtasks export` wrote")
     parser.add_argument("--image", required=True, type=Path, help="what the code is asked about")
     parser.add_argument("--javascript", type=Path, help="where onnxruntime-web is installed")
+    parser.add_argument("--installed", type=Path, help="where OpenCV is installed for C++")
     parser.add_argument("--opencv", action="store_true", help="ask OpenCV about each ONNX file")
     options = parser.parse_args()
     image = options.image.resolve()
@@ -55,9 +59,11 @@ def main() -> None:
         page = (folder / "README.md").read_text(encoding="utf-8")
         blocks = dict(_BLOCK.findall(page))
         print(f"{folder.name}:", *(blocks or ["no code"]))
-        for language, run in (("python", python), ("cpp", cpp)):
-            if language in blocks:
-                tell(language, run(folder.resolve(), blocks[language], image))
+        if "python" in blocks:
+            tell("python", python(folder.resolve(), blocks["python"], image))
+        if "cpp" in blocks:
+            prefixes = (options.installed,) if options.installed else _PREFIXES
+            tell("cpp", cpp(folder.resolve(), blocks["cpp"], image, prefixes))
         if "js" in blocks and options.javascript:
             tell("js", javascript(folder, blocks["js"], image, options.javascript))
         if options.opencv and (folder / "model.onnx").exists():
@@ -78,19 +84,23 @@ def python(folder: Path, code: str, image: Path) -> str:
     return done.stdout if not done.returncode else f"fails: {done.stderr.splitlines()[-1]}"
 
 
-def cpp(folder: Path, code: str, image: Path) -> str:
-    """What the C++ sample prints, once compiled."""
-    include = next((one for one in _HEADERS if (one / _VERSION).exists()), None)
-    if include is None or not shutil.which("g++"):
+def cpp(folder: Path, code: str, image: Path, prefixes: Sequence[Path]) -> str:
+    """What the C++ sample prints, once compiled against the first OpenCV of the prefixes."""
+    places = [one.resolve() / "include" for one in prefixes]
+    found = (file for one in places for file in sorted(one.glob(f"opencv[0-9]/{_VERSION}")))
+    header = next(found, None)
+    if header is None or not shutil.which("g++"):
         return "left out: g++ or OpenCV's headers are not here"
-    text = (include / _VERSION).read_text(encoding="utf-8")
+    include, library = header.parents[2], header.parents[4] / "lib"
+    text = header.read_text(encoding="utf-8")
     version = ".".join(re.findall(r"#define CV_VERSION_(?:MAJOR|MINOR|REVISION)\s+(\d+)", text))
     names = ("dnn", "imgcodecs", "imgproc", "core")
     with tempfile.TemporaryDirectory() as place:
         source, program = Path(place) / "sample.cpp", Path(place) / "sample"
         source.write_text(code, encoding="utf-8")
         libraries = [f"-lopencv_{name}" for name in names]
-        command = ["g++", "-Wall", "-O1", source, f"-I{include}", "-o", program, *libraries]
+        command = ["g++", "-Wall", "-O1", source, f"-I{include}", "-o", program]
+        command += [f"-L{library}", f"-Wl,-rpath,{library}", *libraries]
         made = subprocess.run(command, capture_output=True, text=True, timeout=300)
         if made.returncode or made.stderr:
             return f"does not compile cleanly: {made.stderr.splitlines()[0]}"
