@@ -43,7 +43,7 @@ class _OnJax(OnDevice):
                 return function(inputs)
 
         self._compiled = jax.jit(run)
-        self._place_on, self._get = jax.device_put, jax.device_get
+        self._place_on, self._get, self._array = jax.device_put, jax.device_get, jax.Array
         shared = keras.distribution.distribution()  # where several devices learn as one
         self._place = shared.get_data_layout((1,)).backend_layout if shared else None
 
@@ -51,7 +51,11 @@ class _OnJax(OnDevice):
         return self._compiled([own.value for own in self._variables], self._put(inputs))
 
     def _put(self, inputs: Any) -> Any:
-        """The arrays on the device; on several, each has its part of what can be divided."""
+        """NumPy's arrays on the device; on several, each has its part of what can be divided. What
+        lies on devices already stays there, perhaps on those of several hosts.
+        """
+        if all(isinstance(one, self._array) for one in keras.tree.flatten(inputs)):
+            return inputs
         if self._place is None:
             return self._place_on(inputs)
         number = self._place.num_devices
