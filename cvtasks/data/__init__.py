@@ -91,9 +91,10 @@ def open_source(
     """
     from cvtasks.data.lists import located, open_listed, read_lists
     from cvtasks.data.recognition import recognised
+    from cvtasks.formats.encodings import hearing
     from cvtasks.formats.reading import readable
 
-    with readable(path), _first_complaint(complain) as hear:
+    with readable(path), hearing(), _first_complaint(complain) as hear:
         path, lists, format, hints = located(path, lists, format, hints)
         found, root = recognised(path, kind, format, hints)
         if not lists:
@@ -137,9 +138,10 @@ def splits_of(
     """
     from cvtasks.data.lists import located, read_lists
     from cvtasks.data.recognition import recognised
+    from cvtasks.formats.encodings import hearing
     from cvtasks.formats.reading import readable
 
-    with readable(path):
+    with readable(path), hearing():
         path, lists, format, hints = located(path, lists, format, hints)
         found, root = recognised(path, kind, format, hints)
         return tuple(read_lists(Path(lists)).lines) if lists else found.splits_at(root)

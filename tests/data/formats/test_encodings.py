@@ -126,7 +126,7 @@ WRITTEN: dict[str, tuple[Callable[[Path, str], None], type[Answer]]] = {
 }
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
 @pytest.mark.parametrize("name", WRITTEN)
 def test_names_are_read_in_the_encodings_of_spreadsheets(
     name: str, encoding: str, tmp_path: Path
@@ -139,7 +139,7 @@ def test_names_are_read_in_the_encodings_of_spreadsheets(
         told = [line for line in source.remarks() if SAID in line]
         assert len(told) == (encoding == "cp1252")
     if told:
-        assert "'Hündin'" in told[0] or "'pièce'" in told[0]
+        assert " such as 'Hündin': " in told[0] or " such as 'pièce': " in told[0]
         assert told[0].endswith("where letters are wrong, save it as UTF-8")
 
 
@@ -185,6 +185,113 @@ def test_what_is_in_no_encoding_is_an_error(content: bytes, tmp_path: Path) -> N
     (tmp_path / "labels.csv").write_bytes(content)
     with pytest.raises(DataError, match=r"must be text in UTF-8.*Save it as UTF-8"):
         open_source(str(tmp_path), "", Labels)
+
+
+HONEST = [
+    *("Hündin", "pièce", "Straße", "Ångström", "señal", "naïve", "été", "à", "Öl", "äöü", "Œuf"),
+    *("café|thé", "menü_1", "“quotes”", "„Wort“", "l’œil", "Ost–West", "©", "–", "¿Qué?", "5 °C"),
+    *("m²", "nº 1", "½ Liter", "Kärcher®", "10 µm", "€ 5", "a×b", "col·lecció", "RoteÄpfel", "[…]"),
+]
+
+
+@pytest.mark.parametrize("word", HONEST)
+def test_western_words_are_read(word: str) -> None:
+    assert (
+        text_of(f"0.png {word}\n1.png dog\n".encode("cp1252"), "t.txt").split("\n")[0][6:] == word
+    )
+
+
+FOREIGN = {
+    "shift_jis": ["ポット 犬", "猫", "ソファ", "表示", "りんご", "木", "人"],
+    "euc_jp": ["りんご"],
+    "big5": ["功能", "狗", "汽車"],
+    "gbk": ["汽车", "香蕉"],
+    "euc_kr": ["고양이", "개"],
+    "cp1251": ["кошка", "Кот", "ёлка", "кіт"],
+    "koi8-r": ["кошка"],
+    "cp1253": ["γάτα"],
+    "cp1255": ["חתול"],
+    "cp1256": ["قطة"],
+    "tis-620": ["แมว"],
+    "cp1250": ["żółw", "małpa", "ryż"],
+    "mac_roman": ["Hündin", "Straße", "Mädchen"],
+    "cp850": ["Hündin", "Kätzchen"],
+}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "word"), [(one, word) for one, words in FOREIGN.items() for word in words]
+)
+@pytest.mark.parametrize("text", ["image,label\n0.png,{}\n1.png,dog\n", "{}\ndog\n"])
+def test_words_of_other_encodings_are_refused(encoding: str, word: str, text: str) -> None:
+    with pytest.raises(DataError, match=r"must be text in UTF-8.*Save it as UTF-8\.$"):
+        text_of(text.format(word).encode(encoding), "t.csv")
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize(
+    ("encoding", "says"),
+    [("utf-16-le", "looks like UTF-16 without its mark"), ("utf-32-be", "UTF-32 without")],
+)
+def test_wide_texts_without_a_mark_are_refused(
+    name: str, encoding: str, says: str, tmp_path: Path
+) -> None:
+    lay, kind = WRITTEN[name]
+    lay(tmp_path, encoding)
+    with pytest.raises(DataError, match=says):
+        open_source(str(tmp_path), "", kind)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+@pytest.mark.parametrize("sign", ["\0", "\1", "\x1b", "\x1a", "\x7f"])
+def test_control_characters_are_refused_in_every_encoding(encoding: str, sign: str) -> None:
+    word = "dog" if encoding == "ascii" else "Hündin"
+    content = f"cat\r\n{word}{sign}\nx".encode(encoding)
+    with pytest.raises(DataError, match="line 2 has the control character") as error:
+        text_of(content, "t.txt")
+    assert repr(sign) in str(error.value)
+    assert ("padded text" in str(error.value)) == (sign == "\0")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_the_sign_that_ends_texts_of_dos_is_none(name: str, encoding: str, tmp_path: Path) -> None:
+    lay, kind = WRITTEN[name]
+    lay(tmp_path, encoding)
+    for path in tmp_path.rglob("*"):
+        if path.suffix in (".txt", ".csv", ".yaml"):
+            wide = path.read_bytes()[:1] > b"\xf0"
+            written = encoding if wide or encoding != "utf-16" else "utf-8"
+            put(path, f"{path.read_text(written)}\x1a\x1a", written)
+    assert set(open_source(str(tmp_path), "", kind).classes) == {*NAMES}
+
+
+def test_a_list_may_end_with_the_sign_of_dos(tmp_path: Path) -> None:
+    label_list(tmp_path, "utf-8")
+    put(tmp_path / "train.txt", "0.png cat\r\n1.png dog\r\n\x1a", "utf-8")
+    assert len(open_source(str(tmp_path), "train", Labels)) == 2
+
+
+def test_an_error_says_that_a_text_was_read_as_windows_1252(tmp_path: Path) -> None:
+    class_folders(tmp_path, "cp1252")
+    put(tmp_path / "classes.txt", "a Hündin\nç pièce\n", "cp1252")
+    with pytest.raises(DataError, match="line 2, 'ç pièce', does not") as error:
+        open_source(str(tmp_path), "", Labels)
+    end = ", such as 'Hündin': classes.txt; where letters are wrong, save it as UTF-8.)"
+    assert str(error.value).count(SAID) == 1 and str(error.value).endswith(end)
+
+
+def test_the_first_fault_says_it_where_nothing_is_left(tmp_path: Path) -> None:
+    label_list(tmp_path, "cp1252")
+    put(tmp_path / "classes.txt", "a\nb\n", "utf-8")
+    with pytest.raises(DataError, match=r'"Hündin", line 1 of .* read as Windows-1252') as error:
+        open_source(str(tmp_path), "train", Labels)
+    assert str(error.value).count(SAID) == 1
+    for number in range(4):
+        (tmp_path / f"{number}.png").unlink()
+    (tmp_path / "classes.txt").unlink()
+    with pytest.raises(DataError, match="read as Windows-1252"):
+        open_source(str(tmp_path), "train", Labels)
 
 
 def test_json_is_in_utf_8(tmp_path: Path) -> None:
