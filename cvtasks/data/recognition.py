@@ -14,7 +14,7 @@ from cvtasks.data.agreement import agree
 from cvtasks.data.download.catalogue import KNOWN, resolve
 from cvtasks.data.format import Format
 from cvtasks.data.formats import FORMATS
-from cvtasks.data.formats.bases.label_tables import probabilities_at
+from cvtasks.data.formats.bases.label_tables import doubts_at
 from cvtasks.data.formats.class_tree import class_of
 from cvtasks.data.formats.listing import IMAGES, images_in, seen, unread_among
 from cvtasks.data.formats.mask_guesses import what_lies
@@ -84,8 +84,8 @@ def _unrecognised(
             f"a data set is a folder; {path!r} is an archive. Unpack it, and give the folder.",
             ways={"data": ""},
         )
-    if fitting.keys() & _TABLES and (soft := _probabilities(root)):
-        return DataError(f"the labels of {path!r} are not known. {soft}", "soft labels")
+    if fitting.keys() & _TABLES and (doubt := doubts_at(root)):
+        return DataError(f"the labels of {path!r} are not known. {doubt}", "soft labels")
     if not path or not root.is_dir():
         files = " or ".join(sorted({one.file for one in fitting.values() if one.file}))
         what = f"a folder, or its {files}" if files else "a folder"
@@ -138,22 +138,6 @@ def _unrecognised(
     return DataError(
         f"the layout of {path!r} is not known for {kind.__name__.lower()} data. {known}",
         ways={} if others else {"format": ""},
-    )
-
-
-def _probabilities(root: Path) -> str:
-    """What is said of a table of probabilities; empty where there is none."""
-    found = probabilities_at(root)
-    if found is None:
-        return ""
-    table, columns = found
-    other = ""
-    if len(columns) == 1:
-        other = "; where it holds classes, call it `label`"
-    return (
-        f"{table.name!r} has numbers between 0 and 1 in {some(columns, 5)}: soft labels or "
-        "predictions, which are not read. Write 0 or 1 there, as a threshold says, or a column "
-        f"`label` with the class of the largest number of each line in their place{other}."
     )
 
 

@@ -17,7 +17,7 @@ from cvtasks.data.formats.listed import Names
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError, UsageError
 from cvtasks.formats.reading import MEGABYTE, read_text
-from cvtasks.formats.tables import sign_of
+from cvtasks.formats.tables import table_lines
 from cvtasks.media.reduced import read_reduced
 from cvtasks.media.safe_paths import read_regular_file
 from cvtasks.text import counted
@@ -161,8 +161,8 @@ def keys_from_csv(source: Source, path: Path) -> tuple[list[str | None], int]:
         DataError: it cannot be read, a line has not two values, a sample is in two groups, or no
             line names a sample.
     """
-    lines = read_text(path, 100 * MEGABYTE).splitlines()
-    rows = [row for row in csv.reader(lines, delimiter=sign_of("".join(lines[:1]))) if row]
+    lines, sign, _ = table_lines(read_text(path, 100 * MEGABYTE).splitlines())
+    rows = [row for row in csv.reader(lines, delimiter=sign) if row]
     names, strange = Names.of(source), 0
     found: list[str | None] = [None] * len(source)
     for number, row in enumerate(rows):

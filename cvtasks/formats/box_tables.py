@@ -19,7 +19,7 @@ from cvtasks.formats.drawn import Size, declared_size
 from cvtasks.formats.encodings import text_of
 from cvtasks.formats.reading import flag
 from cvtasks.formats.shapes import Edges, Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
-from cvtasks.formats.tables import CORNERS, columns_of_boxes, left_over, plain_name, sign_of
+from cvtasks.formats.tables import CORNERS, columns_of_boxes, left_over, plain_name, table_lines
 from cvtasks.text import cell, encodable, some
 
 TENSORFLOW = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
@@ -242,19 +242,19 @@ def _with_keys(
 def _rows(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     """The number and the entries of each line that is not empty."""
     text = text_of(content, name)
-    comma = sign_of(text.partition("\n")[0])
-    table = csv.reader(io.StringIO(text, newline=""), delimiter=comma)
+    lines, comma, before = table_lines(io.StringIO(text, newline="").readlines())
+    table = csv.reader(lines, delimiter=comma)
     try:
         for row in table:
             if any(entry.strip() for entry in row):
                 entries = [entry.strip() for entry in row]
                 if comma == ";":  # a spreadsheet's, of which the comma is the decimal sign
                     entries = [re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", entry) for entry in entries]
-                yield table.line_num, entries
+                yield table.line_num + before, entries
     except csv.Error as error:
         raise DataError(
-            f"a table of boxes must be a CSV file; line {table.line_num} of {name!r} is not one's: "
-            f"{error}. Correct it."
+            f"a table of boxes must be a CSV file; line {table.line_num + before} of {name!r} is "
+            f"not one's: {error}. Correct it."
         ) from error
 
 

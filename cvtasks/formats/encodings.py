@@ -50,7 +50,8 @@ def hearing() -> Iterator[Heard]:
         if outside is not None:
             outside.update(heard)
         elif heard:
-            text = f"{error} ({said_of(heard)[0]}.)"
+            said = said_of(heard)[0]
+            text = f"{error} {said[:1].upper()}{said[1:]}."
             raise type(error)(text, error.rule, error.count, error.ways) from error
         raise
     finally:

@@ -1,9 +1,11 @@
 """Tables of images and their labels or boxes: which columns of a CSV are which."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cvtasks.formats.cell_kinds import Seen, is_class, is_no_label, yes_or_no
 from cvtasks.formats.reading import is_number
 from cvtasks.media.file_types import SUFFIXES
 
@@ -48,27 +50,16 @@ _WEAK = {"id", "name"}
 """Columns that do not name images where another one may: those after that, and before."""
 SPLIT_COLUMNS = {"split", "set", "subset", "partition", "data_set", "dataset"}
 """What a column is called that may say which split an image belongs to."""
-_OF_LABELS = LABEL_COLUMNS | {"finding_labels"}
+OF_LABELS = LABEL_COLUMNS | {"finding_labels"}
 _OF_WHOLE_IMAGES = IMAGE_COLUMNS | {"image_index", "filepaths"}
 _SILENT = {"split", "score", ""}  # what has these names is passed over without a word
-_NO_LABELS = {*_SILENT, "fold", "folds", "kfold", "k_fold", "index"}
-_INDEX = "unnamed:"  # how pandas calls a column without a name
+SURE = {"confidence", "conf", "certainty", "prob", "probability", "likelihood"}
+_NO_LABELS = {*_SILENT, *SURE, "fold", "folds", "kfold", "k_fold", "index"}
+INDEX = "unnamed:"  # how pandas calls a column without a name
 _SEVERAL = {"tags": " ,;", "labels": ",;"}
 """Column → signs that may stand between several labels."""
 
-YES, NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})
-MINUS = frozenset({"-1", "-1.0"})
-"""Cells, in small letters, that say whether an image shows a class. -1 is a no where there is no
-other.
-"""
-_KINDS = {
-    **dict.fromkeys(YES, "yes"),
-    **dict.fromkeys(NO, "no"),
-    **dict.fromkeys(MINUS, "minus"),
-    "": "blank",
-}
-_NO_SHARES = {"minus", "blank", "other"}
-_ODD = 0.1  # share of a column's cells that may be faults, so that the column is still a class's
+_EXCEL = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _NAMES = ("name", "object", "object_name", "cls", "type", "label_text", "class_label", "obj")
 """Headings of classes in a table of boxes, where none of `LABEL_COLUMNS` is there."""
 _OF_SPLITS = ("split", "subset")  # in a table of boxes
@@ -110,7 +101,8 @@ class ClassColumns:
     Attributes:
         count: how many there are. image: the one that names images. split: that of splits, or None.
         classes: place → the class's name.
-        no: the cells that mean no, in small letters.
+        no: the kind of the cells that mean no (`cell_kind`): "no", or "minus" or "blank" where
+            there is none.
         others: names of columns that are no class's.
     """
 
@@ -118,25 +110,8 @@ class ClassColumns:
     image: int
     split: int | None
     classes: Mapping[int, str]
-    no: frozenset[str]
+    no: str
     others: tuple[str, ...]
-
-
-Seen = Sequence[Counter[str]]
-"""For each column, how many of its cells are of each kind (`cell_kind`)."""
-
-
-def cell_kind(cell: str) -> str:
-    """What a cell may be: "yes", "no", "minus", "blank", "share" for a number between 0 and 1, or
-    "other".
-
-    >>> [cell_kind(cell) for cell in ("1.0", "False", "-1", " ", "0.9", "2", "cat")]
-    ['yes', 'no', 'minus', 'blank', 'share', 'other', 'other']
-    """
-    word = cell.strip().casefold()
-    if kind := _KINDS.get(word):
-        return kind
-    return "share" if is_number(word) and 0 < float(word) < 1 else "other"
 
 
 def columns_of(head: Sequence[str], seen: Seen = ()) -> Columns | None:
@@ -145,24 +120,24 @@ def columns_of(head: Sequence[str], seen: Seen = ()) -> Columns | None:
 
     Args:
         seen: what its columns hold: one that is not called like a label's and says yes or no alone
-            is a class of its own (`class_columns`), and one of probabilities none at all.
+            is a class of its own (`class_columns`), and one of numbers with fractions none at all.
 
     >>> columns_of(["image_id", "label"]).label, columns_of(["cats/1.jpg", "cat"]).heading
     (1, False)
     >>> columns_of(["filename", "width", "xmin", "class"])
-    >>> columns_of(["id", "cat"], [Counter(other=2), Counter(yes=1, no=1)])
+    >>> columns_of(["id", "cat"], [Counter(text=2), Counter(yes=1, no=1)])
     """
     plain = [plain_name(cell) for cell in head]
     if len(plain) == 2 and plain[0].endswith(SUFFIXES):
         return Columns(2, 0, 1, None, False, "", (), False)
-    places = _places(plain)
+    places = places_in(plain)
     if places is None:
         return None
     image, rest = places
-    labels = [at for at in rest if plain[at] in _OF_LABELS]
+    labels = [at for at in rest if plain[at] in OF_LABELS]
     labels.sort(key=lambda at: plain[at].endswith("_id"))  # a name tells more than its number
     rest = rest if labels or "split" in plain else _without_splits(plain, rest)
-    if not labels and (len(rest) != 1 or (seen and _is_no_label(seen[rest[0]]))):
+    if not labels and (len(rest) != 1 or (seen and is_no_label(seen[rest[0]]))):
         return None
     label = (labels or rest)[0]
     split = _split(plain, image, label)
@@ -177,55 +152,31 @@ def class_columns(head: Sequence[str], seen: Seen) -> ClassColumns | None:
     A column is a class's if its cells are yes or no, but for a few. One alone is one only if there
     is no other column, and no other cell.
 
-    >>> flags, ages = Counter(yes=1, no=2), Counter(yes=1, other=2)
+    >>> flags, ages = Counter(yes=1, no=2), Counter(yes=1, whole=2)
     >>> class_columns(["id", "cat", "dog", "age"], [ages, flags, flags, ages]).others
     ('age',)
     >>> class_columns(["id", "level"], [ages, ages])
     """
     plain = [plain_name(cell) for cell in head]
-    places = _places(plain)
-    if places is None or len(seen) != len(head) or any(plain[at] in _OF_LABELS for at in places[1]):
+    places = places_in(plain)
+    if places is None or len(seen) != len(head) or any(plain[at] in OF_LABELS for at in places[1]):
         return None
     image, rest = places
     split = _split(plain, image, None)
-    if split is not None and plain[split] != "split" and _is_class(seen[split]):
+    if split is not None and plain[split] != "split" and is_class(seen[split]):
         split = None
     rest = [at for at in rest if at != split]
-    classes = [at for at in rest if _is_class(seen[at])]
-    if not classes or (len(classes) == 1 and (len(rest) > 1 or not _yes_or_no(seen[classes[0]]))):
+    classes = [at for at in rest if is_class(seen[at])]
+    if not classes or (len(classes) == 1 and (len(rest) > 1 or not yes_or_no(seen[classes[0]]))):
         return None
     kinds = sum((seen[at] for at in classes), Counter[str]())
-    no = NO if kinds["no"] else MINUS if kinds["minus"] else frozenset({""})
+    no = next((kind for kind in ("no", "minus") if kinds[kind]), "blank")
     names = {at: head[at].strip() for at in classes}
     others = _others(head, {image, split, *classes})
     return ClassColumns(len(plain), image, split, names, no, others)
 
 
-def soft_columns(head: Sequence[str], seen: Seen) -> tuple[dict[int, str], bool]:
-    """The columns of a table that may be probabilities of classes, place → name, and whether most
-    cells of one of them are neither 0 nor 1. They hold numbers from 0 to 1 alone, and some of them
-    others than these two; nothing where a column is called like a label's.
-
-    >>> sure, soft = Counter(no=3), Counter(share=2, yes=1)
-    >>> soft_columns(["id", "cat", "dog"], [Counter(other=3), soft, sure])
-    ({1: 'cat', 2: 'dog'}, True)
-    >>> soft_columns(["id", "cat", "label"], [Counter(other=3), soft, sure])
-    ({}, False)
-    """
-    plain = [plain_name(cell) for cell in head]
-    places = _places(plain)
-    if places is None or len(seen) != len(head) or any(plain[at] in _OF_LABELS for at in places[1]):
-        return {}, False
-    found = {
-        at: head[at].strip()
-        for at in places[1]
-        if seen[at] and not {kind for kind, count in seen[at].items() if count} & _NO_SHARES
-    }
-    soft = any(seen[at]["share"] for at in found)
-    return found if soft else {}, any(_is_soft(seen[at]) for at in found)
-
-
-def _places(plain: Sequence[str]) -> tuple[int, list[int]] | None:
+def places_in(plain: Sequence[str]) -> tuple[int, list[int]] | None:
     """The column of images, and those that may hold labels; None for a table of something else."""
     named = _of_images(plain, known=_OF_WHOLE_IMAGES)
     if named is None or _OF_BOXES.intersection(plain):
@@ -234,7 +185,7 @@ def _places(plain: Sequence[str]) -> tuple[int, list[int]] | None:
     return image, [
         at
         for at, name in enumerate(plain)
-        if at != image and name not in _NO_LABELS and not name.startswith(_INDEX)
+        if at != image and name not in _NO_LABELS and not name.startswith(INDEX)
     ]
 
 
@@ -244,7 +195,7 @@ def _others(head: Sequence[str], told: Collection[int | None]) -> tuple[str, ...
     return tuple(
         name
         for at, name, plain in named
-        if at not in told and plain not in _SILENT and not plain.startswith(_INDEX)
+        if at not in told and plain not in _SILENT and not plain.startswith(INDEX)
     )
 
 
@@ -259,25 +210,6 @@ def _split(plain: Sequence[str], image: int, label: int | None) -> int | None:
 def _without_splits(plain: Sequence[str], rest: list[int]) -> list[int]:
     """The columns without that of splits, if another one is left."""
     return [at for at in rest if plain[at] not in SPLIT_COLUMNS] or rest
-
-
-def _is_class(kinds: Counter[str]) -> bool:
-    count = kinds.total()
-    told = kinds["yes"] + kinds["no"] + kinds["minus"]
-    return told > 0 and kinds["other"] <= max(1, _ODD * count) and kinds["share"] <= 0.5 * count
-
-
-def _yes_or_no(kinds: Counter[str]) -> bool:
-    told = {kind for kind, count in kinds.items() if count} - {"blank"}
-    return told in ({"yes"}, {"no"}, {"yes", "no"}, {"minus"}, {"yes", "minus"})
-
-
-def _is_soft(kinds: Counter[str]) -> bool:
-    return kinds["share"] > 0.5 * kinds.total()
-
-
-def _is_no_label(kinds: Counter[str]) -> bool:
-    return _yes_or_no(kinds) or (_is_soft(kinds) and not kinds["other"])
 
 
 def plain_name(heading: str) -> str:
@@ -361,3 +293,23 @@ def sign_of(line: str) -> str:
     sign.
     """
     return max(",;\t", key=line.count)
+
+
+def told_sign(line: str) -> str:
+    """The sign between the columns that a first line tells Excel, `sep=;`; nothing where the line
+    is a table's own.
+
+    >>> told_sign("sep=;\\n"), told_sign("image;label")
+    (';', '')
+    """
+    found = _EXCEL.fullmatch(line.lstrip("\ufeff").rstrip("\r\n"))
+    return found[1] if found else ""
+
+
+def table_lines(lines: Sequence[str]) -> tuple[Sequence[str], str, int]:
+    """The lines of a table without the one that tells Excel the sign between the columns, this
+    sign, and how many lines were taken away.
+    """
+    sign = told_sign(lines[0]) if lines else ""
+    lines = lines[1:] if sign else lines
+    return lines, sign or sign_of("".join(lines[:1])), int(bool(sign))

@@ -34,7 +34,7 @@ def odd_word(content: bytes, text: str) -> str:
     words = dict.fromkeys(found.groups() for found in _CHUNK.finditer(text))
     odd = [word for word, behind in words if _is_odd(word, behind)]
     if odd and len(odd) >= _ODD * len(words):
-        return odd[0]
+        return max(odd, key=len)
     return next((word for word, _ in words), "") if _is_japanese(content) else ""
 
 

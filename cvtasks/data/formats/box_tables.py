@@ -15,7 +15,7 @@ from cvtasks.formats.box_tables import (
 )
 from cvtasks.formats.reading import MEGABYTE, is_number, read_annotation
 from cvtasks.formats.shapes import ToolFile
-from cvtasks.formats.tables import columns_of_boxes, sign_of
+from cvtasks.formats.tables import columns_of_boxes, table_lines
 from cvtasks.media.file_types import SUFFIXES
 
 _DEEP = 3  # folders above a table in which the names of the classes are looked for
@@ -23,11 +23,11 @@ _DEEP = 3  # folders above a table in which the names of the classes are looked 
 
 def _columns(path: Path) -> list[str]:
     """The entries of a table's first line."""
-    lines = first_lines(path, 1)
+    lines, sign, _ = table_lines(first_lines(path, 2))
     if not lines:
         return []
     try:
-        return [entry.strip() for entry in next(csv.reader(lines, delimiter=sign_of(lines[0])))]
+        return [entry.strip() for entry in next(csv.reader(lines[:1], delimiter=sign))]
     except csv.Error:
         return []
 

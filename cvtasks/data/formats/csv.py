@@ -7,15 +7,14 @@ from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases.label_lines import Line, Lines, LinesOfLabels, parted, with_labels
 from cvtasks.data.formats.bases.label_tables import (
-    cells_of,
     classes_by_column,
     column_of_splits,
-    head_of,
     passed_over,
-    seen_in,
     tables_at,
 )
 from cvtasks.data.formats.bases.names import names_beside, numbered_classes
+from cvtasks.data.formats.bases.table_cells import cells_of, head_of, seen_in
+from cvtasks.data.formats.bases.table_doubts import doubt_of
 from cvtasks.data.formats.class_folders import folders_tell
 from cvtasks.data.source import check_split, no_image
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
@@ -104,7 +103,9 @@ def _lines(path: Path, split: str, alike: Sequence[Path]) -> Lines:
     """
     rows = list(cells_of(path))
     head = rows[0].cells if rows else []
-    columns = columns_of(head)
+    columns = _columns(path, [one for one in alike if head_of(one) == head_of(path)])
+    if columns is None and (doubt := doubt_of(path)):
+        raise DataError(f"the labels of {str(path)!r} are not known. {doubt}", "soft labels")
     if columns is None:
         raise DataError(
             "a table of labels must have a column that names images and one of labels, such as "
@@ -115,6 +116,8 @@ def _lines(path: Path, split: str, alike: Sequence[Path]) -> Lines:
     if not rows:
         raise no_image(repr(str(path)))
     at, notes = column_of_splits(columns, head, rows)
+    if columns.heading and not columns.known and notes:
+        notes = (f"labels were taken from the column {head[columns.label]!r}", *notes)
     lines = [
         Line(
             row.line,

@@ -5,8 +5,8 @@ from pathlib import Path
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases.label_lines import Line, Lines, LinesOfLabels, parted, with_labels
-from cvtasks.data.formats.bases.label_tables import MOST
 from cvtasks.data.formats.bases.names import LINE, is_label_list, names_beside, numbered_classes
+from cvtasks.data.formats.bases.table_cells import MOST
 from cvtasks.data.formats.listing import files_in
 from cvtasks.data.source import check_split, no_image
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly

@@ -6,17 +6,17 @@ from cvtasks.answers import Labels
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases.label_lines import Line, Lines, LinesOfLabels, parted
 from cvtasks.data.formats.bases.label_tables import (
-    cells_of,
     classes_by_column,
     column_of_splits,
-    head_of,
     passed_over,
     tables_at,
 )
+from cvtasks.data.formats.bases.table_cells import cells_of, head_of, sign_at
 from cvtasks.data.formats.class_folders import folders_tell
 from cvtasks.data.source import check_split, no_image
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.formats.tables import YES, ClassColumns, plain_name
+from cvtasks.formats.cell_kinds import cell_kind
+from cvtasks.formats.tables import ClassColumns, plain_name
 from cvtasks.text import encodable
 
 
@@ -27,8 +27,9 @@ class OneHotLabels(LinesOfLabels):
     The table lies at the root, or is it: one of any name; `train.csv`, `val.csv` …; or
     `<split>/_classes.csv` beside the images of a split, as Roboflow exports them. A column `split`
     says which split an image belongs to. An image is named from the table's folder and lies below
-    it; its ending may be left out. Yes is 1 or true, no is 0 or false; -1 is a no where there is no
-    other, and so is nothing where there are ones alone. Columns of other values are passed over.
+    it; its ending may be left out. Yes is 1 (also 1.00) or true, no is 0 or false; -1 is a no where
+    there is no other, and so is nothing where there are ones alone. Columns of other values are
+    passed over.
     """
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
@@ -84,14 +85,14 @@ def _lines(path: Path, split: str, columns: ClassColumns) -> Lines:
     if not rows:
         raise no_image(repr(str(path)))
     at, notes = column_of_splits(columns, head.cells, rows)
-    lines = []
+    lines, sign = list[Line](), sign_at(path)
     for row in rows:
         labels, fault = [], ""
         for place, name in names.items():
-            word = row.cells[place].casefold()
-            if word in YES:
+            kind = cell_kind(row.cells[place], sign)
+            if kind == "yes":
                 labels.append(name)
-            elif word not in columns.no and not fault:
+            elif kind != columns.no and not fault:
                 fault = (
                     "a cell says by 0 or 1 whether an image shows a class; line "
                     f"{row.line} of {str(path)!r} has {row.cells[place][:80]!r} for "

@@ -277,7 +277,7 @@ def test_an_error_says_that_a_text_was_read_as_windows_1252(tmp_path: Path) -> N
     put(tmp_path / "classes.txt", "a Hündin\nç pièce\n", "cp1252")
     with pytest.raises(DataError, match="line 2, 'ç pièce', does not") as error:
         open_source(str(tmp_path), "", Labels)
-    end = ", such as 'Hündin': classes.txt; where letters are wrong, save it as UTF-8.)"
+    end = ", such as 'Hündin': classes.txt; where letters are wrong, save it as UTF-8."
     assert str(error.value).count(SAID) == 1 and str(error.value).endswith(end)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvtasks.answers import Labels
+from cvtasks.answers import Boxes, Labels
 from cvtasks.data import open_source, splits_of
 from cvtasks.errors import CVTasksError, DataError
 
@@ -399,3 +399,167 @@ def test_numbers_below_one_beside_labels_are_no_soft_labels(
 def test_predictions_beside_class_folders_are_passed_over(tmp_path: Path) -> None:
     root = lay(tmp_path, CLASS_FOLDERS, preds_csv="image,cat,dog\ncat0,0.9,0.1\ndog0,0.2,0.8\n")
     assert open_source(str(root), "", Labels).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("table", ["labels_csv", "data_csv", "train_csv"])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("image,cat,dog,bird\n0,.7,.2,.1\n1,.1,.8,.1\n", "soft labels or predictions"),
+        ("image;cat;dog\n0;0,7;0,3\n1;0,2;0,8\n", "between 0 and 1 in cat, dog: soft labels"),
+        ("image,age\n0,.7\n1,.2\n2,.9\n3,.1\n", "measured, such as ages, are none"),
+        ("image,age\n0,37.5\n1,20\n2,51.2\n", "in age: values that were measured"),
+        ("image,score\n0,.7\n1,.2\n", "between 0 and 1 in score: soft labels"),
+        ("image,x,y\n0,.17,.4\n1,.58,.9\n", "in x, y: points or turns"),
+        ("image,yaw,pitch\n0,-.17,.4\n1,1.58,-.9\n", "in yaw, pitch: points or turns"),
+        ("image,cat,dog\n0,2.3,-1.5\n1,-3,1\n", "in cat, dog: values that were measured"),
+        ("image,animal,weight\n0,cat,.7\n1,dog,.2\n", "where `animal` holds them, call it `label`"),
+    ],
+)
+def test_numbers_with_fractions_are_told_whatever_the_table_is_called(
+    table: str, text: str, says: str, tmp_path: Path
+) -> None:
+    root = lay(tmp_path, ROWS, **{table: text})
+    for path in (root, next(root.glob("*.csv"))):
+        with pytest.raises(DataError, match=r"are not known\. '") as error:
+            open_source(str(path), "", Labels)
+        assert says in str(error.value)
+
+
+@pytest.mark.parametrize("table", ["labels_csv", "data_csv"])
+@pytest.mark.parametrize("name", ["confidence", "prob"])
+def test_a_confidence_is_no_class(table: str, name: str, tmp_path: Path) -> None:
+    text = f"image,animal,{name}\n0,cat,.7\n1,dog,1\n"
+    root = lay(tmp_path, ROWS, **{table: text})
+    assert shown(root) == {"0.jpg": ("cat",), "1.jpg": ("dog",)}
+    assert "labels were taken from the column 'animal'" in notes(root)
+    assert f"columns passed over: {name}" in notes(root)
+    text = f"image,cat,dog,{name}\n0,1,0,.7\n1,0,1,1\n2,0,1,1\n"
+    root = lay(tmp_path / "hot", ROWS, **{table: text})
+    assert open_source(str(root), "", Labels).classes == ("cat", "dog")
+
+
+HOT = "image,cat,dog\n0,1,0\n1,0,1\n2,1,0\n3,0,1\n"
+
+
+@pytest.mark.parametrize("table", ["train", "labels", "data"])
+@pytest.mark.parametrize("other", ["sample_submission", "predictions", "test_preds"])
+@pytest.mark.parametrize("cells", [".25,.25", ".5,.5", ".7,.3", "1e-3,0.999", "1,.5"])
+@pytest.mark.parametrize("wanted", ["", "one-hot-csv"])
+def test_a_table_of_predictions_is_passed_over_beside_labels(
+    table: str, other: str, cells: str, wanted: str, tmp_path: Path
+) -> None:
+    soft = f"image,cat,dog\n0,{cells}\n1,{cells}\n"
+    root = lay(tmp_path, ROWS, **{f"{table}_csv": HOT, f"{other}_csv": soft})
+    source = open_source(str(root), "", Labels, format=wanted)
+    assert (source.classes, len(source)) == (("cat", "dog"), 4)
+    assert f"tables passed over: {other}.csv" in source.notes
+
+
+def test_predictions_of_one_column_are_passed_over_beside_grades(tmp_path: Path) -> None:
+    texts = {"train_csv": "image,level\n0,0\n1,3\n", "preds_csv": "image,level\n2,0.5\n"}
+    root = lay(tmp_path, ROWS, **texts)
+    assert shown(root, "train") == {"0.jpg": ("0",), "1.jpg": ("3",)}
+
+
+def test_a_split_of_probabilities_beside_one_of_labels_is_refused(tmp_path: Path) -> None:
+    soft = "image,cat,dog\n0,.7,.3\n1,.2,.8\n"
+    root = lay(tmp_path, ROWS, train_csv=soft, val_csv=HOT)
+    with pytest.raises(DataError, match=r"'train\.csv' has numbers between 0 and 1"):
+        open_source(str(root), "val", Labels)
+
+
+@pytest.mark.parametrize("heading", ["cat,dog", "cat"])
+@pytest.mark.parametrize("table", ["labels_csv", "train_csv"])
+def test_a_few_soft_cells_are_faults_by_line(heading: str, table: str, tmp_path: Path) -> None:
+    two = heading == "cat,dog"
+    rows = [f"{at % 5},{at % 2}" + (f",{1 - at % 2}" if two else "") for at in range(60)]
+    rows[41] = "1,.5,.5" if two else "1,.5"
+    root = lay(tmp_path, ROWS, **{table: "\n".join([f"image,{heading}", *rows])})
+    told = [one for one in faults(root) if "says by 0 or 1" in one]
+    assert len(told) == 1 and "line 43 of" in told[0] and "has '.5' for 'cat'" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("1.00", "0.00"), ("1.000000e+00", "0.000000e+00"), ("1.", "0."), ("1,0", "0,0")],
+)
+def test_yes_and_no_as_numpy_and_pandas_write_them(yes: str, no: str, tmp_path: Path) -> None:
+    text = f"image;cat;dog\n0;{yes};{no}\n1;{no};{yes}\n"
+    text = text if "," in yes else text.replace(";", ",")
+    root = lay(tmp_path, ROWS, labels_csv=text)
+    assert shown(root) == {"0.jpg": ("cat",), "1.jpg": ("dog",)}
+
+
+@pytest.mark.parametrize("lies", [in_table, in_list])
+@pytest.mark.parametrize("cells", ["0.0 1.0 2.0", "0. 1. 2.", "0.0e+00 1.0e+00 2", "0 1.0 2.00"])
+def test_whole_numbers_with_a_point_are_numbers(lies, cells: str, tmp_path: Path) -> None:
+    root = lies(cells.split(), tmp_path)
+    assert [*shown(root).values()] == [("0",), ("1",), ("2",)]
+    assert "the numbers are the names" in open_source(str(root), "", Labels).taken_for
+    (root / "classes.txt").write_text("cat\ndog\nbird\n", encoding="utf-8")
+    assert [*shown(root).values()] == [("cat",), ("dog",), ("bird",)]
+    (root / "classes.txt").write_text("\n".join(cells.split()), encoding="utf-8")
+    assert [*shown(root).values()] == [(cell,) for cell in cells.split()]
+
+
+@pytest.mark.parametrize("lies", [in_table, in_list])
+def test_labels_with_fractions_are_said(lies, tmp_path: Path) -> None:
+    root = lies(["1", ".5", "1.5", ".5"], tmp_path)
+    source = open_source(str(root), "", Labels)
+    assert source.classes == (".5", "1", "1.5")
+    assert "numbers with fractions, such as .5, and the numbers are the names" in source.taken_for
+
+
+@pytest.mark.parametrize("ending", ["csv", "txt"])
+def test_many_labels_with_fractions_are_no_classes(ending: str, tmp_path: Path) -> None:
+    images = [f"{at}.jpg" for at in range(25)]
+    texts = {
+        "csv": "\n".join(
+            ["image,target", *(f"{name},{at}.{at}5" for at, name in enumerate(images))]
+        ),
+        "txt": "\n".join(f"{name} {at}.{at}5" for at, name in enumerate(images)),
+    }
+    root = lay(tmp_path, images, **{f"train_{ending}": texts[ending]})
+    with pytest.raises(DataError, match="25 of 25 are numbers with fractions of their own"):
+        open_source(str(root), "", Labels)
+
+
+# === masks, and what Excel writes ===
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"train_txt": "images/0.jpg masks/0.png\nimages/1.jpg masks/1.png\n"},
+        {"train_csv": "image,label\nimages/0.jpg,masks/0.png\nimages/1.jpg,masks/1.png\n"},
+        {"data_csv": "image,mask\nimages/0.jpg,masks/0.PNG\nimages/1.jpg,masks/1.PNG\n"},
+    ],
+)
+def test_names_of_masks_are_no_labels(texts: dict[str, str], tmp_path: Path) -> None:
+    images = [f"{folder}/{at}" for folder in ("images", "masks") for at in range(2)]
+    images = [f"{name}{'.jpg' if 'images' in name else '.png'}" for name in images]
+    root = lay(tmp_path, images, **texts)
+    with pytest.raises(DataError, match=r"2 of 2 are images, such as 'masks/0.*task `segment`"):
+        open_source(str(root), "", Labels)
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;"])
+@pytest.mark.parametrize("table", ["labels_csv", "train_csv"])
+def test_the_line_that_tells_excel_the_sign_is_heeded(
+    line: str, table: str, tmp_path: Path
+) -> None:
+    root = lay(tmp_path, ROWS, **{table: f"{line}\nimage;label\n0;a, b, c, d\n1;cat\n"})
+    assert shown(root) == {"0.jpg": ("a, b, c, d",), "1.jpg": ("cat",)}
+    root = lay(tmp_path / "hot", ROWS, **{table: f"{line}\nimage;cat;dog\n0;1;0\n1;0;7\n"})
+    (fault,) = faults(root)
+    assert "line 4 of" in fault
+    root = lay(tmp_path / "wrong", ROWS, **{table: f"{line}\nimage;label\n0;1;0\n"})
+    with pytest.raises(DataError, match="must have 2 columns; line 3 has 3"):
+        open_source(str(root), "", Labels)
+
+
+def test_a_table_of_boxes_may_begin_with_excels_line(tmp_path: Path) -> None:
+    text = "sep=;\nfilename;xmin;ymin;xmax;ymax;class\n0.jpg;1;2;7;8,5;cat\n"
+    root = lay(tmp_path, ROWS, t_csv=text)
+    assert open_source(str(root), "", Boxes).truth(0).xyxy.tolist() == [[1, 2, 7, 8.5]]

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cvtasks.data.formats.bases.labels import FileLabels
-from cvtasks.data.formats.bases.names import distinct
+from cvtasks.data.formats.bases.names import distinct, is_class_number
 from cvtasks.data.formats.listing import NamedFiles, is_seen
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import VALIDATION, present
 from cvtasks.errors import Complain, DataError
+from cvtasks.formats.cell_kinds import has_fraction, plain_label
 from cvtasks.formats.label_cells import labels_in
+from cvtasks.media.file_types import SUFFIXES
 from cvtasks.media.safe_paths import parts_of
 from cvtasks.text import encodable, some
 
@@ -26,6 +28,7 @@ _OF_IMAGES = re.compile(
     r"(.+?)[-_ ]?(?:images?|imgs?|photos?|data|set)|(?:images?|imgs?|photos?)[-_ ](.+)",
     re.IGNORECASE,
 )
+_MEASURED = 20  # labels that differ
 _TRAIN, _TEST = ("train", "training"), ("test", "testing")
 
 
@@ -74,10 +77,14 @@ def with_labels(
     Args:
         known, signs: as for `labels_in`.
 
+    Where all labels are whole numbers, `1.0` is 1.
+
     Raises:
-        DataError: it is not known what labels mean, or one is empty or comes twice.
+        DataError: it is not known what labels mean, one is empty or comes twice, or they are masks
+            or values that were measured.
     """
-    texts = (line.labels[0] for file in files for line in file.lines)
+    texts = [line.labels[0] for file in files for line in file.lines]
+    _check_that_classes(texts, known, files[0].path)
     try:
         found = labels_in(texts, known, signs)
     except ValueError as error:
@@ -87,6 +94,9 @@ def with_labels(
             "Leave the label alone there, or write | between several."
         ) from error
     labels = {text: tuple(map(encodable, names)) for text, names in found.labels.items()}
+    numbers = {name: plain_label(name) for names in labels.values() for name in names}
+    if all(map(is_class_number, numbers.values())) and numbers.keys().isdisjoint(known):
+        labels = {text: tuple(numbers[name] for name in names) for text, names in labels.items()}
     wrong = {text for text, own in labels.items() if "" in own or len(set(own)) < len(own)}
     read = []
     for file in files:
@@ -99,6 +109,31 @@ def with_labels(
         lines = [line._replace(labels=labels[line.labels[0]]) for line in file.lines]
         read.append(replace(file, lines=lines, notes=(*file.notes, *found.notes)))
     return read, tuple({*found.classes}.union(*labels.values()))
+
+
+def _check_that_classes(texts: Sequence[str], known: Collection[str], path: Path) -> None:
+    """Raise DataError where most texts are names of images, or numbers with fractions of which most
+    are other ones.
+
+    Args:
+        texts: those of the labels. known: names of classes. path: of a file that holds them.
+    """
+    told = [text for text in texts if text and text not in known]
+    images = [text for text in told if text.lower().endswith(SUFFIXES)]
+    if 2 * len(images) > len(texts):
+        raise DataError(
+            f"a label is a class of an image; in {str(path)!r} {len(images)} of {len(texts)} are "
+            f"images, such as {images[0][:80]!r}. Where these are masks, take the task `segment`, "
+            "which learns from them; else write the class of each image."
+        )
+    measured = {text for text in told if has_fraction(text)}
+    if len(measured) > _MEASURED and 2 * len(measured) > len(texts):
+        raise DataError(
+            f"a label is a class of an image; in {str(path)!r} {len(measured)} of {len(texts)} are "
+            f"numbers with fractions of their own, such as {min(measured)[:80]!r}, as values that "
+            "were measured are. Write the class of each image, such as a range of them; where each "
+            "is one, list them in classes.txt."
+        )
 
 
 def parted(files: Sequence[Lines]) -> Parts:

@@ -1,53 +1,40 @@
-"""Tables of labels: where they lie, what their columns hold, and their lines."""
+"""Tables of labels: where they lie, and which of them are read."""
 
-import csv
+import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from cvtasks.data.formats.kinds import first_lines
-from cvtasks.data.formats.listing import files_in, seen
+from cvtasks.data.formats.bases.table_cells import (
+    ENDINGS,
+    Cells,
+    cells_of,
+    head_of,
+    seen_in,
+    tables_in,
+)
+from cvtasks.data.formats.bases.table_doubts import doubt_of
+from cvtasks.data.formats.listing import seen
 from cvtasks.data.formats.places import is_split, split_in
-from cvtasks.data.formats.unchanged import kept_while_unchanged
-from cvtasks.errors import CVTasksError, DataError
-from cvtasks.formats.reading import MEGABYTE, is_number, read_text
 from cvtasks.formats.tables import (
     ClassColumns,
     Columns,
-    Seen,
-    cell_kind,
     class_columns,
+    places_in,
     plain_name,
-    sign_of,
-    soft_columns,
 )
 from cvtasks.text import some
 
-ENDINGS = (".csv", ".tsv")
-"""What files of tables end with."""
-MOST = 500 * MEGABYTE
-"""Bytes that a table or a list may have."""
 _OWN = "labels.csv"
-_AT_ONCE = 10_000  # lines whose cells are counted together
-_LOOKED_AT, _ROUNDING = 100, 0.02  # lines, and how far from 1 the sum of probabilities may be
+_ANSWERS = {
+    *("submission", "submissions", "prediction", "predictions", "pred", "preds", "predicted"),
+    *("answer", "answers", "result", "results", "score", "scores", "prob", "probs", "oof"),
+    *("probabilities", "output", "outputs", "logits", "soft"),
+}
+"""Words in the names of tables of answers, which tell no split."""
 
 Finds = Callable[[Path, Sequence[Path]], bool]
 """(a table, it and others of the same heading) → whether it is one of those that are sought."""
-
-
-class Cells(NamedTuple):
-    """A line of a table: its number, and its cells without blanks around them."""
-
-    line: int
-    cells: list[str]
-
-
-def tables_in(folder: Path) -> list[Path]:
-    """The tables in a folder, sorted."""
-    found = [path for ending in ENDINGS for path in files_in(folder, ending) if path.is_file()]
-    return sorted(found)
 
 
 def tables_at(root: Path, sought: Finds) -> dict[str, Path]:
@@ -83,54 +70,25 @@ def _splits(root: Path) -> list[Path]:
 
 
 def _sought(paths: Sequence[Path], sought: Finds) -> list[Path]:
-    heads = {path: head_of(path) for path in paths}
-    alike = {path: [one for one in paths if heads[one] == heads[path]] for path in paths}
-    return [path for path in paths if sought(path, alike[path])]
-
-
-def head_of(path: Path) -> list[str]:
-    """The cells of a table's first line; none where it cannot be read."""
-    lines = first_lines(path, 1)
-    try:
-        return next(csv.reader(lines, delimiter=sign_of("".join(lines))), [])
-    except csv.Error:  # told by whoever reads it
-        return []
-
-
-def cells_of(path: Path) -> Iterator[Cells]:
-    """The lines of a table that are not empty, the heading too.
-
-    Raises:
-        DataError: it cannot be read, or a line has more or fewer cells than the first.
+    """Those that are sought. Tables with one heading are judged together: those of splits, and all
+    others; where one of a split is in doubt, so are its likes. Any other that is in doubt, such as
+    predictions, is left out.
     """
-    lines = read_text(path, MOST).splitlines(keepends=True)
-    table = csv.reader(lines, delimiter=sign_of("".join(lines[:1])), strict=True)
-    count = None
-    try:
-        for cells in filter(None, table):
-            count = len(cells) if count is None else count
-            if len(cells) != count:
-                raise DataError(
-                    f"a line of {str(path)!r} must have {count} columns; line {table.line_num} has "
-                    f"{len(cells)}."
-                )
-            yield Cells(table.line_num, [cell.strip() for cell in cells])
-    except csv.Error as error:
-        raise DataError(
-            f"a table of labels must be a CSV file; line {table.line_num} of {str(path)!r} is not "
-            f"one's: {error}. Correct it."
-        ) from error
+    doubts = {path: bool(doubt_of(path)) for path in paths}
+    kept = [path for path in paths if not doubts[path] or _of_split(path)]
+    groups = {path: (head_of(path), _of_split(path)) for path in kept}
+    alike = {path: [one for one in kept if groups[one] == groups[path]] for path in kept}
+    return [
+        path
+        for path in kept
+        if not any(doubts[one] for one in alike[path]) and sought(path, alike[path])
+    ]
 
 
-def seen_in(paths: Sequence[Path]) -> Seen:
-    """For each column of tables with one heading, how many cells below it are of each kind; nothing
-    where one cannot be read, which whoever reads it tells.
-    """
-    try:
-        found = [_kinds(path) for path in paths]
-    except (CVTasksError, OSError, ValueError):
-        return ()
-    return [sum(columns, Counter[str]()) for columns in zip(*found, strict=False)]
+def _of_split(path: Path) -> bool:
+    """Whether a table is called like a split, and not like answers."""
+    answers = _ANSWERS.intersection(re.split(r"[\W\d_]+", path.stem.casefold()))
+    return not answers and bool(is_split(path.stem) or split_in(path.stem))
 
 
 def classes_by_column(path: Path, alike: Sequence[Path]) -> ClassColumns | None:
@@ -140,41 +98,26 @@ def classes_by_column(path: Path, alike: Sequence[Path]) -> ClassColumns | None:
     head = head_of(path)
     if class_columns(head, [Counter(yes=1, no=1)] * len(head)) is None:  # whatever it holds
         return None
-    seen = seen_in(alike)
-    found, (soft, _) = class_columns(head, seen), soft_columns(head, seen)
-    return None if found and soft and _are_shares(path, soft) else found
+    return None if any(map(doubt_of, alike)) else class_columns(head, seen_in(alike))
 
 
-def _are_shares(path: Path, columns: Collection[int]) -> bool:
-    """Whether these columns are probabilities of one class each: of the first lines all sum up to
-    one, as near as rounding comes.
-    """
-    rows = [row.cells for row in islice(cells_of(path), 1, _LOOKED_AT)]
-    sums = (sum(float(row[at]) for at in columns if is_number(row[at])) for row in rows)
-    return all(abs(total - 1) <= _ROUNDING for total in sums)
+def doubts_at(root: Path) -> str:
+    """Why a table at the root, or in a folder of a split, is none of labels; empty where none is in
+    doubt.
 
-
-def probabilities_at(root: Path) -> tuple[Path, tuple[str, ...]] | None:
-    """A table of probabilities at the root, or in a folder of a split, and their columns; None
-    where there is none.
+    Raises:
+        DataError: a table of images cannot be read.
     """
     folders = [root, *_splits(root)] if root.is_dir() else []
-    for path in [path for one in folders for path in tables_in(one)] or [root]:
-        columns, mostly = soft_columns(head_of(path), seen_in([path]))
-        if columns and (mostly or _are_shares(path, columns)):
-            return path, tuple(columns.values())
-    return None
-
-
-@kept_while_unchanged(1 << 8)
-def _kinds(path: Path) -> tuple[Counter[str], ...]:
-    lines = (row.cells for row in cells_of(path))
-    kinds = tuple(Counter[str]() for _ in next(lines, []))
-    while rows := list(islice(lines, _AT_ONCE)):
-        for column, cells in zip(kinds, zip(*rows, strict=True), strict=True):
-            for cell, count in Counter(cells).items():
-                column[cell_kind(cell)] += count
-    return kinds
+    tables = [path for one in folders for path in tables_in(one)]
+    for path in tables or [root]:
+        head = head_of(path)
+        if places_in([plain_name(cell) for cell in head]):
+            for _ in cells_of(path) if not seen_in([path]) else ():
+                pass  # what is wrong with it is raised
+        if doubt := doubt_of(path):
+            return doubt
+    return ""
 
 
 def column_of_splits(

@@ -9,7 +9,8 @@ from pathlib import Path
 from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import files_in
 from cvtasks.errors import DataError
-from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.formats.cell_kinds import has_fraction
+from cvtasks.formats.reading import MEGABYTE, is_number, read_text
 from cvtasks.media.file_types import SUFFIXES
 from cvtasks.text import encodable, some
 
@@ -85,11 +86,19 @@ def numbered_classes(
     for path in files_in(root, ".json") if numbers else ():
         if titles := _titles(path, own):
             return titles, places, f"labels are numbers, and {path.name} names them"
-    said = (
-        "labels are numbers, and classes.txt, which would name them, is not there: the numbers are "
-        "the names"
-    )
-    return tuple(own), places, said if numbers else ""
+    said = ""
+    if numbers:
+        said = (
+            "labels are numbers, and classes.txt, which would name them, is not there: the numbers "
+            "are the names"
+        )
+    elif labels and all(is_number(label) for label in labels):
+        broken = next((label for label in own if has_fraction(label)), own[0])
+        said = (
+            f"labels are numbers with fractions, such as {broken}, and the numbers are the names; "
+            "values that were measured are no classes"
+        )
+    return tuple(own), places, said
 
 
 def names_beside(root: Path) -> tuple[str, ...]:
