@@ -3,12 +3,12 @@ from what all masks hold, and told.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from cvtasks.data.formats.bases.held import Found, found_in, read_as
+from cvtasks.data.formats.bases.held import Found, found_in, meant_level, read_as
 from cvtasks.errors import DataError
 from cvtasks.formats.legend import Colour, Entry
 from cvtasks.media.mask_values import packed
@@ -33,7 +33,8 @@ class Coding:
         values: value → id, 255 for void. colours: `packed` colour → id.
         by_palette: whether an indexed mask means the colours of its palette, not its indices.
         said: what was concluded, to be told; empty where all of it was said.
-        level: beside black, that of masks in JPEG; 0 where there are none.
+        level: beside black, that of masks in JPEG; 0 where there are none. meant: the value that
+            this level stands for.
     """
 
     classes: tuple[str, ...]
@@ -42,6 +43,28 @@ class Coding:
     by_palette: bool = False
     said: str = ""
     level: int = 0
+    meant: int = 0
+
+    def of_jpeg(self, level: int) -> "Coding":
+        """The same, of masks in JPEG with this level beside black: it stands for the value of a
+        class that is near it, if that is one alone.
+
+        Raises:
+            DataError: it is void, so that nothing would be left to learn.
+        """
+        named = [value for value, number in self.values.items() if number != VOID]
+        meant = meant_level(level, named)
+        if self.values.get(meant) == VOID:
+            names = [*self.classes] if len(self.classes) > 1 else [GROUND, *self.classes, OBJECT]
+            raise DataError(
+                "a class must be what masks in JPEG hold beside black; these hold 0 and "
+                f"{meant}, and {meant} is void, as no class has it ({', '.join(self.classes)}). "
+                "Say which class it is by `data.values`, such as "
+                f"`data.values={{{names[0]} = 0, {names[1]} = {meant}}}`; or save the masks "
+                "as PNG if they held numbers of classes.",
+                "binary masks",
+            )
+        return replace(self, level=level, meant=meant)
 
     @property
     def note(self) -> tuple[str, ...]:
@@ -49,7 +72,7 @@ class Coding:
         if not self.level:
             return ()
         return (
-            f"masks are JPEG files: values were rounded to 0 and {self.level}; borders may be off "
+            f"masks are JPEG files: values were rounded to 0 and {self.meant}; borders may be off "
             "by a pixel or so",
         )
 
@@ -59,7 +82,7 @@ class Coding:
         Raises:
             InputError, DataError: as `read_values`; or a value is no class's.
         """
-        stored = read_as(path, self.level)
+        stored = read_as(path, self.level, self.meant)
         if stored.coloured:
             ids = _looked_up(packed(stored.values), self.colours)
         elif self.by_palette and stored.palette is not None:
@@ -131,7 +154,8 @@ def coding_of_legend(
     Raises:
         DataError: masks hold 0 and 255 alone, and it names several classes.
     """
-    found = found_in(masks)
+    greys = (one.value if one.colour is None else _grey(one.colour) for one in entries)
+    found = found_in(masks).meaning(value for value in greys if value is not None)
     said = f"the classes of masks are those of {name}"
     white = _white(entries, found, void, name)
     if white is not None:
@@ -337,6 +361,11 @@ def _listed(words: Sequence[str]) -> str:
 def _greys(values: Iterable[int]) -> set[int]:
     """Values of 8 bits as grey colours, `packed`."""
     return {value * 0x10101 for value in values if value < 256}
+
+
+def _grey(colour: Colour) -> int | None:
+    """The value of a grey colour."""
+    return colour[0] if len(set(colour)) == 1 else None
 
 
 def packed_colour(value: Value) -> int:

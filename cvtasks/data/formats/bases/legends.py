@@ -121,7 +121,7 @@ def _with_void(coding: Coding | None, masks: Sequence[Path], void: Value) -> Cod
     if coding is None:
         return None
     if level := level_of(masks):
-        coding = replace(coding, level=level)
+        coding = coding.of_jpeg(level)
     if void == VOID:
         return coding
     found = found_in(masks)
