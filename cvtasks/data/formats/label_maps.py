@@ -65,7 +65,7 @@ class LabelMaps(BoxesSource):
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(complain)
         self.split, place = split_at(_places(root), split, root)
-        found, notes = listed_in(paired(place), place, self.split, complain)
+        found, notes = listed_in(paired(place), place, self.split, root, complain)
         for error in found.complaints(place.masks):
             complain(error)
         self.notes = (*place.notes, *found.notes, *notes)
