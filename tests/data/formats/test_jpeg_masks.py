@@ -9,7 +9,7 @@ import pytest
 
 from cvtasks.answers import Instances, Mask
 from cvtasks.data import Hints, open_source, splits_of
-from cvtasks.errors import DataError
+from cvtasks.errors import CVTasksError, DataError
 from cvtasks.media.two_levels import rounded, upper_level
 
 SIZE = (96, 128)
@@ -328,6 +328,32 @@ def test_numbers_of_objects_stay_refused(tmp_path: Path) -> None:
     root = lay(tmp_path, shapes(1), shapes(2))
     source = open_source(str(root), "", Instances)
     assert all("is a JPEG, whose compression smears them" in one for one in source.problems())
+
+
+def test_masks_of_one_object_each_are_read(tmp_path: Path) -> None:
+    for number in range(2):
+        jpeg(tmp_path / f"n{number}" / "images" / f"n{number}.jpg", photo(number))
+        for place in range(3):
+            mask = np.zeros(SIZE, np.uint8)
+            mask[10 + 20 * place : 25 + 20 * place, 20:60] = 255
+            jpeg(tmp_path / f"n{number}" / "masks" / f"{place}.jpg", mask)
+    source = open_source(str(tmp_path), "", Instances)
+    assert [len(source.truth(index).labels) for index in range(2)] == [3, 3]
+    assert source.truth(0).xyxy.tolist()[0] == [20, 10, 60, 25]
+    assert any(one.startswith("masks are JPEG files") for one in source.remarks())
+    jpeg(tmp_path / "n0" / "masks" / "1.jpg", third(128))
+    faults: list[CVTasksError] = []
+    source = open_source(str(tmp_path), "", Instances, faults.append)
+    (fault,) = source.problems()
+    assert "1.jpg' holds more levels than two" in fault
+
+
+def test_folders_of_pascal_voc_want_png(tmp_path: Path) -> None:
+    for number in range(2):
+        jpeg(tmp_path / "JPEGImages" / f"{number}.jpg", photo(number))
+        jpeg(tmp_path / "SegmentationClass" / f"{number}.jpg", shapes(number))
+    with pytest.raises(DataError, match=r"has 2 JPEG files, such as '0\.jpg', and no PNG\."):
+        of(tmp_path)
 
 
 def test_levels() -> None:
