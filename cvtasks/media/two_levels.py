@@ -58,12 +58,12 @@ def upper_level(pixels: np.ndarray) -> int | str:
     most = int(grey.max())
     if most <= _BLACK and grey.min() == most:
         return 0
-    counts = np.bincount(grey.ravel(), minlength=256)
+    counts = cv2.calcHist([grey], [0], None, [256], (0, 256)).ravel()
     counts[:LEAST] = 0
     if not counts.any():
         brightest = _commonest(grey[grey >= (most + 1) // 2])
         return f"holds no level brighter than {brightest}, which is too near to black"
-    peak = int(np.convolve(counts, np.ones(_PATCH, int), "same").argmax())
+    peak = int(np.convolve(counts, np.ones(_PATCH), "same").argmax())
     parts = _Parts(grey, peak)
     between = parts.between.astype(np.uint8)
     patches = cv2.erode(between, np.ones((_PATCH, _PATCH), np.uint8), borderValue=0).sum()
@@ -142,15 +142,17 @@ class _Parts:
         usual = _commonest(self.grey[own])
         if usual is None:
             return None
-        core = (_inside(own) > _ENCLOSED).astype(np.uint8)
-        count, labels = cv2.connectedComponents(core, connectivity=4)
-        off = np.abs(self.grey.astype(np.int16) - usual) >= _APART[upper]
-        sizes = np.bincount(labels.ravel(), minlength=count)
-        strange = 2 * np.bincount(labels[off], minlength=count) > sizes
-        strange[0] = False
-        if sizes[strange].sum() <= _OFF[0] + _OFF[1] * self.edges:
+        core = _inside(own) > _ENCLOSED
+        off = core & (np.abs(self.grey.astype(np.int16) - usual) >= _APART[upper])
+        most = _OFF[0] + _OFF[1] * self.edges
+        if 2 * np.count_nonzero(off) <= most:
             return None
-        return _commonest(self.grey[strange[labels] & off])
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(
+            core.astype(np.uint8), connectivity=4
+        )
+        sizes = stats[:, cv2.CC_STAT_AREA]
+        strange = 2 * np.bincount(labels[off], minlength=count) > sizes
+        return _commonest(self.grey[strange[labels] & off]) if sizes[strange].sum() > most else None
 
     def step(self) -> str:
         """That there is a level between both, by pixels that are no border's; nothing where there
@@ -186,7 +188,7 @@ def _inside(part: np.ndarray) -> np.ndarray:
 
 def _commonest(values: np.ndarray) -> int | None:
     """The most frequent of uint8 values; None of none."""
-    return int(np.bincount(values).argmax()) if values.size else None
+    return int(cv2.calcHist([values], [0], None, [256], (0, 256)).argmax()) if values.size else None
 
 
 def _usual(values: np.ndarray) -> tuple[int, float]:

@@ -248,8 +248,8 @@ def _refuse_jpeg(folder: Path, masks: Mapping[str, Path]) -> None:
         raise DataError(
             f"masks in {folder.name!r} are PNG files of the numbers of classes; {str(folder)!r} "
             f"has {counted(len(found), 'JPEG file')}, such as {found[0].name!r}, and no PNG. Save "
-            "them as PNG, from the program in which they were drawn; or, if they are black and white, "
-            "call the folders 'images' and 'masks'.",
+            "them as PNG, from the program in which they were drawn; or, if they are black and "
+            "white, call the folders 'images' and 'masks'.",
             "mask smeared",
         )
 
