@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cvtasks.data.formats.bases.codes import Coding
 from cvtasks.data.formats.bases.coding import (
-    Coding,
     coding_of_ids,
     coding_of_legend,
     coding_of_names,

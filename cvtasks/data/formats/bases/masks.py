@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.answers import Mask, Sample
-from cvtasks.data.formats.bases.coding import Coding
+from cvtasks.data.formats.bases.codes import Coding
 from cvtasks.data.formats.bases.mask_files import (
     OBJECT,
     TURNED_MASK,
