@@ -125,15 +125,18 @@ class Lines(Names):
             return _Meant(self._exact(back), front)
         if of_image and (index := self._exact(front)) is not None:
             return _Meant(index, back)
-        texts = {line: (), plain.strip('",; '): ()} | ({front: (BEHIND,)} if front else {})
+        if of_image and not self._is_image(plain):
+            texts: dict[str, tuple[str, ...]] = {front: ()}
+        else:
+            texts = {line: (), plain.strip('",; '): ()} | ({front: (BEHIND,)} if front else {})
         if numbers := _NUMBERS.fullmatch(plain):
             texts |= {numbers["image"].strip('"'): (BEHIND,)}
         ways = ((self._exact, ()), (self._of_mask, ()), (self._like, (ALIKE,)))
         for way, said in ways:
             for text, behind in texts.items():
                 if (index := way(text)) is not None:
-                    return _Meant(
-                        index, back if of_image else "", () if of_image else behind + said
+                    return (
+                        _Meant(index, back, said) if of_image else _Meant(index, "", behind + said)
                     )
         return _Meant(None)
 
