@@ -32,6 +32,7 @@ from cvtasks.formats.drawn import (
     in_pixels,
     unknown,
 )
+from cvtasks.formats.fiftyone import no_export
 from cvtasks.formats.reading import EMPTY, OUTLINES, flag
 from cvtasks.geometry.rings import joined, pieces
 from cvtasks.geometry.rle import rle_part
@@ -151,6 +152,8 @@ def _no_data_set(document: Any, name: str) -> DataError:
                 ways={"predictions": ""},
             )
         got = "is a list"
+    elif said := no_export(document):
+        return DataError(f"a JSON of labels must be of a format that is read; {name!r}: {said}.")
     elif isinstance(document, dict):
         lacking = [key for key in _LISTS if not isinstance(document.get(key), list)]
         keys = [repr(encodable(key)[:40]) for key in document]

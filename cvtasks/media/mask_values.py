@@ -11,7 +11,7 @@ import numpy as np
 from cvtasks.errors import DataError
 from cvtasks.media.image_headers import Header, damaged, foreign
 from cvtasks.media.images import MAX_PIXELS, needed, open_image, read_image, read_mask
-from cvtasks.media.two_levels import rounded, upper_level
+from cvtasks.media.two_levels import LEAST, rounded, upper_level
 
 _SMEARING = ("JPEG", "WebP")
 
@@ -102,11 +102,11 @@ def read_values(
 def _rounded(path: str | Path, name: str, max_pixels: int) -> Stored:
     pixels = read_image(path, max_pixels)
     level = upper_level(pixels)
-    if level is None:
+    if isinstance(level, str):
         raise DataError(
             "a mask in JPEG, whose compression changes values, must hold black and one other level "
-            f"alone; {name} holds more, or colours, so that the numbers of classes cannot be told. "
-            "Save the masks as PNG, from the program in which they were drawn.",
+            f"alone, of {LEAST} at least; {name} {level}, so that the numbers of classes cannot be "
+            "told. Save the masks as PNG, from the program in which they were drawn.",
             "mask smeared",
         )
     return Stored(rounded(pixels, level), rounded=True)

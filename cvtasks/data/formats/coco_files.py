@@ -18,6 +18,7 @@ from cvtasks.media.safe_paths import leads_out, of_windows, opened_regular, part
 
 MOST = 2000 * MEGABYTE  # COCO's own largest file has 450 MB
 _NOTES = "notes.json"  # Label Studio's list of classes beside YOLO's labels
+_SAMPLES = "samples.json"  # FiftyOne's own data, beside a metadata.json, which holds none
 _OTHERS = ("captions", "person_keypoints", "image_info", "stuff", "panoptic", "lvis", "densepose")
 """What files are called that lie beside COCO's instances and say something else of their images."""
 _COPY = re.compile(r" ?\(\d+\)$")  # behind the name of a file that was fetched again
@@ -181,6 +182,8 @@ def _unknown(root: Path) -> dict[str, Path]:
         return {}
     home = _home(root)
     files = [file for file in files_in(home, ".json") if _is_unknown(file)]
+    samples = [file for file in files if file.name == _SAMPLES]
+    files = samples or files
     instances = [file for file in files if file.stem.startswith("instances_")]
     splits = {file.stem.removeprefix("instances_"): file for file in instances or files}
     return splits if home != root or _beside(root, splits) else {}

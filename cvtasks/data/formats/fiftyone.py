@@ -4,35 +4,80 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from cvtasks.answers import Labels
+from cvtasks.data.format import Format
+from cvtasks.data.formats.bases.shapes import TagLabels, classes_of_tags
 from cvtasks.data.formats.bases.tool_files import Tool, tool_format, with_endings
 from cvtasks.data.formats.kinds import FIFTYONE as KIND
 from cvtasks.data.formats.kinds import json_kind
 from cvtasks.data.formats.labels_from_boxes import as_labels
-from cvtasks.errors import DataError
+from cvtasks.data.formats.unchanged import kept_while_unchanged
+from cvtasks.data.source import Source
+from cvtasks.errors import Complain, DataError
 from cvtasks.formats.fiftyone import parse_fiftyone
+from cvtasks.formats.reading import MEGABYTE, read_annotation
+from cvtasks.text import some
+
+_MOST = 500 * MEGABYTE
 
 
-def _is_fiftyone(path: Path) -> bool:
-    return json_kind(path) == KIND
-
-
-FIFTYONE_TOOL = Tool((".json",), _is_fiftyone, parse_fiftyone, aliases=with_endings)
-
-
-def _has_boxes(root: Path) -> bool:
-    """Whether such a file lies there, and none whose labels are of whole images."""
-    if FIFTYONE_TOOL.files(root):
-        with suppress(DataError):  # a fault, which is told when it is opened
-            return not FIFTYONE_TOOL.tagged(root)
-        return True
+@kept_while_unchanged(1 << 10)
+def _has_tags(path: Path) -> bool:
+    """Whether a file holds classes of whole images; one that cannot be read does not."""
+    with suppress(DataError):  # told when it is opened
+        return any(one.tags for one in parse_fiftyone(read_annotation(path, _MOST), "").images)
     return False
 
 
-_EITHER = tool_format(
+def _of_boxes(path: Path) -> bool:
+    return json_kind(path) == KIND and not _has_tags(path)
+
+
+def _of_labels(path: Path) -> bool:
+    return json_kind(path) == KIND and _has_tags(path)
+
+
+_TAGS = Tool((".json",), _of_labels, parse_fiftyone, aliases=with_endings, most=_MOST)
+FIFTYONE_TOOL = Tool((".json",), _of_boxes, parse_fiftyone, aliases=with_endings, most=_MOST)
+
+
+def _passed_over(source: Source, root: Path, tool: Tool, what: str) -> Source:
+    """The source, which says what other files of FiftyOne's lie beside its own."""
+    found = [path for files in tool.files(root).values() for path in files]
+    if found:
+        names = some([path.relative_to(root).as_posix() for path in found], 3)
+        source.notes = (*source.notes, f"FiftyOne's files of {what} were not read: {names}")
+    return source
+
+
+_BOXES = tool_format(
     FIFTYONE_TOOL,
     "FiftyOne JSON",
     "labels.json with `classes` and `labels`, and images in data/, perhaps in each <split>/",
     "FiftyOne JSON",
 )
-FIFTYONE = replace(_EITHER, is_at=_has_boxes)
-FIFTYONE_LABELS = as_labels(_EITHER, "FiftyOne JSON as labels", FIFTYONE_TOOL)
+_BOXES_AS_LABELS = as_labels(_BOXES, "FiftyOne JSON as labels")
+
+
+def _boxes(root: Path, split: str, complain: Complain) -> Source:
+    return _passed_over(_BOXES.open(root, split, complain), root, _TAGS, "classes of whole images")
+
+
+def _labels(root: Path, split: str, complain: Complain) -> Source:
+    if not _TAGS.files(root):
+        return _BOXES_AS_LABELS.open(root, split, complain)
+    found = _TAGS.collect(root, split, complain, classes_of_tags)
+    for fault in (fault for entry in found.entries for fault in entry.faults):
+        complain(fault)
+    source = TagLabels(found, complain)
+    return _passed_over(source, root, FIFTYONE_TOOL, "boxes")
+
+
+FIFTYONE = replace(_BOXES, opens=_boxes)
+FIFTYONE_LABELS: Format = replace(
+    _BOXES_AS_LABELS,
+    kind=Labels,
+    is_at=lambda root: bool(_TAGS.files(root)) or _BOXES.is_at(root),
+    splits_at=lambda root: (_TAGS if _TAGS.files(root) else FIFTYONE_TOOL).splits(root),
+    opens=_labels,
+)

@@ -65,7 +65,7 @@ class LabelMaps(BoxesSource):
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(complain)
         self.split, place = split_at(_places(root), split, root)
-        found, notes = listed_in(paired(place), place, self.split, complain)
+        found, notes = listed_in(paired(place), place, self.split, root, complain)
         for error in found.complaints(place.masks):
             complain(error)
         self.notes = (*place.notes, *found.notes, *notes)
@@ -114,7 +114,8 @@ class ObjectMasks(BoxesSource):
     Data Science Bowl of 2018), `NAME/images/` holds it and `NAME/masks/` those of its objects; or
     `masks/NAME/` those of `images/NAME.png`. Folders above may be splits.
 
-    Objects that no pixel shows are passed over, and of equal ones all but one, with a remark.
+    Objects that no pixel shows are passed over, and of equal ones all but one, with a remark. Masks
+    in JPEG are read where they hold black and one other level.
     """
 
     kind = Instances
@@ -142,7 +143,7 @@ class ObjectMasks(BoxesSource):
         remarks: list[str] = [] if self._masks[index] else [UNLABELLED]
         for path in self._masks[index]:
             try:
-                numbers, turned = read_numbers(path, frame, self._habit)
+                numbers, turned = read_numbers(path, frame, self._habit, rounding=True)
             except DataError as error:
                 complain(error)
                 continue

@@ -1,5 +1,6 @@
 """The samples that lines of a list mean, and what is wrong with lists."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -53,10 +54,16 @@ class Names:
         *folders, last = PurePosixPath(name.replace("\\", "/")).parts or ("",)
         if last not in self._files:
             return self._names.get(last)
-        theirs = {index: self._folders_of(index) for index in self._files[last]}
+        return self.nearest(folders, self._files[last])
+
+    def nearest(self, folders: Sequence[str], samples: Sequence[int]) -> int | None:
+        """The one of samples that lies in the folders which a line names, by their last parts; None
+        where several may, or the line names another folder of the data.
+        """
+        theirs = {index: self._folders_of(index) for index in samples}
         shared = {index: last_in_common(folders, own) for index, own in theirs.items()}
         best = [index for index, count in shared.items() if count == max(shared.values())]
-        if len(best) > 1 or self._elsewhere(folders, theirs[best[0]], shared[best[0]]):
+        if len(best) != 1 or self._elsewhere(folders, theirs[best[0]], shared[best[0]]):
             return None
         return best[0]
 
@@ -101,7 +108,8 @@ class SplitLists:
         if not kept:
             raise DataError(
                 f"a list must name images of the data, such as {names.first!r}; {path!r} names "
-                f"{_some(lines)}, and none of {len(lines)} is there. Give the lists of these data.",
+                f"{_some(lines)}, and none of {len(lines)} is there. Give the lists of these "
+                "data, or rename the file if it is no list.",
                 "list names no image",
             )
         for error in self._complaints(name, names):
@@ -136,7 +144,7 @@ class SplitLists:
             )
             yield DataError(text, "image twice", len(again))
         for other, lines in self.lines.items():
-            if other == name or _WHOLE in other or _WHOLE in name:
+            if other == name or _WHOLE in other or _WHOLE in name or _apart(name, other):
                 continue
             both = [line for line in lines if names.find(line) in seen]
             if both:
@@ -145,6 +153,16 @@ class SplitLists:
                     f"{self.files[other].name!r} too: {_some(both)}. Take them off one."
                 )
                 yield DataError(text, "image in two lists", len(both))
+
+
+def _apart(one: str, other: str) -> bool:
+    """Whether two lists are of different folds, in which an image may have different roles.
+
+    >>> _apart("train1", "val2"), _apart("train1", "val1"), _apart("train", "val1")
+    (True, False, False)
+    """
+    numbers = [re.findall(r"\d+", name) for name in (one, other)]
+    return all(numbers) and numbers[0] != numbers[1]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from shlex import quote
 
 import numpy as np
 
-from cvtasks.data.formats.mask_layouts import Place, folders_in
+from cvtasks.data.formats.mask_layouts import Place, folders_in, paired
 from cvtasks.data.formats.mask_names import MaskPairs, matched
 from cvtasks.data.formats.places import is_split
 from cvtasks.errors import CVTasksError, DataError
@@ -27,6 +27,8 @@ def refuse_rivals(place: Place) -> None:
     """Raise DataError where another folder has masks of the same images that part their pixels
     otherwise.
     """
+    for part in place.parts:
+        refuse_rivals(part)
     ours = _by_image(place) if place.rivals else {}
     for folder in place.rivals if ours else ():
         theirs = _by_image(Place(place.images, folder, place.deep))
@@ -75,7 +77,9 @@ def refuse_parts(place: Place, found: MaskPairs) -> None:
     """Raise DataError where masks lie so that each is of one class of an image, or of a task of
     Label Studio.
     """
-    if place.images == place.masks:
+    for part in place.parts:
+        refuse_parts(part, paired(part))
+    if place.parts or place.images == place.masks:
         return
     images, masks = place.image_files(), place.mask_files()
     if masks and all(_LABEL_STUDIO.fullmatch(mask.stem) for mask in masks):

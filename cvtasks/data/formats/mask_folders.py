@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cvtasks.answers import Mask
 from cvtasks.data.format import Format
-from cvtasks.data.formats.bases import MaskSource
+from cvtasks.data.formats.bases import MaskSource, distinct
 from cvtasks.data.formats.bases.legends import classes_and_coding
 from cvtasks.data.formats.mask_doubts import refuse_parts, refuse_rivals
 from cvtasks.data.formats.mask_guesses import guessed_places
@@ -44,11 +44,11 @@ class MaskFolders(MaskSource):
             refuse_rivals(place)
         every = paired(own)
         refuse_parts(own, every)
-        one, notes = listed_in(every, own, self.split, complain)
+        one, notes = listed_in(every, own, self.split, root, complain)
         images, masks = one.images, one.masks
         where = f"{str(own.images)!r}"
         drawn = [*images, *(image for _, found in one.shared for image in found)]
-        if len({file.stem for file in drawn}) < len(drawn):
+        if len({(file.parent if own.parts else "", file.stem) for file in drawn}) < len(drawn):
             raise DataError(
                 "images are matched to masks by their stems, so these must differ; in "
                 f"{where} some do not."
@@ -67,6 +67,10 @@ class MaskFolders(MaskSource):
             (image, mask or own.missing(image)) for image, mask in zip(images, masks, strict=True)
         ]
         self._list(where, listed, complain, others, coding)
+        if own.parts:
+            files = own.image_files()
+            known = dict(zip(files, distinct(files, root), strict=True))
+            self.names = [known[file] for file in self.files]
 
 
 def _where(places: Callable[[Path], dict[str, Place]], row: Format) -> Format:

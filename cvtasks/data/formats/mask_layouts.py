@@ -2,13 +2,14 @@
 one folder.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvtasks.data.formats.listing import IMAGES, seen
-from cvtasks.data.formats.mask_names import MaskPairs, matched, together
+from cvtasks.data.formats.mask_names import MaskPairs, matched, together, united
 from cvtasks.data.formats.places import is_split
 
 _OF_IMAGES = (
@@ -26,7 +27,8 @@ _BESIDE = re.compile(
 )  # what the folder of masks has behind the name of that of images: train, trainannot
 _IMAGE_BESIDE = re.compile(r"(.+?)[_-](images?|imgs?)", re.IGNORECASE)
 _IMAGE_BEFORE = re.compile(r"(images?|imgs?)[_-](.+)", re.IGNORECASE)
-_ALIKE = ("train", "training"), ("val", "valid", "validation"), ("test", "testing")
+ALIKE = ("train", "training"), ("val", "valid", "validation"), ("test", "testing")
+"""Names of one split."""
 _OTHERS = re.compile(r"_(color|instanceIds|instanceTrainIds)$")  # of Cityscapes, beside the ids
 
 
@@ -38,7 +40,10 @@ class Place:
         deep: in folders below too, such as those of cities.
         unread: folders of images beside these that are not read.
         rivals: folders beside that of masks in which others may lie.
-        lists: split → its list of images, where such lists alone tell splits.
+        lists: split → its list of images, where such lists alone tell splits. rest: the split of
+            the images in no list; none where they are not read.
+        parts: where it lies in several folders, each of these.
+        said: what was settled, in sentences.
     """
 
     images: Path
@@ -47,14 +52,21 @@ class Place:
     unread: tuple[Path, ...] = ()
     rivals: tuple[Path, ...] = ()
     lists: Mapping[str, Path] = field(default_factory=dict)
+    rest: str = ""
+    parts: tuple["Place", ...] = ()
+    said: tuple[str, ...] = ()
 
     def image_files(self) -> list[Path]:
         """The files of images, sorted, whether they have a mask or not."""
+        if self.parts:
+            return [file for part in self.parts for file in part.image_files()]
         files = _files(self.images, self.deep)
         return files if self.images != self.masks else together(files).images
 
     def mask_files(self) -> list[Path]:
         """The files of masks, sorted; of Cityscapes' those of training ids, else of ids."""
+        if self.parts:
+            return [file for part in self.parts for file in part.mask_files()]
         files = _files(self.masks, self.deep)
         if self.images == self.masks:
             return [mask for mask in together(files).masks if mask]
@@ -67,20 +79,37 @@ class Place:
 
     def missing(self, image: Path) -> Path:
         """Where the mask of an image that has none might lie."""
+        for part in self.parts:
+            if image.is_relative_to(part.images):
+                return part.missing(image)
         sign = "_mask" if self.images == self.masks else ""
         return self.masks / f"{image.stem}{sign}.png"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How many images lie beside what is read, in a sentence."""
+        """How many images lie beside what is read, and what was settled, in sentences."""
         around = (self.images, *self.images.parents)
         counts = {folder: len(_files(folder, folder not in around)) for folder in self.unread}
-        return tuple(
+        unread = (
             f"images in {str(folder)!r} were not read, as no masks lie beside them in the same "
             f"way: {count}"
             for folder, count in counts.items()
             if count
         )
+        return (*unread, *self.said)
+
+
+def joined(places: Mapping[str, Place]) -> Place:
+    """All of these in one place."""
+    parts = tuple(places.values())
+    if len(parts) == 1:
+        return parts[0]
+    images, masks = (
+        Path(os.path.commonpath([getattr(part, role) for part in parts]))
+        for role in ("images", "masks")
+    )
+    unread = dict.fromkeys(folder for part in parts for folder in part.unread)
+    return Place(images, masks, True, tuple(unread), parts=parts)
 
 
 def mask_places(root: Path, named: str = "") -> dict[str, Place]:
@@ -146,13 +175,15 @@ def below(images: Path, masks: Path, rivals: tuple[Path, ...]) -> dict[str, Plac
 def _twin(folder: Path, name: str) -> Path | None:
     """The folder below one that is called so, or like the same split: `train` for `Training`."""
     known = folders_in(folder)
-    alike = next((names for names in _ALIKE if name.casefold() in names), (name.casefold(),))
+    alike = next((names for names in ALIKE if name.casefold() in names), (name.casefold(),))
     fitting = [one for key, one in known.items() if key.casefold() in alike]
     return known.get(name) or (fitting[0] if len(fitting) == 1 else None)
 
 
 def paired(place: Place) -> MaskPairs:
     """The images of a split and their masks."""
+    if place.parts:
+        return united([paired(part) for part in place.parts])
     if place.images == place.masks:
         return together(_files(place.images, place.deep))
     return matched(place.image_files(), place.mask_files())

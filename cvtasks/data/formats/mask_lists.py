@@ -1,35 +1,90 @@
 """Lists that are the splits of images and masks: `train.txt`, `val.txt` … at the root, or in
-`ImageSets/` as Pascal VOC has them; a line is the name of an image, perhaps with its mask's.
+`ImageSets/` as Pascal VOC has them, or in `splits/`; a line is the name of an image, perhaps with
+its mask's (`cvtasks.data.formats.mask_lines`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from itertools import chain
+from pathlib import Path
 
-from cvtasks.data.formats.bases.names import LINE
-from cvtasks.data.formats.listed import Names, SplitLists, lines_of
-from cvtasks.data.formats.listing import IMAGES, files_in
-from cvtasks.data.formats.mask_layouts import Place
+from cvtasks.data.formats.listed import SplitLists, lines_of
+from cvtasks.data.formats.listing import files_in
+from cvtasks.data.formats.mask_layouts import ALIKE, Place, joined, paired
+from cvtasks.data.formats.mask_lines import ABSENT, Lines
 from cvtasks.data.formats.mask_names import MaskPairs
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, splits_among
-from cvtasks.errors import Complain, CVTasksError, DataError
-from cvtasks.text import encodable, some
+from cvtasks.errors import Complain, DataError
+from cvtasks.text import some
 
-_FOLDERS = ("", "ImageSets", "ImageSets/Segmentation")
+_FOLDERS = ("", "ImageSets", "ImageSets/Segmentation", "ImageSets/Main", "splits")
+_TRAIN = "train"
 
 
 def with_lists(places: Mapping[str, Place], root: Path) -> dict[str, Place]:
-    """Split → where it lies; where all lies in one place, and lists of splits do too, these are the
-    splits.
+    """Split → where it lies. Where no folder tells splits, and lists do, these are the splits; what
+    no list names is to train on where none of them says what is.
+
+    Raises:
+        DataError: two lists are of one split.
     """
-    if places.keys() != {""}:
+    every = {folder: _lists_in(root / folder) for folder in _FOLDERS}
+    found = {folder: lists for folder, lists in every.items() if lists}
+    if not found or not places:
         return dict(places)
-    for folder in _FOLDERS:
-        lists = {one.stem: one for one in files_in(root / folder, ".txt") if is_split(one.stem)}
-        if lists:
-            return {name: replace(places[""], lists=lists) for name in lists}
-    return dict(places)
+    if any(map(is_split, places)):
+        return _saying(places, "folders tell the splits; lists were not read", found.values(), root)
+    whole = joined(places)
+    known = Lines(paired(whole), root)
+    folder, lists = next(iter(found.items()))
+    if all(known.find(line) is None for path in lists.values() for line in lines_of(path)):
+        said = "no line of them names just one image, so they were not taken for lists of splits"
+        return _saying(places, said, [lists], root)
+    others = [other for name, other in found.items() if name != folder]
+    if others:
+        said = f"the lists in {folder or 'the folder itself'!r} were read, and these not"
+        whole = _saying({"": whole}, said, others, root)[""]
+    _refuse_twins(lists)
+    listed = {name: replace(whole, lists=lists) for name in lists}
+    if not any(name.casefold().startswith(_TRAIN) for name in lists):
+        named = {known.find(line) for path in lists.values() for line in lines_of(path)}
+        if left := len(known.images) - len(named - {None}):
+            said = f"no list says what to train on, so it is what no list names: {left} images"
+            listed = {name: replace(place, rest=_TRAIN) for name, place in listed.items()}
+            train = replace(whole, lists=lists, rest=_TRAIN, said=(*whole.said, said))
+            listed = {_TRAIN: train, **listed}
+    return listed
+
+
+def _lists_in(folder: Path) -> dict[str, Path]:
+    """Split → its list in a folder."""
+    files = (one for one in files_in(folder, ".txt") if one.is_file())
+    return {one.stem: one for one in files if is_split(one.stem)}
+
+
+def _saying(
+    places: Mapping[str, Place], text: str, lists: Iterable[Mapping[str, Path]], root: Path
+) -> dict[str, Place]:
+    """The places, with a sentence about lists."""
+    files = [path.relative_to(root).as_posix() for own in lists for path in own.values()]
+    said = f"{text}: {some(files, 5)}"
+    return {name: replace(place, said=(*place.said, said)) for name, place in places.items()}
+
+
+def _refuse_twins(lists: Mapping[str, Path]) -> None:
+    """Raise DataError where two lists are called like one split."""
+    known: dict[str, Path] = {}
+    for name, path in lists.items():
+        key = name.casefold()
+        key = next((names[0] for names in ALIKE if key in names), key)
+        if key in known:
+            raise DataError(
+                f"a split needs one list; {known[key].name!r} and {path.name!r} in "
+                f"{str(path.parent)!r} are both of {key!r}. Join them, or rename one.",
+                "lists of one split",
+            )
+        known[key] = path
 
 
 def split_at(places: Mapping[str, Place], split: str, root: Path) -> tuple[str, Place]:
@@ -38,20 +93,22 @@ def split_at(places: Mapping[str, Place], split: str, root: Path) -> tuple[str, 
     Raises:
         DataError: there is no such split.
     """
-    joined = splits_among(split, places) if "+" in split else None
-    if joined is not None and all(place.lists for place in places.values()):
-        return joined, next(iter(places.values()))
+    joint = splits_among(split, places) if "+" in split else None
+    if joint is not None and all(place.lists for place in places.values()):
+        return joint, max(
+            (places[name] for name in joint.split("+")), key=lambda one: len(one.said)
+        )
     name = check_split(split, places, root)
     return name, places[name]
 
 
 def listed_in(
-    found: MaskPairs, place: Place, split: str, complain: Complain
+    found: MaskPairs, place: Place, split: str, root: Path, complain: Complain
 ) -> tuple[MaskPairs, tuple[str, ...]]:
     """The images of a split and their masks, and what is to be said of lists.
 
     Args:
-        found: all that lie there.
+        found: all that lie there. root: paths in lines begin there.
         complain: about lines that name nothing of the data, another mask than their image's, and
             images that are named again or in two lists.
 
@@ -60,22 +117,23 @@ def listed_in(
     """
     if not place.lists:
         return found, ()
-    known = _Known(found)
-    images, masks, names = known.images, known.masks, known.names
-    parts = split.split("+")
-    lines = {
-        name: [
-            known.image_in(line, path, complain if name in parts else _nothing)
-            for line in lines_of(path)
-        ]
-        for name, path in place.lists.items()
-    }
+    known = Lines(found, root)
+    lines = {name: lines_of(path) for name, path in place.lists.items()}
     lists = SplitLists(place.lists, lines)
-    kept = {images[at] for name in parts for at in lists.named(name, names, complain)}
-    every = {names.find(line) for own in lines.values() for line in own}
-    left = [image.name for index, image in enumerate(images) if index not in every]
-    lonely = [mask.name for mask in found.lonely]
+    parts = [part for part in split.split("+") if part in lists.files]
+    for error in filter(None, (known.other_masks(place.lists[part]) for part in parts)):
+        complain(error)
+    images = known.images
+    kept = {images[at] for name in parts for at in lists.named(name, known, complain)}
+    every = {known.find(line) for own in lines.values() for line in own}
+    left = [image for index, image in enumerate(images) if index not in every]
+    if place.rest:
+        kept, left = {*kept, *(left if place.rest in split.split("+") else ())}, []
+    absent = sum(known.absent(place.lists[part]) for part in parts)
+    lonely = found.lonely
     notes = (
+        *known.notes([*chain.from_iterable(lines[part] for part in parts)]),
+        *([f"{ABSENT}: {absent}"] if absent else []),
         *([f"images in no list, and so not read: {_counted(left)}"] if left else []),
         *([f"masks without an image, passed over: {_counted(lonely)}"] if lonely else []),
     )
@@ -83,7 +141,7 @@ def listed_in(
     return (
         MaskPairs(
             own,
-            [masks.get(image) for image in own],
+            [known.masks.get(image) for image in own],
             several=[one for one in found.several if one[0] in kept],
             shared=[one for one in found.shared if kept & {*one[1]}],
             beside=found.beside,
@@ -92,48 +150,5 @@ def listed_in(
     )
 
 
-class _Known:
-    """Images, whether they have one mask or not, and how lines name them."""
-
-    def __init__(self, found: MaskPairs) -> None:
-        odd = [image for image, _ in found.several]
-        odd += [image for _, images in found.shared for image in images]
-        self.images = [*found.images, *dict.fromkeys(odd)]
-        self.masks = {
-            image: mask for image, mask in zip(found.images, found.masks, strict=True) if mask
-        }
-        self.names = Names([encodable(image.stem) for image in self.images], self.images)
-        self._spaced = {image.name for image in self.images if " " in image.name}
-
-    def image_in(self, line: str, path: Path, complain: Complain) -> str:
-        """What of a line names its image: all, or what stands before the name of its mask.
-
-        Args:
-            complain: about a mask that is not the image's.
-        """
-        plain = line.strip().replace("\\", "/")
-        match = LINE.fullmatch(plain)
-        if not match or PurePosixPath(plain).name in self._spaced:
-            return line
-        image, other = (match[key].strip('"') for key in ("image", "label"))
-        index = self.names.find(image)
-        if index is None or PurePosixPath(other).suffix.lower() not in IMAGES:
-            return line
-        mask = self.masks.get(self.images[index])
-        if mask is not None and PurePosixPath(other).stem != mask.stem:
-            complain(
-                DataError(
-                    f"the mask of a line must be that of its image, here {mask.name!r}; "
-                    f"{str(path)!r} has {line.strip()[:200]!r}. Correct it.",
-                    "list names another mask",
-                )
-            )
-        return image
-
-
-def _nothing(error: CVTasksError) -> None:
-    """What is wrong with another split's list is told there."""
-
-
-def _counted(names: list[str]) -> str:
-    return f"{len(names)}, such as {some(names, 3)}"
+def _counted(files: list[Path]) -> str:
+    return f"{len(files)}, such as {some([file.name for file in files], 3)}"

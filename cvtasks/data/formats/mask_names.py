@@ -77,6 +77,15 @@ class MaskPairs:
         )
 
 
+def united(several: Sequence[MaskPairs]) -> MaskPairs:
+    """The images and masks of all of these."""
+    found = MaskPairs()
+    for one in several:
+        for name in ("images", "masks", "lonely", "several", "shared", "beside"):
+            getattr(found, name).extend(getattr(one, name))
+    return found
+
+
 def matched(images: Sequence[Path], masks: Sequence[Path], ways: int = 3) -> MaskPairs:
     """Images and masks that lie in two folders: a mask has its image's stem, or one that says that
     it is a mask, in letters of any case; else what is around the stems is the same for all.

@@ -18,6 +18,7 @@ from cvtasks.data.formats.voc_names import VOC_CLASSES, classes_of, names_in, un
 from cvtasks.data.source import check_split, present, split_among, split_parts
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.recipe.data_table import VOID, Value
+from cvtasks.text import counted
 
 
 class VOCDetection(VOCFiles):
@@ -212,6 +213,7 @@ class VOCSegmentation(MaskSource):
         stored, augmented = Stored(root), root / "SegmentationClassAug"
         official = by_stem(root / "SegmentationClass", ".png")
         masks = by_stem(augmented, ".png") | official
+        _refuse_jpeg(root / "SegmentationClass", masks)
         lacking = augmented if augmented.is_dir() else root / "SegmentationClass"
         path = _lists(root)[split] if split else root
         names = (
@@ -237,6 +239,19 @@ class VOCSegmentation(MaskSource):
             self.classes, coding = classes_and_coding(root, files, values or {}, void)
         self._list(f"{str(path)!r}", pairs, complain, masks.values(), coding)
         self.taken_for = self.taken_for or ("" if coding else said)
+
+
+def _refuse_jpeg(folder: Path, masks: Mapping[str, Path]) -> None:
+    """Raise DataError where all masks are JPEG files."""
+    found = [] if masks else [*files_in(folder, ".jpg"), *files_in(folder, ".jpeg")]
+    if found:
+        raise DataError(
+            f"masks in {folder.name!r} are PNG files of the numbers of classes; {str(folder)!r} "
+            f"has {counted(len(found), 'JPEG file')}, such as {found[0].name!r}, and no PNG. Save "
+            "them as PNG, from the program in which they were drawn; or, if they are black and "
+            "white, call the folders 'images' and 'masks'.",
+            "mask smeared",
+        )
 
 
 def _lists(root: Path) -> dict[str, Path]:

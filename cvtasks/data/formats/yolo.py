@@ -1,14 +1,14 @@
 """YOLO text files and their YAML, for detection."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, distinct
-from cvtasks.data.formats.listing import files_in, images_in
+from cvtasks.data.formats.listing import files_in, images_in, names_in
 from cvtasks.data.formats.yolo_names import (
     NOT_LABELS,
     begins,
@@ -60,10 +60,8 @@ class YOLODetection(BoxesSource):
         self.images = _with_own_labels(images, self._files, complain)
         self._labels = [self._files.of(image) for image in self.images]
         if self._labels and not any(file.is_file() for file in self._labels):
-            raise DataError(
-                f'"{split}" of {str(path)!r} has no label file at all, such as '
-                f"{str(self._labels[0])!r}. Put the labels there."
-            )
+            what = f'"{split}" of {str(path)!r}' if split else repr(str(home))
+            raise _without_labels(what, self._labels)
         self.classes = content.classes
         self.names = distinct(self.images, home)
         self.notes += self._compared(path, home)
@@ -191,6 +189,26 @@ def yaml_of(root: Path) -> Path | None:
             "format unclear",
         )
     return found[0] if found else None
+
+
+def _without_labels(what: str, labels: Sequence[Path]) -> DataError:
+    """The error for images of which none has its text; names those that differ in their letters'
+    case alone.
+    """
+    known: dict[Path, dict[str, str]] = {}
+    for file in labels:
+        folder = file.parent
+        if folder not in known:
+            names = names_in(folder) if folder.is_dir() else []
+            known[folder] = {name.casefold(): name for name in names}
+        if other := known[folder].get(file.name.casefold()):
+            return DataError(
+                f"a label file must be called as its image, in letters of the same case; {what} "
+                f"has no {str(file)!r}, but {other!r}. Rename the label files, or the images."
+            )
+    return DataError(
+        f"{what} has no label file at all, such as {str(labels[0])!r}. Put the labels there."
+    )
 
 
 def _home(content: YoloYaml, path: Path) -> Path:

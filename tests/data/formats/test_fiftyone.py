@@ -103,6 +103,10 @@ def test_labels_are_no_boxes_and_boxes_are_labels(tmp_path: Path) -> None:
         (box("wolf", 0, 0, 1, 1), '"wolf" of label 2 of'),
         ({"bounding_box": [0, 0, 1, 1]}, "it lacks or misstates 'label'"),
         ([1], "cannot be read"),
+        (1, "most are boxes, and 'a' has the class 'bee fly'"),
+        ({"label": "cow"}, "most are boxes, and 'a' has the class 'cow'"),
+        ({"label": 0, "points": [[[0, 0], [1, 1]]]}, "this one has `points`"),
+        ({**box(0, 0, 0, 1, 1), "attributes": [1]}, "`attributes` must be an object with their"),
     ],
 )
 def test_what_cannot_be_read_is_a_fault_of_its_image(label: Any, says: str, tmp_path: Path) -> None:
@@ -137,3 +141,58 @@ def test_other_json_is_none_of_it(document: Any, tmp_path: Path) -> None:
     path = tmp_path / "labels.json"
     path.write_text(json.dumps(document), encoding="utf-8")
     assert json_kind(path) != FIFTYONE
+
+
+def test_a_box_among_classes_is_a_fault(tmp_path: Path) -> None:
+    root = lay(tmp_path, {"a": 0, "b": 1, "c": box(2, 0, 0, 1, 1), "d": 3})
+    faults: list[CVTasksError] = []
+    source = open_source(str(root), "", Labels, faults.append)
+    assert [source.truth(index).names for index in range(2)] == [("ant",), ("bee fly",)]
+    first, second = map(str, sorted(faults, key=str))
+    assert "a place in `classes`, 0 to 2; got 3" in first
+    assert "most are classes of whole images, and 'c' has the box of 'cow'" in second
+    with pytest.raises(DataError, match="It holds FiftyOne JSON as labels"):
+        open_source(str(root), "", Boxes)
+
+
+def test_classes_beside_boxes_are_passed_over_and_the_other_way_round(tmp_path: Path) -> None:
+    root = lay(tmp_path, {"a": [box(0, 0, 0, 1, 1)], "b": [box(1, 0, 0, 1, 1)]})
+    document = {"classes": ["day", "night"], "labels": {"a": 1, "b": 0}}
+    (root / "times.json").write_text(json.dumps(document), encoding="utf-8")
+    for kind, classes, note in (
+        (Boxes, CLASSES, "files of classes of whole images were not read: times.json"),
+        (Labels, ["day", "night"], "files of boxes were not read: labels.json"),
+    ):
+        assert splits_of(str(root), kind) == ("",)
+        source = open_source(str(root), "", kind)
+        assert [*source.classes] == classes and f"FiftyOne's {note}" in source.notes
+        assert len(source) == 2 and list(source.problems()) == list(source.orphans()) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        ({"labels": {}}, "this one is empty"),
+        ({"classes": ["a"], "labels": {}}, "this one is empty"),
+        ({"classes": ["a"], "labels": ["a"]}, "this one is a list"),
+        ({"labels": {"a": [box("a", 0, 0, 1, 1)]}}, "add the list of them, or null"),
+    ],
+)
+def test_what_is_not_quite_its_json_is_told_what_it_lacks(
+    document: Any, says: str, tmp_path: Path
+) -> None:
+    root = lay(tmp_path, {"a": 0})
+    (root / "labels.json").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(DataError, match=f"labels.json': FiftyOne's .*{says}"):
+        open_source(str(root), "labels", Boxes)
+
+
+def test_its_own_data_set_is_named(tmp_path: Path) -> None:
+    root = lay(tmp_path, {"a": 0})
+    (root / "labels.json").unlink()
+    (root / "metadata.json").write_text('{"name": "mine"}', encoding="utf-8")
+    sample = {"filepath": "data/a.jpg", "ground_truth": {"_cls": "Detections", "detections": []}}
+    (root / "samples.json").write_text(json.dumps({"samples": [sample]}), encoding="utf-8")
+    (split,) = splits_of(str(root), Boxes)
+    with pytest.raises(DataError, match=r"\(FiftyOneDataset\), which is not read: export as"):
+        open_source(str(root), split, Boxes)

@@ -9,7 +9,7 @@ import pytest
 
 from cvtasks.answers import Instances, Mask
 from cvtasks.data import Hints, open_source, splits_of
-from cvtasks.errors import DataError
+from cvtasks.errors import CVTasksError, DataError
 from cvtasks.media.two_levels import rounded, upper_level
 
 SIZE = (96, 128)
@@ -107,19 +107,70 @@ def third(level: int) -> np.ndarray:
     return mask
 
 
+def spots(level: int, seed: int = 1) -> np.ndarray:
+    """Small squares of another level where else is black."""
+    mask, dice = shapes(seed), np.random.default_rng(seed)
+    for _ in range(12):
+        y, x = int(dice.integers(SIZE[0] - 6)), int(dice.integers(SIZE[1] - 6))
+        mask[y : y + 4, x : x + 4] = level
+    return mask
+
+
+def outlined(level: int, width: int = 2) -> np.ndarray:
+    mask = np.zeros(SIZE, np.uint8)
+    for x, y in ((24, 24), (64, 60), (100, 30)):
+        cv2.circle(mask, (x, y), 14, 255, -1)
+        cv2.circle(mask, (x, y), 14, level, width)
+    return mask
+
+
+def with_void(*ids: int) -> np.ndarray:
+    """Numbers of classes in stripes of 16 pixels, and void at the bottom."""
+    mask = np.zeros((240, 320), np.uint8)
+    for place, number in enumerate(ids):
+        mask[16 * place : 16 * place + 16, 40:280] = number
+    mask[220:] = 255
+    return mask
+
+
+def ringed(number: int) -> np.ndarray:
+    """Small objects in a border of void, as Pascal VOC has them."""
+    mask = np.zeros((240, 320), np.uint8)
+    for x in range(30, 320, 50):
+        for y in range(30, 240, 50):
+            cv2.circle(mask, (x, y), 14, 255, -1)
+            cv2.circle(mask, (x, y), 11, number, -1)
+    return mask
+
+
 COLOURS = np.zeros((*SIZE, 3), np.uint8)
 COLOURS[10:40, 10:40] = (0, 0, 200)
-FEW, MORE = r"holds more, or colours, so that the numbers of classes cannot", "the same in all"
+ALL, MORE = "holds more levels than two", "the same in all"
+DARK = "holds no level brighter than {}, which is too near to black, so"
 REFUSED = {
-    "a third level": ([third(128)], FEW),
-    "a third level near white": ([third(190)], FEW),
-    "dark ground": ([np.maximum(shapes(1), 60)], FEW),
-    "colours": ([COLOURS], FEW),
-    "numbers": ([shapes(1, 1), shapes(2, 2)], "are all but black"),
-    "numbers that are near": ([shapes(1, 20), shapes(2, 40)], FEW),
+    "a third level": ([third(128)], ALL),
+    "a third level near white": ([third(190)], ALL),
+    "dark ground": ([np.maximum(shapes(1), 60)], ALL),
+    "ground that is not black": ([np.maximum(shapes(1), 10)], "holds 10 where black is due"),
+    "colours": ([COLOURS], "holds colours"),
+    "numbers": ([shapes(1, 1), shapes(2, 2)], DARK.format(1)),
+    "numbers that are near": ([shapes(1, 20), shapes(2, 40)], DARK.format(20)),
     "other levels elsewhere": ([shapes(1, 255), shapes(2, 255), shapes(3, 128)], MORE),
-    "a photograph": ([photo(9), photo(10)], FEW),
-    "a grey photograph among masks": ([shapes(1), photo(9)[..., 0]], FEW),
+    "a photograph": ([photo(9), photo(10)], "holds colours"),
+    "a grey photograph among masks": ([shapes(1), photo(9)[..., 0]], ALL),
+    "numbers and void": ([with_void(10, 2, 13)], ALL),
+    "low numbers and void": ([with_void(1, 2, 3)], ALL),
+    "one number and void": ([with_void(1)], ALL),
+    "numbers up to 34 and void": ([with_void(*range(1, 13)), with_void(34)], ALL),
+    "void in some": ([with_void(1, 2), with_void(3)[:220], with_void(2)[:220]], ALL),
+    "small objects in rings of void": ([ringed(15), ringed(5)], ALL),
+    "a level near the upper one": ([np.where(with_void(1) == 1, 230, with_void(1))], ALL),
+    "outlines of a level": ([outlined(128)], ALL),
+    "dark outlines": ([outlined(80)], ALL),
+    "bright outlines": ([outlined(190)], ALL),
+    "thin outlines": ([outlined(128, 1)], ALL),
+    "small squares of a level": ([spots(127)], ALL),
+    "small dark squares": ([spots(30)], ALL),
 }
 
 
@@ -129,8 +180,121 @@ def test_what_may_be_more_than_two_levels_is_refused(name: str, tmp_path: Path) 
     with pytest.raises(
         DataError, match=f"in JPEG, whose compression changes values.*{says}"
     ) as one:
-        of(lay(tmp_path, *masks, quality=90))
+        of(lay(tmp_path, *[np.asarray(mask, np.uint8) for mask in masks], quality=90))
     assert str(one.value).endswith("PNG, from the program in which they were drawn.")
+
+
+@pytest.mark.parametrize("quality", [60, 95])
+@pytest.mark.parametrize(
+    "said",
+    [
+        ("classes.txt", "sky\ncat\ndog\nbird\n"),
+        ("classes.csv", "name,value\nsky,0\ncat,1\n"),
+        {"sky": 0, "cat": 2, "dog": 10},
+    ],
+)
+def test_numbers_and_void_are_refused_whatever_says_what_they_are(
+    said: Any, quality: int, tmp_path: Path
+) -> None:
+    root = lay(tmp_path, with_void(10, 2, 13), with_void(2), quality=quality)
+    if isinstance(said, tuple):
+        (root / said[0]).write_text(said[1], encoding="utf-8")
+    with pytest.raises(DataError, match="Save the masks as PNG"):
+        of(root, values=said if isinstance(said, dict) else {})
+
+
+HONEST = {
+    "thin lines": lambda draw: draw(1, cv2.LINE_8),
+    "smooth lines": lambda draw: draw(2, cv2.LINE_AA),
+    "resized": lambda draw: cv2.resize(draw(9, cv2.LINE_8)[::2, ::2], (320, 240)),
+    "resized by cubes": lambda draw: cv2.resize(
+        draw(9, cv2.LINE_8)[::2, ::2], (320, 240), interpolation=cv2.INTER_CUBIC
+    ),
+    "blurred": lambda draw: cv2.GaussianBlur(draw(12, cv2.LINE_8), (0, 0), 1),
+    "inverted": lambda draw: 255 - draw(5, cv2.LINE_8),
+    "large": lambda draw: cv2.resize(draw(4, cv2.LINE_8), (960, 720), interpolation=0),
+    "all of the object": lambda draw: np.full((40, 60), 255, np.uint8),
+}
+
+
+@pytest.mark.parametrize("quality", [20, 50, 75, 95])
+@pytest.mark.parametrize("name", HONEST)
+def test_masks_of_two_levels_are_not_refused(name: str, quality: int) -> None:
+    dice = np.random.default_rng(quality)
+
+    def draw(width: int, kind: int) -> np.ndarray:
+        mask = np.zeros((240, 320), np.uint8)
+        for _ in range(9):
+            points = np.cumsum(dice.integers(-40, 41, (6, 2)), 0) + np.array([160, 120])
+            cv2.polylines(mask, [points.astype(np.int32)], False, 255, width, kind)
+        return mask
+
+    coded = cv2.imencode(".jpg", HONEST[name](draw), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    assert upper_level(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)) in range(235, 256)
+
+
+def test_a_few_masks_of_more_levels_are_faults_of_their_images(tmp_path: Path) -> None:
+    truths = [shapes(seed) for seed in range(12)]
+    root = lay(tmp_path, *truths, quality=95)
+    jpeg(root / "masks" / "3.jpg", photo(3)[..., 0])
+    jpeg(root / "masks" / "7.jpg", shapes(7, 128))
+    source = of(root)
+    first, second = source.problems()
+    assert len(source) == 12 and "3.jpg' holds more levels than two" in first
+    assert "the masks in JPEG hold 0 and 255;" in second and "7.jpg' holds 128" in second
+    for number in range(4, 7):
+        jpeg(root / "masks" / f"{number}.jpg", photo(number)[..., 0])
+    with pytest.raises(DataError, match="holds more levels than two"):
+        of(root)
+
+
+def test_levels_that_differ_are_named_as_masks_hold_them(tmp_path: Path) -> None:
+    root = lay(tmp_path, shapes(1, 128), shapes(2, 255), quality=95)
+    with pytest.raises(DataError, match=r"it is 128 in '.*0\.jpg', and 255 in '.*1\.jpg'"):
+        of(root)
+    jpeg(root / "masks" / "0.jpg", shapes(1, 236), 95)
+    assert NOTE.format(255) in of(root).notes
+
+
+CRACK = {"background": 0, "crack": 255}
+
+
+@pytest.mark.parametrize(
+    ("level", "values", "named"),
+    [
+        (255, {"background": 0, "crack": 245}, 245),
+        (241, CRACK, 255),
+        (233, CRACK, 255),
+        (241, {"background": (0, 0, 0), "crack": (255, 255, 255)}, 255),
+        (128, {"background": 0, "crack": 127}, 127),
+        (128, {"background": 0, "crack": 127, "rust": 255}, 127),
+    ],
+)
+def test_a_named_value_near_the_level_is_meant(
+    level: int, values: Any, named: int, tmp_path: Path
+) -> None:
+    root = lay(tmp_path, shapes(1, level), shapes(2, level), quality=95)
+    table = [
+        f"{name},{','.join(map(str, value)) if isinstance(value, tuple) else value}"
+        for name, value in values.items()
+    ]
+    head = "name,r,g,b" if isinstance(values["crack"], tuple) else "name,value"
+    legend = "\n".join([head, *table])
+    for hints in ({"values": values}, {}):
+        source = of(root, **hints)
+        assert source.classes == tuple(values) and list(source.problems()) == []
+        assert (source.truth(0).ids != (shapes(1, level) > 0)).mean() < 0.004
+        assert NOTE.format(named) in source.notes
+        (root / "classes.csv").write_text(legend, encoding="utf-8")
+
+
+@pytest.mark.parametrize("names", ["sky\ncat\ndog\n", "cat\n", None])
+def test_the_level_must_be_a_class(names: str | None, tmp_path: Path) -> None:
+    root = lay(tmp_path, shapes(1), shapes(2))
+    if names:
+        (root / "classes.txt").write_text(names, encoding="utf-8")
+    with pytest.raises(DataError, match=r"hold 0 and 255, and 255 is void.*cat = 255"):
+        of(root, values={} if names else {"sky": 0, "cat": 1})
 
 
 def test_a_jpeg_of_more_levels_among_others_is_a_fault(tmp_path: Path) -> None:
@@ -139,7 +303,7 @@ def test_a_jpeg_of_more_levels_among_others_is_a_fault(tmp_path: Path) -> None:
     jpeg(root / "images" / "2.jpg", photo(2))
     source = of(root)
     (fault,) = source.problems()
-    assert "1.jpg' holds more, or colours" in fault
+    assert "1.jpg' holds more levels than two" in fault
     np.testing.assert_array_equal(source.truth(2).ids, shapes(2) // 255)
 
 
@@ -166,9 +330,36 @@ def test_numbers_of_objects_stay_refused(tmp_path: Path) -> None:
     assert all("is a JPEG, whose compression smears them" in one for one in source.problems())
 
 
+def test_masks_of_one_object_each_are_read(tmp_path: Path) -> None:
+    for number in range(2):
+        jpeg(tmp_path / f"n{number}" / "images" / f"n{number}.jpg", photo(number))
+        for place in range(3):
+            mask = np.zeros(SIZE, np.uint8)
+            mask[10 + 20 * place : 25 + 20 * place, 20:60] = 255
+            jpeg(tmp_path / f"n{number}" / "masks" / f"{place}.jpg", mask)
+    source = open_source(str(tmp_path), "", Instances)
+    assert [len(source.truth(index).labels) for index in range(2)] == [3, 3]
+    assert source.truth(0).xyxy.tolist()[0] == [20, 10, 60, 25]
+    assert any(one.startswith("masks are JPEG files") for one in source.remarks())
+    jpeg(tmp_path / "n0" / "masks" / "1.jpg", third(128))
+    faults: list[CVTasksError] = []
+    source = open_source(str(tmp_path), "", Instances, faults.append)
+    (fault,) = source.problems()
+    assert "1.jpg' holds more levels than two" in fault
+
+
+def test_folders_of_pascal_voc_want_png(tmp_path: Path) -> None:
+    for number in range(2):
+        jpeg(tmp_path / "JPEGImages" / f"{number}.jpg", photo(number))
+        jpeg(tmp_path / "SegmentationClass" / f"{number}.jpg", shapes(number))
+    with pytest.raises(DataError, match=r"has 2 JPEG files, such as '0\.jpg', and no PNG\."):
+        of(tmp_path)
+
+
 def test_levels() -> None:
     assert upper_level(np.zeros((8, 8), np.uint8)) == 0
     assert upper_level(np.full((8, 8), 250, np.uint8)) == 255
-    assert upper_level(np.full((8, 8), 40, np.uint8)) is None
+    assert "brighter than 40" in str(upper_level(np.full((8, 8), 40, np.uint8)))
+    assert "brighter than 1," in str(upper_level(np.eye(8, dtype=np.uint8)))
     assert rounded(np.array([[0, 127, 128, 255]], np.uint8), 255).tolist() == [[0, 0, 255, 255]]
     assert rounded(np.full((2, 2), 5, np.uint8), 0).tolist() == [[0, 0], [0, 0]]

@@ -45,7 +45,10 @@ def told(root: Path, split: str, kind: type[Answer] = Mask) -> tuple[Source, lis
     return source, [str(error) for error in found]
 
 
-@pytest.mark.parametrize("folder", [".", "ImageSets", "ImageSets/Segmentation"])
+FOLDERS = [".", "ImageSets", "ImageSets/Segmentation", "ImageSets/Main", "splits"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 @pytest.mark.parametrize("kind", [Mask, Instances])
 def test_lists_are_the_splits(folder: str, kind: type[Answer], tmp_path: Path) -> None:
     root = lay(tmp_path)
@@ -83,7 +86,7 @@ def test_a_line_may_name_the_mask_too(tmp_path: Path) -> None:
     assert names(told(root, "val")[0]) == "cd.png copy"
     put(root, train="images/a.png masks/a.png\nimages/b.png masks/d.png\n")
     source, (complaint,) = told(root, "train")
-    assert "must be that of its image, here 'b.png'" in complaint
+    assert "must be that of its image, here 'masks/b.png'; 1 of" in complaint
     assert "'images/b.png masks/d.png'" in complaint
     assert told(root, "val")[1] == []
 
@@ -122,8 +125,10 @@ def test_folders_of_splits_come_first(tmp_path: Path) -> None:
         for place in ("images", "masks"):
             (root / place).mkdir(parents=True, exist_ok=True)
             (tmp_path / split / place).rename(root / place / split)
-    put(root, train="a", val="b")
-    assert names(told(root, "train")[0]) == "abc"
+    put(root, train="a", val="d")
+    source = told(root, "train")[0]
+    assert names(source) == "abc"
+    assert source.notes == ("folders tell the splits; lists were not read: train.txt, val.txt",)
 
 
 def test_lists_of_a_folder_of_their_own_choose_from_all_of_them(tmp_path: Path) -> None:
@@ -137,3 +142,167 @@ def test_they_are_trained_and_validated_on(tmp_path: Path, cli) -> None:
     root = put(lay(tmp_path / "data"), train="a\nb\nc\nd", val="e\nf")
     code, _, said = cli("data", "check", root, "--task", "segment")
     assert code == 0 and "train" in said and "val" in said, said
+
+
+MASK = "lines of lists name masks that are not there; those of the images' own names were taken"
+
+
+@pytest.mark.parametrize("other", ["v2/gt/{}.png", "old/masks/{}.png", "masks/{}.tif"])
+@pytest.mark.parametrize(
+    "line", ["images/{0}.png {1}", "{1} images/{0}.png", "/x/images/{0}.png\t{1}"]
+)
+def test_a_line_that_names_another_file_is_told(other: str, line: str, tmp_path: Path) -> None:
+    root = lay(tmp_path)
+    text = "".join(line.format(name, other.format(name)) + "\n" for name in "abc")
+    put(root, train=text, val="d")
+    source, complaints = told(root, "train")
+    assert (names(source), complaints) == ("abc", [])
+    assert any(note.startswith(MASK) and note.endswith("them: 3") for note in source.notes)
+    if ".tif" in other:
+        return
+    for name in "abc":
+        path = root / other.format(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / "masks" / "d.png", path)
+    (complaint,) = told(root, "train")[1]
+    assert "must be that of its image, here 'masks/a.png'; 3 of" in complaint
+
+
+ALIKE = "differs in its folder, its ending or the case of its letters: {}"
+BEHIND = "more behind the name of an image, which was passed over: {}"
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("{}.tif", ALIKE),
+        ("{}.PNG", ALIKE),
+        ("images/{}.JPG", ALIKE),
+        ("images/{0}.tif masks/{0}.png", ALIKE),
+        ('"images/{0}.png" "masks/{0}.png"', ""),
+        ("masks/{0}.png,images/{0}.png", ""),
+        ("{}  1", BEHIND),
+        ("{} -1", BEHIND),
+        ("{} 1 2 1", BEHIND),
+        ("{},0", BEHIND),
+        ("images/{}.png 0", BEHIND),
+        ("images/{}.png cat", BEHIND),
+        ('"images/{}.png"', ""),
+        ("./images/{}.png,", ""),
+        ("masks/{}.png", ""),
+        ("{}_mask.png", ""),
+        ("masks/{}_mask.png", ""),
+    ],
+)
+def test_lines_that_can_be_meant_in_one_way_are_followed(
+    line: str, note: str, tmp_path: Path
+) -> None:
+    root = lay(tmp_path)
+    for path in sorted((root / "masks").iterdir()) if "_mask" in line else ():
+        path.rename(path.with_name(f"{path.stem}_mask.png"))
+    put(root, **{split: "".join(line.format(one) + "\n" for one in own) for split, own in PARTS})
+    for split, own in PARTS:
+        source, complaints = told(root, split)
+        assert (names(source), complaints) == (own, [])
+        told_of = [one for one in source.notes if note and one.endswith(note.format(len(own)))]
+        assert len(source.notes) == len(told_of) == bool(note)
+
+
+PARTS = (("train", "abcd"), ("val", "ef"))
+
+
+def test_capitals_and_accents_are_followed_aloud(tmp_path: Path) -> None:
+    root = lay(tmp_path, "Bc")
+    for place in ("images", "masks"):
+        (root / place / "c.png").rename(root / place / "a\u0308.png")
+    put(root, train="b\n", val="\u00e4.png\n")
+    for split, own in (("train", "B"), ("val", "a\u0308")):
+        source, complaints = told(root, split)
+        assert (names(source), complaints) == (own, [])
+        assert source.notes[0].endswith(ALIKE.format(1))
+
+
+def test_images_of_one_name_in_several_folders_are_named_by_these(tmp_path: Path) -> None:
+    for city in "xy":
+        lay(tmp_path / city)
+        for place in ("images", "masks"):
+            (tmp_path / place).mkdir(exist_ok=True)
+            (tmp_path / city / place).rename(tmp_path / place / city)
+    put(tmp_path, train="x/a\nimages/y/a.png\ny/b.png masks/y/b.png\n", val="x/c\n")
+    assert sorted(splits_of(str(tmp_path), Mask)) == ["train", "val"]
+    source, complaints = told(tmp_path, "train")
+    assert complaints == [] and names(source) == "images/x/aimages/y/aimages/y/b"
+    assert [source.truth(at).ids[0, 0] for at in range(3)] == [0, 0, 1]
+    assert source.notes == (
+        "images in no list, and so not read: 8, such as b.png, d.png, e.png and 5 more",
+    )
+    put(tmp_path, train="a\nx/b\n", val="x/c\n")
+    (complaint,) = told(tmp_path, "train")[1]
+    assert "name none: 'a'" in complaint
+
+
+@pytest.mark.parametrize("kind", [Mask, Instances])
+def test_folders_of_other_names_are_one_where_lists_are_the_splits(
+    kind: type[Answer], tmp_path: Path
+) -> None:
+    for city, own in (("x", "abc"), ("y", "def")):
+        lay(tmp_path / city, own)
+        for place in ("images", "masks"):
+            (tmp_path / place).mkdir(exist_ok=True)
+            (tmp_path / city / place).rename(tmp_path / place / city)
+    assert sorted(splits_of(str(tmp_path), kind)) == ["x", "y"]
+    put(tmp_path, train="a\nimages/y/d.png\n", val="x/b\ne\nx/f\n")
+    assert sorted(splits_of(str(tmp_path), kind)) == ["train", "val"]
+    assert [names(told(tmp_path, split, kind)[0]) for split in ("train", "val")] == ["ad", "be"]
+    assert "name none: 'x/f'" in told(tmp_path, "val", kind)[1][0]
+
+
+def test_folds_may_share_images(tmp_path: Path) -> None:
+    root = put(lay(tmp_path), train1="a\nb\nc", val1="d\ne\nf", train2="d\ne\nf", val2="a\nb\nc")
+    assert told(root, "train1")[1] == told(root, "val2")[1] == []
+    put(root, val2="a\nb\nc\nd")
+    assert "are in 'train2.txt' too: 'd'" in told(root, "val2")[1][0]
+
+
+def test_texts_that_are_no_lists_are_passed_over_aloud(tmp_path: Path) -> None:
+    root = put(lay(tmp_path), train="epoch 1 loss 0.3\nepoch 2 loss 0.2\n", val="")
+    (root / "test.txt").mkdir()
+    source, complaints = told(root, "")
+    assert (names(source), complaints) == ("abcdef", [])
+    (note,) = source.notes
+    assert "names just one image" in note and note.endswith("train.txt, val.txt")
+    put(root, val="a\nb\n")
+    with pytest.raises(DataError, match="or rename the file if it is no list"):
+        open_source(str(root), "train", Mask)
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_what_no_list_names_is_to_train_on_where_none_says_what_is(
+    name: str, tmp_path: Path
+) -> None:
+    root = put(lay(tmp_path), **{name: "a\nb\n"})
+    assert sorted(splits_of(str(root), Mask)) == sorted([name, "train"])
+    source, complaints = told(root, "train")
+    assert (names(source), complaints) == ("cdef", [])
+    assert source.notes == ("no list says what to train on, so it is what no list names: 4 images",)
+    source = told(root, name)[0]
+    assert names(source) == "ab" and source.notes == ()
+    assert names(told(root, f"train+{name}")[0]) == "abcdef"
+    put(root, **{name: "a\nb\nc\nd\ne\nf\n"})
+    assert splits_of(str(root), Mask) == (name,)
+
+
+def test_two_lists_of_one_split_are_refused(tmp_path: Path) -> None:
+    root = put(lay(tmp_path), Train="a\nb\n", train="c\n")
+    with pytest.raises(DataError, match=r"'Train.txt' and 'train.txt' in .* are both of 'train'"):
+        splits_of(str(root), Mask)
+
+
+def test_lists_in_another_folder_are_counted(tmp_path: Path) -> None:
+    root = put(lay(tmp_path), train="a\nb\nc\nd", val="e\nf")
+    put(root / "ImageSets", train="a", val="b")
+    source = told(root, "val")[0]
+    assert names(source) == "ef" and source.notes == (
+        "the lists in 'the folder itself' were read, and these not: ImageSets/train.txt, "
+        "ImageSets/val.txt",
+    )

@@ -407,3 +407,17 @@ def test_splits_of_another_machine_that_lead_to_one_folder_are_refused(
             of(tmp_path, split)
     write(tmp_path / "data.yaml", "\n".join([lines[0], "names: [cat, dog]"]))
     assert len(of(tmp_path)) == 3
+
+
+def test_labels_in_letters_of_another_case_are_named(tmp_path: Path) -> None:
+    lay(tmp_path, "images", "labels", range(2))
+    write(tmp_path / "classes.txt", "cat\ndog\n")
+    for number in range(2):
+        image = tmp_path / "images" / f"{number}.png"
+        image.rename(image.with_name(f"Img{number}.png"))
+        label = tmp_path / "labels" / f"{number}.txt"
+        label.rename(label.with_name(f"img{number}.txt"))
+    with pytest.raises(DataError) as error:
+        of(tmp_path)
+    assert "letters of the same case" in str(error.value) and "'img0.txt'" in str(error.value)
+    assert '""' not in str(error.value)

@@ -3,104 +3,18 @@ from what all masks hold, and told.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from cvtasks.data.formats.bases.held import Found, found_in, read_as
+from cvtasks.data.formats.bases.codes import GROUND, OBJECT, Coding
+from cvtasks.data.formats.bases.held import Found, found_in
 from cvtasks.errors import DataError
 from cvtasks.formats.legend import Colour, Entry
-from cvtasks.media.mask_values import packed
 from cvtasks.recipe.data_table import VOID, Value
 from cvtasks.text import counted
 
-GROUND, OBJECT = "background", "object"
-"""The classes of masks that tell objects from the rest and nothing more."""
-
 _VOIDS = ("void", "ignore", "ignored", "__ignore__", "don't care", "dontcare")
-_UNKNOWN = 256
 _MANY = 64  # values without names: no masks of classes
 _SAID = 6  # values that a sentence names
-
-
-@dataclass(frozen=True, eq=False)
-class Coding:
-    """Which id each value or colour stands for.
-
-    Attributes:
-        classes: the names of the ids.
-        values: value → id, 255 for void. colours: `packed` colour → id.
-        by_palette: whether an indexed mask means the colours of its palette, not its indices.
-        said: what was concluded, to be told; empty where all of it was said.
-        level: beside black, that of masks in JPEG; 0 where there are none.
-    """
-
-    classes: tuple[str, ...]
-    values: Mapping[int, int]
-    colours: Mapping[int, int]
-    by_palette: bool = False
-    said: str = ""
-    level: int = 0
-
-    @property
-    def note(self) -> tuple[str, ...]:
-        """That masks in JPEG were rounded, in a sentence; none where there are none."""
-        if not self.level:
-            return ()
-        return (
-            f"masks are JPEG files: values were rounded to 0 and {self.level}; borders may be off "
-            "by a pixel or so",
-        )
-
-    def ids(self, path: Path) -> np.ndarray:
-        """(h, w) uint8: the ids of a mask's pixels.
-
-        Raises:
-            InputError, DataError: as `read_values`; or a value is no class's.
-        """
-        stored = read_as(path, self.level)
-        if stored.coloured:
-            ids = _looked_up(packed(stored.values), self.colours)
-        elif self.by_palette and stored.palette is not None:
-            indices = np.unique(stored.values)
-            known = indices[indices < len(stored.palette)]
-            meant = packed(stored.palette[known]).tolist()
-            coded = {
-                int(index): self.colours[colour]
-                for index, colour in zip(known, meant, strict=True)
-                if colour in self.colours
-            }
-            ids = _looked_up(stored.values, coded)
-        else:
-            ids = _looked_up(stored.values, self.values)
-        strange = ids == _UNKNOWN
-        if strange.any():
-            raw = stored.values[strange][0].tolist()
-            if self.by_palette and stored.palette is not None and raw < len(stored.palette):
-                raw = stored.palette[raw].tolist()
-            raise DataError(
-                f"every value of a mask must be a class's or void; {str(path)!r} holds "
-                f"{raw if isinstance(raw, int) else tuple(raw)} in {int(strange.sum())} pixels. "
-                "Say what it is by `data.values` or `data.void`, or in the legend beside the data; "
-                "or correct the mask.",
-                "mask values",
-            )
-        return ids.astype(np.uint8)
-
-
-def _looked_up(values: np.ndarray, table: Mapping[int, int]) -> np.ndarray:
-    """(h, w) of ids, 256 for what is not in the table."""
-    if values.dtype == np.uint8 or values.dtype == np.uint16:
-        lookup = np.full(65536, _UNKNOWN, np.uint16)
-        lookup[list(table.keys())] = list(table.values())
-        return lookup[values]
-    if not table:
-        return np.full(values.shape, _UNKNOWN, np.uint16)
-    keys = np.array(sorted(table), np.uint32)
-    ids = np.array([table[key] for key in keys.tolist()], np.uint16)
-    place = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
-    return np.where(keys[place] == values, ids[place], np.uint16(_UNKNOWN))
 
 
 # === what is said ===
@@ -131,7 +45,8 @@ def coding_of_legend(
     Raises:
         DataError: masks hold 0 and 255 alone, and it names several classes.
     """
-    found = found_in(masks)
+    greys = (one.value if one.colour is None else _grey(one.colour) for one in entries)
+    found = found_in(masks).meaning(value for value in greys if value is not None)
     said = f"the classes of masks are those of {name}"
     white = _white(entries, found, void, name)
     if white is not None:
@@ -337,6 +252,11 @@ def _listed(words: Sequence[str]) -> str:
 def _greys(values: Iterable[int]) -> set[int]:
     """Values of 8 bits as grey colours, `packed`."""
     return {value * 0x10101 for value in values if value < 256}
+
+
+def _grey(colour: Colour) -> int | None:
+    """The value of a grey colour."""
+    return colour[0] if len(set(colour)) == 1 else None
 
 
 def packed_colour(value: Value) -> int:

@@ -1,8 +1,9 @@
 """What masks hold, all of them together: values, colours, and what palettes show."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from cvtasks.text import counted
 
 _OF_ALL = ("mask smeared", "mask pages")  # rules of errors that all masks of a data set may have
 _SAME = 12  # levels by which the upper one of masks in JPEG may differ
+_BRIGHT = 230  # and those from here on are one: thin lines lose most
+_FEW = 3  # masks in JPEG that fit, at least, for each that does not and so is a fault by itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,19 @@ class Found:
         """The colours that palettes show, `packed`."""
         return frozenset(colour for _, colour in self.shown)
 
+    def meaning(self, named: Iterable[int]) -> "Found":
+        """The same, where the level of masks in JPEG is the one of the `named` values that it is
+        near, if that is one alone.
+        """
+        meant = meant_level(self.level, named)
+        if meant == self.level:
+            return self
+
+        def put(held: frozenset[int]) -> frozenset[int]:
+            return frozenset(meant if value == self.level else value for value in held)
+
+        return replace(self, values=put(self.values), bare=put(self.bare), level=meant)
+
     @property
     def differ(self) -> bool:
         """Whether palettes show one index in two colours, so that indices are no classes."""
@@ -54,8 +70,8 @@ def found_in(masks: Iterable[Path]) -> Found:
     """What all these masks hold; those that cannot be read play no part.
 
     Raises:
-        DataError: of those that are read none is stored without loss, or as one image; or those in
-            JPEG hold more levels than black and another one.
+        DataError: of those that are read none is stored without loss, or as one image; or of those
+            in JPEG more than a few hold other levels than black and the same one.
     """
     stamps = []
     for path in sorted(set(masks)):
@@ -71,13 +87,13 @@ def _found(stamps: tuple[tuple[Path, int, int], ...]) -> Found:
     colours: set[int] = set()
     shown: set[tuple[int, int]] = set()
     bare: set[int] = set()
-    beside, smeared = False, None
+    beside, smeared = False, list[DataError]()
     levels: dict[Path, int] = {}
     with ThreadPoolExecutor(2) as pool:
         paths = [path for path, *_ in stamps]
         for path, one in zip(paths, pool.map(_held, paths), strict=True):
             if isinstance(one, DataError):
-                smeared = smeared or one
+                smeared += [one] if one.rule in _OF_ALL else []
             elif isinstance(one, int):
                 levels[path] = one
             elif one is not None and one.coloured:
@@ -87,8 +103,9 @@ def _found(stamps: tuple[tuple[Path, int, int], ...]) -> Found:
                 shown |= one.shown or set()
                 bare |= one.held if one.shown is None else set()
                 beside |= VOID in one.held and bool(one.held - {0, VOID})
-    if smeared is not None and smeared.rule in _OF_ALL and not values and not colours:
-        raise smeared
+    fitting = sum(map(bool, levels.values()))
+    if not values and not colours and len(smeared) * _FEW > fitting:
+        raise smeared[0]
     level = _one_level(levels, alone=not values and not colours)
     values |= {0, level} if level else set()
     bare |= {0, level} if level else set()
@@ -109,7 +126,7 @@ def _one_level(levels: Mapping[Path, int], *, alone: bool) -> int:
         alone: whether there are no other masks.
 
     Raises:
-        DataError: they differ by more than compression explains; or none has any.
+        DataError: more than a few differ by more than compression explains; or none has any.
     """
     lit = {path: level for path, level in levels.items() if level}
     if not lit:
@@ -122,16 +139,31 @@ def _one_level(levels: Mapping[Path, int], *, alone: bool) -> int:
                 "mask smeared",
             )
         return 0
-    level = int(np.median(list(lit.values())))
-    for path, own in lit.items():
-        if abs(own - level) > _SAME:
-            raise DataError(
-                "masks in JPEG, whose compression changes values, must hold black and one other "
-                f"level, the same in all; it is {own} in {str(path)!r}, and {level} in others. "
-                "Save the masks as PNG, from the program in which they were drawn.",
-                "mask smeared",
-            )
+    counts = Counter(lit.values())
+    level = max(counts, key=lambda one: (counts[one], one))
+    odd = [path for path, own in lit.items() if not _alike(own, level)]
+    if len(odd) * _FEW > len(lit) - len(odd):
+        raise DataError(
+            "masks in JPEG, whose compression changes values, must hold black and one other level, "
+            f"the same in all; it is {lit[odd[0]]} in {str(odd[0])!r}, and {level} in "
+            f"{str(next(path for path, own in lit.items() if own == level))!r}. Save the masks as "
+            "PNG, from the program in which they were drawn.",
+            "mask smeared",
+        )
     return level
+
+
+def meant_level(level: int, named: Iterable[int]) -> int:
+    """The one of `named` values beside 0 that a level measured in JPEG is near; the level itself
+    where none is, or several are.
+    """
+    near = {value for value in named if value and _alike(value, level)}
+    return near.pop() if level and level not in near and len(near) == 1 else level
+
+
+def _alike(one: int, other: int) -> bool:
+    """Whether two levels may be the same but for compression."""
+    return abs(one - other) <= _SAME or _BRIGHT <= min(one, other) <= max(one, other) <= VOID
 
 
 def level_of(masks: Iterable[Path]) -> int:
@@ -147,21 +179,22 @@ def _is_jpeg(path: Path) -> bool:
         return False
 
 
-def read_as(path: Path, level: int) -> Stored:
-    """What a mask holds; of one in JPEG black and the `level` of all, where there are such.
+def read_as(path: Path, level: int, meant: int) -> Stored:
+    """What a mask holds; of one in JPEG black and what the `level` of all is `meant` to be, where
+    there are such.
 
     Raises:
         InputError, DataError: as `read_values`; or a JPEG holds another level.
     """
     stored = read_values(path, rounding=bool(level))
     own = int(stored.values.max(initial=0)) if stored.rounded else 0
-    if own and abs(own - level) > _SAME:
+    if own and not _alike(own, level):
         raise DataError(
             f"the masks in JPEG hold 0 and {level}; {str(path)!r} holds {own}. Save the masks as "
             "PNG, from the program in which they were drawn.",
             "mask smeared",
         )
-    return Stored(np.where(stored.values, np.uint8(level), np.uint8(0))) if own else stored
+    return Stored(np.where(stored.values, np.uint8(meant), np.uint8(0))) if own else stored
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cvtasks.data.formats.bases.codes import Coding
 from cvtasks.data.formats.bases.coding import (
-    Coding,
     coding_of_ids,
     coding_of_legend,
     coding_of_names,
@@ -121,7 +121,7 @@ def _with_void(coding: Coding | None, masks: Sequence[Path], void: Value) -> Cod
     if coding is None:
         return None
     if level := level_of(masks):
-        coding = replace(coding, level=level)
+        coding = coding.of_jpeg(level)
     if void == VOID:
         return coding
     found = found_in(masks)

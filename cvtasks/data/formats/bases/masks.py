@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.answers import Mask, Sample
-from cvtasks.data.formats.bases.coding import Coding
+from cvtasks.data.formats.bases.codes import Coding
 from cvtasks.data.formats.bases.mask_files import (
     OBJECT,
     TURNED_MASK,
@@ -26,22 +26,23 @@ from cvtasks.text import encodable
 
 class MaskSource(Source):
     """A source of (image file, mask file) pairs. Subclasses set `classes`, and then `pairs` by
-    `_list`.
+    `_list`; `names` where the stems of images do not tell them apart.
     """
 
     kind = Mask
     pairs: list[tuple[Path, Path]]
+    names: list[str]
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Sample[Mask]:
         image, _ = self.pairs[index]
-        return Sample(read_image(image), self.truth(index), encodable(image.stem))
+        return Sample(read_image(image), self.truth(index), self.name(index))
 
     def name(self, index: int) -> str:
-        """The stem of the image's file."""
-        return encodable(self.pairs[index][0].stem)
+        """The stem of the image's file, or its path where images of several folders share one."""
+        return self.names[index] if self.names else encodable(self.pairs[index][0].stem)
 
     def truth(self, index: int) -> Mask:
         """The mask of one sample; its image is not decoded."""
@@ -135,6 +136,7 @@ class MaskSource(Source):
             [image for image, _ in self.pairs],
             [mask for _, mask in self.pairs],
         )
+        self.names = []
         own = set(self.truth_files)
         if coding is not None:
             return

@@ -11,11 +11,22 @@ from cvtasks.errors import DataError
 from cvtasks.media.images import upright
 from cvtasks.media.mask_values import packed, read_values
 
+ROUNDED = (
+    "masks are JPEG files: values were rounded to black and one other level; borders may be off by "
+    "a pixel or so"
+)
+"""A remark on a mask."""
+
 _VOID, _VOID_COLOUR = 255, 0xE0E0C0  # of Pascal VOC's palette
 
 
 def read_numbers(
-    path: Path, frame: Frame, habit: Callable[[], str], *, void: bool = False
+    path: Path,
+    frame: Frame,
+    habit: Callable[[], str],
+    *,
+    void: bool = False,
+    rounding: bool = False,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """(h, w) int64: number of the object that each pixel shows, 0 where there is none, and remarks
     about what was done.
@@ -24,13 +35,14 @@ def read_numbers(
 
     Args:
         void: whether 255, and of colours the one that Pascal VOC's palette shows it in, are void.
+        rounding: whether a JPEG is read too, if it holds black and one other level.
         frame: the image's. habit: on which pixels masks are drawn where EXIF tags turn images.
 
     Raises:
         DataError: it is of another size than its image, or holds no such numbers.
         InputError: it cannot be read.
     """
-    stored = read_values(path)
+    stored = read_values(path, rounding=rounding)
     if stored.coloured:
         numbers = packed(stored.values).astype(np.int64)
         none = _VOID_COLOUR
@@ -48,4 +60,4 @@ def read_numbers(
             f"{numbers.shape}. Resize it with nearest-neighbour interpolation.",
             "mask size",
         )
-    return numbers, (TURNED_MASK,) * turned
+    return numbers, (TURNED_MASK,) * turned + (ROUNDED,) * stored.rounded

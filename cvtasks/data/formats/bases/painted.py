@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cvtasks.answers import Mask, Sample
-from cvtasks.data.formats.bases.coding import GROUND
+from cvtasks.data.formats.bases.codes import GROUND
 from cvtasks.data.source import Source, counted_remarks
 from cvtasks.errors import Complain, CVTasksError
 from cvtasks.formats.drawn import Size, habits
