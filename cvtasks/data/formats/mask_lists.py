@@ -16,7 +16,7 @@ from cvtasks.data.formats.mask_names import MaskPairs
 from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, splits_among
 from cvtasks.errors import Complain, DataError
-from cvtasks.text import some
+from cvtasks.text import counted, some
 
 _FOLDERS = ("", "ImageSets", "ImageSets/Segmentation", "ImageSets/Main", "splits")
 _TRAIN = "train"
@@ -50,7 +50,8 @@ def with_lists(places: Mapping[str, Place], root: Path) -> dict[str, Place]:
     if not any(name.casefold().startswith(_TRAIN) for name in lists):
         named = {known.find(line) for path in lists.values() for line in lines_of(path)}
         if left := len(known.images) - len(named - {None}):
-            said = f"no list says what to train on, so it is what no list names: {left} images"
+            images = counted(left, "image")
+            said = f"no list says what to train on, so it is what no list names: {images}"
             listed = {name: replace(place, rest=_TRAIN) for name, place in listed.items()}
             train = replace(whole, lists=lists, rest=_TRAIN, said=(*whole.said, said))
             listed = {_TRAIN: train, **listed}
