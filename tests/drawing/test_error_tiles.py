@@ -7,6 +7,7 @@ from cvtasks.answers import Instances
 from cvtasks.drawing.error_tiles import (
     PREDICTED,
     TRUTH,
+    captioned,
     contact_sheet,
     error_tile,
     side_by_side,
@@ -37,6 +38,15 @@ def test_a_box_of_no_size_is_drawn() -> None:
     image, none = np.zeros((50, 50, 3), np.uint8), np.zeros((0, 4))
     tile = error_tile(image, ("", ""), np.array([20.0, 20, 20, 20]), None, none, none)
     assert tile.shape == (366, 400, 3)
+
+
+def test_a_narrow_image_lies_in_the_middle_of_its_tile() -> None:
+    image, none = np.full((200, 20, 3), 255, np.uint8), np.zeros((0, 4))
+    wrong = error_tile(image, ("", ""), np.array([5.0, 90, 15, 110]), None, none, none)
+    for tile in (wrong, captioned(image, "", "")):
+        across = np.flatnonzero((tile[20:300] == 255).all(axis=2).any(axis=0))
+        assert 20 < len(across) < tile.shape[1] / 2
+        assert abs(across[0] + across[-1] + 1 - tile.shape[1]) <= 2
 
 
 def test_images_side_by_side_keep_their_shape_and_fit_on_a_sheet() -> None:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from cvtasks.drawing.sheets import blue_red, heat, signed_grey
+from cvtasks.drawing.sheets import Tile, blue_red, heat, signed_grey
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
 from cvtasks.heads.assignment import cells
@@ -297,7 +297,7 @@ def test_no_images_excite_nothing():
     assert projections(edges(), "answer", 0, []) == []
 
 
-def test_the_image_with_the_edge_excites_the_unit_for_edges_most():
+def test_the_image_with_the_edge_excites_the_unit_for_edges_most(monkeypatch):
     spots = {5: (8, 12), 11: (3, 9)}
     images = [(f"p{number}", planted(number, spots.get(number))) for number in range(20)]
     network = edges()
@@ -327,6 +327,15 @@ def test_the_image_with_the_edge_excites_the_unit_for_edges_most():
     )
     sheet = exciting_sheet({0: found[0]}, {0: back}, "20 images")
     assert sheet.shape[2] == 3
+    said: list[str] = []
+    monkeypatch.setattr(
+        "cvtasks.insight.units.top_patches.Tile",
+        lambda image, text: said.append(text) or Tile(image, text),
+    )
+    for count in (2, 1):
+        exciting_sheet({0: found[0][:count]}, {0: back[:count]}, "20 images")
+    largest, next_one = (f"{one.value:.3g}" for one in found[0][:2])
+    assert [text.split("answers ")[1] for text in said] == [f"{largest} to {next_one}", largest]
 
 
 def test_a_walk_takes_a_few_images_at_a_time_and_keeps_the_best():

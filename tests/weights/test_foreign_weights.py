@@ -780,6 +780,15 @@ def test_zips_that_are_traps_are_refused_whatever_their_ending(
     refused(path, str(path), *fragments)
 
 
+def test_a_zip_of_as_many_files_as_it_may_hold_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(zip_file, "MEMBER_LIMIT", 3)
+    np.savez(tmp_path / "a.npz", **{name: np.ones(2) for name in "abc"})
+    with opened(tmp_path / "a.npz") as found:
+        assert len(found) == 3
+    np.savez(tmp_path / "a.npz", **{name: np.ones(2) for name in "abcd"})
+    refused(tmp_path / "a.npz", "at most 3", "4")
+
+
 @keras_on_jax
 @pytest.mark.parametrize("ending", [".npz", ".keras", ".pt"])
 def test_a_flipped_byte_is_seen_or_of_no_consequence(ending, saved, tmp_path):
