@@ -169,7 +169,8 @@ class Recorder(Profile):
             spent = self._parts[name]
             share = spent / max(self._seconds, 1e-9)
             lines.append(f"  {name:<9}{each * spent:9.2f} ms  {share:6.1%}  {meaning}")
-        lines.append(f"  the device was busy {self._busy / max(self._seconds, 1e-9):.0%} of it")
+        busy = min(1.0, self._busy / max(self._seconds, 1e-9))  # the last step may go on behind it
+        lines.append(f"  the device was busy {busy:.0%} of it")
         lines += [f"  between: {name} {spent:.1f} s" for name, spent in self._between.items()]
         return lines
 

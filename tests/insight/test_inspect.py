@@ -836,3 +836,12 @@ def test_what_is_not_drawn_is_said(cli, arguments, says: str, tmp_path: Path) ->
     code, _, err = cli("inspect", *arguments, "-o", tmp_path)
     assert code == 2 and says in err
     assert not list(tmp_path.iterdir())
+
+
+def test_operations_have_a_row_where_they_move_places() -> None:
+    """By windows, or in a way that is not known; one that does not is a part of what is before."""
+    maps = keras.Input((8, 8, 3))
+    found = layers.Conv2D(4, 3, padding="same", name="conv")(maps)
+    found = keras.ops.relu(keras.ops.roll(keras.ops.max_pool(found, 2), 1, axis=1))
+    rows = inspect_network(keras.Model(maps, found)).rows
+    assert [re.sub(r"_\d+$", "", row.name) for row in rows] == ["conv", "max_pool", "roll"]
