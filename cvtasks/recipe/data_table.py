@@ -129,6 +129,11 @@ class Data:
         return self.colour if self.colour_on == "cpu" else 0.0
 
     @property
+    def colour_there(self) -> float:
+        """`colour`, as far as it is the device's work."""
+        return self.colour if self.colour_on == "device" else 0.0
+
+    @property
     def validated_on(self) -> str:
         """The split that is validated on, in a word or in words."""
         return (

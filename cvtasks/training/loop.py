@@ -173,7 +173,7 @@ def batches_of(recipe: Recipe, source: Source, part: tuple[int, int] = (0, 1)) -
         most=recipe.train.epoch_steps,
         factors=repeat_factors(source, recipe.data.repeat),
         part=part,
-        colour=recipe.data.colour - recipe.data.colour_here,
+        colour=recipe.data.colour_there,
     )
 
 

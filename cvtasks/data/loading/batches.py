@@ -54,7 +54,7 @@ class Batches:
             to take for the same sample: as many beyond as there are samples, or a multiple.
         part: which part of each batch is loaded, from 0, and of how many equal ones. The batches
             are the same however many share them.
-        colour: how much colours change on the device, `data.colour`; 0 where they do not.
+        colour: how much colours change on the device, `data.colour_there`.
     """
 
     def __init__(
