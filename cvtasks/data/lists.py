@@ -13,7 +13,7 @@ from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.source import Source, check_split, split_parts
 from cvtasks.data.views import Subset
 from cvtasks.errors import Complain, DataError, ModelError
-from cvtasks.formats.encodings import hearing, said_of
+from cvtasks.formats.encodings import hear_again, hearing, said_of
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.text import dumps
 
@@ -88,6 +88,7 @@ def read_lists(folder: Path) -> Lists:
     ordered = sorted(files, key=lambda name: (_ORDER.index(name) if name in _ORDER else 9, name))
     with hearing() as heard:
         lines = {name: lines_of(files[name]) for name in ordered}
+    hear_again(heard)  # an error about names says it too
     return Lists(folder, lines, said_of(heard))
 
 

@@ -470,7 +470,6 @@ def test_a_profile_says_where_the_time_went(cli, shapes: Path, tmp_path: Path) -
     assert "ms each (the first 2, which compile, took " in err
     assert [line.split()[0] for line in err.splitlines() if "%  " in line] == [
         "data",
-        "transfer",
         "compute",
         "wait",
         "other",

@@ -343,3 +343,13 @@ def test_a_list_of_one_year_reads_that_year_alone(tmp_path: Path) -> None:
     source = open_source(str(root), "train", Boxes, complaints.append, lists=str(own))
     assert ([source.name(0), source.name(1)], len(source)) == (["2012_0", "2012_1"], 2)
     assert [(error.rule, error.count) for error in complaints] == [("list names no image", 1)]
+
+
+def test_lists_that_name_nothing_say_how_they_were_read(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "data" / name / f"{name}.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists/train.txt").write_bytes("Hündin\n".encode("cp1252"))
+    with pytest.raises(DataError, match=r"and read as Windows-1252, such as 'Hündin': train\.txt"):
+        open_source(str(tmp_path / "data"), "train", Labels, lists=str(tmp_path / "lists"))
