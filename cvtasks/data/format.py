@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 
 from cvtasks.answers import Answer
@@ -22,6 +23,29 @@ def never(root: Path) -> bool:
     return False
 
 
+class Doubt(IntEnum):
+    """How much speaks against a format where `is_at` finds it, beside others that lie there too.
+
+    Those are meant that are least in doubt.
+    """
+
+    NONE = 0
+    LITTLE_TELLS_IT = 1
+    """Any folder of the kind would look so."""
+    OTHERS_TELL_MORE = 2
+    """What would be read as its labels need not be labels, and other files there are."""
+
+
+def undoubted(root: Path) -> Doubt:
+    """No doubt, whatever lies there."""
+    return Doubt.NONE
+
+
+def doubtful(root: Path) -> Doubt:
+    """Little tells a format, whatever lies there."""
+    return Doubt.LITTLE_TELLS_IT
+
+
 @dataclass(frozen=True)
 class Format:
     """A layout on the disk for one kind of truth; a row of `FORMATS`.
@@ -38,8 +62,7 @@ class Format:
         file: what a file is called that may stand for its root; empty where only a folder may.
         chosen: what stands behind the format's name and a colon → the format that reads so; None
             where nothing may.
-        unsure: root → whether what lies there tells so little that any other format there is meant.
-        fallback: whether so little tells it that any other format which lies there too is meant.
+        doubt: root where it lies → how much speaks against its being meant.
         heeds: the hints that it heeds, by their names.
         needs: the hint without which it is not looked for; empty for none.
         also: the names of other formats that lie at the place which was recognised and say the
@@ -53,8 +76,7 @@ class Format:
     opens: Callable[..., Source]
     splits_at: Callable[[Path], tuple[str, ...]] = undivided
     file: str = ""
-    unsure: Callable[[Path], bool] = never
-    fallback: bool = False
+    doubt: Callable[[Path], Doubt] = undoubted
     chosen: Callable[[str], "Format"] | None = None
     heeds: tuple[str, ...] = ()
     needs: str = ""

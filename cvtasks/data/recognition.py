@@ -54,9 +54,9 @@ def recognised(
     called = called_so(wanted, kind)
     fitting = {name: one for name, one in called.items() if one.needs in ("", *given)} or called
     found = [name for name, one in fitting.items() if path and one.is_at(root)]
-    found = [name for name in found if not fitting[name].unsure(root)] or found
     found = found or [name for name, one in fitting.items() if path and one.perhaps_at(root)]
-    sure = [name for name in found if not fitting[name].fallback] or found
+    doubts = {name: fitting[name].doubt(root) for name in found}
+    sure = [name for name in found if doubts[name] == min(doubts.values())]
     sure = [name for name in found if fitting[name].needs] or sure
     if len(sure) == 1:
         return fitting[sure[0]], root

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from cvtasks.answers import Labels
-from cvtasks.data.format import Format
+from cvtasks.data.format import Format, doubtful
 from cvtasks.data.formats.bases import FileLabels, distinct
 from cvtasks.data.formats.bases.label_lines import split_called
 from cvtasks.data.formats.kinds import first_lines
@@ -254,5 +254,5 @@ CLASS_FOLDERS = Format(
     is_at=_is_at,
     splits_at=_splits,
     opens=ClassFolders,
-    fallback=True,
+    doubt=doubtful,
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cvtasks.answers import Labels
-from cvtasks.data.format import Format
+from cvtasks.data.format import Doubt, Format
 from cvtasks.data.formats.bases.label_lines import Line, Lines, LinesOfLabels, parted, with_labels
 from cvtasks.data.formats.bases.label_tables import (
     classes_by_column,
@@ -82,10 +82,12 @@ def _columns(path: Path, alike: Sequence[Path]) -> Columns | None:
     return columns_of(head_of(path), seen_in(alike))
 
 
-def _unsure(root: Path) -> bool:
+def _doubt(root: Path) -> Doubt:
     """Whether no column is called like a label's, while folders tell classes."""
     found = [columns_of(head_of(path)) for path in _tables(root).values()]
-    return not any(columns and columns.known for columns in found) and folders_tell(root) != ()
+    if any(columns and columns.known for columns in found) or not folders_tell(root):
+        return Doubt.NONE
+    return Doubt.OTHERS_TELL_MORE
 
 
 def _read(root: Path) -> list[Lines]:
@@ -149,5 +151,5 @@ CSV = Format(
     splits_at=_splits,
     opens=CSVLabels,
     file="CSV",
-    unsure=_unsure,
+    doubt=_doubt,
 )

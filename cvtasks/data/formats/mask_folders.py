@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from cvtasks.answers import Mask
-from cvtasks.data.format import Format
+from cvtasks.data.format import Format, doubtful
 from cvtasks.data.formats.bases import MaskSource, distinct
 from cvtasks.data.formats.bases.legends import classes_and_coding
 from cvtasks.data.formats.mask_doubts import refuse_parts, refuse_rivals
@@ -108,5 +108,5 @@ MASK_PAIRS = replace(
     _where(guessed_places, _PLAIN),
     name="two folders whose files pair up",
     layout="a folder of images and one of masks, of any name, whose files are called alike",
-    fallback=True,
+    doubt=doubtful,
 )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cvtasks.answers import Labels
-from cvtasks.data.format import Format
+from cvtasks.data.format import Doubt, Format
 from cvtasks.data.formats.bases.label_lines import Line, Lines, LinesOfLabels, parted
 from cvtasks.data.formats.bases.label_tables import (
     classes_by_column,
@@ -49,11 +49,13 @@ def _tables(root: Path) -> dict[str, Path]:
     return tables_at(root, lambda path, alike: classes_by_column(path, alike) is not None)
 
 
-def _unsure(root: Path) -> bool:
+def _doubt(root: Path) -> Doubt:
     """Whether folders tell classes, and the table has a column for none of them."""
     told = {plain_name(name) for name in folders_tell(root)}
     heads = [head_of(path) for path in _tables(root).values()] if told else []
-    return bool(told) and not any(plain_name(cell) in told for head in heads for cell in head)
+    if not told or any(plain_name(cell) in told for head in heads for cell in head):
+        return Doubt.NONE
+    return Doubt.OTHERS_TELL_MORE
 
 
 def _read(root: Path) -> tuple[list[Lines], tuple[str, ...]]:
@@ -115,5 +117,5 @@ ONE_HOT = Format(
     splits_at=_splits,
     opens=OneHotLabels,
     file="CSV",
-    unsure=_unsure,
+    doubt=_doubt,
 )
