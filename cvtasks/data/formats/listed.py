@@ -10,16 +10,28 @@ from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import Source
 from cvtasks.errors import Complain, DataError
 from cvtasks.formats.reading import MEGABYTE, read_text
+from cvtasks.formats.tables import IMAGE_COLUMNS, OF_LABELS
 from cvtasks.media.safe_paths import last_in_common
 from cvtasks.text import one_line
 
 _WHOLE = "trainval"  # in the name of a list that holds others by custom
+_BESIDE_IMAGES = {*OF_LABELS, "mask", "masks", "mask_path", "annotation", "segmentation"}
 
 
 def lines_of(path: Path) -> list[str]:
     """The lines of a list that are not blank, as they stand."""
     text = read_text(path, 1000 * MEGABYTE)
     return [line for line in (line.rstrip("\r") for line in text.split("\n")) if line.strip()]
+
+
+def is_heading(line: str) -> bool:
+    """Whether a line says what the lines below it hold, as the first of a table does.
+
+    >>> is_heading("image,mask"), is_heading("filename"), is_heading("image 1.jpg")
+    (True, True, False)
+    """
+    first, *others = re.split(r"[\s,;]+", line.strip().casefold().replace('"', "")) or [""]
+    return first in IMAGE_COLUMNS and all(word in _BESIDE_IMAGES for word in others)
 
 
 class Names:
@@ -122,10 +134,10 @@ class SplitLists:
         """
         path = str(self.files[name])
         seen, strange, again = set[int](), list[str](), list[str]()
-        for line in self.lines[name]:
+        for place, line in enumerate(self.lines[name]):
             index = names.find(line)
             if index is None:
-                strange.append(line)
+                strange += [] if place == 0 and is_heading(line) else [line]
             elif index in seen:
                 again.append(line)
             else:

@@ -91,6 +91,23 @@ def test_a_line_may_name_the_mask_too(tmp_path: Path) -> None:
     assert told(root, "val")[1] == []
 
 
+@pytest.mark.parametrize("heading", ["image,mask", '"filename"', "Image\tLabel", "img ; class"])
+def test_a_heading_is_no_line(heading: str, tmp_path: Path) -> None:
+    root = put(lay(tmp_path), train=f"{heading}\na.png,a.png\nb.png,b.png\n", val="c\nimage,mask\n")
+    source, complaints = told(root, "train")
+    assert (names(source), complaints) == ("ab", [])
+    source, (complaint,) = told(root, "val")
+    assert names(source) == "c" and "'image,mask'" in complaint  # not at the top
+
+
+def test_an_image_called_like_a_column_is_one(tmp_path: Path) -> None:
+    root = lay(tmp_path, "ab")
+    for place in ("images", "masks"):
+        (root / place / "b.png").rename(root / place / "image.png")
+    source, complaints = told(put(root, train="image\na"), "train")
+    assert (sorted(names(source)), complaints) == (sorted("aimage"), [])
+
+
 def test_what_is_wrong_with_lists_is_told(tmp_path: Path) -> None:
     root = put(lay(tmp_path), train="a\nb\na\nx\n", val="b\nc\n", test="y\nz\n", dev="")
     source, complaints = told(root, "train")
