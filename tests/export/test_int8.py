@@ -156,9 +156,13 @@ def test_a_layer_kept_in_float_is_float_and_all_others_are_int8(
     assert [one.multiply_adds for one in layers] == MULTIPLY_ADDS
     assert [one.last for one in layers] == [False, False, True]
     assert not any(one.in_int8 for one in layers)
-    whole = tool.quantise(floats, images, (), _folder(tmp_path, "whole"))
+    whole = tool.quantising(floats, images, _folder(tmp_path, "whole"))(())
     assert [one.in_int8 for one in tool.layers_of(whole)] == [True] * 3
-    part = tool.quantise(floats, images, [layers[1].name], _folder(tmp_path, "part"))
+    quantise = tool.quantising(floats, images, _folder(tmp_path, "part"))
+    quantise(())
+    part = quantise([layers[1].name])
+    alone = tool.quantising(floats, images, _folder(tmp_path, "alone"))([layers[1].name])
+    assert np.array_equal(run(part)(images[0]), run(alone)(images[0]))
     made = tool.layers_of(part)
     assert [one.in_int8 for one in made] == [True, False, True]
     assert share_in_int8(made) == pytest.approx(1 - MULTIPLY_ADDS[1] / sum(MULTIPLY_ADDS))
@@ -201,10 +205,13 @@ SPARED = {"b": 1.5, "out": 1.0}
 class Toy(SimpleNamespace):
     """A tool whose files are the names of the layers in float."""
 
-    def quantise(self, floats: Path, images: Sequence, keep: Collection[str], place: Path) -> Path:
-        path = place / "toy"
-        path.write_text(" ".join(sorted(keep)))
-        return path
+    def quantising(self, floats: Path, images: Sequence, place: Path) -> Callable:
+        def quantise(keep: Collection[str]) -> Path:
+            path = place / "toy"
+            path.write_text(" ".join(sorted(keep)))
+            return path
+
+        return quantise
 
     def layers_of(self, path: Path) -> list[Layer]:
         if path.name == "float":

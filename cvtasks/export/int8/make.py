@@ -81,10 +81,12 @@ TOOLS = {
 class Quantiser(Protocol):
     """What a tool's module has."""
 
-    def quantise(
-        self, floats: Path, images: Sequence[np.ndarray], keep: Collection[str], place: Path
-    ) -> Path:
-        """Write the int8 file into `place`, with the layers `keep` in float."""
+    def quantising(
+        self, floats: Path, images: Sequence[np.ndarray], place: Path
+    ) -> Callable[[Collection[str]], Path]:
+        """A function that writes the int8 file into `place`, with the layers of these names in
+        float.
+        """
 
     def layers_of(self, path: Path) -> list[Layer]:
         """The layers of weights of a file."""
@@ -138,13 +140,14 @@ def make_int8(
     quantiser = tool.load()
     before = measure.score(opened(floats))
     layers = quantiser.layers_of(floats)
+    quantise = quantiser.quantising(floats, calibration.images, place)
     errors: dict[str, float] = {}
     rounds: list[Round] = []
     for share in _SHARES:
         kept = kept_in_float(layers, errors, share) if rounds else ()
         if rounds and kept == rounds[-1].kept:
             continue
-        path = quantiser.quantise(floats, calibration.images, kept, place)
+        path = quantise(kept)
         after = measure.score(opened(path))
         rounds.append(
             Round(kept, share_in_int8(quantiser.layers_of(path)), points_lost(before, after))

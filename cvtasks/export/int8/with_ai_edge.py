@@ -5,7 +5,8 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -18,43 +19,56 @@ from cvtasks.export.litert import SIGNATURE, cores, facts_of, with_facts
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
-def quantise(
-    floats: Path, images: Sequence[np.ndarray], keep: Collection[str], place: Path
-) -> Path:
-    """Write the int8 file of a float one as `model.tflite` into the folder `place`.
+def quantising(
+    floats: Path, images: Sequence[np.ndarray], place: Path
+) -> Callable[[Collection[str]], Path]:
+    """A function that writes the int8 file of a float one as `model.tflite` into the folder
+    `place`, each time anew.
 
     Args:
         floats: the float file.
-        images: network inputs, (H, W, 3) uint8, that ranges are measured on.
-        keep: names of layers to be kept in float; what is behind the last layers is kept anyway.
+        images: network inputs, (H, W, 3) uint8, that ranges are measured on, once.
+
+    Returns:
+        From names of layers to be kept in float to the file; what is behind the last layers is kept
+        anyway.
     """
     content = floats.read_bytes()
     tail, _ = _Graph(content).ends()
-    with _quiet():
-        from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
-
-        tool = quantizer.Quantizer(str(floats))
-        every, none = qtyping.TFLOperationName, algorithm_manager.AlgorithmName.NO_QUANTIZE
-        tool.add_static_config(
-            regex=".*",
-            operation_name=every.ALL_SUPPORTED,
-            activation_num_bits=8,
-            weight_num_bits=8,
-        )
-        for kind in (every.INPUT, every.OUTPUT):
-            tool.update_quantization_recipe(".*", kind, algorithm_key=none)
-        names = "|".join(map(re.escape, (*tail, *keep)))
-        if names:
-            tool.update_quantization_recipe(
-                f"^({names});?$", every.ALL_SUPPORTED, algorithm_key=none
-            )
-        ranges = tool.calibrate({SIGNATURE: _Inputs(images)}, num_threads=cores())
-        made = tool.quantize(ranges, enable_progress_report=False)
-    if made.quantized_model is None:
-        raise RuntimeError("AI Edge Quantizer gave no file back")
     path = place / "model.tflite"
-    path.write_bytes(with_facts(bytes(made.quantized_model), facts_of(content)))
-    return path
+    with _quiet():  # the ranges of all values that any attempt asks for
+        ranges = _tool(floats, tail).calibrate({SIGNATURE: _Inputs(images)}, num_threads=cores())
+
+    def quantise(keep: Collection[str]) -> Path:
+        with _quiet():
+            tool = _tool(floats, [*tail, *keep])
+            made = tool.quantize(deepcopy(ranges), enable_progress_report=False)
+        if made.quantized_model is None:
+            raise RuntimeError("AI Edge Quantizer gave no file back")
+        path.write_bytes(with_facts(bytes(made.quantized_model), facts_of(content)))
+        return path
+
+    return quantise
+
+
+def _tool(floats: Path, kept: Sequence[str]) -> Any:
+    """The tool, told to keep operators of these names in float."""
+    from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
+
+    tool = quantizer.Quantizer(str(floats))
+    every, none = qtyping.TFLOperationName, algorithm_manager.AlgorithmName.NO_QUANTIZE
+    tool.add_static_config(
+        regex=".*",
+        operation_name=every.ALL_SUPPORTED,
+        activation_num_bits=8,
+        weight_num_bits=8,
+    )
+    for kind in (every.INPUT, every.OUTPUT):
+        tool.update_quantization_recipe(".*", kind, algorithm_key=none)
+    if kept:
+        names = "|".join(map(re.escape, kept))
+        tool.update_quantization_recipe(f"^({names});?$", every.ALL_SUPPORTED, algorithm_key=none)
+    return tool
 
 
 class _Inputs(Sequence[dict[str, np.ndarray]]):

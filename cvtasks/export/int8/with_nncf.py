@@ -3,7 +3,7 @@
 import contextlib
 import io
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +18,37 @@ _MOVING = ("MaxPool", "Pad", "Reshape", "Squeeze", "StridedSlice", "Tile", "Tran
 _NOTHING = ("Constant", "Parameter", "Result")
 
 
-def quantise(
-    floats: Path, images: Sequence[np.ndarray], keep: Collection[str], place: Path
-) -> Path:
-    """Write the int8 graph of a float one as `model.xml` and `model.bin` into the folder `place`.
+def quantising(
+    floats: Path, images: Sequence[np.ndarray], place: Path
+) -> Callable[[Collection[str]], Path]:
+    """A function that writes the int8 graph of a float one as `model.xml` and `model.bin` into the
+    folder `place`, each time anew.
 
     Args:
         floats: the .xml of the float graph.
         images: network inputs, (H, W, 3) uint8, that ranges are measured on; read several times.
-        keep: names of layers to be kept in float; what is behind the last layers is kept anyway.
+
+    Returns:
+        From names of layers to be kept in float to the .xml; what is behind the last layers is kept
+        anyway.
     """
-    graph = _simplified(floats)
-    tail, _ = _ends(graph)
-    with _quiet_nncf() as nncf:
-        made = nncf.quantize(
-            graph,
-            nncf.Dataset(images, _batch_of),
-            preset=nncf.QuantizationPreset.MIXED,  # activations need not lie around zero
-            subset_size=len(images),
-            ignored_scope=nncf.IgnoredScope(names=[*tail, *keep], validate=False),
-        )
     path = place / "model.xml"
-    ov.save_model(made, str(path), compress_to_fp16=False)
-    return path
+
+    def quantise(keep: Collection[str]) -> Path:
+        graph = _simplified(floats)
+        tail, _ = _ends(graph)
+        with _quiet_nncf() as nncf:
+            made = nncf.quantize(
+                graph,
+                nncf.Dataset(images, _batch_of),
+                preset=nncf.QuantizationPreset.MIXED,  # activations need not lie around zero
+                subset_size=len(images),
+                ignored_scope=nncf.IgnoredScope(names=[*tail, *keep], validate=False),
+            )
+        ov.save_model(made, str(path), compress_to_fp16=False)
+        return path
+
+    return quantise
 
 
 def layers_of(path: Path) -> list[Layer]:

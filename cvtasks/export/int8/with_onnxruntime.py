@@ -4,7 +4,7 @@ weights per channel.
 
 import math
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +33,36 @@ _KINDS = (
 """What is computed in int8. Sigmoids and products are not: it gains no time, and costs accuracy."""
 
 
-def quantise(
-    floats: Path, images: Sequence[np.ndarray], keep: Collection[str], place: Path
-) -> Path:
-    """Write the int8 file of a float one as `model.onnx` into the folder `place`.
+def quantising(
+    floats: Path, images: Sequence[np.ndarray], place: Path
+) -> Callable[[Collection[str]], Path]:
+    """A function that writes the int8 file of a float one as `model.onnx` into the folder `place`,
+    each time anew.
 
     Args:
         floats: the float file.
         images: network inputs, (H, W, 3) uint8, that ranges are measured on.
-        keep: names of layers to be kept in float; what is behind the last layers is kept anyway.
+
+    Returns:
+        From names of layers to be kept in float to the file; what is behind the last layers is kept
+        anyway.
     """
+    path = place / "model.onnx"
+
+    def quantise(keep: Collection[str]) -> Path:
+        _write(floats, images, keep, path)
+        return path
+
+    return quantise
+
+
+def _write(floats: Path, images: Sequence[np.ndarray], keep: Collection[str], path: Path) -> None:
+    """Write the file, with the layers `keep` in float."""
     import onnx
 
     onnx_runtime()
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    path = place / "model.onnx"
     with tempfile.TemporaryDirectory() as temporary, without_advice():
         simple = Path(temporary) / "simple.onnx"
         _simplify(floats, simple)
@@ -79,7 +93,6 @@ def quantise(
         made.metadata_props.add(key=name, value=text)
     made.producer_name, made.doc_string = "cvtasks", ""
     path.write_bytes(made.SerializeToString())
-    return path
 
 
 class _Reader:
