@@ -100,7 +100,11 @@ def divide(source: Source, shares: Shares, keys: Sequence[str | None] | None = N
             together,
         )
     each = (1 - shares.test) / shares.folds
-    rest, *others = dealt(source, (*test, *[each] * (shares.folds - 1)), shares.seed, together)
+    count = len(test) + shares.folds
+    learned = set(range(count)) - set(range(1, 1 + len(test)))
+    rest, *others = dealt(
+        source, (*test, *[each] * (shares.folds - 1)), shares.seed, together, learned
+    )
     tested = others[: len(test)]
     folds = [*others[len(test) :], rest]
     parts: dict[str, Sequence[int]] = {}
