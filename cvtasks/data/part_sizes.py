@@ -106,7 +106,8 @@ class Parts:
 
     def _cost(self, unit: int, part: int) -> float:
         """How much farther the classes are from their shares, for each image, when a unit is moved:
-        the change of the sum of squares of what is too much, over the images of the class.
+        the change of the sum of squares of what is too much, over the images of the class, and one
+        for each part and class that is no longer shown, or is shown now.
         """
         source, cost = self.place[unit], 0.0
         for label, images in self._units[unit].items():
@@ -114,6 +115,7 @@ class Parts:
             there = self._images[part][label] - self._shares[part] * total
             here = self._images[source][label] - self._shares[source] * total
             cost += 2 * images * (there - here + images) / total
+            cost += (self._holding[source][label] == 1) - (not self._holding[part][label])
         return cost / self._sizes[unit]
 
     def _teach(self) -> None:
