@@ -22,19 +22,24 @@ if TYPE_CHECKING:
 def split(
     source: DataArgument,
     output: Annotated[Path, into("New folder for the lists.")] = Path("outputs/split"),
-    val: Annotated[float, typer.Option(help="Share of the images to validate on.")] = 0.2,
+    val: Annotated[
+        float | None,
+        typer.Option(help="Share of the images to validate on.", show_default="0.2"),
+    ] = None,
     test: Annotated[
         float | None, typer.Option(help="Share to test on.", show_default="0.1, with folds none")
     ] = None,
     folds: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="K",
             help="Make K folds, each of which is val once.",
             show_default="one division",
         ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="What is drawn depends on it.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="What is drawn depends on it.")] = 0,
     group_by: Annotated[
         str,
         typer.Option(metavar="REGEX", help="Keep images together whose names give the same match."),
@@ -70,8 +75,13 @@ def split(
 
     if group_by and groups:
         raise UsageError("groups come from names or from a file; got both. Leave one out.")
-    tested = (0.0 if folds else 0.1) if test is None else test
-    shares = Shares(val, tested, folds, seed)
+    if folds is not None and val is not None:
+        raise UsageError(
+            f"folds are of one size, and each is val once; got --folds {folds} and --val {val:g}. "
+            "Leave one out."
+        )
+    tested = (0.1 if folds is None else 0.0) if test is None else test
+    shares = Shares(0.2 if val is None else val, tested, folds, seed)
     check_new_folder(output)
     path, name = split_of(source)
     hints = hints_of(task, set_, classes_from)
@@ -129,5 +139,5 @@ def _show(divided: "Divided", trained: bool, as_json: bool) -> None:
         print(dumps({"images": sizes, "kept_together": said, "classes": rows}))
     else:
         tell(*parts_table({name: len(divided.parts[name]) for name in names}, rows))
-    for line in divided.together.told:
+    for line in filter(None, (*divided.together.told, divided.missed)):
         say(f"data: {line}")

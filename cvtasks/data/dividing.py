@@ -14,6 +14,9 @@ from cvtasks.errors import UsageError
 from cvtasks.files.writing import made_beside, publish, write_text
 
 _MOST_FOLDS = 100
+_MOST_SEED = 2**31 - 1
+_FAR = 0.1  # of the share that was asked for; by more than this it was missed
+_NAMED = 3  # parts in a line
 
 
 @dataclass(frozen=True)
@@ -23,20 +26,28 @@ class Shares:
     Attributes:
         val, test: their shares of all images, 0 for none; the rest is trained on.
         folds: in so many parts of one size, each of which is `val` once; then `val` plays no part.
-        seed: what is drawn depends on it.
+            None for one division.
+        seed: what is drawn depends on it; 0 to 2³¹ − 1, as a recipe's.
 
     Raises:
-        UsageError: a share is not one, or nothing would be left.
+        UsageError: a number is none that may be, or nothing would be left.
     """
 
     val: float = 0.2
     test: float = 0.1
-    folds: int = 0
+    folds: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.folds and not 2 <= self.folds <= _MOST_FOLDS:
-            raise UsageError(f"there may be 2 to {_MOST_FOLDS} folds; got {self.folds}.")
+        if self.folds is not None and not 2 <= self.folds <= _MOST_FOLDS:
+            raise UsageError(
+                f"there may be 2 to {_MOST_FOLDS} folds; got {self.folds}. Choose so many, "
+                "or leave folds out."
+            )
+        if not 0 <= self.seed <= _MOST_SEED:
+            raise UsageError(
+                f"a seed is a whole number from 0 to {_MOST_SEED}; got {self.seed}. Choose another."
+            )
         aside = self.test + (0 if self.folds else self.val)
         least = 0 if self.folds else 1e-9
         if not (0 <= self.val < 1 and 0 <= self.test < 1 and least <= aside < 1 - 1e-9):
@@ -62,11 +73,26 @@ class Divided:
         parts: "train", "val" and "test", as far as they are asked for, or "fold0/train" … → the
             indices of their samples.
         together: what stayed together.
+        asked: "val" and "test", or "fold0/val" … and "fold0/test", which is that of each fold, as
+            far as they are asked for → their shares of all images.
     """
 
     source: Source
     parts: Mapping[str, Sequence[int]]
     together: Together
+    asked: Mapping[str, float]
+
+    @property
+    def missed(self) -> str:
+        """Which shares are not nearly as asked, in words; empty where all are."""
+        count, found = len(self.source), []
+        for name, share in self.asked.items():
+            size = len(self.parts[name])
+            if abs(size - share * count) >= max(1, _FAR * share * count):
+                found.append(f"{name} {share:.0%} and got {size / count:.0%}")
+        more = " …" if len(found) > _NAMED else ""
+        reason = "what stays together, and classes of one image, allow no nearer"
+        return f"asked for {', '.join(found[:_NAMED])}{more}: {reason}" if found else ""
 
     def rows(self, names: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         """What some of the parts hold, class by class: as `cvtasks.data.checking.statistics`."""
@@ -88,27 +114,32 @@ def divide(source: Source, shares: Shares, keys: Sequence[str | None] | None = N
         DataError: there are too few images, or groups of them.
     """
     together = kept_together(source, shares.least, keys)
-    test = (shares.test,) if shares.test else ()
-    if not shares.folds:
-        asked = {"test": shares.test, "val": shares.val}
-        names = [name for name, share in asked.items() if share]
-        rest, *others = dealt(source, [asked[name] for name in names], shares.seed, together)
-        found = {"train": rest, **dict(zip(names, others, strict=True))}
-        return Divided(
-            source,
-            {name: found[name] for name in ("train", "val", "test") if name in found},
-            together,
-        )
-    each = (1 - shares.test) / shares.folds
-    rest, *others = dealt(source, (*test, *[each] * (shares.folds - 1)), shares.seed, together)
+    if shares.folds:
+        return _in_folds(source, shares, shares.folds, together)
+    shown = {"test": shares.test, "val": shares.val}
+    asked: dict[str, float] = {name: share for name, share in shown.items() if share}
+    rest, *others = dealt(source, list(asked.values()), shares.seed, together)
+    found = {"train": rest, **dict(zip(asked, others, strict=True))}
+    parts = {str(name): found[name] for name in ("train", "val", "test") if name in found}
+    return Divided(source, parts, together, asked)
+
+
+def _in_folds(source: Source, shares: Shares, folds: int, together: Together) -> Divided:
+    """Deal the samples of a source out into so many folds."""
+    test = [shares.test] if shares.test else []
+    each = (1 - shares.test) / folds
+    numbers = [0, *range(1 + len(test), folds + len(test))]
+    rest, *others = dealt(source, [*test, *[each] * (folds - 1)], shares.seed, together, numbers)
     tested = others[: len(test)]
-    folds = [*others[len(test) :], rest]
     parts: dict[str, Sequence[int]] = {}
-    for number, fold in enumerate(folds):
-        learned = sorted(index for other in folds if other is not fold for index in other)
+    asked = {"fold0/test": shares.test} if test else {}
+    every = [*others[len(test) :], rest]
+    for number, fold in enumerate(every):
+        learned = sorted(index for other in every if other is not fold for index in other)
         parts |= {f"fold{number}/train": learned, f"fold{number}/val": fold}
         parts |= {f"fold{number}/test": part for part in tested}
-    return Divided(source, parts, together)
+        asked[f"fold{number}/val"] = each
+    return Divided(source, parts, together, asked)
 
 
 def write_lists(
@@ -125,7 +156,7 @@ def write_lists(
         **more,
         val=1 / shares.folds if shares.folds else shares.val,
         test=shares.test,
-        folds=shares.folds,
+        folds=shares.folds or 0,
         seed=shares.seed,
         images={name: len(indices) for name, indices in divided.parts.items()},
         kept_together=divided.together.said,

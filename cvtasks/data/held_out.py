@@ -3,12 +3,13 @@ where the data have no split for it.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cvtasks.answers import Answer
+from cvtasks.data.part_sizes import Parts
 from cvtasks.data.source import Source
 from cvtasks.data.together import Together, kept_together
 from cvtasks.errors import DataError
@@ -31,11 +32,12 @@ def set_aside(
     """Indices of the samples to train on and of those to validate on, each in its order; neither is
     empty.
 
-    About `share` of each class is set aside: at least one image of a class that two or more show,
-    and none of a class that one alone shows, as far as the classes of an image with several allow
-    it. Images without an object or class are dealt with as one class more. Which ones it is depends
-    on the seed and on names, truths and bytes, not on the order of the samples. What must stay
-    together stays on one side.
+    It is `share` of all, within what stays together, and about `share` of each class. Every class
+    is learned, as far as there are images: one that a single image shows is trained on, and one
+    that two or more show is on both sides where the size and the classes of images with several
+    allow it. Images without an object or class are dealt with as one class more. Which ones it is
+    depends on the seed and on names, truths and bytes, not on the order of the samples. What must
+    stay together stays on one side.
 
     Args:
         source: with the classes that are learned; every truth can be read.
@@ -46,40 +48,63 @@ def set_aside(
         DataError: there are no two different images.
 
     Source: the order, rarest class first, is that of Sechidis, Tsoumakas and Vlahavas, "On the
-    Stratification of Multi-Label Data" (2011), figure 1.
+    Stratification of Multi-Label Data" (2011), figure 1. What it makes too large or too small is
+    brought to its size by `cvtasks.data.part_sizes`.
     """
     kept, aside = dealt(source, (share,), seed, together or kept_together(source, share))
     return kept, aside
 
 
 def dealt(
-    source: Source, shares: Sequence[float], seed: int, together: Together
+    source: Source,
+    shares: Sequence[float],
+    seed: int,
+    together: Together,
+    learned: Collection[int] = (0,),
 ) -> list[list[int]]:
     """Indices of the samples in parts, none of them empty: what is left, and a part for each share,
     dealt out as `set_aside` says.
 
     Args:
         shares: of all samples, for each part after the first; above 0, and below 1 together.
+        learned: numbers of the parts that something is learned from: 0, what is left, or those of
+            folds, which are made of one size.
 
     Raises:
         DataError: there are fewer groups of what stays together than parts.
     """
     shown = [_shown(source.truth(index)) for index in range(len(source))]
-    groups = together.groups
-    if len(groups) <= len(shares):
+    if len(together.groups) <= len(shares):
         raise DataError(_too_few(source, together, len(shares) + 1))
-    order = np.random.default_rng([seed, len(groups)]).permutation(len(groups))
-    left = [groups[place] for place in order.tolist()]
-    parts, rest = [], 1.0
+    order = np.random.default_rng([seed, len(together.groups)]).permutation(len(together.groups))
+    groups = [together.groups[place] for place in order.tolist()]
+    units = [Counter(label for index in group for label in shown[index]) for group in groups]
+    parts = Parts(
+        units,
+        [len(group) for group in groups],
+        [1 - sum(shares), *shares],
+        _by_class(units, shares),
+        learned,
+    )
+    parts.settle()
+    found: list[list[int]] = [[] for _ in range(len(shares) + 1)]
+    for group, part in zip(groups, parts.place, strict=True):
+        found[part] += group
+    return [sorted(indices) for indices in found]
+
+
+def _by_class(units: Sequence[Mapping[int, int]], shares: Sequence[float]) -> list[int]:
+    """Deal units out by class, one part after the other; for each unit the number of its part."""
+    place, left, rest = [0] * len(units), list(range(len(units))), 1.0
     for number, share in enumerate(shares):
-        units = [Counter(label for index in group for label in shown[index]) for group in left]
-        least = len(shares) - number  # so many groups must be left for the parts to come
-        chosen = _chosen([frozenset(unit) for unit in units], share / rest, units)
-        chosen = set(sorted(chosen)[: len(left) - least])
-        parts.append(sorted(index for place in chosen for index in left[place]))
-        left = [group for place, group in enumerate(left) if place not in chosen]
+        weights = [units[unit] for unit in left]
+        chosen = _chosen([frozenset(unit) for unit in weights], share / rest, weights)
+        least = len(shares) - number  # so many units must be left for the parts to come
+        for one in sorted(chosen)[: len(left) - least]:
+            place[left[one]] = number + 1
+        left = [unit for unit in left if not place[unit]]
         rest -= share
-    return [sorted(index for group in left for index in group), *parts]
+    return place
 
 
 def _too_few(source: Source, together: Together, parts: int) -> str:

@@ -63,12 +63,13 @@ def f1_curves(
     curves: Mapping[str, np.ndarray], thresholds: np.ndarray, best: float, at: str = " at IoU 0.5"
 ) -> np.ndarray:
     """Class → (t,) F1 at each of `thresholds` (t,); the mean in black, with a line at the `best`
-    threshold.
+    threshold that may be chosen.
     """
     mean = np.mean(list(curves.values()), axis=0) if curves else np.zeros(len(thresholds))
     peak = float(np.interp(best, thresholds, mean))
+    word = "best mean F1" if np.isclose(peak, mean.max()) else "mean F1"
     figure, axes = _square(
-        "least score of what is shown", f"F1{at}", f"best mean F1 {peak:.3f} at {best:.2f}"
+        "least score of what is shown", f"F1{at}", f"{word} {peak:.3f} at {best:.2f}"
     )
     for name in sorted(curves, key=lambda name: -curves[name].max()):
         style = _style(len(curves), axes)

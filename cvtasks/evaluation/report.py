@@ -45,7 +45,7 @@ _PLOTS = {
     "f1-curve.png": (
         "F1 by threshold",
         "F1 against the least score of what is shown, a curve for each class and the mean; a "
-        "dotted line marks the best threshold.",
+        "dotted line marks the best threshold that may be chosen.",
     ),
     "confusion.png": (
         "What is taken for what",

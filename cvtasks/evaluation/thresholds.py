@@ -8,7 +8,7 @@ from functools import singledispatch
 
 import numpy as np
 
-from cvtasks.metrics.average_precision import THRESHOLDS
+from cvtasks.metrics.average_precision import LEAST, THRESHOLDS
 from cvtasks.metrics.base import Metric, ratio
 from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.detection import BoxesMetric
@@ -93,16 +93,33 @@ def _precision_recall(
     stacked = np.stack(list(rows.values()))
     known = ~np.isnan(stacked)
     mean = ratio(np.where(known, stacked, 0).sum(axis=0), known.sum(axis=0))
-    threshold, f1 = best
     frequent = sorted(counts, key=lambda name: -counts[name][2])[:_NAMED]
     named = {name: rows[name] for name in rows if name in frequent}
     return ByThreshold(
         ("precision", "recall", "F1"),
         {MEAN: mean, **named},
-        threshold,
-        f"The best mean F1, {f1:.4f}, is at {threshold:.2f}.",
+        best[0],
+        _best_words(mean[-1], *best),
         f"Precision is the share of what is shown that is right, recall the share of the {what}, "
         "that is shown, F1 their harmonic mean.",
+    )
+
+
+def _best_words(mean: np.ndarray, threshold: float, f1: float) -> str:
+    """At which threshold the mean F1 (101,) is best; and where that is lower than any that is
+    chosen, what it is at the chosen one.
+
+    >>> _best_words(np.where(THRESHOLDS < 0.02, 0.0257, 0.0), 0.05, 0.0)
+    'The best mean F1, 0.0257, is at 0.00, lower than is ever chosen; at 0.05 it is 0.0000.'
+    """
+    top = int(mean.argmax())
+    if not mean[top] > 0:
+        return "Nothing is found at any threshold: the mean F1 is 0."
+    if mean[top] <= mean[THRESHOLDS >= LEAST].max():
+        return f"The best mean F1, {f1:.4f}, is at {threshold:.2f}."
+    return (
+        f"The best mean F1, {mean[top]:.4f}, is at {THRESHOLDS[top]:.2f}, lower than is ever "
+        f"chosen; at {threshold:.2f} it is {f1:.4f}."
     )
 
 

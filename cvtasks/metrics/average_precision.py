@@ -89,14 +89,18 @@ def best_threshold(rows: Sequence[np.ndarray]) -> tuple[float, float]:
     """F1 (101,) of each class at `THRESHOLDS` → the threshold with the best mean, and that; (0.5,
     NaN) without a class.
 
-    Thresholds below `LEAST` are not chosen: what is so unsure would be drawn by the hundred.
+    Thresholds below `LEAST` are not chosen: what is so unsure would be drawn by the hundred. It is
+    `LEAST` itself where no higher one finds anything.
     """
     if not rows:
         return 0.5, float("nan")
     mean = np.mean(rows, axis=0)
+    high = np.where(THRESHOLDS < LEAST, -1.0, mean)
+    if not high.max() > 0:
+        return LEAST, 0.0
     best = _middle_of_best(mean)
     if THRESHOLDS[best] < LEAST:
-        best = _middle_of_best(np.where(THRESHOLDS < LEAST, -1.0, mean))
+        best = _middle_of_best(high)
     return float(THRESHOLDS[best].round(2)), float(mean[best])
 
 

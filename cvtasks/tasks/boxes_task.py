@@ -130,8 +130,9 @@ class ObjectsTask(BoxesTask, ABC):
             )
 
     def tuned(self, metric: Metric[Any]) -> Self:
-        """With the threshold at which mean F1 is best; itself where next to nothing was learned, as
-        nothing is worth showing then.
+        """With the threshold at which mean F1 is best, of those that are chosen
+        (`cvtasks.metrics.average_precision.best_threshold`); itself where next to nothing was
+        learned, as nothing is worth showing then.
         """
         if not isinstance(metric, BoxesMetric):
             raise TypeError(

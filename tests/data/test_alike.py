@@ -207,6 +207,7 @@ def test_the_parts_and_folds_hold_every_sample_once(tmp_path: Path) -> None:
     for kept, aside in found:
         assert sorted([*kept, *aside]) == list(range(60))
         assert sum(source.name(i).startswith("cat") for i in aside) == 6, "by class"
+    assert not divide(source, Shares()).missed
     with pytest.raises(DataError, match=r"61 parts need as many groups .* 60 images are in 60"):
         divide(source, Shares(test=0.0, folds=61))
 

@@ -160,6 +160,10 @@ def test_groups_are_kept_whole(tmp_path: Path, cli) -> None:
         (("--val", "0", "--test", "0"), "above 0"),
         (("--val", "-0.1"), "0 or more"),
         (("--folds", "1"), "2 to 100 folds"),
+        (("--folds", "0"), "2 to 100 folds"),
+        (("--folds", "2", "--val", "0.3"), "got --folds 2 and --val 0.3"),
+        (("--seed", "-1"), "Invalid value for '--seed'"),
+        (("--seed", "2147483648"), "Invalid value for '--seed'"),
         (("--group-by", "x", "--groups", "y.csv"), "got both"),
         (("--group-by", "["), "regular expression"),
     ],
@@ -180,6 +184,21 @@ def test_shares_say_what_is_least() -> None:
     assert Shares(0.7, 0).least == pytest.approx(0.3)
     with pytest.raises(UsageError):
         Shares(float("nan"), 0.1)
+    for seed in (-1, 2**31):
+        with pytest.raises(UsageError, match=f"from 0 to 2147483647; got {seed}"):
+            Shares(seed=seed)
+    with pytest.raises(UsageError, match="2 to 100 folds; got 0"):
+        Shares(folds=0)
+
+
+def test_shares_that_cannot_be_had_are_told(tmp_path: Path, cli) -> None:
+    root = labelled(tmp_path / "set")
+    code, _, said = cli("data", "split", root, "-o", tmp_path / "a")
+    assert (code, "asked for" in said) == (0, False), said
+    (tmp_path / "g.csv").write_text("".join(f"im{n:02d},g{n // 7}\n" for n in range(20)))
+    code, _, said = cli("data", "split", root, "-o", tmp_path / "c", "--groups", tmp_path / "g.csv")
+    assert code == 0, said
+    assert "data: asked for test 10% and got 3" in said, said
 
 
 # === lists by hand ===

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ import pytest
 
 from cvtasks.answers import Boxes
 from cvtasks.evaluation.figures import figures
+from cvtasks.evaluation.thresholds import by_threshold
 from cvtasks.formats.voc import from_voc_corners, to_voc_corners
 from cvtasks.metrics.average_precision import (
     THRESHOLDS,
@@ -423,6 +425,30 @@ def test_a_threshold_below_the_least_is_not_chosen(peaks: list[float], expected:
     rows = [1 - abs(THRESHOLDS - peak) for peak in peaks]
     rows = [np.max(rows, axis=0)] if len(peaks) > 1 else rows
     assert best_threshold(rows)[0] == pytest.approx(expected)
+
+
+def test_the_least_threshold_is_chosen_where_no_higher_one_finds_anything() -> None:
+    weak = np.where(THRESHOLDS < 0.02, 0.0257, 0.0)
+    assert best_threshold([weak]) == (0.05, 0.0)
+    assert best_threshold([np.zeros(101)]) == (0.05, 0.0)
+    assert best_threshold([np.where(THRESHOLDS == 0.5, 0.01, weak)]) == (0.5, 0.01)
+
+
+def test_a_weak_detector_is_tuned_to_the_least_threshold() -> None:
+    """Of ten images every object is found, at scores of next to nothing."""
+    from cvtasks.tasks.detect import Detect
+
+    truth = boxes([[0, 0, 20, 20]], [0])
+    metric = measured([(truth, replace(truth, scores=np.full(1, 0.013, np.float32)))] * 10)
+    task = Detect(threshold=0.35)
+    assert task.learned(metric)
+    assert task.tuned(metric).threshold == 0.05
+    cut = by_threshold(metric)
+    assert cut is not None
+    assert (cut.start, cut.why) == (
+        0.05,
+        "The best mean F1, 1.0000, is at 0.00, lower than is ever chosen; at 0.05 it is 0.0000.",
+    )
 
 
 def test_a_detector_that_has_learned_nothing_keeps_its_threshold() -> None:
