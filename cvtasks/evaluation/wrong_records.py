@@ -40,13 +40,12 @@ def wrong_record(
             f"every line of predictions must be a JSON object; {place} is {shown(record)}. {again}"
         )
     key = _key(task.answer)
-    of_others = [name for name in _KEYS.values() if name in record]
-    if key not in record and of_others:
-        whose = [n for n, row in TASKS.items() if _key(row.task.answer) == of_others[0]]
+    others = [name for name in _KEYS.values() if name in record]
+    if key and key not in record and others:
+        whose = _writers(others[0], record.get("task"))
         return DataError(
-            f"predictions of {task.name} have `{key}` in every line; {place} has "
-            f"`{of_others[0]}`, as {', '.join(whose)} write it. Name a model of the task that they "
-            f"are of, or predictions of {task.name}."
+            f"predictions of {task.name} have `{key}` in every line; {place} has `{others[0]}`, as "
+            f"{whose} it. Name a model of the task that they are of, or predictions of {task.name}."
         )
     try:
         _check(_Part(record), task.answer, key, known)
@@ -56,6 +55,16 @@ def wrong_record(
     return DataError(
         f"every line must be a record of {task.name}; {place} is not: {text.rstrip('.')}. {again}"
     )
+
+
+def _writers(key: str, said: Any) -> str:
+    """The tasks whose records have a key, and that they write it; `said` is the one that the record
+    names.
+    """
+    names = [name for name, row in TASKS.items() if _key(row.task.answer) == key]
+    if said in names or len(names) == 1:
+        return f"{said if said in names else names[0]} writes"
+    return f"{', '.join(names)} write"
 
 
 def broken_words(error: Exception, text: str) -> str:

@@ -59,7 +59,7 @@ def test_what_is_right_is_read(task: str, tmp_path: Path) -> None:
     ("task", "others", "says"),
     [
         ("segment", "detect", "have `mask` in every line; line 1 of FILE has `boxes`, as detect,"),
-        ("segment", "classify", "line 1 of FILE has `labels`, as classify write it. Name a model"),
+        ("segment", "classify", "line 1 of FILE has `labels`, as classify writes it. Name a model"),
         ("detect", "segment", "have `boxes` in every line; line 1 of FILE has `mask`, as segment"),
         ("classify", "detect", "have `labels` in every line; line 1 of FILE has `boxes`, as"),
         ("instances", "detect", "must have `boxes[0].mask`; line 1 of FILE has none. Save them"),
@@ -71,6 +71,11 @@ def test_predictions_of_another_task_are_said_to_be(
     said = refused(task, json.dumps(PLACE | ANSWERS[others]), tmp_path)
     assert says in said
     assert task in said
+
+
+def test_the_task_that_a_record_names_is_said(tmp_path: Path) -> None:
+    said = refused("segment", json.dumps({"task": "localize", **ANSWERS["localize"]}), tmp_path)
+    assert "line 1 of FILE has `boxes`, as localize writes it." in said
 
 
 @pytest.mark.parametrize(
