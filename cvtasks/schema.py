@@ -18,6 +18,9 @@ from cvtasks.errors import ModelError, did_you_mean, nearest
 NOT_IN_TABLE = {"in_table": False}
 """Metadata of a dataclass' field that is no key of its table."""
 
+ELSEWHERE = 0.8
+"""How alike a word of another table must be to be meant."""
+
 EMPTY: Mapping[str, str] = types.MappingProxyType({})
 """No names at all."""
 
@@ -38,6 +41,33 @@ class Range:
 
     least: float
     most: float
+
+    def holds(self, number: float) -> bool:
+        """Whether the number lies within; NaN does not."""
+        return self.least <= number <= self.most
+
+    def __str__(self) -> str:
+        return f"{number_text(self.least)} to {number_text(self.most)}"
+
+
+@dataclass(frozen=True)
+class Instead:
+    """Stands in `Annotated` at a field: a word that is no value of it, and what to do who means
+    it.
+    """
+
+    word: str
+    way: str
+
+
+def number_text(number: float) -> str:
+    """A number in full: whole ones without a point.
+
+    >>> number_text(2**31 - 1), number_text(0.0), number_text(1e-6)
+    ('2147483647', '0', '1e-06')
+    """
+    whole = math.isfinite(number) and number == int(number) and abs(number) < 2**64
+    return str(int(number)) if whole else str(number)
 
 
 def keys_of(kind: type) -> list[str]:
@@ -69,7 +99,7 @@ class Field:
 def fields_of(kind: type) -> list[Field]:
     """The keys of a table with all that is known of them."""
     hints, said = typing.get_type_hints(kind), _meanings(kind)
-    bounds, defaults = _bounds(kind), defaults_of(kind)
+    bounds, defaults = _said_at(kind, Range), defaults_of(kind)
     defaults |= {
         one.name: one.default_factory()
         for one in dataclasses.fields(kind)
@@ -80,7 +110,7 @@ def fields_of(kind: type) -> list[Field]:
             name=key,
             type=_in_words(hints[key]),
             default=defaults.get(key, dataclasses.MISSING),
-            bounds=Range(*bounds[key]) if key in bounds else None,
+            bounds=bounds.get(key),
             choices=typing.get_args(hints[key]) if typing.get_origin(hints[key]) is Literal else (),
             meaning=said.get(key, ""),
         )
@@ -90,7 +120,6 @@ def fields_of(kind: type) -> list[Field]:
 
 _TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false"}
 _UNIONS = (types.UnionType, typing.Union)
-_ELSEWHERE = 0.8  # how alike a word of another table must be to be meant
 _ATTRIBUTE = re.compile(r" {4}(\w+(?:, \w+)*): (.*)")
 
 
@@ -153,24 +182,24 @@ def table_of(values: Any) -> dict[str, Any]:
 
 def check_bounds(values: Any, where: str) -> None:
     """Raise ModelError where a number of the dataclass is outside its `Range`."""
-    for key, (least, most) in _bounds(values.__class__).items():
+    for key, bounds in _said_at(values.__class__, Range).items():
         value = getattr(values, key)
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, str):  # a word that the key may have in place of a number
                 continue
-            if not least <= number <= most:
-                raise ModelError(f"`{where}.{key}` must be {least:g} to {most:g}; got {number:g}.")
+            if not bounds.holds(number):
+                raise ModelError(f"`{where}.{key}` must be {bounds}; got {number_text(number)}.")
 
 
 @cache
-def _bounds(kind: Any) -> dict[str, tuple[float, float]]:
-    """Key → least and largest value, of the fields that have them."""
+def _said_at(kind: Any, what: type) -> dict[str, Any]:
+    """Key → the `Range`, or another `what`, that stands at its field; of those that have one."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return {
-        key: (bounds.least, bounds.most)
+        key: said
         for key in keys_of(kind)
-        for bounds in getattr(hints[key], "__metadata__", ())
-        if isinstance(bounds, Range)
+        for said in getattr(hints[key], "__metadata__", ())
+        if isinstance(said, what)
     }
 
 
@@ -198,7 +227,7 @@ def check_keys(
                     f"the table [{table}]."
                 )
             meant = elsewhere.get(key) or nearest(key, known)
-            meant = meant or elsewhere.get(nearest(key, elsewhere, _ELSEWHERE), "")
+            meant = meant or elsewhere.get(nearest(key, elsewhere, ELSEWHERE), "")
             hint = f'Did you mean "{meant}"?' if meant else did_you_mean(key, known)
             raise ModelError(f"unknown key `{where}{key}`. {hint}")
 
@@ -207,22 +236,31 @@ def check_document(document: Mapping[str, Any]) -> None:
     """Raise ModelError for numbers that are none in TOML 1.0 and for tables deeper than any of a
     recipe: neither could be said in an error.
     """
-    values: list[Any] = [document]
+    values: list[tuple[str, Any]] = [("", document)]
     for _ in range(8):
-        if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in values):
-            break
-        groups = (value.values() if isinstance(value, Mapping) else value for value in values)
-        values = [
-            item
-            for group in groups
-            if isinstance(group, Iterable) and not isinstance(group, str)
-            for item in group
-        ]
+        for where, value in values:
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                digits = value.bit_length() < 200
+                raise ModelError(
+                    f"whole numbers of a recipe have at most 64 bits; `{where}` has "
+                    f"{value if digits else f'one of {value.bit_length()} bits'}. Write a "
+                    f"smaller one: `cvtasks recipe {where}` says what it may be."
+                )
+        values = [inner for where, value in values for inner in _within(where, value)]
     if values:
         raise ModelError(
-            "a recipe holds whole numbers of at most 64 bits, in at most eight tables and lists "
-            "within each other; this has others. Correct it."
+            "a recipe has at most eight tables and lists within each other; "
+            f"`{values[0][0]}` has more. Correct it."
         )
+
+
+def _within(where: str, value: Any) -> list[tuple[str, Any]]:
+    """What a table or a list holds, each with its dotted key; that of an item is its list's."""
+    if isinstance(value, Mapping):
+        return [(f"{where}.{key}" if where else str(key), one) for key, one in value.items()]
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [(where, one) for one in value]
+    return []
 
 
 def defaults_of(kind: type) -> dict[str, Any]:
@@ -247,29 +285,45 @@ def read_table(
     """
     if not isinstance(document, Mapping):
         raise ModelError(f"`{where}` must be a table; got {document!r}. Write it as [{where}].")
-    hints = typing.get_type_hints(kind)
+    hints, bounds = typing.get_type_hints(kind), _said_at(kind, Range)
     check_keys(f"{where}.", document, keys_of(kind), elsewhere, renamed)
-    return kind(
-        **also,
-        **{key: read_value(hints[key], value, f"{where}.{key}") for key, value in document.items()},
-    )
+    for key, instead in _said_at(kind, Instead).items():
+        if document.get(key) == instead.word:
+            must = _must_be(hints[key], bounds.get(key))
+            raise ModelError(f"`{where}.{key}` {must}; got {instead.word!r}. {instead.way}")
+    values = {
+        key: read_value(hints[key], value, f"{where}.{key}", bounds.get(key))
+        for key, value in document.items()
+    }
+    return kind(**also, **values)
 
 
-def read_value(hint: Any, value: Any, where: str) -> Any:
-    """`value` as the type that `hint` says, or raise ModelError."""
+def read_value(
+    hint: Any, value: Any, where: str, bounds: Range | None = None, way: str = ""
+) -> Any:
+    """`value` as the type that `hint` says, or raise ModelError.
+
+    Args:
+        where: its dotted key.
+        bounds: of its number, or of each of its numbers, to be named in an error.
+        way: out of an error; empty for the command that explains the key.
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    way = way or f"`cvtasks recipe {where}` explains it."
     if origin is Literal:
         if value not in arguments:
             raise ModelError(
-                f"`{where}` must be one of {', '.join(filter(None, arguments))}; got {value!r}."
+                f"`{where}` must be one of {', '.join(filter(None, arguments))}; got {value!r}. "
+                f"{way}"
             )
         return value
     if origin is tuple and isinstance(value, list | tuple):
         if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(read_value(arguments[0], item, where) for item in value)
+            return tuple(read_value(arguments[0], item, where, bounds, way) for item in value)
         if len(value) == len(arguments):
             return tuple(
-                read_value(kind, item, where) for kind, item in zip(arguments, value, strict=True)
+                read_value(kind, item, where, bounds, way)
+                for kind, item in zip(arguments, value, strict=True)
             )
     if origin in _UNIONS:
         for kind in arguments:
@@ -277,7 +331,10 @@ def read_value(hint: Any, value: Any, where: str) -> Any:
                 return read_value(kind, value, where)
     if origin in (dict, Mapping) and isinstance(value, Mapping):
         return types.MappingProxyType(
-            {str(k): read_value(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
+            {
+                str(k): read_value(arguments[1], v, f"{where}.{k}", bounds, way)
+                for k, v in value.items()
+            }
         )
     if (
         hint is float
@@ -288,10 +345,22 @@ def read_value(hint: Any, value: Any, where: str) -> Any:
         return float(value)
     if hint in (int, str, bool) and type(value) is hint:
         return value
-    if isinstance(hint, type) and origin is None:
-        name = hint.__name__
-    elif origin in (dict, Mapping):
-        name = f"table, {{name = {_in_words(arguments[1])}, …}}"
-    else:
-        name = _in_words(hint)
-    raise ModelError(f"`{where}` must be of type {name}; got {value!r}.")
+    fits = isinstance(value, float) and (bounds or Range(-(2**53), 2**53)).holds(value)
+    if hint is int and fits and value.is_integer():
+        way = f"Write it without a point and without an exponent: {int(value)}"
+    raise ModelError(f"`{where}` {_must_be(hint, bounds)}; got {value!r}. {way}")
+
+
+def _must_be(hint: Any, bounds: Range | None) -> str:
+    """The rule about a value's type, and its bounds where it has some.
+
+    >>> _must_be(int, Range(1, 9)), _must_be(tuple[float, ...], Range(0, 1))
+    ('must be a whole number, 1 to 9', 'must be a list of numbers, each 0 to 1')
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    words = _in_words(hint)
+    if origin in (dict, Mapping):
+        words = f"table, {{name = {_in_words(arguments[1])}, …}}"
+    article = "a " if words.startswith(("list", "number", "table", "whole")) else ""
+    each = "each " if origin is tuple else ""
+    return f"must be {article}{words}{f', {each}{bounds}' if bounds else ''}"

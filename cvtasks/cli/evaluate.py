@@ -118,6 +118,9 @@ def evaluate(
             "model: cvtasks models"
             + (". It says which task predictions are of, and which classes." if predictions else "")
         )
+    how = {"engine": engine, "precision": precision, "device": device, "augment": augment}
+    if predictions:
+        _check_saved({name: one for name, one in how.items() if one != AUTO} | {"tiles": tiles})
     from cvtasks.evaluation.evaluate import check_new, score_saved, with_interval
     from cvtasks.evaluation.of_model import evaluation_data
     from cvtasks.evaluation.predictions import read_predictions
@@ -152,7 +155,6 @@ def evaluate(
         metric = score_saved(saved, recipe.task, found.source, found.only)
         result = found.result(str(predictions), None, metric)
     else:
-        how = {"engine": engine, "precision": precision, "device": device, "augment": augment}
         result, metric = _measured(model, found, how, tiles)
     for remark in found.source.remarks():
         say(f"data: {remark}")
@@ -167,6 +169,16 @@ def evaluate(
     tell(*_table(result["classes"]))
     for name, number in result["metrics"].items():
         tell(f"{name}: {with_interval(number, result['intervals'].get(name))}")
+
+
+def _check_saved(how: dict[str, str]) -> None:
+    """Raise UsageError for the first option that says how a model is run, where none is."""
+    for name, value in how.items():
+        if value:
+            raise UsageError(
+                f"--{name} says how a model is run; --predictions runs none and scores what is "
+                f"saved; got --{name} {value} too. Leave one of them out."
+            )
 
 
 def _measured(

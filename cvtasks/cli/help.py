@@ -1,10 +1,14 @@
-"""How help reads: commands with the whole of what they do, defaults and bounds in words."""
+"""How help reads: commands with the whole of what they do, defaults and bounds in words; and how
+they say that a value is none of theirs.
+"""
 
 import re
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
+from cvtasks.cli.values import retold
 from cvtasks.errors import UsageError, did_you_mean
 
 _COLUMNS = 76  # of an option and its value, for whose meaning lines of their own follow
@@ -62,7 +66,15 @@ def _options(command: Any, context: Any, formatter: Any) -> None:
 
 
 class HelpfulCommand(TyperCommand):
-    """A command whose options are explained in words."""
+    """A command whose options, and what is wrong with a value of one, are explained in words."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = retold(error)
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write what it takes."""

@@ -14,7 +14,6 @@ OPTIONS = {
     "hosts": ("--hosts", "N"),
     "int8": ("--int8", ""),
     "into_model": ("--into-model", ""),
-    "json": ("--json", ""),
     "layer": ("--layer", "NAME"),
     "map": ("--map", "DATA'S=MODEL'S"),
     "maximise": ("--maximise", ""),

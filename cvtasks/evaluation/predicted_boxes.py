@@ -17,6 +17,7 @@ from cvtasks.data.formats.coco import COCODetection
 from cvtasks.data.shared_classes import NONE
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.evaluation.saved import Entry, Saved, lines, plain
+from cvtasks.evaluation.wrong_records import is_four_numbers, is_number, shown
 from cvtasks.formats.voc import from_voc_corners
 from cvtasks.geometry.rle import checked_runs, polygons_runs, rle_extents
 
@@ -134,11 +135,11 @@ def read_coco_document(
             for entry in document["images"]
         }
         scored = [entry for entry in document["annotations"] if "score" in entry]
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise DataError(
-            "predictions in one JSON object are a COCO document with images, categories and "
-            f"annotations; {str(path)!r} is not: "
-            f"{type(error).__name__}: {error}. Give JSON lines or a list of COCO results."
+            "predictions in one JSON object are a COCO document with images (id, file_name), "
+            f"categories (id, name) and annotations; {str(path)!r} {_lacking(document)}. Give JSON "
+            "lines, each with a `source`, or a list of COCO results."
         ) from error
     if len(scored) < len(document["annotations"]):
         raise DataError(
@@ -187,7 +188,7 @@ def _coco(
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise DataError(
                 f"every entry must have image_id, category_id, {found.shape} and score; {place} "
-                f"has not: {type(error).__name__}: {error}."
+                f"{found.unfit(entry, error)}. Save it again."
             ) from error
         if category not in names:
             raise DataError(
@@ -199,6 +200,18 @@ def _coco(
         else:
             passed[names[category]] += 1
     return found, passed_over(passed)
+
+
+def _lacking(document: Mapping[str, Any]) -> str:
+    """What a COCO document lacks, behind its name."""
+    for table, keys in (("images", ("id", "file_name")), ("categories", ("id", "name"))):
+        if table not in document:
+            return f"has no {table}"
+        entries = document[table] if isinstance(document[table], list) else [document[table]]
+        for entry in entries:
+            if not isinstance(entry, dict) or not all(key in entry for key in keys):
+                return f"has {shown(entry)} among its {table}"
+    return "has other annotations" if "annotations" in document else "has no annotations"
 
 
 NO_SIZES: Mapping[str, tuple[Any, Any]] = {}
@@ -248,6 +261,25 @@ class _Found:
             raise ValueError(f"masks of one image have one size, not {known} and {tuple(size)}")
         runs = checked_runs(outline) if isinstance(outline, dict) else polygons_runs(outline, known)
         return edges or rle_extents([runs], known)[0][0].tolist(), runs
+
+    def unfit(self, entry: Any, error: Exception) -> str:
+        """What is wrong with an entry, behind its place; `error` is what reading it ended with."""
+        if not isinstance(entry, dict):
+            return f"is {shown(entry)}"
+        shape = "bbox" if self._sizes is None else "segmentation"
+        for key in ("image_id", "category_id", "score", shape):
+            if key not in entry:
+                return f"has no {key}"
+        if not is_number(entry["score"]):
+            return f"has score {shown(entry['score'])}"
+        if "bbox" in entry and not is_four_numbers(entry["bbox"]):
+            return f"has bbox {shown(entry['bbox'])}"
+        if self._sizes is not None and isinstance(error, ValueError):
+            return f"has another segmentation: {str(error).rstrip('.')}"
+        unknown = isinstance(error, KeyError) and error.args == (str(entry["image_id"]),)
+        if self._sizes is not None and (self._sizes is NO_SIZES or not unknown):
+            return f"has segmentation {shown(entry[shape])}"
+        return f"is of the image {shown(entry['image_id'])}, which the file does not have"
 
     def add(
         self,

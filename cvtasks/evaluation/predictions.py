@@ -25,6 +25,7 @@ from cvtasks.evaluation.predicted_boxes import (
     read_comp4,
 )
 from cvtasks.evaluation.saved import Entry, Saved, lines, plain
+from cvtasks.evaluation.wrong_records import broken_words, wrong_record
 from cvtasks.tasks.base import Task
 
 __all__ = ["Entry", "Saved", "read_predictions"]
@@ -84,7 +85,9 @@ def _records(
         place = f"line {number} of {str(path)!r}"
         try:
             record = json.loads(line)
-            if "summary" in record:  # of a whole video: what was counted
+            if (
+                isinstance(record, dict) and "summary" in record
+            ):  # of a whole video: what was counted
                 continue
             stem = Path(record["source"]).stem
             if otherwise is None and any(name not in known for name in _names_in(record)):
@@ -105,12 +108,13 @@ def _records(
             TypeError,
             ValueError,
         ) as error:
-            raise DataError(
-                f"every line must be a record of {task.name}, as predictions are saved; {place} is "
-                f"not: {type(error).__name__}: {error}.",
-                ways={"json": ""},
-            ) from error
+            raise wrong_record(line, place, task, known, error) from error
         entries.setdefault(stem, []).append(entry)
+    if not next(lines(path), ""):
+        raise DataError(
+            f"predictions of {task.name} have a line for every image; {str(path)!r} is empty. Save "
+            f"them again: `cvtasks {task.name} … --save json`."
+        )
     remarks = (*otherwise_words(otherwise or {}), *passed_over(passed))
     return Saved(path, "JSON lines", remarks, entries, plain, complete=True)
 
@@ -145,8 +149,9 @@ def _whole_json(path: Path) -> Any:
         return json.loads("".join(lines(path)))
     except (ValueError, RecursionError) as error:
         if first[0] == "[":
+            text = "".join(lines(path))
             raise DataError(
-                f"COCO's results are one list in JSON; {str(path)!r} is not: {error}. Save it "
-                "again."
+                f"COCO's results are one list in JSON; {str(path)!r} {broken_words(error, text)}. "
+                "Save it again."
             ) from error
         return None

@@ -108,7 +108,13 @@ def lines(path: Path) -> Iterator[str]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             yield from file
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise DataError(
-            f"predictions must be text in UTF-8 that can be read; {str(path)!r} is not: {error}."
+            f"predictions must be text in UTF-8; {str(path)!r} is not: its byte {error.start + 1} "
+            f"is {error.object[error.start]:#04x}. Save it in UTF-8."
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"predictions must be a file that can be read; {str(path)!r} is not: {error.strerror}. "
+            "Check its name and its permissions."
         ) from error

@@ -14,7 +14,7 @@ from cvtasks.recipe.recipe import Recipe
 from cvtasks.recipe.train_table import Train
 from cvtasks.recipe.translation import FORMAT, RENAMED
 from cvtasks.recipe.words import OTHER_WORDS, OWN_KEYS, TABLES
-from cvtasks.schema import Field, fields_of, one_of
+from cvtasks.schema import ELSEWHERE, Field, fields_of, one_of
 from cvtasks.tasks import TASKS
 
 _BEYOND = {
@@ -66,7 +66,7 @@ class Key:
         parts = [self.field.type]
         if bounds:
             each = "each " if self.field.type.startswith(("list", "[")) else ""
-            parts.append(f"{each}{_number(bounds.least)} to {_number(bounds.most)}")
+            parts.append(f"{each}{bounds}")
         if self.default or not self.defaults:
             parts.append(f"default {self.default}" if self.default else "no default")
         parts += [f"{task} {toml(value)}" for task, value in self.defaults.items()]
@@ -155,28 +155,48 @@ def found_keys(word: str, task: str = "") -> list[Key]:
         UsageError: it means none.
     """
     known = reference(task)
-    if word in TABLES:
-        return [one for one in known if one.key.startswith(f"{word}.")]
+    if word.removesuffix(".") in TABLES:
+        return [one for one in known if one.key.startswith(f"{word.removesuffix('.')}.")]
     name = RENAMED.get(word) or OTHER_WORDS.get(word.rpartition(".")[2].lower(), word)
     if any(one.key == word for one in known):
         name = word
     found = [one for one in known if one.key == name]
     found = found or [one for one in known if one.key.rpartition(".")[2] == name]
-    found = found or [one for one in known if word.lower() in one.key.partition(".")[2]]
-    said = re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
-    found = found or [one for one in known if said.search(one.field.meaning)]
+    if "." not in word:  # a key that is none is not looked up in what others mean
+        found = found or [one for one in known if word.lower() in one.key.partition(".")[2]]
+        said = re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
+        found = found or [one for one in known if said.search(one.field.meaning)]
     if found:
         return found
-    names = {one.key.rpartition(".")[2]: one.key for one in known}
-    dotted = {one.key: one.key for one in known}
-    words = {**OTHER_WORDS, **names, **dotted, **{one: one for one in TASKS}}
-    meant = words.get(nearest(word, words), "")
-    hint = f'Did you mean "{meant}"?' if meant else "Without a word, all keys are listed."
     whose = f" of {task}" if task else ""
+    first = "" if task else f"a task ({', '.join(TASKS)}), "
     raise UsageError(
-        f"what is looked up is a task ({', '.join(TASKS)}), a table ({', '.join(TABLES)}) or a "
-        f"key of a recipe{whose}; got {word!r}. {hint}"
+        f"what is looked up is {first}a table ({', '.join(TABLES)}) or a key of a recipe{whose}; "
+        f"got {word!r}. {_instead(word, task, [one.key for one in known])}"
     )
+
+
+def _instead(word: str, task: str, keys: list[str]) -> str:
+    """What to look up in the place of a word that means nothing: what is spelt nearly so, or all
+    there is to choose from.
+    """
+    table, _, name = word.rpartition(".")
+    asked = " ".join(filter(None, ("cvtasks recipe", task)))
+    if word in TASKS:
+        return f"`cvtasks recipe {word}` lists the keys of that task."
+    own = {key.rpartition(".")[2]: key for key in keys if key.rpartition(".")[0] == table}
+    others = {said: key for said, key in OTHER_WORDS.items() if key in keys}
+    others |= {key.rpartition(".")[2]: key for key in keys}
+    others |= {one: one for one in (*TABLES, *([] if task else TASKS))}
+    if table in TABLES:
+        meant = own.get(nearest(name, own)) or others.get(nearest(name, others, ELSEWHERE))
+    else:
+        meant = others.get(nearest(name, others))
+    if meant:
+        return f'Did you mean "{meant}"?'
+    if table in TABLES:
+        return f"`{asked} {table}` lists the keys of [{table}]."
+    return f"`{asked}` lists all keys."
 
 
 def toml(value: Any) -> str:
@@ -199,8 +219,3 @@ def _item(item: tuple[str, Any]) -> str:
     import tomli_w
 
     return f"{tomli_w.dumps({item[0]: 0}).partition(' = ')[0]} = {toml(item[1])}"
-
-
-def _number(value: float) -> str:
-    """A bound: whole numbers without a point, few digits."""
-    return f"{int(value)}" if value == int(value) else f"{value:g}"

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cvtasks.errors import ModelError
-from cvtasks.schema import Range
+from cvtasks.schema import Instead, Range
+
+_AUTO = "As many as fit into memory: `cvtasks train … --batch auto`."
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Train:
     """
 
     epochs: Annotated[int, Range(1, 100_000)] = 30
-    batch: Annotated[int, Range(1, 4096)] = 16
+    batch: Annotated[int, Range(1, 4096), Instead("auto", _AUTO)] = 16
     devices: Annotated[int | Literal["all"], Range(1, 4096)] = 1
     accumulate: Annotated[int, Range(1, 1024)] = 1
     epoch_steps: Annotated[int, Range(0, 1_000_000)] = 0

@@ -304,7 +304,11 @@ def test_wrong_coco_results(
     ("name", "text", "words"),
     [
         ("results.json", "[{", "are one list in JSON"),
-        ("coco.json", '{"annotations": [],\n"images": []}', "images, categories and annotations"),
+        (
+            "coco.json",
+            '{"annotations": [],\n"images": []}',
+            "images (id, file_name), categories (id, name) and annotations",
+        ),
         ("records.jsonl", '{"source": "000000.jpg"}', "line 1 of"),
         ("records.jsonl", '{"source": "000000.jpg", "boxes": []}', "'000001' has none"),
         (
@@ -318,7 +322,7 @@ def test_wrong_coco_results(
             "does not fit the image",
         ),
         ("records.jsonl", b"\xff\xfe", "must be text in UTF-8"),
-        ("records.jsonl", "", "'000000' has none"),
+        ("records.jsonl", "", "have a line for every image"),
         ("comp4_det_val_dgo.txt", "", "must end in a class of the data"),
         (
             "comp4_det_val_dog.txt",

@@ -129,6 +129,7 @@ def test_the_page_is_up_to_date() -> None:
         ("scale", {"head.scale", "data.scale"}),
         ("detect.most", {"head.max_detections"}),
         ("train", {one.key for one in reference() if one.key.startswith("train.")}),
+        ("train.", {one.key for one in reference() if one.key.startswith("train.")}),
         ("task", {"task.name", "task.threshold", "task.labels", "task.preparation", "task.object"}),
     ],
 )
@@ -148,6 +149,30 @@ def test_a_word_that_means_nothing_is_answered_with_the_nearest() -> None:
         found_keys("epocs")
     with pytest.raises(UsageError, match="key of a recipe of segment; got 'nms'"):
         found_keys("nms", "segment")
+
+
+@pytest.mark.parametrize(
+    ("word", "task", "way"),
+    [
+        ("segment", "detect", "detect; got 'segment'. `cvtasks recipe segment` lists the keys of"),
+        ("head.anchors", "", "got 'head.anchors'. `cvtasks recipe head` lists the keys of [head]."),
+        ("head.anchors", "detect", "`cvtasks recipe detect head` lists the keys of [head]."),
+        ("train.epocs", "", 'Did you mean "train.epochs"?'),
+        ("data.epochs", "", 'Did you mean "train.epochs"?'),
+        ("trian.epochs", "", 'Did you mean "train.epochs"?'),
+        ("trian", "", 'Did you mean "train"?'),
+        ("detct", "", 'Did you mean "detect"?'),
+        ("train.loss", "", "`cvtasks recipe train` lists the keys of [train]."),
+        ("iou", "segment", "`cvtasks recipe segment` lists all keys."),
+        ("xyzzy", "", "`cvtasks recipe` lists all keys."),
+    ],
+)
+def test_only_what_is_spelt_nearly_so_is_suggested(word: str, task: str, way: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        found_keys(word, task)
+    said = str(caught.value)
+    assert way in said
+    assert ("a task (" in said) == (not task), "behind a task stands no other"
 
 
 def test_other_words_name_keys_that_there_are() -> None:

@@ -537,7 +537,7 @@ def test_masks_of_other_values_are_written_anew(tmp_path: Path, cli) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ("data.values={a", r"`data\.values` must be of type table, \{name = whole number or \["),
+        ("data.values={a", r"`data\.values` must be a table, \{name = whole number or \["),
         ("data.void=70000", r"`data\.void` must be a value of 0 to 65535"),
         ("data.classes_from=folder", r"must be one of parent, name; got 'folder'"),
     ],
