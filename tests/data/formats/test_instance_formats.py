@@ -21,7 +21,7 @@ from cvtasks.geometry.rle import encode_rle, rle_iou
 
 CLASSES = ("zebra", "cat")
 SIZE = (48, 64)
-WRITTEN = writers_of(Instances, data_set=True)
+WRITTEN = writers_of(Instances)
 EXACT = ("coco", "coco-polygons", "voc", "yolo")  # pixel by pixel; outlines are a pixel beside
 
 
