@@ -273,6 +273,20 @@ def test_what_a_format_cannot_say_is_told_with_its_count(to, lost, photos, tmp_p
     assert said == ([lost] if lost else [])
 
 
+@pytest.mark.parametrize("to", [to for to in writers_of(Instances) if to != "label-studio"])
+@pytest.mark.parametrize("scores", [True, False])
+def test_instances_are_read_back_by_the_formats_own_reader(to, scores, photos, tmp_path):
+    if to == "voc":
+        photos = photos.rename(tmp_path / "JPEGImages")
+    home = tmp_path if to in ("voc", "yolo") else photos
+    write(stub("instances", DISCS), photos, home, to, scores=scores)
+    opened = open_source(str(home), "", Instances)
+    read = {Path(opened.files[i]).name: opened.truth(i) for i in range(len(opened))}
+    assert {name: len(one) for name, one in read.items()} == {
+        name: len(one) for name, one in zip(NAMES, DISCS, strict=True)
+    }
+
+
 def test_the_score_at_a_lines_end_is_told_where_it_is_written(photos, tmp_path):
     for scores in (True, False):
         done = write(stub("detect", BOXES), photos, tmp_path / f"{scores}", "yolo", scores=scores)
