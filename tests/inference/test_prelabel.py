@@ -23,6 +23,7 @@ from cvtasks.tasks import TASKS
 CLASSES = ("cat", "traffic light", "zürich cow")
 SIZE = (60, 90)
 NAMES = ("a.png", "b c.png", "empty.png", "ü.png")
+HARD = (" lead.png", "#hash%20.png", "a+b&c=d.png", "quote'\"<b>;.png")
 
 
 def found(*rows: tuple[float, ...]) -> Boxes:
@@ -91,6 +92,49 @@ def test_boxes_are_read_back_by_the_formats_own_reader(to, scores, photos):
     for name, boxes in zip(NAMES, BOXES, strict=True):
         np.testing.assert_allclose(read[name].xyxy, boxes.xyxy, atol=1 if to == "voc" else 1e-4)
         assert read[name].names == boxes.names
+
+
+def hard(photos: Path) -> Path:
+    """The photos under names that are hard to write."""
+    for name, other in zip(NAMES, HARD, strict=True):
+        (photos / name).rename(photos / other)
+    return photos
+
+
+@pytest.mark.parametrize("to", writers_of(Boxes))
+def test_any_name_of_an_image_is_read_back(to, photos):
+    home = photos.parent / "yolo" if to == "yolo" else hard(photos)
+    model = stub("detect", BOXES)
+    model.answers = dict(zip(HARD, BOXES, strict=True))
+    write(model, hard(photos) if to == "yolo" else photos, home, to, scores=False)
+    opened = open_source(str(home), "", Boxes)
+    read = {Path(opened.files[i]).name: opened.truth(i).names for i in range(len(opened))}
+    assert read == {name: boxes.names for name, boxes in zip(HARD, BOXES, strict=True)}
+
+
+@pytest.mark.parametrize(
+    "prefix", ["/data/local-files/?d=photos/", "http://x/photos/", "/data/upload/1/", "photos/"]
+)
+def test_any_name_behind_a_prefix_is_read_back(prefix, photos):
+    model = stub("detect", BOXES)
+    model.answers = dict(zip(HARD, BOXES, strict=True))
+    write(model, hard(photos), photos, "label-studio", scores=False, prefix=prefix)
+    tasks = json.loads((photos / "label-studio.json").read_bytes())
+    told = [task["data"]["image"].removeprefix(prefix) for task in tasks]
+    assert ("%23hash%2520.png" if prefix != "photos/" else "#hash%20.png") in told
+    opened = open_source(str(photos), "", Boxes)
+    read = {Path(opened.files[i]).name: opened.truth(i).names for i in range(len(opened))}
+    assert read == {name: boxes.names for name, boxes in zip(HARD, BOXES, strict=True)}
+
+
+@pytest.mark.parametrize("to", ["csv", "list"])
+def test_any_name_of_an_image_with_labels_is_read_back(to, photos):
+    model = stub("classify", LABELS)
+    model.answers = dict(zip(HARD, LABELS, strict=True))
+    write(model, hard(photos), photos, to)
+    opened = open_source(str(photos), "", Labels)
+    read = {Path(opened.files[i]).name: opened.truth(i).names for i in range(len(opened))}
+    assert read == {name: one.names[:1] for name, one in zip(HARD, LABELS, strict=True)}
 
 
 def test_label_studio_gets_predictions_that_are_no_truth(photos):
