@@ -191,7 +191,8 @@ def _report(result: "Prelabelled", items: "Sequence[Item]", output: Path, failed
     Raises:
         InputError: an image could not be read, or something given is none.
     """
-    images = sum(Path(item.source).is_file() for item in items)
+    none = sum(not Path(item.source).is_file() for item in items)
+    images = result.images + result.left + failed - none
     if result.left:
         say(
             f"{result.left} of {counted(images, 'image')} have an annotation already: left as they "
@@ -205,8 +206,7 @@ def _report(result: "Prelabelled", items: "Sequence[Item]", output: Path, failed
     if result.images:
         say(f"{counted(result.images, 'image')} → {output}{more}; {result.hint}")
     else:
-        say("0 images were labelled, nothing was written")
-    none = len(items) - images
+        say("no image was labelled")
     wrong = [f"{counted(none, 'source')} without an image"] if none else []
     if failed > none:
         wrong += [f"{failed - none} of {counted(images, 'image')} could not be read"]

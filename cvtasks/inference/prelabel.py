@@ -130,7 +130,7 @@ def prelabel(
     task = model.recipe.task
     chosen = format_of(to, task.answer)
     classes = tuple(map(listed, model.recipe.classes))
-    named = _named(items, root, on_error)
+    named = _without_written(_named(items, root, on_error), chosen, folder)
     home = named[0][2] if named else folder
     waiting, left = _waiting(chosen, named, folder)
     own = os.path.relpath(home, folder).replace(os.sep, "/")
@@ -205,6 +205,21 @@ def _named(
     above = [*(path.parent for path in found), *([root.absolute()] if root else [])]
     home = Path(os.path.commonpath(above))
     return [(path.relative_to(home).as_posix(), item, home) for path, item in found.items()]
+
+
+def _without_written(named: list[_Named], chosen: Writer, folder: Path) -> list[_Named]:
+    """The images but those that were written here: masks of others, and copies of yolo."""
+    if chosen.single:
+        return named
+    place = folder.absolute()
+    copies = place / chosen.layout.images("train")
+    of_image = copies.joinpath if chosen.copied else lambda name: place / chosen.of_image(name)
+    written = {of_image(name) for name, _, _ in named}
+
+    def is_own(name: str, path: Path) -> bool:
+        return path not in written or (chosen.copied and path == copies / name)
+
+    return [one for one in named if is_own(one[0], Path(one[1].source).absolute())]
 
 
 def _readable(

@@ -99,7 +99,7 @@ def test_labels_are_converted_to_a_table(cli, digits, tmp_path):
 def test_a_source_that_is_not_there_is_no_image_and_nothing_is_imported(cli, digits, tmp_path):
     code, out, err = cli("data", "prelabel", MODEL, tmp_path / "gone.png", "-o", tmp_path / "n")
     assert code == 3 and not out and "1 source without an image" in err
-    assert "nothing was written" in err and "correct the column" not in err
+    assert "no image was labelled" in err and "correct the column" not in err
     (digits / "7" / "broken.png").write_bytes(b"no image")
     sources = digits / "7", tmp_path / "gone.png"
     code, _, err = cli("data", "prelabel", MODEL, *sources, "-o", tmp_path / "n")

@@ -373,6 +373,15 @@ def test_an_annotation_under_an_older_name_is_known_by_its_copy_or_refused(photo
     assert content(tmp_path / "labelme") == before
 
 
+@pytest.mark.parametrize("to", ["masks", "yolo"])
+def test_what_was_written_here_is_no_image_to_label(to, photos):
+    sources = [str(photos / "**" / "*")]
+    for images, left in ((4, 0), (0, 4)):
+        items = list(expand(sources))
+        done = prelabel(stub("instances", DISCS), items, photos, to, root=root_of(sources))  # type: ignore[arg-type]
+        assert (done.images, done.left) == (images, left)
+
+
 def test_another_image_of_a_copys_name_is_refused(photos, tmp_path):
     write(stub("detect", BOXES), photos, tmp_path / "out", "yolo")
     (photos / "a.png").write_bytes((photos / "ü.png").read_bytes())
