@@ -20,11 +20,17 @@ from cvtasks.cli.predict import ClassesOption, ThresholdOption, kept_classes
 from cvtasks.cli.ways import with_options
 from cvtasks.data.writing.table import WRITERS
 from cvtasks.engines.table import AUTO
-from cvtasks.errors import CVTasksError, InputError
+from cvtasks.errors import CVTasksError, InputError, UsageError
 from cvtasks.text import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cvtasks.data.writing.writer import Labelled
+    from cvtasks.inference.prelabel import Prelabelled
+    from cvtasks.media.sources import Item
+
+_PREFIXED = "label-studio"  # the format whose names have a prefix
 
 ModelArgument = Annotated[
     str,
@@ -89,7 +95,7 @@ def prelabel(
     have come. Most worth a look is what `data review` puts first.
     """
     from cvtasks.files.writing import check_folder
-    from cvtasks.inference.prelabel import format_of
+    from cvtasks.inference.prelabel import format_of, root_of
     from cvtasks.inference.prelabel import prelabel as run
     from cvtasks.media.sources import Item, expand
     from cvtasks.model import load
@@ -97,7 +103,8 @@ def prelabel(
     from cvtasks.zoo import RECIPE, model_folder
 
     check_folder(output)
-    format_of(to, read_recipe(model_folder(model) / RECIPE).task.answer)
+    _check(to, prefix, classes)
+    chosen = format_of(to, read_recipe(model_folder(model) / RECIPE).task.answer)
     items = []
     for one in expand(images):
         if not isinstance(one, Item):
@@ -106,6 +113,9 @@ def prelabel(
                 "frames first."
             )
         items.append(one)
+    for folder in images:
+        own = output / chosen.layout.images("train") if chosen.copied else output
+        _tell_of_folders_below(Path(folder), own)
     if starts_keras(engine, device):
         start_keras()
     loaded = load(
@@ -131,18 +141,74 @@ def prelabel(
             keep=kept_classes(classes, loaded.recipe.classes),
             scores=scores,
             prefix=prefix,
+            root=root_of(images),
             on_error=report,
             on_image=count,
         )
     finally:
         ticker.clear()
+    _report(result, items, output, failed)
+
+
+def _check(to: str, prefix: str, classes: str) -> None:
+    """Raise UsageError for options that would do nothing."""
+    if prefix and to != _PREFIXED:
+        given = f"--to {to}" if to else "no --to"
+        raise UsageError(
+            f"--prefix stands before names in {_PREFIXED} alone; got {given}. Give "
+            f"--to {_PREFIXED}, or leave --prefix out."
+        )
+    if classes and not classes.strip(", "):
+        raise UsageError(
+            f"--classes must name a class or several, with commas between; got {classes!r}. Name "
+            "one, or leave it out."
+        )
+
+
+def _tell_of_folders_below(folder: Path, own: Path) -> None:
+    """Say how many images lie in folders below one that was given, whose own alone are labelled.
+
+    Args:
+        own: a folder whose images count for nothing, as they may have been written here.
+    """
+    from cvtasks.data.formats.listing import images_in
+
+    if not folder.is_dir():
+        return
+    inside = folder.absolute() in own.absolute().parents
+    below = [path for path in images_in(folder, deep=True) if path.parent != folder]
+    count = sum(not (inside and path.absolute().is_relative_to(own.absolute())) for path in below)
+    if count:
+        say(
+            f"{counted(count, 'image')} in folders below {str(folder)!r} passed over; for these "
+            f"give the glob {str(folder / '**' / '*')!r}, quoted"
+        )
+
+
+def _report(result: "Prelabelled", items: "Sequence[Item]", output: Path, failed: int) -> None:
+    """Print the files that were written, and say what was done, and what was not.
+
+    Raises:
+        InputError: an image could not be read, or something given is none.
+    """
+    none = sum(not Path(item.source).is_file() for item in items)
+    images = result.images + result.left + failed - none
     if result.left:
-        say(f"{result.left} of {len(items)} images have an annotation already: left as they are")
+        say(
+            f"{result.left} of {counted(images, 'image')} have an annotation already: left as they "
+            "are"
+        )
     for path in result.files[:1] if len(result.files) > 3 else result.files:
         tell(str(path))
     more = f" and {len(result.files) - 1} more files" if len(result.files) > 3 else ""
-    say(f"{counted(result.images, 'image')} → {output}{more}; {result.hint}")
+    for line in result.lost:
+        say(f"data: {line}")
+    if result.images:
+        say(f"{counted(result.images, 'image')} → {output}{more}; {result.hint}")
+    else:
+        say("no image was labelled")
+    wrong = [f"{counted(none, 'source')} without an image"] if none else []
+    if failed > none:
+        wrong += [f"{failed - none} of {counted(images, 'image')} could not be read"]
     if failed:
-        raise InputError(
-            f"{failed} of {len(items)} images could not be read; {result.images} were labelled."
-        )
+        raise InputError(f"{'; '.join(wrong)}. {counted(result.images, 'image')} labelled.")

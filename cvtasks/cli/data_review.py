@@ -150,7 +150,9 @@ def _photos(folder: str, model: "Model", faults: _Faults) -> "Source":
     from cvtasks.evaluation.review.photos import Photos
 
     photos = _usable(Photos(Path(folder), model.recipe), faults)
-    say(f"data: {counted(len(photos), 'image')} without labels")
+    deep = sum("/" in photos.name(index) for index in range(len(photos)))
+    below = f", {deep} of them in folders below" if deep else ""
+    say(f"data: {counted(len(photos), 'image')} without labels{below}")
     return photos
 
 

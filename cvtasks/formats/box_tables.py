@@ -26,6 +26,7 @@ TENSORFLOW = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "y
 OPEN_IMAGES = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
 _CORNERS = tuple(CORNERS)
 _SIDES = ("x", "y", "w", "h")
+_IMAGES = ("filename", "path")  # columns whose entries are names of files, blanks and all
 _LOOKED_AT = 100  # lines, for a column that may name classes
 
 
@@ -189,7 +190,7 @@ def class_titles(content: bytes, name: str) -> dict[str, str]:
                 f"a table of classes has two columns, label and name; {name!r} has a line of "
                 f"{len(row)}. Write it again."
             )
-        found[row[0]] = encodable(row[1])
+        found[row[0].strip()] = encodable(row[1].strip())
     return found
 
 
@@ -212,7 +213,7 @@ def _with_header(
     rows = _rows(content, name)
     _, header = next(rows, (0, []))
     begun = list(islice(rows, 1))
-    keys = tuple(key.lower() for key in header)
+    keys = tuple(key.strip().lower() for key in header)
     names = called(header, begun[0][1] if begun else [])
     if names:
         keys = tuple(names.get(plain_name(key), plain_name(key)) for key in header)
@@ -236,7 +237,13 @@ def _with_keys(
                 f"{len(row)}. Write it again, with text that has commas in quotes.",
                 "columns",
             )
-        yield index, dict(zip(keys, row, strict=True))
+        yield (
+            index,
+            {
+                key: entry if key in _IMAGES else entry.strip()
+                for key, entry in zip(keys, row, strict=True)
+            },
+        )
 
 
 def _rows(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -247,10 +254,9 @@ def _rows(content: bytes, name: str) -> Iterator[tuple[int, list[str]]]:
     try:
         for row in table:
             if any(entry.strip() for entry in row):
-                entries = [entry.strip() for entry in row]
                 if comma == ";":  # a spreadsheet's, of which the comma is the decimal sign
-                    entries = [re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", entry) for entry in entries]
-                yield table.line_num + before, entries
+                    row = [re.sub(r"^\s*(-?\d+),(\d+)\s*$", r"\1.\2", entry) for entry in row]
+                yield table.line_num + before, row
     except csv.Error as error:
         raise DataError(
             f"a table of boxes must be a CSV file; line {table.line_num + before} of {name!r} is "

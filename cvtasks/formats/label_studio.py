@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import numpy as np
@@ -87,6 +87,8 @@ def names_of_image(given: str) -> list[str]:
     ['photos/a b.jpg', 'a b.jpg']
     >>> names_of_image("/data/upload/1/0123abcd-a.jpg")
     ['data/upload/1/0123abcd-a.jpg', '0123abcd-a.jpg', 'a.jpg']
+    >>> names_of_image("photos/a#1.jpg")
+    ['photos/a', 'a', 'a#1.jpg']
     """
     try:
         address = urlsplit(given)
@@ -97,7 +99,21 @@ def names_of_image(given: str) -> list[str]:
     bare = PurePosixPath(path).name
     uploaded = UPLOADED.fullmatch(bare)
     names = [path, bare, *([uploaded[1]] if uploaded else [])]
+    if not _is_address(given):  # what would be a sign in an address may be one of the name
+        names.append(PurePosixPath(given.replace("\\", "/")).name)
     return [name for name in dict.fromkeys(names) if name and name != given]
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is, or begins, an address or a path on Label Studio's server, in which some
+    signs of a name are written as `%` and two digits; not so a path of a file.
+    """
+    return text.startswith("/") or "://" in text or "?" in text
+
+
+def _address(prefix: str, name: str) -> str:
+    """The address of an image, as `names_of_image` reads it."""
+    return f"{prefix}{quote(encodable(name)) if _is_address(prefix) else name}"
 
 
 def _task(task: dict[str, Any], index: int, name: str) -> ImageShapes:
@@ -256,7 +272,7 @@ def label_studio_json(
     Args:
         images: (file name, its boxes), in order.
         prefix: what stands before a file's name in the image's address, such as
-            `/data/local-files/?d=photos/`.
+            `/data/local-files/?d=photos/`; behind an address the name is quoted.
     """
 
     def entries(boxes: Boxes) -> Iterator[_Entry]:
@@ -362,7 +378,7 @@ def _written(
         tasks.append(
             {
                 "id": task,
-                "data": {"image": f"{prefix}{filename}"},
+                "data": {"image": _address(prefix, filename)},
                 "annotations": [] if guessed else [answer],
                 "predictions": [{"model_version": "cvtasks", **answer}] if guessed else [],
             }

@@ -142,6 +142,7 @@ def parse_yolo(
     *,
     lines: str = "",
     others: Callable[[], str] | None = None,
+    scored: Callable[[], bool] = lambda: False,
 ) -> tuple[Boxes, tuple[str, ...]]:
     """The text of one image → its objects, and remarks about what was changed in reading. Without a
     line, no objects.
@@ -159,12 +160,14 @@ def parse_yolo(
             the line is left out.
         lines: what long lines are, if that is known.
         others: asked where these lines alone do not tell; what all lines of the split are, or "".
+        scored: as of `numbers_of`.
     """
-    read = list(numbers_of(text, classes, name, complain, lines))
+    scores: list[str] = []
+    read = list(numbers_of(text, classes, name, complain, lines, scored, scores.append))
     kinds = _kinds([numbers for numbers, _, _ in read if len(numbers) > 5], lines, others)
     edges: list[tuple[float, ...]] = []
     kept: list[tuple[int, str]] = []
-    said: tuple[str, ...] = ()
+    said = tuple(scores)
     for numbers, label, place in read:
         if len(numbers) > 5 and len(kinds) != 1:
             complain(unclear(numbers, place))

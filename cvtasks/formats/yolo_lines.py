@@ -3,7 +3,7 @@ or boxes with tracks.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -14,6 +14,9 @@ OUTLINE, POSE, TRACK = "outlines", "key points", "tracks"
 points with or without a number that says whether they are seen; a box, its score, and the number of
 its track.
 """
+
+SCORED = "the last number behind an outline was taken for its score, and plays no part"
+"""A remark for each such line."""
 
 _MOST_POINTS = 300
 # numbers from which an outline has so many points that its course tells it from scored key points
@@ -79,10 +82,58 @@ def long_lines(text: str) -> list[list[float]]:
     ]
 
 
+def any_long_lines(text: str) -> Iterator[list[float]]:
+    """The numbers behind the class of all lines that have six or more, whatever they are."""
+    for line in text.splitlines():
+        try:
+            _, *numbers = map(float, line.split())
+        except ValueError:
+            continue
+        if len(numbers) > 5:
+            yield numbers
+
+
+def with_scores(lines: Iterable[list[float]], told: str = "") -> bool:
+    """Whether the long lines of a split are outlines with a score behind each: pairs of numbers,
+    and one more from 0 to 1.
+
+    Where all are equally long and may be key points with marks or scores of their own, they are
+    not, unless the YAML has `told` that they are outlines.
+    """
+    lengths, like_points = set[int](), told != OUTLINE
+    for numbers in lines:
+        if told not in ("", OUTLINE) or not (len(numbers) % 2 and 0 <= numbers[-1] <= 1):
+            return False
+        lengths.add(len(numbers))
+        like_points = like_points and len(lengths) == 1 and _like_points(numbers)
+    return bool(lengths) and not like_points
+
+
+def _like_points(numbers: list[float]) -> bool:
+    """Whether an odd line may be a box and key points: with marks, or with scores."""
+    outline, rest = numbers[:-1], numbers[4:]
+    if _closed(outline) or _parallelogram(outline) or look_like([outline]):
+        return False
+    pairs, threes = zip(rest[:-1:2], rest[1::2], strict=True), len(rest) // 3 * 3
+    triples = zip(rest[:threes:3], rest[1:threes:3], strict=True)
+    return _is_box(numbers) and (_about(pairs, numbers) or _about(triples, numbers))
+
+
 def numbers_of(
-    text: str, classes: tuple[str, ...] | None, name: str, complain: Complain, lines: str = ""
+    text: str,
+    classes: tuple[str, ...] | None,
+    name: str,
+    complain: Complain,
+    lines: str = "",
+    scored: Callable[[], bool] = lambda: False,
+    remark: Callable[[str], None] = lambda said: None,
 ) -> Iterable[tuple[list[float], int, str]]:
-    """The numbers behind the class, the class, and words for errors, of each line that is one."""
+    """The numbers behind the class, the class, and words for errors, of each line that is one.
+
+    Args:
+        scored: asked where a line may be an outline with a score: whether those of the split are
+            (`with_scores`). Then it is left out, and `remark` hears of it.
+    """
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
@@ -91,6 +142,9 @@ def numbers_of(
             label, *numbers = map(float, line.split())
         except ValueError:
             numbers = []
+        if len(numbers) > 6 and len(numbers) % 2 and not _is_a_line(numbers, lines) and scored():
+            numbers = numbers[:-1]
+            remark(SCORED)
         if (
             not numbers
             or not all(map(math.isfinite, (label, *numbers)))
@@ -99,7 +153,8 @@ def numbers_of(
             words = f"class and an outline x1 y1 x2 y2 x3 y3 …; {place} is {line.strip()[:80]!r}."
             words = f"a line must be numbers: class, centre x and y, width, height, or {words}"
             odd = (
-                "A score or a track behind an outline must be taken off. "
+                "A score or a track behind an outline must be taken off, unless all outlines of "
+                "the split have a score; `cvtasks data prelabel --no-scores` writes none. "
                 if len(numbers) > 6 and len(numbers) % 2
                 else ""
             )
@@ -140,12 +195,7 @@ def _may_be(numbers: list[float]) -> set[str]:
         found.add(OUTLINE)
         if _closed(numbers) or _parallelogram(numbers):
             return found
-    x, y, w, h = numbers[:4]
-    if not (
-        w > 0
-        and h > 0
-        and all(c - s / 2 >= -_EDGE and c + s / 2 <= 1 + _EDGE for c, s in ((x, w), (y, h)))
-    ):
+    if not _is_box(numbers):
         return found
     if len(numbers) == 6 and 0 <= numbers[4] <= 1 and numbers[5] >= 0 and numbers[5] % 1 == 0:
         found.add(TRACK)
@@ -171,6 +221,16 @@ def _may_be(numbers: list[float]) -> set[str]:
         # as a network predicts them: each with its score, and that of the box or a track at the end
         found.add(POSE)
     return found
+
+
+def _is_box(numbers: list[float]) -> bool:
+    """Whether a line may begin with a box in the image."""
+    x, y, w, h = numbers[:4]
+    return (
+        w > 0
+        and h > 0
+        and all(c - s / 2 >= -_EDGE and c + s / 2 <= 1 + _EDGE for c, s in ((x, w), (y, h)))
+    )
 
 
 def _about(points: Iterable[tuple[float, ...]], box: list[float]) -> bool:

@@ -21,6 +21,7 @@ def parse_yolo_outlines(
     *,
     lines: str = "",
     others: Callable[[], str] = str,
+    scored: Callable[[], bool] = lambda: False,
 ) -> tuple[Instances, tuple[str, ...]]:
     """The text of one image → its objects, and remarks about what was changed in reading.
 
@@ -33,8 +34,10 @@ def parse_yolo_outlines(
             its image. If it returns, the line is left out.
         lines: what long lines are, if that is known.
         others: asked where these lines alone do not tell; what all lines of the split are, or "".
+        scored: as of `numbers_of`.
     """
-    read = list(numbers_of(text, classes, name, complain, lines))
+    said: list[str] = []
+    read = list(numbers_of(text, classes, name, complain, lines, scored, said.append))
     long = [numbers for numbers, _, _ in read if len(numbers) > 5]
     kinds = {lines} if lines else kinds_of(long)
     told = others() if len(kinds) > 1 else ""
@@ -59,4 +62,5 @@ def parse_yolo_outlines(
                 for x, y in zip(numbers[::2], numbers[1::2], strict=True)
             )
             inks.append([Ink(label, place, (ring,))])
-    return instances_of(inks, classes, size, name, complain)
+    instances, remarks = instances_of(inks, classes, size, name, complain)
+    return instances, (*said, *remarks)

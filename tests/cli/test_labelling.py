@@ -89,6 +89,52 @@ def test_prelabelled_images_are_counted_and_bad_ones_told(cli, digits, tmp_path)
     assert code == 2 and "'yolo' cannot hold them" in err
 
 
+def test_labels_are_converted_to_a_table(cli, digits, tmp_path):
+    how = ("--task", "classify", digits, tmp_path / "list", "--to", "csv")
+    code, _, err = cli("data", "convert", *how)
+    assert code == 0, err
+    assert {row["label"] for row in table(tmp_path / "list" / "train.csv")} == set("0123456789")
+
+
+def test_a_source_that_is_not_there_is_no_image_and_nothing_is_imported(cli, digits, tmp_path):
+    code, out, err = cli("data", "prelabel", MODEL, tmp_path / "gone.png", "-o", tmp_path / "n")
+    assert code == 3 and not out and "1 source without an image" in err
+    assert "no image was labelled" in err and "correct the column" not in err
+    (digits / "7" / "broken.png").write_bytes(b"no image")
+    sources = digits / "7", tmp_path / "gone.png"
+    code, _, err = cli("data", "prelabel", MODEL, *sources, "-o", tmp_path / "n")
+    assert "1 source without an image; 1 of 3 images could not be read. 2 images" in err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--prefix", "x/"), "--prefix stands before names in label-studio alone; got no --to"),
+        (("--prefix", "x/", "--to", "csv"), "got --to csv"),
+        (("--classes", ","), "--classes must name a class"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(more, said, cli, digits, tmp_path):
+    code, _, err = cli("data", "prelabel", MODEL, digits / "7", "-o", tmp_path / "n", *more)
+    assert code == 2 and said in err and not (tmp_path / "n").exists()
+
+
+def test_images_in_folders_below_are_counted(cli, digits, tmp_path):
+    cv2.imwrite(str(digits / "7.png"), digit("7", 0))
+    out = digits / "found"
+    out.mkdir()
+    cv2.imwrite(str(out / "drawn.png"), digit("7", 0))
+    code, _, err = cli("data", "prelabel", MODEL, digits, "-o", out)
+    assert (
+        code == 0
+        and "20 images in folders below" in err
+        and "'**/*'" in err.replace(f"{digits}/", "")
+    )
+    how = ("--unlabelled", "--no-twins", "-o", tmp_path / "look")
+    code, _, err = cli("data", "review", MODEL, digits, *how)
+    assert code == 0 and "22 images without labels, 21 of them in folders below" in err
+
+
 @pytest.mark.parametrize("command", ["prelabel", "review"])
 def test_a_folder_without_images_is_a_sentence(command, cli, tmp_path):
     (tmp_path / "empty").mkdir()

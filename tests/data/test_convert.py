@@ -21,7 +21,7 @@ from cvtasks.errors import DataError, UsageError
 from cvtasks.formats.coco import coco_document
 
 CLASSES = ("zebra", "cat")
-OF_BOXES = writers_of(Boxes, data_set=True)
+OF_BOXES = writers_of(Boxes)
 TRUTHS = {
     "b": Boxes.of([[1, 2, 20, 30.25], [0, 0, 40, 32]], [1, 0], CLASSES, (32, 40)),
     "a": Boxes.of([], [], CLASSES, (20, 30)),
@@ -276,7 +276,7 @@ def test_a_part_with_other_names_is_written_like_any_source(tmp_path: Path) -> N
 # === masks and labels ===
 
 MASK_CLASSES = ("background", "cat", "dog")
-OF_MASKS = writers_of(Mask, data_set=True)
+OF_MASKS = writers_of(Mask)
 
 
 def masks_in(folder: Path, split: str) -> dict[str, Mask]:
@@ -322,14 +322,15 @@ def test_masks_are_read_back_by_the_formats_own_reader(
             assert both.sum() / either.sum() >= least, (to, name, label)
 
 
-def test_labels_become_lists(tmp_path: Path) -> None:
+@pytest.mark.parametrize("to", ["list", "csv"])
+def test_labels_become_lists_and_tables(to: str, tmp_path: Path) -> None:
     (tmp_path / "old" / "b b").mkdir(parents=True)
     (tmp_path / "old" / "a").mkdir()
     for number, label in enumerate(("b b", "a", "b b")):
         Image.new("RGB", (9, 9), (number, 0, 0)).save(tmp_path / "old" / label / f"{number}.png")
     old = open_source(str(tmp_path / "old"), "", Labels)
     for split in ("train", "val"):
-        assert convert(old, "list", tmp_path / "new", split) == []
+        assert convert(old, to, tmp_path / "new", split) == []
     new = open_source(str(tmp_path / "new"), "val", Labels)
     assert list(new.problems()) == [] and new.classes == old.classes == ("a", "b b")
     assert [new.truth(i).names for i in range(3)] == [old.truth(i).names for i in range(3)]
@@ -342,6 +343,15 @@ def test_labels_of_boxes_lose_what_a_list_cannot_hold(tmp_path: Path) -> None:
     (said,) = convert(old, "list", tmp_path / "new", "train")
     assert said.endswith("such images: 2"), "one shows two classes, one none"
     assert len(open_source(str(tmp_path / "new"), "train", Labels)) == 2
+
+
+def test_a_table_holds_none_and_several_labels(tmp_path: Path) -> None:
+    lay(tmp_path / "old", TRUTHS)
+    old = open_source(str(tmp_path / "old"), "train", Labels)
+    assert convert(old, "csv", tmp_path / "new", "train") == []
+    new = open_source(str(tmp_path / "new"), "train", Labels)
+    assert new.classes == old.classes
+    assert sorted(new.truth(i).names for i in range(3)) == [(), ("cat",), ("zebra", "cat")]
 
 
 @pytest.mark.parametrize("to", ["yolo", "voc", "csv", "list"])

@@ -565,6 +565,32 @@ def test_lines_of_key_points_are_never_taken_for_outlines_alone() -> None:
         assert look_like(lines) == ""
 
 
+@pytest.mark.parametrize("text", ["0 .5 .5 .1 .2\n", ""])
+@pytest.mark.parametrize("yaml", [True, False])
+def test_the_labels_of_an_image_are_no_list_of_classes(
+    text: str, yaml: bool, tmp_path: Path
+) -> None:
+    for name, label in (("classes", text), ("b", "1 .5 .5 .1 .2\n")):
+        image(tmp_path / f"images/train/{name}.png")
+        write(tmp_path / f"labels/train/{name}.txt", label)
+    if yaml:
+        write(tmp_path / "data.yaml", "train: images/train\nnames: [cat, dog]\n")
+    else:
+        write(tmp_path / "classes.txt", "cat\ndog\n")
+    source = open_source(str(tmp_path), "train", Boxes)
+    assert (list(source.problems()), source.notes, source.classes) == ([], (), ("cat", "dog"))
+    assert sorted(source.truth(index).names for index in range(2)) == (
+        [("cat",), ("dog",)] if text else [(), ("dog",)]
+    )
+
+
+def test_a_list_of_classes_beside_an_image_of_its_name_is_one(tmp_path: Path) -> None:
+    for name, label in (("classes", "cat\ndog\n"), ("b", "1 .5 .5 .1 .2\n")):
+        image(tmp_path / f"{name}.png")
+        write(tmp_path / f"{name}.txt", label)
+    assert open_source(str(tmp_path), "", Boxes, lambda error: None).classes == ("cat", "dog")
+
+
 # === YAML ===
 
 SCALARS = (

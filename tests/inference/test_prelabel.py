@@ -12,17 +12,18 @@ import cv2
 import numpy as np
 import pytest
 
-from cvtasks.answers import Answer, Boxes, Labels, Mask
+from cvtasks.answers import Answer, Boxes, Instances, Labels, Mask
 from cvtasks.data import open_source
 from cvtasks.data.writing.convert import writers_of
 from cvtasks.errors import CVTasksError, DataError, UsageError
-from cvtasks.inference.prelabel import Prelabelled, format_of, prelabel
+from cvtasks.inference.prelabel import Prelabelled, format_of, prelabel, root_of
 from cvtasks.media.sources import expand
 from cvtasks.tasks import TASKS
 
 CLASSES = ("cat", "traffic light", "zürich cow")
 SIZE = (60, 90)
 NAMES = ("a.png", "b c.png", "empty.png", "ü.png")
+HARD = (" lead.png", "#hash%20.png", "a+b&c=d.png", "quote'\"<b>;.png")
 
 
 def found(*rows: tuple[float, ...]) -> Boxes:
@@ -91,6 +92,49 @@ def test_boxes_are_read_back_by_the_formats_own_reader(to, scores, photos):
     for name, boxes in zip(NAMES, BOXES, strict=True):
         np.testing.assert_allclose(read[name].xyxy, boxes.xyxy, atol=1 if to == "voc" else 1e-4)
         assert read[name].names == boxes.names
+
+
+def hard(photos: Path) -> Path:
+    """The photos under names that are hard to write."""
+    for name, other in zip(NAMES, HARD, strict=True):
+        (photos / name).rename(photos / other)
+    return photos
+
+
+@pytest.mark.parametrize("to", writers_of(Boxes))
+def test_any_name_of_an_image_is_read_back(to, photos):
+    home = photos.parent / "yolo" if to == "yolo" else hard(photos)
+    model = stub("detect", BOXES)
+    model.answers = dict(zip(HARD, BOXES, strict=True))
+    write(model, hard(photos) if to == "yolo" else photos, home, to, scores=False)
+    opened = open_source(str(home), "", Boxes)
+    read = {Path(opened.files[i]).name: opened.truth(i).names for i in range(len(opened))}
+    assert read == {name: boxes.names for name, boxes in zip(HARD, BOXES, strict=True)}
+
+
+@pytest.mark.parametrize(
+    "prefix", ["/data/local-files/?d=photos/", "http://x/photos/", "/data/upload/1/", "photos/"]
+)
+def test_any_name_behind_a_prefix_is_read_back(prefix, photos):
+    model = stub("detect", BOXES)
+    model.answers = dict(zip(HARD, BOXES, strict=True))
+    write(model, hard(photos), photos, "label-studio", scores=False, prefix=prefix)
+    tasks = json.loads((photos / "label-studio.json").read_bytes())
+    told = [task["data"]["image"].removeprefix(prefix) for task in tasks]
+    assert ("%23hash%2520.png" if prefix != "photos/" else "#hash%20.png") in told
+    opened = open_source(str(photos), "", Boxes)
+    read = {Path(opened.files[i]).name: opened.truth(i).names for i in range(len(opened))}
+    assert read == {name: boxes.names for name, boxes in zip(HARD, BOXES, strict=True)}
+
+
+@pytest.mark.parametrize("to", ["csv", "list"])
+def test_any_name_of_an_image_with_labels_is_read_back(to, photos):
+    model = stub("classify", LABELS)
+    model.answers = dict(zip(HARD, LABELS, strict=True))
+    write(model, hard(photos), photos, to)
+    opened = open_source(str(photos), "", Labels)
+    read = {Path(opened.files[i]).name: opened.truth(i).names for i in range(len(opened))}
+    assert read == {name: one.names[:1] for name, one in zip(HARD, LABELS, strict=True)}
 
 
 def test_label_studio_gets_predictions_that_are_no_truth(photos):
@@ -252,3 +296,104 @@ def test_what_cannot_be_read_is_told_and_left_out(photos):
     errors: list[Exception] = []
     done = write(stub("detect", BOXES), photos, photos, "labelme", on_error=errors.append)
     assert (done.images, len(errors)) == (3, 1) and not (photos / "a.json").exists()
+
+
+def discs(*centres: tuple[int, int]) -> Instances:
+    planes = [np.zeros(SIZE, np.uint8) for _ in centres]
+    for plane, centre in zip(planes, centres, strict=True):
+        cv2.circle(plane, centre, 12, 1, -1)
+    scores = [0.5 + number / 8 for number in range(len(centres))]
+    masks = [plane > 0 for plane in planes]
+    return Instances.of(masks, [0] * len(centres), ("cell",), SIZE, scores=scores)
+
+
+DISCS = (discs((20, 20), (30, 25)), discs((40, 30)), discs(), discs((30, 25), (70, 30), (36, 34)))
+
+
+@pytest.mark.parametrize(("to", "lost"), [("masks", "2"), ("voc", "2"), ("coco", ""), ("yolo", "")])
+def test_what_a_format_cannot_say_is_told_with_its_count(to, lost, photos, tmp_path):
+    done = write(stub("instances", DISCS), photos, tmp_path / "out", to)
+    said = [line.rpartition(": ")[2] for line in done.lost if "lie above a part" in line]
+    assert said == ([lost] if lost else [])
+
+
+@pytest.mark.parametrize("to", [to for to in writers_of(Instances) if to != "label-studio"])
+@pytest.mark.parametrize("scores", [True, False])
+def test_instances_are_read_back_by_the_formats_own_reader(to, scores, photos, tmp_path):
+    if to == "voc":
+        photos = photos.rename(tmp_path / "JPEGImages")
+    home = tmp_path if to in ("voc", "yolo") else photos
+    write(stub("instances", DISCS), photos, home, to, scores=scores)
+    opened = open_source(str(home), "", Instances)
+    read = {Path(opened.files[i]).name: opened.truth(i) for i in range(len(opened))}
+    assert {name: len(one) for name, one in read.items()} == {
+        name: len(one) for name, one in zip(NAMES, DISCS, strict=True)
+    }
+
+
+def test_the_score_at_a_lines_end_is_told_where_it_is_written(photos, tmp_path):
+    for scores in (True, False):
+        done = write(stub("detect", BOXES), photos, tmp_path / f"{scores}", "yolo", scores=scores)
+        assert ("its score" in done.hint) == scores and "images were copied" in done.hint
+
+
+def grown(photos: Path, later: str = "") -> list[str]:
+    """Images in `grow/a`, and one in `grow/later`; a glob of all."""
+    home = photos.parent / "grow" / (later or "a")
+    home.mkdir(parents=True)
+    name = "ü.png" if later else "a.png"
+    (home / name).write_bytes((photos / name).read_bytes())
+    return [str(photos.parent / "grow" / "**" / "*")]
+
+
+@pytest.mark.parametrize("to", ["yolo", "labelme", "voc"])
+def test_names_stay_when_another_folder_comes(to, photos, tmp_path):
+    sources, model, out = grown(photos), stub("detect", BOXES), tmp_path / "out"
+    first = prelabel(model, list(expand(sources)), out, to, root=root_of(sources))  # type: ignore[arg-type]
+    grown(photos, "b")
+    again = prelabel(model, list(expand(sources)), out, to, root=root_of(sources))  # type: ignore[arg-type]
+    assert (first.images, again.images, again.left) == (1, 1, 1)
+    assert len([name for name in content(out) if Path(name).stem == "a"]) == (
+        2 if to == "yolo" else 1
+    )
+
+
+def test_an_annotation_under_an_older_name_is_known_by_its_copy_or_refused(photos, tmp_path):
+    sources, model = grown(photos), stub("detect", BOXES)
+    for to in ("yolo", "labelme"):
+        prelabel(model, list(expand(sources)), tmp_path / to, to)  # type: ignore[arg-type]
+    assert (tmp_path / "labelme" / "a.json").is_file()
+    grown(photos, "b")
+    items, root = list(expand(sources)), root_of(sources)
+    done = prelabel(model, items, tmp_path / "yolo", "yolo", root=root)  # type: ignore[arg-type]
+    assert (done.images, done.left) == (1, 1)
+    before = content(tmp_path / "labelme")
+    with pytest.raises(DataError, match="has one file of annotations"):
+        prelabel(model, items, tmp_path / "labelme", "labelme", root=root)  # type: ignore[arg-type]
+    assert content(tmp_path / "labelme") == before
+
+
+@pytest.mark.parametrize("to", ["masks", "yolo"])
+def test_what_was_written_here_is_no_image_to_label(to, photos):
+    sources = [str(photos / "**" / "*")]
+    for images, left in ((4, 0), (0, 4)):
+        items = list(expand(sources))
+        done = prelabel(stub("instances", DISCS), items, photos, to, root=root_of(sources))  # type: ignore[arg-type]
+        assert (done.images, done.left) == (images, left)
+
+
+def test_another_image_of_a_copys_name_is_refused(photos, tmp_path):
+    write(stub("detect", BOXES), photos, tmp_path / "out", "yolo")
+    (photos / "a.png").write_bytes((photos / "ü.png").read_bytes())
+    with pytest.raises(DataError, match="needs a name of its own"):
+        write(stub("detect", BOXES), photos, tmp_path / "out", "yolo")
+
+
+def test_names_begin_at_what_was_typed(photos, monkeypatch):
+    monkeypatch.chdir(photos.parent)
+    assert root_of(["photos"]) == root_of(["photos/*.png"]) == root_of(["photos/a.png"]) == photos
+    assert root_of(["photos/**/*"]) == root_of(["photos/sub[12]/*"]) == photos
+    assert root_of(["photos", "other/*"]) == photos.parent
+    assert root_of(["-", "http://x/*.png", "photos/gone.png"]) is None
+    (photos / "a[1]").mkdir()
+    assert root_of(["photos/a[1]"]) == photos / "a[1]", "what lies on the disk is that file"

@@ -343,7 +343,7 @@ def test_any_chain_of_formats_ends_where_it_began(boxes: Boxes, chain: list[str]
 @bounded(8)
 @given(
     st.lists(some_boxes(size=(24, 32)), min_size=1, max_size=3),
-    st.permutations(tuple(writers_of(Boxes, data_set=True))),
+    st.permutations(tuple(writers_of(Boxes))),
 )
 def test_data_sets_become_each_other(
     tmp_path_factory: pytest.TempPathFactory, truths: list[Boxes], chain: list[str]

@@ -57,8 +57,22 @@ def _open_images(content: bytes, name: str) -> ToolFile:
     return parse_open_images(content, name, known)
 
 
-TENSORFLOW_TOOL = Tool((".csv",), _is_tensorflow, parse_tensorflow, parts=True, names_all=False)
-RETINANET_TOOL = Tool((".csv",), _is_retinanet, parse_retinanet, names_all=False)
+def _without_blanks(name: str) -> list[str]:
+    """The file that may be meant by a name with blanks around it, where none has these."""
+    return [name.strip()]
+
+
+TENSORFLOW_TOOL = Tool(
+    (".csv",),
+    _is_tensorflow,
+    parse_tensorflow,
+    parts=True,
+    names_all=False,
+    aliases=_without_blanks,
+)
+RETINANET_TOOL = Tool(
+    (".csv",), _is_retinanet, parse_retinanet, names_all=False, aliases=_without_blanks
+)
 OPEN_IMAGES_TOOL = Tool(
     (".csv",), _is_open_images, _open_images, names_all=False, aliases=with_endings
 )

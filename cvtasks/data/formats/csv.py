@@ -123,7 +123,7 @@ def _lines(path: Path, split: str, alike: Sequence[Path]) -> Lines:
     lines = [
         Line(
             row.line,
-            row.cells[columns.image],
+            row.whole[columns.image],
             (row.cells[columns.label],),
             "" if at is None else encodable(row.cells[at]),
         )

@@ -63,7 +63,8 @@ def _lines(path: Path, split: str) -> Lines:
                 f"{number} of {str(path)!r} is {text[:120]!r}. Correct it."
             )
         label = match["label"].strip().strip('"')
-        found.append(Line(number, match["image"].strip().strip('"'), (label,)))
+        image = text[: len(text) - len(text.lstrip())] + match["image"].rstrip().strip('"')
+        found.append(Line(number, image, (label,)))
     if not found:
         raise no_image(repr(str(path)))
     return Lines(path, split, found)

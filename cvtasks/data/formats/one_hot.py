@@ -101,7 +101,7 @@ def _lines(path: Path, split: str, columns: ClassColumns) -> Lines:
                     f"{name[:80]!r}. Correct it, or take the column away if it is no class's."
                 )
         part = "" if at is None else encodable(row.cells[at])
-        lines.append(Line(row.line, row.cells[columns.image], tuple(labels), part, fault))
+        lines.append(Line(row.line, row.whole[columns.image], tuple(labels), part, fault))
     return Lines(path, split, lines, notes)
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from cvtasks.answers import Boxes
@@ -21,7 +22,14 @@ from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import ELSEWHERE, MEGABYTE, UNLABELLED, UPRIGHT, read_text
 from cvtasks.formats.yolo import SPLITS, YoloYaml, parse_yaml, parse_yolo
-from cvtasks.formats.yolo_lines import kinds_of, long_lines, look_like
+from cvtasks.formats.yolo_lines import (
+    OUTLINE,
+    any_long_lines,
+    kinds_of,
+    long_lines,
+    look_like,
+    with_scores,
+)
 from cvtasks.media.safe_paths import no_name
 from cvtasks.text import some
 
@@ -38,9 +46,10 @@ class YOLODetection(BoxesSource):
     folder below it that ends alike. Two images that would share one label file are a fault, and so
     is a list of classes among the labels that has another order.
 
-    Long lines are outlines, key points or tracks, as `task` (`segment`, `obb`, `pose`, `track`) or
-    `kpt_shape` in the YAML says, or as they can only be (`cvtasks.formats.yolo_lines`). Labels
-    declare no size: they count as drawn on the upright image.
+    Long lines are outlines, with a score behind all of a split or none, key points or tracks, as
+    `task` (`segment`, `obb`, `pose`, `track`) or `kpt_shape` in the YAML says, or as they can only
+    be (`cvtasks.formats.yolo_lines`). Labels declare no size: they count as drawn on the upright
+    image.
     """
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
@@ -134,6 +143,7 @@ class YOLODetection(BoxesSource):
             complain,
             lines=self._lines,
             others=lambda: self._kind,
+            scored=lambda: self._scored,
         )
         boxes = boxes.with_classes(self.classes)
         return boxes, (*remarks, *((UPRIGHT,) if frame.turn != 1 and len(boxes) else ()))
@@ -145,17 +155,29 @@ class YOLODetection(BoxesSource):
         """
         every: list[list[float]] = []
         alone: set[str] = set()
-        for path in self._labels:
-            try:
-                lines = long_lines(read_text(path)) if os.path.lexists(path) else []
-            except DataError:  # a fault, which is told when its turn comes
-                continue
+        if self._scored:
+            return OUTLINE
+        for lines in map(long_lines, self._texts()):
             kinds = kinds_of(lines) if lines else set()
             alone |= kinds if len(kinds) == 1 else set()
             every += lines
         kinds = kinds_of(every)
         sure = next((found for found in (kinds, alone) if len(found) == 1), set())
         return sure.pop() if sure else look_like(every)
+
+    @cached_property
+    def _scored(self) -> bool:
+        """Whether the long lines of this split are outlines with a score behind each."""
+        lines = chain.from_iterable(map(any_long_lines, self._texts()))
+        return with_scores(lines, self._lines)
+
+    def _texts(self) -> Iterator[str]:
+        """The label files that can be read."""
+        for path in self._labels:
+            try:
+                yield read_text(path) if os.path.lexists(path) else ""
+            except DataError:  # a fault, which is told when its turn comes
+                continue
 
 
 def _splits(root: Path) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """YOLO text files of outlines and their YAML, for instance segmentation."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +10,10 @@ from cvtasks.data.formats.bases import Frame, Truth
 from cvtasks.data.formats.bases.shapes import boxes_alone
 from cvtasks.data.formats.yolo import YOLO, YOLODetection
 from cvtasks.data.formats.yolo_plain import YOLO_FOLDERS, YOLOFolders
-from cvtasks.errors import Complain, DataError, strictly
+from cvtasks.errors import Complain, strictly
 from cvtasks.formats.painting import UPRIGHT_OUTLINES
 from cvtasks.formats.reading import UNLABELLED, read_text
-from cvtasks.formats.yolo_lines import OUTLINE, long_lines
+from cvtasks.formats.yolo_lines import OUTLINE, any_long_lines
 from cvtasks.formats.yolo_outlines import parse_yolo_outlines
 
 
@@ -37,17 +36,10 @@ class YOLOInstances(YOLODetection):
         """Whether there are lines, and none is long. Reads no further than the first that is."""
         some = False
         for text in self._texts():
-            if long_lines(text):
+            if any(any_long_lines(text)):
                 return False
             some |= bool(text.strip())
         return some
-
-    def _texts(self) -> Iterator[str]:
-        for path in self._labels:
-            try:
-                yield read_text(path) if os.path.lexists(path) else ""
-            except DataError:  # a fault, which is told when its turn comes
-                continue
 
     def _read(self, index: int, frame: Frame, complain: Complain) -> Truth:
         path = self._labels[index]
@@ -61,6 +53,7 @@ class YOLOInstances(YOLODetection):
             complain,
             lines=self._lines,
             others=lambda: self._kind,
+            scored=lambda: self._scored,
         )
         instances = instances.with_classes(self.classes)
         turned = frame.turn != 1 and len(instances) > 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.data.formats.bases.names import LISTS_OF_NAMES, class_names, plain
-from cvtasks.data.formats.listing import IMAGES, files_in
+from cvtasks.data.formats.listing import IMAGES, files_in, images_in
 from cvtasks.data.formats.yolo_places import scope
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
@@ -61,7 +61,7 @@ def lists_of(
         every |= {one for one in (folder, *folder.parents) if one.is_relative_to(root)}
     found: list[ListOfClasses] = []
     for folder in sorted(every, key=lambda one: (len(one.parts), one)):
-        for path in _lists_in(folder, root):
+        for path in _lists_in(folder, root, every):
             try:
                 said = scope(folder.relative_to(root).parts)
                 found.append(ListOfClasses(path, said, _names(path)))
@@ -96,16 +96,49 @@ def begins(names: Sequence[str], others: Sequence[str]) -> bool:
     return all(map(str.__eq__, map(plain, names), map(plain, others)))
 
 
-def _lists_in(folder: Path, root: Path) -> list[Path]:
+def _lists_in(folder: Path, root: Path, folders: Iterable[Path]) -> list[Path]:
     """The lists of classes in a folder: the first of those that tools write; at the root also under
     a less usual name, and YAMLs that have `names` and no split.
+
+    Args:
+        folders: all in which images may lie.
     """
-    usual = [folder / name for name in _LISTS if (folder / name).is_file()][:1]
-    found = usual or files_in(folder, ".names")
+    usual = [
+        folder / name
+        for name in _LISTS
+        if (folder / name).is_file() and not _labels_an_image(folder / name, folders)
+    ]
+    found = usual[:1] or files_in(folder, ".names")
     if folder == root:
         found = found or [folder / name for name in LISTS_OF_NAMES if _is_list(folder / name)][:1]
         found += [path for path in _yamls(root) if _of_names_alone(path)]
     return found
+
+
+def _labels_an_image(path: Path, folders: Iterable[Path]) -> bool:
+    """Whether a text that is called like a list of classes has the objects, or no object, of an
+    image of its name.
+    """
+    if path.suffix.lower() != ".txt":
+        return False
+    with suppress(DataError):
+        lines = [line for line in read_text(path, MEGABYTE).splitlines() if line.strip()]
+        return all(map(is_label, lines)) and any(
+            image.stem == path.stem
+            for folder in folders
+            if folder.is_dir()
+            for image in images_in(folder)
+        )
+    return False
+
+
+def is_label(line: str) -> bool:
+    """Whether a line is a class and four numbers or more."""
+    fields = line.split()
+    try:
+        return len(fields) >= 5 and float(fields[0]) % 1 == 0 and bool([*map(float, fields)])
+    except ValueError:
+        return False
 
 
 def _to_train(one: ListOfClasses) -> bool:

@@ -17,6 +17,7 @@ from cvtasks.data.formats.yolo import YOLODetection
 from cvtasks.data.formats.yolo_names import (
     ListOfClasses,
     begins,
+    is_label,
     lists_of,
     yamls_of,
 )
@@ -240,7 +241,7 @@ def _is_folders(root: Path) -> bool:
 def _some_label(paths: Iterable[Path]) -> bool:
     """Whether one of the first of these texts begins with a label."""
     return any(
-        _is_label(line) for path in islice(paths, _LOOKED_AT) for line in first_lines(path, 1)
+        is_label(line) for path in islice(paths, _LOOKED_AT) for line in first_lines(path, 1)
     )
 
 
@@ -275,15 +276,6 @@ def _numbers(root: Path) -> tuple[str, ...]:
                 [most, *(int(line[0]) for line in lines if line and is_class_number(line[0]))]
             )
     return tuple(map(str, range(min(most, _MOST_CLASSES) + 1)))
-
-
-def _is_label(line: str) -> bool:
-    """Whether a line is a class and four numbers or more."""
-    fields = line.split()
-    try:
-        return len(fields) >= 5 and float(fields[0]) % 1 == 0 and bool([*map(float, fields)])
-    except ValueError:
-        return False
 
 
 def _splits_of_folders(root: Path) -> tuple[str, ...]:

@@ -10,20 +10,15 @@ from cvtasks.answers import Answer, Boxes, Labels, Mask
 from cvtasks.data.source import Source
 from cvtasks.data.writing.files import copy_images, new_path, write_new
 from cvtasks.data.writing.table import WRITERS
-from cvtasks.data.writing.writer import Classes, How, Labelled, Layout, Writer
+from cvtasks.data.writing.writer import Classes, How, Labelled, Writer
 from cvtasks.errors import DataError, UsageError, did_you_mean
 from cvtasks.files.writing import folder_held
 from cvtasks.text import listed
 
 
-def writers_of(kind: type[Answer], data_set: bool = False) -> list[str]:
-    """The names of the formats that hold answers of a kind.
-
-    Args:
-        data_set: those alone in which a data set with splits can be written.
-    """
-    found = {name: writer_of(name, kind) for name in WRITERS}
-    return [name for name, one in found.items() if one and (one.layout or not data_set)]
+def writers_of(kind: type[Answer]) -> list[str]:
+    """The names of the formats that hold answers of a kind."""
+    return [name for name in WRITERS if writer_of(name, kind)]
 
 
 def writer_of(name: str, kind: type[Answer]) -> Writer | None:
@@ -52,7 +47,8 @@ def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
             name, another file has a name that is needed, or a truth of the source cannot be used.
         OutputError: the folder cannot be written, or another run writes into it.
     """
-    writer, layout = _writer(source, to)
+    writer = _writer(source, to)
+    layout = writer.layout
     if not split or Path(split).name != split or split not in (layout.splits or (split,)):
         known = f"one of {', '.join(layout.splits)}" if layout.splits else "a plain word"
         raise UsageError(
@@ -77,20 +73,20 @@ def no_writer(kind: type[Answer]) -> str:
     )
 
 
-def _writer(source: Source, to: str) -> tuple[Writer, Layout]:
-    """The format of that name, and its layout."""
+def _writer(source: Source, to: str) -> Writer:
+    """The format of that name."""
     if to not in WRITERS:
         raise UsageError(
             f"a data set is written as one of {', '.join(WRITERS)}; got {to!r}. "
             f"{did_you_mean(to, WRITERS)}"
         )
     writer = writer_of(to, source.kind)
-    if not writers_of(source.kind, data_set=True):
+    if not writers_of(source.kind):
         raise UsageError(no_writer(source.kind))
-    if writer is None or writer.layout is None:
+    if writer is None:
         raise UsageError(
             f"a data set of {source.kind.__name__} is written as one of "
-            f"{', '.join(writers_of(source.kind, data_set=True))}; {to!r} cannot hold it. Choose "
+            f"{', '.join(writers_of(source.kind))}; {to!r} cannot hold it. Choose "
             "one of these."
         )
     if len(source.files) < len(source):
@@ -98,13 +94,11 @@ def _writer(source: Source, to: str) -> tuple[Writer, Layout]:
             f"images that are files can be written anew; {source.format} has many in one. Give "
             "other data."
         )
-    return writer, writer.layout
+    return writer
 
 
 def _write(source: Source, truths: list[Answer], writer: Writer, folder: Path, how: How) -> None:
     layout, split = writer.layout, how.split
-    if layout is None:
-        raise TypeError("a format without a layout writes no data set.")
     new_path(folder / layout.claims(split))
     writer.begins(folder, how.classes, split, ())
     copies = copy_images(source, folder / layout.images(split))

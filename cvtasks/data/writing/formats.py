@@ -51,11 +51,10 @@ def _csv(images: Iterator[Labelled], how: How) -> str:
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["image", "label", *(["score"] if how.scores else [])])
-    for one in images:
-        labels = cast(Labels, one.answer)
+    for name, labels in _listed(images, how):
         scores = [f"{labels.scores[index]:.6g}" for index in labels.shown]
         more = ["|".join(scores)] if how.scores else []
-        table.writerow([cell(one.name), cell("|".join(labels.names)), *more])
+        table.writerow([cell(name), cell("|".join(labels.names)), *more])
     return text.getvalue()
 
 
@@ -99,6 +98,10 @@ def _instances(split: str) -> str:
 
 def _train(split: str) -> str:
     return f"{split or 'train'}.txt"
+
+
+def _table(split: str) -> str:
+    return f"{split}.csv" if split else _CSV
 
 
 _COCO = whole(
@@ -156,7 +159,7 @@ VOC = Writer(
     },
     "open the images in labelImg, with this folder for its annotations",
     settle_classes,
-    _list_images,
+    ends=_list_images,
     of_image=_XML,
     layout=Layout(
         lambda split: "Annotations",
@@ -181,12 +184,12 @@ YOLO = Writer(
             lambda answer, how: yolo_segments(cast(Instances, answer), scores=how.scores)
         ),
     },
-    "the format wants images/ beside labels/, so the images were copied; the last number of a "
-    "line is its score",
+    "the format wants images/ beside labels/, so the images were copied",
     check_yaml,
-    settle_yaml,
+    ends=settle_yaml,
     of_image=lambda name: f"labels/train/{ending('.txt')(name)}",
     copied=True,
+    scored="the last number of a line is its score",
     layout=Layout(
         lambda split: "",
         lambda split: f"images/{split}",
@@ -207,10 +210,11 @@ MASKS = Writer(
 )
 
 CSV = Writer(
-    {Labels: whole(_CSV, _csv)},
+    {Labels: whole(_table, _csv)},
     "correct the column `label` in the table",
     settle_classes,
     single=_CSV,
+    layout=Layout(lambda split: "", str, _table),
 )
 
 LIST = Writer(

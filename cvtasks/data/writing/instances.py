@@ -107,9 +107,10 @@ _UNMARKED = Loss(
 )
 VOC_OBJECTS = Writer(
     {Instances: _voc},
-    "masks hold the numbers of objects, and of classes.txt, from 1; lay them beside their images",
+    "masks hold the numbers of objects, and of classes.txt, from 1; to train on them, call the "
+    "folder of the images JPEGImages and lay the folders of the masks beside it",
     settle_classes,
-    _list_masks,
+    ends=_list_masks,
     of_image=lambda name: f"SegmentationObject/{ending('.png')(name)}",
     layout=Layout(
         lambda split: "",

@@ -98,13 +98,14 @@ class Writer:
     Attributes:
         writes: type of answer → how it is written.
         hint: what to do with the files of images that stay where they are, in a sentence.
+        scored: what is said of scores where they are written; empty for nothing.
         begins: settles what all splits share, or refuses the new one, before anything is written.
         ends: writes what makes the files a split, when all others are there.
         single: the one file that holds all annotations of images that stay where they are; empty
             where each image has its own.
         of_image: the name of such an image → that of the file with its annotation.
         copied: whether such images are copied, as the format wants them in a folder of its own.
-        layout: of a data set; None where there is none with splits.
+        layout: of a data set with splits.
         losses: type of answer → what the format cannot say of it.
         others: type of answer → the writer that has this one's name for such answers, where files
             lie otherwise.
@@ -113,11 +114,12 @@ class Writer:
     writes: Mapping[type[Answer], Write]
     hint: str
     begins: Settle
+    layout: Layout
     ends: Settle = nothing
     single: str = ""
     of_image: Callable[[str], str] = field(default=lambda name: name)
     copied: bool = False
-    layout: Layout | None = None
+    scored: str = ""
     losses: Mapping[type[Answer], Sequence[Loss]] = field(default_factory=dict)
     others: Mapping[type[Answer], "Writer"] = field(default_factory=dict)
 

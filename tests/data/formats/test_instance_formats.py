@@ -21,7 +21,7 @@ from cvtasks.geometry.rle import encode_rle, rle_iou
 
 CLASSES = ("zebra", "cat")
 SIZE = (48, 64)
-WRITTEN = writers_of(Instances, data_set=True)
+WRITTEN = writers_of(Instances)
 EXACT = ("coco", "coco-polygons", "voc", "yolo")  # pixel by pixel; outlines are a pixel beside
 
 
@@ -312,6 +312,51 @@ def test_outlines_of_yolo(tmp_path: Path) -> None:
     assert [fault.rule for fault in mixed.faults(0)] == ["outline missing"]
     with pytest.raises(DataError, match="have boxes alone"):
         yolo(tmp_path / "pose", square, yaml="kpt_shape: [2, 2]\n")()
+
+
+SQUARE = "0 0.25 0.25 0.5 0.25 0.5 0.5 0.25 0.5"
+TRIANGLE = "1 0.1 0.1 0.6 0.1 0.1 0.6"
+BODY = "0 0.5 0.5 0.3 0.4 0.45 0.4 2 0.55 0.4 1 0.5 0.6 2"  # 13 numbers: three points with marks
+
+
+@pytest.mark.parametrize("kind", [Instances, Boxes])
+def test_outlines_with_a_score_behind_each_are_read(kind: type, tmp_path: Path) -> None:
+    yolo(tmp_path, f"{SQUARE} 0.75\n{TRIANGLE} 0.5\n", "", f"{SQUARE} 1\n")
+    source = open_source(str(tmp_path), "train", kind)
+    assert list(source.problems()) == []
+    assert source.truth(0).names == ("cat", "dog")
+    assert source.truth(0).xyxy[0].tolist() == source.truth(2).xyxy[0].tolist() == [16, 12, 32, 24]
+    assert "the last number behind an outline was taken for its score, and plays no part: 3" in (
+        source.remarks()
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "yaml"),
+    [
+        ((f"{SQUARE} 0.75\n", f"{TRIANGLE}\n"), ""),  # a number may be lacking
+        ((f"{SQUARE} 3\n", f"{SQUARE} 4\n"), ""),  # tracks
+        (("0 0.5 0.5 0.3 0.4 0.45 0.4 0.5\n",), ""),  # a box and a key point, or a triangle
+    ],
+)
+def test_an_odd_number_that_may_be_no_score_is_a_fault(
+    texts: tuple[str, ...], yaml: str, tmp_path: Path
+) -> None:
+    source = yolo(tmp_path, *texts, yaml=yaml)()
+    (fault,) = source.faults(0)
+    assert fault.rule == "line" and "`cvtasks data prelabel --no-scores`" in str(fault)
+
+
+def test_the_yaml_tells_outlines_with_a_score(tmp_path: Path) -> None:
+    text = "0 0.5 0.5 0.3 0.4 0.45 0.4 0.5\n"
+    assert len(yolo(tmp_path, text, yaml="task: segment\n")().truth(0)) == 1
+
+
+def test_key_points_with_marks_are_no_outlines_with_a_score(tmp_path: Path) -> None:
+    yolo(tmp_path, f"{BODY}\n")
+    assert len(open_source(str(tmp_path), "train", Boxes).truth(0)) == 1
+    with pytest.raises(DataError, match="must be clear what a long line is"):
+        open_source(str(tmp_path), "train", Instances).truth(0)
 
 
 def test_yolo_without_its_yaml(tmp_path: Path) -> None:

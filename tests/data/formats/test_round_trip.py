@@ -62,7 +62,7 @@ def test_all_formats_give_the_same_labels(name: str, tmp_path: Path) -> None:
     assert found == {stem: {name for name, _ in own} for stem, own in EXPECTED.items()}
 
 
-@pytest.mark.parametrize("to", writers_of(Boxes, data_set=True))
+@pytest.mark.parametrize("to", writers_of(Boxes))
 def test_what_is_converted_reads_the_same(to: str, tmp_path: Path) -> None:
     lay_coco(tmp_path / "old", IMAGES)
     source = open_source(str(tmp_path / "old"), "", Boxes)

@@ -52,6 +52,19 @@ def test_files_that_say_different_things_of_one_image_are_refused(tmp_path: Path
         open_source(str(tmp_path), "train", Boxes)
 
 
+def test_blanks_around_a_name_are_its_own_where_a_file_has_them(tmp_path: Path) -> None:
+    pictures(tmp_path, part(0))
+    (tmp_path / " a.png").write_bytes((tmp_path / "a.png").read_bytes())
+    write(tmp_path / "boxes.csv", f"{HEADER} a.png,cat,1,2,9,8\na.png, dog,3,4,9,8\n")
+    found = open_source(str(tmp_path), "", Boxes)
+    names = {found.files[index].name: found.truth(index).names for index in range(len(found))}
+    assert names == {" a.png": ("cat",), "a.png": ("dog",)}
+    (tmp_path / " a.png").unlink()
+    write(tmp_path / "boxes.csv", f"{HEADER} a.png,cat,1,2,9,8\na.png ,dog,3,4,9,8\n")
+    found = open_source(str(tmp_path), "", Boxes)
+    assert (len(found), found.truth(0).names) == (1, ("cat", "dog"))
+
+
 # === splits ===
 
 

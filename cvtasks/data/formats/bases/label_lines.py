@@ -171,7 +171,7 @@ def parted(files: Sequence[Lines]) -> Parts:
 
 def _folder_of(image: str) -> str:
     """The first folder of a path that is called like a split; empty for none."""
-    folder = re.split(r"[\\/](?=[^\\/]*$)", image)
+    folder = re.split(r"[\\/](?=[^\\/]*$)", image.strip())
     return _split_among(folder[0]) if len(folder) > 1 else ""
 
 
@@ -265,11 +265,17 @@ class _Images:
         self._home, self._split = home, split
         self._own = [folder for folder in _folders(home) if self._is_own(folder)] if split else []
         fits = self._fits if self._own else None
-        self._named = NamedFiles(home, home, names, fits=fits)
+        named = dict.fromkeys(chain(names, map(str.strip, names)))
+        self._named = NamedFiles(home, home, named, fits=fits)
 
     def find(self, name: str) -> Path | None:
-        """The image, or where it would lie; None where its path leads out."""
-        return self._named.find(name, [f"{folder}/{name}" for folder in self._own if name])
+        """The image, or where it would lie; None where its path leads out. Blanks around a name
+        are its own where a file has them.
+        """
+        bare = name.strip()
+        names = dict.fromkeys((name, bare)) if bare else ()
+        below = [f"{folder}/{one}" for one in names for folder in self._own]
+        return self._named.find(name if bare else "", [bare, *below])
 
     def _is_own(self, folder: str) -> bool:
         return any(_same_split(part, self._split) for part in folder.split("/"))

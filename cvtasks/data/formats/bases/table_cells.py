@@ -23,10 +23,11 @@ _AT_ONCE = 10_000  # lines whose cells are counted together
 
 
 class Cells(NamedTuple):
-    """A line of a table: its number, and its cells without blanks around them."""
+    """A line of a table: its number, its cells without blanks around them, and as they are."""
 
     line: int
     cells: list[str]
+    whole: list[str]
 
 
 def tables_in(folder: Path) -> list[Path]:
@@ -66,7 +67,7 @@ def cells_of(path: Path) -> Iterator[Cells]:
                     f"a line of {str(path)!r} must have {count} columns; line "
                     f"{table.line_num + before} has {len(cells)}."
                 )
-            yield Cells(table.line_num + before, [cell.strip() for cell in cells])
+            yield Cells(table.line_num + before, [cell.strip() for cell in cells], cells)
     except csv.Error as error:
         raise DataError(
             f"a table of labels must be a CSV file; line {table.line_num + before} of "

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cvtasks.answers import Boxes
@@ -155,7 +155,7 @@ class Tool:
 
 def _split_of(image: ImageShapes) -> str:
     """The split that a file gives an image, or the folder called like one that it says it is in."""
-    return image.split or next(filter(is_split, parts_of(image.image)[:-1]), "")
+    return image.split or next(filter(is_split, parts_of(image.image.strip())[:-1]), "")
 
 
 def _together(paths: Sequence[Path], tool: Tool, complain: Complain) -> ToolFile:
@@ -254,15 +254,33 @@ def _found(
     every = {entry.image: tool.aliases(entry.image) for entry in entries}
     known = [name for image, others in every.items() for name in (image, *others) if name]
     named = NamedFiles(*places, known, tool.plain)
-    files, kept = [], []
+    files: list[Path] = []
+    kept: list[ImageShapes] = []
+    blank: dict[tuple[Path, str], int] = {}
     for entry in entries:
         file = named.find(entry.image, every[entry.image])
         if file is None:
             complain(_missing(entry.image, every[entry.image], path, places[1]))
-        else:
-            files.append(file)
-            kept.append(entry)
+            continue
+        at = blank.setdefault((file, entry.image.strip()), len(kept))
+        if at < len(kept) and kept[at].image != entry.image:
+            kept[at] = _joined(kept[at], entry)
+            continue
+        files.append(file)
+        kept.append(entry)
     return files, kept, named.notes
+
+
+def _joined(one: ImageShapes, other: ImageShapes) -> ImageShapes:
+    """What a file says of one image whose names differ in the blanks around them alone."""
+    return replace(
+        one,
+        size=one.size or other.size,
+        shapes=(*one.shapes, *other.shapes),
+        tags=tuple(dict.fromkeys((*one.tags, *other.tags))),
+        faults=(*one.faults, *other.faults),
+        remarks=(*one.remarks, *other.remarks),
+    )
 
 
 def _nothing(error: CVTasksError) -> None:
