@@ -4,14 +4,14 @@ nothing in both.
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cvtasks.answers import Labels
 from cvtasks.data.download.catalogue import resolve
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
-from cvtasks.data.loading.imbalance import times_shown
+from cvtasks.data.rare import NAMED, times_of, too_rare
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among, split_parts
 from cvtasks.data.splits import ALL_FAULTS, Opened, Splits, left_out, splits_for
 from cvtasks.data.tiled import cut
@@ -25,7 +25,6 @@ from cvtasks.text import counted, some
 Say = Callable[[str], None]
 
 _MANY = 5000  # images; to look at more takes a while
-_NAMED = 12  # classes that a line names at most
 _LONELY = "annotation without image"
 
 
@@ -173,11 +172,11 @@ def open_sources(
     if all(train.truth(index).empty for index in range(len(train))):
         raise DataError(
             "training needs at least one image that shows one of the classes "
-            f"{some(_things(recipe), _NAMED)}; {counted(len(train), 'image')} "
+            f"{some(_things(recipe), NAMED)}; {counted(len(train), 'image')} "
             f"of {data.train or data.path!r} {'show' if len(train) > 1 else 'shows'} none. "
             f"{_why_nothing(opened.source)}"
         )
-    for line in _too_rare(_times_shown(train), len(train)):
+    for line in too_rare(times_of(train), len(train)):
         say(line)
     _check_judges(recipe, sources.validate, say)
     return Sources(cut(train, data, say), cut(sources.validate, data, say))
@@ -186,28 +185,6 @@ def open_sources(
 def _things(recipe: Recipe) -> tuple[str, ...]:
     """The recipe's classes but for background."""
     return recipe.classes[recipe.task.answer.ground(recipe.classes) :]
-
-
-def _too_rare(shown: Mapping[str, int], images: int) -> Iterator[str]:
-    """Which classes cannot be learned from so many images to train on, and what to do."""
-    unseen = [name for name, count in shown.items() if not count]
-    if unseen:
-        yield (
-            f"data: no image to train on shows {some(unseen, _NAMED)}: a class that is never shown "
-            f"cannot be learned, and scores 0 where it is measured. {_remedy(unseen, shown)}"
-        )
-    single = [name for name, count in shown.items() if count == 1]
-    if single and images > 1:
-        yield (
-            f"data: one image to train on alone shows {some(single, _NAMED)}: too few to learn "
-            f"from. {_remedy(single, shown)}"
-        )
-
-
-def _remedy(rare: Sequence[str], classes: Collection[str]) -> str:
-    it = "it" if len(rare) == 1 else "them"
-    others = f", or leave {it} out: name the other classes alone (`--classes`)"
-    return f"Add images of {it}{others if len(rare) < len(classes) else ''}."
 
 
 def _check_judges(recipe: Recipe, validate: Source, say: Say) -> None:
@@ -226,17 +203,6 @@ def _check_judges(recipe: Recipe, validate: Source, say: Say) -> None:
             f"data: no image of {which} shows one of the classes {', '.join(_things(recipe))}: "
             "no score can tell a good epoch from a bad one, and the last epoch's weights are kept"
         )
-
-
-def _times_shown(source: Source) -> dict[str, int]:
-    """Class, but for background → how many truths show it; nothing where truths are images, which
-    would all have to be read again.
-    """
-    if source.truth_files:
-        return {}
-    ground = source.kind.ground(source.classes)
-    counts = times_shown(source).tolist()
-    return dict(zip(source.classes[ground:], counts[ground:], strict=True))
 
 
 def _why_nothing(source: Source) -> str:

@@ -317,7 +317,7 @@ def _pace(recipe: Recipe, steps: int, looking: bool) -> Iterator[Choice]:
     said = f"{counted(looks, 'look')} at the validation split" if every > 1 else ""
     yield Choice(_LOOKING, every, said)
     patience = max(_FEWEST_IN_VAIN, math.ceil(looks * _PATIENCE))
-    early = f"it ends early after {patience} looks in vain, of {looks} in all"
+    early = f"it ends early after {counted(patience, 'look')} in vain, of {looks} in all"
     if patience >= looks - 1:  # the first score, and so many looks after it
         patience, early = 0, f"it does not end early, with {counted(looks, 'look')} in all"
     yield Choice("train.patience", patience, early)

@@ -18,7 +18,8 @@ from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import FORMATS, open_source, split_of, splits_of
 from cvtasks.data.formats.csv import CSVLabels
 from cvtasks.data.held_out import NAMES, _chosen, set_aside, split_by_names, write_names
-from cvtasks.data.opening import Sources, _too_rare, open_sources, settled
+from cvtasks.data.opening import Sources, open_sources, settled
+from cvtasks.data.rare import too_rare
 from cvtasks.data.source import Source
 from cvtasks.data.splits import splits_for
 from cvtasks.data.to_evaluate import open_to_evaluate
@@ -525,7 +526,7 @@ def test_a_class_that_no_image_to_train_on_shows_is_named(tmp_path: Path) -> Non
     (line,) = [line for line in opened(recipe("classify", root))[1] if "no image to train" in line]
     for part in ("shows emu", "scores 0", "Add images of it", "`--classes`"):
         assert part in line
-    assert "--classes" not in " ".join(_too_rare({"cat": 1, "dog": 1}, 2)), "no class is left"
+    assert "--classes" not in " ".join(too_rare({"cat": 1, "dog": 1}, 2)), "no class is left"
 
 
 def polygons(root: Path, shown: tuple[int, ...]) -> Path:
