@@ -4,7 +4,6 @@ nothing in both.
 
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from cvtasks.answers import Labels
 from cvtasks.data.download.catalogue import resolve
 from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
+from cvtasks.data.rare import NAMED, times_of, too_rare
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among, split_parts
 from cvtasks.data.splits import ALL_FAULTS, Opened, Splits, left_out, splits_for
 from cvtasks.data.tiled import cut
@@ -25,7 +25,6 @@ from cvtasks.text import counted, some
 Say = Callable[[str], None]
 
 _MANY = 5000  # images; to look at more takes a while
-_NAMED = 12  # classes that a line names at most
 _LONELY = "annotation without image"
 
 
@@ -115,8 +114,8 @@ def _validation(
             else f"there is none called {' or '.join(VALIDATION)}"
         )
         say(
-            f"data: no split to validate on: {why}; {SHARE:.0%} of the images to train on are set "
-            "aside for it"
+            f"data: no split to validate on: {why}; some of the images to train on are set aside "
+            "for it"
         )
         return "", SHARE
     if inside or (data.validate if validate is None else validate) == train:
@@ -173,20 +172,19 @@ def open_sources(
     if all(train.truth(index).empty for index in range(len(train))):
         raise DataError(
             "training needs at least one image that shows one of the classes "
-            f"{some(recipe.classes, _NAMED)}; {counted(len(train), 'image')} "
-            f"of {data.train or data.path!r} show none. {_why_nothing(opened.source)}"
+            f"{some(_things(recipe), NAMED)}; {counted(len(train), 'image')} "
+            f"of {data.train or data.path!r} {'show' if len(train) > 1 else 'shows'} none. "
+            f"{_why_nothing(opened.source)}"
         )
-    shown = _times_shown(train)
-    unseen = [name for name, count in shown.items() if not count]
-    if unseen:
-        say(f"data: no image to train on shows {some(unseen, _NAMED)}")
-    single = [name for name, count in shown.items() if count == 1]
-    if single and len(train) > 1:
-        say(
-            f"data: one image to train on alone shows {some(single, _NAMED)}: too few to learn from"
-        )
+    for line in too_rare(times_of(train), len(train)):
+        say(line)
     _check_judges(recipe, sources.validate, say)
     return Sources(cut(train, data, say), cut(sources.validate, data, say))
+
+
+def _things(recipe: Recipe) -> tuple[str, ...]:
+    """The recipe's classes but for background."""
+    return recipe.classes[recipe.task.answer.ground(recipe.classes) :]
 
 
 def _check_judges(recipe: Recipe, validate: Source, say: Say) -> None:
@@ -202,22 +200,9 @@ def _check_judges(recipe: Recipe, validate: Source, say: Say) -> None:
         )
     if all(validate.truth(index).empty for index in range(len(validate))):
         say(
-            f"data: no image of {which} shows one of the classes {', '.join(recipe.classes)}: no "
-            "score can tell a good epoch from a "
-            "bad one, and the last epoch's weights are kept"
+            f"data: no image of {which} shows one of the classes {', '.join(_things(recipe))}: "
+            "no score can tell a good epoch from a bad one, and the last epoch's weights are kept"
         )
-
-
-def _times_shown(source: Source) -> dict[str, int]:
-    """Class → how many truths count it as present; nothing where truths are images, which would all
-    have to be read again.
-    """
-    if source.truth_files:
-        return {}
-    counts = Counter(
-        label for index in range(len(source)) for label in source.truth(index).present().tolist()
-    )
-    return {name: counts[label] for label, name in enumerate(source.classes)}
 
 
 def _why_nothing(source: Source) -> str:
@@ -290,7 +275,7 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
         if gone or not kept or not aside:
             raise DataError(
                 f"{str(names)!r} names the images that are set aside to validate; {gone} of them "
-                "are not in "
+                f"{_are(gone)} not in "
                 f"{title(data.path, data.train)!r}, which has {len(source)}. Bring the data back, "
                 "or start another run."
             )
@@ -302,9 +287,9 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
         bound = f"; {together.said}" if together.said else ""
     sources = Sources(Subset(source, kept), Subset(source, aside))
     say(
-        f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} are "
-        f"set aside to validate, {len(kept)} are "
-        f"trained on; drawn by the seed {recipe.train.seed} and by class{bound}"
+        f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} "
+        f"{_are(len(aside))} set aside to validate, {len(kept)} {_are(len(kept))} trained on; "
+        f"drawn by the seed {recipe.train.seed} and by class{bound}"
     )
     return sources
 
@@ -324,7 +309,7 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
     )
     words = (
         f"{len(shared)} of the {len(train)} images of {recipe.data.train or recipe.data.path!r} "
-        f"are also among the {len(validate)} of "
+        f"{_are(len(shared))} also among the {len(validate)} of "
         f"{recipe.data.validate!r}: {names}"
     )
     rest = sorted(set(range(len(train))) - set(shared))
@@ -337,6 +322,10 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
         )
     say(f"data: not trained on, as it is validated on: {words}")
     return Sources(Subset(train, rest), validate)
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _shared(train: Source, validate: Source) -> list[int]:

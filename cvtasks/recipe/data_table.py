@@ -136,11 +136,7 @@ class Data:
     @property
     def validated_on(self) -> str:
         """The split that is validated on, in a word or in words."""
-        return (
-            f"{self.held_out:g} of {self.train or 'all'} set aside"
-            if self.held_out
-            else self.validate
-        )
+        return f"set aside from {self.train or 'all'}" if self.held_out else self.validate
 
     def check(self, task: Task) -> None:
         """Raise ModelError where the table does not fit itself or the task."""

@@ -4,6 +4,7 @@ import math
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +28,7 @@ _LOOKED = 16  # images of the validation split that a look is measured on
 _FINISH_S = 10.0  # export of the graph, card and figures
 _FEWEST = 10  # epochs, so that there are enough looks to choose the best weights by
 _LOOKING = 0.5  # of the time, at most, where epochs are made shorter to have so many looks
+_ROUNDING_S = 1e-3
 FEW_UPDATES = 100
 """With fewer a network has hardly begun to learn."""
 
@@ -61,37 +63,91 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
     pace = measured(plan)
     steps = len(batches_of(plan.recipe, plan.sources.train))
     left = how.minutes * 60 - (time.monotonic() - begun)
-    best = fitted(how, steps, left, pace)
+    best = _fitted_looks(plan, steps, left, pace)
     epochs, epoch_steps = hosts.shared(lambda: [best.epochs, best.epoch_steps])
-    fitting = replace(best, epochs=epochs, epoch_steps=epoch_steps)
-    said = (
-        f"a step takes {pace.step:.2f} s and a look at the validation split {pace.look:.1f} s, so "
-        f"{how.minutes:g} min "
-    )
-    if fitting.epochs == how.epochs and fitting.epoch_steps == how.epoch_steps:
-        report.on_message(f"{said}hold all {counted(how.epochs, 'epoch')}")
-    else:
-        steps = fitting.epoch_steps or steps
-        report.on_message(
-            f"train.epochs = {fitting.epochs}: {said}hold {counted(fitting.epochs, 'epoch')}"
+    fitting = replace(how, epochs=epochs, epoch_steps=epoch_steps, minutes=0.0)
+    recipe = paced(replace(plan.recipe, train=fitting), epoch_steps or steps, plan.chosen)
+    for line in _words(how, recipe.train, steps, left, pace):
+        report.on_message(line)
+    return replace(plan, recipe=recipe)
+
+
+def _fitted_looks(plan: Plan, steps: int, left: float, pace: Pace) -> Train:
+    """What fits into so many seconds with the looks that are chosen for it: fewer epochs are looked
+    at more often, which takes time.
+    """
+    recipe = plan.recipe
+    while True:
+        best = fitted(recipe.train, steps, left, pace)
+        found = paced(replace(recipe, train=best), best.epoch_steps or steps, plan.chosen)
+        every = found.train.validate_every
+        if every >= recipe.train.validate_every:
+            return best
+        recipe = replace(recipe, train=replace(recipe.train, validate_every=every))
+
+
+def _words(how: Train, fitting: Train, steps: int, left: float, pace: Pace) -> Iterator[str]:
+    """What becomes of the minutes in `how`, of which so many seconds are left, and why.
+
+    Args:
+        steps: of a whole epoch.
+    """
+    yield _epochs_words(how, fitting, steps, left, pace)
+    made = fitting.epoch_steps or steps
+    if fitting.epoch_steps != how.epoch_steps:
+        looks = math.ceil(fitting.epochs / fitting.validate_every)
+        why = (
+            f"so that there {_form(looks, 'is', 'are')} {counted(looks, 'look')} to choose the "
+            "best weights by"
+            if fitting.epochs > 1
+            else "as there is no time for a whole one"
         )
-        if fitting.epoch_steps != how.epoch_steps:
-            report.on_message(
-                f"train.epoch_steps = {steps}: an epoch is a part of the images, so that there "
-                f"are {counted(fitting.epochs, 'look')} to choose the best weights by"
-            )
-    recipe = replace(plan.recipe, train=fitting)
-    updates = fitting.epochs * steps // how.accumulate
+        yield f"train.epoch_steps = {made}: an epoch is a part of the images, {why}"
+    updates = fitting.epochs * made // how.accumulate
     if updates < FEW_UPDATES:
-        report.on_message(
-            f"only {counted(updates, 'update')} fit, and a network needs hundreds to learn. Give "
-            "it more minutes (`train.minutes`) or a smaller `size`, or train on a GPU."
+        yield (
+            f"only {counted(updates, 'update')} {_form(updates, 'is', 'are')} made, and a network "
+            "needs hundreds to learn. Give it more minutes (`train.minutes`) or a smaller `size`, "
+            "or train on a GPU."
         )
-    return replace(plan, recipe=paced(recipe, steps, plan.chosen))
+
+
+def _epochs_words(how: Train, fitting: Train, steps: int, left: float, pace: Pace) -> str:
+    """How many epochs the minutes hold, or that they do not hold one."""
+    same = fitting.epochs == how.epochs and fitting.epoch_steps == how.epoch_steps
+    begin = "" if same else f"train.epochs = {fitting.epochs}: "
+    begin += (
+        f"a step takes {pace.step:.2f} s and a look at the validation split {pace.look:.1f} s, so "
+        f"{how.minutes:g} min"
+    )
+    made = fitting.epoch_steps or steps
+    if needed(fitting, made, pace) <= left + _ROUNDING_S:
+        every = "all " if same and how.epochs > 1 else ""
+        verb = _form(how.minutes, "holds", "hold")
+        return f"{begin} {verb} {every}{counted(fitting.epochs, 'epoch')}"
+    whole = needed(replace(fitting, epochs=1), steps, pace) / 60
+    return (
+        f"{begin} {_form(how.minutes, 'is', 'are')} not enough: 1 epoch of "
+        f"{counted(made, 'step')} is made all the same. A whole epoch, of "
+        f"{counted(steps, 'step')}, takes about {whole:.1f} min with the run's start and end."
+    )
+
+
+def _form(number: float, one: str, several: str) -> str:
+    """The form of a verb for so many things."""
+    return one if number == 1 else several
+
+
+def needed(how: Train, steps: int, pace: Pace) -> float:
+    """Seconds that a run takes, of epochs of so many steps."""
+    looks = how.epochs / how.validate_every
+    epochs = how.epochs * (pace.save + steps * pace.step)
+    return _FINISH_S + pace.start + pace.look + looks * pace.look + epochs
 
 
 def fitted(how: Train, steps: int, seconds: float, pace: Pace) -> Train:
-    """The table with as many epochs as fit into the seconds, its own at most, and no minutes.
+    """The table with as many epochs as fit into the seconds, its own at most, and no minutes; one
+    epoch of one step where nothing fits.
 
     Args:
         steps: of an epoch.
@@ -106,10 +162,10 @@ def fitted(how: Train, steps: int, seconds: float, pace: Pace) -> Train:
     seconds -= _FINISH_S + pace.start + pace.look
     epoch = pace.save + pace.look / how.validate_every
     whole = math.floor(seconds / (steps * pace.step + epoch))
-    if whole >= min(_FEWEST, how.epochs):
+    affordable = min(_LOOKING * seconds / epoch, seconds / (pace.step + epoch))
+    epochs = max(1, min(_FEWEST, how.epochs, math.floor(affordable)))
+    if whole >= epochs:
         return replace(how, epochs=min(whole, how.epochs), minutes=0.0)
-    affordable = max(1, math.floor(_LOOKING * seconds / epoch))
-    epochs = min(_FEWEST, how.epochs, affordable)
     short = math.floor((seconds / epochs - epoch) / pace.step)
     return replace(how, epochs=epochs, epoch_steps=max(1, min(short, steps)), minutes=0.0)
 

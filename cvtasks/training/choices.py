@@ -5,17 +5,19 @@ chosen by short runs on small sets (`benchmarks/defaults.py`).
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from cvtasks.data import Source
+from cvtasks.data.loading.imbalance import times_seen, times_shown
+from cvtasks.data.views import Subset
 from cvtasks.media.images import image_size
 from cvtasks.networks.backbones import BACKBONES
-from cvtasks.recipe.recipe import Recipe
+from cvtasks.recipe.recipe import Recipe, Train
+from cvtasks.schema import table_of
 from cvtasks.text import counted
 
 Fit = Callable[[Recipe], int]
@@ -25,14 +27,17 @@ FITS = "as many images a step as fit into memory"
 _LOOKED_AT = 300  # truths and headers, at most, that sizes are taken from
 _STRIDE = 32  # sizes are chosen for backbones of this coarsest stride, as multiples of it
 
+_BATCH = Train().batch  # that the usual rate is for
+_LARGE = 4  # times that batch: of a large data set, and the last that the rate follows
 _MINUTES = 30.0
 _UPDATES = 70.0  # times the root of the number of images
 _EPOCHS = (10, 300)
 _RANDOM = 2.0  # times as long where no weights were learned before
 _LONGER = 3.0  # times as long, at most, where minutes are given for it
 
+_LOOKING = "train.validate_every"
 _LOOKS = 40  # about as many looks as a run has, at most
-_PATIENCE = 1 / 3  # of the looks
+_PATIENCE, _FEWEST_IN_VAIN = 1 / 3, 5  # of the looks, and looks at least
 _CLOSED = 0.15  # of the epochs, at the end, without mosaics
 _WARM = 60  # updates, or a tenth of the run if that is less
 
@@ -47,12 +52,14 @@ class Facts:
         sides: (n,) the side of each object, the root of its area, as a share of its image's
             longest side; empty where objects are not known one by one.
         shown: (classes,) the share of the images that show each class.
+        seen: how many images an epoch has, those with rare classes as often as they are repeated.
     """
 
     images: int
     longest: float
     sides: np.ndarray
     shown: np.ndarray
+    seen: int
 
 
 @dataclass(frozen=True)
@@ -65,19 +72,22 @@ class Choice:
 
 
 def facts(source: Source) -> Facts:
-    """Look at the truths and the headers of some of the images."""
+    """Look at the headers of some of the images and at the truths: where these are images, at some
+    of them.
+    """
     count = min(len(source), _LOOKED_AT)
-    longest, sides, shown = [], [], np.zeros(len(source.classes))
-    for index in (number * len(source) // count for number in range(count)):
+    some = [number * len(source) // count for number in range(count)]
+    longest, sides = [], []
+    for index in some:
         height, width = image_size(source.files[index]) if source.files else _size(source, index)
         longest.append(max(height, width))
-        truth = source.truth(index)
-        shown[truth.present()] += 1 / count
-        found = truth.sides()
+        found = source.truth(index).sides()
         if found is not None:
             sides.append(found * math.sqrt(height * width) / max(height, width))
     every = np.concatenate([np.zeros(0), *sides])
-    return Facts(len(source), float(np.median(longest)), every, shown)
+    known = Subset(source, some) if source.truth_files else source
+    shown = times_shown(known) / len(known)
+    return Facts(len(source), float(np.median(longest)), every, shown, len(source))
 
 
 def _size(source: Source, index: int) -> tuple[int, int]:
@@ -96,23 +106,27 @@ def chosen(
         asked: dotted keys of the recipe that stay as they are.
         fit: finds the batch, in place of what the data suggest; the rest is chosen for it.
     """
-    known, made = facts(train), list[Choice]()
-    for choose in (_data_choices, partial(_training_choices, asked=asked, fit=fit)):
-        found = [one for one in choose(recipe, known) if one.key not in asked]
-        recipe, made = with_values(recipe, {one.key: one.value for one in found}), made + found
-    found = [
-        one
-        for one in _pace(recipe, _steps(recipe, known, recipe.train.batch))
-        if one.key not in asked
-    ]
-    recipe = with_values(recipe, {one.key: one.value for one in found})
-    return recipe, [*made, *found]
+    known = facts(train)
+    recipe, of_data = _taken(recipe, _data_choices(recipe, train, known), asked)
+    known = replace(known, seen=times_seen(train, recipe.data.repeat))
+    recipe, of_training = _taken(recipe, _training_choices(recipe, known, asked, fit), asked)
+    steps = _steps(recipe, known, recipe.train.batch)
+    recipe, of_pace = _taken(recipe, _pace(recipe, steps, _LOOKING not in asked), asked)
+    return recipe, [*of_data, *of_training, *of_pace]
+
+
+def _taken(
+    recipe: Recipe, choices: Iterable[Choice], asked: Collection[str]
+) -> tuple[Recipe, list[Choice]]:
+    """The recipe with the choices of what was not asked for, and these."""
+    found = [one for one in choices if one.key not in asked]
+    return with_values(recipe, {one.key: one.value for one in found}), found
 
 
 def paced(recipe: Recipe, steps: int, keys: Collection[str]) -> Recipe:
     """The recipe with those of the `keys` that depend on the number of epochs chosen anew."""
-    values = {one.key: one.value for one in _pace(recipe, steps) if one.key in keys}
-    return with_values(recipe, values)
+    found = _pace(recipe, steps, _LOOKING in keys)
+    return with_values(recipe, {one.key: one.value for one in found if one.key in keys})
 
 
 def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
@@ -130,18 +144,46 @@ def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     return replace(recipe, **own, **changed)
 
 
-def _data_choices(recipe: Recipe, known: Facts) -> Iterator[Choice]:
+def _data_choices(recipe: Recipe, train: Source, known: Facts) -> Iterator[Choice]:
     yield from _size_choices(recipe, known)
-    there = known.shown[known.shown > 0]
-    if len(there) > 1 and there.max() >= _UNEVEN * there.min():
-        yield Choice(
-            "data.repeat",
-            float(f"{np.median(there):.2g}"),
-            f"{there.max():.1%} of the images show the most frequent class and {there.min():.1%} "
-            "the rarest, so images with rare classes are seen more often",
-        )
+    if not _weighs_classes(recipe):
+        yield from _repeat_choice(train, known)
     if recipe.data.flip and _written(recipe.classes):
         yield Choice("data.flip", 0.0, "mirrored digits and letters are others, or none")
+
+
+def _weighs_classes(recipe: Recipe) -> bool:
+    """Whether the loss weighs rare classes more: to repeat their images too would be twice the
+    remedy.
+    """
+    return recipe.train.class_weights != "none" or bool(table_of(recipe.head).get("class_weights"))
+
+
+def _repeat_choice(train: Source, known: Facts) -> Iterator[Choice]:
+    """The share of the images below which a class is rare: the median, or the geometric middle of
+    the rarest and the most frequent where most classes are rare.
+    """
+    if not _uneven(known.shown):
+        return
+    shown = times_shown(train) / len(train) if train.truth_files else known.shown
+    if not _uneven(shown):
+        return  # the truths that were looked at are not like all
+    there = shown[shown > 0]
+    most, least = float(there.max()), float(there.min())
+    threshold = float(f"{max(float(np.median(there)), math.sqrt(most * least)):.2g}")
+    yield Choice(
+        "data.repeat",
+        threshold,
+        f"{most:.1%} of the images show the most frequent class and {least:.1%} the rarest, so "
+        f"images with rare classes are seen up to {math.sqrt(threshold / least):.1f} times an "
+        "epoch",
+    )
+
+
+def _uneven(shown: np.ndarray) -> bool:
+    """Whether some class is far more frequent than another; such as nothing shows do not count."""
+    there = shown[shown > 0]
+    return len(there) > 1 and bool(there.max() >= _UNEVEN * there.min())
 
 
 def _written(classes: Sequence[str]) -> bool:
@@ -195,17 +237,12 @@ def _training_choices(
         batch = min(fit(recipe), known.images)
         yield Choice("train.batch", batch, FITS)
     elif "train.batch" not in asked:
-        batch = _batch(known.images, batch)
+        batch = _batch(known.images)
+        steps = _steps(recipe, known, batch)
         yield Choice(
-            "train.batch",
-            batch,
-            f"{counted(known.images // batch, 'step')} an epoch: "
-            f"{counted(known.images, 'image', ',')}",
+            "train.batch", batch, f"{counted(steps, 'step')} an epoch: {_images_words(known)}"
         )
-    usual = recipe.train.learning_rate * math.sqrt(batch / recipe.train.batch)
-    if batch != recipe.train.batch:
-        rate = float(f"{usual:.1e}")
-        yield Choice("train.learning_rate", rate, f"it goes with the root of the batch of {batch}")
+    yield from _rate_choice(recipe, min(batch, known.images))
     if "train.epochs" in asked:
         return
     steps = _steps(recipe, known, batch)
@@ -218,8 +255,8 @@ def _training_choices(
     yield Choice(
         "train.epochs",
         epochs,
-        f"{counted(known.images, 'image', ',')} at batch {batch} make "
-        f"{counted(epochs * steps, 'update', ',')}{start}",
+        f"{_images_words(known)} at batch {batch} make "
+        f"{counted(epochs * steps // recipe.train.accumulate, 'update', ',')}{start}",
     )
     if "train.minutes" not in asked:
         yield Choice(
@@ -227,40 +264,62 @@ def _training_choices(
         )
 
 
+def _images_words(known: Facts) -> str:
+    """How many images there are, and how many of an epoch where some are repeated."""
+    images = counted(known.images, "image", ",")
+    return images if known.seen == known.images else f"{images} ({known.seen:,} with repeats)"
+
+
+def _rate_choice(recipe: Recipe, batch: int) -> Iterator[Choice]:
+    """The usual rate, for a step of so many images, whoever chose their number."""
+    followed = min(batch, _LARGE * _BATCH)
+    if followed == _BATCH:
+        return
+    rate = float(f"{recipe.train.learning_rate * math.sqrt(followed / _BATCH):.1e}")
+    limit = "" if followed == batch else f", up to one of {followed}"
+    yield Choice(
+        "train.learning_rate", rate, f"it goes with the root of the batch of {batch}{limit}"
+    )
+
+
 def _learned(recipe: Recipe) -> bool:
     """Whether it begins with weights that were learned before."""
     return recipe.train.weights not in ("", "none")
 
 
-def _batch(images: int, usual: int) -> int:
+def _batch(images: int) -> int:
     """Images a step: fewer of a small data set, so that there are enough updates, and more of a
     large one.
     """
     if images < 100:
-        return max(1, min(usual // 2, images))
-    return usual if images < 20_000 else 4 * usual
+        return max(1, min(_BATCH // 2, images))
+    return _BATCH if images < 20_000 else _LARGE * _BATCH
 
 
 def _steps(recipe: Recipe, known: Facts, batch: int) -> int:
     """Of an epoch with so many images a step."""
-    steps = max(1, known.images // min(batch, known.images))
+    steps = max(1, known.seen // min(batch, known.images))
     return min(steps, recipe.train.epoch_steps or steps)
 
 
-def _pace(recipe: Recipe, steps: int) -> Iterator[Choice]:
-    """What depends on the number of epochs."""
+def _pace(recipe: Recipe, steps: int, looking: bool) -> Iterator[Choice]:
+    """What depends on the number of epochs.
+
+    Args:
+        looking: how often to look at the validation split is chosen too.
+    """
     epochs = recipe.train.epochs
-    every = max(1, epochs // _LOOKS)
+    every = max(1, epochs // _LOOKS) if looking else recipe.train.validate_every
     looks = math.ceil(epochs / every)
-    patience = max(5, math.ceil(looks * _PATIENCE))
     warm = float(f"{min(epochs / 10, max(1.0, _WARM / steps)):.2g}")
-    updates = round(warm * steps)
+    updates = round(warm * steps / recipe.train.accumulate)
     yield Choice("train.warmup", warm, f"{counted(updates, 'update')} of rising rate")
     said = f"{counted(looks, 'look')} at the validation split" if every > 1 else ""
-    yield Choice("train.validate_every", every, said)
-    early = f"it ends early after a third of the {looks} looks in vain"
-    if patience >= looks:
-        early = f"it does not end early, with {counted(looks, 'look')} in all"
+    yield Choice(_LOOKING, every, said)
+    patience = max(_FEWEST_IN_VAIN, math.ceil(looks * _PATIENCE))
+    early = f"it ends early after {counted(patience, 'look')} in vain, of {looks} in all"
+    if patience >= looks - 1:  # the first score, and so many looks after it
+        patience, early = 0, f"it does not end early, with {counted(looks, 'look')} in all"
     yield Choice("train.patience", patience, early)
     if recipe.data.mosaic or recipe.data.mixup or recipe.data.cutmix:
         closed = math.ceil(epochs * _CLOSED)

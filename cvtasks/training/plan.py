@@ -26,7 +26,7 @@ from cvtasks.schema import table_of
 from cvtasks.tasks import TASKS
 from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in
-from cvtasks.training.choices import FITS, Fit, chosen
+from cvtasks.training.choices import FITS, Choice, Fit, chosen
 from cvtasks.training.fine_tuning import document_of, goes_on, seen_before, with_start
 from cvtasks.training.fine_tuning import words_of as model_words
 from cvtasks.training.first_weights import (
@@ -117,12 +117,16 @@ def planned(
             )
         if remark := seen_before(start, recipe, sources):
             say(remark)
-    if not begun.is_new:
-        return Plan(_with_batch(recipe, fit, say), sources)
-    recipe, choices = chosen(recipe, sources.train, asked, fit)
+    choices: list[Choice] = []
+    if begun.is_new:
+        recipe, choices = chosen(recipe, sources.train, asked, fit)
+    else:
+        recipe = _with_batch(recipe, fit, say)
     for choice in choices:
         if choice.reason:
             say(f"{choice.key} = {toml(choice.value)}: {choice.reason}")
+    if remark := _beyond(recipe.train.batch, len(sources.train)):
+        say(remark)
     return Plan(recipe, sources, chosen=frozenset(choice.key for choice in choices))
 
 
@@ -336,7 +340,7 @@ def _weighted(recipe: Recipe, train: Source) -> Recipe:
             f'"{recipe.train.class_weights}" for {recipe.task.name}. Set `data.repeat`, by which '
             "images with rare classes are seen more often."
         )
-    weights: dict[str, Any] = {"class_weights": balanced_weights(train)}
+    weights: dict[str, Any] = {"class_weights": balanced_weights(train, recipe.data.repeat)}
     return replace(recipe, head=replace(recipe.head, **weights))
 
 
@@ -347,6 +351,16 @@ def _with_batch(recipe: Recipe, fit: Fit | None, say: Say) -> Recipe:
     recipe = replace(recipe, train=replace(recipe.train, batch=fit(recipe)))
     say(f"train.batch = {recipe.train.batch}: {FITS}")
     return recipe
+
+
+def _beyond(batch: int, images: int) -> str:
+    """What is to be said of a batch that is larger than the data; empty where it is not."""
+    if batch <= images:
+        return ""
+    return (
+        f"train.batch = {batch}: more than the {counted(images, 'image', ',')} to train on, so a "
+        "step takes them all"
+    )
 
 
 def _check_checkpoints(folder: Path, say: Say) -> None:

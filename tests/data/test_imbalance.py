@@ -8,7 +8,13 @@ import pytest
 
 from cvtasks.answers import Answer, Labels, Mask, Sample
 from cvtasks.data.loading.batches import Batches
-from cvtasks.data.loading.imbalance import balanced_weights, repeat_factors, repeated
+from cvtasks.data.loading.imbalance import (
+    balanced_weights,
+    repeat_factors,
+    repeated,
+    times_seen,
+    times_shown,
+)
 from cvtasks.data.source import Source
 
 CLASSES = ("frequent", "rare", "never")
@@ -97,6 +103,18 @@ def test_balanced_weights_are_inverse_to_what_there_is() -> None:
     assert weights == (0.625, 2.5, 1.0)
     assert 32 * weights[0] + 8 * weights[1] == pytest.approx(40)
     assert balanced_weights(uneven(1000, 1))[1] == 10.0
+
+
+def test_weights_are_of_what_is_seen_where_rare_images_are_repeated() -> None:
+    seen = 32 + 8 * math.sqrt(0.8 / 0.2)
+    expected = (seen / (2 * 32), seen / (2 * 16), 1.0)
+    assert balanced_weights(uneven(40, 8), 0.8) == pytest.approx(expected, rel=1e-3)
+
+
+def test_times_are_counted_as_batches_count_them() -> None:
+    assert times_shown(uneven(40, 2)).tolist() == [38, 2, 0]
+    assert times_seen(uneven(), 0.5) // 4 == math.floor((38 + 2 * math.sqrt(0.5 / 0.05)) / 4)
+    assert times_seen(uneven(), 0.0) == 40
 
 
 def test_of_masks_pixels_are_counted() -> None:

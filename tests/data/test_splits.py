@@ -19,6 +19,7 @@ from cvtasks.data import FORMATS, open_source, split_of, splits_of
 from cvtasks.data.formats.csv import CSVLabels
 from cvtasks.data.held_out import NAMES, _chosen, set_aside, split_by_names, write_names
 from cvtasks.data.opening import Sources, open_sources, settled
+from cvtasks.data.rare import too_rare
 from cvtasks.data.source import Source
 from cvtasks.data.splits import splits_for
 from cvtasks.data.to_evaluate import open_to_evaluate
@@ -381,7 +382,7 @@ def test_some_shared_images_are_refused_or_left_out_of_training_aloud(tmp_path: 
     shutil.copy(tmp_path / "train/cat/traincat0.png", tmp_path / "val/cat/traincat0.png")
     image(tmp_path / "val/dog/traindog0.png", 99)  # of the same name, and another image
     with pytest.raises(
-        DataError, match="1 of the 10 images of 'train' are also among the 6 of 'val': 'traincat0'"
+        DataError, match="1 of the 10 images of 'train' is also among the 6 of 'val': 'traincat0'"
     ):
         open_sources(recipe("classify", tmp_path))
     sources, said = opened(recipe("classify", tmp_path, "data.faulty=drop"))
@@ -394,7 +395,7 @@ def test_a_list_that_names_images_of_the_other_is_refused(tmp_path: Path) -> Non
     root = voc(tmp_path, {"train": 6, "val": 2})
     (root / "ImageSets/Main/val.txt").write_text("val0\nval1\ntrain3\n")
     with pytest.raises(
-        DataError, match="1 of the 6 images of 'train' are also among the 3 of 'val': 'train3'"
+        DataError, match="1 of the 6 images of 'train' is also among the 3 of 'val': 'train3'"
     ):
         open_sources(recipe("detect", root))
 
@@ -522,7 +523,40 @@ def test_two_different_images_are_needed(tmp_path: Path) -> None:
 def test_a_class_that_no_image_to_train_on_shows_is_named(tmp_path: Path) -> None:
     root = folders(tmp_path, "train", 4)
     folders(root, "val", 2, ("cat", "dog", "emu"))
-    assert "data: no image to train on shows emu" in opened(recipe("classify", root))[1]
+    (line,) = [line for line in opened(recipe("classify", root))[1] if "no image to train" in line]
+    for part in ("shows emu", "scores 0", "Add images of it", "`--classes`"):
+        assert part in line
+    assert "--classes" not in " ".join(too_rare({"cat": 1, "dog": 1}, 2)), "no class is left"
+
+
+def polygons(root: Path, shown: tuple[int, ...]) -> Path:
+    """COCO polygons of the classes "hen" and "fox" on five images, of each class on so many; one
+    is set aside.
+    """
+    images = [
+        {"id": n, "file_name": f"{n}.png", "height": SIZE[0], "width": SIZE[1]} for n in range(5)
+    ]
+    objects = [
+        {"id": 9 * label + n, "image_id": n, "category_id": label, "iscrowd": 0, "area": 64}
+        | {"bbox": [2, 2, 8, 8], "segmentation": [[2, 2, 10, 2, 10, 10, 2, 10]]}
+        for label, count in enumerate(shown)
+        for n in range(count)
+    ]
+    classes = [{"id": label, "name": name} for label, name in enumerate(("hen", "fox"))]
+    document = {"images": images, "annotations": objects, "categories": classes}
+    write(root / "train.json", json.dumps(document))
+    for n in range(5):
+        image(root / "images" / f"{n}.png", n)
+    return root
+
+
+def test_background_is_no_class_that_images_should_show(tmp_path: Path) -> None:
+    said = opened(recipe("segment", polygons(tmp_path / "hens", (5, 0))))[1]
+    (line,) = [line for line in said if "no image to train on shows" in line]
+    assert "shows fox" in line
+    assert any("1 of the 5 images" in line and "is set aside" in line for line in said)
+    with pytest.raises(DataError, match="shows one of the classes hen, fox; 4 images"):
+        opened(recipe("segment", polygons(tmp_path / "none", (0, 0))))
 
 
 # === recipes, runs, evaluation ===
@@ -552,7 +586,7 @@ def test_a_run_goes_on_with_the_images_that_it_set_aside(tmp_path: Path) -> None
         source.name(index) for index in other
     ]
     (tmp_path / "set" / "cat" / "cat2.png").unlink()
-    with pytest.raises(DataError, match=r"1 of them are not in .*, which has 9"):
+    with pytest.raises(DataError, match=r"1 of them is not in .*, which has 9"):
         open_sources(made, folder=tmp_path / "run")
 
 
@@ -583,7 +617,7 @@ def test_a_model_is_measured_on_what_it_was_validated_on(tmp_path: Path) -> None
     (tmp_path / "set").rename(tmp_path / "moved")
     found = open_to_evaluate(made, run, str(tmp_path / "moved"))
     assert [found.source.name(index) for index in found.kept] == names(aside)
-    assert found.split == "0.2 of all set aside"
+    assert found.split == "set aside from all"
     assert open_to_evaluate(made, run, f"{tmp_path / 'moved'}:all").kept is None
     folders(tmp_path / "other", "test", 2)
     assert (

@@ -593,7 +593,7 @@ def test_data_without_a_validation_split_have_a_fifth_set_aside(cli, tmp_path: P
         "one of each class"
     )
     before = json.loads((run / "metrics.json").read_text())
-    assert (before["images"], before["split"]) == (4, "0.2 of train set aside")
+    assert (before["images"], before["split"]) == (4, "set aside from train")
     assert f"On 4 images of `{data}:train` that were set aside" in (run / "README.md").read_text()
     code, out, err = cli("evaluate", run, "--json")
     assert (code, json.loads(out)["metrics"]) == (0, before["metrics"]), err

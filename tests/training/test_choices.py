@@ -3,6 +3,7 @@ the run's own recipe.
 """
 
 import json
+import math
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,15 @@ import cv2
 import numpy as np
 import pytest
 
+from cvtasks.answers import Labels, Sample
+from cvtasks.data.loading.imbalance import repeat_factors
+from cvtasks.data.source import Source
 from cvtasks.errors import ModelError
 from cvtasks.recipe.recipe import Recipe, Train, read_recipe
-from cvtasks.training.budget import Pace, budgeted, fitted
-from cvtasks.training.choices import chosen
+from cvtasks.training import budget
+from cvtasks.training.budget import Pace, budgeted, fitted, needed
+from cvtasks.training.choices import _rate_choice, chosen, facts
+from cvtasks.training.loop import batches_of
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
 from cvtasks.training.run import run
@@ -178,6 +184,95 @@ def test_uneven_classes_are_repeated(tmp_path: Path) -> None:
     assert "rarest" in said["data.repeat"]
 
 
+@pytest.mark.parametrize("counts", [(45, 4, 4), (60, 5), (48, 48, 4), (45, 5, 4, 4, 4, 4)])
+def test_what_is_said_to_be_repeated_is(counts: tuple[int, ...], tmp_path: Path) -> None:
+    names = (f"kind {number}" for number in range(len(counts)))
+    made, said = plan("classify", flowers(tmp_path, dict(zip(names, counts, strict=True)), 8))
+    recipe, train = made.recipe, made.sources.train
+    factors = repeat_factors(train, recipe.data.repeat)
+    assert factors is not None
+    assert factors.max() > 1.5
+    assert f"up to {factors.max():.1f} times" in said["data.repeat"]
+    steps = len(batches_of(recipe, train))
+    assert f": {steps} steps an epoch" in said["train.batch"]
+    assert f"make {recipe.train.epochs * steps:,} updates" in said["train.epochs"]
+
+
+def test_a_class_of_a_few_images_is_not_overlooked() -> None:
+    class Many(Source):
+        kind, classes = Labels, ("often", "rare")
+
+        def __len__(self) -> int:
+            return 3000
+
+        def __getitem__(self, index: int) -> Sample:
+            truth = Labels.of([int(index in (5, 15))], self.classes)
+            return Sample(np.zeros((2, 2, 3), np.uint8), truth, f"{index}")
+
+    assert facts(Many()).shown[1] == pytest.approx(2 / 3000)
+
+
+def test_rare_classes_are_not_weighed_and_repeated_unless_both_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    root = flowers(tmp_path / "odd", {"rose": 60, "tulip": 5}, 8)
+    weighed, said = plan("classify", root, "train.class_weights=balanced")
+    assert weighed.recipe.data.repeat == 0
+    assert "data.repeat" not in said
+    given, said = plan("classify", root, ("head.class_weights", [1.0, 5.0]))
+    assert given.recipe.data.repeat == 0
+    both, _ = plan("classify", root, "train.class_weights=balanced", "data.repeat=0.5")
+    rare = [
+        tomllib.loads(made.recipe.to_toml())["head"]["class_weights"][1] for made in (weighed, both)
+    ]
+    assert rare[1] < 0.6 * rare[0]
+
+
+def test_the_rate_goes_with_the_batch_whoever_chose_it(tmp_path: Path) -> None:
+    root = flowers(tmp_path / "few", {"rose": 30, "tulip": 30}, 8)
+    usual, said = plan("classify", root)
+    assert usual.recipe.train.batch == 8
+    same, also = plan("classify", root, "train.batch=8")
+    assert same.recipe.train.learning_rate == usual.recipe.train.learning_rate == 7.1e-4
+    assert also["train.learning_rate"] == said["train.learning_rate"]
+    assert plan("classify", root, "train.batch=16")[0].recipe.train.learning_rate == 1e-3
+    own, _ = plan("classify", root, "train.batch=4", "train.learning_rate=0.003")
+    assert own.recipe.train.learning_rate == 0.003
+    again = planned(usual.recipe, ["train.batch=4"]).recipe
+    assert again.train.learning_rate == usual.recipe.train.learning_rate, "a recipe keeps its own"
+
+
+def test_a_batch_beyond_the_data_is_said(tmp_path: Path) -> None:
+    root = flowers(tmp_path / "few", {"rose": 30, "tulip": 30}, 8)
+    made, said = plan("classify", root, "train.batch=500")
+    assert said["train.batch"].startswith("500: more than the 48 images")
+    assert made.recipe.train.learning_rate == pytest.approx(1e-3 * math.sqrt(48 / 16), rel=0.02)
+    assert "train.batch" not in plan("classify", root, "train.batch=48")[1]
+    rates = [next(_rate_choice(made.recipe, batch)).value for batch in (64, 500)]
+    assert rates[0] == rates[1], "the rule is not followed beyond the largest batch that is chosen"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "patience"), [(1, 0), (2, 0), (5, 0), (6, 0), (7, 5), (10, 5), (14, 5), (30, 10)]
+)
+def test_patience_is_as_it_is_said(epochs: int, patience: int, tmp_path: Path) -> None:
+    root = flowers(tmp_path / "few", {"rose": 6, "tulip": 6}, 8)
+    made, said = plan("classify", root, ("train.epochs", epochs))
+    assert made.recipe.train.patience == patience
+    looks = "1 look" if epochs == 1 else f"{epochs} looks"
+    if patience:
+        assert f"after {patience} looks in vain, of {epochs} in all" in said["train.patience"]
+    else:
+        assert f"does not end early, with {looks}" in said["train.patience"]
+
+
+def test_patience_is_for_the_looks_that_are_asked_for(tmp_path: Path) -> None:
+    root = flowers(tmp_path / "few", {"rose": 6, "tulip": 6}, 8)
+    made, said = plan("classify", root, "train.epochs=90", "train.validate_every=10")
+    assert made.recipe.train.patience == 5
+    assert "of 9 in all" in said["train.patience"]
+
+
 @pytest.mark.parametrize(("names", "mirrored"), [("0123456789", False), ("01234", True)])
 def test_digits_are_not_mirrored(names: str, mirrored: bool, tmp_path: Path) -> None:
     made, said = plan("classify", flowers(tmp_path / "digits", dict.fromkeys(names, 4)))
@@ -206,11 +301,53 @@ def test_what_fits_fits(epochs: int, steps: int, seconds: float, look: float) ->
     assert 1 <= made.epochs <= epochs
     each = made.epoch_steps or steps
     took = pace.start + made.epochs * (each * pace.step + pace.look + pace.save)
-    assert took <= seconds or (each == 1 and made.epochs <= 10)
+    assert took <= seconds or each == made.epochs == 1
     if made.epoch_steps and made.epochs > 1:  # looks do not take the time to learn
         assert made.epochs * (pace.look + pace.save) <= seconds / 2
     if made.epochs < epochs and not made.epoch_steps:
         assert took + steps * pace.step + 2 * pace.look + 20 > seconds  # and no more would
+
+
+def told(
+    made: Plan, monkeypatch: pytest.MonkeyPatch, pace: Pace, **how: float
+) -> tuple[Train, list[str]]:
+    """The table with what fits, and what was said, on a machine of this pace."""
+    said: list[str] = []
+    monkeypatch.setattr(budget, "measured", lambda plan: pace)
+    recipe = replace(made.recipe, train=replace(made.recipe.train, **how))
+    turned = budgeted(replace(made, recipe=recipe), Report(on_message=said.append))
+    return turned.recipe.train, said
+
+
+def test_minutes_that_hold_nothing_are_said_not_to_be_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = plan("classify", flowers(tmp_path, {"rose": 30, "tulip": 30}, 8))
+    pace = Pace(start=20.0, step=1.0, look=4.0, save=1.0)
+    how, said = told(made, monkeypatch, pace, minutes=0.3)
+    assert (how.epochs, how.epoch_steps) == (1, 1)
+    assert "0.3 min are not enough: 1 epoch of 1 step is made all the same" in said[1]
+    assert "A whole epoch, of 6 steps, takes about 0.8 min" in said[1]
+    assert "as there is no time for a whole one" in said[2]
+    assert said[3].startswith("only 1 update is made")
+    how, said = told(made, monkeypatch, pace, minutes=1)
+    assert (how.epochs, how.epoch_steps) == (2, 0)
+    assert "so 1 min holds 2 epochs" in said[1]
+    how, said = told(made, monkeypatch, pace, minutes=1, epochs=1)
+    assert said[1].endswith("so 1 min holds 1 epoch")
+
+
+def test_few_epochs_are_looked_at_more_often_and_fit_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = plan("classify", flowers(tmp_path, {"rose": 30, "tulip": 30}, 8))
+    assert made.recipe.train.validate_every > 1
+    pace = Pace(start=20.0, step=1.0, look=20.0, save=1.0)
+    how, said = told(made, monkeypatch, pace, minutes=30)
+    assert how.validate_every < made.recipe.train.validate_every
+    assert needed(how, 6, pace) <= 30 * 60
+    assert needed(replace(how, epochs=how.epochs + 1), 6, pace) > 30 * 60 - 1
+    assert f"hold {how.epochs} epochs" in said[1]
 
 
 def test_minutes_become_epochs_once(shapes: Path, tmp_path: Path) -> None:
@@ -231,8 +368,6 @@ def test_minutes_become_epochs_once(shapes: Path, tmp_path: Path) -> None:
 def test_a_run_of_some_seconds_keeps_its_minutes_in_its_recipe(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cvtasks.training import budget
-
     monkeypatch.setattr(budget, "measured", lambda plan: Pace(0.0, 1.0, 1.0, 0.0))
     wishes = [("data.path", str(shapes)), *FAST, "size=64", "head.channels=[16, 16]"]
     made = planned("segment", [*wishes, "train.minutes=0.3", "train.epochs=40"])

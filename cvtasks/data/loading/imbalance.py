@@ -5,6 +5,22 @@ import numpy as np
 from cvtasks.data.source import Source
 
 
+def times_shown(source: Source) -> np.ndarray:
+    """(classes,) int64: how many samples show each class; background is never shown. Reads every
+    truth.
+    """
+    return _times(_shown(source), source)
+
+
+def _shown(source: Source) -> list[np.ndarray]:
+    return [source.truth(index).present() for index in range(len(source))]
+
+
+def _times(shown: list[np.ndarray], source: Source) -> np.ndarray:
+    every = np.concatenate([np.zeros(0, np.int64), *shown])
+    return np.bincount(every, minlength=len(source.classes))
+
+
 def repeat_factors(source: Source, threshold: float) -> np.ndarray | None:
     """(n,) float64: how often each sample is to be seen in an epoch, at least once; None where all
     are to be seen once.
@@ -19,11 +35,17 @@ def repeat_factors(source: Source, threshold: float) -> np.ndarray | None:
     """
     if not threshold:
         return None
-    shown = [source.truth(index).present() for index in range(len(source))]
-    share = np.bincount(np.concatenate(shown), minlength=len(source.classes)) / len(source)
+    shown = _shown(source)
+    share = _times(shown, source) / len(source)
     of_class = np.maximum(1.0, np.sqrt(threshold / np.maximum(share, 1 / len(source))))
     factors = np.array([of_class[classes].max(initial=1.0) for classes in shown])
     return factors if (factors > 1).any() else None
+
+
+def times_seen(source: Source, threshold: float) -> int:
+    """How many samples an epoch has, each as often as it is repeated (`repeat_factors`)."""
+    factors = repeat_factors(source, threshold)
+    return len(source) if factors is None else int(factors.cumsum()[-1])
 
 
 def repeated(factors: np.ndarray, start: float) -> np.ndarray:
@@ -45,14 +67,21 @@ def repeated(factors: np.ndarray, start: float) -> np.ndarray:
 _HEAVIEST = 10.0  # weight of a class, over that of the mean image or pixel
 
 
-def balanced_weights(source: Source) -> tuple[float, ...]:
-    """A weight for each class, inverse to how much of it there is (`Answer.counts`): all / (classes
+def balanced_weights(source: Source, threshold: float = 0.0) -> tuple[float, ...]:
+    """A weight for each class, inverse to how much of it is seen (`Answer.counts`): all / (classes
     × own), at most 10, and 1 for a class that nothing shows. Four digits of each.
+
+    Args:
+        threshold: below which a class is rare, so that its images are seen more often
+            (`repeat_factors`) and its weight is the less.
 
     Source: King and Zeng, "Logistic Regression in Rare Events Data" (2001), as scikit-learn's
     "balanced" has it.
     """
-    counts = np.sum([source.truth(index).counts() for index in range(len(source))], axis=0)
+    factors = repeat_factors(source, threshold)
+    times = np.ones(len(source)) if factors is None else factors
+    seen = [time * source.truth(index).counts() for index, time in enumerate(times)]
+    counts = np.sum(seen, axis=0)
     shown = counts > 0
     balanced = counts.sum() / (max(int(shown.sum()), 1) * np.maximum(counts, 1))
     weights = np.where(shown, np.minimum(balanced, _HEAVIEST), 1.0)
