@@ -85,9 +85,8 @@ def _records(
         place = f"line {number} of {str(path)!r}"
         try:
             record = json.loads(line)
-            if (
-                isinstance(record, dict) and "summary" in record
-            ):  # of a whole video: what was counted
+            # A video's last line says what was counted in all of it.
+            if isinstance(record, dict) and "summary" in record:
                 continue
             stem = Path(record["source"]).stem
             if otherwise is None and any(name not in known for name in _names_in(record)):
