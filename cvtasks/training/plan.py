@@ -15,7 +15,7 @@ from cvtasks.data import Source
 from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for
 from cvtasks.data.tiled import cut
-from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.errors import DataError, InputError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.networks.backbones import USUAL_BACKBONE
 from cvtasks.recipe.overrides import Override, by_full_names, key_of
@@ -144,7 +144,7 @@ def resumed(
     Raises:
         UsageError: the run is finished, or is to end and has no best weights yet.
         ModelError: it is none, or what it has learned is gone.
-        DataError: the data cannot be opened, or lack images that were set aside.
+        DataError, InputError: the data cannot be opened, or lack what they had.
     """
     changed = [f"train.devices={devices}"] if devices else []
     recipe = read_recipe(folder / RECIPE, changed)
@@ -165,7 +165,17 @@ def resumed(
             )
         how = replace(recipe.train, epochs=done, minutes=0.0)
         recipe = replace(recipe, train=how)
-    return Plan(recipe, open_sources(recipe, say, folder), resumes=True, ends=ends)
+    try:
+        sources = open_sources(recipe, say, folder)
+    except (DataError, InputError) as error:
+        raise type(error)(
+            f"a run goes on with the data that it began with; those of {str(folder)!r} are not as "
+            f"they were: {error} To go on, bring back what they had, or say where they lie now.",
+            error.rule,
+            error.count,
+            {**error.ways, "data": ""},
+        ) from error
+    return Plan(recipe, sources, resumes=True, ends=ends)
 
 
 @contextmanager

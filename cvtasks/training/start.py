@@ -42,13 +42,18 @@ def train(
         the model, ready to `predict`; `metrics.json` in its `folder` has its scores.
 
     Raises:
-        UsageError: the folder exists, or the disk is too small.
+        UsageError: the folder exists, or the disk has less room than a run is expected to take.
+        OutputError: the disk is full before it ends all the same; what was saved stays.
         ModelError: no such task or recipe, or a value that none can have; a batch does not fit into
             memory.
         DataError: there are no such data, or they cannot be trained on.
+        InputError: an image is gone, or can be read no longer.
         Stopped: SIGINT or SIGTERM came; what was learned is saved, and
             `cvtasks train --resume FOLDER` goes on.
         NotFinite: the loss, a weight or an answer became NaN or infinite.
+
+        What ends a run after its first epoch says up to where the run is kept;
+        `cvtasks train --resume FOLDER` goes on with it.
     """
     report = report or Report()
     with _planned(what, data, folder, changes or {}, report) as (plan, place):

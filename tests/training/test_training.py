@@ -650,6 +650,7 @@ def test_the_card_says_which_epoch_was_kept(
     write_card(tmp_path, small(shapes), scores, **how, epochs=2, epoch=2, judged=judged)
     card = (tmp_path / "README.md").read_text()
     assert "2 epochs of 3, 1 minutes" in card
+    assert "- command: `c`\n" in card and "the same command trains the model again" in card
     assert re.search(said, card)
     assert "- **IoU: –**" in card
     assert "| disc | – | 0.500 |" in card
