@@ -91,8 +91,8 @@ def train(
 
     Writes `last.safetensors` (to resume from) and `best.safetensors` (weights, averaged where
     asked, with the best first number of the task's metric on `validation`, of equal ones with the
-    lowest loss there; those of the last epoch where no image there shows a class) into `folder`. The same recipe, data and machine give the
-    same bits, also over any number of stops and resumes.
+    lowest loss there; those of the last epoch where no image there shows a class) into `folder`.
+    The same recipe, data and machine give the same bits, also over any number of stops and resumes.
 
     Args:
         profile: hears where the time goes.

@@ -107,6 +107,8 @@ def planned(
         teacher_of(recipe)  # refused before anything is written
     if remark := recipe.head.beyond(_truths(sources.train, recipe.classes)):
         say(remark)
+    if remark := recipe.task.contrast(_truths(sources.train, recipe.classes)):
+        say(f"data: {remark}")
     if not begun.goes_on:
         start = start_of(recipe.train.weights, recipe.backbone)
         if recipe.train.start_share and not start.is_whole(recipe):

@@ -330,12 +330,7 @@ def finish(
     model = load(folder, engine=ready_engine(recipe.files), many=True)
     metric = evaluate(model.engine, recipe.head, recipe.letterbox, validation)
     if not recipe.task.learned(metric):
-        name, score = next(iter(metric.result().items()))
-        report.on_message(
-            f"it has learned next to nothing: {name} {score_text(score)}. Train longer "
-            "(`train.epochs`), begin with weights "
-            "(`train.weights`), or look at the data with `cvtasks data show`."
-        )
+        report.on_message(recipe.task.little(metric))
     recipe = recipe.with_task(recipe.task.tuned(metric))
     recipe.save(folder / RECIPE)
     _show(recipe, model.engine, validation, folder / "samples")

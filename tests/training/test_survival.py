@@ -384,7 +384,10 @@ def test_a_stopped_run_becomes_a_model_as_it_stands(shapes: Path, tmp_path: Path
     assert read_recipe(folder / "recipe.toml").train.epochs == 1
     card = (folder / "README.md").read_text()
     assert "1 epoch," in card and "it was ended before its last epoch" in card
-    assert f"`cvtasks train x`; it was stopped, and resumed by `cvtasks train --resume {folder}" in card
+    assert (
+        f"`cvtasks train x`; it was stopped, and resumed by `cvtasks train --resume {folder}"
+        in card
+    )
     assert len((folder / "history.csv").read_text().splitlines()) == 2
     with pytest.raises(UsageError, match="holds a finished model"):
         resumed(folder)
