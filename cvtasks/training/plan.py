@@ -42,6 +42,8 @@ from cvtasks.zoo import RECIPE, names, unknown
 
 Say = Callable[[str], None]
 
+_DIVIDED = "set aside to validate"  # in what `open_sources` says of the split that it has made
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -67,6 +69,7 @@ def planned(
     wishes: Iterable[Override] = (),
     say: Say = lambda text: None,
     fit: Fit | None = None,
+    folds: bool = False,
 ) -> Plan:
     """Plan a run.
 
@@ -81,6 +84,8 @@ def planned(
         say: hears what was concluded, recognised and left out.
         fit: finds the batch (`cvtasks.training.memory.fitting_batch`), in place of the recipe's;
             what is chosen for a new recipe is chosen for it.
+        folds: whether the images are to be dealt out in folds; nothing is said then of the split
+            into two, which none of them has.
 
     Raises:
         ModelError: no such task or recipe, or a value that none can have.
@@ -101,7 +106,7 @@ def planned(
     if begun.of_the_data:
         usable = cut(splits.opened(recipe.data.train).usable, recipe.data)
         recipe = _fitted(recipe, usable, asked, say)
-    sources = open_sources(recipe, say, begun.set_aside, splits)
+    sources = open_sources(recipe, _undivided(say) if folds else say, begun.set_aside, splits)
     recipe = _weighted(pinned(recipe), sources.train)
     if recipe.train.teacher:
         teacher_of(recipe)  # refused before anything is written
@@ -350,6 +355,19 @@ def _weighted(recipe: Recipe, train: Source) -> Recipe:
         )
     weights: dict[str, Any] = {"class_weights": balanced_weights(train)}
     return replace(recipe, head=replace(recipe.head, **weights))
+
+
+def _undivided(say: Say) -> Say:
+    """What hears of the data as a whole, up to where it is told that some are set aside."""
+    divided = False
+
+    def hear(text: str) -> None:
+        nonlocal divided
+        divided = divided or _DIVIDED in text
+        if not divided:
+            say(text)
+
+    return hear
 
 
 def _with_batch(recipe: Recipe, fit: Fit | None, say: Say) -> Recipe:

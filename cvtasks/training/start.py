@@ -92,7 +92,7 @@ def cross_validate(
     """
     report = report or Report()
     wishes = {**(changes or {}), "data.held_out": share_of(folds)}
-    with _planned(what, data, folder, wishes, report) as (plan, place):
+    with _planned(what, data, folder, wishes, report, folds=True) as (plan, place):
         said = f"{_said(what, data, folder, changes)}, folds={folds}"
         begin_folds(plan, folds, place, f"cvtasks.cross_validate({said})")
         result = run_folds(place, lambda recipe, run: report, say=report.on_message)
@@ -106,6 +106,7 @@ def _planned(
     folder: str | Path | None,
     changes: Mapping[str, Any],
     report: Report,
+    folds: bool = False,
 ) -> Iterator[tuple[Plan, Path]]:
     """The plan, and the folder, which no other run takes as long as the context lasts."""
     path, split = split_of(str(data))
@@ -114,7 +115,7 @@ def _planned(
     wishes += changes.items()
     if folder:
         check_new_folder(Path(folder), run=True)
-    plan = planned(what, wishes, report.on_message)
+    plan = planned(what, wishes, report.on_message, folds=folds)
     with nullcontext(Path(folder)) if folder else unused_folder(plan.recipe) as place:
         yield plan, place
 
