@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from cvtasks.cli import main
-from cvtasks.data.opening import Sources
 from cvtasks.data.tiled import whole
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.training.folds import _dealt, begin_folds, run_folds, share_of
