@@ -193,10 +193,10 @@ class Task(ABC, Generic[A]):
         return float(GREY)
 
 
-def no_better(metric: Metric[Any], guess: str, guessed: float) -> str:
+def hardly_better(metric: Metric[Any], guess: str, guessed: float) -> str:
     """That the first score of a metric is about the one that a guess has."""
     name, score = next(iter(metric.result().items()))
-    return f"it is no better than a guess: {name} {score:.4f}, where {guess} has {guessed:.4f}"
+    return f"it is hardly better than a guess: {name} {score:.4f}, where {guess} has {guessed:.4f}"
 
 
 def any_above(scores: Iterable[float], least: float) -> bool:

@@ -13,7 +13,7 @@ from cvtasks.metrics.base import Metric
 from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.schema import Range
-from cvtasks.tasks.base import LITTLE, MORE, Classes, Task, any_above, no_better
+from cvtasks.tasks.base import LITTLE, MORE, Classes, Task, any_above, hardly_better
 from cvtasks.tasks.handwriting import centred
 from cvtasks.text import counted, some
 
@@ -126,7 +126,7 @@ class Classify(Task[Labels]):
             return super().little(metric)
         images = metric.confusion.sum(axis=1)
         share, known = images.max() / images.sum(), np.count_nonzero(images)
-        said = no_better(metric, f'"{metric.classes[images.argmax()]}" for every image', share)
+        said = hardly_better(metric, f'"{metric.classes[images.argmax()]}" for every image', share)
         mean = metric.result()["mean class accuracy"]
         uneven = (
             'Add images of the rare classes, or set `train.class_weights = "balanced"`. '
@@ -206,7 +206,7 @@ class Classify(Task[Labels]):
 def _little_ranked(metric: MultiLabelMetric) -> str:
     """What is said where many labels were ranked no better than by chance."""
     shares = [one.objects / int(one.ranked[-1]) for one in metric.curves().values() if one.objects]
-    said = no_better(metric, "one score for all images", float(np.mean(shares)))
+    said = hardly_better(metric, "one score for all images", float(np.mean(shares)))
     if min(shares) == 1:
         return f"{said}: every image to validate on shows every class. Add images without to them."
     return f"{said}. {MORE}"

@@ -14,7 +14,7 @@ from cvtasks.geometry.rle import decode_rle
 from cvtasks.media.images import write_mask
 from cvtasks.metrics.base import Metric
 from cvtasks.metrics.segmentation import MaskMetric
-from cvtasks.tasks.base import LITTLE, MORE, Classes, Task, any_above, no_better
+from cvtasks.tasks.base import LITTLE, MORE, Classes, Task, any_above, hardly_better
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Segment(Task[Mask]):
         pixels = metric.confusion.sum(axis=1)
         guessed = pixels.max() / pixels.sum() / np.count_nonzero(pixels)
         guess = f'"{metric.classes[pixels.argmax()]}" everywhere'
-        return f"{no_better(metric, guess, guessed)}. {MORE}"
+        return f"{hardly_better(metric, guess, guessed)}. {MORE}"
 
     def keep(self, answer: Mask, names: Sequence[str]) -> Mask:
         """The mask with every other class turned into background, or void if there is none."""

@@ -60,7 +60,7 @@ def test_a_score_of_the_commonest_class_is_said_to_be_a_guess() -> None:
     assert not Classify().learned(metric)
     said = Classify().little(metric)
     assert said.startswith(
-        'it is no better than a guess: top-1 accuracy 0.8182, where "a" for every image has '
+        'it is hardly better than a guess: top-1 accuracy 0.8182, where "a" for every image has '
         "0.9091; mean class accuracy is 0.4500. Add images of the rare classes, or set "
         '`train.class_weights = "balanced"`. Train longer'
     )
