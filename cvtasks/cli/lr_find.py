@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from cvtasks.training.lr_find import RateSearch
 
 
+_OF_A_RUN = {
+    "train.epochs",
+    "train.minutes",
+    "train.warmup",
+    "train.validate_every",
+    "train.patience",
+    "data.close_mosaic",
+}
+"""Keys that a search does not heed, and need not tell of."""
+
+
 def lr_find(
     what: Annotated[
         str,
@@ -87,7 +98,7 @@ def lr_find(
         "size": size,
         "train.weights": weights,
     }
-    plan = planned(what, [*wishes_of(options, batch), *(set_ or [])], say)
+    plan = planned(what, [*wishes_of(options, batch), *(set_ or [])], _say_what_matters)
     start_keras()
     from cvtasks.engines.keras_engine import check_device
     from cvtasks.training.lr_find import find_rate, write_search
@@ -103,6 +114,12 @@ def lr_find(
     write_search(output, found, own)
     tell(*told(found, own))
     say(f"written to {output}")
+
+
+def _say_what_matters(text: str) -> None:
+    """Say what is concluded about data and recipe, without the course of a whole run."""
+    if text.partition(" = ")[0] not in _OF_A_RUN:
+        say(text)
 
 
 def told(found: "RateSearch", own: float) -> list[str]:

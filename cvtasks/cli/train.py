@@ -204,7 +204,8 @@ def train(
             options |= {"data.path": path, "data.train": split}
             options["data.held_out"] = share_of(folds) if folds else 0
             fit = fitting_batch if batch == "auto" else None
-            plan = planned(what, [*wishes_of(options, batch, devices), *(set_ or [])], hear, fit)
+            wishes = [*wishes_of(options, batch, devices), *(set_ or [])]
+            plan = planned(what, wishes, hear, fit, bool(folds))
             folder = _folder(context, plan, output or (Path() if dry_run else None), group)
         with devices_of_all(group):
             from cvtasks.engines.keras_engine import check_device

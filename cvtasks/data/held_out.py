@@ -3,7 +3,7 @@ where the data have no split for it.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,9 @@ NAMES = "validation.txt"
 
 SHARE = 0.2
 """The share that is set aside unless another is asked for."""
+
+ASIDE = "set aside to validate"
+"""In what is said of images that were."""
 
 _NOTHING = -1  # stands for a class in images that show none
 
@@ -250,3 +253,16 @@ def _mend(
     for label in sorted(counts, key=lambda one: (counts[one], one)):
         if counts[label] > 1 and not there[label]:
             move(label, back=False)
+
+
+def undivided(say: Callable[[str], None]) -> Callable[[str], None]:
+    """What hears of data as a whole: up to where it is told that some images are set aside."""
+    divided = False
+
+    def hear(text: str) -> None:
+        nonlocal divided
+        divided = divided or ASIDE in text
+        if not divided:
+            say(text)
+
+    return hear

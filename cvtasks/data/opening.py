@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cvtasks.answers import Labels
 from cvtasks.data.download.catalogue import resolve
-from cvtasks.data.held_out import NAMES, SHARE, set_aside, split_by_names
+from cvtasks.data.held_out import ASIDE, NAMES, SHARE, set_aside, split_by_names
 from cvtasks.data.rare import NAMED, times_of, too_rare
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among, split_parts
 from cvtasks.data.splits import ALL_FAULTS, Opened, Splits, left_out, splits_for
@@ -288,7 +288,7 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
     sources = Sources(Subset(source, kept), Subset(source, aside))
     say(
         f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} "
-        f"{_are(len(aside))} set aside to validate, {len(kept)} {_are(len(kept))} trained on; "
+        f"{_are(len(aside))} {ASIDE}, {len(kept)} {_are(len(kept))} trained on; "
         f"drawn by the seed {recipe.train.seed} and by class{bound}"
     )
     return sources

@@ -24,6 +24,13 @@ nothing.
 """
 
 
+MORE = (
+    "Train longer (`train.epochs`), begin with weights (`train.weights`), or look at the data with "
+    "`cvtasks data show`."
+)
+"""What helps where next to nothing was learned."""
+
+
 @dataclass(frozen=True)
 class Task(ABC, Generic[A]):
     """A frozen dataclass whose fields are exactly the keys of the recipe's table `[task]` beside
@@ -124,6 +131,22 @@ class Task(ABC, Generic[A]):
         """
         return any_above([next(iter(row.values())) for row in metric.per_class().values()], LITTLE)
 
+    def little(self, metric: Metric[A]) -> str:
+        """What is said where next to nothing was learned: the first score, beside that of a guess
+        where a guess has one, and what helps.
+        """
+        name, score = next(iter(metric.result().items()))
+        return f"it has learned next to nothing: {name} {score:.4f}. {MORE}"
+
+    def contrast(self, truths: Iterable[A]) -> str:
+        """What is said of truths to train on in which something is always the same that is to be
+        learned; empty by default.
+
+        Raises:
+            DataError: nothing in them differs, so that nothing can be learned.
+        """
+        return ""
+
     def draw(self, image: np.ndarray, answer: A) -> np.ndarray:
         """A new (h, w, 3) uint8 RGB image with what the task shows of the answer drawn on
         it; see `Answer.draw`.
@@ -168,6 +191,12 @@ class Task(ABC, Generic[A]):
     def blank(self) -> float:
         """Grey level, 0 to 255, that stands for "nothing is there"."""
         return float(GREY)
+
+
+def hardly_better(metric: Metric[Any], guess: str, guessed: float) -> str:
+    """That the first score of a metric is about the one that a guess has."""
+    name, score = next(iter(metric.result().items()))
+    return f"it is hardly better than a guess: {name} {score:.4f}, where {guess} has {guessed:.4f}"
 
 
 def any_above(scores: Iterable[float], least: float) -> bool:

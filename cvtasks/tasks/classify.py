@@ -8,13 +8,17 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from cvtasks.answers import Labels
-from cvtasks.errors import ModelError, did_you_mean
+from cvtasks.errors import DataError, ModelError, did_you_mean
 from cvtasks.metrics.base import Metric
 from cvtasks.metrics.classification import AccuracyMetric
 from cvtasks.metrics.multi_label import MultiLabelMetric
 from cvtasks.schema import Range
-from cvtasks.tasks.base import LITTLE, Classes, Task, any_above
+from cvtasks.tasks.base import LITTLE, MORE, Classes, Task, any_above, hardly_better
 from cvtasks.tasks.handwriting import centred
+from cvtasks.text import counted, some
+
+_UNEVEN = 1.5  # times as many images of the commonest class as of each, were they even
+_NAMED = 12  # classes that a line names at most
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,14 @@ class Classify(Task[Labels]):
         """Raise ModelError where the classes or the fields do not fit each other."""
         least = 1 if self.labels == "many" else 2
         if len(classes) < least:
+            alone = (
+                ', or set `task.labels = "many"`, which learns whether the one is there, and needs '
+                "images without it too"
+            )
             raise ModelError(
-                f"classification with {self.labels} needs at least {least} classes; got "
-                f"{list(classes)}. Add images of another class"
-                + (', or set `task.labels = "many"`: is the one there or not?' if classes else ".")
+                f'classification with `task.labels = "{self.labels}"` needs at least '
+                f"{counted(least, 'class')}; got {list(classes)}. Add images of another class"
+                f"{alone if classes else ''}."
             )
         if self.preparation != "none" and self.labels != "one":
             raise ModelError(
@@ -110,6 +118,46 @@ class Classify(Task[Labels]):
             1 / len(recalls) + LITTLE if len(recalls) > 1 else LITTLE
         )
 
+    def little(self, metric: Metric[Labels]) -> str:
+        """The score beside that of the commonest class for every image, or of ranks by chance."""
+        if isinstance(metric, MultiLabelMetric):
+            return _little_ranked(metric)
+        if not isinstance(metric, AccuracyMetric):
+            return super().little(metric)
+        images = metric.confusion.sum(axis=1)
+        share, known = images.max() / images.sum(), np.count_nonzero(images)
+        said = hardly_better(metric, f'"{metric.classes[images.argmax()]}" for every image', share)
+        mean = metric.result()["mean class accuracy"]
+        uneven = (
+            'Add images of the rare classes, or set `train.class_weights = "balanced"`. '
+            if share > _UNEVEN / known
+            else ""
+        )
+        return f"{said}; mean class accuracy is {mean:.4f}. {uneven}{MORE}"
+
+    def contrast(self, truths: Iterable[Labels]) -> str:
+        """That every image shows a class, where it is to be learned whether one does.
+
+        Raises:
+            DataError: every image shows each of the classes that there are.
+        """
+        shown = [] if self.exclusive else [set(truth.names) for truth in truths]
+        always = set.intersection(*shown) if shown else set()
+        if not always:
+            return ""
+        names = some(sorted(always), _NAMED)
+        if always == set.union(*shown):
+            raise DataError(
+                "whether an image shows a class is learned from images with it and without it; "
+                f"of {counted(len(shown), 'image')} to train on each shows {names}. Add images "
+                "without; in a folder of their own they are another class, for "
+                '`task.labels = "one"`.'
+            )
+        return (
+            f"every image to train on shows {names}, so what an image without looks like is not "
+            "learned"
+        )
+
     def keep(self, answer: Labels, names: Sequence[str]) -> Labels:
         """The answer without scores of other classes."""
         kept = np.array([name in names for name in answer.classes], bool)
@@ -153,3 +201,12 @@ class Classify(Task[Labels]):
     def blank(self) -> float:
         """Black where drawings are light on black, else the letterbox's grey."""
         return 0.0 if self.preparation == "handwriting" else super().blank
+
+
+def _little_ranked(metric: MultiLabelMetric) -> str:
+    """What is said where many labels were ranked no better than by chance."""
+    shares = [one.objects / int(one.ranked[-1]) for one in metric.curves().values() if one.objects]
+    said = hardly_better(metric, "one score for all images", float(np.mean(shares)))
+    if min(shares) == 1:
+        return f"{said}: every image to validate on shows every class. Add images without to them."
+    return f"{said}. {MORE}"

@@ -14,7 +14,7 @@ from cvtasks.geometry.rle import decode_rle
 from cvtasks.media.images import write_mask
 from cvtasks.metrics.base import Metric
 from cvtasks.metrics.segmentation import MaskMetric
-from cvtasks.tasks.base import LITTLE, Classes, Task, any_above
+from cvtasks.tasks.base import LITTLE, MORE, Classes, Task, any_above, hardly_better
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,15 @@ class Segment(Task[Mask]):
         rows = metric.per_class()
         things = list(rows.values())[Mask.ground(tuple(rows)) :]
         return any_above([row["IoU"] for row in things], LITTLE)
+
+    def little(self, metric: Metric[Mask]) -> str:
+        """The score beside that of the commonest class everywhere."""
+        if not isinstance(metric, MaskMetric):
+            return super().little(metric)
+        pixels = metric.confusion.sum(axis=1)
+        guessed = pixels.max() / pixels.sum() / np.count_nonzero(pixels)
+        guess = f'"{metric.classes[pixels.argmax()]}" everywhere'
+        return f"{hardly_better(metric, guess, guessed)}. {MORE}"
 
     def keep(self, answer: Mask, names: Sequence[str]) -> Mask:
         """The mask with every other class turned into background, or void if there is none."""

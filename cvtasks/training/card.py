@@ -33,6 +33,8 @@ def write_card(
     epoch: int,
     judged: bool,
     train_images: int,
+    resumed: str = "",
+    ended: bool = False,
 ) -> None:
     """Write the folder's `README.md` from what was measured.
 
@@ -40,6 +42,8 @@ def write_card(
         epochs: that it was trained, fewer than the recipe's where it ended early.
         epoch: whose weights these are, counted from 1; `judged`: whether it had the best score, and
             is not just the last.
+        command: that it was begun by; `resumed`: the one that it went on by, if it was resumed.
+        ended: whether it was made a model before its last epoch because somebody asked for it.
     """
     title = one_line(folder.name)
     size = model_bytes(folder)
@@ -49,6 +53,11 @@ def write_card(
         f"the best epoch was {epoch}"
         if judged
         else f"the best epoch is not known, as none has a score; kept is the last, {epoch}"
+    )
+    again = (
+        "it was ended before its last epoch, which no command does again"
+        if ended
+        else "the same command trains the model again"
     )
     early = f" of {recipe.train.epochs}" if epochs < recipe.train.epochs else ""
     text = f"""# {markdown(title)}
@@ -65,12 +74,12 @@ cvtasks {recipe.task.name} image.jpg --model {shlex.quote(title)}
 
 ## How it was made
 
-- command: {code(command)}
+- command: {_commands(command, resumed)}
 {_beginning(recipe, train_images)}
 - {counted(epochs, "epoch")}{early}, {training_seconds / 60:.0f} minutes; {best}
 - machine: {machine}
 
-`recipe.toml` has every setting; the same command trains the model again.
+`recipe.toml` has every setting; {again}.
 
 ## Limits
 
@@ -79,6 +88,14 @@ measured on the split named above
 only, {looks}, so expect a little less on other images. Do not use it where an error harms someone.
 """
     write_text(folder / CARD, text)
+
+
+def _commands(begun: str, resumed: str) -> str:
+    """The command that a run was begun by, and whether and by which it went on."""
+    if not resumed:
+        return code(begun)
+    by = "" if resumed == begun else f" by {code(resumed)}"
+    return f"{code(begun)}; it was stopped, and resumed{by}"
 
 
 def _scores(recipe: Recipe, scores: dict[str, Any]) -> str:

@@ -9,20 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cvtasks.data import Source
 from cvtasks.data.dividing import Shares, divide
 from cvtasks.data.opening import Sources, open_sources, title
+from cvtasks.data.tiled import cut, whole
 from cvtasks.data.views import Subset, View
 from cvtasks.errors import ModelError, UsageError
 from cvtasks.evaluation.evaluate import score_text
 from cvtasks.files.writing import write_text
 from cvtasks.recipe.recipe import Recipe, read_recipe
-from cvtasks.text import code, counted, dumps, markdown, one_line
+from cvtasks.text import code, counted, dumps, markdown, one_line, some
 from cvtasks.training.layout import CARD, FOLDS
 from cvtasks.training.plan import Plan, Say, make_folder, resumed
 from cvtasks.training.progress import Report
 from cvtasks.zoo import RECIPE
 
 _METRICS = "metrics.json"
+_NAMED = 12  # classes that a line names at most
 _MOST = 10_000_000  # bytes of a folds.json or metrics.json
 
 
@@ -108,19 +111,41 @@ def spread_text(found: Mapping[str, Any], digits: int = 4) -> str:
 
 
 def _dealt(recipe: Recipe, count: int, say: Say) -> list[Sources]:
-    """The data of each fold."""
-    source = open_sources(recipe, say).train
+    """The data of each fold; says which of them lack a class to train on."""
+    source = whole(open_sources(recipe).train)  # what it says is of a split that no fold has
     if not isinstance(source, View):
         raise TypeError("images that are set aside leave a view of all.")
-    whole = source.source
-    say(f"data: {counted(count, 'fold')} of {len(whole)} images; each image is validated on once")
-    parts = divide(whole, Shares(test=0.0, folds=count, seed=recipe.train.seed)).parts
-    return [
-        Sources(
-            Subset(whole, parts[f"fold{number}/train"]), Subset(whole, parts[f"fold{number}/val"])
-        )
+    every = source.source
+    say(f"data: {counted(count, 'fold')} of {len(every)} images; each image is validated on once")
+    parts = divide(every, Shares(test=0.0, folds=count, seed=recipe.train.seed)).parts
+    dealt = [
+        tuple(Subset(every, parts[f"fold{number}/{split}"]) for split in ("train", "val"))
         for number in range(count)
     ]
+    for line in _lacking(every, [train for train, _ in dealt]):
+        say(f"data: {line}")
+    return [Sources(cut(train, recipe.data), cut(val, recipe.data)) for train, val in dealt]
+
+
+def _lacking(every: Source, trains: Sequence[Source]) -> list[str]:
+    """A line for each fold that has no image to train on with a class which others show; none where
+    truths are images, which would all have to be read again.
+    """
+    if every.truth_files:
+        return []
+    there, lines = _shown(every), []
+    for number, train in enumerate(trains, 1):
+        if missing := sorted(there - _shown(train)):
+            names = some([every.classes[label] for label in missing], _NAMED)
+            lines.append(f"fold {number} of {len(trains)} trains on no image that shows {names}")
+    return lines
+
+
+def _shown(source: Source) -> set[int]:
+    """The classes that an image shows, by their indices."""
+    return {
+        label for index in range(len(source)) for label in source.truth(index).present().tolist()
+    }
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -90,9 +90,9 @@ def train(
     """Train until the last epoch, from the folder's checkpoint if it has one.
 
     Writes `last.safetensors` (to resume from) and `best.safetensors` (weights, averaged where
-    asked, with the best first number of the task's metric on `validation`; those of the last epoch
-    where no image there shows a class) into `folder`. The same recipe, data and machine give the
-    same bits, also over any number of stops and resumes.
+    asked, with the best first number of the task's metric on `validation`, of equal ones with the
+    lowest loss there; those of the last epoch where no image there shows a class) into `folder`.
+    The same recipe, data and machine give the same bits, also over any number of stops and resumes.
 
     Args:
         profile: hears where the time goes.
@@ -225,7 +225,7 @@ def _closed(run: _Run, progress: Progress, rate: float) -> Progress:
         save_weights(run.learner.measured, run.folder / BEST)
     run.save_alone(progress)
     run.report.on_epoch(row, kept and run.judged)
-    if _is_hopeless(run.recipe.train, progress):
+    if progress.epoch < run.recipe.train.epochs and _is_hopeless(run.recipe.train, progress):
         run.report.on_message(
             f"stopped early: {counted(run.recipe.train.patience, 'look')} at the validation split "
             "without a better score"

@@ -12,10 +12,11 @@ from typing import Any
 
 from cvtasks.answers import Answer
 from cvtasks.data import Source
+from cvtasks.data.held_out import undivided
 from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for
 from cvtasks.data.tiled import cut
-from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.errors import DataError, InputError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.networks.backbones import USUAL_BACKBONE
 from cvtasks.recipe.overrides import Override, by_full_names, key_of
@@ -67,6 +68,7 @@ def planned(
     wishes: Iterable[Override] = (),
     say: Say = lambda text: None,
     fit: Fit | None = None,
+    folds: bool = False,
 ) -> Plan:
     """Plan a run.
 
@@ -81,6 +83,8 @@ def planned(
         say: hears what was concluded, recognised and left out.
         fit: finds the batch (`cvtasks.training.memory.fitting_batch`), in place of the recipe's;
             what is chosen for a new recipe is chosen for it.
+        folds: whether the images are to be dealt out in folds; nothing is said then of the split
+            into two, which none of them has.
 
     Raises:
         ModelError: no such task or recipe, or a value that none can have.
@@ -101,12 +105,14 @@ def planned(
     if begun.of_the_data:
         usable = cut(splits.opened(recipe.data.train).usable, recipe.data)
         recipe = _fitted(recipe, usable, asked, say)
-    sources = open_sources(recipe, say, begun.set_aside, splits)
+    sources = open_sources(recipe, undivided(say) if folds else say, begun.set_aside, splits)
     recipe = _weighted(pinned(recipe), sources.train)
     if recipe.train.teacher:
         teacher_of(recipe)  # refused before anything is written
     if remark := recipe.head.beyond(_truths(sources.train, recipe.classes)):
         say(remark)
+    if remark := recipe.task.contrast(_truths(sources.train, recipe.classes)):
+        say(f"data: {remark}")
     if not begun.goes_on:
         start = start_of(recipe.train.weights, recipe.backbone)
         if recipe.train.start_share and not start.is_whole(recipe):
@@ -148,7 +154,7 @@ def resumed(
     Raises:
         UsageError: the run is finished, or is to end and has no best weights yet.
         ModelError: it is none, or what it has learned is gone.
-        DataError: the data cannot be opened, or lack images that were set aside.
+        DataError, InputError: the data cannot be opened, or lack what they had.
     """
     changed = [f"train.devices={devices}"] if devices else []
     recipe = read_recipe(folder / RECIPE, changed)
@@ -169,7 +175,17 @@ def resumed(
             )
         how = replace(recipe.train, epochs=done, minutes=0.0)
         recipe = replace(recipe, train=how)
-    return Plan(recipe, open_sources(recipe, say, folder), resumes=True, ends=ends)
+    try:
+        sources = open_sources(recipe, say, folder)
+    except (DataError, InputError) as error:
+        raise type(error)(
+            f"a run goes on with the data that it began with; those of {str(folder)!r} are not as "
+            f"they were: {error} To go on, bring back what they had, or say where they lie now.",
+            error.rule,
+            error.count,
+            {**error.ways, "data": ""},
+        ) from error
+    return Plan(recipe, sources, resumes=True, ends=ends)
 
 
 @contextmanager

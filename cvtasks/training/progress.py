@@ -67,23 +67,32 @@ class Progress:
     def after(self, row: Epoch, judged: bool) -> tuple["Progress", bool]:
         """Where the run stands after an epoch, and whether that one's weights are to be kept.
 
-        Where nothing judges the epochs, none is known to be better than another: the one that has
-        learned longest is kept.
+        Of equal scores the one with the lowest loss of validation is kept, though no look counts as
+        a better one by its loss. Where nothing judges the epochs, none is known to be better than
+        another: the one that has learned longest is kept.
 
         Args:
             judged: whether the validation split can tell a good epoch from a bad one.
         """
         headline = next(iter(row.scores.values()), math.nan) if judged else math.nan
         best = max(self.best, -math.inf if math.isnan(headline) else headline)
-        kept = bool(row.scores) and (best > self.best or best == -math.inf)
+        better = bool(row.scores) and (best > self.best or best == -math.inf)
+        kept = better or (headline == self.best and self._loss_falls_in(row))
         return Progress(
             epoch=self.epoch + 1,
             best=best,
             best_epoch=self.epoch if kept else self.best_epoch,
-            looks_since_best=0 if kept else self.looks_since_best + bool(row.scores),
+            looks_since_best=0 if better else self.looks_since_best + bool(row.scores),
             setbacks=self.setbacks,
             history=(*self.history, row),
         ), kept
+
+    def _loss_falls_in(self, row: Epoch) -> bool:
+        """Whether the loss of validation is lower than that of the weights that are kept; False
+        where one of them is not known.
+        """
+        before = self.history[self.best_epoch].losses.get("validation", math.nan)
+        return row.losses.get("validation", math.nan) < before
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import shutil
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from cvtasks.engines.keras_engine import load_network
 from cvtasks.engines.openvino_engine import GRAPH
 from cvtasks.engines.predict import predict
 from cvtasks.engines.table import ready_engine
-from cvtasks.errors import UsageError
+from cvtasks.errors import CVTasksError, NotFinite, UsageError
 from cvtasks.evaluation.evaluate import evaluate, score_text
 from cvtasks.evaluation.evaluate import report as measured
 from cvtasks.evaluation.report import PAGE, Subject, write_page
@@ -53,6 +53,7 @@ from cvtasks.training.progress import Epoch, Progress, Report
 from cvtasks.training.run_folder import (
     Lock,
     Log,
+    begun_by,
     check_data,
     machine,
     write_facts,
@@ -64,6 +65,7 @@ from cvtasks.weights.transfer import load_weights, save_weights
 from cvtasks.zoo import RECIPE, WEIGHTS
 
 _IMAGES = 8
+_BESIDE = 8_000_000  # bytes of samples, curves, report and log, about
 
 
 def run(
@@ -86,8 +88,10 @@ def run(
 
     Raises:
         UsageError: the folder exists, or another run works in it, or hosts would not train the
-            same.
+            same; or the disk has less room than the run is expected to take.
         ModelError: its devices are not there, or cannot divide a batch.
+        CVTasksError: what else ends a run, as data that are gone or a disk that is full; once
+            something is saved, it says up to where.
     """
     recipe, sources = plan.recipe, plan.sources
     devices_of(recipe.train.devices).check_batch(min(recipe.train.batch, len(sources.train)))
@@ -108,18 +112,56 @@ def run(
             recipe.save(folder / RECIPE)
         report.on_begin(recipe.train.epochs)
         told = log.report()
-        with recorded(folder, told.on_message) if profile else nullcontext(NO_PROFILE) as heard:
-            if plan.ends:
-                progress = progress_in(where / CHECKPOINT)
+        profiled = recorded(folder, told.on_message) if profile else nullcontext(NO_PROFILE)
+        with _saying_what_is_kept(folder, report):
+            with profiled as heard:
+                if plan.ends:
+                    progress = progress_in(where / CHECKPOINT)
+                else:
+                    learned, judged = sources.train, sources.validate
+                    progress = train(recipe, learned, judged, where, told, heard, hosts)
+
+            def end() -> dict[str, Any]:
+                made = _end(replace(plan, recipe=recipe), folder, command, progress, log, report)
+                log.note("finished", seconds=round(time.time() - begun), metrics=made["metrics"])
+                return made
+
+            return hosts.shared(end)
+
+
+@contextmanager
+def _saying_what_is_kept(folder: Path, report: Report) -> Iterator[None]:
+    """Have an error that ends a run say up to where the run is kept, and that it can go on; nothing
+    where nothing is. An error that is none of ours stays as it is, and `report` hears it.
+    """
+    try:
+        yield
+    except Stopped:
+        raise
+    except Exception as error:
+        if reached := _reached(folder):
+            on = (
+                "Resumed as it is, it comes to the same numbers; it can be finished there instead."
+                if isinstance(error, NotFinite)
+                else "It can be resumed."
+            )
+            words = f"The run in {str(folder)!r} is kept as of {reached}. {on}"
+            if isinstance(error, CVTasksError):
+                error.args = (f"{error} {words}",)
+                error.ways = {**error.ways, "resume": str(folder)}
             else:
-                progress = train(recipe, sources.train, sources.validate, where, told, heard, hosts)
+                report.on_message(words)
+        raise
 
-        def end() -> dict[str, Any]:
-            finished = _end(replace(plan, recipe=recipe), folder, command, progress, log, report)
-            log.note("finished", seconds=round(time.time() - begun), metrics=finished["metrics"])
-            return finished
 
-        return hosts.shared(end)
+def _reached(folder: Path) -> str:
+    """What the checkpoint of a run has last; empty where it has nothing, or cannot be read."""
+    with suppress(CVTasksError, OSError):
+        done = progress_in(folder / CHECKPOINTS / CHECKPOINT)
+        if done.step:
+            return f"epoch {done.epoch + 1}, step {done.step}"
+        return f"epoch {done.epoch}" if done.epoch else ""
+    return ""
 
 
 def _budgeted(plan: Plan, folder: Path, report: Report, hosts: Hosts) -> Recipe:
@@ -185,19 +227,22 @@ def _end(
     kept = progress.best_epoch if progress.best > -math.inf else None
     write_curves(folder / "curves.png", progress.history, kept)
     seconds = sum(row.seconds for row in progress.history)
+    begun = begun_by(folder, command)
     write_card(
         folder,
         recipe,
         finished,
-        command=command,
+        command=begun,
         machine=machine(),
         training_seconds=seconds,
         epochs=progress.epoch,
         epoch=progress.best_epoch + 1,
         judged=progress.best > -math.inf,
         train_images=len(sources.train),
+        resumed=command if plan.resumes else "",
+        ended=plan.ends,
     )
-    subject = Subject(read_recipe(folder / RECIPE), folder, command)
+    subject = Subject(read_recipe(folder / RECIPE), folder, begun)
     write_page(folder / PAGE, finished, metric, sources.validate, subject)
     report.on_message(f"report: {folder / PAGE}")
     found = verdict(progress.history, progress.best_epoch)
@@ -285,12 +330,7 @@ def finish(
     model = load(folder, engine=ready_engine(recipe.files), many=True)
     metric = evaluate(model.engine, recipe.head, recipe.letterbox, validation)
     if not recipe.task.learned(metric):
-        name, score = next(iter(metric.result().items()))
-        report.on_message(
-            f"it has learned next to nothing: {name} {score_text(score)}. Train longer "
-            "(`train.epochs`), begin with weights "
-            "(`train.weights`), or look at the data with `cvtasks data show`."
-        )
+        report.on_message(recipe.task.little(metric))
     recipe = recipe.with_task(recipe.task.tuned(metric))
     recipe.save(folder / RECIPE)
     _show(recipe, model.engine, validation, folder / "samples")
@@ -333,9 +373,8 @@ def _fitting_network(recipe: Recipe) -> Network:
 def _new_folder(folder: Path, recipe: Recipe) -> None:
     network = _fitting_network(recipe)
     make_folder(folder, CHECKPOINTS)
-    needed = (
-        network.count_params() * 4 * 8
-    )  # weights, best, optimizer (two or three times), graph, one aside
+    # weights, best, optimizer (two or three times), graph, one aside
+    needed = network.count_params() * 4 * 8 + _BESIDE
     free = shutil.disk_usage(folder).free
     if free < needed:
         shutil.rmtree(folder)

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import json
 import math
 import os
 import platform
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,15 @@ def write_facts(folder: Path, command: str, seed: int, data: Mapping[str, str]) 
         "data": dict(data),
     }
     write_text(folder / FACTS, dumps(facts, indent=2) + "\n")
+
+
+def begun_by(folder: Path, command: str) -> str:
+    """The command that the run in a folder was begun by; `command` where a run of an older version
+    does not say.
+    """
+    with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):
+        return str(json.loads((folder / FACTS).read_text(encoding="utf-8"))["command"])
+    return command
 
 
 def check_data(folder: Path, data: Mapping[str, str]) -> None:

@@ -42,13 +42,18 @@ def train(
         the model, ready to `predict`; `metrics.json` in its `folder` has its scores.
 
     Raises:
-        UsageError: the folder exists, or the disk is too small.
+        UsageError: the folder exists, or the disk has less room than a run is expected to take.
+        OutputError: the disk is full before it ends all the same; what was saved stays.
         ModelError: no such task or recipe, or a value that none can have; a batch does not fit into
             memory.
         DataError: there are no such data, or they cannot be trained on.
+        InputError: an image is gone, or can be read no longer.
         Stopped: SIGINT or SIGTERM came; what was learned is saved, and
             `cvtasks train --resume FOLDER` goes on.
         NotFinite: the loss, a weight or an answer became NaN or infinite.
+
+        What ends a run after its first epoch says up to where the run is kept;
+        `cvtasks train --resume FOLDER` goes on with it.
     """
     report = report or Report()
     with _planned(what, data, folder, changes or {}, report) as (plan, place):
@@ -87,7 +92,7 @@ def cross_validate(
     """
     report = report or Report()
     wishes = {**(changes or {}), "data.held_out": share_of(folds)}
-    with _planned(what, data, folder, wishes, report) as (plan, place):
+    with _planned(what, data, folder, wishes, report, folds=True) as (plan, place):
         said = f"{_said(what, data, folder, changes)}, folds={folds}"
         begin_folds(plan, folds, place, f"cvtasks.cross_validate({said})")
         result = run_folds(place, lambda recipe, run: report, say=report.on_message)
@@ -101,6 +106,7 @@ def _planned(
     folder: str | Path | None,
     changes: Mapping[str, Any],
     report: Report,
+    folds: bool = False,
 ) -> Iterator[tuple[Plan, Path]]:
     """The plan, and the folder, which no other run takes as long as the context lasts."""
     path, split = split_of(str(data))
@@ -109,7 +115,7 @@ def _planned(
     wishes += changes.items()
     if folder:
         check_new_folder(Path(folder), run=True)
-    plan = planned(what, wishes, report.on_message)
+    plan = planned(what, wishes, report.on_message, folds=folds)
     with nullcontext(Path(folder)) if folder else unused_folder(plan.recipe) as place:
         yield plan, place
 

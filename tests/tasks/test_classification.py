@@ -301,6 +301,16 @@ def test_a_classifier_of_one_class_needs_many_labels() -> None:
     assert parse_recipe({**document, "classify": {"labels": "many"}}).classes == ("ant",)
 
 
+def test_what_every_image_shows_is_not_learned() -> None:
+    many = Classify(labels="many")
+    varied = [Labels.of(shown, ABC) for shown in ([0], [0, 1], [0, 2])]
+    assert "every image to train on shows ant, so" in many.contrast(varied)
+    assert Classify().contrast(varied) == many.contrast([*varied[:1], Labels.of([], ABC)]) == ""
+    assert many.contrast([]) == ""
+    with pytest.raises(DataError, match="of 1 image to train on each shows ant, bee"):
+        many.contrast(varied[1:2])
+
+
 # === augmentation ===
 
 

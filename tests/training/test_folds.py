@@ -4,13 +4,16 @@ means are those of the folds.
 
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cvtasks.cli import main
+from cvtasks.data.tiled import whole
 from cvtasks.errors import ModelError, UsageError
-from cvtasks.training.folds import begin_folds, run_folds
+from cvtasks.training.folds import _dealt, begin_folds, run_folds, share_of
 from cvtasks.training.layout import CARD, FOLDS
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
@@ -30,6 +33,41 @@ def plan_of(shapes: Path) -> Plan:
         "train.precision": "f32",
     }
     return planned("segment", list(wishes.items()))
+
+
+def test_what_is_said_of_the_data_is_of_the_folds(tmp_path: Path) -> None:
+    """Of a class with one image the fold that validates on it has none to train on."""
+    for number, name in enumerate("abc"):
+        (tmp_path / name).mkdir()
+        for copy in range(1 + 3 * (name == "c")):
+            place = tmp_path / name / f"{copy}.png"
+            Image.effect_noise((40, 40), 40 * number + 9 * copy + 20).save(place)
+    said: list[str] = []
+    wishes = {"data.path": str(tmp_path), "backbone": "tiny", "data.held_out": share_of(3)}
+    plan = planned("classify", list(wishes.items()), said.append, folds=True)
+    parts = _dealt(plan.recipe, 3, said.append)
+    lacking = []
+    for number, one in enumerate(parts, 1):
+        learned = {name for i in range(len(one.train)) for name in one.train.truth(i).names}
+        if missing := sorted({*"abc"} - learned):
+            lacking.append(
+                f"data: fold {number} of 3 trains on no image that shows {', '.join(missing)}"
+            )
+    assert lacking
+    assert [line for line in said if line.startswith("data: ")] == [
+        f"data: {tmp_path} has no splits",
+        f"data: class folders, {tmp_path}, 6 images, 3 classes",
+        "data: 3 folds of 6 images; each image is validated on once",
+        *lacking,
+    ]
+
+
+def test_folds_of_images_in_tiles_have_all_images_in_tiles(shapes: Path) -> None:
+    plan = plan_of(shapes)
+    recipe = replace(plan.recipe, data=replace(plan.recipe.data, tiles=(40, 40)))
+    parts = _dealt(recipe, 2, lambda text: None)
+    assert sum(len(whole(one.validate)) for one in parts) == 24
+    assert all(len(split) > 12 for one in parts for split in (one.train, one.validate))
 
 
 class Ended(Exception):

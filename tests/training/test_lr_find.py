@@ -69,6 +69,20 @@ def test_a_search_rises_ends_where_it_diverges_and_repeats_itself(
     np.testing.assert_array_equal(again.losses, found.losses)
 
 
+def test_what_is_chosen_for_a_whole_run_alone_is_not_told(
+    shapes: Path, tmp_path: Path, cli, monkeypatch
+) -> None:
+    rates = np.geomspace(1e-6, 1, 20)
+    found = searched(rates, np.linspace(2, 1, 20), diverged=False)
+    monkeypatch.setattr("cvtasks.training.lr_find.find_rate", lambda *asked: found)
+    words = ("--data", shapes, "--backbone", "tiny", "-o", tmp_path / "out")
+    code, out, err = cli("lr-find", "segment", *words)
+    assert code == 0 and "learning rate of the recipe" in out
+    assert "train.batch = 8: " in err and "train.learning_rate = " in err
+    for key in ("epochs", "minutes", "warmup", "validate_every", "patience"):
+        assert f"train.{key} =" not in err
+
+
 def test_steps_that_make_one_update_have_one_rate(plan: Plan) -> None:
     two = replace(plan, recipe=replace(plan.recipe, train=replace(plan.recipe.train, accumulate=2)))
     assert len(find_rate(two, 10, 1e-6, 1e-5).rates) == 10

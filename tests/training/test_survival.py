@@ -24,7 +24,7 @@ from cvtasks.data.loading.batches import Batches
 from cvtasks.data.loading.workers import Workers
 from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source
-from cvtasks.errors import DataError, ModelError, NotFinite, UsageError
+from cvtasks.errors import DataError, InputError, ModelError, NotFinite, UsageError
 from cvtasks.files.writing import sha256
 from cvtasks.media.opencv import opencv_packages
 from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
@@ -299,6 +299,33 @@ def test_a_run_says_what_decided_about_its_bits_and_refuses_other_data(
         run(resumed(folder, recipe.data.path), folder, "", Report())
 
 
+def test_a_disk_that_is_too_small_for_a_run_is_refused_before_it_begins(
+    shapes: Path, tmp_path: Path, monkeypatch
+) -> None:
+    import shutil
+
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr("cvtasks.training.run.shutil.disk_usage", lambda folder: usage)
+    with pytest.raises(UsageError, match=r"needs about \d+ MB; .* has 1 MB free\. Choose another"):
+        run(planned(small(shapes)), tmp_path / "run", "", Report())
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_that_lack_what_they_had_are_named_where_a_run_goes_on(
+    shapes: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    data, folder = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(shapes, data)
+    (folder / "checkpoints").mkdir(parents=True)
+    planned(small(data)).recipe.save(folder / "recipe.toml")
+    (data / "classes.txt").write_text("background\nsquare\nother\n")
+    with pytest.raises(DataError, match=r"not as they were: .*\"disc\" is not.*bring back") as gone:
+        resumed(folder)
+    assert gone.value.ways == {"data": ""}
+
+
 def test_a_finished_run_is_not_resumed(trained: Path) -> None:
     with pytest.raises(UsageError, match="holds a finished model"):
         resumed(trained)
@@ -328,18 +355,39 @@ def test_a_stopped_run_becomes_a_model_as_it_stands(shapes: Path, tmp_path: Path
 
         return Report(on_step=on_step)
 
+    def fail_in(wanted: int, error: Exception, said: list[str]) -> Report:
+        def on_step(epoch: int, *_: object) -> None:
+            if epoch == wanted:
+                raise error
+
+        return Report(on_step=on_step, on_message=said.append)
+
     with pytest.raises(Stopped):
-        run(planned(small(shapes, epochs=3)), folder, "", stop_in(0))
+        run(planned(small(shapes, epochs=3)), folder, "cvtasks train x", stop_in(0))
     with pytest.raises(UsageError, match=r"has none yet after 0 epochs\. Resume it"):
         resumed(folder, ends=True)
-    with pytest.raises(Stopped):
-        run(resumed(folder), folder, "", stop_in(1))
+    kept = f"The run in {str(folder)!r} is kept as of epoch 1. "
+    with pytest.raises(InputError) as failed:
+        run(resumed(folder), folder, "", fail_in(1, InputError("an image is gone."), []))
+    assert str(failed.value) == f"an image is gone. {kept}It can be resumed."
+    assert failed.value.ways == {"resume": str(folder)}
+    with pytest.raises(NotFinite, match="comes to the same numbers; it can be finished there"):
+        run(resumed(folder), folder, "", fail_in(1, NotFinite("the loss is none."), []))
+    said: list[str] = []
+    with pytest.raises(ZeroDivisionError):
+        run(resumed(folder), folder, "", fail_in(1, ZeroDivisionError(), said))
+    assert said[-1] == f"{kept}It can be resumed."
     best = sha256(folder / "checkpoints" / BEST)
     code, out, err = cli("train", "--resume", folder, "--finish")
     assert code == 0, err
     assert "VOC mean IoU" in out and sha256(folder / "checkpoints" / BEST) == best
     assert read_recipe(folder / "recipe.toml").train.epochs == 1
-    assert "1 epoch," in (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text()
+    assert "1 epoch," in card and "it was ended before its last epoch" in card
+    assert (
+        f"`cvtasks train x`; it was stopped, and resumed by `cvtasks train --resume {folder}"
+        in card
+    )
     assert len((folder / "history.csv").read_text().splitlines()) == 2
     with pytest.raises(UsageError, match="holds a finished model"):
         resumed(folder)

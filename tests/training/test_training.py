@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -207,6 +207,16 @@ def test_early_stopping_counts_looks_without_a_better_score(shapes: Path, tmp_pa
     _, _, history = trained_in(tmp_path, recipe, Report(on_message=said.append))
     assert len(history) < 9
     assert any("stopped early" in text for text in said)
+
+
+def test_a_run_that_has_done_all_its_epochs_has_not_stopped_early(
+    shapes: Path, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    recipe = small(shapes, epochs=2, patience=1, learning_rate=1e-12, ema=0.0)
+    _, _, history = trained_in(tmp_path, recipe, Report(on_message=said.append))
+    assert len(history) == 2
+    assert not any("stopped early" in text for text in said)
 
 
 @pytest.mark.parametrize(
@@ -588,6 +598,20 @@ def test_the_best_epoch_is_kept_and_the_last_where_nothing_judges(
     assert [row.epoch for row in progress.history] == list(range(len(headlines)))
 
 
+@pytest.mark.parametrize(
+    "losses, kept",
+    [([0.3, 0.2, 0.25], 1), ([0.3, 0.3, NAN], 0), ([None, 0.2, 0.1], 0), ([0.3, None, 0.1], 2)],
+)
+def test_the_loss_of_validation_decides_between_equal_scores(losses, kept) -> None:
+    progress = Progress()
+    for epoch, loss in enumerate(losses):
+        known = {} if loss is None else {"validation": loss}
+        row = Epoch(epoch, 1.0, 0.1, 1.0, {"score": 0.5}, known)
+        progress, _ = Progress.of(asdict(progress)).after(row, True)
+    assert (progress.best_epoch, progress.best) == (kept, 0.5)
+    assert progress.looks_since_best == 2, "no look had a better score"
+
+
 def test_scores_that_are_no_numbers_are_written_as_nothing(tmp_path: Path) -> None:
     """JSON has no NaN, and a table shows none."""
     from cvtasks.training.card import write_curves
@@ -626,6 +650,7 @@ def test_the_card_says_which_epoch_was_kept(
     write_card(tmp_path, small(shapes), scores, **how, epochs=2, epoch=2, judged=judged)
     card = (tmp_path / "README.md").read_text()
     assert "2 epochs of 3, 1 minutes" in card
+    assert "- command: `c`\n" in card and "the same command trains the model again" in card
     assert re.search(said, card)
     assert "- **IoU: –**" in card
     assert "| disc | – | 0.500 |" in card
