@@ -19,18 +19,27 @@ _NAMES = 12  # of classes that are listed
 _TITLE = 10  # columns of a line's title
 
 
-def plan_lines(plan: "Plan") -> list[str]:
-    """What is trained, on what, from where, how long, and what is not as in every new recipe."""
+def plan_lines(plan: "Plan", folds: int | None = None) -> list[str]:
+    """What is trained, on what, from where, how long, and what is not as in every new recipe.
+
+    Args:
+        folds: how many runs of a cross-validation it is the plan of.
+    """
     recipe = plan.recipe
     how, data = recipe.train, recipe.data
     kind = plan.sources.train.format
     images, judged = len(plan.sources.train), len(plan.sources.validate)
+    used = (
+        f"{images + judged:,} in {folds} folds"
+        if folds
+        else f"{counted(images, 'image', ',')} to train on ({data.train or 'all'}), {judged:,} to "
+        f"validate on ({data.validated_on})"
+    )
     lines = {
         "task": f"{recipe.task.name} by the head {recipe.head.name} on {recipe.backbone}, input "
         f"{recipe.size} px",
         "classes": f"{len(recipe.classes)}: {some(recipe.classes, _NAMES)}",
-        "data": f"{data.path}{f', {kind}' if kind else ''}: {counted(images, 'image', ',')} to "
-        f"train on ({data.train or 'all'}), {judged:,} to validate on ({data.validated_on})",
+        "data": f"{data.path}{f', {kind}' if kind else ''}: {used}",
         "start": how.weights if how.weights not in ("", "none") else "random weights",
         "training": _course(plan),
         "changed": ", ".join(f"{key} = {value}" for key, value in _changed(recipe, plan.chosen)),

@@ -98,15 +98,15 @@ def train(
         ),
     ] = 0.0,
     folds: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="K",
-            min=0,
+            min=2,
             max=100,
             help="Cross-validation: K runs, each on all but a Kth.",
             show_default="one run",
         ),
-    ] = 0,
+    ] = None,
     device: TrainDeviceOption = "auto",
     devices: DevicesOption = "",
     hosts: HostsOption = "",
@@ -212,7 +212,13 @@ def train(
 
             check_device(device)
             if group.leads:
-                tell(*(plan.recipe.to_toml().splitlines() if show_recipe else plan_lines(plan)))
+                tell(
+                    *(
+                        plan.recipe.to_toml().splitlines()
+                        if show_recipe
+                        else plan_lines(plan, folds)
+                    )
+                )
             if dry_run:
                 return _rehearse(plan)
             if folds:
