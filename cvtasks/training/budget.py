@@ -5,6 +5,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +25,8 @@ from cvtasks.training.plan import Plan
 from cvtasks.training.progress import Progress, Report
 
 _COMPILING, _TIMED = 2, 8  # steps that are not measured, as they compile, and steps that are
+_FEWEST_TIMED = 2  # steps, where they are slow
+_MEASURING = 0.05  # of the minutes, at most, for steps that are measured, which teach nothing
 _LOOKED = 16  # images of the validation split that a look is measured on
 _FINISH_S = 10.0  # export of the graph, card and figures
 _FEWEST = 10  # epochs, so that there are enough looks to choose the best weights by
@@ -60,7 +63,8 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
         return plan
     begun = time.monotonic()
     report.on_message("measuring a few steps to see what fits into the minutes")
-    pace = measured(plan)
+    # Several hosts step together, so none may stop before the others.
+    pace = measured(plan, math.inf if hosts.number > 1 else _MEASURING * how.minutes * 60)
     steps = len(batches_of(plan.recipe, plan.sources.train))
     left = how.minutes * 60 - (time.monotonic() - begun)
     best = _fitted_looks(plan, steps, left, pace)
@@ -170,8 +174,12 @@ def fitted(how: Train, steps: int, seconds: float, pace: Pace) -> Train:
     return replace(how, epochs=epochs, epoch_steps=max(1, min(short, steps)), minutes=0.0)
 
 
-def measured(plan: Plan) -> Pace:
-    """Train and look for a moment, and throw away what was learned."""
+def measured(plan: Plan, most: float = math.inf) -> Pace:
+    """Train and look for a moment, and throw away what was learned.
+
+    Args:
+        most: seconds after which enough steps have been measured, once there are a few.
+    """
     recipe, sources = plan.recipe, plan.sources
     keras.utils.set_random_seed(recipe.train.seed)
     begun = time.monotonic()
@@ -182,10 +190,14 @@ def measured(plan: Plan) -> Pace:
         ends = []  # a step begins where the one before ends: to wait for its batch is a part of it
         batches = batches_of(recipe, sources.train, learner.devices.part)
         learner.devices.check_batch(batches.size)
-        for batch in first_batches(batches, _COMPILING + _TIMED):
-            learner.step(batch, recipe.train.learning_rate * 1e-3)
-            learner.recent()  # waits until the step is done
-            ends.append(time.monotonic())
+        with closing(first_batches(batches, _COMPILING + _TIMED)) as some:
+            for batch in some:
+                learner.step(batch, recipe.train.learning_rate * 1e-3)
+                learner.recent()  # waits until the step is done
+                ends.append(time.monotonic())
+                timed = len(ends) - _COMPILING
+                if timed >= _FEWEST_TIMED and ends[-1] - ends[_COMPILING - 1] > most:
+                    break
         start = time.monotonic()
         learner.update_measured()
         learner.save(checkpoint, Progress())

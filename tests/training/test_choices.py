@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Labels, Sample
+from cvtasks.data.loading.batches import Batch
 from cvtasks.data.loading.imbalance import repeat_factors
 from cvtasks.data.source import Source
 from cvtasks.errors import ModelError
@@ -313,7 +314,7 @@ def told(
 ) -> tuple[Train, list[str]]:
     """The table with what fits, and what was said, on a machine of this pace."""
     said: list[str] = []
-    monkeypatch.setattr(budget, "measured", lambda plan: pace)
+    monkeypatch.setattr(budget, "measured", lambda plan, most: pace)
     recipe = replace(made.recipe, train=replace(made.recipe.train, **how))
     turned = budgeted(replace(made, recipe=recipe), Report(on_message=said.append))
     return turned.recipe.train, said
@@ -350,6 +351,22 @@ def test_few_epochs_are_looked_at_more_often_and_fit_all_the_same(
     assert f"hold {how.epochs} epochs" in said[1]
 
 
+def test_slow_steps_are_measured_a_few_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They teach nothing: of a small budget they take no more than they must."""
+    made, _ = plan("classify", flowers(tmp_path, {"rose": 30, "tulip": 30}, 8))
+    own, steps = budget.Learner.step, list[float]()
+
+    def step(self: budget.Learner, batch: Batch, rate: float) -> None:
+        own(self, batch, rate)
+        steps.append(rate)
+
+    monkeypatch.setattr(budget.Learner, "step", step)
+    assert budget.measured(made, most=0.0).step > 0
+    assert len(steps) == 4
+
+
 def test_minutes_become_epochs_once(shapes: Path, tmp_path: Path) -> None:
     """The run's recipe has the number, so that going on and repeating measure nothing."""
     wishes = [("data.path", str(shapes)), *FAST, "size=64", "head.channels=[16, 16]"]
@@ -368,7 +385,7 @@ def test_minutes_become_epochs_once(shapes: Path, tmp_path: Path) -> None:
 def test_a_run_of_some_seconds_keeps_its_minutes_in_its_recipe(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(budget, "measured", lambda plan: Pace(0.0, 1.0, 1.0, 0.0))
+    monkeypatch.setattr(budget, "measured", lambda plan, most: Pace(0.0, 1.0, 1.0, 0.0))
     wishes = [("data.path", str(shapes)), *FAST, "size=64", "head.channels=[16, 16]"]
     made = planned("segment", [*wishes, "train.minutes=0.3", "train.epochs=40"])
     run(made, tmp_path / "run", "", Report())
