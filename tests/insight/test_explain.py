@@ -107,7 +107,7 @@ def test_files_that_exist_are_left_alone(cli, trained: Path, photo: Path, tmp_pa
         (["--target", "sqare"], 2, 'Did you mean "square"?'),
         (["--target", "box:0"], 2, '"box:N" is not what this model answers with'),
         (["--target", "region:99"], 2, "got region:99"),
-        (["--threshold", "2"], 2, "less than or equal to 1"),
+        (["--threshold", "2"], 2, "a number from 0 to 1"),
         (
             ["--model", "segment-efficientnet-lite0-vok"],
             4,
