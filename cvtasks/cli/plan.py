@@ -30,7 +30,7 @@ def plan_lines(plan: "Plan", folds: int | None = None) -> list[str]:
     kind = plan.sources.train.format
     images, judged = len(plan.sources.train), len(plan.sources.validate)
     used = (
-        f"{images + judged:,} in {folds} folds"
+        f"{images + judged:,} in {counted(folds, 'fold')}"
         if folds
         else f"{counted(images, 'image', ',')} to train on ({data.train or 'all'}), {judged:,} to "
         f"validate on ({data.validated_on})"

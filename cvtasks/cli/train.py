@@ -212,13 +212,8 @@ def train(
 
             check_device(device)
             if group.leads:
-                tell(
-                    *(
-                        plan.recipe.to_toml().splitlines()
-                        if show_recipe
-                        else plan_lines(plan, folds)
-                    )
-                )
+                whole = plan.recipe.to_toml().splitlines() if show_recipe else None
+                tell(*(whole or plan_lines(plan, folds)))
             if dry_run:
                 return _rehearse(plan)
             if folds:
