@@ -103,7 +103,7 @@ def prelabel(
     from cvtasks.zoo import RECIPE, model_folder
 
     check_folder(output)
-    _check(to, prefix, classes)
+    _check_prefix(to, prefix)
     chosen = format_of(to, read_recipe(model_folder(model) / RECIPE).task.answer)
     items = []
     for one in expand(images):
@@ -150,18 +150,13 @@ def prelabel(
     _report(result, items, output, failed)
 
 
-def _check(to: str, prefix: str, classes: str) -> None:
-    """Raise UsageError for options that would do nothing."""
+def _check_prefix(to: str, prefix: str) -> None:
+    """Raise UsageError for a prefix that would do nothing."""
     if prefix and to != _PREFIXED:
         given = f"--to {to}" if to else "no --to"
         raise UsageError(
             f"--prefix stands before names in {_PREFIXED} alone; got {given}. Give "
             f"--to {_PREFIXED}, or leave --prefix out."
-        )
-    if classes and not classes.strip(", "):
-        raise UsageError(
-            f"--classes must name a class or several, with commas between; got {classes!r}. Name "
-            "one, or leave it out."
         )
 
 

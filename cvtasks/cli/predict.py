@@ -39,7 +39,7 @@ from cvtasks.cli.output import Ticker, say, start_keras
 from cvtasks.cli.tracks import CountOption, FillOption, TrackOption, follow_of
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
-from cvtasks.errors import CVTasksError, InputError, ModelError, TooLarge, did_you_mean
+from cvtasks.errors import CVTasksError, InputError, ModelError, TooLarge, UsageError, did_you_mean
 from cvtasks.media.image_headers import MAX_PIXELS
 from cvtasks.text import counted, dumps, some
 from cvtasks.training.stopping import Interrupted, stop_asked
@@ -361,13 +361,19 @@ def _shown(options: Options, first: "list[Item | Stream]") -> Show:
 
 
 def kept_classes(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """The classes to keep, of those that the model knows; raises ModelError for another one.
+    """The classes to keep, of those that the model knows; raises ModelError for another one, and
+    UsageError for commas alone.
 
     Another name of such a class (`cvtasks.answers.synonyms`) is taken for it, and it is said.
     """
     from cvtasks.answers.synonyms import called_otherwise, in_words
 
     names = [name.strip() for name in classes.split(",") if name.strip()]
+    if classes and not names:
+        raise UsageError(
+            f"--classes must name a class or several, with commas between; got {classes!r}. Name "
+            "one, or leave it out."
+        )
     called = called_otherwise(names, known)
     if called:
         say(f"classes of the model: {in_words(called)}")
