@@ -161,7 +161,7 @@ def test_a_word_that_means_nothing_is_answered_with_the_nearest() -> None:
         ("data.epochs", "", 'Did you mean "train.epochs"?'),
         ("trian.epochs", "", 'Did you mean "train.epochs"?'),
         ("trian", "", 'Did you mean "train"?'),
-        ("detct", "", 'Did you mean "detect"?'),
+        ("deteckt", "", 'Did you mean "detect"?'),
         ("train.loss", "", "`cvtasks recipe train` lists the keys of [train]."),
         ("iou", "segment", "`cvtasks recipe segment` lists all keys."),
         ("xyzzy", "", "`cvtasks recipe` lists all keys."),
