@@ -12,6 +12,7 @@ from typing import Any
 from cvtasks.data import Source
 from cvtasks.data.dividing import Shares, divide
 from cvtasks.data.opening import Sources, open_sources, title
+from cvtasks.data.rare import NAMED, times_of
 from cvtasks.data.tiled import cut, whole
 from cvtasks.data.views import Subset, View
 from cvtasks.errors import ModelError, UsageError
@@ -25,7 +26,6 @@ from cvtasks.training.progress import Report
 from cvtasks.zoo import RECIPE
 
 _METRICS = "metrics.json"
-_NAMED = 12  # classes that a line names at most
 _MOST = 10_000_000  # bytes of a folds.json or metrics.json
 
 
@@ -131,21 +131,15 @@ def _lacking(every: Source, trains: Sequence[Source]) -> list[str]:
     """A line for each fold that has no image to train on with a class which others show; none where
     truths are images, which would all have to be read again.
     """
-    if every.truth_files:
-        return []
-    there, lines = _shown(every), []
+    there, lines = times_of(every), []
     for number, train in enumerate(trains, 1):
-        if missing := sorted(there - _shown(train)):
-            names = some([every.classes[label] for label in missing], _NAMED)
-            lines.append(f"fold {number} of {len(trains)} trains on no image that shows {names}")
+        seen = times_of(train)
+        if missing := [name for name, count in there.items() if count and not seen[name]]:
+            lines.append(
+                f"fold {number} of {len(trains)} trains on no image that shows "
+                f"{some(missing, NAMED)}"
+            )
     return lines
-
-
-def _shown(source: Source) -> set[int]:
-    """The classes that an image shows, by their indices."""
-    return {
-        label for index in range(len(source)) for label in source.truth(index).present().tolist()
-    }
 
 
 def _read(path: Path) -> dict[str, Any]:
