@@ -10,6 +10,7 @@ import numpy as np
 
 from cvtasks.networks.backbones import BACKBONES, build_backbone, build_top
 from cvtasks.networks.network import Network
+from cvtasks.networks.quick_training import layers_within
 
 MOMENTUM = 0.9
 """Of the statistics of batch norms, at most. With Keras' 0.99, a layer that begins anew is scored
@@ -60,16 +61,10 @@ def build_network(
         network = Network(
             image, recipe.head.build(image, maps, recipe.classes, top), name=recipe.head.task.name
         )
-    for layer in _layers(network):
+    for layer in layers_within(network):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = min(layer.momentum, MOMENTUM)
     return network
-
-
-def _layers(model: keras.Model) -> Iterator[keras.Layer]:
-    """All layers, also those of models within."""
-    for layer in model.layers:
-        yield from _layers(layer) if isinstance(layer, keras.Model) else (layer,)
 
 
 def backbone_of(network: keras.Model) -> keras.Model:

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from cvtasks.networks.quick_training import quicken
+
 
 class Network(keras.Model):
     """A functional model whose loss sees targets and logits whole, each an array or a tree of them.
@@ -33,6 +35,7 @@ class Network(keras.Model):
                 to the optimizer's variables.
             jit_compile: True, False, or "auto" for where it pays.
         """
+        quicken(self)
         super().compile(optimizer, jit_compile=jit_compile)
         self._loss, self._after = loss, after
 
