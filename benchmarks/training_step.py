@@ -1,0 +1,96 @@
+"""What a training step costs with layers as Keras computes them, and as cvtasks lets them compute.
+
+    python benchmarks/training_step.py [MODEL ...] [--batch 16] [--runs 5]
+
+The networks of the recipes of models, at their input size, with random weights and images: forward,
+gradient and optimizer under TensorFlow, without images to prepare and with the logits' mean square
+as loss. Float32 and bfloat16, with `cvtasks.networks.quick_training` and without, take turns.
+Wanted of it: in neither precision slower. Three minutes a model on two cores.
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import patch
+
+import keras
+import numpy as np
+from compare import interleaved, medians, print_times, report
+from keras import ops
+
+from cvtasks.networks.build import build_network
+from cvtasks.recipe.recipe import Recipe, read_recipe
+from cvtasks.training.optimizer import compile_network
+from cvtasks.training.steps import steps_of
+from cvtasks.zoo import RECIPE, model_folder
+
+_MODELS = (
+    "classify-efficientnet-lite0-voc",
+    "detect-yolox-nano-voc",
+    "segment-efficientnet-lite0-voc",
+    "segment-resnet18-scratch",
+)
+_PRECISIONS = ("f32", "bf16")
+
+
+def main() -> None:
+    """Measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=_MODELS, help="names or folders")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--runs", type=int, default=5, help="steps of each")
+    options = parser.parse_args()
+    rows = {}
+    for model in options.models:
+        recipe = read_recipe(model_folder(model) / RECIPE)
+        steps = {
+            f"{precision} {way}": step(recipe, precision, way == "quick", options.batch)
+            for precision in _PRECISIONS
+            for way in ("plain", "quick")
+        }
+        times = interleaved(steps, options.runs)
+        print_times(f"{model}, {options.batch} × {recipe.size} px", times)
+        seconds = medians(times)
+        rows[model] = {
+            precision: round(seconds[f"{precision} quick"] / seconds[f"{precision} plain"], 2)
+            for precision in _PRECISIONS
+        }
+    report("training_step", {"ratio": "at most 1"}, batch=options.batch, ratio=rows)
+
+
+def step(recipe: Recipe, precision: str, quick: bool, batch: int) -> Callable[[], object]:
+    """One step of the recipe's network, compiled.
+
+    Args:
+        quick: with the layers that cvtasks computes in its own way.
+    """
+    keras.utils.set_random_seed(0)
+    network = build_network(recipe, recipe.input_size, precision)
+    if quick:
+        compile_network(network, recipe)
+    else:
+        with patch("cvtasks.networks.network.quicken"):
+            compile_network(network, recipe)
+    network.learn_by(_mean_square)
+    images = np.random.default_rng(0).integers(0, 256, (batch, *recipe.input_size, 3), np.uint8)
+    steps = steps_of(network)
+    ready = steps.put(images)
+
+    def once() -> None:
+        steps.step(ready, ready, np.float32(1e-4))
+        steps.recent()  # waits until it is done
+
+    return once
+
+
+def _mean_square(targets: Any, logits: Any) -> Any:
+    """(batch,) of any tree of logits."""
+    del targets
+    return sum(
+        ops.mean(ops.square(ops.cast(one, "float32")), axis=tuple(range(1, len(one.shape))))
+        for one in keras.tree.flatten(logits)
+    )
+
+
+if __name__ == "__main__":
+    main()
