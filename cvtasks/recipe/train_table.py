@@ -40,7 +40,8 @@ class Train:
         schedule: of the learning rate after `warmup` epochs of linear rise: "cosine" or "poly"
             (power 0.9) to zero, "step" (a tenth after 60 % and again after 85 %), "constant".
         warmup: epochs, also parts of one, in which the learning rate rises from next to nothing.
-        precision: "bf16" (mixed: losses and weights stay float32) or "f32".
+        precision: "bf16" (mixed: losses and weights stay float32) or "f32", which a new recipe has
+            where the machine is slow in bfloat16.
         ema: decay of the moving average of the weights, and of batch norms' statistics, that is
             evaluated and saved; 0 for none. After t updates it is (1 + t) / (10 + t) at most, so
             that the average is about t / 9 updates behind at first, and 1 / (1 - ema) later.

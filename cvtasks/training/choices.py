@@ -96,7 +96,11 @@ def _size(source: Source, index: int) -> tuple[int, int]:
 
 
 def chosen(
-    recipe: Recipe, train: Source, asked: Collection[str], fit: Fit | None = None
+    recipe: Recipe,
+    train: Source,
+    asked: Collection[str],
+    fit: Fit | None = None,
+    slow: str = "",
 ) -> tuple[Recipe, list[Choice]]:
     """The recipe with what suits the data, and what was chosen.
 
@@ -105,14 +109,17 @@ def chosen(
         train: the data to train on, as the recipe sees them.
         asked: dotted keys of the recipe that stay as they are.
         fit: finds the batch, in place of what the data suggest; the rest is chosen for it.
+        slow: why training in bfloat16 would be slow here; empty where it is not.
     """
     known = facts(train)
+    precision = [Choice("train.precision", "f32", slow)] if slow else []
+    recipe, of_machine = _taken(recipe, precision, asked)
     recipe, of_data = _taken(recipe, _data_choices(recipe, train, known), asked)
     known = replace(known, seen=times_seen(train, recipe.data.repeat))
     recipe, of_training = _taken(recipe, _training_choices(recipe, known, asked, fit), asked)
     steps = _steps(recipe, known, recipe.train.batch)
     recipe, of_pace = _taken(recipe, _pace(recipe, steps, _LOOKING not in asked), asked)
-    return recipe, [*of_data, *of_training, *of_pace]
+    return recipe, [*of_machine, *of_data, *of_training, *of_pace]
 
 
 def _taken(

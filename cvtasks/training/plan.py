@@ -20,7 +20,7 @@ from cvtasks.errors import DataError, InputError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.networks.backbones import USUAL_BACKBONE
 from cvtasks.recipe.overrides import Override, by_full_names, key_of
-from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
+from cvtasks.recipe.recipe import Recipe, Train, parse_recipe, read_recipe
 from cvtasks.recipe.reference import toml
 from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.schema import table_of
@@ -38,6 +38,7 @@ from cvtasks.training.first_weights import (
     teacher_of,
 )
 from cvtasks.training.first_weights import words_of as start_words
+from cvtasks.training.half_precision import slow_in_bf16
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
 from cvtasks.zoo import RECIPE, names, unknown
 
@@ -124,14 +125,15 @@ def planned(
         if remark := seen_before(start, recipe, sources):
             say(remark)
     choices: list[Choice] = []
+    slow = slow_in_bf16()
     if begun.is_new:
-        recipe, choices = chosen(recipe, sources.train, asked, fit)
+        recipe, choices = chosen(recipe, sources.train, asked, fit, slow)
     else:
         recipe = _with_batch(recipe, fit, say)
     for choice in choices:
         if choice.reason:
             say(f"{choice.key} = {toml(choice.value)}: {choice.reason}")
-    if remark := _beyond(recipe.train.batch, len(sources.train)):
+    for remark in _remarks(recipe.train, len(sources.train), slow):
         say(remark)
     return Plan(recipe, sources, chosen=frozenset(choice.key for choice in choices))
 
@@ -369,14 +371,17 @@ def _with_batch(recipe: Recipe, fit: Fit | None, say: Say) -> Recipe:
     return recipe
 
 
-def _beyond(batch: int, images: int) -> str:
-    """What is to be said of a batch that is larger than the data; empty where it is not."""
-    if batch <= images:
-        return ""
-    return (
-        f"train.batch = {batch}: more than the {counted(images, 'image', ',')} to train on, so a "
-        "step takes them all"
-    )
+def _remarks(how: Train, images: int, slow: str) -> Iterator[str]:
+    """What is to be said of a batch that is larger than the data, and of bfloat16 where it is
+    slow.
+    """
+    if slow and how.precision == "bf16":
+        yield f'train.precision = "bf16": {slow}'
+    if how.batch > images:
+        yield (
+            f"train.batch = {how.batch}: more than the {counted(images, 'image', ',')} to train "
+            "on, so a step takes them all"
+        )
 
 
 def _check_checkpoints(folder: Path, say: Say) -> None:

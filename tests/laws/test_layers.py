@@ -238,10 +238,12 @@ def test_back_ends_and_click_are_never_imported_by_name():
     forbidden = (BACK_ENDS - {"keras"}) | {"click", "_click"}
     chosen = {
         sources()[f"cvtasks.{name}"]
-        # Keras has no gradient of its own, no step or call that waits for nothing, nor a way to lay
-        # a batch on several devices; formats are made and run by their own libraries
+        # Keras has no gradient of its own, no step or call that waits for nothing, no way to lay a
+        # batch on several devices, no batch norm in one operation, and does not tell what a GPU
+        # can; formats are made and run by their own libraries
         for name in (
             *("insight.gradients", "training.steps", "training.devices"),
+            *("networks.quick_training", "training.half_precision"),
             *("engines.on_device", "engines.onnx_export"),
             *("export.litert", "export.onnx_file", "export.saved_model"),
         )
