@@ -164,8 +164,11 @@ def _none(root: Path) -> str:
 
 def _alike_named(root: Path) -> tuple[Path, ...]:
     """Two folders of which at least half of the images are called alike, where all folders of
-    images have one of two names, perhaps in each split; empty where that is not so.
+    images have one of two names, perhaps in each split; empty where that is not so, or they are
+    Pascal VOC's.
     """
+    if (root / "SegmentationClass").is_dir():
+        return ()
     stems: dict[Path, set[str]] = {}
     for file in images_in(root, deep=True):
         stems.setdefault(file.parent, set()).add(file.stem)

@@ -25,6 +25,7 @@ Fit = Callable[[Recipe], int]
 
 FITS = "as many images a step as fit into memory"
 _LOOKED_AT = 300  # truths and headers, at most, that sizes are taken from
+_PIXELS = 10**9  # of masks that are looked at for rare classes: some 20 s
 _STRIDE = 32  # sizes are chosen for backbones of this coarsest stride, as multiples of it
 
 _BATCH = Train().batch  # that the usual rate is for
@@ -51,7 +52,8 @@ class Facts:
         longest: median of their longest side in pixels.
         sides: (n,) the side of each object, the root of its area, as a share of its image's
             longest side; empty where objects are not known one by one.
-        shown: (classes,) the share of the images that show each class.
+        shown: (classes,) the share of the images that show each class, of those `looked` at.
+        looked: at how many truths.
         seen: how many images an epoch has, those with rare classes as often as they are repeated.
     """
 
@@ -59,6 +61,7 @@ class Facts:
     longest: float
     sides: np.ndarray
     shown: np.ndarray
+    looked: int
     seen: int
 
 
@@ -72,22 +75,29 @@ class Choice:
 
 
 def facts(source: Source) -> Facts:
-    """Look at the headers of some of the images and at the truths: where these are images, at some
-    of them.
+    """Look at the headers of some of the images and at the truths: where these are images, at as
+    many of them as have a thousand million pixels together.
     """
-    count = min(len(source), _LOOKED_AT)
-    some = [number * len(source) // count for number in range(count)]
-    longest, sides = [], []
-    for index in some:
+    longest, sides, pixels = [], [], 0
+    for index in (some := _spread(len(source), _LOOKED_AT)):
         height, width = image_size(source.files[index]) if source.files else _size(source, index)
         longest.append(max(height, width))
+        pixels += height * width
         found = source.truth(index).sides()
         if found is not None:
             sides.append(found * math.sqrt(height * width) / max(height, width))
     every = np.concatenate([np.zeros(0), *sides])
-    known = Subset(source, some) if source.truth_files else source
-    shown = times_shown(known) / len(known)
-    return Facts(len(source), float(np.median(longest)), every, shown, len(source))
+    looked = len(source)
+    if source.truth_files:
+        looked = min(looked, max(len(some), _PIXELS * len(some) // pixels))
+    shown = times_shown(Subset(source, _spread(len(source), looked))) / looked
+    return Facts(len(source), float(np.median(longest)), every, shown, looked, len(source))
+
+
+def _spread(images: int, count: int) -> list[int]:
+    """So many indices of images, or all if there are fewer, at equal steps."""
+    count = min(images, count)
+    return [number * images // count for number in range(count)]
 
 
 def _size(source: Source, index: int) -> tuple[int, int]:
@@ -170,9 +180,17 @@ def _repeat_choice(train: Source, known: Facts) -> Iterator[Choice]:
     """The share of the images below which a class is rare: the median, or the geometric middle of
     the rarest and the most frequent where most classes are rare.
     """
+    every = known.looked == known.images
     if not _uneven(known.shown):
+        if not every:
+            yield Choice(
+                "data.repeat",
+                0.0,
+                f"no class is rare in the {known.looked:,} masks that were looked at, of "
+                f"{known.images:,}",
+            )
         return
-    shown = times_shown(train) / len(train) if train.truth_files else known.shown
+    shown = known.shown if every else times_shown(train) / len(train)
     if not _uneven(shown):
         return  # the truths that were looked at are not like all
     there = shown[shown > 0]
@@ -181,8 +199,8 @@ def _repeat_choice(train: Source, known: Facts) -> Iterator[Choice]:
     yield Choice(
         "data.repeat",
         threshold,
-        f"{most:.1%} of the images show the most frequent class and {least:.1%} the rarest, so "
-        f"images with rare classes are seen up to {math.sqrt(threshold / least):.1f} times an "
+        f"{most:.1%} of the images show the most frequent class and {100 * least:.2g}% the rarest, "
+        f"so images with rare classes are seen up to {math.sqrt(threshold / least):.1f} times an "
         "epoch",
     )
 

@@ -138,6 +138,20 @@ def test_what_a_format_cannot_say_is_said(tmp_path: Path) -> None:
     assert {len(read[to]) for to in ("yolo", *others)} == {1}
 
 
+@pytest.mark.parametrize("to", sorted({*OF_BOXES} - {"coco", "yolo"}))
+def test_what_names_cannot_hold_is_said_of_the_format_that_is_written(
+    to: str, tmp_path: Path
+) -> None:
+    first = lay(tmp_path / "first", TRUTHS)
+    first.classes = ("zebra\a", " cat")
+    (said,) = convert(first, to, tmp_path / "new", "train")
+    assert said == f'the format "{to}" has names in one line; characters of these were escaped: 2'
+    assert set(opened(tmp_path / "new", "train").classes) == {"zebra\\x07", "\\x20cat"}
+    first.classes = ("cat\n", "cat\\n")
+    with pytest.raises(DataError, match=f'the format "{to}" has every name in one line'):
+        convert(first, to, tmp_path / "other", "train")
+
+
 def test_another_image_of_the_same_name_is_not_taken_for_it(tmp_path: Path) -> None:
     convert(lay(tmp_path / "first", TRUTHS), "voc", tmp_path / "out", "train")
     other = lay(tmp_path / "other", {"c": TRUTHS["c"], "b": TRUTHS["b"]})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvtasks.answers import Boxes, Labels, Mask
+from cvtasks.answers import Boxes, Instances, Labels, Mask
 from cvtasks.data import open_source
 from cvtasks.data.checking.check import check
 from cvtasks.data.checking.statistics import statistics
@@ -236,6 +236,59 @@ def test_masks_of_the_challenge_have_its_classes(
     source = open_source(str(tmp_path), "train" if listed else "", Mask)
     assert source.classes == VOC_CLASSES and source[0].truth.shares() == {"bicycle": 1}
     assert said in source.taken_for and bool(said) == bool(source.taken_for)
+
+
+def masks_of_objects(root: Path, *folders: str) -> None:
+    """Masks of two images, of classes and of objects, and the images in each of the folders."""
+    for name in ("a", "b"):
+        for folder in ("SegmentationClass", "SegmentationObject"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            ids = np.full((8, 8), 2, np.uint8)
+            ids[0], ids[1] = 0, 1
+            Image.fromarray(ids).save(root / folder / f"{name}.png")
+        drawn = root / "SegmentationClassVisualization"  # of LabelMe's script
+        drawn.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), "white").save(drawn / f"{name}.jpg")
+        for folder in folders:
+            (root / folder).mkdir(exist_ok=True)
+            Image.new("RGB", (8, 8)).save(root / folder / f"{name}.png")
+
+
+@pytest.mark.parametrize("folder", ["images", "PNGImages", "."])
+@pytest.mark.parametrize("kind", [Mask, Instances])
+def test_images_may_lie_in_one_other_folder(kind: type, folder: str, tmp_path: Path) -> None:
+    masks_of_objects(tmp_path, folder)
+    (tmp_path / "more").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "more" / "z.png")
+    source = open_source(str(tmp_path), "", kind)
+    assert source.format.startswith("Pascal VOC") and [*source.problems()] == []
+    assert [source.name(index) for index in range(len(source))] == ["a", "b"]
+    assert source.classes[-2:] == ("1", "2")  # no list of the challenge's own speaks for its 20
+    lists = tmp_path / "ImageSets" / "Segmentation"
+    lists.mkdir(parents=True)
+    (lists / "val.txt").write_text("b\n")
+    source = open_source(str(tmp_path), "val", kind)
+    assert [source.name(0)] == ["b"] and source.classes[-2:] == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("folders", "says"),
+    [
+        (("photos", "images"), r"'images', 'photos' each hold images of the names of its masks"),
+        ((".", "images"), r"'\.', 'images' each hold"),
+        (("other",), r"no images of the names of its masks beside it or in 'other', so that"),
+        ((), r"no images of the names of its masks beside it, so that its images are missing"),
+    ],
+)
+@pytest.mark.parametrize("kind", [Mask, Instances])
+def test_what_was_looked_for_is_said_where_images_are_unclear(
+    kind: type, folders: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    masks_of_objects(tmp_path, *folders)
+    for place in (tmp_path / "other").glob("*.png"):
+        place.rename(place.with_name(f"other-{place.name}"))
+    with pytest.raises(DataError, match=f"SegmentationClass without JPEGImages, and {says}"):
+        open_source(str(tmp_path), "", kind)
 
 
 def test_parts_of_a_body_are_no_objects_and_no_namespace_hides_them(tmp_path: Path) -> None:

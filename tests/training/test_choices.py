@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from cvtasks.answers import Labels, Sample
+from cvtasks.answers import Labels, Mask, Sample
 from cvtasks.data.loading.batches import Batch
 from cvtasks.data.loading.imbalance import repeat_factors
 from cvtasks.data.source import Source
 from cvtasks.errors import ModelError
-from cvtasks.recipe.recipe import Recipe, Train, read_recipe
+from cvtasks.recipe.recipe import Recipe, Train, parse_recipe, read_recipe
 from cvtasks.training import budget
 from cvtasks.training.budget import Pace, budgeted, fitted, needed
 from cvtasks.training.choices import _rate_choice, chosen, facts
@@ -211,6 +211,45 @@ def test_a_class_of_a_few_images_is_not_overlooked() -> None:
             return Sample(np.zeros((2, 2, 3), np.uint8), truth, f"{index}")
 
     assert facts(Many()).shown[1] == pytest.approx(2 / 3000)
+
+
+class Masks(Source):
+    """Masks of 4 pixels; the class "rare" is in the fifth of 3,000 alone."""
+
+    kind, classes, read = Mask, ("background", "often", "rare"), 0
+
+    def __init__(self) -> None:
+        self.truth_files = [Path("mask.png")] * len(self)
+
+    def __len__(self) -> int:
+        return 3000
+
+    def __getitem__(self, index: int) -> Sample:
+        self.read += 1
+        ids = np.full((2, 2), 1 + (index == 5), np.uint8)
+        return Sample(np.zeros((2, 2, 3), np.uint8), Mask(ids, self.classes), f"{index}")
+
+
+def test_a_class_of_one_mask_is_not_overlooked() -> None:
+    assert facts(Masks()).shown.tolist() == [0, 2999 / 3000, 1 / 3000]
+    (choice,) = [one for one in chosen(segment(), Masks(), ())[1] if one.key == "data.repeat"]
+    assert "0.033% the rarest" in choice.reason and choice.value > 0
+
+
+def test_of_masks_beyond_a_bound_some_are_looked_at_which_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cvtasks.training.choices._PIXELS", 4 * 500)
+    source = Masks()
+    (choice,) = [one for one in chosen(segment(), source, ())[1] if one.key == "data.repeat"]
+    assert choice.reason == "no class is rare in the 500 masks that were looked at, of 3,000"
+    assert choice.value == 0 and source.read < 2000
+
+
+def segment() -> Recipe:
+    return parse_recipe(
+        {"task": "segment", "backbone": "tiny", "size": 32, "classes": [*Masks.classes]}
+    )
 
 
 def test_rare_classes_are_not_weighed_and_repeated_unless_both_are_asked_for(

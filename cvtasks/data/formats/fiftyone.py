@@ -1,11 +1,14 @@
 """FiftyOne's own exports of boxes and of labels."""
 
+import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format
+from cvtasks.data.formats.bases.manifests import Manifest
 from cvtasks.data.formats.bases.shapes import TagLabels, classes_of_tags
 from cvtasks.data.formats.bases.tool_files import Tool, tool_format, with_endings
 from cvtasks.data.formats.kinds import FIFTYONE as KIND
@@ -19,6 +22,7 @@ from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.text import some
 
 _MOST = 500 * MEGABYTE
+_MANIFESTS = ("data.json", "manifest.json")  # the usual name, and the one in FiftyOne's examples
 
 
 @kept_while_unchanged(1 << 10)
@@ -37,8 +41,30 @@ def _of_labels(path: Path) -> bool:
     return json_kind(path) == KIND and _has_tags(path)
 
 
-_TAGS = Tool((".json",), _of_labels, parse_fiftyone, aliases=with_endings, most=_MOST)
-FIFTYONE_TOOL = Tool((".json",), _of_boxes, parse_fiftyone, aliases=with_endings, most=_MOST)
+def _manifest(labels: Path) -> Manifest:
+    """Where the images lie, as an export without them says beside the labels."""
+    for path in (labels.with_name(name) for name in _MANIFESTS):
+        if path.is_file() and (places := _places(path)):
+            return Manifest(path, places)
+    return Manifest()
+
+
+@kept_while_unchanged(8)
+def _places(path: Path) -> Mapping[str, str]:
+    """The name of each image, and its path; nothing where a file is no such list."""
+    with suppress(ValueError, RecursionError):
+        document = json.loads(read_annotation(path, _MOST))
+        if isinstance(document, dict) and all(isinstance(one, str) for one in document.values()):
+            return document
+    return {}
+
+
+_TAGS = Tool(
+    (".json",), _of_labels, parse_fiftyone, aliases=with_endings, manifest=_manifest, most=_MOST
+)
+FIFTYONE_TOOL = Tool(
+    (".json",), _of_boxes, parse_fiftyone, aliases=with_endings, manifest=_manifest, most=_MOST
+)
 
 
 def _passed_over(source: Source, root: Path, tool: Tool, what: str) -> Source:
@@ -53,7 +79,8 @@ def _passed_over(source: Source, root: Path, tool: Tool, what: str) -> Source:
 _BOXES = tool_format(
     FIFTYONE_TOOL,
     "FiftyOne JSON",
-    "labels.json with `classes` and `labels`, and images in data/, perhaps in each <split>/",
+    "labels.json with `classes` and `labels`, and images in data/ or where data.json says, perhaps "
+    "in each <split>/",
     "FiftyOne JSON",
 )
 _BOXES_AS_LABELS = as_labels(_BOXES, "FiftyOne JSON as labels")

@@ -11,6 +11,7 @@ from cvtasks.data.formats.listing import IMAGES, files_in, images_in, seen
 from cvtasks.data.formats.mask_layouts import Place, below, folders_in, mask_places
 from cvtasks.data.formats.mask_names import matched
 from cvtasks.data.formats.places import is_split
+from cvtasks.data.formats.voc_lists import image_folders
 from cvtasks.errors import CVTasksError
 from cvtasks.media.mask_values import read_values
 from cvtasks.text import some
@@ -105,10 +106,7 @@ def what_lies(root: Path) -> str:
         )
     folders = folders_in(root)
     if "SegmentationClass" in folders and "JPEGImages" not in folders:
-        return (
-            "It holds SegmentationClass without JPEGImages, so that its images are missing: export "
-            "them too, or link their folder, `ln -s PHOTOS JPEGImages`."
-        )
+        return _without_images(root)
     homes = Counter(
         str(file.parent.relative_to(root)) for file in root.rglob("*") if _is_image(file, root)
     )
@@ -119,6 +117,24 @@ def what_lies(root: Path) -> str:
     return (
         f"It holds images in {names}, and it is not clear which belong together. Lay images into a "
         "folder 'images' and masks, with the names of their images, into one called 'masks'."
+    )
+
+
+def _without_images(root: Path) -> str:
+    """What SegmentationClass lacks where there is no JPEGImages, in sentences."""
+    found = [str(folder.relative_to(root)) for folder in image_folders(root)]
+    if len(found) > 1:
+        names = some([repr(name) for name in found], 5)
+        return (
+            f"It holds SegmentationClass without JPEGImages, and {names} each hold images of the "
+            "names of its masks: call the folder of those that are meant JPEGImages."
+        )
+    others = [repr(name) for name in folders_in(root) if not name.startswith("Segmentation")]
+    where = f" or in {some(others, 5)}" if others else ""
+    return (
+        "It holds SegmentationClass without JPEGImages, and no images of the names of its masks "
+        f"beside it{where}, so that its images are missing: export them too, or link their folder, "
+        "`ln -s PHOTOS JPEGImages`."
     )
 
 

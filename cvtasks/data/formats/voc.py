@@ -13,7 +13,7 @@ from cvtasks.data.formats.bases import MaskSource, distinct
 from cvtasks.data.formats.bases.legends import classes_and_coding, coding_beside_names, names_at
 from cvtasks.data.formats.listing import files_in
 from cvtasks.data.formats.voc_files import VOCFiles
-from cvtasks.data.formats.voc_lists import Stored, by_stem, names_of
+from cvtasks.data.formats.voc_lists import Stored, by_stem, image_folders, names_of
 from cvtasks.data.formats.voc_names import VOC_CLASSES, classes_of, names_in, unknown
 from cvtasks.data.source import check_split, present, split_among, split_parts
 from cvtasks.errors import Complain, DataError, strictly
@@ -188,7 +188,8 @@ _ASSUMED = (
 
 class VOCSegmentation(MaskSource):
     """Images and masks of `ImageSets/Segmentation/<split>.txt`; without such lists, all of them are
-    one split without a name.
+    one split without a name. Where there is no JPEGImages, the one folder is meant that holds
+    images of the names of the masks.
 
     An image's mask is the devkit's own in `SegmentationClass`, and where that has none the one in
     `SegmentationClassAug` (the SBD masks of Hariharan et al. 2011, as most people keep them). The
@@ -210,7 +211,8 @@ class VOCSegmentation(MaskSource):
         void: Value = VOID,
     ) -> None:
         self.split = split = check_split(split, _segmentation_splits(root), root)
-        stored, augmented = Stored(root), root / "SegmentationClassAug"
+        images = next(iter(image_folders(root)), root / "JPEGImages")
+        stored, augmented = Stored(root, images), root / "SegmentationClassAug"
         official = by_stem(root / "SegmentationClass", ".png")
         masks = by_stem(augmented, ".png") | official
         _refuse_jpeg(root / "SegmentationClass", masks)
@@ -231,7 +233,7 @@ class VOCSegmentation(MaskSource):
         if named:
             self.classes = named if Mask.ground(named) else (VOC_CLASSES[0], *named)
         own = all(_VOCS_OWN.fullmatch(image.stem) for image, _ in pairs)
-        if named or own or split:
+        if named or own or (split and images.name == "JPEGImages"):
             coding = coding_beside_names(root, self.classes, files, values or {}, void)
             said = said if named or own else _ASSUMED
             self.classes = coding.classes if coding else self.classes
@@ -265,15 +267,22 @@ def _is_segmentation(root: Path) -> bool:
     return (root / "JPEGImages").is_dir() and (lists.is_dir() or masks.is_dir())
 
 
+def has_images_elsewhere(root: Path) -> bool:
+    """Whether masks lie in the devkit's folder, and images of their names in one other folder."""
+    return not (root / "JPEGImages").is_dir() and len(image_folders(root)) == 1
+
+
 def _segmentation_splits(root: Path) -> tuple[str, ...]:
     return tuple(_lists(root)) or ("",)
 
 
 VOC_SEGMENTATION = Format(
     "Pascal VOC segmentation",
-    "JPEGImages/, SegmentationClass/ and perhaps ImageSets/Segmentation/<split>.txt",
+    "JPEGImages/ (or one other folder of images), SegmentationClass/ and perhaps "
+    "ImageSets/Segmentation/<split>.txt",
     Mask,
     is_at=_is_segmentation,
+    perhaps_at=has_images_elsewhere,
     splits_at=_segmentation_splits,
     opens=VOCSegmentation,
     heeds=("values", "void"),

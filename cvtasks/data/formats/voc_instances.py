@@ -130,12 +130,17 @@ def _is_at(root: Path) -> bool:
     return VOC_SEGMENTATION.is_at(root) and bool(files_in(root / _OBJECTS, ".png"))
 
 
+def _perhaps_at(root: Path) -> bool:
+    return VOC_SEGMENTATION.perhaps_at(root) and bool(files_in(root / _OBJECTS, ".png"))
+
+
 VOC_INSTANCES = Format(
     "Pascal VOC instances",
-    "JPEGImages/, SegmentationObject/, SegmentationClass/ and perhaps "
-    "ImageSets/Segmentation/<split>.txt",
+    "JPEGImages/ (or one other folder of images), SegmentationObject/, SegmentationClass/ and "
+    "perhaps ImageSets/Segmentation/<split>.txt",
     Instances,
     is_at=_is_at,
+    perhaps_at=_perhaps_at,
     splits_at=VOC_SEGMENTATION.splits_at,
     opens=VOCInstances,
     heeds=VOC_SEGMENTATION.heeds,

@@ -5,7 +5,7 @@ from collections.abc import Container
 from functools import cached_property
 from pathlib import Path
 
-from cvtasks.data.formats.listing import files_in, images_in
+from cvtasks.data.formats.listing import files_in, images_in, seen
 from cvtasks.errors import Complain, CVTasksError, DataError
 from cvtasks.formats.reading import read_annotation, read_text
 from cvtasks.formats.voc import voc_filename
@@ -19,10 +19,13 @@ _FLAGGED = re.compile(
 class Stored:
     """The images of a year, and its annotations, by their stems; looked for when they are asked
     for.
+
+    Args:
+        folder: of the images; JPEGImages by default.
     """
 
-    def __init__(self, year: Path) -> None:
-        self.year, self.folder = year, year / "JPEGImages"
+    def __init__(self, year: Path, folder: Path | None = None) -> None:
+        self.year, self.folder = year, folder or year / "JPEGImages"
 
     @cached_property
     def images(self) -> dict[str, list[Path]]:
@@ -117,6 +120,26 @@ def names_of(path: Path, known: Container[str]) -> list[str]:
             "Write it without folders."
         )
     return names
+
+
+def image_folders(root: Path) -> list[Path]:
+    """The folders that may be meant by JPEGImages: itself, or those which hold images of the names
+    of masks, the one of the data set among them.
+    """
+    usual = root / "JPEGImages"
+    if usual.is_dir() or not root.is_dir():
+        return [usual] if usual.is_dir() else []
+    of_masks = (root / "SegmentationClass", root / "SegmentationClassAug")
+    masks = {stem for folder in of_masks for stem in by_stem(folder, ".png")}
+    if not masks:
+        return []
+    folders = [root, *(one for one in sorted(root.iterdir()) if one.is_dir() and _is_other(one))]
+    return [one for one in folders if any(image.stem in masks for image in images_in(one))]
+
+
+def _is_other(folder: Path) -> bool:
+    """Whether a folder is none that Pascal VOC, or LabelMe's script for it, has beside images."""
+    return seen(folder) and not folder.name.startswith("Segmentation")
 
 
 def by_stem(folder: Path, ending: str) -> dict[str, Path]:

@@ -54,7 +54,9 @@ def convert(source: Source, to: str, folder: Path, split: str) -> list[str]:
         raise UsageError(
             f"the split of a {to} data set must be {known}; got {split!r}. Give it another name."
         )
-    classes, remarks = _in_lines(source.classes) if layout.in_lines else (source.classes, [])
+    classes, remarks = source.classes, list[str]()
+    if layout.in_lines:
+        classes, remarks = _in_lines(classes, to)
     found = (cast("Boxes | Labels | Mask", source.truth(index)) for index in range(len(source)))
     truths: list[Answer] = [replace(truth, classes=classes) for truth in found]
     with folder_held(folder):
@@ -112,9 +114,9 @@ def _write(source: Source, truths: list[Answer], writer: Writer, folder: Path, h
     writer.ends(folder, how.classes, split, [copy.name for copy in copies])
 
 
-def _in_lines(classes: Classes) -> tuple[Classes, list[str]]:
-    """The names as formats can hold them that write them in lines, and a remark where that is not
-    as they were.
+def _in_lines(classes: Classes, to: str) -> tuple[Classes, list[str]]:
+    """The names as formats, of which `to` is one, can hold them that write them in lines, and a
+    remark where that is not as they were.
 
     JSON and YAML hold any name; XML and a list of lines hold none with control characters, or with
     space around it.
@@ -123,11 +125,9 @@ def _in_lines(classes: Classes) -> tuple[Classes, list[str]]:
     changed = [name for name, line in zip(classes, written, strict=True) if name != line]
     if len(set(written)) < len(written):
         raise DataError(
-            "Pascal VOC writes every name in one line; of the classes "
+            f'the format "{to}" has every name in one line; of the classes '
             f"{', '.join(map(repr, classes))} two would be the same. "
             "Rename one."
         )
-    remark = (
-        f"Pascal VOC writes names in one line; characters of these were escaped: {len(changed)}"
-    )
-    return written, [remark] if changed else []
+    remark = f'the format "{to}" has names in one line; characters of these were escaped'
+    return written, [f"{remark}: {len(changed)}"] if changed else []

@@ -191,6 +191,20 @@ HONEST = [
     *("Hündin", "pièce", "Straße", "Ångström", "señal", "naïve", "été", "à", "Öl", "äöü", "Œuf"),
     *("café|thé", "menü_1", "“quotes”", "„Wort“", "l’œil", "Ost–West", "©", "–", "¿Qué?", "5 °C"),
     *("m²", "nº 1", "½ Liter", "Kärcher®", "10 µm", "€ 5", "a×b", "col·lecció", "RoteÄpfel", "[…]"),
+    *("Þjóð", "þýskur", "íþrótt", "kvæði", "rødgrød", "blåbær", "Giæver", "Škoda", "žakett", "põe"),
+    *(
+        "autosõit",
+        "jõgi",
+        "aèria",
+        "ciència",
+        "herència",
+        "pròpia",
+        "città",
+        "così",
+        "più",
+        "perché",
+    ),
+    *("scène", "où", "sûr", "île", "gîte", "français", "élève", "reçût", "órgãos", "avô", "nënë"),
 ]
 
 
@@ -213,7 +227,10 @@ FOREIGN = {
     "cp1255": ["חתול"],
     "cp1256": ["قطة"],
     "tis-620": ["แมว"],
-    "cp1250": ["żółw", "małpa", "ryż"],
+    "cp1250": ["żółw", "małpa", "ryż", "kočka", "Červený", "kůň", "MEDVĚD", "ptáček", "vľavo"],
+    "windows-1250": ["mačka", "žabič", "meč a štít", "erdő", "ellenőrző"],
+    "cp1254": ["kuş", "kırmızı", "ağı", "İşaret", "Taşlar", "dağcı", "ışık"],
+    "cp1257": ["šuo", "ąžuolas", "putniņš", "kāja", "vējš", "gulbīši"],
     "mac_roman": ["Hündin", "Straße", "Mädchen"],
     "cp850": ["Hündin", "Kätzchen"],
 }
@@ -226,6 +243,12 @@ FOREIGN = {
 def test_words_of_other_encodings_are_refused(encoding: str, word: str, text: str) -> None:
     with pytest.raises(DataError, match=r"must be text in UTF-8.*Save it as UTF-8\.$"):
         text_of(text.format(word).encode(encoding), "t.csv")
+
+
+def test_one_rare_word_is_no_reason_to_refuse_a_text() -> None:
+    words = [f"{name}{letter}" for name in NAMES for letter in "abcdef"]
+    for text in ("\n".join([*words, "subìto"]), "\n".join([*words, "kùò"])):
+        assert text_of(text.encode("cp1252"), "t.txt") == text
 
 
 @pytest.mark.parametrize("name", WRITTEN)

@@ -187,6 +187,68 @@ def test_what_is_not_quite_its_json_is_told_what_it_lacks(
         open_source(str(root), "labels", Boxes)
 
 
+# === without images ===
+
+EITHER = {
+    Boxes: {"a": [box(0, 0, 0, 1, 1)], "a-2": [box(1, 0, 0, 1, 1)], "c": []},
+    Labels: {"a": 0, "a-2": 1, "c": 2},
+}
+
+
+def lay_apart(root: Path, photos: Path, kind: type, said: str, name: str = "data.json") -> Path:
+    """Labels whose images lie in `photos`, two of one name in folders there, and a file beside them
+    which says so of each, from the folder `said`.
+    """
+    lay(root, EITHER[kind])
+    paths = {"a": "1/x.png", "a-2": "2/x.png", "c": "c.png"}
+    for number, path in enumerate([*paths.values(), "not exported.png"]):
+        (photos / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((12, 16, 3), 9 * number, np.uint8)).save(photos / path)
+    for image in (root / "data").iterdir():
+        image.unlink()
+    manifest = {image: f"{said}/{path}" for image, path in paths.items()}
+    (root / name).write_text(json.dumps(manifest), encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("name", ["data.json", "manifest.json"])
+@pytest.mark.parametrize("kind", [Boxes, Labels])
+def test_images_lie_where_a_file_says(kind: type, name: str, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    root = lay_apart(tmp_path / "data set", photos, kind, str(photos), name)
+    source = open_source(str(root), "", kind)
+    assert source.files == [photos / path for path in ("1/x.png", "2/x.png", "c.png")]
+    assert [source[index].image[0, 0, 0] for index in range(3)] == [0, 9, 18]
+    assert list(source.problems()) == list(source.orphans()) == [] and source.classes == (*CLASSES,)
+
+
+@pytest.mark.parametrize("said", ["photos", "/another/machine", "D:\\photos"])
+def test_images_may_be_brought_along(said: str, tmp_path: Path) -> None:
+    root = lay_apart(tmp_path, tmp_path / "photos", Boxes, said)
+    source = open_source(str(root), "", Boxes)
+    found = [path.relative_to(root).as_posix() for path in source.files]
+    assert found == ["photos/1/x.png", "photos/2/x.png", "photos/c.png"]
+    assert any("paths of another machine" in note for note in source.notes) == (said != "photos")
+
+
+@pytest.mark.parametrize("kind", [Boxes, Labels])
+@pytest.mark.parametrize("place", ["/another/machine", "D:\\photos", "gone", "\0", "x" * 2000])
+def test_an_image_that_is_not_where_a_file_says_is_told(
+    place: str, kind: type, tmp_path: Path
+) -> None:
+    root = lay_apart(tmp_path / "data set", tmp_path / "photos", kind, place)
+    with pytest.raises(DataError, match=r"data\.json' says of 'a' '.*which is not there, and not"):
+        open_source(str(root), "", kind)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', '{"d": "/d.jpg"}'])
+def test_other_files_of_that_name_say_nothing(text: str, tmp_path: Path) -> None:
+    root = lay(tmp_path, EITHER[Boxes])
+    (root / "data.json").write_text(text)
+    source = open_source(str(root), "", Boxes)
+    assert len(source) == 3 and list(source.problems()) == []
+
+
 def test_its_own_data_set_is_named(tmp_path: Path) -> None:
     root = lay(tmp_path, {"a": 0})
     (root / "labels.json").unlink()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from cvtasks.answers import VOID, Mask
 from cvtasks.data import FORMATS, Hints, open_source, splits_of
@@ -646,6 +647,21 @@ def test_palettes_that_differ_mean_their_colours(tmp_path: Path) -> None:
     source = open_source(str(root), "", Mask)
     assert source.classes == ("background", "red", "green")
     assert [source.truth(index).ids[0, :2].tolist() for index in range(4)] == expected
+
+
+def test_one_palette_of_many_that_differs_is_seen(tmp_path: Path) -> None:
+    usual, other = (BLACK, SCARLET, GREEN), (BLACK, GREEN, SCARLET)
+    root = with_palettes(tmp_path, *[usual] * 45, other, usual)
+    (root / "classes.txt").write_text("ground\nfire\ngrass\n")
+    with pytest.raises(DataError, match="in palettes that differ"):
+        open_source(str(root), "", Mask)
+    long = PngInfo()
+    long.add_text("made by", "x" * 5000)
+    for number in range(47):  # behind so much, a palette is looked for by reading all
+        with Image.open(root / "masks" / f"{number}.png") as image:
+            image.putpalette([part for colour in usual for part in colour])
+            image.save(root / "masks" / f"{number}.png", pnginfo=long)
+    assert open_source(str(root), "", Mask).classes == ("ground", "fire", "grass")
 
 
 def test_palettes_of_one_colour_on_black_are_an_object(tmp_path: Path) -> None:

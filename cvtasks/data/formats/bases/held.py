@@ -19,6 +19,7 @@ from cvtasks.text import counted
 _OF_ALL = ("mask smeared", "mask pages")  # rules of errors that all masks of a data set may have
 _SAME = 12  # levels by which the upper one of masks in JPEG may differ
 _BRIGHT = 230  # and those from here on are one: thin lines lose most
+_HEAD = 4096  # bytes at the beginning of a file: a palette takes 768 of them
 _FEW = 3  # masks in JPEG that fit, at least, for each that does not and so is a fault by itself
 
 
@@ -170,6 +171,31 @@ def level_of(masks: Iterable[Path]) -> int:
     """The level beside black of masks in JPEG; 0 where there are none. Errors as `found_in`'s."""
     masks = list(masks)
     return found_in(masks).level if any(map(_is_jpeg, masks)) else 0
+
+
+def palettes_differ(masks: Iterable[Path]) -> bool:
+    """Whether palettes show an index that masks hold in two colours. Only where palettes are not
+    all the same are more than the beginnings of files read.
+    """
+    masks = list(masks)
+    return len(set(map(_palette, masks)) - {b""}) > 1 and found_in(masks).differ
+
+
+def _palette(path: Path) -> bytes:
+    """The palette of a PNG; empty where there is none, or no file that can be read. One that stands
+    behind more than usual is told from all others.
+    """
+    try:
+        head = read_head(path, _HEAD)
+    except (OSError, ValueError):  # a fault, which is told when its turn comes
+        return b""
+    at = 8 if kind_of(head) == "PNG" else len(head)
+    while at + 8 <= len(head):
+        length, kind = int.from_bytes(head[at : at + 4], "big"), head[at + 4 : at + 8]
+        if kind in (b"PLTE", b"IDAT"):
+            return head[at + 8 : at + 8 + length] if kind == b"PLTE" else b""
+        at += length + 12
+    return str(path).encode(errors="surrogateescape") if len(head) == _HEAD else b""
 
 
 def _is_jpeg(path: Path) -> bool:

@@ -13,7 +13,7 @@ from cvtasks.data.formats.bases.coding import (
     concluded,
     packed_colour,
 )
-from cvtasks.data.formats.bases.held import found_in, level_of
+from cvtasks.data.formats.bases.held import found_in, level_of, palettes_differ
 from cvtasks.data.formats.bases.names import LISTS_OF_NAMES, class_names
 from cvtasks.data.formats.listing import IMAGES
 from cvtasks.data.formats.places import is_split
@@ -31,7 +31,6 @@ _STEMS = (
 )
 _ENDINGS = (".csv", ".txt", ".json")
 _FEW = 5  # masks that are looked at to see whether they are plain ids
-_SOME = 20  # masks of all that are looked at to see whether their palettes are the same
 
 
 def legend_at(root: Path) -> tuple[Path, list[Entry]] | None:
@@ -148,7 +147,7 @@ def _coding(
     if not names:
         return concluded(masks, void)
     listed = (root / NAMES).is_file() and void == VOID
-    if listed and _plain(masks) and not found_in(masks[:: len(masks) // _SOME + 1]).differ:
+    if listed and _plain(masks) and not palettes_differ(masks):
         return None
     return coding_of_names(names, masks, void)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
+from cvtasks.data.formats.bases.manifests import Manifest
 from cvtasks.data.formats.bases.shapes import Collection, Settle, ShapesSource, classes_in
 from cvtasks.data.formats.listing import NamedFiles, bare, images_in
 from cvtasks.data.formats.places import files_of, homes, is_split, split_in
@@ -42,6 +43,7 @@ class Tool:
         names_all: whether it names images without objects too; else those beside it count as such.
         aliases: the name of an image in the file → other names that it may have on the disk.
         plain: a file's name → what of it counts where no file has the image's name.
+        manifest: one of its files → where another one says that the images lie.
         most: bytes of a file.
     """
 
@@ -52,6 +54,7 @@ class Tool:
     names_all: bool = True
     aliases: Callable[[str], Sequence[str]] = lambda name: ()
     plain: Callable[[str], str] = bare
+    manifest: Callable[[Path], Manifest] = lambda path: Manifest()
     most: int = 500 * MEGABYTE
 
     def files(self, root: Path) -> dict[str, list[Path]]:
@@ -124,7 +127,8 @@ class Tool:
         )
         if len(paths) > 1:
             notes = (*notes, f"{JOINED}: {', '.join(file.name for file in paths)}")
-        rest = [] if inner else list(_unlisted(home, [*found, *waiting]))
+        inside = home.is_relative_to(top) and not inner
+        rest = list(_unlisted(home, [*found, *waiting])) if inside else []
         if not self.names_all and (len(files) == 1 or home.name == split):
             found += rest
             kept += [ImageShapes(one.name, str(one), remarks=(UNNAMED,)) for one in rest]
@@ -251,14 +255,20 @@ def _found(
     Args:
         places: the folder that images are named from, and the one below which they are.
     """
-    every = {entry.image: tool.aliases(entry.image) for entry in entries}
+    said = tool.manifest(path)
+    every = {
+        entry.image: (*said.names(entry.image), *tool.aliases(entry.image)) for entry in entries
+    }
     known = [name for image, others in every.items() for name in (image, *others) if name]
     named = NamedFiles(*places, known, tool.plain)
     files: list[Path] = []
     kept: list[ImageShapes] = []
     blank: dict[tuple[Path, str], int] = {}
     for entry in entries:
-        file = named.find(entry.image, every[entry.image])
+        file = said.find(entry.image) or named.find(entry.image, every[entry.image])
+        if said.names(entry.image) and (file is None or not file.is_file()):
+            complain(said.missing(entry.image, places[1]))
+            continue
         if file is None:
             complain(_missing(entry.image, every[entry.image], path, places[1]))
             continue
