@@ -15,7 +15,7 @@ from cvtasks.data.together import Together, kept_together
 from cvtasks.errors import DataError
 from cvtasks.files.writing import write_text
 from cvtasks.formats.reading import MEGABYTE, read_utf8
-from cvtasks.text import counted, one_line
+from cvtasks.text import counted, one_line, verb
 
 NAMES = "validation.txt"
 """The file in a run's folder that names the images set aside, one sample a line."""
@@ -143,6 +143,26 @@ def split_by_names(source: Source, path: Path) -> tuple[list[int], list[int], in
         [index for index, line in enumerate(lines) if line in named],
         len(named - set(lines)),
     )
+
+
+def set_aside_before(source: Source, path: Path, called: str) -> tuple[list[int], list[int]]:
+    """Indices of the samples to train on and of those to validate on, by the file of names that was
+    written when these were set aside.
+
+    Args:
+        called: what the data are called in an error.
+
+    Raises:
+        DataError: some of them are gone, or nothing is left on one side.
+    """
+    kept, aside, gone = split_by_names(source, path)
+    if gone or not kept or not aside:
+        raise DataError(
+            f"{str(path)!r} names the images that are set aside to validate; {gone} of them "
+            f"{verb(gone)} not in {called!r}, which has {len(source)}. Bring the data back, or "
+            "start another run."
+        )
+    return kept, aside
 
 
 def _shown(truth: Answer) -> frozenset[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cvtasks.answers import Labels
 from cvtasks.data.download.catalogue import resolve
-from cvtasks.data.held_out import ASIDE, NAMES, SHARE, set_aside, split_by_names
+from cvtasks.data.held_out import ASIDE, NAMES, SHARE, set_aside, set_aside_before
 from cvtasks.data.rare import NAMED, times_of, too_rare
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among, split_parts
 from cvtasks.data.splits import ALL_FAULTS, Opened, Splits, left_out, splits_for
@@ -20,7 +20,7 @@ from cvtasks.data.views import Subset, fitted
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import readable
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.text import counted, some
+from cvtasks.text import counted, some, verb
 
 Say = Callable[[str], None]
 
@@ -271,14 +271,7 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
     """The training split without the images that are set aside, and those."""
     data, names, bound = recipe.data, folder / NAMES if folder else None, ""
     if names and names.is_file():
-        kept, aside, gone = split_by_names(source, names)
-        if gone or not kept or not aside:
-            raise DataError(
-                f"{str(names)!r} names the images that are set aside to validate; {gone} of them "
-                f"{_are(gone)} not in "
-                f"{title(data.path, data.train)!r}, which has {len(source)}. Bring the data back, "
-                "or start another run."
-            )
+        kept, aside = set_aside_before(source, names, title(data.path, data.train))
     else:
         if len(source) > _MANY:
             say(f"data: looking for near-copies among {counted(len(source), 'image')}")
@@ -288,7 +281,7 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
     sources = Sources(Subset(source, kept), Subset(source, aside))
     say(
         f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} "
-        f"{_are(len(aside))} {ASIDE}, {len(kept)} {_are(len(kept))} trained on; "
+        f"{verb(len(aside))} {ASIDE}, {len(kept)} {verb(len(kept))} trained on; "
         f"drawn by the seed {recipe.train.seed} and by class{bound}"
     )
     return sources
@@ -309,7 +302,7 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
     )
     words = (
         f"{len(shared)} of the {len(train)} images of {recipe.data.train or recipe.data.path!r} "
-        f"{_are(len(shared))} also among the {len(validate)} of "
+        f"{verb(len(shared))} also among the {len(validate)} of "
         f"{recipe.data.validate!r}: {names}"
     )
     rest = sorted(set(range(len(train))) - set(shared))
@@ -322,10 +315,6 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
         )
     say(f"data: not trained on, as it is validated on: {words}")
     return Sources(Subset(train, rest), validate)
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
 
 
 def _shared(train: Source, validate: Source) -> list[int]:
