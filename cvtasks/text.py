@@ -95,10 +95,10 @@ def counted(number: float, noun: str, form: str = "") -> str:
     return f"{number:{form}} {noun}"
 
 
-def verb(number: float, one: str = "is", several: str = "are") -> str:
-    """The form of a verb that goes with so many things.
+def agreeing(number: float, one: str = "is", several: str = "are") -> str:
+    """The form of a word that goes with so many things.
 
-    >>> verb(1), verb(0), verb(2, "shows", "show")
+    >>> agreeing(1), agreeing(0), agreeing(2, "shows", "show")
     ('is', 'are', 'show')
     """
     return one if number == 1 else several

@@ -20,7 +20,7 @@ from cvtasks.data.views import Subset, fitted
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import readable
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.text import counted, some, verb
+from cvtasks.text import agreeing, counted, some
 
 Say = Callable[[str], None]
 
@@ -157,9 +157,12 @@ def open_sources(
     others = [name for name in opened.source.classes if name not in recipe.classes]
     if others:
         answer = recipe.task.answer
-        becomes = f"become {answer.fate(recipe.classes, data.unlisted)}"
-        fate = becomes if answer.keeps_others else "play no part"
-        say(f"data: {counted(len(others), 'class')} that the recipe does not name {fate}")
+        one, several = ("becomes", "become") if answer.keeps_others else ("plays", "play")
+        fate = answer.fate(recipe.classes, data.unlisted) if answer.keeps_others else "no part"
+        say(
+            f"data: {counted(len(others), 'class')} that the recipe does not name "
+            f"{agreeing(len(others), one, several)} {fate}"
+        )
     validate = (
         None
         if data.held_out
@@ -173,7 +176,7 @@ def open_sources(
         raise DataError(
             "training needs at least one image that shows one of the classes "
             f"{some(_things(recipe), NAMED)}; {counted(len(train), 'image')} "
-            f"of {data.train or data.path!r} {'show' if len(train) > 1 else 'shows'} none. "
+            f"of {data.train or data.path!r} {agreeing(len(train), 'shows', 'show')} none. "
             f"{_why_nothing(opened.source)}"
         )
     for line in too_rare(times_of(train), len(train)):
@@ -209,9 +212,10 @@ def _why_nothing(source: Source) -> str:
     """What to do where no truth shows anything: labels may be those of other images."""
     lonely = [error for error in source.orphans() if error.rule == _LONELY]
     if lonely:
+        count = sum(error.count for error in lonely)
         return (
-            f"Labels must belong to images: {sum(error.count for error in lonely)} have no image "
-            "of their name. Give both the same names."
+            f"Labels must belong to images: {count} {agreeing(count, 'has', 'have')} no image of "
+            f"{agreeing(count, 'its', 'their')} name. Give both the same names."
         )
     return "Check the recipe's `classes` and the data."
 
@@ -281,7 +285,7 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
     sources = Sources(Subset(source, kept), Subset(source, aside))
     say(
         f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} "
-        f"{verb(len(aside))} {ASIDE}, {len(kept)} {verb(len(kept))} trained on; "
+        f"{agreeing(len(aside))} {ASIDE}, {len(kept)} {agreeing(len(kept))} trained on; "
         f"drawn by the seed {recipe.train.seed} and by class{bound}"
     )
     return sources
@@ -302,7 +306,7 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
     )
     words = (
         f"{len(shared)} of the {len(train)} images of {recipe.data.train or recipe.data.path!r} "
-        f"{verb(len(shared))} also among the {len(validate)} of "
+        f"{agreeing(len(shared))} also among the {len(validate)} of "
         f"{recipe.data.validate!r}: {names}"
     )
     rest = sorted(set(range(len(train))) - set(shared))

@@ -15,7 +15,7 @@ from cvtasks.geometry.letterbox import Size
 from cvtasks.geometry.tiles import Tile, Tiles
 from cvtasks.media.images import image_size
 from cvtasks.recipe.data_table import Data
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 
 Say = Callable[[str], None]
 
@@ -94,8 +94,8 @@ def tiles_words(source: Source, tiles: Tiles) -> str:
     split = f"{source.split}: " if source.split else ""
     larger = sum(count > 1 for count in counts)
     return (
-        f"{split}{larger} of {counted(len(counts), 'image')} are larger than a tile of {tiles}; "
-        f"{counted(sum(counts), 'tile')} in all"
+        f"{split}{larger} of {counted(len(counts), 'image')} {agreeing(larger)} larger than a tile "
+        f"of {tiles}; {counted(sum(counts), 'tile')} in all"
     )
 
 

@@ -15,7 +15,7 @@ import keras
 from cvtasks.data.loading.batches import first_batches
 from cvtasks.data.views import Subset
 from cvtasks.recipe.recipe import Train
-from cvtasks.text import counted, verb
+from cvtasks.text import agreeing, counted
 from cvtasks.training.choices import paced
 from cvtasks.training.hosts import ALONE, Hosts
 from cvtasks.training.learner import Learner
@@ -101,7 +101,8 @@ def _words(how: Train, fitting: Train, steps: int, left: float, pace: Pace) -> I
     if fitting.epoch_steps != how.epoch_steps:
         looks = math.ceil(fitting.epochs / fitting.validate_every)
         why = (
-            f"so that there {verb(looks)} {counted(looks, 'look')} to choose the best weights by"
+            f"so that there {agreeing(looks)} {counted(looks, 'look')} to choose the best weights "
+            "by"
             if fitting.epochs > 1
             else "as there is no time for a whole one"
         )
@@ -109,7 +110,7 @@ def _words(how: Train, fitting: Train, steps: int, left: float, pace: Pace) -> I
     updates = fitting.epochs * made // how.accumulate
     if updates < FEW_UPDATES:
         yield (
-            f"only {counted(updates, 'update')} {verb(updates)} made, and a network "
+            f"only {counted(updates, 'update')} {agreeing(updates)} made, and a network "
             "needs hundreds to learn. Give it more minutes (`train.minutes`) or a smaller `size`, "
             "or train on a GPU."
         )
@@ -126,11 +127,11 @@ def _epochs_words(how: Train, fitting: Train, steps: int, left: float, pace: Pac
     made = fitting.epoch_steps or steps
     if needed(fitting, made, pace) <= left + _ROUNDING_S:
         every = "all " if same and how.epochs > 1 else ""
-        holds = verb(how.minutes, "holds", "hold")
+        holds = agreeing(how.minutes, "holds", "hold")
         return f"{begin} {holds} {every}{counted(fitting.epochs, 'epoch')}"
     whole = needed(replace(fitting, epochs=1), steps, pace) / 60
     return (
-        f"{begin} {verb(how.minutes)} not enough: 1 epoch of "
+        f"{begin} {agreeing(how.minutes)} not enough: 1 epoch of "
         f"{counted(made, 'step')} is made all the same. A whole epoch, of "
         f"{counted(steps, 'step')}, takes about {whole:.1f} min with the run's start and end."
     )

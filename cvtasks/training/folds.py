@@ -21,7 +21,7 @@ from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.evaluation.evaluate import score_text
 from cvtasks.files.writing import write_text
 from cvtasks.recipe.recipe import Recipe, read_recipe
-from cvtasks.text import code, counted, dumps, markdown, one_line, some, verb
+from cvtasks.text import agreeing, code, counted, dumps, markdown, one_line, some
 from cvtasks.training.layout import CARD, FOLDS, LISTS
 from cvtasks.training.plan import Plan, Say, make_folder, resumed
 from cvtasks.training.progress import Report
@@ -184,7 +184,7 @@ def _check_once(folder: Path, every: Source, called: str, parts: Sequence[Sequen
     if odd:
         raise DataError(
             "each image of the data is in the list of one fold; "
-            f"{counted(len(odd), 'image')} of {called!r} {verb(len(odd))} in none of "
+            f"{counted(len(odd), 'image')} of {called!r} {agreeing(len(odd))} in none of "
             f"{str(folder / LISTS)!r}, or in several: {some(odd, NAMED)}. Bring the data back as "
             "they were, or start another cross-validation."
         )
