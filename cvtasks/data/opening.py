@@ -14,9 +14,9 @@ from cvtasks.data.held_out import ASIDE, NAMES, SHARE, set_aside, set_aside_befo
 from cvtasks.data.rare import NAMED, times_of, too_rare
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among, split_parts
 from cvtasks.data.splits import ALL_FAULTS, Opened, Splits, left_out, splits_for
-from cvtasks.data.tiled import cut
+from cvtasks.data.tiled import cut, whole
 from cvtasks.data.together import kept_together
-from cvtasks.data.views import Subset, fitted
+from cvtasks.data.views import Subset, View, fitted
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import readable
 from cvtasks.recipe.recipe import Recipe
@@ -183,6 +183,14 @@ def open_sources(
         say(line)
     _check_judges(recipe, sources.validate, say)
     return Sources(cut(train, data, say), cut(sources.validate, data, say))
+
+
+def undivided_split(sources: Sources) -> Source:
+    """All images of a split of which some are set aside."""
+    source = whole(sources.train)
+    if not isinstance(source, View):
+        raise TypeError("images that are set aside leave a view of all.")
+    return source.source
 
 
 def _things(recipe: Recipe) -> tuple[str, ...]:

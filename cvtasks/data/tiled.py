@@ -79,9 +79,14 @@ def cut(source: Source, data: Data, say: Say = lambda text: None) -> Source:
     """The source in a recipe's tiles, and says how many; itself where there are none."""
     if not data.tiles:
         return source
-    tiles = Tiles((data.tiles[0], data.tiles[1]))
-    say(f"data: {tiles_words(source, tiles)}")
-    return Tiled(source, tiles, data.min_visibility)
+    say_tiles(source, data, say)
+    return Tiled(source, Tiles((data.tiles[0], data.tiles[1])), data.min_visibility)
+
+
+def say_tiles(source: Source, data: Data, say: Say) -> None:
+    """Say how many tiles a source becomes by a recipe; nothing where it is not cut."""
+    if data.tiles:
+        say(f"data: {tiles_words(source, Tiles((data.tiles[0], data.tiles[1])))}")
 
 
 def tiles_words(source: Source, tiles: Tiles) -> str:

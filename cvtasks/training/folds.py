@@ -13,10 +13,10 @@ from typing import Any
 from cvtasks.data import Source
 from cvtasks.data.dividing import Shares, divide
 from cvtasks.data.held_out import NAMES, set_aside_before, write_names
-from cvtasks.data.opening import Sources, open_sources, title
+from cvtasks.data.opening import Sources, open_sources, title, undivided_split
 from cvtasks.data.rare import NAMED, times_of
-from cvtasks.data.tiled import cut, whole
-from cvtasks.data.views import Subset, View
+from cvtasks.data.tiled import cut
+from cvtasks.data.views import Subset
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.evaluation.evaluate import score_text
 from cvtasks.files.writing import write_text
@@ -55,7 +55,7 @@ def begin_folds(plan: Plan, count: int, folder: Path, command: str) -> None:
         DataError: there are too few images, or groups of them.
     """
     share_of(count)
-    every = _undivided(plan.sources)
+    every = undivided_split(plan.sources)
     parts = _dealt(every, count, plan.recipe.train.seed)
     make_folder(folder)
     plan.recipe.save(folder / RECIPE)
@@ -119,14 +119,6 @@ def spread_text(found: Mapping[str, Any], digits: int = 4) -> str:
     return f"{found['mean']:.{digits}f} ± {found['spread']:.{digits}f}"
 
 
-def _undivided(sources: Sources) -> Source:
-    """All images of a split of which some are set aside."""
-    source = whole(sources.train)
-    if not isinstance(source, View):
-        raise TypeError("images that are set aside leave a view of all.")
-    return source.source
-
-
 def _dealt(every: Source, count: int, seed: int) -> list[list[int]]:
     """Indices of the samples that each fold validates on."""
     parts = divide(every, Shares(test=0.0, folds=count, seed=seed)).parts
@@ -146,7 +138,7 @@ def _write_lists(folder: Path, every: Source, parts: Sequence[Sequence[int]]) ->
 def _listed(folder: Path, recipe: Recipe, count: int, say: Say) -> list[Sources]:
     """The data of each fold, by the lists; says which of them lack a class to train on."""
     first = _list_of(folder, 0).parent
-    every = _undivided(open_sources(recipe, folder=first))  # what it says is of one fold alone
+    every = undivided_split(open_sources(recipe, folder=first))  # what it says is of one fold alone
     called = title(recipe.data.path, recipe.data.train)
     if not all(_list_of(folder, number).is_file() for number in range(count)):
         _deal_again(folder, every, called, count, recipe.train.seed)

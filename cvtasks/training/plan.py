@@ -14,8 +14,8 @@ from cvtasks.answers import Answer
 from cvtasks.data import Source
 from cvtasks.data.held_out import undivided
 from cvtasks.data.loading.imbalance import balanced_weights
-from cvtasks.data.opening import Sources, open_sources, settled, splits_for
-from cvtasks.data.tiled import cut
+from cvtasks.data.opening import Sources, open_sources, settled, splits_for, undivided_split
+from cvtasks.data.tiled import cut, say_tiles
 from cvtasks.errors import DataError, InputError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.networks.backbones import USUAL_BACKBONE
@@ -106,6 +106,8 @@ def planned(
         usable = cut(splits.opened(recipe.data.train).usable, recipe.data)
         recipe = _fitted(recipe, usable, asked, say)
     sources = open_sources(recipe, undivided(say) if folds else say, begun.set_aside, splits)
+    if folds:
+        say_tiles(undivided_split(sources), recipe.data, say)
     recipe = _weighted(pinned(recipe), sources.train)
     if recipe.train.teacher:
         teacher_of(recipe)  # refused before anything is written

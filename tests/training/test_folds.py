@@ -77,6 +77,16 @@ def test_folds_of_images_in_tiles_have_all_images_in_tiles(shapes: Path, tmp_pat
     assert all(len(split) > 12 for one in parts for split in (one.train, one.validate))
 
 
+def test_tiles_of_a_cross_validation_are_those_of_all_images(shapes: Path) -> None:
+    wishes = {"data.path": str(shapes), "backbone": "tiny", "data.tiles": [40, 40]}
+    said: list[str] = []
+    wishes["data.held_out"] = share_of(2)
+    planned("segment", list(wishes.items()), said.append, folds=True)
+    tiles = [line for line in said if "larger than a tile" in line]
+    assert len(tiles) == 1
+    assert tiles[0].startswith("data: train: 24 of 24 images are larger than a tile of 40x40; ")
+
+
 class Ended(Exception):
     """A run that is cut off."""
 
