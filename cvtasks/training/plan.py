@@ -88,6 +88,7 @@ def planned(
 
     Raises:
         ModelError: no such task or recipe, or a value that none can have.
+        UsageError: there are to be folds, and none is to be set aside.
         DataError: there are no such data, or they cannot be trained on; see
             `cvtasks.data.opening.open_sources`.
     """
@@ -102,6 +103,11 @@ def planned(
         )
     splits = splits_for(recipe)
     recipe = settled(recipe, splits, say, asked)
+    if folds and not recipe.data.held_out:
+        raise UsageError(
+            "each fold of a cross-validation is set aside once; got `data.held_out = 0`. Leave it "
+            "out, or leave out the folds."
+        )
     if begun.of_the_data:
         usable = cut(splits.opened(recipe.data.train).usable, recipe.data)
         recipe = _fitted(recipe, usable, asked, say)

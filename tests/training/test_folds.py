@@ -87,6 +87,13 @@ def test_tiles_of_a_cross_validation_are_those_of_all_images(shapes: Path) -> No
     assert tiles[0].startswith("data: train: 24 of 24 images are larger than a tile of 40x40; ")
 
 
+def test_a_cross_validation_that_sets_nothing_aside_is_refused(shapes: Path) -> None:
+    """The folds would be those of data with other classes than the recipe's."""
+    wishes = [("data.path", str(shapes)), ("backbone", "tiny"), "data.held_out=0"]
+    with pytest.raises(UsageError, match=r"is set aside once; got `data.held_out = 0`"):
+        planned("segment", wishes, folds=True)
+
+
 class Ended(Exception):
     """A run that is cut off."""
 
