@@ -95,6 +95,15 @@ def counted(number: float, noun: str, form: str = "") -> str:
     return f"{number:{form}} {noun}"
 
 
+def agreeing(number: float, one: str = "is", several: str = "are") -> str:
+    """The form of a word that goes with so many things.
+
+    >>> agreeing(1), agreeing(0), agreeing(2, "shows", "show")
+    ('is', 'are', 'show')
+    """
+    return one if number == 1 else several
+
+
 def visible(text: str) -> str:
     """The text with everything escaped that could steer a terminal or hide in it: for whatever
     people look at.

@@ -189,9 +189,10 @@ def _report(result: "Prelabelled", items: "Sequence[Item]", output: Path, failed
     none = sum(not Path(item.source).is_file() for item in items)
     images = result.images + result.left + failed - none
     if result.left:
+        have, they_are = ("has", "it is") if result.left == 1 else ("have", "they are")
         say(
-            f"{result.left} of {counted(images, 'image')} have an annotation already: left as they "
-            "are"
+            f"{result.left} of {counted(images, 'image')} {have} an annotation already: left as "
+            f"{they_are}"
         )
     for path in result.files[:1] if len(result.files) > 3 else result.files:
         tell(str(path))

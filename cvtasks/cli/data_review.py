@@ -21,7 +21,7 @@ from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,8 +115,9 @@ def review(
         say(f"{one.score:.2f} {data.name(one.image)}: {one.reason}, {one.detail}")
     sure = sum(one.score > 0.5 for one in suspects)
     say(
-        f"{len(suspects)} of {len(data)} images give a reason to look at them, {sure} with a score "
-        f"above 0.5 → {output}, all in {TABLE}"
+        f"{len(suspects)} of {len(data)} images {agreeing(len(suspects), 'gives', 'give')} a "
+        f"reason to look at {agreeing(len(suspects), 'it', 'them')}, {sure} with a score above 0.5 "
+        f"→ {output}, all in {TABLE}"
     )
     tell(str(output / PAGE))
 

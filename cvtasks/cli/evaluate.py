@@ -110,7 +110,7 @@ def evaluate(
     bootstrap over the images.
     """
     if tracks:
-        evaluate_tracks(*tracks, as_json)
+        evaluate_tracks(context, *tracks, as_json)
         return
     if not model:
         raise UsageError(

@@ -13,7 +13,7 @@ from cvtasks.cli.options import JsonOption, into
 from cvtasks.cli.output import say, start_keras, tell, wrapped
 from cvtasks.errors import InputError, UsageError
 from cvtasks.files.writing import check_folder
-from cvtasks.text import counted, dumps
+from cvtasks.text import agreeing, counted, dumps
 
 if TYPE_CHECKING:
     from cvtasks.insight.open import Opened
@@ -79,8 +79,8 @@ def filters(
     numbers = found.statistics()
     if len(chosen) < len(found):
         say(
-            f"{len(chosen)} of {counted(len(found), 'filter')} are drawn; --units chooses others, "
-            "--json has the numbers of all"
+            f"{len(chosen)} of {counted(len(found), 'filter')} {agreeing(len(chosen))} drawn; "
+            "--units chooses others, --json has the numbers of all"
         )
     if as_json:
         about = {
@@ -230,7 +230,7 @@ def features(
     if result.get("failed"):
         raise InputError(
             f"{counted(len(result['failed']), 'image')} could not be read; {result['images']} "
-            "were looked at."
+            f"{agreeing(result['images'], 'was', 'were')} looked at."
         )
 
 

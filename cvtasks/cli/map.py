@@ -27,7 +27,7 @@ from cvtasks.cli.predict import ClassesOption, ThresholdOption, kept_classes
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import InputError
 from cvtasks.media.image_headers import MAX_PIXELS
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 from cvtasks.training.stopping import Interrupted, stop_asked
 
 _FORMS = ("jsonl", "parquet")
@@ -158,8 +158,9 @@ def map(
     tell(str(output))
     if result.failed:
         raise InputError(
-            f"{counted(result.failed, 'input', ',')} of {total:,} could not be read; they are "
-            f"listed in {str(output / 'errors-*.jsonl')!r}, and the others are done."
+            f"{counted(result.failed, 'input', ',')} of {total:,} could not be read; "
+            f"{agreeing(result.failed, 'it is', 'they are')} listed in "
+            f"{str(output / 'errors-*.jsonl')!r}, and the others are done."
         )
 
 

@@ -10,7 +10,7 @@ from cvtasks.cli.output import duration, say, text_columns
 from cvtasks.text import counted, some
 
 if TYPE_CHECKING:
-    from cvtasks.recipe.recipe import Recipe
+    from cvtasks.recipe.recipe import Recipe, Train
     from cvtasks.training.plan import Plan
     from cvtasks.training.progress import Report
 
@@ -65,7 +65,7 @@ def _course(plan: "Plan") -> str:
     budget = f", at most {how.minutes:g} min" if how.minutes else ""
     patience = (
         f", ends after {counted(how.patience, 'look')} without a better score"
-        if how.patience
+        if 0 < how.patience < _looks(how) - 1  # the first score, and so many looks after it
         else ""
     )
     length = f"{counted(how.epochs, 'epoch')} of {counted(steps, 'step', ',')} at batch {how.batch}"
@@ -73,6 +73,11 @@ def _course(plan: "Plan") -> str:
         f"{length}{budget}; {how.optimizer}, learning rate {how.learning_rate:g}, {how.schedule}"
         f"{patience}"
     )
+
+
+def _looks(how: "Train") -> int:
+    """Looks at the validation split, at most."""
+    return math.ceil(how.epochs / how.validate_every)
 
 
 def steps_of(plan: "Plan") -> int:
@@ -124,7 +129,7 @@ def foretell(plan: "Plan", report: "Report") -> None:
     if how.minutes:
         budgeted(plan, report)
     else:
-        pace, looks = measured(plan), math.ceil(how.epochs / how.validate_every)
+        pace, looks = measured(plan), _looks(how)
         steps = how.epochs * steps_of(plan)
         total = pace.start + steps * pace.step + looks * pace.look + how.epochs * pace.save
         say(

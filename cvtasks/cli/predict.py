@@ -41,7 +41,7 @@ from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError, InputError, ModelError, TooLarge, UsageError, did_you_mean
 from cvtasks.media.image_headers import MAX_PIXELS
-from cvtasks.text import counted, dumps, some
+from cvtasks.text import agreeing, counted, dumps, some
 from cvtasks.training.stopping import Interrupted, stop_asked
 
 if TYPE_CHECKING:
@@ -345,7 +345,8 @@ def _check_all_read(counts: Counts) -> None:
     if counts.failed:
         ends = f", and {counts.cut} not to the end" if counts.cut else ""
         raise InputError(
-            f"{counts.failed} of {total} inputs could not be read{ends}; {counts.done} were done."
+            f"{counts.failed} of {total} inputs could not be read{ends}; {counts.done} "
+            f"{agreeing(counts.done, 'was', 'were')} done."
         )
     if counts.cut:
         raise InputError(

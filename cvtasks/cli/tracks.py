@@ -1,11 +1,13 @@
 """Tracks on the command line: options of the task commands, and the scores of files of tracks."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cvtasks.cli.output import say, tell
+from cvtasks.errors import UsageError
 from cvtasks.text import dumps, table
 
 if TYPE_CHECKING:
@@ -66,8 +68,13 @@ def follow_of(track: bool, count: list[str] | None, fill_gaps: bool) -> "Follow 
     return Follow(named([parse_count(text) for text in count or ()]), fill_gaps)
 
 
-def evaluate_tracks(found: Path, truth: Path, as_json: bool) -> None:
-    """Score files of tracks, and print that."""
+def evaluate_tracks(context: typer.Context, found: Path, truth: Path, as_json: bool) -> None:
+    """Score files of tracks, and print that.
+
+    Raises:
+        UsageError: more was given than they need.
+    """
+    _check_alone(context, {"tracks", "as_json"})
     from cvtasks.evaluation.tracks import score_tracks
 
     result = score_tracks(found, truth)
@@ -84,6 +91,22 @@ def evaluate_tracks(found: Path, truth: Path, as_json: bool) -> None:
     tell(*table([["video", *columns], *rows], least=10))
     for name, number in result["metrics"].items():
         tell(f"{name}: {_cell(number)}")
+
+
+def _check_alone(context: typer.Context, fitting: Collection[str]) -> None:
+    """Raise UsageError for the first thing that was typed and has no effect on the score of tracks.
+
+    Args:
+        fitting: names of parameters that go with them.
+    """
+    for one in context.command.params:
+        source = context.get_parameter_source(one.name or "")
+        if one.name not in fitting and source and source.name == "COMMANDLINE":
+            name = max(one.opts, key=len) if one.opts[0].startswith("-") else one.metavar
+            raise UsageError(
+                "--tracks scores tracks as they are, without a model or data, and goes with --json "
+                f"alone; got {name} too. Leave one of them out."
+            )
 
 
 def _cell(number: float) -> str:

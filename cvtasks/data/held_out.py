@@ -15,7 +15,7 @@ from cvtasks.data.together import Together, kept_together
 from cvtasks.errors import DataError
 from cvtasks.files.writing import write_text
 from cvtasks.formats.reading import MEGABYTE, read_utf8
-from cvtasks.text import counted, one_line
+from cvtasks.text import agreeing, counted, one_line
 
 NAMES = "validation.txt"
 """The file in a run's folder that names the images set aside, one sample a line."""
@@ -122,7 +122,8 @@ def _too_few(source: Source, together: Together, parts: int) -> str:
         )
     return (
         f"{parts} parts need as many groups of images that stay together; "
-        f"{counted(len(source), 'image')} are in {groups}. Make fewer parts, or smaller groups."
+        f"{counted(len(source), 'image')} {agreeing(len(source))} in {groups}. Make fewer parts, "
+        "or smaller groups."
     )
 
 
@@ -143,6 +144,26 @@ def split_by_names(source: Source, path: Path) -> tuple[list[int], list[int], in
         [index for index, line in enumerate(lines) if line in named],
         len(named - set(lines)),
     )
+
+
+def set_aside_before(source: Source, path: Path, called: str) -> tuple[list[int], list[int]]:
+    """Indices of the samples to train on and of those to validate on, by the file of names that was
+    written when these were set aside.
+
+    Args:
+        called: what the data are called in an error.
+
+    Raises:
+        DataError: some of them are gone, or nothing is left on one side.
+    """
+    kept, aside, gone = split_by_names(source, path)
+    if gone or not kept or not aside:
+        raise DataError(
+            f"{str(path)!r} names the images that are set aside to validate; {gone} of them "
+            f"{agreeing(gone)} not in {called!r}, which has {len(source)}. Bring the data back, or "
+            "start another run."
+        )
+    return kept, aside
 
 
 def _shown(truth: Answer) -> frozenset[int]:

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from cvtasks.answers import Labels
 from cvtasks.data.download.catalogue import resolve
-from cvtasks.data.held_out import ASIDE, NAMES, SHARE, set_aside, split_by_names
+from cvtasks.data.held_out import ASIDE, NAMES, SHARE, set_aside, set_aside_before
 from cvtasks.data.rare import NAMED, times_of, too_rare
 from cvtasks.data.source import VALIDATION, Source, check_split, split_among, split_parts
 from cvtasks.data.splits import ALL_FAULTS, Opened, Splits, left_out, splits_for
-from cvtasks.data.tiled import cut
+from cvtasks.data.tiled import cut, whole
 from cvtasks.data.together import kept_together
-from cvtasks.data.views import Subset, fitted
+from cvtasks.data.views import Subset, View, fitted
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import readable
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.text import counted, some
+from cvtasks.text import agreeing, counted, some
 
 Say = Callable[[str], None]
 
@@ -157,9 +157,12 @@ def open_sources(
     others = [name for name in opened.source.classes if name not in recipe.classes]
     if others:
         answer = recipe.task.answer
-        becomes = f"become {answer.fate(recipe.classes, data.unlisted)}"
-        fate = becomes if answer.keeps_others else "play no part"
-        say(f"data: {counted(len(others), 'class')} that the recipe does not name {fate}")
+        one, several = ("becomes", "become") if answer.keeps_others else ("plays", "play")
+        fate = answer.fate(recipe.classes, data.unlisted) if answer.keeps_others else "no part"
+        say(
+            f"data: {counted(len(others), 'class')} that the recipe does not name "
+            f"{agreeing(len(others), one, several)} {fate}"
+        )
     validate = (
         None
         if data.held_out
@@ -173,13 +176,21 @@ def open_sources(
         raise DataError(
             "training needs at least one image that shows one of the classes "
             f"{some(_things(recipe), NAMED)}; {counted(len(train), 'image')} "
-            f"of {data.train or data.path!r} {'show' if len(train) > 1 else 'shows'} none. "
+            f"of {data.train or data.path!r} {agreeing(len(train), 'shows', 'show')} none. "
             f"{_why_nothing(opened.source)}"
         )
     for line in too_rare(times_of(train), len(train)):
         say(line)
     _check_judges(recipe, sources.validate, say)
     return Sources(cut(train, data, say), cut(sources.validate, data, say))
+
+
+def undivided_split(sources: Sources) -> Source:
+    """All images of a split of which some are set aside."""
+    source = whole(sources.train)
+    if not isinstance(source, View):
+        raise TypeError("images that are set aside leave a view of all.")
+    return source.source
 
 
 def _things(recipe: Recipe) -> tuple[str, ...]:
@@ -209,9 +220,10 @@ def _why_nothing(source: Source) -> str:
     """What to do where no truth shows anything: labels may be those of other images."""
     lonely = [error for error in source.orphans() if error.rule == _LONELY]
     if lonely:
+        count = sum(error.count for error in lonely)
         return (
-            f"Labels must belong to images: {sum(error.count for error in lonely)} have no image "
-            "of their name. Give both the same names."
+            f"Labels must belong to images: {count} {agreeing(count, 'has', 'have')} no image of "
+            f"{agreeing(count, 'its', 'their')} name. Give both the same names."
         )
     return "Check the recipe's `classes` and the data."
 
@@ -271,14 +283,7 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
     """The training split without the images that are set aside, and those."""
     data, names, bound = recipe.data, folder / NAMES if folder else None, ""
     if names and names.is_file():
-        kept, aside, gone = split_by_names(source, names)
-        if gone or not kept or not aside:
-            raise DataError(
-                f"{str(names)!r} names the images that are set aside to validate; {gone} of them "
-                f"{_are(gone)} not in "
-                f"{title(data.path, data.train)!r}, which has {len(source)}. Bring the data back, "
-                "or start another run."
-            )
+        kept, aside = set_aside_before(source, names, title(data.path, data.train))
     else:
         if len(source) > _MANY:
             say(f"data: looking for near-copies among {counted(len(source), 'image')}")
@@ -288,7 +293,7 @@ def _divided(recipe: Recipe, source: Source, say: Say, folder: Path | None) -> S
     sources = Sources(Subset(source, kept), Subset(source, aside))
     say(
         f"data: {len(aside)} of the {len(source)} images of {title(data.path, data.train)!r} "
-        f"{_are(len(aside))} {ASIDE}, {len(kept)} {_are(len(kept))} trained on; "
+        f"{agreeing(len(aside))} {ASIDE}, {len(kept)} {agreeing(len(kept))} trained on; "
         f"drawn by the seed {recipe.train.seed} and by class{bound}"
     )
     return sources
@@ -309,7 +314,7 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
     )
     words = (
         f"{len(shared)} of the {len(train)} images of {recipe.data.train or recipe.data.path!r} "
-        f"{_are(len(shared))} also among the {len(validate)} of "
+        f"{agreeing(len(shared))} also among the {len(validate)} of "
         f"{recipe.data.validate!r}: {names}"
     )
     rest = sorted(set(range(len(train))) - set(shared))
@@ -322,10 +327,6 @@ def _apart(recipe: Recipe, train: Source, validate: Source, say: Say) -> Sources
         )
     say(f"data: not trained on, as it is validated on: {words}")
     return Sources(Subset(train, rest), validate)
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
 
 
 def _shared(train: Source, validate: Source) -> list[int]:

@@ -15,7 +15,7 @@ from cvtasks.geometry.letterbox import Size
 from cvtasks.geometry.tiles import Tile, Tiles
 from cvtasks.media.images import image_size
 from cvtasks.recipe.data_table import Data
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 
 Say = Callable[[str], None]
 
@@ -79,9 +79,14 @@ def cut(source: Source, data: Data, say: Say = lambda text: None) -> Source:
     """The source in a recipe's tiles, and says how many; itself where there are none."""
     if not data.tiles:
         return source
-    tiles = Tiles((data.tiles[0], data.tiles[1]))
-    say(f"data: {tiles_words(source, tiles)}")
-    return Tiled(source, tiles, data.min_visibility)
+    say_tiles(source, data, say)
+    return Tiled(source, Tiles((data.tiles[0], data.tiles[1])), data.min_visibility)
+
+
+def say_tiles(source: Source, data: Data, say: Say) -> None:
+    """Say how many tiles a source becomes by a recipe; nothing where it is not cut."""
+    if data.tiles:
+        say(f"data: {tiles_words(source, Tiles((data.tiles[0], data.tiles[1])))}")
 
 
 def tiles_words(source: Source, tiles: Tiles) -> str:
@@ -94,8 +99,8 @@ def tiles_words(source: Source, tiles: Tiles) -> str:
     split = f"{source.split}: " if source.split else ""
     larger = sum(count > 1 for count in counts)
     return (
-        f"{split}{larger} of {counted(len(counts), 'image')} are larger than a tile of {tiles}; "
-        f"{counted(sum(counts), 'tile')} in all"
+        f"{split}{larger} of {counted(len(counts), 'image')} {agreeing(larger)} larger than a tile "
+        f"of {tiles}; {counted(sum(counts), 'tile')} in all"
     )
 
 

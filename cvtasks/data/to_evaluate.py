@@ -13,6 +13,7 @@ from cvtasks.data.source import VALIDATION, Source, split_among, splits_among
 from cvtasks.data.splits import open_usable
 from cvtasks.errors import DataError
 from cvtasks.recipe.recipe import Recipe
+from cvtasks.text import agreeing
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _held_out_of(
         if kept and gone:
             raise DataError(
                 f"{str(names)!r} names the images that the model was validated on; {gone} of "
-                f"{gone + len(kept)} are not in "
+                f"{gone + len(kept)} {agreeing(gone)} not in "
                 f"{title(path, source.split)!r}. Name the split to measure on: DATA:SPLIT, or "
                 "DATA:all where there are no splits."
             )

@@ -9,6 +9,7 @@ import numpy as np
 
 from cvtasks.answers import Answer, Boxes
 from cvtasks.errors import DataError
+from cvtasks.text import agreeing
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,12 @@ class Saved:
         """
         left = [entry for entries in self.entries.values() for entry in entries]
         if left and not self.complete:
+            more = len(left) - 1
+            others = f", as {agreeing(more, 'does', 'do')} {more} more" if more else ""
             raise DataError(
                 f"every prediction must be of an image of the data; {left[0].source!r} "
                 f"({left[0].place}) is of none, or fits "
-                f"several, as do {len(left) - 1} more. Name the split that was predicted."
+                f"several{others}. Name the split that was predicted."
             )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 
 from cvtasks.answers import Boxes
+from cvtasks.text import agreeing
 
 _MOSAIC = 4  # images that a mosaic has
 _STEP = 16  # what is found is a multiple of this
@@ -29,6 +30,6 @@ def too_full(truths: Iterable[Boxes], key: str, most: int) -> str:
     if not more:
         return ""
     return (
-        f"{more} of {len(counts)} images hold more objects than `head.{key}` = {most}, up to "
-        f"{max(counts)}"
+        f"{more} of {len(counts)} images {agreeing(more, 'holds', 'hold')} more objects than "
+        f"`head.{key}` = {most}, up to {max(counts)}"
     )

@@ -13,7 +13,7 @@ from itertools import repeat
 from cvtasks.errors import InputError
 from cvtasks.media.file_types import kind_of, what_it_is
 from cvtasks.media.tiff_directory import count_pages, first_directory, turn_of
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 
 MAX_PIXELS = 50_000_000
 """An image of more is refused, unless whoever asks for it says otherwise."""
@@ -191,7 +191,8 @@ def _png(content: bytes) -> Header:
             raise _Damaged("is cut short: it has no end chunk")
         length, chunk = struct.unpack_from(">I4s", content, at)
         if at + 12 + length > len(content):
-            raise _Damaged(f"has a chunk of {length} bytes where {len(content) - at - 8} are left")
+            left = len(content) - at - 8
+            raise _Damaged(f"has a chunk of {length} bytes where {left} {agreeing(left)} left")
         if chunk == b"IHDR" and parts:
             raise _Damaged("has two header chunks")
         if needed.get(chunk) in (length, -1):
@@ -242,7 +243,7 @@ def _webp(content: bytes) -> Header:
     """The container's three shapes (RFC 9649)."""
     whole = 8 + struct.unpack_from("<I", content, 4)[0]
     if whole > len(content):
-        raise _Damaged(f"is cut short: {len(content)} of {whole} bytes are there")
+        raise _Damaged(f"is cut short: it has {len(content)} of {whole} bytes")
     chunk, at, turn = content[12:16], 20, 1
     if chunk == b"VP8 ":
         return Header(

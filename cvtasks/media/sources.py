@@ -33,6 +33,7 @@ from cvtasks.media.names import natural_key, safe_stem
 from cvtasks.media.safe_paths import read_regular_file
 from cvtasks.media.streams import Stream, address_stream, live_stream, video_stream
 from cvtasks.media.strips import read_large
+from cvtasks.text import counted
 
 _WHAT = (
     'an image or video file, a folder, a quoted glob, "-", an http(s) or rtsp(s) address, the '
@@ -208,8 +209,8 @@ def _list_glob(pattern: str, item: Callable[..., Item]) -> Iterator[Item | Strea
     if not paths and not unlisted:
         reason = (
             f"a glob must match images or videos ({', '.join(suffixes)}); {pattern!r} matches "
-            f"{len(found)} other entries and "
-            "none. Check the pattern and the folder it starts in."
+            f"{counted(len(found), 'other entry')} and none. Check the pattern and the folder it "
+            "starts in."
         )
         yield item(_stem(pattern), pattern, partial(_fail, reason))
 

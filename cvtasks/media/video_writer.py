@@ -15,7 +15,7 @@ import numpy as np
 from cvtasks.errors import OutputError
 from cvtasks.files.writing import as_meant, cannot_write, made_beside, publish_new
 from cvtasks.media.capture import Capture, plain_path, quiet_opencv
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 
 if TYPE_CHECKING:
     import av
@@ -170,8 +170,8 @@ class VideoWriter:
         notes = []
         if self._scaled:
             notes.append(
-                f"the size changed: {counted(self._scaled, 'frame')} were scaled to that of the "
-                "first"
+                f"the size changed: {counted(self._scaled, 'frame')} "
+                f"{agreeing(self._scaled, 'was', 'were')} scaled to that of the first"
             )
         if self._finer > 1:
             rate = float(self._rate) * self._finer
@@ -373,7 +373,9 @@ class _OpenCV:
                 cv2.VideoCapture(str(self._made), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT)
             )
             if written != self._count:
-                raise OSError(f"of {self._count} frames {written} were written")
+                raise OSError(
+                    f"of {self._count} frames {written} {agreeing(written, 'was', 'were')} written"
+                )
             self._made.replace(self._path)
         except OSError as error:
             raise cannot_write(self._path, error) from error

@@ -28,7 +28,7 @@ from cvtasks.serving.limits import Setting
 from cvtasks.serving.metrics import KIND, Metrics
 from cvtasks.serving.refusals import Refused, refusal_of
 from cvtasks.serving.shelf import Served, Shelf
-from cvtasks.text import dumps
+from cvtasks.text import agreeing, dumps
 
 ModelQuery = Annotated[str, Query(description="Name of a model of /models; the first by default.")]
 ThresholdQuery = Annotated[
@@ -89,8 +89,8 @@ class Service:
             seconds = max(1, math.ceil(served.held * served.worker.pace))
             raise Refused(
                 429,
-                f"at most {most} images of a model may wait; {served.held} do. Try again in "
-                f"{seconds} s.",
+                f"at most {most} images of a model may wait; {served.held} "
+                f"{agreeing(served.held, 'does', 'do')}. Try again in {seconds} s.",
                 {"retry-after": str(seconds)},
             )
         served.held += count

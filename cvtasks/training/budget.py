@@ -15,7 +15,7 @@ import keras
 from cvtasks.data.loading.batches import first_batches
 from cvtasks.data.views import Subset
 from cvtasks.recipe.recipe import Train
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 from cvtasks.training.choices import paced
 from cvtasks.training.hosts import ALONE, Hosts
 from cvtasks.training.learner import Learner
@@ -101,8 +101,8 @@ def _words(how: Train, fitting: Train, steps: int, left: float, pace: Pace) -> I
     if fitting.epoch_steps != how.epoch_steps:
         looks = math.ceil(fitting.epochs / fitting.validate_every)
         why = (
-            f"so that there {_form(looks, 'is', 'are')} {counted(looks, 'look')} to choose the "
-            "best weights by"
+            f"so that there {agreeing(looks)} {counted(looks, 'look')} to choose the best weights "
+            "by"
             if fitting.epochs > 1
             else "as there is no time for a whole one"
         )
@@ -110,7 +110,7 @@ def _words(how: Train, fitting: Train, steps: int, left: float, pace: Pace) -> I
     updates = fitting.epochs * made // how.accumulate
     if updates < FEW_UPDATES:
         yield (
-            f"only {counted(updates, 'update')} {_form(updates, 'is', 'are')} made, and a network "
+            f"only {counted(updates, 'update')} {agreeing(updates)} made, and a network "
             "needs hundreds to learn. Give it more minutes (`train.minutes`) or a smaller `size`, "
             "or train on a GPU."
         )
@@ -127,19 +127,14 @@ def _epochs_words(how: Train, fitting: Train, steps: int, left: float, pace: Pac
     made = fitting.epoch_steps or steps
     if needed(fitting, made, pace) <= left + _ROUNDING_S:
         every = "all " if same and how.epochs > 1 else ""
-        verb = _form(how.minutes, "holds", "hold")
-        return f"{begin} {verb} {every}{counted(fitting.epochs, 'epoch')}"
+        holds = agreeing(how.minutes, "holds", "hold")
+        return f"{begin} {holds} {every}{counted(fitting.epochs, 'epoch')}"
     whole = needed(replace(fitting, epochs=1), steps, pace) / 60
     return (
-        f"{begin} {_form(how.minutes, 'is', 'are')} not enough: 1 epoch of "
+        f"{begin} {agreeing(how.minutes)} not enough: 1 epoch of "
         f"{counted(made, 'step')} is made all the same. A whole epoch, of "
         f"{counted(steps, 'step')}, takes about {whole:.1f} min with the run's start and end."
     )
-
-
-def _form(number: float, one: str, several: str) -> str:
-    """The form of a verb for so many things."""
-    return one if number == 1 else several
 
 
 def needed(how: Train, steps: int, pace: Pace) -> float:

@@ -13,7 +13,7 @@ from cvtasks.evaluation.evaluate import score_text, with_interval
 from cvtasks.evaluation.model_facts import model_bytes
 from cvtasks.files.writing import write_bytes, write_text
 from cvtasks.recipe.recipe import Recipe, Train
-from cvtasks.text import code, counted, markdown, one_line
+from cvtasks.text import agreeing, code, counted, markdown, one_line
 from cvtasks.training.first_weights import IMAGENET, RANDOM, is_model
 from cvtasks.training.layout import CARD
 
@@ -103,7 +103,8 @@ def _scores(recipe: Recipe, scores: dict[str, Any]) -> str:
     measured = code(place(scores["data"], scores["split"]))
     if recipe.data.held_out:
         measured = (
-            f"{code(place(scores['data'], recipe.data.train))} that were set aside "
+            f"{code(place(scores['data'], recipe.data.train))} that "
+            f"{agreeing(scores['images'], 'was', 'were')} set aside "
             f"({recipe.data.held_out:g} of it; `{NAMES}`)"
         )
     metrics = score_lines(scores)

@@ -18,7 +18,7 @@ from cvtasks.media.images import image_size
 from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.schema import table_of
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 
 Fit = Callable[[Recipe], int]
 """A recipe → how many images a step fit into memory."""
@@ -275,13 +275,15 @@ def _training_choices(
     if "train.minutes" in asked:
         updates *= _LONGER
     low, high = _EPOCHS
-    epochs = min(max(math.ceil(updates / steps), low), high)
+    each = recipe.train.accumulate
+    epochs = min(max(math.ceil(updates * each / steps), low), high)
     start = "" if _learned(recipe) else ", from random weights"
     yield Choice(
         "train.epochs",
         epochs,
-        f"{_images_words(known)} at batch {batch} make "
-        f"{counted(epochs * steps // recipe.train.accumulate, 'update', ',')}{start}",
+        f"{_images_words(known)} at batch {batch} {agreeing(known.images, 'makes', 'make')} "
+        f"{counted(epochs * steps // each, 'update', ',')}"
+        f"{f' of {each} steps each' if each > 1 else ''}{start}",
     )
     if "train.minutes" not in asked:
         yield Choice(
@@ -336,8 +338,9 @@ def _pace(recipe: Recipe, steps: int, looking: bool) -> Iterator[Choice]:
     epochs = recipe.train.epochs
     every = max(1, epochs // _LOOKS) if looking else recipe.train.validate_every
     looks = math.ceil(epochs / every)
-    warm = float(f"{min(epochs / 10, max(1.0, _WARM / steps)):.2g}")
-    updates = round(warm * steps / recipe.train.accumulate)
+    each = recipe.train.accumulate
+    warm = float(f"{min(epochs / 10, max(1.0, _WARM * each / steps)):.2g}")
+    updates = round(warm * steps / each)
     yield Choice("train.warmup", warm, f"{counted(updates, 'update')} of rising rate")
     said = f"{counted(looks, 'look')} at the validation split" if every > 1 else ""
     yield Choice(_LOOKING, every, said)

@@ -4,6 +4,7 @@ together.
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,16 +12,17 @@ from typing import Any
 
 from cvtasks.data import Source
 from cvtasks.data.dividing import Shares, divide
-from cvtasks.data.opening import Sources, open_sources, title
+from cvtasks.data.held_out import NAMES, set_aside_before, write_names
+from cvtasks.data.opening import Sources, open_sources, title, undivided_split
 from cvtasks.data.rare import NAMED, times_of
-from cvtasks.data.tiled import cut, whole
-from cvtasks.data.views import Subset, View
-from cvtasks.errors import ModelError, UsageError
+from cvtasks.data.tiled import cut
+from cvtasks.data.views import Subset
+from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.evaluation.evaluate import score_text
 from cvtasks.files.writing import write_text
 from cvtasks.recipe.recipe import Recipe, read_recipe
-from cvtasks.text import code, counted, dumps, markdown, one_line, some
-from cvtasks.training.layout import CARD, FOLDS
+from cvtasks.text import agreeing, code, counted, dumps, markdown, one_line, some
+from cvtasks.training.layout import CARD, FOLDS, LISTS
 from cvtasks.training.plan import Plan, Say, make_folder, resumed
 from cvtasks.training.progress import Report
 from cvtasks.zoo import RECIPE
@@ -40,7 +42,9 @@ def share_of(count: int) -> float:
 
 
 def begin_folds(plan: Plan, count: int, folder: Path, command: str) -> None:
-    """Make the folder of a cross-validation.
+    """Make the folder of a cross-validation, with the list of each fold.
+
+    The folds are dealt out by class and by the recipe's seed (`cvtasks.data.dividing.divide`).
 
     Args:
         plan: with `data.held_out` as `share_of` says.
@@ -48,10 +52,14 @@ def begin_folds(plan: Plan, count: int, folder: Path, command: str) -> None:
 
     Raises:
         UsageError: it exists, or there are too few or too many folds.
+        DataError: there are too few images, or groups of them.
     """
     share_of(count)
+    every = undivided_split(plan.sources)
+    parts = _dealt(every, count, plan.recipe.train.seed)
     make_folder(folder)
     plan.recipe.save(folder / RECIPE)
+    _write_lists(folder, every, parts)
     said = {"folds": count, "command": command, "chosen": sorted(plan.chosen)}
     write_text(folder / FOLDS, dumps(said, indent=2) + "\n")
 
@@ -65,15 +73,16 @@ def run_folds(
     """Train what is not finished yet of a cross-validation, each fold in a folder of its own
     (`fold0` …); returns what `folds.json` then holds.
 
-    The folds are dealt out by class and by the recipe's seed (`cvtasks.data.dividing.divide`).
+    Each validates on what its list names, which `begin_folds` wrote, and trains on the rest.
 
     Args:
         report_of: (recipe, folder) of a run → what hears of it.
         data: where the data are now; where they were, by default.
 
     Raises:
-        ModelError: the folder holds no cross-validation. Whatever a run raises; those that are
-            finished are not repeated when it is called again.
+        ModelError: the folder holds no cross-validation.
+        DataError: the data have lost images that its lists name, or have others. Whatever a run
+            raises; those that are finished are not repeated when it is called again.
     """
     from cvtasks.training.run import run
 
@@ -89,7 +98,7 @@ def run_folds(
             if (place / RECIPE).exists():
                 plan = resumed(place, data, say)
             else:
-                parts = parts or _dealt(recipe, count, say)
+                parts = parts or _listed(folder, recipe, count, say)
                 plan = Plan(recipe, parts[number], chosen=frozenset(said.get("chosen", ())))
             run(plan, place, str(said["command"]), report_of(plan.recipe, place))
         runs.append({"folder": place.name, **_read(place / _METRICS)})
@@ -110,21 +119,67 @@ def spread_text(found: Mapping[str, Any], digits: int = 4) -> str:
     return f"{found['mean']:.{digits}f} ± {found['spread']:.{digits}f}"
 
 
-def _dealt(recipe: Recipe, count: int, say: Say) -> list[Sources]:
-    """The data of each fold; says which of them lack a class to train on."""
-    source = whole(open_sources(recipe).train)  # what it says is of a split that no fold has
-    if not isinstance(source, View):
-        raise TypeError("images that are set aside leave a view of all.")
-    every = source.source
+def _dealt(every: Source, count: int, seed: int) -> list[list[int]]:
+    """Indices of the samples that each fold validates on."""
+    parts = divide(every, Shares(test=0.0, folds=count, seed=seed)).parts
+    return [list(parts[f"fold{number}/val"]) for number in range(count)]
+
+
+def _list_of(folder: Path, number: int) -> Path:
+    """The list of a fold; its folder holds it as that of a run does."""
+    return folder / LISTS / f"fold{number}" / NAMES
+
+
+def _write_lists(folder: Path, every: Source, parts: Sequence[Sequence[int]]) -> None:
+    for number, part in enumerate(parts):
+        write_names(_list_of(folder, number), Subset(every, part))
+
+
+def _listed(folder: Path, recipe: Recipe, count: int, say: Say) -> list[Sources]:
+    """The data of each fold, by the lists; says which of them lack a class to train on."""
+    first = _list_of(folder, 0).parent
+    every = undivided_split(open_sources(recipe, folder=first))  # what it says is of one fold alone
+    called = title(recipe.data.path, recipe.data.train)
+    if not all(_list_of(folder, number).is_file() for number in range(count)):
+        _deal_again(folder, every, called, count, recipe.train.seed)
+    found = [set_aside_before(every, _list_of(folder, number), called) for number in range(count)]
+    _check_once(folder, every, called, [aside for _, aside in found])
     say(f"data: {counted(count, 'fold')} of {len(every)} images; each image is validated on once")
-    parts = divide(every, Shares(test=0.0, folds=count, seed=recipe.train.seed)).parts
-    dealt = [
-        tuple(Subset(every, parts[f"fold{number}/{split}"]) for split in ("train", "val"))
-        for number in range(count)
-    ]
+    dealt = [(Subset(every, kept), Subset(every, aside)) for kept, aside in found]
     for line in _lacking(every, [train for train, _ in dealt]):
         say(f"data: {line}")
     return [Sources(cut(train, recipe.data), cut(val, recipe.data)) for train, val in dealt]
+
+
+def _deal_again(folder: Path, every: Source, called: str, count: int, seed: int) -> None:
+    """Write the lists of a cross-validation that has none, as one of an older version.
+
+    Raises:
+        DataError: a fold that was begun validates on other images than it is dealt now.
+    """
+    parts = _dealt(every, count, seed)
+    for number, part in enumerate(parts):
+        begun = folder / f"fold{number}" / NAMES
+        if begun.is_file() and set_aside_before(every, begun, called)[1] != sorted(part):
+            raise DataError(
+                f"a cross-validation goes on by its lists; {str(folder / LISTS)!r} lacks some, and "
+                f"{str(begun)!r} names other images than this version deals out. Bring the lists "
+                "back, or start another."
+            )
+    _write_lists(folder, every, parts)
+
+
+def _check_once(folder: Path, every: Source, called: str, parts: Sequence[Sequence[int]]) -> None:
+    """Raise DataError where an image is in no list, as one that came later, or in several."""
+    times = Counter(index for part in parts for index in part)
+    odd = [every.name(index) for index in range(len(every)) if times[index] != 1]
+    if odd:
+        raise DataError(
+            "each image of the data is in the list of one fold; "
+            f"{counted(len(odd), 'image')} of {called!r} {agreeing(len(odd))} in none of "
+            f"{str(folder / LISTS)!r}, or in several: {some(odd, NAMED)}. Bring the data back as "
+            "they were, or start another cross-validation."
+        )
 
 
 def _lacking(every: Source, trains: Sequence[Source]) -> list[str]:

@@ -13,3 +13,6 @@ BEGINNING = "start.safetensors"
 FOLDS = "folds.json"
 """In the folder of a cross-validation: how many folds there are, and at the end what they scored.
 """
+LISTS = "lists"
+"""There too: for each fold a folder of its name with the list of the images that it validates on.
+"""

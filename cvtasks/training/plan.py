@@ -14,8 +14,8 @@ from cvtasks.answers import Answer
 from cvtasks.data import Source
 from cvtasks.data.held_out import undivided
 from cvtasks.data.loading.imbalance import balanced_weights
-from cvtasks.data.opening import Sources, open_sources, settled, splits_for
-from cvtasks.data.tiled import cut
+from cvtasks.data.opening import Sources, open_sources, settled, splits_for, undivided_split
+from cvtasks.data.tiled import cut, say_tiles
 from cvtasks.errors import DataError, InputError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.networks.backbones import USUAL_BACKBONE
@@ -89,6 +89,7 @@ def planned(
 
     Raises:
         ModelError: no such task or recipe, or a value that none can have.
+        UsageError: there are to be folds, and none is to be set aside.
         DataError: there are no such data, or they cannot be trained on; see
             `cvtasks.data.opening.open_sources`.
     """
@@ -103,10 +104,17 @@ def planned(
         )
     splits = splits_for(recipe)
     recipe = settled(recipe, splits, say, asked)
+    if folds and not recipe.data.held_out:
+        raise UsageError(
+            "each fold of a cross-validation is set aside once; got `data.held_out = 0`. Leave it "
+            "out, or leave out the folds."
+        )
     if begun.of_the_data:
         usable = cut(splits.opened(recipe.data.train).usable, recipe.data)
         recipe = _fitted(recipe, usable, asked, say)
     sources = open_sources(recipe, undivided(say) if folds else say, begun.set_aside, splits)
+    if folds:
+        say_tiles(undivided_split(sources), recipe.data, say)
     recipe = _weighted(pinned(recipe), sources.train)
     if recipe.train.teacher:
         teacher_of(recipe)  # refused before anything is written

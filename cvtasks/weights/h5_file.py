@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from cvtasks.errors import ModelError
+from cvtasks.text import agreeing
 from cvtasks.weights.stored import NAME_LIMIT, Stored, damaged
 from cvtasks.weights.zip_file import DEFLATE_LIMIT
 
@@ -230,7 +231,9 @@ def _check_chunks(dataset: Any) -> None:
         -(-length // piece) for length, piece in zip(dataset.shape, dataset.chunks, strict=True)
     )
     if len(found) != needed:
-        raise ValueError(f"it must be stored in {needed} pieces; {len(found)} are there")
+        raise ValueError(
+            f"it must be stored in {needed} pieces; {len(found)} {agreeing(len(found))} there"
+        )
     for info in found:
         if info.size > whole + whole // 1000 + 1000:  # what cannot be compressed grows by less
             raise ValueError(f"a piece of {whole} bytes must not be compressed to {info.size}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cvtasks.errors import ModelError
-from cvtasks.text import some
+from cvtasks.text import agreeing, some
 from cvtasks.weights.channels_first import flattened_maps, from_channels_first
 from cvtasks.weights.open import CHANNELS_FIRST, opened
 from cvtasks.weights.safetensors_file import read_safetensors, write_safetensors
@@ -306,7 +306,8 @@ def _check_finite(name: str, value: np.ndarray, way_out: str) -> None:
     bad = value.size - int(np.isfinite(value).sum())
     if bad:
         raise ModelError(
-            f"weights must be finite numbers; {name} has {bad} of {value.size} that are not. "
+            f"weights must be finite numbers; {name} has {bad} of {value.size} that "
+            f"{agreeing(bad)} not. "
             f"{way_out}."
         )
 

@@ -1,6 +1,7 @@
 """`cvtasks recipe`, and options by other programs' words."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from cvtasks.cli.plan import plan_lines
 from cvtasks.cli.spelling import spelled
 from cvtasks.heads import HEADS
+from cvtasks.recipe.recipe import Train
+from cvtasks.training.loop import _is_hopeless
 from cvtasks.training.plan import planned
+from cvtasks.training.progress import Epoch, Progress
 
 OPTIONS = {"--data": True, "--size": True, "--batch": True, "--set": True, "--dry-run": False}
 
@@ -101,3 +105,25 @@ def test_a_run_is_shown_as_a_plan(shapes: Path) -> None:
     assert "head.channels = [8]" in text
     assert "data.path" not in text, "what another line shows is not shown again"
     assert "train.optimizer" not in text, "what is as usual is not shown"
+
+
+def test_a_plan_says_that_it_may_end_early_where_it_can(shapes: Path) -> None:
+    changes = ["backbone=tiny", "size=64", "head.channels=[8]", "train.weights=none"]
+    plan = planned("segment", [("data.path", str(shapes)), *changes, "train.epochs=1"])
+    for epochs in range(1, 9):
+        for every in (1, 2, 3):
+            how = replace(plan.recipe.train, epochs=epochs, validate_every=every, patience=2)
+            text = " ".join(plan_lines(replace(plan, recipe=replace(plan.recipe, train=how))))
+            said = "ends after 2 looks without a better score" in " ".join(text.split())
+            assert said == (_in_vain(how) < epochs), (epochs, every)
+
+
+def _in_vain(how: Train) -> int:
+    """Epochs that a run makes in which no look is better than the first."""
+    progress = Progress()
+    while progress.epoch < how.epochs and not _is_hopeless(how, progress):
+        last = progress.epoch + 1 == how.epochs
+        looked = last or (progress.epoch + 1) % how.validate_every == 0
+        row = Epoch(progress.epoch, 1.0, 0.1, 1.0, {"score": 0.5} if looked else {})
+        progress, _ = progress.after(row, True)
+    return progress.epoch

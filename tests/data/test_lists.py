@@ -252,7 +252,7 @@ def test_each_fault_of_a_list_is_one_sentence_in_train_and_check(tmp_path: Path,
     root = labelled(tmp_path / "set")
     cases = {
         "none": ({"train": ["x1", "x2"], "val": ["im01"]}, "none of 2 is there"),
-        "some": ({"train": ["im00", "x2"], "val": ["im01"]}, "1 of .* name none: 'x2'"),
+        "some": ({"train": ["im00", "x2"], "val": ["im01"]}, "1 of .* names none: 'x2'"),
         "twice": ({"train": ["im00", "im00.png"], "val": ["im01"]}, "names 'im00.png' again"),
         "both": ({"train": ["im00", "im02"], "val": ["im01", "im02"]}, "in one list; 1 of"),
         "empty": ({"train": ["im00", "im02"], "val": []}, "names none. Write names into it"),

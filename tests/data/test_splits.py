@@ -624,7 +624,7 @@ def test_a_model_is_measured_on_what_it_was_validated_on(tmp_path: Path) -> None
         open_to_evaluate(made, run, str(tmp_path / "other")).split
     ) == "test"  # other data: the only split
     (tmp_path / "moved" / "cat" / aside.name(0)).with_suffix(".png").unlink()
-    with pytest.raises(DataError, match=r"1 of 2 are not in .* DATA:all"):
+    with pytest.raises(DataError, match=r"1 of 2 is not in .* DATA:all"):
         open_to_evaluate(made, run, str(tmp_path / "moved"))
 
 

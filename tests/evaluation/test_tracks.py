@@ -74,6 +74,39 @@ def test_what_does_not_fit_is_named(
         score_tracks(*(tmp_path / name for name in pair))
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "detect-model",
+        "--data DATA",
+        "--map a=b",
+        "--predictions FILE",
+        "--output report",
+        "--format coco",
+        "--augment",
+        "--tiles auto",
+        "--lists DIR",
+        "--classes-from parent",
+        "--set data.faulty=drop",
+        "--engine keras",
+        "--precision f32",
+        "--device cpu",
+    ],
+)
+def test_what_has_no_effect_on_tracks_is_refused(
+    tmp_path: Path, cli: Callable[..., tuple[int, str, str]], other: str
+) -> None:
+    found = folder(tmp_path, {"found.txt": WORSE, "gt.txt": TEXT})
+    words = [str(found / "gt.txt") if word == "FILE" else word for word in other.split()]
+    tracks = ("--tracks", found / "found.txt", found / "gt.txt")
+    code, out, err = cli("evaluate", *words, *tracks)
+    name = words[0] if words[0].startswith("-") else "MODEL"
+    assert (code, out) == (2, "")
+    assert "--tracks scores tracks as they are, without a model or data, and goes with" in err
+    assert f"got {name} too" in err
+    assert not (tmp_path / "report").exists()
+
+
 def test_without_a_model_and_without_tracks(cli: Callable[..., tuple[int, str, str]]) -> None:
     code, _, said = cli("evaluate")
     assert code == 2

@@ -83,6 +83,49 @@ def test_one_thing_is_not_called_by_its_plural():
     assert list(uncounted(ast.parse('f"{n} images"').body[0].value)) == ["{n} images"]
 
 
+_COUNTS = ("counted(", "len(", "sum(")
+_VERB_OF_SEVERAL = re.compile(
+    r"( of (\{\}|those|them))?( [a-z]+s)? (are|were|have|hold|show|give|name|lie|do)\b"
+)
+
+
+def disagreeing(text: ast.JoinedStr) -> Iterator[str]:
+    """Counts of a text, or what is so many of others, with a verb that stays a plural's where they
+    are one; a constant above one is no fault.
+    """
+    parts = text.values
+    for place, number in enumerate(parts):
+        if isinstance(number, ast.FormattedValue) and number.conversion == -1:
+            said = ast.unparse(number.value)
+            before = parts[place - 1].value if place else ""
+            rest = "".join(
+                part.value if isinstance(part, ast.Constant) else "{}"
+                for part in parts[place + 1 :]
+            )
+            found = _VERB_OF_SEVERAL.match(rest)
+            counts = (found and found[1]) or said.startswith(_COUNTS)
+            of_others = isinstance(before, str) and before.endswith("of ")
+            if found and counts and not of_others and said not in _MORE_THAN_ONE:
+                yield f"{{{said}}}{found[0]}"
+
+
+_MORE_THAN_ONE = {"len(measured)"}
+"""Counts that are above one where they are said."""
+
+
+def test_a_verb_goes_with_the_count_before_it():
+    offences = [
+        f"{where(file, node.lineno)}: {found}"
+        for file in sources().values()
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.JoinedStr)
+        for found in disagreeing(node)
+    ]
+    assert not offences, "text.agreeing says `1 is`, and 2 are:\n" + "\n".join(offences)
+    for wrong in ("{n} of {m} are", "{n} of {m} images hold", "{len(n)} have", "{n} of those lie"):
+        assert list(disagreeing(ast.parse(f'f"{wrong} there"').body[0].value)), wrong
+
+
 def test_files_are_short():
     lengths = {
         str(f.relative_to(ROOT)): len(f.read_text(encoding="utf-8").splitlines())

@@ -20,7 +20,7 @@ from cvtasks.errors import ModelError
 from cvtasks.recipe.recipe import Recipe, Train, parse_recipe, read_recipe
 from cvtasks.training import budget
 from cvtasks.training.budget import Pace, budgeted, fitted, needed
-from cvtasks.training.choices import _rate_choice, chosen, facts
+from cvtasks.training.choices import _rate_choice, chosen, facts, paced
 from cvtasks.training.loop import batches_of
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
@@ -197,6 +197,25 @@ def test_what_is_said_to_be_repeated_is(counts: tuple[int, ...], tmp_path: Path)
     steps = len(batches_of(recipe, train))
     assert f": {steps} steps an epoch" in said["train.batch"]
     assert f"make {recipe.train.epochs * steps:,} updates" in said["train.epochs"]
+
+
+def test_updates_of_several_steps_are_as_many_as_of_one(tmp_path: Path) -> None:
+    root = flowers(tmp_path / "few", {"rose": 30, "tulip": 30}, 8)
+    usual, said = plan("classify", root, "train.weights=none", "train.batch=8")
+    parted, its = plan(
+        "classify", root, "train.weights=none", "train.batch=2", "train.accumulate=4"
+    )
+    how, other = usual.recipe.train, parted.recipe.train
+    assert (other.epochs, other.warmup) == (how.epochs, how.warmup)
+    assert (other.validate_every, other.patience) == (how.validate_every, how.patience)
+    updates = how.epochs * len(batches_of(usual.recipe, usual.sources.train))
+    assert f"make {updates:,} updates, from" in said["train.epochs"]
+    assert f"make {updates:,} updates of 4 steps each, from" in its["train.epochs"]
+    assert ": 60 updates of" in said["train.warmup"]
+    assert ": 60 updates of" in its["train.warmup"]
+    shorter = replace(parted.recipe, train=replace(other, warmup=0.0))
+    steps = len(batches_of(parted.recipe, parted.sources.train))
+    assert paced(shorter, steps, ["train.warmup"]).train.warmup == how.warmup
 
 
 def test_a_class_of_a_few_images_is_not_overlooked() -> None:

@@ -3,6 +3,7 @@ means are those of the folds.
 """
 
 import json
+import shutil
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 from PIL import Image
 
 from cvtasks.cli import main
+from cvtasks.data.held_out import write_names
+from cvtasks.data.source import Source
 from cvtasks.data.tiled import whole
-from cvtasks.errors import ModelError, UsageError
-from cvtasks.training.folds import _dealt, begin_folds, run_folds, share_of
-from cvtasks.training.layout import CARD, FOLDS
+from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.training import folds
+from cvtasks.training.folds import _listed, begin_folds, run_folds, share_of
+from cvtasks.training.layout import CARD, FOLDS, LISTS
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
 
@@ -37,15 +41,17 @@ def plan_of(shapes: Path) -> Plan:
 
 def test_what_is_said_of_the_data_is_of_the_folds(tmp_path: Path) -> None:
     """Of a class with one image the fold that validates on it has none to train on."""
+    data = tmp_path / "data"
     for number, name in enumerate("abc"):
-        (tmp_path / name).mkdir()
+        (data / name).mkdir(parents=True)
         for copy in range(1 + 3 * (name == "c")):
-            place = tmp_path / name / f"{copy}.png"
+            place = data / name / f"{copy}.png"
             Image.effect_noise((40, 40), 40 * number + 9 * copy + 20).save(place)
     said: list[str] = []
-    wishes = {"data.path": str(tmp_path), "backbone": "tiny", "data.held_out": share_of(3)}
+    wishes = {"data.path": str(data), "backbone": "tiny", "data.held_out": share_of(3)}
     plan = planned("classify", list(wishes.items()), said.append, folds=True)
-    parts = _dealt(plan.recipe, 3, said.append)
+    begin_folds(plan, 3, tmp_path / "runs", "")
+    parts = _listed(tmp_path / "runs", plan.recipe, 3, said.append)
     lacking = []
     for number, one in enumerate(parts, 1):
         learned = {name for i in range(len(one.train)) for name in one.train.truth(i).names}
@@ -55,19 +61,37 @@ def test_what_is_said_of_the_data_is_of_the_folds(tmp_path: Path) -> None:
             )
     assert lacking
     assert [line for line in said if line.startswith("data: ")] == [
-        f"data: {tmp_path} has no splits",
-        f"data: class folders, {tmp_path}, 6 images, 3 classes",
+        f"data: {data} has no splits",
+        f"data: class folders, {data}, 6 images, 3 classes",
         "data: 3 folds of 6 images; each image is validated on once",
         *lacking,
     ]
 
 
-def test_folds_of_images_in_tiles_have_all_images_in_tiles(shapes: Path) -> None:
+def test_folds_of_images_in_tiles_have_all_images_in_tiles(shapes: Path, tmp_path: Path) -> None:
     plan = plan_of(shapes)
     recipe = replace(plan.recipe, data=replace(plan.recipe.data, tiles=(40, 40)))
-    parts = _dealt(recipe, 2, lambda text: None)
+    begin_folds(plan, 2, tmp_path / "runs", "")
+    parts = _listed(tmp_path / "runs", recipe, 2, lambda text: None)
     assert sum(len(whole(one.validate)) for one in parts) == 24
     assert all(len(split) > 12 for one in parts for split in (one.train, one.validate))
+
+
+def test_tiles_of_a_cross_validation_are_those_of_all_images(shapes: Path) -> None:
+    wishes = {"data.path": str(shapes), "backbone": "tiny", "data.tiles": [40, 40]}
+    said: list[str] = []
+    wishes["data.held_out"] = share_of(2)
+    planned("segment", list(wishes.items()), said.append, folds=True)
+    tiles = [line for line in said if "larger than a tile" in line]
+    assert len(tiles) == 1
+    assert tiles[0].startswith("data: train: 24 of 24 images are larger than a tile of 40x40; ")
+
+
+def test_a_cross_validation_that_sets_nothing_aside_is_refused(shapes: Path) -> None:
+    """The folds would be those of data with other classes than the recipe's."""
+    wishes = [("data.path", str(shapes)), ("backbone", "tiny"), "data.held_out=0"]
+    with pytest.raises(UsageError, match=r"is set aside once; got `data.held_out = 0`"):
+        planned("segment", wishes, folds=True)
 
 
 class Ended(Exception):
@@ -113,6 +137,96 @@ def test_folds_are_run_resumed_and_summed_up(shapes: Path, tmp_path: Path) -> No
         assert found["spread"] == pytest.approx(statistics.stdev(numbers), abs=1e-6)
     mean = result["metrics"]["VOC mean IoU"]["mean"]
     assert f"{mean:.3f} ± " in (folder / CARD).read_text()
+
+
+@pytest.fixture
+def stopped(tmp_path: Path, monkeypatch) -> tuple[Path, Path]:
+    """Data, and a cross-validation of three folds in which one was trained, and another version
+    would deal them otherwise.
+    """
+    data, folder = tmp_path / "data", tmp_path / "runs"
+    for number in range(12):
+        place = data / "ab"[number % 2] / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((40, 40), 15 * number + 20).save(place)
+
+    def ended(plan: Plan, place: Path, command: str, report: Report) -> None:
+        if (folder / "fold0").exists() and not (folder / "again").exists():
+            raise Ended
+        place.mkdir()
+        write_names(place / "validation.txt", plan.sources.validate)
+        (place / CARD).touch()
+        (place / "metrics.json").write_text(json.dumps({"images": 4, "metrics": {}}))
+
+    monkeypatch.setattr("cvtasks.training.run.run", ended)
+    wishes = {"data.path": str(data), "backbone": "tiny", "data.held_out": share_of(3)}
+    begin_folds(planned("classify", list(wishes.items())), 3, folder, "")
+    with pytest.raises(Ended):
+        run_folds(folder, lambda recipe, place: Report())
+    (folder / "again").touch()
+    usual = folds._dealt
+
+    def otherwise(every: Source, count: int, seed: int) -> list[list[int]]:
+        return usual(every, count, seed + 1)
+
+    monkeypatch.setattr(folds, "_dealt", otherwise)
+    return data, folder
+
+
+def resume(folder: Path) -> list[str]:
+    run_folds(folder, lambda recipe, place: Report())
+    lines = [(folder / f"fold{number}" / "validation.txt").read_text() for number in range(3)]
+    return "".join(lines).splitlines()
+
+
+def test_a_resumed_cross_validation_has_the_folds_that_it_began_with(stopped) -> None:
+    _, folder = stopped
+    names = resume(folder)
+    assert len(names) == len(set(names)) == 12, "each image is validated on once"
+    for number in range(3):
+        begun = (folder / LISTS / f"fold{number}" / "validation.txt").read_text()
+        assert (folder / f"fold{number}" / "validation.txt").read_text() == begun
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_fold_whose_images_are_gone_is_no_other_fold(stopped, number: int) -> None:
+    data, folder = stopped
+    path = folder / LISTS / f"fold{number}" / "validation.txt"
+    gone = path.read_text().splitlines()[0]
+    next(data.rglob(f"{Path(gone).stem}.png")).unlink()
+    with pytest.raises(DataError, match=r"; 1 of them is not in .*, which has 11. Bring") as told:
+        resume(folder)
+    assert repr(str(path)) in str(told.value)
+
+
+def test_images_that_came_after_the_folds_were_dealt_are_refused(stopped) -> None:
+    data, folder = stopped
+    Image.effect_noise((40, 40), 7).save(data / "a" / "new.png")
+    with pytest.raises(DataError, match=r"; 1 image of .* is in none of .*, or in several: .*new"):
+        resume(folder)
+
+
+def test_an_older_cross_validation_without_lists_goes_on_where_it_is_dealt_alike(
+    stopped, monkeypatch
+) -> None:
+    _, folder = stopped
+    shutil.rmtree(folder / LISTS)
+    with pytest.raises(DataError, match=r"fold0.* names other images than this version deals out"):
+        resume(folder)
+    assert not (folder / LISTS).exists()
+    otherwise = folds._dealt
+    monkeypatch.setattr(
+        folds, "_dealt", lambda every, count, seed: otherwise(every, count, seed - 1)
+    )
+    assert len(set(resume(folder))) == 12
+
+
+def test_data_that_cannot_be_dealt_out_leave_no_folder(stopped, tmp_path: Path) -> None:
+    data, _ = stopped
+    wishes = {"data.path": str(data), "backbone": "tiny", "data.held_out": share_of(20)}
+    with pytest.raises(DataError, match="20 parts need as many groups"):
+        begin_folds(planned("classify", list(wishes.items())), 20, tmp_path / "new", "")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"folds": 1, "command": ""}', "[]", None])

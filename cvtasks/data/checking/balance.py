@@ -7,6 +7,7 @@ from typing import Any
 from cvtasks.data.checking.finding import Finding, Level
 from cvtasks.data.checking.sample import Seen
 from cvtasks.errors import nearest
+from cvtasks.text import agreeing
 
 _STRONG = 10  # times that the most frequent class comes more often than the rarest
 _RARE = 3  # objects or images of a class that may be a slip
@@ -94,6 +95,7 @@ def tiny(seen: Sequence[Seen], size: int, files: Mapping[int, str]) -> Iterator[
     for place, one in enumerate(seen):
         if one.tiny:
             reason = (
-                f"at {size} pixels, {one.tiny} of {one.objects} objects have a side under 8 pixels."
+                f"at {size} pixels, {one.tiny} of {one.objects} objects "
+                f"{agreeing(one.tiny, 'has', 'have')} a side under 8 pixels."
             )
             yield Finding(level, "tiny objects", files[place], reason, one.tiny)

@@ -17,7 +17,7 @@ from cvtasks.data.hints import Hints
 from cvtasks.data.source import EMPTY, Source
 from cvtasks.errors import CVTasksError, DataError
 from cvtasks.formats.reading import readable
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 
 __all__ = ["LEVELS", "Cause", "Checked", "Finding", "Level", "causes", "check"]
 
@@ -251,8 +251,10 @@ class _LookedAt:
             )
             yield Finding(level, "labels of other images", "", reason)
         else:
-            none = f"{counted(self.total, 'image')} show{'s' * (self.total == 1)} none"
-            reason = f"some image must show one of the classes; {none}."
+            reason = (
+                f"some image must show one of the classes; {counted(self.total, 'image')} "
+                f"{agreeing(self.total, 'shows', 'show')} none."
+            )
             yield Finding(level, "nothing to learn", "", reason)
 
     def _tick(self, count: int = 1) -> None:

@@ -12,7 +12,7 @@ from cvtasks.errors import Complain, DataError
 from cvtasks.formats.reading import MEGABYTE, read_text
 from cvtasks.formats.tables import IMAGE_COLUMNS, OF_LABELS
 from cvtasks.media.safe_paths import last_in_common
-from cvtasks.text import one_line
+from cvtasks.text import agreeing, one_line
 
 _WHOLE = "trainval"  # in the name of a list that holds others by custom
 _BESIDE_IMAGES = {*OF_LABELS, "mask", "masks", "mask_path", "annotation", "segmentation"}
@@ -143,10 +143,11 @@ class SplitLists:
             else:
                 seen.add(index)
         if strange:
+            them = agreeing(len(strange), "it", "them")
             text = (
                 f"every line of a list must name an image of the data, such as {names.first!r}; "
-                f"{len(strange)} of {path!r} name none: {_some(strange)}. Correct them, or take "
-                "them off."
+                f"{len(strange)} of {path!r} {agreeing(len(strange), 'names', 'name')} none: "
+                f"{_some(strange)}. Correct {them}, or take {them} off."
             )
             yield DataError(text, "list names no image", len(strange))
         if again:
@@ -161,8 +162,9 @@ class SplitLists:
             both = [line for line in lines if names.find(line) in seen]
             if both:
                 text = (
-                    f"an image must be in one list; {len(both)} of {path!r} are in "
-                    f"{self.files[other].name!r} too: {_some(both)}. Take them off one."
+                    f"an image must be in one list; {len(both)} of {path!r} {agreeing(len(both))} "
+                    f"in {self.files[other].name!r} too: {_some(both)}. Take "
+                    f"{agreeing(len(both), 'it', 'them')} off one."
                 )
                 yield DataError(text, "image in two lists", len(both))
 

@@ -17,7 +17,7 @@ from cvtasks.data.formats.mask_names import MaskPairs
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import ALIKE
 from cvtasks.media.safe_paths import parts_of
-from cvtasks.text import encodable
+from cvtasks.text import agreeing, encodable
 
 BEHIND = "lines of lists have more behind the name of an image, which was passed over"
 ABSENT = (
@@ -76,9 +76,9 @@ class Lines(Names):
         more = " …" if len(wrong) > _SHOWN else ""
         text = (
             f"the mask of a line must be that of its image, here {self._shown(mask)!r}; "
-            f"{len(wrong)} of {str(path)!r} name another one: "
+            f"{len(wrong)} of {str(path)!r} {agreeing(len(wrong), 'names', 'name')} another one: "
             f"{', '.join(repr(line.strip()[:200]) for line in wrong[:_SHOWN])}{more}. Correct "
-            "them, or move the masks away that are not meant."
+            f"{agreeing(len(wrong), 'it', 'them')}, or move the masks away that are not meant."
         )
         return DataError(text, "list names another mask", len(wrong))
 

@@ -24,6 +24,7 @@ from cvtasks.export.int8.layers import (
     share_in_int8,
 )
 from cvtasks.export.int8.report import Report, Round, Scores, points_lost
+from cvtasks.text import counted
 
 MOST_LOSS = 1.0
 """Points of the task's first metric that an int8 file may lose; a point is a hundredth of a number
@@ -175,7 +176,7 @@ def make_int8(
 def _said(attempt: Round, before: Scores, after: Scores) -> str:
     """An attempt in a line."""
     name = before.headline
-    kept = f", {len(attempt.kept)} layers in float" if attempt.kept else ""
+    kept = f", {counted(len(attempt.kept), 'layer')} in float" if attempt.kept else ""
     return (
         f"int8: {name} {before.metrics[name]:.4f} → {after.metrics[name]:.4f}, "
         f"{attempt.lost:+.2f} points lost; {attempt.share:.0%} of the multiply-adds in int8{kept}"
@@ -195,6 +196,7 @@ def _check(rounds: Sequence[Round], before: Scores, most_loss: float, tool: Tool
         raise ModelError(
             f"int8 may lose {most_loss:g} points of {before.headline}; this model loses "
             f"{least.lost:.2f} at least, with {least.share:.0%} of its multiply-adds in int8 and "
-            f"{len(least.kept)} layers in float. Allow more, or export it in f16 or f32.",
+            f"{counted(len(least.kept), 'layer')} in float. Allow more, or export it in f16 "
+            "or f32.",
             ways={"most_loss": ""},
         )

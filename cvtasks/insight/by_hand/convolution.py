@@ -11,6 +11,7 @@ import numpy as np
 from cvtasks.errors import UsageError, did_you_mean
 from cvtasks.insight.inspecting import arithmetic
 from cvtasks.insight.inspecting.arithmetic import Window, output_size
+from cvtasks.text import agreeing
 
 _Pad = Literal["constant", "edge", "reflect", "symmetric", "wrap"]  # what `numpy.pad` calls it
 PADDINGS: dict[
@@ -87,7 +88,7 @@ class Extent(Window):
             return f"{start} {self.output}"
         return (
             f"{start} {float(self.exact(self.size)):.2f}: does not fit, {self.left_over} left over "
-            f"at the end, {self.output} remain"
+            f"at the end, {self.output} {agreeing(self.output, 'remains', 'remain')}"
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from cvtasks.insight.inspecting import formulas
 from cvtasks.insight.inspecting.formulas import shown, times, times_sign
 from cvtasks.insight.inspecting.inspect import Inspection, Row, field_text, window_text
-from cvtasks.text import cell
+from cvtasks.text import cell, counted
 
 _LEAST = 12  # characters of a layer's name
 _NOTES = 5  # of a network, below its totals
@@ -136,7 +136,7 @@ def totals(inspection: Inspection) -> list[str]:
         f"multiply-adds: {sums['multiply_adds']:,}; connections: {sums['connections']:,}",
         f"memory of all outputs: {sums['memory_bytes'] / 1e6:,.1f} MB an image",
         *notes[:_NOTES],
-        *([f"… and {more} more notes"] if more > 0 else []),
+        *([f"… and {counted(more, 'more note')}"] if more > 0 else []),
     ]
 
 

@@ -117,7 +117,7 @@ def test_what_is_wrong_with_lists_is_told(tmp_path: Path) -> None:
         "a list must name every image once",
         "an image must be in one list",
     ]
-    assert "are in 'val.txt' too: 'b'" in complaints[-1]
+    assert "is in 'val.txt' too: 'b'" in complaints[-1]
     with pytest.raises(DataError, match=r"names 'y', 'z', and none of 2 is there"):
         open_source(str(root), "test", Mask)
     with pytest.raises(DataError, match="must name at least one image"):
@@ -131,7 +131,7 @@ def test_masks_are_needed_of_the_listed_images_alone(tmp_path: Path) -> None:
     assert "d.png" in complaint and "e.png" not in complaint
     (root / "images" / "a.png").unlink()
     source, (complaint,) = told(root, "train")
-    assert names(source) == "b" and "name none: 'a'" in complaint
+    assert names(source) == "b" and "names none: 'a'" in complaint
     assert "masks without an image, passed over: 1, such as a.png" in source.notes
 
 
@@ -255,7 +255,7 @@ def test_images_of_one_name_in_several_folders_are_named_by_these(tmp_path: Path
     )
     put(tmp_path, train="a\nx/b\n", val="x/c\n")
     (complaint,) = told(tmp_path, "train")[1]
-    assert "name none: 'a'" in complaint
+    assert "names none: 'a'" in complaint
 
 
 @pytest.mark.parametrize("kind", [Mask, Instances])
@@ -271,14 +271,14 @@ def test_folders_of_other_names_are_one_where_lists_are_the_splits(
     put(tmp_path, train="a\nimages/y/d.png\n", val="x/b\ne\nx/f\n")
     assert sorted(splits_of(str(tmp_path), kind)) == ["train", "val"]
     assert [names(told(tmp_path, split, kind)[0]) for split in ("train", "val")] == ["ad", "be"]
-    assert "name none: 'x/f'" in told(tmp_path, "val", kind)[1][0]
+    assert "names none: 'x/f'" in told(tmp_path, "val", kind)[1][0]
 
 
 def test_folds_may_share_images(tmp_path: Path) -> None:
     root = put(lay(tmp_path), train1="a\nb\nc", val1="d\ne\nf", train2="d\ne\nf", val2="a\nb\nc")
     assert told(root, "train1")[1] == told(root, "val2")[1] == []
     put(root, val2="a\nb\nc\nd")
-    assert "are in 'train2.txt' too: 'd'" in told(root, "val2")[1][0]
+    assert "is in 'train2.txt' too: 'd'" in told(root, "val2")[1][0]
 
 
 def test_texts_that_are_no_lists_are_passed_over_aloud(tmp_path: Path) -> None:

@@ -282,9 +282,7 @@ def _coded(
     ]
     classes.sort(key=lambda entry: entry.name.casefold() != GROUND)  # stable
     if len(classes) > VOID:
-        raise DataError(
-            f"masks have at most {VOID} classes; {len(classes)} are named. Leave some out."
-        )
+        raise DataError(f"masks have at most {VOID} classes; got {len(classes)}. Leave some out.")
     values: dict[int, int] = {VOID: VOID}
     colours: dict[int, int] = {}
     meant = [(Entry("", *_both(void)), VOID), *((entry, VOID) for entry in voids)]

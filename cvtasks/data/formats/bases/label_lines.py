@@ -22,7 +22,7 @@ from cvtasks.formats.cell_kinds import has_fraction, plain_label
 from cvtasks.formats.label_cells import labels_in
 from cvtasks.media.file_types import SUFFIXES
 from cvtasks.media.safe_paths import parts_of
-from cvtasks.text import encodable, some
+from cvtasks.text import agreeing, encodable, some
 
 _OF_IMAGES = re.compile(
     r"(.+?)[-_ ]?(?:images?|imgs?|photos?|data|set)|(?:images?|imgs?|photos?)[-_ ](.+)",
@@ -122,9 +122,10 @@ def _check_that_classes(texts: Sequence[str], known: Collection[str], path: Path
     images = [text for text in told if text.lower().endswith(SUFFIXES)]
     if 2 * len(images) > len(texts):
         raise DataError(
-            f"a label is a class of an image; in {str(path)!r} {len(images)} of {len(texts)} are "
-            f"images, such as {images[0][:80]!r}. Where these are masks, take the task `segment`, "
-            "which learns from them; else write the class of each image."
+            f"a label is a class of an image; in {str(path)!r} {len(images)} of {len(texts)} "
+            f"{agreeing(len(images), 'is an image', 'are images')}, such as {images[0][:80]!r}. "
+            "Where these are masks, take the task `segment`, which learns from them; else write "
+            "the class of each image."
         )
     measured = {text for text in told if has_fraction(text)}
     if len(measured) > _MEASURED and 2 * len(measured) > len(texts):
@@ -150,10 +151,11 @@ def parted(files: Sequence[Lines]) -> Parts:
                 found = [(*pair[:2], name) for pair, name in zip(found, folders, strict=True)]
                 told = True
             else:
-                names = some(sorted({*folders} - {""}), 5)
+                names, without = some(sorted({*folders} - {""}), 5), folders.count("")
                 notes.append(
-                    f"the folders {names} were not taken for splits, as {folders.count('')} of "
-                    f"{len(found)} images lie in none that is called so"
+                    f"the folders {names} were not taken for splits, as {without} "
+                    f"of {len(found)} images {agreeing(without, 'lies', 'lie')} in none that is "
+                    "called so"
                 )
     own = Counter(name for *_, name in found)
     meant = {name: _meant(name, own) for name in own}
