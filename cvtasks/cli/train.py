@@ -224,7 +224,7 @@ def train(
 
 def _folder(context: typer.Context, plan: "Plan", output: Path | None, group: "Hosts") -> Path:
     """The folder of a new run, which the first host chooses where it is not given."""
-    from cvtasks.training.plan import unused_folder
+    from cvtasks.training.new_folder import unused_folder
 
     if output is not None:
         return output

@@ -23,7 +23,8 @@ from cvtasks.files.writing import write_text
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import agreeing, code, counted, dumps, markdown, one_line, some
 from cvtasks.training.layout import CARD, FOLDS, LISTS
-from cvtasks.training.plan import Plan, Say, make_folder, resumed
+from cvtasks.training.new_folder import make_folder
+from cvtasks.training.plan import Plan, Say, resumed
 from cvtasks.training.progress import Report
 from cvtasks.zoo import RECIPE
 

@@ -2,10 +2,8 @@
 opened and checked once.
 """
 
-import os
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for, undivided_split
 from cvtasks.data.tiled import cut, say_tiles
 from cvtasks.errors import DataError, InputError, ModelError, UsageError
-from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.networks.backbones import USUAL_BACKBONE
 from cvtasks.recipe.overrides import Override, by_full_names, key_of
 from cvtasks.recipe.recipe import Recipe, Train, parse_recipe, read_recipe
@@ -196,50 +193,6 @@ def resumed(
             {**error.ways, "data": ""},
         ) from error
     return Plan(recipe, sources, resumes=True, ends=ends)
-
-
-@contextmanager
-def unused_folder(recipe: Recipe) -> Iterator[Path]:
-    """`runs/TASK-BACKBONE`, with a number where that exists; no other run takes it as long as the
-    context lasts.
-
-    Raises:
-        OutputError: `runs` cannot be written.
-    """
-    base = Path("runs") / f"{recipe.task.name}-{recipe.backbone}"
-    check_folder(base.parent)
-    with ExitStack() as held:
-        for name in numbered(base.name):
-            folder = base.with_name(name)
-            if os.path.lexists(folder):
-                continue
-            try:
-                held.enter_context(name_held(folder.parent, name))
-                break
-            except FileExistsError:  # another run that begins just now
-                continue
-            except OSError as error:
-                raise cannot_write(folder, error) from error
-        yield folder
-
-
-def make_folder(folder: Path, inside: str = "") -> None:
-    """Make the folder of a run, or of several, and one inside it.
-
-    Raises:
-        UsageError: it exists. OutputError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True)
-        (folder / inside).mkdir(exist_ok=not inside)
-    except FileExistsError as error:
-        raise UsageError(
-            f"{str(folder)!r} exists, and nothing is overwritten. Choose another folder, or resume "
-            "what was begun in it.",
-            ways={"output": "", "resume": str(folder)},
-        ) from error
-    except OSError as error:
-        raise cannot_write(folder, error) from error
 
 
 @dataclass(frozen=True, eq=False)

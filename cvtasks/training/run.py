@@ -47,7 +47,8 @@ from cvtasks.training.hosts import ALONE, Hosts
 from cvtasks.training.layout import BEST, CHECKPOINT, CHECKPOINTS, LOG
 from cvtasks.training.loop import train
 from cvtasks.training.memory import check_memory
-from cvtasks.training.plan import Plan, make_folder
+from cvtasks.training.new_folder import make_folder
+from cvtasks.training.plan import Plan
 from cvtasks.training.profile import NO_PROFILE, recorded
 from cvtasks.training.progress import Epoch, Progress, Report
 from cvtasks.training.run_folder import (

@@ -11,7 +11,8 @@ from cvtasks.model import Model, load
 from cvtasks.recipe.overrides import Override
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.training.folds import begin_folds, run_folds, share_of
-from cvtasks.training.plan import Plan, planned, unused_folder
+from cvtasks.training.new_folder import unused_folder
+from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
 
 
