@@ -13,8 +13,7 @@ def slow_in_bf16() -> str:
     is not known.
 
     TensorFlow has convolutions in bfloat16 for CPUs that compute in it. On others a step takes two
-    to eight times as long as in float32 (`benchmarks/training_step.py` under `ONEDNN_MAX_CPU_ISA`
-    and `TF_ENABLE_ONEDNN_OPTS`). JAX computes on a CPU in float32 either way.
+    to nine times as long as in float32 (measured in `benchmarks/README.md`, `training_step.py`). JAX computes on a CPU in float32 either way.
     """
     if keras.config.backend() != "tensorflow":
         return ""
