@@ -13,7 +13,7 @@ def slow_in_bf16() -> str:
     is not known.
 
     TensorFlow has convolutions in bfloat16 for CPUs that compute in it. On others a step takes two
-    to nine times as long as in float32 (measured in `benchmarks/README.md`, `training_step.py`). JAX computes on a CPU in float32 either way.
+    to nine times as long as in float32 (`benchmarks/training_step.py`). Of JAX it is not known.
     """
     if keras.config.backend() != "tensorflow":
         return ""

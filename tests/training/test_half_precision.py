@@ -11,7 +11,7 @@ from cvtasks.training.plan import planned
 from tests.training.test_choices import flowers
 
 on_tensorflow = pytest.mark.skipif(
-    keras.config.backend() != "tensorflow", reason="JAX computes in float32 either way"
+    keras.config.backend() != "tensorflow", reason="of JAX it is not known"
 )
 
 
