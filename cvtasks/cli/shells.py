@@ -112,6 +112,9 @@ def answer(command: Any, given: list[str]) -> int:
     shell = os.environ[ASKED]
     if shell not in SCRIPTS:
         completion_init()
+        numbered = os.environ.get("COMP_CWORD", "").isdecimal() and "COMP_WORDS" in os.environ
+        if shell == "complete_bash" and not numbered:
+            return 0  # nothing is typed
         return shell_complete(command, {}, _PROGRAM, ASKED, shell)
     words, quote = parted(given[0] if given else "")
     *before, word = words[1:] or [""]

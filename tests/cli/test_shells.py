@@ -148,6 +148,12 @@ def test_a_line_is_parted_as_shells_do() -> None:
     assert parted('a "" b=c:') == (["a", "", "b=c:"], "")
 
 
+@pytest.mark.parametrize("told", [{}, {"COMP_WORDS": "cvtasks", "COMP_CWORD": "x"}])
+def test_who_asks_without_a_line_gets_nothing(run_python, told: dict[str, str]) -> None:
+    done = run_python("-m", "cvtasks", env={"_CVTASKS_COMPLETE": "complete_bash", **told})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize("shell", SCRIPTS)
 def test_the_shell_that_is_named_is_meant(cli, tmp_path, monkeypatch, shell: str) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
