@@ -27,6 +27,7 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     name="cvtasks",
     cls=Program,
+    add_completion=False,  # `shells` has it
     help="Computer vision in Keras 3: train, evaluate and run models on images and videos.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -44,6 +45,14 @@ def _leave_with_version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _leave_with_completion(context: typer.Context, option: typer.CallbackParam, shell: str) -> None:
+    if shell and not context.resilient_parsing:
+        from cvtasks.cli import shells
+
+        (shells.show if option.name == "show_completion" else shells.install)(shell)
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
@@ -57,6 +66,24 @@ def options(
         ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    install_completion: Annotated[
+        str,
+        typer.Option(
+            metavar="[SHELL]",
+            help="Have bash, zsh, fish or PowerShell complete what is typed; else your shell.",
+            is_eager=True,
+            callback=_leave_with_completion,
+        ),
+    ] = "",
+    show_completion: Annotated[
+        str,
+        typer.Option(
+            metavar="[SHELL]",
+            help="Print the script that completes, to be put elsewhere.",
+            is_eager=True,
+            callback=_leave_with_completion,
+        ),
+    ] = "",
 ) -> None:
     """Computer vision in Keras 3: train, evaluate and run models on images and videos."""
     global _debug
@@ -111,8 +138,13 @@ def main() -> None:
 def _run() -> int:
     """Run the command; returns its exit code."""
     try:
-        app(args=_with_values(sys.argv[1:]))
         code = 0
+        if os.environ.get("_CVTASKS_COMPLETE"):  # a shell asks, at a TAB
+            from cvtasks.cli import shells
+
+            code = shells.answer(typer.main.get_command(app), sys.argv[1:])
+        else:
+            app(args=_with_values(sys.argv[1:]))
     except SystemExit as left:
         code = left.code if isinstance(left.code, int) else int(left.code is not None)
     sys.stdout.flush()
@@ -156,6 +188,9 @@ _ALONE["--tta"] = _ALONE["--augment"]
 _LAYERS = ("inspect", "--layers", "all")
 """A command, its option, and the value that this has where no other follows."""
 
+_SHELLS = ("--install-completion", "--show-completion")
+"""Options of the program that any value may follow."""
+
 
 def _with_values(arguments: list[str]) -> list[str]:
     """The arguments with `--show=auto` for `--show`, and so on: Typer has no options whose value
@@ -166,8 +201,11 @@ def _with_values(arguments: list[str]) -> list[str]:
         if spelled[i] == "--":
             break
         usual, known = _ALONE.get(spelled[i], ("", ()))
+        others = tuple(one for one in spelled[i + 1 : i + 2] if one[:1] != "-")
         if spelled[i] == _LAYERS[1] and _LAYERS[0] in spelled[:i]:
-            usual, known = _LAYERS[2], tuple(one for one in spelled[i + 1 :] if one[:1] != "-")
+            usual, known = _LAYERS[2], others
+        elif spelled[i] in _SHELLS:
+            usual, known = "auto", others
         if usual and not {*known}.intersection(spelled[i + 1 : i + 2]):
             spelled[i] += f"={usual}"
     return spelled

@@ -1,4 +1,4 @@
-"""What a shell completes: models, backbones, tasks, heads, keys, methods, formats.
+"""What a shell completes: models, backbones, tasks, heads, keys, methods, formats, classes.
 
 Each function gets the word as far as it is typed, and gives all that begins so. None may load Keras
 or OpenCV: somebody waits behind every key.
@@ -10,6 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import typer
+
+from cvtasks.errors import CVTasksError
 from cvtasks.tasks import TASKS
 
 
@@ -69,6 +72,27 @@ def methods(incomplete: str) -> list[str]:
 
     before, comma, last = incomplete.rpartition(",")
     return [f"{before}{comma}{name}" for name in _begun(last, ["all", *METHODS])]
+
+
+def classes(context: typer.Context, incomplete: str) -> list[str]:
+    """Classes of the model that the line names, else of the task's own; the last of several, behind
+    commas.
+    """
+    import tomllib
+
+    from cvtasks.zoo import RECIPE, default_model, model_folder
+
+    before, comma, last = incomplete.rpartition(",")
+    named = context.params.get("model")
+    if "model" in (one.name for one in context.command.params if one.param_type_name == "argument"):
+        named = context.args[0] if context.args else ""  # it is left, as the line is not finished
+    try:
+        folder = model_folder(named or default_model(context.info_name or ""))
+        known = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8")).get("classes", ())
+        left = [str(name) for name in known if name not in before.split(",")]
+    except (CVTasksError, OSError, ValueError, TypeError):  # there is none, or it is damaged
+        return []
+    return [f"{before}{comma}{name}" for name in _begun(last, left)]
 
 
 def formats(incomplete: str) -> list[str]:

@@ -93,7 +93,10 @@ ThresholdOption = Annotated[
         show_default="the model's own",
     ),
 ]
-ClassesOption = Annotated[str, typer.Option(metavar="A,B", help="Keep only these classes.")]
+ClassesOption = Annotated[
+    str,
+    typer.Option(metavar="A,B", help="Keep only these classes.", autocompletion=completion.classes),
+]
 SaveOption = Annotated[
     str,
     typer.Option(

@@ -33,7 +33,7 @@ def complete(run_python, tmp_path: Path):
     `runs`.
     """
     (tmp_path / "runs" / "mine").mkdir(parents=True)
-    (tmp_path / "runs" / "mine" / "recipe.toml").write_text("")
+    (tmp_path / "runs" / "mine" / "recipe.toml").write_text('classes = ["cat", "cow", "dog"]')
 
     def ask(*words: str) -> list[str]:
         line = ["cvtasks", *words]
@@ -77,6 +77,16 @@ def test_very_many_images_complete(complete) -> None:
     assert complete("map", "runs/mine", "data", "--format", "") == ["jsonl", "parquet"]
     assert complete("map", "runs/mine", "data", "--ray", "") == ["auto", "local"]
     assert {"--ray", "--workers", "--piece"} <= set(complete("map", "runs/mine", "--"))
+
+
+def test_classes_complete_behind_the_model_that_is_named(complete) -> None:
+    assert complete("segment", "a.jpg", "-m", "runs/mine", "--classes", "c") == ["cat", "cow"]
+    assert complete("data", "prelabel", "runs/mine", "a", "--classes", "cow,") == [
+        "cow,cat",
+        "cow,dog",
+    ]
+    assert complete("segment", "a.jpg", "--model", "nowhere", "--classes", "c") == []
+    assert "horse" in complete("segment", "a.jpg", "--classes", "")
 
 
 def test_values_complete_behind_their_key() -> None:
