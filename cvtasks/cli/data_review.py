@@ -20,7 +20,7 @@ from cvtasks.cli.options import (
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
-from cvtasks.errors import CVTasksError
+from cvtasks.errors import CVTasksError, InputError
 from cvtasks.text import agreeing, counted
 
 if TYPE_CHECKING:
@@ -109,8 +109,6 @@ def review(
     write_review(
         *(output, suspects, loaded, data), top=top, labelled=not unlabelled, remarks=remarks
     )
-    if faults.count:
-        say(f"data: left out as faulty: {counted(faults.count, 'image')}")
     for one in suspects[:5]:
         say(f"{one.score:.2f} {data.name(one.image)}: {one.reason}, {one.detail}")
     sure = sum(one.score > 0.5 for one in suspects)
@@ -120,6 +118,11 @@ def review(
         f"→ {output}, all in {TABLE}"
     )
     tell(str(output / PAGE))
+    if faults.count:
+        raise InputError(
+            f"left out as faulty: {counted(faults.count, 'image')}. "
+            f"{counted(len(suspects), 'image')} reviewed."
+        )
 
 
 class _Faults:
