@@ -109,13 +109,15 @@ def review(
     write_review(
         *(output, suspects, loaded, data), top=top, labelled=not unlabelled, remarks=remarks
     )
-    for one in suspects[:5]:
+    reasons = [one for one in suspects if one.score > 0]
+    for one in reasons[:5]:
         say(f"{one.score:.2f} {data.name(one.image)}: {one.reason}, {one.detail}")
-    sure = sum(one.score > 0.5 for one in suspects)
+    sure = sum(one.score > 0.5 for one in reasons)
     say(
-        f"{len(suspects)} of {len(data)} images {agreeing(len(suspects), 'gives', 'give')} a "
-        f"reason to look at {agreeing(len(suspects), 'it', 'them')}, {sure} with a score above 0.5 "
-        f"→ {output}, all in {TABLE}"
+        f"{len(reasons)} of {counted(len(suspects), 'image')} "
+        f"{agreeing(len(reasons), 'gives', 'give')} a reason to look at "
+        f"{agreeing(len(reasons), 'it', 'them')}, {sure} with a score above 0.5 "
+        f"→ {output}, every image in {TABLE}"
     )
     tell(str(output / PAGE))
     if faults.count:
