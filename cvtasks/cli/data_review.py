@@ -20,7 +20,7 @@ from cvtasks.cli.options import (
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
-from cvtasks.errors import CVTasksError
+from cvtasks.errors import CVTasksError, InputError
 from cvtasks.text import agreeing, counted
 
 if TYPE_CHECKING:
@@ -109,17 +109,22 @@ def review(
     write_review(
         *(output, suspects, loaded, data), top=top, labelled=not unlabelled, remarks=remarks
     )
-    if faults.count:
-        say(f"data: left out as faulty: {counted(faults.count, 'image')}")
-    for one in suspects[:5]:
+    reasons = [one for one in suspects if one.score > 0]
+    for one in reasons[:5]:
         say(f"{one.score:.2f} {data.name(one.image)}: {one.reason}, {one.detail}")
-    sure = sum(one.score > 0.5 for one in suspects)
+    sure = sum(one.score > 0.5 for one in reasons)
     say(
-        f"{len(suspects)} of {len(data)} images {agreeing(len(suspects), 'gives', 'give')} a "
-        f"reason to look at {agreeing(len(suspects), 'it', 'them')}, {sure} with a score above 0.5 "
-        f"→ {output}, all in {TABLE}"
+        f"{len(reasons)} of {counted(len(suspects), 'image')} "
+        f"{agreeing(len(reasons), 'gives', 'give')} a reason to look at "
+        f"{agreeing(len(reasons), 'it', 'them')}, {sure} with a score above 0.5 "
+        f"→ {output}, every image in {TABLE}"
     )
     tell(str(output / PAGE))
+    if faults.count:
+        raise InputError(
+            f"left out as faulty: {counted(faults.count, 'image')}. "
+            f"{counted(len(suspects), 'image')} reviewed."
+        )
 
 
 class _Faults:

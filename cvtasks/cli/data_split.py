@@ -113,18 +113,22 @@ def _usable(opened: "Opened", path: str) -> "Source":
 
 def _keys(source: "Source", group_by: str, groups: Path | None) -> list[str | None] | None:
     """The group of each sample, as far as groups were asked for; what they are is said."""
-    from cvtasks.data.together import keys_by_pattern, keys_from_csv
+    from cvtasks.data.together import Keys, keys_by_pattern, keys_from_csv
     from cvtasks.formats.encodings import hearing, said_of
 
     if not group_by and not groups:
         return None
     with hearing() as heard:
-        keys, strange = keys_from_csv(source, groups) if groups else (None, 0)
+        found = keys_from_csv(source, groups) if groups else Keys(keys_by_pattern(source, group_by))
     for line in said_of(heard):
         say(f"groups: {line}")
-    keys = keys_by_pattern(source, group_by) if keys is None else keys
-    alone, lost = keys.count(None), f"; lines that name no image: {strange}" if strange else ""
-    say(f"groups: {len(set(keys) - {None})}; images without one: {alone}{lost}")
+    if found.heading:
+        say(f"groups: the first line, {found.heading!r}, is taken for a heading")
+    keys, lost = found.groups, ""
+    if found.strange:
+        lost = f"; lines that name no image, or not one alone: {found.strange}, {found.first}"
+        lost += " first" if found.strange > 1 else ""
+    say(f"groups: {len(set(keys) - {None})}; images without one: {keys.count(None)}{lost}")
     return keys
 
 

@@ -266,6 +266,7 @@ def train_folds(
     """
     start_keras()
     from cvtasks.training.folds import begin_folds, run_folds, spread_text
+    from cvtasks.training.new_folder import kept_if_learned
 
     if new:
         begin_folds(*new, folder, command_typed())
@@ -273,7 +274,8 @@ def train_folds(
     def report_of(recipe: "Recipe", place: Path) -> "Report":
         return terminal_report(recipe, place, tensorboard)
 
-    result = run_folds(folder, report_of, data, say)
+    with kept_if_learned(folder, new=bool(new)):
+        result = run_folds(folder, report_of, data, say)
     for name, found in result["metrics"].items():
         tell(f"{name}: {spread_text(found)} over {counted(result['folds'], 'fold')}")
     say(f"written to {folder}")

@@ -17,7 +17,8 @@ from cvtasks.data.formats.listed import Names
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError, UsageError
 from cvtasks.formats.reading import MEGABYTE, read_text
-from cvtasks.formats.tables import table_lines
+from cvtasks.formats.tables import IMAGE_COLUMNS, plain_name, table_lines
+from cvtasks.media.file_types import SUFFIXES, UNREAD
 from cvtasks.media.reduced import read_reduced
 from cvtasks.media.safe_paths import read_regular_file
 from cvtasks.text import counted
@@ -152,33 +153,47 @@ def keys_by_pattern(source: Source, pattern: str) -> list[str | None]:
     return [match[1 if compiled.groups else 0] if match else None for match in found]
 
 
-def keys_from_csv(source: Source, path: Path) -> tuple[list[str | None], int]:
-    """For each sample the group that a CSV file of name and group gives it, and how many of its
-    lines name no sample; a first line that names none is a heading. Blanks around both do not
-    count, and an empty group is none.
+@dataclass(frozen=True)
+class Keys:
+    """What a file of groups says.
+
+    Attributes:
+        groups: for each sample its group, or None for none.
+        strange: how many lines name no sample, or none alone.
+        first: the first of these, in words; empty without one.
+        heading: the first line, where it is taken for a heading; empty where there is none.
+    """
+
+    groups: list[str | None]
+    strange: int = 0
+    first: str = ""
+    heading: str = ""
+
+
+def keys_from_csv(source: Source, path: Path) -> Keys:
+    """The groups of samples by a CSV file of name and group. Blanks around both do not count, and
+    an empty group is none.
+
+    A first line that names no sample is a heading where its first cell is called like a column of
+    images, or where it does not end like an image and its second cell is no other line's; else it
+    is a line like any other, of which a mistake is counted.
 
     Raises:
         DataError: it cannot be read, a line has not two values, a sample is in two groups, or no
             line names a sample.
     """
-    lines, sign, _ = table_lines(read_text(path, 100 * MEGABYTE).splitlines())
-    rows = [row for row in csv.reader(lines, delimiter=sign) if row]
-    names, strange = Names.of(source), 0
+    rows, names = _pairs(path), Names.of(source)
     found: list[str | None] = [None] * len(source)
-    for number, row in enumerate(rows):
-        if len(row) != 2:
-            raise DataError(
-                f"a line of groups is the name of an image and its group, NAME,GROUP; line "
-                f"{number + 1} of {str(path)!r} has {len(row)} values. Correct it."
-            )
-        index = names.find(row[0])
+    heading = rows[0] if rows and _is_heading(rows, names) else None
+    strange = []
+    for number, name, group in rows[heading is not None :]:
+        index = names.find(name)
         if index is None:
-            strange += number > 0
+            strange.append(f"{name!r} in line {number}")
             continue
-        group = row[1].strip()
         if found[index] not in (None, group):
             raise DataError(
-                f"an image belongs to one group; {str(path)!r} gives {row[0]!r} the groups "
+                f"an image belongs to one group; {str(path)!r} gives {name!r} the groups "
                 f"{found[index]!r} and {group!r}. Correct it."
             )
         found[index] = group or None
@@ -187,7 +202,36 @@ def keys_from_csv(source: Source, path: Path) -> tuple[list[str | None], int]:
             f"the file of groups must name images of the data, such as {source.name(0)!r}; "
             f"{str(path)!r} names none. Write lines NAME,GROUP."
         )
-    return found, strange
+    said = ",".join(heading[1:]) if heading else ""
+    return Keys(found, len(strange), next(iter(strange), ""), said)
+
+
+def _pairs(path: Path) -> list[tuple[int, str, str]]:
+    """The lines of a file of groups that are not blank: number, name and group."""
+    lines, sign, before = table_lines(read_text(path, 100 * MEGABYTE).splitlines())
+    table, rows = csv.reader(lines, delimiter=sign), []
+    for row in table:
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != 2:
+            raise DataError(
+                "a line of groups is the name of an image and its group, NAME,GROUP; line "
+                f"{table.line_num + before} of {str(path)!r} has {counted(len(row), 'value')}. "
+                "Correct it."
+            )
+        rows.append((table.line_num + before, row[0], row[1].strip()))
+    return rows
+
+
+def _is_heading(rows: Sequence[tuple[int, str, str]], names: Names) -> bool:
+    """Whether the first line of a file of groups is none of an image."""
+    (_, name, group), *others = rows
+    if names.find(name) is not None or names.means_several(name):
+        return False
+    if plain_name(name) in IMAGE_COLUMNS:
+        return True
+    is_file = name.strip().casefold().endswith((*SUFFIXES, *UNREAD))
+    return not is_file and all(group != other for *_, other in others)
 
 
 def _divided(group: list[int], atom_of: dict[int, list[int]], aside: float) -> list[list[int]]:

@@ -307,9 +307,14 @@ def told_sign(line: str) -> str:
 
 
 def table_lines(lines: Sequence[str]) -> tuple[Sequence[str], str, int]:
-    """The lines of a table without the one that tells Excel the sign between the columns, this
-    sign, and how many lines were taken away.
+    """The lines of a table without blank ones before it and the one that tells Excel the sign
+    between the columns, this sign, and how many lines were taken away.
+
+    >>> table_lines(["", "sep=;", "image;label"]), table_lines([" ", "a.png,b"])
+    ((['image;label'], ';', 2), (['a.png,b'], ',', 1))
     """
+    blank = next((at for at, line in enumerate(lines) if line.strip("\ufeff \t\r\n")), len(lines))
+    lines = lines[blank:]
     sign = told_sign(lines[0]) if lines else ""
     lines = lines[1:] if sign else lines
-    return lines, sign or sign_of("".join(lines[:1])), int(bool(sign))
+    return lines, sign or sign_of("".join(lines[:1])), blank + bool(sign)

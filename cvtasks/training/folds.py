@@ -23,7 +23,7 @@ from cvtasks.files.writing import write_text
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.text import agreeing, code, counted, dumps, markdown, one_line, some
 from cvtasks.training.layout import CARD, FOLDS, LISTS
-from cvtasks.training.new_folder import make_folder
+from cvtasks.training.new_folder import kept_if_learned, make_folder
 from cvtasks.training.plan import Plan, Say, resumed
 from cvtasks.training.progress import Report
 from cvtasks.zoo import RECIPE
@@ -59,10 +59,11 @@ def begin_folds(plan: Plan, count: int, folder: Path, command: str) -> None:
     every = undivided_split(plan.sources)
     parts = _dealt(every, count, plan.recipe.train.seed)
     make_folder(folder)
-    plan.recipe.save(folder / RECIPE)
-    _write_lists(folder, every, parts)
-    said = {"folds": count, "command": command, "chosen": sorted(plan.chosen)}
-    write_text(folder / FOLDS, dumps(said, indent=2) + "\n")
+    with kept_if_learned(folder):
+        plan.recipe.save(folder / RECIPE)
+        _write_lists(folder, every, parts)
+        said = {"folds": count, "command": command, "chosen": sorted(plan.chosen)}
+        write_text(folder / FOLDS, dumps(said, indent=2) + "\n")
 
 
 def run_folds(

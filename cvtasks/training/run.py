@@ -47,7 +47,7 @@ from cvtasks.training.hosts import ALONE, Hosts
 from cvtasks.training.layout import BEST, CHECKPOINT, CHECKPOINTS, LOG
 from cvtasks.training.loop import train
 from cvtasks.training.memory import check_memory
-from cvtasks.training.new_folder import make_folder
+from cvtasks.training.new_folder import kept_if_learned, make_folder
 from cvtasks.training.plan import Plan
 from cvtasks.training.profile import NO_PROFILE, recorded
 from cvtasks.training.progress import Epoch, Progress, Report
@@ -92,7 +92,7 @@ def run(
             same; or the disk has less room than the run is expected to take.
         ModelError: its devices are not there, or cannot divide a batch.
         CVTasksError: what else ends a run, as data that are gone or a disk that is full; once
-            something is saved, it says up to where.
+            something is saved, it says up to where, and before that the folder of a new run goes.
     """
     recipe, sources = plan.recipe, plan.sources
     devices_of(recipe.train.devices).check_batch(min(recipe.train.batch, len(sources.train)))
@@ -107,7 +107,7 @@ def run(
     log = Log(folder / LOG, report)
     hosts.shared(lambda: _begin(plan, folder, command, prints, log))
     begun = time.time()
-    with Lock(folder):
+    with kept_if_learned(folder, Lock(folder), new=not plan.resumes):
         if recipe.train.minutes:  # also where the run was ended before it was turned into epochs
             recipe = _budgeted(plan, folder, log.report(), hosts)
             recipe.save(folder / RECIPE)
@@ -199,21 +199,26 @@ def _decisive(recipe: Recipe, prints: Mapping[str, str]) -> dict[str, str]:
 def _begin(plan: Plan, folder: Path, command: str, prints: Mapping[str, str], log: Log) -> None:
     """Make the folder of a new run, or look whether an old one can go on."""
     recipe = plan.recipe
-    if plan.resumes:
-        check_data(folder, prints)
-        if read_recipe(folder / RECIPE) != recipe:  # other devices, or the data lie elsewhere now
+    if not plan.resumes:
+        network = _fitting_network(recipe)
+        make_folder(folder, CHECKPOINTS)
+    with kept_if_learned(folder, new=not plan.resumes):
+        if plan.resumes:
+            check_data(folder, prints)
+            if read_recipe(folder / RECIPE) != recipe:  # other devices, or the data lie elsewhere
+                recipe.save(folder / RECIPE)
+        else:
+            _check_room(folder, network)
             recipe.save(folder / RECIPE)
-    else:
-        _new_folder(folder, recipe)
-        write_facts(folder, command, recipe.train.seed, prints)
-        if recipe.data.held_out:
-            write_names(folder / NAMES, whole(plan.sources.validate))
-    log.note(
-        "resumed" if plan.resumes else "begun",
-        command=command,
-        seed=recipe.train.seed,
-        machine=machine(),
-    )
+            write_facts(folder, command, recipe.train.seed, prints)
+            if recipe.data.held_out:
+                write_names(folder / NAMES, whole(plan.sources.validate))
+        log.note(
+            "resumed" if plan.resumes else "begun",
+            command=command,
+            seed=recipe.train.seed,
+            machine=machine(),
+        )
 
 
 def _end(
@@ -371,16 +376,13 @@ def _fitting_network(recipe: Recipe) -> Network:
     return network
 
 
-def _new_folder(folder: Path, recipe: Recipe) -> None:
-    network = _fitting_network(recipe)
-    make_folder(folder, CHECKPOINTS)
+def _check_room(folder: Path, network: Network) -> None:
+    """Raise UsageError if the disk is too small for a run with this network."""
     # weights, best, optimizer (two or three times), graph, one aside
     needed = network.count_params() * 4 * 8 + _BESIDE
     free = shutil.disk_usage(folder).free
     if free < needed:
-        shutil.rmtree(folder)
         raise UsageError(
             f"the run needs about {needed / 1e6:.0f} MB; {str(folder)!r} has {free / 1e6:.0f} MB "
             "free. Choose another."
         )
-    recipe.save(folder / RECIPE)

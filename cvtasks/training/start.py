@@ -11,7 +11,7 @@ from cvtasks.model import Model, load
 from cvtasks.recipe.overrides import Override
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.training.folds import begin_folds, run_folds, share_of
-from cvtasks.training.new_folder import unused_folder
+from cvtasks.training.new_folder import kept_if_learned, unused_folder
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
 
@@ -54,7 +54,8 @@ def train(
         NotFinite: the loss, a weight or an answer became NaN or infinite.
 
         What ends a run after its first epoch says up to where the run is kept;
-        `cvtasks train --resume FOLDER` goes on with it.
+        `cvtasks train --resume FOLDER` goes on with it. What ends one before anything was learned
+        takes its folder away.
     """
     report = report or Report()
     with _planned(what, data, folder, changes or {}, report) as (plan, place):
@@ -96,7 +97,8 @@ def cross_validate(
     with _planned(what, data, folder, wishes, report, folds=True) as (plan, place):
         said = f"{_said(what, data, folder, changes)}, folds={folds}"
         begin_folds(plan, folds, place, f"cvtasks.cross_validate({said})")
-        result = run_folds(place, lambda recipe, run: report, say=report.on_message)
+        with kept_if_learned(place):
+            result = run_folds(place, lambda recipe, run: report, say=report.on_message)
         return {"folder": str(place), **result}
 
 

@@ -144,7 +144,8 @@ def load_weights(model: "keras.Model", path: str | Path) -> None:
             raise ModelError(
                 f"{rule}; {path.name!r} has {stored[name].dtype.name}. Save it with `save_weights`."
             )
-    values = {name: value_of(path, name, stored[name]) for name in wanted}
+    way_out = f"{path.name!r} is of no use. Choose an earlier one"
+    values = {name: value_of(path, name, stored[name], way_out) for name in wanted}
     assign(model, values)
 
 
@@ -190,6 +191,10 @@ def compared(
     mismatched = tuple(
         (n, stored[k].shape, tuple(ours[n].shape)) for n, k in pairs.items() if n not in fitting
     )
+    if not stored:
+        raise ModelError(
+            f"a file of weights must hold tensors; {path.name!r} holds none. Choose another file."
+        )
     if not fitting:
         raise ModelError(
             f"some variable of {path.name!r} must have a name and shape of {model.name!r}; "
@@ -286,8 +291,12 @@ def by_path(model: "keras.Model") -> dict[str, Any]:
     return variables
 
 
-def value_of(path: Path, name: str, stored: Stored) -> np.ndarray:
-    """The values of a tensor; ModelError if they cannot be read or are not finite."""
+def value_of(path: Path, name: str, stored: Stored, way_out: str = "") -> np.ndarray:
+    """The values of a tensor; ModelError if they cannot be read or are not finite.
+
+    Args:
+        way_out: where they are not; to choose another start, by default.
+    """
     try:
         value = stored.read()
     except Exception as error:  # HDF5, zip and deflate each raise their own kinds on damaged bytes
@@ -295,7 +304,8 @@ def value_of(path: Path, name: str, stored: Stored) -> np.ndarray:
     if value.dtype.kind == "f":
         with np.errstate(over="ignore"):
             value = value.astype("float32", copy=False)
-        _check_finite(name, value, f"{path.name!r} is of no use. Choose an earlier one")
+        start = f"no network can begin with {path.name!r}. Choose another file of weights"
+        _check_finite(name, value, way_out or start)
     return value.astype(
         value.dtype.newbyteorder("="), copy=False
     )  # back ends know this machine's order of bytes alone

@@ -53,7 +53,7 @@ def test_damaged_images_stop_no_review(cli, digits, tmp_path):
     whole = (digits / "1" / "1-0.png").read_bytes()
     (digits / "1" / "1-0.png").write_bytes(whole[: len(whole) // 2])
     code, _, err = cli("data", "review", MODEL, digits, "-o", tmp_path / "look", "--no-twins")
-    assert (code, "left out as faulty: 2 images" in err) == (0, True), err
+    assert (code, "left out as faulty: 2 images" in err) == (3, True), err
     assert "0-no.png" in err and "1-0.png" in err
     names = [Path(row["file"]).stem for row in table(tmp_path / "look" / "review.csv")]
     assert WRONG[1] in names and not {"0-no", "1-0"} & set(names)
@@ -66,7 +66,8 @@ def test_images_without_labels_come_by_how_unsure_the_model_is(cli, digits, tmp_
     (digits / "1" / "broken.png").write_bytes(b"no image")
     how = ("--unlabelled", "--no-twins", "-o", tmp_path / "look")
     code, _, err = cli("data", "review", MODEL, digits, *how)
-    assert code == 0 and "broken.png" in err and "21 images without labels" in err
+    assert code == 3 and "broken.png" in err and "21 images without labels" in err
+    assert "left out as faulty: 1 image. 21 images reviewed." in err
     rows = table(tmp_path / "look" / "review.csv")
     assert len(rows) == 21
     assert "1/dash" in [row["name"] for row in rows[:7]]

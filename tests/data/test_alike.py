@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from cvtasks.answers import Labels
 from cvtasks.data import open_source
@@ -221,22 +222,53 @@ def test_groups_from_names_and_from_a_file(tmp_path: Path) -> None:
     assert keys_by_pattern(source, "cat.._").count(None) == 4
     lines = tmp_path / "groups.csv"
     lines.write_text("name,patient\ncat00_0,p1\ncat00_1.png,p1\nset/dog/dog00_2.png,p2\nemu,p3\n")
-    keys, strange = keys_from_csv(source, lines)
-    named = {source.name(index): key for index, key in enumerate(keys) if key}
-    assert (named, strange) == ({"cat00_0": "p1", "cat00_1": "p1", "dog00_2": "p2"}, 1)
+    found = keys_from_csv(source, lines)
+    named = {source.name(index): key for index, key in enumerate(found.groups) if key}
+    assert (named, found.strange) == ({"cat00_0": "p1", "cat00_1": "p1", "dog00_2": "p2"}, 1)
+    assert (found.heading, found.first) == ("name,patient", "'emu' in line 5")
     lines.write_text("cat00_0,p1\ncat00_1 , p1 \ncat01_0,\ncat01_1, \n")
-    keys, strange = keys_from_csv(source, lines)
-    assert sorted(filter(None, keys)) == ["p1", "p1"], "blanks part no group, nothing is none"
+    assert sorted(filter(None, keys_from_csv(source, lines).groups)) == ["p1", "p1"], (
+        "blanks part no group, nothing is none"
+    )
     lines.write_text("name;patient\ncat00_0;p1\n")
-    assert list(filter(None, keys_from_csv(source, lines)[0])) == ["p1"]
+    assert list(filter(None, keys_from_csv(source, lines).groups)) == ["p1"]
     for text, words in (
         ("cat00_0,p1\ncat00_0,p2\n", "belongs to one group"),
-        ("cat00_0 p1\n", r"NAME,GROUP; line 1 of .* has 1 values"),
+        ("cat00_0 p1\n", r"NAME,GROUP; line 1 of .* has 1 value\."),
+        ("\n\ncat00_0,p1\n  \ncat00_1\n", r"NAME,GROUP; line 5 of .* has 1 value\."),
+        ("sep=;\n\ncat00_0;p1\ncat00_1;p1;3\n", r"NAME,GROUP; line 4 of .* has 3 values\."),
         ("a,b\nc,d\n", "names none"),
     ):
         lines.write_text(text)
         with pytest.raises(DataError, match=words):
             keys_from_csv(source, lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "strange", "heading"),
+    [
+        ("cat99.png,p1\ncat00_1.png,p1\n", 1, ""),  # a slip, as in any other line
+        ("cat99.png,p9\ncat00_1.png,p1\n", 1, ""),
+        ("cat99,p1\ncat00_1,p1\n", 1, ""),
+        ("twice.png,p9\ncat00_1.png,p1\n", 1, ""),  # which of them?
+        ("twice,p9\ncat00_1,p1\n", 1, ""),
+        ("Image Path,p1\ncat00_1,p1\n", 0, "Image Path,p1"),
+        ("bild,gruppe\ncat00_1.png,p1\n", 0, "bild,gruppe"),
+        ("scan,patient\ncat00_1.png,p1\n", 0, "scan,patient"),
+        ("\n\nscan;patient\ncat00_1.png;p1\n", 0, "scan,patient"),
+        ("cat00_0,p1\ncat00_1.png,p1\n", 0, ""),
+    ],
+)
+def test_a_slip_in_the_first_line_of_groups_is_no_heading(
+    tmp_path: Path, text: str, strange: int, heading: str
+) -> None:
+    root = plain(tmp_path / "set", 4)
+    for name in ("cat", "dog"):
+        Image.effect_noise((40, 40), 30 + len(name)).save(root / name / "twice.png")
+    (tmp_path / "groups.csv").write_text(text)
+    found = keys_from_csv(open_source(str(root), "", Labels), tmp_path / "groups.csv")
+    assert found.strange == strange
+    assert found.heading == heading
 
 
 def test_what_cannot_be_read_is_on_its_own(tmp_path: Path) -> None:

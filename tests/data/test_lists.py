@@ -201,6 +201,18 @@ def test_shares_that_cannot_be_had_are_told(tmp_path: Path, cli) -> None:
     assert "data: asked for test 10% and got 3" in said, said
 
 
+def test_what_becomes_of_the_first_line_of_groups_is_said(tmp_path: Path, cli) -> None:
+    root, lines = labelled(tmp_path / "set"), "im00,p1\nim01,p1\n"
+    for first, words in (
+        ("scan,patient", "groups: the first line, 'scan,patient', is taken for a heading\n"),
+        ("im99.png,p1", "not one alone: 1, 'im99.png' in line 1\n"),
+    ):
+        (tmp_path / "g.csv").write_text(f"{first}\n{lines}")
+        out = tmp_path / first
+        code, _, said = cli("data", "split", root, "-o", out, "--groups", tmp_path / "g.csv")
+        assert code == 0 and words in said, said
+
+
 # === lists by hand ===
 
 

@@ -139,6 +139,14 @@ def test_an_agreement_gives_no_reason():
     assert not list(reviewer.suspects())
 
 
+def test_a_mask_in_which_nothing_is_found_gives_no_reason():
+    names = ("background", "cat")
+    ids = np.zeros((40, 40), np.uint8)
+    reviewer = reviewer_of(Mask, exclusive=True)
+    reviewer.add(0, None, Said(Mask(ids, names), Mask(ids, names)))
+    assert not list(reviewer.suspects())
+
+
 def test_masks_are_compared_where_boxes_are_alike():
     """A mask of the left half of an object, in the object's own box."""
     whole, half = np.zeros((100, 100), bool), np.zeros((100, 100), bool)
@@ -270,6 +278,32 @@ def test_a_review_is_a_table_and_a_page_that_stand_alone(tmp_path):
     page = (tmp_path / written[1]).read_text()
     assert page.count("<figure") == 3 and "http://" not in page and "&lt;learned&gt;" in page
     assert table(suspects, source) == (tmp_path / written[0]).read_text()
+
+
+class Silent(Reviewer[Labels]):
+    """Has reason to doubt one image of all."""
+
+    def add(self, image: int, truth: Labels | None, said: Said[Labels]) -> None:
+        return
+
+    def suspects(self) -> Iterator[Suspect]:
+        yield Suspect(2, "another class", 0.7, "given cat")
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_images_that_give_no_reason_are_in_the_table_and_not_on_the_page(
+    tmp_path, monkeypatch, labelled: bool
+):
+    monkeypatch.setattr("cvtasks.evaluation.review.run.reviewer_of", lambda *_: Silent())
+    model, source = grey_model(), Made([40] * 4, [0] * 4)
+    suspects = run(model, source, alike=False, labelled=labelled)
+    write_review(tmp_path, suspects, model, source, labelled=labelled)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "review.csv").read_text())))
+    assert [row["name"] for row in rows] == ["image-2", "image-0", "image-1", "image-3"]
+    none = "nothing against the truth" if labelled else "nothing found"
+    assert [(row["reason"], row["score"]) for row in rows[1:]] == 3 * [(none, "0.0000")]
+    page = (tmp_path / "review.html").read_text()
+    assert page.count("<figure") == 1 and "1 of 4 images, the likeliest first" in page
 
 
 class Damaged(Made):

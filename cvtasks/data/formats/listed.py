@@ -68,6 +68,11 @@ class Names:
             return self._names.get(last)
         return self.nearest(folders, self._files[last])
 
+    def means_several(self, line: str) -> bool:
+        """Whether images are called as a line says, and it does not tell which of them it means."""
+        last = PurePosixPath(line.strip().replace("\\", "/")).name
+        return self.find(line) is None and last in self._files
+
     def nearest(self, folders: Sequence[str], samples: Sequence[int]) -> int | None:
         """The one of samples that lies in the folders which a line names, by their last parts; None
         where several may, or the line names another folder of the data.

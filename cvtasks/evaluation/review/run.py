@@ -19,14 +19,22 @@ from cvtasks.engines.predict import predict
 from cvtasks.errors import Complain, CVTasksError, strictly
 from cvtasks.evaluation import markup
 from cvtasks.evaluation.of_model import EvaluationData
-from cvtasks.evaluation.review.suspects import CONFIDENT, LEAST, Said, Suspect, reviewer_of
+from cvtasks.evaluation.review.suspects import (
+    AGREED,
+    CONFIDENT,
+    LEAST,
+    NOTHING,
+    Said,
+    Suspect,
+    reviewer_of,
+)
 from cvtasks.evaluation.review.twins import twins
 from cvtasks.evaluation.seen import seen_words
 from cvtasks.files.writing import made_beside, publish, write_text
 from cvtasks.heads.base import Head
 from cvtasks.heads.views import Views
 from cvtasks.model import Model
-from cvtasks.text import cell
+from cvtasks.text import cell, counted
 
 PAGE, TABLE = "review.html", "review.csv"
 
@@ -54,7 +62,8 @@ def review(
     on_image: Callable[[int], None] = lambda done: None,
     on_error: Complain = strictly,
 ) -> list[Suspect]:
-    """The suspects among images, at most one for each, from the most to the least likely one.
+    """One suspect for each image that can be read, from the most to the least likely one; of those
+    that give no reason to be looked at the score is 0.
 
     Args:
         source: the images, with the model's classes and prepared as its task wants them
@@ -86,6 +95,8 @@ def review(
         for twin in twins(model, Subset(source, seen), labelled=labelled):
             one = replace(twin, image=seen[twin.image])
             found[one.image] = _joined(found.get(one.image, one), one)
+    for index in seen:
+        found.setdefault(index, Suspect(index, AGREED if labelled else NOTHING, 0.0, ""))
     return sorted(found.values(), key=lambda one: (-one.score, one.image))
 
 
@@ -99,17 +110,18 @@ def write_review(
     labelled: bool = True,
     remarks: Sequence[str] = (),
 ) -> list[str]:
-    """Write `review.csv`, all suspects, and `review.html`, the first `top` of them with truth and
-    prediction drawn; returns the names of both.
+    """Write `review.csv`, all suspects, and `review.html`, the first `top` of those that give a
+    reason, with truth and prediction drawn; returns the names of both.
 
     Raises:
         OutputError: a file cannot be written, or something has its name by now.
     """
+    reasons = [one for one in suspects if one.score > 0]
     tiles = [
         markup.figure(markup.jpeg(tile), f"{_title(one)}; {source.name(one.image)}")
-        for one, tile in _tiles(suspects[:top], model, source, labelled)
+        for one, tile in _tiles(reasons[:top], model, source, labelled)
     ]
-    shown = f"{len(tiles)} of {len(suspects)} images, the likeliest first"
+    shown = f"{len(tiles)} of {counted(len(suspects), 'image')}, the likeliest first"
     body = [
         f"<h1>{markup.escaped(model.name)}: review</h1>",
         *(markup.paragraph(remark, "note") for remark in (*remarks, f"{shown}; {TABLE} has all.")),

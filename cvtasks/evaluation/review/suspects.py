@@ -28,14 +28,18 @@ _SURE = 0.5  # score of a box that says that an object is there
 _FOUND, _NEAR, _TOUCHED = 0.5, 0.3, 0.1  # IoU of a box on an object, of one that may mean it, …
 
 
+NOTHING, AGREED = "nothing found", "nothing against the truth"
+"""What stands in place of a reason where an image gives none: without a truth, and with one."""
+
+
 @dataclass(frozen=True, eq=False)
 class Suspect:
-    """Why an image is worth a look.
+    """Why an image is worth a look, or that nothing says so.
 
     Attributes:
         image: its index.
         reason: in a few words, the same for all of a kind.
-        score: 0 to 1; comparable within one review.
+        score: 0 to 1; comparable within one review. Of 0, it gives no reason.
         detail: what exactly.
     """
 
@@ -252,6 +256,8 @@ class MaskReviewer(Reviewer[Mask]):
         certain = (ids == sure) & (ids != VOID)  # background that is any class's second is certain
         if truth is None:
             things = ids != ground
+            if not things.any():
+                return
             share = float((things & ~certain).sum() / max(int(things.sum()), LARGE))
             self._found.append(
                 Suspect(image, "unsure pixels", share, f"{share:.0%} of what is found")

@@ -559,6 +559,17 @@ def test_the_line_that_tells_excel_the_sign_is_heeded(
         open_source(str(root), "", Labels)
 
 
+def test_blank_lines_before_a_table_are_passed_over_and_counted(tmp_path: Path) -> None:
+    root = lay(tmp_path, ROWS, labels_csv="\n \nimage;label\n0;a, b, c, d\n1;cat\n")
+    assert shown(root) == {"0.jpg": ("a, b, c, d",), "1.jpg": ("cat",)}
+    root = lay(tmp_path / "wrong", ROWS, labels_csv="\n\nimage;label\n\n0;1;0\n")
+    with pytest.raises(DataError, match="must have 2 columns; line 5 has 3"):
+        open_source(str(root), "", Labels)
+    text = "\n\nfilename;xmin;ymin;xmax;ymax;class\n0.jpg;1;2;7;8,5;cat\n"
+    root = lay(tmp_path / "boxes", ROWS, t_csv=text)
+    assert open_source(str(root), "", Boxes).truth(0).xyxy.tolist() == [[1, 2, 7, 8.5]]
+
+
 def test_a_table_of_boxes_may_begin_with_excels_line(tmp_path: Path) -> None:
     text = "sep=;\nfilename;xmin;ymin;xmax;ymax;class\n0.jpg;1;2;7;8,5;cat\n"
     root = lay(tmp_path, ROWS, t_csv=text)
