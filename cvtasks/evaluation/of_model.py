@@ -99,6 +99,7 @@ def evaluation_data(
     format: str = "",
     lists: str = "",
     hints: Hints | None = None,
+    run: Recipe | None = None,
 ) -> EvaluationData:
     """Open DATA[:SPLIT] for a model, or what it was validated on.
 
@@ -113,6 +114,7 @@ def evaluation_data(
             scored.
         format: of the data, where it may be one of several.
         hints: what else is said about the data; as the recipe has it by default.
+        run: the recipe of the model in `folder`, where `recipe` has other classes.
 
     Raises:
         UsageError: no data are named, or a class of `renamed` is none.
@@ -123,7 +125,8 @@ def evaluation_data(
             "a model is measured on data, and its recipe names none. Give DATA:SPLIT.",
             ways={"data": ""},
         )
-    found = open_to_evaluate(recipe, folder, data, say, format=format, lists=lists, hints=hints)
+    read_as: dict[str, Any] = {"format": format, "lists": lists, "hints": hints}
+    found = open_to_evaluate(recipe, folder, data, say, run=run, **read_as)
     names = read_map(renamed, found.source, recipe.classes)
     whole = Renamed(found.source, names) if names else found.source
     otherwise = _otherwise(recipe, whole, names)

@@ -15,9 +15,10 @@ import keras
 import numpy as np
 
 from cvtasks.data import Source
-from cvtasks.data.checking.statistics import fingerprint
+from cvtasks.data.checking.statistics import fingerprint, glance
 from cvtasks.data.held_out import NAMES, write_names
 from cvtasks.data.opening import Sources
+from cvtasks.data.run_facts import ASIDE
 from cvtasks.data.tiled import whole
 from cvtasks.data.views import Subset
 from cvtasks.engines.base import Engine
@@ -205,9 +206,11 @@ def _begin(plan: Plan, folder: Path, command: str, prints: Mapping[str, str], lo
             recipe.save(folder / RECIPE)
     else:
         _new_folder(folder, recipe)
-        write_facts(folder, command, recipe.train.seed, prints)
-        if recipe.data.held_out:
-            write_names(folder / NAMES, whole(plan.sources.validate))
+        aside = whole(plan.sources.validate) if recipe.data.held_out else None
+        noted = {ASIDE: glance(aside)} if aside else {}
+        write_facts(folder, command, recipe.train.seed, {**prints, **noted})
+        if aside:
+            write_names(folder / NAMES, aside)
     log.note(
         "resumed" if plan.resumes else "begun",
         command=command,
