@@ -125,22 +125,30 @@ def _held_out_of(
 def _moved(source: Source, recipe: Recipe, folder: Path, path: str, say: Say) -> list[int] | None:
     """Indices of the images that the model's run set aside, where data at another place than the
     recipe's have these very images; None where they have not. Images may have the same names and be
-    others: the run's fingerprint tells.
+    others: the run's fingerprint tells. Of a model without one, as those that are shipped, data of
+    the same name that have all of the images' names are taken for its own.
     """
     names = folder / NAMES
-    kept = split_by_names(source, names)[1] if names.is_file() else []
+    if not names.is_file():
+        return None
+    _, kept, gone = split_by_names(source, names)
     if not kept:
         return None
     noted = noted_fingerprints(folder)
-    if _are_these(Subset(source, kept), recipe, noted):
+    if "validate" in noted:
+        own, by = _are_these(Subset(source, kept), recipe, noted), "their fingerprint"
+        why = "they are others by the run's fingerprint"
+    else:
+        called, made = (Path(one).name.casefold() for one in (path, recipe.data.path))
+        own, by = called == made and not gone, "the names of all"
+        why = f"no {FACTS} tells whether they are the same"
+    if own:
         say(
             f"data: {path!r} has the very images that the model's run set aside to validate, by "
-            f"their fingerprint; these {len(kept)} of {len(source)} count. All of them: "
+            f"{by}; these {len(kept)} of {len(source)} count. All of them: "
             f"{title(path, source.split or 'all')}"
         )
         return kept
-    known = "validate" in noted
-    why = "they are others by the run's fingerprint" if known else f"no {FACTS} tells which"
     say(
         f"data: {path!r} is taken for other data than the run's, and {NAMES} leaves none of it "
         f"out: it names {len(kept)} of {counted(len(source), 'image')}, but {why}. If they are the "

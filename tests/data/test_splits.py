@@ -666,7 +666,11 @@ def test_images_that_have_the_names_of_a_run_s_are_other_images(tmp_path: Path, 
         assert f"{NAMES} leaves none of it out" in line and "`data.path`" in line
     (run / FACTS).unlink()  # nothing tells whether it is the run's
     assert open_to_evaluate(made, run, str(root), said.append).kept is None
-    assert not common or f"no {FACTS} tells which" in said[-1]
+    assert not common or f"no {FACTS} tells whether" in said[-1]
+    shutil.copytree(root, tmp_path / "there" / "set")
+    found = open_to_evaluate(made, run, str(tmp_path / "there" / "set"), said.append)
+    assert (found.kept is not None) == (common == len(aside)), "the data set's name and all names"
+    assert (found.kept is None) or "by the names of all" in said[-1]
 
 
 def test_without_a_split_a_model_is_measured_on_the_one_that_validates(tmp_path: Path) -> None:
