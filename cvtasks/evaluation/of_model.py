@@ -9,6 +9,7 @@ from typing import Any
 
 from cvtasks.answers.synonyms import called_otherwise, in_words
 from cvtasks.data import Hints, Source
+from cvtasks.data.nothing_scored import nothing_scored
 from cvtasks.data.opening import title
 from cvtasks.data.shared_classes import NONE, Shared, differences, read_map, shared
 from cvtasks.data.to_evaluate import open_to_evaluate
@@ -40,6 +41,7 @@ class EvaluationData:
         classes: which the model and the data share, and which not.
         renamed: the data's class → the model's, where somebody said so.
         otherwise: the model's class → the data's, where both are names of one thing.
+        nothing: that no image shows anything that is scored; empty where one does.
     """
 
     recipe: Recipe
@@ -50,6 +52,7 @@ class EvaluationData:
     classes: Shared
     renamed: Mapping[str, str]
     otherwise: Mapping[str, str] = field(default_factory=dict)
+    nothing: str = ""
 
     @property
     def scored_as(self) -> dict[str, str]:
@@ -62,6 +65,11 @@ class EvaluationData:
         aside = first.held_out > 0 and self.split == first.validated_on
         split = first.train if aside else self.split  # that those which were set aside are of
         return seen(recipe, folder, self.path, split, self.source)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be known of the images beside the scores."""
+        return *([self.nothing] if self.nothing else []), *self.source.remarks()
 
     @property
     def only(self) -> tuple[str, ...] | None:
@@ -142,11 +150,12 @@ def evaluation_data(
     )
     called = in_words({theirs: ours for ours, theirs in otherwise.items()})
     same = f"names of one class in the data and in the model: {called}" if called else ""
-    for line in (found.source.taken_for, same, *differences(both, recipe)):
+    nothing = nothing_scored(source)
+    for line in (found.source.taken_for, same, *differences(both, recipe), nothing):
         if line:
             say(f"data: {line}")
     place = found.path, found.split
-    return EvaluationData(recipe, found.source, source, *place, both, names, otherwise)
+    return EvaluationData(recipe, found.source, source, *place, both, names, otherwise, nothing)
 
 
 def _otherwise(recipe: Recipe, source: Source, renamed: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ import numpy as np
 from cvtasks.data import Source
 from cvtasks.data.checking.statistics import fingerprint, glance
 from cvtasks.data.held_out import NAMES, write_names
+from cvtasks.data.nothing_scored import nothing_scored
 from cvtasks.data.opening import Sources
 from cvtasks.data.run_facts import ASIDE
 from cvtasks.data.tiled import whole
@@ -246,7 +247,9 @@ def _end(
         resumed=command if plan.resumes else "",
         ended=plan.ends,
     )
-    subject = Subject(read_recipe(folder / RECIPE), folder, begun)
+    nothing = nothing_scored(sources.validate)
+    remarks = (nothing,) if nothing else ()
+    subject = Subject(read_recipe(folder / RECIPE), folder, begun, remarks)
     write_page(folder / PAGE, finished, metric, sources.validate, subject)
     report.on_message(f"report: {folder / PAGE}")
     found = verdict(progress.history, progress.best_epoch)
