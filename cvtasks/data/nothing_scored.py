@@ -2,7 +2,9 @@
 
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted, some
+
+_NAMED = 5  # classes
 
 
 def nothing_scored(source: Source) -> str:
@@ -24,3 +26,23 @@ def unscored_words(source: Source) -> str:
     crowds, difficult = (sum(row.get(name, 0) for row in rows) for name in ("crowds", "difficult"))
     told = [counted(crowds, "crowd")] * bool(crowds) + [f"{difficult} difficult"] * bool(difficult)
     return f" ({', '.join(told)})" if told else ""
+
+
+def shown_words(source: Source, raw: Source) -> str:
+    """What images show of which a task can use none.
+
+    Args:
+        source: with the model's classes; `raw` with the data's.
+    """
+    empty = sum(source.truth(index).empty for index in range(len(source)))
+    several = len(source) - empty
+    told = []
+    if empty:
+        none = agreeing(empty, "shows", "show")
+        told.append(f"{empty} {none} none of the classes{unscored_words(source)}")
+    if several:
+        told.append(f"{several} {agreeing(several, 'shows', 'show')} several")
+    rows = raw.kind.statistics(map(raw.truth, range(len(raw))), raw.classes)
+    others = [row["class"] for row in rows if row["images"] and row["class"] not in source.classes]
+    also = f"; classes that the model does not have: {some(others, _NAMED)}" if others else ""
+    return f"{', '.join(told)}{also}"

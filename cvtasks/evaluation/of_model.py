@@ -143,13 +143,11 @@ def evaluation_data(
     )
     both = shared(whole, recipe.classes)
     part = whole if found.kept is None else Subset(whole, found.kept)
-    source = fitted(part, recipe, lacking=True)
-    say(
-        f"data: {found.source.format}, {title(found.path, found.split)}, "
-        f"{counted(len(source), 'image')}"
-    )
-    called = in_words({theirs: ours for ours, theirs in otherwise.items()})
-    same = f"names of one class in the data and in the model: {called}" if called else ""
+    called = title(found.path, found.split)
+    source = fitted(part, recipe, lacking=True, called=called)
+    say(f"data: {found.source.format}, {called}, {counted(len(source), 'image')}")
+    two = in_words({theirs: ours for ours, theirs in otherwise.items()})
+    same = f"names of one class in the data and in the model: {two}" if two else ""
     nothing = nothing_scored(source)
     for line in (found.source.taken_for, same, *differences(both, recipe), nothing):
         if line:

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cvtasks.answers import Labels
+from cvtasks.data import open_source
+from cvtasks.data.views import fitted
+from cvtasks.errors import DataError
 from cvtasks.evaluation.of_model import evaluation_data
-from cvtasks.recipe.recipe import read_recipe
+from cvtasks.recipe.recipe import parse_recipe, read_recipe
 from cvtasks.zoo import RECIPE, model_folder
 
 DETECT, SEGMENT = "detect-yolox-nano-voc", "segment-efficientnet-lite0-voc"
@@ -32,8 +36,12 @@ def coco(root: Path, marks: list[dict[str, int]]) -> Path:
         "images": [
             {"id": i, "file_name": name, "width": 64, "height": 48} for i, name in enumerate(names)
         ],
-        "annotations": [box | mark | {"id": i, "image_id": i} for i, mark in enumerate(marks)],
-        "categories": [{"id": 1, "name": "sheep"}, {"id": 2, "name": "cow"}],
+        "annotations": [box | {"id": i, "image_id": i} | mark for i, mark in enumerate(marks)],
+        "categories": [
+            {"id": 1, "name": "sheep"},
+            {"id": 2, "name": "cow"},
+            {"id": 3, "name": "axolotl"},
+        ],
     }
     (root / "boxes.json").write_text(json.dumps(document))
     return root
@@ -93,3 +101,41 @@ def test_it_is_said_beside_the_table_and_in_the_report(cli, tmp_path: Path) -> N
     assert err.count(line) == 1
     assert set(json.loads(out)["metrics"].values()) == {None}
     assert line in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+
+
+LOCALIZE = "localize-mobilenet-voc"
+
+
+@pytest.mark.parametrize(
+    ("marks", "held"),
+    [
+        ([], "6 show none of the classes"),
+        ([{"iscrowd": 1}] * 3, "6 show none of the classes (3 crowds)"),
+        (
+            [{"category_id": 3}, {"category_id": 3, "iscrowd": 1}],
+            "6 show none of the classes; classes that the model does not have: axolotl",
+        ),
+    ],
+)
+def test_data_without_an_object_to_localize_are_named(
+    cli, tmp_path: Path, marks: list, held: str
+) -> None:
+    data = coco(tmp_path / "data", marks)
+    for command in (("evaluate", LOCALIZE, "--data", data), ("data", "review", LOCALIZE, data)):
+        code, _, err = cli(*command, *(("-o", tmp_path / "o") if "review" in command else ()))
+        assert code == 5, err
+        assert "localize is about images with an object of the classes" in err
+        assert f"of 6 images of '{data}:boxes' none is one: {held}. Name data" in err
+        assert "learn" not in err and "recipe" not in err
+
+
+def test_images_of_several_classes_are_told_to_be_so(tmp_path: Path) -> None:
+    data = coco(tmp_path / "data", [{}, {"image_id": 0, "category_id": 2}])
+    source = open_source(str(data), "", Labels)
+    document = {"task": {"name": "classify", "labels": "one"}, "backbone": "tiny", "size": 32}
+    recipe = parse_recipe({**document, "classes": ["sheep", "cow"]})
+    held = "5 show none of the classes, 1 shows several"
+    with pytest.raises(DataError, match=f"'x' none is one: {held}. Name data"):
+        fitted(source, recipe, called="x")
+    with pytest.raises(DataError, match=r"classify learns from .* Check the recipe's `classes`"):
+        fitted(source, recipe)
