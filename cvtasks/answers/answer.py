@@ -74,6 +74,8 @@ class Answer(ABC):
     """
     mixing: ClassVar[Mixing] = ""
     """How training mixes samples with such a truth."""
+    scored: ClassVar[str] = "an object that is scored"
+    """What a truth shows that a model can be measured by, in words."""
     steadied: ClassVar[bool] = False
     """Whether `steady` does something."""
 

@@ -39,6 +39,7 @@ class Labels(Answer):
 
     keeps_others = False
     mixing = "shares"
+    scored = "a class that is scored"
 
     @classmethod
     def nothing(cls, size: tuple[int, int], classes: tuple[str, ...]) -> Self:

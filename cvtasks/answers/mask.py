@@ -59,6 +59,7 @@ class Mask(Answer):
     ids: np.ndarray
     classes: tuple[str, ...]
 
+    scored = "anything but background and void"
     steadied = True
 
     def __post_init__(self) -> None:

@@ -159,7 +159,7 @@ def evaluate(
     for remark in found.source.remarks():
         say(f"data: {remark}")
     if output:
-        subject = Subject(recipe, folder, command_typed(), tuple(found.source.remarks()))
+        subject = Subject(recipe, folder, command_typed(), found.remarks)
         written = write_report(output, result, metric, found.source, subject)
         others = ", ".join(name for name in written if "/" not in name and name != PAGE)
         say(f"report: {output / PAGE}; beside it {others}")

@@ -12,24 +12,27 @@ from typing import Any, TypeVar
 import numpy as np
 
 from cvtasks.answers import Answer, Sample
+from cvtasks.data.nothing_scored import shown_words
 from cvtasks.data.source import Source
 from cvtasks.errors import CVTasksError, DataError, did_you_mean
 from cvtasks.media.images import image_size
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.tasks.base import Task
+from cvtasks.text import counted
 
 
-def fitted(source: Source, recipe: Recipe, *, lacking: bool = False) -> Source:
+def fitted(source: Source, recipe: Recipe, *, lacking: bool = False, called: str = "") -> Source:
     """The source with the recipe's classes and nothing but images that its task can use.
 
     Args:
         lacking: the source need not have all classes of the recipe.
+        called: what an error calls images that nothing is learned from.
 
     Raises:
         DataError: a class of the recipe is none of the source, or no image can be used.
     """
     remapped = Remapped(source, recipe.classes, recipe.data.unlisted, lacking=lacking)
-    return Selected(remapped, recipe.task) if recipe.task.selection else remapped
+    return Selected(remapped, recipe.task, called) if recipe.task.selection else remapped
 
 
 def without_faults(source: Source, faults: list[CVTasksError]) -> Source:
@@ -149,12 +152,18 @@ class Subset(View):
 class Selected(View):
     """Those samples of a source that a task can use, with what of their truths it is about."""
 
-    def __init__(self, source: Source, task: Task) -> None:
+    def __init__(self, source: "Remapped", task: Task, called: str = "") -> None:
         super().__init__(
             source,
             [index for index in range(len(source)) if task.select(source.truth(index)) is not None],
         )
         self._task = task
+        if not self.kept and called:
+            raise DataError(
+                f"{task.name} is about {task.selection.split(';')[0]}; of "
+                f"{counted(len(source), 'image')} of {called!r} none is one: "
+                f"{shown_words(source, source.source)}. Name data that have some."
+            )
         if not self.kept:
             raise DataError(
                 f"{task.name} learns from {task.selection}; none of the {len(source)} images is "

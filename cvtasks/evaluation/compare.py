@@ -85,13 +85,12 @@ def compare(
     _check_same(models, recipes)
     # the truth as the first one's recipe opens it, so that all are asked the same
     first = recipes[0]
+    read_as: dict[str, Any] = {"format": format, "hints": hints, "run": first}
     found = []
     for number, recipe in enumerate(recipes):
         of_its_own = replace(recipe, data=first.data)
         heard: Say = say if not number else (lambda text: None)
-        found.append(
-            evaluation_data(of_its_own, folders[0], data, say=heard, format=format, hints=hints)
-        )
+        found.append(evaluation_data(of_its_own, folders[0], data, say=heard, **read_as))
     _check_classes(models, found)
     _check_images(models, found)
     for model, folder, recipe, asked in zip(models, folders, recipes, found, strict=True):

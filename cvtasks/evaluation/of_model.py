@@ -9,6 +9,7 @@ from typing import Any
 
 from cvtasks.answers.synonyms import called_otherwise, in_words
 from cvtasks.data import Hints, Source
+from cvtasks.data.nothing_scored import nothing_scored
 from cvtasks.data.opening import title
 from cvtasks.data.shared_classes import NONE, Shared, differences, read_map, shared
 from cvtasks.data.to_evaluate import open_to_evaluate
@@ -40,6 +41,7 @@ class EvaluationData:
         classes: which the model and the data share, and which not.
         renamed: the data's class → the model's, where somebody said so.
         otherwise: the model's class → the data's, where both are names of one thing.
+        nothing: that no image shows anything that is scored; empty where one does.
     """
 
     recipe: Recipe
@@ -50,6 +52,7 @@ class EvaluationData:
     classes: Shared
     renamed: Mapping[str, str]
     otherwise: Mapping[str, str] = field(default_factory=dict)
+    nothing: str = ""
 
     @property
     def scored_as(self) -> dict[str, str]:
@@ -62,6 +65,11 @@ class EvaluationData:
         aside = first.held_out > 0 and self.split == first.validated_on
         split = first.train if aside else self.split  # that those which were set aside are of
         return seen(recipe, folder, self.path, split, self.source)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is to be known of the images beside the scores."""
+        return *([self.nothing] if self.nothing else []), *self.source.remarks()
 
     @property
     def only(self) -> tuple[str, ...] | None:
@@ -99,6 +107,7 @@ def evaluation_data(
     format: str = "",
     lists: str = "",
     hints: Hints | None = None,
+    run: Recipe | None = None,
 ) -> EvaluationData:
     """Open DATA[:SPLIT] for a model, or what it was validated on.
 
@@ -113,6 +122,7 @@ def evaluation_data(
             scored.
         format: of the data, where it may be one of several.
         hints: what else is said about the data; as the recipe has it by default.
+        run: the recipe of the model in `folder`, where `recipe` has other classes.
 
     Raises:
         UsageError: no data are named, or a class of `renamed` is none.
@@ -123,7 +133,8 @@ def evaluation_data(
             "a model is measured on data, and its recipe names none. Give DATA:SPLIT.",
             ways={"data": ""},
         )
-    found = open_to_evaluate(recipe, folder, data, say, format=format, lists=lists, hints=hints)
+    read_as: dict[str, Any] = {"format": format, "lists": lists, "hints": hints}
+    found = open_to_evaluate(recipe, folder, data, say, run=run, **read_as)
     names = read_map(renamed, found.source, recipe.classes)
     whole = Renamed(found.source, names) if names else found.source
     otherwise = _otherwise(recipe, whole, names)
@@ -132,18 +143,17 @@ def evaluation_data(
     )
     both = shared(whole, recipe.classes)
     part = whole if found.kept is None else Subset(whole, found.kept)
-    source = fitted(part, recipe, lacking=True)
-    say(
-        f"data: {found.source.format}, {title(found.path, found.split)}, "
-        f"{counted(len(source), 'image')}"
-    )
-    called = in_words({theirs: ours for ours, theirs in otherwise.items()})
-    same = f"names of one class in the data and in the model: {called}" if called else ""
-    for line in (found.source.taken_for, same, *differences(both, recipe)):
+    called = title(found.path, found.split)
+    source = fitted(part, recipe, lacking=True, called=called)
+    say(f"data: {found.source.format}, {called}, {counted(len(source), 'image')}")
+    two = in_words({theirs: ours for ours, theirs in otherwise.items()})
+    same = f"names of one class in the data and in the model: {two}" if two else ""
+    nothing = nothing_scored(source)
+    for line in (found.source.taken_for, same, *differences(both, recipe), nothing):
         if line:
             say(f"data: {line}")
     place = found.path, found.split
-    return EvaluationData(recipe, found.source, source, *place, both, names, otherwise)
+    return EvaluationData(recipe, found.source, source, *place, both, names, otherwise, nothing)
 
 
 def _otherwise(recipe: Recipe, source: Source, renamed: Mapping[str, str]) -> dict[str, str]:

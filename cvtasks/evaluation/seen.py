@@ -2,28 +2,19 @@
 their data set.
 """
 
-import json
 import re
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cvtasks.data import Source
 from cvtasks.data.checking.statistics import fingerprint
 from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.opening import same_place, title
+from cvtasks.data.run_facts import noted_fingerprints
 from cvtasks.data.source import split_among, split_parts
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.zoo import in_zoo
 
-FACTS = "run.json"
-"""The file in a run's folder that notes what decides about its bits, its data's fingerprints
-among it.
-"""
-
-_MOST = 1_000_000  # bytes of a run.json
 _VOC_NAME = re.compile(r"20(0[7-9]|1[0-2])_\d{6}")  # of VOC2012's images; VOC2007's are numbers
 
 
@@ -56,7 +47,7 @@ def seen(recipe: Recipe, folder: Path | None, path: str, split: str, source: Sou
     theirs = recipe.data
     if same_place(theirs.path, path):
         return Seen(True, _learned(recipe, folder, split, source))
-    prints = _noted(folder)
+    prints = noted_fingerprints(folder)
     own = fingerprint(source) if prints else ""
     if own in prints.values():
         return Seen(True, len(source) if own == prints.get("train") else 0)
@@ -82,29 +73,6 @@ def seen_words(model: str, found: Seen, recipe: Recipe, images: int) -> str:
         if found.learned
         else ""
     )
-
-
-def fingerprints(folder: Path) -> Mapping[str, Any]:
-    """What the run in a folder noted of its data: split → fingerprint.
-
-    Raises:
-        OSError, ValueError, RecursionError, LookupError, TypeError: there is no such note.
-    """
-    path = folder / FACTS
-    if path.stat().st_size > _MOST:
-        raise ValueError(f"it has more than {_MOST:,} bytes")
-    data = json.loads(path.read_text(encoding="utf-8"))["data"]
-    if not isinstance(data, dict):
-        raise TypeError("its `data` is no object")
-    return data
-
-
-def _noted(folder: Path | None) -> dict[str, str]:
-    """The fingerprints in a folder; empty where it has none."""
-    if folder is not None:
-        with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):
-            return {split: str(noted) for split, noted in fingerprints(folder).items()}
-    return {}
 
 
 def _learned(

@@ -100,7 +100,8 @@ def drawn_to_calibrate(
     split, source = _training_split(recipe, path, asked)
     names = folder / NAMES
     kept = split_by_names(source, names)[0] if names.is_file() else range(len(source))
-    fit = fitted(Subset(source, list(kept)) if kept else source, recipe, lacking=True)
+    part = Subset(source, list(kept)) if kept else source
+    fit = fitted(part, recipe, lacking=True, called=title(path, split))
     order = np.random.default_rng([seed, len(fit)]).permutation(len(fit))[:count]
     chosen = Subset(fit, sorted(order.tolist()))
     drawn = (

@@ -46,8 +46,8 @@ def images_to_check(
         try:
             found = open_to_evaluate(recipe, folder, "")
             part = found.source if found.kept is None else Subset(found.source, found.kept)
-            source = fitted(part, recipe, lacking=True)
             where = f"{found.path}:{found.split}" if found.split else found.path
+            source = fitted(part, recipe, lacking=True, called=where)
             return _of_source(source), f"the images of {where}, of which it was validated"
         except (CVTasksError, OSError) as error:
             say(f"check: the data of the recipe cannot be used ({_first(str(error))})")
@@ -72,7 +72,8 @@ def _given(recipe: Recipe, folder: Path, given: str) -> tuple[Named, str]:
             kind = recipe.task.answer
             splits = (split,) if split else splits_of(path, kind)
             source = open_source(path, splits[0] if len(splits) == 1 else "", kind)
-            return _of_source(fitted(source, recipe, lacking=True)), f"the images of {given}"
+            fit = fitted(source, recipe, lacking=True, called=given)
+            return _of_source(fit), f"the images of {given}"
         except DataError:
             if split:
                 raise

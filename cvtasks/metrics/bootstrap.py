@@ -72,19 +72,39 @@ def drawn(images: int, resamples: int, at_once: int, seed: int = _SEED) -> Itera
 def resampled(
     metric: ByImage, resamples: int | None = None, seed: int = _SEED
 ) -> dict[str, np.ndarray]:
-    """Name of a number → what it is on each resample, (r,); {} below two images."""
-    if metric.images < 2:
+    """Name of a number → what it is on each resample, (r,); without those that fewer than two
+    images say something of: resamples of one never vary.
+    """
+    several = _of_several(metric)
+    if not several:
         return {}
     at_once = max(1, _AT_ONCE // max(metric.cost, metric.images, 1))
     parts: list[Mapping[str, np.ndarray]] = [
         metric.numbers(counts)
         for counts in drawn(metric.images, resamples or resamples_of(metric), at_once, seed)
     ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: np.concatenate([part[name] for part in parts]) for name in several}
+
+
+def _of_several(metric: ByImage) -> list[str]:
+    """The names of the numbers that at least two images say something of.
+
+    Two images differ in a digit of their binary number: there is a digit for which those images
+    that have it and those that have it not both give a number. Of one image one side is NaN.
+    """
+    if metric.images < 2:
+        return []
+    digits = np.arange((metric.images - 1).bit_length())
+    with_it = np.arange(metric.images) >> digits[:, None] & 1
+    numbers = metric.numbers(np.concatenate([with_it, 1 - with_it]))
+    known = {name: ~np.isnan(values) for name, values in numbers.items()}
+    return [
+        name for name, sides in known.items() if (sides[: len(digits)] & sides[len(digits) :]).any()
+    ]
 
 
 def intervals(metric: ByImage | None) -> dict[str, Interval]:
-    """Name of a number → its 95 % interval; without those that have none, as below two images."""
+    """Name of a number → its 95 % interval; without those that have none (`resampled`)."""
     if metric is None:
         return {}
     found = {name: interval_of(values) for name, values in resampled(metric).items()}
@@ -92,7 +112,8 @@ def intervals(metric: ByImage | None) -> dict[str, Interval]:
 
 
 def differences(first: ByImage, other: ByImage) -> dict[str, Difference]:
-    """Name of a number that both have → how much more of it `other` has, with its interval.
+    """Name of a number that both have of two images or more → how much more of it `other` has, with
+    its interval.
 
     The two must have counted the same images in the same order: the resamples are shared, so that
     what is hard about an image is hard for both and falls out.

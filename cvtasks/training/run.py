@@ -15,9 +15,11 @@ import keras
 import numpy as np
 
 from cvtasks.data import Source
-from cvtasks.data.checking.statistics import fingerprint
+from cvtasks.data.checking.statistics import fingerprint, glance
 from cvtasks.data.held_out import NAMES, write_names
+from cvtasks.data.nothing_scored import nothing_scored
 from cvtasks.data.opening import Sources
+from cvtasks.data.run_facts import ASIDE
 from cvtasks.data.tiled import whole
 from cvtasks.data.views import Subset
 from cvtasks.engines.base import Engine
@@ -210,9 +212,11 @@ def _begin(plan: Plan, folder: Path, command: str, prints: Mapping[str, str], lo
         else:
             _check_room(folder, network)
             recipe.save(folder / RECIPE)
-            write_facts(folder, command, recipe.train.seed, prints)
-            if recipe.data.held_out:
-                write_names(folder / NAMES, whole(plan.sources.validate))
+            aside = whole(plan.sources.validate) if recipe.data.held_out else None
+            noted = {ASIDE: glance(aside)} if aside else {}
+            write_facts(folder, command, recipe.train.seed, {**prints, **noted})
+            if aside:
+                write_names(folder / NAMES, aside)
         log.note(
             "resumed" if plan.resumes else "begun",
             command=command,
@@ -248,7 +252,9 @@ def _end(
         resumed=command if plan.resumes else "",
         ended=plan.ends,
     )
-    subject = Subject(read_recipe(folder / RECIPE), folder, begun)
+    nothing = nothing_scored(sources.validate)
+    remarks = (nothing,) if nothing else ()
+    subject = Subject(read_recipe(folder / RECIPE), folder, begun, remarks)
     write_page(folder / PAGE, finished, metric, sources.validate, subject)
     report.on_message(f"report: {folder / PAGE}")
     found = verdict(progress.history, progress.best_epoch)

@@ -16,9 +16,9 @@ from typing import Any
 
 import keras
 
+from cvtasks.data.run_facts import FACTS, fingerprints
 from cvtasks.engines.table import engine_packages, package_version
 from cvtasks.errors import DataError, ModelError, UsageError
-from cvtasks.evaluation.seen import FACTS, fingerprints
 from cvtasks.files.writing import cannot_write, write_text
 from cvtasks.media.opencv import opencv_packages
 from cvtasks.text import dumps

@@ -16,10 +16,12 @@ from PIL import Image
 
 from cvtasks.answers import Boxes, Labels, Mask
 from cvtasks.data import FORMATS, open_source, split_of, splits_of
+from cvtasks.data.checking.statistics import fingerprint, glance
 from cvtasks.data.formats.csv import CSVLabels
 from cvtasks.data.held_out import NAMES, _chosen, set_aside, split_by_names, write_names
 from cvtasks.data.opening import Sources, open_sources, settled
 from cvtasks.data.rare import too_rare
+from cvtasks.data.run_facts import ASIDE, FACTS
 from cvtasks.data.source import Source
 from cvtasks.data.splits import splits_for
 from cvtasks.data.to_evaluate import open_to_evaluate
@@ -607,25 +609,68 @@ def test_names_of_any_sign_stand_in_a_line_each(tmp_path: Path) -> None:
     assert "ä" in (tmp_path / NAMES).read_text(encoding="utf-8")
 
 
+def begun(run: Path, made: Recipe) -> Source:
+    """A run's folder, as far as it tells which images were set aside; returns these."""
+    aside = open_sources(made).validate
+    write_names(run / NAMES, aside)
+    prints = {"validate": fingerprint(aside), ASIDE: glance(aside)}
+    (run / FACTS).write_text(json.dumps({"data": prints}))
+    return aside
+
+
 def test_a_model_is_measured_on_what_it_was_validated_on(tmp_path: Path) -> None:
     root, run = folders(tmp_path / "set", "", 5), tmp_path / "run"
-    made = recipe("classify", root)
-    aside = open_sources(made).validate
+    made, said = recipe("classify", root), []
     drawn = open_to_evaluate(made, run, "")  # the recipe alone was kept
+    aside = begun(run, made)
     assert [drawn.source.name(index) for index in drawn.kept] == names(aside)
-    write_names(run / NAMES, aside)
+    again = open_to_evaluate(made, run, f"{root.parent}/./set/", said.append)
+    assert (len(again.kept), said) == (len(aside), []), "the place is the recipe's"
     (tmp_path / "set").rename(tmp_path / "moved")
-    found = open_to_evaluate(made, run, str(tmp_path / "moved"))
+    moved = str(tmp_path / "moved")
+    found = open_to_evaluate(made, run, moved, said.append)
     assert [found.source.name(index) for index in found.kept] == names(aside)
     assert found.split == "set aside from all"
-    assert open_to_evaluate(made, run, f"{tmp_path / 'moved'}:all").kept is None
+    assert "the very images" in said[-1] and said[-1].endswith(f"All of them: {moved}:all")
+    other_order = replace(made, classes=made.classes[::-1])  # as a comparison asks
+    assert open_to_evaluate(other_order, run, moved).kept is None
+    assert open_to_evaluate(other_order, run, moved, run=made).kept == found.kept
+    assert open_to_evaluate(made, run, f"{moved}:all").kept is None
     folders(tmp_path / "other", "test", 2)
     assert (
         open_to_evaluate(made, run, str(tmp_path / "other")).split
     ) == "test"  # other data: the only split
+    own = replace(made, data=replace(made.data, path=moved))
     (tmp_path / "moved" / "cat" / aside.name(0)).with_suffix(".png").unlink()
     with pytest.raises(DataError, match=r"1 of 2 is not in .* DATA:all"):
-        open_to_evaluate(made, run, str(tmp_path / "moved"))
+        open_to_evaluate(own, run, moved)
+    assert open_to_evaluate(made, run, moved).kept is None, "no longer these images"
+
+
+@pytest.mark.parametrize("count", [2, 5, 9])
+def test_images_that_have_the_names_of_a_run_s_are_other_images(tmp_path: Path, count: int) -> None:
+    """All of them are measured, whether all, some or none of the names are there."""
+    run, root = tmp_path / "run", tmp_path / "new"
+    made = recipe("classify", folders(tmp_path / "set", "", 5))
+    aside, said = begun(run, made), []
+    for label, name in enumerate(("cat", "dog")):
+        for number in range(count):
+            image(root / name / f"{name}{number}.png", 1000 * count + 100 * label + number)
+    found = open_to_evaluate(made, run, str(root), said.append)
+    assert (len(found.source), found.kept, found.split) == (2 * count, None, "")
+    there = {found.source.name(index) for index in range(2 * count)}
+    common = len(there & set(names(aside)))
+    assert len(said) == bool(common)
+    for line in said:
+        assert f"it names {common} of {2 * count} images" in line
+        assert f"{NAMES} leaves none of it out" in line and "`data.path`" in line
+    (run / FACTS).unlink()  # nothing tells whether it is the run's
+    assert open_to_evaluate(made, run, str(root), said.append).kept is None
+    assert not common or f"no {FACTS} tells whether" in said[-1]
+    shutil.copytree(root, tmp_path / "there" / "set")
+    found = open_to_evaluate(made, run, str(tmp_path / "there" / "set"), said.append)
+    assert (found.kept is not None) == (common == len(aside)), "the data set's name and all names"
+    assert (found.kept is None) or "by the names of all" in said[-1]
 
 
 def test_without_a_split_a_model_is_measured_on_the_one_that_validates(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from cvtasks.data.opening import open_sources
 from cvtasks.data.source import Source
 from cvtasks.data.splits import splits_for
 from cvtasks.data.tiled import Tiled, cut, tiles_words, whole
+from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.errors import ModelError
 from cvtasks.geometry.tiles import Tiles
 from cvtasks.recipe.data_table import Data
-from cvtasks.recipe.recipe import parse_recipe
+from cvtasks.recipe.recipe import parse_recipe, read_recipe
 
 SIZES = [(300, 420), (100, 90), (120, 500)]
 
@@ -154,3 +155,13 @@ def test_a_run_on_tiles_ends_in_a_model_and_goes_on_where_it_was_set_aside(
     )
     assert code == 0, err
     assert '"tiles": "120x160"' in out
+    for name in ("images", "labels", "data.yaml"):
+        (tmp_path / "moved").mkdir(exist_ok=True)
+        (photos / name).rename(tmp_path / "moved" / name)
+    moved = str(tmp_path / "moved" / "data.yaml")
+    found = open_to_evaluate(read_recipe(run / "recipe.toml"), run, moved)
+    assert found.kept is not None, "the run's own images, by what it noted of them"
+    assert {found.source.name(index) for index in found.kept} == set(names)
+    cv2.imwrite(found.source.files[found.kept[0]], np.zeros((300, 420, 3), np.uint8))
+    other = open_to_evaluate(read_recipe(run / "recipe.toml"), run, moved)
+    assert (other.kept, other.split) == (None, "val")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Boxes, Mask
-from cvtasks.metrics.base import ByImage, Metric
+from cvtasks.metrics.base import ByImage, Metric, ratio
 from cvtasks.metrics.bootstrap import (
     Difference,
     differences,
@@ -20,6 +20,7 @@ from cvtasks.metrics.bootstrap import (
 )
 from cvtasks.metrics.coco_ap import coco_rankings
 from cvtasks.metrics.detection import BoxesMetric
+from cvtasks.metrics.localization import LocationMetric
 from cvtasks.metrics.segmentation import MaskMetric
 from tests.metrics.made_up import CLASSES, KINDS, SIZE, counted, some, some_boxes
 
@@ -60,6 +61,49 @@ def test_empty_and_one_image_have_no_interval(kind: str) -> None:
     for images in (0, 1):
         metric, _ = some(kind, images)
         assert intervals(metric.by_image()) == {}
+
+
+@pytest.mark.parametrize("images", [2, 3, 8, 9, 21])
+def test_what_one_image_tells_has_no_interval(images: int) -> None:
+    """Each image alone, then each with one more, and none: of a mean over some of the images."""
+
+    def over(carrying: list[int]) -> ByImage:
+        carry = np.isin(np.arange(images), carrying)
+        values = np.linspace(0, 1, images) * carry
+        return ByImage(images, lambda n: {"mean": ratio(n @ values, n @ carry)}, images)
+
+    assert intervals(over([])) == {}
+    for one in range(images):
+        assert intervals(over([one])) == {}
+        assert differences(over([one]), over([0, images - 1])) == {}
+        assert differences(over([0, images - 1]), over([one])) == {}
+        for second in {0, images // 2, images - 1} - {one}:
+            assert intervals(over([one, second])).keys() == {"mean"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_of_several_images_are_those_that_two_images_give_alone(kind: str) -> None:
+    for seed in range(3):
+        metric, pairs = some(kind, 3, seed)
+        alone = by_image(metric).numbers(np.eye(len(pairs), dtype=np.int64))
+        several = {name for name, values in alone.items() if (~np.isnan(values)).sum() > 1}
+        assert intervals(metric.by_image()).keys() == several
+
+
+def test_a_localized_image_alone_has_no_interval_of_its_overlap() -> None:
+    def metric(shift: float) -> LocationMetric:
+        found = LocationMetric(CLASSES)
+        for label in (0, 1):  # the first is of the right class
+            truth = Boxes.of([[2, 2, 12, 12]], [0], CLASSES, SIZE)
+            box = [[2 + shift, 2, 12 + shift, 12]]
+            found.add(truth, Boxes.of(box, [label], CLASSES, SIZE, scores=[0.9]))
+        return found
+
+    first, other = by_image(metric(2)), by_image(metric(1))
+    name = "mean IoU where the class is right"
+    assert {name, "mean IoU"} <= first.numbers(np.ones((1, 2), np.int64)).keys()
+    assert name not in intervals(first) and "mean IoU" in intervals(first)
+    assert name not in differences(first, other) and "mean IoU" in differences(first, other)
 
 
 def test_many_detections_of_an_image_are_cut_as_coco_cuts_them() -> None:

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Labels, Sample
+from cvtasks.data.run_facts import FACTS
 from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
-from cvtasks.evaluation.seen import FACTS
 from cvtasks.recipe.recipe import parse_recipe
 from cvtasks.training.card import write_curves
 from cvtasks.training.checkpoint import progress_in
