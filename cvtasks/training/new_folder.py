@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 
 from cvtasks.data.held_out import NAMES
+from cvtasks.data.run_facts import FACTS
 from cvtasks.errors import CVTasksError, UsageError
-from cvtasks.evaluation.run_facts import FACTS
 from cvtasks.files.writing import cannot_write, check_folder, name_held, numbered
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.training.checkpoint import progress_in
