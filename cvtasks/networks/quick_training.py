@@ -1,13 +1,13 @@
 """Layers that TensorFlow would train slowly on a CPU, computed in another way: the same function,
 the same weights.
 
-- Batch norms: Keras takes mean and variance, and normalises, in some twenty operations, each of
-  which reads and writes the whole map, in float32 even where the network computes in bfloat16.
-  TensorFlow has one operation for all that, and one for its gradient.
-- Depthwise convolutions with a kernel above 3 or a stride: their gradients in bfloat16 take up to
-  thirteen times as long as in float32, for which TensorFlow has fast code.
+- Batch norms: Keras takes mean and variance, and normalises, in many operations, each of which
+  reads and writes the whole map, in float32 even where the network computes in bfloat16. TensorFlow
+  has one operation for all that, and one for its gradient.
+- Depthwise convolutions with a kernel above 3 or a stride: their gradients are far slower in
+  bfloat16 than in float32, for which TensorFlow has fast code.
 
-JAX compiles either into loops of its own and is left as it is.
+`benchmarks/training_step.py` measures what that is worth. JAX is left as it is.
 """
 
 from collections.abc import Iterator

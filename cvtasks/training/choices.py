@@ -25,7 +25,7 @@ Fit = Callable[[Recipe], int]
 
 FITS = "as many images a step as fit into memory"
 _LOOKED_AT = 300  # truths and headers, at most, that sizes are taken from
-_PIXELS = 10**9  # of masks that are looked at for rare classes: some 20 s
+_PIXELS = 10**9  # of masks that are looked at for rare classes, at most
 _STRIDE = 32  # sizes are chosen for backbones of this coarsest stride, as multiples of it
 
 _BATCH = Train().batch  # that the usual rate is for

@@ -337,7 +337,7 @@ def _remarks(how: Train, images: int, slow: str) -> Iterator[str]:
     slow.
     """
     if slow and how.precision == "bf16":
-        yield f'train.precision = "bf16": {slow}'
+        yield f'train.precision = "bf16": {slow}; `train.precision = "f32"` chooses it'
     if how.batch > images:
         yield (
             f"train.batch = {how.batch}: more than the {counted(images, 'image', ',')} to train "
