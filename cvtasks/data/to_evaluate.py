@@ -112,6 +112,13 @@ def _held_out_of(
                 f"{title(path, source.split)!r}. Name the split to measure on: DATA:SPLIT, or "
                 "DATA:all where there are no splits."
             )
+        noted = noted_fingerprints(folder)
+        if kept and "validate" in noted and not _are_these(Subset(source, kept), recipe, noted):
+            say(
+                f"data: these {counted(len(kept), 'image')} have the names that {NAMES} gives, but "
+                "images or truths are not as the run saw them: the score is of other data than "
+                "the run's own"
+            )
         return kept or None
     say(
         f"data: no {NAMES} beside the recipe; the images set aside are drawn again by the recipe's "

@@ -298,15 +298,16 @@ def _images_words(known: Facts) -> str:
 
 
 def _rate_choice(recipe: Recipe, batch: int) -> Iterator[Choice]:
-    """The usual rate, for a step of so many images, whoever chose their number."""
-    followed = min(batch, _LARGE * _BATCH)
+    """The usual rate, for an update by steps of so many images, whoever chose their number."""
+    each = recipe.train.accumulate
+    images = batch * each
+    followed = min(images, _LARGE * _BATCH)
     if followed == _BATCH:
         return
     rate = float(f"{recipe.train.learning_rate * math.sqrt(followed / _BATCH):.1e}")
-    limit = "" if followed == batch else f", up to one of {followed}"
-    yield Choice(
-        "train.learning_rate", rate, f"it goes with the root of the batch of {batch}{limit}"
-    )
+    of = f"the batch of {batch}" if each == 1 else f"the {images} images of an update"
+    limit = "" if followed == images else f", up to {followed}"
+    yield Choice("train.learning_rate", rate, f"it goes with the root of {of}{limit}")
 
 
 def _learned(recipe: Recipe) -> bool:

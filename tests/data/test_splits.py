@@ -641,6 +641,12 @@ def test_a_model_is_measured_on_what_it_was_validated_on(tmp_path: Path) -> None
         open_to_evaluate(made, run, str(tmp_path / "other")).split
     ) == "test"  # other data: the only split
     own = replace(made, data=replace(made.data, path=moved))
+    said.clear()
+    assert (open_to_evaluate(own, run, moved, said.append).kept, said) == (found.kept, [])
+    changed = (tmp_path / "moved" / "cat" / aside.name(0)).with_suffix(".png")
+    Image.fromarray(np.full((9, 7, 3), 77, np.uint8)).save(changed)
+    assert open_to_evaluate(own, run, moved, said.append).kept == found.kept
+    assert "are not as the run saw them" in said[-1]
     (tmp_path / "moved" / "cat" / aside.name(0)).with_suffix(".png").unlink()
     with pytest.raises(DataError, match=r"1 of 2 is not in .* DATA:all"):
         open_to_evaluate(own, run, moved)

@@ -207,6 +207,8 @@ def test_updates_of_several_steps_are_as_many_as_of_one(tmp_path: Path) -> None:
     )
     how, other = usual.recipe.train, parted.recipe.train
     assert (other.epochs, other.warmup) == (how.epochs, how.warmup)
+    assert other.learning_rate == how.learning_rate
+    assert "root of the 8 images of an update" in its["train.learning_rate"]
     assert (other.validate_every, other.patience) == (how.validate_every, how.patience)
     updates = how.epochs * len(batches_of(usual.recipe, usual.sources.train))
     assert f"make {updates:,} updates, from" in said["train.epochs"]

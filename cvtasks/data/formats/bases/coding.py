@@ -153,8 +153,9 @@ def concluded(masks: Sequence[Path], void: Value) -> Coding:
     first = 1 if void == 0 else 0
     if left == {0, 1, VOID} and not found.beside:
         raise DataError(
-            "it must be clear what 255 is; some masks hold it without 1, and others hold 1 without "
-            "it. If it is the object, write 1 for it in all masks; if it is void, say so by "
+            "it must be clear what 255 is; masks hold 0, 1 and 255, and half or more of those with "
+            "255 have no 1. If it is the object, write 1 for it in all masks; if it is void, say "
+            "so by "
             f"`data.values={{{GROUND} = 0, {OBJECT} = 1}}`.",
             "binary masks",
         )

@@ -32,7 +32,8 @@ class Found:
             `packed`.
         shown: indices of masks that have a palette, each with the colour, `packed`, that it shows.
         bare: values of masks without a palette, or that lacks one of them.
-        beside: whether a mask holds 255 and an id that is neither 0 nor 255.
+        beside: whether most masks that hold 255 also hold an id that is neither 0 nor 255, as
+            where void is what lies around objects.
         level: beside black, that of masks in JPEG; 0 where there are none.
     """
 
@@ -88,7 +89,7 @@ def _found(stamps: tuple[tuple[Path, int, int], ...]) -> Found:
     colours: set[int] = set()
     shown: set[tuple[int, int]] = set()
     bare: set[int] = set()
-    beside, smeared = False, list[DataError]()
+    beside, smeared = list[bool](), list[DataError]()
     levels: dict[Path, int] = {}
     with ThreadPoolExecutor(2) as pool:
         paths = [path for path, *_ in stamps]
@@ -103,7 +104,7 @@ def _found(stamps: tuple[tuple[Path, int, int], ...]) -> Found:
                 values |= one.held
                 shown |= one.shown or set()
                 bare |= one.held if one.shown is None else set()
-                beside |= VOID in one.held and bool(one.held - {0, VOID})
+                beside += [bool(one.held - {0, VOID})] if VOID in one.held else []
     fitting = sum(map(bool, levels.values()))
     if not values and not colours and len(smeared) * _FEW > fitting:
         raise smeared[0]
@@ -115,7 +116,7 @@ def _found(stamps: tuple[tuple[Path, int, int], ...]) -> Found:
         frozenset(colours),
         frozenset(shown),
         frozenset(bare),
-        bool(beside),
+        sum(beside) > len(beside) / 2,
         level,
     )
 
