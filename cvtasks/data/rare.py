@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from cvtasks.data.loading.imbalance import times_shown
 from cvtasks.data.source import Source
 from cvtasks.text import some
@@ -14,11 +16,13 @@ def times_of(source: Source) -> dict[str, int]:
     """Class, but for background → how many truths show it; nothing where truths are images, which
     would all have to be read again.
     """
-    if source.truth_files:
-        return {}
+    return {} if source.truth_files else by_class(source, times_shown(source))
+
+
+def by_class(source: Source, counts: np.ndarray) -> dict[str, int]:
+    """Class, but for background → its count, of the counts of all classes."""
     ground = source.kind.ground(source.classes)
-    counts = times_shown(source).tolist()
-    return dict(zip(source.classes[ground:], counts[ground:], strict=True))
+    return dict(zip(source.classes[ground:], counts.tolist()[ground:], strict=True))
 
 
 def too_rare(shown: Mapping[str, int], images: int) -> Iterator[str]:

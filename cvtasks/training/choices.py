@@ -13,6 +13,7 @@ import numpy as np
 
 from cvtasks.data import Source
 from cvtasks.data.loading.imbalance import times_seen, times_shown
+from cvtasks.data.rare import by_class, too_rare
 from cvtasks.data.views import Subset
 from cvtasks.media.images import image_size
 from cvtasks.networks.backbones import BACKBONES
@@ -111,6 +112,7 @@ def chosen(
     asked: Collection[str],
     fit: Fit | None = None,
     slow: str = "",
+    say: Callable[[str], None] = lambda text: None,
 ) -> tuple[Recipe, list[Choice]]:
     """The recipe with what suits the data, and what was chosen.
 
@@ -120,8 +122,13 @@ def chosen(
         asked: dotted keys of the recipe that stay as they are.
         fit: finds the batch, in place of what the data suggest; the rest is chosen for it.
         slow: why training in bfloat16 would be slow here; empty where it is not.
+        say: hears which classes too few masks show, where all of these were looked at.
     """
     known = facts(train)
+    if train.truth_files and known.looked == known.images:
+        counts = np.rint(known.shown * known.images).astype(np.int64)
+        for line in too_rare(by_class(train, counts), known.images):
+            say(line)
     precision = [Choice("train.precision", "f32", slow)] if slow else []
     recipe, of_machine = _taken(recipe, precision, asked)
     recipe, of_data = _taken(recipe, _data_choices(recipe, train, known), asked)

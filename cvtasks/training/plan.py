@@ -132,7 +132,7 @@ def planned(
     choices: list[Choice] = []
     slow = slow_in_bf16()
     if begun.is_new:
-        recipe, choices = chosen(recipe, sources.train, asked, fit, slow)
+        recipe, choices = chosen(recipe, sources.train, asked, fit, slow, say)
     else:
         recipe = _with_batch(recipe, fit, say)
     for choice in choices:

@@ -253,7 +253,13 @@ class Masks(Source):
 
 def test_a_class_of_one_mask_is_not_overlooked() -> None:
     assert facts(Masks()).shown.tolist() == [0, 2999 / 3000, 1 / 3000]
-    (choice,) = [one for one in chosen(segment(), Masks(), ())[1] if one.key == "data.repeat"]
+    said: list[str] = []
+    choices = chosen(segment(), Masks(), (), say=said.append)[1]
+    (choice,) = [one for one in choices if one.key == "data.repeat"]
+    assert [line.partition(":")[2] for line in said] == [
+        " one image to train on alone shows rare: too few to learn from. Add images of it, or "
+        "leave it out: name the other classes alone (`--classes`)."
+    ]
     assert "0.033% the rarest" in choice.reason and choice.value > 0
 
 
@@ -262,7 +268,10 @@ def test_of_masks_beyond_a_bound_some_are_looked_at_which_is_said(
 ) -> None:
     monkeypatch.setattr("cvtasks.training.choices._PIXELS", 4 * 500)
     source = Masks()
-    (choice,) = [one for one in chosen(segment(), source, ())[1] if one.key == "data.repeat"]
+    said: list[str] = []
+    choices = chosen(segment(), source, (), say=said.append)[1]
+    (choice,) = [one for one in choices if one.key == "data.repeat"]
+    assert said == [], "others may show it"
     assert choice.reason == "no class is rare in the 500 masks that were looked at, of 3,000"
     assert choice.value == 0 and source.read < 2000
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from cvtasks.answers import Boxes, Mask
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import MaskSource, distinct
+from cvtasks.data.formats.bases.coding import coding_of_names
+from cvtasks.data.formats.bases.held import palettes_differ
 from cvtasks.data.formats.bases.legends import classes_and_coding, coding_beside_names, names_at
 from cvtasks.data.formats.listing import files_in
 from cvtasks.data.formats.voc_files import VOCFiles
@@ -235,6 +237,8 @@ class VOCSegmentation(MaskSource):
         own = all(_VOCS_OWN.fullmatch(image.stem) for image, _ in pairs)
         if named or own or (split and images.name == "JPEGImages"):
             coding = coding_beside_names(root, self.classes, files, values or {}, void)
+            if coding is None and not own and palettes_differ(files):
+                coding = coding_of_names(self.classes, files, void)
             said = said if named or own else _ASSUMED
             self.classes = coding.classes if coding else self.classes
         else:

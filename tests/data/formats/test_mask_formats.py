@@ -665,6 +665,19 @@ def test_one_palette_of_many_that_differs_is_seen(tmp_path: Path) -> None:
     assert open_source(str(root), "", Mask).classes == ("ground", "fire", "grass")
 
 
+def test_palettes_that_differ_are_seen_in_the_folders_of_voc(tmp_path: Path) -> None:
+    usual, other = (BLACK, SCARLET, GREEN), (BLACK, GREEN, SCARLET)
+    with_palettes(tmp_path, usual, usual, other)
+    (tmp_path / "images").rename(tmp_path / "JPEGImages")
+    (tmp_path / "masks").rename(tmp_path / "SegmentationClass")
+    (tmp_path / "classes.txt").write_text("background\nfire\ngrass\n", encoding="utf-8")
+    with pytest.raises(DataError, match="in palettes that differ"):
+        open_source(str(tmp_path), "", Mask)
+    (tmp_path / "SegmentationClass" / "2.png").unlink()
+    (tmp_path / "JPEGImages" / "2.png").unlink()
+    assert open_source(str(tmp_path), "", Mask).truth(0).ids[0, :3].tolist() == [0, 1, 2]
+
+
 def test_palettes_of_one_colour_on_black_are_an_object(tmp_path: Path) -> None:
     source = open_source(str(with_palettes(tmp_path, (SCARLET, BLACK), (BLACK, SCARLET))), "", Mask)
     assert source.taken_for == "masks hold black and the colour (255, 0, 0): background, object"
