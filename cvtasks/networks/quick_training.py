@@ -6,12 +6,14 @@ the same weights.
   has one operation for all that, and one for its gradient.
 - Depthwise convolutions with a kernel above 3 or a stride: their gradients are far slower in
   bfloat16 than in float32, for which TensorFlow has fast code.
+- SiLU: its gradient is some eight operations, of which the sigmoid alone takes three times as long
+  as the forward pass. XLA makes one of them.
 
 `benchmarks/training_step.py` measures what that is worth. JAX is left as it is.
 """
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -32,11 +34,14 @@ def quicken(network: keras.Model) -> None:
     import tensorflow as tf
 
     on_gpu = bool(tf.config.list_logical_devices("GPU"))
+    silu = None if on_gpu else _silu()
     for layer in layers_within(network):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.call = partial(_normalised, layer)
         elif isinstance(layer, keras.layers.DepthwiseConv2D) and not on_gpu and _is_slow(layer):
             layer.dtype_policy = "float32"
+        elif silu and isinstance(layer, keras.layers.Activation) and _is_silu(layer):
+            layer.call = partial(_activated, layer, silu)
 
 
 def layers_within(model: keras.Model) -> Iterator[keras.Layer]:
@@ -71,3 +76,40 @@ def _normalised(
     for kept, seen in ((layer.moving_mean, made.batch_mean), (layer.moving_variance, biased)):
         kept.assign(kept * layer.momentum + seen * (1 - layer.momentum))
     return made.y
+
+
+def _is_silu(layer: keras.layers.Activation) -> bool:
+    return bool(layer.activation is keras.activations.silu)
+
+
+def _activated(layer: keras.layers.Activation, silu: Callable[[Any], Any], inputs: Any) -> Any:
+    """What an activation answers: any shape → the same shape and type."""
+    if isinstance(inputs, keras.KerasTensor):
+        return type(layer).call(layer, inputs)
+    return silu(inputs)
+
+
+@cache
+def _silu() -> Callable[[Any], Any] | None:
+    """TensorFlow's SiLU with a gradient that XLA computes in one operation; None where this
+    TensorFlow has no XLA for CPUs.
+    """
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def slope(x: Any, gradient: Any) -> Any:
+        """In float32, which is quicker here."""
+        wide = tf.cast(x, tf.float32)
+        shown = tf.sigmoid(wide)
+        found = tf.cast(gradient, tf.float32) * (shown + wide * shown * (1 - shown))
+        return tf.cast(found, x.dtype)
+
+    @tf.custom_gradient
+    def silu(x: Any) -> tuple[Any, Callable[[Any], Any]]:
+        return tf.nn.silu(x), partial(slope, x)
+
+    try:
+        slope(tf.zeros(1), tf.zeros(1))
+    except (tf.errors.OpError, NotImplementedError):
+        return None
+    return silu

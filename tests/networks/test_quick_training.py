@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from cvtasks.networks import quick_training
 from cvtasks.networks.network import Network
 from cvtasks.networks.quick_training import quicken
 
@@ -108,6 +109,37 @@ def test_depthwise_convolutions_with_slow_gradients_compute_in_float32(how, as_f
     exact = _learned(make, False, images)
     for one, other in zip(ours, exact, strict=True):
         assert np.abs(one - other).max() <= 2e-2 * np.abs(other).max()
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_silu_learns_as_keras_own(policy):
+    images = np.random.default_rng(9).normal(0, 4, _SHAPE).astype(np.float32)
+    ours, own, exact = (
+        _learned(lambda its: keras.layers.Activation("silu", dtype=its), quick, images, its)
+        for quick, its in ((True, policy), (False, policy), (False, "float32"))
+    )
+    assert np.array_equal(ours[0], own[0]), "the answer is the same"
+    off, keras_off = (np.abs(found[1] - exact[1]).max() for found in (ours, own))
+    assert off <= max(keras_off, 1e-5 * np.abs(exact[1]).max())
+
+
+def test_a_silu_stays_keras_own_where_there_is_no_xla(monkeypatch):
+    import tensorflow as tf
+
+    def missing(**how):
+        def refuse(x, gradient):
+            raise tf.errors.InvalidArgumentError(None, None, f"no {how}")
+
+        return lambda function: refuse
+
+    quick_training._silu.cache_clear()
+    monkeypatch.setattr(tf, "function", missing)
+    image = keras.Input(_SHAPE[1:])
+    layer = keras.layers.Activation("silu")
+    quicken(keras.Model(image, layer(image)))
+    assert "call" not in vars(layer)
+    monkeypatch.undo()
+    quick_training._silu.cache_clear()
 
 
 def test_a_network_that_is_compiled_is_quickened(monkeypatch):
