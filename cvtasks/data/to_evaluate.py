@@ -115,9 +115,9 @@ def _held_out_of(
         noted = noted_fingerprints(folder)
         if kept and "validate" in noted and not _are_these(Subset(source, kept), recipe, noted):
             say(
-                f"data: these {counted(len(kept), 'image')} have the names that {NAMES} gives, but "
-                "images or truths are not as the run saw them: the score is of other data than "
-                "the run's own"
+                f"data: {NAMES} names {counted(len(kept), 'image')} of {path!r}, but there images "
+                "or truths are not as the run saw them: the score is of other data than the run's "
+                "own"
             )
         return kept or None
     say(
