@@ -6,8 +6,8 @@ the same weights.
   has one operation for all that, and one for its gradient.
 - Depthwise convolutions with a kernel above 3 or a stride: their gradients are far slower in
   bfloat16 than in float32, for which TensorFlow has fast code.
-- SiLU: its gradient is some eight operations, of which the sigmoid alone takes three times as long
-  as the forward pass. XLA makes one of them.
+- SiLU: its gradient is many operations, of which in bfloat16 the sigmoid alone takes longer than
+  the forward pass. XLA makes one of them.
 
 `benchmarks/training_step.py` measures what that is worth. JAX is left as it is.
 """
