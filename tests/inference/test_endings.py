@@ -28,10 +28,10 @@ from cvtasks.files import parts
 from cvtasks.inference.pipeline import Job, VideoRun
 from cvtasks.inference.sink import Sink
 from cvtasks.media import prefetch
+from cvtasks.media.encoders import PyAVEncoder
 from cvtasks.media.prefetch import in_thread, left_behind, newest, prefetched, shut
 from cvtasks.media.sources import expand
 from cvtasks.media.streams import Stream
-from cvtasks.media.video_writer import _PyAV
 from cvtasks.model import Model
 from cvtasks.recipe.recipe import parse_recipe
 from cvtasks.training.stopping import Stopped, stop_asked
@@ -255,8 +255,10 @@ def test_a_stage_that_fails_ends_the_others(
     if stage == "draw":
         monkeypatch.setattr(type(work.recipe.task), "draw", broken)
     if stage == "encode":
-        write = _PyAV.write
-        monkeypatch.setattr(_PyAV, "write", lambda self, *frame: (broken(), write(self, *frame)))
+        write = PyAVEncoder.write
+        monkeypatch.setattr(
+            PyAVEncoder, "write", lambda self, *frame: (broken(), write(self, *frame))
+        )
     if stage == "sink":
         monkeypatch.setattr("cvtasks.files.writing.os.fsync", no_space)
     if stage == "close":

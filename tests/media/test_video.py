@@ -30,6 +30,7 @@ from cvtasks.errors import CVTasksError, InputError
 from cvtasks.inference.pipeline import Job, VideoRun
 from cvtasks.inference.sink import Sink
 from cvtasks.media import video as video_module
+from cvtasks.media.encoders import OpenCVEncoder
 from cvtasks.media.mp4 import seconds_shown
 from cvtasks.media.prefetch import in_thread
 from cvtasks.media.sources import expand
@@ -512,6 +513,47 @@ def test_without_pyav_frames_come_near_their_times_and_that_is_said(
     assert numbers == sorted(numbers)
     assert "the frame rate varies" in writer.notes()[0] and "120 a second" in writer.notes()[0]
     assert [file.name for file in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_without_pyav_a_phones_rate_is_written_too(tmp_path: Path, monkeypatch) -> None:
+    """In the dark some frames last longer; five times 26.313 is no rate of MPEG-4."""
+    monkeypatch.setitem(sys.modules, "av", None)
+    times = [0, 0.038, 0.076, 0.109333, 0.142667, 0.192667, 0.226]
+    writer = VideoWriter(tmp_path / "out.mp4", Fraction(26_313, 1000))
+    for i, at in enumerate(times):
+        writer.write(numbered(i), at)
+    assert writer.close() == tmp_path / "out.mp4"
+    monkeypatch.undo()
+    rate, numbers, _ = played(tmp_path / "out.mp4")
+    assert rate == 132
+    begins = {number: numbers.index(number) / 132 for number in numbers}
+    assert begins == pytest.approx(dict(enumerate(times)), abs=1 / 264 + 0.001)
+    assert numbers == sorted(numbers)
+    assert "132 a second" in writer.notes()[0]
+
+
+def test_opencv_begins_a_file_of_any_rate(tmp_path: Path) -> None:
+    drawn = np.random.default_rng(0).uniform(1, 240, 20)
+    for rate in (Fraction(119_973, 1000), NTSC * 4, *map(Fraction, drawn)):
+        encoder = OpenCVEncoder(str(tmp_path / "out"), rate, (48, 64), "mp4v")
+        encoder.write(numbered(0, 48, 64), 0)
+        encoder.close()
+        shown = cv2.VideoCapture(str(tmp_path / "out"), cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FPS)
+        assert shown == pytest.approx(float(rate), abs=0.005)
+
+
+def test_what_cannot_be_begun_again_is_not_published(tmp_path: Path, monkeypatch) -> None:
+    def full(*_: object) -> OpenCVEncoder:
+        raise LookupError
+
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.setattr(OpenCVEncoder, "at_rate", full)
+    writer = VideoWriter(tmp_path / "out.mp4", Fraction(25))
+    writer.write(numbered(0), 0)
+    with pytest.raises(CVTasksError, match="could not be begun"):
+        writer.write(numbered(1), 0.06)
+    assert writer.close() is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_live_frames_are_placed_by_time_at_a_constant_rate(tmp_path: Path) -> None:
