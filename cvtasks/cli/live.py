@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cvtasks.cli.output import Ticker, say
-from cvtasks.text import dumps
+from cvtasks.text import counted, dumps
 from cvtasks.training.stopping import Interrupted, stop_asked
 
 if TYPE_CHECKING:
     from cvtasks.inference.pipeline import Job
     from cvtasks.media.streams import Stream
+    from cvtasks.media.video import Frame, Video
     from cvtasks.media.viewer import Viewer
 
 _PATIENCE_S = 30.0  # that a file waits for somebody to open the page
@@ -102,12 +103,12 @@ def run_stream(
     as_json: bool,
     frame_files: bool,
 ) -> bool:
-    """Do one video, camera or stream; a signal ends it in good order, and Interrupted is raised
-    then.
+    """Do one video, camera or stream; a user who closes the view ends it in good order, as does a
+    signal, and Interrupted is raised then.
 
     Returns:
-        whether it was there to its end: False for a file that is cut short, of which all that is
-            there was done.
+        whether all that is wanted of it was there: False for a file that is cut short, of which all
+            that is there was done.
 
     Raises:
         InputError: it cannot be opened.
@@ -119,6 +120,8 @@ def run_stream(
     run = VideoRun(job, stream, video, watch.every, frame_files)
     if viewer and not video.live:
         viewer.wait_for_somebody(_PATIENCE_S)
+        if viewer.closed:
+            run.stop()
     expected = watch.most or math.ceil(video.declared / watch.every)
     ticker, next_line = Ticker(), 0.0
     with stop_asked(run.stop) as asked, shut(iter(run)) as frames:
@@ -133,27 +136,32 @@ def run_stream(
                 found = job.summary(done.answer)
                 ticker.show(f"{stream.source}: frame {run.stages.frames}{of}{fps}  {found}")
             if viewer and done.drawn is not None and done.frame is not None:
-                latency = 1000 * (time.monotonic() - done.frame.taken)
-                facts = {
-                    "source": stream.name,
-                    **({"frames a second": f"{pace:.1f}"} if pace else {}),
-                    "latency": f"{latency:.0f} ms",
-                    "frame": str(done.frame.index),
-                }
-                viewer.show(
-                    done.drawn, facts | ({"dropped": str(video.dropped)} if video.realtime else {})
-                )
-                if viewer.closed:
-                    run.stop()
+                viewer.show(done.drawn, _facts(stream, video, done.frame, pace))
+            if viewer and viewer.closed:
+                run.stop()
     ticker.clear()
     if as_json and run.summary:
         print(dumps(run.summary), flush=True)
     say(f"{stream.source}: {run.stages}{f' → {run.written}' if run.written else ''}")
+    if viewer and viewer.closed and not 0 < expected <= run.stages.frames:
+        say(f"{stream.source}: ended by you after {counted(run.stages.frames, 'frame')}")
     for note in run.notes():
         say(f"{stream.source}: {note}")
     if asked.is_set():
         raise Interrupted
     return not video.cut_short
+
+
+def _facts(stream: "Stream", video: "Video", frame: "Frame", pace: float) -> dict[str, str]:
+    """What the view says of a frame."""
+    latency = 1000 * (time.monotonic() - frame.taken)
+    return {
+        "source": stream.name,
+        **({"frames a second": f"{pace:.1f}"} if pace else {}),
+        "latency": f"{latency:.0f} ms",
+        "frame": str(frame.index),
+        **({"dropped": str(video.dropped)} if video.realtime else {}),
+    }
 
 
 def hold(viewer: "Viewer") -> None:

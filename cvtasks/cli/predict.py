@@ -2,16 +2,17 @@
 body for every task.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import chain, groupby, islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cvtasks.cli import completion
 from cvtasks.cli.hints import hint_at_tiles
+from cvtasks.cli.inputs import Run, check_all_read
 from cvtasks.cli.live import (
     EveryOption,
     MostOption,
@@ -21,8 +22,6 @@ from cvtasks.cli.live import (
     ShowOption,
     SmoothOption,
     Watch,
-    hold,
-    run_stream,
 )
 from cvtasks.cli.options import (
     AugmentOption,
@@ -35,24 +34,18 @@ from cvtasks.cli.options import (
     into,
     starts_keras,
 )
-from cvtasks.cli.output import Ticker, say, start_keras
+from cvtasks.cli.output import say, start_keras
 from cvtasks.cli.tracks import CountOption, FillOption, TrackOption, follow_of
-from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
-from cvtasks.errors import CVTasksError, InputError, ModelError, TooLarge, UsageError, did_you_mean
+from cvtasks.errors import ModelError, UsageError, did_you_mean
 from cvtasks.media.image_headers import MAX_PIXELS
-from cvtasks.text import agreeing, counted, dumps, some
-from cvtasks.training.stopping import Interrupted, stop_asked
 
 if TYPE_CHECKING:
     from cvtasks.inference.following import Follow
-    from cvtasks.inference.pipeline import Job
     from cvtasks.media.sources import Item
     from cvtasks.media.streams import Stream
-    from cvtasks.media.viewer import Viewer
     from cvtasks.model import Model
 
-_FILES = 8  # of an image that are named; its cut-outs may be many
 _BEFORE = {"picture": "image"}
 """Kinds of files by the names that they had before → their names."""
 
@@ -211,7 +204,7 @@ def _run(sources: list[str], options: Options) -> None:
     finally:
         for path in sink.close():
             say(f"records → {path}")
-    _check_all_read(counts)
+    check_all_read(counts)
 
 
 def _model(options: Options, many: bool) -> "Model":
@@ -237,124 +230,6 @@ def kinds_of(save: str, usual: tuple[str, ...]) -> tuple[str, ...]:
     if save == "none":
         return ()
     return tuple(_BEFORE.get(kind, kind) for kind in save.split(",")) if save else usual
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many inputs were done, could not be read, and ended before their end."""
-
-    done: int = 0
-    failed: int = 0
-    cut: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.done + other.done, self.failed + other.failed, self.cut + other.cut)
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is done with each input, and where it is shown.
-
-    Attributes:
-        frame_files: files of single frames are wanted too, not the video alone.
-    """
-
-    job: "Job"
-    watch: Watch
-    viewer: "Viewer | None"
-    as_json: bool
-    frame_files: bool
-
-    def over(self, inputs: "Iterable[Item | Stream]") -> Counts:
-        """Do all of them, images that follow each other together."""
-        from cvtasks.media.sources import Item
-
-        counts = Counts()
-        for kind, group in groupby(inputs, type):
-            if kind is Item:
-                counts += self.images(cast("Iterator[Item]", group))
-                continue
-            for stream in cast("Iterator[Stream]", group):
-                counts += self.stream(stream)
-        return counts
-
-    def stream(self, stream: "Stream") -> Counts:
-        """Do one video, camera or stream."""
-        try:
-            whole = run_stream(
-                stream, self.job, self.watch, self.viewer, self.as_json, self.frame_files
-            )
-        except InputError as error:
-            say(with_options(error))
-            return Counts(failed=1)
-        return Counts(done=int(whole), cut=int(not whole))
-
-    def images(self, items: "Iterable[Item]") -> Counts:
-        """Do images. A signal ends it, and Interrupted is raised then."""
-        from cvtasks.media.prefetch import shut
-
-        ticker, done, failed, empty = Ticker(), 0, 0, 0
-        if self.job.follow:
-            say("images are not tracked: objects are followed from frame to frame of a video")
-
-        def report(error: CVTasksError) -> None:
-            nonlocal failed
-            failed += 1
-            ticker.clear()
-            option = " Option: --most-pixels N" if isinstance(error, TooLarge) else ""
-            say(with_options(error) + option)
-
-        def tell(remark: str) -> None:
-            ticker.clear()
-            say(remark)
-
-        with (
-            stop_asked() as asked,
-            shut(self.job.images(items, report, tell, stop=asked)) as finished,
-        ):
-            for one in finished:
-                done += 1
-                empty += not any(True for _ in one.answer)
-                if self.as_json:
-                    print(dumps(one.record), flush=True)
-                ticker.clear()
-                where = f" → {some([*map(str, one.files)], _FILES)}" if one.files else ""
-                say(f"{one.record['source']}: {self.job.summary(one.answer)}{where}")
-                ticker.show(counted(done, "image"))
-                if self.viewer and one.drawn is not None:
-                    self.viewer.show(one.drawn, {"image": one.record["source"]})
-        ticker.clear()
-        if asked.is_set():
-            raise Interrupted
-        if empty and empty == done and not self.job.keep:
-            self._tell_that_nothing_was_found()
-        if self.viewer and done:
-            hold(self.viewer)
-        return Counts(done, failed)
-
-    def _tell_that_nothing_was_found(self) -> None:
-        asked, usual = self.job.threshold, self.job.model.recipe.task.threshold
-        least = usual if asked is None else asked
-        if least:
-            say(
-                f"nothing scored {least:g} or more in any image; a lower --threshold shows what is "
-                "less certain"
-            )
-
-
-def _check_all_read(counts: Counts) -> None:
-    """Raise InputError unless all inputs were read to their ends."""
-    total = counts.done + counts.failed + counts.cut
-    if counts.failed:
-        ends = f", and {counts.cut} not to the end" if counts.cut else ""
-        raise InputError(
-            f"{counts.failed} of {total} inputs could not be read{ends}; {counts.done} "
-            f"{agreeing(counts.done, 'was', 'were')} done."
-        )
-    if counts.cut:
-        raise InputError(
-            f"{counts.cut} of {total} inputs could not be read to the end; what was there is done."
-        )
 
 
 def _shown(options: Options, first: "list[Item | Stream]") -> Show:

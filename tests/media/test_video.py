@@ -1325,6 +1325,77 @@ def test_an_image_stays_in_view_until_the_user_has_had_enough(
     assert blank("segment", tmp_path / "p.png", "--show", "-o", tmp_path / "out")[0] == 0
 
 
+class Watched:
+    """A view that the user closes after so many images, or after a while."""
+
+    where = "here"
+
+    def __init__(self, most: int) -> None:
+        self.shown: list[str] = []
+        self.most, self.rests = most, 0
+
+    @property
+    def closed(self) -> bool:
+        return len(self.shown) >= self.most or self.rests > 2
+
+    def show(self, image: np.ndarray, facts: dict[str, str]) -> None:
+        self.shown.append(Path(facts.get("image", facts.get("source", ""))).stem)
+
+    def wait_for_somebody(self, seconds: float) -> None:
+        """Here already."""
+
+    def rest(self, seconds: float) -> None:
+        self.rests += 1
+
+    def close(self) -> None:
+        """Nothing to take away."""
+
+
+@pytest.fixture
+def watched(blank, clip, tmp_path: Path, monkeypatch) -> Callable[..., tuple[Watched, str]]:
+    """`watched(names, most)`: photos (p…) and videos, seen by a user who closes the view."""
+
+    def run(names: str, most: int) -> tuple[Watched, str]:
+        view = Watched(most)
+        monkeypatch.setattr("cvtasks.media.viewer.open_viewer", lambda *_: view)
+        given = []
+        for name in names.split():
+            if name[0] == "p":
+                given.append(tmp_path / f"{name}.png")
+                cv2.imwrite(str(given[-1]), numbered(0))
+            else:
+                given.append(clip(f"{name}.mp4", frames=60))
+        code, _, err = blank("segment", *given, "--show", "browser", "-o", tmp_path / "out")
+        assert code == 0, err
+        return view, err
+
+    return run
+
+
+def test_only_an_image_at_the_end_stays_in_view(watched) -> None:
+    view, err = watched("p1 a p2", 999)
+    assert view.shown == ["p1", *["a"] * 60, "p2"]
+    assert err.count("Ctrl-C ends the live view") == 1 and view.rests == 3
+    view, err = watched("p1 a", 999)
+    assert len(view.shown) == 61 and "Ctrl-C" not in err and "ended by you" not in err
+
+
+def test_whoever_closes_the_view_ends_all_and_is_told(watched, tmp_path: Path) -> None:
+    view, err = watched("p1 a b p2", 4)
+    frames = int(re.search(r"a\.mp4: ended by you after (\d+) frames", err)[1])
+    assert 3 <= frames < 60 and "stopped: 2 inputs not done" in err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "p1.jpg",
+        "p1-mask.png",
+        "a.mp4",
+    }
+    assert set(view.shown) == {"p1", "a"}
+    _, err = watched(" ".join(f"p{i}" for i in range(40)), 1)
+    left = int(re.search(r"stopped: (\d+) inputs not done", err)[1])
+    assert left == 40 - len(re.findall(r"p\d+\.png: ", err)) and left > 20
+    assert "Ctrl-C" not in err
+
+
 def test_ctrl_c_in_mid_video_keeps_what_was_done(clip, tmp_path: Path) -> None:
     path = clip(frames=1000, size=(BLOCK, WIDTH))
     code = """
