@@ -51,6 +51,10 @@ class TooLarge(InputError):
     """An image has more pixels than are allowed, which whoever trusts it may raise."""
 
 
+class UnfitInput(InputError):
+    """An image or a video can be read, and what was asked for does not go with it."""
+
+
 class ModelError(CVTasksError):
     """A model folder, its weights or a recipe is not usable."""
 

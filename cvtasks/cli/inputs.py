@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from cvtasks.cli.live import Watch, hold, run_stream
 from cvtasks.cli.output import Ticker, say
 from cvtasks.cli.ways import with_options
-from cvtasks.errors import CVTasksError, InputError, TooLarge
+from cvtasks.errors import CVTasksError, InputError, TooLarge, UnfitInput
 from cvtasks.text import agreeing, counted, dumps, some
 from cvtasks.training.stopping import Interrupted, stop_asked
 
@@ -25,11 +25,16 @@ _FILES = 8  # of an image that are named; its cut-outs may be many
 
 @dataclass(frozen=True)
 class Counts:
-    """How many inputs were done, could not be read, and ended before their end."""
+    """How many inputs were done, failed, and ended before their end.
+
+    Attributes:
+        unfit: how many of those that failed could be read.
+    """
 
     done: int = 0
     failed: int = 0
     cut: int = 0
+    unfit: int = 0
 
     @property
     def total(self) -> int:
@@ -37,7 +42,12 @@ class Counts:
         return self.done + self.failed + self.cut
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.done + other.done, self.failed + other.failed, self.cut + other.cut)
+        return Counts(
+            self.done + other.done,
+            self.failed + other.failed,
+            self.cut + other.cut,
+            self.unfit + other.unfit,
+        )
 
 
 class _Given:
@@ -110,7 +120,7 @@ class Run:
             )
         except InputError as error:
             say(with_options(error))
-            return Counts(failed=1)
+            return Counts(failed=1, unfit=int(isinstance(error, UnfitInput)))
         return Counts(done=int(whole), cut=int(not whole))
 
     def images(self, items: "Iterable[Item]") -> Counts:
@@ -170,11 +180,12 @@ class Run:
 
 
 def check_all_read(counts: Counts) -> None:
-    """Raise InputError unless all inputs were read to their ends."""
+    """Raise InputError unless all inputs were done, and to their ends."""
     if counts.failed:
         ends = f", and {counts.cut} not to the end" if counts.cut else ""
         raise InputError(
-            f"{counts.failed} of {counts.total} inputs could not be read{ends}; {counts.done} "
+            f"{counts.failed} of {counts.total} inputs could not be "
+            f"{'used' if counts.unfit else 'read'}{ends}; {counts.done} "
             f"{agreeing(counts.done, 'was', 'were')} done."
         )
     if counts.cut:

@@ -111,7 +111,7 @@ def run_stream(
             that is there was done.
 
     Raises:
-        InputError: it cannot be opened.
+        InputError: it cannot be opened, or what is to be counted does not lie in it.
     """
     from cvtasks.inference.pipeline import VideoRun
     from cvtasks.media.prefetch import shut

@@ -9,7 +9,7 @@ import numpy as np
 
 from cvtasks.answers import Answer, Boxes
 from cvtasks.drawing.tracks import draw_places, draw_tails
-from cvtasks.errors import UsageError
+from cvtasks.errors import UnfitInput, UsageError
 from cvtasks.inference.counting import CountSpec, Place, placed
 from cvtasks.inference.gaps import filled
 from cvtasks.inference.tracking import LOW, Tracker
@@ -74,13 +74,14 @@ class Following:
     Args:
         follow: what is wanted.
         threshold: the least score of what is shown.
+        source: what errors call the video.
 
     Attributes:
         frames: how many came out; `time_s`: when the last of them was taken.
     """
 
-    def __init__(self, follow: Follow, threshold: float) -> None:
-        self.frames, self.time_s = 0, 0.0
+    def __init__(self, follow: Follow, threshold: float, source: str) -> None:
+        self.frames, self.time_s, self._source = 0, 0.0, source
         self._follow, self._threshold = follow, threshold
         self._tracker = Tracker(threshold)
         self._places: list[Place] | None = None
@@ -97,7 +98,11 @@ class Following:
         return bool(self._follow.counts)
 
     def of(self, answers: Iterable[Followed]) -> Iterator[Followed]:
-        """The frames in order, each with the boxes that are shown of it."""
+        """The frames in order, each with the boxes that are shown of it.
+
+        Raises:
+            UnfitInput: a line or a zone lies outside of the first one.
+        """
         with shut(answers):
             tracked = (
                 (one.frame, at, self._tracker(cast("Boxes", one.answer), at))
@@ -125,12 +130,18 @@ class Following:
 
     def _counted(self, frame: Frame, boxes: Boxes) -> Followed:
         if self._places is None:
-            self._places = [placed(spec, boxes.size) for spec in self._follow.counts]
+            self._places = self._placed(boxes.size)
         for place in self._places:
             place.look(boxes, frame.time_s)
         counts = {place.name: place.now() for place in self._places}
         drawn = tuple((place.points, place.name, place.lines()) for place in self._places)
         return Followed(frame, boxes, counts, self._tails_of(boxes, frame.time_s), drawn)
+
+    def _placed(self, size: tuple[int, int]) -> list[Place]:
+        try:
+            return [placed(spec, size) for spec in self._follow.counts]
+        except UsageError as error:  # another video may be large enough
+            raise UnfitInput(f"{self._source}: {error}") from error
 
     def _tails_of(self, boxes: Boxes, time_s: float) -> tuple[tuple[int, np.ndarray], ...]:
         """Class and way of each object that is there."""

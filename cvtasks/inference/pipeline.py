@@ -264,7 +264,7 @@ class VideoRun:
             VideoWriter(path, video.rate / rate_divisor, every_frame) if annotated else None
         )
         self._draws = annotated or job.show
-        self._following = Following(job.follow, job.least) if job.follow else None
+        self._following = Following(job.follow, job.least, stream.source) if job.follow else None
 
     def __iter__(self) -> Iterator[Done]:
         """Finished frames, in order."""

@@ -4,6 +4,7 @@ and drawings.
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Boxes, Instances
-from cvtasks.errors import UsageError
+from cvtasks.errors import UnfitInput, UsageError
 from cvtasks.evaluation.predictions import read_predictions
 from cvtasks.formats.mot import parse_mot
 from cvtasks.inference.counting import named, parse_count
@@ -203,7 +204,7 @@ def test_records_with_a_summary_are_read_as_predictions(tmp_path: Path) -> None:
 
 
 def test_a_line_outside_of_the_frame_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="160 × 120"):
+    with pytest.raises(UnfitInput, match=r"fall.*160 × 120"):
         run(SURE, tmp_path / "out", counting("line 500,5 900,5"), "image")
     assert not list(tmp_path.rglob("*.mp4"))
 
@@ -235,6 +236,27 @@ def test_the_command_line_says_what_cannot_be(
     code, _, said = cli("detect", tmp_path, "--count", "line 1,2")
     assert code == 2
     assert "door=line" in said
+
+
+def test_a_video_too_small_to_count_in_does_not_stop_the_others(
+    tmp_path: Path, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    sizes = {"large": 128, "small": 64, "large-too": 128}
+    for name, side in sizes.items():
+        path, codec = tmp_path / f"{name}.avi", cv2.VideoWriter.fourcc(*"MJPG")
+        clip = cv2.VideoWriter(str(path), codec, 10, (side, side))
+        for _ in range(2):
+            clip.write(np.zeros((side, side, 3), np.uint8))
+        clip.release()
+    code, _, said = cli(
+        *("detect", *(tmp_path / f"{name}.avi" for name in sizes), "-o", tmp_path / "out"),
+        *("--count", "line 0,100 100,100", "--fill-gaps"),
+    )
+    assert code == 3
+    assert re.search(r"small\.avi: a line to count at must .* 64 × 64 .* got 0,100 100,100", said)
+    assert "1 of 3 inputs could not be used; 2 were done" in said
+    made = {file.name for file in (tmp_path / "out").iterdir()}
+    assert made == {"large.mp4", "large-too.mp4"}
 
 
 def test_command_line(
