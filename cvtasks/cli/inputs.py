@@ -88,9 +88,12 @@ class Run:
         """
         from cvtasks.media.sources import Item
 
-        counts, given, image_shown = Counts(), _Given(inputs), False
+        counts, given, image_shown, told = Counts(), _Given(inputs), False, False
         for kind, group in groupby(given, type):
             if kind is Item:
+                if not told:
+                    self._tell_what_is_of_videos()
+                    told = True
                 found = self.images(cast("Iterator[Item]", group))
                 counts, image_shown = counts + found, image_shown or found.done > 0
             else:
@@ -130,8 +133,6 @@ class Run:
         from cvtasks.media.prefetch import shut
 
         ticker, done, failed, empty = Ticker(), 0, 0, 0
-        if self.job.follow:
-            say("images are not tracked: objects are followed from frame to frame of a video")
 
         def report(error: CVTasksError) -> None:
             nonlocal failed
@@ -168,6 +169,12 @@ class Run:
         if empty and empty == done and not self.job.keep:
             self._tell_that_nothing_was_found()
         return Counts(done, failed)
+
+    def _tell_what_is_of_videos(self) -> None:
+        if self.job.follow:
+            say("images are not tracked: objects are followed from frame to frame of a video")
+        if options := self.watch.of_videos():
+            say(f"of videos alone, and without effect on images: {', '.join(options)}")
 
     def _tell_that_nothing_was_found(self) -> None:
         asked, usual = self.job.threshold, self.job.model.recipe.task.threshold

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cvtasks.cli.output import Ticker, say
+from cvtasks.errors import UsageError
 from cvtasks.text import counted, dumps
 from cvtasks.training.stopping import Interrupted, stop_asked
 
@@ -78,6 +79,25 @@ class Watch:
     most: int = 0
     realtime: bool | None = None
     smooth: int = 0
+
+    def check_port(self) -> None:
+        """Raise UsageError where a port is given and there is no page to have it."""
+        if self.port and self.show not in ("auto", "browser"):
+            raise UsageError(
+                f"--port is of a live view in the browser; got {self.port} and no such view. "
+                "Ask for it, or leave the port out.",
+                ways={"show": "browser"},
+            )
+
+    def of_videos(self) -> list[str]:
+        """The options that were given and say something of videos alone."""
+        given = {
+            "--every": self.every != 1,
+            "--max-frames": self.most > 0,
+            "--realtime" if self.realtime else "--all-frames": self.realtime is not None,
+            "--smooth": self.smooth > 0,
+        }
+        return [name for name, is_given in given.items() if is_given]
 
     @contextmanager
     def opened(self, title: str) -> "Iterator[Viewer | None]":

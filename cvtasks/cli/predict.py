@@ -169,17 +169,18 @@ def _run(sources: list[str], options: Options) -> None:
     folder = options.output or Path("outputs") / options.task
     if options.save != "none":
         check_folder(folder)
-    if starts_keras(options.how["engine"], options.how["device"]):
-        start_keras()
     items = expand(sources, max_pixels=options.most_pixels)
     first = list(islice(items, 2))
+    watch = replace(options.watch, show=_shown(options, first))
+    watch.check_port()
+    if starts_keras(options.how["engine"], options.how["device"]):
+        start_keras()
     many = len(first) > 1 or not all(isinstance(one, Item) or one.live for one in first)
     model = _model(options, many)
     task = model.recipe.task
     hint_at_tiles(model.recipe, tiles)
     kinds = kinds_of(options.save, ("image", *task.files))
     sink = Sink(folder, task, kinds, tracked=options.follow is not None)
-    watch = replace(options.watch, show=_shown(options, first))
     kept = kept_classes(options.classes, model.recipe.classes)
     records = options.as_json or "json" in kinds
     job = Job(

@@ -1243,6 +1243,27 @@ def test_options_of_videos(blank, clip, tmp_path: Path) -> None:
     assert blank("segment", path, "--every", "0")[0] == 2
 
 
+def test_options_without_effect_are_told_or_refused(blank, clip, tmp_path: Path) -> None:
+    first, second, video = tmp_path / "p.png", tmp_path / "q.png", clip(frames=2)
+    for path in (first, second):
+        cv2.imwrite(str(path), numbered(0))
+    out = ("-o", tmp_path / "out")
+    for show in ([], ["--show", "none"], ["--show", "window"]):
+        code, _, err = blank("segment", video, "--port", "8099", *show, *out)
+        assert code == 2 and "got 8099" in err and "--show browser" in err
+    assert not (tmp_path / "out").exists()
+    code, _, err = blank(
+        *("segment", first, video, second, *out),
+        *("--every", "3", "--max-frames", "2", "--realtime", "--smooth", "9"),
+    )
+    assert code == 0
+    options = "--every, --max-frames, --realtime, --smooth"
+    assert err.count(f"without effect on images: {options}") == 1
+    assert "--all-frames" in blank("segment", first, "--all-frames", *out)[2]
+    assert "without effect" not in blank("segment", first, *out)[2]
+    assert "without effect" not in blank("segment", video, "--every", "3", *out)[2]
+
+
 def test_show_without_a_value_is_auto(blank, clip, tmp_path: Path, monkeypatch) -> None:
     asked = []
 
