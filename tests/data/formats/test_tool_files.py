@@ -52,6 +52,19 @@ def test_files_that_say_different_things_of_one_image_are_refused(tmp_path: Path
         open_source(str(tmp_path), "train", Boxes)
 
 
+@pytest.mark.parametrize("files", [1, 2])
+def test_an_image_that_a_file_names_twice_is_told(files: int, tmp_path: Path) -> None:
+    pictures(tmp_path / "images", part(0, 1))
+    again = {"a.png": Boxes.of([(1, 2, 9, 8)], [1], CLASSES, IMAGES["a.png"].size)}
+    write(tmp_path / "train_1.xml", cvat_xml([*part(0).items(), *again.items()], CLASSES))
+    if files == 2:
+        write(tmp_path / "train_2.xml", cvat_xml(part(1).items(), CLASSES))
+    found: list[CVTasksError] = []
+    source = open_source(str(tmp_path), "train", Boxes, found.append)
+    assert [error.rule for error in found] == ["image twice"]
+    assert read(source) == expected(*range(files))
+
+
 def test_blanks_around_a_name_are_its_own_where_a_file_has_them(tmp_path: Path) -> None:
     pictures(tmp_path, part(0))
     (tmp_path / " a.png").write_bytes((tmp_path / "a.png").read_bytes())

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from cvtasks.answers import Boxes
@@ -169,23 +170,27 @@ def _together(paths: Sequence[Path], tool: Tool, complain: Complain) -> ToolFile
         complain: about what cannot be read, and an image that two files say different things of.
     """
     contents = {path: _parsed(path, tool) for path in paths}
-    found: dict[str, tuple[Path, ImageShapes]] = {}
+    found: dict[str, tuple[Path, list[ImageShapes]]] = {}
     for path, content in contents.items():
         for fault in content.faults:
             complain(fault)
-        for image in content.images:
-            other, known = found.setdefault(image.image, (path, image))
-            if other != path and _said(known) != _said(image):
+        own: dict[str, list[ImageShapes]] = {}
+        for image in content.images:  # one that a file names again is told with the others
+            own.setdefault(image.image, []).append(image)
+        for name, entries in own.items():
+            other, known = found.setdefault(name, (path, entries))
+            if [*map(_said, known)] != [*map(_said, entries)]:
                 text = (
                     f"an image has its annotations in one file; {str(other)!r} and {str(path)!r} "
-                    f"say different things of {image.image[:200]!r}. Take it out of one, or take "
+                    f"say different things of {name[:200]!r}. Take it out of one, or take "
                     "the file away that does not count."
                 )
                 complain(DataError(text, "image in two files"))
     if len(contents) == 1:
         return next(iter(contents.values()))
     classes = dict.fromkeys(name for content in contents.values() for name in content.classes)
-    return ToolFile(tuple(image for _, image in found.values()), tuple(classes))
+    images = chain.from_iterable(entries for _, entries in found.values())
+    return ToolFile(tuple(images), tuple(classes))
 
 
 def _said(image: ImageShapes) -> object:
