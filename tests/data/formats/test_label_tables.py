@@ -504,6 +504,15 @@ def test_whole_numbers_with_a_point_are_numbers(lies, cells: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("lies", [in_table, in_list])
+def test_labels_that_only_python_takes_for_a_number_stay_classes_of_their_own(
+    lies, tmp_path: Path
+) -> None:
+    cells = ["1_0", "10", "2E1", "20"]
+    root = lies(cells, tmp_path)
+    assert [*shown(root).values()] == [(cell,) for cell in cells]
+
+
+@pytest.mark.parametrize("lies", [in_table, in_list])
 def test_labels_with_fractions_are_said(lies, tmp_path: Path) -> None:
     root = lies(["1", ".5", "1.5", ".5"], tmp_path)
     source = open_source(str(root), "", Labels)
