@@ -314,6 +314,19 @@ def test_spellings_of_a_split_are_one(tmp_path: Path) -> None:
     assert "the split 'train' is also called 'Train', 'training', and is one" in notes(root, "val")
 
 
+@pytest.mark.parametrize("hot", [False, True])
+def test_lines_of_no_split_beside_others_are_told(hot: bool, tmp_path: Path) -> None:
+    rows = ["0,x,train", "1,y,train", "2,x,val", "3,y,", "4,x,"]
+    text = "\n".join(["image,label,split", *rows])
+    if hot:
+        text = text.replace("label", "x,y").replace(",x,t", ",1,0,t").replace(",y,t", ",0,1,t")
+        text = text.replace(",x,v", ",1,0,v").replace(",y,\n", ",0,1,\n").replace("4,x", "4,1,0")
+    root = lay(tmp_path, ROWS, labels_csv=text)
+    assert parts(root) == {"train": ["0.jpg", "1.jpg"], "val": ["2.jpg"]}
+    for split in ("train", "val"):
+        assert "2 images are in no split, and are not used: 3, 4." in notes(root, split)
+
+
 # === where images lie ===
 
 

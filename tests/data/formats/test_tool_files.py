@@ -89,6 +89,30 @@ def test_a_column_says_the_split(tmp_path: Path) -> None:
     assert read(open_source(str(tmp_path), "val", Boxes)) == {"ü": [("dog", [1, 2, 9, 8])]}
 
 
+@pytest.mark.parametrize("ending", ["csv", "xml"])
+def test_images_without_a_split_beside_those_of_splits_are_told(
+    ending: str, tmp_path: Path
+) -> None:
+    pictures(tmp_path, part(0, 1, 2, 4))
+    rows = ["a.png,Train", "ü.png,Validation", "b c.png,", "d.e.png,"]
+    if ending == "csv":
+        lines = "".join(f"{row},cat,1,2,9,8\n" for row in rows)
+        write(tmp_path / "boxes.csv", HEADER.replace("filename,", "filename,split,") + lines)
+    else:
+        text = cvat_xml(part(0, 1, 2, 4).items(), CLASSES)
+        for name, split in (row.split(",") for row in rows):
+            text = text.replace(f'name="{name}"', f'name="{name}" subset="{split}"')
+        write(tmp_path / "annotations.xml", text)
+    assert splits_of(str(tmp_path), Boxes) == ("Train", "Validation")
+    for split, name in {"train": "a", "val": "ü"}.items():
+        source = open_source(str(tmp_path), split, Boxes)
+        assert [*read(source)] == [name]
+        assert (
+            "2 images are in no split, and are not used: b c.png, d.e.png. Give each a split"
+            in source.remarks()
+        )
+
+
 def test_folders_in_the_names_of_all_images_are_splits(tmp_path: Path) -> None:
     for split, numbers in (("train", (0, 1, 2)), ("val", (3, 4))):
         pictures(tmp_path / split, part(*numbers))

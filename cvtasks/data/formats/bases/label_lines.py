@@ -15,7 +15,7 @@ from typing import NamedTuple
 from cvtasks.data.formats.bases.labels import FileLabels
 from cvtasks.data.formats.bases.names import distinct, is_class_number
 from cvtasks.data.formats.listing import NamedFiles, is_seen
-from cvtasks.data.formats.places import is_split
+from cvtasks.data.formats.places import in_no_split, is_split
 from cvtasks.data.source import VALIDATION, present
 from cvtasks.errors import Complain, DataError
 from cvtasks.formats.cell_kinds import has_fraction, plain_label
@@ -157,6 +157,9 @@ def parted(files: Sequence[Lines]) -> Parts:
                     f"of {len(found)} images {agreeing(without, 'lies', 'lie')} in none that is "
                     "called so"
                 )
+    if any(name for *_, name in found):
+        notes += in_no_split([line.image for _, line, name in found if not name])
+        found = [pair for pair in found if pair[2]]
     own = Counter(name for *_, name in found)
     meant = {name: _meant(name, own) for name in own}
     for name in dict.fromkeys(meant.values()):

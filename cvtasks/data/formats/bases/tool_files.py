@@ -12,7 +12,7 @@ from cvtasks.data.format import Format
 from cvtasks.data.formats.bases.manifests import Manifest
 from cvtasks.data.formats.bases.shapes import Collection, Settle, ShapesSource, classes_in
 from cvtasks.data.formats.listing import NamedFiles, bare, images_in
-from cvtasks.data.formats.places import files_of, homes, is_split, split_in
+from cvtasks.data.formats.places import files_of, homes, in_no_split, is_split, split_in
 from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.data.source import Source, check_split
 from cvtasks.errors import Complain, CVTasksError, DataError, strictly
@@ -106,6 +106,7 @@ class Tool:
         paths = files[next(iter(files)) if inner else split]
         path, content = paths[0], _together(paths, self, complain)
         own = [one for one in content.images if not inner or _split_of(one) == split]
+        strays = (one for one in content.images if inner and not _split_of(one))
         entries = [one for one in own if not one.waiting]
         if own and not entries:
             raise DataError(
@@ -126,6 +127,7 @@ class Tool:
         notes = (
             (*notes, f"{WAITING}: {len(own) - len(entries)}") if len(own) > len(entries) else notes
         )
+        notes = (*notes, *in_no_split([one.image for one in strays if not one.waiting]))
         if len(paths) > 1:
             notes = (*notes, f"{JOINED}: {', '.join(file.name for file in paths)}")
         inside = home.is_relative_to(top) and not inner
@@ -154,7 +156,7 @@ class Tool:
         images = [image for file in self._every(files) for image in file.images]
         counts = Counter(map(_split_of, images))
         if self.parts and any(image.split for image in images):
-            return tuple(sorted(counts))
+            return tuple(sorted(filter(None, counts)))
         return tuple(sorted(counts)) if all(counts) and len(counts) > 1 else ()
 
 
