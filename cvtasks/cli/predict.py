@@ -41,7 +41,7 @@ from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import CVTasksError, InputError, ModelError, TooLarge, UsageError, did_you_mean
 from cvtasks.media.image_headers import MAX_PIXELS
-from cvtasks.text import agreeing, counted, dumps, some
+from cvtasks.text import agreeing, composed, counted, dumps, some
 from cvtasks.training.stopping import Interrupted, stop_asked
 
 if TYPE_CHECKING:
@@ -372,7 +372,7 @@ def kept_classes(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """
     from cvtasks.answers.synonyms import called_otherwise, in_words
 
-    names = [name.strip() for name in classes.split(",") if name.strip()]
+    names = [composed(name.strip()) for name in classes.split(",") if name.strip()]
     if classes and not names:
         raise UsageError(
             f"--classes must name a class or several, with commas between; got {classes!r}. Name "
