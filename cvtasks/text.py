@@ -30,6 +30,21 @@ def encodable(text: str) -> str:
     return _same(_LONE.sub(_escape, text))
 
 
+def composed(text: str) -> str:
+    """The text with each letter and its accent as one sign where there is one (NFC): the same word
+    is the same text, whichever system wrote it.
+
+    >>> composed("Hu\\u0308ndin") == "H\\xfcndin"
+    True
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def class_name(text: str) -> str:
+    """The name of a class as data write it, `encodable` and `composed`."""
+    return composed(encodable(text))
+
+
 def decoded(name: str) -> str:
     """The name of a file as the system has it, from what `encodable` wrote.
 

@@ -7,6 +7,8 @@ Only what is certain stands here. "mouse" is a computer's in COCO and an animal 
 import re
 from collections.abc import Collection, Iterable, Mapping
 
+from cvtasks.text import composed
+
 _SAME = (
     ("aeroplane", "airplane"),
     ("cell phone", "mobile phone", "cellular telephone"),
@@ -40,7 +42,7 @@ def _plain(name: str) -> str:
     >>> _plain("A"), _plain("1-1"), _plain("-1")
     ('A', '1-1', '-1')
     """
-    name = name.strip()
+    name = composed(name.strip())
     return _BETWEEN_WORDS.sub("", name.casefold()) if len(name) > 1 else name
 
 

@@ -39,6 +39,7 @@ from cvtasks.cli.tracks import CountOption, FillOption, TrackOption, follow_of
 from cvtasks.engines.table import AUTO
 from cvtasks.errors import ModelError, UsageError, did_you_mean
 from cvtasks.media.image_headers import MAX_PIXELS
+from cvtasks.text import composed
 
 if TYPE_CHECKING:
     from cvtasks.inference.following import Follow
@@ -248,7 +249,7 @@ def kept_classes(classes: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """
     from cvtasks.answers.synonyms import called_otherwise, in_words
 
-    names = [name.strip() for name in classes.split(",") if name.strip()]
+    names = [composed(name.strip()) for name in classes.split(",") if name.strip()]
     if classes and not names:
         raise UsageError(
             f"--classes must name a class or several, with commas between; got {classes!r}. Name "

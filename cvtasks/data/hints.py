@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from cvtasks.recipe.data_table import VOID, Data, Value
 from cvtasks.schema import check_keys, read_table
+from cvtasks.text import composed
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Hints:
     @classmethod
     def of(cls, data: Data) -> Self:
         """Those of a recipe's table."""
-        return cls(data.values, data.void, data.classes_from, data.faulty)
+        values = {composed(name): value for name, value in data.values.items()}
+        return cls(values, data.void, data.classes_from, data.faulty)
 
     def beside(self, other: "Hints | None") -> "Hints":
         """These, and what they leave open as another has it."""

@@ -20,7 +20,7 @@ from cvtasks.formats.encodings import text_of
 from cvtasks.formats.reading import flag
 from cvtasks.formats.shapes import Edges, Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
 from cvtasks.formats.tables import CORNERS, columns_of_boxes, left_over, plain_name, table_lines
-from cvtasks.text import cell, encodable, some
+from cvtasks.text import cell, class_name, some
 
 TENSORFLOW = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 OPEN_IMAGES = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
@@ -190,7 +190,7 @@ def class_titles(content: bytes, name: str) -> dict[str, str]:
                 f"a table of classes has two columns, label and name; {name!r} has a line of "
                 f"{len(row)}. Write it again."
             )
-        found[row[0].strip()] = encodable(row[1].strip())
+        found[row[0].strip()] = class_name(row[1].strip())
     return found
 
 
@@ -289,7 +289,7 @@ def _gathered(
             sizes[image] = sizes.get(image) or line.size
             splits[image] = splits.get(image) or line.split
             if line.edges is not None:
-                label = encodable(line.name)
+                label = class_name(line.name)
                 called = f"{place} ({label[:80]})"
                 own.shapes.append(Shape(label, called, line.edges, crowd=line.crowd))
     images: list[ImageShapes] = [

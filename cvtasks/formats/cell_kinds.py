@@ -19,6 +19,8 @@ _NUMBERS = ("yes", "no", "minus", "share", "whole", "broken")
 _OTHERS = ("whole", "broken", "text")
 _WHOLE = 1e9  # numbers of classes are smaller
 _COMMA = re.compile(r"([+-]?\d*),(\d+)")
+_PRINTED = re.compile(r"-?(?:\d+\.0*|\d(?:\.\d*)?e[+-]\d{2,3})", re.ASCII)
+"""A whole number as NumPy and pandas print one that they hold as a float."""
 
 
 def cell_kind(cell: str, sign: str = ",") -> str:
@@ -54,11 +56,11 @@ def plain_label(label: str) -> str:
 
     >>> [plain_label(label) for label in ("1.0", "2.", "3.000000e+00", "0.5", "cat", "007")]
     ['1', '2', '3', '0.5', 'cat', '007']
+    >>> [plain_label(label) for label in ("1_0", "2E1", "+3")]
+    ['1_0', '2E1', '+3']
     """
-    value = number_in(label)
-    if not label.isascii() or label.lstrip("-").isdigit() or not value.is_integer():
-        return label
-    return str(int(value)) if abs(value) < _WHOLE else label
+    value = float(label) if _PRINTED.fullmatch(label) else math.nan
+    return str(int(value)) if value.is_integer() and abs(value) < _WHOLE else label
 
 
 def has_fraction(label: str) -> bool:

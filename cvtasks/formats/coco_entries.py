@@ -8,7 +8,7 @@ from typing import Any
 
 from cvtasks.errors import DataError
 from cvtasks.geometry.rle import rle_box
-from cvtasks.text import encodable
+from cvtasks.text import class_name
 
 Id = int | str
 """An image's or a category's id. Text that is a whole number becomes that number: some programs
@@ -117,7 +117,7 @@ def _called(name: Any) -> str:
     """A category's name, which some programs write as a number."""
     if isinstance(name, bool) or not isinstance(name, str | int | float) or name == "":
         raise TypeError(f"a category's name must be text; got {name!r}")
-    return encodable(str(name))
+    return class_name(str(name))
 
 
 def unique(what: str, keys: Iterable[Id], name: str) -> None:

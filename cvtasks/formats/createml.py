@@ -12,7 +12,7 @@ from typing import Any
 from cvtasks.answers import Boxes
 from cvtasks.formats.reading import tool_json
 from cvtasks.formats.shapes import Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
-from cvtasks.text import dumps, encodable
+from cvtasks.text import class_name, dumps
 
 
 def parse_createml(content: bytes, name: str) -> ToolFile:
@@ -43,7 +43,7 @@ def _image(entry: dict[str, Any], name: str) -> ImageShapes:
 
 
 def _shape(entry: dict[str, Any], place: str) -> Shape:
-    given, label = entry["coordinates"], encodable(str(entry["label"]))
+    given, label = entry["coordinates"], class_name(str(entry["label"]))
     x, y, width, height = (number(given[key], f"`{key}`") for key in ("x", "y", "width", "height"))
     # to a millionth of a pixel, which undoes the halving
     edges = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)

@@ -27,7 +27,7 @@ from cvtasks.formats.shapes import (
 )
 from cvtasks.formats.xml_reading import child_of, parsed_xml, tag_of, text_of
 from cvtasks.geometry.rle import column_runs
-from cvtasks.text import encodable, one_line
+from cvtasks.text import class_name, encodable, one_line
 
 _NO_AREA = ("polyline", "points", "cuboid", "skeleton")
 
@@ -69,7 +69,7 @@ def _classes(root: Element) -> tuple[str, ...]:
     meta = child_of(root, "meta")
     found = [] if meta is None else [item for item in meta.iter() if tag_of(item) == "label"]
     names = (
-        encodable(text_of(item, "name")) for item in found if child_of(item, "name") is not None
+        class_name(text_of(item, "name")) for item in found if child_of(item, "name") is not None
     )
     return tuple(dict.fromkeys(filter(None, names)))
 
@@ -78,7 +78,7 @@ def _image(item: Element, name: str) -> ImageShapes:
     image = item.get("name", "")
     found = Gathered()
     for index, entry in enumerate(item, start=1):
-        kind, label = tag_of(entry), encodable(entry.get("label", ""))
+        kind, label = tag_of(entry), class_name(entry.get("label", ""))
         if kind == "tag":
             found.tags.append(label)
             continue

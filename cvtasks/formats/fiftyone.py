@@ -14,7 +14,7 @@ from typing import Any
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import flag, tool_json
 from cvtasks.formats.shapes import Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
-from cvtasks.text import encodable
+from cvtasks.text import class_name
 
 CLASSES, LABELS, BOX = "classes", "labels", "bounding_box"
 _LABEL, _POINTS = "label", "points"
@@ -40,7 +40,7 @@ def parse_fiftyone(content: bytes, name: str) -> ToolFile:
             raise TypeError(f"`{CLASSES}`: a list of names, or null")
         if not isinstance(entries, dict):
             raise TypeError(f"`{LABELS}`: an object with an entry for each image")
-        classes = tuple(map(encodable, given or ()))
+        classes = tuple(map(class_name, given or ()))
         images = [_image(image, entry, classes, name) for image, entry in entries.items()]
     return ToolFile(tuple(_of_one_kind(images, name)), tuple(dict.fromkeys(classes)))
 
@@ -109,7 +109,7 @@ def _class(given: Any, classes: Sequence[str]) -> str:
         ValueError: it is none.
     """
     if isinstance(given, str) and given:
-        return encodable(given)
+        return class_name(given)
     if isinstance(given, bool) or not isinstance(given, int) or given < 0:
         raise ValueError(f"a label is a class or the number of one; got {str(given)[:80]!r}")
     if not classes:

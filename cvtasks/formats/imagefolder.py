@@ -10,7 +10,7 @@ from typing import Any
 
 from cvtasks.formats.reading import tool_json
 from cvtasks.formats.shapes import Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
-from cvtasks.text import encodable
+from cvtasks.text import class_name
 
 NAME = "metadata.jsonl"
 FILE, OBJECTS = "file_name", "objects"
@@ -73,4 +73,4 @@ def _names(labels: list[Any]) -> list[str]:
     for label in labels:
         if isinstance(label, bool) or not isinstance(label, str | int) or label == "":
             raise ValueError(f"a class must be a name or a number; got {str(label)[:80]!r}")
-    return [encodable(str(label)) for label in labels]
+    return [class_name(str(label)) for label in labels]

@@ -7,7 +7,7 @@ Corners are pixels counted from 0, edges as here: the devkit measures a box as r
 
 from cvtasks.formats.reading import is_number
 from cvtasks.formats.shapes import Gathered, ImageShapes, Shape, misdrawn, number
-from cvtasks.text import encodable
+from cvtasks.text import class_name
 
 _NO_MATTER = "DontCare"
 _FIELDS = (15, 16)  # a score may stand at the end
@@ -35,7 +35,7 @@ def parse_kitti(text: str, name: str) -> ImageShapes:
         ignored = label.casefold() == _NO_MATTER.casefold()
         found.shapes.append(
             Shape(
-                "" if ignored else encodable(label),
+                "" if ignored else class_name(label),
                 f"{place} ({label[:80]})",
                 (left, top, right, bottom),
                 crowd=ignored,

@@ -38,7 +38,7 @@ from cvtasks.formats.shapes import (
 )
 from cvtasks.geometry.rle import encode_rle
 from cvtasks.media.file_types import SUFFIXES
-from cvtasks.text import dumps, encodable, one_line
+from cvtasks.text import class_name, dumps, encodable, one_line
 
 SEVERAL = "images have several annotations; the one marked as ground truth or the newest was read"
 """A remark for each such image."""
@@ -165,7 +165,7 @@ def _add(result: dict[str, Any], source: str, found: Gathered) -> None:
     value = result["value"]
     try:
         if kind == "choices":
-            found.tags += map(encodable, map(str, value["choices"]))
+            found.tags += map(class_name, map(str, value["choices"]))
         elif kind in _KINDS:
             labels = value.get(kind) or value.get("labels")
             if labels is None and kind in _AREAS.values():
@@ -176,12 +176,12 @@ def _add(result: dict[str, Any], source: str, found: Gathered) -> None:
                 )
             size = _size(result)
             found.shapes += [
-                _shape(_KINDS[kind], value, size, encodable(str(label)), place) for label in labels
+                _shape(_KINDS[kind], value, size, class_name(str(label)), place) for label in labels
             ]
         elif kind == "labels":
             labels, shape = value["labels"], _kind_of(value)
             found.shapes += [
-                _shape(shape, value, _size(result), encodable(str(one)), place) for one in labels
+                _shape(shape, value, _size(result), class_name(str(one)), place) for one in labels
             ]
         elif kind not in _OF_TEXT:
             raise of_no_use(kind, place, "Label Studio")

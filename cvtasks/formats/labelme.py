@@ -32,7 +32,7 @@ from cvtasks.formats.shapes import (
     polygon,
 )
 from cvtasks.geometry.rle import encode_rle
-from cvtasks.text import dumps, encodable
+from cvtasks.text import class_name, dumps
 
 _PIXELS = re.compile(rb'"imageData"\s*:\s*"([^"\\]*)"')
 _VERSION = "5.5.0"  # of LabelMe, whose layout of the file this is
@@ -54,7 +54,7 @@ def parse_labelme(content: bytes, name: str) -> ImageShapes:
         flags = document.get("flags") or {}
         if not (isinstance(shapes, list) and isinstance(image, str) and isinstance(flags, dict)):
             raise TypeError("shapes, imagePath or flags")
-    found = Gathered(tags=[encodable(str(key)) for key, value in flags.items() if value is True])
+    found = Gathered(tags=[class_name(str(key)) for key, value in flags.items() if value is True])
     for index, entry in enumerate(shapes, start=1):
         place = f"shape {index} of {name!r}"
         try:
@@ -77,7 +77,7 @@ def embedded_image(content: bytes) -> bytes:
 
 
 def _shape(entry: dict[str, Any], place: str) -> Shape:
-    name, kind = encodable(str(entry["label"]).strip()), entry.get("shape_type") or "polygon"
+    name, kind = class_name(str(entry["label"]).strip()), entry.get("shape_type") or "polygon"
     place = f"{place} ({name[:80]})"
     points = [_point(point) for point in entry["points"]]
     difficult = flag(entry.get("difficult"))

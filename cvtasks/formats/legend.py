@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvtasks.errors import DataError
-from cvtasks.text import encodable
+from cvtasks.text import class_name
 
 Colour = tuple[int, int, int]
 
@@ -130,7 +130,7 @@ def _of_lines(text: str) -> list[Entry]:
     cvat = [_CVAT.fullmatch(line) for line in lines]
     if lines and all(cvat):
         return [
-            Entry(encodable(one["name"]), None, (int(one["r"]), int(one["g"]), int(one["b"])))
+            Entry(class_name(one["name"]), None, (int(one["r"]), int(one["g"]), int(one["b"])))
             for one in cvat
             if one
         ]
@@ -179,7 +179,7 @@ def _by_columns(row: Sequence[str], head: dict[str, int]) -> Entry:
     cells = {what: row[place] if place < len(row) else "" for what, place in head.items()}
     parts = [cells.get(one, "") for one in "rgb"]
     colour = _colour(parts if all(parts) else cells.get("colour"))
-    return Entry(encodable(cells["name"]), _number(cells.get("value")), colour)
+    return Entry(class_name(cells["name"]), _number(cells.get("value")), colour)
 
 
 def _by_numbers(row: Sequence[str]) -> Entry:
@@ -187,10 +187,10 @@ def _by_numbers(row: Sequence[str]) -> Entry:
     words = [cell for cell in row if cell and not cell.isdecimal()]
     numbers = [int(cell) for cell in row if cell.isdecimal() and len(cell) < 7]
     if len(words) == 1 and len(numbers) == 3:
-        return Entry(encodable(words[0]), None, (numbers[0], numbers[1], numbers[2]))
+        return Entry(class_name(words[0]), None, (numbers[0], numbers[1], numbers[2]))
     if len(words) == 1 and len(numbers) == 1:
-        return Entry(encodable(words[0]), numbers[0])
-    return Entry(encodable(", ".join(row)))
+        return Entry(class_name(words[0]), numbers[0])
+    return Entry(class_name(", ".join(row)))
 
 
 def _of_json(text: str, name: str) -> list[Entry]:
@@ -219,19 +219,19 @@ def _of_json(text: str, name: str) -> list[Entry]:
 
 def _of_pair(key: str, value: Any) -> Entry:
     if isinstance(value, str) and key.isdecimal():  # {"0": "road"}
-        return Entry(encodable(value), _number(key))
+        return Entry(class_name(value), _number(key))
     if isinstance(value, dict):
         return _of_item({"name": key, **value})
     number = value if isinstance(value, int) and not isinstance(value, bool) else None
     colour = _colour(value) if number is None else None
     if number is None and colour is None:
         raise ValueError(f'"{key[:60]}" has {str(value)[:60]}')
-    return Entry(encodable(key), number, colour)
+    return Entry(class_name(key), number, colour)
 
 
 def _of_item(item: Any) -> Entry:
     if isinstance(item, str):
-        return Entry(encodable(item))
+        return Entry(class_name(item))
     plain = {str(key).casefold().replace("_", " "): value for key, value in item.items()}
     said = {
         what: next((plain[word] for word in words if word in plain), None)
@@ -241,7 +241,7 @@ def _of_item(item: Any) -> Entry:
     colour = _colour(said["colour"] if None in parts else parts)
     if not isinstance(said["name"], str) or not said["name"]:
         raise KeyError("name")
-    return Entry(encodable(said["name"]), _number(said["value"]), colour)
+    return Entry(class_name(said["name"]), _number(said["value"]), colour)
 
 
 def _number(value: Any) -> int | None:

@@ -35,7 +35,7 @@ from cvtasks.formats.shapes import (
 )
 from cvtasks.geometry.rle import encode_rle, polygons_mask
 from cvtasks.media.mask_values import read_stencil
-from cvtasks.text import encodable
+from cvtasks.text import class_name
 
 AREAS = ("rectangle", "polygon", "bitmap", "alpha_mask")
 VALUED = "tags of images that have a value were passed over"
@@ -62,7 +62,7 @@ def parse_supervisely(content: bytes, name: str, image: str) -> ImageShapes:
         size = declared_size(document["size"]["height"], document["size"]["width"])
         if not (isinstance(objects, list) and isinstance(tags, list)):
             raise TypeError("objects or tags")
-        named = [(encodable(str(tag["name"])), tag.get("value")) for tag in tags]
+        named = [(class_name(str(tag["name"])), tag.get("value")) for tag in tags]
     found = Gathered(tags=[tag for tag, value in named if value is None])
     found.remarks += [VALUED] * (len(named) - len(found.tags))
     for index, entry in enumerate(objects, start=1):
@@ -86,14 +86,14 @@ def classes_of_project(content: bytes, name: str) -> tuple[str, ...]:
     with tool_json(name, "Supervisely's meta.json is an object with `classes`"):
         entries = json.loads(content)["classes"]
         return tuple(
-            encodable(str(entry["title"]))
+            class_name(str(entry["title"]))
             for entry in entries
             if entry.get("shape", "any") in (*AREAS, "any")
         )
 
 
 def _shape(entry: dict[str, Any], place: str) -> Shape:
-    name, kind = encodable(str(entry["classTitle"])), str(entry["geometryType"])
+    name, kind = class_name(str(entry["classTitle"])), str(entry["geometryType"])
     place = f"{place} ({name[:80]})"
     if kind == "rectangle":
         corners = entry["points"]["exterior"]

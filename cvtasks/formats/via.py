@@ -24,7 +24,7 @@ from cvtasks.formats.shapes import (
     of_no_use,
     polygon,
 )
-from cvtasks.text import dumps, encodable
+from cvtasks.text import class_name, dumps
 
 _METADATA = "_via_img_metadata"
 
@@ -109,7 +109,7 @@ def _shape(region: dict[str, Any], attribute: str, place: str) -> Shape:
     if value is None or value == "":
         near = did_you_mean(attribute, map(str, attributes)) if attribute else ""
         raise ValueError(f"it has no one value of the attribute {attribute!r}, its class. {near}")
-    label, kind = encodable(str(value).strip()), given["name"]
+    label, kind = class_name(str(value).strip()), given["name"]
     place = f"{place} ({label[:80]})"
 
     def side(key: str) -> float:

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.reading import flag
 from cvtasks.formats.xml_reading import child_of, parsed_xml, tag_of, text_of
-from cvtasks.text import listed
+from cvtasks.text import composed, listed
 
 _QUOTED = 80  # characters of a text that errors quote
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -40,10 +40,10 @@ def root_of(content: bytes, name: str) -> Element:
 
 def object_of(item: Element, number: int, classes: tuple[str, ...], name: str) -> VOCObject:
     """What one `object` says."""
-    what = text_of(item, "name")
+    what = composed(text_of(item, "name"))
     place = f"object {number} ({short(what)}) of {name!r}"
     if what not in classes:  # `voc_xml` writes names so that XML has a place for them
-        what = next((known for known in classes if listed(known) == what), what)
+        what = next((known for known in classes if composed(listed(known)) == what), what)
     if what not in classes:
         raise DataError(
             f'every class must be one of the data set\'s; "{short(what)}", object {number} of '

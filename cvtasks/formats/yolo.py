@@ -26,7 +26,7 @@ from cvtasks.formats.yolo_lines import (
     numbers_of,
     unclear,
 )
-from cvtasks.text import encodable
+from cvtasks.text import composed, encodable
 
 SPLITS = ("train", "val", "test")
 _KEYS = (*SPLITS, "valid", "validation", "dev")  # as others call "val"
@@ -81,7 +81,7 @@ def parse_yaml(text: str, name: str) -> YoloYaml:
                 "all of them."
             )
         names = [names[str(number)] for number in range(len(names))]
-    classes = tuple(_word(entry, "a name", name) for entry in names)
+    classes = tuple(composed(_word(entry, "a name", name)) for entry in names)
     if "" in classes:
         number = classes.index("")
         raise DataError(

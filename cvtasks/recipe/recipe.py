@@ -39,7 +39,7 @@ from cvtasks.schema import (
 )
 from cvtasks.tasks import TASKS
 from cvtasks.tasks.base import Task
-from cvtasks.text import is_encodable
+from cvtasks.text import composed, is_encodable
 
 Norm = Literal["", "none", "batch", "layer", "instance", "group"]
 
@@ -279,7 +279,7 @@ def parse_recipe(document: Mapping[str, Any], overrides: Iterable[Override] = ()
         head=read("head", task=read("task")),
         backbone=read_value(str, document["backbone"], "backbone"),
         size=read_value(int, document["size"], "size"),
-        classes=read_value(tuple[str, ...], document["classes"], "classes"),
+        classes=_distinct(read_value(tuple[str, ...], document["classes"], "classes")),
         norm=read_value(Norm, document.get("norm", ""), "norm"),
         placement=read_value(Placement, document.get("placement", "centre"), "placement"),
         data=read("data"),
@@ -306,3 +306,11 @@ def _of_its_head(document: Mapping[str, Any], kind: type) -> dict[str, Any]:
         or usual[key] != (tuple(value) if isinstance(value, list) else value)
     }
     return {**document, "head": kept}
+
+
+def _distinct(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of classes with composed letters, as data have them; as they are where that would make
+    two of them one.
+    """
+    found = tuple(map(composed, classes))
+    return found if len(set(found)) == len(set(classes)) else classes

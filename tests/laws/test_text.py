@@ -29,7 +29,18 @@ from cvtasks.inference.sink import Sink
 from cvtasks.media.names import distinct_stems, safe_stem
 from cvtasks.recipe.recipe import parse_recipe
 from cvtasks.tasks.detect import Detect
-from cvtasks.text import cell, code, dumps, encodable, listed, markdown, table, visible, width
+from cvtasks.text import (
+    cell,
+    class_name,
+    code,
+    dumps,
+    encodable,
+    listed,
+    markdown,
+    table,
+    visible,
+    width,
+)
 from cvtasks.training.card import write_card
 
 LATIN_1 = os.fsdecode(b"caf\xe9")  # how Python holds a name whose bytes are no UTF-8
@@ -66,7 +77,7 @@ NASTY = {
     "underscore": "_hidden_",
     "plain": "cat",
 }
-CLASSES = tuple(map(encodable, NASTY.values()))  # as sources give them
+CLASSES = tuple(map(class_name, NASTY.values()))  # as sources give them
 FOUND = Boxes.of([[1, 2, 10, 12]] * len(CLASSES), range(len(CLASSES)), CLASSES, (20, 30))
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # categories of what steers or hides
 

@@ -7,7 +7,7 @@ from typing import Any
 from cvtasks.data.checking.finding import Finding, Level
 from cvtasks.data.checking.sample import Seen
 from cvtasks.errors import nearest
-from cvtasks.text import agreeing
+from cvtasks.text import agreeing, composed
 
 _STRONG = 10  # times that the most frequent class comes more often than the rarest
 _RARE = 3  # objects or images of a class that may be a slip
@@ -20,7 +20,7 @@ def alike(classes: tuple[str, ...]) -> Iterator[Finding]:
     """Names that differ in case, spaces and signs alone."""
     plain: dict[str, str] = {}
     for name in classes:
-        key = "".join(letter for letter in name.casefold() if letter.isalnum())
+        key = "".join(letter for letter in composed(name).casefold() if letter.isalnum())
         if key and key in plain:
             yield Finding(
                 "warning",

@@ -17,7 +17,7 @@ from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import read_text
 from cvtasks.media.file_types import SUFFIXES, UNREAD
-from cvtasks.text import encodable, some
+from cvtasks.text import composed, encodable, some
 
 _OTHERS = {
     "images",
@@ -55,14 +55,16 @@ class ClassFolders(FileLabels):
             )
         self.split = split = check_split(split, _splits(root), root)
         folders = [folder for home in parents or [root] for folder in _folders(home)]
-        titles = _titles(root, {folder.name for folder in folders if folder not in unlabelled})
+        titles = _titles(
+            root, {composed(folder.name) for folder in folders if folder not in unlabelled}
+        )
         self.classes = tuple(titles.values())
         place = {name: index for index, name in enumerate(titles)}
         self.files, self.shown, strange = [], [], 0
         for folder in (one for one in _folders(root / split) if one not in unlabelled):
             images, others = _images(folder)
             self.files += images
-            self.shown += [(place[folder.name],)] * len(images)
+            self.shown += [(place[composed(folder.name)],)] * len(images)
             strange += others
         if strange:
             self.notes = (f"files beside the images were passed over: {strange}",)
@@ -83,7 +85,7 @@ def folders_tell(root: Path) -> tuple[str, ...]:
     if not _is_at(root):
         return ()
     folders = [folder for home in _parents(root) or [root] for folder in _folders(home)]
-    called = {folder.name for folder in folders if _has_image(folder)}
+    called = {composed(folder.name) for folder in folders if _has_image(folder)}
     classes = sorted(name for name in called if not split_called(name))
     return tuple(classes) if len(classes) > 1 else ()
 
@@ -191,13 +193,13 @@ def _has_image(folder: Path) -> bool:
 
 
 def _titles(root: Path, folders: set[str]) -> dict[str, str]:
-    """Folder → the class's name, in the order of the classes."""
+    """Folder (`composed`) → the class's name, in the order of the classes."""
     path = root / "classes.txt"
     if not path.is_file():
         return {name: encodable(name) for name in sorted(folders)}
     titles: dict[str, str] = {}
     for number, line in enumerate(read_text(path).splitlines(), start=1):
-        text = line.strip()
+        text = composed(line.strip())
         if not text:
             continue
         starts = [

@@ -17,7 +17,7 @@ from cvtasks.data.source import check_split, no_image
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.cell_kinds import cell_kind
 from cvtasks.formats.tables import ClassColumns, plain_name
-from cvtasks.text import encodable
+from cvtasks.text import class_name, encodable
 
 
 class OneHotLabels(LinesOfLabels):
@@ -76,14 +76,14 @@ def _read(root: Path) -> tuple[list[Lines], tuple[str, ...]]:
                 f"1; {str(path)!r} has none. Write it so."
             )
         tables.append(_lines(path, split, columns))
-        classes.update(dict.fromkeys(map(encodable, columns.classes.values())))
+        classes.update(dict.fromkeys(map(class_name, columns.classes.values())))
     return tables, tuple(classes)
 
 
 def _lines(path: Path, split: str, columns: ClassColumns) -> Lines:
     """A table's lines."""
     head, *rows = cells_of(path)
-    names = {at: encodable(name) for at, name in columns.classes.items()}
+    names = {at: class_name(name) for at, name in columns.classes.items()}
     if not rows:
         raise no_image(repr(str(path)))
     at, notes = column_of_splits(columns, head.cells, rows)
@@ -93,7 +93,7 @@ def _lines(path: Path, split: str, columns: ClassColumns) -> Lines:
         for place, name in names.items():
             kind = cell_kind(row.cells[place], sign)
             if kind == "yes":
-                labels.append(name)
+                labels += [name] if name not in labels else []
             elif kind != columns.no and not fault:
                 fault = (
                     "a cell says by 0 or 1 whether an image shows a class; line "

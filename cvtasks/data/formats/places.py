@@ -4,13 +4,13 @@ and which image and annotation file belong together.
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvtasks.data.formats.listing import IMAGES, is_seen, seen
 from cvtasks.errors import Complain, DataError, strictly
-from cvtasks.text import some
+from cvtasks.text import agreeing, counted, some
 
 _ROLES = {
     *("images", "image", "imgs", "img", "jpegimages", "photos", "data", "image_2"),
@@ -37,6 +37,21 @@ def is_split(name: str) -> bool:
     [True, True, True, False, False]
     """
     return bool(_SPLIT.fullmatch(name))
+
+
+def in_no_split(images: Sequence[str]) -> tuple[str, ...]:
+    """A note on images that have no split where others have one, as the data name them.
+
+    >>> in_no_split(["3.jpg"]), in_no_split([])
+    (('1 image is in no split, and is not used: 3.jpg. Give each a split',), ())
+    """
+    if not images:
+        return ()
+    told, agrees = some([name[:80] for name in images], 3), agreeing(len(images))
+    return (
+        f"{counted(len(images), 'image')} {agrees} in no split, and {agrees} not used: {told}. "
+        "Give each a split",
+    )
 
 
 def _both(name: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from cvtasks.drawing.colours import VOC_NAMES
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.formats.reading import read_annotation
 from cvtasks.formats.xml_reading import parsed_xml, tag_of, text_of
-from cvtasks.text import counted
+from cvtasks.text import composed, counted
 
 VOC_CLASSES = VOC_NAMES
 """Names of the ids 0 to 20 of `SegmentationClass`."""
@@ -159,4 +159,4 @@ def _names_of(path: Path) -> tuple[str, ...]:
         return ()
     if tag_of(root) != "annotation":
         return ()
-    return tuple(text_of(item, "name") for item in root if tag_of(item) == "object")
+    return tuple(composed(text_of(item, "name")) for item in root if tag_of(item) == "object")

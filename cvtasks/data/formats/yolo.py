@@ -10,6 +10,7 @@ from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases import BoxesSource, Frame, Truth, distinct
 from cvtasks.data.formats.listing import files_in, images_in, names_in
+from cvtasks.data.formats.yolo_doubts import refuse_rivals
 from cvtasks.data.formats.yolo_names import (
     NOT_LABELS,
     begins,
@@ -66,6 +67,7 @@ class YOLODetection(BoxesSource):
             for index in present(f'"{split}" of {str(path)!r}', {"image": images}, complain)
         ]
         self._lines, self._files = content.lines, LabelFiles(home)
+        refuse_rivals(images, self._files)
         self.images = _with_own_labels(images, self._files, complain)
         self._labels = [self._files.of(image) for image in self.images]
         if self._labels and not any(file.is_file() for file in self._labels):

@@ -86,13 +86,14 @@ class LabelFiles:
     in a folder of labels that is called alike (`Labels`, `train_labels` for `train_images`,
     `train/labels` for `train`), or beside the images, or in the folder of labels of all splits
     where images of other folders have other names. The first of these that has a text of an image
-    is taken for all images of a folder. A text has its image's name, be it written with combined
-    letters or with accents of their own (NFC, NFD).
+    is taken for all images of a folder; what others hold is for `refuse_rivals`. A text has its
+    image's name, be it written with combined letters or with accents of their own (NFC, NFD).
     """
 
     def __init__(self, home: Path) -> None:
         self._home = home
         self._folders: dict[Path, Path] = {}
+        self._further: dict[Path, dict[Path, set[str]]] = {}
         self._texts: dict[Path, dict[str, Path]] = {}
 
     def of(self, image: Path) -> Path:
@@ -110,25 +111,56 @@ class LabelFiles:
             self._folders[images] = self._found(images)
         return self._folders[images]
 
+    def others(self, image: Path) -> Iterator[Path]:
+        """Texts in further folders where that of an image might lie; none that has an image beside
+        it which is another.
+        """
+        home = image.parent
+        stem, chosen = _composed(image.stem), self.folder(home)
+        if home not in self._further:
+            stems = _stems(_names_in(home))
+            places = dict.fromkeys(self._candidates(home, stems))
+            self._further[home] = {
+                one: set() if one == home else _stems(_names_in(one))
+                for one in places
+                if one != chosen and not stems.isdisjoint(self._texts_in(one))
+            }
+        for folder, own in self._further[home].items():
+            text = self._texts_in(folder).get(stem)
+            if text and stem not in own:
+                yield text
+
     def _found(self, images: Path) -> Path:
-        parts = list(images.relative_to(self._home).parts)
-        usual = None
-        if "images" in parts:
-            last = len(parts) - 1 - parts[::-1].index("images")
-            usual = self._home.joinpath(*parts[:last], "labels", *parts[last + 1 :])
         stems = _stems(_names_in(images))
-        if usual is not None and not stems.isdisjoint(self._texts_in(usual)):
-            return usual
-        alike = self._alike.get(scope(parts), [])
-        of_labels = [one for one in alike if holds_labels(one.relative_to(self._home).parts)]
-        for folder in (*of_labels, images, *alike):
+        for folder in self._candidates(images, stems):
             if not stems.isdisjoint(self._texts_in(folder)):
                 return folder
-        if shared := self._of_all(images, stems):
-            return shared
+        usual = self._usual(images)
         if usual is None or not usual.is_dir():
-            return next(iter(of_labels), usual or images)
+            return next(iter(self._of_labels(images)), usual or images)
         return usual
+
+    def _candidates(self, images: Path, stems: set[str]) -> Iterator[Path]:
+        """Where the texts of the images in a folder may lie, the likeliest place first."""
+        if usual := self._usual(images):
+            yield usual
+        alike = self._alike.get(scope(images.relative_to(self._home).parts), [])
+        yield from (*self._of_labels(images), images, *alike)
+        if shared := self._of_all(images, stems):
+            yield shared
+
+    def _usual(self, images: Path) -> Path | None:
+        """Where YOLO's tools look for the texts of the images in a folder."""
+        parts = images.relative_to(self._home).parts
+        if "images" not in parts:
+            return None
+        last = len(parts) - 1 - parts[::-1].index("images")
+        return self._home.joinpath(*parts[:last], "labels", *parts[last + 1 :])
+
+    def _of_labels(self, images: Path) -> list[Path]:
+        """The folders of labels that are called like a folder of images."""
+        alike = self._alike.get(scope(images.relative_to(self._home).parts), [])
+        return [one for one in alike if holds_labels(one.relative_to(self._home).parts)]
 
     def _of_all(self, images: Path, stems: set[str]) -> Path | None:
         """The folder of labels for all splits, if it has texts of these images, and other folders

@@ -314,6 +314,19 @@ def test_spellings_of_a_split_are_one(tmp_path: Path) -> None:
     assert "the split 'train' is also called 'Train', 'training', and is one" in notes(root, "val")
 
 
+@pytest.mark.parametrize("hot", [False, True])
+def test_lines_of_no_split_beside_others_are_told(hot: bool, tmp_path: Path) -> None:
+    rows = ["0,x,train", "1,y,train", "2,x,val", "3,y,", "4,x,"]
+    text = "\n".join(["image,label,split", *rows])
+    if hot:
+        text = text.replace("label", "x,y").replace(",x,t", ",1,0,t").replace(",y,t", ",0,1,t")
+        text = text.replace(",x,v", ",1,0,v").replace(",y,\n", ",0,1,\n").replace("4,x", "4,1,0")
+    root = lay(tmp_path, ROWS, labels_csv=text)
+    assert parts(root) == {"train": ["0.jpg", "1.jpg"], "val": ["2.jpg"]}
+    for split in ("train", "val"):
+        assert "2 images are in no split, and are not used: 3, 4." in notes(root, split)
+
+
 # === where images lie ===
 
 
@@ -501,6 +514,15 @@ def test_whole_numbers_with_a_point_are_numbers(lies, cells: str, tmp_path: Path
     assert [*shown(root).values()] == [("cat",), ("dog",), ("bird",)]
     (root / "classes.txt").write_text("\n".join(cells.split()), encoding="utf-8")
     assert [*shown(root).values()] == [(cell,) for cell in cells.split()]
+
+
+@pytest.mark.parametrize("lies", [in_table, in_list])
+def test_labels_that_only_python_takes_for_a_number_stay_classes_of_their_own(
+    lies, tmp_path: Path
+) -> None:
+    cells = ["1_0", "10", "2E1", "20"]
+    root = lies(cells, tmp_path)
+    assert [*shown(root).values()] == [(cell,) for cell in cells]
 
 
 @pytest.mark.parametrize("lies", [in_table, in_list])

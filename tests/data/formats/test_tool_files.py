@@ -52,6 +52,19 @@ def test_files_that_say_different_things_of_one_image_are_refused(tmp_path: Path
         open_source(str(tmp_path), "train", Boxes)
 
 
+@pytest.mark.parametrize("files", [1, 2])
+def test_an_image_that_a_file_names_twice_is_told(files: int, tmp_path: Path) -> None:
+    pictures(tmp_path / "images", part(0, 1))
+    again = {"a.png": Boxes.of([(1, 2, 9, 8)], [1], CLASSES, IMAGES["a.png"].size)}
+    write(tmp_path / "train_1.xml", cvat_xml([*part(0).items(), *again.items()], CLASSES))
+    if files == 2:
+        write(tmp_path / "train_2.xml", cvat_xml(part(1).items(), CLASSES))
+    found: list[CVTasksError] = []
+    source = open_source(str(tmp_path), "train", Boxes, found.append)
+    assert [error.rule for error in found] == ["image twice"]
+    assert read(source) == expected(*range(files))
+
+
 def test_blanks_around_a_name_are_its_own_where_a_file_has_them(tmp_path: Path) -> None:
     pictures(tmp_path, part(0))
     (tmp_path / " a.png").write_bytes((tmp_path / "a.png").read_bytes())
@@ -74,6 +87,30 @@ def test_a_column_says_the_split(tmp_path: Path) -> None:
     write(tmp_path / "boxes.csv", HEADER.replace("filename,", "filename,split,") + rows)
     assert set(splits_of(str(tmp_path), Boxes)) == {"train", "val"}
     assert read(open_source(str(tmp_path), "val", Boxes)) == {"ü": [("dog", [1, 2, 9, 8])]}
+
+
+@pytest.mark.parametrize("ending", ["csv", "xml"])
+def test_images_without_a_split_beside_those_of_splits_are_told(
+    ending: str, tmp_path: Path
+) -> None:
+    pictures(tmp_path, part(0, 1, 2, 4))
+    rows = ["a.png,Train", "ü.png,Validation", "b c.png,", "d.e.png,"]
+    if ending == "csv":
+        lines = "".join(f"{row},cat,1,2,9,8\n" for row in rows)
+        write(tmp_path / "boxes.csv", HEADER.replace("filename,", "filename,split,") + lines)
+    else:
+        text = cvat_xml(part(0, 1, 2, 4).items(), CLASSES)
+        for name, split in (row.split(",") for row in rows):
+            text = text.replace(f'name="{name}"', f'name="{name}" subset="{split}"')
+        write(tmp_path / "annotations.xml", text)
+    assert splits_of(str(tmp_path), Boxes) == ("Train", "Validation")
+    for split, name in {"train": "a", "val": "ü"}.items():
+        source = open_source(str(tmp_path), split, Boxes)
+        assert [*read(source)] == [name]
+        assert (
+            "2 images are in no split, and are not used: b c.png, d.e.png. Give each a split"
+            in source.remarks()
+        )
 
 
 def test_folders_in_the_names_of_all_images_are_splits(tmp_path: Path) -> None:

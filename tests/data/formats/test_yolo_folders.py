@@ -317,9 +317,39 @@ def test_one_folder_of_labels_may_serve_all_splits(tmp_path: Path) -> None:
 
 def test_the_usual_folder_of_labels_comes_first(tmp_path: Path) -> None:
     lay(tmp_path, "images", "labels", range(2), FIRST)
-    lay(tmp_path, "images", "images", range(2), SECOND)
-    lay(tmp_path, "images", "Labels", range(2), SECOND)
+    for folder in ("images", "Labels"):  # copies
+        write(tmp_path / folder / "0.txt", FIRST.replace(" ", "  "))
+        write(tmp_path / folder / "1.txt", "a caption\n")
     write(tmp_path / "data.yaml", "train: images\nnames: [cat, dog]\n")
+    assert set(shown(of(tmp_path)).values()) == {("cat",)}
+
+
+@pytest.mark.parametrize("yaml", [True, False])
+@pytest.mark.parametrize("other", ["images", "Labels"])
+@pytest.mark.parametrize("first", [range(1), range(3)])
+def test_labels_in_two_places_are_asked_about(
+    yaml: bool, other: str, first: range, tmp_path: Path
+) -> None:
+    lay(tmp_path, "images", other, range(3), SECOND)
+    for number in first:
+        write(tmp_path / "labels" / f"{number}.txt", SECOND if number < 1 else FIRST)
+    write(tmp_path / "classes.txt", "cat\ndog\n")
+    if yaml:
+        write(tmp_path / "data.yaml", "train: images\nnames: [cat, dog]\n")
+    said = "another one" if len(first) > 1 else "none"
+    with pytest.raises(
+        DataError, match=rf"labels' and '.*{other}' hold some, .* has '1.txt', the first has {said}"
+    ):
+        of(tmp_path)
+    for number in range(3):
+        (tmp_path / other / f"{number}.txt").rename(tmp_path / "labels" / f"{number}.txt")
+    assert set(shown(of(tmp_path)).values()) == {("dog",)}
+
+
+def test_texts_beside_images_of_the_same_names_are_theirs(tmp_path: Path) -> None:
+    lay(tmp_path, "train/images", "train/labels", range(2), FIRST)
+    lay(tmp_path, "train", "train", range(2), SECOND)
+    write(tmp_path / "data.yaml", "train: train/images\nnames: [cat, dog]\n")
     assert set(shown(of(tmp_path)).values()) == {("cat",)}
 
 

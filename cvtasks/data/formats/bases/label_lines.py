@@ -15,14 +15,14 @@ from typing import NamedTuple
 from cvtasks.data.formats.bases.labels import FileLabels
 from cvtasks.data.formats.bases.names import distinct, is_class_number
 from cvtasks.data.formats.listing import NamedFiles, is_seen
-from cvtasks.data.formats.places import is_split
+from cvtasks.data.formats.places import in_no_split, is_split
 from cvtasks.data.source import VALIDATION, present
 from cvtasks.errors import Complain, DataError
 from cvtasks.formats.cell_kinds import has_fraction, plain_label
 from cvtasks.formats.label_cells import labels_in
 from cvtasks.media.file_types import SUFFIXES
 from cvtasks.media.safe_paths import parts_of
-from cvtasks.text import agreeing, encodable, some
+from cvtasks.text import agreeing, class_name, composed, some
 
 _OF_IMAGES = re.compile(
     r"(.+?)[-_ ]?(?:images?|imgs?|photos?|data|set)|(?:images?|imgs?|photos?)[-_ ](.+)",
@@ -83,7 +83,7 @@ def with_labels(
         DataError: it is not known what labels mean, one is empty or comes twice, or they are masks
             or values that were measured.
     """
-    texts = [line.labels[0] for file in files for line in file.lines]
+    texts = [composed(line.labels[0]) for file in files for line in file.lines]
     _check_that_classes(texts, known, files[0].path)
     try:
         found = labels_in(texts, known, signs)
@@ -93,7 +93,7 @@ def with_labels(
             f"{str(files[0].path)!r} all are {error}, and which of them are labels is not known. "
             "Leave the label alone there, or write | between several."
         ) from error
-    labels = {text: tuple(map(encodable, names)) for text, names in found.labels.items()}
+    labels = {text: tuple(map(class_name, names)) for text, names in found.labels.items()}
     numbers = {name: plain_label(name) for names in labels.values() for name in names}
     if all(map(is_class_number, numbers.values())) and numbers.keys().isdisjoint(known):
         labels = {text: tuple(numbers[name] for name in names) for text, names in labels.items()}
@@ -101,12 +101,12 @@ def with_labels(
     read = []
     for file in files:
         for line in file.lines if wrong else ():
-            if line.labels[0] in wrong:
+            if composed(line.labels[0]) in wrong:
                 raise DataError(
                     f"labels must be names, each once; line {line.number} of {str(file.path)!r} "
                     f"has {line.labels[0]!r}."
                 )
-        lines = [line._replace(labels=labels[line.labels[0]]) for line in file.lines]
+        lines = [line._replace(labels=labels[composed(line.labels[0])]) for line in file.lines]
         read.append(replace(file, lines=lines, notes=(*file.notes, *found.notes)))
     return read, tuple({*found.classes}.union(*labels.values()))
 
@@ -157,6 +157,9 @@ def parted(files: Sequence[Lines]) -> Parts:
                     f"of {len(found)} images {agreeing(without, 'lies', 'lie')} in none that is "
                     "called so"
                 )
+    if any(name for *_, name in found):
+        notes += in_no_split([line.image for _, line, name in found if not name])
+        found = [pair for pair in found if pair[2]]
     own = Counter(name for *_, name in found)
     meant = {name: _meant(name, own) for name in own}
     for name in dict.fromkeys(meant.values()):

@@ -12,7 +12,7 @@ from cvtasks.errors import DataError
 from cvtasks.formats.cell_kinds import has_fraction
 from cvtasks.formats.reading import MEGABYTE, is_number, read_text
 from cvtasks.media.file_types import SUFFIXES
-from cvtasks.text import encodable, some
+from cvtasks.text import class_name, composed, encodable, some
 
 
 def class_names(path: Path) -> tuple[str, ...]:
@@ -21,7 +21,7 @@ def class_names(path: Path) -> tuple[str, ...]:
     Raises:
         DataError: it cannot be read, names nothing, or a class twice.
     """
-    names = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
+    names = tuple(composed(line.strip()) for line in read_text(path).splitlines() if line.strip())
     if not names or len(set(names)) < len(names):
         raise DataError(
             f"{str(path)!r} must name one class a line, each once; got "
@@ -147,7 +147,7 @@ def _titles(path: Path, labels: Sequence[str]) -> tuple[str, ...]:
     except (OSError, ValueError, RecursionError):  # not for this
         return ()
     found = [table.get(label) for label in labels] if isinstance(table, dict) else []
-    names = tuple(encodable(name) for name in found if isinstance(name, str) and name.strip())
+    names = tuple(class_name(name) for name in found if isinstance(name, str) and name.strip())
     return names if len(set(names)) == len(labels) else ()
 
 
@@ -201,5 +201,5 @@ def spelt(counts: Mapping[str, int], where: str) -> tuple[tuple[str, ...], str]:
 
 
 def plain(name: str) -> str:
-    """The name without case, spaces, hyphens and underscores."""
-    return "".join(name.casefold().replace("-", " ").replace("_", " ").split())
+    """The name without case, spaces, hyphens and underscores, its letters composed."""
+    return "".join(composed(name).casefold().replace("-", " ").replace("_", " ").split())

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from cvtasks.answers import Boxes
@@ -11,7 +12,7 @@ from cvtasks.data.format import Format
 from cvtasks.data.formats.bases.manifests import Manifest
 from cvtasks.data.formats.bases.shapes import Collection, Settle, ShapesSource, classes_in
 from cvtasks.data.formats.listing import NamedFiles, bare, images_in
-from cvtasks.data.formats.places import files_of, homes, is_split, split_in
+from cvtasks.data.formats.places import files_of, homes, in_no_split, is_split, split_in
 from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.data.source import Source, check_split
 from cvtasks.errors import Complain, CVTasksError, DataError, strictly
@@ -105,6 +106,7 @@ class Tool:
         paths = files[next(iter(files)) if inner else split]
         path, content = paths[0], _together(paths, self, complain)
         own = [one for one in content.images if not inner or _split_of(one) == split]
+        strays = (one for one in content.images if inner and not _split_of(one))
         entries = [one for one in own if not one.waiting]
         if own and not entries:
             raise DataError(
@@ -125,6 +127,7 @@ class Tool:
         notes = (
             (*notes, f"{WAITING}: {len(own) - len(entries)}") if len(own) > len(entries) else notes
         )
+        notes = (*notes, *in_no_split([one.image for one in strays if not one.waiting]))
         if len(paths) > 1:
             notes = (*notes, f"{JOINED}: {', '.join(file.name for file in paths)}")
         inside = home.is_relative_to(top) and not inner
@@ -153,7 +156,7 @@ class Tool:
         images = [image for file in self._every(files) for image in file.images]
         counts = Counter(map(_split_of, images))
         if self.parts and any(image.split for image in images):
-            return tuple(sorted(counts))
+            return tuple(sorted(filter(None, counts)))
         return tuple(sorted(counts)) if all(counts) and len(counts) > 1 else ()
 
 
@@ -169,23 +172,27 @@ def _together(paths: Sequence[Path], tool: Tool, complain: Complain) -> ToolFile
         complain: about what cannot be read, and an image that two files say different things of.
     """
     contents = {path: _parsed(path, tool) for path in paths}
-    found: dict[str, tuple[Path, ImageShapes]] = {}
+    found: dict[str, tuple[Path, list[ImageShapes]]] = {}
     for path, content in contents.items():
         for fault in content.faults:
             complain(fault)
-        for image in content.images:
-            other, known = found.setdefault(image.image, (path, image))
-            if other != path and _said(known) != _said(image):
+        own: dict[str, list[ImageShapes]] = {}
+        for image in content.images:  # one that a file names again is told with the others
+            own.setdefault(image.image, []).append(image)
+        for name, entries in own.items():
+            other, known = found.setdefault(name, (path, entries))
+            if [*map(_said, known)] != [*map(_said, entries)]:
                 text = (
                     f"an image has its annotations in one file; {str(other)!r} and {str(path)!r} "
-                    f"say different things of {image.image[:200]!r}. Take it out of one, or take "
+                    f"say different things of {name[:200]!r}. Take it out of one, or take "
                     "the file away that does not count."
                 )
                 complain(DataError(text, "image in two files"))
     if len(contents) == 1:
         return next(iter(contents.values()))
     classes = dict.fromkeys(name for content in contents.values() for name in content.classes)
-    return ToolFile(tuple(image for _, image in found.values()), tuple(classes))
+    images = chain.from_iterable(entries for _, entries in found.values())
+    return ToolFile(tuple(images), tuple(classes))
 
 
 def _said(image: ImageShapes) -> object:
