@@ -24,6 +24,7 @@ _PLACES = (
     "format",
     "train",
     "validate",
+    "lists",
     "held_out",
 )  # of [data]: which images, not what is done
 
@@ -65,7 +66,8 @@ def _suits(model: Recipe, asked: dict[str, Any]) -> bool:
 
 
 def goes_on(start: Start, asked: dict[str, Any]) -> bool:
-    """Whether a model is to be trained on with the data and the classes that it was trained with.
+    """Whether a model is to be trained on with the data, the lists of their splits and the classes
+    that it was trained with.
 
     Args:
         asked: key → value that the user asks for.
@@ -73,9 +75,11 @@ def goes_on(start: Start, asked: dict[str, Any]) -> bool:
     if start.recipe is None or {"classes", "data.held_out", "data.validate"} & asked.keys():
         return False
     own = start.recipe.data
-    return asked.get("data.train", own.train) == own.train and (
-        asked.get("data.path", "") in ("", own.path)
-        or same_place(str(asked["data.path"]), own.path)
+    path, lists = str(asked.get("data.path", "")), str(asked.get("data.lists", own.lists))
+    return (
+        asked.get("data.train", own.train) == own.train
+        and (lists == own.lists or same_place(lists, own.lists))
+        and (path in ("", own.path) or same_place(path, own.path))
     )
 
 

@@ -1,0 +1,80 @@
+"""A model that is trained on other data takes nothing of its own data with it, and goes on only
+with these.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cvtasks.errors import DataError
+from cvtasks.files.writing import sha256
+from cvtasks.media.images import write_image
+from cvtasks.training.plan import planned
+from cvtasks.zoo import RECIPE, WEIGHTS
+
+SMALL = {"backbone": "tiny", "size": 32, "train.weights": "none", "train.precision": "f32"}
+
+
+def pictures(root: Path, counts: dict[str, int]) -> Path:
+    """Class folders, without splits."""
+    rng = np.random.default_rng(len(root.name))
+    for name, count in counts.items():
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            image = rng.integers(0, 256, (40, 40, 3), np.uint8)
+            write_image(root / name / f"{name}{number}.png", image)
+    return root
+
+
+def model(folder: Path, data: Path, **values: Any) -> Path:
+    """The folder of a classifier whose run began with such a recipe; it has learned nothing."""
+    asked = {**SMALL, "data.path": str(data), "train.epochs": 20, **values}
+    recipe = planned("classify", list(asked.items())).recipe
+    folder.mkdir()
+    (folder / WEIGHTS).write_bytes(b"weights")
+    replace(recipe, files={WEIGHTS: sha256(folder / WEIGHTS)}).save(folder / RECIPE)
+    return folder
+
+
+def lists(folder: Path, **names: list[str]) -> Path:
+    folder.mkdir()
+    for split, its in names.items():
+        (folder / f"{split}.txt").write_text("".join(f"{name}\n" for name in its), encoding="utf-8")
+    return folder
+
+
+def test_a_model_goes_on_by_its_own_lists_alone(tmp_path: Path) -> None:
+    """By others it would be validated on what it has learned."""
+    data = pictures(tmp_path / "own", {"cat": 6, "dog": 6})
+    some = [f"{name}/{name}{number}" for name in ("cat", "dog") for number in range(3)]
+    rest = [f"{name}/{name}{number}" for name in ("cat", "dog") for number in range(3, 6)]
+    own = lists(tmp_path / "own-lists", train=some, val=rest)
+    others = lists(tmp_path / "other-lists", train=rest, val=some)
+    start = model(tmp_path / "model", data, **{"data.lists": str(own)})
+    said: list[str] = []
+    alike = [("data.lists", str(own.parent / "other-lists" / ".." / own.name))]
+    for wishes in ([], alike):
+        planned(str(start), [*wishes, ("data.path", str(data))], said.append)
+        assert "goes on with its own data" in "\n".join(said)
+        said.clear()
+    asked = [("data.path", str(data)), ("data.lists", str(others))]
+    made = planned(str(start), asked, said.append)
+    assert "is fine-tuned by its own recipe" in "\n".join(said)
+    assert [line for line in said if "flatter" in line], "that it has seen them is said"
+    assert made.recipe.data.lists == str(others)
+    with pytest.raises(DataError, match="training needs data"):
+        planned(str(start), asked[1:])
+
+
+def test_lists_of_a_models_data_are_not_those_of_others(tmp_path: Path) -> None:
+    data = pictures(tmp_path / "own", {"cat": 4, "dog": 4})
+    names = [f"{name}/{name}{number}" for name in ("cat", "dog") for number in range(4)]
+    own = lists(tmp_path / "lists", train=names[::2], val=names[1::2])
+    start = model(tmp_path / "model", data, **{"data.lists": str(own)})
+    other = pictures(tmp_path / "other", {"apple": 6, "pear": 6})
+    made = planned(str(start), [("data.path", str(other))])
+    assert made.recipe.data.lists == ""
+    assert len(made.sources.train) + len(made.sources.validate) == 12
