@@ -3,22 +3,26 @@ model has seen the data before.
 """
 
 import tomllib
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 from cvtasks.data.opening import Sources, same_place, title
+from cvtasks.data.rare import NAMED
 from cvtasks.data.tiled import whole
 from cvtasks.evaluation.seen import seen
 from cvtasks.heads import head_type
 from cvtasks.recipe.data_table import Data
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
-from cvtasks.text import counted
+from cvtasks.text import counted, some
 from cvtasks.training.first_weights import Start
 
 FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
 
 _WARMUP = 0.5  # epochs at most, where a finished run goes on
+_WEIGHTS = "class_weights"  # of a head: one for each class of the data, by its place
 _PLACES = (
     "path",
     "format",
@@ -49,17 +53,22 @@ def with_start(
     model = start.recipe
     if model and asked.get("backbone", model.backbone) == model.backbone:
         document |= {"backbone": model.backbone, "norm": model.norm}
-        if model.task.name == task and _suits(model, asked):
-            document["head"] = {"name": model.head.name, **table_of(model.head)}
-            document["size"] = model.size
+        if gives_head(model, task, asked):
+            head = {"name": model.head.name, **table_of(model.head)}
+            head.pop(_WEIGHTS, None)
+            document |= {"head": head, "size": model.size}
         elif grown := head_type(task, str(asked.get("head.name", ""))).grown_from(model.head):
             document["head"] = {**document.get("head", {}), **grown}
             document["size"] = model.size
     return document
 
 
-def _suits(model: Recipe, asked: dict[str, Any]) -> bool:
-    """Whether the keys that are asked for are of the model's head."""
+def gives_head(model: Recipe, task: str, asked: dict[str, Any]) -> bool:
+    """Whether a task's new recipe that begins with a model has its head: for its task, on its
+    backbone, and no key is asked for that is of another head.
+    """
+    if model.task.name != task or asked.get("backbone", model.backbone) != model.backbone:
+        return False
     keys = {f"head.{key}" for key in keys_of(type(model.head))}
     wanted = {key for key in asked if key.startswith("head.") and key != "head.name"}
     return wanted <= keys and asked.get("head.name", model.head.name) == model.head.name
@@ -83,11 +92,13 @@ def goes_on(start: Start, asked: dict[str, Any]) -> bool:
     )
 
 
-def document_of(start: Start, going_on: bool) -> dict[str, Any]:
+def document_of(start: Start, going_on: bool, asked: dict[str, Any]) -> dict[str, Any]:
     """The model's recipe as that of a run which begins with the model.
 
     Args:
-        going_on: it has the same data and classes; if not, it takes them from other data.
+        going_on: it has the same data and classes; if not, it takes them from other data, and the
+            weights of the classes are left out.
+        asked: key → value that the user asks for.
     """
     if start.recipe is None:
         raise TypeError("a recipe is taken from a model.")
@@ -95,6 +106,9 @@ def document_of(start: Start, going_on: bool) -> dict[str, Any]:
     document.pop("files", None)
     train, data = document["train"], document["data"]
     train |= {"weights": start.weights, "weights_sha256": start.sha256}
+    weighed = train["class_weights"]
+    if not going_on or asked.get("train.class_weights", weighed) != weighed:
+        document["head"].pop(_WEIGHTS, None)
     if not going_on:
         document["data"] = data | {key: defaults_of(Data)[key] for key in _PLACES}
         train["backbone_rate"] = min(train["backbone_rate"], FINE_TUNED)
@@ -103,6 +117,32 @@ def document_of(start: Start, going_on: bool) -> dict[str, Any]:
     train["warmup"] = min(train["warmup"], _WARMUP)
     train["freeze"] = [[0, max(train["freeze"])[1]]] if train["freeze"] else []
     return document
+
+
+def with_weights_by_hand(
+    recipe: Recipe, model: Recipe, asked: Collection[str], say: Callable[[str], None]
+) -> Recipe:
+    """The recipe with the weights of classes that its start's recipe was given by hand, where the
+    classes are the same. Such as were computed are for the start's data alone.
+
+    Args:
+        model: the start, whose head the recipe has but for these weights.
+        asked: keys of the recipe that the user asks for.
+        say: hears where weights are left out, as the classes are others.
+    """
+    given = table_of(model.head).get(_WEIGHTS)
+    by_hand = given and model.train.class_weights == "none"
+    anew = f"head.{_WEIGHTS}" in asked or recipe.train.class_weights != "none"
+    if not by_hand or anew or _WEIGHTS not in keys_of(type(recipe.head)):
+        return recipe
+    if recipe.classes != model.classes:
+        say(
+            f"head.{_WEIGHTS} = []: those of {recipe.train.weights} are for its own classes, "
+            f"{some(model.classes, NAMED)}"
+        )
+        return recipe
+    weights: dict[str, Any] = {_WEIGHTS: given}
+    return replace(recipe, head=replace(recipe.head, **weights))
 
 
 def words_of(start: Start, recipe: Recipe, going_on: bool) -> str:

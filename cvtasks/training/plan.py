@@ -3,7 +3,7 @@ opened and checked once.
 """
 
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,14 @@ from cvtasks.tasks import TASKS
 from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in
 from cvtasks.training.choices import FITS, Choice, Fit, chosen
-from cvtasks.training.fine_tuning import document_of, goes_on, seen_before, with_start
+from cvtasks.training.fine_tuning import (
+    document_of,
+    gives_head,
+    goes_on,
+    seen_before,
+    with_start,
+    with_weights_by_hand,
+)
 from cvtasks.training.fine_tuning import words_of as model_words
 from cvtasks.training.first_weights import (
     best_start,
@@ -108,7 +115,7 @@ def planned(
         )
     if begun.of_the_data:
         usable = cut(splits.opened(recipe.data.train).usable, recipe.data)
-        recipe = _fitted(recipe, usable, asked, say)
+        recipe = _fitted(recipe, usable, begun, say)
     sources = open_sources(recipe, undivided(say) if folds else say, begun.set_aside, splits)
     if folds:
         say_tiles(undivided_split(sources), recipe.data, say)
@@ -204,6 +211,7 @@ class _Begun:
         of_the_data: its classes, and what suits them, are to be taken from the data.
         is_new: it is that of a task, whose values are to be chosen.
         goes_on: it is that of a finished model, with the model's data.
+        model: the recipe of the model that its head is of, where its data are others.
         set_aside: the folder of a run whose images that were set aside are set aside again.
     """
 
@@ -212,6 +220,7 @@ class _Begun:
     of_the_data: bool = False
     is_new: bool = False
     goes_on: bool = False
+    model: Recipe | None = None
     set_aside: Path | None = None
 
 
@@ -228,15 +237,15 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
     if "train.weights" in asked and "train.weights_sha256" not in asked:
         wishes = [*wishes, ("train.weights_sha256", "")]  # of others than the recipe's
     if task:
-        recipe = _new_recipe(task, wishes, values, say)
-        return _Begun(recipe, asked, of_the_data=True, is_new=True)
+        return _new_recipe(task, wishes, values, say)
     if not isinstance(what, Recipe) and is_model(what):
         start = start_of(str(what), "")
         going_on = goes_on(start, values)
-        recipe = parse_recipe(document_of(start, going_on), wishes)
+        recipe = parse_recipe(document_of(start, going_on, values), wishes)
         say(model_words(start, recipe, going_on))
-        aside = start.folder if going_on else None
-        return _Begun(recipe, asked, not going_on, goes_on=going_on, set_aside=aside)
+        if going_on:
+            return _Begun(recipe, asked, goes_on=True, set_aside=start.folder)
+        return _Begun(recipe, asked, of_the_data=True, model=start.recipe)
     if isinstance(what, Recipe):
         recipe = parse_recipe(tomllib.loads(what.to_toml()), wishes)
     elif isinstance(what, Path) or what.endswith(".toml"):
@@ -255,7 +264,7 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
     return _Begun(replace(recipe, files={}), asked)  # a run has no files before its end
 
 
-def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: Say) -> Recipe:
+def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: Say) -> _Begun:
     """The recipe of a task with the best start, or with the one that is asked for."""
     backbone = str(values.get("backbone", ""))
     if "train.weights" in values:
@@ -265,7 +274,8 @@ def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: 
     recipe = parse_recipe(with_start(_usual(task), start, task, values), wishes)
     if "train.weights" not in values:
         say(start_words(start, recipe))
-    return recipe
+    model = start.recipe if start.recipe and gives_head(start.recipe, task, values) else None
+    return _Begun(recipe, frozenset(values), of_the_data=True, is_new=True, model=model)
 
 
 def _usual(task: str) -> dict[str, Any]:
@@ -281,10 +291,11 @@ def _usual(task: str) -> dict[str, Any]:
     }
 
 
-def _fitted(recipe: Recipe, train: Source, asked: Collection[str], say: Say) -> Recipe:
+def _fitted(recipe: Recipe, train: Source, begun: _Begun, say: Say) -> Recipe:
     """The recipe with the classes of the data, and what suits their truths, but for what was asked
     for.
     """
+    asked = begun.asked
     classes = recipe.classes if "classes" in asked else train.classes
 
     def unasked(table: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -296,7 +307,8 @@ def _fitted(recipe: Recipe, train: Source, asked: Collection[str], say: Say) -> 
     for key, reason in recipe.head.reasons.items():
         if key in suited and suited[key] != getattr(recipe.head, key):
             say(f"head.{key} = {toml(suited[key])}: {reason}")
-    return replace(recipe, head=replace(recipe.head, **suited))
+    recipe = replace(recipe, head=replace(recipe.head, **suited))
+    return with_weights_by_hand(recipe, begun.model, asked, say) if begun.model else recipe
 
 
 def _truths(source: Source, classes: tuple[str, ...]) -> Iterator[Answer]:

@@ -78,3 +78,52 @@ def test_lists_of_a_models_data_are_not_those_of_others(tmp_path: Path) -> None:
     made = planned(str(start), [("data.path", str(other))])
     assert made.recipe.data.lists == ""
     assert len(made.sources.train) + len(made.sources.validate) == 12
+
+
+def weights_of(what: str | Path, data: Path, **wishes: Any) -> tuple[float, ...]:
+    """The weights of the classes, in a plan of theirs on data."""
+    return planned(what, [("data.path", str(data)), *wishes.items()]).recipe.head.class_weights
+
+
+def test_computed_weights_of_classes_are_for_the_data_that_are_trained_on(tmp_path: Path) -> None:
+    """Where they stay those of the start, each stands at the place of another class."""
+    own = pictures(tmp_path / "own", {"cat": 20, "dog": 5})
+    start = model(tmp_path / "model", own, **{"train.class_weights": "balanced"})
+    cats, dogs = weights_of(str(start), own)
+    assert dogs > 3 * cats, "it goes on with its own"
+    other = pictures(tmp_path / "other", {"apple": 5, "pear": 20})
+    apples, pears = weights_of(str(start), other)
+    assert apples > 3 * pears
+    assert weights_of(str(start), own, classes=["dog", "cat"]) == (dogs, cats)
+    assert len(weights_of(str(start), pictures(tmp_path / "three", dict.fromkeys("abc", 5)))) == 3
+    for data in (own, other):
+        assert weights_of(str(start), data, **{"train.class_weights": "none"}) == ()
+        assert weights_of(str(start), data, **{"head.class_weights": [1.0, 2.0]}) == (1, 2)
+
+
+@pytest.mark.parametrize("weighed", ["none", "balanced"])
+def test_a_new_recipe_has_no_computed_weights_of_its_start(weighed: str, tmp_path: Path) -> None:
+    own = pictures(tmp_path / "own", {"cat": 20, "dog": 5})
+    start = model(tmp_path / "model", own, **{"train.class_weights": "balanced"})
+    new = {"train.weights": str(start), "train.class_weights": weighed}
+    assert bool(weights_of("classify", own, **new)) == (weighed == "balanced")
+    three = pictures(tmp_path / "three", {"ant": 5, "bee": 20, "cat": 20})
+    found = weights_of("classify", three, **new)
+    assert found == () if weighed == "none" else found[0] > 3 * found[1]
+    assert weights_of("classify", own, **new, **{"head.class_weights": [1.0, 2.0]}) == (1, 2)
+
+
+def test_weights_of_classes_by_hand_stay_with_these_classes(tmp_path: Path) -> None:
+    own = pictures(tmp_path / "own", {"cat": 6, "dog": 6})
+    start = model(tmp_path / "model", own, **{"head.class_weights": [1.0, 5.0]})
+    alike = pictures(tmp_path / "alike", {"cat": 6, "dog": 6})
+    other = pictures(tmp_path / "other", {"apple": 6, "pear": 6})
+    said: list[str] = []
+    for what, wishes in ((str(start), []), ("classify", [("train.weights", str(start))])):
+        for data, weights in ((own, (1, 5)), (alike, (1, 5)), (other, ())):
+            asked = [("data.path", str(data)), *wishes]
+            assert planned(what, asked, said.append).recipe.head.class_weights == weights
+        line = f"head.class_weights = []: those of {start} are for its own classes, cat, dog"
+        assert [text for text in said if "head.class_weights" in text] == [line]
+        said.clear()
+    assert weights_of(str(start), own, **{"train.class_weights": "balanced"}) == (1, 1)
