@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
+from cvtasks.data import Source
+from cvtasks.data.loading.imbalance import times_seen
 from cvtasks.data.opening import Sources, same_place, title
 from cvtasks.data.rare import NAMED
 from cvtasks.data.tiled import whole
@@ -16,7 +18,9 @@ from cvtasks.recipe.data_table import Data
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
 from cvtasks.text import counted, some
+from cvtasks.training.choice import Choice, with_values
 from cvtasks.training.first_weights import Start
+from cvtasks.training.pace import PACE, changed_pace, steps_of
 
 FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
@@ -117,6 +121,37 @@ def document_of(start: Start, going_on: bool, asked: dict[str, Any]) -> dict[str
     train["warmup"] = min(train["warmup"], _WARMUP)
     train["freeze"] = [[0, max(train["freeze"])[1]]] if train["freeze"] else []
     return document
+
+
+def to_fit_again(model: Recipe, asked: Collection[str], going_on: bool) -> frozenset[str]:
+    """Keys of a model's recipe that were for its number of epochs, and are to fit the number or the
+    minutes that are asked for; none where neither is.
+
+    Not what is asked for, or was left out of the recipe by hand; and the warm-up of a run that goes
+    on is short anyway.
+    """
+    if not {"train.epochs", "train.minutes"} & set(asked):
+        return frozenset()
+    left_out = {"train.warmup": model.train.warmup, "data.close_mosaic": model.data.close_mosaic}
+    kept = {key for key, value in left_out.items() if not value}
+    return PACE - kept - set(asked) - ({"train.warmup"} if going_on else set())
+
+
+def with_pace(
+    recipe: Recipe, model: Recipe | None, keys: Collection[str], train: Source
+) -> tuple[Recipe, list[Choice]]:
+    """The recipe with those of the `keys` that are to fit its number of epochs, where that is not
+    the model's which it was made of; and what is another value so.
+
+    Args:
+        train: the data to train on.
+    """
+    if model is None or not keys or recipe.train.epochs == model.train.epochs:
+        return recipe, []
+    seen = times_seen(train, recipe.data.repeat)
+    steps = steps_of(recipe, len(train), seen, recipe.train.batch)
+    changed = changed_pace(recipe, steps, keys)
+    return with_values(recipe, {one.key: one.value for one in changed}), changed
 
 
 def with_weights_by_hand(

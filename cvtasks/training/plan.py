@@ -3,7 +3,7 @@ opened and checked once.
 """
 
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,21 @@ from cvtasks.data.tiled import cut, say_tiles
 from cvtasks.errors import DataError, InputError, ModelError, UsageError
 from cvtasks.networks.backbones import USUAL_BACKBONE
 from cvtasks.recipe.overrides import Override, by_full_names, key_of
-from cvtasks.recipe.recipe import Recipe, Train, parse_recipe, read_recipe
+from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
 from cvtasks.recipe.reference import toml
 from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.schema import table_of
 from cvtasks.tasks import TASKS
 from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in
-from cvtasks.training.choices import FITS, Choice, Fit, chosen
+from cvtasks.training.choices import FITS, Fit, chosen
 from cvtasks.training.fine_tuning import (
     document_of,
     gives_head,
     goes_on,
     seen_before,
+    to_fit_again,
+    with_pace,
     with_start,
     with_weights_by_hand,
 )
@@ -44,6 +46,7 @@ from cvtasks.training.first_weights import (
 from cvtasks.training.first_weights import words_of as start_words
 from cvtasks.training.half_precision import slow_in_bf16
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
+from cvtasks.training.pace import pace_remarks
 from cvtasks.zoo import RECIPE, names, unknown
 
 Say = Callable[[str], None]
@@ -136,18 +139,19 @@ def planned(
             )
         if remark := seen_before(start, recipe, sources):
             say(remark)
-    choices: list[Choice] = []
     slow = slow_in_bf16()
     if begun.is_new:
         recipe, choices = chosen(recipe, sources.train, asked, fit, slow, say)
+        keys = frozenset(choice.key for choice in choices)
     else:
-        recipe = _with_batch(recipe, fit, say)
+        recipe, keys = _with_batch(recipe, fit, say), begun.to_fit
+        recipe, choices = with_pace(recipe, begun.model, keys, sources.train)
     for choice in choices:
         if choice.reason:
-            say(f"{choice.key} = {toml(choice.value)}: {choice.reason}")
-    for remark in _remarks(recipe.train, len(sources.train), slow):
+            say(choice.line)
+    for remark in _remarks(recipe, len(sources.train), slow, keys):
         say(remark)
-    return Plan(recipe, sources, chosen=frozenset(choice.key for choice in choices))
+    return Plan(recipe, sources, chosen=keys)
 
 
 def resumed(
@@ -211,7 +215,8 @@ class _Begun:
         of_the_data: its classes, and what suits them, are to be taken from the data.
         is_new: it is that of a task, whose values are to be chosen.
         goes_on: it is that of a finished model, with the model's data.
-        model: the recipe of the model that its head is of, where its data are others.
+        model: the recipe of the model that it is of, or that gives a new one its head.
+        to_fit: keys of a model's recipe that are to fit another number of epochs.
         set_aside: the folder of a run whose images that were set aside are set aside again.
     """
 
@@ -221,6 +226,7 @@ class _Begun:
     is_new: bool = False
     goes_on: bool = False
     model: Recipe | None = None
+    to_fit: frozenset[str] = frozenset()
     set_aside: Path | None = None
 
 
@@ -243,9 +249,15 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
         going_on = goes_on(start, values)
         recipe = parse_recipe(document_of(start, going_on, values), wishes)
         say(model_words(start, recipe, going_on))
-        if going_on:
-            return _Begun(recipe, asked, goes_on=True, set_aside=start.folder)
-        return _Begun(recipe, asked, of_the_data=True, model=start.recipe)
+        return _Begun(
+            recipe,
+            asked,
+            of_the_data=not going_on,
+            goes_on=going_on,
+            model=start.recipe,
+            to_fit=to_fit_again(recipe, asked, going_on),
+            set_aside=start.folder if going_on else None,
+        )
     if isinstance(what, Recipe):
         recipe = parse_recipe(tomllib.loads(what.to_toml()), wishes)
     elif isinstance(what, Path) or what.endswith(".toml"):
@@ -344,10 +356,12 @@ def _with_batch(recipe: Recipe, fit: Fit | None, say: Say) -> Recipe:
     return recipe
 
 
-def _remarks(how: Train, images: int, slow: str) -> Iterator[str]:
-    """What is to be said of a batch that is larger than the data, and of bfloat16 where it is
-    slow.
+def _remarks(recipe: Recipe, images: int, slow: str, keys: Collection[str]) -> Iterator[str]:
+    """What is to be said of a batch that is larger than the data, of bfloat16 where it is slow, and
+    of a run that is too short for what was not chosen for it, as the `keys` were.
     """
+    how = recipe.train
+    yield from pace_remarks(recipe, keys)
     if slow and how.precision == "bf16":
         yield f'train.precision = "bf16": {slow}; `train.precision = "f32"` chooses it'
     if how.batch > images:

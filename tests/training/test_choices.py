@@ -20,8 +20,9 @@ from cvtasks.errors import ModelError
 from cvtasks.recipe.recipe import Recipe, Train, parse_recipe, read_recipe
 from cvtasks.training import budget
 from cvtasks.training.budget import Pace, budgeted, fitted, needed
-from cvtasks.training.choices import _rate_choice, chosen, facts, paced
+from cvtasks.training.choices import _rate_choice, chosen, facts
 from cvtasks.training.loop import batches_of
+from cvtasks.training.pace import paced
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
 from cvtasks.training.run import run

@@ -1,5 +1,5 @@
-"""A model that is trained on other data takes nothing of its own data with it, and goes on only
-with these.
+"""A model that is trained on other data takes nothing of its own data with it, goes on only with
+these, and is paced for the epochs that it has.
 """
 
 from dataclasses import replace
@@ -12,7 +12,11 @@ import pytest
 from cvtasks.errors import DataError
 from cvtasks.files.writing import sha256
 from cvtasks.media.images import write_image
+from cvtasks.recipe.recipe import Recipe
+from cvtasks.training import budget
+from cvtasks.training.budget import Pace, budgeted
 from cvtasks.training.plan import planned
+from cvtasks.training.progress import Report
 from cvtasks.zoo import RECIPE, WEIGHTS
 
 SMALL = {"backbone": "tiny", "size": 32, "train.weights": "none", "train.precision": "f32"}
@@ -127,3 +131,102 @@ def test_weights_of_classes_by_hand_stay_with_these_classes(tmp_path: Path) -> N
         assert [text for text in said if "head.class_weights" in text] == [line]
         said.clear()
     assert weights_of(str(start), own, **{"train.class_weights": "balanced"}) == (1, 1)
+
+
+LONG = {
+    "train.epochs": 229,
+    "train.warmup": 20.0,
+    "train.validate_every": 7,
+    "train.patience": 15,
+    "data.cutmix": 0.5,
+    "data.close_mosaic": 30,
+}
+"""What a long run was planned with."""
+
+
+def pace_of(recipe: Recipe) -> tuple[float, int, int, int]:
+    how = recipe.train
+    return how.warmup, how.validate_every, how.patience, recipe.data.close_mosaic
+
+
+def test_a_shorter_run_of_a_model_is_paced_for_its_own_epochs(tmp_path: Path) -> None:
+    """Else all of it is warm-up, it hardly looks, and no image is mixed."""
+    start = model(tmp_path / "model", pictures(tmp_path / "own", {"cat": 20, "dog": 20}), **LONG)
+    other = pictures(tmp_path / "other", {"apple": 50, "pear": 50})
+    said: list[str] = []
+    asked = [("data.path", str(other)), ("train.epochs", 20)]
+    made = planned(str(start), asked, said.append)
+    assert pace_of(made.recipe) == (2.0, 1, 7, 3)
+    lines = [line for line in said if line.startswith(tuple(LONG))]
+    assert [line.partition(": ")[0] for line in lines] == [
+        "train.warmup = 2.0",
+        "train.validate_every = 1",
+        "train.patience = 7",
+        "data.close_mosaic = 3",
+    ]
+    assert "train.validate_every = 1: a look after each epoch" in lines
+    assert made.chosen == {*LONG} - {"train.epochs", "data.cutmix"}
+    kept = planned(str(start), [*asked, ("train.warmup", 5), ("data.close_mosaic", 1)])
+    assert pace_of(kept.recipe) == (5.0, 1, 7, 1)
+    assert kept.chosen == {"train.validate_every", "train.patience"}
+    for same in ([], [("train.epochs", 229)]):
+        assert pace_of(planned(str(start), [asked[0], *same]).recipe) == (20.0, 7, 15, 30)
+
+
+def test_what_a_model_was_trained_without_stays_away(tmp_path: Path) -> None:
+    own = pictures(tmp_path / "own", {"cat": 20, "dog": 20})
+    without = {"train.warmup": 0, "data.close_mosaic": 0}
+    start = model(tmp_path / "model", own, **{**LONG, **without})
+    other = pictures(tmp_path / "other", {"apple": 20, "pear": 20})
+    made = planned(str(start), [("data.path", str(other)), ("train.epochs", 20)])
+    assert pace_of(made.recipe) == (0.0, 1, 7, 0)
+    assert pace_of(planned(str(start), [("train.epochs", 20)]).recipe) == (0.0, 1, 7, 0)
+
+
+def test_a_model_that_goes_on_keeps_its_short_warm_up(tmp_path: Path) -> None:
+    start = model(tmp_path / "model", pictures(tmp_path / "own", {"cat": 20, "dog": 20}), **LONG)
+    assert pace_of(planned(str(start), [("train.epochs", 20)]).recipe) == (0.5, 1, 7, 3)
+
+
+def test_minutes_pace_a_model_for_what_they_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = model(tmp_path / "model", pictures(tmp_path / "own", {"cat": 20, "dog": 20}), **LONG)
+    other = pictures(tmp_path / "other", {"apple": 50, "pear": 50})
+    said: list[str] = []
+    monkeypatch.setattr(budget, "measured", lambda plan, most: Pace(2.0, 0.1, 0.5, 0.1))
+
+    def turned(what: Any, minutes: float) -> Recipe:
+        said.clear()
+        wishes = [("data.path", str(other)), ("train.minutes", minutes)]
+        return budgeted(planned(what, wishes), Report(on_message=said.append)).recipe
+
+    made = turned(str(start), 1)
+    epochs = made.train.epochs
+    assert 20 < epochs < 60
+    assert made.train.warmup == pytest.approx(epochs / 10, rel=0.05)
+    assert made.train.validate_every == 1
+    assert made.train.patience == pytest.approx(epochs / 3, abs=1)
+    assert made.data.close_mosaic == pytest.approx(epochs * 0.15, abs=1)
+    assert {line.partition(" = ")[0] for line in said} > {*LONG} - {"data.cutmix"}
+    assert pace_of(turned(str(start), 60)) == (20.0, 7, 15, 30), "all epochs fit"
+    planned(str(start), [("data.path", str(other))]).recipe.save(tmp_path / "recipe.toml")
+    assert pace_of(turned(tmp_path / "recipe.toml", 0.5)) == (20.0, 7, 15, 30), "as it is"
+    assert [line.partition(" = ")[0] for line in said[-2:]] == ["train.warmup", "data.close_mosaic"]
+
+
+def test_a_recipe_file_that_is_too_long_for_its_epochs_is_told(tmp_path: Path) -> None:
+    data = pictures(tmp_path / "data", {"cat": 20, "dog": 20})
+    asked = {**SMALL, "data.path": str(data), **LONG}
+    planned("classify", list(asked.items())).recipe.save(tmp_path / "recipe.toml")
+    said: list[str] = []
+    made = planned(tmp_path / "recipe.toml", [("train.epochs", 20)], said.append)
+    assert pace_of(made.recipe) == (20.0, 7, 15, 30)
+    assert said[-2:] == [
+        "train.warmup = 20: the whole run, of 20 epochs, is warm-up",
+        "data.close_mosaic = 30: the whole run, of 20 epochs, is without mosaics, mixtures and "
+        "pasted objects",
+    ]
+    said.clear()
+    planned(tmp_path / "recipe.toml", [("train.epochs", 31)], said.append)
+    assert not [line for line in said if "the whole run" in line]
