@@ -13,6 +13,7 @@ from cvtasks.data import Source
 from cvtasks.data.held_out import undivided
 from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for, undivided_split
+from cvtasks.data.run_facts import noted_choices
 from cvtasks.data.tiled import cut, say_tiles
 from cvtasks.errors import DataError, InputError, ModelError, UsageError
 from cvtasks.networks.backbones import USUAL_BACKBONE
@@ -203,7 +204,8 @@ def resumed(
             error.count,
             {**error.ways, "data": ""},
         ) from error
-    return Plan(recipe, sources, resumes=True, ends=ends)
+    keys = noted_choices(folder) if recipe.train.minutes else frozenset()  # not turned into epochs
+    return Plan(recipe, sources, resumes=True, ends=ends, chosen=keys)
 
 
 @dataclass(frozen=True, eq=False)
