@@ -62,7 +62,8 @@ class Plan:
         sources: the recipe's data.
         resumes: whether a run that was begun before goes on.
         ends: whether it is not trained any further, and made a model as it stands.
-        chosen: dotted keys of the recipe whose values were chosen from the data.
+        chosen: dotted keys of the recipe whose values were chosen from the data, or, of a model,
+            are to fit other epochs.
     """
 
     recipe: Recipe
