@@ -16,11 +16,12 @@ from cvtasks.data.loading.batches import first_batches
 from cvtasks.data.views import Subset
 from cvtasks.recipe.recipe import Train
 from cvtasks.text import agreeing, counted
-from cvtasks.training.choices import paced
+from cvtasks.training.choice import with_values
 from cvtasks.training.hosts import ALONE, Hosts
 from cvtasks.training.learner import Learner
 from cvtasks.training.looks import Looks
 from cvtasks.training.loop import batches_of
+from cvtasks.training.pace import changed_pace, pace_remarks, paced
 from cvtasks.training.plan import Plan
 from cvtasks.training.progress import Progress, Report
 
@@ -55,8 +56,8 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
     """The plan with as many epochs as fit into its recipe's `train.minutes`, which become 0: who
     goes on with the run, or repeats it, measures nothing again. Itself where there is no limit.
 
-    What the choices for new recipes made to fit the number of epochs is made to fit again. Of
-    several hosts all measure, and what the first one finds counts.
+    What was chosen to fit the number of epochs is made to fit again where it is another. Of several
+    hosts all measure, and what the first one finds counts.
     """
     how = plan.recipe.train
     if not how.minutes:
@@ -70,10 +71,20 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
     best = _fitted_looks(plan, steps, left, pace)
     epochs, epoch_steps = hosts.shared(lambda: [best.epochs, best.epoch_steps])
     fitting = replace(how, epochs=epochs, epoch_steps=epoch_steps, minutes=0.0)
-    recipe = paced(replace(plan.recipe, train=fitting), epoch_steps or steps, plan.chosen)
-    for line in _words(how, recipe.train, steps, left, pace):
+    recipe = replace(plan.recipe, train=fitting)
+    said: list[str] = []
+    if not _as_long(fitting, how):
+        changed = changed_pace(recipe, epoch_steps or steps, plan.chosen)
+        recipe = with_values(recipe, {one.key: one.value for one in changed})
+        said = [*(one.line for one in changed), *pace_remarks(recipe, plan.chosen)]
+    for line in (*_words(how, recipe.train, steps, left, pace), *said):
         report.on_message(line)
     return replace(plan, recipe=recipe)
+
+
+def _as_long(one: Train, other: Train) -> bool:
+    """Whether both have the same steps."""
+    return (one.epochs, one.epoch_steps) == (other.epochs, other.epoch_steps)
 
 
 def _fitted_looks(plan: Plan, steps: int, left: float, pace: Pace) -> Train:
@@ -83,6 +94,8 @@ def _fitted_looks(plan: Plan, steps: int, left: float, pace: Pace) -> Train:
     recipe = plan.recipe
     while True:
         best = fitted(recipe.train, steps, left, pace)
+        if _as_long(best, plan.recipe.train):
+            return best
         found = paced(replace(recipe, train=best), best.epoch_steps or steps, plan.chosen)
         every = found.train.validate_every
         if every >= recipe.train.validate_every:

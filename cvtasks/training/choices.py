@@ -5,9 +5,8 @@ chosen by short runs on small sets (`benchmarks/defaults.py`).
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +19,8 @@ from cvtasks.networks.backbones import BACKBONES
 from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.schema import table_of
 from cvtasks.text import agreeing, counted
+from cvtasks.training.choice import Choice, with_values
+from cvtasks.training.pace import LOOKING, pace_choices, steps_of
 
 Fit = Callable[[Recipe], int]
 """A recipe → how many images a step fit into memory."""
@@ -36,12 +37,6 @@ _UPDATES = 70.0  # times the root of the number of images
 _EPOCHS = (10, 300)
 _RANDOM = 2.0  # times as long where no weights were learned before
 _LONGER = 3.0  # times as long, at most, where minutes are given for it
-
-_LOOKING = "train.validate_every"
-_LOOKS = 40  # about as many looks as a run has, at most
-_PATIENCE, _FEWEST_IN_VAIN = 1 / 3, 5  # of the looks, and looks at least
-_CLOSED = 0.15  # of the epochs, at the end, without mosaics
-_WARM = 60  # updates, or a tenth of the run if that is less
 
 
 @dataclass(frozen=True)
@@ -64,15 +59,6 @@ class Facts:
     shown: np.ndarray
     looked: int
     seen: int
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A value for a dotted key, and why; the reason is empty where nothing is to be said."""
-
-    key: str
-    value: Any
-    reason: str
 
 
 def facts(source: Source) -> Facts:
@@ -134,8 +120,8 @@ def chosen(
     recipe, of_data = _taken(recipe, _data_choices(recipe, train, known), asked)
     known = replace(known, seen=times_seen(train, recipe.data.repeat))
     recipe, of_training = _taken(recipe, _training_choices(recipe, known, asked, fit), asked)
-    steps = _steps(recipe, known, recipe.train.batch)
-    recipe, of_pace = _taken(recipe, _pace(recipe, steps, _LOOKING not in asked), asked)
+    steps = steps_of(recipe, known.images, known.seen, recipe.train.batch)
+    recipe, of_pace = _taken(recipe, pace_choices(recipe, steps, LOOKING not in asked), asked)
     return recipe, [*of_machine, *of_data, *of_training, *of_pace]
 
 
@@ -145,27 +131,6 @@ def _taken(
     """The recipe with the choices of what was not asked for, and these."""
     found = [one for one in choices if one.key not in asked]
     return with_values(recipe, {one.key: one.value for one in found}), found
-
-
-def paced(recipe: Recipe, steps: int, keys: Collection[str]) -> Recipe:
-    """The recipe with those of the `keys` that depend on the number of epochs chosen anew."""
-    found = _pace(recipe, steps, _LOOKING in keys)
-    return with_values(recipe, {one.key: one.value for one in found if one.key in keys})
-
-
-def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """The recipe with other values, by dotted keys of its own fields and of its tables."""
-    tables: dict[str, dict[str, Any]] = {}
-    for key, value in values.items():
-        table, _, name = key.rpartition(".")
-        tables.setdefault(table, {})[name] = value
-    own = tables.pop("", {})
-    changed = {
-        table: replace(getattr(recipe, table), **keys)
-        for table, keys in tables.items()
-        if table in {field.name for field in fields(recipe)}
-    }
-    return replace(recipe, **own, **changed)
 
 
 def _data_choices(recipe: Recipe, train: Source, known: Facts) -> Iterator[Choice]:
@@ -270,14 +235,14 @@ def _training_choices(
         yield Choice("train.batch", batch, FITS)
     elif "train.batch" not in asked:
         batch = _batch(known.images)
-        steps = _steps(recipe, known, batch)
+        steps = steps_of(recipe, known.images, known.seen, batch)
         yield Choice(
             "train.batch", batch, f"{counted(steps, 'step')} an epoch: {_images_words(known)}"
         )
     yield from _rate_choice(recipe, min(batch, known.images))
     if "train.epochs" in asked:
         return
-    steps = _steps(recipe, known, batch)
+    steps = steps_of(recipe, known.images, known.seen, batch)
     updates = _UPDATES * math.sqrt(known.images) * (1 if _learned(recipe) else _RANDOM)
     if "train.minutes" in asked:
         updates *= _LONGER
@@ -329,34 +294,3 @@ def _batch(images: int) -> int:
     if images < 100:
         return max(1, min(_BATCH // 2, images))
     return _BATCH if images < 20_000 else _LARGE * _BATCH
-
-
-def _steps(recipe: Recipe, known: Facts, batch: int) -> int:
-    """Of an epoch with so many images a step."""
-    steps = max(1, known.seen // min(batch, known.images))
-    return min(steps, recipe.train.epoch_steps or steps)
-
-
-def _pace(recipe: Recipe, steps: int, looking: bool) -> Iterator[Choice]:
-    """What depends on the number of epochs.
-
-    Args:
-        looking: how often to look at the validation split is chosen too.
-    """
-    epochs = recipe.train.epochs
-    every = max(1, epochs // _LOOKS) if looking else recipe.train.validate_every
-    looks = math.ceil(epochs / every)
-    each = recipe.train.accumulate
-    warm = float(f"{min(epochs / 10, max(1.0, _WARM * each / steps)):.2g}")
-    updates = round(warm * steps / each)
-    yield Choice("train.warmup", warm, f"{counted(updates, 'update')} of rising rate")
-    said = f"{counted(looks, 'look')} at the validation split" if every > 1 else ""
-    yield Choice(_LOOKING, every, said)
-    patience = max(_FEWEST_IN_VAIN, math.ceil(looks * _PATIENCE))
-    early = f"it ends early after {counted(patience, 'look')} in vain, of {looks} in all"
-    if patience >= looks - 1:  # the first score, and so many looks after it
-        patience, early = 0, f"it does not end early, with {counted(looks, 'look')} in all"
-    yield Choice("train.patience", patience, early)
-    if recipe.data.mosaic or recipe.data.mixup or recipe.data.cutmix:
-        closed = math.ceil(epochs * _CLOSED)
-        yield Choice("data.close_mosaic", closed, "at the end images are as users' are")

@@ -3,27 +3,36 @@ model has seen the data before.
 """
 
 import tomllib
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
+from cvtasks.data import Source
+from cvtasks.data.loading.imbalance import times_seen
 from cvtasks.data.opening import Sources, same_place, title
+from cvtasks.data.rare import NAMED
 from cvtasks.data.tiled import whole
 from cvtasks.evaluation.seen import seen
 from cvtasks.heads import head_type
 from cvtasks.recipe.data_table import Data
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
-from cvtasks.text import counted
+from cvtasks.text import counted, some
+from cvtasks.training.choice import Choice, with_values
 from cvtasks.training.first_weights import Start
+from cvtasks.training.pace import PACE, changed_pace, steps_of
 
 FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
 
 _WARMUP = 0.5  # epochs at most, where a finished run goes on
+_WEIGHTS = "class_weights"  # of a head: one for each class of the data, by its place
 _PLACES = (
     "path",
     "format",
     "train",
     "validate",
+    "lists",
     "held_out",
 )  # of [data]: which images, not what is done
 
@@ -48,24 +57,30 @@ def with_start(
     model = start.recipe
     if model and asked.get("backbone", model.backbone) == model.backbone:
         document |= {"backbone": model.backbone, "norm": model.norm}
-        if model.task.name == task and _suits(model, asked):
-            document["head"] = {"name": model.head.name, **table_of(model.head)}
-            document["size"] = model.size
+        if gives_head(model, task, asked):
+            head = {"name": model.head.name, **table_of(model.head)}
+            head.pop(_WEIGHTS, None)
+            document |= {"head": head, "size": model.size}
         elif grown := head_type(task, str(asked.get("head.name", ""))).grown_from(model.head):
             document["head"] = {**document.get("head", {}), **grown}
             document["size"] = model.size
     return document
 
 
-def _suits(model: Recipe, asked: dict[str, Any]) -> bool:
-    """Whether the keys that are asked for are of the model's head."""
+def gives_head(model: Recipe, task: str, asked: dict[str, Any]) -> bool:
+    """Whether a task's new recipe that begins with a model has its head: for its task, on its
+    backbone, and no key is asked for that is of another head.
+    """
+    if model.task.name != task or asked.get("backbone", model.backbone) != model.backbone:
+        return False
     keys = {f"head.{key}" for key in keys_of(type(model.head))}
     wanted = {key for key in asked if key.startswith("head.") and key != "head.name"}
     return wanted <= keys and asked.get("head.name", model.head.name) == model.head.name
 
 
 def goes_on(start: Start, asked: dict[str, Any]) -> bool:
-    """Whether a model is to be trained on with the data and the classes that it was trained with.
+    """Whether a model is to be trained on with the data, the lists of their splits and the classes
+    that it was trained with.
 
     Args:
         asked: key → value that the user asks for.
@@ -73,17 +88,21 @@ def goes_on(start: Start, asked: dict[str, Any]) -> bool:
     if start.recipe is None or {"classes", "data.held_out", "data.validate"} & asked.keys():
         return False
     own = start.recipe.data
-    return asked.get("data.train", own.train) == own.train and (
-        asked.get("data.path", "") in ("", own.path)
-        or same_place(str(asked["data.path"]), own.path)
+    path, lists = str(asked.get("data.path", "")), str(asked.get("data.lists", own.lists))
+    return (
+        asked.get("data.train", own.train) == own.train
+        and (lists == own.lists or same_place(lists, own.lists))
+        and (path in ("", own.path) or same_place(path, own.path))
     )
 
 
-def document_of(start: Start, going_on: bool) -> dict[str, Any]:
+def document_of(start: Start, going_on: bool, asked: dict[str, Any]) -> dict[str, Any]:
     """The model's recipe as that of a run which begins with the model.
 
     Args:
-        going_on: it has the same data and classes; if not, it takes them from other data.
+        going_on: it has the same data and classes; if not, it takes them from other data, and the
+            weights of the classes are left out.
+        asked: key → value that the user asks for.
     """
     if start.recipe is None:
         raise TypeError("a recipe is taken from a model.")
@@ -91,6 +110,9 @@ def document_of(start: Start, going_on: bool) -> dict[str, Any]:
     document.pop("files", None)
     train, data = document["train"], document["data"]
     train |= {"weights": start.weights, "weights_sha256": start.sha256}
+    weighed = train["class_weights"]
+    if not going_on or asked.get("train.class_weights", weighed) != weighed:
+        document["head"].pop(_WEIGHTS, None)
     if not going_on:
         document["data"] = data | {key: defaults_of(Data)[key] for key in _PLACES}
         train["backbone_rate"] = min(train["backbone_rate"], FINE_TUNED)
@@ -99,6 +121,63 @@ def document_of(start: Start, going_on: bool) -> dict[str, Any]:
     train["warmup"] = min(train["warmup"], _WARMUP)
     train["freeze"] = [[0, max(train["freeze"])[1]]] if train["freeze"] else []
     return document
+
+
+def to_fit_again(model: Recipe, asked: Collection[str], going_on: bool) -> frozenset[str]:
+    """Keys of a model's recipe that were for its number of epochs, and are to fit the number or the
+    minutes that are asked for; none where neither is.
+
+    Not what is asked for, or was left out of the recipe by hand; and the warm-up of a run that goes
+    on is short anyway.
+    """
+    if not {"train.epochs", "train.minutes"} & set(asked):
+        return frozenset()
+    left_out = {"train.warmup": model.train.warmup, "data.close_mosaic": model.data.close_mosaic}
+    kept = {key for key, value in left_out.items() if not value}
+    return PACE - kept - set(asked) - ({"train.warmup"} if going_on else set())
+
+
+def with_pace(
+    recipe: Recipe, model: Recipe | None, keys: Collection[str], train: Source
+) -> tuple[Recipe, list[Choice]]:
+    """The recipe with those of the `keys` that are to fit its number of epochs, where that is not
+    the model's which it was made of; and what is another value so.
+
+    Args:
+        train: the data to train on.
+    """
+    if model is None or not keys or recipe.train.epochs == model.train.epochs:
+        return recipe, []
+    seen = times_seen(train, recipe.data.repeat)
+    steps = steps_of(recipe, len(train), seen, recipe.train.batch)
+    changed = changed_pace(recipe, steps, keys)
+    return with_values(recipe, {one.key: one.value for one in changed}), changed
+
+
+def with_weights_by_hand(
+    recipe: Recipe, model: Recipe, asked: Collection[str], say: Callable[[str], None]
+) -> Recipe:
+    """The recipe with the weights of classes that its start's recipe was given by hand, where the
+    classes are the same. Such as were computed are for the start's data alone.
+
+    Args:
+        model: the start, whose head the recipe has but for these weights.
+        asked: keys of the recipe that the user asks for.
+        say: hears where weights are left out, as the classes are others.
+    """
+    given = table_of(model.head).get(_WEIGHTS)
+    by_hand = given and model.train.class_weights == "none"
+    anew = f"head.{_WEIGHTS}" in asked or recipe.train.class_weights != "none"
+    if not by_hand or anew or _WEIGHTS not in keys_of(type(recipe.head)):
+        return recipe
+    if recipe.classes != model.classes:
+        say(
+            f"head.{_WEIGHTS} = []: those of {recipe.train.weights} are for its own classes, "
+            f"{some(model.classes, NAMED)}"
+        )
+        return recipe
+    weights: dict[str, Any] = {_WEIGHTS: given}
+    return replace(recipe, head=replace(recipe.head, **weights))
 
 
 def words_of(start: Start, recipe: Recipe, going_on: bool) -> str:

@@ -91,7 +91,7 @@ def run_folds(
     said, recipe = _read(folder / FOLDS), read_recipe(folder / RECIPE)
     if data:
         recipe = replace(recipe, data=replace(recipe.data, path=data))
-    count, runs = said["folds"], []
+    count, runs, chosen = said["folds"], [], frozenset(said.get("chosen", ()))
     parts: Sequence[Sources] = ()
     for number in range(count):
         place = folder / f"fold{number}"
@@ -99,9 +99,11 @@ def run_folds(
             say(f"fold {number + 1} of {count} → {place}")
             if (place / RECIPE).exists():
                 plan = resumed(place, data, say)
+                if plan.recipe.train.minutes:
+                    plan = replace(plan, chosen=chosen)
             else:
                 parts = parts or _listed(folder, recipe, count, say)
-                plan = Plan(recipe, parts[number], chosen=frozenset(said.get("chosen", ())))
+                plan = Plan(recipe, parts[number], chosen=chosen)
             run(plan, place, str(said["command"]), report_of(plan.recipe, place))
         runs.append({"folder": place.name, **_read(place / _METRICS)})
     result = {**said, "metrics": _summed(runs), "runs": runs}

@@ -13,19 +13,29 @@ from cvtasks.data import Source
 from cvtasks.data.held_out import undivided
 from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for, undivided_split
+from cvtasks.data.run_facts import noted_choices
 from cvtasks.data.tiled import cut, say_tiles
 from cvtasks.errors import DataError, InputError, ModelError, UsageError
 from cvtasks.networks.backbones import USUAL_BACKBONE
 from cvtasks.recipe.overrides import Override, by_full_names, key_of
-from cvtasks.recipe.recipe import Recipe, Train, parse_recipe, read_recipe
+from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
 from cvtasks.recipe.reference import toml
 from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.schema import table_of
 from cvtasks.tasks import TASKS
 from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in
-from cvtasks.training.choices import FITS, Choice, Fit, chosen
-from cvtasks.training.fine_tuning import document_of, goes_on, seen_before, with_start
+from cvtasks.training.choices import FITS, Fit, chosen
+from cvtasks.training.fine_tuning import (
+    document_of,
+    gives_head,
+    goes_on,
+    seen_before,
+    to_fit_again,
+    with_pace,
+    with_start,
+    with_weights_by_hand,
+)
 from cvtasks.training.fine_tuning import words_of as model_words
 from cvtasks.training.first_weights import (
     best_start,
@@ -37,6 +47,7 @@ from cvtasks.training.first_weights import (
 from cvtasks.training.first_weights import words_of as start_words
 from cvtasks.training.half_precision import slow_in_bf16
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
+from cvtasks.training.pace import pace_remarks
 from cvtasks.zoo import RECIPE, names, unknown
 
 Say = Callable[[str], None]
@@ -51,7 +62,8 @@ class Plan:
         sources: the recipe's data.
         resumes: whether a run that was begun before goes on.
         ends: whether it is not trained any further, and made a model as it stands.
-        chosen: dotted keys of the recipe whose values were chosen from the data.
+        chosen: dotted keys of the recipe whose values were chosen from the data, or, of a model,
+            are to fit other epochs.
     """
 
     recipe: Recipe
@@ -108,7 +120,7 @@ def planned(
         )
     if begun.of_the_data:
         usable = cut(splits.opened(recipe.data.train).usable, recipe.data)
-        recipe = _fitted(recipe, usable, asked, say)
+        recipe = _fitted(recipe, usable, begun, say)
     sources = open_sources(recipe, undivided(say) if folds else say, begun.set_aside, splits)
     if folds:
         say_tiles(undivided_split(sources), recipe.data, say)
@@ -129,18 +141,19 @@ def planned(
             )
         if remark := seen_before(start, recipe, sources):
             say(remark)
-    choices: list[Choice] = []
     slow = slow_in_bf16()
     if begun.is_new:
         recipe, choices = chosen(recipe, sources.train, asked, fit, slow, say)
+        keys = frozenset(choice.key for choice in choices)
     else:
-        recipe = _with_batch(recipe, fit, say)
+        recipe, keys = _with_batch(recipe, fit, say), begun.to_fit
+        recipe, choices = with_pace(recipe, begun.model, keys, sources.train)
     for choice in choices:
         if choice.reason:
-            say(f"{choice.key} = {toml(choice.value)}: {choice.reason}")
-    for remark in _remarks(recipe.train, len(sources.train), slow):
+            say(choice.line)
+    for remark in _remarks(recipe, len(sources.train), slow, keys):
         say(remark)
-    return Plan(recipe, sources, chosen=frozenset(choice.key for choice in choices))
+    return Plan(recipe, sources, chosen=keys)
 
 
 def resumed(
@@ -192,7 +205,8 @@ def resumed(
             error.count,
             {**error.ways, "data": ""},
         ) from error
-    return Plan(recipe, sources, resumes=True, ends=ends)
+    keys = noted_choices(folder) if recipe.train.minutes else frozenset()  # not turned into epochs
+    return Plan(recipe, sources, resumes=True, ends=ends, chosen=keys)
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,6 +218,8 @@ class _Begun:
         of_the_data: its classes, and what suits them, are to be taken from the data.
         is_new: it is that of a task, whose values are to be chosen.
         goes_on: it is that of a finished model, with the model's data.
+        model: the recipe of the model that it is of, or that gives a new one its head.
+        to_fit: keys of a model's recipe that are to fit another number of epochs.
         set_aside: the folder of a run whose images that were set aside are set aside again.
     """
 
@@ -212,6 +228,8 @@ class _Begun:
     of_the_data: bool = False
     is_new: bool = False
     goes_on: bool = False
+    model: Recipe | None = None
+    to_fit: frozenset[str] = frozenset()
     set_aside: Path | None = None
 
 
@@ -228,15 +246,21 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
     if "train.weights" in asked and "train.weights_sha256" not in asked:
         wishes = [*wishes, ("train.weights_sha256", "")]  # of others than the recipe's
     if task:
-        recipe = _new_recipe(task, wishes, values, say)
-        return _Begun(recipe, asked, of_the_data=True, is_new=True)
+        return _new_recipe(task, wishes, values, say)
     if not isinstance(what, Recipe) and is_model(what):
         start = start_of(str(what), "")
         going_on = goes_on(start, values)
-        recipe = parse_recipe(document_of(start, going_on), wishes)
+        recipe = parse_recipe(document_of(start, going_on, values), wishes)
         say(model_words(start, recipe, going_on))
-        aside = start.folder if going_on else None
-        return _Begun(recipe, asked, not going_on, goes_on=going_on, set_aside=aside)
+        return _Begun(
+            recipe,
+            asked,
+            of_the_data=not going_on,
+            goes_on=going_on,
+            model=start.recipe,
+            to_fit=to_fit_again(recipe, asked, going_on),
+            set_aside=start.folder if going_on else None,
+        )
     if isinstance(what, Recipe):
         recipe = parse_recipe(tomllib.loads(what.to_toml()), wishes)
     elif isinstance(what, Path) or what.endswith(".toml"):
@@ -255,7 +279,7 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
     return _Begun(replace(recipe, files={}), asked)  # a run has no files before its end
 
 
-def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: Say) -> Recipe:
+def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: Say) -> _Begun:
     """The recipe of a task with the best start, or with the one that is asked for."""
     backbone = str(values.get("backbone", ""))
     if "train.weights" in values:
@@ -265,7 +289,8 @@ def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: 
     recipe = parse_recipe(with_start(_usual(task), start, task, values), wishes)
     if "train.weights" not in values:
         say(start_words(start, recipe))
-    return recipe
+    model = start.recipe if start.recipe and gives_head(start.recipe, task, values) else None
+    return _Begun(recipe, frozenset(values), of_the_data=True, is_new=True, model=model)
 
 
 def _usual(task: str) -> dict[str, Any]:
@@ -281,10 +306,11 @@ def _usual(task: str) -> dict[str, Any]:
     }
 
 
-def _fitted(recipe: Recipe, train: Source, asked: Collection[str], say: Say) -> Recipe:
+def _fitted(recipe: Recipe, train: Source, begun: _Begun, say: Say) -> Recipe:
     """The recipe with the classes of the data, and what suits their truths, but for what was asked
     for.
     """
+    asked = begun.asked
     classes = recipe.classes if "classes" in asked else train.classes
 
     def unasked(table: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -296,7 +322,8 @@ def _fitted(recipe: Recipe, train: Source, asked: Collection[str], say: Say) -> 
     for key, reason in recipe.head.reasons.items():
         if key in suited and suited[key] != getattr(recipe.head, key):
             say(f"head.{key} = {toml(suited[key])}: {reason}")
-    return replace(recipe, head=replace(recipe.head, **suited))
+    recipe = replace(recipe, head=replace(recipe.head, **suited))
+    return with_weights_by_hand(recipe, begun.model, asked, say) if begun.model else recipe
 
 
 def _truths(source: Source, classes: tuple[str, ...]) -> Iterator[Answer]:
@@ -332,10 +359,12 @@ def _with_batch(recipe: Recipe, fit: Fit | None, say: Say) -> Recipe:
     return recipe
 
 
-def _remarks(how: Train, images: int, slow: str) -> Iterator[str]:
-    """What is to be said of a batch that is larger than the data, and of bfloat16 where it is
-    slow.
+def _remarks(recipe: Recipe, images: int, slow: str, keys: Collection[str]) -> Iterator[str]:
+    """What is to be said of a batch that is larger than the data, of bfloat16 where it is slow, and
+    of a run that is too short for what was not chosen for it, as the `keys` were.
     """
+    how = recipe.train
+    yield from pace_remarks(recipe, keys)
     if slow and how.precision == "bf16":
         yield f'train.precision = "bf16": {slow}; `train.precision = "f32"` chooses it'
     if how.batch > images:

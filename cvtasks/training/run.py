@@ -214,7 +214,7 @@ def _begin(plan: Plan, folder: Path, command: str, prints: Mapping[str, str], lo
             recipe.save(folder / RECIPE)
             aside = whole(plan.sources.validate) if recipe.data.held_out else None
             noted = {ASIDE: glance(aside)} if aside else {}
-            write_facts(folder, command, recipe.train.seed, {**prints, **noted})
+            write_facts(folder, command, recipe.train.seed, {**prints, **noted}, plan.chosen)
             if aside:
                 write_names(folder / NAMES, aside)
         log.note(

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 import keras
 
-from cvtasks.data.run_facts import FACTS, fingerprints
+from cvtasks.data.run_facts import CHOSEN, FACTS, fingerprints
 from cvtasks.engines.table import engine_packages, package_version
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.files.writing import cannot_write, write_text
@@ -40,11 +40,14 @@ def machine() -> str:
     )
 
 
-def write_facts(folder: Path, command: str, seed: int, data: Mapping[str, str]) -> None:
+def write_facts(
+    folder: Path, command: str, seed: int, data: Mapping[str, str], chosen: Iterable[str]
+) -> None:
     """Write `run.json`: all that decides about a run's bits beside its recipe.
 
     Args:
         data: split → its fingerprint.
+        chosen: keys of the recipe that were chosen, and are to fit its minutes.
     """
     packages = dict.fromkeys(
         (
@@ -68,6 +71,7 @@ def write_facts(folder: Path, command: str, seed: int, data: Mapping[str, str]) 
             name: value for name, value in sorted(os.environ.items()) if name.startswith(_FLAGS)
         },
         "data": dict(data),
+        CHOSEN: sorted(chosen),
     }
     write_text(folder / FACTS, dumps(facts, indent=2) + "\n")
 

@@ -15,16 +15,19 @@ import pytest
 from cvtasks.answers import Labels, Mask, Sample
 from cvtasks.data.loading.batches import Batch
 from cvtasks.data.loading.imbalance import repeat_factors
+from cvtasks.data.run_facts import FACTS, noted_choices
 from cvtasks.data.source import Source
 from cvtasks.errors import ModelError
 from cvtasks.recipe.recipe import Recipe, Train, parse_recipe, read_recipe
 from cvtasks.training import budget
 from cvtasks.training.budget import Pace, budgeted, fitted, needed
-from cvtasks.training.choices import _rate_choice, chosen, facts, paced
+from cvtasks.training.choices import _rate_choice, chosen, facts
 from cvtasks.training.loop import batches_of
-from cvtasks.training.plan import Plan, planned
+from cvtasks.training.pace import paced
+from cvtasks.training.plan import Plan, planned, resumed
 from cvtasks.training.progress import Report
 from cvtasks.training.run import run
+from cvtasks.training.stopping import Stopped
 
 FAST = [("backbone", "tiny"), "data.workers=0", "train.precision=f32"]
 
@@ -463,3 +466,32 @@ def test_a_run_of_some_seconds_keeps_its_minutes_in_its_recipe(
     assert kept.epochs < 40
     rows = (tmp_path / "run" / "history.csv").read_text().splitlines()
     assert len(rows) - 1 <= kept.epochs
+
+
+def test_a_run_that_is_stopped_while_it_is_measured_goes_on_with_what_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the run that was not stopped: what was chosen for more epochs fits those that it has."""
+    data, folder = flowers(tmp_path / "data", {"rose": 30, "tulip": 30}), tmp_path / "run"
+    made, _ = plan("classify", data, "size=32", "train.minutes=1", "train.patience=9")
+
+    def stopped(plan: Plan, most: float) -> Pace:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(budget, "measured", stopped)
+    with pytest.raises(Stopped, match="can be resumed"):
+        run(made, folder, "", Report())
+    monkeypatch.setattr(budget, "measured", lambda plan, most: Pace(2.0, 0.5, 1.0, 0.1))
+    again = resumed(folder)
+    assert again.chosen == made.chosen
+    whole = budgeted(made, Report()).recipe.train
+    assert whole.warmup < made.recipe.train.warmup
+    assert whole.patience == 9
+    assert budgeted(again, Report()).recipe.train == whole
+    facts = json.loads((folder / FACTS).read_text())
+    for odd in (None, 3, [[]], {}):
+        (folder / FACTS).write_text(json.dumps({**facts, "chosen": odd}))
+        assert not noted_choices(folder) & made.chosen
+    del facts["chosen"]
+    (folder / FACTS).write_text(json.dumps(facts))
+    assert resumed(folder).chosen == frozenset(), "a run of an older version"

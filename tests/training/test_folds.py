@@ -13,6 +13,7 @@ from PIL import Image
 
 from cvtasks.cli import main
 from cvtasks.data.held_out import write_names
+from cvtasks.data.run_facts import FACTS
 from cvtasks.data.source import Source
 from cvtasks.data.tiled import whole
 from cvtasks.errors import DataError, ModelError, UsageError
@@ -21,6 +22,7 @@ from cvtasks.training.folds import _listed, begin_folds, run_folds, share_of
 from cvtasks.training.layout import CARD, FOLDS, LISTS
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
+from cvtasks.training.stopping import Stopped
 
 
 def plan_of(shapes: Path) -> Plan:
@@ -251,3 +253,34 @@ def test_one_fold_alone_is_refused(shapes: Path, monkeypatch, capsys) -> None:
         main()
     assert left.value.code == 2
     assert "from 2 to 100; got" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_fold_that_is_stopped_while_it_is_measured_goes_on_with_what_fits(
+    older: bool, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what its run noted as chosen, and where an older version noted nothing, by the folds."""
+    made, folder = plan_of(shapes), tmp_path / "runs"
+    recipe = replace(made.recipe, train=replace(made.recipe.train, epochs=90, minutes=1.0))
+    begin_folds(replace(made, recipe=recipe), 2, folder, "")
+
+    def stopped(plan: Plan, most: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cvtasks.training.budget.measured", stopped)
+    with pytest.raises(Stopped):
+        run_folds(folder, lambda recipe, place: Report())
+    facts = json.loads((folder / "fold0" / FACTS).read_text())
+    noted = facts.pop("chosen")
+    assert noted == sorted(made.chosen) and "train.warmup" in noted
+    if older:
+        (folder / "fold0" / FACTS).write_text(json.dumps(facts))
+
+    def goes_on(plan: Plan, place: Path, command: str, report: Report) -> None:
+        assert plan.resumes
+        assert plan.chosen == made.chosen
+        raise Ended
+
+    monkeypatch.setattr("cvtasks.training.run.run", goes_on)
+    with pytest.raises(Ended):
+        run_folds(folder, lambda recipe, place: Report())
