@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO
+from typing import BinaryIO, Generic, TypeVar
 
 from cvtasks.errors import InputError
 from cvtasks.text import decoded
@@ -120,6 +120,49 @@ def of_windows(name: str) -> bool:
     return "\\" in name or bool(PureWindowsPath(name).drive)
 
 
+_T = TypeVar("_T")
+
+
+class ByLastParts(Generic[_T]):
+    """Things that have paths, found by the last parts of these.
+
+    Those that share last parts are parted once by the part before, and only where one is looked
+    for among them: many of one name cost no more than others.
+    """
+
+    def __init__(self, things: Sequence[_T], parts: Callable[[_T], Sequence[str]]) -> None:
+        self._things, self._parts = things, parts
+        self._inner: dict[tuple[str, ...], dict[str, list[_T]]] = {}
+
+    def nearest(self, parts: Sequence[str]) -> tuple[Sequence[_T], int]:
+        """Those that have most of the last parts of a path in common, and how many these are at
+        least; all, and 0, where none has the last one.
+
+        >>> files = ByLastParts(["a/1", "b/1", "b/2"], lambda name: name.split("/"))
+        >>> files.nearest(["x", "b", "1"]), files.nearest(["c", "1"])
+        ((['b/1'], 2), (['a/1', 'b/1'], 1))
+        """
+        found, common = self._things, 0
+        while common < len(parts) and (common == 0 or len(found) > 1):
+            shared = tuple(parts[len(parts) - common :])
+            if shared not in self._inner:
+                self._inner[shared] = self._parted(found, common)
+            inner = self._inner[shared].get(parts[-1 - common])
+            if inner is None:
+                break
+            found, common = inner, common + 1
+        return found, common
+
+    def _parted(self, things: Sequence[_T], common: int) -> dict[str, list[_T]]:
+        """The part before the last `common` ones → the things that have it."""
+        found: dict[str, list[_T]] = {}
+        for thing in things:
+            parts = self._parts(thing)
+            if common < len(parts):
+                found.setdefault(parts[-1 - common], []).append(thing)
+        return found
+
+
 class Ends:
     """Finds the files below a folder whose names were right on another machine, by their last
     parts.
@@ -140,11 +183,8 @@ class Ends:
         parts = parts_of(name)
         if not parts:
             return None
-        found = [
-            (last_in_common(path.parts, parts), path) for path in self._files.get(parts[-1], ())
-        ]
-        best = [path for common, path in found if common == max(found)[0]]
-        return best[0] if len(best) == 1 else None
+        best, common = self._files.nearest(parts)
+        return best[0] if common and len(best) == 1 else None
 
     def folder(self, name: str) -> Path | None:
         """The folder that the longest end of `name` leads to from the root; None if none."""
@@ -153,9 +193,8 @@ class Ends:
         return next((end for end in ends if end.is_dir()), None)
 
     @cached_property
-    def _files(self) -> dict[str, list[Path]]:
-        """Name → the files of that name."""
-        found: dict[str, list[Path]] = {}
+    def _files(self) -> "ByLastParts[Path]":
+        found: list[Path] = []
         known: set[tuple[int, int]] = set()
         for folder, folders, files in os.walk(self.root, followlinks=True):
             status = Path(folder).stat()
@@ -167,8 +206,8 @@ class Ends:
             for file in files:
                 path = Path(folder) / file
                 if self._fits is None or self._fits(path):
-                    found.setdefault(file, []).append(path)
-        return found
+                    found.append(path)
+        return ByLastParts(found, lambda path: path.parts)
 
 
 def parts_of(name: str) -> list[str]:
