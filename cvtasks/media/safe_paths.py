@@ -167,12 +167,17 @@ class Ends:
     """Finds the files below a folder whose names were right on another machine, by their last
     parts.
 
-    Raises nothing; what lies behind a link is found too, each folder once. Files that are not
-    `fits` are never found.
+    Raises nothing; what lies behind a link is found too, each folder once.
     """
 
-    def __init__(self, root: Path, fits: Callable[[Path], bool] | None = None) -> None:
-        self.root, self._fits = root, fits
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def among(self, fits: Callable[[Path], bool]) -> "Ends":
+        """One that finds only files that fit."""
+        ends = Ends(self.root)
+        ends._every = [path for path in self._every if fits(path)]
+        return ends
 
     def find(self, name: str) -> Path | None:
         """The one file that has most of the last parts of `name` in common, its own name at least;
@@ -193,7 +198,11 @@ class Ends:
         return next((end for end in ends if end.is_dir()), None)
 
     @cached_property
-    def _files(self) -> "ByLastParts[Path]":
+    def _files(self) -> ByLastParts[Path]:
+        return ByLastParts(self._every, lambda path: path.parts)
+
+    @cached_property
+    def _every(self) -> list[Path]:
         found: list[Path] = []
         known: set[tuple[int, int]] = set()
         for folder, folders, files in os.walk(self.root, followlinks=True):
@@ -203,11 +212,8 @@ class Ends:
                 continue
             known.add((status.st_dev, status.st_ino))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for file in files:
-                path = Path(folder) / file
-                if self._fits is None or self._fits(path):
-                    found.append(path)
-        return ByLastParts(found, lambda path: path.parts)
+            found += [Path(folder) / file for file in files]
+        return found
 
 
 def parts_of(name: str) -> list[str]:
