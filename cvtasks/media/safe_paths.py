@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import BinaryIO
+from typing import BinaryIO, Generic, TypeVar
 
 from cvtasks.errors import InputError
 from cvtasks.text import decoded
@@ -120,16 +120,64 @@ def of_windows(name: str) -> bool:
     return "\\" in name or bool(PureWindowsPath(name).drive)
 
 
+_T = TypeVar("_T")
+
+
+class ByLastParts(Generic[_T]):
+    """Things that have paths, found by the last parts of these.
+
+    Those that share last parts are parted once by the part before, and only where one is looked
+    for among them: many of one name cost no more than others.
+    """
+
+    def __init__(self, things: Sequence[_T], parts: Callable[[_T], Sequence[str]]) -> None:
+        self._things, self._parts = things, parts
+        self._inner: dict[tuple[str, ...], dict[str, list[_T]]] = {}
+
+    def nearest(self, parts: Sequence[str]) -> tuple[Sequence[_T], int]:
+        """Those that have most of the last parts of a path in common, and how many these are at
+        least; all, and 0, where none has the last one.
+
+        >>> files = ByLastParts(["a/1", "b/1", "b/2"], lambda name: name.split("/"))
+        >>> files.nearest(["x", "b", "1"]), files.nearest(["c", "1"])
+        ((['b/1'], 2), (['a/1', 'b/1'], 1))
+        """
+        found, common = self._things, 0
+        while common < len(parts) and (common == 0 or len(found) > 1):
+            shared = tuple(parts[len(parts) - common :])
+            if shared not in self._inner:
+                self._inner[shared] = self._parted(found, common)
+            inner = self._inner[shared].get(parts[-1 - common])
+            if inner is None:
+                break
+            found, common = inner, common + 1
+        return found, common
+
+    def _parted(self, things: Sequence[_T], common: int) -> dict[str, list[_T]]:
+        """The part before the last `common` ones → the things that have it."""
+        found: dict[str, list[_T]] = {}
+        for thing in things:
+            parts = self._parts(thing)
+            if common < len(parts):
+                found.setdefault(parts[-1 - common], []).append(thing)
+        return found
+
+
 class Ends:
     """Finds the files below a folder whose names were right on another machine, by their last
     parts.
 
-    Raises nothing; what lies behind a link is found too, each folder once. Files that are not
-    `fits` are never found.
+    Raises nothing; what lies behind a link is found too, each folder once.
     """
 
-    def __init__(self, root: Path, fits: Callable[[Path], bool] | None = None) -> None:
-        self.root, self._fits = root, fits
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def among(self, fits: Callable[[Path], bool]) -> "Ends":
+        """One that finds only files that fit."""
+        ends = Ends(self.root)
+        ends._every = [path for path in self._every if fits(path)]
+        return ends
 
     def find(self, name: str) -> Path | None:
         """The one file that has most of the last parts of `name` in common, its own name at least;
@@ -140,11 +188,8 @@ class Ends:
         parts = parts_of(name)
         if not parts:
             return None
-        found = [
-            (last_in_common(path.parts, parts), path) for path in self._files.get(parts[-1], ())
-        ]
-        best = [path for common, path in found if common == max(found)[0]]
-        return best[0] if len(best) == 1 else None
+        best, common = self._files.nearest(parts)
+        return best[0] if common and len(best) == 1 else None
 
     def folder(self, name: str) -> Path | None:
         """The folder that the longest end of `name` leads to from the root; None if none."""
@@ -153,9 +198,12 @@ class Ends:
         return next((end for end in ends if end.is_dir()), None)
 
     @cached_property
-    def _files(self) -> dict[str, list[Path]]:
-        """Name → the files of that name."""
-        found: dict[str, list[Path]] = {}
+    def _files(self) -> ByLastParts[Path]:
+        return ByLastParts(self._every, lambda path: path.parts)
+
+    @cached_property
+    def _every(self) -> list[Path]:
+        found: list[Path] = []
         known: set[tuple[int, int]] = set()
         for folder, folders, files in os.walk(self.root, followlinks=True):
             status = Path(folder).stat()
@@ -164,10 +212,7 @@ class Ends:
                 continue
             known.add((status.st_dev, status.st_ino))
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for file in files:
-                path = Path(folder) / file
-                if self._fits is None or self._fits(path):
-                    found.setdefault(file, []).append(path)
+            found += [Path(folder) / file for file in files]
         return found
 
 

@@ -260,6 +260,24 @@ def test_a_line_with_a_folder_means_no_image_of_another(tmp_path: Path) -> None:
     } == lines
 
 
+def test_samples_of_one_name_are_not_looked_through_for_each_line(monkeypatch) -> None:
+    asked = []
+    folders_of = Names._folders_of
+    monkeypatch.setattr(
+        Names, "_folders_of", lambda self, index: asked.append(index) or folders_of(self, index)
+    )
+    samples = [f"{kind}/{number:05}" for kind in range(200) for number in range(3)]
+    names = Names(samples, [Path(f"/set/train/{name}.png") for name in samples])
+    for index, name in enumerate(samples):
+        assert names.find(f"train/{name}.png") == index
+        assert names.find(f"C:\\old\\train\\{name}") == index
+    assert len(asked) < 12 * len(samples)
+    asked.clear()
+    assert [names.find(f"{name}.png") for name in samples] == [*range(len(samples))]
+    assert [names.find(f"train/{name}.png") for name in samples] == [*range(len(samples))]
+    assert not asked  # a path as it is, and a line that was met before
+
+
 def test_each_fault_of_a_list_is_one_sentence_in_train_and_check(tmp_path: Path, cli) -> None:
     root = labelled(tmp_path / "set")
     cases = {

@@ -9,10 +9,9 @@ from pathlib import Path
 from cvtasks.answers import Labels
 from cvtasks.data.format import Format, doubtful
 from cvtasks.data.formats.bases import FileLabels, distinct
-from cvtasks.data.formats.bases.label_lines import split_called
 from cvtasks.data.formats.kinds import first_lines
 from cvtasks.data.formats.listing import files_in, images_in, is_seen
-from cvtasks.data.formats.places import is_split
+from cvtasks.data.formats.places import is_split, split_called
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import read_text

@@ -12,7 +12,7 @@ from cvtasks.data.formats.places import is_split
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_text
-from cvtasks.text import encodable, some
+from cvtasks.text import class_name, some
 
 _MOST = 500 * MEGABYTE
 
@@ -41,7 +41,7 @@ class ClassTree(FileLabels):
         elif lists:
             images = _listed(lists[split], images, root, complain)
         where = "folder" if classes_from == "parent" else "name"
-        named = sorted({encodable(name) for name in found.values() if name})
+        named = sorted({class_name(name) for name in found.values() if name})
         if (root / "classes.txt").is_file():
             named = list(class_names(root / "classes.txt"))
         if not named:
@@ -55,7 +55,7 @@ class ClassTree(FileLabels):
         self.files, self.shown = [], []
         kept = present(f"{str(root / split)!r}", {"image": images}, complain)
         for image in (images[index] for index in kept):
-            name = encodable(found[image])
+            name = class_name(found[image])
             if name not in places:
                 what = f'"{name}" is none' if name else "nothing tells one"
                 text = (
@@ -104,30 +104,44 @@ def _splits(root: Path) -> tuple[str, ...]:
 def _listed(path: Path, images: Sequence[Path], root: Path, complain: Complain) -> list[Path]:
     """The images that a list names, by their paths from the root or without endings, in its
     order; what stands behind a name in its line plays no part.
+
+    Args:
+        complain: about a line that names none, or may mean several; if it returns, the line is
+            passed over.
     """
-    known: dict[str, Path] = {}
-    for image in images:
-        relative = image.relative_to(root)
-        for name in (image.stem, image.name, relative.with_suffix("").as_posix()):
-            known.setdefault(name, image)
-        known[relative.as_posix()] = image
+    known = _called(images, root)
     found = []
     for number, line in enumerate(read_text(path, _MOST).splitlines(), start=1):
         text = line.strip()
         if not text:
             continue
-        image_ = known.get(text) or known.get(text.split()[0].rstrip(","))
-        if image_ is None:
-            complain(
-                DataError(
-                    f"a list names images below its folder; line {number} of {str(path)!r}, "
-                    f"{text[:120]!r}, names none. Correct it.",
-                    "image missing",
-                )
-            )
+        names = (text, text.split()[0].rstrip(","))
+        means = next((known[name] for name in names if name in known), [])
+        if len(means) == 1:
+            found.append(means[0])
+            continue
+        where = f"line {number} of {str(path)!r}, {text[:120]!r}, "
+        if means:
+            may = " or ".join(repr(one.relative_to(root).as_posix()) for one in means[:2])
+            wrong, kind = f"may mean {may}. Write the folder before it.", "image unclear"
         else:
-            found.append(image_)
+            wrong, kind = "names none. Correct it.", "image missing"
+        complain(DataError(f"a list names images below its folder; {where}{wrong}", kind))
     return found
+
+
+def _called(images: Sequence[Path], root: Path) -> dict[str, list[Path]]:
+    """What a line may call an image → the images that may be meant: the one of that path, or else
+    those of that path without its ending, or else those of that name or stem.
+    """
+    found: dict[str, list[Path]] = {}
+    paths: dict[str, list[Path]] = {}
+    for image in images:
+        for name in {image.name, image.stem}:
+            found.setdefault(name, []).append(image)
+        paths.setdefault(image.relative_to(root).with_suffix("").as_posix(), []).append(image)
+    whole = {image.relative_to(root).as_posix(): [image] for image in images}
+    return found | paths | whole
 
 
 CLASS_TREE = Format(

@@ -1,7 +1,7 @@
 """COCO JSON, for detection."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cvtasks.answers import Boxes
@@ -13,11 +13,13 @@ from cvtasks.data.formats.coco_files import (
     coco_parts,
     home_of,
     lies_at,
+    listed_in,
     perhaps_at,
     speaks_of_split,
     split_folders,
 )
-from cvtasks.data.formats.listing import NamedFiles, images_in
+from cvtasks.data.formats.listing import images_in
+from cvtasks.data.formats.named_files import NamedFiles, apart
 from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, CVTasksError, DataError, strictly
@@ -65,7 +67,7 @@ class COCODetection(BoxesSource):
         self.notes = content.remarks
         entries = tuple(image for image in content.images if part.has(image.file_name))
         home = home_of(path, root, split, (image.file_name for image in entries))
-        images, self._images = self._find(entries, home, root, complain)
+        images, self._images = self._find(entries, (home, root), split, complain)
         kept = present(f"{str(path)!r}", {"image": images}, complain)
         self.images, self._images = (
             [images[index] for index in kept],
@@ -118,12 +120,21 @@ class COCODetection(BoxesSource):
                 yield DataError(f"{text}remove it.", "image without annotation")
 
     def _find(
-        self, images: tuple[CocoImage, ...], home: Path, root: Path, complain: Complain
+        self,
+        images: tuple[CocoImage, ...],
+        places: tuple[Path, Path],
+        split: str,
+        complain: Complain,
     ) -> tuple[list[Path], list[CocoImage]]:
         """The files of the images, and these images; names of another machine, and those that
         climb, are followed as far as that can be.
+
+        Args:
+            places: the folder that images are named from, and the one below which they are.
         """
-        named = NamedFiles(home, root, [image.file_name for image in images])
+        home, root = places
+        names = [image.file_name for image in images]
+        named = NamedFiles(home, root, names, split=split, apart=lambda: self._apart(names))
         found, kept = [], []
         for image in images:
             name = image.file_name
@@ -132,8 +143,8 @@ class COCODetection(BoxesSource):
                 text = (
                     "a file_name must lead to an image below the data set's folder; "
                     f"{str(self._part.path)!r} has {name[:300]!r}, and "
-                    f"not just one file below {str(root)!r} ends like it. Write the path from the "
-                    "folder of the images."
+                    f"not just one file below {str(root)!r} ends like it; folders of other splits "
+                    "do not count. Write the path from the folder of the images."
                 )
                 complain(DataError(text, "image missing"))
             else:
@@ -141,6 +152,16 @@ class COCODetection(BoxesSource):
                 kept.append(image)
         self.notes += named.notes
         return found, kept
+
+    def _apart(self, names: Sequence[str]) -> bool:
+        """Whether no other file lists an image of such a name; not where one cannot be read."""
+        try:
+            parts = coco_parts(self._root).values()
+            return all(
+                apart(names, listed_in(part.path)) for part in parts if part.path != self._part.path
+            )
+        except (CVTasksError, OSError):  # told by whoever opens that split
+            return False
 
     def _climbed(self, name: str) -> Path | None:
         """The file below the root to which a name that climbs leads from the JSON's own folder."""

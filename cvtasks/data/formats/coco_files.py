@@ -114,11 +114,30 @@ def split_folders(path: Path) -> tuple[str, ...]:
         first = _FILE_NAME.search(read_head(path, _HEAD))
         if first and not folder_in(json.loads(first[1])):
             return ()
-        images = json.loads(read_annotation(path, MOST))["images"]
-        found = {folder_in(str(image["file_name"])) for image in images}
+        found = {folder_in(name) for name in _file_names(path)}
     except (DataError, OSError, ValueError, RecursionError, KeyError, TypeError):
         return ()  # a fault, which is told where the file is opened
     return tuple(sorted(found)) if len(found) > 1 and "" not in found else ()
+
+
+@kept_while_unchanged(8)
+def listed_in(path: Path) -> frozenset[str]:
+    """The names of the images that a file lists.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return frozenset(_file_names(path))
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise DataError(
+            f"a COCO JSON must list images; {str(path)!r} does not. Correct it."
+        ) from error
+
+
+def _file_names(path: Path) -> list[str]:
+    images = json.loads(read_annotation(path, MOST))["images"]
+    return [str(image["file_name"]) for image in images]
 
 
 def home_of(path: Path, root: Path, split: str, names: Iterable[str]) -> Path:

@@ -1,8 +1,9 @@
 """The samples that lines of a list mean, and what is wrong with lists."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Self
 
@@ -11,11 +12,14 @@ from cvtasks.data.source import Source
 from cvtasks.errors import Complain, DataError
 from cvtasks.formats.reading import MEGABYTE, read_text
 from cvtasks.formats.tables import IMAGE_COLUMNS, OF_LABELS
-from cvtasks.media.safe_paths import last_in_common
+from cvtasks.media.safe_paths import ByLastParts, last_in_common
 from cvtasks.text import agreeing, one_line
 
 _WHOLE = "trainval"  # in the name of a list that holds others by custom
 _BESIDE_IMAGES = {*OF_LABELS, "mask", "masks", "mask_path", "annotation", "segmentation"}
+
+Called = tuple[int, str]
+"""The index of a sample, and a name that it has."""
 
 
 def lines_of(path: Path) -> list[str]:
@@ -44,13 +48,25 @@ class Names:
 
     def __init__(self, names: Sequence[str], files: Sequence[Path]) -> None:
         self.first = names[0] if names else ""
-        self._names = {one_line(name): index for index, name in enumerate(names)}
         self._paths = files
+        self._names = {one_line(name): index for index, name in enumerate(names)}
+        for name, path in zip(names, files, strict=False):
+            if PurePosixPath(name).name == path.stem:
+                own = self._names[one_line(name)]
+                self._names.setdefault(one_line(f"{name}{path.suffix}"), own)
         self._folders = {one_line(path.parent.name) for path in files}
-        self._files: dict[str, list[int]] = {}
-        for index, path in enumerate(files):
-            for name in {one_line(path.name), one_line(path.stem)}:
-                self._files.setdefault(name, []).append(index)
+        self._found: dict[str, int | None] = {}
+
+    @cached_property
+    def _files(self) -> ByLastParts[Called]:
+        """The samples by their files' names, with and without endings."""
+        return self._by_names(lambda path: {one_line(path.name), one_line(path.stem)})
+
+    def _by_names(self, names_of: Callable[[Path], Iterable[str]]) -> ByLastParts[Called]:
+        """The samples by names that files give them, and the folders before these."""
+        paths = enumerate(self._paths)
+        called = [(index, name) for index, path in paths for name in names_of(path)]
+        return ByLastParts(called, lambda one: (*self._folders_of(one[0]), one[1]))
 
     @classmethod
     def of(cls, source: Source) -> Self:
@@ -59,30 +75,37 @@ class Names:
 
     def find(self, line: str) -> int | None:
         """The index of the sample that a line names."""
+        if line not in self._found:
+            self._found[line] = self._of_line(line)
+        return self._found[line]
+
+    def _of_line(self, line: str) -> int | None:
         name = line.strip()
         for one in (line, name):
             if one in self._names:
                 return self._names[one]
-        *folders, last = PurePosixPath(name.replace("\\", "/")).parts or ("",)
-        if last not in self._files:
-            return self._names.get(last)
-        return self.nearest(folders, self._files[last])
+        parts = PurePosixPath(name.replace("\\", "/")).parts or ("",)
+        if not self._files.nearest(parts[-1:])[1]:
+            return self._names.get(parts[-1])
+        return self.nearest(parts, self._files)
 
     def means_several(self, line: str) -> bool:
         """Whether images are called as a line says, and it does not tell which of them it means."""
         last = PurePosixPath(line.strip().replace("\\", "/")).name
-        return self.find(line) is None and last in self._files
+        return self.find(line) is None and self._files.nearest([last])[1] > 0
 
-    def nearest(self, folders: Sequence[str], samples: Sequence[int]) -> int | None:
-        """The one of samples that lies in the folders which a line names, by their last parts; None
-        where several may, or the line names another folder of the data.
+    def nearest(self, parts: Sequence[str], samples: ByLastParts[Called]) -> int | None:
+        """The one of samples that has the name which a line ends in and lies in the folders which
+        it names, by their last parts; None where several may, or the line names another folder of
+        the data.
         """
-        theirs = {index: self._folders_of(index) for index in samples}
-        shared = {index: last_in_common(folders, own) for index, own in theirs.items()}
-        best = [index for index, count in shared.items() if count == max(shared.values())]
-        if len(best) != 1 or self._elsewhere(folders, theirs[best[0]], shared[best[0]]):
+        best, common = samples.nearest(parts)
+        if not common or len(best) != 1:
             return None
-        return best[0]
+        folders, (index, _) = parts[:-1], best[0]
+        theirs = self._folders_of(index)
+        shared = last_in_common(folders, theirs)
+        return None if self._elsewhere(folders, theirs, shared) else index
 
     def _folders_of(self, index: int) -> list[str]:
         return [one_line(part) for part in self._paths[index].parts[:-1]]

@@ -11,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from cvtasks.data.formats.bases.names import LINE, distinct
-from cvtasks.data.formats.listed import Names, lines_of
+from cvtasks.data.formats.listed import Called, Names, lines_of
 from cvtasks.data.formats.listing import IMAGES, bare
 from cvtasks.data.formats.mask_names import MaskPairs
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import ALIKE
-from cvtasks.media.safe_paths import parts_of
+from cvtasks.media.safe_paths import ByLastParts, parts_of
 from cvtasks.text import agreeing, encodable
 
 BEHIND = "lines of lists have more behind the name of an image, which was passed over"
@@ -187,11 +187,8 @@ class Lines(Names):
     def _like(self, text: str) -> int | None:
         """The one image that is called alike, but for the case of letters, accents or ending."""
         *folders, last = PurePosixPath(text.strip().replace("\\", "/")).parts or ("",)
-        return self.nearest(folders, self._alike.get(bare(last), ()))
+        return self.nearest((*folders, bare(last)), self._alike)
 
     @cached_property
-    def _alike(self) -> Mapping[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for index, image in enumerate(self.images):
-            found.setdefault(bare(encodable(image.name)), []).append(index)
-        return found
+    def _alike(self) -> ByLastParts[Called]:
+        return self._by_names(lambda image: (bare(encodable(image.name)),))

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from cvtasks.data.formats.listing import IMAGES, is_seen, seen
@@ -24,6 +25,16 @@ UNREAD = "annotations outside the folders of splits, or in folders of other name
 
 _SPLIT = re.compile(
     r"(train|training|trainval|val|valid|validation|dev|test|testing)([-_ ]?\d{1,4})?",
+    re.IGNORECASE,
+)
+_PURPOSES = {
+    **dict.fromkeys(("train", "training"), frozenset({"train"})),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), frozenset({"val"})),
+    **dict.fromkeys(("test", "testing"), frozenset({"test"})),
+    "trainval": frozenset({"train", "val"}),
+}
+_OF_IMAGES = re.compile(
+    r"(.+?)[-_ ]?(?:images?|imgs?|photos?|data|set)|(?:images?|imgs?|photos?)[-_ ](.+)",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"(?<![a-z])(train|val|valid|validation|test)(?![a-z])", re.IGNORECASE)
@@ -52,6 +63,29 @@ def in_no_split(images: Sequence[str]) -> tuple[str, ...]:
         f"{counted(len(images), 'image')} {agrees} in no split, and {agrees} not used: {told}. "
         "Give each a split",
     )
+
+
+def roles_of_split(name: str) -> frozenset[str]:
+    """What a split of a name is for: `train`, `val`, `test`, or several of them; nothing where the
+    name is no split's.
+
+    >>> [sorted(roles_of_split(name)) for name in ("Valid", "trainval", "test2017", "cats")]
+    [['val'], ['train', 'val'], ['test'], []]
+    """
+    match = _SPLIT.fullmatch(name)
+    return _PURPOSES[match[1].casefold()] if match else frozenset()
+
+
+@lru_cache(maxsize=1 << 12)
+def split_called(folder: str) -> str:
+    """The split that a folder is called after; empty for none.
+
+    >>> [split_called(name) for name in ("Train", "test_images", "images-val", "test_tube")]
+    ['Train', 'test', 'val', '']
+    """
+    match = _OF_IMAGES.fullmatch(folder)
+    name = next(filter(None, match.groups())) if match else folder
+    return name if is_split(name) else ""
 
 
 def _both(name: str) -> tuple[str, ...]:

@@ -241,6 +241,7 @@ class YoloPlaces:
     ) -> None:
         self._home, self._yaml, self._ends, self.followed = home, yaml, Ends(home), 0
         self._named, self._elsewhere = tuple(named), elsewhere
+        self._composed: dict[Path, dict[str, str]] = {}
 
     def images(self, place: str, split: str = "") -> list[Path]:
         """The images of a folder or a list.
@@ -301,11 +302,15 @@ class YoloPlaces:
         if not found.is_relative_to(self._home) and name.startswith("../"):
             found = plain_path(base / name.removeprefix("../"))
         if found.is_relative_to(self._home) and not found.exists() and not found.name.isascii():
-            alike = (
-                one for one in _names_in(found.parent) if _composed(one) == _composed(found.name)
-            )
-            return found.with_name(next(alike, found.name))
+            alike = self._composed_in(found.parent)
+            return found.with_name(alike.get(_composed(found.name), found.name))
         return found
+
+    def _composed_in(self, folder: Path) -> dict[str, str]:
+        """Composed name → the name, of what lies in a folder."""
+        if folder not in self._composed:
+            self._composed[folder] = {_composed(name): name for name in _names_in(folder)[::-1]}
+        return self._composed[folder]
 
     def _followed(self, name: str, base: Path) -> Path | None:
         """Where a path of another machine leads here, by its last parts; None if nowhere."""

@@ -275,6 +275,25 @@ def test_images_that_tell_no_class_are_faults(tmp_path: Path) -> None:
     assert source.taken_for == "classes are the beginnings of files' names: cat"
 
 
+def test_a_line_of_a_tree_that_may_be_two_images_is_told(tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        for number in range(3):
+            photo(tmp_path / label / f"{number}.jpg")
+    photo(tmp_path / "dog" / "3.jpg")
+    (tmp_path / "train.txt").write_text("0.jpg\n3.jpg\n1\ndog/2 of all\n", encoding="utf-8")
+    faults: list[CVTasksError] = []
+    source = open_source(
+        str(tmp_path), "", Labels, faults.append, hints=Hints(classes_from="parent")
+    )
+    assert [path.relative_to(tmp_path).as_posix() for path in source.files] == [
+        "dog/3.jpg",
+        "dog/2.jpg",
+    ]
+    assert [fault.rule for fault in faults] == ["image unclear"] * 2
+    assert "line 1 of" in str(faults[0])
+    assert "may mean 'cat/0.jpg' or 'dog/0.jpg'. Write the folder" in str(faults[0])
+
+
 def test_a_tree_is_no_format_unless_it_is_said_how_it_is_read(tmp_path: Path) -> None:
     tree("a/b/c/{label}/{name}.jpg")(tmp_path)
     with pytest.raises(DataError, match="is not known for labels data"):

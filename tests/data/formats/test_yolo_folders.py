@@ -8,7 +8,8 @@ import pytest
 
 from cvtasks.answers import Boxes, Labels
 from cvtasks.data import open_source, splits_of
-from cvtasks.data.formats.listing import images_in
+from cvtasks.data.formats import yolo_places
+from cvtasks.data.formats.listing import images_in, names_in
 from cvtasks.data.source import Source
 from cvtasks.errors import DataError
 from cvtasks.formats.reading import ELSEWHERE
@@ -451,3 +452,18 @@ def test_labels_in_letters_of_another_case_are_named(tmp_path: Path) -> None:
         of(tmp_path)
     assert "letters of the same case" in str(error.value) and "'img0.txt'" in str(error.value)
     assert '""' not in str(error.value)
+
+
+def test_a_folder_is_not_listed_for_each_line_of_a_list(tmp_path: Path, monkeypatch) -> None:
+    listed: list[Path] = []
+    monkeypatch.setattr(
+        yolo_places, "names_in", lambda folder: listed.append(folder) or names_in(folder)
+    )
+    names = [f"\u00e9{number}" for number in range(12)]
+    for number, name in enumerate(names):
+        noise(tmp_path / "images" / f"{unicodedata.normalize('NFD', name)}.png", number)
+        write(tmp_path / "labels" / f"{unicodedata.normalize('NFD', name)}.txt", BOTH)
+    write(tmp_path / "train.txt", "".join(f"images/{name}.png\n" for name in names))
+    write(tmp_path / "data.yaml", "train: train.txt\nnames: [cat, dog]\n")
+    assert len(of(tmp_path, "train")) == len(names)
+    assert len(listed) < len(names)

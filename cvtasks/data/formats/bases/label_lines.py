@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from cvtasks.data.formats.bases.labels import FileLabels
 from cvtasks.data.formats.bases.names import distinct, is_class_number
-from cvtasks.data.formats.listing import NamedFiles, is_seen
-from cvtasks.data.formats.places import in_no_split, is_split
+from cvtasks.data.formats.listing import is_seen
+from cvtasks.data.formats.named_files import NamedFiles, apart
+from cvtasks.data.formats.places import in_no_split, is_split, split_called
 from cvtasks.data.source import VALIDATION, present
 from cvtasks.errors import Complain, DataError
 from cvtasks.formats.cell_kinds import has_fraction, plain_label
@@ -24,10 +25,6 @@ from cvtasks.media.file_types import SUFFIXES
 from cvtasks.media.safe_paths import parts_of
 from cvtasks.text import agreeing, class_name, composed, some
 
-_OF_IMAGES = re.compile(
-    r"(.+?)[-_ ]?(?:images?|imgs?|photos?|data|set)|(?:images?|imgs?|photos?)[-_ ](.+)",
-    re.IGNORECASE,
-)
 _MEASURED = 20  # labels that differ
 _TRAIN, _TEST = ("train", "training"), ("test", "testing")
 
@@ -218,16 +215,7 @@ class LinesOfLabels(FileLabels):
         rows = parts.lines[split]
         files = list({id(file): file for file, _ in rows}.values())
         named = {
-            id(file): _Images(
-                file.path.parent,
-                split if split in parts.by_files else "",
-                [
-                    line.image
-                    for one, line in chain.from_iterable(parts.lines.values())
-                    if one.path.parent == file.path.parent
-                ],
-            )
-            for file in files
+            id(file): _Images(file.path.parent, split, _beside(file.path, parts)) for file in files
         }
         for file, line in chain.from_iterable(parts.lines.values()):
             strange = [label for label in line.labels if place_of(label) is None]
@@ -241,7 +229,8 @@ class LinesOfLabels(FileLabels):
                 text = (
                     "an image must be named by its path below the table's folder; line "
                     f"{line.number} of {str(file.path)!r} has {line.image[:300]!r}, and not just "
-                    "one file there ends like it. Move the image there, or correct the path."
+                    "one file there ends like it; folders of other splits do not count. Move the "
+                    "image there, or correct the path."
                 )
                 complain(DataError(text, "image missing"))
                 continue
@@ -261,17 +250,34 @@ class LinesOfLabels(FileLabels):
         self.names = distinct(self.files, files[0].path.parent)
 
 
+def _beside(path: Path, parts: Parts) -> dict[str, list[str]]:
+    """Split → the images that lines of it name in files beside one."""
+    return {
+        name: [line.image for file, line in rows if file.path.parent == path.parent]
+        for name, rows in parts.lines.items()
+    }
+
+
 class _Images:
-    """The images that lines name. Where folders at `home` are called like the split, those of other
-    splits are none of it, and an image is looked for in its own first.
+    """The images that lines name. Where folders at `home` are called like the split, an image is
+    looked for in these first; those of other splits are none of it.
+
+    Args:
+        lines: split → what its lines name.
     """
 
-    def __init__(self, home: Path, split: str, names: Sequence[str]) -> None:
-        self._home, self._split = home, split
+    def __init__(self, home: Path, split: str, lines: Mapping[str, Sequence[str]]) -> None:
+        self._split = split
         self._own = [folder for folder in _folders(home) if self._is_own(folder)] if split else []
-        fits = self._fits if self._own else None
-        named = dict.fromkeys(chain(names, map(str.strip, names)))
-        self._named = NamedFiles(home, home, named, fits=fits)
+        names = [*chain.from_iterable(lines.values())]
+        others = chain.from_iterable(own for name, own in lines.items() if name != split)
+        self._named = NamedFiles(
+            home,
+            home,
+            dict.fromkeys(chain(names, map(str.strip, names))),
+            split=split,
+            apart=lambda: apart(lines[split], others),
+        )
 
     def find(self, name: str) -> Path | None:
         """The image, or where it would lie; None where its path leads out. Blanks around a name
@@ -284,11 +290,6 @@ class _Images:
 
     def _is_own(self, folder: str) -> bool:
         return any(_same_split(part, self._split) for part in folder.split("/"))
-
-    def _fits(self, path: Path) -> bool:
-        folders = path.relative_to(self._home).parts[:-1]
-        called = list(filter(split_called, folders))
-        return not called or any(_same_split(part, self._split) for part in called)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -313,17 +314,6 @@ def _below(folder: Path) -> list[Path]:
             return sorted(Path(one.path) for one in found if one.is_dir() and is_seen(one.name))
     except OSError:
         return []
-
-
-def split_called(folder: str) -> str:
-    """The split that a folder is called after; empty for none.
-
-    >>> [split_called(name) for name in ("Train", "test_images", "images-val", "test_tube")]
-    ['Train', 'test', 'val', '']
-    """
-    match = _OF_IMAGES.fullmatch(folder)
-    name = next(filter(None, match.groups())) if match else folder
-    return name if is_split(name) else ""
 
 
 def _same_split(folder: str, split: str) -> bool:

@@ -2,16 +2,18 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from cvtasks.answers import Boxes
 from cvtasks.data.format import Format
 from cvtasks.data.formats.bases.manifests import Manifest
 from cvtasks.data.formats.bases.shapes import Collection, Settle, ShapesSource, classes_in
-from cvtasks.data.formats.listing import NamedFiles, bare, images_in
+from cvtasks.data.formats.listing import bare, images_in
+from cvtasks.data.formats.named_files import NamedFiles, apart
 from cvtasks.data.formats.places import files_of, homes, in_no_split, is_split, split_in
 from cvtasks.data.formats.unchanged import kept_while_unchanged
 from cvtasks.data.source import Source, check_split
@@ -19,7 +21,7 @@ from cvtasks.errors import Complain, CVTasksError, DataError, strictly
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.formats.shapes import ImageShapes, ToolFile
 from cvtasks.media.file_types import SUFFIXES
-from cvtasks.media.safe_paths import Ends, leads_out, of_windows, parts_of
+from cvtasks.media.safe_paths import leads_out, of_windows, parts_of
 
 UNNAMED = "images are in no annotation and count as empty"
 """A remark on images that a file would not name if they showed nothing."""
@@ -120,10 +122,13 @@ class Tool:
         known = settle(root, listed, shown)
         top = root if root.is_dir() else _above(root)
         home = _home(path, top, split, entries, self)
-        found, kept, notes = _found(entries, path, (home, top), self, complain)
+        told = split or ("" if inner else split_in(path.stem))
+        places = _Places(home, top, told, lambda: self._others(files, split, bool(inner)))
+        found, kept, notes = _found(entries, path, places, self, complain)
         folders = {file.parent for file in found}
         home = folders.pop() if len(folders) == 1 else home  # names may lack folder and ending
-        waiting = _found([one for one in own if one.waiting], path, (home, top), self, _nothing)[0]
+        undone, places = [one for one in own if one.waiting], places._replace(home=home)
+        waiting = _found(undone, path, places, self, _nothing)[0]
         notes = (
             (*notes, f"{WAITING}: {len(own) - len(entries)}") if len(own) > len(entries) else notes
         )
@@ -146,6 +151,16 @@ class Tool:
     def _every(self, files: Mapping[str, Sequence[Path]]) -> Iterator[ToolFile]:
         """What all files hold."""
         return (_parsed(path, self) for paths in files.values() for path in paths)
+
+    def _others(self, files: Mapping[str, Sequence[Path]], split: str, inner: bool) -> list[str]:
+        """The images of other splits; `inner` where the file itself tells these."""
+        return [
+            image.image
+            for name, paths in files.items()
+            for file in self._every({name: paths})
+            for image in file.images
+            if (_split_of(image) if inner else name) != split
+        ]
 
     def _inner(self, files: Mapping[str, Sequence[Path]]) -> tuple[str, ...]:
         """The splits that the file itself names, where there is one alone: for each image, or by
@@ -240,44 +255,61 @@ def _home(
     candidates = homes(path, root, split)
     first = [(entry.image, *tool.aliases(entry.image)) for entry in entries[:20]]
     for home in candidates:
-        ends = Ends(home)
+        named = NamedFiles(home, home, split=split)
         for name in (name for names in first for name in names if name):
             if not leads_out(name) and (home / name).is_file():
                 return home
-            far = ends.find(name) if leads_out(name) or of_windows(name) else None
+            far = named.followed(name) if leads_out(name) or of_windows(name) else None
             if far is not None:
                 return far.parent
     return candidates[-1] if candidates else root
 
 
+class _Places(NamedTuple):
+    """Where images of a split are looked for.
+
+    Attributes:
+        home: the folder that they are named from. root: the one below which they are.
+        split: the one that they are of; empty where none is told. others: the images of others.
+    """
+
+    home: Path
+    root: Path
+    split: str
+    others: Callable[[], Iterable[str]]
+
+
 def _found(
     entries: Sequence[ImageShapes],
     path: Path,
-    places: tuple[Path, Path],
+    places: _Places,
     tool: Tool,
     complain: Complain,
 ) -> tuple[list[Path], list[ImageShapes], tuple[str, ...]]:
-    """The files of the entries, those entries whose file is known, and notes.
-
-    Args:
-        places: the folder that images are named from, and the one below which they are.
-    """
+    """The files of the entries, those entries whose file is known, and notes."""
     said = tool.manifest(path)
     every = {
         entry.image: (*said.names(entry.image), *tool.aliases(entry.image)) for entry in entries
     }
     known = [name for image, others in every.items() for name in (image, *others) if name]
-    named = NamedFiles(*places, known, tool.plain)
+    named = NamedFiles(
+        places.home,
+        places.root,
+        known,
+        tool.plain,
+        places.split,
+        lambda: apart(every, places.others()),
+    )
     files: list[Path] = []
     kept: list[ImageShapes] = []
     blank: dict[tuple[Path, str], int] = {}
     for entry in entries:
         file = said.find(entry.image) or named.find(entry.image, every[entry.image])
         if said.names(entry.image) and (file is None or not file.is_file()):
-            complain(said.missing(entry.image, places[1]))
+            complain(said.missing(entry.image, places.root))
             continue
         if file is None:
-            complain(_missing(entry.image, every[entry.image], path, places[1]))
+            complain(_missing(entry.image, every[entry.image], path, places.root))
             continue
         at = blank.setdefault((file, entry.image.strip()), len(kept))
         if at < len(kept) and kept[at].image != entry.image:
@@ -311,7 +343,8 @@ def _missing(image: str, others: Sequence[str], path: Path, root: Path) -> DataE
     return DataError(
         "an image must be named by its path below the data set's folder; "
         f"{str(path)!r} has {image[:300]!r}, and not just one file below {str(root)!r} is called "
-        f"{called}, nor much like it. Put the image there, or correct the name.",
+        f"{called}, nor much like it; folders of other splits do not count. Put the image there, "
+        "or correct the name.",
         "image missing",
     )
 
