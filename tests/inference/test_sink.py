@@ -128,6 +128,28 @@ def test_frames_of_a_video_stay_apart_in_the_coco_file(tmp_path: Path) -> None:
     ]
 
 
+def test_frames_of_videos_that_are_called_alike_stay_apart_in_the_coco_file(tmp_path: Path) -> None:
+    sink = Sink(tmp_path, Detect(), ("coco",))
+    for video, source in (("a", "v/a.mp4"), ("a-2", "v/a.mov"), ("a-3", "v/a.mov")):
+        for frame in (0, 1):
+            sink.record({"source": source, "frame": frame}, FOUND, video)
+    for photo in ("v/a-000000.jpg", "v/a-2-000001.png"):
+        sink.record({"source": photo}, NOTHING)
+    (path,) = sink.close()
+    document = json.loads(path.read_text())
+    assert [image["file_name"] for image in document["images"]] == [
+        "a-000000-2.jpg",  # the photo is called so
+        "a-000001.jpg",
+        "a-2-000000.jpg",
+        "a-2-000001.jpg",
+        "a-3-000000.jpg",
+        "a-3-000001.jpg",
+        "a-000000.jpg",
+        "a-2-000001.png",
+    ]
+    assert len(document["annotations"]) == 6 * len(FOUND)
+
+
 def test_addresses_that_are_shown_alike_stay_apart_in_the_coco_file(tmp_path: Path) -> None:
     sink = Sink(tmp_path, Detect(), ("coco",))
     for answer in (FOUND, NOTHING):  # of two cameras whose passwords are hidden
