@@ -31,7 +31,7 @@ from cvtasks.formats.instance_files import see_through_png
 from cvtasks.formats.mot import mot_text
 from cvtasks.inference.found import Found
 from cvtasks.inference.large import to_draw
-from cvtasks.media.images import write_image
+from cvtasks.media.images import JPEG_SIDE, write_image
 from cvtasks.media.names import safe_stem
 from cvtasks.tasks.base import Task
 from cvtasks.tasks.boxes_task import TRACK_COLUMNS
@@ -41,6 +41,7 @@ RECORDS = ("json", "csv")
 _COCO, _CROPS, _MOT = "coco", "crops", "mot"
 _ENDINGS = (
     ".jpg",
+    ".png",
     ".mp4",
     ".jsonl",
     ".json",
@@ -261,8 +262,9 @@ class Sink:
         made = []
         for kind in self._kinds:
             if kind == "image" and drawn:
-                made.append(self._place() / f"{name}.jpg")
-                write_image(made[-1], self._task.draw(*to_draw(image, answer)))
+                drawing = self._task.draw(*to_draw(image, answer))
+                made.append(self._place() / f"{name}{_ending(drawing)}")
+                write_image(made[-1], drawing)
             elif kind == _CROPS:
                 made += self._cut_out(name, image, cast("Boxes", self._task.annotation(answer)))
             elif kind not in ("image", *RECORDS, _COCO, _MOT):
@@ -272,7 +274,7 @@ class Sink:
         return made
 
     def _cut_out(self, name: str, image: np.ndarray, boxes: Boxes) -> list[Path]:
-        """Make an image of each object that has a pixel: a JPEG of its box, a PNG of its mask."""
+        """Make an image of each object that has a pixel: its box, or a PNG of its mask."""
         made = []
         for number, (called, part) in enumerate(
             zip(boxes.names, boxes.cut_outs(image), strict=True), start=1
@@ -284,7 +286,7 @@ class Sink:
                 made.append(Path(f"{stem}.png"))
                 write_bytes(made[-1], see_through_png(part))
             else:
-                made.append(Path(f"{stem}.jpg"))
+                made.append(Path(f"{stem}{_ending(part)}"))
                 write_image(made[-1], part)
         return made
 
@@ -371,3 +373,8 @@ class Sink:
         if claim:
             self._held.append(claim)
         return True
+
+
+def _ending(image: np.ndarray) -> str:
+    """What an image is written as: a JPEG, or a PNG where it is too long for one."""
+    return ".jpg" if max(image.shape[:2]) <= JPEG_SIDE else ".png"

@@ -18,7 +18,7 @@ from cvtasks.formats.coco import coco_boxes, parse_coco
 from cvtasks.formats.voc import parse_voc
 from cvtasks.formats.yolo import parse_yolo
 from cvtasks.inference.sink import Sink
-from cvtasks.media.images import write_image
+from cvtasks.media.images import JPEG_SIDE, image_size, read_image, write_image
 from cvtasks.tasks.base import Task
 from cvtasks.tasks.detect import Detect
 from cvtasks.tasks.segment import Segment
@@ -89,6 +89,32 @@ def test_every_kind_says_the_same(tmp_path: Path) -> None:
         ],
     ]
     assert scores == [[0.75, 1.0]] * 4
+
+
+def test_what_is_too_long_for_a_jpeg_is_a_png(tmp_path: Path) -> None:
+    """Drawings and cut-outs; an image beside it is written as ever."""
+    high = np.zeros((JPEG_SIDE + 1, 8, 3), np.uint8)
+    high[60_000:] = 255
+    boxes = [[1, 0, 5, JPEG_SIDE + 1], [1, 60_000, 5, 60_010]]
+    found = Boxes.of(boxes, [0, 1], CLASSES, high.shape[:2])
+    sink = Sink(tmp_path, Detect(), ("image", "crops"))
+    for _ in range(2):
+        files = sink.write(sink.stem("high"), high, found, "high.png")
+        name = files[0].stem
+        assert [file.name for file in files] == [
+            f"{name}.png",
+            f"{name}-01-cat.png",
+            f"{name}-02-dog.jpg",
+        ]
+        assert image_size(files[0]) == high.shape[:2]
+        np.testing.assert_array_equal(read_image(files[1]), high[:, 1:5])
+    assert name == "high-2"
+    nothing = Boxes.of([], [], CLASSES, (JPEG_SIDE, 8))
+    low = sink.write(sink.stem("high"), high[1:], nothing, "high.png")
+    assert [file.name for file in low] == ["high-3.jpg"]
+    assert Sink(tmp_path, Detect(), ("image",)).stem("high").name == "high-4"
+    (tmp_path / "old.png").touch()
+    assert Sink(tmp_path, Detect(), ("image",)).stem("old").name == "old-2"
 
 
 def test_the_coco_file_is_a_data_set(tmp_path: Path) -> None:
