@@ -1,6 +1,9 @@
 """Options that several commands have, and how the rows of a table become the choices of one."""
 
+import shlex
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -8,6 +11,14 @@ import typer
 from cvtasks.cli import completion
 from cvtasks.engines.table import AUTO, DEVICES, ENGINES, PRECISIONS, chosen_engine
 from cvtasks.tasks import TASKS
+
+_OF_FILES = {
+    *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg", ".pdf"),
+    *(".mp4", ".mov", ".avi", ".mkv", ".webm"),
+    *(".json", ".jsonl", ".geojson", ".csv", ".parquet", ".txt", ".xml", ".yaml", ".yml", ".html"),
+    *(".onnx", ".tflite", ".keras", ".h5", ".pt", ".pth", ".safetensors", ".toml"),
+}
+"""What a name ends in by which somebody asks for a file."""
 
 
 def one_of(names: Callable[[], Iterable[str]]) -> Callable[[str], str]:
@@ -49,7 +60,20 @@ def into(text: str, **more: Any) -> Any:
     Args:
         more: as `choice` takes it.
     """
-    return typer.Option("-o", "--output", metavar="DIR", help=text, **more)
+    return typer.Option("-o", "--output", metavar="DIR", help=text, callback=_folder, **more)
+
+
+def _folder(path: Path | None) -> Path | None:
+    """The folder that is given; an error where it is a new one and called as a file."""
+    if path is None or path.suffix.lower() not in _OF_FILES:
+        return path
+    with suppress(OSError):  # its name is too long
+        if path.is_dir():
+            return path
+    raise typer.BadParameter(
+        f"it must be a folder; got {str(path)!r}, the name of a file. Write "
+        f"{shlex.quote(str(path.with_suffix('')))}: files get names of their own in it."
+    )
 
 
 def starts_keras(engine: str, device: str) -> bool:

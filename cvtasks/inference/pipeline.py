@@ -192,9 +192,11 @@ class Job:
         image: np.ndarray,
         answer: Answer,
         further: Mapping[str, Any] = _NONE,
+        video: str = "",
     ) -> dict[str, Any]:
         """Hand the record of an answer to the sink, and return it; `place` says where the image
-        comes from, `further` is what the answer itself does not say.
+        comes from, `further` is what the answer itself does not say, `video` is the name of a
+        frame's, where several may be called alike.
 
         Raises:
             OutputError: it cannot be written.
@@ -202,7 +204,7 @@ class Job:
         facts = place | {"width": image.shape[1], "height": image.shape[0], **self._maker()}
         answered = self.task.record(answer) if self.records else {}
         record = {**facts, **answered, **further}
-        self.sink.record(record, answer)
+        self.sink.record(record, answer, video)
         return record
 
     def closing(self, source: str, following: Following) -> dict[str, Any]:
@@ -359,5 +361,5 @@ class VideoRun:
         if self._writer:
             self._writer.write(drawn, frame.time_s)
         further = {"counts": one.counts} if one.counts else _NONE
-        record = self._job.record(place, frame.image, one.answer, further)
+        record = self._job.record(place, frame.image, one.answer, further, self._stem.name)
         return Done(record, one.answer, files, drawn, frame)

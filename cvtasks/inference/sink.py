@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from contextlib import ExitStack, suppress
-from pathlib import Path, PurePath
+from pathlib import Path
 from threading import RLock
 from typing import Any, cast
 
@@ -27,12 +27,11 @@ from cvtasks.files.writing import (
     write_bytes,
     write_text,
 )
-from cvtasks.formats.coco import coco_document
 from cvtasks.formats.instance_files import see_through_png
 from cvtasks.formats.mot import mot_text
+from cvtasks.inference.found import Found
 from cvtasks.inference.large import to_draw
-from cvtasks.media.addresses import is_address
-from cvtasks.media.images import write_image
+from cvtasks.media.images import JPEG_SIDE, write_image
 from cvtasks.media.names import safe_stem
 from cvtasks.tasks.base import Task
 from cvtasks.tasks.boxes_task import TRACK_COLUMNS
@@ -42,6 +41,7 @@ RECORDS = ("json", "csv")
 _COCO, _CROPS, _MOT = "coco", "crops", "mot"
 _ENDINGS = (
     ".jpg",
+    ".png",
     ".mp4",
     ".jsonl",
     ".json",
@@ -104,7 +104,7 @@ class Sink:
         self._open: dict[str, Lines] = {}  # ending of the file of records → the file
         self._tracks: dict[str, Lines] = {}  # name of a video → its file of tracks
         self._records_stem: Path | None = None
-        self._boxes: dict[PurePath, Boxes] = {}  # image → what was found, for COCO
+        self._found = Found()  # for COCO
         self._classes: tuple[str, ...] = ()
 
     def stem(self, name: str, *, held: bool = False) -> Path:
@@ -165,9 +165,12 @@ class Sink:
         except OSError as error:
             raise cannot_write(stem, error) from error
 
-    def record(self, record: dict[str, Any], answer: Answer) -> None:
+    def record(self, record: dict[str, Any], answer: Answer, video: str = "") -> None:
         """Add to the files of records, which appear under their names when the sink is closed. For
         any thread.
+
+        Args:
+            video: its name, of a frame, where several may be called alike.
 
         Raises:
             OutputError: it cannot be written; the records before it stay.
@@ -189,7 +192,7 @@ class Sink:
                 self._append(".csv", text.getvalue())
             self._classes = answer.classes
             if _COCO in self._kinds:
-                self._boxes[self._image(record)] = cast("Boxes", answer)
+                self._found.add(record, cast("Boxes", answer), video)
 
     def note(self, record: dict[str, Any]) -> None:
         """Add a record that is about no image to the JSON lines. For any thread.
@@ -244,7 +247,7 @@ class Sink:
             finally:
                 for file in (*self._open.values(), *self._tracks.values()):
                     file.close()
-                self._boxes, self._classes, self._open, self._hidden = {}, (), {}, None
+                self._found, self._classes, self._open, self._hidden = Found(), (), {}, None
                 self._tracks = {}
                 self._leaving.close()
                 while self._held:
@@ -259,8 +262,9 @@ class Sink:
         made = []
         for kind in self._kinds:
             if kind == "image" and drawn:
-                made.append(self._place() / f"{name}.jpg")
-                write_image(made[-1], self._task.draw(*to_draw(image, answer)))
+                drawing = self._task.draw(*to_draw(image, answer))
+                made.append(self._place() / f"{name}{_ending(drawing)}")
+                write_image(made[-1], drawing)
             elif kind == _CROPS:
                 made += self._cut_out(name, image, cast("Boxes", self._task.annotation(answer)))
             elif kind not in ("image", *RECORDS, _COCO, _MOT):
@@ -270,7 +274,7 @@ class Sink:
         return made
 
     def _cut_out(self, name: str, image: np.ndarray, boxes: Boxes) -> list[Path]:
-        """Make an image of each object that has a pixel: a JPEG of its box, a PNG of its mask."""
+        """Make an image of each object that has a pixel: its box, or a PNG of its mask."""
         made = []
         for number, (called, part) in enumerate(
             zip(boxes.names, boxes.cut_outs(image), strict=True), start=1
@@ -282,7 +286,7 @@ class Sink:
                 made.append(Path(f"{stem}.png"))
                 write_bytes(made[-1], see_through_png(part))
             else:
-                made.append(Path(f"{stem}.jpg"))
+                made.append(Path(f"{stem}{_ending(part)}"))
                 write_image(made[-1], part)
         return made
 
@@ -304,19 +308,6 @@ class Sink:
         except OSError as error:
             raise cannot_write(self._records_stem.with_suffix(ending), error) from error
 
-    def _image(self, record: dict[str, Any]) -> PurePath:
-        """The file that a record is about; a frame of a video is called as if it had been saved
-        beside it, and what an address gives gets a number where another was recorded as the same:
-        passwords, and what comes at another time, are not in it.
-        """
-        path = PurePath(record["source"])
-        if "frame" in record:
-            path = path.with_name(f"{path.stem}-{record['frame']:06d}.jpg")
-        if not is_address(record["source"]):
-            return path
-        names = (path.with_name(f"{stem}{path.suffix}") for stem in numbered(path.stem))
-        return next(name for name in names if name not in self._boxes)
-
     def _publish_records(self) -> list[Path]:
         made = {ending: file.finish() for ending, file in self._open.items()}
         stem, self._records_stem = self._records_stem, None
@@ -329,14 +320,9 @@ class Sink:
         return paths
 
     def _publish_coco(self) -> list[Path]:
-        if not self._boxes:
+        if not self._found:
             return []
-        names = [path.name for path in self._boxes]
-        if len(set(names)) < len(names):
-            names = [path.as_posix() for path in self._boxes]
-        document = coco_document(
-            zip(names, self._boxes.values(), strict=True), self._classes, scores=True
-        )
+        document = self._found.document(self._classes)
         return self._publish_text("coco", ".json", dumps(document) + "\n")
 
     def _publish_classes(self) -> list[Path]:
@@ -387,3 +373,8 @@ class Sink:
         if claim:
             self._held.append(claim)
         return True
+
+
+def _ending(image: np.ndarray) -> str:
+    """What an image is written as: a JPEG, or a PNG where it is too long for one."""
+    return ".jpg" if max(image.shape[:2]) <= JPEG_SIDE else ".png"

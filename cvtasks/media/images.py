@@ -23,6 +23,7 @@ from cvtasks.media.image_headers import MAX_PIXELS as MAX_PIXELS
 from cvtasks.media.image_headers import Header, damaged, foreign, most_bytes, read_header
 from cvtasks.media.safe_paths import read_regular_file
 
+JPEG_SIDE = 65_500  # pixels that a side of a JPEG may have
 _DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras, microscopes and scanners put into 16
 _READ_AHEAD = 16  # bytes that a JPEG decoder looks at beyond the last pixel, and some
 # What imencode is asked for; its own default for WebP is lossless, which is slow.
@@ -185,9 +186,9 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     if not done:
         height, width = image.shape[:2]
         raise OutputError(
-            f"a side must have at most 65,500 pixels in a JPEG and 16,383 in a WebP; {str(path)!r} "
-            f"was to hold {width} x "
-            f"{height}. Write a .png."
+            f"a side must have at most {JPEG_SIDE:,} pixels in a JPEG, 16,383 in a WebP and "
+            f"1,000,000 in a PNG; {str(path)!r} was to hold {width} x {height}. Write a .png, or "
+            "make it smaller."
         )
     write_bytes(path, encoded.tobytes())
 

@@ -96,8 +96,9 @@ class Shelf:
                     f"each model must have a name of its own, that of its folder; {folder.name!r} "
                     "is named twice. Rename one, or leave it out."
                 )
+            stamp = _stamp(folder)  # before it is loaded: what changes meanwhile is then a change
             model = self._load(given)
-            self.served[model.name] = Served(given, folder, Worker(model), _stamp(folder))
+            self.served[model.name] = Served(given, folder, Worker(model), stamp)
 
     def _load(self, given: str) -> Model:
         return load(given, many=True, **self._how)
@@ -132,7 +133,7 @@ class Shelf:
             for one in self.served.values():
                 stamp = _stamp(one.folder)
                 if all_of_them or stamp != one.stamp:
-                    one.stamp = stamp
+                    one.stamp = stamp  # before it is loaded, as at the beginning
                     self._exchange(one)
 
     def _exchange(self, one: Served) -> None:
@@ -143,7 +144,6 @@ class Shelf:
             one.error = "its folder has changed, and cannot be used; the model before is served on"
             self._tell(f"{one.name}: the changed model is not served: {error}")
             return
-        one.stamp = _stamp(one.folder)  # loading may have made the graph
         before, one.worker = one.worker, Worker(model)
         one.error, one.reloads = "", one.reloads + 1
         before.close()

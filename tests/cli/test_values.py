@@ -1,6 +1,24 @@
 """What is said about a value that an option does not take."""
 
+import os
+from pathlib import Path
+
 import pytest
+import typer
+
+from cvtasks.cli import app
+from tests.cli.test_columns import commands
+
+
+def writing(command, words: tuple[str, ...]) -> bool:
+    """Whether the command of these words has the option of a folder to write into."""
+    for word in words:
+        command = command.commands[word]
+    return any("--output" in one.opts for one in command.params)
+
+
+PROGRAM = typer.main.get_command(app)
+WRITING = [words for words in commands(PROGRAM) if writing(PROGRAM, words)]
 
 
 @pytest.mark.parametrize(
@@ -31,3 +49,25 @@ def test_a_wrong_value_is_said_with_its_rule_and_as_received(
     code, out, err = cli(*arguments.split())
     assert (code, out) == (2, "")
     assert "Invalid value for" in err and says in err
+
+
+@pytest.mark.parametrize("words", WRITING, ids=" ".join)
+def test_a_file_is_no_folder_to_write_into(
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Whatever else is given: it is said before any work begins, and nothing is made."""
+    monkeypatch.chdir(tmp_path)
+    code, out, err = cli(*words, "-o", "my results/out.MP4")
+    assert (code, out) == (2, "")
+    said = " ".join(err.split())
+    assert "it must be a folder; got 'my results/out.MP4', the name of a file. " in said
+    assert "Write 'my results/out': files get names of their own in it." in said
+    assert not os.listdir(tmp_path)  # noqa: PTH208 - whether there is any
+
+
+@pytest.mark.parametrize("name", ["mine.v2", "2024.12", ".json", "there.onnx"])
+def test_a_folder_may_have_a_dot_in_its_name(cli, tmp_path: Path, name: str) -> None:
+    (tmp_path / "there.onnx").mkdir()
+    code, _, err = cli("inspect", "lenet5", "-o", tmp_path / name)
+    assert code == 0, err
+    assert (tmp_path / name / "lenet5.svg").exists()

@@ -153,6 +153,23 @@ def test_gaps_stay_unless_they_are_to_be_filled(tmp_path: Path) -> None:
     assert len((tmp_path / "b" / "fall-mot.txt").read_text().splitlines()) == 20
 
 
+def test_videos_that_are_called_alike_stay_apart_in_every_file(tmp_path: Path) -> None:
+    model: Any = Seeing(SURE, Detect(threshold=0.5))
+    kinds = ("coco", "mot", "yolo", "json")
+    sink = Sink(tmp_path, model.task, kinds, tracked=True)
+    for source in ("fall.mp4", "fall.mov", "fall.mov"):
+        stream = Stream("fall", source, False, lambda: Screen(2))
+        job = Job(model, sink, kinds, follow=Follow())
+        assert len(list(VideoRun(job, stream, stream.open(), frame_files=True))) == 2
+    sink.close()
+    frames = [f"{video}-00000{frame}" for video in ("fall", "fall-2", "fall-3") for frame in (0, 1)]
+    images = json.loads((tmp_path / "coco.json").read_text())["images"]
+    assert [image["file_name"] for image in images] == [f"{frame}.jpg" for frame in frames]
+    written = {"classes", *frames, "fall-mot", "fall-2-mot", "fall-3-mot"}
+    assert {file.stem for file in tmp_path.glob("*.txt")} == written
+    assert len((tmp_path / "records.jsonl").read_text().splitlines()) == len(frames)
+
+
 def test_masks_of_instances_fill_gaps_too(tmp_path: Path) -> None:
     answers = []
     for found in GAPS:

@@ -18,7 +18,7 @@ from cvtasks.formats.coco import coco_boxes, parse_coco
 from cvtasks.formats.voc import parse_voc
 from cvtasks.formats.yolo import parse_yolo
 from cvtasks.inference.sink import Sink
-from cvtasks.media.images import write_image
+from cvtasks.media.images import JPEG_SIDE, image_size, read_image, write_image
 from cvtasks.tasks.base import Task
 from cvtasks.tasks.detect import Detect
 from cvtasks.tasks.segment import Segment
@@ -91,6 +91,32 @@ def test_every_kind_says_the_same(tmp_path: Path) -> None:
     assert scores == [[0.75, 1.0]] * 4
 
 
+def test_what_is_too_long_for_a_jpeg_is_a_png(tmp_path: Path) -> None:
+    """Drawings and cut-outs; an image beside it is written as ever."""
+    high = np.zeros((JPEG_SIDE + 1, 8, 3), np.uint8)
+    high[60_000:] = 255
+    boxes = [[1, 0, 5, JPEG_SIDE + 1], [1, 60_000, 5, 60_010]]
+    found = Boxes.of(boxes, [0, 1], CLASSES, high.shape[:2])
+    sink = Sink(tmp_path, Detect(), ("image", "crops"))
+    for _ in range(2):
+        files = sink.write(sink.stem("high"), high, found, "high.png")
+        name = files[0].stem
+        assert [file.name for file in files] == [
+            f"{name}.png",
+            f"{name}-01-cat.png",
+            f"{name}-02-dog.jpg",
+        ]
+        assert image_size(files[0]) == high.shape[:2]
+        np.testing.assert_array_equal(read_image(files[1]), high[:, 1:5])
+    assert name == "high-2"
+    nothing = Boxes.of([], [], CLASSES, (JPEG_SIDE, 8))
+    low = sink.write(sink.stem("high"), high[1:], nothing, "high.png")
+    assert [file.name for file in low] == ["high-3.jpg"]
+    assert Sink(tmp_path, Detect(), ("image",)).stem("high").name == "high-4"
+    (tmp_path / "old.png").touch()
+    assert Sink(tmp_path, Detect(), ("image",)).stem("old").name == "old-2"
+
+
 def test_the_coco_file_is_a_data_set(tmp_path: Path) -> None:
     save(tmp_path, ("coco",), {"x/a.png": FOUND, "b.png": NOTHING})
     for name in ("a.png", "b.png"):
@@ -126,6 +152,28 @@ def test_frames_of_a_video_stay_apart_in_the_coco_file(tmp_path: Path) -> None:
         "clip-000000.jpg",
         "clip-000012.jpg",
     ]
+
+
+def test_frames_of_videos_that_are_called_alike_stay_apart_in_the_coco_file(tmp_path: Path) -> None:
+    sink = Sink(tmp_path, Detect(), ("coco",))
+    for video, source in (("a", "v/a.mp4"), ("a-2", "v/a.mov"), ("a-3", "v/a.mov")):
+        for frame in (0, 1):
+            sink.record({"source": source, "frame": frame}, FOUND, video)
+    for photo in ("v/a-000000.jpg", "v/a-2-000001.png"):
+        sink.record({"source": photo}, NOTHING)
+    (path,) = sink.close()
+    document = json.loads(path.read_text())
+    assert [image["file_name"] for image in document["images"]] == [
+        "a-000000-2.jpg",  # the photo is called so
+        "a-000001.jpg",
+        "a-2-000000.jpg",
+        "a-2-000001.jpg",
+        "a-3-000000.jpg",
+        "a-3-000001.jpg",
+        "a-000000.jpg",
+        "a-2-000001.png",
+    ]
+    assert len(document["annotations"]) == 6 * len(FOUND)
 
 
 def test_addresses_that_are_shown_alike_stay_apart_in_the_coco_file(tmp_path: Path) -> None:

@@ -370,15 +370,16 @@ def test_a_full_disk_is_said_by_the_name_that_the_user_knows(tmp_path: Path, mon
 
 
 def test_what_is_too_large_is_called_by_the_name_that_the_user_knows(tmp_path: Path) -> None:
-    wide = np.zeros((1, 70_000, 3), np.uint8)
+    width = 1_000_001  # too many for a PNG, which is written where a JPEG cannot be
+    wide = np.zeros((1, width, 3), np.uint8)
     sink = Sink(tmp_path, Detect(), ("image",))
-    for write in (
-        lambda: write_new(tmp_path, "a", {".jpg": wide}),
-        lambda: sink.write(sink.stem("a"), wide, Boxes.of([], [], ("cat",), (1, 70_000))),
+    for name, write in (
+        ("a.jpg", lambda: write_new(tmp_path, "a", {".jpg": wide})),
+        ("a.png", lambda: sink.write(sink.stem("a"), wide, Boxes.of([], [], ("cat",), (1, width)))),
     ):
         with pytest.raises(OutputError) as caught:
             write()
-        assert f"'{tmp_path / 'a.jpg'}' was to hold 70000 x 1" in str(caught.value)
+        assert f"'{tmp_path / name}' was to hold {width} x 1" in str(caught.value)
         assert ".cvtasks" not in str(caught.value)
     sink.close()
     assert names(tmp_path) == []

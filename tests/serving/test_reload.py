@@ -6,6 +6,7 @@ import time
 import httpx
 import numpy as np
 
+from cvtasks.serving import shelf
 from cvtasks.serving.worker import How
 from tests.serving.conftest import png, service_of
 
@@ -38,6 +39,29 @@ def test_a_changed_model_takes_the_place_of_the_old_one_and_a_broken_one_does_no
         answer = worker.ask(image, How())
         worker.arrived()
         assert answer.result(20).size == (20, 30)
+
+
+def test_a_model_that_changes_while_it_is_loaded_is_loaded_again(trained, tmp_path, monkeypatch):
+    folder = tmp_path / "mine"
+    shutil.copytree(trained, folder)
+    recipe = (folder / "recipe.toml").read_text(encoding="utf-8")
+    load = shelf.load
+    remarks: list[str] = []  # each is written as soon as the model has been read
+
+    def load_and_change(*given, **how):
+        model = load(*given, **how)
+        if remarks:
+            (folder / "recipe.toml").write_text(f"# {remarks.pop()}\n{recipe}", encoding="utf-8")
+        return model
+
+    monkeypatch.setattr(shelf, "load", load_and_change)
+    remarks[:] = ["after the first loading"]
+    with service_of(folder) as service:
+        served = service.shelf.get("mine")
+        remarks[:] = ["once more"]
+        for reloads in (1, 2, 2):
+            service.shelf.look()
+            assert (served.error, served.reloads) == ("", reloads)
 
 
 def test_requests_go_on_while_a_model_is_exchanged(running, trained, tmp_path):
