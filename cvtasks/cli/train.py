@@ -64,7 +64,7 @@ def train(
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
     backbone: BackboneOption = "",
-    size: SizeOption = 0,
+    size: SizeOption = None,
     classes: Annotated[
         str,
         typer.Option(metavar="A,B", help="Classes to learn.", show_default="all of the data set"),
@@ -89,14 +89,14 @@ def train(
         str, typer.Option(metavar="N|auto", help="Images a step; auto: as many as fit, 64 at most.")
     ] = "",
     minutes: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="M",
             min=0,
-            help="How long it may take; as many epochs as fit.",
-            show_default="as long as it takes",
+            help="How long it may take: as many epochs as fit. 0: as long as they take.",
+            show_default="the recipe's; of a new one 30, or 0 with --epochs",
         ),
-    ] = 0.0,
+    ] = None,
     folds: Annotated[
         int | None,
         typer.Option(
@@ -202,7 +202,7 @@ def train(
             plan, folder = resumed(resume, path, hear, devices, ends=finish), resume
         else:
             options |= {"data.path": path, "data.train": split}
-            options["data.held_out"] = share_of(folds) if folds else 0
+            options["data.held_out"] = share_of(folds) if folds else None
             fit = fitting_batch if batch == "auto" else None
             wishes = [*wishes_of(options, batch, devices), *(set_ or [])]
             plan = planned(what, wishes, hear, fit, bool(folds))
@@ -307,7 +307,9 @@ def _check_resume(resume: Path | None, what: str, others: dict[str, object]) -> 
     """Raise UsageError where something is asked for that a run which goes on cannot have, or
     nothing is to be trained.
     """
-    given = [name for name, value in {"TASK|RECIPE|MODEL": what, **others}.items() if value]
+    given = [
+        name for name, value in {"TASK|RECIPE|MODEL": what, **others}.items() if _is_given(value)
+    ]
     if resume and given:
         raise UsageError(
             f"--resume goes on with the recipe in its folder and takes no {given[0]}. Leave it out."
@@ -344,7 +346,12 @@ def _check_profile(profile: bool, others: dict[str, object]) -> None:
 def wishes_of(options: "dict[str, Any]", batch: str, devices: str = "") -> "list[Override]":
     """What options that were given change in a recipe."""
     # values, never text that would have to be read: a path may hold any sign
-    wishes: list[Override] = [(key, value) for key, value in options.items() if value]
+    wishes: list[Override] = [(key, value) for key, value in options.items() if _is_given(value)]
     if devices:
         wishes.append(f"train.devices={devices}")
     return [*wishes, *([f"train.batch={batch}"] if batch and batch != "auto" else [])]
+
+
+def _is_given(value: object) -> bool:
+    """Whether an option was given: a number of 0 was."""
+    return value is not None and value not in ("", [])

@@ -222,7 +222,7 @@ def _listed(known: ModelFacts) -> tuple[str, list[dict[str, str]]]:
     kept = sorted({0, *found[::-step], len(rows) - 1})  # from the end: it has learned most there
     every = f"every {what}" if step == 1 else f"one {what} in {step}"
     return (
-        f"The first epoch, the last and {every}; history.csv has the {len(rows):,} epochs",
+        f"The first epoch, the last and {every}; history.csv has all the {len(rows):,} epochs",
         [rows[i] for i in kept],
     )
 

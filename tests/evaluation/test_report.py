@@ -232,7 +232,9 @@ def test_numbers_by_epoch_list_the_looks(
     assert rows[-1][0] == str(epochs)
     assert sum(row[4] == "0.25" for row in rows) == looks
     assert len(rows) <= 122
-    assert words + (f"history.csv has the {epochs:,} epochs" if epochs > 120 else "") in seen.text
+    assert (
+        words + (f"history.csv has all the {epochs:,} epochs" if epochs > 120 else "") in seen.text
+    )
 
 
 def test_the_kinds_of_error_are_counted_as_they_are_shown() -> None:
