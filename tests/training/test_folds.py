@@ -21,6 +21,7 @@ from cvtasks.training.folds import _listed, begin_folds, run_folds, share_of
 from cvtasks.training.layout import CARD, FOLDS, LISTS
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
+from cvtasks.training.stopping import Stopped
 
 
 def plan_of(shapes: Path) -> Plan:
@@ -137,6 +138,34 @@ def test_folds_are_run_resumed_and_summed_up(shapes: Path, tmp_path: Path) -> No
         assert found["spread"] == pytest.approx(statistics.stdev(numbers), abs=1e-6)
     mean = result["metrics"]["VOC mean IoU"]["mean"]
     assert f"{mean:.3f} ± " in (folder / CARD).read_text()
+
+
+@pytest.mark.parametrize(("finished", "ways"), [(0, True), (1, True), (0, False), (1, False)])
+def test_a_fold_that_is_stopped_names_the_whole_cross_validation(
+    shapes: Path, tmp_path: Path, monkeypatch, finished: int, ways: bool
+) -> None:
+    """Who resumes the fold alone would never have the others trained."""
+    folder = tmp_path / "runs"
+    begin_folds(plan_of(shapes), 2, folder, "")
+
+    def stopping(plan: Plan, place: Path, command: str, report: Report) -> None:
+        if place.name == f"fold{finished}":
+            raise Stopped("stopped; saved.", ways={"resume": str(place)} if ways else {})
+        place.mkdir()
+        (place / CARD).touch()
+        (place / "metrics.json").write_text(json.dumps({"images": 4, "metrics": {}}))
+
+    monkeypatch.setattr("cvtasks.training.run.run", stopping)
+    with pytest.raises(Stopped) as told:
+        run_folds(folder, lambda recipe, place: Report())
+    if not (finished or ways):  # nothing is kept of it
+        assert (str(told.value), told.value.ways) == ("stopped; saved.", {})
+        return
+    assert told.value.ways == {"resume": str(folder)}
+    assert str(told.value) == (
+        f"stopped; saved. Resume the whole cross-validation in {str(folder)!r}: "
+        f"{finished} of 2 folds {'is' if finished else 'are'} finished."
+    )
 
 
 @pytest.fixture
