@@ -193,7 +193,9 @@ def train(
     path, split = _place(data, bool(resume))
     if resume and (resume / FOLDS).is_file():
         _check_profile(profile, {"--resume of a cross-validation": True})
-        _check_resume(resume, "", {"--devices (of a cross-validation)": devices})
+        _check_folds(
+            resume, {"--devices": devices, "--dry-run": dry_run, "--show-recipe": show_recipe}
+        )
         check_alone(place, {"--resume of a cross-validation": True})
         return train_folds(resume, path, tensorboard)
     with together(place) as group:
@@ -318,6 +320,15 @@ def _check_resume(resume: Path | None, what: str, others: dict[str, object]) -> 
         raise UsageError(
             "train needs a task, a recipe file, a model or --resume DIR. Example: cvtasks train "
             "segment --data DATA"
+        )
+
+
+def _check_folds(resume: Path, others: dict[str, object]) -> None:
+    """Raise UsageError where something is asked for that is of one run alone."""
+    if given := [name for name, value in others.items() if value]:
+        raise UsageError(
+            f"--resume goes on with all that is left of the cross-validation in {str(resume)!r}, "
+            f"and takes no {given[0]}. Leave it out, or name the folder of one fold."
         )
 
 

@@ -273,6 +273,22 @@ def test_too_few_or_too_many_folds_are_refused(shapes: Path, tmp_path: Path, cou
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize(
+    "words", [["--dry-run"], ["--show-recipe"], ["--show-recipe", "--dry-run"], ["--devices", "2"]]
+)
+def test_a_resumed_cross_validation_is_not_trained_where_it_is_to_be_looked_at(
+    shapes: Path, tmp_path: Path, monkeypatch, cli, words: list[str]
+) -> None:
+    def trained(*what: object) -> None:
+        raise AssertionError("a training begins")
+
+    monkeypatch.setattr("cvtasks.training.run.run", trained)
+    begin_folds(plan_of(shapes), 2, tmp_path / "runs", "")
+    code, _, err = cli("train", "--resume", tmp_path / "runs", *words)
+    assert code == 2
+    assert f"'{tmp_path / 'runs'}', and takes no {sorted(words)[0]}. Leave it out" in err
+
+
 def test_one_fold_alone_is_refused(shapes: Path, monkeypatch, capsys) -> None:
     words = ["cvtasks", "train", "detect", "--data", str(shapes), "--folds", "1", "--dry-run"]
     monkeypatch.setattr("sys.argv", words)
