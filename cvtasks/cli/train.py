@@ -27,7 +27,7 @@ from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_new_folder
 from cvtasks.tasks import TASKS
 from cvtasks.text import counted
-from cvtasks.training.layout import FOLDS
+from cvtasks.training.layout import CHECKPOINT, CHECKPOINTS, FOLDS
 from cvtasks.training.meeting import place_of
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def train(
                 whole = plan.recipe.to_toml().splitlines() if show_recipe else None
                 tell(*(whole or plan_lines(plan, folds)))
             if dry_run:
-                return _rehearse(plan)
+                return _rehearse(plan, folder, folds)
             if folds:
                 return train_folds(folder, "", tensorboard, (plan, folds))
             _run(plan, folder, group, tensorboard, profile)
@@ -233,13 +233,15 @@ def _folder(context: typer.Context, plan: "Plan", output: Path | None, group: "H
     return Path(group.shared(lambda: str(context.with_resource(unused_folder(plan.recipe)))))
 
 
-def _rehearse(plan: "Plan") -> None:
-    """Do a dry run."""
+def _rehearse(plan: "Plan", folder: Path, folds: int | None) -> None:
+    """Do a dry run; the folder is that of a run which goes on."""
+    from cvtasks.training.checkpoint import progress_in
     from cvtasks.training.run import rehearse
 
     report = terminal_report(plan.recipe, Path())
     rehearse(plan, report)
-    foretell(plan, report)
+    done = progress_in(folder / CHECKPOINTS / CHECKPOINT) if plan.resumes else None
+    foretell(plan, report, folds, done)
     say(
         "dry run: recipe, data and one training step are fine; nothing was written. "
         "--show-recipe prints every value, `cvtasks recipe` what it means"

@@ -17,10 +17,11 @@ from cvtasks.data.source import Source
 from cvtasks.data.tiled import whole
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.training import folds
+from cvtasks.training.budget import Pace
 from cvtasks.training.folds import _listed, begin_folds, run_folds, share_of
 from cvtasks.training.layout import CARD, FOLDS, LISTS
 from cvtasks.training.plan import Plan, planned
-from cvtasks.training.progress import Report
+from cvtasks.training.progress import Progress, Report
 from cvtasks.training.stopping import Stopped
 
 
@@ -287,6 +288,54 @@ def test_a_resumed_cross_validation_is_not_trained_where_it_is_to_be_looked_at(
     code, _, err = cli("train", "--resume", tmp_path / "runs", *words)
     assert code == 2
     assert f"'{tmp_path / 'runs'}', and takes no {sorted(words)[0]}. Leave it out" in err
+
+
+@pytest.fixture
+def paced(monkeypatch) -> None:
+    """A dry run that trains nothing: a step takes a second, a look ten."""
+    pace = Pace(start=5.0, step=1.0, look=10.0, save=0.0)
+    monkeypatch.setattr("cvtasks.training.run.rehearse", lambda plan, report: None)
+    monkeypatch.setattr("cvtasks.training.budget.measured", lambda *plan: pace)
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        # 3 steps of 4 of the 12 images in each fold, and 2 looks
+        (["--epochs", "4"], "time: about 37 s for each of 2 folds, together 1 min 14 s: 12 steps"),
+        (["--minutes", "3"], "time: at most 3 min 00 s for each of 2 folds, together 6 min 00 s"),
+    ],
+)
+def test_the_time_of_a_cross_validation_is_that_of_all_folds(
+    shapes: Path, tmp_path: Path, paced, monkeypatch, cli, limit: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    how = ["--backbone", "tiny", "--size", 64, "--weights", "none", "--batch", 4]
+    how += ["--validate_every", 2, "--folds", 2, "--dry-run", *limit]
+    code, _, err = cli("train", "segment", "--data", shapes, *how)
+    assert code == 0, err
+    assert words in err
+
+
+@pytest.mark.parametrize(
+    ("done", "words"),
+    [
+        (Progress(), "37 s for what is left after 0 epochs: 12 steps of 1 s, and 2 looks"),
+        (Progress(epoch=3, step=1), "17 s for what is left after 3 epochs: 2 steps of 1 s, and 1 "),
+        (Progress(epoch=4), "5 s for what is left after 4 epochs: 0 steps of 1 s, and 0 looks"),
+    ],
+)
+def test_the_time_of_a_resumed_run_is_that_of_what_is_left(
+    shapes: Path, tmp_path: Path, paced, monkeypatch, cli, done: Progress, words: str
+) -> None:
+    plan = plan_of(shapes)
+    how = replace(plan.recipe.train, epochs=4, validate_every=2)
+    plan = replace(plan, recipe=replace(plan.recipe, train=how), resumes=True)
+    monkeypatch.setattr("cvtasks.training.plan.resumed", lambda *what, **more: plan)
+    monkeypatch.setattr("cvtasks.training.checkpoint.progress_in", lambda path: done)
+    code, _, err = cli("train", "--resume", tmp_path, "--dry-run")
+    assert code == 0, err
+    assert f"time: about {words}" in err
 
 
 def test_one_fold_alone_is_refused(shapes: Path, monkeypatch, capsys) -> None:
