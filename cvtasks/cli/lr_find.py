@@ -52,7 +52,7 @@ def lr_find(
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
     backbone: BackboneOption = "",
-    size: SizeOption = 0,
+    size: SizeOption = None,
     weights: Annotated[
         str,
         typer.Option(

@@ -115,7 +115,7 @@ BackboneOption = Annotated[
     ),
 ]
 SizeOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         help="Side of the square network input in pixels.",
         show_default="the recipe's, or what suits the data",

@@ -12,7 +12,7 @@ from cvtasks.text import counted, some
 if TYPE_CHECKING:
     from cvtasks.recipe.recipe import Recipe, Train
     from cvtasks.training.plan import Plan
-    from cvtasks.training.progress import Report
+    from cvtasks.training.progress import Progress, Report
 
 _VALUE = 100  # letters of a value
 _NAMES = 12  # of classes that are listed
@@ -121,20 +121,35 @@ def _values(recipe: "Recipe") -> dict[str, Any]:
     return found
 
 
-def foretell(plan: "Plan", report: "Report") -> None:
-    """Measure a few steps, and say how long the run would take and what memory that has taken."""
+def foretell(
+    plan: "Plan", report: "Report", folds: int | None = None, done: "Progress | None" = None
+) -> None:
+    """Measure a few steps, and say how long the run would take and what memory that has taken.
+
+    Args:
+        folds: as `plan_lines` takes it.
+        done: what was learned before, where the run goes on.
+    """
     from cvtasks.training.budget import budgeted, measured
 
     how = plan.recipe.train
     if how.minutes:
         budgeted(plan, report)
+        if folds:
+            say(f"time: at most {_of_all(how.minutes * 60, folds)}")
     else:
         pace, looks = measured(plan), _looks(how)
-        steps = how.epochs * steps_of(plan)
-        total = pace.start + steps * pace.step + looks * pace.look + how.epochs * pace.save
+        epochs, steps = how.epochs, how.epochs * steps_of(plan)
+        if done:
+            epochs, steps = epochs - done.epoch, steps - done.epoch * steps_of(plan) - done.step
+            looks -= done.epoch // how.validate_every if epochs else looks
+        total = pace.start + steps * pace.step + looks * pace.look + epochs * pace.save
+        took = _of_all(total, folds) if folds else duration(total)
+        left = f" for what is left after {counted(done.epoch, 'epoch')}" if done else ""
         say(
-            f"time: about {duration(total)}: {counted(steps, 'step', ',')} of {pace.step:.2g} s, "
+            f"time: about {took}{left}: {counted(steps, 'step', ',')} of {pace.step:.2g} s, "
             f"and {counted(looks, 'look')} at the validation split of {pace.look:.1f} s"
+            f"{', each' if folds else ''}"
         )
     try:
         import resource
@@ -143,3 +158,9 @@ def foretell(plan: "Plan", report: "Report") -> None:
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     say(f"memory: {peak / 1e9:.1f} GB at most, without a GPU's own")
+
+
+def _of_all(seconds: float, folds: int) -> str:
+    """The time of a fold, and that of all."""
+    together = duration(folds * seconds)
+    return f"{duration(seconds)} for each of {counted(folds, 'fold')}, together {together}"

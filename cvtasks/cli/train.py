@@ -27,7 +27,7 @@ from cvtasks.errors import UsageError
 from cvtasks.files.writing import check_new_folder
 from cvtasks.tasks import TASKS
 from cvtasks.text import counted
-from cvtasks.training.layout import FOLDS
+from cvtasks.training.layout import CHECKPOINT, CHECKPOINTS, FOLDS
 from cvtasks.training.meeting import place_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def train(
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
     backbone: BackboneOption = "",
-    size: SizeOption = 0,
+    size: SizeOption = None,
     classes: Annotated[
         str,
         typer.Option(metavar="A,B", help="Classes to learn.", show_default="all of the data set"),
@@ -89,14 +89,14 @@ def train(
         str, typer.Option(metavar="N|auto", help="Images a step; auto: as many as fit, 64 at most.")
     ] = "",
     minutes: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="M",
             min=0,
-            help="How long it may take; as many epochs as fit.",
-            show_default="as long as it takes",
+            help="How long it may take: as many epochs as fit. 0: as long as they take.",
+            show_default="the recipe's; of a new one 30, or 0 with --epochs",
         ),
-    ] = 0.0,
+    ] = None,
     folds: Annotated[
         int | None,
         typer.Option(
@@ -193,7 +193,9 @@ def train(
     path, split = _place(data, bool(resume))
     if resume and (resume / FOLDS).is_file():
         _check_profile(profile, {"--resume of a cross-validation": True})
-        _check_resume(resume, "", {"--devices (of a cross-validation)": devices})
+        _check_folds(
+            resume, {"--devices": devices, "--dry-run": dry_run, "--show-recipe": show_recipe}
+        )
         check_alone(place, {"--resume of a cross-validation": True})
         return train_folds(resume, path, tensorboard)
     with together(place) as group:
@@ -202,7 +204,7 @@ def train(
             plan, folder = resumed(resume, path, hear, devices, ends=finish), resume
         else:
             options |= {"data.path": path, "data.train": split}
-            options["data.held_out"] = share_of(folds) if folds else 0
+            options["data.held_out"] = share_of(folds) if folds else None
             fit = fitting_batch if batch == "auto" else None
             wishes = [*wishes_of(options, batch, devices), *(set_ or [])]
             plan = planned(what, wishes, hear, fit, bool(folds))
@@ -215,7 +217,7 @@ def train(
                 whole = plan.recipe.to_toml().splitlines() if show_recipe else None
                 tell(*(whole or plan_lines(plan, folds)))
             if dry_run:
-                return _rehearse(plan)
+                return _rehearse(plan, folder, folds)
             if folds:
                 return train_folds(folder, "", tensorboard, (plan, folds))
             _run(plan, folder, group, tensorboard, profile)
@@ -231,13 +233,15 @@ def _folder(context: typer.Context, plan: "Plan", output: Path | None, group: "H
     return Path(group.shared(lambda: str(context.with_resource(unused_folder(plan.recipe)))))
 
 
-def _rehearse(plan: "Plan") -> None:
-    """Do a dry run."""
+def _rehearse(plan: "Plan", folder: Path, folds: int | None) -> None:
+    """Do a dry run; the folder is that of a run which goes on."""
+    from cvtasks.training.checkpoint import progress_in
     from cvtasks.training.run import rehearse
 
     report = terminal_report(plan.recipe, Path())
     rehearse(plan, report)
-    foretell(plan, report)
+    done = progress_in(folder / CHECKPOINTS / CHECKPOINT) if plan.resumes else None
+    foretell(plan, report, folds, done)
     say(
         "dry run: recipe, data and one training step are fine; nothing was written. "
         "--show-recipe prints every value, `cvtasks recipe` what it means"
@@ -307,7 +311,9 @@ def _check_resume(resume: Path | None, what: str, others: dict[str, object]) -> 
     """Raise UsageError where something is asked for that a run which goes on cannot have, or
     nothing is to be trained.
     """
-    given = [name for name, value in {"TASK|RECIPE|MODEL": what, **others}.items() if value]
+    given = [
+        name for name, value in {"TASK|RECIPE|MODEL": what, **others}.items() if _is_given(value)
+    ]
     if resume and given:
         raise UsageError(
             f"--resume goes on with the recipe in its folder and takes no {given[0]}. Leave it out."
@@ -316,6 +322,15 @@ def _check_resume(resume: Path | None, what: str, others: dict[str, object]) -> 
         raise UsageError(
             "train needs a task, a recipe file, a model or --resume DIR. Example: cvtasks train "
             "segment --data DATA"
+        )
+
+
+def _check_folds(resume: Path, others: dict[str, object]) -> None:
+    """Raise UsageError where something is asked for that is of one run alone."""
+    if given := [name for name, value in others.items() if value]:
+        raise UsageError(
+            f"--resume goes on with all that is left of the cross-validation in {str(resume)!r}, "
+            f"and takes no {given[0]}. Leave it out, or name the folder of one fold."
         )
 
 
@@ -344,7 +359,12 @@ def _check_profile(profile: bool, others: dict[str, object]) -> None:
 def wishes_of(options: "dict[str, Any]", batch: str, devices: str = "") -> "list[Override]":
     """What options that were given change in a recipe."""
     # values, never text that would have to be read: a path may hold any sign
-    wishes: list[Override] = [(key, value) for key, value in options.items() if value]
+    wishes: list[Override] = [(key, value) for key, value in options.items() if _is_given(value)]
     if devices:
         wishes.append(f"train.devices={devices}")
     return [*wishes, *([f"train.batch={batch}"] if batch and batch != "auto" else [])]
+
+
+def _is_given(value: object) -> bool:
+    """Whether an option was given: a number of 0 was."""
+    return value is not None and value not in ("", [])

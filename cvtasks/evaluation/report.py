@@ -30,7 +30,7 @@ PAGE = "report.html"
 
 _MOST = 1_900_000  # bytes of a page
 _TILES = 8  # of a gallery
-_EPOCHS = 120  # of a history that are listed
+_EPOCHS = 120  # of a history that are listed, beside the first and the last
 _NAMED = 30  # classes that a line lists
 _CLASSES = 40  # more of them are folded
 _SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, math.inf)}
@@ -200,12 +200,30 @@ def _course(known: ModelFacts, headline: str) -> Iterable[str]:
         "Loss and score by epoch; where training and validation part, it is over-fitting.",
         plot=True,
     )
-    step = -(-len(known.history) // _EPOCHS)
-    kept = [row for i, row in enumerate(known.history) if not i % step]
     names = [name for name in known.history[0] if name not in scores or name in shown]
+    caption, kept = _listed(known)
     yield markup.folded(
         "Numbers by epoch",
-        markup.table("As in history.csv", names, [[row[name] for name in names] for row in kept]),
+        markup.table(caption, names, [[row[name] for name in names] for row in kept]),
+    )
+
+
+def _listed(known: ModelFacts) -> tuple[str, list[dict[str, str]]]:
+    """The rows of a history that are listed, all where they are few, and what is said of them."""
+    rows = list(known.history)
+    if len(rows) <= _EPOCHS:
+        return "As in history.csv", rows
+    columns = [row for name, row in known.columns().items() if name not in (*_NO_CURVES, "loss")]
+    looked = [i for i in range(len(rows)) if any(not math.isnan(row[i]) for row in columns)]
+    what, found = "look at the validation split", looked
+    if not looked:
+        what, found = "epoch", list(range(len(rows)))
+    step = -(-len(found) // _EPOCHS)
+    kept = sorted({0, *found[::-step], len(rows) - 1})  # from the end: it has learned most there
+    every = f"every {what}" if step == 1 else f"one {what} in {step}"
+    return (
+        f"The first epoch, the last and {every}; history.csv has all the {len(rows):,} epochs",
+        [rows[i] for i in kept],
     )
 
 

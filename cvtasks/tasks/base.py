@@ -72,6 +72,9 @@ class Task(ABC, Generic[A]):
     tiled: ClassVar[bool] = False
     """Whether an image can be answered tile by tile: the answer says where each thing is."""
 
+    reasons: ClassVar[Mapping[str, Mapping[Any, str]]] = {}
+    """Key of its table → value → why `suited` chooses that, to be said where it was another."""
+
     threshold: Annotated[float, Range(0, 1)] = 0.0
 
     @abstractmethod
@@ -82,8 +85,8 @@ class Task(ABC, Generic[A]):
 
     @classmethod
     def suited(cls, truths: Iterable[A]) -> dict[str, Any]:
-        """Values of the task's own table that a new recipe for data with such truths
-        begins with.
+        """Values of the task's own table that a new recipe for data with such truths begins with,
+        and a model that is fine-tuned on them.
         """
         return {}
 

@@ -44,15 +44,22 @@ class Classify(Task[Labels]):
         "train": {"ema": 0.998, "weight_decay": 0.02},
     }
 
+    reasons: ClassVar[Mapping[str, Mapping[Any, str]]] = {
+        "labels": {
+            "one": "each image to train on shows exactly one of the classes",
+            "many": "images to train on show none of the classes, or several",
+        }
+    }
+
     threshold: Annotated[float, Range(0, 1)] = 0.01
     labels: Literal["one", "many"] = "one"
     preparation: Literal["none", "handwriting"] = "none"
 
     @classmethod
     def suited(cls, truths: Iterable[Labels]) -> dict[str, Any]:
-        """Many labels, if an image shows none of the classes, or several."""
+        """One label, if each image shows one of the classes; many, if one shows none or several."""
         one = all(len(truth.shown) == 1 for truth in truths)
-        return {} if one else {"labels": "many"}
+        return {"labels": "one" if one else "many"}
 
     def check(self, classes: Classes) -> None:
         """Raise ModelError where the classes or the fields do not fit each other."""

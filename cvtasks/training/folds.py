@@ -5,7 +5,8 @@ together.
 import json
 import statistics
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from cvtasks.data.opening import Sources, open_sources, title, undivided_split
 from cvtasks.data.rare import NAMED, times_of
 from cvtasks.data.tiled import cut
 from cvtasks.data.views import Subset
-from cvtasks.errors import DataError, ModelError, UsageError
+from cvtasks.errors import CVTasksError, DataError, ModelError, UsageError
 from cvtasks.evaluation.evaluate import score_text
 from cvtasks.files.writing import write_text
 from cvtasks.recipe.recipe import Recipe, read_recipe
@@ -91,7 +92,8 @@ def run_folds(
     said, recipe = _read(folder / FOLDS), read_recipe(folder / RECIPE)
     if data:
         recipe = replace(recipe, data=replace(recipe.data, path=data))
-    count, runs, chosen = said["folds"], [], frozenset(said.get("chosen", ()))
+    count, chosen = said["folds"], frozenset(said.get("chosen", ()))
+    runs: list[dict[str, Any]] = []
     parts: Sequence[Sources] = ()
     for number in range(count):
         place = folder / f"fold{number}"
@@ -104,12 +106,30 @@ def run_folds(
             else:
                 parts = parts or _listed(folder, recipe, count, say)
                 plan = Plan(recipe, parts[number], chosen=chosen)
-            run(plan, place, str(said["command"]), report_of(plan.recipe, place))
+            with _naming_all(folder, count, len(runs)):
+                run(plan, place, str(said["command"]), report_of(plan.recipe, place))
         runs.append({"folder": place.name, **_read(place / _METRICS)})
     result = {**said, "metrics": _summed(runs), "runs": runs}
     write_text(folder / FOLDS, dumps(result, indent=2) + "\n")
     _write_card(folder, recipe, result)
     return result
+
+
+@contextmanager
+def _naming_all(folder: Path, count: int, finished: int) -> Iterator[None]:
+    """Have an error that ends a fold name the whole cross-validation, which goes on with that fold
+    and then with the others; not where nothing is kept of it.
+    """
+    try:
+        yield
+    except CVTasksError as error:
+        if finished or "resume" in error.ways:
+            error.args = (
+                f"{error} Resume the whole cross-validation in {str(folder)!r}: "
+                f"{finished} of {counted(count, 'fold')} {agreeing(finished)} finished.",
+            )
+            error.ways = {**error.ways, "resume": str(folder)}
+        raise
 
 
 def spread_text(found: Mapping[str, Any], digits: int = 4) -> str:

@@ -317,7 +317,12 @@ def _fitted(recipe: Recipe, train: Source, begun: _Begun, say: Say) -> Recipe:
         return {key: value for key, value in values.items() if f"{table}.{key}" not in asked}
 
     suited = unasked("task", recipe.task.suited(_truths(train, classes)))
-    recipe = recipe.with_task(replace(recipe.task, **suited), classes)
+    changed = {key: value for key, value in suited.items() if value != getattr(recipe.task, key)}
+    for key, value in changed.items():
+        say(f"task.{key} = {toml(value)}: {recipe.task.reasons[key][value]}")
+    if changed:  # the threshold was tuned for the task as it was
+        changed |= unasked("task", {"threshold": type(recipe.task).threshold})
+    recipe = recipe.with_task(replace(recipe.task, **changed), classes)
     suited = unasked("head", recipe.head.suited(_truths(train, classes)))
     for key, reason in recipe.head.reasons.items():
         if key in suited and suited[key] != getattr(recipe.head, key):

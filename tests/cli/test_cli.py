@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import cvtasks
+from cvtasks.cli.train import wishes_of
 from cvtasks.drawing.colours import voc_palette
 from cvtasks.geometry.rle import decode_rle
 
@@ -478,6 +479,33 @@ def test_a_profile_says_where_the_time_went(cli, shapes: Path, tmp_path: Path) -
     trace = json.loads((folder / "profile.json").read_text())["traceEvents"]
     assert {"data", "compute", "validation", "checkpoint"} <= {event["name"] for event in trace}
     assert "profile: " in (folder / "log.jsonl").read_text()
+
+
+def test_a_number_of_zero_is_an_answer(
+    cli, trained: Path, shapes: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = ["--data", str(shapes), "--backbone", "tiny"]
+    limits = [dict(wishes_of({"train.minutes": minutes}, "")) for minutes in (None, 0.0, 3.0)]
+    assert limits == [{}, {"train.minutes": 0.0}, {"train.minutes": 3.0}]
+    for command in ("train", "lr-find"):
+        code, _, err = cli(command, "segment", *data, "--size", "0")
+        assert code == 4, err
+        assert "got 0" in err
+    assert cli("train", "segment", *data, "--epochs", "0")[0] == 2
+    code, _, err = cli("train", "--resume", trained, "--minutes", "0")
+    assert code == 2
+    assert "takes no --minutes" in err
+
+
+def test_no_limit_of_time_is_none(cli, shapes: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cvtasks.cli.train._rehearse", lambda *what: None)
+    words = ["segment", "--data", shapes, "--backbone", "tiny", "--size", "64", "--dry-run"]
+    code, out, err = cli("train", *words, "--minutes", "0")
+    assert code == 0, err
+    assert "min;" not in out
+    assert "train.minutes = " not in err
 
 
 @pytest.mark.parametrize("other", [["--dry-run"], ["--folds", "2"]])

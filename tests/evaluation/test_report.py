@@ -206,6 +206,37 @@ def test_the_course_of_the_training_is_drawn_where_it_is_known(tmp_path: Path) -
         check_stands_alone(page_of("masks", metric, tmp_path, 8)[0])
 
 
+@pytest.mark.parametrize(
+    ("epochs", "every", "looks", "words"),
+    [
+        (120, 7, 18, "As in history.csv"),
+        (180, 4, 45, "The first epoch, the last and every look at the validation split; "),
+        (250, 1, 84, "The first epoch, the last and one look at the validation split in 3; "),
+        (1300, 1300, 1, "The first epoch, the last and every look at the validation split; "),
+        (300, 0, 0, "The first epoch, the last and one epoch in 3; "),
+    ],
+)
+def test_numbers_by_epoch_list_the_looks(
+    tmp_path: Path, epochs: int, every: int, looks: int, words: str
+) -> None:
+    lines = ["epoch,loss,learning_rate,seconds,VOC mean IoU,val_loss"]
+    for epoch in range(1, epochs + 1):
+        looked = every and (epoch == epochs or epoch % every == 0)
+        lines.append(f"{epoch},0.5,0.001,1.0,{'0.25,0.75' if looked else ','}")
+    (tmp_path / "history.csv").write_text("\n".join(lines) + "\n")
+    page, _ = page_of("masks", some("masks", 3)[0], tmp_path, 3)
+    seen = Seen(page)
+    head = next(i for i, row in enumerate(seen.rows) if row[:2] == ["epoch", "loss"])
+    rows = [row for row in seen.rows[head + 1 :] if len(row) == len(seen.rows[head])]
+    assert rows[0][0] == "1"
+    assert rows[-1][0] == str(epochs)
+    assert sum(row[4] == "0.25" for row in rows) == looks
+    assert len(rows) <= 122
+    assert (
+        words + (f"history.csv has all the {epochs:,} epochs" if epochs > 120 else "") in seen.text
+    )
+
+
 def test_the_kinds_of_error_are_counted_as_they_are_shown() -> None:
     metric, _ = some("boxes", 40)
     for threshold in (0.0, 0.5, 0.9):

@@ -62,7 +62,7 @@ def test_one_label_leaves_out_images_of_none_or_several() -> None:
 
 
 def test_what_suits_the_data() -> None:
-    assert Classify.suited([Labels.of([1], ABC)]) == {}
+    assert Classify.suited([Labels.of([1], ABC)]) == {"labels": "one"}
     assert Classify.suited([Labels.of([1], ABC), Labels.of([], ABC)]) == {"labels": "many"}
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import cvtasks
 from cvtasks.errors import ModelError
@@ -162,6 +163,38 @@ def test_a_model_is_fine_tuned_on_other_data(shapes: Path, trained: Path, tmp_pa
         f"start: {trained}: backbone whole, neck and head 25 of 27 tensors, classes background, "
         "disc; new: star"
     )
+
+
+@pytest.mark.parametrize("own", ["one", "many"])
+@pytest.mark.parametrize("theirs", ["one", "many"])
+def test_a_model_learns_one_label_or_many_as_other_data_have_them(
+    tmp_path: Path, own: str, theirs: str
+) -> None:
+    start = shutil.copytree(zoo_folder() / "classify-efficientnet-lite0-voc", tmp_path / "start")
+    text = (start / RECIPE).read_text(encoding="utf-8")
+    assert 'labels = "many"' in text
+    text = text.replace('labels = "many"', f'labels = "{own}"')
+    (start / RECIPE).write_text(text, encoding="utf-8")
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(8):
+        Image.effect_noise((40, 40), 20 + number).save(data / f"{number}.png")
+    rows = [f"{n}.png,{n % 2},{int(n % 2 == 0 or theirs == 'many')}" for n in range(8)]
+    (data / "labels.csv").write_text("\n".join(["image,car,star", *rows]), encoding="utf-8")
+    said: list[str] = []
+    asked = [("data.path", str(data)), ("train.epochs", 1)]
+    task = planned(start, asked, said.append).recipe.task
+    assert task.labels == theirs
+    tuned = read_recipe(start / RECIPE).task.threshold
+    assert tuned != 0.01
+    assert task.threshold == (tuned if own == theirs else 0.01)
+    told = [line for line in said if line.startswith("task.")]
+    assert [line.partition(":")[0] for line in told] == [f'task.labels = "{theirs}"'] * (
+        own != theirs
+    )
+    asked += [("task.labels", "many"), ("task.threshold", 0.3)]
+    task = planned(start, asked).recipe.task
+    assert (task.labels, task.threshold) == ("many", 0.3), "what was asked for stays"
 
 
 def test_a_finished_run_goes_on(shapes: Path, trained: Path, tmp_path: Path) -> None:

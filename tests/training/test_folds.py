@@ -18,10 +18,11 @@ from cvtasks.data.source import Source
 from cvtasks.data.tiled import whole
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.training import folds
+from cvtasks.training.budget import Pace
 from cvtasks.training.folds import _listed, begin_folds, run_folds, share_of
 from cvtasks.training.layout import CARD, FOLDS, LISTS
 from cvtasks.training.plan import Plan, planned
-from cvtasks.training.progress import Report
+from cvtasks.training.progress import Progress, Report
 from cvtasks.training.stopping import Stopped
 
 
@@ -141,6 +142,34 @@ def test_folds_are_run_resumed_and_summed_up(shapes: Path, tmp_path: Path) -> No
     assert f"{mean:.3f} ± " in (folder / CARD).read_text()
 
 
+@pytest.mark.parametrize(("finished", "ways"), [(0, True), (1, True), (0, False), (1, False)])
+def test_a_fold_that_is_stopped_names_the_whole_cross_validation(
+    shapes: Path, tmp_path: Path, monkeypatch, finished: int, ways: bool
+) -> None:
+    """Who resumes the fold alone would never have the others trained."""
+    folder = tmp_path / "runs"
+    begin_folds(plan_of(shapes), 2, folder, "")
+
+    def stopping(plan: Plan, place: Path, command: str, report: Report) -> None:
+        if place.name == f"fold{finished}":
+            raise Stopped("stopped; saved.", ways={"resume": str(place)} if ways else {})
+        place.mkdir()
+        (place / CARD).touch()
+        (place / "metrics.json").write_text(json.dumps({"images": 4, "metrics": {}}))
+
+    monkeypatch.setattr("cvtasks.training.run.run", stopping)
+    with pytest.raises(Stopped) as told:
+        run_folds(folder, lambda recipe, place: Report())
+    if not (finished or ways):  # nothing is kept of it
+        assert (str(told.value), told.value.ways) == ("stopped; saved.", {})
+        return
+    assert told.value.ways == {"resume": str(folder)}
+    assert str(told.value) == (
+        f"stopped; saved. Resume the whole cross-validation in {str(folder)!r}: "
+        f"{finished} of 2 folds {'is' if finished else 'are'} finished."
+    )
+
+
 @pytest.fixture
 def stopped(tmp_path: Path, monkeypatch) -> tuple[Path, Path]:
     """Data, and a cross-validation of three folds in which one was trained, and another version
@@ -244,6 +273,70 @@ def test_too_few_or_too_many_folds_are_refused(shapes: Path, tmp_path: Path, cou
     with pytest.raises(UsageError, match="2 to 100 folds"):
         begin_folds(plan_of(shapes), count, tmp_path / "new", "")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["--dry-run"], ["--show-recipe"], ["--show-recipe", "--dry-run"], ["--devices", "2"]]
+)
+def test_a_resumed_cross_validation_is_not_trained_where_it_is_to_be_looked_at(
+    shapes: Path, tmp_path: Path, monkeypatch, cli, words: list[str]
+) -> None:
+    def trained(*what: object) -> None:
+        raise AssertionError("a training begins")
+
+    monkeypatch.setattr("cvtasks.training.run.run", trained)
+    begin_folds(plan_of(shapes), 2, tmp_path / "runs", "")
+    code, _, err = cli("train", "--resume", tmp_path / "runs", *words)
+    assert code == 2
+    assert f"'{tmp_path / 'runs'}', and takes no {sorted(words)[0]}. Leave it out" in err
+
+
+@pytest.fixture
+def paced(monkeypatch) -> None:
+    """A dry run that trains nothing: a step takes a second, a look ten."""
+    pace = Pace(start=5.0, step=1.0, look=10.0, save=0.0)
+    monkeypatch.setattr("cvtasks.training.run.rehearse", lambda plan, report: None)
+    monkeypatch.setattr("cvtasks.training.budget.measured", lambda *plan: pace)
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        # 3 steps of 4 of the 12 images in each fold, and 2 looks
+        (["--epochs", "4"], "time: about 37 s for each of 2 folds, together 1 min 14 s: 12 steps"),
+        (["--minutes", "3"], "time: at most 3 min 00 s for each of 2 folds, together 6 min 00 s"),
+    ],
+)
+def test_the_time_of_a_cross_validation_is_that_of_all_folds(
+    shapes: Path, tmp_path: Path, paced, monkeypatch, cli, limit: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    how = ["--backbone", "tiny", "--size", 64, "--weights", "none", "--batch", 4]
+    how += ["--validate_every", 2, "--folds", 2, "--dry-run", *limit]
+    code, _, err = cli("train", "segment", "--data", shapes, *how)
+    assert code == 0, err
+    assert words in err
+
+
+@pytest.mark.parametrize(
+    ("done", "words"),
+    [
+        (Progress(), "37 s for what is left after 0 epochs: 12 steps of 1 s, and 2 looks"),
+        (Progress(epoch=3, step=1), "17 s for what is left after 3 epochs: 2 steps of 1 s, and 1 "),
+        (Progress(epoch=4), "5 s for what is left after 4 epochs: 0 steps of 1 s, and 0 looks"),
+    ],
+)
+def test_the_time_of_a_resumed_run_is_that_of_what_is_left(
+    shapes: Path, tmp_path: Path, paced, monkeypatch, cli, done: Progress, words: str
+) -> None:
+    plan = plan_of(shapes)
+    how = replace(plan.recipe.train, epochs=4, validate_every=2)
+    plan = replace(plan, recipe=replace(plan.recipe, train=how), resumes=True)
+    monkeypatch.setattr("cvtasks.training.plan.resumed", lambda *what, **more: plan)
+    monkeypatch.setattr("cvtasks.training.checkpoint.progress_in", lambda path: done)
+    code, _, err = cli("train", "--resume", tmp_path, "--dry-run")
+    assert code == 0, err
+    assert f"time: about {words}" in err
 
 
 def test_one_fold_alone_is_refused(shapes: Path, monkeypatch, capsys) -> None:
