@@ -107,7 +107,8 @@ def prepare(root: Path, place: Path, version: str, home: str) -> None:
         ["git", "archive", "--format=tar", "HEAD"], cwd=root, check=True, capture_output=True
     )
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as files:
-        files.extractall(place, filter="data")
+        # Python 3.11 has filters from 3.11.4 on; these files are the repository's own
+        files.extractall(place, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     if home == NO_HOME:
         return
     readme, project = place / "README.md", place / "pyproject.toml"
