@@ -155,8 +155,7 @@ def concluded(masks: Sequence[Path], void: Value) -> Coding:
         raise DataError(
             "it must be clear what 255 is; masks hold 0, 1 and 255, and half or more of those with "
             "255 have no 1. If it is the object, write 1 for it in all masks; if it is void, say "
-            "so by "
-            f"`data.values={{{GROUND} = 0, {OBJECT} = 1}}`.",
+            f"so by `data.values={{{GROUND} = 0, {OBJECT} = 1}}`.",
             "binary masks",
         )
     if first == 0 and len(values) <= 2 and values[:1] in ([0], []):
