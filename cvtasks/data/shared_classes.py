@@ -31,9 +31,13 @@ class Shared:
     data: tuple[str, ...]
 
 
-def shared(source: Source, classes: tuple[str, ...]) -> Shared:
+def shared(source: Source, classes: tuple[str, ...], unlisted: str = "void") -> Shared:
     """Compare a model's classes with those of data; the first of both is background where the
     truths are masks.
+
+    Args:
+        unlisted: what becomes of the data's other classes. Where that is a background of the
+            model's, both have it, whether or not the data do as they are.
 
     Raises:
         DataError: none of the model's classes is one of the data's.
@@ -48,10 +52,11 @@ def shared(source: Source, classes: tuple[str, ...]) -> Shared:
             "which of the model's.",
             ways={"map": ""},
         )
-    return Shared(
-        both,
-        *(tuple(name for name in names if name not in both) for names in (classes, source.classes)),
-    )
+    others = tuple(name for name in source.classes if name not in both)
+    ground = classes[: source.kind.ground(classes)]
+    if others and ground not in (both[:1], ()) and unlisted == "background":
+        both = (*ground, *both)
+    return Shared(both, tuple(name for name in classes if name not in both), others)
 
 
 def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> dict[str, str]:
@@ -93,9 +98,9 @@ def differences(both: Shared, recipe: Recipe) -> list[str]:
             f"model: {some(both.model, _NAMED)}{also}"
         )
     if both.data:
-        fate = (
-            f"become {recipe.data.unlisted}" if recipe.task.answer.keeps_others else "play no part"
-        )
+        answer = recipe.task.answer
+        fate = answer.fate(recipe.classes, recipe.data.unlisted)
+        fate = f"become {fate}" if answer.keeps_others else "play no part"
         said.append(f"classes that the model does not have {fate}: {some(both.data, _NAMED)}")
     return said
 

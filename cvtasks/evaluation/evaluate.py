@@ -77,7 +77,7 @@ def evaluate(
     )
     with shut(in_thread(answers, _AHEAD)) as found:
         for (name, truth), image, prediction in found:
-            prediction = task.keep(prediction, only) if only else prediction
+            prediction = task.scored(prediction, only) if only else prediction
             metric.add(truth, prediction)
             on_image(name, image, truth, prediction)
     return metric
@@ -97,7 +97,7 @@ def score_saved(
         sample = source[index]
         entry = saved.pop(sample.name, sample.truth)
         try:
-            metric.add(sample.truth, task.keep(entry.answer, only) if only else entry.answer)
+            metric.add(sample.truth, task.scored(entry.answer, only) if only else entry.answer)
         except ValueError as error:
             raise DataError(
                 f"{entry.place} does not fit the image {sample.name!r}: {error}"

@@ -141,7 +141,7 @@ def evaluation_data(
     recipe = recipe.with_task(
         recipe.task, tuple(otherwise.get(name, name) for name in recipe.classes)
     )
-    both = shared(whole, recipe.classes)
+    both = shared(whole, recipe.classes, recipe.data.unlisted)
     part = whole if found.kept is None else Subset(whole, found.kept)
     called = title(found.path, found.split)
     source = fitted(part, recipe, lacking=True, called=called)

@@ -160,6 +160,12 @@ class Task(ABC, Generic[A]):
     def keep(self, answer: A, names: Sequence[str]) -> A:
         """The answer with nothing but these classes in it."""
 
+    def scored(self, answer: A, names: Sequence[str]) -> A:
+        """The answer as it counts where these classes alone are scored: what `keep` leaves, by
+        default.
+        """
+        return self.keep(answer, names)
+
     def annotation(self, answer: A) -> A:
         """What of a prediction would stand in a truth, with its scores: itself by default."""
         return answer

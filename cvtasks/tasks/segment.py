@@ -71,12 +71,14 @@ class Segment(Task[Mask]):
 
     def keep(self, answer: Mask, names: Sequence[str]) -> Mask:
         """The mask with every other class turned into background, or void if there is none."""
-        kept = [i for i, name in enumerate(answer.classes) if name in names]
-        rest = 0 if answer.ground(answer.classes) else VOID
-        return Mask(
-            np.where(np.isin(answer.ids, [*kept, VOID]), answer.ids, rest).astype(np.uint8),
-            answer.classes,
-        )
+        return _only(answer, names, 0 if answer.ground(answer.classes) else VOID)
+
+    def scored(self, answer: Mask, names: Sequence[str]) -> Mask:
+        """As `keep`, but what is turned into a background that is not scored becomes void: it is
+        wrong where something else is, and no class has it as its own mistake.
+        """
+        ground = answer.classes[: answer.ground(answer.classes)]
+        return _only(answer, names, 0 if ground and ground[0] in names else VOID)
 
     def rows(self, answer: Mask) -> list[dict[str, Any]]:
         """One row for each class that is present: `class`, `pixels`, `share`."""
@@ -120,3 +122,10 @@ class Segment(Task[Mask]):
         )
         listed = ", ".join(f"{name} {share:.1%}" for share, name in found)
         return listed or f"only {''.join(ground) or 'void'}"
+
+
+def _only(answer: Mask, names: Sequence[str], rest: int) -> Mask:
+    """The mask with the id `rest` in place of every class but these."""
+    kept = [i for i, name in enumerate(answer.classes) if name in names]
+    ids = np.where(np.isin(answer.ids, [*kept, VOID]), answer.ids, rest)
+    return Mask(ids.astype(np.uint8), answer.classes)

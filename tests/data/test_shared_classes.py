@@ -308,6 +308,42 @@ def test_pixels_of_other_classes_are_background_or_void(
     assert code == 5
 
 
+@pytest.mark.parametrize(
+    ("names", "others", "scored", "miou"),
+    [
+        (("person", "cat"), "background", ["person", "cat"], (0.8 + 1) / 2),
+        (("person", "cow"), "background", ["background", "person"], (300 / 360 + 0.8) / 2),
+        (("person", "cow"), "void", ["person"], 0.8),
+    ],
+)
+def test_a_background_that_the_data_do_not_have_is_no_class_of_the_mean(
+    names: tuple[str, str], others: str, scored: list[str], miou: float, tmp_path: Path, cli
+) -> None:
+    """Every pixel has a class, half of them each; a fifth of the persons is taken for background,
+    which is a miss of theirs and of no other class. Where the data's cow becomes background, the
+    model finds that, and 60 pixels of persons more: then it is scored, and said to be.
+    """
+    ids = np.repeat(np.array([[0, 1]], np.uint8), 15, axis=1).repeat(20, axis=0)
+    for folder in ("images", "masks"):
+        image(tmp_path / folder / "a.png")
+    Image.fromarray(ids).save(tmp_path / "masks" / "a.png")
+    (tmp_path / "classes.txt").write_text("\n".join(names) + "\n")
+    made = model(tmp_path, "segment", ["background", "person", "cat"], others=others)
+    runs = {"person": encode_rle((ids == 0) & (np.arange(30) >= 3))}
+    if "cat" in names:
+        runs["cat"] = encode_rle(ids == 1)
+    found = saved(tmp_path, {"a": {"mask": {"size": list(SIZE), "rle": runs}}})
+    (tmp_path / "report").mkdir()
+    result, err = score(
+        cli, made, "--data", tmp_path, "--predictions", found, "-o", tmp_path / "report"
+    )
+    assert result["metrics"]["VOC mean IoU"] == pytest.approx(miou)
+    assert list(result["classes"]) == scored
+    known = [row["IoU"] for row in result["classes"].values()]
+    assert result["metrics"]["VOC mean IoU"] == pytest.approx(np.mean(known), abs=1e-5)
+    assert f"scored: {', '.join(scored)}; the data do not have" in err
+
+
 def test_renaming_merges_labels_masks_and_boxes() -> None:
     names = {"b": "a", "c": "z"}
     mask = Mask(np.array([[0, 1, 2, 255]], np.uint8), ("a", "b", "c")).renamed(names)
