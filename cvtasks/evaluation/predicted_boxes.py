@@ -15,11 +15,13 @@ from cvtasks.answers.synonyms import called_otherwise, in_words
 from cvtasks.data import Source
 from cvtasks.data.formats.coco import COCODetection
 from cvtasks.data.shared_classes import NONE
+from cvtasks.data.views import View
 from cvtasks.errors import DataError, did_you_mean
 from cvtasks.evaluation.saved import Entry, Saved, lines, plain
 from cvtasks.evaluation.wrong_records import is_four_numbers, is_number, shown
 from cvtasks.formats.voc import from_voc_corners
 from cvtasks.geometry.rle import checked_runs, polygons_runs, rle_extents
+from cvtasks.text import counted
 
 COMP4 = re.compile(r"comp\d+_det_(?P<rest>.+)\.txt")
 """Names of the devkit's files: comp4_det_test_<class>.txt."""
@@ -93,9 +95,10 @@ def read_coco_results(
     masks: bool = False,
 ) -> Saved:
     """Read a list of results; what their ids mean is up to the data. `masks`: each is a mask."""
-    if isinstance(data, COCODetection):
-        names = {str(number): called.get(name, name) for name, number in data.category_ids.items()}
-        images = {str(number): name for name, number in data.image_ids.items()}
+    whole = _coco_of(data)
+    if whole is not None:
+        names = {str(number): called.get(name, name) for name, number in whole.category_ids.items()}
+        images = {str(number): name for name, number in whole.image_ids.items()}
         found, passed = _coco(
             path,
             document,
@@ -103,7 +106,14 @@ def read_coco_results(
             lambda image: images.get(image, f"image {image}"),
             _Found(classes, NO_SIZES if masks else None),
         )
-        return Saved(path, "COCO results", passed, found.entries(str), str, complete=False)
+        entries = found.entries(str)
+        mine = images.values() if whole is data else map(data.name, range(len(data)))
+        left = (entries.keys() & whole.image_ids.keys()).difference(mine)
+        if left:
+            entries = {name: rows for name, rows in entries.items() if name not in left}
+            many = counted(len(left), "image")
+            passed = (f"predictions of {many} that this split leaves out were passed over", *passed)
+        return Saved(path, "COCO results", passed, entries, str, complete=False)
     names = {str(number): name for number, name in enumerate(classes, start=1)}
     remark = f"categories are {', '.join(f'{number} {name}' for number, name in names.items())}"
     found, passed = _coco(path, document, names, str, _Found(classes, NO_SIZES if masks else None))
@@ -115,6 +125,13 @@ def read_coco_results(
         lambda name: _number(plain(name)),
         complete=False,
     )
+
+
+def _coco_of(data: Source) -> COCODetection | None:
+    """The COCO data that a source is, or is a view of; None where it is of another format."""
+    while isinstance(data, View):
+        data = data.source
+    return data if isinstance(data, COCODetection) else None
 
 
 def read_coco_document(

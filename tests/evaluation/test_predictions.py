@@ -1,6 +1,7 @@
 """Saved predictions, whoever saved them, and the report that `evaluate` writes."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,6 +250,40 @@ def test_on_coco_data_results_have_its_ids(evaluate, world: World, tmp_path: Pat
             "metrics"
         ]
     )
+
+
+@pytest.mark.parametrize("way", ["lists", "faulty"])
+def test_results_have_the_ids_of_coco_data_of_which_some_images_are_left_out(
+    evaluate, world: World, scores: dict, tmp_path: Path, way: str
+) -> None:
+    """By lists, and as they cannot be read: what is left is a view of the data."""
+    coco = shutil.copytree(world.root / "coco", tmp_path / "coco")
+    rows = json.loads(save(world, "results", tmp_path).read_text())
+    ids = {"category_id": 51, "image_id": 1001}
+    rows = [row | {key: row[key] + more for key, more in ids.items()} for row in rows]
+    left = {1001 + 3}
+    if way == "lists":
+        (tmp_path / "lists").mkdir()
+        (tmp_path / "lists" / "val.txt").write_text(
+            "".join(f"{number:06d}\n" for number in range(6) if number != 3)
+        )
+        how = ["--lists", tmp_path / "lists"]
+    else:
+        (coco / "images" / "000003.jpg").write_bytes(b"no image")
+        how = ["--set", "data.faulty=drop"]
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps([row for row in rows if row["image_id"] not in left]))
+    code, out, err = evaluate(results, *how, "--json", data=f"{coco}:val")
+    assert code == 0, err
+    fewer = json.loads(out)
+    assert fewer["images"] == 5 and "categories are" not in err and "passed over" not in err
+    records = save(world, "records", tmp_path)
+    code, out, err = evaluate(records, *how, "--json", data=f"{coco}:val")
+    assert fewer["metrics"] == json.loads(out)["metrics"] != scores["metrics"]
+    results.write_text(json.dumps(rows))
+    code, out, err = evaluate(results, *how, "--json", data=f"{coco}:val")
+    assert json.loads(out)["metrics"] == fewer["metrics"], err
+    assert "predictions of 1 image that this split leaves out were passed over" in err
 
 
 def test_one_comp4_file_is_one_class(evaluate, world: World, scores: dict, tmp_path: Path) -> None:
