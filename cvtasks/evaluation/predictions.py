@@ -52,27 +52,29 @@ def read_predictions(
         classes: what is scored.
         names: what data or model call a class → its name in `classes`, where it is another;
             predictions may have either, or another name of the same thing
-            (`cvtasks.answers.synonyms`).
+            (`cvtasks.answers.synonyms`). What is in `classes` is meant as it stands; but the ids
+            of COCO's results are the data's, whose names are taken for others.
 
     Raises:
         DataError: nothing of this lies there, an entry is not as it should be, or a class is
             unknown.
     """
+    others = {name: scored for name, scored in names.items() if name not in classes}
     if issubclass(task.answer, Boxes):
         masks = issubclass(task.answer, Instances)
         if not masks and (path.is_dir() or COMP4.fullmatch(path.name)):
-            return read_comp4(path, data, classes, names)
+            return read_comp4(path, data, classes, others)
         document = None if path.is_dir() else _whole_json(path)
         if isinstance(document, list):
             return read_coco_results(path, document, data, classes, names, masks=masks)
         if isinstance(document, dict):
-            return read_coco_document(path, document, data, classes, names, masks=masks)
+            return read_coco_document(path, document, data, classes, others, masks=masks)
     if path.is_dir():
         raise DataError(
             f"predictions of {task.name} are a file of JSON lines; {str(path)!r} is a folder. Name "
             "the file in it."
         )
-    return _records(path, task, data, classes, names)
+    return _records(path, task, data, classes, others)
 
 
 def _records(

@@ -176,6 +176,44 @@ def test_two_classes_of_the_data_may_be_one_of_the_model(
     assert result["classes"]["cat"][AP] == pytest.approx(0.5)  # three of six
 
 
+@pytest.mark.parametrize("kind", ["records", "document", "comp4"])
+def test_a_map_does_not_rename_what_the_model_answers(kind: str, planes: Path, cli) -> None:
+    """Of data whose cat is the model's dog, the dogs that it has found are right, and its cats are
+    what the data do not have.
+    """
+    made = model(planes, "detect", ["cat", "dog"])
+    rows = [("dog", 0.5, CAT), ("cat", 0.9, PLANE)]  # the box of the data's cat, and another
+    if kind == "records":
+        shown = [{"name": name, "score": sure, "xyxy": box} for name, sure, box in rows]
+        found = saved(planes, {name: {"boxes": shown} for name in "abc"})
+    elif kind == "document":
+        found = planes / "files" / "found.json"
+        found.parent.mkdir()
+        answers = [
+            {"image_id": image, "category_id": number, "score": sure}
+            | {"bbox": [*box[:2], box[2] - box[0], box[3] - box[1]]}
+            for image in (1, 2, 3)
+            for number, (_, sure, box) in enumerate(rows)
+        ]
+        document = {
+            "images": [{"id": n, "file_name": f"{name}.png"} for n, name in enumerate("abc", 1)],
+            "categories": [{"id": n, "name": name} for n, (name, _, _) in enumerate(rows)],
+            "annotations": answers,
+        }
+        found.write_text(json.dumps(document))
+    else:
+        found = planes / "comp4"
+        found.mkdir()
+        for name, sure, (left, top, right, bottom) in rows:
+            corners = f"{left + 1} {top + 1} {right} {bottom}"
+            (found / f"comp4_det_val_{name}.txt").write_text(
+                "".join(f"{one} {sure} {corners}\n" for one in "abc")
+            )
+    result, _ = score(cli, made, "--data", planes, "--predictions", found, "--map", "cat=dog")
+    assert result["not_scored"]["model"] == ["cat"]
+    assert result["metrics"][AP] == 1
+
+
 def test_the_files_of_others_have_the_names_of_the_data(planes: Path, cli) -> None:
     made = model(planes, "detect", ["aeroplane", "cat", "dog"])
     (planes / "comp4_det_test_jet.txt").write_text(
