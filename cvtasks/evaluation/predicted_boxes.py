@@ -5,7 +5,7 @@ files of a class each.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from cvtasks.data.formats.coco import COCODetection
 from cvtasks.data.shared_classes import NONE
 from cvtasks.data.views import View
 from cvtasks.errors import DataError, did_you_mean
-from cvtasks.evaluation.saved import Entry, Saved, lines, plain
+from cvtasks.evaluation.saved import Entry, Saved, key_of_path, lines, plain
 from cvtasks.evaluation.wrong_records import is_four_numbers, is_number, shown
 from cvtasks.formats.voc import from_voc_corners
 from cvtasks.geometry.rle import checked_runs, polygons_runs, rle_extents
@@ -179,7 +179,7 @@ def read_coco_document(
         path,
         "COCO document",
         (*otherwise_words(otherwise), *passed),
-        found.entries(lambda file: PurePath(file).stem),
+        found.entries(key_of_path),
         plain,
         complete=False,
     )

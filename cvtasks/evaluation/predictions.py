@@ -24,7 +24,7 @@ from cvtasks.evaluation.predicted_boxes import (
     read_coco_results,
     read_comp4,
 )
-from cvtasks.evaluation.saved import Entry, Saved, lines, plain
+from cvtasks.evaluation.saved import Entry, Saved, key_of_path, lines, plain
 from cvtasks.evaluation.wrong_records import broken_words, wrong_record
 from cvtasks.tasks.base import Task
 
@@ -37,7 +37,7 @@ def read_predictions(
     """Read saved predictions; the format is recognised from what lies there.
 
     - JSON lines, as the task commands write them. A record belongs to the image whose file has the
-      stem of its `source`.
+      stem of its `source`, and where several have that, lies in the same folders.
     - COCO's results: a list of {image_id, category_id, bbox, score}, of masks with `segmentation`
       in place of `bbox`. On COCO data the ids are the data's. On other data `image_id` is the name
       of the image, or the number that it is, and `category_id` counts `classes` from 1.
@@ -90,7 +90,7 @@ def _records(
             # A video's last line says what was counted in all of it.
             if isinstance(record, dict) and "summary" in record:
                 continue
-            stem = Path(record["source"]).stem
+            key = key_of_path(record["source"])
             if otherwise is None and any(name not in known for name in _names_in(record)):
                 otherwise = called_otherwise(_all_names(path), classes)
                 known, names = (*known, *otherwise), {**names, **otherwise}
@@ -110,7 +110,7 @@ def _records(
             ValueError,
         ) as error:
             raise wrong_record(line, place, task, known, error) from error
-        entries.setdefault(stem, []).append(entry)
+        entries.setdefault(key, []).append(entry)
     if not next(lines(path), ""):
         raise DataError(
             f"predictions of {task.name} have a line for every image; {str(path)!r} is empty. Save "

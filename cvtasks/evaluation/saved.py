@@ -9,6 +9,7 @@ import numpy as np
 
 from cvtasks.answers import Answer, Boxes
 from cvtasks.errors import DataError
+from cvtasks.media.file_types import SUFFIXES, UNREAD
 from cvtasks.text import agreeing
 
 
@@ -31,7 +32,8 @@ class Saved:
         path: where they were.
         format: the name of what was recognised there.
         remarks: what reading took for granted or passed over, to be said aloud.
-        entries: key → what was said about images of this key.
+        entries: key → what was said about images of this key; of a path that is its last part
+            without the ending of an image.
         key: name of a sample → its key.
         complete: whether an image without an entry is an error; else nothing was found in it.
     """
@@ -50,12 +52,13 @@ class Saved:
         Raises:
             DataError: there must be one and is none, there are several, or another sample took it.
         """
-        key = self.key(name)
-        entries, parts = self.entries.get(key, []), PurePath(name).parts
-        if len(parts) > 1:  # images of one name lie in several folders
-            mine = [
-                entry for entry in entries if PurePath(entry.source).parts[-len(parts) :] == parts
-            ]
+        key, bare = self.key(name), self.key(without_ending(name))
+        entries = self.entries.get(key, [])
+        alike = [*entries, *(self.entries.get(bare, []) if bare != key else [])]
+        parts = tuple(part for part in PurePath(name).parts if part != "..")
+        if len(parts) > 1 or not entries and alike:
+            # images of one name lie in several folders, or have several endings
+            mine = [entry for entry in alike if _is_called(entry.source, parts)]
         elif key in self.entries and not entries:
             raise DataError(
                 f"predictions in {str(self.path)!r} for {key!r} fit several images; {name!r} is "
@@ -69,7 +72,9 @@ class Saved:
                 "Remove one of them."
             )
         if mine:
-            self.entries[key] = [entry for entry in entries if entry is not mine[0]]
+            for one in {key, bare} & self.entries.keys():
+                left = [entry for entry in self.entries[one] if entry is not mine[0]]
+                self.entries[one] = left
         elif self.complete:
             raise DataError(
                 f"every image must have a record, if an empty one; {name!r} has none in "
@@ -102,8 +107,36 @@ class Saved:
 
 
 def plain(name: str) -> str:
-    """A sample's name, or its stem where it is a path."""
-    return PurePath(name).stem if "/" in name else name
+    """The last part of a sample's name, which may be a path.
+
+    >>> plain("cat/im_1.rf.abc"), plain("a.b")
+    ('im_1.rf.abc', 'a.b')
+    """
+    return name.rpartition("/")[2]
+
+
+def without_ending(name: str) -> str:
+    """A name or a path without the ending of an image, where it has one.
+
+    >>> without_ending("cat/a.JPG"), without_ending("cat/im_1.rf.abc")
+    ('cat/a', 'cat/im_1.rf.abc')
+    """
+    ending = PurePath(name).suffix
+    return name.removesuffix(ending) if ending.casefold() in (*SUFFIXES, *UNREAD) else name
+
+
+def key_of_path(source: str) -> str:
+    """The key of an image that is called by a path: its last part, without its ending."""
+    return without_ending(PurePath(source).name)
+
+
+def _is_called(source: str, parts: tuple[str, ...]) -> bool:
+    """Whether what a file calls an image ends in these parts of a sample's name, as it stands or
+    without its ending.
+    """
+    return any(
+        PurePath(one).parts[-len(parts) :] == parts for one in (source, without_ending(source))
+    )
 
 
 def lines(path: Path) -> Iterator[str]:

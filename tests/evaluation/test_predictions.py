@@ -301,6 +301,45 @@ def test_nothing_found_anywhere_is_zero(evaluate, tmp_path: Path) -> None:
     assert json.loads(out)["metrics"][AREA] == 0
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("cat/a.png", "dog/a.png", "dog/b.png"),
+        ("cat/im_1.rf.abc.png", "dog/im_1.rf.abc.png"),
+        ("cat/a.png", "cat/a.jpg", "dog/a.png"),
+        ("cat/a.jpg.png", "cat/a.png", "dog/b.JPG"),
+    ],
+)
+def test_images_of_several_folders_may_have_one_stem(
+    files: tuple[str, ...], tmp_path: Path, cli
+) -> None:
+    """Records call images by their paths; of each the folder and, where that tells images apart,
+    the ending count.
+    """
+    lines = []
+    for path in files:
+        write_image(tmp_path / "set" / path, np.zeros((8, 8, 3), np.uint8))
+        labels = [{"name": path[:3], "score": 1.0}]
+        lines.append(json.dumps({"source": f"some/set/{path}", "labels": labels}))
+    table = {"task": "classify", "backbone": "tiny", "size": 64, "classes": ["cat", "dog"]}
+    (tmp_path / "model").mkdir()
+    parse_recipe(table).save(tmp_path / "model" / "recipe.toml")
+    records = tmp_path / "records.jsonl"
+    for order in (lines, lines[::-1]):
+        records.write_text("\n".join(order))
+        code, out, err = cli(
+            *("evaluate", tmp_path / "model", "--data", tmp_path / "set", "--json"),
+            *("--predictions", records),
+        )
+        assert code == 0, err
+        assert json.loads(out)["metrics"]["top-1 accuracy"] == 1
+    records.write_text("\n".join(lines[1:]))
+    code, _, err = cli(
+        *("evaluate", tmp_path / "model", "--data", tmp_path / "set", "--predictions", records)
+    )
+    assert code == 5 and "every image must have a record" in err
+
+
 # === mistakes ===
 
 
