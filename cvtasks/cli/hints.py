@@ -69,13 +69,14 @@ def hints_of(
     Raises:
         UsageError: a key that says nothing about data. ModelError: no such key, or such a value.
     """
-    from cvtasks.data import Hints
+    from cvtasks.data.hints import ABOUT_FORMATS, Hints
     from cvtasks.recipe.overrides import key_of
     from cvtasks.recipe.recipe import parse_recipe
 
     keys = list(given or ())
-    known = [f"data.{key}" for key in vars(Hints()) if not (whole and key == "faulty")]
-    strange = [key_of(one) for one in keys if key_of(one) not in known]
+    known = [f"data.{key}" for key in (*ABOUT_FORMATS, *([] if whole else ["faulty"]))]
+    asked = list(map(key_of, keys))
+    strange = [key for key in asked if key not in known]
     if strange:
         way = _BY_OPTIONS.get(strange[0], "Leave it out.")
         raise UsageError(
@@ -87,8 +88,10 @@ def hints_of(
         *([("data.classes_from", classes_from)] if classes_from else []),
     ]
     usual = {"backbone": "mobilenet", "size": 320, "classes": ["background", "object"]}
-    said = Hints.of(parse_recipe({"task": {"name": task}, **usual}, wishes).data)
-    return said if "data.faulty" in map(key_of, keys) else replace(said, faulty="")
+    found = Hints.of(parse_recipe({"task": {"name": task}, **usual}, wishes).data)
+    given = frozenset(key for key in ABOUT_FORMATS if f"data.{key}" in asked)
+    found = replace(found, said=given)
+    return found if "data.faulty" in asked else replace(found, faulty="")
 
 
 def hint_at_tiles(recipe: "Recipe", tiles: "Tiles | None") -> None:

@@ -18,12 +18,15 @@ class Hints:
         values, void, classes_from: the keys of the recipe's table `[data]`.
         faulty: what becomes of what cannot be used, as the recipe has it; empty where nothing is
             said, which refuses it; no format's matter.
+        said: those of the first three that somebody gave, also where that is what is usual: what
+            another has gives way to it.
     """
 
     values: Mapping[str, Value] = field(default_factory=dict)
     void: Value = VOID
     classes_from: str = ""
     faulty: Literal["", "refuse", "drop"] = ""
+    said: frozenset[str] = field(default=frozenset(), compare=False)
 
     @classmethod
     def of(cls, data: Data) -> Self:
@@ -35,8 +38,9 @@ class Hints:
         """These, and what they leave open as another has it."""
         if other is None:
             return self
-        own: dict[str, Any] = {key: getattr(self, key) for key in self.given}
-        return replace(other, **own, faulty=self.faulty or other.faulty)
+        own: dict[str, Any] = {key: getattr(self, key) for key in {*self.given, *self.said}}
+        said = self.said | other.said
+        return replace(other, **own, faulty=self.faulty or other.faulty, said=said)
 
     def table(self) -> dict[str, Any]:
         """What is said, as a table that `read` takes."""

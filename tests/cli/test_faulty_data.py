@@ -13,7 +13,7 @@ from cvtasks.data import open_source
 from cvtasks.data.checking.finding import Finding, causes
 from cvtasks.data.to_evaluate import open_to_evaluate
 from cvtasks.errors import CVTasksError, DataError
-from cvtasks.recipe.recipe import read_recipe
+from cvtasks.recipe.recipe import parse_recipe, read_recipe
 from cvtasks.zoo import RECIPE, model_folder
 
 MODEL = "classify-lenet-mnist"
@@ -78,6 +78,29 @@ def test_what_a_run_left_out_is_left_out_where_it_is_measured(digits: Path) -> N
     other = replace(recipe, data=replace(data, path="elsewhere"))
     assert len(open_to_evaluate(other, folder, str(digits), said.append).source) == 5
     assert not said
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"void": 1}, "data.void=255"),
+        ({"values": {"background": 255, "cell": 1, "other": 0}}, "data.values={}"),
+    ],
+)
+def test_what_is_said_of_data_counts_where_it_is_usual_too(
+    own: dict, said: str, tmp_path: Path
+) -> None:
+    """A model's recipe reads its data otherwise."""
+    for folder, array in (("images", np.zeros((4, 3, 3))), ("masks", [[0, 1, 255]] * 4)):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "a.png"), np.array(array, np.uint8))
+    (tmp_path / "classes.txt").write_text("background\ncell\n")
+    table = {"task": {"name": "segment"}, "backbone": "tiny", "size": 64}
+    classes = ["background", "cell"]
+    recipe = parse_recipe({**table, "classes": classes, "data": {"path": str(tmp_path), **own}})
+    hints = hints_of("segment", [said], "")
+    found = open_to_evaluate(recipe, tmp_path, "", hints=hints).source
+    assert found.truth(0).ids[0].tolist() == [0, 1, 255]
 
 
 @pytest.mark.parametrize(
