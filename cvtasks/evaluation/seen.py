@@ -3,6 +3,7 @@ their data set.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from cvtasks.data.held_out import NAMES, split_by_names
 from cvtasks.data.opening import same_place, title
 from cvtasks.data.run_facts import noted_fingerprints
 from cvtasks.data.source import split_among, split_parts
+from cvtasks.data.tiled import cut
+from cvtasks.data.views import Subset
+from cvtasks.errors import CVTasksError
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.zoo import in_zoo
 
@@ -35,8 +39,8 @@ class Seen:
 def seen(recipe: Recipe, folder: Path | None, path: str, split: str, source: Source) -> Seen:
     """What a model has seen of images, as far as its recipe and its run's notes tell.
 
-    Data are the same where they lie at the same place, have the fingerprint that the model's run
-    noted, or, for a model of the zoo, the name of the data set that it was made with, or its
+    Data are the same where they lie at the same place, have a fingerprint that the model's run
+    noted, cut into its tiles and without the images that it set aside, or, for a model of the zoo, the name of the data set that it was made with, or its
     images' names.
 
     Args:
@@ -47,10 +51,9 @@ def seen(recipe: Recipe, folder: Path | None, path: str, split: str, source: Sou
     theirs = recipe.data
     if same_place(theirs.path, path):
         return Seen(True, _learned(recipe, folder, split, source))
-    prints = noted_fingerprints(folder)
-    own = fingerprint(source) if prints else ""
-    if own in prints.values():
-        return Seen(True, len(source) if own == prints.get("train") else 0)
+    noted = _noted(recipe, folder, source)
+    if noted is not None:
+        return noted
     if folder is not None and in_zoo(folder):
         made_of, asked = _names(theirs.path, theirs.train), _names(path, split)
         if asked and asked <= made_of:
@@ -73,6 +76,35 @@ def seen_words(model: str, found: Seen, recipe: Recipe, images: int) -> str:
         if found.learned
         else ""
     )
+
+
+def _noted(recipe: Recipe, folder: Path | None, source: Source) -> Seen | None:
+    """What a model has seen of images by the fingerprints that its run noted; None where they have
+    none of these.
+    """
+    prints = noted_fingerprints(folder)
+    if folder is None or not prints:
+        return None
+
+    def of(kept: Sequence[int]) -> str:
+        try:
+            part = cut(Subset(source, kept), recipe.data)
+        except CVTasksError:  # a size that cannot be read: told by whoever reads the image
+            return ""
+        return fingerprint(part)
+
+    own = of(range(len(source)))
+    if own in (prints.get("train"), prints.get("validate")):
+        return Seen(True, len(source) if own == prints.get("train") else 0)
+    names = folder / NAMES
+    if not recipe.data.held_out or not names.is_file():
+        return None
+    rest, aside, _ = split_by_names(source, names)
+    if not rest or not aside:
+        return None
+    if of(rest) == prints.get("train"):
+        return Seen(True, len(rest))
+    return Seen(True, None) if of(aside) == prints.get("validate") else None
 
 
 def _learned(

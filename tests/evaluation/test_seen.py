@@ -1,12 +1,16 @@
 """What a model has seen of images: one rule for training, evaluation and review."""
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cvtasks.data.checking.statistics import fingerprint
 from cvtasks.data.held_out import NAMES
+from cvtasks.data.opening import open_sources
+from cvtasks.data.run_facts import FACTS
 from cvtasks.evaluation.of_model import evaluation_data
 from cvtasks.evaluation.review.run import learned_words
 from cvtasks.evaluation.seen import Seen, seen, seen_words
@@ -52,6 +56,36 @@ def test_images_that_were_set_aside(trained: Path, shapes: Path, tmp_path: Path)
     whole = read_recipe(trained / RECIPE)
     three = evaluation_data(recipe, tmp_path, "")
     assert three.seen_by(whole, trained) == Seen(True, 3), "another model has learned those three"
+
+
+@pytest.mark.parametrize("how", [{"tiles": (32, 32)}, {"held_out": 0.25}])
+def test_data_that_were_moved_and_seen_in_part_or_in_tiles(
+    trained: Path, shapes: Path, tmp_path: Path, how: dict
+) -> None:
+    """The run noted the fingerprints of what it learned from: tiles, or what was not set aside."""
+    recipe = read_recipe(trained / RECIPE)
+    data = replace(recipe.data, validate="" if "held_out" in how else "val", **how)
+    recipe = replace(recipe, data=data)
+    sources = open_sources(recipe)
+    run = tmp_path / "run"
+    run.mkdir()
+    prints = {"train": fingerprint(sources.train), "validate": fingerprint(sources.validate)}
+    (run / FACTS).write_text(json.dumps({"data": prints}))
+    learned = 24
+    if "held_out" in how:
+        learned = len(sources.train)
+        aside = [sources.validate.name(index) for index in range(len(sources.validate))]
+        (run / NAMES).write_text("".join(f"{name}\n" for name in aside))
+        assert 0 < len(aside) == 24 - learned
+    moved = shutil.copytree(shapes, tmp_path / "moved")
+    assert asked_of(recipe, run, f"{moved}:train") == Seen(True, learned)
+    assert asked_of(recipe, run, str(moved)) == Seen(True, 0)
+    assert asked_of(read_recipe(trained / RECIPE), run, f"{moved}:train") == NOTHING
+    if "held_out" in how:
+        left = min({f"{number:03d}" for number in range(24)} - set(aside))
+        for kind in ("images", "masks"):
+            (moved / kind / "train" / f"{left}.png").unlink()
+        assert asked_of(recipe, run, f"{moved}:train") == Seen(True, None)
 
 
 def test_a_recipe_of_joined_splits_is_measured_on_data_without_any(
