@@ -7,6 +7,7 @@ import html
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import final
 
 import cv2
 import numpy as np
@@ -16,6 +17,13 @@ from cvtasks.text import visible
 _COLOURS = 96  # of a plot; more would only make it larger
 _QUALITY = 82  # of a photograph
 _FRAME = Path(__file__).with_name("report.html")
+
+
+@final
+class Drawing(str):
+    """HTML that was drawn here, and is taken as it is where text is escaped."""
+
+    __slots__ = ()
 
 
 def escaped(text: str) -> str:
@@ -49,14 +57,12 @@ def folded(summary: str, inside: str) -> str:
 
 
 def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Rows of texts; the first of each is the row's name. A text that begins with `<svg` is taken
-    as it is.
-    """
+    """Rows of texts, or of drawings; the first of each is the row's name."""
     head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in columns)
     lines = []
     for first, *others in rows:
         cells = "".join(
-            f"<td>{text if text.startswith('<svg') else escaped(text)}</td>" for text in others
+            f"<td>{text if isinstance(text, Drawing) else escaped(text)}</td>" for text in others
         )
         lines.append(f'<tr><th scope="row">{escaped(first)}</th>{cells}</tr>')
     body = "\n".join(lines)
@@ -88,7 +94,7 @@ def figure(image: str, alternative: str, caption: str = "", plot: bool = False) 
     )
 
 
-def bar(value: float, interval: Sequence[float] | None = None) -> str:
+def bar(value: float, interval: Sequence[float] | None = None) -> Drawing:
     """A number from 0 to 1 as a bar, with its interval as a line above it; the number itself stands
     beside it, so that who cannot see it misses nothing.
     """
@@ -100,7 +106,7 @@ def bar(value: float, interval: Sequence[float] | None = None) -> str:
             f'<path d="M{low:.1f} 3V11M{low:.1f} 7H{high:.1f}M{high:.1f} 3V11" '
             'fill="none" stroke="#111" stroke-width="1.5"/>'
         )
-    return (
+    return Drawing(
         f'<svg viewBox="0 0 {across} 14" width="{across}" height="14" aria-hidden="true">'
         f'<rect width="{across}" height="14" fill="#e8ebf0"/>'
         f'<rect width="{across * value:.1f}" height="14" fill="#7aa6d8"/>{line}</svg>'

@@ -149,6 +149,21 @@ def test_what_others_wrote_does_not_run(tmp_path: Path) -> None:
     assert json.loads(data[1])["names"] == [MEAN, *names]
 
 
+def test_what_a_history_holds_is_text(tmp_path: Path) -> None:
+    """A model's folder may be a stranger's; the bars of the report are drawings, and stay."""
+    drawing = "<svg onload=alert(1)>"
+    lines = ["epoch,loss,val loss", "1,0.5,0.6", f"2,{drawing},<svg><script>alert(1)</script>"]
+    (tmp_path / "history.csv").write_text("\n".join(lines) + "\n")
+    metric, _ = some("masks", 8)
+    page, _ = page_of("masks", metric, tmp_path, 8)
+    check_stands_alone(page)
+    seen = Seen(page)
+    assert seen.row("2", "epoch")[1] == drawing
+    drawn_here = [facts for tag, facts in seen.tags if tag == "svg"]
+    assert drawn_here and all("onload" not in facts for facts in drawn_here)
+    assert [tag for tag, _ in seen.tags].count("script") == 1
+
+
 def test_five_hundred_large_images_stay_below_two_megabytes(tmp_path: Path) -> None:
     metric, _ = some("boxes", 500)
     page, _ = page_of("boxes", metric, tmp_path, 500, noise=600)
