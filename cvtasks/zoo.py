@@ -130,33 +130,35 @@ def _is_trained(name: str) -> bool:
 
 def has_weights(folder: Path) -> bool:
     """Whether a model's weights are there, or can be taken from an installed package."""
-    if not _of_package(folder):
+    backbone = _packaged(folder)
+    if not backbone:
         return (folder / WEIGHTS).is_file()
     from cvtasks.weights.imagenet import cached_imagenet
 
-    return cached_imagenet(PACKAGED[folder.name]) is not None
+    return cached_imagenet(backbone) is not None
 
 
 def with_weights(folder: Path) -> Path:
     """The folder of a model: the given one; or, of a shipped recipe whose weights a package
-    brings, the one that is made of both in the cache folder, once.
+    brings, the one that is made of both in the cache folder, once; anew where a file of it is gone.
 
     Raises:
         ModelError: the package is not installed, or its file is damaged.
         OutputError: the cache folder cannot be written.
     """
-    if not _of_package(folder):
+    backbone = _packaged(folder)
+    if not backbone:
         return folder
     # Few models are made so, and names are asked for often.
     from cvtasks.recipe.recipe import read_recipe
     from cvtasks.weights.imagenet import fetch_imagenet, packaged_arrays
     from cvtasks.weights.safetensors_file import write_safetensors
 
-    backbone = PACKAGED[folder.name]
+    folder = folder.resolve()
     sums = sha256(folder / RECIPE) + sha256(fetch_imagenet(backbone))
     key = hashlib.sha256(sums.encode()).hexdigest()
     made = cache_folder() / "made" / key[:16] / folder.name
-    if (made / RECIPE).is_file():
+    if _is_whole(made):
         return made
     with made_beside(made.parent) as part:
         (part / folder.name).mkdir()
@@ -164,14 +166,24 @@ def with_weights(folder: Path) -> Path:
         write_safetensors(weights, packaged_arrays(backbone))
         recipe = replace(read_recipe(folder / RECIPE), files={WEIGHTS: sha256(weights)})
         write_text(weights.with_name(RECIPE), recipe.to_toml())
-        with suppress(OSError):  # another process has made the same
+        with suppress(OSError):  # another process has made the same, or a part of it is left
             weights.parent.rename(made)
+        if not _is_whole(made):
+            for name in (WEIGHTS, RECIPE):
+                weights.with_name(name).replace(made / name)
     return made
 
 
-def _of_package(folder: Path) -> bool:
-    """Whether this is a shipped recipe whose weights a package brings."""
-    return folder.name in PACKAGED and folder.parent == zoo_folder()
+def _is_whole(made: Path) -> bool:
+    """Whether a model that was made of a package is there."""
+    return all((made / name).is_file() for name in (WEIGHTS, RECIPE))
+
+
+def _packaged(folder: Path) -> str:
+    """The backbone whose package brings the weights of a shipped recipe; empty for any other."""
+    if folder.resolve().parent != zoo_folder().resolve():
+        return ""
+    return PACKAGED.get(folder.resolve().name, "")
 
 
 def model_folder(model: str | Path) -> Path:

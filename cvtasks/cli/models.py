@@ -1,6 +1,9 @@
 """`cvtasks models`, what is in the zoo, and `cvtasks models get`, which fetches a published one."""
 
 import json
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +13,7 @@ from cvtasks.cli import completion
 from cvtasks.cli.help import Group, HelpfulCommand
 from cvtasks.cli.options import JsonOption, one_of
 from cvtasks.cli.output import Ticker, say, start_keras, tell, wrapped
+from cvtasks.errors import CVTasksError
 from cvtasks.text import counted, dumps, visible
 from cvtasks.weights.published import PUBLISHED
 
@@ -28,7 +32,7 @@ def listed(context: typer.Context, as_json: JsonOption = False) -> None:
         return
     from cvtasks import zoo
 
-    rows = [_row(name) for name in zoo.names()]
+    rows = list(_rows(zoo.names()))
     if as_json:
         print(dumps(rows))
         return
@@ -111,21 +115,26 @@ def _lines(row: dict[str, Any]) -> list[str]:
     state += ", fetched" if row["fetched"] else ""
     about = f"  {row['backbone']} at {row['size']} px, {counted(len(row['classes']), 'class')}"
     for name, score in list(row["metrics"].items())[:1]:
-        about += f"; {name} {score:.3f}"
+        about += f"; {name} {'–' if score is None else f'{score:.3f}'}"
     return [f"{visible(row['name'])}  ({row['task']}, {state})", *wrapped(about, "    ")]
 
 
+def _rows(names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """What is told of models; of those that cannot be read, why."""
+    for name in names:
+        try:
+            yield _row(name)
+        except (CVTasksError, OSError) as error:
+            say(f"left out: {name}: {error}")
+
+
 def _row(name: str) -> dict[str, Any]:
-    """What is told of a model."""
+    """What is told of a model; errors as `read_recipe`'s, and OSError."""
     from cvtasks.recipe.recipe import read_recipe
     from cvtasks.zoo import RECIPE, fetched, has_weights, model_folder
 
     folder = model_folder(name)
     recipe = read_recipe(folder / RECIPE)
-    metrics = folder / "metrics.json"
-    scores = (
-        json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else {"metrics": {}}
-    )
     size = sum((folder / file).stat().st_size for file in recipe.files if (folder / file).is_file())
     return {
         "name": name,
@@ -136,6 +145,24 @@ def _row(name: str) -> dict[str, Any]:
         "trained": has_weights(folder),
         "fetched": name in fetched(),
         "bytes": size,
-        "metrics": scores["metrics"],
+        "metrics": _metrics(folder / "metrics.json"),
         "folder": str(folder),
     }
+
+
+def _metrics(path: Path) -> dict[str, float | None]:
+    """The scores in a model's folder; none where there is no such file, and where it is another,
+    which is said.
+    """
+    if not path.is_file():
+        return {}
+    with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):
+        found = json.loads(path.read_text(encoding="utf-8"))["metrics"]
+        numbers = [one for one in dict(found).values() if one is not None]
+        if all(isinstance(one, int | float) and math.isfinite(one) for one in numbers):
+            return dict(found)
+    say(
+        "scores of a model are one JSON object, `metrics` of it with a number for each name; "
+        f"{str(path)!r} is not, and its model is listed without them"
+    )
+    return {}

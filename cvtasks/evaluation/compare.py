@@ -20,7 +20,7 @@ from cvtasks.metrics.base import ByImage
 from cvtasks.metrics.bootstrap import Difference, differences
 from cvtasks.model import Model, load
 from cvtasks.recipe.recipe import Recipe, read_recipe
-from cvtasks.zoo import RECIPE, model_folder
+from cvtasks.zoo import RECIPE, model_folder, with_weights
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TIMED = 12  # images that a model is timed on
@@ -121,7 +121,8 @@ def compare(
         paired = (
             differences(against[0], against[1]) if compared and against[0] and against[1] else {}
         )
-        compared.append(Compared(name, recipe, result, paired, model_facts(folder), 0.0))
+        facts = model_facts(with_weights(folder))
+        compared.append(Compared(name, recipe, result, paired, facts, 0.0))
     times = _times(folders, found[0], how)
     return [replace(one, milliseconds=ms) for one, ms in zip(compared, times, strict=True)]
 

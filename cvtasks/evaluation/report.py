@@ -25,6 +25,7 @@ from cvtasks.metrics.base import Metric
 from cvtasks.metrics.detection import BoxesMetric
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.text import counted, dumps, some
+from cvtasks.zoo import with_weights
 
 PAGE = "report.html"
 
@@ -117,7 +118,8 @@ def report_page(result: Mapping[str, Any], metric: Metric, figures: Drawn, subje
         result: what `cvtasks.evaluation.evaluate.report` says of the metric; `figures` what
             `drawn` makes of it.
     """
-    known = model_facts(subject.folder)
+    # a model that was run has its weights
+    known = model_facts(with_weights(subject.folder) if result["engine"] else subject.folder)
     cut = by_threshold(metric)
     parts = [
         _head(result, subject),

@@ -7,6 +7,7 @@ from importlib.machinery import ModuleSpec
 
 import pytest
 
+from cvtasks import zoo
 from cvtasks.cli import about, missing
 from cvtasks.media import opencv
 
@@ -122,3 +123,41 @@ def test_a_command_says_which_package_it_lacks(cli, monkeypatch) -> None:
     assert code == 2
     assert "needs the package keras" in err
     assert "fault of cvtasks" not in err
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "listed", "said"),
+    [
+        ("metrics.json", '{"metrics": {"top-1 accuracy": null}}', "top-1 accuracy –", ""),
+        ("metrics.json", '{"metrics": {"top-1 accuracy": "high"}}', "10 classes\n", "not, and its"),
+        ("metrics.json", '{"metrics": 3}', "10 classes\n", "is listed without them"),
+        ("metrics.json", '{"metr', "10 classes\n", "is listed without them"),
+        ("metrics.json", "[]", "10 classes\n", "is listed without them"),
+        ("recipe.toml", "task = ", "", "left out: a: "),
+        ("recipe.toml", 'task = "juggle"', "", "left out: a: "),
+    ],
+)
+def test_a_broken_model_does_not_end_the_list(
+    file: str, text: str, listed: str, said: str, cli, tmp_path, monkeypatch
+) -> None:
+    shipped = zoo.zoo_folder() / "classify-lenet-mnist"
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / zoo.RECIPE).write_bytes((shipped / zoo.RECIPE).read_bytes())
+    (tmp_path / "a" / file).write_text(text)
+    monkeypatch.setenv("CVTASKS_MODELS", str(tmp_path))
+    code, out, err = cli("models")
+    assert code == 0, err
+    lines = out.splitlines(keepends=True)
+    starts = [line.split(" ")[0] for line in lines if line.strip() and not line.startswith(" ")]
+    assert {"b", *zoo.shipped()} <= set(starts)
+    assert ("a" in starts) == bool(listed)
+    if listed:
+        at = next(i for i, line in enumerate(lines) if line.startswith("a "))
+        assert lines[at + 1].endswith(listed.rstrip("\n") + "\n")
+    assert said in err
+    code, out, _ = cli("models", "--json")
+    rows = {row["name"]: row["metrics"] for row in json.loads(out)}
+    assert code == 0 and set(rows) == set(starts)
+    if "null" in text:
+        assert rows["a"] == {"top-1 accuracy": None}

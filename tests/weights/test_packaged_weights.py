@@ -2,6 +2,8 @@
 for, and the model of the zoo that is made of them works.
 """
 
+import json
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,8 +15,11 @@ import cvtasks
 from cvtasks import zoo
 from cvtasks.cli import main
 from cvtasks.errors import ModelError
+from cvtasks.evaluation.evaluate import report
+from cvtasks.evaluation.figures import drawn
+from cvtasks.evaluation.report import Subject, report_page
 from cvtasks.insight.open import open_network
-from cvtasks.media.images import read_image
+from cvtasks.media.images import read_image, write_image
 from cvtasks.networks.backbones import build_backbone
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.training.first_weights import Start, start_of, words_of
@@ -22,6 +27,7 @@ from cvtasks.weights import imagenet
 from cvtasks.weights.efficientnet_port import in_our_names
 from cvtasks.weights.imagenet_files import PACKAGES
 from cvtasks.weights.stored import Stored
+from tests.metrics.made_up import some
 
 LITE0, MODEL = "efficientnet-lite0", "classify-efficientnet-lite0-imagenet"
 
@@ -150,6 +156,59 @@ def test_the_model_is_made_once_and_its_graph_is_the_network(monkeypatch, tmp_pa
     logits = keras.ops.convert_to_numpy(opened.network(slope()[None].astype("float32")))[0]
     np.testing.assert_allclose(logits[:4], PORT[LITE0], atol=1e-4)
     assert (folder / zoo.WEIGHTS).stat().st_mtime_ns == before
+
+
+@needs_lite0
+@pytest.mark.parametrize("lost", [(zoo.WEIGHTS,), (zoo.RECIPE,), (zoo.RECIPE, zoo.WEIGHTS)])
+def test_what_is_gone_of_the_model_is_made_anew(
+    lost: tuple[str, ...], monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CVTASKS_CACHE", str(tmp_path))
+    folder = zoo.with_weights(zoo.model_folder(MODEL))
+    was = {name: (folder / name).read_bytes() for name in (zoo.WEIGHTS, zoo.RECIPE)}
+    (folder / "more").write_text("")
+    for name in lost:
+        (folder / name).unlink()
+    assert zoo.with_weights(zoo.model_folder(MODEL)) == folder
+    assert {name: (folder / name).read_bytes() for name in was} == was
+    assert [one.name for one in folder.parent.iterdir()] == [MODEL]
+
+
+@needs_lite0
+def test_the_model_is_the_same_by_its_path(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CVTASKS_CACHE", str(tmp_path / "cache"))
+    own = zoo.zoo_folder() / MODEL
+    made = zoo.with_weights(own)
+    monkeypatch.chdir(own.parent)
+    assert zoo.with_weights(Path(MODEL)) == zoo.with_weights(Path("..") / own.parent.name / MODEL)
+    assert zoo.with_weights(Path(MODEL)) == made and zoo.has_weights(Path(MODEL))
+    (tmp_path / "mine").symlink_to(own)
+    assert zoo.with_weights(tmp_path / "mine") == made
+
+
+@needs_lite0
+def test_a_comparison_has_its_size(cli, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CVTASKS_CACHE", str(tmp_path / "cache"))
+    for name in ("tabby", "tench"):
+        write_image(tmp_path / "set" / name / f"{name}.png", slope())
+    code, out, err = cli("compare", MODEL, MODEL, "--data", tmp_path / "set", "--json")
+    assert code == 0, err
+    assert all(one["bytes"] > 10e6 for one in json.loads(out)["models"])
+
+
+@needs_lite0
+def test_a_report_has_its_size_where_it_was_run(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CVTASKS_CACHE", str(tmp_path))
+    folder = zoo.zoo_folder() / MODEL
+    metric, _ = some("one label", 4)
+    figures = drawn(metric, lambda index: (str(index), slope()))
+    subject = Subject(read_recipe(folder / zoo.RECIPE), folder)
+    result = report(MODEL, "data", "val", 4, None, metric)
+    assert " MB with its graph" not in report_page(result, metric, figures, subject)
+    assert not list(tmp_path.iterdir()), "nothing is made for what was not run"
+    result |= {"engine": "openvino", "precision": "f32"}
+    page = report_page(result, metric, figures, subject)
+    assert re.search(r"<dd>1\d\.\d MB with its graph", page)
 
 
 @needs_lite0
