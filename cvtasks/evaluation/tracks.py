@@ -24,7 +24,8 @@ def score_tracks(found: Path, truth: Path) -> dict[str, Any]:
         truth: the same; in a folder NAME.txt, NAME/gt.txt or NAME/gt/gt.txt.
 
     Raises:
-        DataError: one cannot be read, or the truth has a video that was not tracked.
+        DataError: one cannot be read, a video has several, or the truth has a video that was not
+            tracked.
         UsageError: the package that scores is not installed.
     """
     if truth.is_dir() != found.is_dir():
@@ -62,14 +63,26 @@ def _name(path: Path) -> str:
 
 
 def _videos(folder: Path, within: tuple[str, ...]) -> dict[str, Path]:
-    """Name of a video → its file; of a folder that is one video's, this alone."""
+    """Name of a video → its file; of a folder that is one video's, this alone.
+
+    Raises:
+        DataError: a video has several.
+    """
     for own in within:
         if (folder / own).is_file():
             return {folder.name: folder / own}
-    found = {_name(path): path for path in sorted(folder.glob("*.txt"))}
+    files = [(_name(path), path) for path in sorted(folder.glob("*.txt"))]
     for one in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files = [one / name for name in within if (one / name).is_file()]
-        found |= {one.name: files[0]} if files else {}
+        own = [one / name for name in within if (one / name).is_file()]
+        files += [(one.name, own[0])] if own else []
+    found: dict[str, Path] = {}
+    for name, path in files:
+        if found.setdefault(name, path) != path:
+            two = [str(one.relative_to(folder)) for one in (found[name], path)]
+            raise DataError(
+                f"a video has one file of tracks; {str(folder)!r} has {two[0]!r} and {two[1]!r} of "
+                f"{name!r}. Move one of them away, or name two files."
+            )
     return found
 
 

@@ -62,6 +62,16 @@ def test_a_folder_of_one_video(tmp_path: Path) -> None:
         ({"t/a.txt": TEXT, "f/b.txt": TEXT}, ("f", "t"), "'a' has none"),
         ({"t/x.md": "", "f/b.txt": TEXT}, ("f", "t"), "no video"),
         ({"t/a.txt": TEXT, "f.txt": TEXT}, ("f.txt", "t"), "two files or two folders"),
+        (
+            {"t/a.txt": TEXT, "f/a.txt": TEXT, "f/a-mot.txt": WORSE},
+            ("f", "t"),
+            "has 'a-mot.txt' and 'a.txt' of 'a'",
+        ),
+        (
+            {"t/a.txt": TEXT, "t/a/gt/gt.txt": TEXT, "f/a.txt": TEXT},
+            ("f", "t"),
+            "has 'a.txt' and 'a/gt/gt.txt' of 'a'",
+        ),
         ({"t.txt": "1,2", "f.txt": TEXT}, ("f.txt", "t.txt"), "line 1"),
         ({"t.txt": TEXT}, ("f.txt", "t.txt"), "f.txt"),
     ],
