@@ -9,7 +9,7 @@ from types import MappingProxyType
 from cvtasks.data.source import Source
 from cvtasks.errors import DataError, UsageError, did_you_mean
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.text import some
+from cvtasks.text import composed, some
 
 _NAMED = 12  # classes that a line names at most
 
@@ -60,7 +60,8 @@ def shared(source: Source, classes: tuple[str, ...], unlisted: str = "void") -> 
 
 
 def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> dict[str, str]:
-    """`["lamb=sheep,auto=car"]` → the data's name → the model's.
+    """`["lamb=sheep,auto=car"]` → the data's name → the model's; in composed letters, as classes
+    are.
 
     A name may hold a comma or an equals sign if the text can be read in one way alone that names
     classes of both.
@@ -70,7 +71,7 @@ def read_map(given: Iterable[str], source: Source, classes: tuple[str, ...]) -> 
             two.
     """
     found: dict[str, str] = {}
-    for text in given:
+    for text in map(composed, given):
         whole = _pair(text, source.classes, classes)
         for part in [text] if whole else text.split(","):
             pair = whole or _pair(part.strip(), source.classes, classes)

@@ -21,7 +21,7 @@ from cvtasks.evaluation.saved import Entry, Saved, key_of_path, lines, plain
 from cvtasks.evaluation.wrong_records import is_four_numbers, is_number, shown
 from cvtasks.formats.voc import from_voc_corners
 from cvtasks.geometry.rle import checked_runs, polygons_runs, rle_extents
-from cvtasks.text import counted
+from cvtasks.text import composed, counted
 
 COMP4 = re.compile(r"comp\d+_det_(?P<rest>.+)\.txt")
 """Names of the devkit's files: comp4_det_test_<class>.txt."""
@@ -44,7 +44,7 @@ def read_comp4(
     found, seen = _Found(classes), set()
     passed: Counter[str] = Counter()
     for file in files:
-        rest = COMP4.fullmatch(file.name)
+        rest = COMP4.fullmatch(composed(file.name))
         fitting = [
             name
             for name in {*data.classes, *classes, *names}
@@ -145,7 +145,7 @@ def read_coco_document(
 ) -> Saved:
     """Read a data set whose annotations have scores. `masks`: each is a mask."""
     try:
-        names = {str(entry["id"]): str(entry["name"]) for entry in document["categories"]}
+        names = {str(one["id"]): composed(str(one["name"])) for one in document["categories"]}
         files = {str(entry["id"]): str(entry["file_name"]) for entry in document["images"]}
         sizes = {
             files[str(entry["id"])]: (entry.get("height"), entry.get("width"))

@@ -1,6 +1,7 @@
 """Models on data with other classes: what both have is scored, the rest is named."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -257,6 +258,32 @@ def test_names_with_commas_and_signs_can_be_mapped(planes: Path) -> None:
     assert read_map(["a=b=x=y", "c, d=z"], source, ("x=y", "z")) == {"a=b": "x=y", "c, d": "z"}
     with pytest.raises(UsageError):
         read_map(["c=z"], source, ("x=y", "z"))
+
+
+def test_accents_of_their_own_make_no_other_name(planes: Path, cli) -> None:
+    """As macOS types and writes them: in a map, in a COCO document and in names of files."""
+    (planes / "data.yaml").write_text('val: images\nnames: ["kätzchen", "dóg", zebra]\n')
+    made = model(planes, "detect", ["kätzchen", "vögel"])
+    apart = {name: unicodedata.normalize("NFD", name) for name in ("kätzchen", "dóg", "vögel")}
+    assert all(name != other for name, other in apart.items())
+    files = planes / "files"
+    files.mkdir()
+    document = {
+        "images": [{"id": n, "file_name": f"{name}.png"} for n, name in enumerate("abc", 1)],
+        "categories": [{"id": 1, "name": apart["kätzchen"]}],
+        "annotations": [
+            {"id": n, "image_id": n, "category_id": 1, "bbox": [9, 6, 12, 8], "score": 0.9}
+            for n in (1, 2, 3)
+        ],
+    }
+    (files / "found.json").write_text(json.dumps(document))
+    comp4 = files / f"comp4_det_test_{apart['kätzchen']}.txt"
+    comp4.write_text("".join(f"{name} 0.9 10 7 21 14\n" for name in "abc"))
+    for found in (files / "found.json", comp4):
+        said = f"{apart['dóg']}={apart['vögel']}"
+        result, _ = score(cli, made, "--data", planes, "--predictions", found, "--map", said)
+        assert result["classes"]["kätzchen"][AP] == 1
+        assert result["map"] == {"dóg": "vögel"}
 
 
 @pytest.mark.parametrize(
