@@ -70,10 +70,10 @@ def hints_of(
         UsageError: a key that says nothing about data. ModelError: no such key, or such a value.
     """
     from cvtasks.data.hints import ABOUT_FORMATS, Hints
-    from cvtasks.recipe.overrides import key_of
+    from cvtasks.recipe.overrides import by_full_names, key_of
     from cvtasks.recipe.recipe import parse_recipe
 
-    keys = list(given or ())
+    keys = by_full_names(given or ())
     known = [f"data.{key}" for key in (*ABOUT_FORMATS, *([] if whole else ["faulty"]))]
     asked = list(map(key_of, keys))
     strange = [key for key in asked if key not in known]

@@ -55,6 +55,13 @@ def test_what_is_damaged_is_refused_with_the_way_to_leave_it_out(
     assert "left out as faulty" in err and "whole images among it: 1" in err, err
 
 
+def test_a_bare_key_is_taken_for_the_one_of_the_data(cli, digits: Path) -> None:
+    """As training takes it."""
+    code, _, err = cli("evaluate", MODEL, "--data", digits, "--set", "faulty=drop")
+    assert code == 0, err
+    assert "`faulty` is taken for `data.faulty`" in err and "left out as faulty" in err
+
+
 def test_what_is_damaged_is_not_converted_where_it_is_dropped(cli, digits, tmp_path) -> None:
     how = ("--to", "list", "--task", "classify", *DROP)
     code, _, err = cli("data", "convert", digits, tmp_path / "new", *how)
