@@ -348,7 +348,24 @@ def read_value(
     fits = isinstance(value, float) and (bounds or Range(-(2**53), 2**53)).holds(value)
     if hint is int and fits and value.is_integer():
         way = f"Write it without a point and without an exponent: {int(value)}"
+    if hint in (int, float) and isinstance(value, str):
+        way = _written(value, hint, bounds) or way
     raise ModelError(f"`{where}` {_must_be(hint, bounds)}; got {value!r}. {way}")
+
+
+def _written(text: str, kind: type, bounds: Range | None) -> str:
+    """How a number is written in TOML that stands as a text, in a sentence; empty where it is none
+    that would do.
+
+    >>> _written(".001", float, Range(0, 1)), _written("5,", int, None), _written("x", int, None)
+    ('Write 0.001', 'Write 5', '')
+    """
+    with suppress(ValueError):
+        number = float(text.replace(",", "."))
+        fits = math.isfinite(number) and (bounds is None or bounds.holds(number))
+        if fits and (kind is float or number.is_integer()):
+            return f"Write {number_text(number)}"
+    return ""
 
 
 def _must_be(hint: Any, bounds: Range | None) -> str:

@@ -88,7 +88,7 @@ def classes(context: typer.Context, incomplete: str) -> list[str]:
         named = context.args[0] if context.args else ""  # it is left, as the line is not finished
     try:
         folder = model_folder(named or default_model(context.info_name or ""))
-        known = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8")).get("classes", ())
+        known = tomllib.loads((folder / RECIPE).read_text(encoding="utf-8-sig")).get("classes", ())
         left = [str(name) for name in known if name not in before.split(",")]
     except (CVTasksError, OSError, ValueError, TypeError):  # there is none, or it is damaged
         return []

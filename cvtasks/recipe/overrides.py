@@ -65,7 +65,7 @@ def by_full_names(overrides: Iterable[Override]) -> list[Override]:
     for override in overrides:
         key = key_of(override)
         is_one = isinstance(override, tuple) or "=" in override
-        full = full_name(key) if is_one else key
+        full = _full(key, override) if is_one else key
         if full == key:
             found.append(override)
             continue
@@ -75,6 +75,16 @@ def by_full_names(overrides: Iterable[Override]) -> list[Override]:
         else:
             found.append(full + override[len(override.partition("=")[0]) :])
     return found
+
+
+def _full(key: str, override: Override) -> str:
+    """The dotted key that an override means by its key; by that of the head alone, its name, unless
+    a whole table is given.
+    """
+    if key != "head":
+        return full_name(key)
+    value = override[1] if isinstance(override, tuple) else override.partition("=")[2].strip()
+    return "head.name" if isinstance(value, str) and not value.startswith("{") else key
 
 
 def overridden(

@@ -197,7 +197,7 @@ def read_recipe(path: str | Path, overrides: Iterable[Override] = ()) -> Recipe:
                 f"a recipe is a TOML file of at most 1 MB; {str(path)!r} has {path.stat().st_size} "
                 "bytes."
             )
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         if any(
             line.count(".") > 1000 for line in text.splitlines()
         ):  # the parser's time grows with their square

@@ -108,6 +108,11 @@ def test_overrides_are_toml_values_or_bare_words() -> None:
     [
         ("epochs", "`key=value`"),
         ("train.epoch=3", "unknown key `train.epoch`"),
+        ("train.learning_rate=.001", r"100; got '\.001'. Write 0\.001$"),
+        ("train.learning_rate=0,5", r"got '0,5'. Write 0\.5$"),
+        ("train.epochs=5.", r"got '5\.'. Write 5$"),
+        ("train.epochs=.5", r"got '\.5'. `cvtasks recipe train\.epochs` explains it"),
+        ("train.learning_rate=+-1", r"`cvtasks recipe train\.learning_rate` explains it"),
         ("size.x=3", "`size` is no table"),
         ("a.b.c=3", "`key=value`"),
     ],
@@ -223,6 +228,15 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes) -> None
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"TOML file in UTF-8; .*recipe\.toml"):
         read_recipe(path)
+
+
+def test_a_file_may_begin_with_a_mark_of_its_byte_order(tmp_path: Path) -> None:
+    """As editors under Windows write UTF-8."""
+    its = parse_recipe(SMALL)
+    its.save(tmp_path / "recipe.toml")
+    content = (tmp_path / "recipe.toml").read_bytes()
+    (tmp_path / "recipe.toml").write_bytes(b"\xef\xbb\xbf" + content)
+    assert read_recipe(tmp_path / "recipe.toml") == its
 
 
 def test_a_missing_or_giant_file_is_named(tmp_path: Path) -> None:

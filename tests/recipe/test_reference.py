@@ -213,6 +213,15 @@ def test_overrides_by_other_words_are_understood_and_said() -> None:
         assert by_full_names([("nms", 0.4)]) == [("head.nms", 0.4)]
 
 
+def test_a_head_is_named_by_its_table_alone() -> None:
+    document = {**SMALL, "task": "detect", "classes": ["cat"]}
+    for override in ("head=yolox", 'head = "yolox"', ("head", "yolox")):
+        with pytest.warns(CVTasksWarning, match=r"`head` is taken for `head\.name`"):
+            assert parse_recipe(document, [override]).head.name == "yolox"
+    made = parse_recipe(document, ['head={name="yolox", nms=0.4}'])
+    assert (made.head.name, made.head.nms) == ("yolox", 0.4)
+
+
 def test_what_means_several_keys_is_asked_for() -> None:
     with pytest.raises(ModelError, match=r"got `scale`. It may be `head\.scale`, or `data\.scale`"):
         parse_recipe(SMALL, ["scale=[0.5, 2.0]"])
