@@ -56,7 +56,7 @@ class Saved:
         entries = self.entries.get(key, [])
         alike = [*entries, *(self.entries.get(bare, []) if bare != key else [])]
         parts = tuple(part for part in PurePath(name).parts if part != "..")
-        if len(parts) > 1 or not entries and alike:
+        if len(parts) > 1 or (not entries and alike):
             # images of one name lie in several folders, or have several endings
             mine = [entry for entry in alike if _is_called(entry.source, parts)]
         elif key in self.entries and not entries:

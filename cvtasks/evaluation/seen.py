@@ -40,8 +40,8 @@ def seen(recipe: Recipe, folder: Path | None, path: str, split: str, source: Sou
     """What a model has seen of images, as far as its recipe and its run's notes tell.
 
     Data are the same where they lie at the same place, have a fingerprint that the model's run
-    noted, cut into its tiles and without the images that it set aside, or, for a model of the zoo, the name of the data set that it was made with, or its
-    images' names.
+    noted, cut into its tiles and without the images that it set aside, or, for a model of the zoo,
+    the name of the data set that it was made with, or its images' names.
 
     Args:
         recipe, folder: the model's.

@@ -73,8 +73,8 @@ def _videos(folder: Path, within: tuple[str, ...]) -> dict[str, Path]:
             return {folder.name: folder / own}
     files = [(_name(path), path) for path in sorted(folder.glob("*.txt"))]
     for one in sorted(path for path in folder.iterdir() if path.is_dir()):
-        own = [one / name for name in within if (one / name).is_file()]
-        files += [(one.name, own[0])] if own else []
+        inside = [one / name for name in within if (one / name).is_file()]
+        files += [(one.name, inside[0])] if inside else []
     found: dict[str, Path] = {}
     for name, path in files:
         if found.setdefault(name, path) != path:
