@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvtasks.answers import Answer
 from cvtasks.data import Source
@@ -50,6 +50,9 @@ from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
 from cvtasks.training.pace import pace_remarks
 from cvtasks.zoo import RECIPE, names, unknown
 
+if TYPE_CHECKING:
+    from cvtasks.training.learner import Learner
+
 Say = Callable[[str], None]
 
 
@@ -64,6 +67,8 @@ class Plan:
         ends: whether it is not trained any further, and made a model as it stands.
         chosen: dotted keys of the recipe whose values were chosen from the data, or, of a model,
             are to fit other epochs.
+        learner: of the recipe and its seed, set back to its beginning, where some steps of it were
+            measured.
     """
 
     recipe: Recipe
@@ -71,6 +76,7 @@ class Plan:
     resumes: bool = False
     ends: bool = False
     chosen: frozenset[str] = frozenset()
+    learner: "Learner | None" = None
 
 
 def planned(
