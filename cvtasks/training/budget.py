@@ -42,8 +42,8 @@ class Pace:
     """Seconds that parts of a run take.
 
     Attributes:
-        start: to build and compile; `step`: one step; `look`: one look at the validation split;
-            `save`: a checkpoint.
+        start: to build and compile, or what is left of that; `step`: one step; `look`: one look at
+            the validation split; `save`: a checkpoint.
     """
 
     start: float
@@ -65,7 +65,7 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
         return plan
     begun = time.monotonic()
     report.on_message("measuring a few steps to see what fits into the minutes")
-    learner, pace = _measured_learner(plan, begun, hosts)
+    learner, pace = measured_learner(plan, hosts)
     steps = len(batches_of(plan.recipe, plan.sources.train))
     left = how.minutes * 60 - (time.monotonic() - begun)
     best = _fitted_looks(plan, steps, left, pace)
@@ -84,15 +84,15 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
     return replace(plan, recipe=recipe, learner=learner)
 
 
-def _measured_learner(plan: Plan, begun: float, hosts: Hosts) -> tuple[Learner | None, Pace]:
-    """What learned a little and was set back, and what it took; of several hosts, which hold a
-    network together, none.
+def measured_learner(plan: Plan, hosts: Hosts = ALONE) -> tuple[Learner | None, Pace]:
+    """What learned for a moment and was set back, and what it takes from there on; of several
+    hosts, which hold a network together, none.
     """
-    how = plan.recipe.train
+    begun, how = time.monotonic(), plan.recipe.train
     keras.utils.set_random_seed(how.seed)
     learner = Learner(plan.recipe)
     if hosts.number > 1:  # they step together, so none may stop before the others
-        return None, _measured(plan, learner, begun)
+        return None, _measured(plan, learner, begun, math.inf)
     beginning = learner.beginning()
     pace = _measured(plan, learner, begun, _MEASURING * how.minutes * 60)
     start = time.monotonic()
@@ -201,19 +201,23 @@ def fitted(how: Train, steps: int, seconds: float, pace: Pace) -> Train:
     return replace(how, epochs=epochs, epoch_steps=max(1, min(short, steps)), minutes=0.0)
 
 
-def measured(plan: Plan) -> Pace:
-    """Train and look for a moment, and throw away what was learned."""
+def measured(plan: Plan, most: float = math.inf) -> Pace:
+    """Train and look for a moment, and throw away what was learned.
+
+    Args:
+        most: seconds after which enough steps have been measured, once there are a few.
+    """
     begun = time.monotonic()
-    return _measured(plan, Learner(plan.recipe), begun)
+    return _measured(plan, Learner(plan.recipe), begun, most)
 
 
-def _measured(plan: Plan, learner: Learner, begun: float, most: float = math.inf) -> Pace:
+def _measured(plan: Plan, learner: Learner, begun: float, most: float) -> Pace:
     """What a learner takes.
 
     Args:
         learner: new; it learns a little.
         begun: when it began to be built, by the monotonic clock.
-        most: seconds after which enough steps have been measured, once there are a few.
+        most: as `measured` takes it.
     """
     recipe, sources = plan.recipe, plan.sources
     with tempfile.TemporaryDirectory() as place:

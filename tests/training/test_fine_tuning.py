@@ -194,7 +194,7 @@ def test_minutes_pace_a_model_for_what_they_hold(
     start = model(tmp_path / "model", pictures(tmp_path / "own", {"cat": 20, "dog": 20}), **LONG)
     other = pictures(tmp_path / "other", {"apple": 50, "pear": 50})
     said: list[str] = []
-    monkeypatch.setattr(budget, "measured", lambda plan, most: Pace(2.0, 0.1, 0.5, 0.1))
+    monkeypatch.setattr(budget, "measured_learner", lambda *plan: (None, Pace(2.0, 0.1, 0.5, 0.1)))
 
     def turned(what: Any, minutes: float) -> Recipe:
         said.clear()

@@ -296,6 +296,7 @@ def paced(monkeypatch) -> None:
     """A dry run that trains nothing: a step takes a second, a look ten."""
     pace = Pace(start=5.0, step=1.0, look=10.0, save=0.0)
     monkeypatch.setattr("cvtasks.training.run.rehearse", lambda plan, report: None)
+    monkeypatch.setattr("cvtasks.training.budget.measured_learner", lambda *plan: (None, pace))
     monkeypatch.setattr("cvtasks.training.budget.measured", lambda *plan: pace)
 
 
@@ -357,10 +358,10 @@ def test_a_fold_that_is_stopped_while_it_is_measured_goes_on_with_what_fits(
     recipe = replace(made.recipe, train=replace(made.recipe.train, epochs=90, minutes=1.0))
     begin_folds(replace(made, recipe=recipe), 2, folder, "")
 
-    def stopped(plan: Plan, most: float) -> None:
+    def stopped(*plan: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvtasks.training.budget.measured", stopped)
+    monkeypatch.setattr("cvtasks.training.budget.measured_learner", stopped)
     with pytest.raises(Stopped):
         run_folds(folder, lambda recipe, place: Report())
     facts = json.loads((folder / "fold0" / FACTS).read_text())
