@@ -147,6 +147,9 @@ def test_what_is_asked_for_is_not_chosen(tmp_path: Path) -> None:
     assert budget.recipe.train.minutes == 3
     usual, _ = plan("classify", root)
     assert budget.recipe.train.epochs > usual.recipe.train.epochs
+    endless, _ = plan("classify", root, "train.minutes=0")
+    assert endless.recipe.train.minutes == 0
+    assert endless.recipe.train.epochs == usual.recipe.train.epochs, "0 minutes are no limit"
 
 
 def test_a_recipe_file_is_left_as_it_is(tmp_path: Path) -> None:
