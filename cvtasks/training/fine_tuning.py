@@ -3,22 +3,21 @@ model has seen the data before.
 """
 
 import tomllib
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Collection
 from typing import Any
 
 from cvtasks.data import Source
 from cvtasks.data.loading.imbalance import times_seen
 from cvtasks.data.opening import Sources, same_place, title
-from cvtasks.data.rare import NAMED
 from cvtasks.data.tiled import whole
 from cvtasks.evaluation.seen import seen
 from cvtasks.heads import head_type
 from cvtasks.recipe.data_table import Data
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
-from cvtasks.text import counted, some
+from cvtasks.text import counted
 from cvtasks.training.choice import Choice, with_values
+from cvtasks.training.class_weights import NAME as CLASS_WEIGHTS
 from cvtasks.training.first_weights import Start
 from cvtasks.training.pace import PACE, changed_pace, steps_of
 
@@ -26,7 +25,6 @@ FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
 
 _WARMUP = 0.5  # epochs at most, where a finished run goes on
-_WEIGHTS = "class_weights"  # of a head: one for each class of the data, by its place
 _PLACES = (
     "path",
     "format",
@@ -59,7 +57,7 @@ def with_start(
         document |= {"backbone": model.backbone, "norm": model.norm}
         if gives_head(model, task, asked):
             head = {"name": model.head.name, **table_of(model.head)}
-            head.pop(_WEIGHTS, None)
+            head.pop(CLASS_WEIGHTS, None)
             document |= {"head": head, "size": model.size}
         elif grown := head_type(task, str(asked.get("head.name", ""))).grown_from(model.head):
             document["head"] = {**document.get("head", {}), **grown}
@@ -112,7 +110,7 @@ def document_of(start: Start, going_on: bool, asked: dict[str, Any]) -> dict[str
     train |= {"weights": start.weights, "weights_sha256": start.sha256}
     weighed = train["class_weights"]
     if not going_on or asked.get("train.class_weights", weighed) != weighed:
-        document["head"].pop(_WEIGHTS, None)
+        document["head"].pop(CLASS_WEIGHTS, None)
     if not going_on:
         document["data"] = data | {key: defaults_of(Data)[key] for key in _PLACES}
         train["backbone_rate"] = min(train["backbone_rate"], FINE_TUNED)
@@ -152,32 +150,6 @@ def with_pace(
     steps = steps_of(recipe, len(train), seen, recipe.train.batch)
     changed = changed_pace(recipe, steps, keys)
     return with_values(recipe, {one.key: one.value for one in changed}), changed
-
-
-def with_weights_by_hand(
-    recipe: Recipe, model: Recipe, asked: Collection[str], say: Callable[[str], None]
-) -> Recipe:
-    """The recipe with the weights of classes that its start's recipe was given by hand, where the
-    classes are the same. Such as were computed are for the start's data alone.
-
-    Args:
-        model: the start, whose head the recipe has but for these weights.
-        asked: keys of the recipe that the user asks for.
-        say: hears where weights are left out, as the classes are others.
-    """
-    given = table_of(model.head).get(_WEIGHTS)
-    by_hand = given and model.train.class_weights == "none"
-    anew = f"head.{_WEIGHTS}" in asked or recipe.train.class_weights != "none"
-    if not by_hand or anew or _WEIGHTS not in keys_of(type(recipe.head)):
-        return recipe
-    if recipe.classes != model.classes:
-        say(
-            f"head.{_WEIGHTS} = []: those of {recipe.train.weights} are for its own classes, "
-            f"{some(model.classes, NAMED)}"
-        )
-        return recipe
-    weights: dict[str, Any] = {_WEIGHTS: given}
-    return replace(recipe, head=replace(recipe.head, **weights))
 
 
 def words_of(start: Start, recipe: Recipe, going_on: bool) -> str:

@@ -3,7 +3,8 @@ opened and checked once.
 """
 
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,25 @@ from typing import Any
 from cvtasks.answers import Answer
 from cvtasks.data import Source
 from cvtasks.data.held_out import undivided
-from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for, undivided_split
 from cvtasks.data.run_facts import noted_choices
 from cvtasks.data.tiled import cut, say_tiles
 from cvtasks.errors import DataError, InputError, ModelError, UsageError
 from cvtasks.networks.backbones import USUAL_BACKBONE
 from cvtasks.recipe.overrides import Override, by_full_names, key_of
-from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
+from cvtasks.recipe.recipe import Recipe, parse_recipe, read_document, read_recipe
 from cvtasks.recipe.reference import toml
 from cvtasks.recipe.translation import FORMAT, new_name
-from cvtasks.schema import table_of
 from cvtasks.tasks import TASKS
 from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in
 from cvtasks.training.choices import FITS, Fit, chosen
+from cvtasks.training.class_weights import (
+    of_the_data,
+    outdated,
+    with_balanced_weights,
+    with_weights_by_hand,
+)
 from cvtasks.training.fine_tuning import (
     document_of,
     gives_head,
@@ -34,7 +39,6 @@ from cvtasks.training.fine_tuning import (
     to_fit_again,
     with_pace,
     with_start,
-    with_weights_by_hand,
 )
 from cvtasks.training.fine_tuning import words_of as model_words
 from cvtasks.training.first_weights import (
@@ -124,7 +128,7 @@ def planned(
     sources = open_sources(recipe, undivided(say) if folds else say, begun.set_aside, splits)
     if folds:
         say_tiles(undivided_split(sources), recipe.data, say)
-    recipe = _weighted(pinned(recipe), sources.train)
+    recipe = with_balanced_weights(pinned(recipe), sources.train)
     if recipe.train.teacher:
         teacher_of(recipe)  # refused before anything is written
     if remark := recipe.head.beyond(_truths(sources.train, recipe.classes)):
@@ -220,6 +224,7 @@ class _Begun:
         goes_on: it is that of a finished model, with the model's data.
         model: the recipe of the model that it is of, or that gives a new one its head.
         to_fit: keys of a model's recipe that are to fit another number of epochs.
+        later: of the wishes, those that are to be heeded once the classes are known.
         set_aside: the folder of a run whose images that were set aside are set aside again.
     """
 
@@ -230,6 +235,7 @@ class _Begun:
     goes_on: bool = False
     model: Recipe | None = None
     to_fit: frozenset[str] = frozenset()
+    later: Sequence[Override] = ()
     set_aside: Path | None = None
 
 
@@ -250,7 +256,11 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
     if not isinstance(what, Recipe) and is_model(what):
         start = start_of(str(what), "")
         going_on = goes_on(start, values)
-        recipe = parse_recipe(document_of(start, going_on, values), wishes)
+        document, later = document_of(start, going_on, values), list[Override]()
+        if going_on:
+            recipe = parse_recipe(document, wishes)
+        else:
+            recipe, later = of_the_data(document, wishes)
         say(model_words(start, recipe, going_on))
         return _Begun(
             recipe,
@@ -259,12 +269,14 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
             goes_on=going_on,
             model=start.recipe,
             to_fit=to_fit_again(recipe, asked, going_on),
+            later=later,
             set_aside=start.folder if going_on else None,
         )
     if isinstance(what, Recipe):
-        recipe = parse_recipe(tomllib.loads(what.to_toml()), wishes)
+        document = tomllib.loads(what.to_toml())
+        recipe = parse_recipe(document, [*wishes, *outdated(document, wishes, "the recipe", say)])
     elif isinstance(what, Path) or what.endswith(".toml"):
-        recipe = read_recipe(what, wishes)
+        recipe = _of_file(what, wishes, say)
     elif Path(what).is_dir():
         raise ModelError(
             f"what is trained is a task ({', '.join(TASKS)}), a recipe file or a model; {what!r} "
@@ -279,6 +291,14 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
     return _Begun(replace(recipe, files={}), asked)  # a run has no files before its end
 
 
+def _of_file(path: str | Path, wishes: list[Override], say: Say) -> Recipe:
+    """The recipe in a file, with the wishes."""
+    document, more = read_document(path), list[Override]()
+    with suppress(ModelError):  # which is raised where it is read, with its path
+        more = outdated(document, wishes, str(path), say)
+    return read_recipe(path, [*wishes, *more])
+
+
 def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: Say) -> _Begun:
     """The recipe of a task with the best start, or with the one that is asked for."""
     backbone = str(values.get("backbone", ""))
@@ -286,11 +306,13 @@ def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: 
         start = start_of(str(values["train.weights"]), backbone or USUAL_BACKBONE)
     else:
         start = best_start(task, backbone, str(values.get("norm", "")))
-    recipe = parse_recipe(with_start(_usual(task), start, task, values), wishes)
+    recipe, later = of_the_data(with_start(_usual(task), start, task, values), wishes)
     if "train.weights" not in values:
         say(start_words(start, recipe))
     model = start.recipe if start.recipe and gives_head(start.recipe, task, values) else None
-    return _Begun(recipe, frozenset(values), of_the_data=True, is_new=True, model=model)
+    return _Begun(
+        recipe, frozenset(values), of_the_data=True, is_new=True, model=model, later=later
+    )
 
 
 def _usual(task: str) -> dict[str, Any]:
@@ -328,31 +350,14 @@ def _fitted(recipe: Recipe, train: Source, begun: _Begun, say: Say) -> Recipe:
         if key in suited and suited[key] != getattr(recipe.head, key):
             say(f"head.{key} = {toml(suited[key])}: {reason}")
     recipe = replace(recipe, head=replace(recipe.head, **suited))
+    if begun.later:
+        recipe = parse_recipe(tomllib.loads(recipe.to_toml()), begun.later)
     return with_weights_by_hand(recipe, begun.model, asked, say) if begun.model else recipe
 
 
 def _truths(source: Source, classes: tuple[str, ...]) -> Iterator[Answer]:
     """All truths of a source, with these classes alone."""
     return (source.truth(index).with_classes(classes) for index in range(len(source)))
-
-
-def _weighted(recipe: Recipe, train: Source) -> Recipe:
-    """The recipe with weights of the classes in its head, where it asks for them and has none.
-
-    Raises:
-        ModelError: the head's loss knows no classes' weights.
-    """
-    known = table_of(recipe.head)
-    if recipe.train.class_weights == "none" or known.get("class_weights"):
-        return recipe
-    if "class_weights" not in known:
-        raise ModelError(
-            "`train.class_weights` is for classification and segmentation; got "
-            f'"{recipe.train.class_weights}" for {recipe.task.name}. Set `data.repeat`, by which '
-            "images with rare classes are seen more often."
-        )
-    weights: dict[str, Any] = {"class_weights": balanced_weights(train, recipe.data.repeat)}
-    return replace(recipe, head=replace(recipe.head, **weights))
 
 
 def _with_batch(recipe: Recipe, fit: Fit | None, say: Say) -> Recipe:

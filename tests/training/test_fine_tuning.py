@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cvtasks.errors import DataError
+from cvtasks.errors import DataError, ModelError
 from cvtasks.files.writing import sha256
 from cvtasks.media.images import write_image
 from cvtasks.recipe.recipe import Recipe
@@ -131,6 +131,62 @@ def test_weights_of_classes_by_hand_stay_with_these_classes(tmp_path: Path) -> N
         assert [text for text in said if "head.class_weights" in text] == [line]
         said.clear()
     assert weights_of(str(start), own, **{"train.class_weights": "balanced"}) == (1, 1)
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_weights_of_classes_by_hand_are_for_the_classes_of_the_data(
+    tuned: bool, tmp_path: Path
+) -> None:
+    """Which are not known yet where the weights are asked for."""
+    start = model(tmp_path / "model", pictures(tmp_path / "own", {"cat": 6, "dog": 6}))
+    three = pictures(tmp_path / "three", dict.fromkeys("abc", 5))
+    what, more = (str(start), {}) if tuned else ("classify", SMALL)
+    for given in ([1.0, 2.0, 3.0], "head.class_weights=[1, 2, 3]"):
+        wish = given if isinstance(given, str) else ("head.class_weights", given)
+        made = planned(what, [("data.path", str(three)), *more.items(), wish])
+        assert made.recipe.head.class_weights == (1, 2, 3)
+    for wrong, words in (([1.0, 2.0], "the 3 classes a, b, c; got 2"), ("heavy", "must be a list")):
+        with pytest.raises(ModelError, match=words):
+            weights_of(what, three, **more, **{"head.class_weights": wrong})
+
+
+def test_weights_of_classes_are_refused_before_the_data_where_the_head_has_none() -> None:
+    with pytest.raises(ModelError, match=r"unknown key `head\.class_weights`"):
+        planned("detect", [("data.path", "/no/such/data"), ("head.class_weights", [1.0])])
+
+
+def test_a_recipe_files_weights_of_classes_are_for_its_data_and_classes(tmp_path: Path) -> None:
+    """Where they stay, each stands at the place of another class."""
+    own = pictures(tmp_path / "own", {"cat": 20, "dog": 5})
+    other = pictures(tmp_path / "other", {"cat": 5, "dog": 20, "emu": 20})
+    file = tmp_path / "recipe.toml"
+    asked = {**SMALL, "data.path": str(own), "train.class_weights": "balanced"}
+    recipe = planned("classify", list(asked.items())).recipe
+    recipe.save(file)
+    cats, dogs = recipe.head.class_weights
+    assert dogs > 3 * cats
+    for what in (file, str(file), recipe):
+        assert weights_of(what, own) == (cats, dogs)
+        assert weights_of(what, own, classes=["dog", "cat"]) == (dogs, cats)
+        cats_there, dogs_there = weights_of(what, other)
+        assert cats_there > 3 * dogs_there, "computed anew, for these images"
+        assert len(weights_of(what, other, classes=["emu", "dog", "cat"])) == 3
+        assert weights_of(what, own, **{"train.class_weights": "none"}) == ()
+        assert weights_of(what, other, **{"head.class_weights": [1.0, 2.0]}) == (1, 2)
+
+
+def test_a_recipe_files_weights_by_hand_stay_with_its_classes(tmp_path: Path) -> None:
+    own = pictures(tmp_path / "own", {"cat": 6, "dog": 6})
+    other = pictures(tmp_path / "other", {"cat": 5, "dog": 20, "emu": 20})
+    asked = {**SMALL, "data.path": str(own), "head.class_weights": [1.0, 5.0]}
+    file, said = tmp_path / "recipe.toml", list[str]()
+    planned("classify", list(asked.items())).recipe.save(file)
+    assert weights_of(file, other) == weights_of(file, own, classes=["cat", "dog"]) == (1, 5)
+    for classes in (["dog", "cat"], ["cat", "dog", "emu"]):
+        wishes = [("data.path", str(other)), ("classes", classes)]
+        assert planned(file, wishes, said.append).recipe.head.class_weights == ()
+    line = f"head.class_weights = []: those of {file} are for its own classes, cat, dog"
+    assert [text for text in said if "head.class_weights" in text] == [line] * 2
 
 
 LONG = {
