@@ -25,14 +25,8 @@ FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
 
 _WARMUP = 0.5  # epochs at most, where a finished run goes on
-_PLACES = (
-    "path",
-    "format",
-    "train",
-    "validate",
-    "lists",
-    "held_out",
-)  # of [data]: which images, not what is done
+_PLACES = frozenset({"path", "format", "train", "validate", "lists", "held_out"})
+"""Of `[data]`: which images, not what is done."""
 
 
 def with_start(
@@ -94,12 +88,25 @@ def goes_on(start: Start, asked: dict[str, Any]) -> bool:
     )
 
 
+def _standing(asked: Collection[str]) -> frozenset[str]:
+    """Those of the `_PLACES` that are the model's own where it does not go on: none with other
+    data, and beside other lists or splits those that need not be others.
+    """
+    if "data.path" in asked:
+        return frozenset()
+    if "data.lists" in asked:
+        return frozenset({"path", "format"})
+    if {"data.train", "data.validate", "data.held_out"} & set(asked):
+        return frozenset({"path", "format", "lists", "train"})
+    return _PLACES
+
+
 def document_of(start: Start, going_on: bool, asked: dict[str, Any]) -> dict[str, Any]:
     """The model's recipe as that of a run which begins with the model.
 
     Args:
-        going_on: it has the same data and classes; if not, it takes them from other data, and the
-            weights of the classes are left out.
+        going_on: it has the same data and classes; if not, its classes are those of the data, and
+            the weights of the classes are left out.
         asked: key → value that the user asks for.
     """
     if start.recipe is None:
@@ -112,7 +119,8 @@ def document_of(start: Start, going_on: bool, asked: dict[str, Any]) -> dict[str
     if not going_on or asked.get("train.class_weights", weighed) != weighed:
         document["head"].pop(CLASS_WEIGHTS, None)
     if not going_on:
-        document["data"] = data | {key: defaults_of(Data)[key] for key in _PLACES}
+        others = _PLACES - _standing(asked)
+        document["data"] = data | {key: defaults_of(Data)[key] for key in others}
         train["backbone_rate"] = min(train["backbone_rate"], FINE_TUNED)
         return document
     train["learning_rate"] *= FINE_TUNED

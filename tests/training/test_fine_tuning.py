@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cvtasks.errors import DataError, ModelError
+from cvtasks.errors import ModelError
 from cvtasks.files.writing import sha256
 from cvtasks.media.images import write_image
 from cvtasks.recipe.recipe import Recipe
@@ -69,8 +69,35 @@ def test_a_model_goes_on_by_its_own_lists_alone(tmp_path: Path) -> None:
     assert "is fine-tuned by its own recipe" in "\n".join(said)
     assert [line for line in said if "flatter" in line], "that it has seen them is said"
     assert made.recipe.data.lists == str(others)
-    with pytest.raises(DataError, match="training needs data"):
-        planned(str(start), asked[1:])
+
+
+def test_a_model_that_does_not_go_on_has_its_own_data_unless_others_are_given(
+    tmp_path: Path,
+) -> None:
+    """Other lists, splits or classes are those of its own images."""
+    for split in ("train", "val", "test"):
+        pictures(tmp_path / "own" / split, {"cat": 5, "dog": 5})
+    own = tmp_path / "own"
+    names = [f"train/{name}/{name}{number}" for name in ("cat", "dog") for number in range(5)]
+    some, rest = (lists(tmp_path / two, train=names[::2], val=names[1::2]) for two in "ab")
+    start = model(tmp_path / "model", own, **{"data.train": "test"})
+    for key, value, splits in (
+        ("data.lists", str(rest), ("train", "val", 0)),
+        ("data.train", "train", ("train", "val", 0)),
+        ("data.validate", "train", ("test", "train", 0)),
+        ("data.held_out", 0.4, ("test", "", 0.4)),
+        ("classes", ["dog", "cat"], ("test", "val", 0)),
+    ):
+        said: list[str] = []
+        data = planned(str(start), [(key, value)], said.append).recipe.data
+        assert (data.path, data.train, data.validate, data.held_out) == (str(own), *splits)
+        assert data.lists == (value if key == "data.lists" else "")
+        assert f"start: {start} is fine-tuned by its own recipe" in said[0]
+    listed = model(tmp_path / "listed", own, **{"data.lists": str(some)})
+    data = planned(str(listed), [("classes", ["dog", "cat"])]).recipe.data
+    assert (data.path, data.lists) == (str(own), str(some))
+    data = planned(str(listed), [("classes", ["dog", "cat"]), ("data.path", str(own))]).recipe.data
+    assert data.lists == ""
 
 
 def test_lists_of_a_models_data_are_not_those_of_others(tmp_path: Path) -> None:
