@@ -2,8 +2,11 @@
 classes, and where they were computed for the data, that it had.
 """
 
+import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from cvtasks.data import Source
@@ -11,7 +14,7 @@ from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.rare import NAMED
 from cvtasks.errors import ModelError
 from cvtasks.recipe.overrides import Override, key_of
-from cvtasks.recipe.recipe import Recipe, parse_recipe
+from cvtasks.recipe.recipe import Recipe, parse_recipe, read_document, read_recipe
 from cvtasks.schema import keys_of, table_of
 from cvtasks.text import some
 
@@ -80,32 +83,39 @@ def with_weights_by_hand(
     if not given or computed or anew or NAME not in keys_of(type(recipe.head)):
         return recipe
     if recipe.classes != model.classes:
-        say(left_out(recipe.train.weights, model.classes))
+        say(_left_out(recipe.train.weights, model.classes))
         return recipe
     return _with_weights(recipe, given)
 
 
-def left_out(whose: str, classes: Iterable[str]) -> str:
+def _left_out(whose: str, classes: Iterable[str]) -> str:
     """What is said where weights by hand are left out, as they are for other classes."""
     return f"{KEY} = []: those of {whose} are for its own classes, {some(tuple(classes), NAMED)}"
 
 
-def outdated(
-    document: Mapping[str, Any], wishes: list[Override], whose: str, say: Callable[[str], None]
-) -> list[Override]:
-    """What is to be wished for beside the `wishes`, so that a recipe's document keeps no weights of
-    classes that are for others: nothing, or that there be none.
-
-    Such as were computed are for its own data, and are computed anew for others; such as were given
-    by hand are for its own classes.
+def changed_recipe(
+    what: str | Path | Recipe, wishes: list[Override], say: Callable[[str], None]
+) -> Recipe:
+    """A recipe, or that in a file, with the wishes, and without weights of classes that are for
+    others. Such as were computed are for its own data, and are to be computed anew for others; such
+    as were given by hand are for its own classes.
 
     Args:
-        whose: what the recipe is called.
         say: hears where weights by hand are left out.
-
-    Raises:
-        ModelError: the recipe cannot be, whatever the weights.
     """
+    if isinstance(what, Recipe):
+        document = tomllib.loads(what.to_toml())
+        return parse_recipe(document, [*wishes, *_outdated(document, wishes, "the recipe", say)])
+    document, more = read_document(what), list[Override]()
+    with suppress(ModelError):  # which is raised where it is read, with its path
+        more = _outdated(document, wishes, str(what), say)
+    return read_recipe(what, [*wishes, *more])
+
+
+def _outdated(
+    document: Mapping[str, Any], wishes: list[Override], whose: str, say: Callable[[str], None]
+) -> list[Override]:
+    """What is to be wished for beside the `wishes`: nothing, or that there be no weights."""
     head = document.get("head")
     if not isinstance(head, Mapping) or not head.get(NAME) or KEY in map(key_of, wishes):
         return []
@@ -117,7 +127,7 @@ def outdated(
     if own.train.class_weights == new.train.class_weights == "none":
         if own.classes == new.classes:
             return []
-        say(left_out(whose, own.classes))
+        say(_left_out(whose, own.classes))
     return [(KEY, [])]
 
 

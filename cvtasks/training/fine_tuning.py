@@ -3,23 +3,24 @@ model has seen the data before.
 """
 
 import tomllib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from cvtasks.data import Source
 from cvtasks.data.loading.imbalance import times_seen
 from cvtasks.data.opening import Sources, same_place, title
+from cvtasks.data.run_facts import noted_choices
 from cvtasks.data.tiled import whole
 from cvtasks.evaluation.seen import seen
 from cvtasks.heads import head_type
 from cvtasks.recipe.data_table import Data
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 from cvtasks.training.choice import Choice, with_values
 from cvtasks.training.class_weights import NAME as CLASS_WEIGHTS
 from cvtasks.training.first_weights import Start
-from cvtasks.training.pace import PACE, changed_pace, steps_of
+from cvtasks.training.pace import PACE, STEPS, changed_pace, steps_of
 
 FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
@@ -127,6 +128,42 @@ def document_of(start: Start, going_on: bool, asked: dict[str, Any]) -> dict[str
     train["warmup"] = min(train["warmup"], _WARMUP)
     train["freeze"] = [[0, max(train["freeze"])[1]]] if train["freeze"] else []
     return document
+
+
+def with_whole_epochs(
+    recipe: Recipe,
+    start: Start,
+    asked: Collection[str],
+    going_on: bool,
+    say: Callable[[str], None],
+) -> tuple[Recipe, frozenset[str]]:
+    """The recipe of a run that begins with a model, with all images in an epoch where only the
+    minutes of that model's run made them fewer; and `STEPS` where they stay what such minutes held.
+
+    These are for other data, and other epochs or minutes, too few. Whether they were lowered or
+    wished for is known where the model's run has noted it; else they stay.
+
+    Args:
+        asked: keys of the recipe that the user asks for.
+        say: hears what becomes of them.
+    """
+    steps = recipe.train.epoch_steps
+    if not steps or STEPS in asked:
+        return recipe, frozenset()
+    cut = frozenset({STEPS}) & noted_choices(start.folder) if start.folder else frozenset()
+    if going_on and not {"train.epochs", "train.minutes"} & set(asked):
+        return recipe, cut
+    if not cut:
+        say(
+            f"{STEPS} = {steps}: an epoch is a part of the images, as that of {start.weights}; 0 "
+            "makes it all of them"
+        )
+        return recipe, cut
+    say(
+        f"{STEPS} = 0: an epoch is all images; the {counted(steps, 'step')} of {start.weights} "
+        f"{agreeing(steps, 'was', 'were')} what its minutes held"
+    )
+    return with_values(recipe, {STEPS: 0}), frozenset()
 
 
 def to_fit_again(model: Recipe, asked: Collection[str], going_on: bool) -> frozenset[str]:

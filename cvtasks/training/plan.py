@@ -4,7 +4,6 @@ opened and checked once.
 
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from cvtasks.data.tiled import cut, say_tiles
 from cvtasks.errors import DataError, InputError, ModelError, UsageError
 from cvtasks.networks.backbones import USUAL_BACKBONE
 from cvtasks.recipe.overrides import Override, by_full_names, key_of
-from cvtasks.recipe.recipe import Recipe, parse_recipe, read_document, read_recipe
+from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
 from cvtasks.recipe.reference import toml
 from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.tasks import TASKS
@@ -26,8 +25,8 @@ from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in
 from cvtasks.training.choices import FITS, Fit, chosen
 from cvtasks.training.class_weights import (
+    changed_recipe,
     of_the_data,
-    outdated,
     with_balanced_weights,
     with_weights_by_hand,
 )
@@ -39,6 +38,7 @@ from cvtasks.training.fine_tuning import (
     to_fit_again,
     with_pace,
     with_start,
+    with_whole_epochs,
 )
 from cvtasks.training.fine_tuning import words_of as model_words
 from cvtasks.training.first_weights import (
@@ -51,7 +51,7 @@ from cvtasks.training.first_weights import (
 from cvtasks.training.first_weights import words_of as start_words
 from cvtasks.training.half_precision import slow_in_bf16
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
-from cvtasks.training.pace import pace_remarks
+from cvtasks.training.pace import pace_remarks, to_be_cut
 from cvtasks.zoo import RECIPE, names, unknown
 
 Say = Callable[[str], None]
@@ -157,7 +157,7 @@ def planned(
             say(choice.line)
     for remark in _remarks(recipe, len(sources.train), slow, keys):
         say(remark)
-    return Plan(recipe, sources, chosen=keys)
+    return Plan(recipe, sources, chosen=keys | to_be_cut(recipe))
 
 
 def resumed(
@@ -262,21 +262,19 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
         else:
             recipe, later = of_the_data(document, wishes)
         say(model_words(start, recipe, going_on))
+        recipe, to_fit = with_whole_epochs(recipe, start, asked, going_on, say)
         return _Begun(
             recipe,
             asked,
             of_the_data=not going_on,
             goes_on=going_on,
             model=start.recipe,
-            to_fit=to_fit_again(recipe, asked, going_on),
+            to_fit=to_fit_again(recipe, asked, going_on) | to_fit,
             later=later,
             set_aside=start.folder if going_on else None,
         )
-    if isinstance(what, Recipe):
-        document = tomllib.loads(what.to_toml())
-        recipe = parse_recipe(document, [*wishes, *outdated(document, wishes, "the recipe", say)])
-    elif isinstance(what, Path) or what.endswith(".toml"):
-        recipe = _of_file(what, wishes, say)
+    if isinstance(what, (Recipe, Path)) or what.endswith(".toml"):
+        recipe = changed_recipe(what, wishes, say)
     elif Path(what).is_dir():
         raise ModelError(
             f"what is trained is a task ({', '.join(TASKS)}), a recipe file or a model; {what!r} "
@@ -289,14 +287,6 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
             f"the folder of one; got {what!r}. {unknown(what, [*TASKS, *names()])}"
         )
     return _Begun(replace(recipe, files={}), asked)  # a run has no files before its end
-
-
-def _of_file(path: str | Path, wishes: list[Override], say: Say) -> Recipe:
-    """The recipe in a file, with the wishes."""
-    document, more = read_document(path), list[Override]()
-    with suppress(ModelError):  # which is raised where it is read, with its path
-        more = outdated(document, wishes, str(path), say)
-    return read_recipe(path, [*wishes, *more])
 
 
 def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: Say) -> _Begun:

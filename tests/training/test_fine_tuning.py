@@ -12,11 +12,12 @@ import pytest
 from cvtasks.errors import ModelError
 from cvtasks.files.writing import sha256
 from cvtasks.media.images import write_image
-from cvtasks.recipe.recipe import Recipe
+from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.training import budget
 from cvtasks.training.budget import Pace, budgeted
 from cvtasks.training.plan import planned
 from cvtasks.training.progress import Report
+from cvtasks.training.run_folder import write_facts
 from cvtasks.zoo import RECIPE, WEIGHTS
 
 SMALL = {"backbone": "tiny", "size": 32, "train.weights": "none", "train.precision": "f32"}
@@ -296,6 +297,41 @@ def test_minutes_pace_a_model_for_what_they_hold(
     planned(str(start), [("data.path", str(other))]).recipe.save(tmp_path / "recipe.toml")
     assert pace_of(turned(tmp_path / "recipe.toml", 0.5)) == (20.0, 7, 15, 30), "as it is"
     assert [line.partition(" = ")[0] for line in said[-2:]] == ["train.warmup", "data.close_mosaic"]
+
+
+def test_a_part_of_an_epoch_that_minutes_held_is_for_these_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a model that was made in a minute learns from a few images an epoch wherever it goes."""
+    own = pictures(tmp_path / "own", {"cat": 20, "dog": 20})
+    other = pictures(tmp_path / "other", {"apple": 50, "pear": 50})
+    monkeypatch.setattr(budget, "measured", lambda plan, most: Pace(2.0, 9.0, 0.1, 0.1))
+
+    def made(name: str, what: str, **values: Any) -> Path:
+        plan = planned(what, [("data.path", str(own)), *values.items()])
+        recipe = budgeted(plan, Report()).recipe
+        assert 0 < recipe.train.epoch_steps < 16, "a part of 32 images, by two"
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / WEIGHTS).write_bytes(b"weights")
+        replace(recipe, files={WEIGHTS: sha256(folder / WEIGHTS)}).save(folder / RECIPE)
+        write_facts(folder, "", 0, {}, plan.chosen)
+        return folder
+
+    new = {**SMALL, "train.batch": 2}
+    cut = made("cut", "classify", **new, **{"train.minutes": 1})
+    by_hand = made("by-hand", "classify", **new, **{"train.epoch_steps": 4, "train.epochs": 20})
+    again = made("again", str(cut))
+    for start, whole in ((cut, True), (again, True), (by_hand, False)):
+        steps = read_recipe(start / RECIPE).train.epoch_steps
+        for wishes in ([("data.path", str(other))], [("train.epochs", 9)], [("train.minutes", 5)]):
+            said: list[str] = []
+            found = planned(str(start), wishes, said.append).recipe.train.epoch_steps
+            assert found == (0 if whole else steps)
+            assert f"train.epoch_steps = {found}: an epoch is " in "\n".join(said)
+            asked = planned(str(start), [*wishes, ("train.epoch_steps", 2)])
+            assert asked.recipe.train.epoch_steps == 2
+        assert planned(str(start)).recipe.train.epoch_steps == steps, "the same run once more"
 
 
 def test_a_recipe_file_that_is_too_long_for_its_epochs_is_told(tmp_path: Path) -> None:
