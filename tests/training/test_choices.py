@@ -77,7 +77,8 @@ def test_each_choice_is_said_with_its_value_and_reason(tmp_path: Path) -> None:
     made, said = plan("classify", flowers(tmp_path / "few", {"rose": 30, "tulip": 30}))
     document = tomllib.loads(made.recipe.to_toml())
     assert set(said) <= made.chosen
-    assert made.chosen - set(said) <= {"train.validate_every"}  # of 1, as it is anyway
+    unsaid = {"train.validate_every", "train.epoch_steps"}  # of 1 and 0, as they are anyway
+    assert made.chosen - set(said) <= unsaid
     for key in said:
         table, _, name = key.rpartition(".")
         value = (document[table] if table else document)[name]
@@ -149,6 +150,9 @@ def test_what_is_asked_for_is_not_chosen(tmp_path: Path) -> None:
     assert budget.recipe.train.minutes == 3
     usual, _ = plan("classify", root)
     assert budget.recipe.train.epochs > usual.recipe.train.epochs
+    endless, _ = plan("classify", root, "train.minutes=0")
+    assert endless.recipe.train.minutes == 0
+    assert endless.recipe.train.epochs == usual.recipe.train.epochs, "0 minutes are no limit"
 
 
 def test_a_recipe_file_is_left_as_it_is(tmp_path: Path) -> None:

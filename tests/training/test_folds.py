@@ -320,6 +320,40 @@ def test_the_time_of_a_cross_validation_is_that_of_all_folds(
 
 
 @pytest.mark.parametrize(
+    ("folds", "words", "time"),
+    [
+        # of 11 images 4, 4 and 3 are validated on, at a step an image
+        (
+            3,
+            ("11 in 3 folds", "4 epochs of 7 to 8 steps in each of 3 folds at batch 1"),
+            "1 min 13 s to 1 min 17 s for each of 3 folds, together 3 min 43 s: 28 to 32 steps",
+        ),
+        (
+            11,
+            ("11 in 11 folds", "4 epochs of 10 steps in each of 11 folds at batch 1"),
+            "1 min 25 s for each of 11 folds, together 15 min 35 s: 40 steps",
+        ),
+    ],
+)
+def test_a_plan_of_folds_has_the_steps_of_each(
+    tmp_path: Path, paced, cli, folds: int, words: tuple[str, ...], time: str
+) -> None:
+    """They are not those of the two parts that the plan has the data in."""
+    for number in range(11):
+        place = tmp_path / "data" / "ab"[number % 2] / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((40, 40), 20 + 9 * number).save(place)
+    how = ["--backbone", "tiny", "--size", 32, "--weights", "none", "--batch", 1, "--epochs", 4]
+    how += ["--folds", folds, "--dry-run"]
+    code, out, err = cli("train", "classify", "--data", tmp_path / "data", *how)
+    assert code == 0, err
+    said = " ".join(out.split())
+    for word in words:
+        assert word in said
+    assert f"time: about {time} of 1 s, and 4 looks" in err
+
+
+@pytest.mark.parametrize(
     ("done", "words"),
     [
         (Progress(), "37 s for what is left after 0 epochs: 12 steps of 1 s, and 2 looks"),
