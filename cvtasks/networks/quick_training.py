@@ -44,6 +44,17 @@ def quicken(network: keras.Model) -> None:
             layer.call = partial(_activated, layer, silu)
 
 
+def shapes_may_vary() -> bool:
+    """Whether a training step's arrays may have another shape in each step, without being compiled
+    again.
+    """
+    if keras.config.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_logical_devices("GPU")
+
+
 def layers_within(model: keras.Model) -> Iterator[keras.Layer]:
     """All layers, also those of models within."""
     for layer in model.layers:

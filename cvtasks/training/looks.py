@@ -83,7 +83,7 @@ class Looks:
         head, fit = self._recipe.head, self._recipe.letterbox
 
         def encode(sample: Sample[Any]) -> Arrays:
-            return head.encode(sample.truth, fit(sample.image.shape[:2]))
+            return head.compact(sample.truth, fit(sample.image.shape[:2]))
 
         encoded = _Encoded(source, encode)
         self._judge.begin(encoded.targets)
