@@ -1,0 +1,79 @@
+"""Lists that `data split` makes of lists, and of data that are called by a name."""
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cvtasks.answers import Boxes, Labels
+from cvtasks.data import open_source
+
+
+def boxes_of(root: Path, count: int = 20) -> Path:
+    """A YOLO set of two classes, every image another; one split."""
+    rng = np.random.default_rng(1)
+    for folder in ("images", "labels"):
+        (root / folder).mkdir(parents=True)
+    for number in range(count):
+        image = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        cv2.imwrite(str(root / "images" / f"im{number:02d}.png"), image)
+        (root / "labels" / f"im{number:02d}.txt").write_text(f"{number % 2} .5 .5 .5 .5\n")
+    (root / "data.yaml").write_text("train: images\nnames: [hen, fox]\n")
+    return root
+
+
+def trees_of(root: Path, splits: tuple[str, ...] = ("",), count: int = 6) -> Path:
+    """Folders of two classes, every image another."""
+    rng = np.random.default_rng(2)
+    for split in splits:
+        for kind in ("cat", "dog"):
+            (root / split / kind).mkdir(parents=True)
+            for number in range(count):
+                image = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+                cv2.imwrite(str(root / split / kind / f"{split}{kind}{number}.png"), image)
+    return root
+
+
+def named(folder: Path, name: str) -> list[str]:
+    return (folder / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_list_is_split_again_and_is_of_the_same_data(tmp_path: Path, cli) -> None:
+    root, first, again = boxes_of(tmp_path / "set"), tmp_path / "x", tmp_path / "f"
+    assert cli("data", "split", root, "-o", first, "--val", 0.3, "--test", 0)[0] == 0
+    code, _, said = cli("data", "split", f"{first}:train", "-o", again, "--folds", 3)
+    assert code == 0, said
+    record = json.loads((again / "fold1" / "split.json").read_text())
+    assert {key: record[key] for key in ("data", "split", "within")} == {
+        "data": str(root),
+        "split": "train",
+        "within": str(first),
+    }
+    every = []
+    for fold in range(3):
+        source = open_source(str(again / f"fold{fold}"), "val", Boxes)
+        every += [source.name(index) for index in range(len(source))]
+        assert not [note for note in source.notes if "in no list" in note]
+    assert sorted(every) == sorted(named(first, "train"))
+    code, _, said = cli("data", "split", f"{again / 'fold0'}:train", "-o", tmp_path / "third")
+    assert code == 0, said
+    assert len(open_source(str(tmp_path / "third"), "train", Boxes))
+
+
+def test_a_list_split_again_keeps_format_hints_and_split(tmp_path: Path, cli) -> None:
+    root, first, again = trees_of(tmp_path / "set", ("train", "test")), tmp_path / "x", tmp_path / "y"
+    hinted = ("--format", "class-folders", "--task", "classify")
+    code, _, said = cli("data", "split", f"{root}:train", "-o", first, "--test", 0, *hinted)
+    assert code == 0, said
+    code, _, said = cli("data", "split", f"{first}:train", "-o", again, "--task", "classify")
+    assert code == 0, said
+    record = json.loads((again / "split.json").read_text())
+    assert (record["data"], record["split"], record["format"]) == (
+        str(root),
+        "train",
+        "class-folders",
+    )
+    assert {open_source(str(again), "val", Labels).name(0)} <= set(named(first, "train"))
