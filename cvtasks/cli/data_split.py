@@ -97,11 +97,11 @@ def split(
 
 def _record(source: "Source", path: str, format_: str, hints: "Hints") -> "Record":
     """What the lists are of: of lists with a record, the data that these are of."""
-    from cvtasks.data.download.catalogue import KNOWN
+    from cvtasks.data.download.catalogue import is_known
     from cvtasks.data.lists import Listed, Record, located
 
     data, lists, format_, hints = located(path, "", format_, hints)
-    data = data if data in KNOWN else str(Path(data).absolute())
+    data = data if is_known(data) else str(Path(data).absolute())
     if lists and isinstance(source, Listed):
         return Record(data, source.source.split, format_, hints, str(Path(lists).absolute()))
     return Record(data, source.split, format_, hints)

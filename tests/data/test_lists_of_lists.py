@@ -77,3 +77,30 @@ def test_a_list_split_again_keeps_format_hints_and_split(tmp_path: Path, cli) ->
         "class-folders",
     )
     assert {open_source(str(again), "val", Labels).name(0)} <= set(named(first, "train"))
+
+
+def test_a_folder_called_like_a_known_data_set_is_recorded_as_a_folder(
+    tmp_path: Path, cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes_of(tmp_path / "voc2012")
+    monkeypatch.chdir(tmp_path)
+    code, _, said = cli("data", "split", "voc2012", "-o", "x")
+    assert code == 0, said
+    assert json.loads(Path("x/split.json").read_text())["data"] == str(tmp_path / "voc2012")
+    os.chdir("x")  # another folder, where no voc2012 lies
+    assert len(open_source(str(tmp_path / "x"), "val", Boxes)) == 4
+
+
+def test_a_name_that_stands_for_two_data_sets_is_recorded_as_a_name(
+    tmp_path: Path, cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cvtasks.data import recognition
+
+    root = boxes_of(tmp_path / "both")
+    there = recognition.resolve
+    monkeypatch.setattr(
+        recognition, "resolve", lambda data: root if data == "voc2007+2012" else there(data)
+    )
+    code, _, said = cli("data", "split", "voc2007+2012", "-o", tmp_path / "x")
+    assert code == 0, said
+    assert json.loads((tmp_path / "x/split.json").read_text())["data"] == "voc2007+2012"
