@@ -64,7 +64,11 @@ def test_a_list_is_split_again_and_is_of_the_same_data(tmp_path: Path, cli) -> N
 
 
 def test_a_list_split_again_keeps_format_hints_and_split(tmp_path: Path, cli) -> None:
-    root, first, again = trees_of(tmp_path / "set", ("train", "test")), tmp_path / "x", tmp_path / "y"
+    root, first, again = (
+        trees_of(tmp_path / "set", ("train", "test")),
+        tmp_path / "x",
+        tmp_path / "y",
+    )
     hinted = ("--format", "class-folders", "--task", "classify")
     code, _, said = cli("data", "split", f"{root}:train", "-o", first, "--test", 0, *hinted)
     assert code == 0, said

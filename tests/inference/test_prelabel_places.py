@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cvtasks.answers import Boxes
+from cvtasks.answers import Boxes, Instances, Labels, Mask
+from cvtasks.data import open_source
 from cvtasks.inference.prelabel import prelabel, root_of
 from cvtasks.media.sources import expand
 from cvtasks.tasks import TASKS
@@ -96,3 +97,88 @@ def test_a_link_to_the_folder_of_the_images_is_that_folder(tmp_path: Path) -> No
     (tmp_path / "link").symlink_to(tmp_path / "photos")
     label([str(tmp_path / "photos")], tmp_path / "link", "labelme")
     assert json.loads((tmp_path / "photos/a.json").read_bytes())["imagePath"] == "a.png"
+
+
+def answered(kind: str) -> Any:
+    """A model that finds the same on all images, for one kind of answers."""
+    model = Stub()
+    box = np.zeros(SIZE, bool)
+    box[4:30, 3:20] = True
+    answers: dict[str, Any] = {
+        "detect": Boxes.of([[3, 4, 20, 30]], [0], ("cat",), SIZE),
+        "segment": Mask(box.astype(np.uint8), ("background", "cat")),
+        "instances": Instances.of([box], [0], ("cat",), SIZE),
+    }
+    answer = answers[kind]
+    model.recipe = SimpleNamespace(task=TASKS[kind].task(), classes=answer.classes)
+    model.predict_many = lambda images, threshold=None: ((t, i, answer) for t, i in images)  # type: ignore[method-assign]
+    return model
+
+
+@pytest.mark.parametrize(
+    ("kind", "to"),
+    [
+        ("detect", "labelme"),
+        ("detect", "voc"),
+        ("segment", "labelme"),
+        ("segment", "masks"),
+        ("instances", "labelme"),
+        ("instances", "masks"),
+    ],
+)
+@pytest.mark.parametrize("own", [(), ("top.png",)])
+def test_folders_below_are_read_again(
+    kind: str, to: str, own: tuple[str, ...], tmp_path: Path
+) -> None:
+    names = ["2024/a.png", "2024/b.png", "2025/deep/a.png", *own]
+    drawn(*(tmp_path / name for name in names))
+    model = answered(kind)
+    source = [str(tmp_path / "**" / "*.png")]
+    prelabel(model, list(expand(source)), tmp_path, to, root=root_of(source), scores=False)
+    task = TASKS[kind].task()
+    read = open_source(str(tmp_path), "", task.answer)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in read.files) == sorted(names)
+    assert read.classes == model.recipe.classes and not read.notes
+    for index in range(len(read)):
+        truth = read.truth(index)
+        if isinstance(truth, Mask):
+            assert truth.ids[10, 10] == 1 and truth.ids[0, 0] == 0
+        else:
+            assert isinstance(truth, Boxes) and truth.names == ("cat",)
+            np.testing.assert_allclose(truth.xyxy, [[3, 4, 20, 30]], atol=1)
+
+
+def test_labelme_of_deep_images_is_read_from_elsewhere(tmp_path: Path) -> None:
+    drawn(tmp_path / "photos/2024/a.png", tmp_path / "photos/2025/a.png")
+    label([str(tmp_path / "photos/**/*.png")], tmp_path / "out", "labelme")
+    read = open_source(str(tmp_path / "out"), "", Boxes)
+    assert len(read) == 2 and read.classes == ("cat",)
+
+
+@pytest.mark.parametrize("more", ["old", "train"])
+def test_folders_below_that_are_no_part_of_the_data_stay_out(more: str, tmp_path: Path) -> None:
+    """Files without their images, and any folders beside splits, are told and not read."""
+    drawn(tmp_path / "a.png")
+    label([str(tmp_path)], tmp_path, "labelme")
+    (tmp_path / more).mkdir()
+    (tmp_path / more / "b.json").write_bytes((tmp_path / "a.json").read_bytes())
+    if more == "train":
+        drawn(tmp_path / "train/b.png", tmp_path / "other/c.png")
+        (tmp_path / "train/b.json").write_bytes(
+            (tmp_path / "a.json").read_bytes().replace(b"a.png", b"b.png")
+        )
+        (tmp_path / "other/c.json").write_bytes(
+            (tmp_path / "a.json").read_bytes().replace(b"a.png", b"c.png")
+        )
+    read = open_source(str(tmp_path), "", Boxes)
+    assert len(read) == 1
+    assert any(
+        "were not read" in note and ("other/" in note or "old/" in note) for note in read.notes
+    )
+
+
+def test_folders_of_classes_stay_classes_beside_files_of_labelme(tmp_path: Path) -> None:
+    drawn(*(tmp_path / name for name in ("cat/a.png", "dog/b.png")))
+    label([str(tmp_path / "**/*.png")], tmp_path, "labelme")
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")
+    assert open_source(str(tmp_path), "", Labels).format == "class folders"
