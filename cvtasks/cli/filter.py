@@ -148,9 +148,11 @@ def filter(
 
     check_folder(output)
     if transposed:
-        others = {"pool": pool, "dilation": dilation != 1, "mode": mode != "cross-correlation"}
-        others |= {"bias": bias, "relu": relu, "p": p != LP, "backward": backward}
-        way_back.refuse({**others, "upstream": upstream, "patch": patch})
+        way_back.refuse(
+            {"pool": pool, "dilation": dilation != 1, "mode": mode != "cross-correlation"}
+            | {"bias": bias, "relu": relu, "p": p != LP, "backward": backward}
+            | {"upstream": upstream, "patch": patch}
+        )
         how = (kernel, size, stride or 1, padding)
         way_back.transposed(image, *how, grey, output, as_json)
         return

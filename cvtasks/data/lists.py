@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.data.formats.listed import Names, SplitLists, lines_of
-from cvtasks.data.formats.listing import files_in
+from cvtasks.data.formats.listing import RECORD, files_in
 from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.source import Source, check_split, split_parts
 from cvtasks.data.views import Subset
@@ -16,9 +16,6 @@ from cvtasks.errors import Complain, DataError, ModelError
 from cvtasks.formats.encodings import hear_again, hearing, said_of
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.text import dumps
-
-RECORD = "split.json"
-"""The file beside lists that `data split` wrote: of which data they are, and of which split."""
 
 _ORDER = ("train", "val", "test")
 

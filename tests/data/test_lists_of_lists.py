@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cvtasks.answers import Boxes, Labels
-from cvtasks.data import open_source
+from cvtasks.data import open_source, splits_of
 
 
 def boxes_of(root: Path, count: int = 20) -> Path:
@@ -108,3 +108,29 @@ def test_a_name_that_stands_for_two_data_sets_is_recorded_as_a_name(
     code, _, said = cli("data", "split", "voc2007+2012", "-o", tmp_path / "x")
     assert code == 0, said
     assert json.loads((tmp_path / "x/split.json").read_text())["data"] == "voc2007+2012"
+
+
+@pytest.mark.parametrize("splits", [("",), ("train", "test")])
+def test_lists_within_the_folders_of_classes_are_no_class(
+    splits: tuple[str, ...], tmp_path: Path, cli
+) -> None:
+    root = trees_of(tmp_path / "set", splits)
+    data = f"{root}:train" if splits[0] else root
+    for out, more in (("splits", ()), ("folds", ("--folds", 3))):
+        code, _, said = cli(
+            "data", "split", data, "-o", root / out, "--task", "classify", "--test", 0, *more
+        )
+        assert code == 0, said
+    assert splits_of(str(root), Labels) == tuple(sorted(splits))
+    read = open_source(str(root), splits[0], Labels)
+    assert (read.classes, len(read), read.notes) == (("cat", "dog"), 12, ())
+    code, _, said = cli("data", "check", root, "--task", "classify")
+    assert code == 0, said
+    learned = open_source(str(root / "folds/fold1"), "train", Labels)
+    assert (learned.classes, len(learned)) == (("cat", "dog"), 8)
+
+
+def test_a_class_that_has_a_split_json_beside_its_images_stays_one(tmp_path: Path) -> None:
+    root = trees_of(tmp_path / "set")
+    (root / "cat" / "split.json").write_text("{}")
+    assert open_source(str(root), "", Labels).classes == ("cat", "dog")
