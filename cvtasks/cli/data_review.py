@@ -13,6 +13,7 @@ from cvtasks.cli.options import (
     EngineOption,
     FormatOption,
     ListsOption,
+    MapOption,
     PrecisionOption,
     into,
     starts_keras,
@@ -24,7 +25,7 @@ from cvtasks.errors import CVTasksError, InputError
 from cvtasks.text import agreeing, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from cvtasks.data import Source
     from cvtasks.model import Model
@@ -55,6 +56,7 @@ def review(
     lists: ListsOption = "",
     classes_from: ClassesFromOption = "",
     set_: DataSetOption = None,
+    map_: MapOption = None,
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
     device: DeviceOption = AUTO,
@@ -93,7 +95,7 @@ def review(
     if unlabelled:
         data = _photos(source, loaded, faults)
     else:
-        data, only, remarks = _labelled(source, loaded, faults, read_as)
+        data, only, remarks = _labelled(source, loaded, faults, map_ or (), read_as)
     try:
         suspects = run(
             loaded,
@@ -163,13 +165,17 @@ def _photos(folder: str, model: "Model", faults: _Faults) -> "Source":
 
 
 def _labelled(
-    source: str, model: "Model", faults: _Faults, read_as: dict[str, Any]
+    source: str,
+    model: "Model",
+    faults: _Faults,
+    renamed: "Iterable[str]",
+    read_as: dict[str, Any],
 ) -> "tuple[Source, Sequence[str] | None, list[str]]":
     """The images of DATA[:SPLIT], the classes that count, and what the model knows of them."""
     from cvtasks.evaluation.of_model import evaluation_data
     from cvtasks.evaluation.review.run import learned_words
 
-    found = evaluation_data(model.recipe, model.folder or Path(), source, (), say, **read_as)
+    found = evaluation_data(model.recipe, model.folder or Path(), source, renamed, say, **read_as)
     remarks = [line for line in [learned_words(model, found)] if line]
     for line in remarks:
         say(f"review: {line}")

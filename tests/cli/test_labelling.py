@@ -48,6 +48,20 @@ def test_what_lies_in_the_wrong_folder_comes_first(cli, digits, tmp_path):
     assert code == 2 and "new or empty" in err
 
 
+def test_classes_of_other_names_are_reviewed_by_a_map(cli, digits, tmp_path):
+    for text in "0123456789":
+        (digits / text).rename(digits / f"n{text}")
+    what = ("data", "review", MODEL, digits, "-o", tmp_path / "look", "--no-twins")
+    code, _, err = cli(*what)
+    assert code == 5 and "Option: --map DATA'S=MODEL'S" in err
+    code, _, err = cli("compare", MODEL, MODEL, "--data", digits)
+    assert code == 5 and "that it shares with the data" in err and "--map" not in err
+    code, _, err = cli(*what, "--map", ",".join(f"n{text}={text}" for text in "0123456789"))
+    assert code == 0, err
+    (row, *_) = table(tmp_path / "look" / "review.csv")
+    assert Path(row["file"]).name == f"{WRONG[1]}.png" and row["reason"] == "another class"
+
+
 def test_damaged_images_stop_no_review(cli, digits, tmp_path):
     (digits / "1" / "0-no.png").write_bytes(b"no image")
     whole = (digits / "1" / "1-0.png").read_bytes()
