@@ -21,11 +21,11 @@ from cvtasks.cli.options import (
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
-from cvtasks.errors import CVTasksError, InputError
+from cvtasks.errors import CVTasksError, InputError, UsageError
 from cvtasks.text import agreeing, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cvtasks.data import Source
     from cvtasks.model import Model
@@ -81,6 +81,11 @@ def review(
     from cvtasks.files.writing import folder_held
     from cvtasks.model import load
 
+    if unlabelled:
+        _refuse_beside_photos(
+            {"--format": format_, "--lists": lists, "--classes-from": classes_from}
+            | {"--set": set_, "--map": map_}
+        )
     context.with_resource(folder_held(output))
     check_new(output)
     if twins or starts_keras(engine, device):
@@ -126,6 +131,17 @@ def review(
         raise InputError(
             f"left out as faulty: {counted(faults.count, 'image')}. "
             f"{counted(len(suspects), 'image')} reviewed."
+        )
+
+
+def _refuse_beside_photos(options: "Mapping[str, object]") -> None:
+    """Raise UsageError for options that say how labels are read, where none are."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise UsageError(
+            f"images without labels are read as they lie; {' and '.join(given)} "
+            f"{agreeing(len(given), 'says', 'say')} how labels are read. Leave "
+            f"{agreeing(len(given), 'it', 'them')} out, or --unlabelled."
         )
 
 

@@ -150,6 +150,35 @@ def test_images_in_folders_below_are_counted(cli, digits, tmp_path):
     assert code == 0 and "22 images without labels, 21 of them in folders below" in err
 
 
+def test_images_in_folders_below_that_are_labelled_are_not_passed_over(
+    cli, digits, tmp_path, monkeypatch
+):
+    cv2.imwrite(str(digits / "7.png"), digit("7", 0))
+    (digits / "deep").mkdir()
+    monkeypatch.chdir(digits / "deep")
+    code, _, err = cli("data", "prelabel", MODEL, "..", f"{digits}/**/*", "-o", tmp_path / "out")
+    assert code == 0 and "21 images →" in err and "passed over" not in err
+    code, _, err = cli("data", "prelabel", MODEL, "..", f"{digits}/7/*", "-o", tmp_path / "more")
+    assert code == 0 and "18 images in folders below" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--format", "coco"), "--format says how"),
+        (("--lists", "nowhere"), "--lists says"),
+        (("--classes-from", "name"), "--classes-from says"),
+        (("--set", "data.faulty=drop", "--map", "a=b"), "--set and --map say how"),
+    ],
+)
+def test_what_is_said_of_labels_is_refused_where_none_are_read(
+    options, says, cli, digits, tmp_path
+):
+    out = tmp_path / "look"
+    code, _, err = cli("data", "review", MODEL, digits, "--unlabelled", "-o", out, *options)
+    assert code == 2 and says in err and not out.exists()
+
+
 @pytest.mark.parametrize("command", ["prelabel", "review"])
 def test_a_folder_without_images_is_a_sentence(command, cli, tmp_path):
     (tmp_path / "empty").mkdir()

@@ -10,6 +10,7 @@ import pytest
 
 from cvtasks.answers import Boxes, Labels
 from cvtasks.data import open_source, splits_of
+from cvtasks.data.together import keys_by_pattern
 
 
 def boxes_of(root: Path, count: int = 20) -> Path:
@@ -134,3 +135,20 @@ def test_a_class_that_has_a_split_json_beside_its_images_stays_one(tmp_path: Pat
     root = trees_of(tmp_path / "set")
     (root / "cat" / "split.json").write_text("{}")
     assert open_source(str(root), "", Labels).classes == ("cat", "dog")
+
+
+def test_the_bracket_that_took_part_gives_the_group(tmp_path: Path) -> None:
+    root = boxes_of(tmp_path / "set", 6)
+    for number, name in enumerate(("a1x", "a1y", "b2x", "b2y", "cx", "d")):
+        for folder, ending in (("images", "png"), ("labels", "txt")):
+            (root / folder / f"im0{number}.{ending}").rename(root / folder / f"{name}.{ending}")
+    source = open_source(str(root), "", Boxes)
+    found = dict(
+        zip(
+            map(source.name, range(len(source))),
+            keys_by_pattern(source, r"^(a\d+)|^(b\d+)|^d(e)?"),
+            strict=True,
+        )
+    )
+    assert found == {"a1x": "a1", "a1y": "a1", "b2x": "b2", "b2y": "b2", "cx": None, "d": None}
+    assert keys_by_pattern(source, r"^a\d")[:2] == ["a1", "a1"]
