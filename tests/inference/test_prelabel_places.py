@@ -13,6 +13,7 @@ import pytest
 
 from cvtasks.answers import Boxes, Instances, Labels, Mask
 from cvtasks.data import open_source
+from cvtasks.errors import CVTasksError
 from cvtasks.inference.prelabel import prelabel, root_of
 from cvtasks.media.sources import expand
 from cvtasks.tasks import TASKS
@@ -146,6 +147,17 @@ def test_folders_below_are_read_again(
         else:
             assert isinstance(truth, Boxes) and truth.names == ("cat",)
             np.testing.assert_allclose(truth.xyxy, [[3, 4, 20, 30]], atol=1)
+
+
+def test_a_mask_that_is_missing_below_is_told_by_its_own_place(tmp_path: Path) -> None:
+    names = ["a.png", "sub/b.png", "sub/in/c.png", "sub/in/d.png"]
+    drawn(*(tmp_path / name for name in names))
+    source = [str(tmp_path / "**" / "*.png")]
+    prelabel(answered("segment"), list(expand(source)), tmp_path, "masks", root=root_of(source))
+    (tmp_path / "sub/in/d_mask.png").unlink()
+    told: list[CVTasksError] = []
+    assert len(open_source(str(tmp_path), "", Mask, told.append)) == 3
+    assert any(f"{tmp_path / 'sub/in/d_mask.png'}. Add" in str(one) for one in told), told
 
 
 def test_labelme_of_deep_images_is_read_from_elsewhere(tmp_path: Path) -> None:

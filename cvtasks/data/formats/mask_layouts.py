@@ -146,14 +146,16 @@ def mask_places(root: Path, named: str = "") -> dict[str, Place]:
             if not name:
                 break
     deep = () if found and "" not in found else _deep(root)
-    parts = found | {str(folder): Place(folder, folder) for folder in deep}
+    parts = {str(folder): Place(folder, folder) for folder in deep} | found
     return {"": joined(parts)} if deep else found
 
 
 def _deep(root: Path) -> tuple[Path, ...]:
-    """The folders of any name below a root in which images and their masks lie together."""
-    every = undivided_below(root)
-    return tuple(folder for folder, _ in every if _mostly_together(_files(folder)))
+    """The folders of any name below a root in which images and their masks lie together, the
+    deepest first, so that the first around a file is its own.
+    """
+    every = sorted((folder for folder, _ in undivided_below(root)), reverse=True)
+    return tuple(folder for folder in every if _mostly_together(_files(folder)))
 
 
 def below(images: Path, masks: Path, rivals: tuple[Path, ...]) -> dict[str, Place]:
