@@ -16,10 +16,12 @@ from cvtasks.cli.options import (
     FormatOption,
     HostOption,
     HostsOption,
+    LearnedOption,
     RecipeSetOption,
     SizeOption,
     TrainDeviceOption,
     into,
+    learned_classes,
 )
 from cvtasks.cli.output import command_typed, say, start_keras, tell
 from cvtasks.cli.plan import foretell, plan_lines
@@ -66,10 +68,7 @@ def train(
     classes_from: ClassesFromOption = "",
     backbone: BackboneOption = "",
     size: SizeOption = None,
-    classes: Annotated[
-        str,
-        typer.Option(metavar="A,B", help="Classes to learn.", show_default="all of the data set"),
-    ] = "",
+    classes: LearnedOption = "",
     weights: Annotated[
         str,
         typer.Option(
@@ -166,7 +165,7 @@ def train(
     options: dict[str, Any] = {
         "backbone": backbone,
         "size": size,
-        "classes": [name.strip() for name in classes.split(",")] if classes else [],
+        "classes": learned_classes(classes),
         "train.weights": weights,
         "train.epochs": epochs,
         "data.format": format_,

@@ -44,8 +44,8 @@ def shared(source: Source, classes: tuple[str, ...]) -> Shared:
         raise DataError(
             "a model is measured on classes that it shares with the data; it has "
             f"{some(classes, _NAMED)}, the data have "
-            f"{some(source.classes, _NAMED)}. Give other data, or say which class of the data is "
-            "which of the model's.",
+            f"{some(source.classes, _NAMED)}. Give other data, or call classes of the data as the "
+            "model calls them.",
             ways={"map": ""},
         )
     return Shared(
