@@ -148,16 +148,26 @@ def cell(value: Any) -> Any:
     a spreadsheet would run it.
 
     The rule is OWASP's ("CSV Injection"): text that begins with = + - @, a tab or a line break is a
-    formula to a spreadsheet.
+    formula to a spreadsheet. Where it has apostrophes before that, it gets one more, so that
+    `without_guard` gives every text back.
 
-    >>> [cell(value) for value in ("cat", "=1+1", "-3.5", -3.5, "-")]
-    ['cat', "'=1+1", "'-3.5", -3.5, '-']
+    >>> [cell(value) for value in ("cat", "=1+1", "-3.5", -3.5, "-", "'-1", "'a")]
+    ['cat', "'=1+1", "'-3.5", -3.5, '-', "''-1", "'a"]
     """
     if not isinstance(value, str):
         return value
-    return (
-        f"'{one_line(value)}" if value.startswith(_FORMULA) and value != "-" else one_line(value)
-    )  # "-" is standard input
+    guarded = value.lstrip("'").startswith(_FORMULA) and value != "-"  # which is standard input
+    return f"'{one_line(value)}" if guarded else one_line(value)
+
+
+def without_guard(text: str) -> str:
+    """The text of a cell without the apostrophe that `cell` puts before a formula.
+
+    >>> [without_guard(text) for text in ("'=1+1", "''-1", "'a", "cat")]
+    ['=1+1', "'-1", "'a", 'cat']
+    """
+    guarded = text.startswith("'") and text.lstrip("'").startswith(_FORMULA)
+    return text[1:] if guarded else text
 
 
 def markdown(text: str) -> str:

@@ -17,7 +17,7 @@ from cvtasks.cli.commands import Program
 from cvtasks.cli.leaving import is_hurried, leave_at_once
 from cvtasks.cli.missing import what_is_missing
 from cvtasks.cli.output import ReaderLeft, quiet_libraries, say, streams
-from cvtasks.cli.ways import with_options
+from cvtasks.cli.ways import forget, with_options
 from cvtasks.errors import CVTasksError, CVTasksWarning
 from cvtasks.media.prefetch import left_behind
 from cvtasks.training.stopping import Interrupted, exit_code, interrupting
@@ -129,6 +129,7 @@ def main() -> None:
             code = _said(error, *of_the_system(error))
         except Exception as error:  # the one place that turns a fault of ours into a sentence
             code = _said(error, *_of_ours(error))
+        forget()
         # a thread that waits for a camera or a pipe: the interpreter cannot end beside it
         if left_behind() or is_hurried():
             leave_at_once(code)

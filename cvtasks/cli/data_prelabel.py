@@ -1,5 +1,6 @@
 """`cvtasks data prelabel`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +25,7 @@ from cvtasks.errors import CVTasksError, InputError, UsageError
 from cvtasks.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     from cvtasks.data.writing.writer import Labelled
     from cvtasks.inference.prelabel import Prelabelled
@@ -113,9 +114,10 @@ def prelabel(
                 "frames first."
             )
         items.append(one)
+    labelled = {os.path.abspath(item.source) for item in items}  # noqa: PTH100 - without `..`
     for folder in images:
         own = output / chosen.layout.images("train") if chosen.copied else output
-        _tell_of_folders_below(Path(folder), own)
+        _tell_of_folders_below(Path(folder), own, labelled)
     if starts_keras(engine, device):
         start_keras()
     loaded = load(
@@ -160,19 +162,26 @@ def _check_prefix(to: str, prefix: str) -> None:
         )
 
 
-def _tell_of_folders_below(folder: Path, own: Path) -> None:
+def _tell_of_folders_below(folder: Path, own: Path, labelled: "Set[str]") -> None:
     """Say how many images lie in folders below one that was given, whose own alone are labelled.
 
     Args:
         own: a folder whose images count for nothing, as they may have been written here.
+        labelled: absolute paths of images that are labelled all the same.
     """
     from cvtasks.data.formats.listing import images_in
 
     if not folder.is_dir():
         return
-    inside = folder.absolute() in own.absolute().parents
-    below = [path for path in images_in(folder, deep=True) if path.parent != folder]
-    count = sum(not (inside and path.absolute().is_relative_to(own.absolute())) for path in below)
+    home = Path(os.path.abspath(own))  # noqa: PTH100 - without `..`
+    inside = Path(os.path.abspath(folder)) in home.parents  # noqa: PTH100
+    below = [
+        path
+        for path in images_in(folder, deep=True)
+        if path.parent != folder and os.path.abspath(path) not in labelled  # noqa: PTH100
+    ]
+    places = (Path(os.path.abspath(path)) for path in below)  # noqa: PTH100
+    count = sum(not (inside and place.is_relative_to(home)) for place in places)
     if count:
         say(
             f"{counted(count, 'image')} in folders below {str(folder)!r} passed over; for these "

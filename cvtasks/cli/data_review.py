@@ -13,6 +13,7 @@ from cvtasks.cli.options import (
     EngineOption,
     FormatOption,
     ListsOption,
+    MapOption,
     PrecisionOption,
     into,
     starts_keras,
@@ -20,11 +21,11 @@ from cvtasks.cli.options import (
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.ways import with_options
 from cvtasks.engines.table import AUTO
-from cvtasks.errors import CVTasksError, InputError
+from cvtasks.errors import CVTasksError, InputError, UsageError
 from cvtasks.text import agreeing, counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cvtasks.data import Source
     from cvtasks.model import Model
@@ -55,6 +56,7 @@ def review(
     lists: ListsOption = "",
     classes_from: ClassesFromOption = "",
     set_: DataSetOption = None,
+    map_: MapOption = None,
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
     device: DeviceOption = AUTO,
@@ -79,6 +81,11 @@ def review(
     from cvtasks.files.writing import folder_held
     from cvtasks.model import load
 
+    if unlabelled:
+        _refuse_beside_photos(
+            {"--format": format_, "--lists": lists, "--classes-from": classes_from}
+            | {"--set": set_, "--map": map_}
+        )
     context.with_resource(folder_held(output))
     check_new(output)
     if twins or starts_keras(engine, device):
@@ -93,7 +100,7 @@ def review(
     if unlabelled:
         data = _photos(source, loaded, faults)
     else:
-        data, only, remarks = _labelled(source, loaded, faults, read_as)
+        data, only, remarks = _labelled(source, loaded, faults, map_ or (), read_as)
     try:
         suspects = run(
             loaded,
@@ -124,6 +131,17 @@ def review(
         raise InputError(
             f"left out as faulty: {counted(faults.count, 'image')}. "
             f"{counted(len(suspects), 'image')} reviewed."
+        )
+
+
+def _refuse_beside_photos(options: "Mapping[str, object]") -> None:
+    """Raise UsageError for options that say how labels are read, where none are."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise UsageError(
+            f"images without labels are read as they lie; {' and '.join(given)} "
+            f"{agreeing(len(given), 'says', 'say')} how labels are read. Leave "
+            f"{agreeing(len(given), 'it', 'them')} out, or --unlabelled."
         )
 
 
@@ -163,13 +181,17 @@ def _photos(folder: str, model: "Model", faults: _Faults) -> "Source":
 
 
 def _labelled(
-    source: str, model: "Model", faults: _Faults, read_as: dict[str, Any]
+    source: str,
+    model: "Model",
+    faults: _Faults,
+    renamed: "Iterable[str]",
+    read_as: dict[str, Any],
 ) -> "tuple[Source, Sequence[str] | None, list[str]]":
     """The images of DATA[:SPLIT], the classes that count, and what the model knows of them."""
     from cvtasks.evaluation.of_model import evaluation_data
     from cvtasks.evaluation.review.run import learned_words
 
-    found = evaluation_data(model.recipe, model.folder or Path(), source, (), say, **read_as)
+    found = evaluation_data(model.recipe, model.folder or Path(), source, renamed, say, **read_as)
     remarks = [line for line in [learned_words(model, found)] if line]
     for line in remarks:
         say(f"review: {line}")

@@ -14,8 +14,9 @@ from cvtasks.tasks import TASKS, USUAL
 from cvtasks.text import counted, dumps
 
 if TYPE_CHECKING:
-    from cvtasks.data import Source
+    from cvtasks.data import Hints, Source
     from cvtasks.data.dividing import Divided
+    from cvtasks.data.lists import Record
     from cvtasks.data.splits import Opened
 
 
@@ -68,8 +69,6 @@ def split(
     """
     from cvtasks.data import split_of
     from cvtasks.data.dividing import Shares, divide, write_lists
-    from cvtasks.data.download.catalogue import KNOWN
-    from cvtasks.data.lists import Record
     from cvtasks.data.splits import Opened
     from cvtasks.files.writing import check_new_folder
 
@@ -88,14 +87,24 @@ def split(
     opened = Opened(path, name, TASKS[task].task.answer, format_, hints=hints)
     usable = _usable(opened, path)
     divided = divide(usable, shares, _keys(usable, group_by, groups))
-    record = Record(
-        path if path in KNOWN else str(Path(path).absolute()), opened.source.split, format_, hints
-    )
+    record = _record(opened.source, path, format_, hints)
     write_lists(output, divided, record, shares, task=task, group_by=group_by)
     _show(divided, not folds, as_json)
     where = output / "fold0" if folds else output
     say(f"lists → {output}")
     say(f"next: cvtasks train {task} --data {shlex.quote(str(where))}")
+
+
+def _record(source: "Source", path: str, format_: str, hints: "Hints") -> "Record":
+    """What the lists are of: of lists with a record, the data that these are of."""
+    from cvtasks.data.download.catalogue import is_known
+    from cvtasks.data.lists import Listed, Record, located
+
+    data, lists, format_, hints = located(path, "", format_, hints)
+    data = data if is_known(data) else str(Path(data).absolute())
+    if lists and isinstance(source, Listed):
+        return Record(data, source.source.split, format_, hints, str(Path(lists).absolute()))
+    return Record(data, source.split, format_, hints)
 
 
 def _usable(opened: "Opened", path: str) -> "Source":

@@ -21,6 +21,7 @@ from cvtasks.cli.options import (
     FormatOption,
     JsonOption,
     ListsOption,
+    MapOption,
     PrecisionOption,
     TilesOption,
     into,
@@ -61,14 +62,7 @@ def evaluate(
             help="The data set; without a split, what the model was validated on.",
         ),
     ] = "",
-    map_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="DATA'S=MODEL'S",
-            help="A class of the data is one of the model; several with commas.",
-        ),
-    ] = None,
+    map_: MapOption = None,
     as_json: JsonOption = False,
     predictions: Annotated[
         Path | None,

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from cvtasks.insight.by_hand.steps import Step, Work
 
 
+LP = 2.0
+"""The norm of --pool lp, where none is given."""
+
 _ENDINGS = ("-filtered.png", "-sheet.png", "-steps.png")
 
 
@@ -91,7 +94,7 @@ def filter(
     relu: Annotated[
         bool, typer.Option("--relu", help="Then make 0 of what is below: a unit's feature map.")
     ] = False,
-    p: Annotated[float, typer.Option(help="Of --pool lp.")] = 2.0,
+    p: Annotated[float, typer.Option(help="Of --pool lp.")] = LP,
     transposed: Annotated[
         bool,
         typer.Option(
@@ -145,16 +148,17 @@ def filter(
 
     check_folder(output)
     if transposed:
-        others = {"pool": pool, "dilation": dilation != 1, "mode": mode != "cross-correlation"}
         way_back.refuse(
-            {**others, "bias": bias, "relu": relu, "backward": backward, "patch": patch}
+            {"pool": pool, "dilation": dilation != 1, "mode": mode != "cross-correlation"}
+            | {"bias": bias, "relu": relu, "p": p != LP, "backward": backward}
+            | {"upstream": upstream, "patch": patch}
         )
         how = (kernel, size, stride or 1, padding)
         way_back.transposed(image, *how, grey, output, as_json)
         return
     work = _work(kernel, pool, size, padding, stride, dilation, mode, bias, relu, p)
     if backward or upstream:
-        way_back.backward(image, work, upstream, output, as_json)
+        way_back.backward(image, work, upstream, patch, grey, output, as_json)
         return
     typed = typed_numbers(image)
     name, values = (
@@ -281,6 +285,11 @@ def _work(
         raise UsageError(
             f"give either --kernel or --pool; got {received}. For example: --kernel sobel-x, or "
             "--pool max --size 2."
+        )
+    if p != LP and pool != "lp":
+        raise UsageError(
+            f"--p is the norm of --pool lp; got --p {p:g} with "
+            f"{f'--pool {pool}' if pool else '--kernel'}. Leave it out, or give --pool lp."
         )
     if pool:
         if dilation != 1 or mode != "cross-correlation" or bias or relu:

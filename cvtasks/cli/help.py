@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cvtasks.cli.values import retold
+from cvtasks.cli.ways import runs
 from cvtasks.errors import UsageError, did_you_mean
 
 _COLUMNS = 76  # of an option and its value, for whose meaning lines of their own follow
@@ -70,6 +71,7 @@ class HelpfulCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments."""
+        runs(self)
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:

@@ -10,10 +10,12 @@ from cvtasks.cli.hints import ClassesFromOption
 from cvtasks.cli.options import (
     BackboneOption,
     FormatOption,
+    LearnedOption,
     RecipeSetOption,
     SizeOption,
     TrainDeviceOption,
     into,
+    learned_classes,
 )
 from cvtasks.cli.output import Ticker, say, start_keras, tell
 from cvtasks.cli.train import wishes_of
@@ -53,6 +55,7 @@ def lr_find(
     classes_from: ClassesFromOption = "",
     backbone: BackboneOption = "",
     size: SizeOption = None,
+    classes: LearnedOption = "",
     weights: Annotated[
         str,
         typer.Option(
@@ -96,6 +99,7 @@ def lr_find(
         "data.classes_from": classes_from,
         "backbone": backbone,
         "size": size,
+        "classes": learned_classes(classes),
         "train.weights": weights,
     }
     plan = planned(what, [*wishes_of(options, batch), *(set_ or [])], _say_what_matters)

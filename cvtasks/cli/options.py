@@ -215,3 +215,22 @@ ListsOption = Annotated[
         metavar="DIR", help="Folder of lists that are its splits: train.txt, val.txt … of names."
     ),
 ]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="DATA'S=MODEL'S",
+        help="A class of the data is one of the model; several with commas.",
+    ),
+]
+LearnedOption = Annotated[
+    str,
+    typer.Option(
+        "--classes", metavar="A,B", help="Classes to learn.", show_default="all of the data set"
+    ),
+]
+
+
+def learned_classes(classes: str) -> list[str]:
+    """The classes of `--classes A,B`, in order."""
+    return [name.strip() for name in classes.split(",")] if classes else []

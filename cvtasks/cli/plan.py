@@ -4,6 +4,7 @@ import dataclasses
 import math
 import sys
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from cvtasks.cli.output import duration, say, text_columns
@@ -19,18 +20,18 @@ _NAMES = 12  # of classes that are listed
 _TITLE = 10  # columns of a line's title
 
 
-def plan_lines(plan: "Plan", folds: int | None = None) -> list[str]:
+def plan_lines(plan: "Plan", folds: Sequence[int] = ()) -> list[str]:
     """What is trained, on what, from where, how long, and what is not as in every new recipe.
 
     Args:
-        folds: how many runs of a cross-validation it is the plan of.
+        folds: of a cross-validation, steps of an epoch of each of its runs.
     """
     recipe = plan.recipe
     how, data = recipe.train, recipe.data
     kind = plan.sources.train.format
     images, judged = len(plan.sources.train), len(plan.sources.validate)
     used = (
-        f"{images + judged:,} in {counted(folds, 'fold')}"
+        f"{images + judged:,} in {counted(len(folds), 'fold')}"
         if folds
         else f"{counted(images, 'image', ',')} to train on ({data.train or 'all'}), {judged:,} to "
         f"validate on ({data.validated_on})"
@@ -41,7 +42,7 @@ def plan_lines(plan: "Plan", folds: int | None = None) -> list[str]:
         "classes": f"{len(recipe.classes)}: {some(recipe.classes, _NAMES)}",
         "data": f"{data.path}{f', {kind}' if kind else ''}: {used}",
         "start": how.weights if how.weights not in ("", "none") else "random weights",
-        "training": _course(plan),
+        "training": _course(plan, folds or [steps_of(plan)]),
         "changed": ", ".join(f"{key} = {value}" for key, value in _changed(recipe, plan.chosen)),
     }
     return [
@@ -59,20 +60,31 @@ def plan_lines(plan: "Plan", folds: int | None = None) -> list[str]:
     ]
 
 
-def _course(plan: "Plan") -> str:
-    """Epochs, steps and rate, in a line."""
-    how, steps = plan.recipe.train, steps_of(plan)
+def _course(plan: "Plan", steps: Sequence[int]) -> str:
+    """Epochs, steps of one in each run, and rate, in a line."""
+    how = plan.recipe.train
     budget = f", at most {how.minutes:g} min" if how.minutes else ""
     patience = (
         f", ends after {counted(how.patience, 'look')} without a better score"
         if 0 < how.patience < _looks(how) - 1  # the first score, and so many looks after it
         else ""
     )
-    length = f"{counted(how.epochs, 'epoch')} of {counted(steps, 'step', ',')} at batch {how.batch}"
+    each = f" in each of {counted(len(steps), 'fold')}" if len(steps) > 1 else ""
+    length = f"{counted(how.epochs, 'epoch')} of {_span(steps)}{each} at batch {how.batch}"
     return (
         f"{length}{budget}; {how.optimizer}, learning rate {how.learning_rate:g}, {how.schedule}"
         f"{patience}"
     )
+
+
+def _span(steps: Sequence[int]) -> str:
+    """Steps, or from how many to how many.
+
+    >>> _span([3]), _span([3, 3]), _span([4, 3])
+    ('3 steps', '3 steps', '3 to 4 steps')
+    """
+    low, high = min(steps), max(steps)
+    return f"{'' if low == high else f'{low:,} to '}{counted(high, 'step', ',')}"
 
 
 def _looks(how: "Train") -> int:
@@ -122,7 +134,7 @@ def _values(recipe: "Recipe") -> dict[str, Any]:
 
 
 def foretell(
-    plan: "Plan", report: "Report", folds: int | None = None, done: "Progress | None" = None
+    plan: "Plan", report: "Report", folds: Sequence[int] = (), done: "Progress | None" = None
 ) -> None:
     """Measure a few steps, and say how long the run would take and what memory that has taken.
 
@@ -136,18 +148,19 @@ def foretell(
     if how.minutes:
         budgeted(plan, report)
         if folds:
-            say(f"time: at most {_of_all(how.minutes * 60, folds)}")
+            say(f"time: at most {_of_all([how.minutes * 60] * len(folds))}")
     else:
         pace, looks = measured(plan), _looks(how)
-        epochs, steps = how.epochs, how.epochs * steps_of(plan)
+        epochs, each = how.epochs, folds or [steps_of(plan)]
+        steps = [epochs * one for one in each]
         if done:
-            epochs, steps = epochs - done.epoch, steps - done.epoch * steps_of(plan) - done.step
+            epochs, steps = epochs - done.epoch, [steps[0] - done.epoch * each[0] - done.step]
             looks -= done.epoch // how.validate_every if epochs else looks
-        total = pace.start + steps * pace.step + looks * pace.look + epochs * pace.save
-        took = _of_all(total, folds) if folds else duration(total)
+        rest = pace.start + looks * pace.look + epochs * pace.save
+        took = _of_all([rest + one * pace.step for one in steps])
         left = f" for what is left after {counted(done.epoch, 'epoch')}" if done else ""
         say(
-            f"time: about {took}{left}: {counted(steps, 'step', ',')} of {pace.step:.2g} s, "
+            f"time: about {took}{left}: {_span(steps)} of {pace.step:.2g} s, "
             f"and {counted(looks, 'look')} at the validation split of {pace.look:.1f} s"
             f"{', each' if folds else ''}"
         )
@@ -160,7 +173,10 @@ def foretell(
     say(f"memory: {peak / 1e9:.1f} GB at most, without a GPU's own")
 
 
-def _of_all(seconds: float, folds: int) -> str:
-    """The time of a fold, and that of all."""
-    together = duration(folds * seconds)
-    return f"{duration(seconds)} for each of {counted(folds, 'fold')}, together {together}"
+def _of_all(seconds: Sequence[float]) -> str:
+    """The time of a run; or that of each fold, or from what to what, and that of all."""
+    low, high = duration(min(seconds)), duration(max(seconds))
+    if len(seconds) == 1:
+        return low
+    each = low if low == high else f"{low} to {high}"
+    return f"{each} for each of {counted(len(seconds), 'fold')}, together {duration(sum(seconds))}"

@@ -1,5 +1,6 @@
 """`cvtasks train`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,10 +16,12 @@ from cvtasks.cli.options import (
     FormatOption,
     HostOption,
     HostsOption,
+    LearnedOption,
     RecipeSetOption,
     SizeOption,
     TrainDeviceOption,
     into,
+    learned_classes,
 )
 from cvtasks.cli.output import command_typed, say, start_keras, tell
 from cvtasks.cli.plan import foretell, plan_lines
@@ -65,10 +68,7 @@ def train(
     classes_from: ClassesFromOption = "",
     backbone: BackboneOption = "",
     size: SizeOption = None,
-    classes: Annotated[
-        str,
-        typer.Option(metavar="A,B", help="Classes to learn.", show_default="all of the data set"),
-    ] = "",
+    classes: LearnedOption = "",
     weights: Annotated[
         str,
         typer.Option(
@@ -165,7 +165,7 @@ def train(
     options: dict[str, Any] = {
         "backbone": backbone,
         "size": size,
-        "classes": [name.strip() for name in classes.split(",")] if classes else [],
+        "classes": learned_classes(classes),
         "train.weights": weights,
         "train.epochs": epochs,
         "data.format": format_,
@@ -173,11 +173,10 @@ def train(
         "data.classes_from": classes_from,
     }
     others: dict[str, object] = {"--output": output, "--set": set_, "--batch": batch}
-    others["--folds"] = folds
     others |= {
         f"--{key.rpartition('.')[2].replace('_', '-')}": value for key, value in options.items()
     }
-    _check_resume(resume, what, others)
+    _check_resume(resume, what, {**others, "--folds": folds})
     _check_finish(finish, resume, {"--profile": profile, "--hosts": hosts, "--dry-run": dry_run})
     _check_profile(profile, {"--folds": folds, "--dry-run": dry_run})
     place = place_of(hosts, host, coordinator)
@@ -185,7 +184,7 @@ def train(
     if output and not dry_run:
         check_new_folder(output, run=True)
     from cvtasks.engines.devices import choose_device
-    from cvtasks.training.folds import share_of
+    from cvtasks.training.folds import folds_of, share_of, steps_of_folds
     from cvtasks.training.memory import fitting_batch
     from cvtasks.training.plan import planned, resumed
 
@@ -213,15 +212,21 @@ def train(
             from cvtasks.engines.keras_engine import check_device
 
             check_device(device)
+            parts = folds_of(plan, folds) if folds else []
+            steps = steps_of_folds(plan, parts)
             if group.leads:
-                whole = plan.recipe.to_toml().splitlines() if show_recipe else None
-                tell(*(whole or plan_lines(plan, folds)))
+                _tell_plan(plan, steps, show_recipe)
             if dry_run:
-                return _rehearse(plan, folder, folds)
+                return _rehearse(plan, folder, steps)
             if folds:
-                return train_folds(folder, "", tensorboard, (plan, folds))
+                return train_folds(folder, "", tensorboard, (plan, parts))
             _run(plan, folder, group, tensorboard, profile)
     return None
+
+
+def _tell_plan(plan: "Plan", folds: Sequence[int], show_recipe: bool) -> None:
+    """Print the plan, or every value of its recipe; `folds` as `plan_lines` has them."""
+    tell(*(plan.recipe.to_toml().splitlines() if show_recipe else plan_lines(plan, folds)))
 
 
 def _folder(context: typer.Context, plan: "Plan", output: Path | None, group: "Hosts") -> Path:
@@ -233,8 +238,8 @@ def _folder(context: typer.Context, plan: "Plan", output: Path | None, group: "H
     return Path(group.shared(lambda: str(context.with_resource(unused_folder(plan.recipe)))))
 
 
-def _rehearse(plan: "Plan", folder: Path, folds: int | None) -> None:
-    """Do a dry run; the folder is that of a run which goes on."""
+def _rehearse(plan: "Plan", folder: Path, folds: Sequence[int]) -> None:
+    """Do a dry run; the folder is that of a run which goes on, `folds` as `plan_lines` has them."""
     from cvtasks.training.checkpoint import progress_in
     from cvtasks.training.run import rehearse
 
@@ -261,19 +266,23 @@ def _run(plan: "Plan", folder: Path, group: "Hosts", tensorboard: bool, profile:
 
 
 def train_folds(
-    folder: Path, data: str, tensorboard: bool, new: "tuple[Plan, int] | None" = None
+    folder: Path,
+    data: str,
+    tensorboard: bool,
+    new: "tuple[Plan, Sequence[Sequence[int]]] | None" = None,
 ) -> None:
     """Train a cross-validation, or go on with it, and print what the folds scored together.
 
     Args:
-        new: its plan and the number of folds, where it is to begin.
+        new: its plan and its folds, where it is to begin.
     """
     start_keras()
     from cvtasks.training.folds import begin_folds, run_folds, spread_text
     from cvtasks.training.new_folder import kept_if_learned
 
     if new:
-        begin_folds(*new, folder, command_typed())
+        plan, parts = new
+        begin_folds(plan, len(parts), folder, command_typed(), parts)
 
     def report_of(recipe: "Recipe", place: Path) -> "Report":
         return terminal_report(recipe, place, tensorboard)

@@ -32,13 +32,30 @@ def refuse(options: Mapping[str, object]) -> None:
             )
 
 
-def backward(source: str, work: "Work", upstream: str, output: Path, as_json: bool) -> None:
-    """Lead a gradient back through a filter or a pooling over few numbers, say and draw it."""
+def backward(
+    source: str,
+    work: "Work",
+    upstream: str,
+    patch: str,
+    grey: bool,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Lead a gradient back through a filter or a pooling over few numbers, say and draw it.
+
+    Raises:
+        UsageError: a patch is asked for, or there are too many numbers.
+    """
     from cvtasks.insight.by_hand.back_sheets import way_back_sheet
     from cvtasks.insight.by_hand.kernels import matrix
     from cvtasks.insight.by_hand.way_back import way_back
 
-    name, channel = _few(source, "--backward")
+    if patch:
+        raise UsageError(
+            f"--patch chooses one output to work out, and --backward works out all; got {patch!r}. "
+            "Leave it out."
+        )
+    name, channel = _few(source, "--backward", grey)
     delta = matrix(upstream, "What comes back") if upstream else None
     back = way_back(channel, work, delta)
     _check_drawn(channel.shape, *(axis.padded for axis in work.extents(channel.shape)))
@@ -51,10 +68,12 @@ def backward(source: str, work: "Work", upstream: str, output: Path, as_json: bo
         say(f"→ {path}")
 
 
-def _few(source: str, what: str) -> "tuple[str, np.ndarray]":
+def _few(source: str, what: str, grey: bool) -> "tuple[str, np.ndarray]":
     """Name and numbers (h, w), few enough to be worked out one by one."""
     typed = typed_numbers(source)
-    name, values = ("numbers", typed) if typed is not None else grey_or_colour(source, "filter")
+    name, values = (
+        ("numbers", typed) if typed is not None else grey_or_colour(source, "filter", grey)
+    )
     if max(values.shape[:2]) > _most():
         raise UsageError(
             f"{what} is worked out for at most {_most()} × {_most()} numbers; got "
@@ -158,7 +177,7 @@ def transposed(
         drawn["-filtered.png"] = displayed(made, Filtering(work.kernel)).image
         drawn["-sheet.png"] = transposed_images(values, made, work)
     elif not few:
-        _few(source, "--transposed")
+        _few(source, "--transposed", grey)
         _check_drawn(values.shape, *made.shape)
     files = write_new(output, name, drawn)
     if as_json:

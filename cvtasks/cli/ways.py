@@ -1,6 +1,7 @@
 """Ways out of an error, as options: the library names what would help, here is how it is given."""
 
 import shlex
+from typing import Any
 
 from cvtasks.errors import CVTasksError
 
@@ -29,19 +30,54 @@ OPTIONS = {
 """Name of a way out, as errors have it → its option, and what stands for its value."""
 
 
+_ARGUMENTS = {"data": ("source",), "output": ("folder",)}
+"""Name of a way out → the parameters that it may be where it is an argument of a command."""
+
+_running: list[Any] = []
+
+
+def runs(command: Any) -> None:
+    """Note the command that is run, whose options alone can be ways out."""
+    _running[:] = [command]
+
+
+def forget() -> None:
+    """No command is run any more."""
+    _running.clear()
+
+
 def with_options(error: CVTasksError) -> str:
-    """What an error says, and by which options its ways out are taken.
+    """What an error says, and by which options, or arguments, of the command that is run its ways
+    out are taken.
 
     >>> from cvtasks.errors import UsageError
     >>> with_options(UsageError("'a' exists.", ways={"output": "", "resume": "a b"}))
     "'a' exists. Options: -o DIR, --resume 'a b'"
     """
-    options = [_option(name, value) for name, value in error.ways.items()]
-    if not options:
-        return str(error)
-    return f"{error} {'Option' if len(options) == 1 else 'Options'}: {', '.join(options)}"
+    found: dict[str, list[str]] = {"Option": [], "Argument": []}
+    for name, value in error.ways.items():
+        kind, text = _way(name, value)
+        if text:
+            found[kind].append(text)
+    said = [
+        f"{kind if len(ways) == 1 else f'{kind}s'}: {', '.join(ways)}"
+        for kind, ways in found.items()
+        if ways
+    ]
+    return " ".join([str(error), *said])
 
 
-def _option(name: str, value: str) -> str:
+def _way(name: str, value: str) -> tuple[str, str]:
+    """Whether a way out is an option or an argument, and how it is written; empty where the command
+    that is run has neither.
+    """
     option, placeholder = OPTIONS[name]
-    return f"{option} {shlex.quote(value) if value else placeholder}".rstrip()
+    given = shlex.quote(value) if value else placeholder
+    params = [one for command in _running for one in command.params]
+    if not _running or any(option in one.opts for one in params):
+        return "Option", f"{option} {given}".rstrip()
+    own = (one for one in params if one.param_type_name == "argument")
+    argument = next((one for one in own if one.name in _ARGUMENTS.get(name, ())), None)
+    if argument is None:
+        return "Argument", ""
+    return "Argument", shlex.quote(value) if value else str(argument.metavar)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cvtasks.data.formats.listing import RECORD
 from cvtasks.data.held_out import dealt, write_names
-from cvtasks.data.lists import RECORD, Record
+from cvtasks.data.lists import Record
 from cvtasks.data.source import Source
 from cvtasks.data.together import Together, kept_together
 from cvtasks.data.views import Subset

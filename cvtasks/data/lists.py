@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvtasks.data.formats.listed import Names, SplitLists, lines_of
-from cvtasks.data.formats.listing import files_in
+from cvtasks.data.formats.listing import RECORD, files_in
 from cvtasks.data.hints import NONE, Hints
 from cvtasks.data.source import Source, check_split, split_parts
 from cvtasks.data.views import Subset
@@ -17,28 +17,28 @@ from cvtasks.formats.encodings import hear_again, hearing, said_of
 from cvtasks.formats.reading import MEGABYTE, read_annotation
 from cvtasks.text import dumps
 
-RECORD = "split.json"
-"""The file beside lists that `data split` wrote: of which data they are, and of which split."""
-
 _ORDER = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
 class Record:
     """Where lists come from: the path or name of the data set, which split of it was dealt out, the
-    format if one was named, and what else was said about the data.
+    format if one was named, what else was said about the data, and the folder of the lists one of
+    which was dealt out, where it was not the split itself.
     """
 
     data: str
     split: str
     format: str = ""
     hints: Hints = NONE
+    within: str = ""
 
     def text(self, **more: object) -> str:
         """The record's file, with what else is to be remembered."""
         own = {"data": self.data, "split": self.split, "format": self.format}
         hints = {"hints": self.hints.table()} if self.hints.given else {}
-        return dumps({**own, **hints, **more}, indent=1) + "\n"
+        within = {"within": self.within} if self.within else {}
+        return dumps({**own, **hints, **within, **more}, indent=1) + "\n"
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ def open_listed(
 
 def _in_none(lists: Lists, names: Names, source: Source) -> Iterator[str]:
     """A note on images that came after the data were dealt out: those in no list; none where there
-    are none, or lists may leave out what they like.
+    are none, or lists may leave out what they like: those without a record, and those of a list.
     """
-    if not _has_record(lists.folder):
+    if not _has_record(lists.folder) or record_of(lists.folder).within:
         return
     listed = {names.find(line) for lines in lists.lines.values() for line in lines}
     rest = [index for index in range(len(source)) if index not in listed]
@@ -159,7 +159,8 @@ def record_of(folder: Path) -> Record:
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("each is a text")
         data, split, format = texts
-        record = Record(data, split, format, Hints.read(document.get("hints", {})))
+        hints, within = Hints.read(document.get("hints", {})), document.get("within", "")
+        record = Record(data, split, format, hints, str(within))
     except (ValueError, KeyError, TypeError, ModelError) as error:
         raise DataError(
             f"a record of lists is JSON with `data`, `split` and `format`; {str(path)!r} is none. "

@@ -48,8 +48,8 @@ def shared(source: Source, classes: tuple[str, ...], unlisted: str = "void") -> 
         raise DataError(
             "a model is measured on classes that it shares with the data; it has "
             f"{some(classes, _NAMED)}, the data have "
-            f"{some(source.classes, _NAMED)}. Give other data, or say which class of the data is "
-            "which of the model's.",
+            f"{some(source.classes, _NAMED)}. Give other data, or call classes of the data as the "
+            "model calls them.",
             ways={"map": ""},
         )
     others = tuple(name for name in source.classes if name not in both)

@@ -131,8 +131,8 @@ def kept_together(
 
 
 def keys_by_pattern(source: Source, pattern: str) -> list[str | None]:
-    """For each sample what a regular expression finds in its name: its first group if it has one,
-    else all that it matches; None where it does not match.
+    """For each sample what a regular expression finds in its name: the first of its groups that
+    took part if it has any, else all that it matches; None where it finds nothing.
 
     Raises:
         UsageError: it is no regular expression, or matches no name.
@@ -150,7 +150,13 @@ def keys_by_pattern(source: Source, pattern: str) -> list[str | None]:
             f"groups are found in the names of samples, such as {source.name(0)!r}; {pattern!r} "
             f"matches none of {len(source)}. Correct it."
         )
-    return [match[1 if compiled.groups else 0] if match else None for match in found]
+    return [_key(match) if match else None for match in found]
+
+
+def _key(match: re.Match[str]) -> str | None:
+    """The first group that took part, or all of a match without groups."""
+    groups: tuple[str | None, ...] = match.groups() if match.re.groups else (match[0],)
+    return next((group for group in groups if group is not None), None)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from cvtasks.formats.encodings import text_of
 from cvtasks.formats.reading import flag
 from cvtasks.formats.shapes import Edges, Gathered, ImageShapes, Shape, ToolFile, misdrawn, number
 from cvtasks.formats.tables import CORNERS, columns_of_boxes, left_over, plain_name, table_lines
-from cvtasks.text import cell, class_name, some
+from cvtasks.text import cell, class_name, some, without_guard
 
 TENSORFLOW = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 OPEN_IMAGES = ("ImageID", "LabelName", "XMin", "XMax", "YMin", "YMax")
@@ -74,7 +74,7 @@ def parse_tensorflow(content: bytes, name: str) -> ToolFile:
     keys = (written,) if written else _SIDES if sides else _CORNERS
 
     def lines(row: dict[str, str]) -> list[Line]:
-        image, label = row["filename"], row.get("class", "object")
+        image, label = row["filename"], without_guard(row.get("class", "object"))
         size = declared_size(row.get("height"), row.get("width"))
         split = row.get("split", "")
         if not any(row.get(key) for key in ("class", *keys)):

@@ -22,8 +22,10 @@ from cvtasks.heads.score import Pick, Score, Seen
 from cvtasks.heads.views import TiledViews, Views
 from cvtasks.schema import EMPTY, NOT_IN_TABLE
 from cvtasks.tasks.base import Classes, Task
+from cvtasks.text import counted, some
 
 A = TypeVar("A", bound=Answer)
+_NAMED = 12  # classes in an error
 
 
 class Top(Protocol):
@@ -43,7 +45,8 @@ def check_class_weights(weights: Sequence[float], classes: Classes) -> None:
     if weights and len(weights) != len(classes):
         raise ModelError(
             "`head.class_weights` must be empty or hold one number for each of the "
-            f"{len(classes)} classes; got {len(weights)}."
+            f"{counted(len(classes), 'class')} {some(classes, _NAMED)}; got {len(weights)}. Give "
+            "as many, in this order, or none."
         )
 
 

@@ -104,8 +104,7 @@ class Yolox(PlainBoxes):
 
     def compact(self, truth: Boxes, letterbox: Letterbox) -> dict[str, np.ndarray]:
         """`truths` and `places`, which the loss takes."""
-        target = self.encode(truth, letterbox)
-        return {name: target[name] for name in ("truths", "places")}
+        return self._learned_from(truth, letterbox)[0]
 
     def assigned(
         self, truth: Boxes, letterbox: Letterbox
@@ -114,14 +113,7 @@ class Yolox(PlainBoxes):
         holds, or −1.
         """
         centres, sizes = cells(letterbox.input_size, self.strides)
-        placed = letterbox.boxes_to_input(truth.xyxy)
-        kept = self.kept(truth, letterbox)
-        truths = np.full((self.max_truths, 5), -1, np.float32)
-        truths[: len(kept), :4], truths[: len(kept), 4] = placed[kept], truth.labels[kept]
-        learned = np.ones_like(sizes)
-        left = np.setdiff1d(np.flatnonzero((areas(placed) > 0) | ~truth.counted), kept)
-        for box in placed[left]:
-            learned[((centres > box[:2]) & (centres < box[2:])).all(axis=1)] = 0
+        target, placed = self._learned_from(truth, letterbox)
         counted = np.flatnonzero(truth.counted)
         chosen = one_cell_each(placed[counted], letterbox.input_size, self.strides)
         held, whose = chosen[chosen >= 0], counted[chosen >= 0]
@@ -131,8 +123,23 @@ class Yolox(PlainBoxes):
         edges = [centres[held] - box[:, :2], box[:, 2:] - centres[held]]
         objects[held, :4] = np.concatenate(edges, axis=1) / sizes[held]
         objects[held, 4 + truth.labels[whose]] = 1
+        return {"objects": objects, **target}, owner
+
+    def _learned_from(
+        self, truth: Boxes, letterbox: Letterbox
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """`truths` and `places`; and (n, 4) the truth's boxes in pixels of the network input."""
+        centres, sizes = cells(letterbox.input_size, self.strides)
+        placed = letterbox.boxes_to_input(truth.xyxy)
+        kept = self.kept(truth, letterbox)
+        truths = np.full((self.max_truths, 5), -1, np.float32)
+        truths[: len(kept), :4], truths[: len(kept), 4] = placed[kept], truth.labels[kept]
+        learned = np.ones_like(sizes)
+        left = np.setdiff1d(np.flatnonzero((areas(placed) > 0) | ~truth.counted), kept)
+        for box in placed[left]:
+            learned[((centres > box[:2]) & (centres < box[2:])).all(axis=1)] = 0
         places = np.concatenate([centres, sizes, learned], axis=1)
-        return {"objects": objects, "truths": truths, "places": places}, owner
+        return {"truths": truths, "places": places}, placed
 
     def kept(self, truth: Boxes, letterbox: Letterbox) -> np.ndarray:
         """(n,) int64: the boxes of a truth that are `truths`, in their order."""

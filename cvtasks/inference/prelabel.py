@@ -60,13 +60,31 @@ def root_of(sources: Sequence[str]) -> Path | None:
 def _begin(source: str) -> Path | None:
     path = Path(source)
     if os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises for names too long
-        return path.absolute()
+        return _plain(path)
     if os.path.lexists(source):
-        return path.absolute().parent
+        return _plain(path.parent)
     fixed = next((at for at, part in enumerate(path.parts) if glob.has_magic(part)), None)
     if fixed is None or "://" in source:
         return None
-    return Path(*path.parts[:fixed]).absolute()
+    return _plain(Path(*path.parts[:fixed]))
+
+
+def _plain(folder: Path) -> Path:
+    """The absolute path of a folder without `..`: as it is typed where that leads to the same
+    place, which it does not behind some links.
+    """
+    typed = Path(os.path.abspath(folder))  # noqa: PTH100 - Path.absolute keeps `..`
+    return typed if typed.resolve() == folder.resolve() else folder.resolve()
+
+
+def _way(folder: Path, home: Path) -> str:
+    """The way from a folder to another, with `/` behind it; empty where they are one. Links lead
+    elsewhere than the names that they have.
+    """
+    here, there = folder.resolve(), home.resolve()
+    typed = os.path.relpath(home, _plain(folder))
+    own = typed if (here / typed).resolve() == there else os.path.relpath(there, here)
+    return "" if here == there else f"{own.replace(os.sep, '/')}/"
 
 
 def format_of(to: str, kind: type[Answer]) -> Writer:
@@ -133,13 +151,12 @@ def prelabel(
     named = _without_written(_named(items, root, on_error), chosen, folder)
     home = named[0][2] if named else folder
     waiting, left = _waiting(chosen, named, folder)
-    own = os.path.relpath(home, folder).replace(os.sep, "/")
     how = How(
         classes,
         scores,
         several=not task.exclusive,
         prefix=prefix,
-        images="" if own == "." else f"{own}/",
+        images=_way(folder, home),
     )
     done, lost = 0, Counter[Loss]()
 
@@ -186,8 +203,9 @@ def _named(
     """
     found: dict[Path, Item] = {}
     for item in items:
-        if Path(item.source).is_file():
-            found.setdefault(Path(item.source).absolute(), item)
+        path = Path(item.source)
+        if path.is_file():
+            found.setdefault(_plain(path.parent) / path.name, item)
             continue
         try:
             item.read()  # says what is wrong with it
@@ -202,7 +220,7 @@ def _named(
             )
     if not found:
         return []
-    above = [*(path.parent for path in found), *([root.absolute()] if root else [])]
+    above = [*(path.parent for path in found), *([_plain(root)] if root else [])]
     home = Path(os.path.commonpath(above))
     return [(path.relative_to(home).as_posix(), item, home) for path, item in found.items()]
 
@@ -211,7 +229,7 @@ def _without_written(named: list[_Named], chosen: Writer, folder: Path) -> list[
     """The images but those that were written here: masks of others, and copies of yolo."""
     if chosen.single:
         return named
-    place = folder.absolute()
+    place = _plain(folder)
     copies = place / chosen.layout.images("train")
     of_image = copies.joinpath if chosen.copied else lambda name: place / chosen.of_image(name)
     written = {of_image(name) for name, _, _ in named}
@@ -219,7 +237,7 @@ def _without_written(named: list[_Named], chosen: Writer, folder: Path) -> list[
     def is_own(name: str, path: Path) -> bool:
         return path not in written or (chosen.copied and path == copies / name)
 
-    return [one for one in named if is_own(one[0], Path(one[1].source).absolute())]
+    return [one for one in named if is_own(one[0], one[2] / one[0])]
 
 
 def _readable(

@@ -17,6 +17,7 @@ from cvtasks.text import agreeing, counted
 
 MAX_PIXELS = 50_000_000
 """An image of more is refused, unless whoever asks for it says otherwise."""
+_MOST_SIDE = 1_000_000  # pixels: libpng reads no more, and nothing longer could be written
 
 
 def most_bytes(max_pixels: int) -> int:
@@ -77,7 +78,7 @@ def read_header(content: bytes, name: str) -> Header:
 
     Raises:
         InputError: the content is no image of a known kind, is cut short, or declares what it
-            cannot hold.
+            cannot hold, or a side that nothing could be written with.
     """
     kind = kind_of(content)
     if kind is None:
@@ -96,6 +97,11 @@ def read_header(content: bytes, name: str) -> Header:
         raise foreign(name, kind, str(error)) from None
     except ValueError as error:  # _Damaged, or of a directory
         raise damaged(name, kind, str(error)) from None
+    if max(header.width, header.height) > _MOST_SIDE:
+        raise InputError(
+            f"a side of an image may have at most {_MOST_SIDE:,} pixels; {name} declares "
+            f"{header.width:,} x {header.height:,}. Cut it into pieces, or make it smaller."
+        )
     return header
 
 

@@ -223,9 +223,11 @@ def _send(handler: BaseHTTPRequestHandler, kind: str, content: bytes) -> None:
 
 
 def _jpeg(image: np.ndarray) -> bytes:
-    scale = _MOST_PIXELS_A_SIDE / max(image.shape[:2])
+    height, width = image.shape[:2]
+    scale = _MOST_PIXELS_A_SIDE / max(height, width)
     if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return cv2.imencode(
         ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _QUALITY)
     )[1].tobytes()

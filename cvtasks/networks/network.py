@@ -39,13 +39,6 @@ class Network(keras.Model):
         super().compile(optimizer, jit_compile=jit_compile)
         self._loss, self._after = loss, after
 
-    def learn_by(self, loss: Callable[[Any, Any], Any]) -> None:
-        """Minimise another loss from the next step on; all else, the optimizer too, goes on as it
-        is.
-        """
-        self._loss = loss
-        self.make_train_function(force=True)  # the one of before has compiled the other loss
-
     def compute_loss(
         self,
         x: Any = None,

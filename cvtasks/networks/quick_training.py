@@ -44,6 +44,17 @@ def quicken(network: keras.Model) -> None:
             layer.call = partial(_activated, layer, silu)
 
 
+def shapes_may_vary() -> bool:
+    """Whether a training step's arrays may have another shape in each step, without being compiled
+    again.
+    """
+    if keras.config.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_logical_devices("GPU")
+
+
 def layers_within(model: keras.Model) -> Iterator[keras.Layer]:
     """All layers, also those of models within."""
     for layer in model.layers:
@@ -71,10 +82,15 @@ def _normalised(
     made = tf.raw_ops.FusedBatchNormV3(
         x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=layer.epsilon
     )
-    places = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)
+    places = inputs.shape[:-1].num_elements()
+    if places is None:
+        places = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)
     biased = made.batch_variance * (1 - 1 / places)  # as Keras', PyTorch's is the other
     for kept, seen in ((layer.moving_mean, made.batch_mean), (layer.moving_variance, biased)):
-        kept.assign(kept * layer.momentum + seen * (1 - layer.momentum))
+        handle = kept.value.handle
+        gap = tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32) - seen
+        part = tf.constant(1 - layer.momentum)
+        tf.raw_ops.ResourceApplyGradientDescent(var=handle, alpha=part, delta=gap)
     return made.y
 
 

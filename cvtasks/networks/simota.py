@@ -9,8 +9,9 @@ sum of its ten best IoUs says, the cheapest by class and box.
 One thing differs. An object that loses all its cells to cheaper ones, as of two boxes nearly the
 same one always does, takes the next of its ten cheapest that none has: it is to be learned too.
 
-All shapes are fixed: an image's objects are padded to one number, and an object takes at most ten
-cells. Nothing of the assignment has a gradient.
+An image's objects are padded to one number, and an object takes at most ten cells. What is
+reckoned of each object and each cell leaves the padding out where shapes need not be fixed. Nothing
+of the assignment has a gradient.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from keras import ops
 
 from cvtasks.networks.detector import distances, generalized_iou
 from cvtasks.networks.losses import binary_cross_entropy
+from cvtasks.networks.quick_training import shapes_may_vary
 from cvtasks.networks.yolox import BOX, CLASSES, MIDDLE, OBJECT
 
 _RADIUS = 2.5  # strides around an object's middle that its cells may lie off, to each side
@@ -91,44 +93,66 @@ def assigned(truths: Any, places: Any, reached: Any, objectness: Any, classes: A
     one's.
 
     Args:
-        truths, places: as `yolox_loss` has them, in float32.
+        truths, places: as `yolox_loss` has them, in float32; the cells lie alike in all images.
         reached: (batch, cells, 4) distances from the cell's centre to the edges of its box, in
             strides.
         objectness, classes: (batch, cells) and (batch, cells, classes) before their sigmoids.
     """
     reached, objectness, classes = map(ops.stop_gradient, (reached, objectness, classes))
-    overlap, inner, candidate = _geometry(truths, places, reached)
-    cost = _class_cost(truths, objectness, classes) - _IOU_COST * ops.log(overlap + 1e-8)
+    image, number = _rows(truths)
+    batch, objects = ops.shape(truths)[:2]
+    cells = ops.shape(places)[1]
+    truths = ops.take(ops.reshape(truths, (-1, truths.shape[-1])), image * objects + number, axis=0)
+    overlap, inner, candidate = _geometry(truths, image, places, reached)
+    cost = _class_cost(truths, image, objectness, classes) - _IOU_COST * ops.log(overlap + 1e-8)
     cost = ops.where(inner, cost, cost + _OUTER)
-    cost = ops.where(candidate, cost, _NEVER)  # (batch, objects, cells)
+    cost = ops.where(candidate, cost, _NEVER)  # (rows, cells)
     most = min(_MOST, cost.shape[-1] or _MOST)
     count = ops.floor(ops.sum(ops.top_k(overlap, most)[0], axis=-1, keepdims=True))
-    gain, cell = ops.top_k(-cost, most)  # (batch, objects, most)
-    batch, cells = ops.shape(cost)[0], ops.shape(cost)[2]
-    first = ops.reshape(cells * ops.arange(batch, dtype="int32"), (-1, 1, 1))
-    place, there = ops.cast(cell, "int32") + first, gain > -_NEVER
-    rank = ops.reshape(ops.arange(most, dtype="float32"), (1, 1, -1))
+    gain, cell = ops.top_k(-cost, most)  # (rows, most)
+    place = ops.cast(cell, "int32") + ops.expand_dims(cells * image, -1)
+    there = gain > -_NEVER
+    rank = ops.reshape(ops.arange(most, dtype="float32"), (1, -1))
     taken = there & (rank < ops.maximum(count, 1))
-    owner, lost = _settled(taken, gain, place, batch * cells)
-    free = there & (ops.take(owner, place) < 0)
+    order = ops.expand_dims(objects - number, -1)
+    owner, lost = _settled(taken, gain, place, batch * cells, order)
+    free = there & (ops.take(owner, place) < 1)
     next_ = free & (ops.cumsum(ops.cast(free, "int32"), axis=-1) == 1)
-    more, _ = _settled(next_ & ops.expand_dims(lost, -1), gain, place, batch * cells)
-    return ops.reshape(ops.where(owner < 0, more, owner), (batch, cells))
+    more, _ = _settled(next_ & ops.expand_dims(lost, -1), gain, place, batch * cells, order)
+    owner = ops.where(owner > 0, owner, more)
+    # a cell that none has taken has what its back end fills in, below 1
+    return ops.reshape(ops.where(owner > 0, objects - owner, -1), (batch, cells))
 
 
-def _geometry(truths: Any, places: Any, reached: Any) -> tuple[Any, Any, Any]:
-    """Of each object and cell, (batch, objects, cells): the IoU of the object's box and the cell's
-    one, 0 where the cell is no candidate of any object; whether the cell's centre lies in the box
-    and near its middle; whether the object is one and the cell a candidate of any.
+def _rows(truths: Any) -> tuple[Any, Any]:
+    """(rows,) int32 each: the image of an object, and its number there. Padding is left out where
+    shapes may vary.
     """
-    left, top, right, bottom = (truths[:, :, side, None] for side in range(4))
-    x, y, stride = (places[:, None, :, number] for number in range(3))
-    real = truths[:, :, 4, None] >= 0
+    batch, objects = ops.shape(truths)[:2]
+    if shapes_may_vary():
+        image, number = ops.nonzero(truths[..., 4] >= 0)
+        return ops.cast(image, "int32"), ops.cast(number, "int32")
+    rows = ops.arange(batch * objects, dtype="int32")
+    return rows // objects, rows % objects
+
+
+def _geometry(truths: Any, image: Any, places: Any, reached: Any) -> tuple[Any, Any, Any]:
+    """Of each object and cell, (rows, cells): the IoU of the object's box and the cell's one, 0
+    where the cell is no candidate of any object of the image; whether the cell's centre lies in the
+    box and near its middle; whether the object is one and the cell a candidate of any.
+    """
+    left, top, right, bottom = (truths[:, side, None] for side in range(4))
+    x, y, stride = (places[:1, :, number] for number in range(3))
+    real = truths[:, 4, None] >= 0
     within = (x > left) & (x < right) & (y > top) & (y < bottom)
     away = ops.maximum(ops.abs(x - (left + right) / 2), ops.abs(y - (top + bottom) / 2))
     near = away < _RADIUS * stride
-    candidate = real & ops.any((within | near) & real, axis=1, keepdims=True)
-    to_left, to_top, to_right, to_bottom = (reached[:, None, :, side] * stride for side in range(4))
+    seen = ops.cast((within | near) & real, "float32")
+    seen = ops.segment_max(seen, image, ops.shape(reached)[0])
+    candidate = real & (ops.take(seen, image, axis=0) > 0)
+    to_left, to_top, to_right, to_bottom = (
+        ops.take(reached[..., side] * stride, image, axis=0) for side in range(4)
+    )
     wide = ops.minimum(x + to_right, right) - ops.maximum(x - to_left, left)
     high = ops.minimum(y + to_bottom, bottom) - ops.maximum(y - to_top, top)
     shared = ops.maximum(wide, 0) * ops.maximum(high, 0)
@@ -137,8 +161,8 @@ def _geometry(truths: Any, places: Any, reached: Any) -> tuple[Any, Any, Any]:
     return ops.where(candidate, shared / union, 0.0), within & near, candidate
 
 
-def _class_cost(truths: Any, objectness: Any, classes: Any) -> Any:
-    """(batch, objects, cells): the binary cross-entropy over all classes of a cell's scores, the
+def _class_cost(truths: Any, image: Any, objectness: Any, classes: Any) -> Any:
+    """(rows, cells): the binary cross-entropy over all classes of a cell's scores, the
     geometric means of its objectness and its classes, against the object's class.
 
     It is the same sum for all objects but for the term of the class itself, so that no array has
@@ -147,32 +171,27 @@ def _class_cost(truths: Any, objectness: Any, classes: Any) -> Any:
     yes = (ops.log_sigmoid(classes) + ops.log_sigmoid(objectness)[..., None]) / 2
     no = ops.log(ops.maximum(-ops.expm1(yes), 1e-30))  # of 1 − score
     rows = ops.reshape(ops.transpose(no - yes, (0, 2, 1)), (-1, ops.shape(yes)[1]))
-    number = classes.shape[-1]  # a row for each image and class
-    first = number * ops.arange(ops.shape(yes)[0], dtype="int32")
-    label = ops.cast(ops.maximum(truths[..., 4], 0), "int32")
-    own = ops.take(rows, ops.expand_dims(first, 1) + label, axis=0)
-    return own - ops.expand_dims(ops.sum(no, axis=-1), 1)
+    label = ops.cast(ops.maximum(truths[:, 4], 0), "int32")
+    own = ops.take(rows, classes.shape[-1] * image + label, axis=0)  # a row an image and class
+    return own - ops.take(ops.sum(no, axis=-1), image, axis=0)
 
 
-def _settled(taken: Any, gain: Any, place: Any, places: Any) -> tuple[Any, Any]:
-    """(batch, objects, k) what is taken, its negative cost and its cell, counted over all images →
-    (cells of all images,) int32, the object that has each, or −1; and (batch, objects), whether an
-    object has none.
+def _settled(taken: Any, gain: Any, place: Any, places: Any, order: Any) -> tuple[Any, Any]:
+    """(rows, k) what is taken, its negative cost and its cell, counted over all images → (cells of
+    all images,) int32, the `order` (rows, 1) of the object that has each, below 1 where none has;
+    and (rows,), whether an object has none. Of equal ones, the higher order has a cell.
     """
 
     def best(values: Any) -> Any:
-        """(batch, objects, k): of all that are of the same cell."""
+        """(rows, k): of all that are of the same cell."""
         found = ops.segment_max(ops.reshape(values, (-1,)), ops.reshape(place, (-1,)), places)
         return ops.take(found, place)
 
     gain = ops.where(taken, gain, -_NEVER)
-    objects = ops.shape(place)[1]
-    number = ops.reshape(objects - ops.arange(objects, dtype="int32"), (1, -1, 1))
-    number = ops.where(taken & (gain >= best(gain)), number, 0)  # the first object has the largest
-    number = ops.where(number == best(number), number, 0)
-    owner = ops.segment_max(ops.reshape(number, (-1,)), ops.reshape(place, (-1,)), places)
-    # a cell that none has taken has what its back end fills in, below 1
-    return ops.where(owner > 0, objects - owner, -1), ops.max(number, axis=-1) == 0
+    order = ops.where(taken & (gain >= best(gain)), order, 0)
+    order = ops.where(order == best(order), order, 0)
+    owner = ops.segment_max(ops.reshape(order, (-1,)), ops.reshape(place, (-1,)), places)
+    return owner, ops.max(order, axis=-1) == 0
 
 
 def _reach(boxes: Any, places: Any) -> Any:

@@ -179,12 +179,11 @@ class Recipe:
         write_text(path, self.to_toml())
 
 
-def read_recipe(path: str | Path, overrides: Iterable[Override] = ()) -> Recipe:
-    """Read a recipe file, and change it by the `overrides`.
+def read_document(path: str | Path) -> dict[str, Any]:
+    """What is in a recipe file, as TOML has it.
 
     Raises:
-        ModelError: no such file, no TOML, an unknown key, a value of the wrong type or out of
-            bounds.
+        ModelError: no such file, or no TOML.
     """
     path = Path(path)
     try:
@@ -202,7 +201,7 @@ def read_recipe(path: str | Path, overrides: Iterable[Override] = ()) -> Recipe:
             line.count(".") > 1000 for line in text.splitlines()
         ):  # the parser's time grows with their square
             raise ValueError("a line has more than 1000 dots")
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except OSError as error:
         raise ModelError(
             f"the recipe {str(path)!r} cannot be read: {error.strerror}. Check the path."
@@ -214,6 +213,16 @@ def read_recipe(path: str | Path, overrides: Iterable[Override] = ()) -> Recipe:
         raise ModelError(
             f"a recipe is a TOML file in UTF-8; {str(path)!r} is not: {error}"
         ) from error
+
+
+def read_recipe(path: str | Path, overrides: Iterable[Override] = ()) -> Recipe:
+    """Read a recipe file, and change it by the `overrides`.
+
+    Raises:
+        ModelError: no such file, no TOML, an unknown key, a value of the wrong type or out of
+            bounds.
+    """
+    path, document = Path(path), read_document(path)
     try:
         recipe = parse_recipe(document, overrides)
     except ModelError as error:

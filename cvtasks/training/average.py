@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from cvtasks.training import quick_updates
+
 
 class MovingAverage:
     """One average for each weight of a network: what is trained, what is frozen, and the statistics
@@ -47,8 +49,16 @@ class MovingAverage:
         self._updates = optimizer.add_variable((), dtype="int32", name="average_updates")
         if before:
             self._updates.assign(np.array(before._updates.numpy()))
-        start = before._averages if before else weights
-        for average, value in zip(self._averages, start, strict=True):
+        self._assign(before._averages if before else self._weights)
+
+    def begin(self) -> None:
+        """Begin anew, with the weights as they are; the counts are variables of the optimizer, and
+        its own affair.
+        """
+        self._assign(self._weights)
+
+    def _assign(self, values: Sequence[Any]) -> None:
+        for average, value in zip(self._averages, values, strict=True):
             average.assign(ops.copy(value.value))  # JAX would share it, and a step gives it up
 
     def move(self) -> None:
@@ -59,8 +69,12 @@ class MovingAverage:
         updated = ops.equal(self._steps % self._every, 0)
         count = ops.cast(self._updates, "float32")
         share = ops.where(updated, 1 - ops.minimum(self._decay, (1 + count) / (10 + count)), 0.0)
-        for average, weight in zip(self._averages, self._weights, strict=True):
-            average.assign(average + ops.cast(share, average.dtype) * (weight - average))
+        moved = zip(self._averages, self._weights, strict=True)
+        if quick_updates.are_possible():
+            quick_updates.approach(moved, share)
+        else:
+            for average, weight in moved:
+                average.assign(average + ops.cast(share, average.dtype) * (weight - average))
         self._updates.assign_add(ops.cast(updated, "int32"))
 
     def values(self) -> list[np.ndarray]:

@@ -42,8 +42,8 @@ class Pace:
     """Seconds that parts of a run take.
 
     Attributes:
-        start: to build and compile; `step`: one step; `look`: one look at the validation split;
-            `save`: a checkpoint.
+        start: to build and compile, or what is left of that; `step`: one step; `look`: one look at
+            the validation split; `save`: a checkpoint.
     """
 
     start: float
@@ -54,7 +54,8 @@ class Pace:
 
 def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
     """The plan with as many epochs as fit into its recipe's `train.minutes`, which become 0: who
-    goes on with the run, or repeats it, measures nothing again. Itself where there is no limit.
+    goes on with the run, or repeats it, measures nothing again. Itself where there is no limit. It
+    has the learner that was measured, unless there are several hosts.
 
     What was chosen to fit the number of epochs is made to fit again where it is another. Of several
     hosts all measure, and what the first one finds counts.
@@ -64,8 +65,7 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
         return plan
     begun = time.monotonic()
     report.on_message("measuring a few steps to see what fits into the minutes")
-    # Several hosts step together, so none may stop before the others.
-    pace = measured(plan, math.inf if hosts.number > 1 else _MEASURING * how.minutes * 60)
+    learner, pace = measured_learner(plan, hosts)
     steps = len(batches_of(plan.recipe, plan.sources.train))
     left = how.minutes * 60 - (time.monotonic() - begun)
     best = _fitted_looks(plan, steps, left, pace)
@@ -79,7 +79,26 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
         said = [*(one.line for one in changed), *pace_remarks(recipe, plan.chosen)]
     for line in (*_words(how, recipe.train, steps, left, pace), *said):
         report.on_message(line)
-    return replace(plan, recipe=recipe)
+    if learner:
+        learner.turn_to(recipe)
+    return replace(plan, recipe=recipe, learner=learner)
+
+
+def measured_learner(plan: Plan, hosts: Hosts = ALONE) -> tuple[Learner | None, Pace]:
+    """What learned for a moment and was set back, and what it takes from there on; of several
+    hosts, which hold a network together, none.
+    """
+    begun, how = time.monotonic(), plan.recipe.train
+    keras.utils.set_random_seed(how.seed)
+    learner = Learner(plan.recipe)
+    if hosts.number > 1:  # they step together, so none may stop before the others
+        return None, _measured(plan, learner, begun, math.inf)
+    beginning = learner.beginning()
+    pace = _measured(plan, learner, begun, _MEASURING * how.minutes * 60)
+    start = time.monotonic()
+    learner.set_back(beginning)
+    learner.restore(None, Progress())
+    return learner, replace(pace, start=time.monotonic() - start)
 
 
 def _as_long(one: Train, other: Train) -> bool:
@@ -188,10 +207,19 @@ def measured(plan: Plan, most: float = math.inf) -> Pace:
     Args:
         most: seconds after which enough steps have been measured, once there are a few.
     """
-    recipe, sources = plan.recipe, plan.sources
-    keras.utils.set_random_seed(recipe.train.seed)
     begun = time.monotonic()
-    learner = Learner(recipe)
+    return _measured(plan, Learner(plan.recipe), begun, most)
+
+
+def _measured(plan: Plan, learner: Learner, begun: float, most: float) -> Pace:
+    """What a learner takes.
+
+    Args:
+        learner: new; it learns a little.
+        begun: when it began to be built, by the monotonic clock.
+        most: as `measured` takes it.
+    """
+    recipe, sources = plan.recipe, plan.sources
     with tempfile.TemporaryDirectory() as place:
         checkpoint = Path(place) / "checkpoint"
         learner.restore(checkpoint, Progress())
@@ -212,7 +240,7 @@ def measured(plan: Plan, most: float = math.inf) -> Pace:
         save = time.monotonic() - start
     images = len(batches) * recipe.train.batch
     looks = Looks(
-        learner.measured, recipe, sources.train, sources.validate, images, learner.devices.local
+        learner.judge, recipe, sources.train, sources.validate, images, learner.devices.local
     )
     few = Subset(sources.validate, range(min(_LOOKED, len(sources.validate))))
     seconds = 0.0

@@ -244,7 +244,7 @@ def _training_choices(
         return
     steps = steps_of(recipe, known.images, known.seen, batch)
     updates = _UPDATES * math.sqrt(known.images) * (1 if _learned(recipe) else _RANDOM)
-    if "train.minutes" in asked:
+    if "train.minutes" in asked and recipe.train.minutes:  # 0 is no limit, and nothing to fill
         updates *= _LONGER
     low, high = _EPOCHS
     each = recipe.train.accumulate

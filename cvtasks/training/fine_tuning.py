@@ -4,37 +4,30 @@ model has seen the data before.
 
 import tomllib
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import Any
 
 from cvtasks.data import Source
 from cvtasks.data.loading.imbalance import times_seen
 from cvtasks.data.opening import Sources, same_place, title
-from cvtasks.data.rare import NAMED
+from cvtasks.data.run_facts import noted_choices
 from cvtasks.data.tiled import whole
 from cvtasks.evaluation.seen import seen
 from cvtasks.heads import head_type
 from cvtasks.recipe.data_table import Data
 from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
-from cvtasks.text import counted, some
+from cvtasks.text import agreeing, counted
 from cvtasks.training.choice import Choice, with_values
+from cvtasks.training.class_weights import NAME as CLASS_WEIGHTS
 from cvtasks.training.first_weights import Start
-from cvtasks.training.pace import PACE, changed_pace, steps_of
+from cvtasks.training.pace import PACE, STEPS, changed_pace, steps_of
 
 FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
 
 _WARMUP = 0.5  # epochs at most, where a finished run goes on
-_WEIGHTS = "class_weights"  # of a head: one for each class of the data, by its place
-_PLACES = (
-    "path",
-    "format",
-    "train",
-    "validate",
-    "lists",
-    "held_out",
-)  # of [data]: which images, not what is done
+_PLACES = frozenset({"path", "format", "train", "validate", "lists", "held_out"})
+"""Of `[data]`: which images, not what is done."""
 
 
 def with_start(
@@ -59,7 +52,7 @@ def with_start(
         document |= {"backbone": model.backbone, "norm": model.norm}
         if gives_head(model, task, asked):
             head = {"name": model.head.name, **table_of(model.head)}
-            head.pop(_WEIGHTS, None)
+            head.pop(CLASS_WEIGHTS, None)
             document |= {"head": head, "size": model.size}
         elif grown := head_type(task, str(asked.get("head.name", ""))).grown_from(model.head):
             document["head"] = {**document.get("head", {}), **grown}
@@ -96,12 +89,25 @@ def goes_on(start: Start, asked: dict[str, Any]) -> bool:
     )
 
 
+def _standing(asked: Collection[str]) -> frozenset[str]:
+    """Those of the `_PLACES` that are the model's own where it does not go on: none with other
+    data, and beside other lists or splits those that need not be others.
+    """
+    if "data.path" in asked:
+        return frozenset()
+    if "data.lists" in asked:
+        return frozenset({"path", "format"})
+    if {"data.train", "data.validate", "data.held_out"} & set(asked):
+        return frozenset({"path", "format", "lists", "train"})
+    return _PLACES
+
+
 def document_of(start: Start, going_on: bool, asked: dict[str, Any]) -> dict[str, Any]:
     """The model's recipe as that of a run which begins with the model.
 
     Args:
-        going_on: it has the same data and classes; if not, it takes them from other data, and the
-            weights of the classes are left out.
+        going_on: it has the same data and classes; if not, its classes are those of the data, and
+            the weights of the classes are left out.
         asked: key → value that the user asks for.
     """
     if start.recipe is None:
@@ -112,15 +118,52 @@ def document_of(start: Start, going_on: bool, asked: dict[str, Any]) -> dict[str
     train |= {"weights": start.weights, "weights_sha256": start.sha256}
     weighed = train["class_weights"]
     if not going_on or asked.get("train.class_weights", weighed) != weighed:
-        document["head"].pop(_WEIGHTS, None)
+        document["head"].pop(CLASS_WEIGHTS, None)
     if not going_on:
-        document["data"] = data | {key: defaults_of(Data)[key] for key in _PLACES}
+        others = _PLACES - _standing(asked)
+        document["data"] = data | {key: defaults_of(Data)[key] for key in others}
         train["backbone_rate"] = min(train["backbone_rate"], FINE_TUNED)
         return document
     train["learning_rate"] *= FINE_TUNED
     train["warmup"] = min(train["warmup"], _WARMUP)
     train["freeze"] = [[0, max(train["freeze"])[1]]] if train["freeze"] else []
     return document
+
+
+def with_whole_epochs(
+    recipe: Recipe,
+    start: Start,
+    asked: Collection[str],
+    going_on: bool,
+    say: Callable[[str], None],
+) -> tuple[Recipe, frozenset[str]]:
+    """The recipe of a run that begins with a model, with all images in an epoch where only the
+    minutes of that model's run made them fewer; and `STEPS` where they stay what such minutes held.
+
+    These are for other data, and other epochs or minutes, too few. Whether they were lowered or
+    wished for is known where the model's run has noted it; else they stay.
+
+    Args:
+        asked: keys of the recipe that the user asks for.
+        say: hears what becomes of them.
+    """
+    steps = recipe.train.epoch_steps
+    if not steps or STEPS in asked:
+        return recipe, frozenset()
+    cut = frozenset({STEPS}) & noted_choices(start.folder) if start.folder else frozenset()
+    if going_on and not {"train.epochs", "train.minutes"} & set(asked):
+        return recipe, cut
+    if not cut:
+        say(
+            f"{STEPS} = {steps}: an epoch is a part of the images, as that of {start.weights}; 0 "
+            "makes it all of them"
+        )
+        return recipe, cut
+    say(
+        f"{STEPS} = 0: an epoch is all images; the {counted(steps, 'step')} of {start.weights} "
+        f"{agreeing(steps, 'was', 'were')} what its minutes held"
+    )
+    return with_values(recipe, {STEPS: 0}), frozenset()
 
 
 def to_fit_again(model: Recipe, asked: Collection[str], going_on: bool) -> frozenset[str]:
@@ -152,32 +195,6 @@ def with_pace(
     steps = steps_of(recipe, len(train), seen, recipe.train.batch)
     changed = changed_pace(recipe, steps, keys)
     return with_values(recipe, {one.key: one.value for one in changed}), changed
-
-
-def with_weights_by_hand(
-    recipe: Recipe, model: Recipe, asked: Collection[str], say: Callable[[str], None]
-) -> Recipe:
-    """The recipe with the weights of classes that its start's recipe was given by hand, where the
-    classes are the same. Such as were computed are for the start's data alone.
-
-    Args:
-        model: the start, whose head the recipe has but for these weights.
-        asked: keys of the recipe that the user asks for.
-        say: hears where weights are left out, as the classes are others.
-    """
-    given = table_of(model.head).get(_WEIGHTS)
-    by_hand = given and model.train.class_weights == "none"
-    anew = f"head.{_WEIGHTS}" in asked or recipe.train.class_weights != "none"
-    if not by_hand or anew or _WEIGHTS not in keys_of(type(recipe.head)):
-        return recipe
-    if recipe.classes != model.classes:
-        say(
-            f"head.{_WEIGHTS} = []: those of {recipe.train.weights} are for its own classes, "
-            f"{some(model.classes, NAMED)}"
-        )
-        return recipe
-    weights: dict[str, Any] = {_WEIGHTS: given}
-    return replace(recipe, head=replace(recipe.head, **weights))
 
 
 def words_of(start: Start, recipe: Recipe, going_on: bool) -> str:

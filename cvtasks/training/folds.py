@@ -43,26 +43,56 @@ def share_of(count: int) -> float:
     return 1 / count
 
 
-def begin_folds(plan: Plan, count: int, folder: Path, command: str) -> None:
-    """Make the folder of a cross-validation, with the list of each fold.
+def folds_of(plan: Plan, count: int) -> list[list[int]]:
+    """Indices of the samples that each of so many folds validates on, dealt out by class and by the
+    recipe's seed (`cvtasks.data.dividing.divide`).
 
-    The folds are dealt out by class and by the recipe's seed (`cvtasks.data.dividing.divide`).
+    Args:
+        plan: with `data.held_out` as `share_of` says.
+
+    Raises:
+        UsageError: there are too few or too many folds.
+        DataError: there are too few images, or groups of them.
+    """
+    share_of(count)
+    return _dealt(undivided_split(plan.sources), count, plan.recipe.train.seed)
+
+
+def steps_of_folds(plan: Plan, parts: Sequence[Sequence[int]]) -> list[int]:
+    """Steps of an epoch of each of the folds that `folds_of` gives. Loads Keras."""
+    from cvtasks.training.loop import batches_of
+
+    every, data, found = undivided_split(plan.sources), plan.recipe.data, []
+    for part in parts:
+        aside = set(part)
+        kept = [index for index in range(len(every)) if index not in aside]
+        found.append(len(batches_of(plan.recipe, cut(Subset(every, kept), data))))
+    return found
+
+
+def begin_folds(
+    plan: Plan,
+    count: int,
+    folder: Path,
+    command: str,
+    parts: Sequence[Sequence[int]] = (),
+) -> None:
+    """Make the folder of a cross-validation, with the list of each fold.
 
     Args:
         plan: with `data.held_out` as `share_of` says.
         folder: must not exist yet.
+        parts: the folds, where they were dealt out before (`folds_of`).
 
     Raises:
         UsageError: it exists, or there are too few or too many folds.
         DataError: there are too few images, or groups of them.
     """
-    share_of(count)
-    every = undivided_split(plan.sources)
-    parts = _dealt(every, count, plan.recipe.train.seed)
+    parts = parts or folds_of(plan, count)
     make_folder(folder)
     with kept_if_learned(folder):
         plan.recipe.save(folder / RECIPE)
-        _write_lists(folder, every, parts)
+        _write_lists(folder, undivided_split(plan.sources), parts)
         said = {"folds": count, "command": command, "chosen": sorted(plan.chosen)}
         write_text(folder / FOLDS, dumps(said, indent=2) + "\n")
 

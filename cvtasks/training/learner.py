@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -26,8 +27,9 @@ from cvtasks.training.average import MovingAverage
 from cvtasks.training.checkpoint import load_checkpoint, save_checkpoint
 from cvtasks.training.devices import devices_of
 from cvtasks.training.first_weights import IMAGENET, pinned, start_of
+from cvtasks.training.looks import Judge, judge_of
 from cvtasks.training.memory import memory_named
-from cvtasks.training.optimizer import compile_network, frozen_stride, head_of
+from cvtasks.training.optimizer import compile_network, frozen_stride, is_closed, renew
 from cvtasks.training.profile import NO_PROFILE, Profile
 from cvtasks.training.progress import Progress
 from cvtasks.training.recolouring import Recolouring
@@ -60,6 +62,7 @@ class Learner:
         network: what is trained, with its optimizer.
         measured: the same network at the recipe's input size, with the weights that are measured
             and kept: the averages where the recipe asks for them; on the devices of this host.
+        judge: looks at it.
         devices: that learn.
 
     Raises:
@@ -79,11 +82,18 @@ class Learner:
         self._recolouring = Recolouring()
         self._recipe, self._profile = recipe, profile
         self._steps: Steps | None = None  # none before something has been compiled
-        self._head = recipe.head  # whose loss counts
+        last = recipe.head.closing()
+        self._closing = last if last != recipe.head else None
+        self._closed = False  # whether its loss counts
         self._stage = 0  # the stride up to which the backbone is frozen
         self._average: MovingAverage | None = None
         self._given = frozenset[str]()  # by the start: paths of variables
         self._start: StartShare | None = None
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Compiled once, for all looks."""
+        return judge_of(self.measured, self._recipe, self.devices.local)
 
     def start(self) -> str:
         """Give the network the weights that the recipe asks for; returns what was done.
@@ -158,23 +168,46 @@ class Learner:
         """
         self._write_back()  # what is to be replaced must lie in the variables, as what replaces it
         last = progress.epoch if progress.step else progress.epoch - 1
-        self._head = head_of(self._recipe, last)
-        self._freeze(frozen_stride(self._recipe.train, last), None)
+        stage = frozen_stride(self._recipe.train, last)
+        if self._steps and stage == self._stage:  # it is compiled
+            self._renew(self._steps)
+        else:
+            self._freeze(stage, None)
         if checkpoint and checkpoint.exists():
             load_checkpoint(checkpoint, self.network, self.network.optimizer)
+
+    def _renew(self, steps: Steps) -> None:
+        """Give what is compiled the state of a fresh optimizer."""
+        steps.recent()  # of what is forgotten
+        with self.devices.scope():
+            renew(self.network.optimizer)
+            if self._average:
+                self._average.begin()
+
+    def beginning(self) -> list[np.ndarray]:
+        """What `set_back` takes, of a learner that has learned nothing yet."""
+        return [np.array(variable.numpy()) for variable in self.network.variables]
+
+    def set_back(self, beginning: Sequence[np.ndarray]) -> None:
+        """Be as a new learner, but that what is compiled stays; to be restored before its first
+        step, too.
+        """
+        self._write_back()
+        for variable, value in zip(self.network.variables, beginning, strict=True):
+            variable.assign(value)
+
+    def turn_to(self, recipe: Recipe) -> None:
+        """Learn by another recipe, which differs in its epochs and in what depends on them."""
+        self._recipe = recipe
 
     def enter(self, epoch: int) -> None:
         """Freeze what the recipe freezes in this epoch, and learn by the loss that counts in it.
         The average goes on where that changes.
         """
-        stage, head = frozen_stride(self._recipe.train, epoch), head_of(self._recipe, epoch)
-        changed, self._head = head != self._head, head
+        self._closed = is_closed(self._recipe, epoch)
+        stage = frozen_stride(self._recipe.train, epoch)
         if stage != self._stage:
             self._freeze(stage, self._average)
-        elif changed:
-            self._write_back()
-            self.network.learn_by(head.loss)
-            self._steps = steps_of(self.network, self._profile, self.devices)
 
     def ahead(self, batches: Iterable[Batch]) -> Iterator[Placed]:
         """The batches on the device, or on their way there: a thread puts the next one there while
@@ -200,7 +233,8 @@ class Learner:
         with memory_named(self._recipe):
             changed = self._changed if own.colours or self._teacher else None
             images = (own.images, *own.colours) if changed else own.images
-            self._used.step(images, own.targets, rate, changed)
+            closed = self._closed if self._closing else None
+            self._used.step(images, own.targets, rate, changed, closed)
 
     def _placed(self, batch: Batch) -> Placed:
         colours = () if batch.colours is None else (batch.colours,)
@@ -258,7 +292,7 @@ class Learner:
         for model in (self.network, self.measured):
             freeze(backbone_of(model), self._recipe.backbone, stage)
         with self.devices.scope():
-            average = compile_network(self.network, self._recipe, before, self._head)
+            average = compile_network(self.network, self._recipe, before, self._closing)
         self._steps = steps_of(self.network, self._profile, self.devices)
         self._stage, self._average = stage, average
 

@@ -41,14 +41,14 @@ class Looks:
     """Looks at the network that is measured.
 
     Args:
-        network: it; weights that change are seen at once.
+        judge: of it.
         images: that an epoch trains on.
         devices: that the network is on.
     """
 
     def __init__(
         self,
-        network: Network,
+        judge: "Judge",
         recipe: Recipe,
         train: Source,
         validation: Source,
@@ -57,9 +57,7 @@ class Looks:
     ) -> None:
         self._recipe, self._validation, self._devices = recipe, validation, devices
         self._watched = watched(recipe, train, len(validation), images)
-        batch = devices.whole(_batch(recipe))
-        with devices.scope():
-            self._judge = _Judge(network, recipe.head, recipe.train.precision, batch)
+        self._judge = judge
 
     @property
     def images(self) -> int:
@@ -85,7 +83,7 @@ class Looks:
         head, fit = self._recipe.head, self._recipe.letterbox
 
         def encode(sample: Sample[Any]) -> Arrays:
-            return head.encode(sample.truth, fit(sample.image.shape[:2]))
+            return head.compact(sample.truth, fit(sample.image.shape[:2]))
 
         encoded = _Encoded(source, encode)
         self._judge.begin(encoded.targets)
@@ -93,6 +91,17 @@ class Looks:
         with self._devices.scope():
             metric = evaluate(self._judge, head, fit, encoded, on_image, workers=threads)
         return metric.result(), float(np.mean(self._judge.losses()))
+
+
+def judge_of(network: Network, recipe: Recipe, devices: Devices = ONE) -> "Judge":
+    """What looks at a recipe's network.
+
+    Args:
+        network: weights of it that change are seen at once.
+        devices: that it is on.
+    """
+    with devices.scope():
+        return Judge(network, recipe.head, recipe.train.precision, devices.whole(_batch(recipe)))
 
 
 def _batch(recipe: Recipe) -> int:
@@ -129,7 +138,7 @@ class _Encoded(View):
 
 
 @final
-class _Judge(KerasEngine):
+class Judge(KerasEngine):
     """The live network, which also tells the loss of each image, in one pass."""
 
     def __init__(self, network: Network, head: Head, precision: str, batch: int) -> None:

@@ -86,6 +86,7 @@ def train(
     report: Report | None = None,
     profile: Profile = NO_PROFILE,
     hosts: Hosts = ALONE,
+    learner: Learner | None = None,
 ) -> Progress:
     """Train until the last epoch, from the folder's checkpoint if it has one.
 
@@ -98,6 +99,8 @@ def train(
         profile: hears where the time goes.
         hosts: that learn as one. All call it with the same recipe and data; the folder is one that
             all can read, and the first alone writes.
+        learner: of the recipe and its seed, set back to its beginning; made by default, and where
+            there is a profile to hear of its steps.
 
     Raises:
         Stopped: on SIGINT or SIGTERM to any host, after the step or the image under way; the
@@ -106,7 +109,11 @@ def train(
             `train.max_rollbacks`; saves nothing.
     """
     told = report or Report()
-    prepared = _prepared(recipe, train_source, validation, folder, told, profile, hosts)
+    check_cache(recipe)
+    if learner is None or profile is not NO_PROFILE:
+        keras.utils.set_random_seed(recipe.train.seed)  # TensorFlow then compiles all anew
+        learner = Learner(recipe, profile)
+    prepared = _prepared(recipe, train_source, validation, folder, told, profile, hosts, learner)
     with closing(prepared.batches), stop_asked() as stop, hosts.hearing(stop):
         run = replace(prepared, stop=stop)
         progress = _begun(run)
@@ -128,12 +135,10 @@ def _prepared(
     report: Report,
     profile: Profile,
     hosts: Hosts,
+    learner: Learner,
 ) -> _Run:
-    """Build the networks, with the weights that a new run begins with, and what feeds them."""
+    """Give the networks the weights that a new run begins with, and make what feeds them."""
     how = recipe.train
-    keras.utils.set_random_seed(how.seed)
-    check_cache(recipe)
-    learner = Learner(recipe, profile)
     batches = batches_of(recipe, train_source, learner.devices.part)
     if recipe.data.cache:
         report.on_message(cache_words(train_source, recipe.data.cache_bytes))
@@ -152,7 +157,7 @@ def _prepared(
         recipe,
         learner,
         batches,
-        Looks(learner.measured, recipe, train_source, validation, images, learner.devices.local),
+        Looks(learner.judge, recipe, train_source, validation, images, learner.devices.local),
         not all(validation.truth(index).empty for index in range(len(validation))),
         folder,
         report,

@@ -3,21 +3,24 @@ backbone is frozen.
 """
 
 import math
-from collections.abc import Collection
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from cvtasks.heads.base import Head
 from cvtasks.networks.build import backbone_of
 from cvtasks.networks.network import Network
 from cvtasks.recipe.recipe import Recipe, Train
+from cvtasks.training import quick_updates
 from cvtasks.training.average import MovingAverage
 
 
 class _Paced(keras.optimizers.Optimizer):
     """Mixed into an optimizer: each variable learns at its own share of the learning rate (1 until
-    `pace` says otherwise).
+    `pace` says otherwise), and quicker where `quick_updates` are for the back end.
     """
 
     _shares: dict[int, float] = {}  # noqa: RUF012  (exchanged as a whole, never changed)
@@ -32,27 +35,64 @@ class _Paced(keras.optimizers.Optimizer):
         """Update one variable; the share is a constant of the compiled step."""
         super().update_step(gradient, variable, learning_rate * self._share(variable))
 
+    def _backend_update_step(
+        self, grads: Sequence[Any], trainable_variables: Sequence[keras.Variable], rate: Any
+    ) -> None:
+        """Update all variables."""
+        if quick_updates.are_possible():
+            self._update_quickly(grads, trainable_variables, rate)
+        else:
+            super()._backend_update_step(grads, trainable_variables, rate)
+
+    @abstractmethod
+    def _update_quickly(
+        self, gradients: Sequence[Any], variables: Sequence[keras.Variable], rate: Any
+    ) -> None: ...
+
+    def _clip_gradients(self, grads: Sequence[Any]) -> Any:
+        if self.global_clipnorm and quick_updates.are_possible():
+            return quick_updates.clipped(grads, self.global_clipnorm)
+        return super()._clip_gradients(grads)
+
     def _apply_weight_decay(self, variables: Collection[keras.Variable]) -> None:
         """Keras' own decay, but that each variable decays at its share as well: what learns slower
         forgets slower, at 0 not at all.
         """
-        for variable in variables:
-            if self.weight_decay is not None and self._use_weight_decay(variable):
-                rate = keras.ops.cast(self.learning_rate, variable.dtype) * self._share(variable)
-                variable.assign(
-                    variable - variable * keras.ops.cast(self.weight_decay, variable.dtype) * rate
-                )
+        if self.weight_decay is None:
+            return
+        decaying = [(own, self._share(own)) for own in variables if self._use_weight_decay(own)]
+        rate = keras.ops.cast(self.learning_rate, "float32") * self.weight_decay
+        if quick_updates.are_possible():
+            quick_updates.decay(decaying, rate)
+            return
+        for variable, share in decaying:
+            variable.assign(variable - variable * rate * share)
 
     def _share(self, variable: keras.Variable) -> float:
         return self._shares.get(self._get_variable_index(variable), 1.0)
 
 
 class _AdamW(_Paced, keras.optimizers.AdamW):
-    pass
+    def _update_quickly(
+        self, gradients: Sequence[Any], variables: Sequence[keras.Variable], rate: Any
+    ) -> None:
+        places = [self._get_variable_index(variable) for variable in variables]
+        moments = ([kept[at] for at in places] for kept in (self._momentums, self._velocities))
+        shares = map(self._share, variables)
+        changed = zip(gradients, variables, *moments, shares, strict=True)
+        quick_updates.adam(changed, self, rate)
 
 
 class _SGD(_Paced, keras.optimizers.SGD):
-    pass
+    def _update_quickly(
+        self, gradients: Sequence[Any], variables: Sequence[keras.Variable], rate: Any
+    ) -> None:
+        kept = [
+            self.momentums[self._get_variable_index(variable)] if self.momentum else None
+            for variable in variables
+        ]
+        changed = zip(gradients, variables, kept, map(self._share, variables), strict=True)
+        quick_updates.momentum(changed, self, rate)
 
 
 def make_optimizer(
@@ -86,12 +126,14 @@ def compile_network(
     network: Network,
     recipe: Recipe,
     before: MovingAverage | None = None,
-    head: Head | None = None,
+    closing: Head | None = None,
 ) -> MovingAverage | None:
     """Make `network` ready to learn what is not frozen of it, with a fresh optimizer.
 
     Args:
-        head: whose loss counts; the recipe's by default.
+        closing: whose loss counts once mosaics have ended, instead of that of the recipe's head,
+            if it is another; targets are then (targets, whether they have), so that one compiled
+            step does for both.
         before: the average that the network's optimizer before this one kept; the new one goes on
             from there.
 
@@ -108,11 +150,30 @@ def compile_network(
     jit: bool | str = "auto" if how.jit == "auto" else how.jit == "on"
     network.compile(
         optimizer,
-        (head or recipe.head).loss,
+        _turning(recipe.head, closing) if closing else recipe.head.loss,
         after=average.move if average else None,
         jit_compile=jit,
     )
     return average
+
+
+def _turning(head: Head, closing: Head) -> Callable[[Any, Any], Any]:
+    """A loss that is one of two."""
+
+    def loss(given: tuple[Any, Any], logits: Any) -> Any:
+        targets, closed = given
+        return keras.ops.where(closed, closing.loss(targets, logits), head.loss(targets, logits))
+
+    return loss
+
+
+def renew(optimizer: keras.optimizers.Optimizer) -> None:
+    """Have an optimizer that `compile_network` made forget all that it has seen; its average is to
+    begin anew.
+    """
+    for variable in optimizer.variables:
+        if variable is not optimizer.learning_rate:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
 
 
 def learning_rate(how: Train, updates: float) -> float:
@@ -153,10 +214,9 @@ def frozen_stride(how: Train, epoch: int) -> int:
     )[1]
 
 
-def head_of(recipe: Recipe, epoch: int) -> Head:
-    """The head whose loss counts in `epoch`, counted from 0."""
-    closed = epoch >= recipe.train.epochs - recipe.data.close_mosaic
-    return recipe.head.closing() if closed else recipe.head
+def is_closed(recipe: Recipe, epoch: int) -> bool:
+    """Whether mosaics have ended in `epoch`, counted from 0."""
+    return epoch >= recipe.train.epochs - recipe.data.close_mosaic
 
 
 def _stage_begun(how: Train, epoch: int) -> int:

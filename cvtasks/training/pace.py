@@ -11,6 +11,8 @@ from cvtasks.training.choice import Choice, with_values
 _WARMUP, LOOKING, _CLOSING = "train.warmup", "train.validate_every", "data.close_mosaic"
 PACE = frozenset({_WARMUP, LOOKING, "train.patience", _CLOSING})
 """What depends on the number of epochs."""
+STEPS = "train.epoch_steps"
+"""What minutes lower where they do not hold a few whole epochs."""
 
 _LOOKS = 40  # about as many looks as a run has, at most
 _PATIENCE, _FEWEST_IN_VAIN = 1 / 3, 5  # of the looks, and looks at least
@@ -22,6 +24,13 @@ def steps_of(recipe: Recipe, images: int, seen: int, batch: int) -> int:
     """Of an epoch with so many images a step, of some that are seen several times."""
     steps = max(1, seen // min(batch, images))
     return min(steps, recipe.train.epoch_steps or steps)
+
+
+def to_be_cut(recipe: Recipe) -> frozenset[str]:
+    """`STEPS` of a recipe with minutes that asks for all images: what it will be is nobody's wish,
+    and for these minutes alone.
+    """
+    return frozenset({STEPS} if recipe.train.minutes and not recipe.train.epoch_steps else ())
 
 
 def pace_choices(recipe: Recipe, steps: int, looking: bool) -> Iterator[Choice]:

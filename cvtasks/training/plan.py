@@ -3,15 +3,14 @@ opened and checked once.
 """
 
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvtasks.answers import Answer
 from cvtasks.data import Source
 from cvtasks.data.held_out import undivided
-from cvtasks.data.loading.imbalance import balanced_weights
 from cvtasks.data.opening import Sources, open_sources, settled, splits_for, undivided_split
 from cvtasks.data.run_facts import noted_choices
 from cvtasks.data.tiled import cut, say_tiles
@@ -21,11 +20,16 @@ from cvtasks.recipe.overrides import Override, by_full_names, key_of
 from cvtasks.recipe.recipe import Recipe, parse_recipe, read_recipe
 from cvtasks.recipe.reference import toml
 from cvtasks.recipe.translation import FORMAT, new_name
-from cvtasks.schema import table_of
 from cvtasks.tasks import TASKS
 from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in
 from cvtasks.training.choices import FITS, Fit, chosen
+from cvtasks.training.class_weights import (
+    changed_recipe,
+    of_the_data,
+    with_balanced_weights,
+    with_weights_by_hand,
+)
 from cvtasks.training.fine_tuning import (
     document_of,
     gives_head,
@@ -34,7 +38,7 @@ from cvtasks.training.fine_tuning import (
     to_fit_again,
     with_pace,
     with_start,
-    with_weights_by_hand,
+    with_whole_epochs,
 )
 from cvtasks.training.fine_tuning import words_of as model_words
 from cvtasks.training.first_weights import (
@@ -47,8 +51,11 @@ from cvtasks.training.first_weights import (
 from cvtasks.training.first_weights import words_of as start_words
 from cvtasks.training.half_precision import slow_in_bf16
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
-from cvtasks.training.pace import pace_remarks
+from cvtasks.training.pace import pace_remarks, to_be_cut
 from cvtasks.zoo import RECIPE, names, unknown
+
+if TYPE_CHECKING:
+    from cvtasks.training.learner import Learner
 
 Say = Callable[[str], None]
 
@@ -64,6 +71,8 @@ class Plan:
         ends: whether it is not trained any further, and made a model as it stands.
         chosen: dotted keys of the recipe whose values were chosen from the data, or, of a model,
             are to fit other epochs.
+        learner: of the recipe and its seed, set back to its beginning, where some steps of it were
+            measured.
     """
 
     recipe: Recipe
@@ -71,6 +80,7 @@ class Plan:
     resumes: bool = False
     ends: bool = False
     chosen: frozenset[str] = frozenset()
+    learner: "Learner | None" = None
 
 
 def planned(
@@ -124,7 +134,7 @@ def planned(
     sources = open_sources(recipe, undivided(say) if folds else say, begun.set_aside, splits)
     if folds:
         say_tiles(undivided_split(sources), recipe.data, say)
-    recipe = _weighted(pinned(recipe), sources.train)
+    recipe = with_balanced_weights(pinned(recipe), sources.train)
     if recipe.train.teacher:
         teacher_of(recipe)  # refused before anything is written
     if remark := recipe.head.beyond(_truths(sources.train, recipe.classes)):
@@ -153,7 +163,7 @@ def planned(
             say(choice.line)
     for remark in _remarks(recipe, len(sources.train), slow, keys):
         say(remark)
-    return Plan(recipe, sources, chosen=keys)
+    return Plan(recipe, sources, chosen=keys | to_be_cut(recipe))
 
 
 def resumed(
@@ -220,6 +230,7 @@ class _Begun:
         goes_on: it is that of a finished model, with the model's data.
         model: the recipe of the model that it is of, or that gives a new one its head.
         to_fit: keys of a model's recipe that are to fit another number of epochs.
+        later: of the wishes, those that are to be heeded once the classes are known.
         set_aside: the folder of a run whose images that were set aside are set aside again.
     """
 
@@ -230,6 +241,7 @@ class _Begun:
     goes_on: bool = False
     model: Recipe | None = None
     to_fit: frozenset[str] = frozenset()
+    later: Sequence[Override] = ()
     set_aside: Path | None = None
 
 
@@ -250,21 +262,25 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
     if not isinstance(what, Recipe) and is_model(what):
         start = start_of(str(what), "")
         going_on = goes_on(start, values)
-        recipe = parse_recipe(document_of(start, going_on, values), wishes)
+        document, later = document_of(start, going_on, values), list[Override]()
+        if going_on:
+            recipe = parse_recipe(document, wishes)
+        else:
+            recipe, later = of_the_data(document, wishes)
         say(model_words(start, recipe, going_on))
+        recipe, to_fit = with_whole_epochs(recipe, start, asked, going_on, say)
         return _Begun(
             recipe,
             asked,
             of_the_data=not going_on,
             goes_on=going_on,
             model=start.recipe,
-            to_fit=to_fit_again(recipe, asked, going_on),
+            to_fit=to_fit_again(recipe, asked, going_on) | to_fit,
+            later=later,
             set_aside=start.folder if going_on else None,
         )
-    if isinstance(what, Recipe):
-        recipe = parse_recipe(tomllib.loads(what.to_toml()), wishes)
-    elif isinstance(what, Path) or what.endswith(".toml"):
-        recipe = read_recipe(what, wishes)
+    if isinstance(what, (Recipe, Path)) or what.endswith(".toml"):
+        recipe = changed_recipe(what, wishes, say)
     elif Path(what).is_dir():
         raise ModelError(
             f"what is trained is a task ({', '.join(TASKS)}), a recipe file or a model; {what!r} "
@@ -286,11 +302,13 @@ def _new_recipe(task: str, wishes: list[Override], values: dict[str, Any], say: 
         start = start_of(str(values["train.weights"]), backbone or USUAL_BACKBONE)
     else:
         start = best_start(task, backbone, str(values.get("norm", "")))
-    recipe = parse_recipe(with_start(_usual(task), start, task, values), wishes)
+    recipe, later = of_the_data(with_start(_usual(task), start, task, values), wishes)
     if "train.weights" not in values:
         say(start_words(start, recipe))
     model = start.recipe if start.recipe and gives_head(start.recipe, task, values) else None
-    return _Begun(recipe, frozenset(values), of_the_data=True, is_new=True, model=model)
+    return _Begun(
+        recipe, frozenset(values), of_the_data=True, is_new=True, model=model, later=later
+    )
 
 
 def _usual(task: str) -> dict[str, Any]:
@@ -328,31 +346,14 @@ def _fitted(recipe: Recipe, train: Source, begun: _Begun, say: Say) -> Recipe:
         if key in suited and suited[key] != getattr(recipe.head, key):
             say(f"head.{key} = {toml(suited[key])}: {reason}")
     recipe = replace(recipe, head=replace(recipe.head, **suited))
+    if begun.later:
+        recipe = parse_recipe(tomllib.loads(recipe.to_toml()), begun.later)
     return with_weights_by_hand(recipe, begun.model, asked, say) if begun.model else recipe
 
 
 def _truths(source: Source, classes: tuple[str, ...]) -> Iterator[Answer]:
     """All truths of a source, with these classes alone."""
     return (source.truth(index).with_classes(classes) for index in range(len(source)))
-
-
-def _weighted(recipe: Recipe, train: Source) -> Recipe:
-    """The recipe with weights of the classes in its head, where it asks for them and has none.
-
-    Raises:
-        ModelError: the head's loss knows no classes' weights.
-    """
-    known = table_of(recipe.head)
-    if recipe.train.class_weights == "none" or known.get("class_weights"):
-        return recipe
-    if "class_weights" not in known:
-        raise ModelError(
-            "`train.class_weights` is for classification and segmentation; got "
-            f'"{recipe.train.class_weights}" for {recipe.task.name}. Set `data.repeat`, by which '
-            "images with rare classes are seen more often."
-        )
-    weights: dict[str, Any] = {"class_weights": balanced_weights(train, recipe.data.repeat)}
-    return replace(recipe, head=replace(recipe.head, **weights))
 
 
 def _with_batch(recipe: Recipe, fit: Fit | None, say: Say) -> Recipe:

@@ -111,7 +111,8 @@ def run(
     begun = time.time()
     with kept_if_learned(folder, Lock(folder), new=not plan.resumes):
         if recipe.train.minutes:  # also where the run was ended before it was turned into epochs
-            recipe = _budgeted(plan, folder, log.report(), hosts)
+            plan = _budgeted(plan, folder, log.report(), hosts)
+            recipe = plan.recipe
             recipe.save(folder / RECIPE)
         report.on_begin(recipe.train.epochs)
         told = log.report()
@@ -122,10 +123,12 @@ def run(
                     progress = progress_in(where / CHECKPOINT)
                 else:
                     learned, judged = sources.train, sources.validate
-                    progress = train(recipe, learned, judged, where, told, heard, hosts)
+                    progress = train(
+                        recipe, learned, judged, where, told, heard, hosts, plan.learner
+                    )
 
             def end() -> dict[str, Any]:
-                made = _end(replace(plan, recipe=recipe), folder, command, progress, log, report)
+                made = _end(replace(plan, learner=None), folder, command, progress, log, report)
                 log.note("finished", seconds=round(time.time() - begun), metrics=made["metrics"])
                 return made
 
@@ -167,14 +170,14 @@ def _reached(folder: Path) -> str:
     return ""
 
 
-def _budgeted(plan: Plan, folder: Path, report: Report, hosts: Hosts) -> Recipe:
-    """The recipe with as many epochs as fit into its minutes.
+def _budgeted(plan: Plan, folder: Path, report: Report, hosts: Hosts) -> Plan:
+    """The plan with as many epochs as fit into its minutes.
 
     Raises:
         Stopped: on Ctrl-C, as in the training itself.
     """
     try:
-        return budgeted(plan, report, hosts).recipe
+        return budgeted(plan, report, hosts)
     except KeyboardInterrupt:
         raise Stopped(
             f"stopped before the first step. The run in {str(folder)!r} can be resumed.",

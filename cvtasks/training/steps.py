@@ -14,6 +14,7 @@ from keras import ops
 from cvtasks.errors import UsageError
 from cvtasks.heads.arrays import Arrays
 from cvtasks.networks.network import Network
+from cvtasks.training import quick_updates
 from cvtasks.training.devices import ONE, Devices
 from cvtasks.training.profile import NO_PROFILE, Profile
 
@@ -51,6 +52,7 @@ class Steps(ABC):
         targets: Arrays,
         rate: float,
         before: Callable[[Any, Arrays], tuple[Any, Arrays]] | None = None,
+        closed: bool | None = None,
     ) -> None:
         """Learn from a batch that was put on the device, (n, H, W, 3) uint8 and targets (n, ...),
         at a learning rate.
@@ -58,13 +60,16 @@ class Steps(ABC):
         Args:
             images: or a tree of arrays that `before` makes them of.
             before: (images, targets) on the device → the images and targets to learn from.
+            closed: handed to the network's loss, beside the targets, where it tells the last epochs
+                from the others (`cvtasks.training.optimizer.compile_network`).
         """
         if self._unseen == WATCHED:
             raise ValueError(f"what steps leave must be looked at after {WATCHED} of them at most.")
         if before is not None:
             with self._profile.span("compute"):
                 images, targets = before(images, targets)
-        self._do(images, targets, np.float32(rate))
+        given = targets if closed is None else (targets, np.asarray(closed))
+        self._do(images, given, np.float32(rate))
         self._unseen += 1
 
     @final
@@ -279,11 +284,17 @@ def _stateless(network: Network) -> Callable[[State, Any, Any, Any], tuple[State
     return step
 
 
-def _with(seen: Any, loss: Any, gradients: Sequence[Any]) -> Any:
-    """What is kept of the last steps, with one more and without the oldest."""
+def _norm(gradients: Sequence[Any]) -> Any:
+    """Of all gradients together, float32."""
+    if quick_updates.are_possible():
+        return quick_updates.norm(gradients)
     squares = [
         ops.sum(ops.square(ops.cast(one, "float32"))) for one in gradients if one is not None
     ]
-    norm = ops.sqrt(ops.cast(sum(squares), "float32"))
-    row = ops.stack([ops.cast(loss, "float32"), norm])
+    return ops.sqrt(ops.cast(sum(squares), "float32"))
+
+
+def _with(seen: Any, loss: Any, gradients: Sequence[Any]) -> Any:
+    """What is kept of the last steps, with one more and without the oldest."""
+    row = ops.stack([ops.cast(loss, "float32"), _norm(gradients)])
     return ops.concatenate([seen[1:], row[None]])

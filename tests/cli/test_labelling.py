@@ -48,6 +48,20 @@ def test_what_lies_in_the_wrong_folder_comes_first(cli, digits, tmp_path):
     assert code == 2 and "new or empty" in err
 
 
+def test_classes_of_other_names_are_reviewed_by_a_map(cli, digits, tmp_path):
+    for text in "0123456789":
+        (digits / text).rename(digits / f"n{text}")
+    what = ("data", "review", MODEL, digits, "-o", tmp_path / "look", "--no-twins")
+    code, _, err = cli(*what)
+    assert code == 5 and "Option: --map DATA'S=MODEL'S" in err
+    code, _, err = cli("compare", MODEL, MODEL, "--data", digits)
+    assert code == 5 and "that it shares with the data" in err and "--map" not in err
+    code, _, err = cli(*what, "--map", ",".join(f"n{text}={text}" for text in "0123456789"))
+    assert code == 0, err
+    (row, *_) = table(tmp_path / "look" / "review.csv")
+    assert Path(row["file"]).name == f"{WRONG[1]}.png" and row["reason"] == "another class"
+
+
 def test_damaged_images_stop_no_review(cli, digits, tmp_path):
     (digits / "1" / "0-no.png").write_bytes(b"no image")
     whole = (digits / "1" / "1-0.png").read_bytes()
@@ -134,6 +148,35 @@ def test_images_in_folders_below_are_counted(cli, digits, tmp_path):
     how = ("--unlabelled", "--no-twins", "-o", tmp_path / "look")
     code, _, err = cli("data", "review", MODEL, digits, *how)
     assert code == 0 and "22 images without labels, 21 of them in folders below" in err
+
+
+def test_images_in_folders_below_that_are_labelled_are_not_passed_over(
+    cli, digits, tmp_path, monkeypatch
+):
+    cv2.imwrite(str(digits / "7.png"), digit("7", 0))
+    (digits / "deep").mkdir()
+    monkeypatch.chdir(digits / "deep")
+    code, _, err = cli("data", "prelabel", MODEL, "..", f"{digits}/**/*", "-o", tmp_path / "out")
+    assert code == 0 and "21 images →" in err and "passed over" not in err
+    code, _, err = cli("data", "prelabel", MODEL, "..", f"{digits}/7/*", "-o", tmp_path / "more")
+    assert code == 0 and "18 images in folders below" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--format", "coco"), "--format says how"),
+        (("--lists", "nowhere"), "--lists says"),
+        (("--classes-from", "name"), "--classes-from says"),
+        (("--set", "data.faulty=drop", "--map", "a=b"), "--set and --map say how"),
+    ],
+)
+def test_what_is_said_of_labels_is_refused_where_none_are_read(
+    options, says, cli, digits, tmp_path
+):
+    out = tmp_path / "look"
+    code, _, err = cli("data", "review", MODEL, digits, "--unlabelled", "-o", out, *options)
+    assert code == 2 and says in err and not out.exists()
 
 
 @pytest.mark.parametrize("command", ["prelabel", "review"])

@@ -4,12 +4,13 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import cvtasks
-from cvtasks.cli.ways import OPTIONS, with_options
-from cvtasks.errors import InputError, UsageError
+from cvtasks.cli.ways import OPTIONS, forget, runs, with_options
+from cvtasks.errors import DataError, InputError, UsageError
 
 PACKAGE = Path(cvtasks.__file__).parent
 OPTION = re.compile(r"(?<![\w-])--[a-z]|(?<![\w-])-o\b")
@@ -95,3 +96,34 @@ def test_data_without_their_option_are_answered_with_it(words, cli) -> None:
     code, _, said = cli(*words, "my photos")
     assert code == 2
     assert "'my photos' stands alone" in said and "Option: --data 'my photos'" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("data", "stats"),
+        ("data", "check"),
+        ("data", "split"),
+        ("data", "show"),
+        ("data", "review", "classify-lenet-mnist"),
+        ("data", "convert", "--to", "coco"),
+    ],
+)
+def test_a_way_out_that_is_an_argument_is_called_one(words, cli, tmp_path: Path) -> None:
+    out = (tmp_path / "out",) if "convert" in words else ("-o", tmp_path / "out")
+    code, _, said = cli(*words, tmp_path / "gone", *(() if words[1] in ("stats", "check") else out))
+    assert code == 5, said
+    assert "Argument: DATA[:SPLIT]" in said and "--data" not in said
+
+
+def test_a_way_out_that_a_command_does_not_have_is_not_said(cli, tmp_path: Path) -> None:
+    error = DataError("No.", ways={"map": "", "data": ""})
+    try:
+        runs(SimpleNamespace(params=[]))
+        assert with_options(error) == "No."
+    finally:
+        forget()
+    assert with_options(error) == "No. Options: --map DATA'S=MODEL'S, --data PATH"
+    code, _, said = cli("train", "classify", "--data", tmp_path / "gone", "--dry-run")
+    assert code == 5 and "Option: --data PATH" in said
+    assert with_options(error).endswith("--data PATH"), "the command has ended"

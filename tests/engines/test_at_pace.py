@@ -24,7 +24,7 @@ from cvtasks.networks.settled import open_pixels
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.tasks.detect import Detect
 from cvtasks.tasks.segment import Segment
-from cvtasks.training.looks import Looks
+from cvtasks.training.looks import Looks, judge_of
 from cvtasks.zoo import RECIPE, WEIGHTS
 
 CLASSES = tuple("abcdefghijk")
@@ -150,7 +150,7 @@ def test_a_model_is_measured_as_image_by_image(trained: Path, monkeypatch, in_pa
     for name, ids in seen[0].items():
         np.testing.assert_array_equal(seen[1][name], ids)
     assert results[0] == results[1]
-    look = Looks(network, recipe, source, source, 8).look()
+    look = Looks(judge_of(network, recipe), recipe, source, source, 8).look()
     assert look.scores == results[0][0] == look.train_scores
     assert bool(asked) == in_part
 

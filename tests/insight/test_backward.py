@@ -335,3 +335,16 @@ def test_large_images_are_refused_for_the_way_back(cli, tmp_path) -> None:
     Image.fromarray(np.zeros((13, 5), np.uint8)).save(tmp_path / "a.png")
     code, _, err = cli("filter", tmp_path / "a.png", "-k", "blur", "--backward", "-o", tmp_path)
     assert code == 2 and "at most 12 × 12 numbers; got 13 × 5" in err
+
+
+def test_a_gradient_of_a_colour_image_made_grey_is_of_its_brightness(cli, tmp_path) -> None:
+    pixels = np.zeros((3, 3, 3), np.uint8)
+    pixels[1, 1] = (255, 0, 0)
+    Image.fromarray(pixels).save(tmp_path / "red.png")
+    arguments = ("--kernel", "0 1; 2 0", "--padding", "valid", "--backward", "--json")
+    where = ("-o", tmp_path / "out")
+    code, out, err = cli("filter", tmp_path / "red.png", *arguments, "--grey", *where)
+    assert code == 0 and "green" not in err
+    assert json.loads(out)["output"] == [[0, 2 * 76], [76, 0]]  # 0.299 of 255
+    code, out, err = cli("filter", tmp_path / "red.png", *arguments, *where)
+    assert code == 0 and "green" in err and json.loads(out)["output"] == [[0, 0], [0, 0]]

@@ -432,6 +432,19 @@ def test_limit_of_pixels(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         read_image(content, max_pixels=height * width - 1)
 
 
+@pytest.mark.parametrize("kind", ["BMP", "PNG", "TIFF"])
+def test_a_side_that_no_file_could_be_written_with_is_refused(
+    kind: str, capfd: pytest.CaptureFixture
+) -> None:
+    """Else a run ends where it draws such an image; libpng only tells the terminal."""
+    for turned in (False, True):
+        shape = (1_000_001, 1)[:: -1 if turned else 1]
+        content = encoded(np.zeros((*shape, 3), np.uint8), kind)
+        with pytest.raises(InputError, match=r"a side .* 1,000,000 pixels; 'long'.* 1,000,001"):
+            read_image(content, name="long")
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("name", READABLE)
 def test_a_cut_image_is_whole_or_refused(name: str) -> None:
     """Whatever is cut off: an InputError, or (something needless was lost) the same image; never

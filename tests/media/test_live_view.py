@@ -110,6 +110,14 @@ def test_large_images_are_made_smaller_for_the_page(page: Page) -> None:
     assert next_image(asked(page, "stream")).shape == (640, 1280, 3)
 
 
+def test_an_image_of_a_pixels_width_is_shown(page: Page) -> None:
+    """Made smaller it would have none."""
+    for shape in ((20000, 3), (1, 4000)):
+        page.show(grey(90, *shape), FACTS)
+        shown = next_image(asked(page, "stream"))
+        assert sorted(shown.shape[:2]) == [1, 1280]
+
+
 def test_a_viewer_who_takes_nothing_slows_nobody_down(page: Page) -> None:
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, (480, 640, 3), np.uint8) for _ in range(3)]

@@ -22,12 +22,14 @@ from cvtasks.recipe.recipe import Recipe, Train, parse_recipe, read_recipe
 from cvtasks.training import budget
 from cvtasks.training.budget import Pace, budgeted, fitted, needed
 from cvtasks.training.choices import _rate_choice, chosen, facts
-from cvtasks.training.loop import batches_of
+from cvtasks.training.layout import CHECKPOINT
+from cvtasks.training.loop import batches_of, train
 from cvtasks.training.pace import paced
 from cvtasks.training.plan import Plan, planned, resumed
 from cvtasks.training.progress import Report
 from cvtasks.training.run import run
 from cvtasks.training.stopping import Stopped
+from cvtasks.weights.safetensors_file import read_safetensors
 
 FAST = [("backbone", "tiny"), "data.workers=0", "train.precision=f32"]
 
@@ -75,7 +77,8 @@ def test_each_choice_is_said_with_its_value_and_reason(tmp_path: Path) -> None:
     made, said = plan("classify", flowers(tmp_path / "few", {"rose": 30, "tulip": 30}))
     document = tomllib.loads(made.recipe.to_toml())
     assert set(said) <= made.chosen
-    assert made.chosen - set(said) <= {"train.validate_every"}  # of 1, as it is anyway
+    unsaid = {"train.validate_every", "train.epoch_steps"}  # of 1 and 0, as they are anyway
+    assert made.chosen - set(said) <= unsaid
     for key in said:
         table, _, name = key.rpartition(".")
         value = (document[table] if table else document)[name]
@@ -147,6 +150,9 @@ def test_what_is_asked_for_is_not_chosen(tmp_path: Path) -> None:
     assert budget.recipe.train.minutes == 3
     usual, _ = plan("classify", root)
     assert budget.recipe.train.epochs > usual.recipe.train.epochs
+    endless, _ = plan("classify", root, "train.minutes=0")
+    assert endless.recipe.train.minutes == 0
+    assert endless.recipe.train.epochs == usual.recipe.train.epochs, "0 minutes are no limit"
 
 
 def test_a_recipe_file_is_left_as_it_is(tmp_path: Path) -> None:
@@ -386,7 +392,7 @@ def told(
 ) -> tuple[Train, list[str]]:
     """The table with what fits, and what was said, on a machine of this pace."""
     said: list[str] = []
-    monkeypatch.setattr(budget, "measured", lambda plan, most: pace)
+    monkeypatch.setattr(budget, "measured_learner", lambda *plan: (None, pace))
     recipe = replace(made.recipe, train=replace(made.recipe.train, **how))
     turned = budgeted(replace(made, recipe=recipe), Report(on_message=said.append))
     return turned.recipe.train, said
@@ -435,7 +441,7 @@ def test_slow_steps_are_measured_a_few_times(
         steps.append(rate)
 
     monkeypatch.setattr(budget.Learner, "step", step)
-    assert budget.measured(made, most=0.0).step > 0
+    assert budget.measured(made, 0.0).step > 0
     assert len(steps) == 4
 
 
@@ -454,10 +460,30 @@ def test_minutes_become_epochs_once(shapes: Path, tmp_path: Path) -> None:
     assert budgeted(turned, Report()) is turned
 
 
+def test_what_was_measured_goes_on_as_what_was_not(shapes: Path, tmp_path: Path) -> None:
+    """The bits of a run do not tell whether its learner was measured before."""
+    wishes = [("data.path", str(shapes)), *FAST, "size=64", "head.channels=[16, 16]"]
+    turned = budgeted(planned("segment", [*wishes, "train.minutes=0.5"]), Report())
+    how = replace(turned.recipe.train, epochs=2, epoch_steps=2, validate_every=1, patience=0)
+    recipe = replace(turned.recipe, train=how)
+    learner, sources = turned.learner, turned.sources
+    assert learner
+    learner.turn_to(recipe)
+    seen = []
+    for kept in (learner, None):
+        place = tmp_path / str(kept is None)
+        train(recipe, sources.train, sources.validate, place, learner=kept)
+        stored = read_safetensors(place / CHECKPOINT)
+        seen.append({key: array.read() for key, array in stored.items()})
+    assert seen[0].keys() == seen[1].keys()
+    for key, array in seen[0].items():
+        np.testing.assert_array_equal(array, seen[1][key], err_msg=key)
+
+
 def test_a_run_of_some_seconds_keeps_its_minutes_in_its_recipe(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(budget, "measured", lambda plan, most: Pace(0.0, 1.0, 1.0, 0.0))
+    monkeypatch.setattr(budget, "measured_learner", lambda *plan: (None, Pace(0.0, 1.0, 1.0, 0.0)))
     wishes = [("data.path", str(shapes)), *FAST, "size=64", "head.channels=[16, 16]"]
     made = planned("segment", [*wishes, "train.minutes=0.3", "train.epochs=40"])
     run(made, tmp_path / "run", "", Report())
@@ -475,13 +501,13 @@ def test_a_run_that_is_stopped_while_it_is_measured_goes_on_with_what_fits(
     data, folder = flowers(tmp_path / "data", {"rose": 30, "tulip": 30}), tmp_path / "run"
     made, _ = plan("classify", data, "size=32", "train.minutes=1", "train.patience=9")
 
-    def stopped(plan: Plan, most: float) -> Pace:
+    def stopped(*plan: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(budget, "measured", stopped)
+    monkeypatch.setattr(budget, "measured_learner", stopped)
     with pytest.raises(Stopped, match="can be resumed"):
         run(made, folder, "", Report())
-    monkeypatch.setattr(budget, "measured", lambda plan, most: Pace(2.0, 0.5, 1.0, 0.1))
+    monkeypatch.setattr(budget, "measured_learner", lambda *plan: (None, Pace(2.0, 0.5, 1.0, 0.1)))
     again = resumed(folder)
     assert again.chosen == made.chosen
     whole = budgeted(made, Report()).recipe.train

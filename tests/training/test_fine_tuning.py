@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cvtasks.errors import DataError
+from cvtasks.errors import ModelError
 from cvtasks.files.writing import sha256
 from cvtasks.media.images import write_image
-from cvtasks.recipe.recipe import Recipe
+from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.training import budget
 from cvtasks.training.budget import Pace, budgeted
 from cvtasks.training.plan import planned
 from cvtasks.training.progress import Report
+from cvtasks.training.run_folder import write_facts
 from cvtasks.zoo import RECIPE, WEIGHTS
 
 SMALL = {"backbone": "tiny", "size": 32, "train.weights": "none", "train.precision": "f32"}
@@ -69,8 +70,35 @@ def test_a_model_goes_on_by_its_own_lists_alone(tmp_path: Path) -> None:
     assert "is fine-tuned by its own recipe" in "\n".join(said)
     assert [line for line in said if "flatter" in line], "that it has seen them is said"
     assert made.recipe.data.lists == str(others)
-    with pytest.raises(DataError, match="training needs data"):
-        planned(str(start), asked[1:])
+
+
+def test_a_model_that_does_not_go_on_has_its_own_data_unless_others_are_given(
+    tmp_path: Path,
+) -> None:
+    """Other lists, splits or classes are those of its own images."""
+    for split in ("train", "val", "test"):
+        pictures(tmp_path / "own" / split, {"cat": 5, "dog": 5})
+    own = tmp_path / "own"
+    names = [f"train/{name}/{name}{number}" for name in ("cat", "dog") for number in range(5)]
+    some, rest = (lists(tmp_path / two, train=names[::2], val=names[1::2]) for two in "ab")
+    start = model(tmp_path / "model", own, **{"data.train": "test"})
+    for key, value, splits in (
+        ("data.lists", str(rest), ("train", "val", 0)),
+        ("data.train", "train", ("train", "val", 0)),
+        ("data.validate", "train", ("test", "train", 0)),
+        ("data.held_out", 0.4, ("test", "", 0.4)),
+        ("classes", ["dog", "cat"], ("test", "val", 0)),
+    ):
+        said: list[str] = []
+        data = planned(str(start), [(key, value)], said.append).recipe.data
+        assert (data.path, data.train, data.validate, data.held_out) == (str(own), *splits)
+        assert data.lists == (value if key == "data.lists" else "")
+        assert f"start: {start} is fine-tuned by its own recipe" in said[0]
+    listed = model(tmp_path / "listed", own, **{"data.lists": str(some)})
+    data = planned(str(listed), [("classes", ["dog", "cat"])]).recipe.data
+    assert (data.path, data.lists) == (str(own), str(some))
+    data = planned(str(listed), [("classes", ["dog", "cat"]), ("data.path", str(own))]).recipe.data
+    assert data.lists == ""
 
 
 def test_lists_of_a_models_data_are_not_those_of_others(tmp_path: Path) -> None:
@@ -131,6 +159,62 @@ def test_weights_of_classes_by_hand_stay_with_these_classes(tmp_path: Path) -> N
         assert [text for text in said if "head.class_weights" in text] == [line]
         said.clear()
     assert weights_of(str(start), own, **{"train.class_weights": "balanced"}) == (1, 1)
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_weights_of_classes_by_hand_are_for_the_classes_of_the_data(
+    tuned: bool, tmp_path: Path
+) -> None:
+    """Which are not known yet where the weights are asked for."""
+    start = model(tmp_path / "model", pictures(tmp_path / "own", {"cat": 6, "dog": 6}))
+    three = pictures(tmp_path / "three", dict.fromkeys("abc", 5))
+    what, more = (str(start), {}) if tuned else ("classify", SMALL)
+    for given in ([1.0, 2.0, 3.0], "head.class_weights=[1, 2, 3]"):
+        wish = given if isinstance(given, str) else ("head.class_weights", given)
+        made = planned(what, [("data.path", str(three)), *more.items(), wish])
+        assert made.recipe.head.class_weights == (1, 2, 3)
+    for wrong, words in (([1.0, 2.0], "the 3 classes a, b, c; got 2"), ("heavy", "must be a list")):
+        with pytest.raises(ModelError, match=words):
+            weights_of(what, three, **more, **{"head.class_weights": wrong})
+
+
+def test_weights_of_classes_are_refused_before_the_data_where_the_head_has_none() -> None:
+    with pytest.raises(ModelError, match=r"unknown key `head\.class_weights`"):
+        planned("detect", [("data.path", "/no/such/data"), ("head.class_weights", [1.0])])
+
+
+def test_a_recipe_files_weights_of_classes_are_for_its_data_and_classes(tmp_path: Path) -> None:
+    """Where they stay, each stands at the place of another class."""
+    own = pictures(tmp_path / "own", {"cat": 20, "dog": 5})
+    other = pictures(tmp_path / "other", {"cat": 5, "dog": 20, "emu": 20})
+    file = tmp_path / "recipe.toml"
+    asked = {**SMALL, "data.path": str(own), "train.class_weights": "balanced"}
+    recipe = planned("classify", list(asked.items())).recipe
+    recipe.save(file)
+    cats, dogs = recipe.head.class_weights
+    assert dogs > 3 * cats
+    for what in (file, str(file), recipe):
+        assert weights_of(what, own) == (cats, dogs)
+        assert weights_of(what, own, classes=["dog", "cat"]) == (dogs, cats)
+        cats_there, dogs_there = weights_of(what, other)
+        assert cats_there > 3 * dogs_there, "computed anew, for these images"
+        assert len(weights_of(what, other, classes=["emu", "dog", "cat"])) == 3
+        assert weights_of(what, own, **{"train.class_weights": "none"}) == ()
+        assert weights_of(what, other, **{"head.class_weights": [1.0, 2.0]}) == (1, 2)
+
+
+def test_a_recipe_files_weights_by_hand_stay_with_its_classes(tmp_path: Path) -> None:
+    own = pictures(tmp_path / "own", {"cat": 6, "dog": 6})
+    other = pictures(tmp_path / "other", {"cat": 5, "dog": 20, "emu": 20})
+    asked = {**SMALL, "data.path": str(own), "head.class_weights": [1.0, 5.0]}
+    file, said = tmp_path / "recipe.toml", list[str]()
+    planned("classify", list(asked.items())).recipe.save(file)
+    assert weights_of(file, other) == weights_of(file, own, classes=["cat", "dog"]) == (1, 5)
+    for classes in (["dog", "cat"], ["cat", "dog", "emu"]):
+        wishes = [("data.path", str(other)), ("classes", classes)]
+        assert planned(file, wishes, said.append).recipe.head.class_weights == ()
+    line = f"head.class_weights = []: those of {file} are for its own classes, cat, dog"
+    assert [text for text in said if "head.class_weights" in text] == [line] * 2
 
 
 LONG = {
@@ -194,7 +278,7 @@ def test_minutes_pace_a_model_for_what_they_hold(
     start = model(tmp_path / "model", pictures(tmp_path / "own", {"cat": 20, "dog": 20}), **LONG)
     other = pictures(tmp_path / "other", {"apple": 50, "pear": 50})
     said: list[str] = []
-    monkeypatch.setattr(budget, "measured", lambda plan, most: Pace(2.0, 0.1, 0.5, 0.1))
+    monkeypatch.setattr(budget, "measured_learner", lambda *plan: (None, Pace(2.0, 0.1, 0.5, 0.1)))
 
     def turned(what: Any, minutes: float) -> Recipe:
         said.clear()
@@ -213,6 +297,41 @@ def test_minutes_pace_a_model_for_what_they_hold(
     planned(str(start), [("data.path", str(other))]).recipe.save(tmp_path / "recipe.toml")
     assert pace_of(turned(tmp_path / "recipe.toml", 0.5)) == (20.0, 7, 15, 30), "as it is"
     assert [line.partition(" = ")[0] for line in said[-2:]] == ["train.warmup", "data.close_mosaic"]
+
+
+def test_a_part_of_an_epoch_that_minutes_held_is_for_these_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a model that was made in a minute learns from a few images an epoch wherever it goes."""
+    own = pictures(tmp_path / "own", {"cat": 20, "dog": 20})
+    other = pictures(tmp_path / "other", {"apple": 50, "pear": 50})
+    monkeypatch.setattr(budget, "measured", lambda plan, most: Pace(2.0, 9.0, 0.1, 0.1))
+
+    def made(name: str, what: str, **values: Any) -> Path:
+        plan = planned(what, [("data.path", str(own)), *values.items()])
+        recipe = budgeted(plan, Report()).recipe
+        assert 0 < recipe.train.epoch_steps < 16, "a part of 32 images, by two"
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / WEIGHTS).write_bytes(b"weights")
+        replace(recipe, files={WEIGHTS: sha256(folder / WEIGHTS)}).save(folder / RECIPE)
+        write_facts(folder, "", 0, {}, plan.chosen)
+        return folder
+
+    new = {**SMALL, "train.batch": 2}
+    cut = made("cut", "classify", **new, **{"train.minutes": 1})
+    by_hand = made("by-hand", "classify", **new, **{"train.epoch_steps": 4, "train.epochs": 20})
+    again = made("again", str(cut))
+    for start, whole in ((cut, True), (again, True), (by_hand, False)):
+        steps = read_recipe(start / RECIPE).train.epoch_steps
+        for wishes in ([("data.path", str(other))], [("train.epochs", 9)], [("train.minutes", 5)]):
+            said: list[str] = []
+            found = planned(str(start), wishes, said.append).recipe.train.epoch_steps
+            assert found == (0 if whole else steps)
+            assert f"train.epoch_steps = {found}: an epoch is " in "\n".join(said)
+            asked = planned(str(start), [*wishes, ("train.epoch_steps", 2)])
+            assert asked.recipe.train.epoch_steps == 2
+        assert planned(str(start)).recipe.train.epoch_steps == steps, "the same run once more"
 
 
 def test_a_recipe_file_that_is_too_long_for_its_epochs_is_told(tmp_path: Path) -> None:

@@ -296,6 +296,7 @@ def paced(monkeypatch) -> None:
     """A dry run that trains nothing: a step takes a second, a look ten."""
     pace = Pace(start=5.0, step=1.0, look=10.0, save=0.0)
     monkeypatch.setattr("cvtasks.training.run.rehearse", lambda plan, report: None)
+    monkeypatch.setattr("cvtasks.training.budget.measured_learner", lambda *plan: (None, pace))
     monkeypatch.setattr("cvtasks.training.budget.measured", lambda *plan: pace)
 
 
@@ -316,6 +317,40 @@ def test_the_time_of_a_cross_validation_is_that_of_all_folds(
     code, _, err = cli("train", "segment", "--data", shapes, *how)
     assert code == 0, err
     assert words in err
+
+
+@pytest.mark.parametrize(
+    ("folds", "words", "time"),
+    [
+        # of 11 images 4, 4 and 3 are validated on, at a step an image
+        (
+            3,
+            ("11 in 3 folds", "4 epochs of 7 to 8 steps in each of 3 folds at batch 1"),
+            "1 min 13 s to 1 min 17 s for each of 3 folds, together 3 min 43 s: 28 to 32 steps",
+        ),
+        (
+            11,
+            ("11 in 11 folds", "4 epochs of 10 steps in each of 11 folds at batch 1"),
+            "1 min 25 s for each of 11 folds, together 15 min 35 s: 40 steps",
+        ),
+    ],
+)
+def test_a_plan_of_folds_has_the_steps_of_each(
+    tmp_path: Path, paced, cli, folds: int, words: tuple[str, ...], time: str
+) -> None:
+    """They are not those of the two parts that the plan has the data in."""
+    for number in range(11):
+        place = tmp_path / "data" / "ab"[number % 2] / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((40, 40), 20 + 9 * number).save(place)
+    how = ["--backbone", "tiny", "--size", 32, "--weights", "none", "--batch", 1, "--epochs", 4]
+    how += ["--folds", folds, "--dry-run"]
+    code, out, err = cli("train", "classify", "--data", tmp_path / "data", *how)
+    assert code == 0, err
+    said = " ".join(out.split())
+    for word in words:
+        assert word in said
+    assert f"time: about {time} of 1 s, and 4 looks" in err
 
 
 @pytest.mark.parametrize(
@@ -357,10 +392,10 @@ def test_a_fold_that_is_stopped_while_it_is_measured_goes_on_with_what_fits(
     recipe = replace(made.recipe, train=replace(made.recipe.train, epochs=90, minutes=1.0))
     begin_folds(replace(made, recipe=recipe), 2, folder, "")
 
-    def stopped(plan: Plan, most: float) -> None:
+    def stopped(*plan: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvtasks.training.budget.measured", stopped)
+    monkeypatch.setattr("cvtasks.training.budget.measured_learner", stopped)
     with pytest.raises(Stopped):
         run_folds(folder, lambda recipe, place: Report())
     facts = json.loads((folder / "fold0" / FACTS).read_text())

@@ -18,7 +18,7 @@ from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 from cvtasks.training.checkpoint import progress_in
 from cvtasks.training.layout import BEST, CHECKPOINT
-from cvtasks.training.looks import Looks, watched
+from cvtasks.training.looks import Looks, judge_of, watched
 from cvtasks.training.loop import train
 from cvtasks.training.progress import Epoch, Progress
 from cvtasks.training.run_folder import write_history
@@ -48,7 +48,7 @@ def test_a_look_tells_the_loss_and_the_scores_of_both_splits(shapes: Path) -> No
     sources = open_sources(recipe)
     keras.utils.set_random_seed(0)
     network = build_network(recipe, recipe.input_size)
-    look = Looks(network, recipe, sources.train, sources.validate, 24).look()
+    look = Looks(judge_of(network, recipe), recipe, sources.train, sources.validate, 24).look()
     sample = watched(recipe, sources.train, len(sources.validate), 24)
     assert sample is not None
     engine = KerasEngine(network, recipe.head, "f32")

@@ -92,3 +92,16 @@ def test_steps_that_make_one_update_have_one_rate(plan: Plan) -> None:
 def test_a_search_that_cannot_be_is_refused(plan: Plan, wrong: tuple) -> None:
     with pytest.raises(UsageError, match="a search needs 10 updates or more"):
         find_rate(plan, *wrong)
+
+
+def test_classes_are_chosen_as_of_a_training(cli, shapes: Path, monkeypatch) -> None:
+    from cvtasks.training import lr_find
+
+    def stopped(plan: Plan, *how: object) -> None:
+        raise UsageError(f"classes {plan.recipe.classes}")
+
+    monkeypatch.setattr(lr_find, "find_rate", stopped)
+    small = ("--backbone", "tiny", "--size", 64, "--set", "train.precision=f32")
+    what = ("lr-find", "segment", "--data", shapes, "--classes", "background, disc")
+    code, _, err = cli(*what, *small)
+    assert code == 2 and "classes ('background', 'disc')" in err

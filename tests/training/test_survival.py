@@ -337,7 +337,7 @@ def test_who_stops_while_steps_are_measured_is_told_how_to_go_on(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvtasks.training.budget.measured", interrupted)
+    monkeypatch.setattr("cvtasks.training.budget.measured_learner", interrupted)
     plan = planned(small(shapes, minutes=1.0))
     with pytest.raises(Stopped, match=r"before the first step\. .* can be resumed") as stopped:
         run(plan, tmp_path / "run", "", Report())

@@ -345,6 +345,44 @@ def test_weight_decay_goes_at_the_backbones_own_rate(
         )
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "adamw", "clip": 1.0},
+        {"optimizer": "adamw", "accumulate": 2},
+        {"optimizer": "sgd", "momentum": 0.9},
+        {"optimizer": "sgd", "momentum": 0.0},
+    ],
+    ids=str,
+)
+def test_quick_updates_are_kerass(options, with_all_kinds, monkeypatch) -> None:
+    import keras
+
+    from cvtasks.training import quick_updates
+    from cvtasks.training.optimizer import make_optimizer
+
+    network, backbone = with_all_kinds
+    how = Train(**{"learning_rate": 0.1, "weight_decay": 0.3, "backbone_rate": 0.2, **options})
+    first = [variable.numpy().copy() for variable in network.trainable_variables]
+    ends, asked = [], list[bool]()
+    for quick in (False, True):
+        monkeypatch.setattr(
+            quick_updates, "are_possible", lambda quick=quick: asked.append(quick) or quick
+        )
+        for variable, value in zip(network.trainable_variables, first, strict=True):
+            variable.assign(value)
+        optimizer, rng = make_optimizer(how, network, backbone), np.random.default_rng(1)
+        for _ in range(4):
+            slopes = [rng.normal(size=old.shape).astype("float32") for old in first]
+            optimizer.apply([keras.ops.convert_to_tensor(slope) for slope in slopes])
+        own = [*network.trainable_variables, *optimizer.variables]
+        ends.append([variable.numpy().copy() for variable in own])
+    assert asked.count(True) == asked.count(False) > 0
+    for one, other in zip(*ends, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-6)
+    assert all((end != old).any() for end, old in zip(ends[1], first, strict=False) if old.ndim > 1)
+
+
 def test_weight_decay_of_plain_sgd_is_the_l2_term(with_all_kinds) -> None:
     """Half the decay times the kernels' squares, added to the loss, has the decay times the kernels
     as its gradient.

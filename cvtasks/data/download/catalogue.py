@@ -185,16 +185,20 @@ def is_complete(known: KnownData, place: Path) -> bool:
     return root.is_dir() and all((root / name).is_file() for name in [*files, *known.extra])
 
 
+def is_known(data: str) -> bool:
+    """Whether this is the name of a data set. What exists is a path, whatever its name."""
+    return data in {*KNOWN, *_TOGETHER} and not Path(data).exists()
+
+
 def resolve(data: str) -> Path:
     """A path, or the name of a known data set → the path. What exists is a path, whatever its name.
 
     Raises:
         DataError: it is the name of a data set that has not been fetched; says how.
     """
-    path = Path(data)
-    members = _TOGETHER.get(data) or ((data,) if data in KNOWN else ())
-    if not members or path.exists():
-        return path
+    if not is_known(data):
+        return Path(data)
+    members = _TOGETHER.get(data, (data,))
     missing = [name for name in members if not is_complete(KNOWN[name], place_of(name))]
     if missing:
         ways = " and ".join(f"`cvtasks data get {name}`" for name in missing)

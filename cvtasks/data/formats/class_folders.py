@@ -10,7 +10,7 @@ from cvtasks.answers import Labels
 from cvtasks.data.format import Format, doubtful
 from cvtasks.data.formats.bases import FileLabels, distinct
 from cvtasks.data.formats.kinds import first_lines
-from cvtasks.data.formats.listing import files_in, images_in, is_seen
+from cvtasks.data.formats.listing import files_in, holds_lists, images_in, is_seen
 from cvtasks.data.formats.places import is_split, split_called
 from cvtasks.data.source import check_split, present
 from cvtasks.errors import Complain, DataError, strictly
@@ -165,7 +165,9 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
+    """The folders in a folder, sorted, without those of lists."""
+    below = [folder / entry.name for entry in _entries(folder) if entry.is_dir()]
+    return [one for one in below if not holds_lists(one)]
 
 
 def _is_split_alone(folder: Path) -> bool:

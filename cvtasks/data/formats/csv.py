@@ -1,6 +1,8 @@
 """A table of images and their labels."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cvtasks.answers import Labels
@@ -19,7 +21,7 @@ from cvtasks.data.formats.class_folders import folders_tell
 from cvtasks.data.source import check_split, no_image
 from cvtasks.errors import Complain, DataError, did_you_mean, strictly
 from cvtasks.formats.tables import Columns, columns_of
-from cvtasks.text import encodable
+from cvtasks.text import composed, encodable, without_guard
 
 
 class CSVLabels(LinesOfLabels):
@@ -31,9 +33,10 @@ class CSVLabels(LinesOfLabels):
     call them is known too, and two columns need no heading. An image is named from the CSV's folder
     and lies below it; its ending may be left out. Several labels have `|` between them, or what
     `labels_in` knows; no label means that the image shows none of the classes. Other columns are
-    passed over. The classes are those of a `classes.txt` beside the file, one name a line, or else
-    all labels of all splits, sorted; numbers are named by a `classes.txt`, from 0 on, or by a JSON
-    beside the file that has a name for each.
+    passed over, and so is the apostrophe that keeps spreadsheets from running a text. The classes
+    are those of a `classes.txt` beside the file, one name a line, or else all labels of all splits,
+    sorted; numbers are named by a `classes.txt`, from 0 on, or by a JSON beside the file that has a
+    name for each.
     """
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
@@ -94,11 +97,15 @@ def _read(root: Path) -> list[Lines]:
     """The tables, each line with the text of its labels as one."""
     tables = _tables(root)
     alike = list(tables.values())
-    return [_lines(path, split, alike) for split, path in tables.items()]
+    names: set[str] = set()
+    with suppress(DataError):  # which is told where the classes are read
+        names.update(names_beside(root if root.is_dir() else root.parent))
+    return [_lines(path, split, alike, names) for split, path in tables.items()]
 
 
-def _lines(path: Path, split: str, alike: Sequence[Path]) -> Lines:
-    """A table's lines, each with the whole text of its labels as a label.
+def _lines(path: Path, split: str, alike: Sequence[Path], names: Collection[str]) -> Lines:
+    """A table's lines, each with the whole text of its labels as a label; `names` of classes that
+    are listed.
 
     Raises:
         DataError: it is no table with these columns, or a line has more or fewer.
@@ -123,13 +130,26 @@ def _lines(path: Path, split: str, alike: Sequence[Path]) -> Lines:
     lines = [
         Line(
             row.line,
-            row.whole[columns.image],
-            (row.cells[columns.label],),
+            _image(row.whole[columns.image], path.parent),
+            (_label(row.cells[columns.label], names),),
             "" if at is None else encodable(row.cells[at]),
         )
         for row in rows
     ]
     return Lines(path, split, lines, notes)
+
+
+def _image(text: str, home: Path) -> str:
+    """The name of an image, without the guard of `cell` where no file is called so with it."""
+    name = without_guard(text)
+    return text if name == text or os.path.isfile(home / text) else name  # noqa: PTH113 - any text
+
+
+def _label(text: str, names: Collection[str]) -> str:
+    """The text of labels, without the guard of `cell` unless a class is called so with it alone."""
+    bare = without_guard(text)
+    first, own = (composed(one).partition("|")[0] for one in (text, bare))
+    return text if first in names and own not in names else bare
 
 
 def _signs(path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from cvtasks.data.format import Doubt
 from cvtasks.data.formats.bases import class_names
 from cvtasks.data.formats.bases.image_files import (
     ImageFiles,
@@ -35,7 +36,8 @@ class _LabelMe(ImageFiles[Paired]):
     """How LabelMe's files are read.
 
     JSON and image lie beside each other, or in folders of their own (`images/`, `annotations/`),
-    with a folder for each split on either level or none. An image belongs to the JSON of its own
+    with a folder for each split on either level or none; or in folders of any name, below one with
+    a `classes.txt`. An image belongs to the JSON of its own
     name; a JSON without one, to the image that it names, wherever that lies, as LabelMe opens it;
     else to the image that it holds itself, which is unpacked into the folder of caches. Classes are
     listed in a `labels.txt` at the root, one a line.
@@ -43,7 +45,7 @@ class _LabelMe(ImageFiles[Paired]):
 
     def splits(self, root: Path) -> dict[str, Paired]:
         """Split → images and their files."""
-        return paired(root, _ENDINGS)
+        return paired(root, _ENDINGS, _has_image)
 
     def files(self, found: Paired) -> Iterator[Path]:
         """The files of a split."""
@@ -91,7 +93,7 @@ class _LabelMe(ImageFiles[Paired]):
             f"images were taken out of the JSON that holds them, as no file is there: {len(own)}"
         )
         said = (*([outside] if named else []), *([inside] if own else []))
-        return (*said, *unread(root, _ENDINGS, _is_labelme))
+        return (*said, *unread(root, _ENDINGS, _is_labelme, _has_image))
 
 
 LABELME_TOOL = _LabelMe()
@@ -146,13 +148,30 @@ def _is_labelme(file: Path) -> bool:
     return json_kind(file) == LABELME
 
 
+def _has_image(file: Path) -> bool:
+    """Whether a file is LabelMe's, and the image that it names is there."""
+    try:
+        return _is_labelme(file) and _named(file, LABELME_TOOL.parsed(file).image).is_file()
+    except DataError:
+        return False
+
+
 def _is_at(root: Path) -> bool:
-    return root.is_dir() and any(map(_is_labelme, files_of(root, _ENDINGS)))
+    return root.is_dir() and any(map(_is_labelme, files_of(root, _ENDINGS, _has_image)))
 
 
-LABELME_JSON = image_files_format(
-    LABELME_TOOL,
-    "LabelMe JSON",
-    "images and a JSON for each, beside them or in folders of their own, perhaps in <split>/",
-    _is_at,
+def _doubt(root: Path) -> Doubt:
+    """More of it where files lie in folders of any name alone, which may be classes."""
+    near = any(map(_is_labelme, files_of(root, _ENDINGS)))
+    return Doubt.NONE if near else Doubt.OTHERS_TELL_MORE
+
+
+LABELME_JSON = replace(
+    image_files_format(
+        LABELME_TOOL,
+        "LabelMe JSON",
+        "images and a JSON for each, beside them or in folders of their own, perhaps in <split>/",
+        _is_at,
+    ),
+    doubt=_doubt,
 )

@@ -12,6 +12,9 @@ from cvtasks.media.file_types import SUFFIXES, UNREAD
 IMAGES = frozenset(SUFFIXES)
 """Endings that images have; of several frames the first is the image."""
 
+RECORD = "split.json"
+"""The file beside lists that `data split` wrote: of which data they are, and of which split."""
+
 _SYSTEMS = {
     "__MACOSX",
     "@eaDir",
@@ -27,6 +30,17 @@ def seen(path: Path, root: Path | None = None) -> bool:
 def is_seen(name: str) -> bool:
     """Whether what has this name is neither hidden nor a system's own."""
     return not name.startswith(".") and name not in _SYSTEMS
+
+
+def holds_lists(folder: Path) -> bool:
+    """Whether a folder holds lists that `data split` wrote, or nothing but folders of such."""
+    if (folder / RECORD).is_file():
+        return not images_in(folder)
+    with os.scandir(folder) as found:
+        entries = [entry for entry in found if is_seen(entry.name)]
+    return bool(entries) and all(
+        entry.is_dir() and (folder / entry.name / RECORD).is_file() for entry in entries
+    )
 
 
 def names_in(folder: Path) -> list[str]:

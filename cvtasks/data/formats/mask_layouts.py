@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cvtasks.data.formats.listing import IMAGES, seen
 from cvtasks.data.formats.mask_names import MaskPairs, matched, together, united
-from cvtasks.data.formats.places import is_split
+from cvtasks.data.formats.places import is_split, undivided_below
 
 _OF_IMAGES = (
     *("images", "image", "imgs", "img", "leftimg8bit", "photos", "originals", "original"),
@@ -145,7 +145,17 @@ def mask_places(root: Path, named: str = "") -> dict[str, Place]:
             found[name] = Place(folder, folder)
             if not name:
                 break
-    return found
+    deep = () if found and "" not in found else _deep(root)
+    parts = {str(folder): Place(folder, folder) for folder in deep} | found
+    return {"": joined(parts)} if deep else found
+
+
+def _deep(root: Path) -> tuple[Path, ...]:
+    """The folders of any name below a root in which images and their masks lie together, the
+    deepest first, so that the first around a file is its own.
+    """
+    every = sorted((folder for folder, _ in undivided_below(root)), reverse=True)
+    return tuple(folder for folder in every if _mostly_together(_files(folder)))
 
 
 def below(images: Path, masks: Path, rivals: tuple[Path, ...]) -> dict[str, Place]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from cvtasks.data.formats.listing import IMAGES, is_seen, seen
+from cvtasks.data.formats.listing import IMAGES, folders_below, is_seen, seen
 from cvtasks.errors import Complain, DataError, strictly
 from cvtasks.text import agreeing, counted, some
 
@@ -39,6 +39,7 @@ _OF_IMAGES = re.compile(
 )
 _WORD = re.compile(r"(?<![a-z])(train|val|valid|validation|test)(?![a-z])", re.IGNORECASE)
 _DEEP = 3  # folders in each other that are looked into
+_TRIED = 3  # files of a folder that are looked at
 
 
 def is_split(name: str) -> bool:
@@ -130,10 +131,45 @@ def places(root: Path) -> Iterator[tuple[Path, list[str]]]:
             ]
 
 
-def files_of(root: Path, endings: tuple[str, ...]) -> Iterator[Path]:
-    """The files of such endings in the places of a root."""
-    for folder, names in places(root):
+IsOwn = Callable[[Path], bool]
+"""Whether an annotation file in a folder of any name has its image where it says, so that it is
+none of something else.
+"""
+
+
+def files_of(root: Path, endings: tuple[str, ...], is_own: IsOwn | None = None) -> Iterator[Path]:
+    """The files of such endings in the places of a root; `is_own` as of `paired`."""
+    for folder, names in _places_of(root, endings, is_own):
         yield from (folder / name for name in names if name.lower().endswith(endings))
+
+
+def undivided_below(root: Path) -> list[tuple[Path, list[str]]]:
+    """The folders of any name below a root whose classes.txt speaks for all of them, each with the
+    names of its files, as files are written that a model has labelled; none where there is no such
+    file, or one of the folders is called like a split.
+    """
+    if not (root / "classes.txt").is_file():
+        return []
+    found = []
+    for folder, names in folders_below(root):
+        if any(is_split(part) or _both(part) for part in folder.relative_to(root).parts[-1:]):
+            return []
+        found.append((folder, sorted(name for name in names if is_seen(name))))
+    return found[1:]
+
+
+def _places_of(
+    root: Path, endings: tuple[str, ...], is_own: IsOwn | None
+) -> Iterator[tuple[Path, list[str]]]:
+    """The places of a root, and the folders of any name in which files have their images."""
+    known = set()
+    for folder, names in places(root):
+        known.add(folder)
+        yield folder, names
+    for folder, names in undivided_below(root) if is_own else ():
+        files = [folder / name for name in names if name.lower().endswith(endings)]
+        if is_own and folder not in known and any(map(is_own, files[:_TRIED])):
+            yield folder, names
 
 
 @dataclass
@@ -148,7 +184,7 @@ class Paired:
     annotations: dict[str, list[Path]] = field(default_factory=dict)
 
 
-def paired(root: Path, endings: tuple[str, ...]) -> dict[str, Paired]:
+def paired(root: Path, endings: tuple[str, ...], is_own: IsOwn | None = None) -> dict[str, Paired]:
     """The splits of a root whose annotation files have one of these endings.
 
     A file's name is its path without its ending, and without folders that are called after what
@@ -157,9 +193,13 @@ def paired(root: Path, endings: tuple[str, ...]) -> dict[str, Paired]:
     all is one split without a name. A split without any annotation file is none. Where only the
     images, or only the annotations, lie in folders of splits, the others are of the split that has
     their name.
+
+    Args:
+        is_own: with it, folders of any name are looked into where `undivided_below` says so, and
+            one of their first files is its own.
     """
     splits: dict[str, Paired] = {}
-    for folder, names in places(root):
+    for folder, names in _places_of(root, endings, is_own):
         whole = folder.relative_to(root).parts
         parts = [part for name in whole for part in _both(name) or (name,)]
         split = next((part for part in parts if is_split(part)), "")
@@ -198,14 +238,21 @@ def _dealt_out(splits: dict[str, Paired]) -> None:
             waiting.clear()
 
 
-def unread(root: Path, endings: tuple[str, ...], is_own: Callable[[Path], bool]) -> tuple[str, ...]:
+def unread(
+    root: Path,
+    endings: tuple[str, ...],
+    is_one: Callable[[Path], bool],
+    is_own: IsOwn | None = None,
+) -> tuple[str, ...]:
     """Notes on annotation files that belong to no split of `paired`: outside the folders of splits,
     where there are such, and in folders that are not looked into.
 
     Args:
-        is_own: whether a file is of the format; asked about the first of each folder.
+        is_one: whether a file is of the format; asked about the first of each folder.
+        is_own: as of `paired`.
     """
-    splits, found = paired(root, endings), list(places(root))
+    splits = paired(root, endings, is_own)
+    found = list(_places_of(root, endings, is_own))
     known = {
         file for one in splits.values() for files in one.annotations.values() for file in files
     }
@@ -220,7 +267,7 @@ def unread(root: Path, endings: tuple[str, ...], is_own: Callable[[Path], bool])
     for folder, names in [*found, *others]:
         files = [folder / name for name in names if name.lower().endswith(endings)]
         left = [file for file in files if file not in known]
-        if left and is_own(left[0]):
+        if left and is_one(left[0]):
             within = folder.relative_to(root).as_posix()
             said[f"{within}/" if within != "." else "the folder itself"] = len(left)
     if not said:

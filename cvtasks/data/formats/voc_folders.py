@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from cvtasks.answers import Boxes
-from cvtasks.data.format import Format
+from cvtasks.data.format import Doubt, Format
 from cvtasks.data.formats.bases import distinct
 from cvtasks.data.formats.kinds import xml_kind
+from cvtasks.data.formats.listing import images_in
 from cvtasks.data.formats.places import Paired, files_of, paired, pairs, unread, without_image
 from cvtasks.data.formats.voc_files import VOCFiles
 from cvtasks.data.formats.voc_names import broken_among, classes_of, names_in, unknown
@@ -17,7 +18,8 @@ _ENDINGS = (".xml",)
 
 class VOCFolders(VOCFiles):
     """Images and XML files beside each other, or in folders of their own (`images/`,
-    `annotations/`), with a folder for each split on either level or none.
+    `annotations/`), with a folder for each split on either level or none; or in folders of any
+    name, below one with a `classes.txt`.
 
     An image belongs to the XML file of its own name; one without has no objects. The classes are
     concluded as for the devkit (`cvtasks.data.formats.voc_names.classes_of`), from the XML files of
@@ -26,7 +28,7 @@ class VOCFolders(VOCFiles):
 
     def __init__(self, root: Path, split: str, complain: Complain = strictly) -> None:
         super().__init__(complain)
-        splits = paired(root, _ENDINGS)
+        splits = paired(root, _ENDINGS, _has_image)
         self.split = split = check_split(split, splits, root)
         images: list[Path] = []
         annotations: list[Path | None] = []
@@ -49,7 +51,7 @@ class VOCFolders(VOCFiles):
         self.classes, self.taken_for = classes_of(
             {root}, names_in(files), "the XML files", own=False, broken=broken_among(files)
         )
-        self.notes = (*self.notes, *unread(root, _ENDINGS, _is_voc))
+        self.notes = (*self.notes, *unread(root, _ENDINGS, _is_voc, _has_image))
         for error in unknown(names_in(filter(None, self._annotations)), self.classes):
             complain(error)
 
@@ -65,7 +67,19 @@ def _is_voc(file: Path) -> bool:
 def _is_at(root: Path) -> bool:
     if not root.is_dir() or (root / "JPEGImages").is_dir():
         return False
-    return any(map(_is_voc, files_of(root, _ENDINGS)))
+    return any(map(_is_voc, files_of(root, _ENDINGS, _has_image)))
+
+
+def _has_image(file: Path) -> bool:
+    """Whether a file is Pascal VOC's, and an image of its name lies beside it."""
+    stems = {image.stem for image in images_in(file.parent)}
+    return file.stem in stems and _is_voc(file)
+
+
+def _doubt(root: Path) -> Doubt:
+    """More of it where files lie in folders of any name alone, which may be classes."""
+    near = any(map(_is_voc, files_of(root, _ENDINGS)))
+    return Doubt.NONE if near else Doubt.OTHERS_TELL_MORE
 
 
 VOC_FOLDERS = Format(
@@ -73,6 +87,7 @@ VOC_FOLDERS = Format(
     "images and an XML for each, beside them or in folders of their own, perhaps in <split>/",
     Boxes,
     is_at=_is_at,
-    splits_at=lambda root: tuple(paired(root, _ENDINGS)),
+    doubt=_doubt,
+    splits_at=lambda root: tuple(paired(root, _ENDINGS, _has_image)),
     opens=VOCFolders,
 )
