@@ -43,5 +43,5 @@ def too_rare(shown: Mapping[str, int], images: int) -> Iterator[str]:
 
 def _remedy(rare: Sequence[str], classes: Collection[str]) -> str:
     it = "it" if len(rare) == 1 else "them"
-    others = f", or leave {it} out: name the other classes alone (`--classes`)"
+    others = f", or leave {it} out: name the other classes alone (`classes`)"
     return f"Add images of {it}{others if len(rare) < len(classes) else ''}."

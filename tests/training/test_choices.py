@@ -267,7 +267,7 @@ def test_a_class_of_one_mask_is_not_overlooked() -> None:
     (choice,) = [one for one in choices if one.key == "data.repeat"]
     assert [line.partition(":")[2] for line in said] == [
         " one image to train on alone shows rare: too few to learn from. Add images of it, or "
-        "leave it out: name the other classes alone (`--classes`)."
+        "leave it out: name the other classes alone (`classes`)."
     ]
     assert "0.033% the rarest" in choice.reason and choice.value > 0
 

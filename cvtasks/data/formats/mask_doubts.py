@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 
 import numpy as np
 
@@ -39,13 +38,12 @@ def refuse_rivals(place: Place) -> None:
         alike = [_parted_alike(ours[image], theirs[image]) for image in common[::step]]
         if None in alike or all(alike):
             continue
-        named = quote(f"mask-folders:{folder.name}")
         raise DataError(
             "it must be clear which masks are meant; "
             f"{str(place.masks)!r} and {str(folder)!r} both have masks of the same images, and "
-            f"these differ. Name the folder, such as `--format {named}` (`data.format`), or move "
-            "the other one away.",
+            "these differ. Name the folder, as the format, or move the other one away.",
             "masks unclear",
+            ways={"format": f"mask-folders:{folder.name}"},
         )
 
 
