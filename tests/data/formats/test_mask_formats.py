@@ -840,8 +840,9 @@ def test_of_several_folders_of_masks_that_differ_one_is_asked_for(tmp_path: Path
     assert len(told(tmp_path)[0]) == 3
     for number in range(3):
         save(tmp_path / "field" / f"{number}_field.png", 1 - held(1))
-    with pytest.raises(DataError, match=r"`--format mask-folders:field`"):
+    with pytest.raises(DataError, match=r"Name the folder, as the format") as unclear:
         told(tmp_path)
+    assert unclear.value.ways == {"format": "mask-folders:field"}
     for name, first in (("masks", 1), ("field", 0)):
         source = open_source(str(tmp_path), "", Mask, format=f"mask-folders:{name}")
         assert [int(source.truth(index).ids[0, 0]) for index in range(3)] == [first] * 3
