@@ -47,8 +47,8 @@ def forget() -> None:
 
 
 def with_options(error: CVTasksError) -> str:
-    """What an error says, and by which options, or arguments, of the command that is run its ways
-    out are taken.
+    """What an error says, and by which options, or arguments, its ways out are taken: of the
+    command that is run, or of another one that the sentence names.
 
     >>> from cvtasks.errors import UsageError
     >>> with_options(UsageError("'a' exists.", ways={"output": "", "resume": "a b"}))
@@ -56,7 +56,7 @@ def with_options(error: CVTasksError) -> str:
     """
     found: dict[str, list[str]] = {"Option": [], "Argument": []}
     for name, value in error.ways.items():
-        kind, text = _way(name, value)
+        kind, text = _way(name, value, "`cvtasks " in str(error))
         if text:
             found[kind].append(text)
     said = [
@@ -67,9 +67,9 @@ def with_options(error: CVTasksError) -> str:
     return " ".join([str(error), *said])
 
 
-def _way(name: str, value: str) -> tuple[str, str]:
+def _way(name: str, value: str, elsewhere: bool) -> tuple[str, str]:
     """Whether a way out is an option or an argument, and how it is written; empty where the command
-    that is run has neither.
+    that is run has neither, and it is not taken `elsewhere`.
     """
     option, placeholder = OPTIONS[name]
     given = shlex.quote(value) if value else placeholder
@@ -79,5 +79,5 @@ def _way(name: str, value: str) -> tuple[str, str]:
     own = (one for one in params if one.param_type_name == "argument")
     argument = next((one for one in own if one.name in _ARGUMENTS.get(name, ())), None)
     if argument is None:
-        return "Argument", ""
+        return "Option", f"{option} {given}".rstrip() if elsewhere else ""
     return "Argument", shlex.quote(value) if value else str(argument.metavar)

@@ -526,7 +526,7 @@ def test_a_class_that_no_image_to_train_on_shows_is_named(tmp_path: Path) -> Non
     root = folders(tmp_path, "train", 4)
     folders(root, "val", 2, ("cat", "dog", "emu"))
     (line,) = [line for line in opened(recipe("classify", root))[1] if "no image to train" in line]
-    for part in ("shows emu", "scores 0", "Add images of it", "`--classes`"):
+    for part in ("shows emu", "scores 0", "Add images of it", "(`classes`)"):
         assert part in line
     assert "--classes" not in " ".join(too_rare({"cat": 1, "dog": 1}, 2)), "no class is left"
 

@@ -305,7 +305,8 @@ def test_a_part_of_an_epoch_that_minutes_held_is_for_these_minutes(
     """Else a model that was made in a minute learns from a few images an epoch wherever it goes."""
     own = pictures(tmp_path / "own", {"cat": 20, "dog": 20})
     other = pictures(tmp_path / "other", {"apple": 50, "pear": 50})
-    monkeypatch.setattr(budget, "measured", lambda plan, most: Pace(2.0, 9.0, 0.1, 0.1))
+    pace = Pace(2.0, 9.0, 0.1, 0.1)
+    monkeypatch.setattr(budget, "measured_learner", lambda *plan: (None, pace))
 
     def made(name: str, what: str, **values: Any) -> Path:
         plan = planned(what, [("data.path", str(own)), *values.items()])
