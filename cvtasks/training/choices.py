@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cvtasks.answers.mask import GROUNDS
+from cvtasks.answers.synonyms import called_otherwise
 from cvtasks.data import Source
 from cvtasks.data.loading.imbalance import times_seen, times_shown
 from cvtasks.data.rare import by_class, too_rare
@@ -35,6 +37,7 @@ _LARGE = 4  # times that batch: of a large data set, and the last that the rate 
 _MINUTES = 30.0
 _UPDATES = 70.0  # times the root of the number of images
 _EPOCHS = (10, 300)
+_FINISHED = 1 / 3  # of the rate, where the start knows at least half of the classes
 _RANDOM = 2.0  # times as long where no weights were learned before
 _LONGER = 3.0  # times as long, at most, where minutes are given for it
 
@@ -99,6 +102,7 @@ def chosen(
     fit: Fit | None = None,
     slow: str = "",
     say: Callable[[str], None] = lambda text: None,
+    taught: Collection[str] = (),
 ) -> tuple[Recipe, list[Choice]]:
     """The recipe with what suits the data, and what was chosen.
 
@@ -109,6 +113,7 @@ def chosen(
         fit: finds the batch, in place of what the data suggest; the rest is chosen for it.
         slow: why training in bfloat16 would be slow here; empty where it is not.
         say: hears which classes too few masks show, where all of these were looked at.
+        taught: classes of a start that gives its head, too.
     """
     known = facts(train)
     if train.truth_files and known.looked == known.images:
@@ -119,10 +124,11 @@ def chosen(
     recipe, of_machine = _taken(recipe, precision, asked)
     recipe, of_data = _taken(recipe, _data_choices(recipe, train, known), asked)
     known = replace(known, seen=times_seen(train, recipe.data.repeat))
+    recipe, of_start = _taken(recipe, _finished_choice(recipe, taught), asked)
     recipe, of_training = _taken(recipe, _training_choices(recipe, known, asked, fit), asked)
     steps = steps_of(recipe, known.images, known.seen, recipe.train.batch)
     recipe, of_pace = _taken(recipe, pace_choices(recipe, steps, LOOKING not in asked), asked)
-    return recipe, [*of_machine, *of_data, *of_training, *of_pace]
+    return recipe, [*of_machine, *of_data, *of_start, *of_training, *of_pace]
 
 
 def _taken(
@@ -260,6 +266,24 @@ def _training_choices(
     if "train.minutes" not in asked:
         yield Choice(
             "train.minutes", _MINUTES, "a first model; more of them may lead to a better one"
+        )
+
+
+def _finished_choice(recipe: Recipe, taught: Collection[str]) -> Iterator[Choice]:
+    """The rate of a head that knows most classes, which would lose what it knows at the usual one.
+
+    Args:
+        taught: the classes that the start's head knows.
+    """
+    named = [name for name in recipe.classes if name.lower() not in GROUNDS]
+    otherwise = called_otherwise(named, taught)
+    shared = sum(name in taught or name in otherwise for name in named)
+    if shared and 2 * shared >= len(named):
+        yield Choice(
+            "train.learning_rate",
+            float(f"{recipe.train.learning_rate * _FINISHED:.1e}"),
+            f"the start knows {shared} of {counted(len(named), 'class')}, and would lose at a "
+            "higher one what it knows",
         )
 
 

@@ -153,7 +153,8 @@ def planned(
             say(remark)
     slow = slow_in_bf16()
     if begun.is_new:
-        recipe, choices = chosen(recipe, sources.train, asked, fit, slow, say)
+        taught = begun.model.classes if begun.model else ()
+        recipe, choices = chosen(recipe, sources.train, asked, fit, slow, say, taught)
         keys = frozenset(choice.key for choice in choices)
     else:
         recipe, keys = _with_batch(recipe, fit, say), begun.to_fit

@@ -178,6 +178,35 @@ def test_random_weights_learn_longer_and_more_images_in_fewer_epochs(tmp_path: P
     assert epochs["small", "some.safetensors"] > epochs["large", "some.safetensors"]
 
 
+@pytest.mark.parametrize(
+    ("taught", "lower"),
+    [((), False), (("cat", "airplane"), True), (("cat",), True), (("dog", "bus"), False)],
+)
+def test_a_head_that_knows_the_classes_learns_at_a_lower_rate(
+    taught: tuple[str, ...], lower: bool, tmp_path: Path
+) -> None:
+    made, _ = plan("classify", flowers(tmp_path / "data", {"cat": 80, "aeroplane": 80}, 8))
+    usual = made.recipe.train.learning_rate
+    for asked in ({"train.batch"}, {"train.batch", "train.learning_rate"}):
+        found, choices = chosen(made.recipe, made.sources.train, asked, taught=taught)
+        changed = lower and len(asked) == 1
+        assert found.train.learning_rate == pytest.approx(usual / 3 if changed else usual, rel=0.02)
+        said = [one.reason for one in choices if one.key == "train.learning_rate"]
+        assert any(f"knows {len(taught)} of 2 classes" in reason for reason in said) is changed
+
+
+def test_a_new_recipe_with_a_finished_start_has_its_rate(tmp_path: Path) -> None:
+    root = boxes(tmp_path / "data", 12, 100, 400)
+    file, rates = root / "train.json", []
+    for name in ("person", "nothing known"):
+        document = json.loads(file.read_text())
+        document["categories"][0]["name"] = name
+        file.write_text(json.dumps(document))
+        made = planned("detect", [("data.path", str(root)), "train.weights=detect-yolox-nano-voc"])
+        rates.append(made.recipe.train.learning_rate)
+    assert rates[0] == pytest.approx(rates[1] / 3, rel=0.03)
+
+
 def test_small_objects_get_a_larger_input(tmp_path: Path) -> None:
     wide, _ = plan("detect", boxes(tmp_path / "wide", 12, 100, 400))
     fine, said = plan("detect", boxes(tmp_path / "fine", 12, 12, 640))
