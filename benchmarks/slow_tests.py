@@ -2,6 +2,10 @@
 
     python benchmarks/slow_tests.py measure durations.jsonl   # goes on where it was stopped
     python benchmarks/slow_tests.py mark durations.jsonl
+    pytest -n 2 --junitxml=usual.xml && python benchmarks/slow_tests.py mark usual.xml
+
+The last is the quick way: of what `pytest` runs anyway, by the clock of the machine at hand; what
+it left out stays weekly.
 
 A test costs the seconds of processor that it and the processes it starts use, and, with `--quiet`,
 at least the seconds that it takes by the clock: say so where nothing else runs. What a fixture that
@@ -23,6 +27,7 @@ import re
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -32,7 +37,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "tests" / "slow.txt"
 QUICK_S, USUAL_S = 100.0, 440.0
-"""Seconds that two workers have together: what the clock allows, without starting and imports."""
+"""Seconds of processor that two workers have together, without starting and imports."""
+CLOCK_QUICK_S, CLOCK_USUAL_S = 170.0, 530.0
+"""The same by the clock, where two workers and an install run at once with them."""
 QUICK_FAMILY_S, USUAL_FAMILY_S = 0.8, 12.0
 """What the cases of one function may cost together before they are thinned out."""
 JOINT = ("tests/laws/test_tour.py::test_case", "tests/laws/test_fuzz.py::test_a_damaged_file")
@@ -129,6 +136,27 @@ def costs_of(log: Path, quiet: bool) -> dict[str, float]:
     return costs
 
 
+def clocks_of(report: Path) -> dict[str, float]:
+    """Seconds of each test in a JUnit report of pytest's, by the clock."""
+    costs = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        module = case.get("classname", "").replace(".", "/")
+        costs[f"{module}.py::{case.get('name')}"] = float(case.get("time", 0.0))
+    return costs
+
+
+def kept_rows(costs: dict[str, float]) -> dict[str, tuple[str, float]]:
+    """Test or function → mark and seconds, of the table as it is, where `costs` lack them."""
+    lines = TABLE.read_text(encoding="utf-8").splitlines()[1:]
+    rows = (line.split(maxsplit=2) for line in lines)
+    functions = {function_of(test) for test in costs}
+    return {
+        test: (mark, float(seconds))
+        for mark, seconds, test in rows
+        if test not in costs and not (test in functions and "[" not in test)
+    }
+
+
 def function_of(test: str) -> str:
     """The name of a test without its case."""
     return test.split("[")[0]
@@ -176,14 +204,20 @@ def rows(mark: str, tests: Iterable[str], costs: dict[str, float]) -> Iterator[s
 
 def mark(log: Path, quiet: bool, share: float) -> str:
     """The table's text."""
-    costs = costs_of(log, quiet)
+    by_clock = log.suffix == ".xml"
+    costs = clocks_of(log) if by_clock else costs_of(log, quiet)
+    most_quick, most_usual = (CLOCK_QUICK_S, CLOCK_USUAL_S) if by_clock else (QUICK_S, USUAL_S)
+    others = kept_rows(costs) if by_clock else {}
     movable = {test: cost for test, cost in costs.items() if not USUAL.fullmatch(test)}
     fixed = sum(costs.values()) - sum(movable.values())
-    weekly = left_out(movable, share * USUAL_S - fixed, USUAL_FAMILY_S)
+    weekly = left_out(movable, share * most_usual - fixed, USUAL_FAMILY_S)
     usual = {test: cost for test, cost in costs.items() if test not in weekly}
-    slow = left_out(usual, share * QUICK_S, QUICK_FAMILY_S)
+    slow = left_out(usual, share * most_quick, QUICK_FAMILY_S)
     head = "# mark, seconds of processor, test; written by benchmarks/slow_tests.py"
-    lines = [head, *rows("slow", slow, costs), *rows("weekly", weekly, costs)]
+    known = costs | {test: seconds for test, (_, seconds) in others.items()}
+    kept = [f"{mark:6} {seconds:7.1f}  {test}" for test, (mark, seconds) in others.items()]
+    found = [*rows("slow", slow, known), *rows("weekly", weekly, known), *kept]
+    lines = [head, *sorted(found, key=lambda row: (row.split()[0], row.split(maxsplit=2)[2]))]
     quick = sum(cost for test, cost in usual.items() if test not in slow)
     print(
         f"all {sum(costs.values()):.0f} s, usual {sum(usual.values()):.0f} s, quick {quick:.0f} s"
