@@ -15,9 +15,9 @@ slow    is left out by `pytest -m "not slow"`, which takes two minutes on two co
 weekly  is left out by `pytest`, which takes seven; `pytest -m ""` runs everything.
 
 Where not everything fits, a function of many cases keeps the cheaper ones, before any single test
-is left out: so each property stays, and only its number of cases differs. Then the most expensive
-tests go first. A law is never weekly for the smallest backbone of each task. A log of some files
-alone is held to `--share` of the time.
+is left out, and one of them in any case: so each property stays, and only its number of cases
+differs. Then the most expensive tests go first. A law is never weekly for the smallest backbone and
+the usual head of each task. A log of some files alone is held to `--share` of the time.
 """
 
 import argparse
@@ -44,7 +44,9 @@ QUICK_FAMILY_S, USUAL_FAMILY_S = 0.8, 12.0
 """What the cases of one function may cost together before they are thinned out."""
 JOINT = ("tests/laws/test_tour.py::test_case", "tests/laws/test_fuzz.py::test_a_damaged_file")
 """Functions whose cases are worked off together when the first is asked for: all cost the same."""
-USUAL = re.compile(r"tests/laws/test_laws\.py::\w+(\[\w+\]|\[\w+-tiny\])?")
+USUAL = re.compile(
+    r"tests/laws/test_laws\.py::\w+(\[\w+\]|\[\w+-(tiny|pooled|dense|unet|prototypes)\])?"
+)
 """Tests that are never weekly."""
 LEAST_S = 0.1
 """Who costs less is never marked for its own sake."""
@@ -182,7 +184,9 @@ def left_out(costs: dict[str, float], budget: float, family: float) -> set[str]:
     for cases in families.values():
         if len(cases) > 3 and sum(costs[case] for case in cases) > family:
             gone.update(thinned(cases, costs, family))
-    rest = sorted((test for test in costs if test not in gone), key=costs.__getitem__)
+    kept = {min(cases, key=costs.__getitem__) for cases in families.values() if len(cases) > 1}
+    budget -= sum(costs[test] for test in kept)
+    rest = sorted((test for test in costs if test not in gone | kept), key=costs.__getitem__)
     while rest and costs[rest[-1]] > LEAST_S and sum(costs[test] for test in rest) > budget:
         gone.add(rest.pop())
     return gone
