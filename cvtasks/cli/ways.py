@@ -51,6 +51,7 @@ def with_options(error: CVTasksError) -> str:
     command that is run, or of another one that the sentence names.
 
     >>> from cvtasks.errors import UsageError
+    >>> forget()  # whatever was run before
     >>> with_options(UsageError("'a' exists.", ways={"output": "", "resume": "a b"}))
     "'a' exists. Options: -o DIR, --resume 'a b'"
     """

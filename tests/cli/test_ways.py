@@ -76,6 +76,7 @@ def test_every_way_out_has_its_option_and_every_option_its_use() -> None:
     ],
 )
 def test_options_are_added_to_what_an_error_says(ways: dict[str, str], said: str) -> None:
+    forget()
     assert with_options(UsageError("It exists.", ways=ways)) == said
 
 
