@@ -105,8 +105,8 @@ def clipped(gradients: Sequence[Any], most: float) -> list[Any]:
     """
     import tensorflow as tf
 
-    norm = tf.linalg.global_norm(gradients)
-    scale = most * tf.minimum(1 / norm, 1 / most) + (norm - norm)
+    size = norm(gradients)
+    scale = most * tf.minimum(1 / size, 1 / most) + (size - size)
     return [None if one is None else tf.raw_ops.Mul(x=one, y=scale) for one in gradients]
 
 
