@@ -3,7 +3,8 @@ the same weights.
 
 - Batch norms: Keras takes mean and variance, and normalises, in many operations, each of which
   reads and writes the whole map, in float32 even where the network computes in bfloat16. TensorFlow
-  has one operation for all that, and one for its gradient.
+  has one operation for all that, and one for its gradient; frozen ones use it with the statistics
+  that they have.
 - Depthwise convolutions with a kernel above 3 or a stride: their gradients are far slower in
   bfloat16 than in float32, for which TensorFlow has fast code.
 - SiLU: its gradient is many operations, of which in bfloat16 the sigmoid alone takes longer than
@@ -71,17 +72,27 @@ def _normalised(
 ) -> Any:
     """What a batch norm answers: (batch, height, width, channels) → the same shape and type."""
     plain = mask is None and not layer.renorm and len(inputs.shape) == 4 and layer.axis in (3, -1)
-    if not (training and layer.trainable and plain):
+    if not (training and plain):
         return type(layer).call(layer, inputs, training=training, mask=mask)
     import tensorflow as tf
 
     zeros = np.zeros(inputs.shape[-1], np.float32)
     scale = tf.convert_to_tensor(layer.gamma) if layer.scale else zeros + 1
     offset = tf.convert_to_tensor(layer.beta) if layer.center else zeros
+    frozen = not layer.trainable
+    known = (layer.moving_mean, layer.moving_variance) if frozen else ((), ())
     # its operation itself, since the function around it raises epsilons below 1.001e-5
     made = tf.raw_ops.FusedBatchNormV3(
-        x=inputs, scale=scale, offset=offset, mean=[], variance=[], epsilon=layer.epsilon
+        x=inputs,
+        scale=scale,
+        offset=offset,
+        mean=tf.convert_to_tensor(known[0], tf.float32),
+        variance=tf.convert_to_tensor(known[1], tf.float32),
+        epsilon=layer.epsilon,
+        is_training=not frozen,
     )
+    if frozen:
+        return made.y
     places = inputs.shape[:-1].num_elements()
     if places is None:
         places = tf.cast(tf.reduce_prod(tf.shape(inputs)[:-1]), tf.float32)

@@ -42,7 +42,16 @@ def _learned(make, quick: bool, images, policy: str = "float32"):
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize(
-    "how", [{}, {"scale": False}, {"center": False}, {"epsilon": 1e-6}, {"momentum": 0.5}]
+    "how",
+    [
+        {},
+        {"scale": False},
+        {"center": False},
+        {"epsilon": 1e-6},
+        {"momentum": 0.5},
+        {"trainable": False},
+        {"trainable": False, "scale": False, "center": False},
+    ],
 )
 def test_a_batch_norm_learns_as_keras_own(how, policy):
     def make(policy):
