@@ -12,6 +12,8 @@ from cvtasks.cli.options import (
     EngineOption,
     FormatOption,
     JsonOption,
+    ListsOption,
+    MapOption,
     PrecisionOption,
     starts_keras,
 )
@@ -44,6 +46,8 @@ def compare(
     format_: FormatOption = "",
     classes_from: ClassesFromOption = "",
     set_: DataSetOption = None,
+    lists: ListsOption = "",
+    map_: MapOption = None,
     as_json: JsonOption = False,
     engine: EngineOption = AUTO,
     precision: PrecisionOption = AUTO,
@@ -73,7 +77,8 @@ def compare(
 
     task = read_recipe(model_folder(models[0]) / RECIPE).task.name
     hints = hints_of(task, set_, classes_from)
-    how: dict[str, Any] = {"format": format_, "hints": hints}
+    how: dict[str, Any] = {"format": format_, "hints": hints, "lists": lists}
+    how["renamed"] = map_ or ()
     how |= {"engine": engine, "precision": precision, "device": device}
     with past_damage():
         found = compared_by(models, data, say, on_image, **how)

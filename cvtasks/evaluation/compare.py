@@ -3,7 +3,7 @@
 import statistics
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,9 @@ def compare(
     say: Say = lambda text: None,
     on_image: Callable[[str, int, int], None] = lambda model, done, images: None,
     *,
+    renamed: Iterable[str] = (),
     format: str = "",
+    lists: str = "",
     hints: Hints | None = None,
     engine: str = AUTO,
     precision: str = AUTO,
@@ -67,8 +69,10 @@ def compare(
         data: DATA or DATA:SPLIT; what the first was validated on by default.
         say: hears what was recognised and left out.
         on_image: hears after each image: the model, images done, images in all.
-        format: of the data, where it may be one of several. hints: what else is said about them;
-            as the first model's recipe has it by default.
+        renamed: `DATA'S=MODEL'S`, for classes that the models call otherwise than the data.
+        format: of the data, where it may be one of several. lists: a folder of lists that are the
+            data's splits. hints: what else is said about them. All are as the first model's recipe
+            has them by default.
         engine, precision, device: as `cvtasks.load` has them.
 
     Raises:
@@ -85,12 +89,13 @@ def compare(
     _check_same(models, recipes)
     # the truth as the first one's recipe opens it, so that all are asked the same
     first = recipes[0]
-    read_as: dict[str, Any] = {"format": format, "hints": hints, "run": first}
+    read_as: dict[str, Any] = {"format": format, "lists": lists, "hints": hints, "run": first}
+    pairs = list(renamed)
     found = []
     for number, recipe in enumerate(recipes):
         of_its_own = replace(recipe, data=first.data)
         heard: Say = say if not number else (lambda text: None)
-        found.append(evaluation_data(of_its_own, folders[0], data, say=heard, **read_as))
+        found.append(evaluation_data(of_its_own, folders[0], data, pairs, heard, **read_as))
     _check_classes(models, found)
     _check_images(models, found)
     for model, folder, recipe, asked in zip(models, folders, recipes, found, strict=True):

@@ -72,6 +72,22 @@ def test_models_that_call_one_class_by_two_names_are_compared(
     assert (code, out) == (4, "") and "only one knows disc." in err
 
 
+def test_the_data_may_call_classes_otherwise_than_the_models(
+    cli, trained: Path, tmp_path: Path
+) -> None:
+    for name in ("one", "other"):
+        shutil.copytree(trained, tmp_path / name, ignore=shutil.ignore_patterns("checkpoints"))
+        recipe = read_recipe(trained / RECIPE)
+        replace(recipe, classes=("background", "square", "dish")).save(tmp_path / name / RECIPE)
+    models = (tmp_path / "one", tmp_path / "other")
+    code, out, err = cli("compare", *models, "--map", "disc=dish", "--json")
+    assert code == 0, err
+    measured = json.loads((trained / "metrics.json").read_text())["metrics"]
+    assert [one["metrics"] for one in json.loads(out)["models"]] == [measured, measured]
+    code, out, err = cli("compare", *models, "--map", "disk=dish")
+    assert (code, out) == (2, "") and "disk" in err
+
+
 def test_classes_that_the_data_no_longer_have_play_no_part() -> None:
     def asked(*names: str) -> Any:
         return SimpleNamespace(classes=Shared(names, ("Pfred",), ()))
