@@ -22,7 +22,7 @@ from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.schema import table_of
 from cvtasks.text import agreeing, counted
 from cvtasks.training.choice import Choice, with_values
-from cvtasks.training.pace import LOOKING, pace_choices, steps_of
+from cvtasks.training.pace import EPOCHS, LOOKING, pace_choices, steps_of
 
 Fit = Callable[[Recipe], int]
 """A recipe → how many images a step fit into memory."""
@@ -243,30 +243,45 @@ def _training_choices(
         batch = _batch(known.images)
         steps = steps_of(recipe, known.images, known.seen, batch)
         yield Choice(
-            "train.batch", batch, f"{counted(steps, 'step')} an epoch: {_images_words(known)}"
+            "train.batch",
+            batch,
+            f"{counted(steps, 'step')} an epoch: {_images_words(known.images, known.seen)}",
         )
     yield from _rate_choice(recipe, min(batch, known.images))
-    if "train.epochs" in asked:
+    if EPOCHS in asked:
         return
-    steps = steps_of(recipe, known.images, known.seen, batch)
-    updates = _UPDATES * math.sqrt(known.images) * (1 if _learned(recipe) else _RANDOM)
-    if "train.minutes" in asked and recipe.train.minutes:  # 0 is no limit, and nothing to fill
-        updates *= _LONGER
-    low, high = _EPOCHS
-    each = recipe.train.accumulate
-    epochs = min(max(math.ceil(updates * each / steps), low), high)
-    start = "" if _learned(recipe) else ", from random weights"
-    yield Choice(
-        "train.epochs",
-        epochs,
-        f"{_images_words(known)} at batch {batch} {agreeing(known.images, 'makes', 'make')} "
-        f"{counted(epochs * steps // each, 'update', ',')}"
-        f"{f' of {each} steps each' if each > 1 else ''}{start}",
-    )
+    minutes = recipe.train.minutes if "train.minutes" in asked else 0.0
+    changed = with_values(recipe, {"train.batch": batch, "train.minutes": minutes})
+    yield epochs_choice(changed, known.images, known.seen)
     if "train.minutes" not in asked:
         yield Choice(
             "train.minutes", _MINUTES, "a first model; more of them may lead to a better one"
         )
+
+
+def epochs_choice(recipe: Recipe, images: int, seen: int) -> Choice:
+    """The epochs that suit so many images; more where there are minutes to be filled.
+
+    Args:
+        recipe: with its batch and the minutes that are asked for, 0 where there are none.
+        seen: images of an epoch, those with rare classes as often as they are repeated.
+    """
+    how = recipe.train
+    steps = steps_of(recipe, images, seen, how.batch)
+    updates = _UPDATES * math.sqrt(images) * (1 if _learned(recipe) else _RANDOM)
+    if how.minutes:
+        updates *= _LONGER
+    low, high = _EPOCHS
+    each = how.accumulate
+    epochs = min(max(math.ceil(updates * each / steps), low), high)
+    start = "" if _learned(recipe) else ", from random weights"
+    return Choice(
+        EPOCHS,
+        epochs,
+        f"{_images_words(images, seen)} at batch {how.batch} {agreeing(images, 'makes', 'make')} "
+        f"{counted(epochs * steps // each, 'update', ',')}"
+        f"{f' of {each} steps each' if each > 1 else ''}{start}",
+    )
 
 
 def _finished_choice(recipe: Recipe, taught: Collection[str]) -> Iterator[Choice]:
@@ -287,10 +302,10 @@ def _finished_choice(recipe: Recipe, taught: Collection[str]) -> Iterator[Choice
         )
 
 
-def _images_words(known: Facts) -> str:
+def _images_words(images: int, seen: int) -> str:
     """How many images there are, and how many of an epoch where some are repeated."""
-    images = counted(known.images, "image", ",")
-    return images if known.seen == known.images else f"{images} ({known.seen:,} with repeats)"
+    there = counted(images, "image", ",")
+    return there if seen == images else f"{there} ({seen:,} with repeats)"
 
 
 def _rate_choice(recipe: Recipe, batch: int) -> Iterator[Choice]:

@@ -18,9 +18,10 @@ from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
 from cvtasks.text import agreeing, counted
 from cvtasks.training.choice import Choice, with_values
+from cvtasks.training.choices import epochs_choice
 from cvtasks.training.class_weights import NAME as CLASS_WEIGHTS
 from cvtasks.training.first_weights import Start
-from cvtasks.training.pace import PACE, STEPS, changed_pace, steps_of
+from cvtasks.training.pace import EPOCHS, PACE, STEPS, changed_pace, steps_of
 
 FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
@@ -166,18 +167,25 @@ def with_whole_epochs(
     return with_values(recipe, {STEPS: 0}), frozenset()
 
 
-def to_fit_again(model: Recipe, asked: Collection[str], going_on: bool) -> frozenset[str]:
+def to_fit_again(
+    model: Recipe, asked: Collection[str], going_on: bool, noted: frozenset[str]
+) -> frozenset[str]:
     """Keys of a model's recipe that were for its number of epochs, and are to fit the number or the
     minutes that are asked for; none where neither is.
 
     Not what is asked for, or was left out of the recipe by hand; and the warm-up of a run that goes
-    on is short anyway.
+    on is short anyway. Where minutes are asked for, the number of epochs too, if it was chosen: the
+    model's minutes may have held fewer.
+
+    Args:
+        noted: keys of the recipe that the model's run noted as chosen.
     """
-    if not {"train.epochs", "train.minutes"} & set(asked):
+    if not {EPOCHS, "train.minutes"} & set(asked):
         return frozenset()
     left_out = {"train.warmup": model.train.warmup, "data.close_mosaic": model.data.close_mosaic}
     kept = {key for key, value in left_out.items() if not value}
-    return PACE - kept - set(asked) - ({"train.warmup"} if going_on else set())
+    fitting = PACE - kept - set(asked) - ({"train.warmup"} if going_on else set())
+    return fitting if EPOCHS in asked else fitting | ({EPOCHS} & noted)
 
 
 def with_pace(
@@ -187,13 +195,19 @@ def with_pace(
     the model's which it was made of; and what is another value so.
 
     Args:
+        keys: with `EPOCHS` where these are to fit the data first.
         train: the data to train on.
     """
-    if model is None or not keys or recipe.train.epochs == model.train.epochs:
+    if model is None or not keys:
         return recipe, []
-    seen = times_seen(train, recipe.data.repeat)
+    seen, changed = times_seen(train, recipe.data.repeat), list[Choice]()
+    if EPOCHS in keys:
+        changed.append(epochs_choice(recipe, len(train), seen))
+        recipe = with_values(recipe, {EPOCHS: changed[0].value})
+    if recipe.train.epochs == model.train.epochs:
+        return recipe, []
     steps = steps_of(recipe, len(train), seen, recipe.train.batch)
-    changed = changed_pace(recipe, steps, keys)
+    changed += changed_pace(recipe, steps, keys)
     return with_values(recipe, {one.key: one.value for one in changed}), changed
 
 

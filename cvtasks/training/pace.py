@@ -11,8 +11,8 @@ from cvtasks.training.choice import Choice, with_values
 _WARMUP, LOOKING, _CLOSING = "train.warmup", "train.validate_every", "data.close_mosaic"
 PACE = frozenset({_WARMUP, LOOKING, "train.patience", _CLOSING})
 """What depends on the number of epochs."""
-STEPS = "train.epoch_steps"
-"""What minutes lower where they do not hold a few whole epochs."""
+EPOCHS, STEPS = "train.epochs", "train.epoch_steps"
+"""What minutes lower: the epochs, and where they do not hold a few whole ones the steps of each."""
 
 _LOOKS = 40  # about as many looks as a run has, at most
 _PATIENCE, _FEWEST_IN_VAIN = 1 / 3, 5  # of the looks, and looks at least

@@ -270,13 +270,14 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
             recipe, later = of_the_data(document, wishes)
         say(model_words(start, recipe, going_on))
         recipe, to_fit = with_whole_epochs(recipe, start, asked, going_on, say)
+        noted = noted_choices(start.folder) if start.folder else frozenset[str]()
         return _Begun(
             recipe,
             asked,
             of_the_data=not going_on,
             goes_on=going_on,
             model=start.recipe,
-            to_fit=to_fit_again(recipe, asked, going_on) | to_fit,
+            to_fit=to_fit_again(recipe, asked, going_on, noted) | to_fit,
             later=later,
             set_aside=start.folder if going_on else None,
         )

@@ -335,6 +335,39 @@ def test_a_part_of_an_epoch_that_minutes_held_is_for_these_minutes(
         assert planned(str(start)).recipe.train.epoch_steps == steps, "the same run once more"
 
 
+def test_epochs_that_minutes_held_are_for_these_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a model that was made in a minute learns for a minute, whatever minutes it is given."""
+    own = pictures(tmp_path / "own", {"cat": 20, "dog": 20})
+    other = pictures(tmp_path / "other", {"apple": 50, "pear": 50})
+    pace = Pace(2.0, 0.5, 0.1, 0.1)
+    monkeypatch.setattr(budget, "measured_learner", lambda *plan: (None, pace))
+    chosen = {key: value for key, value in SMALL.items() if key != "train.epochs"}
+
+    def made(name: str, **values: Any) -> Path:
+        plan = planned("classify", [("data.path", str(own)), *values.items()])
+        recipe = budgeted(plan, Report()).recipe
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / WEIGHTS).write_bytes(b"weights")
+        replace(recipe, files={WEIGHTS: sha256(folder / WEIGHTS)}).save(folder / RECIPE)
+        write_facts(folder, "", 0, {}, plan.chosen)
+        return folder
+
+    cut = made("cut", **chosen, **{"train.minutes": 1})
+    by_hand = made("by-hand", **chosen, **{"train.minutes": 1, "train.epochs": 9})
+    held = read_recipe(cut / RECIPE).train.epochs
+    for wishes in ([("data.path", str(other))], []):
+        minutes = [*wishes, ("train.minutes", 20)]
+        said: list[str] = []
+        found = planned(str(cut), minutes, said.append).recipe.train.epochs
+        assert found > 5 * held and f"train.epochs = {found}: " in "\n".join(said)
+        assert planned(str(cut), wishes).recipe.train.epochs == held
+        assert planned(str(cut), [*minutes, ("train.epochs", 3)]).recipe.train.epochs == 3
+        assert planned(str(by_hand), minutes).recipe.train.epochs == 9
+
+
 def test_a_recipe_file_that_is_too_long_for_its_epochs_is_told(tmp_path: Path) -> None:
     data = pictures(tmp_path / "data", {"cat": 20, "dog": 20})
     asked = {**SMALL, "data.path": str(data), **LONG}
