@@ -36,7 +36,8 @@ written by cvtasks {given.facts["cvtasks"]}.
 divided: the first layer does that.
 
 An image of another shape is scaled by one factor until it fits (bilinear; by areas where a side,
-rounded to whole pixels, is below half of what it was), and laid {place} of {width} × {height} pixels of grey {GREY}.
+rounded to whole pixels, is below half of what it was), and laid {place} of {width} × {height} \
+pixels of grey {GREY}.
 
 ## What comes out
 
