@@ -166,8 +166,7 @@ def _backbone(
 ) -> Opened:
     import keras
 
-    from cvtasks.weights.imagenet import load_imagenet
-    from cvtasks.weights.transfer import transfer
+    from cvtasks.weights.imagenet import load_file, load_imagenet
 
     row, (side, classes) = BACKBONES[name], default_size(name)
     keras.utils.set_random_seed(seed)
@@ -177,7 +176,7 @@ def _backbone(
         load_imagenet(backbone, name)
         given = "weights of ImageNet"
     elif weights:
-        given = f"weights of {Path(weights).name}: {transfer(backbone, weights)}"
+        given = f"weights of {Path(weights).name}: {load_file(backbone, name, weights)}"
     if top and row.top:
         output = build_top(name, backbone.outputs, classes, 0.0, False)[0]
         said = f"{name} with the classifier of its paper for {counted(classes, 'class')}"

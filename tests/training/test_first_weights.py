@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from PIL import Image
 import cvtasks
 from cvtasks.errors import ModelError
 from cvtasks.files.writing import sha256
+from cvtasks.insight.open import open_network
+from cvtasks.networks.backbones import build_backbone
 from cvtasks.networks.folded_norms import folded_norms
 from cvtasks.recipe.recipe import read_recipe
 from cvtasks.training.fine_tuning import with_start
@@ -163,6 +166,28 @@ def test_a_model_is_fine_tuned_on_other_data(shapes: Path, trained: Path, tmp_pa
         f"start: {trained}: backbone whole, neck and head 25 of 27 tensors, classes background, "
         "disc; new: star"
     )
+
+
+def test_a_published_file_whose_layers_have_numbers_gives_all_by_its_path(
+    shapes: Path, tmp_path: Path, monkeypatch
+) -> None:
+    path, source = tmp_path / "mine.h5", build_backbone("tiny", (64, 64))
+    with h5py.File(path, "w") as file:
+        layers = [layer for layer in source.layers if layer.weights]
+        file.attrs["layer_names"] = [f"layer_{number}".encode() for number in range(len(layers))]
+        for name, layer in zip(file.attrs["layer_names"], layers, strict=True):
+            names = [f"{variable.name}:0" for variable in layer.weights]
+            file.create_group(name).attrs["weight_names"] = [one.encode() for one in names]
+            for one, variable in zip(names, layer.weights, strict=True):
+                file[name][one] = np.array(variable.numpy())
+    monkeypatch.setattr(imagenet, "NUMBERED", ("tiny",))
+    told = f"{len(source.weights)} variables taken over."
+    recipe = planned("segment", wishes(shapes, **{"train.weights": str(path)})).recipe
+    assert Learner(recipe).start() == f"backbone: {told}"
+    assert open_network("tiny", weights=str(path)).weights == f"weights of mine.h5: {told}"
+    np.savez(tmp_path / "some.npz", **{"conv1_bn/gamma": np.ones(16, "float32")})
+    some = open_network("tiny", weights=str(tmp_path / "some.npz")).weights
+    assert "1 variables taken over" in some, "any other goes by its names"
 
 
 @pytest.mark.parametrize("own", ["one", "many"])

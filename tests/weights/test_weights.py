@@ -23,7 +23,7 @@ import safetensors.numpy
 from cvtasks.errors import CVTasksError, CVTasksWarning, ModelError
 from cvtasks.networks.backbones import BACKBONES, build_backbone
 from cvtasks.weights import imagenet, safetensors_file
-from cvtasks.weights.imagenet import load_imagenet
+from cvtasks.weights.imagenet import load_file, load_imagenet
 from cvtasks.weights.safetensors_file import (
     DTYPES,
     read_metadata,
@@ -824,6 +824,7 @@ def test_fetched_weights_give_the_features_of_keras_applications(
     theirs, ours = build(weights=str(path)), build_backbone(name, (side, side))
     report = load_imagenet(ours, name, base_url=url)
     assert (report.missing, report.unused, report.mismatched) == ((), (), ())
+    assert load_file(ours, name, path) == report, "the same by its path"
     images = np.random.default_rng(0).integers(0, 256, (1, side, side, 3)).astype("float32")
     expected = keras.ops.convert_to_numpy(theirs(module.preprocess_input(images.copy())))
     received = keras.ops.convert_to_numpy(ours(images)[-1])
