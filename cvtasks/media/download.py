@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cvtasks.errors import DataError, InputError
+from cvtasks.errors import CVTasksError, DataError, InputError
 from cvtasks.media.addresses import shown
 from cvtasks.media.connection import Patience
 from cvtasks.media.http import Answer, Unreachable, answer
@@ -105,6 +105,7 @@ def download_file(
     timeout_s: float = 30.0,
     *,
     bounds: tuple[int, int] | None = None,
+    check: Callable[[Path], None] = lambda part: None,
 ) -> None:
     """Download `url` to `path` by way of `path` + `.part`, going on with one that is there if the
     MD5 or the bounds are known.
@@ -116,6 +117,8 @@ def download_file(
         timeout_s: seconds that the server may be silent.
         bounds: bytes that it has at least and at most, where no MD5 is known; what has others is
             removed. Whoever gives them checks what the file holds.
+        check: looks at what came, before it is called `path`; what it refuses by an error is
+            removed.
 
     Raises:
         DataError: the address cannot be had or redirects to where it must not, the connection
@@ -146,6 +149,11 @@ def download_file(
                 f"{shown(url)!r} gives has {received_bytes:,}. It is removed; try again, or give "
                 "another address."
             )
+        try:
+            check(part)
+        except CVTasksError:
+            part.unlink()
+            raise
         part.replace(path)
     finally:
         if not resumes:

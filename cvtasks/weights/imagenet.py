@@ -4,20 +4,23 @@ packages of PyPI, finding them, and giving them to a backbone.
 
 import hashlib
 import os
+import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvtasks.errors import CVTasksError, CVTasksWarning, ModelError
-from cvtasks.files.writing import sha256
+from cvtasks.errors import CVTasksError, CVTasksWarning, DataError, ModelError
+from cvtasks.files.writing import name_held, sha256
 from cvtasks.media.addresses import shown
 from cvtasks.media.download import download_file, kind_of
 from cvtasks.weights.efficientnet_port import in_our_names
-from cvtasks.weights.h5_file import layer_order
+from cvtasks.weights.h5_file import h5_tensors, layer_order
 from cvtasks.weights.imagenet_files import FILES, NUMBERED, PACKAGES, SECOND_HAND, url_of
 from cvtasks.weights.open import opened
 from cvtasks.weights.transfer import Transfer, assign, compared, transfer, value_of
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
 TIME_LIMIT = 60.0
 """Seconds of silence after which a download is given up."""
+
+WAIT = 600.0
+"""Seconds that one process waits while another fetches the same file."""
 
 
 def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = None) -> Transfer:
@@ -47,7 +53,10 @@ def load_imagenet(backbone: "keras.Model", name: str, base_url: str | None = Non
             lacks a variable.
     """
     path = fetch_imagenet(name, base_url)
-    report, values = compared_published(backbone, name, path)
+    try:
+        report, values = compared_published(backbone, name, path)
+    except ModelError as error:
+        raise ModelError(f"{error} Delete {str(path)!r}, so that it is fetched again.") from error
     if report.missing or report.mismatched:
         raise ModelError(
             f"ImageNet weights must have every variable of {name}; {str(path)!r} does not: "
@@ -103,9 +112,12 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
         )
     file, digest = FILES[name]
     url, target = url_of(name, base_url), _place(file)
+    check = partial(_check_opens, url)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        download_file(url, target, digest, timeout_s=TIME_LIMIT)
+        with _alone(target):
+            if found := cached_imagenet(name):  # another process has fetched it meanwhile
+                return found
+            download_file(url, target, digest, timeout_s=TIME_LIMIT, check=check)
     except (CVTasksError, OSError) as error:
         known = f" with {kind_of(digest)} {digest}" if digest else ""
         reason = str(error).rstrip(".")
@@ -117,6 +129,47 @@ def fetch_imagenet(name: str, base_url: str | None = None) -> Path:
     if digest is None:
         warnings.warn(_unpublished(target), CVTasksWarning, stacklevel=2)
     return target
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Fetch a file by one process at a time: where another does, wait for it.
+
+    Raises:
+        DataError: it takes too long. OSError: the folder cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + WAIT
+    with ExitStack() as leaving:
+        while True:
+            try:
+                leaving.enter_context(name_held(target.parent, target.name))
+                break
+            except FileExistsError as error:
+                if time.monotonic() > until:
+                    raise DataError(
+                        f"one process at a time may fetch it; another one has for {WAIT:.0f} "
+                        "seconds, or has left its claim"
+                    ) from error
+                time.sleep(min(0.5, WAIT))
+        yield
+
+
+def _check_opens(url: str, part: Path) -> None:
+    """Raise DataError unless what was fetched is a file of weights."""
+    if not _opens(part):
+        raise DataError(
+            f"it must be an HDF5 file of weights; what {shown(url)!r} gives is something else, "
+            "such as a page to log in"
+        )
+
+
+def _opens(path: Path) -> bool:
+    try:
+        with h5_tensors(path) as tensors:
+            return bool(tensors)
+    except ModelError:
+        return False
 
 
 def _unpublished(path: Path) -> str:
@@ -144,8 +197,9 @@ def cached_imagenet(name: str) -> Path | None:
         return None
     file, digest = FILES[name]
     target = _place(file)
-    whole = target.is_file() and (digest is None or _digest(target, digest) == digest)
-    return target if whole else None
+    if not target.is_file():
+        return None
+    return target if (_digest(target, digest) == digest if digest else _opens(target)) else None
 
 
 def _installed(name: str) -> Path | None:

@@ -52,7 +52,11 @@ def test_the_best_start_on_the_machine(keras_home: Path, monkeypatch) -> None:
     assert best_start("instances").weights == "detect-yolox-nano-voc", "not the one for nuclei"
     assert best_start("detect", "resnet18").weights == ""
     assert best_start("detect", "mobilenet").weights == "", "no model of the zoo stands on it"
-    (keras_home / "mobilenet_1_0_224_tf_no_top.h5").touch()
+    file = keras_home / "mobilenet_1_0_224_tf_no_top.h5"
+    file.write_text("<html>Log in</html>")
+    assert best_start("detect", "mobilenet").weights == "", "no file of weights"
+    with h5py.File(file, "w") as content:
+        content["conv1/kernel:0"] = np.zeros(1, "float32")
     assert best_start("detect").weights == "detect-yolox-nano-voc"
     assert best_start("detect", "mobilenet").weights == "imagenet"
     assert best_start("classify").weights == "classify-efficientnet-lite0-voc"

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import threading
 import zipfile
 from functools import partial
@@ -21,6 +22,7 @@ import safetensors
 import safetensors.numpy
 
 from cvtasks.errors import CVTasksError, CVTasksWarning, ModelError
+from cvtasks.files.writing import name_held
 from cvtasks.networks.backbones import BACKBONES, build_backbone
 from cvtasks.weights import imagenet, safetensors_file
 from cvtasks.weights.imagenet import load_file, load_imagenet
@@ -877,6 +879,55 @@ def test_a_wrong_hash_is_refused(server, monkeypatch):
         'weights = "path/to/file"',
         "models",
     )
+
+
+@pytest.mark.filterwarnings("ignore:keras.applications publishes no hash")
+def test_what_is_no_file_of_weights_is_not_kept(server, monkeypatch):
+    folder, url = server
+    model = build_backbone("mobilenet-025", (32, 32))
+    path = publish(folder, "mobilenet-025", model, monkeypatch)
+    right = path.read_bytes()
+    path.write_text("<html>Log in</html>")
+    for _ in range(2):
+        refused(
+            lambda: load_imagenet(model, "mobilenet-025", url),
+            model,
+            "must be an HDF5 file of weights",
+            "such as a page to log in",
+        )
+    cache = folder.parent / "keras" / "models"
+    assert not list(cache.iterdir())
+    path.write_bytes(right)
+    (cache / path.name).write_text("<html>Log in</html>")  # as it was kept once
+    assert load_imagenet(model, "mobilenet-025", url).missing == ()
+    with h5py.File(cache / path.name, "r+") as file:
+        for one in list(file):
+            del file[one]
+        file["other/kernel:0"] = np.zeros(1, "float32")
+    said = f"Delete {str(cache / path.name)!r}, so that it is fetched again"
+    refused(lambda: load_imagenet(model, "mobilenet-025", url), model, said)
+
+
+def test_one_process_at_a_time_fetches_a_file(server, monkeypatch):
+    folder, url = server
+    model = build_backbone("mobilenet-025", (32, 32))
+    path = publish(folder, "mobilenet-025", model, monkeypatch)
+    cache = folder.parent / "keras" / "models"
+    with name_held(cache, path.name):
+        thread = threading.Thread(target=imagenet.fetch_imagenet, args=("mobilenet-025", url))
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive() and not (cache / path.name).exists()
+        shutil.copy(path, cache)  # by whoever was first
+        path.unlink()
+    thread.join(10)
+    assert not thread.is_alive()
+    (cache / path.name).unlink()
+    monkeypatch.setattr(imagenet, "WAIT", 0)
+    with name_held(cache, path.name):
+        refused(
+            lambda: imagenet.fetch_imagenet("mobilenet-025", url), model, "one process at a time"
+        )
 
 
 def test_a_server_that_is_down_is_named(server):
