@@ -17,12 +17,13 @@ NAME_LIMIT = 1000
 @dataclass(frozen=True)
 class Stored:
     """One tensor of a file: what it declares, and `read()`, which returns it as an array of that
-    shape and dtype.
+    shape and dtype; and whether it is of a network that flattens a map channel by channel.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype
     read: Callable[[], np.ndarray]
+    channels_first: bool = False
 
 
 def damaged(path: Path, what: str) -> ModelError:

@@ -7,7 +7,7 @@ behind them. PyTorch itself reads both by running the pickles, and a pickle can 
 `torch_pickle` runs none of it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -206,14 +206,48 @@ def _in_keras_terms(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, Stor
     given: dict[str, Stored] = {}
     checked: set[int] = set()
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    for name, key, axes in in_keras_terms(shapes):
+    for name, key, axes in _once(path, shapes):
         tensor = tensors[name]
-        if key in given:
-            raise damaged(path, f"{key} must be there once; {name} is a second one")
         dtype = np.dtype("float32") if tensor.storage.brain else tensor.storage.dtype
         shape = tuple(tensor.shape[axis] for axis in axes)
-        given[key] = Stored(shape, dtype, partial(read, tensor, path, axes, checked))
+        given[key] = Stored(shape, dtype, partial(read, tensor, path, axes, checked), True)
     return given
+
+
+def are_torchs(names: Iterable[str]) -> bool:
+    """Whether arrays in a file of another kind are under PyTorch's names, those of a state
+    dictionary.
+    """
+    names = list(names)
+    return not any("/" in name for name in names) and any(n.endswith(".weight") for n in names)
+
+
+def turned(path: Path, tensors: Mapping[str, Stored]) -> dict[str, Stored]:
+    """Arrays under PyTorch's names and in its layouts, of a file of another kind → those of Keras,
+    as `torch_tensors` gives them.
+    """
+    found = {}
+    for name, key, axes in _once(path, {name: one.shape for name, one in tensors.items()}):
+        one = tensors[name]
+        shape = tuple(one.shape[axis] for axis in axes)
+        found[key] = Stored(shape, one.dtype, partial(_read_turned, one, axes), True)
+    return found
+
+
+def _read_turned(stored: Stored, axes: tuple[int, ...]) -> np.ndarray:
+    return stored.read().transpose(axes)
+
+
+def _once(
+    path: Path, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """`in_keras_terms`; ModelError where two tensors are to have one name."""
+    seen = set()
+    for name, key, axes in in_keras_terms(shapes):
+        if key in seen:
+            raise damaged(path, f"{key} must be there once; {name} is a second one")
+        seen.add(key)
+        yield name, key, axes
 
 
 def in_keras_terms(

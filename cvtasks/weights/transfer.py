@@ -18,7 +18,7 @@ import numpy as np
 from cvtasks.errors import ModelError
 from cvtasks.text import agreeing, some
 from cvtasks.weights.channels_first import flattened_maps, from_channels_first
-from cvtasks.weights.open import CHANNELS_FIRST, opened
+from cvtasks.weights.open import opened
 from cvtasks.weights.safetensors_file import read_safetensors, write_safetensors
 from cvtasks.weights.stored import Stored, damaged
 
@@ -158,9 +158,10 @@ def transfer(model: "keras.Model", path: str | Path) -> Transfer:
 
     Args:
         model: any built Keras model; changed in place, or not at all when an error is raised.
-        path: `.safetensors`; `.npz` with keys `layer/variable`; `.h5` of Keras 2 or 3 or `.keras`,
-            without the optimizer and the configuration; or `.pt`, `.pth` with a state dictionary,
-            whose names and layouts are turned into Keras'.
+        path: `.safetensors` or `.npz` with keys `layer/variable`; `.h5` of Keras 2 or 3 or
+            `.keras`, without the optimizer and the configuration; or a state dictionary of PyTorch
+            as `.pt`, `.pth`, `.safetensors` or `.npz`, whose names and layouts are turned into
+            Keras'.
 
     Raises:
         ModelError: nothing matches; or the file is damaged, has links or declares sizes that it
@@ -207,11 +208,10 @@ def compared(
             rule = f"{name} must hold numbers of the kind {ours[name].dtype}"
             raise ModelError(f"{rule}; {path.name!r} has {stored[key].dtype}. Convert the file.")
     values = {name: value_of(path, name, stored[key]) for name, key in fitting.items()}
-    if path.suffix in CHANNELS_FIRST:
+    if turned := {name for name, key in fitting.items() if stored[key].channels_first}:
         maps = flattened_maps(model)
         values |= {
-            name: from_channels_first(values[name], maps[name])
-            for name in values.keys() & maps.keys()
+            name: from_channels_first(values[name], maps[name]) for name in turned & maps.keys()
         }
     for name in fitting:
         if (

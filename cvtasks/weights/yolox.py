@@ -7,7 +7,6 @@ the stride of their map: `C3_p4` is `down16`, `cls_convs.0.1` is `class2_8`.
 
 import re
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ import numpy as np
 from cvtasks.errors import ModelError
 from cvtasks.weights.open import opened
 from cvtasks.weights.stored import Stored
-from cvtasks.weights.torch_file import in_keras_terms
 from cvtasks.weights.transfer import Transfer, assign, compared
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ def load_yolox(network: "keras.Model", path: str | Path) -> Transfer:
     """
     path = Path(path)
     with opened(path) as tensors:
-        stored = _by_our_names(_in_keras_terms(tensors) if path.suffix == ".npz" else tensors)
+        stored = _by_our_names(tensors)
         report, values = compared(network, path, stored)
     if report.missing or report.unused or report.mismatched:
         raise ModelError(
@@ -69,20 +67,6 @@ def load_yolox(network: "keras.Model", path: str | Path) -> Transfer:
         )
     assign(network, values)
     return report
-
-
-def _in_keras_terms(tensors: Mapping[str, Stored]) -> dict[str, Stored]:
-    """Arrays under PyTorch's names and in its layouts → those of Keras, as a `.pth` is read."""
-    found = {}
-    for name, key, axes in in_keras_terms({name: one.shape for name, one in tensors.items()}):
-        one = tensors[name]
-        shape = tuple(one.shape[axis] for axis in axes)
-        found[key] = Stored(shape, one.dtype, partial(_turned, one, axes))
-    return found
-
-
-def _turned(stored: Stored, axes: tuple[int, ...]) -> np.ndarray:
-    return stored.read().transpose(axes)
 
 
 def _by_our_names(tensors: Mapping[str, Stored]) -> dict[str, Stored]:

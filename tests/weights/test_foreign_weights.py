@@ -17,6 +17,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from cvtasks.errors import ModelError
 from cvtasks.networks.backbones import build_backbone
@@ -259,6 +260,28 @@ def test_a_state_dictionary_with_our_names_is_taken_over(name, big, tmp_path):
     assert str(report) == f"{len(first.weights)} variables taken over."
 
 
+@pytest.mark.parametrize("ending", ["safetensors", "npz"])
+def test_a_state_dictionary_is_taken_over_from_files_of_other_kinds(ending, tmp_path):
+    first, second = (shaken(build_backbone("tiny", (32, 32)), seed) for seed in (1, 2))
+    arrays = {name: np.ascontiguousarray(one) for name, one in in_torch_terms(first).items()}
+    arrays["module.conv1_bn.num_batches_tracked"] = np.array(7)
+    path = write_arrays(tmp_path / f"a.{ending}", arrays)
+    assert str(transfer(second, path)) == f"{len(first.weights)} variables taken over."
+    assert same(values(first), values(second))
+    arrays["module.conv1.kernel"] = arrays["module.conv1.weight"]
+    with pytest.raises(ModelError, match="module/conv1/kernel must be there once"):
+        transfer(second, write_arrays(path, arrays))
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> Path:
+    """A `.safetensors` or `.npz` of arrays."""
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+    else:
+        safetensors.numpy.save_file(arrays, path)
+    return path
+
+
 def test_values_of_a_convolution_land_where_torch_has_them(tmp_path):
     """torch.nn.Conv2d by its definition: out[o, y, x] = Σ weight[o, i, u, v] · in[i, y + u, x + v]
     + bias[o].
@@ -280,12 +303,15 @@ def test_values_of_a_convolution_land_where_torch_has_them(tmp_path):
     np.testing.assert_allclose(received.transpose(2, 0, 1), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("ending", ["pt", "safetensors"])
 @pytest.mark.parametrize(
     "between",
-    [[], [keras.layers.Dropout(0.5), keras.layers.ReLU()]],
+    [[], [partial(keras.layers.Dropout, 0.5), keras.layers.ReLU]],
     ids=["next", "behind dropout"],
 )
-def test_a_linear_layer_behind_a_flattened_map_reads_the_places_it_read_in_torch(between, tmp_path):
+def test_a_linear_layer_behind_a_flattened_map_reads_the_places_it_read_in_torch(
+    between, ending, tmp_path
+):
     """torch.flatten puts channels first: out[o] = Σ weight[o, (c · H + y) · W + x] · map[c, y,
     x].
     """
@@ -295,13 +321,14 @@ def test_a_linear_layer_behind_a_flattened_map_reads_the_places_it_read_in_torch
         [
             keras.Input((4, 5, 3)),
             keras.layers.Flatten(),
-            *between,
+            *(make() for make in between),
             keras.layers.Dense(6, name="a", use_bias=False),
         ]
     )
     outside = keras.Input((4, 5, 3))
     model = keras.Model(outside, keras.layers.Dense(2, name="b", use_bias=False)(inner(outside)))
-    transfer(model, write_state(tmp_path / "a.pt", {"a.weight": weight, "b.weight": second}))
+    write = write_state if ending == "pt" else write_arrays
+    transfer(model, write(tmp_path / f"a.{ending}", {"a.weight": weight, "b.weight": second}))
     received = keras.ops.convert_to_numpy(model(image.transpose(1, 2, 0)[None].astype("float32")))[
         0
     ]

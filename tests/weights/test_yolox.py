@@ -16,7 +16,8 @@ from cvtasks.media.images import read_image
 from cvtasks.networks.build import build_network
 from cvtasks.recipe.recipe import Recipe, parse_recipe
 from cvtasks.weights.stored import Stored
-from cvtasks.weights.yolox import _by_our_names, _in_keras_terms, load_yolox
+from cvtasks.weights.torch_file import turned
+from cvtasks.weights.yolox import _by_our_names, load_yolox
 from tests.weights.official_yolox import REFERENCE, SIDE, SIZES, drawn, image, shapes
 from tests.weights.test_foreign_weights import said, steps, table, write_state, write_torch
 
@@ -109,7 +110,8 @@ def test_each_size_has_the_tensors_of_its_file(size: str, monkeypatch: pytest.Mo
         name: Stored(shape, np.dtype("float32"), lambda: np.zeros(0))
         for name, shape in shapes(size).items()
     }
-    theirs = {name: one.shape for name, one in _by_our_names(_in_keras_terms(tensors)).items()}
+    named = _by_our_names(turned(Path("a.npz"), tensors))
+    theirs = {name: one.shape for name, one in named.items()}
     its = network(size)
     assert {v.path: tuple(v.shape) for v in its.weights} == theirs
     count = sum(int(np.prod(v.shape)) for v in its.trainable_variables)
