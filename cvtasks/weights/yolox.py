@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cvtasks.errors import ModelError
 from cvtasks.weights.open import opened
 from cvtasks.weights.stored import Stored
