@@ -26,7 +26,7 @@ from cvtasks.media.inputs import as_image, tagged
 from cvtasks.media.prefetch import shut
 from cvtasks.recipe.recipe import Recipe, read_recipe
 from cvtasks.tasks.base import Task
-from cvtasks.zoo import RECIPE, WEIGHTS, in_zoo, model_folder, with_weights
+from cvtasks.zoo import RECIPE, WEIGHTS, in_zoo, model_folder, was_fetched, with_weights
 
 if TYPE_CHECKING:
     from cvtasks.media.inputs import GivenImage
@@ -338,12 +338,15 @@ def check_files(folder: Path, recipe: Recipe) -> None:
             f"{folder / RECIPE}`",
             ways={"data": ""},
         )
+    again = "copy or train the model again"
+    if was_fetched(folder):
+        again = f"remove {str(folder)!r}, and fetch it: `cvtasks models get {folder.name}`"
     for name, expected in recipe.files.items():
         path = folder / name
         if Path(name).name != name or len(name) > 100 or not path.is_file():
             raise ModelError(
-                f"the recipe of {folder.name} lists {name[:100]!r}, which is missing. Copy or "
-                "train the model again."
+                f"the recipe of {folder.name} lists {name[:100]!r}, which is missing. "
+                f"{again[0].upper()}{again[1:]}."
             )
         try:
             found = sha256(path)
@@ -355,6 +358,5 @@ def check_files(folder: Path, recipe: Recipe) -> None:
         if found != expected:
             raise ModelError(
                 f"{str(path)!r} is not the file its recipe lists: SHA-256 must be {expected}. It "
-                "is damaged or was exchanged; "
-                "copy or train the model again."
+                f"is damaged or was exchanged; {again}."
             )

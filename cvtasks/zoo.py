@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from cvtasks.errors import ModelError, UsageError, did_you_mean, nearest
+from cvtasks.errors import CVTasksError, ModelError, UsageError, did_you_mean, nearest
 from cvtasks.files.cache_folder import cache_folder
 from cvtasks.files.writing import made_beside, sha256, write_text
 from cvtasks.tasks import TASKS
@@ -45,6 +45,15 @@ def fetched_folder() -> Path:
     """
     own = os.environ.get("CVTASKS_MODELS")
     return Path(own) if own else cache_folder() / "models"
+
+
+def was_fetched(folder: Path) -> bool:
+    """Whether this is the place of a published model, where `cvtasks models get` puts it."""
+    with suppress(UsageError):
+        return folder.name in PUBLISHED and (
+            folder.absolute().parent == fetched_folder().absolute()
+        )
+    return False
 
 
 def shipped() -> list[str]:
@@ -99,8 +108,14 @@ def unknown(name: str, known: Iterable[str]) -> str:
 def _names_in(folder: Path) -> list[str]:
     """Names of the folders in a folder that have a recipe."""
     with suppress(OSError):  # there is none, or it is not to be read
-        return sorted(one.name for one in folder.iterdir() if (one / RECIPE).is_file())
+        return sorted(one.name for one in folder.iterdir() if _has_recipe(one))
     return []
+
+
+def _has_recipe(folder: Path) -> bool:
+    with suppress(OSError):  # it is not to be read
+        return (folder / RECIPE).is_file()
+    return False
 
 
 def default_model(task: str) -> str:
@@ -140,7 +155,8 @@ def has_weights(folder: Path) -> bool:
 
 def with_weights(folder: Path) -> Path:
     """The folder of a model: the given one; or, of a shipped recipe whose weights a package
-    brings, the one that is made of both in the cache folder, once; anew where a file of it is gone.
+    brings, the one that is made of both in the cache folder, once; anew where a file of it is gone
+    or damaged.
 
     Raises:
         ModelError: the package is not installed, or its file is damaged.
@@ -175,8 +191,16 @@ def with_weights(folder: Path) -> Path:
 
 
 def _is_whole(made: Path) -> bool:
-    """Whether a model that was made of a package is there."""
-    return all((made / name).is_file() for name in (WEIGHTS, RECIPE))
+    """Whether a model that was made of a package is there, byte for byte."""
+    from cvtasks.recipe.recipe import read_recipe
+
+    try:
+        files = read_recipe(made / RECIPE).files
+        return WEIGHTS in files and all(
+            sha256(made / name) == digest for name, digest in files.items()
+        )
+    except (CVTasksError, OSError):
+        return False
 
 
 def _packaged(folder: Path) -> str:
@@ -241,7 +265,7 @@ def _meant(folder: Path) -> str:
     where there is none.
     """
     try:
-        beside = {one.name: one for one in folder.parent.iterdir() if (one / RECIPE).is_file()}
+        beside = {one.name: one for one in folder.parent.iterdir() if _has_recipe(one)}
     except (OSError, ValueError):  # no such folder, or a name that none can have
         return ""
     found = nearest(folder.name, beside)

@@ -154,9 +154,10 @@ def _check_there(folder: Path) -> None:
     try:
         check_files(folder, read_recipe(folder / RECIPE))
     except ModelError as error:
+        said = str(error).rstrip(".")
+        way = "" if "cvtasks models get" in said else " Remove it, and fetch it again."
         raise ModelError(
-            f"a model that is fetched stays as it was made; {str(folder)!r} is not so: "
-            f"{str(error).rstrip('.')}. Remove it, and fetch it again."
+            f"a model that is fetched stays as it was made; {str(folder)!r} is not so: {said}.{way}"
         ) from error
 
 

@@ -187,13 +187,31 @@ def test_what_is_in_its_place_is_never_replaced(
 ) -> None:
     folder = fetch_model(NAME, base=site.url).folder
     (folder / WEIGHTS).write_bytes(b"other")
-    with pytest.raises(ModelError, match="Remove it, and fetch it again"):
-        fetch_model(NAME, base=site.url)
+    for ask in (lambda: fetch_model(NAME, base=site.url), lambda: load(NAME)):
+        with pytest.raises(ModelError) as error:
+            ask()
+        way = f"; remove {str(folder)!r}, and fetch it: `cvtasks models get {NAME}`."
+        assert str(error.value).endswith(way)
     assert (folder / WEIGHTS).read_bytes() == b"other"
     for file in folder.iterdir():
         file.unlink()
     with pytest.raises(ModelError, match="Remove it, and fetch it again"):
         fetch_model(NAME, base=site.url)
+
+
+def test_a_folder_that_cannot_be_read_hides_no_other(place: Path, monkeypatch) -> None:
+    (place / "closed").mkdir(parents=True)
+    (place / "mine").mkdir()
+    (place / "mine" / RECIPE).touch()
+    is_file = Path.is_file
+
+    def refusing(path: Path) -> bool:
+        if path.parent.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refusing)
+    assert zoo.fetched() == ["mine"]
 
 
 def test_one_process_at_a_time(site: Site, place: Path, made_quickly: list[bytes]) -> None:

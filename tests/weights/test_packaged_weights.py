@@ -175,6 +175,20 @@ def test_what_is_gone_of_the_model_is_made_anew(
 
 
 @needs_lite0
+@pytest.mark.parametrize("damaged", [zoo.WEIGHTS, zoo.RECIPE])
+def test_what_is_damaged_of_the_model_is_made_anew(
+    damaged: str, monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CVTASKS_CACHE", str(tmp_path))
+    file = zoo.with_weights(zoo.model_folder(MODEL)) / damaged
+    was = file.read_bytes()
+    file.write_bytes(was[: len(was) // 2])
+    assert zoo.has_weights(zoo.model_folder(MODEL)), "which reads nothing"
+    assert zoo.with_weights(zoo.model_folder(MODEL)) == file.parent
+    assert file.read_bytes() == was
+
+
+@needs_lite0
 def test_the_model_is_the_same_by_its_path(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CVTASKS_CACHE", str(tmp_path / "cache"))
     own = zoo.zoo_folder() / MODEL
