@@ -13,7 +13,9 @@ import pytest
 from cvtasks.drawing.sheets import Tile, blue_red, heat, signed_grey
 from cvtasks.errors import DataError, ModelError, UsageError
 from cvtasks.geometry.letterbox import Letterbox
+from cvtasks.heads.arrays import mapped
 from cvtasks.heads.assignment import cells
+from cvtasks.heads.two_stage import CLASSES
 from cvtasks.insight.gradients import has_switches
 from cvtasks.insight.open import Opened, open_network
 from cvtasks.insight.units.class_images import (
@@ -459,29 +461,40 @@ def test_a_silent_unit_is_woken_by_more_noise():
     assert made.after[0] > 400
 
 
-@pytest.mark.parametrize("task", ["classify", "localize", "segment", "detect"])
+@pytest.mark.parametrize(
+    "task", ["classify", "localize", "segment", "detect", "two-stage", "instances"]
+)
 def test_every_task_has_class_images(task):
     classes = ("background", "square", "disc") if task == "segment" else ("square", "disc")
-    recipe = parse_recipe({"task": task, "backbone": "tiny", "size": 64, "classes": list(classes)})
+    described = {"task": task, "backbone": "tiny", "size": 64, "classes": list(classes)}
+    if task == "two-stage":
+        described |= {"task": "detect", "head": {"name": task}}
+    recipe = parse_recipe(described)
     keras.utils.set_random_seed(0)
     network = build_network(recipe, recipe.input_size)
-    logits = (
-        np.random.default_rng(0).standard_normal((2, *network.output_shape[1:])).astype(np.float32)
+    rng = np.random.default_rng(0)
+    logits = mapped(
+        lambda shape: rng.standard_normal((2, *shape[1:])).astype(np.float32), network.output_shape
     )
     index = classes.index("disc")
-    if task == "detect":
+    if task in ("detect", "instances"):
         centres, sizes = cells((64, 64), recipe.head.strides)
         middle = (sizes[:, 0] == 32) & (
             np.abs(centres - 32).max(axis=1) == 16
         )  # the four cells that meet there
-        wanted = logits[:, middle, 4 + index].mean(axis=1)
+        of_cells = logits["logits"] if task == "instances" else logits
+        wanted = of_cells[:, middle, 4 + index].mean(axis=1)
+    elif task == "two-stage":
+        wanted = logits["rois"][..., CLASSES + index].mean(axis=1)
     elif task == "segment":
         wanted = logits[..., index].mean(axis=(1, 2))
     else:
         wanted = logits[:, index + (4 if task == "localize" else 0)]
     score = recipe.head.class_score(index, (64, 64))
     np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(score(keras.ops.convert_to_tensor(logits))), wanted, rtol=1e-5
+        keras.ops.convert_to_numpy(score(mapped(keras.ops.convert_to_tensor, logits))),
+        wanted,
+        rtol=1e-5,
     )
     made = class_images(network, recipe.head, classes, ["disc"], Ascent(steps=20))
     assert made.images.shape == (1, 64, 64, 3)

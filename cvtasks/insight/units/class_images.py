@@ -23,6 +23,7 @@ import numpy as np
 
 from cvtasks.drawing.sheets import Tile, enlarged_to, sheet
 from cvtasks.errors import UsageError, did_you_mean
+from cvtasks.heads.arrays import mapped
 from cvtasks.heads.base import Head
 from cvtasks.insight.gradients import value_and_gradient
 from cvtasks.insight.graph import unfold
@@ -192,7 +193,8 @@ def _in_parts(
 
         def score(x: Any, own: Sequence[Callable[[Any], Any]] = own) -> Any:
             outputs = run(x)
-            return keras.ops.stack([one(outputs[i : i + 1])[0] for i, one in enumerate(own)])
+            each = [mapped(itemgetter(slice(i, i + 1)), outputs) for i in range(len(own))]
+            return keras.ops.stack([one(its)[0] for one, its in zip(own, each, strict=True)])
 
         def done(step: int, before: int = before) -> None:
             on_step(before + step, how.steps * -(-len(scores) // _AT_ONCE))
