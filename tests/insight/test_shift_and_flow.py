@@ -12,6 +12,8 @@ from cvtasks.errors import UsageError
 from cvtasks.insight.units.flow import flow_page, tensors_of
 from cvtasks.insight.units.shifts import SCORES, shift_page, shifted_answers
 from cvtasks.media.images import write_image
+from cvtasks.networks.build import build_network
+from cvtasks.recipe.recipe import parse_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -91,6 +93,16 @@ def test_a_map_is_shown_behind_its_activation_and_its_maker_is_named(square):
         ("logits", "dense"),
     ]
     assert found.scores is None
+
+
+@pytest.mark.parametrize("task", ["detect", "instances"])
+def test_of_a_detector_the_maps_are_shown(task: str):
+    recipe = parse_recipe({"task": task, "backbone": "tiny", "size": 64, "classes": ["disc"]})
+    built = build_network(recipe, recipe.input_size)
+    found = tensors_of(built, np.full((64, 64, 3), 90, np.uint8))
+    assert len(found.tensors) > 3
+    assert {one.values.ndim for one in found.tensors} == {3}, "cells have no places"
+    assert flow_page(found, task).std() > 0
 
 
 def test_pages_are_drawn_of_a_blank_image_too(square):

@@ -67,7 +67,8 @@ def tensors_of(
 ) -> Flow:
     """Follow an image along the longest way through a network.
 
-    A convolution's tensor is shown behind its activation.
+    A convolution's tensor is shown behind its activation. What is neither maps nor a row of numbers
+    is left out, such as a detector's answer.
 
     Args:
         image: (h, w, 3) uint8 RGB of any size; it is fitted to the network input as everywhere.
@@ -82,7 +83,11 @@ def tensors_of(
     _, given = on_input(network, image, prepare, placement)
     unfolded = unfold(network)
     steps = _steps(longest_path(inspect_network(unfolded.network)))
-    steps = [(made, at) for made, at in steps if at.name in unfolded.outputs]
+    steps = [
+        (made, at)
+        for made, at in steps
+        if at.name in unfolded.outputs and len(at.shape) in (1, 3)  # not a detector's (cells, …)
+    ]
     left_out = len(steps) > MOST
     if left_out:
         last = {at.shape[:2] if len(at.shape) == 3 else at.name: (made, at) for made, at in steps}
