@@ -484,6 +484,26 @@ def test_integrated_gradients_of_a_linear_network_are_exact_with_one_step() -> N
     assert found.error < 1e-4
 
 
+def test_a_method_that_looks_at_no_layer_refuses_one() -> None:
+    explainer = Explainer.of(classifier(convolution(4, "features")))
+    with pytest.raises(UsageError, match="`layer` is for class activation maps, grad-cam"):
+        explain(explainer, pixels_of(12, 12), method="smoothgrad", layer="features")
+
+
+def test_a_strangers_nested_model_is_no_backbone() -> None:
+    """Augmentation, then a base, then the classifier, as Keras' guides have it."""
+    image = keras.Input((32, 32, 3))
+    changed = keras.Sequential(
+        [layers.RandomFlip("horizontal"), layers.RandomRotation(0.1)], name="augmentation"
+    )(image)
+    inner = keras.Input((32, 32, 3))
+    base = keras.Model(inner, layers.Conv2D(4, 3, strides=2, name="last_conv")(inner), name="base")
+    x = layers.GlobalAveragePooling2D()(base(changed))
+    explainer = Explainer.of(keras.Model(image, layers.Dense(3, name="logits")(x)))
+    assert explainer.backbone_layers == ()
+    assert explainer.last_map() == "last_conv"
+
+
 def test_smooth_gradients_without_noise_are_the_gradient() -> None:
     explainer = Explainer.of(classifier(convolution(4, "features")))
     image, pick = input_of(pixels_of(12, 12)), lambda logits: logits[:, 0]

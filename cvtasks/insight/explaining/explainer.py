@@ -24,6 +24,7 @@ from cvtasks.insight.graph import Unfolded
 from cvtasks.insight.open import open_network
 from cvtasks.insight.units.map_geometry import Axes, axes_of, input_size, on_input
 from cvtasks.networks.build import backbone_of
+from cvtasks.networks.network import Network
 from cvtasks.tasks.classify import Classify
 
 BATCH = 16
@@ -139,9 +140,9 @@ class Explainer:
     @cached_property
     def backbone_layers(self) -> tuple[str, ...]:
         """The layers whose outputs are the backbone's maps, finest first; none where the network
-        has no backbone in it.
+        is not a recipe's: what is nested in it may be anything.
         """
-        if not any(isinstance(layer, keras.Model) for layer in self._original.layers):
+        if not isinstance(self._original, Network):
             return ()
         backbone = backbone_of(self._original)
         made_by = {id(layer.output): layer.name for layer in reversed(backbone.layers)}
