@@ -124,6 +124,7 @@ def explain(
     )
     for each in wanted:
         check_method(each)
+    _check_layer(layer, wanted)
     explainer = Explainer.of(chosen)
     if layer:
         explainer.check_layer(layer)
@@ -162,6 +163,17 @@ def explain(
         say(f"→ {path}")
 
 
+def _check_layer(layer: str, methods: tuple[str, ...]) -> None:
+    """Raise UsageError where --layer is given and no method looks at a layer."""
+    from cvtasks.insight.explaining.methods import CAMS
+
+    if layer and methods and not set(methods) & set(CAMS):
+        raise UsageError(
+            f"--layer is for class activation maps, {', '.join(CAMS)}; got --method "
+            f"{','.join(methods)}, which looks at no layer. Leave it out."
+        )
+
+
 def _all(
     explainer: "Explainer",
     scene: "Scene",
@@ -178,12 +190,13 @@ def _all(
     from cvtasks.insight.explaining.checks import curves as curves_of
     from cvtasks.insight.explaining.checks import sanity
     from cvtasks.insight.explaining.explanation import explain_scene
+    from cvtasks.insight.explaining.methods import CAMS
 
     explanations, checks, drawn, ticker = [], {}, {}, Ticker()
     for number, method in enumerate(methods):
         ticker.show(f"{method}, {number + 1} of {len(methods)}")
         try:
-            one = explain_scene(explainer, scene, target, method, layer)
+            one = explain_scene(explainer, scene, target, method, layer if method in CAMS else "")
         except UsageError as error:
             if not lenient:
                 raise

@@ -104,6 +104,11 @@ def test_files_that_exist_are_left_alone(cli, trained: Path, photo: Path, tmp_pa
     [
         (["--method", "gradcam"], 2, 'Did you mean "grad-cam"?'),
         (["--layer", "conv5_rel"], 2, 'no layer "conv5_rel". Did you mean "conv5_relu"?'),
+        (
+            ["--layer", "conv5_relu", "--method", "guided"],
+            2,
+            "--layer is for class activation maps",
+        ),
         (["--target", "sqare"], 2, 'Did you mean "square"?'),
         (["--target", "box:0"], 2, '"box:N" is not what this model answers with'),
         (["--target", "region:99"], 2, "got region:99"),

@@ -153,7 +153,12 @@ def explain_scene(
     """
     method = method or default_method(target)
     check_method(method)
-    given, pick, layer = scene.input, target.pick, layer if method in CAMS else ""
+    if layer and method not in CAMS:
+        raise UsageError(
+            f"`layer` is for class activation maps, {', '.join(CAMS)}; {method} looks at no layer. "
+            "Leave it out."
+        )
+    given, pick = scene.input, target.pick
     colours = integrated = None
     if method in CAMS:
         layer = layer or explainer.last_map(target.stride)
