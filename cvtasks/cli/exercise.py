@@ -106,7 +106,7 @@ def _chain(
     """Several kernels: what they cost where their maps keep the size, what they see where strides
     or zeros are given.
     """
-    keeping = {*stride.split(",")} <= {"", "1"} and padding in ("", "valid", "same")
+    keeping = {*stride.split(",")} <= {"", "1"} and padding in ("", "same")
     if keeping and POOL not in counts:
         return chain(kernels, counts, known, places)
     strides = [pair(part, "stride") for part in _of_each(stride or "1", "stride", len(kernels))]

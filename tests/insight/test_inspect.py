@@ -184,6 +184,18 @@ def test_equal_convolutions_say_what_their_maps_are(given: dict, maps: list[str]
     assert all(wanted in line for wanted, line in zip(maps, lines, strict=True))
 
 
+def test_maps_that_shrink_are_not_counted_as_maps_that_keep_their_size() -> None:
+    chained = {"kernel": "5,5", "filters": "6,16", "size": "32x32x3"}
+    unpadded = answer("conv", padding="valid", **chained)
+    assert unpadded == answer("conv", padding="0", **chained)
+    assert [layer["output"] for layer in unpadded.values["layers"]] == [[28, 28], [24, 24]]
+    assert "2,918,400 multiply-adds" in "".join(answer("conv", padding="same", **chained).lines)
+    stacked = {"kernel": "3", "layers": 3, "size": "32x32x8"}
+    for padding, told in (("valid", False), ("0", False), ("1", True), ("same", True), ("", True)):
+        lines = answer("conv", padding=padding, **stacked).lines
+        assert any("multiply-adds" in line for line in lines) == told
+
+
 @pytest.mark.parametrize(
     ("size", "kernel", "stride", "padding", "says"),
     [

@@ -41,7 +41,7 @@ def stack(
         places: height and width of the input, for the sizes of the maps, and for multiply-adds of
             maps that keep it.
         padding: "valid", "same" or so many zeros at both ends; empty for none, and the maps that
-            "same" makes are told beside.
+            "same" makes are told beside, to which multiply-adds belong.
 
     >>> print(*stack(3, 3).lines, sep="\\n")
     receptive field: 1 + L·(K − 1) = 1 + 3·(3 − 1) = 7
@@ -70,8 +70,10 @@ def stack(
         f"receptive field: 1 + L·(K − 1) = 1 + {layers}·({kernel} − 1) = {reach}",
         f"weights: {layers} layers of {kernel}×{kernel}, L·K·K·C² = {many}·C²; one of "
         f"{reach}×{reach}: {one}·C²",
-        f"multiply-adds: {many}·H·W·C² against {one}·H·W·C²",
     ]
+    keeping = padding in ("", "same") or (padding != "valid" and 2 * int(padding) == kernel - 1)
+    if keeping:
+        lines.append(f"multiply-adds: {many}·H·W·C² against {one}·H·W·C²")
     for start, area, what in (
         (f"with C = {channels}", channels**2, "weights"),
         (
@@ -80,7 +82,7 @@ def stack(
             "multiply-adds",
         ),
     ):
-        if channels and (places or what == "weights"):
+        if channels and (what == "weights" or (places and keeping)):
             counts = [formulas.shown(number * area) for number in (many, one)]
             lines.append(f"{start}: {counts[0]} {what} against {counts[1]}")
     lines += _maps(layers, kernel, stride, dilation, places, padding)
