@@ -474,7 +474,7 @@ def test_every_task_has_class_images(task):
     network = build_network(recipe, recipe.input_size)
     rng = np.random.default_rng(0)
     logits = mapped(
-        lambda shape: rng.standard_normal((2, *shape[1:])).astype(np.float32), network.output_shape
+        lambda one: rng.standard_normal((2, *one.shape[1:])).astype(np.float32), network.output
     )
     index = classes.index("disc")
     if task in ("detect", "instances"):
