@@ -110,11 +110,7 @@ def explain(
     name, pixels = one_image(image, "explain")
     start_keras()
     from cvtasks.insight.explaining.explainer import Explainer
-    from cvtasks.insight.explaining.explanation import (
-        check_method,
-        default_method,
-        find_target,
-    )
+    from cvtasks.insight.explaining.explanation import default_method, find_target
     from cvtasks.media.addresses import shown
 
     wanted = (
@@ -122,9 +118,7 @@ def explain(
         if method == "all"
         else tuple(dict.fromkeys(one.strip() for one in method.split(",") if one.strip()))
     )
-    for each in wanted:
-        check_method(each)
-    _check_layer(layer, wanted)
+    _check(wanted, layer)
     explainer = Explainer.of(chosen)
     if layer:
         explainer.check_layer(layer)
@@ -163,10 +157,13 @@ def explain(
         say(f"→ {path}")
 
 
-def _check_layer(layer: str, methods: tuple[str, ...]) -> None:
-    """Raise UsageError where --layer is given and no method looks at a layer."""
+def _check(methods: tuple[str, ...], layer: str) -> None:
+    """Raise UsageError where there is no such method, or --layer is given and none looks at one."""
+    from cvtasks.insight.explaining.explanation import check_method
     from cvtasks.insight.explaining.methods import CAMS
 
+    for each in methods:
+        check_method(each)
     if layer and methods and not set(methods) & set(CAMS):
         raise UsageError(
             f"--layer is for class activation maps, {', '.join(CAMS)}; got --method "

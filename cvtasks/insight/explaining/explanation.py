@@ -155,7 +155,7 @@ def explain_scene(
     check_method(method)
     if layer and method not in CAMS:
         raise UsageError(
-            f"`layer` is for class activation maps, {', '.join(CAMS)}; {method} looks at no layer. "
+            f"`layer` is for class activation maps, {', '.join(CAMS)}; got the method {method!r}. "
             "Leave it out."
         )
     given, pick = scene.input, target.pick
