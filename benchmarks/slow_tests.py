@@ -17,7 +17,8 @@ weekly  is left out by `pytest`, which takes seven; `pytest -m ""` runs everythi
 Where not everything fits, a function of many cases keeps the cheaper ones, before any single test
 is left out, and one of them in any case: so each property stays, and only its number of cases
 differs. Then the most expensive tests go first. A law is never weekly for the smallest backbone and
-the usual head of each task, nor is one of the source. A log of some files alone is held to `--share` of the time.
+the usual head of each task, nor is one of the source. A log of some files alone is held to
+`--share` of the time.
 """
 
 import argparse
