@@ -14,9 +14,9 @@ the same images. Wanted of the default is at least 0.95 of its score, in the mea
 
 How many steps fit into the minutes is measured first, for all sets, with the backbone frozen and
 not, and whether the default freezes it, and kept: let nothing else run for that moment. All runs of
-a set then have as many, however busy the machine is. A run that is there is not trained again; one that was broken off goes on. A
-set takes 14 times the minutes, or 13: whole, in half hours, a day and a half. `--only-default`
-leaves out the grid, `--only-lengths` measures the steps and ends.
+a set then have as many, however busy the machine is. A run that is there is not trained again; one
+that was broken off goes on. A set takes 14 times the minutes, or 13: whole, in half hours, a day
+and a half. `--only-default` leaves out the grid, `--only-lengths` measures the steps and ends.
 """
 
 import argparse
