@@ -21,7 +21,6 @@ and a half. `--only-default` leaves out the grid, `--only-lengths` measures the 
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -34,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compare import report
+from compare import data_folder, report
 
 from cvtasks.drawing.colours import voc_palette
 from cvtasks.files.writing import write_text
@@ -131,7 +130,7 @@ class Trainer:
 
     def __init__(self, one: Set, data: Path, place: Path, options: argparse.Namespace) -> None:
         self._set, self._place, self._options = one, place, options
-        given = Path(os.environ["CVTASKS_DATA"])
+        given = data_folder()
         self._learn, self._judge = data / "learn", data / "judge"
         if not data.exists():
             one.make(given, self._learn, self._judge)
