@@ -177,7 +177,7 @@ class Answering:
 def _check_tiles(model: Model, size: tuple[int, int], how: How, most: int) -> None:
     """Raise Refused where the network would look at an image more often than is allowed."""
     tiles = tiles_of(how.tiles)
-    count = len(tiles.of(size, model.recipe.input_size)) if tiles else 1
+    count = tiles.count(size, model.recipe.input_size) if tiles else 1
     looks = count * len(AUGMENTS[how.augment])
     if looks > most:
         raise Refused(

@@ -10,17 +10,23 @@ import pytest
 from PIL import Image
 
 from cvtasks import load
+from cvtasks.geometry.tiles import Tiles
 from cvtasks.media.page_files import page_files
 from tests.serving.conftest import png
 
 PNG = {"content-type": "image/png"}
 
 
+def black(height: int, width: int) -> bytes:
+    """A small file of many pixels."""
+    file = io.BytesIO()
+    Image.new("1", (width, height)).save(file, "PNG")
+    return file.getvalue()
+
+
 def bomb() -> bytes:
     """A small file of 64 million pixels."""
-    file = io.BytesIO()
-    Image.new("1", (8000, 8000)).save(file, "PNG")
-    return file.getvalue()
+    return black(8000, 8000)
 
 
 def ask(client: httpx.Client, content: bytes = b"", address: str = "/predict", **headers: str):
@@ -86,6 +92,13 @@ def test_what_cannot_be_had_is_refused_in_words(client, address, status, said):
     response = ask(client, png(), address)
     assert response.status_code == status == response.json()["status"]
     assert said in response.json()["error"]
+
+
+def test_too_many_tiles_are_refused_before_any_is_made(client, monkeypatch):
+    monkeypatch.setattr(Tiles, "of", lambda *given: pytest.fail("of 194,481 tiles each is made"))
+    response = ask(client, black(7071, 7071), "/predict?tiles=32x32:0.5")
+    assert response.status_code == 422, response.text
+    assert "194,481" in response.json()["error"]
 
 
 def test_other_methods_are_refused_in_words(client):
