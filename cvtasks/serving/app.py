@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from cvtasks.serving import shapes
 from cvtasks.serving.answering import Answering, Drawn, Told, Wish, from_data_url, wish_of
 from cvtasks.serving.api_page import api_page
 from cvtasks.serving.bodies import Bodies, Upload
-from cvtasks.serving.explaining import Explaining
+from cvtasks.serving.explaining import MOST_PIXELS, Explaining
 from cvtasks.serving.fetching import fetched
 from cvtasks.serving.guard import Guard, State, json_response, refusal
 from cvtasks.serving.limits import Setting
@@ -67,20 +68,43 @@ class Service:
         async with self.bodies.uploads(request) as uploads:
             self._admit(served, len(uploads))
             try:
-                async with asyncio.timeout(self.setting.limits.seconds):
+                async with self._in_time():
                     return list(
                         await asyncio.gather(
                             *(self._one(served, upload, wish) for upload in uploads)
                         )
                     )
-            except TimeoutError:
-                raise Refused(
-                    504,
-                    f"an answer must be ready within {self.setting.limits.seconds:g} s; this one "
-                    "is not. Ask for less at a time, or when there is less to do.",
-                ) from None
             finally:
                 served.held -= len(uploads)
+
+    async def explain(
+        self, served: Served, request: Request, method: str, target: str, threshold: float | None
+    ) -> dict[str, Any]:
+        """Where the reasons for the answer about the one image of a request lie."""
+        async with self.bodies.uploads(request) as uploads:
+            if len(uploads) != 1:
+                raise Refused(
+                    422, f"one image is explained at a time; got {len(uploads)}. Send one."
+                )
+            async with self._in_time(), self.explaining.turn():
+                image, size = await self.answering.reduced(uploads[0], MOST_PIXELS)
+                found = await self.explaining.explain(
+                    served, image, size, method, target, threshold
+                )
+        return {"source": uploads[0].name, **found}
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Raise Refused where the context lasts longer than an answer may take."""
+        try:
+            async with asyncio.timeout(self.setting.limits.seconds):
+                yield
+        except TimeoutError:
+            raise Refused(
+                504,
+                f"an answer must be ready within {self.setting.limits.seconds:g} s; this one "
+                "is not. Ask for less at a time, or when there is less to do.",
+            ) from None
 
     def _admit(self, served: Served, count: int) -> None:
         """Count the images as held; raise Refused where too many are."""
@@ -203,16 +227,10 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     ) -> Response:
         """Where the reasons for an answer lie."""
         served = service.shelf.get(model)
-        async with service.bodies.uploads(request) as uploads:
-            if len(uploads) != 1:
-                raise Refused(
-                    422, f"one image is explained at a time; got {len(uploads)}. Send one."
-                )
-            async with service.explaining.turn(), service.answering.image(uploads[0]) as image:
-                found = await service.explaining.explain(served, image, method, target, threshold)
+        found = await service.explain(served, request, method, target, threshold)
         if _drawing(request.headers.get("accept", "")) == "png":
             return Response(from_data_url(found["image"]), media_type="image/png")
-        return json_response({"source": uploads[0].name, **found})
+        return json_response(found)
 
 
 def _add_facts(app: FastAPI, service: Service) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 import cvtasks
 from cvtasks.errors import ModelError
+from cvtasks.serving import answering
 from cvtasks.serving.connections import Connection
 from tests.serving.conftest import HOST, png
 
@@ -172,6 +173,55 @@ def test_an_answer_that_takes_too_long_is_given_up(running, monkeypatch):
     )
     assert response.status_code == 504
     assert "0.3 s" in response.json()["error"]
+
+
+def explained(server, found: list[int]) -> None:
+    """Ask for an explanation, and note the status."""
+    response = httpx.post(
+        f"{server.address}explain",
+        content=png(),
+        headers={"content-type": "image/png"},
+        timeout=20,
+        trust_env=False,
+    )
+    found.append(response.status_code)
+
+
+def test_images_that_wait_to_be_explained_keep_no_other_out(running, monkeypatch):
+    monkeypatch.setattr(answering, "_DECODED_PIXELS", 48 * 80)
+    server = running(explain=True, pixels=48 * 80, seconds=5)
+    begun, gate, found = threading.Event(), threading.Event(), []
+
+    def slow(*given):
+        begun.set()
+        gate.wait(20)
+        return {}
+
+    monkeypatch.setattr(server.service.explaining, "_explained", slow)
+    first = threading.Thread(target=explained, args=(server, found))
+    first.start()
+    begun.wait(20)
+    answered = is_answered(server)
+    gate.set()
+    first.join()
+    assert answered
+    assert found == [200]
+
+
+def test_an_explanation_that_takes_too_long_is_given_up(running, monkeypatch):
+    server = running(explain=True, seconds=0.3)
+    gate, found = threading.Event(), []
+
+    def slow(*given):
+        gate.wait(5)
+        return {}
+
+    monkeypatch.setattr(server.service.explaining, "_explained", slow)
+    explained(server, found)  # it is under way
+    explained(server, found)  # it waits
+    gate.set()
+    explained(server, found)
+    assert found == [504, 504, 200]
 
 
 def test_a_model_that_fails_says_nothing_of_this_machine(running, monkeypatch):

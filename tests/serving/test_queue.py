@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+import weakref
 
 import numpy as np
 import pytest
 
 from cvtasks.errors import ModelError
 from cvtasks.model import load
+from cvtasks.serving.explaining import Explaining
 from cvtasks.serving.room import Room
 from cvtasks.serving.worker import How, Worker
 
@@ -83,6 +85,25 @@ def test_a_closed_worker_answers_what_waits_and_expects_nothing(trained):
     worker.arrived()
     assert answer.result(20).size == (40, 50)
     worker.join(20)
+
+
+def test_who_stops_waiting_for_an_explanation_leaves_no_image_behind():
+    async def run() -> None:
+        explaining, gate = Explaining(True), threading.Event()
+        explaining._pool.submit(gate.wait, 20)
+        waits = image()
+        known = weakref.ref(waits)
+        asked = asyncio.create_task(explaining.explain(None, waits, (40, 50), "", "", None))
+        await asyncio.sleep(0.01)
+        asked.cancel()
+        await asyncio.wait([asked])
+        del waits, asked
+        left = known()
+        gate.set()
+        explaining.close()
+        assert left is None
+
+    asyncio.run(run())
 
 
 def test_room_is_given_in_order_and_to_what_is_larger_than_all_of_it():
