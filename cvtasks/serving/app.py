@@ -29,7 +29,7 @@ from cvtasks.serving.limits import Setting
 from cvtasks.serving.metrics import KIND, Metrics
 from cvtasks.serving.refusals import Refused, refusal_of
 from cvtasks.serving.shelf import Served, Shelf
-from cvtasks.text import agreeing, dumps
+from cvtasks.text import agreeing, counted, dumps
 
 ModelQuery = Annotated[str, Query(description="Name of a model of /models; the first by default.")]
 ThresholdQuery = Annotated[
@@ -161,11 +161,18 @@ def application(service: Service) -> ASGIApp:
 
 
 async def _check_query(request: Request) -> None:
-    """Raise Refused where an address has a parameter that its path does not know; no thread is
-    asked for that.
+    """Raise Refused where an address has a parameter that its path does not know, or one twice; no
+    thread is asked for that.
     """
     known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
-    for name in request.query_params:
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name in known and given.count(name) > 1:
+            raise Refused(
+                422,
+                f"a parameter is given once; `{name}` is given {counted(given.count(name), 'time')}"
+                ". Leave the others out; several classes are one parameter, `classes=A,B`.",
+            )
         if name not in known:
             raise Refused(
                 422,

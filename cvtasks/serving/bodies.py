@@ -159,16 +159,26 @@ class Bodies:
                 f"cannot be read: {visible(error.message)[:200].rstrip('.')}. Send each image as a "
                 "part with a file name.",
             ) from error
-        found = []
-        for _, part in form.multi_items():
-            if isinstance(part, UploadFile):
-                found.append(Upload(_named(part.filename), part.file.read()))
-        await form.close()
-        return found
+        try:
+            return [_file(name, part) for name, part in form.multi_items()]
+        finally:
+            await form.close()
 
 
 class _InMemory(MultiPartParser):
     """A parser that writes nothing to the disk."""
+
+
+def _file(name: str, part: UploadFile | str) -> Upload:
+    """The image of a part of a form; raises Refused for a part without a file name."""
+    if isinstance(part, UploadFile):
+        return Upload(_named(part.filename), part.file.read())
+    raise Refused(
+        422,
+        "each part of a multipart body is an image with a file name; "
+        f"{visible(name)[:80]!r} has none. Give parameters behind the address, as in "
+        "/predict?threshold=0.5, and images as files.",
+    )
 
 
 def _named(name: str | None) -> str:
@@ -184,7 +194,14 @@ def _addresses(body: bytearray) -> list[Upload]:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Refused(400, f"{rule}; this one is no JSON. Correct it.") from error
-    urls = document.get("urls", [document.get("url")]) if isinstance(document, dict) else None
+    keys = list(document) if isinstance(document, dict) else []
+    if others := [key for key in keys if key not in ("url", "urls")] or keys[1:]:
+        raise Refused(
+            422,
+            f"{rule}, and has no other key; this one has {visible(others[0])[:80]!r} too. Give "
+            "parameters behind the address, as in /predict?threshold=0.5.",
+        )
+    urls = document.get("urls", [document.get("url")]) if keys else None
     if not isinstance(urls, list) or not all(isinstance(one, str) for one in urls):
         raise Refused(422, f"{rule}; this one is something else. Correct it.")
     return [Upload("image", url=one) for one in urls]

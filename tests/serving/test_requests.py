@@ -83,6 +83,8 @@ def test_drawing_and_mask_are_given_where_they_are_asked_for(client, trained):
         ("/predict?draw=perhaps", 422, "`draw`"),
         ("/predict?treshold=0.1", 422, 'Did you mean "threshold"?'),
         ("/predict?threshold=0.1&modell=x", 422, "'modell' is none of the parameters of /predict"),
+        ("/predict?threshold=0.9&threshold=0.1", 422, "`threshold` is given 2 times"),
+        ("/predict?classes=disc&classes=square", 422, "`classes=A,B`"),
         ("/../../etc/passwd", 404, "nothing at this path"),
         ("/page/..%2f..%2fapp.py", 404, "nothing at this path"),
         ("/explain", 403, "explained"),
@@ -148,9 +150,19 @@ def test_addresses_within_a_network_are_fetched_by_none(running, monkeypatch, ho
         response = httpx.post(f"{server.address}predict", json=document, trust_env=False)
         assert response.status_code == 400
         assert "cannot" in response.json()["error"]
-    for document in ({"url": 3}, [], {}, {"urls": []}):
+    one = f"http://{host}:{server.port}/health"
+    for document, said in (
+        ({"url": 3}, "something else"),
+        ([], "something else"),
+        ({}, "something else"),
+        ({"urls": []}, "has 0"),
+        ({"url": one, "urls": [one]}, "'urls'"),
+        ({"url": one, "threshold": 0.5}, "'threshold'"),
+        ({"url": one, "\0" * 999: 1}, "no other key"),
+    ):
         response = httpx.post(f"{server.address}predict", json=document, trust_env=False)
         assert response.status_code == 422
+        assert said in response.json()["error"]
     assert not any("GET /health" in line for line in server.service.said)
 
 
@@ -159,6 +171,13 @@ def test_a_request_has_only_so_many_images(client):
     response = client.post("/predict", files=files)
     assert response.status_code == 413
     assert "4" in response.json()["error"]
+
+
+def test_fields_of_a_form_that_are_no_files_are_refused_in_words(client):
+    response = client.post("/predict", data={"threshold": "0.9"}, files={"a": ("a.png", png())})
+    assert response.status_code == 422
+    assert "'threshold'" in response.json()["error"]
+    assert "/predict?threshold=" in response.json()["error"]
 
 
 @pytest.mark.parametrize(
