@@ -42,7 +42,7 @@ class Bodies:
 
     def __init__(self, limits: Limits, urls: bool) -> None:
         self.limits, self.urls = limits, urls
-        self._room = Room(int(limits.held_megabytes * 1_000_000))
+        self._room = Room(int(max(limits.held_megabytes, limits.megabytes) * 1_000_000))
 
     @asynccontextmanager
     async def uploads(self, request: Request) -> AsyncIterator[list[Upload]]:

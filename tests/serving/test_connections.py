@@ -108,6 +108,17 @@ def test_endless_bodies_are_refused_in_words(running):
     assert is_answered(server)
 
 
+def test_a_body_that_may_be_sent_is_taken_however_little_all_may_hold(running):
+    server = running(megabytes=3, held_megabytes=0.5)
+    response = httpx.post(
+        f"{server.address}predict",
+        content=bytes(2_500_000),
+        headers={"content-type": "image/png"},
+        trust_env=False,
+    )
+    assert response.status_code == 400, "it is no image, but there is room for it"
+
+
 def send_for_ever(connection: socket.socket) -> None:
     """Send chunks until the other side has enough."""
     try:
