@@ -121,9 +121,11 @@ class Service:
 
     async def _one(self, served: Served, upload: Upload, wish: Wish) -> Told:
         try:
-            if upload.url:
-                upload = await fetched(upload, self.setting.limits.bytes)
-            found = await self.answering.answer(served, upload, wish)
+            with self.bodies.holding() as hold:
+                if upload.url:
+                    upload = await fetched(upload, self.setting.limits.bytes)
+                    hold(len(upload.content))
+                found = await self.answering.answer(served, upload, wish)
         except Exception as error:  # of one image; the others have their answers
             refused = refusal_of(error)
             if refused.status >= 500:

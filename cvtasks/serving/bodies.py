@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -53,6 +52,23 @@ class Bodies:
         """
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         self._check_kind(kind)
+        with self.holding() as hold:
+            # the body has no name here: what is made of it is all that is held
+            found = await self._taken_apart(kind, request.headers, await self._body(request, hold))
+            if not 1 <= len(found) <= self.limits.images:
+                raise Refused(
+                    413 if found else 422,
+                    f"a request has 1 to {self.limits.images} images; this one has {len(found)}. "
+                    + ("Send several requests." if found else "Send a file."),
+                )
+            yield found
+
+    @contextmanager
+    def holding(self) -> Iterator[Callable[[int], None]]:
+        """What counts the bytes of a body, or of an image that was fetched, as held, as long as
+        the context lasts. It is called with all that there are so far, and raises Refused where
+        there is no room for them.
+        """
         held = 0
 
         def hold(size: int) -> None:
@@ -62,22 +78,14 @@ class Bodies:
                 raise Refused(
                     503,
                     "the bodies of all requests together must fit into the server's memory; it is "
-                    "full. Try again soon.",
+                    "full. Try again soon, or with less at a time.",
                     {"retry-after": "1"},
                     close=True,
                 )
             held += max(0, more)
 
         try:
-            body = await self._body(request, hold)
-            found = await self._taken_apart(kind, request.headers, body)
-            if not 1 <= len(found) <= self.limits.images:
-                raise Refused(
-                    413 if found else 422,
-                    f"a request has 1 to {self.limits.images} images; this one has {len(found)}. "
-                    + ("Send several requests." if found else "Send a file."),
-                )
-            yield found
+            yield hold
         finally:
             self._room.give(held)
 
@@ -99,7 +107,7 @@ class Bodies:
                 close=True,
             )
 
-    async def _body(self, request: Request, hold: Any) -> bytearray:
+    async def _body(self, request: Request, hold: Callable[[int], None]) -> bytearray:
         most = self.limits.bytes
         too_large = Refused(
             413,

@@ -29,7 +29,8 @@ class Limits:
         idle_s: between two requests of a connection.
         stalled_s: that a client may take nothing of what it is sent.
         connections: open at a time; beyond it the one that has been idle longest is closed.
-        held_megabytes: of all bodies together, beyond the first megabyte of each; at least one body.
+        held_megabytes: of all bodies together, beyond the first megabyte of each; one body may
+            have more, alone.
     """
 
     megabytes: float = 20.0

@@ -17,7 +17,8 @@ import pytest
 
 import cvtasks
 from cvtasks.errors import ModelError
-from cvtasks.serving import answering
+from cvtasks.serving import answering, app
+from cvtasks.serving.bodies import Upload
 from cvtasks.serving.connections import Connection
 from tests.serving.conftest import HOST, png
 
@@ -117,6 +118,22 @@ def test_a_body_that_may_be_sent_is_taken_however_little_all_may_hold(running):
         trust_env=False,
     )
     assert response.status_code == 400, "it is no image, but there is room for it"
+
+
+def test_images_that_are_fetched_are_held_as_bodies_are_and_given_back(running, monkeypatch):
+    async def fetched(upload, most):
+        return Upload("fetched", png() + bytes(2_200_000))
+
+    monkeypatch.setattr(app, "fetched", fetched)
+    server = running(urls=True, megabytes=1, held_megabytes=1.5)
+    for count, statuses in ((2, [None, 503]), (1, [None])):
+        response = httpx.post(
+            f"{server.address}predict",
+            json={"urls": ["https://example.org/a.png"] * count},
+            timeout=20,
+            trust_env=False,
+        )
+        assert [one.get("status") for one in response.json()["results"]] == statuses
 
 
 def send_for_ever(connection: socket.socket) -> None:
