@@ -16,7 +16,6 @@ from cvtasks.serving.room import Room
 from cvtasks.text import visible
 
 _FREE = 1_000_000  # bytes of a body that do not count as held
-_LINGER_S = 2.0  # that a client may go on sending what is too much, so that it reads why
 _NAME = 200  # letters of a file's name that are kept
 KINDS = "image/*, application/octet-stream, multipart/form-data"
 
@@ -117,17 +116,14 @@ class Bodies:
         )
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > most:
-            if "expect" not in request.headers:
-                await _swallow(_chunks(request), 2 * most)
             raise too_large
         body = bytearray()
-        chunks = _chunks(request)
         try:
             async with asyncio.timeout(self.limits.body_s):
-                async for chunk in chunks:
+                async for chunk in _chunks(request):
                     body += chunk
                     if len(body) > most:
-                        break
+                        raise too_large
                     hold(len(body))
         except TimeoutError:
             raise Refused(
@@ -136,9 +132,6 @@ class Bodies:
                 "Send less, or faster.",
                 close=True,
             ) from None
-        if len(body) > most:
-            await _swallow(chunks, most)
-            raise too_large
         return body
 
     async def _taken_apart(self, kind: str, headers: Headers, body: bytearray) -> list[Upload]:
@@ -225,18 +218,3 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
         if chunk := message.get("body", b""):
             yield chunk
-
-
-async def _swallow(chunks: AsyncIterator[bytes], most: int) -> None:
-    """Let a client send on for a while what nobody keeps: who is cut off while it sends does not
-    read the answer.
-    """
-    received = 0
-    try:
-        async with asyncio.timeout(_LINGER_S):
-            async for chunk in chunks:
-                received += len(chunk)
-                if received > most:
-                    return
-    except (TimeoutError, ClientDisconnect):
-        return

@@ -136,6 +136,39 @@ def test_images_that_are_fetched_are_held_as_bodies_are_and_given_back(running, 
         assert [one.get("status") for one in response.json()["results"]] == statuses
 
 
+@pytest.mark.parametrize(
+    ("status", "changed"),
+    [
+        (401, {"authorization": "Bearer another"}),
+        (403, {"origin": "https://evil.example"}),
+        (421, {"host": "evil.example"}),
+        (415, {"content-type": "text/plain"}),
+        (413, {"content-type": "image/png"}),
+        (404, {"connection": "close"}),
+    ],
+)
+def test_who_is_refused_before_its_body_has_come_reads_why(running, status, changed):
+    server = running(megabytes=9.9 if status == 413 else 20, token="secret", hosts=(HOST,))
+    body = bytes(10_000_000)
+    headers = {"authorization": "Bearer secret", "content-type": "image/png", **changed}
+    with closing(HTTPConnection(HOST, server.port, timeout=20)) as connection:
+        path = "/predict?model=none" if status == 404 else "/predict"
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        assert response.status == status == json.loads(response.read())["status"]
+
+
+def test_who_is_refused_before_it_sends_need_not_send(running):
+    server = running(megabytes=0.05, token="secret")
+    head = HEAD + b"Content-Length: 99999999\r\nExpect: 100-continue\r\n"
+    for status, more in ((401, b"\r\n"), (413, b"Authorization: Bearer secret\r\n\r\n")):
+        begun = time.monotonic()
+        with closing(connected(server)) as one:
+            one.sendall(head + more)
+            assert rest(one).startswith(b"HTTP/1.1 %d " % status)
+        assert time.monotonic() - begun < 1.5, "nobody waits for what will not come"
+
+
 def send_for_ever(connection: socket.socket) -> None:
     """Send chunks until the other side has enough."""
     try:
