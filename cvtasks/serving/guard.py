@@ -174,7 +174,10 @@ class Guard:
         origin = headers.get("origin", "")
         if not origin or origin in self._setting.origins:
             return
-        if urlsplit(origin).netloc != headers.get("host", ""):
+        place = None
+        with suppress(ValueError):  # no address at all, such as "http://["
+            place = urlsplit(origin).netloc
+        if place != headers.get("host", ""):
             raise Refused(
                 403,
                 "pages from elsewhere may not ask this server unless it was told so; this request "

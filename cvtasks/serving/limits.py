@@ -119,7 +119,10 @@ def checked_origins(given: Iterable[str]) -> tuple[str, ...]:
     """
     found = []
     for one in given:
-        parts = urlsplit(one)
+        try:
+            parts = urlsplit(one)
+        except ValueError:  # such as "http://["
+            parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
             raise UsageError(
                 "an origin is the beginning of a page's address, as https://example.org or "

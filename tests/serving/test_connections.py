@@ -16,10 +16,11 @@ import httpx
 import pytest
 
 import cvtasks
-from cvtasks.errors import ModelError
+from cvtasks.errors import ModelError, UsageError
 from cvtasks.serving import answering, app
 from cvtasks.serving.bodies import Upload
 from cvtasks.serving.connections import Connection
+from cvtasks.serving.limits import checked_origins
 from tests.serving.conftest import HOST, png
 
 HEAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
@@ -322,6 +323,12 @@ def test_the_page_of_an_origin_that_is_named_may_ask(running):
     asked = {"origin": "https://friend.example", "access-control-request-method": "POST"}
     response = httpx.options(f"{server.address}predict", headers=asked, trust_env=False)
     assert response.headers["access-control-allow-origin"] == "https://friend.example"
+
+
+@pytest.mark.parametrize("given", ["http://[", "example.org", "https://example.org/page", "null"])
+def test_what_is_no_origin_is_refused_in_words(given):
+    with pytest.raises(UsageError, match="the beginning of a page's address"):
+        checked_origins([given])
 
 
 # === the end ===
