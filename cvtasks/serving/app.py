@@ -24,7 +24,7 @@ from cvtasks.serving.api_page import api_page
 from cvtasks.serving.bodies import Bodies, Upload
 from cvtasks.serving.explaining import MOST_PIXELS, Explaining
 from cvtasks.serving.fetching import fetched
-from cvtasks.serving.guard import Guard, State, json_response, refusal
+from cvtasks.serving.guard import Guard, State, brings, json_response, refusal
 from cvtasks.serving.limits import Setting
 from cvtasks.serving.metrics import KIND, Metrics
 from cvtasks.serving.refusals import Refused, refusal_of
@@ -263,14 +263,14 @@ def _add_facts(app: FastAPI, service: Service) -> None:
         )
 
     @app.get("/health", responses=shapes.HEALTH)
-    async def health() -> Response:
-        """Whether it is there, and ready for requests."""
+    async def health(request: Request) -> Response:
+        """Whether it is there, and ready for requests; the models are for who may ask them."""
         ready = not service.state.stopping
         states = {
             name: {"ready": True, "reloads": one.reloads, "error": one.error}
             for name, one in shelf.served.items()
         }
-        shown = {} if setting.token else {"models": states}
+        shown = {"models": states} if brings(request.headers, setting.token) else {}
         document = {"live": True, "ready": ready, "stopping": not ready, **shown}
         return json_response(document, 200 if ready else 503)
 

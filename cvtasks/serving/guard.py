@@ -186,13 +186,7 @@ class Guard:
             )
 
     def _check_token(self, headers: Headers) -> None:
-        token = self._setting.token
-        if not token:
-            return
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not hmac.compare_digest(
-            given.strip().encode("utf-8", "surrogateescape"), token.encode()
-        ):
+        if not brings(headers, self._setting.token):
             raise Refused(
                 401,
                 "requests must bring the server's token as `Authorization: Bearer TOKEN`; this one "
@@ -200,6 +194,15 @@ class Guard:
                 {"www-authenticate": "Bearer"},
                 close=True,
             )
+
+
+def brings(headers: Headers, token: str) -> bool:
+    """Whether a request brings the token, or need not, as there is none."""
+    if not token:
+        return True
+    kind, _, given = headers.get("authorization", "").partition(" ")
+    sent = given.strip().encode("utf-8", "surrogateescape")
+    return kind.lower() == "bearer" and hmac.compare_digest(sent, token.encode())
 
 
 def refusal(refused: Refused) -> Response:

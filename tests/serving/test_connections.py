@@ -315,7 +315,13 @@ def test_a_token_is_asked_for(running):
             assert client.get("/models", headers=headers).status_code == 401
         right = {"authorization": "Bearer secret"}
         assert client.get("/models", headers=right).status_code == 200
-        assert client.get("/health").json() == {"live": True, "ready": True, "stopping": False}
+        known = {"live": True, "ready": True, "stopping": False}
+        for stranger in ({}, {"authorization": "Bearer secre"}):
+            assert client.get("/health", headers=stranger).json() == known
+        (served,) = server.service.shelf.served.values()
+        served.error = "its folder has changed, and cannot be used"
+        told = {served.name: {"ready": True, "reloads": 0, "error": served.error}}
+        assert client.get("/health", headers=right).json() == {**known, "models": told}
 
 
 def test_the_page_of_an_origin_that_is_named_may_ask(running):
