@@ -33,11 +33,22 @@ class Calibration:
         images: network inputs, (H, W, 3) uint8 RGB; can be read several times.
         drawn: how they were drawn, in a sentence.
         names: of the images, in their order.
+        known: by what they are known from images of other splits, as `known_by` has it.
     """
 
     images: Sequence[np.ndarray]
     drawn: str
     names: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
+
+
+def known_by(source: Source, split: str) -> list[str]:
+    """What tells each image of a split from those of others, which may have the same name: its
+    file, or where it has none split and name.
+    """
+    if source.files:
+        return [str(file.resolve()) for file in source.files]
+    return [f"{split}: {source.name(index)}" for index in range(len(source))]
 
 
 class NetworkInputs(Sequence[np.ndarray]):
@@ -110,7 +121,8 @@ def drawn_to_calibrate(
     )
     say(f"int8: ranges are measured on {drawn}")
     called = tuple(chosen.name(index) for index in range(len(chosen)))
-    return Calibration(NetworkInputs(chosen, recipe), drawn, called)
+    known = frozenset(known_by(chosen, split))
+    return Calibration(NetworkInputs(chosen, recipe), drawn, called, known)
 
 
 def _training_split(recipe: Recipe, path: str, asked: str) -> tuple[str, Source]:

@@ -35,8 +35,9 @@ written by cvtasks {given.facts["cvtasks"]}.
 {code(INPUT)}: {batch} × {height} × {width} × 3, float32, RGB, 0 to 255. Nothing is subtracted or
 divided: the first layer does that.
 
-An image of another shape is scaled by one factor until it fits (bilinear; by areas below half the
-size), and laid {place} of {width} × {height} pixels of grey {GREY}.
+An image of another shape is scaled by one factor until it fits (bilinear; by areas where a side,
+rounded to whole pixels, is below half of what it was), and laid {place} of {width} × {height} \
+pixels of grey {GREY}.
 
 ## What comes out
 

@@ -4,19 +4,22 @@ ranges are measured on.
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from cvtasks.errors import DataError, ModelError, UsageError
-from cvtasks.export.calibration import Calibration
+from cvtasks.export.calibration import Calibration, known_by
 from cvtasks.export.int8 import make
 from cvtasks.export.int8.layers import Layer, share_in_int8
 from cvtasks.export.int8.make import TOOLS, Measure, make_int8
 from cvtasks.export.int8.report import Scores
+from cvtasks.export.int8.written import Int8, _measure
 
 SIZE = 16
 MULTIPLY_ADDS = [16 * 16 * 3 * 3 * 3 * 8, 16 * 16 * 3 * 3 * 8, 16 * 16 * 8 * 4]
@@ -322,6 +325,33 @@ def test_the_images_are_drawn_by_the_seed_and_none_was_validated_on(trained: Pat
     assert len(first.images[:3]) == 3
     with pytest.raises(IndexError):
         first.images[8]
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_images_of_two_splits_that_have_one_name_are_two(files: bool) -> None:
+    class Named(list[str]):
+        files: tuple[Path, ...] = ()
+        truth_files = ()
+
+        def name(self, index: int) -> str:
+            return self[index]
+
+    def split(name: str) -> Any:
+        source = Named(["0", "1"])
+        source.files = (Path(name) / "0.png", Path(name) / "1.png") if files else ()
+        return SimpleNamespace(source=source, split=name, path="set", recipe=None, only=None)
+
+    train, val = split("train"), split("val")
+    drawn = Calibration([], "both", ("0", "1"), frozenset(known_by(train.source, "train")))
+    asked = Int8(data="set")
+    assert _measure(val, drawn, asked).said == "2 images of the 2 of set:val"
+    one = replace(drawn, known=frozenset(known_by(train.source, "train")[:1]))
+    assert _measure(train, one, asked).said == (
+        "1 image of the 2 of set:train, without the 1 that ranges were measured on"
+    )
+    assert _measure(train, drawn, asked).said == (
+        "2 images of the 2 of set:train, on which ranges were measured too"
+    )
 
 
 @pytest.mark.parametrize("count", [0, 7, 5001])

@@ -75,6 +75,22 @@ def test_python_tells_the_boxes_in_pixels_of_the_image(
     assert len(lines) <= len(wanted) + 2
 
 
+@pytest.mark.parametrize("size", [(2 * SIZE - 1, 2 * SIZE), (3 * SIZE, SIZE), (SIZE, SIZE - 1)])
+def test_python_gives_the_network_what_the_model_gives_it(
+    size: tuple[int, int], tmp_path: Path, monkeypatch
+) -> None:
+    """Also where only a rounded side is below half of the image's."""
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "photo.png"), image[:, :, ::-1])
+    recipe = recipe_of("yolox")
+    code = code_of(Told("model.onnx", "onnx", recipe, decoded=True), "python")
+    scaling = code.partition("network = ")[0].replace("import onnxruntime", "")
+    monkeypatch.setattr(sys, "argv", ["sample.py", str(tmp_path / "photo.png")])
+    (tmp_path / "sample.py").write_text(scaling, encoding="utf-8")
+    placed = runpy.run_path(str(tmp_path / "sample.py"))["placed"]
+    assert np.array_equal(placed[0], recipe.letterbox(size).to_input(image))
+
+
 def test_python_by_openvino_tells_names_and_shapes_or_shares(
     tmp_path: Path, photo: Path, monkeypatch, capsys
 ) -> None:

@@ -17,7 +17,7 @@ from cvtasks.evaluation.evaluate import evaluate
 from cvtasks.evaluation.of_model import EvaluationData, evaluation_data
 from cvtasks.export import F32, ExportRow
 from cvtasks.export.base import Given
-from cvtasks.export.calibration import COUNT, Calibration, drawn_to_calibrate
+from cvtasks.export.calibration import COUNT, Calibration, drawn_to_calibrate, known_by
 from cvtasks.export.int8.make import MOST_LOSS, TOOLS, Measure, make_int8
 from cvtasks.export.int8.report import Report, Scores
 from cvtasks.text import counted
@@ -85,8 +85,8 @@ def write_int8(
 def _measure(found: EvaluationData, calibration: Calibration, asked: Int8) -> Measure:
     """Scores on the images to measure on, without those that ranges were measured on."""
     source, recipe = found.source, found.recipe
-    known = set(calibration.names)
-    left = [index for index in range(len(source)) if source.name(index) not in known]
+    each = known_by(source, found.split)
+    left = [index for index, one in enumerate(each) if one not in calibration.known]
     apart = f", without the {len(source) - len(left)} that ranges were measured on"
     if not left:
         left, apart = list(range(len(source))), ", on which ranges were measured too"

@@ -16,7 +16,8 @@ int main(int count, char** words) {
   int height = std::max(1L, std::lrint(image.rows * scale));
   int width = std::max(1L, std::lrint(image.cols * scale));
   int top = @TOP@, left = @LEFT@;
-  int how = scale < 0.5 ? cv::INTER_AREA : cv::INTER_LINEAR;
+  bool far = height < 0.5 * image.rows || width < 0.5 * image.cols;
+  int how = far ? cv::INTER_AREA : cv::INTER_LINEAR;
   cv::resize(image, part, cv::Size(width, height), 0, 0, how);
   cv::Mat placed(@HEIGHT@, @WIDTH@, CV_8UC3, cv::Scalar::all(@GREY@));
   part.copyTo(placed(cv::Rect(left, top, width, height)));

@@ -13,7 +13,8 @@ image = cv2.cvtColor(cv2.imread(sys.argv[1]), cv2.COLOR_BGR2RGB)
 scale = min(@HEIGHT@ / image.shape[0], @WIDTH@ / image.shape[1])
 height, width = (max(1, round(side * scale)) for side in image.shape[:2])
 top, left = int(@TOP@), int(@LEFT@)
-how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
+far = height < 0.5 * image.shape[0] or width < 0.5 * image.shape[1]
+how = cv2.INTER_AREA if far else cv2.INTER_LINEAR
 placed = np.full((1, @HEIGHT@, @WIDTH@, 3), @GREY@, np.float32)
 part = cv2.resize(image, (width, height), interpolation=how)
 placed[0, top : top + height, left : left + width] = part
