@@ -7,6 +7,7 @@ from cvtasks.networks.build import backbone_of
 from cvtasks.networks.network import Network
 from cvtasks.networks.quick_training import layers_within
 from cvtasks.recipe.recipe import Recipe
+from cvtasks.text import counted
 from cvtasks.training.choice import Choice
 
 FREEZE = "train.freeze"
@@ -20,8 +21,8 @@ def frozen(recipe: Recipe, updates: int) -> Choice:
     return Choice(
         FREEZE,
         ((0, BACKBONES[recipe.backbone].strides[-1]),),
-        f"{updates} updates of all weights would be few; without those of the backbone, which has "
-        "learned before, more fit",
+        f"{counted(updates, 'update')} of all weights would be few; without those of the backbone, "
+        "which has learned before, more fit",
     )
 
 
