@@ -27,7 +27,6 @@ What was measured is kept in OUT/results.json, and stays there until the same is
 import argparse
 import datetime
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -37,7 +36,7 @@ import contestants as every
 import numpy as np
 from accuracy_and_time import bounds, front, write_page
 from boards import BOARDS, Board, Scored
-from compare import interleaved, report
+from compare import data_folder, interleaved, report
 from contestants import Contestant
 
 from cvtasks.files.writing import write_text
@@ -58,7 +57,7 @@ def main() -> None:
     kept = options.output / "results.json"
     results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     if options.only != ["page"]:
-        given = Path(os.environ["CVTASKS_DATA"])
+        given = data_folder()
         found = list(contestants(options, given))
         results = begun(results, found)
         if "times" in options.only:

@@ -9,13 +9,11 @@ is nowhere more than a point of top-1 accuracy below. Takes about three minutes 
 """
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
-from compare import report
+from compare import data_folder, report
 
 from cvtasks.data.formats.idx import IdxLabels
 from cvtasks.heads.pooled import Pooled
@@ -38,7 +36,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--steps", type=int, nargs="+", default=[100, 400, 1200])
     options = parser.parse_args()
-    folder = Path(os.environ["CVTASKS_DATA"]) / "fashion_mnist"
+    folder = data_folder("fashion_mnist")
     data, tested = IdxLabels(folder, "train"), IdxLabels(folder, "test")
     runs = [list(scores(data, tested, options.ema, seed, options.steps)) for seed in options.seeds]
     raw, averaged = np.mean(runs, axis=0).T

@@ -82,6 +82,17 @@ def report(benchmark: str, target: Mapping[str, str], **measured: object) -> Non
     )
 
 
+def data_folder(*below: str) -> Path:
+    """The folder that CVTASKS_DATA names, or one below it; ends the program where it names none."""
+    named = os.environ.get("CVTASKS_DATA", "")
+    if not named or not Path(named).is_dir():
+        raise SystemExit(
+            "the data are looked for in the folder that CVTASKS_DATA names; it "
+            f"{f'is {named!r}, which is no folder' if named else 'is not set'}. Set it to theirs."
+        )
+    return Path(named, *below)
+
+
 def photographs(width: int, height: int, count: int) -> list[np.ndarray]:
     """`count` images (height, width, 3) uint8: those of `$CVTASKS_DATA/photos` in turn, or else
     made ones.

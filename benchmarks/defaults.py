@@ -13,15 +13,14 @@ fifth of the training images that every run sets aside, trained with both seeds,
 the same images. Wanted of the default is at least 0.95 of its score, in the mean over the seeds.
 
 How many steps fit into the minutes is measured first, for all sets, with the backbone frozen and
-not, and kept: let nothing else run for that moment. All runs of a set then have as many, however
-busy the machine is. A run that is there is not trained again; one that was broken off goes on. A
-set takes 14 times the minutes, or 13: whole, in half hours, a day and a half. `--only-default`
-leaves out the grid, `--only-lengths` measures the steps and ends.
+not, and whether the default freezes it, and kept: let nothing else run for that moment. All runs of
+a set then have as many, however busy the machine is. A run that is there is not trained again; one
+that was broken off goes on. A set takes 14 times the minutes, or 13: whole, in half hours, a day
+and a half. `--only-default` leaves out the grid, `--only-lengths` measures the steps and ends.
 """
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -34,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compare import report
+from compare import data_folder, report
 
 from cvtasks.drawing.colours import voc_palette
 from cvtasks.files.writing import write_text
@@ -52,7 +51,7 @@ _CLASSES, _EACH, _VOC_IMAGES = 10, 20, 200
 _SIX = ("cat", "cow", "dog", "horse", "person", "sheep")
 _SPLITS = ("train", "val")
 _FROZEN = "[[0, 32]]"
-_LENGTH = ("epochs", "epoch_steps")
+_LENGTH = ("epochs", "epoch_steps", "freeze")
 
 Make = Callable[[Path, Path, Path], None]
 """Makes a set of (the given data, folder to learn from, folder to be judged by)."""
@@ -82,9 +81,7 @@ class Point:
 
     @property
     def name(self) -> str:
-        """Of its folder: that of the default, where it is the default's place."""
-        if self == Point(1.0, True, False):
-            return _DEFAULT
+        """Of its folder."""
         parts = ("" if self.average else "-raw", "-frozen" if self.frozen else "")
         return f"rate-{self.rate:.2g}{''.join(parts)}"
 
@@ -133,22 +130,33 @@ class Trainer:
 
     def __init__(self, one: Set, data: Path, place: Path, options: argparse.Namespace) -> None:
         self._set, self._place, self._options = one, place, options
-        given = Path(os.environ["CVTASKS_DATA"])
+        given = data_folder()
         self._learn, self._judge = data / "learn", data / "judge"
         if not data.exists():
             one.make(given, self._learn, self._judge)
         own = str(given / "weights" / _TRUNK) if one.trunk else ""
         self._weights = own if options.weights is None else options.weights
-        self.lengths = {frozen: self._length(frozen) for frozen in (False, True)}
-        """What all runs have of the keys that say how long they are, by whether they are frozen."""
+        self.lengths = {
+            name: self._length(name, changes)
+            for name, changes in {
+                _DEFAULT: [],
+                "all": ["train.freeze=[]"],
+                "frozen": [f"train.freeze={_FROZEN}"],
+            }.items()
+        }
+        """What runs have of the keys that say how long they are, and what is frozen: that of the
+        default, and those of the grid.
+        """
+        self.usual = Point(1.0, True, f"train.freeze={_FROZEN}" in self.lengths[_DEFAULT])
+        """The default's place in the grid."""
 
-    def _length(self, frozen: bool) -> list[str]:
+    def _length(self, name: str, changes: Sequence[str]) -> list[str]:
         """The steps that fit into the minutes, of a run that is stopped before it learns."""
-        kept = self._place / f"length{'-frozen' * frozen}.json"
+        kept = self._place / f"length-{name}.json"
         if not kept.exists():
             folder = self._place / "measured"
             recipe = folder / "recipe.toml"
-            command = self._command(folder, [f"train.freeze={_FROZEN if frozen else '[]'}"])
+            command = self._command(folder, changes)
             command += ["--minutes", f"{self._options.minutes:g}"]
             with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
                 while run.poll() is None and not (
@@ -171,27 +179,27 @@ class Trainer:
 
     def compared(self) -> dict[str, Any]:
         """The scores of the default and of the grid's best, and their ratio."""
-        runs = [self.run(_DEFAULT, seed, []) for seed in _SEEDS]
+        runs = [self.run(self.usual, seed) for seed in _SEEDS]
         row: dict[str, Any] = {"default": [self.judged(run) for run in runs]}
         if self._options.only_default:
             return row
-        usual = _table(runs[0] / "recipe.toml")
-        held = {
-            point: self.held_out(self.run(point.name, _SEEDS[0], point.changes(usual)))
-            for point in GRID
-        }
+        held = {point: self.held_out(self.run(point, _SEEDS[0])) for point in GRID}
         best = max(held, key=lambda point: held[point])
-        again = [self.run(best.name, seed, best.changes(usual)) for seed in _SEEDS]
+        again = [self.run(best, seed) for seed in _SEEDS]
         row |= {"best": best.name, "grid": [self.judged(run) for run in again]}
         row["held out"] = {point.name: score for point, score in held.items()}
         row["ratio"] = round(float(np.mean(row["default"]) / np.mean(row["grid"])), 3)
         return row
 
-    def run(self, name: str, seed: int, changes: Sequence[str]) -> Path:
-        """The folder of a run, trained."""
+    def run(self, point: Point, seed: int) -> Path:
+        """The folder of a run, trained; what all but the default change, they change of that."""
+        name, changes = _DEFAULT, self.lengths[_DEFAULT]
+        if point != self.usual:
+            first = self.run(self.usual, _SEEDS[0])
+            name, length = point.name, self.lengths["frozen" if point.frozen else "all"]
+            changes = [*length, *point.changes(_table(first / "recipe.toml"))]
         folder = self._place / f"{name}-seed-{seed}"
-        length = self.lengths[f"train.freeze={_FROZEN}" in changes]
-        command = self._command(folder, [*length, f"train.seed={seed}", *changes])
+        command = self._command(folder, [f"train.seed={seed}", *changes])
         if folder.exists():
             command = [sys.executable, "-m", "cvtasks", "train", "--resume", str(folder)]
         if not (folder / "README.md").exists():

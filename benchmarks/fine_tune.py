@@ -20,7 +20,6 @@ A run that is there is not trained again; one that was broken off goes on.
 import argparse
 import csv
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -30,7 +29,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from compare import report
+from compare import data_folder, report
 
 from cvtasks.files.writing import write_text
 from cvtasks.recipe.recipe import read_recipe
@@ -85,7 +84,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/fine-tune"))
     options = parser.parse_args()
-    given, network = Path(os.environ["CVTASKS_DATA"]), network_of(options.model)
+    given, network = data_folder(), network_of(options.model)
     weights = {"model": options.model, "imagenet": options.imagenet, "other": options.other}
     weights["random"] = "none"
     starts = [start for start in options.starts if weights[start]]

@@ -26,14 +26,13 @@ minutes of two cores, and `detect-resnet18-scratch` .270 in a quarter of an hour
 import argparse
 import csv
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from compare import report
+from compare import data_folder, report
 
 WANTED = 0.45
 """AP@0.5 of the best recipe in an hour."""
@@ -160,7 +159,7 @@ def trained(
         command += ["--resume", str(folder)]
     else:
         classes = ["--classes", ",".join(SIX)] if task == "detect" else []
-        data = options.data or str(Path(os.environ["CVTASKS_DATA"], "voc2012/VOCdevkit/VOC2012"))
+        data = options.data or str(data_folder("voc2012/VOCdevkit/VOC2012"))
         command += [task, "--data", data, "--backbone", options.backbone, *classes]
         command += ["--size", "192" if task == "detect" else "160", "-o", str(folder)]
         command += ["--weights", weights, "--minutes", f"{minutes:.2f}"]

@@ -16,7 +16,6 @@ What is there is not made again.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -24,7 +23,7 @@ import venv
 from collections.abc import Sequence
 from pathlib import Path
 
-from compare import report
+from compare import data_folder, report
 from from_scratch import SCORES, SIX
 
 from cvtasks.files.writing import write_text
@@ -45,7 +44,7 @@ def main() -> None:
     options = parser.parse_args()
     out = options.output.absolute()
     out.mkdir(parents=True, exist_ok=True)
-    given = options.data or str(Path(os.environ["CVTASKS_DATA"], "voc2012/VOCdevkit/VOC2012"))
+    given = options.data or str(data_folder("voc2012/VOCdevkit/VOC2012"))
     program = installed(out / "env")
     data = converted(given, out / "data", options.images)
     start, epoch = paces(program, data, out)

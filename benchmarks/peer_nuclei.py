@@ -22,7 +22,7 @@ import venv
 from pathlib import Path
 
 import numpy as np
-from compare import report
+from compare import data_folder, report
 
 from cvtasks.answers import Instances
 from cvtasks.data import open_source
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/peer-nuclei"))
     options = parser.parse_args()
     out = options.output.absolute()
-    given = options.data or str(Path(os.environ["CVTASKS_DATA"], "nuclei"))
+    given = options.data or str(data_folder("nuclei"))
     python = installed(out / "env")
     for split in ("train", "val"):
         hand_over(given, split, out / split)

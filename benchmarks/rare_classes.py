@@ -17,12 +17,11 @@ about ten minutes.
 """
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compare import report
+from compare import data_folder, report
 
 import cvtasks
 from cvtasks.answers import Boxes
@@ -46,7 +45,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/rare-classes"))
     options = parser.parse_args()
-    given, found = Path(os.environ["CVTASKS_DATA"]), dict[str, list[dict[str, float]]]()
+    given, found = data_folder(), dict[str, list[dict[str, float]]]()
     for what in options.what or _HEADLINES:
         place = options.output / what
         data = place / "data"

@@ -16,7 +16,6 @@ A run that is there is not trained again; one that was broken off goes on.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from compare import interleaved, medians, photographs, print_times, report
+from compare import data_folder, interleaved, medians, photographs, print_times, report
 
 from cvtasks.engines.export import export_graph
 from cvtasks.engines.openvino_engine import OpenVINOEngine, has_bf16
@@ -186,7 +185,7 @@ def costs(names: Sequence[str], runs: int) -> None:
 
 def trained(name: str, options: argparse.Namespace) -> dict[str, float]:
     """What a row reaches on the images that are set aside."""
-    row, given = ROWS[name], Path(os.environ["CVTASKS_DATA"])
+    row, given = ROWS[name], data_folder()
     folder = options.output / "-".join([name, str(options.steps), *options.set]).replace("/", "_")
     changes = {
         "size": row.size,

@@ -17,7 +17,8 @@ weekly  is left out by `pytest`, which takes seven; `pytest -m ""` runs everythi
 Where not everything fits, a function of many cases keeps the cheaper ones, before any single test
 is left out, and one of them in any case: so each property stays, and only its number of cases
 differs. Then the most expensive tests go first. A law is never weekly for the smallest backbone and
-the usual head of each task. A log of some files alone is held to `--share` of the time.
+the usual head of each task, nor is one of the source. A log of some files alone is held to
+`--share` of the time.
 """
 
 import argparse
@@ -46,6 +47,7 @@ JOINT = ("tests/laws/test_tour.py::test_case", "tests/laws/test_fuzz.py::test_a_
 """Functions whose cases are worked off together when the first is asked for: all cost the same."""
 USUAL = re.compile(
     r"tests/laws/test_laws\.py::\w+(\[\w+\]|\[\w+-(tiny|pooled|dense|unet|prototypes)\])?"
+    r"|tests/laws/test_(house|layers)\.py::.*"
 )
 """Tests that are never weekly."""
 LEAST_S = 0.1

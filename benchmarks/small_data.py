@@ -18,14 +18,13 @@ detect takes about a quarter of an hour, one of classify two minutes.
 
 import argparse
 import csv
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from compare import report
+from compare import data_folder, report
 
 from cvtasks.answers import Boxes
 from cvtasks.data import open_source
@@ -57,7 +56,7 @@ def main() -> None:
     parser.add_argument("--ema", nargs="+", help=f"numbers, or {DEFAULT!r} for what the recipe has")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/small-data"))
     options = parser.parse_args()
-    task, given = options.task, Path(os.environ["CVTASKS_DATA"])
+    task, given = options.task, data_folder()
     seeds, emas = options.seeds or _SEEDS[task], options.ema or _EMAS[task]
     data = options.output / task / "data"
     if not data.exists():

@@ -17,7 +17,6 @@ count.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +27,7 @@ from pathlib import Path
 import cv2
 import keras
 import numpy as np
-from compare import interleaved, medians, report
+from compare import data_folder, interleaved, medians, report
 from PIL import Image
 
 from cvtasks.answers import Boxes
@@ -166,7 +165,7 @@ def cut(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 def given() -> Path:
     """Where the data are."""
-    return Path(os.environ["CVTASKS_DATA"])
+    return data_folder()
 
 
 def opened(split: str) -> Source:

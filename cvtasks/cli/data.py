@@ -11,7 +11,13 @@ from cvtasks.cli.data_prelabel import prelabel
 from cvtasks.cli.data_review import review
 from cvtasks.cli.data_split import split
 from cvtasks.cli.help import Group, HelpfulCommand
-from cvtasks.cli.hints import ClassesFromOption, DataSetOption, hints_of, past_damage
+from cvtasks.cli.hints import (
+    ClassesFromOption,
+    DataSetOption,
+    WholeDataSetOption,
+    hints_of,
+    past_damage,
+)
 from cvtasks.cli.options import (
     DataArgument,
     FormatOption,
@@ -64,7 +70,7 @@ def check(
         typer.Option(metavar="HxW[:OVERLAP]", help="Count the tiles that data.tiles would make."),
     ] = "",
     classes_from: ClassesFromOption = "",
-    set_: DataSetOption = None,
+    set_: WholeDataSetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Read every truth and every image; list what could spoil a training, a line a cause. Changes
@@ -329,11 +335,8 @@ def get(
         new = fetch(known, place, url, ticker.show)
     finally:
         ticker.clear()
-    say(
-        f"fetched: {place / known.root}"
-        if new
-        else f"there already, left as it is: {place / known.root}"
-    )
+    done = "fetched" if new else "there already, left as it is"
+    say(f"{done}: {place / known.root}")
     tell(str(place / known.root))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -27,16 +27,24 @@ ClassesFromOption = Annotated[
         ),
     ),
 ]
-DataSetOption = Annotated[
-    list[str] | None,
-    typer.Option(
+
+
+def _set_option(keys: str) -> Any:
+    return typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="A key of a recipe that says how data are read: data.values, data.void, data.faulty …",
+        help=f"A key of a recipe that says how data are read: {keys}.",
         autocompletion=completion.settings,
-    ),
-]
+    )
 
+
+DataSetOption = Annotated[
+    list[str] | None, _set_option("data.values, data.void, data.classes_from, data.faulty")
+]
+WholeDataSetOption = Annotated[
+    list[str] | None, _set_option("data.values, data.void, data.classes_from")
+]
+"""Of a command that is about all data, and leaves nothing out that is faulty."""
 
 _BY_OPTIONS = {
     "data.format": "Say it by --format.",

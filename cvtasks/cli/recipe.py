@@ -47,7 +47,8 @@ def recipe(
     cvtasks recipe segment head
     cvtasks recipe classify --json | jq -r '.[].key'
 
-    `cvtasks train` sets a key by --set KEY=VALUE.
+    `cvtasks train` sets a key by --set KEY=VALUE; it may begin with weights that bring a backbone,
+    a head and a size: its --dry-run --show-recipe has the values of a run.
     """
     from cvtasks.recipe.reference import found_keys, reference
 
@@ -129,7 +130,8 @@ Python by `cvtasks.train(task, data, changes={"KEY": value})`. A name without it
 and a word of other programs (`lr`, `imgsz`) are understood where they mean one key; `--lr 0.001` is
 short for `--set train.learning_rate=0.001`.
 
-`cvtasks recipe TASK` prints the keys of one task's recipes with what a new one begins with,
-`cvtasks recipe KEY` one key, and `cvtasks train … --dry-run --show-recipe` every value of a run.
-Training by the name of a task chooses some of them from the data, and says which and why.
+`cvtasks recipe TASK` prints the keys of one task's recipes with what a new one begins with, before
+a start gives `backbone`, `norm`, `[head]`, `size` and `train.backbone_rate`; `cvtasks recipe KEY`
+prints one key. Training by the name of a task chooses some of them from the data, and says which
+and why. `cvtasks train … --dry-run --show-recipe` has every value of a run.
 """

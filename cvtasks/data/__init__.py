@@ -76,7 +76,8 @@ def open_source(
     type `kind`.
 
     Args:
-        split: its name; "val", "valid" and "validation" are one. Empty for the only split there is.
+        split: its name; "val", "valid", "validation" and "dev" are one. Empty for the only split
+            there is.
         complain: about files that are missing, and whatever cannot be used; if it returns, that is
             left out.
         format: the name of a row of `FORMATS`, or how it begins; empty for the one that is

@@ -43,8 +43,8 @@ def settled(
     where there is none to validate on.
 
     To train on is "train", else "trainval", the one split whose name begins with "train", or all
-    there is; to validate on is the split of the same year or kind called "val", "valid" or
-    "validation", unless it is a part of "trainval".
+    there is; to validate on is the split of the same year or kind called "val", "valid",
+    "validation" or "dev", unless it is a part of "trainval".
 
     Args:
         splits: of the recipe's data set.

@@ -106,11 +106,8 @@ class Tiles:
         >>> len(Tiles.read("32x32:0").of((64, 96), (32, 32)))
         6
         """
-        size = self.size or network
-        much = max(side / its for side, its in zip(image, network, strict=True)) > _MUCH
-        if (self.size is None and not much) or all(
-            side <= its for side, its in zip(image, size, strict=True)
-        ):
+        size = self._cut(image, network)
+        if size is None:
             return (Tile.of_all(image),)
         rows, columns = (
             _spans(side, its, _pixels(self.overlap, its))
@@ -130,6 +127,31 @@ class Tiles:
         # what is shorter than two tiles have in common is in one of them from end to end
         least = min(_pixels(self.overlap, side) for side in size)
         return cut if self.size else (Tile.of_all(image, least), *cut)
+
+    def count(self, image: Size, network: Size) -> int:
+        """How many tiles `of` gives, without making them: of a large image they may be too many.
+
+        >>> Tiles.read("32x32:0.5").count((7071, 7071), (32, 32))
+        194481
+        """
+        size = self._cut(image, network)
+        if size is None:
+            return 1
+        rows, columns = (
+            _number(side, its, _pixels(self.overlap, its))
+            for side, its in zip(image, size, strict=True)
+        )
+        return rows * columns + (self.size is None)
+
+    def _cut(self, image: Size, network: Size) -> Size | None:
+        """(height, width) of the tiles of an image; None where nothing is cut."""
+        size = self.size or network
+        much = max(side / its for side, its in zip(image, network, strict=True)) > _MUCH
+        if (self.size is None and not much) or all(
+            side <= its for side, its in zip(image, size, strict=True)
+        ):
+            return None
+        return size
 
     def words(self, image: Size, network: Size) -> str:
         """What becomes of an image, and what it costs, in words; empty where nothing is cut."""
@@ -164,11 +186,16 @@ def _pixels(overlap: float, side: int) -> int:
     return math.ceil(overlap * side if overlap < 1 else overlap)
 
 
+def _number(length: int, side: int, overlap: int) -> int:
+    """How many tiles lie along an axis."""
+    return 1 if length <= side else math.ceil((length - overlap) / (side - overlap))
+
+
 def _spans(length: int, side: int, overlap: int) -> list[tuple[int, int, int, int]]:
     """Begin and end of each tile along an axis, spread evenly, and those of its core."""
-    if length <= side:
+    count = _number(length, side, overlap)
+    if count == 1:
         return [(0, length, 0, length)]
-    count = math.ceil((length - overlap) / (side - overlap))
     begins = [round(number * (length - side) / (count - 1)) for number in range(count)]
     middles = [(begin + side + after) // 2 for begin, after in pairwise(begins)]
     return [

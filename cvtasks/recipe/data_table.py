@@ -25,7 +25,7 @@ class Data:
     Attributes:
         path: the data set, as for `--data`.
         format: in which format it is (docs/formats.md); empty for the one that is recognised.
-        train, validate: names of the splits. "val", "valid" and "validation" are one name.
+        train, validate: names of the splits. "val", "valid", "validation" and "dev" are one name.
         lists: a folder of lists that say which samples the splits have, train.txt, val.txt …, one
             name a line, as `data split` writes them; the data's own splits by default.
         held_out: share of the training split that is set aside to validate on, 0 to 0.9, drawn by

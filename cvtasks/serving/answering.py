@@ -6,9 +6,8 @@ import asyncio
 import base64
 import math
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Self, TypeVar
@@ -155,11 +154,15 @@ class Answering:
             made = partial(result, worker.model, upload.name, image, answer, remarks, wish)
             return await self.run(lambda: Told.of(made()))
 
-    @asynccontextmanager
-    async def image(self, upload: Upload) -> AsyncIterator[np.ndarray]:
-        """The image (h, w, 3) uint8 RGB, which counts as decoded as long as the context lasts."""
+    async def reduced(self, upload: Upload, most: int) -> tuple[np.ndarray, tuple[int, int]]:
+        """The image (h, w, 3) uint8 RGB with `most` pixels at most, and its own (height, width).
+
+        It counts as decoded until it is reduced: what is returned may wait, and keeps no one out.
+        """
         async with self._pixels.taken(math.prod(await self.size(upload))):
-            yield (await self.read(upload))[0]
+            image, _ = await self.read(upload)
+            height, width = image.shape[:2]
+            return await self.run(partial(_reduced, image, most)), (height, width)
 
     async def size(self, upload: Upload) -> tuple[int, int]:
         """(height, width) of the image, by its header; raises InputError as `read_image`."""
@@ -174,10 +177,19 @@ class Answering:
         return await self.run(partial(read, remark=remarks.append)), remarks
 
 
+def _reduced(image: np.ndarray, most: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    scale = (most / (height * width)) ** 0.5
+    if scale >= 1:
+        return image
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
 def _check_tiles(model: Model, size: tuple[int, int], how: How, most: int) -> None:
     """Raise Refused where the network would look at an image more often than is allowed."""
     tiles = tiles_of(how.tiles)
-    count = len(tiles.of(size, model.recipe.input_size)) if tiles else 1
+    count = tiles.count(size, model.recipe.input_size) if tiles else 1
     looks = count * len(AUGMENTS[how.augment])
     if looks > most:
         raise Refused(

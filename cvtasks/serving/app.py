@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated, Any
 
@@ -21,14 +22,14 @@ from cvtasks.serving import shapes
 from cvtasks.serving.answering import Answering, Drawn, Told, Wish, from_data_url, wish_of
 from cvtasks.serving.api_page import api_page
 from cvtasks.serving.bodies import Bodies, Upload
-from cvtasks.serving.explaining import Explaining
+from cvtasks.serving.explaining import MOST_PIXELS, Explaining
 from cvtasks.serving.fetching import fetched
-from cvtasks.serving.guard import Guard, State, json_response, refusal
+from cvtasks.serving.guard import Guard, State, brings, json_response, refusal
 from cvtasks.serving.limits import Setting
 from cvtasks.serving.metrics import KIND, Metrics
 from cvtasks.serving.refusals import Refused, refusal_of
 from cvtasks.serving.shelf import Served, Shelf
-from cvtasks.text import agreeing, dumps
+from cvtasks.text import agreeing, counted, dumps
 
 ModelQuery = Annotated[str, Query(description="Name of a model of /models; the first by default.")]
 ThresholdQuery = Annotated[
@@ -67,20 +68,43 @@ class Service:
         async with self.bodies.uploads(request) as uploads:
             self._admit(served, len(uploads))
             try:
-                async with asyncio.timeout(self.setting.limits.seconds):
+                async with self._in_time():
                     return list(
                         await asyncio.gather(
                             *(self._one(served, upload, wish) for upload in uploads)
                         )
                     )
-            except TimeoutError:
-                raise Refused(
-                    504,
-                    f"an answer must be ready within {self.setting.limits.seconds:g} s; this one "
-                    "is not. Ask for less at a time, or when there is less to do.",
-                ) from None
             finally:
                 served.held -= len(uploads)
+
+    async def explain(
+        self, served: Served, request: Request, method: str, target: str, threshold: float | None
+    ) -> dict[str, Any]:
+        """Where the reasons for the answer about the one image of a request lie."""
+        async with self.bodies.uploads(request) as uploads:
+            if len(uploads) != 1:
+                raise Refused(
+                    422, f"one image is explained at a time; got {len(uploads)}. Send one."
+                )
+            async with self._in_time(), self.explaining.turn():
+                image, size = await self.answering.reduced(uploads[0], MOST_PIXELS)
+                found = await self.explaining.explain(
+                    served, image, size, method, target, threshold
+                )
+        return {"source": uploads[0].name, **found}
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Raise Refused where the context lasts longer than an answer may take."""
+        try:
+            async with asyncio.timeout(self.setting.limits.seconds):
+                yield
+        except TimeoutError:
+            raise Refused(
+                504,
+                f"an answer must be ready within {self.setting.limits.seconds:g} s; this one "
+                "is not. Ask for less at a time, or when there is less to do.",
+            ) from None
 
     def _admit(self, served: Served, count: int) -> None:
         """Count the images as held; raise Refused where too many are."""
@@ -97,9 +121,11 @@ class Service:
 
     async def _one(self, served: Served, upload: Upload, wish: Wish) -> Told:
         try:
-            if upload.url:
-                upload = await fetched(upload, self.setting.limits.bytes)
-            found = await self.answering.answer(served, upload, wish)
+            with self.bodies.holding() as hold:
+                if upload.url:
+                    upload = await fetched(upload, self.setting.limits.bytes)
+                    hold(len(upload.content))
+                found = await self.answering.answer(served, upload, wish)
         except Exception as error:  # of one image; the others have their answers
             refused = refusal_of(error)
             if refused.status >= 500:
@@ -137,11 +163,18 @@ def application(service: Service) -> ASGIApp:
 
 
 async def _check_query(request: Request) -> None:
-    """Raise Refused where an address has a parameter that its path does not know; no thread is
-    asked for that.
+    """Raise Refused where an address has a parameter that its path does not know, or one twice; no
+    thread is asked for that.
     """
     known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
-    for name in request.query_params:
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name in known and given.count(name) > 1:
+            raise Refused(
+                422,
+                f"a parameter is given once; `{name}` is given {counted(given.count(name), 'time')}"
+                ". Leave the others out; several classes are one parameter, `classes=A,B`.",
+            )
         if name not in known:
             raise Refused(
                 422,
@@ -203,16 +236,10 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     ) -> Response:
         """Where the reasons for an answer lie."""
         served = service.shelf.get(model)
-        async with service.bodies.uploads(request) as uploads:
-            if len(uploads) != 1:
-                raise Refused(
-                    422, f"one image is explained at a time; got {len(uploads)}. Send one."
-                )
-            async with service.explaining.turn(), service.answering.image(uploads[0]) as image:
-                found = await service.explaining.explain(served, image, method, target, threshold)
+        found = await service.explain(served, request, method, target, threshold)
         if _drawing(request.headers.get("accept", "")) == "png":
             return Response(from_data_url(found["image"]), media_type="image/png")
-        return json_response({"source": uploads[0].name, **found})
+        return json_response(found)
 
 
 def _add_facts(app: FastAPI, service: Service) -> None:
@@ -236,14 +263,14 @@ def _add_facts(app: FastAPI, service: Service) -> None:
         )
 
     @app.get("/health", responses=shapes.HEALTH)
-    async def health() -> Response:
-        """Whether it is there, and ready for requests."""
+    async def health(request: Request) -> Response:
+        """Whether it is there, and ready for requests; the models are for who may ask them."""
         ready = not service.state.stopping
         states = {
             name: {"ready": True, "reloads": one.reloads, "error": one.error}
             for name, one in shelf.served.items()
         }
-        shown = {} if setting.token else {"models": states}
+        shown = {"models": states} if brings(request.headers, setting.token) else {}
         document = {"live": True, "ready": ready, "stopping": not ready, **shown}
         return json_response(document, 200 if ready else 503)
 

@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -17,7 +16,6 @@ from cvtasks.serving.room import Room
 from cvtasks.text import visible
 
 _FREE = 1_000_000  # bytes of a body that do not count as held
-_LINGER_S = 2.0  # that a client may go on sending what is too much, so that it reads why
 _NAME = 200  # letters of a file's name that are kept
 KINDS = "image/*, application/octet-stream, multipart/form-data"
 
@@ -42,7 +40,7 @@ class Bodies:
 
     def __init__(self, limits: Limits, urls: bool) -> None:
         self.limits, self.urls = limits, urls
-        self._room = Room(int(limits.held_megabytes * 1_000_000))
+        self._room = Room(int(max(limits.held_megabytes, limits.megabytes) * 1_000_000))
 
     @asynccontextmanager
     async def uploads(self, request: Request) -> AsyncIterator[list[Upload]]:
@@ -53,6 +51,23 @@ class Bodies:
         """
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         self._check_kind(kind)
+        with self.holding() as hold:
+            # the body has no name here: what is made of it is all that is held
+            found = await self._taken_apart(kind, request.headers, await self._body(request, hold))
+            if not 1 <= len(found) <= self.limits.images:
+                raise Refused(
+                    413 if found else 422,
+                    f"a request has 1 to {self.limits.images} images; this one has {len(found)}. "
+                    + ("Send several requests." if found else "Send a file."),
+                )
+            yield found
+
+    @contextmanager
+    def holding(self) -> Iterator[Callable[[int], None]]:
+        """What counts the bytes of a body, or of an image that was fetched, as held, as long as
+        the context lasts. It is called with all that there are so far, and raises Refused where
+        there is no room for them.
+        """
         held = 0
 
         def hold(size: int) -> None:
@@ -62,22 +77,14 @@ class Bodies:
                 raise Refused(
                     503,
                     "the bodies of all requests together must fit into the server's memory; it is "
-                    "full. Try again soon.",
+                    "full. Try again soon, or with less at a time.",
                     {"retry-after": "1"},
                     close=True,
                 )
             held += max(0, more)
 
         try:
-            body = await self._body(request, hold)
-            found = await self._taken_apart(kind, request.headers, body)
-            if not 1 <= len(found) <= self.limits.images:
-                raise Refused(
-                    413 if found else 422,
-                    f"a request has 1 to {self.limits.images} images; this one has {len(found)}. "
-                    + ("Send several requests." if found else "Send a file."),
-                )
-            yield found
+            yield hold
         finally:
             self._room.give(held)
 
@@ -99,7 +106,7 @@ class Bodies:
                 close=True,
             )
 
-    async def _body(self, request: Request, hold: Any) -> bytearray:
+    async def _body(self, request: Request, hold: Callable[[int], None]) -> bytearray:
         most = self.limits.bytes
         too_large = Refused(
             413,
@@ -109,17 +116,14 @@ class Bodies:
         )
         declared = request.headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > most:
-            if "expect" not in request.headers:
-                await _swallow(_chunks(request), 2 * most)
             raise too_large
         body = bytearray()
-        chunks = _chunks(request)
         try:
             async with asyncio.timeout(self.limits.body_s):
-                async for chunk in chunks:
+                async for chunk in _chunks(request):
                     body += chunk
                     if len(body) > most:
-                        break
+                        raise too_large
                     hold(len(body))
         except TimeoutError:
             raise Refused(
@@ -128,9 +132,6 @@ class Bodies:
                 "Send less, or faster.",
                 close=True,
             ) from None
-        if len(body) > most:
-            await _swallow(chunks, most)
-            raise too_large
         return body
 
     async def _taken_apart(self, kind: str, headers: Headers, body: bytearray) -> list[Upload]:
@@ -159,16 +160,26 @@ class Bodies:
                 f"cannot be read: {visible(error.message)[:200].rstrip('.')}. Send each image as a "
                 "part with a file name.",
             ) from error
-        found = []
-        for _, part in form.multi_items():
-            if isinstance(part, UploadFile):
-                found.append(Upload(_named(part.filename), part.file.read()))
-        await form.close()
-        return found
+        try:
+            return [_file(name, part) for name, part in form.multi_items()]
+        finally:
+            await form.close()
 
 
 class _InMemory(MultiPartParser):
     """A parser that writes nothing to the disk."""
+
+
+def _file(name: str, part: UploadFile | str) -> Upload:
+    """The image of a part of a form; raises Refused for a part without a file name."""
+    if isinstance(part, UploadFile):
+        return Upload(_named(part.filename), part.file.read())
+    raise Refused(
+        422,
+        "each part of a multipart body is an image with a file name; "
+        f"{visible(name)[:80]!r} has none. Give parameters behind the address, as in "
+        "/predict?threshold=0.5, and images as files.",
+    )
 
 
 def _named(name: str | None) -> str:
@@ -184,7 +195,14 @@ def _addresses(body: bytearray) -> list[Upload]:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Refused(400, f"{rule}; this one is no JSON. Correct it.") from error
-    urls = document.get("urls", [document.get("url")]) if isinstance(document, dict) else None
+    keys = list(document) if isinstance(document, dict) else []
+    if others := [key for key in keys if key not in ("url", "urls")] or keys[1:]:
+        raise Refused(
+            422,
+            f"{rule}, and has no other key; this one has {visible(others[0])[:80]!r} too. Give "
+            "parameters behind the address, as in /predict?threshold=0.5.",
+        )
+    urls = document.get("urls", [document.get("url")]) if keys else None
     if not isinstance(urls, list) or not all(isinstance(one, str) for one in urls):
         raise Refused(422, f"{rule}; this one is something else. Correct it.")
     return [Upload("image", url=one) for one in urls]
@@ -200,18 +218,3 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
         more = message.get("more_body", False)
         if chunk := message.get("body", b""):
             yield chunk
-
-
-async def _swallow(chunks: AsyncIterator[bytes], most: int) -> None:
-    """Let a client send on for a while what nobody keeps: who is cut off while it sends does not
-    read the answer.
-    """
-    received = 0
-    try:
-        async with asyncio.timeout(_LINGER_S):
-            async for chunk in chunks:
-                received += len(chunk)
-                if received > most:
-                    return
-    except (TimeoutError, ClientDisconnect):
-        return

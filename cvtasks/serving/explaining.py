@@ -5,6 +5,7 @@ import importlib
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import cv2
@@ -16,7 +17,8 @@ from cvtasks.serving.refusals import Refused
 from cvtasks.serving.shelf import Served
 
 _MOST_WAITING = 8
-_MOST_PIXELS = 4_000_000  # of an image that is explained; a larger one is reduced
+MOST_PIXELS = 4_000_000
+"""Pixels of an image that is explained; a larger one is reduced."""
 
 
 class Explaining:
@@ -65,24 +67,43 @@ class Explaining:
             self._waiting -= 1
 
     async def explain(
-        self, served: Served, image: np.ndarray, method: str, target: str, threshold: float | None
+        self,
+        served: Served,
+        image: np.ndarray,
+        size: tuple[int, int],
+        method: str,
+        target: str,
+        threshold: float | None,
     ) -> dict[str, Any]:
-        """What speaks for a target of an image (h, w, 3) uint8 RGB.
+        """What speaks for a target of an image (h, w, 3) uint8 RGB, which waits for the thread.
+
+        Args:
+            image: of `MOST_PIXELS` at most; `size`: its (height, width) before it was reduced.
 
         Raises:
             UsageError: there is no such method or target.
         """
-        return await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._explained, served, image, method, target, threshold
-        )
+        held = [image]
+        call = partial(self._explained, served, held, size, method, target, threshold)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        finally:
+            held.clear()  # who has given up leaves no image in the thread's queue
 
     def _explained(
-        self, served: Served, image: np.ndarray, method: str, target: str, threshold: float | None
+        self,
+        served: Served,
+        held: list[np.ndarray],
+        size: tuple[int, int],
+        method: str,
+        target: str,
+        threshold: float | None,
     ) -> dict[str, Any]:
+        image = held.pop()
         explaining = importlib.import_module("cvtasks.insight.explaining.explanation")
-        explainer, small = self._explainer(served), _reduced(image)
-        found = explaining.explain(explainer, small, target, method, threshold=threshold)
-        return _told(served, found, image.shape[:2])
+        explainer = self._explainer(served)
+        found = explaining.explain(explainer, image, target, method, threshold=threshold)
+        return _told(served, found, size)
 
     def _explainer(self, served: Served) -> Any:
         """That of the newest model; the last two are kept."""
@@ -95,13 +116,6 @@ class Explaining:
         while len(self._explainers) > 2:
             del self._explainers[next(iter(self._explainers))]
         return made
-
-
-def _reduced(image: np.ndarray) -> np.ndarray:
-    scale = (_MOST_PIXELS / (image.shape[0] * image.shape[1])) ** 0.5
-    if scale >= 1:
-        return image
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def _told(served: Served, found: Any, size: tuple[int, int]) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 page, and whether anything is answered any more.
 """
 
+import asyncio
 import hmac
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ from cvtasks.text import dumps, visible
 
 OPEN = ("/", "/health", "/favicon.ico")
 """Paths that need no token; so do those below `/page/`, the page's own files."""
+
+_LINGER_S = 2.0  # that a client may go on sending to a connection that is to be closed
 
 _HEADERS = {
     "x-content-type-options": "nosniff",
@@ -55,6 +58,40 @@ class State:
             self.under_way -= 1
 
 
+class _Coming:
+    """The body of a request, and whether some of it is still to come.
+
+    A connection that is closed while its client sends is reset, and the client does not read why.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._headers, self._receive = Headers(scope=scope), receive
+        self._old = scope["http_version"] == "1.0"
+        self._more = True
+        # who expects to be told to send does not send before the first of it is asked for
+        self._sends = "expect" not in self._headers
+
+    async def receive(self) -> Message:
+        """The next message of the request."""
+        self._sends = True
+        message = await self._receive()
+        self._more = message["type"] == "http.request" and message.get("more_body", False)
+        return message
+
+    def closed_by(self, headers: Headers) -> bool:
+        """Whether a response of such headers ends a connection on which the client still sends."""
+        either = headers.get("connection", ""), self._headers.get("connection", "")
+        return self._more and self._sends and (self._old or "close" in map(str.lower, either))
+
+    async def swallow(self, most: int) -> None:
+        """Let the client send on for a while, up to so many bytes, what nobody keeps."""
+        received = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                while self._more and received <= most:
+                    received += len((await self.receive()).get("body", b""))
+
+
 class Guard:
     """The outermost part of the application: refuses, counts, and says a line of each request."""
 
@@ -75,6 +112,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         begun, status = time.perf_counter(), 500
+        coming = _Coming(scope, receive)
 
         async def sent(message: Message) -> None:
             nonlocal status
@@ -85,16 +123,18 @@ class Guard:
                     headers.setdefault(name, value)
                 if self._state.stopping:
                     headers["connection"] = "close"
+                if coming.closed_by(headers):
+                    await coming.swallow(2 * self._setting.limits.bytes)
             await send(message)
 
         try:
             try:
                 self._check(scope)
             except Refused as refused:
-                await refusal(refused)(scope, receive, sent)
+                await refusal(refused)(scope, coming.receive, sent)
             else:
                 with self._state.accepted():
-                    await self._app(scope, receive, sent)
+                    await self._app(scope, coming.receive, sent)
         finally:
             seconds = time.perf_counter() - begun
             self._metrics.request(scope, status, seconds)
@@ -134,7 +174,10 @@ class Guard:
         origin = headers.get("origin", "")
         if not origin or origin in self._setting.origins:
             return
-        if urlsplit(origin).netloc != headers.get("host", ""):
+        place = None
+        with suppress(ValueError):  # no address at all, such as "http://["
+            place = urlsplit(origin).netloc
+        if place != headers.get("host", ""):
             raise Refused(
                 403,
                 "pages from elsewhere may not ask this server unless it was told so; this request "
@@ -143,13 +186,7 @@ class Guard:
             )
 
     def _check_token(self, headers: Headers) -> None:
-        token = self._setting.token
-        if not token:
-            return
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not hmac.compare_digest(
-            given.strip().encode("utf-8", "surrogateescape"), token.encode()
-        ):
+        if not brings(headers, self._setting.token):
             raise Refused(
                 401,
                 "requests must bring the server's token as `Authorization: Bearer TOKEN`; this one "
@@ -157,6 +194,15 @@ class Guard:
                 {"www-authenticate": "Bearer"},
                 close=True,
             )
+
+
+def brings(headers: Headers, token: str) -> bool:
+    """Whether a request brings the token, or need not, as there is none."""
+    if not token:
+        return True
+    kind, _, given = headers.get("authorization", "").partition(" ")
+    sent = given.strip().encode("utf-8", "surrogateescape")
+    return kind.lower() == "bearer" and hmac.compare_digest(sent, token.encode())
 
 
 def refusal(refused: Refused) -> Response:

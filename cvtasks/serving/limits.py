@@ -29,7 +29,8 @@ class Limits:
         idle_s: between two requests of a connection.
         stalled_s: that a client may take nothing of what it is sent.
         connections: open at a time; beyond it the one that has been idle longest is closed.
-        held_megabytes: of all bodies together, beyond the first megabyte of each.
+        held_megabytes: of all bodies together, beyond the first megabyte of each; one body may
+            have more, alone.
     """
 
     megabytes: float = 20.0
@@ -118,7 +119,10 @@ def checked_origins(given: Iterable[str]) -> tuple[str, ...]:
     """
     found = []
     for one in given:
-        parts = urlsplit(one)
+        try:
+            parts = urlsplit(one)
+        except ValueError:  # such as "http://["
+            parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
             raise UsageError(
                 "an origin is the beginning of a page's address, as https://example.org or "

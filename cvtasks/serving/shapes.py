@@ -163,7 +163,10 @@ HEALTH: dict[int | str, dict[str, Any]] = {
             live={"type": "boolean"},
             ready={"type": "boolean"},
             stopping={"type": "boolean"},
-            models={"type": "object"},
+            models={
+                "type": "object",
+                "description": "What became of each that was changed; for who brings the token.",
+            },
         ),
     )
     for status, text in {200: "It is ready.", 503: "It is stopping."}.items()

@@ -4,7 +4,7 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,6 +16,7 @@ from cvtasks.data.loading.batches import first_batches
 from cvtasks.data.views import Subset
 from cvtasks.recipe.recipe import Train
 from cvtasks.text import agreeing, counted
+from cvtasks.training import freezing
 from cvtasks.training.choice import with_values
 from cvtasks.training.hosts import ALONE, Hosts
 from cvtasks.training.learner import Learner
@@ -55,7 +56,8 @@ class Pace:
 def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
     """The plan with as many epochs as fit into its recipe's `train.minutes`, which become 0: who
     goes on with the run, or repeats it, measures nothing again. Itself where there is no limit. It
-    has the learner that was measured, unless there are several hosts.
+    has the learner that was measured, unless there are several hosts. Where few updates fit, its
+    backbone is frozen if that was left open and makes a step far quicker.
 
     What was chosen to fit the number of epochs is made to fit again where it is another. Of several
     hosts all measure, and what the first one finds counts.
@@ -69,6 +71,15 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
     steps = len(batches_of(plan.recipe, plan.sources.train))
     left = how.minutes * 60 - (time.monotonic() - begun)
     best = _fitted_looks(plan, steps, left, pace)
+    updates = _updates(best, steps)
+    if learner and not _as_long(best, how) and _is_to_be_frozen(plan, learner, updates):
+        choice = freezing.frozen(plan.recipe, updates)
+        report.on_message(choice.line)
+        plan = replace(plan, recipe=with_values(plan.recipe, {choice.key: choice.value}))
+        pace = _measured_again(plan, learner, pace)
+        left = how.minutes * 60 - (time.monotonic() - begun)
+        best = _fitted_looks(plan, steps, left, pace)
+    how = plan.recipe.train
     epochs, epoch_steps = hosts.shared(lambda: [best.epochs, best.epoch_steps])
     fitting = replace(how, epochs=epochs, epoch_steps=epoch_steps, minutes=0.0)
     recipe = replace(plan.recipe, train=fitting)
@@ -99,6 +110,32 @@ def measured_learner(plan: Plan, hosts: Hosts = ALONE) -> tuple[Learner | None, 
     learner.set_back(beginning)
     learner.restore(None, Progress())
     return learner, replace(pace, start=time.monotonic() - start)
+
+
+def _is_to_be_frozen(plan: Plan, learner: Learner, updates: int) -> bool:
+    return (
+        updates < freezing.FEW_UPDATES
+        and freezing.FREEZE in plan.chosen
+        and freezing.is_worth_it(learner.measured, plan.recipe)
+    )
+
+
+def _measured_again(plan: Plan, learner: Learner, pace: Pace) -> Pace:
+    """What a learner takes by another recipe, of which the steps alone are others; it is set back
+    again.
+
+    Args:
+        learner: at its beginning.
+        pace: by the recipe that it had.
+    """
+    beginning = learner.beginning()
+    learner.turn_to(plan.recipe)
+    learner.restore(None, Progress())
+    ends = _ends_of_steps(plan, learner, _MEASURING * plan.recipe.train.minutes * 60)
+    start = time.monotonic()
+    learner.set_back(beginning)
+    learner.restore(None, Progress())
+    return replace(pace, step=_step(ends), start=time.monotonic() - start)
 
 
 def _as_long(one: Train, other: Train) -> bool:
@@ -139,13 +176,22 @@ def _words(how: Train, fitting: Train, steps: int, left: float, pace: Pace) -> I
             else "as there is no time for a whole one"
         )
         yield f"train.epoch_steps = {made}: an epoch is a part of the images, {why}"
-    updates = fitting.epochs * made // how.accumulate
+    updates = _updates(fitting, steps)
     if updates < FEW_UPDATES:
         yield (
             f"only {counted(updates, 'update')} {agreeing(updates)} made, and a network "
             "needs hundreds to learn. Give it more minutes (`train.minutes`) or a smaller `size`, "
             "or train on a GPU."
         )
+
+
+def _updates(how: Train, steps: int) -> int:
+    """Of a whole run.
+
+    Args:
+        steps: of a whole epoch.
+    """
+    return how.epochs * (how.epoch_steps or steps) // how.accumulate
 
 
 def _epochs_words(how: Train, fitting: Train, steps: int, left: float, pace: Pace) -> str:
@@ -223,22 +269,12 @@ def _measured(plan: Plan, learner: Learner, begun: float, most: float) -> Pace:
     with tempfile.TemporaryDirectory() as place:
         checkpoint = Path(place) / "checkpoint"
         learner.restore(checkpoint, Progress())
-        ends = []  # a step begins where the one before ends: to wait for its batch is a part of it
-        batches = batches_of(recipe, sources.train, learner.devices.part)
-        learner.devices.check_batch(batches.size)
-        with closing(first_batches(batches, _COMPILING + _TIMED)) as some:
-            for batch in some:
-                learner.step(batch, recipe.train.learning_rate * 1e-3)
-                learner.recent()  # waits until the step is done
-                ends.append(time.monotonic())
-                timed = len(ends) - _COMPILING
-                if timed >= _FEWEST_TIMED and ends[-1] - ends[_COMPILING - 1] > most:
-                    break
+        ends = _ends_of_steps(plan, learner, most)
         start = time.monotonic()
         learner.update_measured()
         learner.save(checkpoint, Progress())
         save = time.monotonic() - start
-    images = len(batches) * recipe.train.batch
+    images = len(batches_of(recipe, sources.train)) * recipe.train.batch
     looks = Looks(
         learner.judge, recipe, sources.train, sources.validate, images, learner.devices.local
     )
@@ -249,5 +285,30 @@ def _measured(plan: Plan, learner: Learner, begun: float, most: float) -> Pace:
         looks.measure(few)
         seconds = time.monotonic() - start
     look = seconds / len(few) * looks.images
-    step = statistics.median(b - a for a, b in pairwise(ends[_COMPILING - 1 :]))
-    return Pace(ends[_COMPILING - 1] - begun, step, look, save)
+    return Pace(ends[_COMPILING - 1] - begun, _step(ends), look, save)
+
+
+def _ends_of_steps(plan: Plan, learner: Learner, most: float) -> list[float]:
+    """When each of a few steps ended, by the monotonic clock: one begins where the one before ends,
+    as to wait for its batch is a part of it.
+
+    Args:
+        most: as `measured` takes it.
+    """
+    ends: list[float] = []
+    batches = batches_of(plan.recipe, plan.sources.train, learner.devices.part)
+    learner.devices.check_batch(batches.size)
+    with closing(first_batches(batches, _COMPILING + _TIMED)) as some:
+        for batch in some:
+            learner.step(batch, plan.recipe.train.learning_rate * 1e-3)
+            learner.recent()  # waits until the step is done
+            ends.append(time.monotonic())
+            timed = len(ends) - _COMPILING
+            if timed >= _FEWEST_TIMED and ends[-1] - ends[_COMPILING - 1] > most:
+                break
+    return ends
+
+
+def _step(ends: Sequence[float]) -> float:
+    """Seconds of one, of those that compile nothing."""
+    return statistics.median(b - a for a, b in pairwise(ends[_COMPILING - 1 :]))

@@ -22,6 +22,7 @@ from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.schema import table_of
 from cvtasks.text import agreeing, counted
 from cvtasks.training.choice import Choice, with_values
+from cvtasks.training.freezing import FREEZE
 from cvtasks.training.pace import EPOCHS, LOOKING, pace_choices, steps_of
 
 Fit = Callable[[Recipe], int]
@@ -290,16 +291,38 @@ def _finished_choice(recipe: Recipe, taught: Collection[str]) -> Iterator[Choice
     Args:
         taught: the classes that the start's head knows.
     """
-    named = [name for name in recipe.classes if name.lower() not in GROUNDS]
-    otherwise = called_otherwise(named, taught)
-    shared = sum(name in taught or name in otherwise for name in named)
-    if shared and 2 * shared >= len(named):
+    named, shared = _known(recipe, taught)
+    if _knows_most(recipe, taught):
         yield Choice(
             "train.learning_rate",
             float(f"{recipe.train.learning_rate * _FINISHED:.1e}"),
-            f"the start knows {shared} of {counted(len(named), 'class')}, and would lose at a "
+            f"the start knows {shared} of {counted(named, 'class')}, and would lose at a "
             "higher one what it knows",
         )
+
+
+def left_open(recipe: Recipe, asked: Collection[str], taught: Collection[str]) -> frozenset[str]:
+    """`FREEZE`, where it is nobody's wish, and a backbone that has learned before begins with a
+    head that has not.
+
+    Args:
+        asked, taught: as `chosen` has them.
+    """
+    is_open = FREEZE not in asked and _learned(recipe) and not _knows_most(recipe, taught)
+    return frozenset({FREEZE} if is_open else ())
+
+
+def _knows_most(recipe: Recipe, taught: Collection[str]) -> bool:
+    """Whether a start's head knows at least half of the classes, of those that it was taught."""
+    named, shared = _known(recipe, taught)
+    return bool(shared) and 2 * shared >= named
+
+
+def _known(recipe: Recipe, taught: Collection[str]) -> tuple[int, int]:
+    """How many classes there are, and of how many a start that was taught these knows."""
+    named = [name for name in recipe.classes if name.lower() not in GROUNDS]
+    otherwise = called_otherwise(named, taught)
+    return len(named), sum(name in taught or name in otherwise for name in named)
 
 
 def _images_words(images: int, seen: int) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 from cvtasks.data import Source
 from cvtasks.data.loading.imbalance import times_seen
 from cvtasks.data.opening import Sources, same_place, title
-from cvtasks.data.run_facts import noted_choices
 from cvtasks.data.tiled import whole
 from cvtasks.evaluation.seen import seen
 from cvtasks.heads import head_type
@@ -21,6 +20,7 @@ from cvtasks.training.choice import Choice, with_values
 from cvtasks.training.choices import epochs_choice
 from cvtasks.training.class_weights import NAME as CLASS_WEIGHTS
 from cvtasks.training.first_weights import Start
+from cvtasks.training.freezing import FREEZE
 from cvtasks.training.pace import EPOCHS, PACE, STEPS, changed_pace, steps_of
 
 FINE_TUNED = 0.2
@@ -131,40 +131,48 @@ def document_of(start: Start, going_on: bool, asked: dict[str, Any]) -> dict[str
     return document
 
 
-def with_whole_epochs(
+def without_what_minutes_held(
     recipe: Recipe,
     start: Start,
     asked: Collection[str],
     going_on: bool,
+    noted: frozenset[str],
     say: Callable[[str], None],
 ) -> tuple[Recipe, frozenset[str]]:
-    """The recipe of a run that begins with a model, with all images in an epoch where only the
-    minutes of that model's run made them fewer; and `STEPS` where they stay what such minutes held.
+    """The recipe of a run that begins with a model, with all images in an epoch and no frozen
+    backbone where only the minutes of that model's run asked for less; and the keys of it that
+    stay what such minutes held, or are left open again.
 
-    These are for other data, and other epochs or minutes, too few. Whether they were lowered or
-    wished for is known where the model's run has noted it; else they stay.
+    What they held is for other data, and other epochs or minutes, too little. Whether it was
+    lowered or wished for is known where the model's run has noted it; else it stays.
 
     Args:
         asked: keys of the recipe that the user asks for.
+        noted: keys of the recipe that the model's run noted as chosen.
         say: hears what becomes of them.
     """
+    is_same = going_on and not {EPOCHS, "train.minutes"} & set(asked)
+    left = noted & {FREEZE} - set(asked)
+    if left and recipe.train.freeze and not is_same:
+        say(f"{FREEZE} = []: {start.weights} kept its backbone's weights for want of updates alone")
+        recipe = with_values(recipe, {FREEZE: ()})
     steps = recipe.train.epoch_steps
     if not steps or STEPS in asked:
-        return recipe, frozenset()
-    cut = frozenset({STEPS}) & noted_choices(start.folder) if start.folder else frozenset()
-    if going_on and not {"train.epochs", "train.minutes"} & set(asked):
-        return recipe, cut
+        return recipe, left
+    cut = noted & {STEPS}
+    if is_same:
+        return recipe, left | cut
     if not cut:
         say(
             f"{STEPS} = {steps}: an epoch is a part of the images, as that of {start.weights}; 0 "
             "makes it all of them"
         )
-        return recipe, cut
+        return recipe, left
     say(
         f"{STEPS} = 0: an epoch is all images; the {counted(steps, 'step')} of {start.weights} "
         f"{agreeing(steps, 'was', 'were')} what its minutes held"
     )
-    return with_values(recipe, {STEPS: 0}), frozenset()
+    return with_values(recipe, {STEPS: 0}), left
 
 
 def to_fit_again(

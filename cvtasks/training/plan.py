@@ -23,7 +23,7 @@ from cvtasks.recipe.translation import FORMAT, new_name
 from cvtasks.tasks import TASKS
 from cvtasks.text import counted
 from cvtasks.training.checkpoint import progress_in
-from cvtasks.training.choices import FITS, Fit, chosen
+from cvtasks.training.choices import FITS, Fit, chosen, left_open
 from cvtasks.training.class_weights import (
     changed_recipe,
     of_the_data,
@@ -38,7 +38,7 @@ from cvtasks.training.fine_tuning import (
     to_fit_again,
     with_pace,
     with_start,
-    with_whole_epochs,
+    without_what_minutes_held,
 )
 from cvtasks.training.fine_tuning import words_of as model_words
 from cvtasks.training.first_weights import (
@@ -156,6 +156,7 @@ def planned(
         taught = begun.model.classes if begun.model else ()
         recipe, choices = chosen(recipe, sources.train, asked, fit, slow, say, taught)
         keys = frozenset(choice.key for choice in choices)
+        keys |= left_open(recipe, asked, taught)
     else:
         recipe, keys = _with_batch(recipe, fit, say), begun.to_fit
         recipe, choices = with_pace(recipe, begun.model, keys, sources.train)
@@ -269,8 +270,8 @@ def _begun(what: str | Path | Recipe, wishes: list[Override], say: Say) -> _Begu
         else:
             recipe, later = of_the_data(document, wishes)
         say(model_words(start, recipe, going_on))
-        recipe, to_fit = with_whole_epochs(recipe, start, asked, going_on, say)
         noted = noted_choices(start.folder) if start.folder else frozenset[str]()
+        recipe, to_fit = without_what_minutes_held(recipe, start, asked, going_on, noted, say)
         return _Begun(
             recipe,
             asked,

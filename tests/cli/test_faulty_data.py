@@ -124,6 +124,12 @@ def test_a_check_leaves_nothing_out(cli, digits: Path) -> None:
     assert code == 2 and "got 'data.faulty'. Leave it out" in err, err
 
 
+@pytest.mark.parametrize(("command", "takes"), [("check", False), ("stats", True)])
+def test_help_names_the_keys_that_a_command_takes(cli, command: str, takes: bool) -> None:
+    code, out, _ = cli("data", command, "--help")
+    assert (code, "data.values" in out, "data.faulty" in out) == (0, True, takes), out
+
+
 def test_an_error_without_a_remedy_of_its_own_says_what_it_is() -> None:
     one, other = (Finding("error", rule, "a.jpg", "because") for rule in ("shape", "image twice"))
     assert [cause.first for cause in causes([one, other])] == ["because", ""]

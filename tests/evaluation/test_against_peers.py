@@ -35,6 +35,21 @@ def boards(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("boards")
 
 
+def test_a_benchmark_without_its_data_says_where_they_are_looked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    data_folder = importlib.import_module("compare").data_folder
+    monkeypatch.setenv("CVTASKS_DATA", str(tmp_path))
+    assert data_folder("nuclei") == tmp_path / "nuclei"
+    monkeypatch.setenv("CVTASKS_DATA", str(tmp_path / "gone"))
+    with pytest.raises(SystemExit, match="gone', which is no folder"):
+        data_folder()
+    monkeypatch.delenv("CVTASKS_DATA")
+    with pytest.raises(SystemExit, match="CVTASKS_DATA names; it is not set"):
+        data_folder()
+
+
 # === what peers find ===
 
 SIZE, SIDE = (60, 120), 96  # of the image, of the network's input

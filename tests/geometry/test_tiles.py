@@ -54,6 +54,16 @@ def test_auto_cuts_what_is_more_than_twice_as_long_and_puts_the_whole_before_it(
     assert auto.words((300, 641), (320, 320)) == words
 
 
+@pytest.mark.parametrize("spec", ["auto", "64x64", "32x96:0", "100x64:0.5", "64x64:20"])
+def test_tiles_are_counted_without_being_made(spec: str) -> None:
+    asked = Tiles.read(spec)
+    for height in (1, 63, 64, 65, 128, 129, 500, 1001):
+        for width in (1, 64, 96, 97, 200, 640):
+            tiles = asked.of((height, width), (64, 96))
+            assert asked.count((height, width), (64, 96)) == len(tiles), (height, width)
+    assert Tiles.read("32x32:16").count((10**9, 10**9), (64, 64)) == 62_499_999**2
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

@@ -41,6 +41,7 @@ def where(file: Path, line: int) -> str:
     return f"{file.relative_to(ROOT)}:{line}"
 
 
+@cache
 def imports(file: Path) -> list[Import]:
     """Every import of the file: at its top, in functions, below TYPE_CHECKING, and by
     `import_module("a literal")`.

@@ -16,8 +16,11 @@ import httpx
 import pytest
 
 import cvtasks
-from cvtasks.errors import ModelError
+from cvtasks.errors import ModelError, UsageError
+from cvtasks.serving import answering, app
+from cvtasks.serving.bodies import Upload
 from cvtasks.serving.connections import Connection
+from cvtasks.serving.limits import checked_origins
 from tests.serving.conftest import HOST, png
 
 HEAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\n"
@@ -107,6 +110,66 @@ def test_endless_bodies_are_refused_in_words(running):
     assert is_answered(server)
 
 
+def test_a_body_that_may_be_sent_is_taken_however_little_all_may_hold(running):
+    server = running(megabytes=3, held_megabytes=0.5)
+    response = httpx.post(
+        f"{server.address}predict",
+        content=bytes(2_500_000),
+        headers={"content-type": "image/png"},
+        trust_env=False,
+    )
+    assert response.status_code == 400, "it is no image, but there is room for it"
+
+
+def test_images_that_are_fetched_are_held_as_bodies_are_and_given_back(running, monkeypatch):
+    async def fetched(upload, most):
+        return Upload("fetched", png() + bytes(2_200_000))
+
+    monkeypatch.setattr(app, "fetched", fetched)
+    server = running(urls=True, megabytes=1, held_megabytes=1.5)
+    for count, statuses in ((2, [None, 503]), (1, [None])):
+        response = httpx.post(
+            f"{server.address}predict",
+            json={"urls": ["https://example.org/a.png"] * count},
+            timeout=20,
+            trust_env=False,
+        )
+        assert [one.get("status") for one in response.json()["results"]] == statuses
+
+
+@pytest.mark.parametrize(
+    ("status", "changed"),
+    [
+        (401, {"authorization": "Bearer another"}),
+        (403, {"origin": "https://evil.example"}),
+        (421, {"host": "evil.example"}),
+        (415, {"content-type": "text/plain"}),
+        (413, {"content-type": "image/png"}),
+        (404, {"connection": "close"}),
+    ],
+)
+def test_who_is_refused_before_its_body_has_come_reads_why(running, status, changed):
+    server = running(megabytes=9.9 if status == 413 else 20, token="secret", hosts=(HOST,))
+    body = bytes(10_000_000)
+    headers = {"authorization": "Bearer secret", "content-type": "image/png", **changed}
+    with closing(HTTPConnection(HOST, server.port, timeout=20)) as connection:
+        path = "/predict?model=none" if status == 404 else "/predict"
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        assert response.status == status == json.loads(response.read())["status"]
+
+
+def test_who_is_refused_before_it_sends_need_not_send(running):
+    server = running(megabytes=0.05, token="secret")
+    head = HEAD + b"Content-Length: 99999999\r\nExpect: 100-continue\r\n"
+    for status, more in ((401, b"\r\n"), (413, b"Authorization: Bearer secret\r\n\r\n")):
+        begun = time.monotonic()
+        with closing(connected(server)) as one:
+            one.sendall(head + more)
+            assert rest(one).startswith(b"HTTP/1.1 %d " % status)
+        assert time.monotonic() - begun < 1.5, "nobody waits for what will not come"
+
+
 def send_for_ever(connection: socket.socket) -> None:
     """Send chunks until the other side has enough."""
     try:
@@ -174,6 +237,55 @@ def test_an_answer_that_takes_too_long_is_given_up(running, monkeypatch):
     assert "0.3 s" in response.json()["error"]
 
 
+def explained(server, found: list[int]) -> None:
+    """Ask for an explanation, and note the status."""
+    response = httpx.post(
+        f"{server.address}explain",
+        content=png(),
+        headers={"content-type": "image/png"},
+        timeout=20,
+        trust_env=False,
+    )
+    found.append(response.status_code)
+
+
+def test_images_that_wait_to_be_explained_keep_no_other_out(running, monkeypatch):
+    monkeypatch.setattr(answering, "_DECODED_PIXELS", 48 * 80)
+    server = running(explain=True, pixels=48 * 80, seconds=5)
+    begun, gate, found = threading.Event(), threading.Event(), []
+
+    def slow(*given):
+        begun.set()
+        gate.wait(20)
+        return {}
+
+    monkeypatch.setattr(server.service.explaining, "_explained", slow)
+    first = threading.Thread(target=explained, args=(server, found))
+    first.start()
+    begun.wait(20)
+    answered = is_answered(server)
+    gate.set()
+    first.join()
+    assert answered
+    assert found == [200]
+
+
+def test_an_explanation_that_takes_too_long_is_given_up(running, monkeypatch):
+    server = running(explain=True, seconds=0.3)
+    gate, found = threading.Event(), []
+
+    def slow(*given):
+        gate.wait(5)
+        return {}
+
+    monkeypatch.setattr(server.service.explaining, "_explained", slow)
+    explained(server, found)  # it is under way
+    explained(server, found)  # it waits
+    gate.set()
+    explained(server, found)
+    assert found == [504, 504, 200]
+
+
 def test_a_model_that_fails_says_nothing_of_this_machine(running, monkeypatch):
     server = running()
     engine = server.service.shelf.get("").model.engine
@@ -203,7 +315,13 @@ def test_a_token_is_asked_for(running):
             assert client.get("/models", headers=headers).status_code == 401
         right = {"authorization": "Bearer secret"}
         assert client.get("/models", headers=right).status_code == 200
-        assert client.get("/health").json() == {"live": True, "ready": True, "stopping": False}
+        known = {"live": True, "ready": True, "stopping": False}
+        for stranger in ({}, {"authorization": "Bearer secre"}):
+            assert client.get("/health", headers=stranger).json() == known
+        (served,) = server.service.shelf.served.values()
+        served.error = "its folder has changed, and cannot be used"
+        told = {served.name: {"ready": True, "reloads": 0, "error": served.error}}
+        assert client.get("/health", headers=right).json() == {**known, "models": told}
 
 
 def test_the_page_of_an_origin_that_is_named_may_ask(running):
@@ -211,6 +329,12 @@ def test_the_page_of_an_origin_that_is_named_may_ask(running):
     asked = {"origin": "https://friend.example", "access-control-request-method": "POST"}
     response = httpx.options(f"{server.address}predict", headers=asked, trust_env=False)
     assert response.headers["access-control-allow-origin"] == "https://friend.example"
+
+
+@pytest.mark.parametrize("given", ["http://[", "example.org", "https://example.org/page", "null"])
+def test_what_is_no_origin_is_refused_in_words(given):
+    with pytest.raises(UsageError, match="the beginning of a page's address"):
+        checked_origins([given])
 
 
 # === the end ===

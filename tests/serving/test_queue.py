@@ -1,13 +1,20 @@
 """What waits: room for images, and the queue of a model."""
 
 import asyncio
+import gc
 import threading
+import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
+from starlette.requests import Request
 
 from cvtasks.errors import ModelError
 from cvtasks.model import load
+from cvtasks.serving.bodies import Bodies
+from cvtasks.serving.explaining import Explaining
+from cvtasks.serving.limits import Limits
 from cvtasks.serving.room import Room
 from cvtasks.serving.worker import How, Worker
 
@@ -83,6 +90,51 @@ def test_a_closed_worker_answers_what_waits_and_expects_nothing(trained):
     worker.arrived()
     assert answer.result(20).size == (40, 50)
     worker.join(20)
+
+
+def test_who_stops_waiting_for_an_explanation_leaves_no_image_behind():
+    async def run() -> None:
+        explaining, gate = Explaining(True), threading.Event()
+        explaining._pool.submit(gate.wait, 20)
+        waits = image()
+        known = weakref.ref(waits)
+        asked = asyncio.create_task(explaining.explain(None, waits, (40, 50), "", "", None))
+        await asyncio.sleep(0.01)
+        asked.cancel()
+        await asyncio.wait([asked])
+        del waits, asked
+        left = known()
+        gate.set()
+        explaining.close()
+        assert left is None
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", ["image/png", "multipart/form-data; boundary=x"])
+def test_a_body_is_held_once_while_it_is_answered(kind):
+    form = b'--x\r\nContent-Disposition: form-data; name="a"; filename="a"\r\n\r\n'
+    head, tail = (form, b"\r\n--x--\r\n") if "form" in kind else (b"", b"")
+    coming = [tail, *[None] * 50, head]  # from its end on
+
+    async def receive() -> dict[str, object]:
+        some = coming.pop()
+        content = bytes(80_000) if some is None else some
+        return {"type": "http.request", "body": content, "more_body": bool(coming)}
+
+    async def run() -> tuple[int, int]:
+        request = Request({"type": "http", "headers": [(b"content-type", kind.encode())]}, receive)
+        tracemalloc.start()
+        try:
+            async with Bodies(Limits(), False).uploads(request) as uploads:
+                gc.collect()
+                return len(uploads[0].content), tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    size, held = asyncio.run(run())
+    assert size == 4_000_000
+    assert held < 1.5 * size
 
 
 def test_room_is_given_in_order_and_to_what_is_larger_than_all_of_it():

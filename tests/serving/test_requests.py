@@ -10,17 +10,23 @@ import pytest
 from PIL import Image
 
 from cvtasks import load
+from cvtasks.geometry.tiles import Tiles
 from cvtasks.media.page_files import page_files
 from tests.serving.conftest import png
 
 PNG = {"content-type": "image/png"}
 
 
+def black(height: int, width: int) -> bytes:
+    """A small file of many pixels."""
+    file = io.BytesIO()
+    Image.new("1", (width, height)).save(file, "PNG")
+    return file.getvalue()
+
+
 def bomb() -> bytes:
     """A small file of 64 million pixels."""
-    file = io.BytesIO()
-    Image.new("1", (8000, 8000)).save(file, "PNG")
-    return file.getvalue()
+    return black(8000, 8000)
 
 
 def ask(client: httpx.Client, content: bytes = b"", address: str = "/predict", **headers: str):
@@ -77,6 +83,8 @@ def test_drawing_and_mask_are_given_where_they_are_asked_for(client, trained):
         ("/predict?draw=perhaps", 422, "`draw`"),
         ("/predict?treshold=0.1", 422, 'Did you mean "threshold"?'),
         ("/predict?threshold=0.1&modell=x", 422, "'modell' is none of the parameters of /predict"),
+        ("/predict?threshold=0.9&threshold=0.1", 422, "`threshold` is given 2 times"),
+        ("/predict?classes=disc&classes=square", 422, "`classes=A,B`"),
         ("/../../etc/passwd", 404, "nothing at this path"),
         ("/page/..%2f..%2fapp.py", 404, "nothing at this path"),
         ("/explain", 403, "explained"),
@@ -86,6 +94,13 @@ def test_what_cannot_be_had_is_refused_in_words(client, address, status, said):
     response = ask(client, png(), address)
     assert response.status_code == status == response.json()["status"]
     assert said in response.json()["error"]
+
+
+def test_too_many_tiles_are_refused_before_any_is_made(client, monkeypatch):
+    monkeypatch.setattr(Tiles, "of", lambda *given: pytest.fail("of 194,481 tiles each is made"))
+    response = ask(client, black(7071, 7071), "/predict?tiles=32x32:0.5")
+    assert response.status_code == 422, response.text
+    assert "194,481" in response.json()["error"]
 
 
 def test_other_methods_are_refused_in_words(client):
@@ -135,9 +150,19 @@ def test_addresses_within_a_network_are_fetched_by_none(running, monkeypatch, ho
         response = httpx.post(f"{server.address}predict", json=document, trust_env=False)
         assert response.status_code == 400
         assert "cannot" in response.json()["error"]
-    for document in ({"url": 3}, [], {}, {"urls": []}):
+    one = f"http://{host}:{server.port}/health"
+    for document, said in (
+        ({"url": 3}, "something else"),
+        ([], "something else"),
+        ({}, "something else"),
+        ({"urls": []}, "has 0"),
+        ({"url": one, "urls": [one]}, "'urls'"),
+        ({"url": one, "threshold": 0.5}, "'threshold'"),
+        ({"url": one, "\0" * 999: 1}, "no other key"),
+    ):
         response = httpx.post(f"{server.address}predict", json=document, trust_env=False)
         assert response.status_code == 422
+        assert said in response.json()["error"]
     assert not any("GET /health" in line for line in server.service.said)
 
 
@@ -146,6 +171,13 @@ def test_a_request_has_only_so_many_images(client):
     response = client.post("/predict", files=files)
     assert response.status_code == 413
     assert "4" in response.json()["error"]
+
+
+def test_fields_of_a_form_that_are_no_files_are_refused_in_words(client):
+    response = client.post("/predict", data={"threshold": "0.9"}, files={"a": ("a.png", png())})
+    assert response.status_code == 422
+    assert "'threshold'" in response.json()["error"]
+    assert "/predict?threshold=" in response.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -195,8 +227,10 @@ def test_a_name_that_leads_here_from_elsewhere_is_refused(client):
 
 
 def test_pages_from_elsewhere_are_refused(client):
-    response = ask(client, png(), origin="https://evil.example")
-    assert response.status_code == 403
+    for origin in ("https://evil.example", "http://[", "null"):
+        response = ask(client, png(), origin=origin)
+        assert response.status_code == 403, origin
+        assert origin in response.json()["error"]
     assert ask(client, png(), origin=str(client.base_url)).status_code == 200
 
 

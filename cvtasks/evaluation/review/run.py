@@ -86,7 +86,7 @@ def review(
     for done, ((index, truth), _, said) in enumerate(answers, start=1):
         both = cast(Said, said)
         if only:
-            both = Said(task.keep(both.all, only), task.keep(both.sure, only))
+            both = Said(task.scored(both.all, only), task.scored(both.sure, only))
         reviewer.add(index, truth if labelled else None, both)
         seen.append(index)
         on_image(done)

@@ -1,0 +1,129 @@
+"""The backbone keeps its weights where minutes hold few updates, and only there."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cvtasks.networks.build import backbone_of, build_network
+from cvtasks.recipe.recipe import read_recipe
+from cvtasks.training import budget, freezing
+from cvtasks.training.budget import Pace, budgeted
+from cvtasks.training.freezing import FREEZE, is_worth_it
+from cvtasks.training.layout import CHECKPOINT
+from cvtasks.training.loop import train
+from cvtasks.training.plan import Plan, planned
+from cvtasks.training.progress import Report
+from cvtasks.training.run_folder import write_facts
+from cvtasks.weights.safetensors_file import read_safetensors
+from cvtasks.zoo import model_folder
+
+ALL = ((0, 32),)
+"""Of the backbone `tiny`."""
+
+
+@pytest.fixture
+def flowers(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for name in ("rose", "tulip"):
+        (tmp_path / "flowers" / name).mkdir(parents=True)
+        for number in range(12):
+            image = rng.integers(0, 256, (40, 40, 3), np.uint8)
+            cv2.imwrite(str(tmp_path / "flowers" / name / f"{number}.png"), image)
+    return tmp_path / "flowers"
+
+
+def begun(data: Path, start: Path, *wishes: str) -> Plan:
+    fast = ["size=32", "train.precision=f32", "data.workers=0", "train.minutes=0.1"]
+    given = [("data.path", str(data)), ("train.weights", str(start))]
+    return planned("classify", [*given, *fast, *wishes])
+
+
+def test_few_updates_leave_the_backbone_as_it_is(
+    flowers: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the run has the bits of one whose recipe asks for that."""
+    monkeypatch.setattr(freezing, "FEW_UPDATES", 10**6)
+    said: list[str] = []
+    turned = budgeted(begun(flowers, trained, "train.epochs=100000"), Report(said.append))
+    assert turned.recipe.train.freeze == ALL
+    [line] = [line for line in said if line.startswith(FREEZE)]
+    assert "of all weights would be few" in line
+    how = replace(turned.recipe.train, epochs=2, epoch_steps=2, validate_every=1, patience=0)
+    recipe = replace(turned.recipe, train=how)
+    learner, sources = turned.learner, turned.sources
+    assert learner
+    learner.turn_to(recipe)
+    seen = []
+    for kept in (learner, None):
+        place = tmp_path / str(kept is None)
+        train(recipe, sources.train, sources.validate, place, learner=kept)
+        stored = read_safetensors(place / CHECKPOINT)
+        seen.append({key: array.read() for key, array in stored.items()})
+    assert seen[0].keys() == seen[1].keys()
+    for key, array in seen[0].items():
+        np.testing.assert_array_equal(array, seen[1][key], err_msg=key)
+    started = budget.Learner(recipe)
+    started.start()
+    own = [np.asarray(one) for one in backbone_of(started.network).weights]
+    learned = [np.asarray(one) for one in backbone_of(learner.network).weights]
+    assert len(own) == len(learned) > 4
+    assert all(np.array_equal(*pair) for pair in zip(own, learned, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("few", "wishes", "found"),
+    [
+        (0, ["train.epochs=100000"], ()),  # many updates
+        (10**6, ["train.epochs=1", "train.minutes=5"], ()),  # as few as were asked for
+        (10**6, ["train.epochs=100000", "train.freeze=[[0, 4]]"], ((0, 4),)),
+        (10**6, ["train.epochs=100000", "train.freeze=[]"], ()),
+    ],
+)
+def test_nothing_is_frozen_else(few, wishes, found, flowers, trained, monkeypatch) -> None:
+    monkeypatch.setattr(freezing, "FEW_UPDATES", few)
+    assert budgeted(begun(flowers, trained, *wishes), Report()).recipe.train.freeze == found
+
+
+def test_who_begins_with_random_weights_or_knows_the_classes_learns_with_all(
+    flowers: Path, trained: Path, shapes: Path
+) -> None:
+    assert FREEZE in begun(flowers, trained).chosen
+    assert FREEZE not in begun(flowers, trained, "train.freeze=[]").chosen
+    assert FREEZE not in planned("classify", [("data.path", str(flowers)), "train.weights="]).chosen
+    same = [("data.path", str(shapes)), ("train.weights", str(trained))]
+    assert FREEZE not in planned("segment", same).chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "worth"),
+    [
+        ("segment-efficientnet-lite0-voc", True),
+        ("classify-lenet-mnist", True),
+        ("detect-yolox-nano-voc", False),  # neck and head are half of it
+    ],
+)
+def test_it_is_worth_it_where_the_backbone_is_most_of_the_work(name: str, worth: bool) -> None:
+    recipe = read_recipe(model_folder(name) / "recipe.toml")
+    assert is_worth_it(build_network(recipe, recipe.input_size, "f32"), recipe) == worth
+
+
+def test_a_model_that_was_frozen_for_want_of_updates_learns_with_all_elsewhere(
+    flowers: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "measured_learner", lambda *plan: (None, Pace(1.0, 0.1, 0.1, 0.1)))
+    recipe = read_recipe(trained / "recipe.toml")
+    document = recipe.to_toml().replace("freeze = []", "freeze = [[0, 32]]")
+    for name, noted in (("chosen", [FREEZE]), ("wished", [])):
+        folder = tmp_path / name
+        shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("checkpoints"))
+        (folder / "recipe.toml").write_text(document, encoding="utf-8")
+        write_facts(folder, "", 0, {}, noted)
+        wished = () if noted else ALL
+        again = planned(str(folder), [("train.minutes", 5.0)])
+        assert again.recipe.train.freeze == wished
+        assert (FREEZE in again.chosen) == bool(noted)
+        assert planned(str(folder)).recipe.train.freeze == ALL, "the same run once more"
