@@ -13,7 +13,7 @@ fifth of the training images that every run sets aside, trained with both seeds,
 the same images. Wanted of the default is at least 0.95 of its score, in the mean over the seeds.
 
 How many steps fit into the minutes is measured first, for all sets, with the backbone frozen and
-not, and whether the default freezes it, and kept: let nothing else run for that moment. All runs of
+not, and what the default does where they are few, and kept: let nothing else run for that moment. All runs of
 a set then have as many, however busy the machine is. A run that is there is not trained again; one
 that was broken off goes on. A set takes 14 times the minutes, or 13: whole, in half hours, a day
 and a half. `--only-default` leaves out the grid, `--only-lengths` measures the steps and ends.
@@ -51,7 +51,7 @@ _CLASSES, _EACH, _VOC_IMAGES = 10, 20, 200
 _SIX = ("cat", "cow", "dog", "horse", "person", "sheep")
 _SPLITS = ("train", "val")
 _FROZEN = "[[0, 32]]"
-_LENGTH = ("epochs", "epoch_steps", "freeze")
+_LENGTH = ("epochs", "epoch_steps", "freeze", "learning_rate")
 
 Make = Callable[[Path, Path, Path], None]
 """Makes a set of (the given data, folder to learn from, folder to be judged by)."""
@@ -144,8 +144,8 @@ class Trainer:
                 "frozen": [f"train.freeze={_FROZEN}"],
             }.items()
         }
-        """What runs have of the keys that say how long they are, and what is frozen: that of the
-        default, and those of the grid.
+        """What runs have of the keys that minutes decide about: that of the default, and those of
+        the grid.
         """
         self.usual = Point(1.0, True, f"train.freeze={_FROZEN}" in self.lengths[_DEFAULT])
         """The default's place in the grid."""

@@ -16,7 +16,7 @@ from cvtasks.data.loading.batches import first_batches
 from cvtasks.data.views import Subset
 from cvtasks.recipe.recipe import Train
 from cvtasks.text import agreeing, counted
-from cvtasks.training import freezing
+from cvtasks.training import short_runs
 from cvtasks.training.choice import with_values
 from cvtasks.training.hosts import ALONE, Hosts
 from cvtasks.training.learner import Learner
@@ -57,7 +57,7 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
     """The plan with as many epochs as fit into its recipe's `train.minutes`, which become 0: who
     goes on with the run, or repeats it, measures nothing again. Itself where there is no limit. It
     has the learner that was measured, unless there are several hosts. Where few updates fit, its
-    backbone is frozen if that was left open and makes a step far quicker.
+    backbone is frozen if that was left open and makes a step far quicker, and its rate is higher.
 
     What was chosen to fit the number of epochs is made to fit again where it is another. Of several
     hosts all measure, and what the first one finds counts.
@@ -73,7 +73,7 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
     best = _fitted_looks(plan, steps, left, pace)
     updates = _updates(best, steps)
     if learner and not _as_long(best, how) and _is_to_be_frozen(plan, learner, updates):
-        choice = freezing.frozen(plan.recipe, updates)
+        choice = short_runs.frozen(plan.recipe, updates)
         report.on_message(choice.line)
         plan = replace(plan, recipe=with_values(plan.recipe, {choice.key: choice.value}))
         pace = _measured_again(plan, learner, pace)
@@ -88,6 +88,11 @@ def budgeted(plan: Plan, report: Report, hosts: Hosts = ALONE) -> Plan:
         changed = changed_pace(recipe, epoch_steps or steps, plan.chosen)
         recipe = with_values(recipe, {one.key: one.value for one in changed})
         said = [*(one.line for one in changed), *pace_remarks(recipe, plan.chosen)]
+        made = _updates(recipe.train, steps)
+        if made < short_runs.SHORT and {short_runs.FREEZE, short_runs.RATE} <= plan.chosen:
+            choice = short_runs.quickened(recipe, made)
+            recipe = with_values(recipe, {choice.key: choice.value})
+            said.append(choice.line)
     for line in (*_words(how, recipe.train, steps, left, pace), *said):
         report.on_message(line)
     if learner:
@@ -114,9 +119,9 @@ def measured_learner(plan: Plan, hosts: Hosts = ALONE) -> tuple[Learner | None, 
 
 def _is_to_be_frozen(plan: Plan, learner: Learner, updates: int) -> bool:
     return (
-        updates < freezing.FEW_UPDATES
-        and freezing.FREEZE in plan.chosen
-        and freezing.is_worth_it(learner.measured, plan.recipe)
+        updates < short_runs.SHORT
+        and short_runs.FREEZE in plan.chosen
+        and short_runs.is_worth_it(learner.measured, plan.recipe)
     )
 
 

@@ -22,8 +22,8 @@ from cvtasks.recipe.recipe import Recipe, Train
 from cvtasks.schema import table_of
 from cvtasks.text import agreeing, counted
 from cvtasks.training.choice import Choice, with_values
-from cvtasks.training.freezing import FREEZE
 from cvtasks.training.pace import EPOCHS, LOOKING, pace_choices, steps_of
+from cvtasks.training.short_runs import FREEZE, RATE
 
 Fit = Callable[[Recipe], int]
 """A recipe → how many images a step fit into memory."""
@@ -294,7 +294,7 @@ def _finished_choice(recipe: Recipe, taught: Collection[str]) -> Iterator[Choice
     named, shared = _known(recipe, taught)
     if _knows_most(recipe, taught):
         yield Choice(
-            "train.learning_rate",
+            RATE,
             float(f"{recipe.train.learning_rate * _FINISHED:.1e}"),
             f"the start knows {shared} of {counted(named, 'class')}, and would lose at a "
             "higher one what it knows",
@@ -302,14 +302,21 @@ def _finished_choice(recipe: Recipe, taught: Collection[str]) -> Iterator[Choice
 
 
 def left_open(recipe: Recipe, asked: Collection[str], taught: Collection[str]) -> frozenset[str]:
-    """`FREEZE`, where it is nobody's wish, and a backbone that has learned before begins with a
-    head that has not.
+    """Of `FREEZE` and `RATE` what is nobody's wish, where a backbone that has learned before begins
+    with a head that has not: few updates ask for others.
 
     Args:
         asked, taught: as `chosen` has them.
     """
-    is_open = FREEZE not in asked and _learned(recipe) and not _knows_most(recipe, taught)
-    return frozenset({FREEZE} if is_open else ())
+    is_open = _learned(recipe) and not _knows_most(recipe, taught)
+    return frozenset({FREEZE, RATE} - set(asked) if is_open else ())
+
+
+def usual_rate(recipe: Recipe) -> float:
+    """The learning rate that a new recipe of such a batch begins with."""
+    recipe = with_values(recipe, {RATE: Train().learning_rate})
+    others = [one.value for one in _rate_choice(recipe, recipe.train.batch)]
+    return float(others[0] if others else recipe.train.learning_rate)
 
 
 def _knows_most(recipe: Recipe, taught: Collection[str]) -> bool:
@@ -341,7 +348,7 @@ def _rate_choice(recipe: Recipe, batch: int) -> Iterator[Choice]:
     rate = float(f"{recipe.train.learning_rate * math.sqrt(followed / _BATCH):.1e}")
     of = f"the batch of {batch}" if each == 1 else f"the {images} images of an update"
     limit = "" if followed == images else f", up to {followed}"
-    yield Choice("train.learning_rate", rate, f"it goes with the root of {of}{limit}")
+    yield Choice(RATE, rate, f"it goes with the root of {of}{limit}")
 
 
 def _learned(recipe: Recipe) -> bool:

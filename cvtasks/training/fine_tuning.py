@@ -17,11 +17,11 @@ from cvtasks.recipe.recipe import Recipe
 from cvtasks.schema import defaults_of, keys_of, table_of
 from cvtasks.text import agreeing, counted
 from cvtasks.training.choice import Choice, with_values
-from cvtasks.training.choices import epochs_choice
+from cvtasks.training.choices import epochs_choice, usual_rate
 from cvtasks.training.class_weights import NAME as CLASS_WEIGHTS
 from cvtasks.training.first_weights import Start
-from cvtasks.training.freezing import FREEZE
 from cvtasks.training.pace import EPOCHS, PACE, STEPS, changed_pace, steps_of
+from cvtasks.training.short_runs import FREEZE, RATE
 
 FINE_TUNED = 0.2
 """Share of the learning rate at which weights that were learned before begin."""
@@ -139,9 +139,9 @@ def without_what_minutes_held(
     noted: frozenset[str],
     say: Callable[[str], None],
 ) -> tuple[Recipe, frozenset[str]]:
-    """The recipe of a run that begins with a model, with all images in an epoch and no frozen
-    backbone where only the minutes of that model's run asked for less; and the keys of it that
-    stay what such minutes held, or are left open again.
+    """The recipe of a run that begins with a model, with all images in an epoch, no frozen backbone
+    and the usual rate where only the minutes of that model's run asked for others; and the keys of
+    it that stay what such minutes held, or are left open again.
 
     What they held is for other data, and other epochs or minutes, too little. Whether it was
     lowered or wished for is known where the model's run has noted it; else it stays.
@@ -152,10 +152,14 @@ def without_what_minutes_held(
         say: hears what becomes of them.
     """
     is_same = going_on and not {EPOCHS, "train.minutes"} & set(asked)
-    left = noted & {FREEZE} - set(asked)
-    if left and recipe.train.freeze and not is_same:
+    left = noted & {FREEZE, RATE} - set(asked) if FREEZE in noted else frozenset[str]()
+    if FREEZE in left and recipe.train.freeze and not is_same:
         say(f"{FREEZE} = []: {start.weights} kept its backbone's weights for want of updates alone")
         recipe = with_values(recipe, {FREEZE: ()})
+    usual = usual_rate(recipe) * (FINE_TUNED if going_on else 1)
+    if RATE in left and recipe.train.learning_rate > usual and not is_same:
+        say(f"{RATE} = {usual:g}: that of {start.weights} was higher for want of updates alone")
+        recipe = with_values(recipe, {RATE: usual})
     steps = recipe.train.epoch_steps
     if not steps or STEPS in asked:
         return recipe, left

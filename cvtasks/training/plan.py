@@ -52,6 +52,7 @@ from cvtasks.training.first_weights import words_of as start_words
 from cvtasks.training.half_precision import slow_in_bf16
 from cvtasks.training.layout import BEST, CARD, CHECKPOINT, CHECKPOINTS
 from cvtasks.training.pace import pace_remarks, to_be_cut
+from cvtasks.training.short_runs import FREEZE, RATE
 from cvtasks.zoo import RECIPE, names, unknown
 
 if TYPE_CHECKING:
@@ -158,7 +159,9 @@ def planned(
         keys = frozenset(choice.key for choice in choices)
         keys |= left_open(recipe, asked, taught)
     else:
-        recipe, keys = _with_batch(recipe, fit, say), begun.to_fit
+        recipe = _with_batch(recipe, fit, say)
+        open_still = left_open(recipe, asked, begun.model.classes if begun.model else ())
+        keys = begun.to_fit - ({FREEZE, RATE} - open_still)
         recipe, choices = with_pace(recipe, begun.model, keys, sources.train)
     for choice in choices:
         if choice.reason:

@@ -1,4 +1,6 @@
-"""The backbone keeps its weights where minutes hold few updates, and only there."""
+"""Where minutes hold few updates, and only there, the backbone keeps its weights, and the rate is
+higher.
+"""
 
 import shutil
 from dataclasses import replace
@@ -10,14 +12,15 @@ import pytest
 
 from cvtasks.networks.build import backbone_of, build_network
 from cvtasks.recipe.recipe import read_recipe
-from cvtasks.training import budget, freezing
+from cvtasks.training import budget, short_runs
 from cvtasks.training.budget import Pace, budgeted
-from cvtasks.training.freezing import FREEZE, is_worth_it
+from cvtasks.training.choices import usual_rate
 from cvtasks.training.layout import CHECKPOINT
 from cvtasks.training.loop import train
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
 from cvtasks.training.run_folder import write_facts
+from cvtasks.training.short_runs import FREEZE, RATE, is_worth_it
 from cvtasks.weights.safetensors_file import read_safetensors
 from cvtasks.zoo import model_folder
 
@@ -46,12 +49,16 @@ def test_few_updates_leave_the_backbone_as_it_is(
     flowers: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the run has the bits of one whose recipe asks for that."""
-    monkeypatch.setattr(freezing, "FEW_UPDATES", 10**6)
+    monkeypatch.setattr(short_runs, "SHORT", 10**6)
     said: list[str] = []
     turned = budgeted(begun(flowers, trained, "train.epochs=100000"), Report(said.append))
     assert turned.recipe.train.freeze == ALL
     [line] = [line for line in said if line.startswith(FREEZE)]
     assert "of all weights would be few" in line
+    usual = usual_rate(turned.recipe)
+    assert turned.recipe.train.learning_rate == pytest.approx(3 * usual, rel=0.03)
+    [line] = [line for line in said if line.startswith(RATE)]
+    assert ": 3 times the usual one, as only " in line
     how = replace(turned.recipe.train, epochs=2, epoch_steps=2, validate_every=1, patience=0)
     recipe = replace(turned.recipe, train=how)
     learner, sources = turned.learner, turned.sources
@@ -84,8 +91,16 @@ def test_few_updates_leave_the_backbone_as_it_is(
     ],
 )
 def test_nothing_is_frozen_else(few, wishes, found, flowers, trained, monkeypatch) -> None:
-    monkeypatch.setattr(freezing, "FEW_UPDATES", few)
-    assert budgeted(begun(flowers, trained, *wishes), Report()).recipe.train.freeze == found
+    monkeypatch.setattr(short_runs, "SHORT", few)
+    recipe = budgeted(begun(flowers, trained, *wishes), Report()).recipe
+    assert (recipe.train.freeze, recipe.train.learning_rate) == (found, usual_rate(recipe))
+
+
+def test_a_rate_that_is_asked_for_stays(flowers, trained, monkeypatch) -> None:
+    monkeypatch.setattr(short_runs, "SHORT", 10**6)
+    made = begun(flowers, trained, "train.epochs=100000", "train.learning_rate=0.002")
+    how = budgeted(made, Report()).recipe.train
+    assert (how.freeze, how.learning_rate) == (ALL, 0.002)
 
 
 def test_who_begins_with_random_weights_or_knows_the_classes_learns_with_all(
@@ -112,18 +127,29 @@ def test_it_is_worth_it_where_the_backbone_is_most_of_the_work(name: str, worth:
 
 
 def test_a_model_that_was_frozen_for_want_of_updates_learns_with_all_elsewhere(
-    flowers: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shapes: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(budget, "measured_learner", lambda *plan: (None, Pace(1.0, 0.1, 0.1, 0.1)))
     recipe = read_recipe(trained / "recipe.toml")
+    own, usual = recipe.train.learning_rate, usual_rate(recipe)
+    assert own > usual
     document = recipe.to_toml().replace("freeze = []", "freeze = [[0, 32]]")
-    for name, noted in (("chosen", [FREEZE]), ("wished", [])):
+    shutil.copytree(shapes, tmp_path / "animals")
+    (tmp_path / "animals" / "classes.txt").write_text("background\nlamb\newe\n")
+    other = ("data.path", str(tmp_path / "animals"))
+    for name, noted in (("chosen", [FREEZE, RATE]), ("wished", [])):
         folder = tmp_path / name
         shutil.copytree(trained, folder, ignore=shutil.ignore_patterns("checkpoints"))
         (folder / "recipe.toml").write_text(document, encoding="utf-8")
         write_facts(folder, "", 0, {}, noted)
-        wished = () if noted else ALL
+        found = ((), usual) if noted else (ALL, own)
         again = planned(str(folder), [("train.minutes", 5.0)])
-        assert again.recipe.train.freeze == wished
-        assert (FREEZE in again.chosen) == bool(noted)
-        assert planned(str(folder)).recipe.train.freeze == ALL, "the same run once more"
+        how = again.recipe.train
+        assert (how.freeze, how.learning_rate) == (found[0], pytest.approx(found[1] / 5))
+        assert not {FREEZE, RATE} & again.chosen, "it knows its classes"
+        elsewhere = planned(str(folder), [("train.minutes", 5.0), other])
+        how = elsewhere.recipe.train
+        assert (how.freeze, how.learning_rate) == found
+        assert ({FREEZE, RATE} <= elsewhere.chosen) == bool(noted)
+        once_more = planned(str(folder)).recipe.train
+        assert (once_more.freeze, once_more.learning_rate) == (ALL, pytest.approx(own / 5))

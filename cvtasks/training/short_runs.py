@@ -1,4 +1,6 @@
-"""Whether the backbone keeps its weights, where minutes hold few updates."""
+"""What suits a run whose minutes hold few updates: a backbone that keeps its weights, and a higher
+rate. Measured by `benchmarks/defaults.py`.
+"""
 
 import math
 
@@ -7,12 +9,13 @@ from cvtasks.networks.build import backbone_of
 from cvtasks.networks.network import Network
 from cvtasks.networks.quick_training import layers_within
 from cvtasks.recipe.recipe import Recipe
-from cvtasks.text import counted
+from cvtasks.text import agreeing, counted
 from cvtasks.training.choice import Choice
 
-FREEZE = "train.freeze"
-FEW_UPDATES = 300
-"""With fewer, more is learned by many updates of the rest than by few of all."""
+FREEZE, RATE = "train.freeze", "train.learning_rate"
+SHORT = 300
+"""Updates; a run with fewer is short."""
+_HIGHER = 3.0  # times the usual rate
 _SHARE = 0.6  # of the work, at least, that a backbone must be to be worth it
 
 
@@ -23,6 +26,16 @@ def frozen(recipe: Recipe, updates: int) -> Choice:
         ((0, BACKBONES[recipe.backbone].strides[-1]),),
         f"{counted(updates, 'update')} of all weights would be few; without those of the backbone, "
         "which has learned before, more fit",
+    )
+
+
+def quickened(recipe: Recipe, updates: int) -> Choice:
+    """A higher rate, as so few updates are made."""
+    return Choice(
+        RATE,
+        float(f"{recipe.train.learning_rate * _HIGHER:.2g}"),
+        f"{_HIGHER:g} times the usual one, as only {counted(updates, 'update')} "
+        f"{agreeing(updates)} made",
     )
 
 
