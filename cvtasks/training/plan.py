@@ -71,7 +71,7 @@ class Plan:
         resumes: whether a run that was begun before goes on.
         ends: whether it is not trained any further, and made a model as it stands.
         chosen: dotted keys of the recipe whose values were chosen from the data, or, of a model,
-            are to fit other epochs.
+            are to fit other epochs; and those that few updates may change.
         learner: of the recipe and its seed, set back to its beginning, where some steps of it were
             measured.
     """
