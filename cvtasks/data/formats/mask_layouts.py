@@ -11,7 +11,6 @@ from pathlib import Path
 from cvtasks.data.formats.listing import IMAGES, seen
 from cvtasks.data.formats.mask_names import MaskPairs, matched, together, united
 from cvtasks.data.formats.places import is_split, undivided_below
-from cvtasks.data.source import VALIDATION
 
 _OF_IMAGES = (
     *("images", "image", "imgs", "img", "leftimg8bit", "photos", "originals", "original"),
@@ -28,7 +27,7 @@ _BESIDE = re.compile(
 )  # what the folder of masks has behind the name of that of images: train, trainannot
 _IMAGE_BESIDE = re.compile(r"(.+?)[_-](images?|imgs?)", re.IGNORECASE)
 _IMAGE_BEFORE = re.compile(r"(images?|imgs?)[_-](.+)", re.IGNORECASE)
-ALIKE = ("train", "training"), VALIDATION, ("test", "testing")
+ALIKE = ("train", "training"), ("val", "valid", "validation"), ("test", "testing")
 """Names of one split."""
 _OTHERS = re.compile(r"_(color|instanceIds|instanceTrainIds)$")  # of Cityscapes, beside the ids
 
