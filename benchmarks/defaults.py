@@ -13,10 +13,11 @@ fifth of the training images that every run sets aside, trained with both seeds,
 the same images. Wanted of the default is at least 0.95 of its score, in the mean over the seeds.
 
 How many steps fit into the minutes is measured first, for all sets, with the backbone frozen and
-not, and what the default does where they are few, and kept: let nothing else run for that moment. All runs of
-a set then have as many, however busy the machine is. A run that is there is not trained again; one
-that was broken off goes on. A set takes 14 times the minutes, or 13: whole, in half hours, a day
-and a half. `--only-default` leaves out the grid, `--only-lengths` measures the steps and ends.
+not, and what the default does where they are few, and kept: let nothing else run for that moment.
+All runs of a set then have as many, however busy the machine is. A run that is there is not trained
+again; one that was broken off goes on. A set takes 14 times the minutes, or 13: whole, in half
+hours, a day and a half. `--only-default` leaves out the grid, `--only-lengths` measures the steps
+and ends.
 """
 
 import argparse
