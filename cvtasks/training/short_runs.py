@@ -4,6 +4,9 @@ rate. Measured by `benchmarks/defaults.py`.
 
 import math
 
+import keras
+import numpy as np
+
 from cvtasks.networks.backbones import BACKBONES, layers_up_to
 from cvtasks.networks.build import backbone_of
 from cvtasks.networks.network import Network
@@ -16,7 +19,7 @@ FREEZE, RATE = "train.freeze", "train.learning_rate"
 SHORT = 300
 """Updates; a run with fewer is short."""
 _HIGHER = 3.0  # times the usual rate
-_SHARE = 0.6  # of the work, at least, that a backbone must be to be worth it
+_SHARE = 0.65  # of the work, at least, that a backbone must be to be worth it
 
 
 def frozen(recipe: Recipe, updates: int) -> Choice:
@@ -40,7 +43,8 @@ def quickened(recipe: Recipe, updates: int) -> Choice:
 
 
 def is_worth_it(network: Network, recipe: Recipe) -> bool:
-    """Whether a step is far quicker where the backbone is frozen: it is most of the work.
+    """Whether a step is far quicker where the backbone is frozen: it is most of the work, by its
+    share of the multiply-adds and of the numbers that layers write, in the mean.
 
     Args:
         network: the recipe's, of a fixed input size.
@@ -48,18 +52,21 @@ def is_worth_it(network: Network, recipe: Recipe) -> bool:
     backbone = backbone_of(network)
     stride = BACKBONES[recipe.backbone].strides[-1]
     kept = {id(layer) for layer in layers_up_to(backbone, recipe.backbone, stride)}
-    own = whole = 0
-    for layer in layers_within(network):
-        work = _multiply_adds(layer)
-        whole += work
-        own += work if id(layer) in kept else 0
-    return own >= _SHARE * whole
+    work = {id(layer): _work(layer) for layer in layers_within(network)}
+    whole = np.sum(list(work.values()), axis=0)
+    own = np.sum([one for key, one in work.items() if key in kept], axis=0)
+    return bool(np.mean(own / whole) >= _SHARE)
 
 
-def _multiply_adds(layer: object) -> int:
-    """Of a convolution or a dense layer, for one image; 0 of others, which are far less work."""
+def _work(layer: keras.Layer) -> tuple[int, int]:
+    """Multiply-adds of a convolution or a dense layer, 0 of others, which have far fewer; and the
+    numbers that a layer writes: for one image.
+    """
+    shapes = [
+        tuple(side or 1 for side in one.shape[1:]) for one in keras.tree.flatten(layer.output)
+    ]
+    written = sum(math.prod(shape) for shape in shapes)
     kernel = getattr(layer, "kernel", None)
     if kernel is None:
-        return 0
-    places = layer.output.shape[1:-1]  # type: ignore[attr-defined]
-    return math.prod(kernel.shape) * math.prod(side or 1 for side in places)
+        return 0, written
+    return math.prod(kernel.shape) * math.prod(shapes[0][:-1]), written
