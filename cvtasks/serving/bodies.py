@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -191,8 +192,15 @@ def _named(name: str | None) -> str:
 def _addresses(body: bytearray) -> list[Upload]:
     """The addresses of a JSON body, {"url": …} or {"urls": […]}."""
     rule = 'a JSON body is {"url": "https://…"} or {"urls": ["https://…", …]}'
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise Refused(422, f"{rule}; this one has a key twice. Leave one out.")
+        return found
+
     try:
-        document = json.loads(body)
+        document = json.loads(body, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise Refused(400, f"{rule}; this one is no JSON. Correct it.") from error
     keys = list(document) if isinstance(document, dict) else []

@@ -45,16 +45,21 @@ def rest(connection: socket.socket) -> bytes:
         content += some
 
 
-def is_answered(server) -> bool:
-    """Whether a new client gets an answer."""
+def status_of(server, path: str = "predict") -> int:
+    """Of the answer that a new client gets about an image."""
     response = httpx.post(
-        f"{server.address}predict",
+        f"{server.address}{path}",
         content=png(),
         headers={"content-type": "image/png"},
         timeout=20,
         trust_env=False,
     )
-    return response.status_code == 200
+    return response.status_code
+
+
+def is_answered(server) -> bool:
+    """Whether a new client gets an answer."""
+    return status_of(server) == 200
 
 
 def test_slow_and_silent_clients_are_let_go(running):
@@ -239,14 +244,7 @@ def test_an_answer_that_takes_too_long_is_given_up(running, monkeypatch):
 
 def explained(server, found: list[int]) -> None:
     """Ask for an explanation, and note the status."""
-    response = httpx.post(
-        f"{server.address}explain",
-        content=png(),
-        headers={"content-type": "image/png"},
-        timeout=20,
-        trust_env=False,
-    )
-    found.append(response.status_code)
+    found.append(status_of(server, "explain"))
 
 
 def test_images_that_wait_to_be_explained_keep_no_other_out(running, monkeypatch):

@@ -163,6 +163,10 @@ def test_addresses_within_a_network_are_fetched_by_none(running, monkeypatch, ho
         response = httpx.post(f"{server.address}predict", json=document, trust_env=False)
         assert response.status_code == 422
         assert said in response.json()["error"]
+    twice = f'{{"url": "http://example.org/a.png", "url": "{one}"}}'
+    kind = {"content-type": "application/json"}
+    response = httpx.post(f"{server.address}predict", content=twice, headers=kind, trust_env=False)
+    assert response.status_code == 422 and "a key twice" in response.json()["error"]
     assert not any("GET /health" in line for line in server.service.said)
 
 

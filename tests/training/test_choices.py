@@ -489,10 +489,8 @@ def test_minutes_become_epochs_once(shapes: Path, tmp_path: Path) -> None:
     assert budgeted(turned, Report()) is turned
 
 
-def test_what_was_measured_goes_on_as_what_was_not(shapes: Path, tmp_path: Path) -> None:
-    """The bits of a run do not tell whether its learner was measured before."""
-    wishes = [("data.path", str(shapes)), *FAST, "size=64", "head.channels=[16, 16]"]
-    turned = budgeted(planned("segment", [*wishes, "train.minutes=0.5"]), Report())
+def trained_as_unmeasured(turned: Plan, place: Path) -> budget.Learner:
+    """What was measured, and learned for a moment: to the same bits as what was not measured."""
     how = replace(turned.recipe.train, epochs=2, epoch_steps=2, validate_every=1, patience=0)
     recipe = replace(turned.recipe, train=how)
     learner, sources = turned.learner, turned.sources
@@ -500,13 +498,21 @@ def test_what_was_measured_goes_on_as_what_was_not(shapes: Path, tmp_path: Path)
     learner.turn_to(recipe)
     seen = []
     for kept in (learner, None):
-        place = tmp_path / str(kept is None)
-        train(recipe, sources.train, sources.validate, place, learner=kept)
-        stored = read_safetensors(place / CHECKPOINT)
+        checkpoints = place / str(kept is None)
+        train(recipe, sources.train, sources.validate, checkpoints, learner=kept)
+        stored = read_safetensors(checkpoints / CHECKPOINT)
         seen.append({key: array.read() for key, array in stored.items()})
     assert seen[0].keys() == seen[1].keys()
     for key, array in seen[0].items():
         np.testing.assert_array_equal(array, seen[1][key], err_msg=key)
+    return learner
+
+
+def test_what_was_measured_goes_on_as_what_was_not(shapes: Path, tmp_path: Path) -> None:
+    """The bits of a run do not tell whether its learner was measured before."""
+    wishes = [("data.path", str(shapes)), *FAST, "size=64", "head.channels=[16, 16]"]
+    turned = budgeted(planned("segment", [*wishes, "train.minutes=0.5"]), Report())
+    trained_as_unmeasured(turned, tmp_path)
 
 
 def test_a_run_of_some_seconds_keeps_its_minutes_in_its_recipe(

@@ -2,6 +2,7 @@
 these, and is paced for the epochs that it has.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,15 @@ def test_minutes_pace_a_model_for_what_they_hold(
     assert [line.partition(" = ")[0] for line in said[-2:]] == ["train.warmup", "data.close_mosaic"]
 
 
+def finished(folder: Path, recipe: Recipe, chosen: Iterable[str]) -> Path:
+    """The folder of a model that no one has trained, but its recipe and what was chosen of it."""
+    folder.mkdir()
+    (folder / WEIGHTS).write_bytes(b"weights")
+    replace(recipe, files={WEIGHTS: sha256(folder / WEIGHTS)}).save(folder / RECIPE)
+    write_facts(folder, "", 0, {}, chosen)
+    return folder
+
+
 def test_a_part_of_an_epoch_that_minutes_held_is_for_these_minutes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,12 +322,7 @@ def test_a_part_of_an_epoch_that_minutes_held_is_for_these_minutes(
         plan = planned(what, [("data.path", str(own)), *values.items()])
         recipe = budgeted(plan, Report()).recipe
         assert 0 < recipe.train.epoch_steps < 16, "a part of 32 images, by two"
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / WEIGHTS).write_bytes(b"weights")
-        replace(recipe, files={WEIGHTS: sha256(folder / WEIGHTS)}).save(folder / RECIPE)
-        write_facts(folder, "", 0, {}, plan.chosen)
-        return folder
+        return finished(tmp_path / name, recipe, plan.chosen)
 
     new = {**SMALL, "train.batch": 2}
     cut = made("cut", "classify", **new, **{"train.minutes": 1})
@@ -348,12 +353,7 @@ def test_epochs_that_minutes_held_are_for_these_minutes(
     def made(name: str, **values: Any) -> Path:
         plan = planned("classify", [("data.path", str(own)), *values.items()])
         recipe = budgeted(plan, Report()).recipe
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / WEIGHTS).write_bytes(b"weights")
-        replace(recipe, files={WEIGHTS: sha256(folder / WEIGHTS)}).save(folder / RECIPE)
-        write_facts(folder, "", 0, {}, plan.chosen)
-        return folder
+        return finished(tmp_path / name, recipe, plan.chosen)
 
     cut = made("cut", **chosen, **{"train.minutes": 1})
     by_hand = made("by-hand", **chosen, **{"train.minutes": 1, "train.epochs": 9})

@@ -3,7 +3,6 @@ higher.
 """
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,14 +14,12 @@ from cvtasks.recipe.recipe import parse_recipe, read_recipe
 from cvtasks.training import budget, short_runs
 from cvtasks.training.budget import Pace, budgeted
 from cvtasks.training.choices import usual_rate
-from cvtasks.training.layout import CHECKPOINT
-from cvtasks.training.loop import train
 from cvtasks.training.plan import Plan, planned
 from cvtasks.training.progress import Report
 from cvtasks.training.run_folder import write_facts
 from cvtasks.training.short_runs import FREEZE, RATE, is_worth_it
-from cvtasks.weights.safetensors_file import read_safetensors
 from cvtasks.zoo import model_folder
+from tests.training.test_choices import trained_as_unmeasured
 
 ALL = ((0, 32),)
 """Of the backbone `tiny`."""
@@ -59,21 +56,8 @@ def test_few_updates_leave_the_backbone_as_it_is(
     assert turned.recipe.train.learning_rate == pytest.approx(3 * usual, rel=0.03)
     [line] = [line for line in said if line.startswith(RATE)]
     assert ": 3 times the usual one, as only " in line
-    how = replace(turned.recipe.train, epochs=2, epoch_steps=2, validate_every=1, patience=0)
-    recipe = replace(turned.recipe, train=how)
-    learner, sources = turned.learner, turned.sources
-    assert learner
-    learner.turn_to(recipe)
-    seen = []
-    for kept in (learner, None):
-        place = tmp_path / str(kept is None)
-        train(recipe, sources.train, sources.validate, place, learner=kept)
-        stored = read_safetensors(place / CHECKPOINT)
-        seen.append({key: array.read() for key, array in stored.items()})
-    assert seen[0].keys() == seen[1].keys()
-    for key, array in seen[0].items():
-        np.testing.assert_array_equal(array, seen[1][key], err_msg=key)
-    started = budget.Learner(recipe)
+    learner = trained_as_unmeasured(turned, tmp_path)
+    started = budget.Learner(turned.recipe)
     started.start()
     own = [np.asarray(one) for one in backbone_of(started.network).weights]
     learned = [np.asarray(one) for one in backbone_of(learner.network).weights]
